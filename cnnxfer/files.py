@@ -1,0 +1,148 @@
+"""Files that are whole or absent: atomic writes, JSON, hashes, the cache directory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from cnnxfer.errors import ConfigError
+
+CHUNK_BYTES = 1 << 20
+
+
+def cache_dir() -> Path:
+    """Returns cnnxfer's cache: `CNNXFER_CACHE`, or the user's cache directory.
+
+    Raises:
+        ConfigError: if it cannot be created.
+    """
+    path = Path(
+        os.environ.get("CNNXFER_CACHE") or platformdirs.user_cache_dir("cnnxfer")
+    ).expanduser()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"the cache directory {path} cannot be created ({error.strerror}). "
+            "Set CNNXFER_CACHE to a directory that can be written."
+        ) from error
+    return path
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`, renamed to it when all went well.
+
+    The content is flushed to the disk before the rename, so that `path` holds
+    either what it held before or the whole new file, even after a power cut. The
+    temporary name ends in the suffixes of `path`, for writers that look at it.
+
+    Raises:
+        OSError: if it cannot be written; it names the file.
+    """
+    handle, name = tempfile.mkstemp(
+        prefix=".tmp-", suffix="-" + path.name, dir=path.parent
+    )
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        _flush(temporary)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk names no file
+        raise
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def cached_directory(path: Path, fill: Callable[[Path], None]) -> Path:
+    """Returns `path`, filled by `fill(directory)` if it isn't there yet.
+
+    It is filled under a temporary name and renamed, so it is whole or absent; a
+    second process that asks meanwhile waits for the first.
+    """
+    if path.exists():  # a cache that is only read needs no lock
+        return path
+    from filelock import FileLock  # slow to import
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".tmp-{path.name}"
+    with FileLock(path.parent / f".{path.name}.lock"):
+        shutil.rmtree(temporary, ignore_errors=True)  # of a process that died
+        if not path.exists():
+            try:
+                temporary.mkdir()
+                fill(temporary)
+                for directory, _, names in os.walk(temporary):
+                    for name in names:
+                        _flush(Path(directory, name))
+                os.replace(temporary, path)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes UTF-8 text to `path` atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def json_text(
+    document: Any,
+    *,
+    indent: int | None = None,
+    default: Callable[[Any], Any] | None = None,
+) -> str:
+    """Returns JSON text: readable, or in ASCII where something can't be printed.
+
+    Names of files that are not UTF-8 hold surrogates, which only escapes can carry.
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=indent, default=default)
+    if text.replace("\n", "").isprintable():
+        return text
+    return json.dumps(document, indent=indent, default=default)
+
+
+def file_hash(path: Path, algorithm: str = "sha256") -> str:
+    """Returns the hexadecimal digest of a file's content."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def format_bytes(size_bytes: float) -> str:
+    """Returns a size for people: `17.3 MB` (powers of 1,000)."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def _flush(path: Path) -> None:
+    """Waits until a file's content is on the disk."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _umask() -> int:
+    # The only way to read it is to set it.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

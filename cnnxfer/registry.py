@@ -1,0 +1,98 @@
+"""Names to entries, with "did you mean"."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from typing import Any, Generic, Protocol, TypeVar
+
+from cnnxfer.errors import ConfigError
+
+MAX_SHOWN = 12
+
+
+class Named(Protocol):
+    """Anything with a name that identifies it."""
+
+    @property
+    def name(self) -> str:
+        """Name as users type it."""
+        ...
+
+
+Entry = TypeVar("Entry", bound=Named)
+
+
+class Registry(Generic[Entry]):
+    """Entries by name; case, hyphens and underscores don't matter when typed."""
+
+    def __init__(self, noun: str) -> None:
+        """Starts empty; `noun` names one entry in messages ("backbone")."""
+        self.noun = noun
+        self._entries: dict[str, Entry] = {}
+
+    def add(self, entry: Entry) -> Entry:
+        """Adds one entry.
+
+        Raises:
+            ValueError: if its name is taken.
+        """
+        key = _key(entry.name)
+        if key in self._entries:
+            raise ValueError(f"{self.noun} {entry.name!r} is registered twice")
+        self._entries[key] = entry
+        return entry
+
+    def get(self, name: str) -> Entry:
+        """Returns the entry called `name`.
+
+        Raises:
+            ConfigError: if there is none; the message suggests near names.
+        """
+        try:
+            return self._entries[_key(name)]
+        except KeyError:
+            raise ConfigError(
+                f"unknown {self.noun} {name!r}.{suggestion(name, self.names())}"
+            ) from None
+
+    def names(self) -> list[str]:
+        """Names in the order of registration."""
+        return [entry.name for entry in self]
+
+    def __contains__(self, name: str) -> bool:
+        return _key(name) in self._entries
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Returns " Did you mean 'x'?" for the nearest of the known words, or ""."""
+    by_key = {_key(name): name for name in known}
+    near = difflib.get_close_matches(_key(word), by_key, n=1, cutoff=0.6)
+    return f" Did you mean {by_key[near[0]]!r}?" if near else ""
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Returns " Did you mean 'x'?", or the first of the known words."""
+    known = list(known)
+    shown, more = known[:MAX_SHOWN], len(known) - MAX_SHOWN
+    if near := did_you_mean(word, known):
+        return near
+    rest = f" and {more} more" if more > 0 else ""
+    return f" Expected one of: {', '.join(shown)}{rest}."
+
+
+def load_object(path: str) -> Any:
+    """Imports what `"package.module:attribute"` names."""
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _key(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "").replace(" ", "")

@@ -1,0 +1,92 @@
+"""What several tests need: photographs, real and made."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnxfer.config import Config
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run
+
+COLOURS = {"blue": (40, 60, 200), "green": (50, 170, 60), "red": (200, 50, 40)}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps the tests' cache apart from the user's; subprocesses inherit it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CNNXFER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of photographs, prepared data sets and weights for tests.
+
+    It is `CNNXFER_SHARED`, or `shared` beside the repository.
+    """
+    beside = Path(__file__).parents[2] / "shared"
+    path = Path(os.environ.get("CNNXFER_SHARED") or beside)
+    if not path.is_dir():
+        pytest.skip(f"needs the photographs of {path}; set CNNXFER_SHARED")
+    return path
+
+
+@pytest.fixture
+def photos_dir(tmp_path: Path) -> Path:
+    """A folder of class folders: blue, green and red, each of 12 JPEGs.
+
+    Each picture is of one colour, with a bright disc and noise: all differ, and the
+    mean colour tells the class. Their sides are of 48 to 95 pixels.
+    """
+    rng = np.random.default_rng(0)
+    root = tmp_path / "photos"
+    for name, colour in COLOURS.items():
+        (root / name).mkdir(parents=True)
+        for number in range(12):
+            picture = _picture(rng, np.array(colour))
+            picture.save(root / name / f"{number:02d}.jpg", quality=90)
+    return root
+
+
+@pytest.fixture
+def colour_run(photos_dir: Path, tmp_path: Path) -> Run:
+    """A finished run on `photos_dir`; its model tells the colours without a mistake.
+
+    Its last logits are the mean blue, green and red of the picture, over 20.
+    """
+    import keras
+
+    from cnnxfer.training.model import save_model
+    from cnnxfer.training.prepare import prepare_run
+
+    config = Config(
+        backbone="mobilenet-0.25",
+        data=str(photos_dir),
+        weights="none",
+        split="50/25/25",
+        image_size=32,
+    )
+    run = prepare_run(config, tmp_path / "runs", Reporter())
+    pixels = keras.Input((32, 32, 3))
+    means = keras.layers.GlobalAveragePooling2D()(pixels)
+    head = keras.layers.Dense(3, use_bias=False)
+    model = keras.Model(pixels, head(means))
+    head.set_weights([np.eye(3)[::-1] / 20])
+    save_model(model, run.model_path)
+    run.update_metrics(frozen={"val_accuracy": 0.75})
+    run.update_receipt(started="2026-11-22T10:15:00+00:00", status="done")
+    return run
+
+
+def _picture(rng: np.random.Generator, colour: np.ndarray) -> Image.Image:
+    height, width = rng.integers(48, 96, 2)
+    rows, columns = np.mgrid[:height, :width]
+    centre = rng.uniform(0.3, 0.7, 2) * (height, width)
+    disc = np.hypot(rows - centre[0], columns - centre[1]) < rng.uniform(8, 20)
+    pixels = colour + 50 * disc[..., None] + rng.normal(0, 12, (height, width, 3))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))

@@ -1,0 +1,175 @@
+import errno
+import hashlib
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnnxfer import files
+from cnnxfer.errors import ConfigError
+from cnnxfer.files import (
+    atomic_path,
+    cache_dir,
+    cached_directory,
+    file_hash,
+    format_bytes,
+    json_text,
+    write_text,
+)
+
+
+def test_writes_the_whole_file_and_leaves_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_text(path, "old")
+    write_text(path, "naïve\n")
+    assert path.read_bytes() == "naïve\n".encode()
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+def test_a_failed_write_leaves_the_old_file(
+    tmp_path: Path, error: BaseException
+) -> None:
+    path = tmp_path / "a.json"
+    write_text(path, "old")
+
+    def write() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_text("half of the n")
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    with pytest.raises(OSError, match="full") as caught, atomic_path(path):
+        raise OSError(errno.ENOSPC, "full")
+    assert caught.value.filename == str(path)
+
+
+def test_a_killed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_text(path, "old")
+    code = f"""
+import os, signal
+from pathlib import Path
+from cnnxfer.files import atomic_path
+with atomic_path(Path({str(path)!r})) as temporary:
+    temporary.write_text("half of the n")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    process = subprocess.run([sys.executable, "-c", code])
+    assert process.returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+
+
+def test_content_is_flushed_before_the_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.json"
+    seen = []
+    monkeypatch.setattr(os, "fsync", lambda handle: seen.append(path.exists()))
+    write_text(path, "new")
+    assert seen == [False]
+    assert path.exists()
+
+
+def test_temporary_names_keep_the_suffix(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "model.weights.h5") as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.name.endswith(".weights.h5")
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_files_follow_the_umask(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        write_text(tmp_path / "a", "")
+        assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == mode
+        assert os.umask(mask) == mask  # reading it has not changed it
+    finally:
+        os.umask(before)
+
+
+def test_a_cached_directory_is_filled_once(tmp_path: Path) -> None:
+    calls = []
+
+    def fill(directory: Path) -> None:
+        calls.append(directory)
+        (directory / "a").write_text("content")
+
+    path = tmp_path / "deep" / "cached"
+    for _ in range(2):
+        assert cached_directory(path, fill) == path
+        assert (path / "a").read_text() == "content"
+    assert len(calls) == 1
+    assert calls[0] != path
+
+
+def test_a_failed_fill_leaves_nothing_to_find(tmp_path: Path) -> None:
+    def fill(directory: Path) -> None:
+        (directory / "a").write_text("half")
+        raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(OSError, match="full"):
+        cached_directory(tmp_path / "cached", fill)
+    assert [name for name in os.listdir(tmp_path) if "lock" not in name] == []
+    assert (
+        cached_directory(tmp_path / "cached", lambda path: None) == tmp_path / "cached"
+    )
+
+
+def test_a_full_cache_is_read_without_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cached").mkdir()
+    monkeypatch.setattr("filelock.FileLock", None)
+    assert cached_directory(tmp_path / "cached", pytest.fail) == tmp_path / "cached"
+
+
+def test_cache_dir_is_made_or_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "a" / "b"))
+    assert cache_dir() == tmp_path / "a" / "b"
+    assert cache_dir().is_dir()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "file" / "b"))
+    with pytest.raises(ConfigError, match=r"file/b cannot be created .*CNNXFER_CACHE"):
+        cache_dir()
+
+
+@pytest.mark.parametrize(
+    ("document", "ascii_only"),
+    [({"a": "Gänseblümchen"}, False), ("\udcff.jpg", True), (["a\x9b31m"], True)],
+)
+def test_json_text_is_readable_or_escaped(document: object, ascii_only: bool) -> None:
+    text = json_text(document, indent=2)
+    assert json.loads(text) == document
+    assert text.isascii() == ascii_only
+    assert text.encode()
+
+
+def test_file_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "CHUNK_BYTES", 4)
+    path = tmp_path / "a"
+    path.write_bytes(b"0123456789")
+    assert file_hash(path) == hashlib.sha256(b"0123456789").hexdigest()
+    assert file_hash(path, "md5") == hashlib.md5(b"0123456789").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (17_300_000, "17.3 MB"), (2.5e12, "2.5 TB")],
+)
+def test_format_bytes(size: float, text: str) -> None:
+    assert format_bytes(size) == text

@@ -1,0 +1,80 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FAKE_KERAS = """
+import os, warnings
+os.write(2, b"chatter")
+warnings.warn("deprecated")
+{more}
+class backend:
+    @staticmethod
+    def backend():
+        return "jax"
+"""
+IMPORT = """
+import os
+from cnnxfer.quiet import import_tensorflow_quietly
+try:
+    import_tensorflow_quietly()
+except BaseException as error:
+    print(repr(error))
+os.write(2, b"|after")
+"""
+
+
+def stderr_of_import(
+    tmp_path: Path, more: str = "", level: str | None = None
+) -> tuple[str, str]:
+    """Imports a keras that chatters; returns what came on stdout and on stderr."""
+    (tmp_path / "keras").mkdir()
+    (tmp_path / "keras" / "__init__.py").write_text(FAKE_KERAS.format(more=more))
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    if level is not None:
+        environment["TF_CPP_MIN_LOG_LEVEL"] = level
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT], env=environment, capture_output=True, text=True
+    )
+    return done.stdout, done.stderr
+
+
+def test_chatter_is_held_back_and_stderr_works_again(tmp_path: Path) -> None:
+    assert stderr_of_import(tmp_path) == ("", "|after")
+
+
+def test_what_was_said_is_shown_when_the_import_fails(tmp_path: Path) -> None:
+    shown = stderr_of_import(tmp_path, "raise ImportError('no CUDA')")
+    assert shown == ("ImportError('no CUDA')\n", "chatter|after")
+
+
+def test_ctrl_c_shows_nothing(tmp_path: Path) -> None:
+    shown = stderr_of_import(tmp_path, "raise KeyboardInterrupt")
+    assert shown == ("KeyboardInterrupt()\n", "|after")
+
+
+@pytest.mark.parametrize(("level", "shown"), [("0", True), ("2", False)])
+def test_level_0_shows_everything(tmp_path: Path, level: str, shown: bool) -> None:
+    _, stderr = stderr_of_import(tmp_path, level=level)
+    assert ("chatter" in stderr) == shown
+    assert ("deprecated" in stderr) == shown
+
+
+def test_predict_prints_its_result_and_nothing_of_tensorflow(
+    photos_dir: Path, tmp_path: Path
+) -> None:
+    """With the real TensorFlow and the built-in backbone."""
+    photo = photos_dir / "red" / "00.jpg"
+    done = subprocess.run(
+        [sys.executable, "-m", "cnnxfer", "predict", photo, "--format", "jsonl"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith(f'{{"path": "{photo}", "width": ')
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == "model: efficientnet-lite0\npredicting\n"
