@@ -1,0 +1,1 @@
+"""The catalog of pretrained networks and where their weights come from."""

@@ -1,0 +1,34 @@
+"""The 1,000 classes of ILSVRC2012, in the order of the networks' outputs.
+
+`imagenet_classes.tsv` holds the WordNet ids, in their sorted order, each with its
+first lemma in WordNet 3.0 (https://wordnet.princeton.edu). It was made from
+`imagenet_synsets.txt` and `imagenet_synset_to_lemma.txt` in timm 1.0.31
+(https://github.com/huggingface/pytorch-image-models, Apache-2.0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True)
+class ImagenetClass:
+    """One class; two labels occur twice (crane, maillot), an id only once.
+
+    Attributes:
+        class_id: WordNet id, such as "n02123045".
+        label: a name for people, such as "tabby".
+    """
+
+    class_id: str
+    label: str
+
+
+@cache
+def imagenet_classes() -> tuple[ImagenetClass, ...]:
+    """Returns the classes; class `i` is what output `i` of an ImageNet head means."""
+    table = files("cnnxfer.backbones").joinpath("imagenet_classes.tsv")
+    lines = table.read_text("utf-8").splitlines()
+    return tuple(ImagenetClass(*line.split("\t")) for line in lines)
