@@ -1,0 +1,144 @@
+"""From a catalog entry to a Keras network that takes pixels in [0, 255]."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.backbones.efficientnet_lite import load_checkpoint
+from cnnxfer.errors import DataError
+from cnnxfer.files import format_bytes
+from cnnxfer.registry import load_object
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
+WEIGHTS_LIMIT_BYTES = 2 << 30
+
+
+def _caffe(x: Any) -> Any:
+    offset = [-mean for mean in CAFFE_MEAN_BGR]
+    return keras.layers.Rescaling(1.0, offset, dtype="float32")(x[..., ::-1])
+
+
+def _tf(x: Any) -> Any:
+    return keras.layers.Rescaling(1 / 127.5, -1.0, dtype="float32")(x)
+
+
+def _torch(x: Any) -> Any:
+    scale = [1 / (255 * deviation) for deviation in IMAGENET_DEVIATION]
+    offset = [
+        -mean / deviation
+        for mean, deviation in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)
+    ]
+    return keras.layers.Rescaling(scale, offset, dtype="float32")(x)
+
+
+def _lite(x: Any) -> Any:
+    return keras.layers.Rescaling(1 / 128, -127 / 128, dtype="float32")(x)
+
+
+NORMALIZATIONS: dict[str, Callable[[Any], Any]] = {
+    "caffe": _caffe,
+    "tf": _tf,
+    "torch": _torch,
+    "lite": _lite,
+    "built_in": lambda x: x,
+}
+
+
+def build_backbone(
+    backbone: Backbone,
+    *,
+    image_size: int,
+    include_top: bool = False,
+    weights_path: Path | None = None,
+) -> keras.Model:
+    """Builds the network that a catalog entry describes.
+
+    Args:
+        backbone: the entry.
+        image_size: side in pixels.
+        include_top: with its ImageNet head; its output is then probabilities.
+        weights_path: a verified file of the entry's weights, or a file of one's own
+            for the same layers; None for random weights.
+
+    Returns:
+        A model of float32 `(batch, image_size, image_size, 3)`, normalized as the
+        entry says, to features `(batch, height, width, channels)`.
+
+    Raises:
+        ConfigError: if `image_size` is too small for the network.
+        DataError: if the weights do not fit it.
+    """
+    backbone.check_image_size(image_size)
+    network = load_object(backbone.builder)(
+        include_top=include_top,
+        weights=None,
+        input_shape=(image_size, image_size, 3),
+        **backbone.arguments,
+    )
+    if backbone.normalization == "built_in":
+        network = _adjusted(network)
+    if weights_path is not None:
+        _load_weights(network, backbone, weights_path)
+    return network
+
+
+def _adjusted(network: keras.Model) -> keras.Model:
+    """Copies a network that normalizes for itself, before it has its weights.
+
+    - Pixels keep their precision whatever the rest of the network has.
+    - Nothing is dropped: `fit` would do so even in a frozen network, whose answer must
+      not change from epoch to epoch.
+    - EfficientNet V1 gets the layer that Keras gives it with `weights="imagenet"`
+      only. The published weights need it whatever way they are loaded; it has none
+      itself, so nothing complains where it is absent.
+    """
+    scale = [1 / math.sqrt(deviation) for deviation in IMAGENET_DEVIATION]
+
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization):
+            config["dtype"] = "float32"
+        if isinstance(layer, keras.layers.Dropout):
+            config["rate"] = 0.0
+        return type(layer).from_config(config)
+
+    def call(layer: Any, *arguments: Any, **options: Any) -> Any:
+        x = layer(*arguments, **options)
+        is_norm = isinstance(layer, keras.layers.Normalization)
+        # In V2 and ConvNeXt, the layer has its mean as an argument.
+        if is_norm and layer.input_mean is None:
+            x = keras.layers.Rescaling(scale, name="deviation", dtype="float32")(x)
+        return x
+
+    return keras.models.clone_model(network, clone_function=copy, call_function=call)
+
+
+def _load_weights(network: keras.Model, backbone: Backbone, path: Path) -> None:
+    size_bytes = path.stat().st_size
+    if size_bytes > WEIGHTS_LIMIT_BYTES:
+        raise DataError(
+            f"{path} has {format_bytes(size_bytes)}; the limit for weights is "
+            f"{format_bytes(WEIGHTS_LIMIT_BYTES)}."
+        )
+    try:
+        if path.suffix == ".pth":
+            load_checkpoint(network, path)
+        else:
+            network.load_weights(path)
+    except DataError:
+        raise
+    except Exception as error:  # h5py and Keras raise many kinds for a wrong file
+        reason = str(error).strip().split("\n")[0]
+        layers = len([layer for layer in network.layers if layer.weights])
+        raise DataError(
+            f"{path} does not hold the weights of {backbone.name}: {reason}. Expected "
+            f"a .h5 or .weights.h5 file of these {layers} layers, saved by Keras."
+        ) from error

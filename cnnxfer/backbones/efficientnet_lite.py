@@ -1,0 +1,131 @@
+"""EfficientNet-Lite0: ImageNet accuracy near ResNet50's at a twentieth of its work.
+
+EfficientNet-B0 (Tan and Le, 2019, https://arxiv.org/abs/1905.11946) without what
+slows small processors: no squeeze-and-excitation, and ReLU6 for swish
+(https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from cnnxfer.backbones.torch_checkpoint import read_checkpoint
+
+
+class _Stage(NamedTuple):
+    kernel_size: int
+    blocks: int
+    expansion: int
+    filters: int
+    stride: int
+
+
+STAGES = (
+    _Stage(3, 1, 1, 16, 1),
+    _Stage(3, 2, 6, 24, 2),
+    _Stage(5, 2, 6, 40, 2),
+    _Stage(3, 3, 6, 80, 2),
+    _Stage(5, 3, 6, 112, 1),
+    _Stage(5, 4, 6, 192, 2),
+    _Stage(3, 1, 6, 320, 1),
+)
+
+
+def EfficientNetLite0(
+    *,
+    include_top: bool = True,
+    weights: None = None,
+    input_shape: tuple[int, int, int] = (224, 224, 3),
+    classifier_activation: str | None = "softmax",
+    name: str = "efficientnet-lite0",
+) -> keras.Model:
+    """Builds the network with random weights; `load_checkpoint` fills it.
+
+    Takes the arguments of keras.applications that cnnxfer uses.
+
+    Returns:
+        A model of float32 `(batch, height, width, 3)`, pixels as (x - 127) / 128, to
+        1,000 ImageNet classes, or without its top to `(batch, h / 32, w / 32, 1280)`.
+    """
+    inputs = keras.Input(input_shape)
+    x = _convolution(inputs, 32, 3, 2, name="conv_stem")
+    x = _normalization(x, "bn0", activation=True)
+    index = 0
+    for stage in STAGES:
+        for repeat in range(stage.blocks):
+            stride = stage.stride if repeat == 0 else 1
+            x = _block(x, stage, stride, name=f"blocks_{index}")
+            index += 1
+    x = _convolution(x, 1280, 1, 1, name="conv_head")
+    x = _normalization(x, "bn1", activation=True)
+    if include_top:
+        x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+        x = keras.layers.Dense(1000, activation=classifier_activation, name="fc")(x)
+    return keras.Model(inputs, x, name=name)
+
+
+def _block(x: Any, stage: _Stage, stride: int, name: str) -> Any:
+    shortcut = x
+    filters_in = x.shape[-1]
+    if stage.expansion > 1:
+        x = _convolution(x, filters_in * stage.expansion, 1, 1, f"{name}_expand_conv")
+        x = _normalization(x, f"{name}_bn0", activation=True)
+    x = keras.layers.DepthwiseConv2D(
+        stage.kernel_size,
+        stride,
+        padding="same",
+        use_bias=False,
+        name=f"{name}_depthwise_conv",
+    )(x)
+    x = _normalization(x, f"{name}_bn1", activation=True)
+    x = _convolution(x, stage.filters, 1, 1, f"{name}_project_conv")
+    x = _normalization(x, f"{name}_bn2", activation=False)
+    if stride == 1 and filters_in == stage.filters:
+        x = keras.layers.Add(name=f"{name}_add")([shortcut, x])
+    return x
+
+
+def _convolution(x: Any, filters: int, size: int, stride: int, name: str) -> Any:
+    return keras.layers.Conv2D(
+        filters, size, stride, padding="same", use_bias=False, name=name
+    )(x)
+
+
+def _normalization(x: Any, name: str, *, activation: bool) -> Any:
+    x = keras.layers.BatchNormalization(epsilon=1e-3, name=name)(x)
+    if activation:
+        x = keras.layers.ReLU(max_value=6.0, name=f"{name}_relu6")(x)
+    return x
+
+
+def load_checkpoint(model: keras.Model, path: Path) -> None:
+    """Fills `model` from the PyTorch checkpoint of the same network.
+
+    Raises:
+        DataError: if `path` is no such checkpoint.
+    """
+    tensors = read_checkpoint(path)
+    for layer in model.layers:
+        if layer.weights:
+            layer.set_weights(_layer_weights(layer, tensors))
+
+
+def _layer_weights(
+    layer: keras.layers.Layer, tensors: dict[str, np.ndarray]
+) -> list[np.ndarray]:
+    # "blocks_3_bn1" is "_blocks.3._bn1" in the checkpoint, "conv_stem" "_conv_stem".
+    prefix = "_" + re.sub(r"^blocks_(\d+)_", r"blocks.\1._", layer.name)
+    weight = tensors[f"{prefix}.weight"]
+    if isinstance(layer, keras.layers.BatchNormalization):
+        parts = ("bias", "running_mean", "running_var")
+        return [weight, *(tensors[f"{prefix}.{part}"] for part in parts)]
+    if isinstance(layer, keras.layers.Dense):
+        return [weight.T, tensors[f"{prefix}.bias"]]
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        return [weight.transpose(2, 3, 0, 1)]  # (c, 1, h, w) -> (h, w, c, 1)
+    return [weight.transpose(2, 3, 1, 0)]  # (out, in, h, w) -> (h, w, in, out)

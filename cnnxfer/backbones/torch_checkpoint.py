@@ -1,0 +1,139 @@
+"""Reads tensors from a PyTorch checkpoint without PyTorch, and without risk.
+
+A pickle can call anything that it names. The unpickler here admits the four names
+that a plain state dictionary in PyTorch's older, non-zip format needs, and refuses
+every other.
+
+Format: `torch/serialization.py`, `_legacy_save`: four pickles (magic number,
+protocol, system information, the state dictionary whose tensors point to storages
+by key), a pickled list of the keys, then each storage: its int64 number of
+elements and its raw little-endian values.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from cnnxfer.errors import DataError
+
+MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
+SIZE_LIMIT_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class _Storage:
+    key: str
+    dtype: str
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]  # in elements
+
+    def read(self, storages: dict[str, np.ndarray]) -> np.ndarray:
+        values = storages[self.storage.key][self.offset :]
+        steps = zip(self.shape, self.strides, strict=True)
+        last = sum((size - 1) * step for size, step in steps)
+        # as_strided reads wherever it is told to, as often as it is told to.
+        lowest = min(self.offset, *self.shape, *self.strides, 0)
+        if lowest < 0 or max(last + 1, math.prod(self.shape)) > len(values):
+            raise ValueError("a tensor lies outside its storage")
+        strides = [step * values.itemsize for step in self.strides]
+        return as_strided(values, self.shape, strides).copy()
+
+
+def _rebuild_tensor(
+    storage: _Storage,
+    offset: int,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    requires_grad: bool,
+    backward_hooks: Any,
+) -> _Tensor:
+    return _Tensor(storage, offset, shape, strides)
+
+
+FLOAT, LONG = "<f4", "<i8"
+_ADMITTED: dict[tuple[str, str], Callable[..., Any] | str] = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+    ("torch", "FloatStorage"): FLOAT,
+    ("torch", "LongStorage"): LONG,
+}
+
+
+class _StateDictUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return _ADMITTED[module, name]
+        except KeyError:
+            raise ValueError(f"it asks for {module}.{name}") from None
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        kind, dtype, key, _location, _elements, view = pid
+        if kind != "storage" or dtype not in (FLOAT, LONG) or view is not None:
+            raise ValueError("it has a storage of an unknown kind")
+        return _Storage(key, dtype)
+
+
+def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
+    """Reads every tensor of a state dictionary.
+
+    Args:
+        path: a checkpoint in PyTorch's older format, at most 1 GiB. Check its hash
+            first: a checked reader of a file of unknown origin still trusts numbers.
+
+    Returns:
+        Tensor names to arrays, float32 or int64, in PyTorch's axis order.
+
+    Raises:
+        DataError: if the file is no such checkpoint, names anything that a state
+            dictionary does not need, or ends too early.
+    """
+    if path.stat().st_size > SIZE_LIMIT_BYTES:
+        raise DataError(f"{path} is over 1 GiB; expected a small checkpoint.")
+    try:
+        with path.open("rb") as stream:
+            return _read(stream)
+    except Exception as error:  # a damaged pickle can raise any kind
+        raise DataError(
+            f"{path} is not a PyTorch state dictionary that can be read safely: "
+            f"{error}. Expected one in PyTorch's older, non-zip format."
+        ) from error
+
+
+def _read(stream: BinaryIO) -> dict[str, np.ndarray]:
+    def load() -> Any:
+        return _StateDictUnpickler(stream).load()
+
+    if load() != MAGIC_NUMBER:
+        raise ValueError("it does not begin with PyTorch's magic number")
+    _protocol, _system, state, keys = load(), load(), load(), load()
+    dtypes = {tensor.storage.key: tensor.storage.dtype for tensor in state.values()}
+    storages = {}
+    for key in keys:
+        elements = int(np.frombuffer(stream.read(8), "<i8")[0])
+        storages[key] = _read_storage(stream, elements, dtypes[key])
+    return {name: tensor.read(storages) for name, tensor in state.items()}
+
+
+def _read_storage(stream: BinaryIO, elements: int, dtype: str) -> np.ndarray:
+    size_bytes = elements * np.dtype(dtype).itemsize
+    if not 0 <= size_bytes <= SIZE_LIMIT_BYTES:
+        raise ValueError(f"a storage claims {elements} elements")
+    values = stream.read(size_bytes)
+    if len(values) != size_bytes:
+        raise ValueError(f"it ends after {len(values)} of a storage's {size_bytes} B")
+    return np.frombuffer(values, dtype)

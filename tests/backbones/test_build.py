@@ -1,0 +1,328 @@
+"""Every entry of the catalog builds, and sees pixels as its weights expect them."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from cnnxfer.backbones import build
+from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.backbones.build import NORMALIZATIONS, build_backbone
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.backbones.weights import find_weights
+from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.registry import load_object
+from cnnxfer.training.model import (
+    ADMITTED,
+    all_layers,
+    backbone_of,
+    build_classifier,
+    build_imagenet_classifier,
+    class_names,
+    load_model,
+    save_model,
+)
+
+# Deep or wide: with the rest of their family, they differ in numbers only.
+GIANTS = {
+    "convnextbase",
+    "convnextlarge",
+    "convnextxlarge",
+    "densenet169",
+    "densenet201",
+    "efficientnetb2",
+    "efficientnetb3",
+    "efficientnetb4",
+    "efficientnetb5",
+    "efficientnetb6",
+    "efficientnetb7",
+    "efficientnetv2m",
+    "efficientnetv2l",
+    "nasnetlarge",
+    "resnet101",
+    "resnet152",
+    "resnet101v2",
+    "resnet152v2",
+}
+# One of each family; the others are reloaded with `-m slow`.
+RELOADED = {
+    "convnexttiny",
+    "densenet121",
+    "efficientnet-lite0",
+    "efficientnetb0",
+    "efficientnetv2b0",
+    "mobilenet-0.25",
+    "mobilenetv2-0.35",
+    "mobilenetv3small",
+    "resnet50",
+    "vgg16",
+    "xception",
+}
+
+
+def entries(fast: set[str]) -> list[object]:
+    return [
+        pytest.param(
+            backbone,
+            id=backbone.name,
+            marks=() if backbone.name in fast else pytest.mark.slow,
+        )
+        for backbone in BACKBONES
+    ]
+
+
+@pytest.fixture(scope="module", params=entries(set(BACKBONES.names()) - GIANTS))
+def classifier(
+    request: pytest.FixtureRequest,
+) -> Iterator[tuple[Backbone, keras.Model]]:
+    """An entry and its classifier, as small as it can be."""
+    yield request.param, small_classifier(request.param)
+    keras.backend.clear_session()
+
+
+def small_classifier(backbone: Backbone) -> keras.Model:
+    """Builds a classifier whose weights are random, and none of them zero.
+
+    Keras begins with biases of 0 and scales of 1: nobody would miss them.
+    """
+    model = build_classifier(
+        backbone, image_size=backbone.min_size, num_classes=3, dropout=0.2
+    )
+    backbone_of(model).trainable = False
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        if len(weight.shape) == 1:
+            weight.assign(weight + random.uniform(-0.1, 0.1, weight.shape))
+    for layer in all_layers(model):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
+    return model
+
+
+def pixels(size: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
+
+
+def test_pixels_to_logits(classifier: tuple[Backbone, keras.Model]) -> None:
+    backbone, model = classifier
+    images = pixels(backbone.min_size)
+    network = backbone_of(model)
+    assert None not in network.output_shape[1:]
+    features = keras.Model(model.input, model.get_layer("pool").input)
+    found = np.asarray(features(images.astype(np.float32)))
+    assert found.shape == (2, *network.output_shape[1:])
+    assert np.isfinite(found).all()
+    assert np.ptp(found) > 0
+    assert model(images).shape == (2, 3)
+
+
+def test_the_network_normalizes_for_itself_or_not_at_all(
+    classifier: tuple[Backbone, keras.Model],
+) -> None:
+    backbone, model = classifier
+    network = backbone_of(model)
+    kinds = keras.layers.Rescaling | keras.layers.Normalization
+    layers = [layer for layer in network.layers if isinstance(layer, kinds)]
+    if backbone.normalization != "built_in":
+        assert layers == []
+        return
+    images = np.float32(pixels(backbone.min_size))
+    found = keras.Model(network.input, layers[-1].output)(images)
+    np.testing.assert_allclose(
+        found, by_itself(backbone.name, images, layers), rtol=1e-4, atol=1e-5
+    )
+
+
+def by_itself(name: str, x: np.ndarray, layers: list[keras.layers.Layer]) -> np.ndarray:
+    """Returns what the papers' weights were trained on."""
+    mean, deviation = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
+    if name.startswith("mobilenetv3"):
+        return x / 127.5 - 1
+    if name.startswith("efficientnetb"):
+        # The first two come with the weights, and only they.
+        of_weights, variance, _ = layers[1].get_weights()
+        return (x / 255 - of_weights) / np.sqrt(variance) / np.sqrt(deviation)
+    if name in ("efficientnetv2s", "efficientnetv2m", "efficientnetv2l"):
+        return x / 128 - 1
+    return (x / 255 - mean) / deviation
+
+
+def test_a_frozen_network_answers_alike_while_its_head_learns(
+    classifier: tuple[Backbone, keras.Model],
+) -> None:
+    backbone, model = classifier
+    images = np.float32(pixels(backbone.min_size))
+    network = backbone_of(model)
+    np.testing.assert_array_equal(network(images, training=True), network(images))
+
+
+def test_layers_that_hold_statistics_can_be_frozen_one_by_one(
+    classifier: tuple[Backbone, keras.Model],
+) -> None:
+    network = backbone_of(classifier[1])
+    held = (keras.layers.BatchNormalization, keras.layers.Normalization)
+    nested = [
+        layer.name
+        for layer in network._flatten_layers()
+        if isinstance(layer, held) and layer not in network.layers
+    ]
+    assert nested == []
+
+
+def test_a_saved_model_holds_admitted_classes_only(
+    classifier: tuple[Backbone, keras.Model],
+) -> None:
+    config = keras.saving.serialize_keras_object(classifier[1])
+    assert set(class_names(config)) <= ADMITTED
+
+
+@pytest.mark.parametrize("backbone", entries(RELOADED))
+def test_a_saved_model_answers_the_same(backbone: Backbone, tmp_path: Path) -> None:
+    model = small_classifier(backbone)
+    images = pixels(backbone.min_size)
+    answers, weights = np.asarray(model(images)), model.get_weights()
+    save_model(model, tmp_path / "model.keras")
+    keras.backend.clear_session()
+    loaded = load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(images), answers)
+    assert np.ptp(answers) > 0
+    for weight, expected in zip(loaded.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def families() -> list[tuple[str, str]]:
+    """Returns each module of keras.applications with its entries' normalization."""
+    return sorted(
+        {
+            (load_object(backbone.builder).__module__, backbone.normalization)
+            for backbone in BACKBONES
+            if backbone.normalization != "lite"
+        }
+    )
+
+
+@pytest.mark.parametrize(("module", "normalization"), families())
+def test_normalization_is_that_of_keras(module: str, normalization: str) -> None:
+    images = np.float32(pixels(8))
+    expected = import_module(module).preprocess_input(images.copy())
+    found = outside(normalization, images)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_normalization_of_efficientnet_lite() -> None:
+    # MEAN_RGB and STDDEV_RGB of its authors' efficientnet_lite_builder.py.
+    images = np.float32(pixels(8))
+    np.testing.assert_allclose(
+        outside("lite", images), (images - 127) / 128, rtol=1e-5, atol=1e-5
+    )
+
+
+def outside(normalization: str, images: np.ndarray) -> np.ndarray:
+    inputs = keras.Input(images.shape[1:])
+    return np.asarray(
+        keras.Model(inputs, NORMALIZATIONS[normalization](inputs))(images)
+    )
+
+
+def test_efficientnet_v1_is_what_keras_builds_for_its_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+    files = import_module("keras.src.applications.efficientnet").file_utils
+    monkeypatch.setattr(files, "get_file", lambda name, *_, **__: asked.append(name))
+    monkeypatch.setattr(keras.Model, "load_weights", lambda *_, **__: None)
+    shape = (32, 32, 3)
+    theirs = keras.applications.EfficientNetB0(
+        include_top=False, weights="imagenet", input_shape=shape
+    )
+    assert asked == ["efficientnetb0_notop.h5"]
+    ours = build_backbone(BACKBONES.get("efficientnetb0"), image_size=32)
+
+    def layers(network: keras.Model) -> list[tuple[type, object, object]]:
+        # Names number the layers of one kind; dropout is left out on purpose.
+        unlike = {"name": None, "rate": None, "seed": None}
+        return [
+            (type(layer), {**layer.get_config(), **unlike}, layer.output.shape)
+            for layer in network.layers
+        ]
+
+    assert layers(ours) == layers(theirs)
+    weights = [[weight.shape for weight in each.weights] for each in (ours, theirs)]
+    assert weights[0] == weights[1]
+
+
+def test_nasnet_with_its_head() -> None:
+    model = build_imagenet_classifier(BACKBONES.get("nasnetmobile"), None)
+    assert model.output_shape == (None, 1000)
+
+
+def test_an_image_size_that_is_too_small() -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_backbone(BACKBONES.get("xception"), image_size=64)
+    assert str(caught.value) == (
+        "--image-size is 64; xception needs at least 71 (it was trained at 299)."
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["other.weights.h5", "other.h5", "noise.h5", "lite0.pth"]
+)
+def test_weights_of_something_else(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if name.startswith("other"):
+        other = BACKBONES.get("mobilenetv2-0.35")
+        build_backbone(other, image_size=32).save_weights(tmp_path / "x.weights.h5")
+        (tmp_path / "x.weights.h5").rename(path)
+    elif name == "noise.h5":
+        path.write_bytes(b"noise" * 1000)
+    else:
+        lite = find_weights(BACKBONES.get("efficientnet-lite0"), include_top=False)
+        path.symlink_to(lite)
+    with pytest.raises(DataError) as caught:
+        build_backbone(
+            BACKBONES.get("mobilenet-0.25"), image_size=32, weights_path=path
+        )
+    message = str(caught.value)
+    assert message.startswith(f"{path} does not hold the weights of mobilenet-0.25: ")
+    assert "Expected a .h5 or .weights.h5 file of these 54 layers" in message
+
+
+def test_weights_over_the_limit_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.h5"
+    path.write_bytes(b"0" * 2000)
+    monkeypatch.setattr(build, "WEIGHTS_LIMIT_BYTES", 1000)
+    with pytest.raises(DataError, match=r"the limit for weights is 1\.0 kB"):
+        build_backbone(
+            BACKBONES.get("mobilenet-0.25"), image_size=32, weights_path=path
+        )
+
+
+@pytest.mark.parametrize("include_top", [False, True])
+def test_mobilenet_answers_as_keras_does(
+    shared: Path, monkeypatch: pytest.MonkeyPatch, include_top: bool
+) -> None:
+    models_dir = shared / "weights" / "keras" / "models"
+    files = import_module("keras.src.applications.mobilenet").file_utils
+    monkeypatch.setattr(files, "get_file", lambda name, *_, **__: models_dir / name)
+    theirs = keras.applications.MobileNet(
+        alpha=0.25, weights="imagenet", include_top=include_top
+    )
+    monkeypatch.setenv("KERAS_HOME", str(models_dir.parent))
+    backbone = BACKBONES.get("mobilenet-0.25")
+    path = find_weights(backbone, include_top=include_top)
+    images = pixels(224)
+    if include_top:
+        ours = build_imagenet_classifier(backbone, path)
+    else:
+        model = build_classifier(
+            backbone, image_size=224, num_classes=3, dropout=0.2, weights_path=path
+        )
+        ours = keras.Model(model.input, model.get_layer("pool").input)
+    expected = theirs(keras.applications.mobilenet.preprocess_input(np.float32(images)))
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(ours(images), expected, atol=1e-4)

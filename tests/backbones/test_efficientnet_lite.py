@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import cnnxfer
+from cnnxfer.backbones.build import build_backbone
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.backbones.efficientnet_lite import EfficientNetLite0, load_checkpoint
+from cnnxfer.backbones.torch_checkpoint import read_checkpoint
+from cnnxfer.backbones.weights import find_weights
+
+LITE = BACKBONES.get("efficientnet-lite0")
+
+
+@pytest.fixture
+def checkpoint_path() -> Path:
+    path = find_weights(LITE, include_top=True)
+    assert path
+    return path
+
+
+def test_shapes() -> None:
+    assert EfficientNetLite0().output_shape == (None, 1000)
+    headless = EfficientNetLite0(include_top=False, input_shape=(96, 64, 3))
+    assert headless.output_shape == (None, 3, 2, 1280)
+
+
+def test_every_weight_comes_from_the_checkpoint(checkpoint_path: Path) -> None:
+    model = EfficientNetLite0()
+    for weight in model.weights:
+        weight.assign(np.full(weight.shape, np.nan))
+    load_checkpoint(model, checkpoint_path)
+    tensors = read_checkpoint(checkpoint_path)
+    expected = sorted(
+        (tensor.size, float(tensor.astype(np.float64).sum()))
+        for name, tensor in tensors.items()
+        if not name.endswith("num_batches_tracked")
+    )
+    found = sorted(
+        (weight.size, float(weight.astype(np.float64).sum()))
+        for weight in model.get_weights()
+    )
+    assert np.asarray(found) == pytest.approx(np.asarray(expected), rel=1e-9)
+
+
+def test_without_its_head_it_loads_the_rest(checkpoint_path: Path) -> None:
+    network = build_backbone(LITE, image_size=64, weights_path=checkpoint_path)
+    kernel = network.get_layer("conv_stem").get_weights()[0]
+    tensor = read_checkpoint(checkpoint_path)["_conv_stem.weight"]
+    np.testing.assert_array_equal(kernel[1, 2, 0, 5], tensor[5, 0, 1, 2])
+    assert "fc" not in [layer.name for layer in network.layers]
+
+
+def test_activations_end_at_six() -> None:
+    layers = [
+        layer
+        for layer in EfficientNetLite0().layers
+        if isinstance(layer, keras.layers.ReLU)
+    ]
+    assert len(layers) == 33
+    assert {layer.max_value for layer in layers} == {6.0}
+
+
+def test_it_knows_imagenet(shared: Path) -> None:
+    """The published accuracy is 75.1%; these 100 photographs are easier."""
+    predictions = list(
+        cnnxfer.predict(shared / "data" / "imagenet100", model=LITE.name, top=5)
+    )
+    ranks = []
+    for prediction in predictions:
+        class_id = Path(prediction.path).name.split("_")[0]
+        named = [ranked.class_id for ranked in prediction.ranking]
+        ranks.append(named.index(class_id) if class_id in named else 5)
+    assert len(ranks) == 100
+    assert ranks.count(0) >= 86
+    assert sum(rank < 5 for rank in ranks) >= 95
