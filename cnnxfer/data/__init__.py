@@ -1,0 +1,1 @@
+"""From a data specification to batches of pixels."""

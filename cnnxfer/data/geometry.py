@@ -1,0 +1,44 @@
+"""Which part of a picture the network sees, and at what size."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+Box = tuple[float, float, float, float]
+
+
+def central_box(width: int, height: int, fraction: float) -> Box:
+    """Returns the square in the middle: `fraction` of the shorter side.
+
+    In pixels as (left, top, right, bottom), on fractions of pixels where need be.
+    """
+    return square_box(width, height, fraction, 0.5, 0.5)
+
+
+def square_box(
+    width: int, height: int, fraction: float, across: float, down: float
+) -> Box:
+    """Returns a square of `fraction` of the shorter side, anywhere in the picture.
+
+    Args:
+        width: in pixels.
+        height: in pixels.
+        fraction: in (0, 1].
+        across: 0 at the left edge, 1 at the right one.
+        down: 0 at the top, 1 at the bottom.
+    """
+    side = fraction * min(width, height)
+    left, top = across * (width - side), down * (height - side)
+    return left, top, left + side, top + side
+
+
+def view(image: Image.Image, box: Box, size: int, *, flip: bool = False) -> np.ndarray:
+    """Returns what lies in `box`, resized with antialiasing (bicubic).
+
+    Returns:
+        uint8 `(size, size, 3)`, mirrored left to right if `flip`.
+    """
+    resized = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    pixels = np.asarray(resized)
+    return pixels[:, ::-1] if flip else pixels

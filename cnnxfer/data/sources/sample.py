@@ -1,0 +1,21 @@
+"""The built-in synthetic flowers: everything works with no data and no network."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from cnnxfer.data import flowers
+from cnnxfer.data.dataset import Dataset
+from cnnxfer.data.sources import folder
+from cnnxfer.files import cache_dir, cached_directory
+from cnnxfer.reporting import Reporter
+
+
+def load(spec: str, reporter: Reporter) -> Dataset:
+    """Draws the synthetic pictures into the cache, once, and lists them."""
+    directory = cached_directory(
+        cache_dir() / "sample" / f"v{flowers.VERSION}",
+        lambda path: flowers.write_sample(path, reporter),
+    )
+    dataset = folder.load(str(directory), reporter)
+    return dataclasses.replace(dataset, name="sample", title="sample (synthetic)")
