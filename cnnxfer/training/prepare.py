@@ -1,0 +1,192 @@
+"""From settings to a run directory whose images each have their part."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+
+from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.backbones.weights import ensure_weights
+from cnnxfer.config import Config
+from cnnxfer.data.dataset import Example
+from cnnxfer.data.index import build_index, leave_out_untrained, report_problems
+from cnnxfer.data.sources import load_dataset
+from cnnxfer.data.splits import TEST, TRAIN, VALIDATION, assign_parts
+from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run, SplitRow, create_run
+from cnnxfer.training.devices import Devices, prepare_devices
+from cnnxfer.training.model import build_classifier
+from cnnxfer.training.precision import resolve_precision
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A run's images by part; labels index the run's class names."""
+
+    train: list[Example]
+    validation: list[Example]
+    test: list[Example]
+
+
+def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Run:
+    """Reads the data, splits it, and makes the run directory.
+
+    Raises:
+        ConfigError: if the configuration does not suit the data.
+        DataError: if no classifier can be trained on the data.
+    """
+    prepare_devices(config.devices)  # while nothing has been computed yet
+    dataset = load_dataset(config.data, reporter)
+    rows = report_problems(build_index(dataset.examples, reporter), reporter)
+    class_names, rows = leave_out_untrained(dataset.class_names, rows, reporter)
+    parts = assign_parts(rows, config.split, shuffled=dataset.shuffled)
+    split = [
+        SplitRow(row.example.id, class_names[row.example.label], part, row.sha256)
+        for row, part in zip(rows, parts, strict=True)
+    ]
+    run = create_run(runs_dir, config.backbone, dataset.name)
+    run.write_classes(class_names)
+    run.write_split(split)
+    run.write_config(config)
+    counts = [f"{parts.count(part)} {part}" for part in (TRAIN, VALIDATION, TEST)]
+    reporter.info(
+        f"{dataset.title or dataset.name}: {len(rows)} images of {len(class_names)} "
+        f"classes: {', '.join(counts)}"
+    )
+    return run
+
+
+def load_parts(run: Run, reporter: Reporter) -> Parts:
+    """Finds a run's images again.
+
+    Raises:
+        DataError: if some are gone.
+    """
+    spec = run.config.data
+    found = {row.id: row for row in load_dataset(spec, reporter).examples}
+    labels = {name: label for label, name in enumerate(run.class_names)}
+    parts: dict[str, list[Example]] = {TRAIN: [], VALIDATION: [], TEST: []}
+    gone = [row.id for row in run.split if row.id not in found]
+    if gone:
+        raise DataError(
+            f"{len(gone)} of the {len(run.split)} images of {run.path} are no longer "
+            f"in {spec}, such as {gone[0]}. Put them back, or train a new run."
+        )
+    for row in run.split:
+        parts[row.split].append(replace(found[row.id], label=labels[row.label]))
+    return Parts(parts[TRAIN], parts[VALIDATION], parts[TEST])
+
+
+def data_hash(split: Iterable[SplitRow]) -> str:
+    """Returns one SHA-256 for all images, their labels and their parts."""
+    lines = sorted(f"{row.sha256} {row.label} {row.split}\n" for row in split)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A run with everything that its phases train with.
+
+    Attributes:
+        run: the run directory.
+        config: its settings.
+        backbone: the catalog's entry.
+        class_names: in label order.
+        parts: the images.
+        devices: the processors.
+        precision: of the backbone: a key of `precision.POLICIES`.
+        reporter: told of the progress.
+    """
+
+    run: Run
+    config: Config
+    backbone: Backbone
+    class_names: tuple[str, ...]
+    parts: Parts
+    devices: Devices
+    precision: str
+    reporter: Reporter
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels of what the network sees."""
+        return self.config.image_size or self.backbone.image_size
+
+    def build_classifier(
+        self, *, precision: str, weights_path: Path | None = None
+    ) -> keras.Model:
+        """Builds the run's network; see `model.build_classifier`.
+
+        Random weights follow from the run's seed.
+        """
+        with _seeded(self.config.seed):
+            return build_classifier(
+                self.backbone,
+                image_size=self.image_size,
+                num_classes=len(self.class_names),
+                dropout=self.config.dropout,
+                precision=precision,
+                weights_path=weights_path,
+            )
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seeds what Keras draws the seeds of new layers from, and nothing for good.
+
+    A caller's own random numbers go on as they would have without us.
+    """
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def set_up(run: Run, reporter: Reporter) -> Setup:
+    """Claims the processors and finds the images of a run.
+
+    Raises:
+        ConfigError: if the devices cannot be used.
+        DataError: if images are gone.
+    """
+    config = run.config
+    devices = prepare_devices(config.devices)
+    return Setup(
+        run=run,
+        config=config,
+        backbone=BACKBONES.get(config.backbone),
+        class_names=run.class_names,
+        parts=load_parts(run, reporter),
+        devices=devices,
+        precision=resolve_precision(config.precision, devices.compute_capability),
+        reporter=reporter,
+    )
+
+
+def find_weights_file(config: Config, reporter: Reporter) -> Path | None:
+    """Returns the file of the backbone's first weights; None for random ones.
+
+    Raises:
+        ConfigError: if a file of one's own is gone.
+        DataError: if a published file is damaged.
+        RunError: if it could not be downloaded.
+    """
+    if config.weights == "none":
+        return None
+    if config.weights == "imagenet":
+        backbone = BACKBONES.get(config.backbone)
+        return ensure_weights(backbone, include_top=False, reporter=reporter)
+    path = Path(config.weights)
+    if not path.is_file():
+        raise ConfigError(f"--weights {path} is no file any more. Bring it back.")
+    return path

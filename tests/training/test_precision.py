@@ -1,0 +1,127 @@
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from cnnxfer.backbones.build import build_backbone
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.runs import Run
+from cnnxfer.training.model import (
+    all_layers,
+    backbone_of,
+    build_classifier,
+    load_model,
+)
+from cnnxfer.training.precision import precision_policy, resolve_precision
+
+# One entry for each way of normalizing.
+WAYS = [
+    ("efficientnet-lite0", "bfloat16"),
+    ("mobilenet-0.25", "bfloat16"),
+    ("mobilenetv3small", "bfloat16"),
+    ("efficientnetb0", "bfloat16"),
+    ("efficientnetv2b0", "bfloat16"),
+    ("efficientnetv2b0", "float16"),
+    ("vgg16", "float16"),
+]
+PIXELS = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+
+
+def normalized(model: keras.Model) -> np.ndarray:
+    """Returns what the first layers make of `PIXELS`, before the first convolution."""
+    layers = [
+        layer
+        for layer in all_layers(model)
+        if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization)
+    ]
+    network = next(
+        part
+        for part in (backbone_of(model), model)
+        if any(layer in part.layers for layer in layers)
+    )
+    part = keras.Model(network.input, layers[-1].output)
+    return np.asarray(part(PIXELS))
+
+
+@pytest.mark.parametrize(("name", "precision"), WAYS)
+def test_normalization_and_head_stay_in_float32(name: str, precision: str) -> None:
+    def build(precision: str) -> keras.Model:
+        return build_classifier(
+            BACKBONES.get(name),
+            image_size=32,
+            num_classes=3,
+            dropout=0.2,
+            precision=precision,
+        )
+
+    model = build(precision)
+    found = normalized(model)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, normalized(build("float32")))
+    assert backbone_of(model)(PIXELS).dtype == precision
+    for layer in ("pool", "dropout", "logits"):
+        assert model.get_layer(layer).compute_dtype == "float32"
+    assert model(PIXELS).dtype == "float32"
+    assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
+
+
+def test_the_policy_before_comes_back() -> None:
+    before = keras.config.dtype_policy()
+    with precision_policy("bfloat16"):
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    assert keras.config.dtype_policy() is before
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_training_saves_a_model_in_float32(
+    train: Callable[..., Run],
+    parent: Run,
+    tmp_path: Path,
+    weights_path: Path,
+    precision: str,
+) -> None:
+    run = train(tmp_path, precision=precision, epochs=1)
+    with zipfile.ZipFile(run.model_path) as archive:
+        assert b"16" not in b"".join(
+            json.dumps(policy).encode()
+            for policy in policies(json.loads(archive.read("config.json")))
+        )
+    model = load_model(run.model_path)
+    fresh = build_backbone(
+        BACKBONES.get(run.config.backbone), image_size=64, weights_path=weights_path
+    )
+    for mine, its in zip(backbone_of(model).weights, fresh.weights, strict=True):
+        np.testing.assert_array_equal(mine, its)
+    # Much the same training as in float32.
+    loss, expected = (float(each.history[0]["loss"]) for each in (run, parent))
+    assert loss == pytest.approx(expected, rel=0.05)
+
+
+def policies(config: object) -> list[object]:
+    if isinstance(config, dict):
+        found = [value for key, value in config.items() if key == "dtype"]
+        return found + [x for value in config.values() for x in policies(value)]
+    if isinstance(config, list):
+        return [x for value in config for x in policies(value)]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("capability", "precision"),
+    [
+        (None, "float32"),
+        ((6, 1), "float32"),
+        ((7, 5), "float16"),
+        ((8, 0), "bfloat16"),
+        ((9, 0), "bfloat16"),
+    ],
+)
+def test_auto_follows_the_gpu(
+    capability: tuple[int, int] | None, precision: str
+) -> None:
+    assert resolve_precision("auto", capability) == precision
+    assert resolve_precision("float16", capability) == "float16"

@@ -1,0 +1,149 @@
+"""Interrupted phases: what is left, and that going on ends where it would have."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cnnxfer
+from cnnxfer import api
+from cnnxfer.errors import Interrupted
+from cnnxfer.runs import Run, find_run
+from cnnxfer.training import loop
+from cnnxfer.training.model import load_model
+
+Train = Callable[..., Run]
+TUNING = {"lr": 0.01, "epochs": 3, "last": "40%", "bn": "train"}
+
+
+@pytest.fixture(scope="module")
+def tuned(parent: Run) -> Run:
+    return cnnxfer.unfreeze(parent, **TUNING)
+
+
+@pytest.fixture
+def interrupt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """Presses Ctrl-C once, after the first batch of an epoch (from 0)."""
+    on_train_batch_end = loop._Keeper.on_train_batch_end
+
+    def press(epoch: int) -> None:
+        waiting = [epoch]
+
+        def pressed(keeper: loop._Keeper, batch: int, logs: dict[str, float]) -> None:
+            on_train_batch_end(keeper, batch, logs)
+            if keeper.phase.epoch in waiting:
+                waiting.clear()
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(loop._Keeper, "on_train_batch_end", pressed)
+
+    return press
+
+
+def assert_same_end(run: Run, undisturbed: Run) -> None:
+    """Compares every number that a run ends with, bit for bit."""
+    models = [load_model(each.model_path).get_weights() for each in (run, undisturbed)]
+    for weight, expected in zip(*models, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    states = [
+        np.load(next(each.checkpoints_dir.glob("*.npz"))) for each in (run, undisturbed)
+    ]
+    assert states[0].files == states[1].files
+    for name in states[0].files:
+        np.testing.assert_array_equal(states[0][name], states[1][name])
+    assert without_seconds(run) == without_seconds(undisturbed)
+    assert run.metrics == undisturbed.metrics
+
+
+def without_seconds(run: Run) -> list[dict[str, str]]:
+    return [{**row, "seconds": ""} for row in run.history]
+
+
+def test_head_training_goes_on_as_if_undisturbed(
+    train: Train, parent: Run, tmp_path: Path, interrupt: Callable[[int], None]
+) -> None:
+    interrupt(1)
+    with pytest.raises(Interrupted) as caught:
+        train(tmp_path)
+    run = find_run("latest", tmp_path)
+    assert "interrupted in epoch 2 of 3" in str(caught.value)
+    assert f"Go on with: cnnxfer resume {run.path}" in str(caught.value)
+    assert run.receipt["status"] == "interrupted"
+    assert run.metrics["frozen"]["epoch"] == 1
+    load_model(run.model_path)
+    api.resume(run)
+    assert run.receipt["status"] == "done"
+    assert_same_end(run, parent)
+
+
+def test_fine_tuning_goes_on_as_if_undisturbed(
+    parent: Run, tuned: Run, interrupt: Callable[[int], None]
+) -> None:
+    interrupt(2)
+    with pytest.raises(Interrupted, match="interrupted in epoch 3 of 3"):
+        cnnxfer.unfreeze(parent, **TUNING)
+    run = find_run("latest", parent.path.parent)
+    assert run.parent == parent
+    api.resume(run)
+    assert_same_end(run, tuned)
+
+
+def test_an_unfinished_first_epoch_leaves_a_model_too(
+    train: Train, parent: Run, tmp_path: Path, interrupt: Callable[[int], None]
+) -> None:
+    interrupt(0)
+    with pytest.raises(Interrupted, match=r"usable model \(no epoch is finished yet"):
+        train(tmp_path)
+    run = find_run("latest", tmp_path)
+    assert load_model(run.model_path).output_shape == (None, 3)
+    api.resume(run)
+    assert_same_end(run, parent)
+
+
+def test_fine_tuning_that_never_finished_an_epoch_is_the_parent(
+    parent: Run, interrupt: Callable[[int], None]
+) -> None:
+    interrupt(0)
+    with pytest.raises(Interrupted, match=r"usable model \(as before this phase"):
+        cnnxfer.unfreeze(parent, **TUNING)
+    run = find_run("latest", parent.path.parent)
+    assert run.model_path.read_bytes() == parent.model_path.read_bytes()
+    assert run.metrics["before"]["epoch"] == 0
+
+
+def test_ctrl_c_while_measuring_is_an_interruption_too(
+    parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    def predict(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.Model, "predict", predict)
+    with pytest.raises(Interrupted, match="Go on with: cnnxfer resume"):
+        cnnxfer.unfreeze(parent, **TUNING)
+
+
+def test_ctrl_c_ends_the_process_with_130(photos_dir: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cnnxfer", "train", "--backbone", "mobilenet-0.25"]
+    options = ["--weights", "none", "--image-size", "32", "--epochs", "100000"]
+    process = subprocess.Popen(
+        [*command, *options, "--data", photos_dir, "--runs-dir", tmp_path / "runs"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if "epoch  2/" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    said.append(process.stderr.read())
+    assert process.wait(60) == 130, said
+    assert "Go on with: cnnxfer resume" in " ".join("".join(said).split())
+    assert "Traceback" not in "".join(said)
+    assert find_run("latest", tmp_path / "runs").metrics["frozen"]["epoch"] >= 1
