@@ -1,0 +1,1 @@
+"""Ranked classes for any pile of images."""
