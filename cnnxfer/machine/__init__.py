@@ -1,0 +1,98 @@
+"""What this machine has and lacks, found without loading TensorFlow or Keras.
+
+One subject a file. What cannot be read is None, which stands for "unknown".
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from cnnxfer import __version__
+from cnnxfer.machine.folders import Folder, find_cache, find_folders
+from cnnxfer.machine.gpus import Gpu, find_gpus
+from cnnxfer.machine.packages import (
+    PACKAGES,
+    Extra,
+    find_extras,
+    has_cuda_libraries,
+    installed_version,
+    missing_requirements,
+)
+from cnnxfer.machine.probing import attempt, beside
+from cnnxfer.machine.processor import Memory, Processor, find_memory, find_processor
+from cnnxfer.machine.weights import (
+    WeightsFile,
+    answers,
+    find_weights_files,
+    weights_address,
+)
+
+NETWORK_SECONDS = 1.5
+GPU_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Everything that `examine` found; None stands for "unknown".
+
+    Attributes:
+        packages: installed version by name; None if it is not installed.
+        missing: requirements of cnnxfer that are absent or of another version;
+            None if cnnxfer runs without having been installed.
+        gpus: None if there is a driver that does not answer.
+        cuda_libraries: whether the libraries that TensorFlow needs to use a GPU
+            are installed as packages.
+        cache_error: why cnnxfer's cache directory cannot be made, or "".
+        weights_host: where weights are downloaded from.
+        network: whether `weights_host` answers; None if it was not asked.
+    """
+
+    cnnxfer: str
+    python: str
+    platform: str
+    packages: Mapping[str, str | None]
+    missing: tuple[str, ...] | None
+    extras: tuple[Extra, ...] | None
+    processor: Processor
+    memory: Memory
+    gpus: tuple[Gpu, ...] | None
+    cuda_libraries: bool | None
+    folders: tuple[Folder, ...]
+    cache_error: str
+    weights: tuple[WeightsFile, ...] | None
+    weights_host: str
+    network: bool | None
+
+
+def examine(runs_dir: Path, *, offline: bool = False) -> Machine:
+    """Returns what this machine has; takes less than a second if all is well.
+
+    Args:
+        runs_dir: where runs live.
+        offline: leaves the network alone.
+    """
+    host, port = weights_address()
+    network = None if offline else beside(partial(answers, host, port), NETWORK_SECONDS)
+    gpus = beside(find_gpus, GPU_SECONDS)
+    cache, cache_error = find_cache()
+    return Machine(
+        cnnxfer=__version__,
+        python=platform.python_version(),
+        platform=platform.platform(),
+        packages={name: installed_version(name) for name in PACKAGES},
+        missing=attempt(lambda: missing_requirements("cnnxfer")),
+        extras=attempt(find_extras),
+        processor=find_processor(),
+        memory=find_memory(),
+        cuda_libraries=attempt(has_cuda_libraries),
+        folders=find_folders(cache, runs_dir),
+        cache_error=cache_error,
+        weights=attempt(find_weights_files),
+        gpus=gpus(),
+        weights_host=host,
+        network=None if network is None else bool(network()),
+    )
