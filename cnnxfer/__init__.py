@@ -1,0 +1,22 @@
+"""Turn a pretrained Keras backbone into a classifier for your own photographs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnnxfer.api import evaluate, predict, resume, train, unfreeze
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "evaluate", "predict", "resume", "train", "unfreeze"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(import_module("cnnxfer.api"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

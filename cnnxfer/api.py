@@ -1,0 +1,468 @@
+"""What can be done from Python: the command line's names and defaults.
+
+What is cheap is checked here first. Keras and TensorFlow are imported inside the
+functions, after that, so that a misspelt name is answered at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnxfer import __version__
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.backbones.imagenet import imagenet_classes
+from cnnxfer.backbones.weights import ensure_weights
+from cnnxfer.config import Config, load_config, override
+from cnnxfer.data.sources import find_source
+from cnnxfer.data.splits import parse_split
+from cnnxfer.errors import ConfigError, Interrupted
+from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.registry import did_you_mean, suggestion
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import LATEST, Run, create_run, find_run, resolve_runs_dir
+
+if TYPE_CHECKING:
+    from cnnxfer.evaluation.metrics import Evaluation
+    from cnnxfer.prediction.prediction import Prediction
+
+Pathlike = str | Path
+
+
+def train(
+    backbone: str | None = None,
+    data: Pathlike | None = None,
+    *,
+    config: Pathlike | None = None,
+    weights: Pathlike | None = None,
+    split: str | None = None,
+    image_size: int | None = None,
+    batch_size: int | None = None,
+    epochs: int | None = None,
+    lr: float | None = None,
+    optimizer: str | None = None,
+    schedule: str | None = None,
+    seed: int | None = None,
+    precision: str | None = None,
+    devices: str | None = None,
+    fine_tune: bool = False,
+    runs_dir: Pathlike | None = None,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Trains a new head on a frozen backbone.
+
+    Settings that are None come from `config`, or else are the defaults of
+    `cnnxfer.config.Config`, which says what each means.
+
+    Args:
+        backbone: a name of the catalog.
+        data: a TFDS name, a folder of class folders, or "sample".
+        config: a TOML file of settings.
+        weights: "imagenet", "none" or a file.
+        split: "75/15/10" or "slices".
+        image_size: side in pixels.
+        batch_size: images a step.
+        epochs: of the frozen phase.
+        lr: highest learning rate of the frozen phase.
+        optimizer: of the frozen phase.
+        schedule: of the frozen phase's learning rate.
+        seed: of all that is random.
+        precision: of the backbone's arithmetic.
+        devices: "one", "all" or "cpu".
+        fine_tune: goes on with `unfreeze` at the settings of `config`.
+        runs_dir: where runs live; `runs` by default.
+        reporter: told of the progress; the logger "cnnxfer" by default.
+
+    Returns:
+        The run; with `fine_tune`, the second one.
+
+    Raises:
+        ConfigError: if a setting is wrong.
+        DataError: if no classifier can be trained on the data.
+        Interrupted: on Ctrl-C; `resume` goes on.
+    """
+    reporter = reporter or Reporter()
+    settings = load_config(
+        Path(config) if config is not None else None,
+        {
+            "backbone": backbone,
+            "data": None if data is None else str(data),
+            "weights": None if weights is None else str(weights),
+            "split": split,
+            "image_size": image_size,
+            "batch_size": batch_size,
+            "seed": seed,
+            "precision": precision,
+            "devices": devices,
+            "frozen": {
+                "epochs": epochs,
+                "learning_rate": lr,
+                "optimizer": optimizer,
+                "schedule": schedule,
+            },
+        },
+    )
+    settings = _with_weights(_checked(settings), reporter)
+    import_tensorflow_quietly()
+    from cnnxfer.training.prepare import data_hash, prepare_run
+
+    run = prepare_run(settings, resolve_runs_dir(runs_dir), reporter)
+    _start_receipt(run, parent=None, data_sha256=data_hash(run.split))
+    _train_head(run, reporter)
+    if fine_tune:
+        return unfreeze(run, runs_dir=runs_dir, reporter=reporter)
+    return run
+
+
+def unfreeze(
+    run: Run | Pathlike = LATEST,
+    *,
+    lr: float | None = None,
+    epochs: int | None = None,
+    last: str | None = None,
+    bn: str | None = None,
+    optimizer: str | None = None,
+    schedule: str | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    precision: str | None = None,
+    devices: str | None = None,
+    runs_dir: Pathlike | None = None,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Fine-tunes a run: its last layers, or all, learn on from its head.
+
+    The same images, parts, classes and normalization as in `run`, which is left as it
+    was. If no epoch beats it on validation, the new run's model is its model.
+
+    Args:
+        run: the run to go on from; a directory, a name, or "latest".
+        lr: highest learning rate.
+        epochs: of this phase.
+        last: share of the backbone that learns, such as "30%".
+        bn: "frozen" keeps BatchNormalization as it is, "train" does not.
+        optimizer: of this phase.
+        schedule: of its learning rate.
+        batch_size: images a step.
+        seed: of all that is random.
+        precision: of the backbone's arithmetic.
+        devices: "one", "all" or "cpu".
+        runs_dir: where runs live; `runs` by default.
+        reporter: told of the progress; the logger "cnnxfer" by default.
+
+    Returns:
+        The new run, which names `run` as its parent.
+
+    Raises:
+        ConfigError: if a setting or the run is wrong.
+        RunError: if the run has no model yet.
+        Interrupted: on Ctrl-C; `resume` goes on.
+    """
+    reporter = reporter or Reporter()
+    parent = _find(run, runs_dir)
+    parent.require_model()
+    settings = override(
+        parent.config,
+        {
+            "batch_size": batch_size,
+            "seed": seed,
+            "precision": precision,
+            "devices": devices,
+            "fine_tune": {
+                "learning_rate": lr,
+                "epochs": epochs,
+                "last": last,
+                "batch_norm": bn,
+                "optimizer": optimizer,
+                "schedule": schedule,
+            },
+        },
+    )
+    settings = _checked(settings)
+    child = create_run(parent.path.parent, settings.backbone, _data_name(settings.data))
+    child.copy_model(parent)
+    child.write_classes(parent.class_names)
+    child.write_split(parent.split)
+    child.write_config(settings)
+    _start_receipt(
+        child,
+        parent=parent.name,
+        data_sha256=parent.receipt.get("data_sha256"),
+        weights_sha256=parent.receipt.get("weights_sha256"),
+    )
+    _fine_tune(child, reporter)
+    return child
+
+
+def resume(
+    run: Run | Pathlike = LATEST,
+    *,
+    runs_dir: Pathlike | None = None,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Goes on with a run after its last finished epoch.
+
+    The epochs that follow are those of an undisturbed run: the same views in the
+    same order, the same optimizer.
+
+    Raises:
+        ConfigError: if there is no such run, or it is finished.
+        Interrupted: on Ctrl-C; it can be resumed again.
+    """
+    reporter = reporter or Reporter()
+    found = _find(run, runs_dir)
+    if found.receipt.get("status") == "done":
+        raise ConfigError(
+            f"{found.path} is finished. "
+            f"Fine-tune it with: cnnxfer unfreeze {found.path}"
+        )
+    found.update_receipt(status="running")
+    if found.parent:
+        _fine_tune(found, reporter)
+    else:
+        _train_head(found, reporter)
+    return found
+
+
+def predict(
+    inputs: Pathlike | Iterable[Pathlike],
+    *,
+    model: Run | Pathlike | None = None,
+    top: int | None = None,
+    runs_dir: Pathlike | None = None,
+    reporter: Reporter | None = None,
+) -> Iterator[Prediction]:
+    """Ranks the classes of images.
+
+    Args:
+        inputs: files, folders (with what lies below) and globs.
+        model: a run, or a backbone's name for its ImageNet head. By default the
+            latest run, or the built-in backbone where there is none.
+        top: how many classes to name; by default 5, or all if there are fewer.
+        runs_dir: where runs live; `runs` by default.
+        reporter: told of the progress; the logger "cnnxfer" by default.
+
+    Returns:
+        A prediction for each image, in the order of the inputs; one with an `error`
+        for an image that cannot be read.
+
+    Raises:
+        ConfigError: if the model is unknown, or has fewer classes than `top`.
+        DataError: if an input does not exist or holds no image.
+    """
+    from cnnxfer.prediction.inputs import find_images
+
+    reporter = reporter or Reporter()
+    chosen = choose_model(model, runs_dir)
+    top = _checked_top(top, chosen)
+    if isinstance(inputs, str | Path):
+        inputs = [inputs]
+    images = find_images([str(item) for item in inputs])
+    if model is None:
+        reporter.info(f"model: {chosen.path if isinstance(chosen, Run) else chosen}")
+    import_tensorflow_quietly()
+    from cnnxfer.prediction.classifier import load_classifier
+    from cnnxfer.prediction.ranking import rank_images
+
+    return rank_images(load_classifier(chosen, reporter), images, top, reporter)
+
+
+def evaluate(
+    run: Run | Pathlike = LATEST,
+    *,
+    data: Pathlike | None = None,
+    runs_dir: Pathlike | None = None,
+    reporter: Reporter | None = None,
+) -> Evaluation:
+    """Measures a run on its test images, which nothing else has looked at.
+
+    A fine-tuned run is measured beside the run that it began with. The figures are
+    added to the run's metrics.
+
+    Args:
+        run: a directory, a name, or "latest".
+        data: other labelled images; their class names must be the run's. Their
+            figures are returned only.
+        runs_dir: where runs live; `runs` by default.
+        reporter: told of the progress; the logger "cnnxfer" by default.
+
+    Raises:
+        ConfigError: if there is no such run or data.
+        DataError: if there are no test images, or classes the run doesn't know.
+        RunError: if the run has no model yet.
+    """
+    reporter = reporter or Reporter()
+    found = _find(run, runs_dir)
+    found.require_model()
+    find_source(found.config.data if data is None else str(data))
+    import_tensorflow_quietly()
+    from cnnxfer.evaluation.evaluator import evaluate_data, evaluate_run
+
+    if data is not None:
+        return evaluate_data(found, str(data), reporter)
+    return evaluate_run(found, reporter)
+
+
+def choose_model(
+    model: Run | Pathlike | None, runs_dir: Pathlike | None = None
+) -> Run | str:
+    """Returns the run, or the name of the backbone, that `model` means.
+
+    Raises:
+        ConfigError: if it means neither.
+        RunError: if it is a run without a model yet.
+    """
+    directory = resolve_runs_dir(runs_dir)
+    if model is None:
+        try:
+            model = find_run(LATEST, directory)
+        except ConfigError:
+            return next(iter(BACKBONES)).name
+    if not isinstance(model, Run):
+        if str(model) in BACKBONES:
+            return BACKBONES.get(str(model)).name
+        model = _run_or_backbone(str(model), directory)
+    model.require_model()
+    return model
+
+
+def _checked_top(top: int | None, model: Run | str) -> int:
+    if top is None:
+        return 5
+    count = len(model.class_names if isinstance(model, Run) else imagenet_classes())
+    if not 1 <= top <= count:
+        raise ConfigError(
+            f"--top is {top}; it must be 1 to {count}, the number of classes."
+        )
+    return top
+
+
+def _run_or_backbone(name: str, directory: Path) -> Run:
+    try:
+        return find_run(name, directory)
+    except ConfigError as error:
+        if name == LATEST:
+            raise
+        near = did_you_mean(name, BACKBONES.names())
+        if not near:
+            raise
+        raise ConfigError(f"no run and no backbone called {name!r}.{near}") from error
+
+
+def _find(run: Run | Pathlike, runs_dir: Pathlike | None) -> Run:
+    if isinstance(run, Run):
+        return run
+    return find_run(str(run), resolve_runs_dir(runs_dir))
+
+
+def _checked(config: Config) -> Config:
+    """Returns the settings with every name resolved; all that is cheap is checked."""
+    backbone = BACKBONES.get(config.backbone)
+    source = find_source(config.data)
+    parse_split(config.split)
+    _ = config.fine_tune.fraction
+    image_size = config.image_size or backbone.image_size
+    backbone.check_image_size(image_size)
+    return dataclasses.replace(
+        config,
+        backbone=backbone.name,
+        # A run can be resumed from another directory.
+        data=str(Path(config.data).resolve())
+        if source.name == "folder"
+        else config.data,
+        image_size=image_size,
+    )
+
+
+def _with_weights(config: Config, reporter: Reporter) -> Config:
+    """Makes sure of the weights before any picture is read or run made."""
+    if config.weights == "none":
+        return config
+    if config.weights == "imagenet":
+        backbone = BACKBONES.get(config.backbone)
+        ensure_weights(backbone, include_top=False, reporter=reporter)
+        return config
+    path = Path(config.weights)
+    if not path.is_file():
+        near = suggestion(config.weights, ("imagenet", "none"))
+        raise ConfigError(f"--weights {path} is no file.{near}")
+    return dataclasses.replace(config, weights=str(path.resolve()))
+
+
+def _data_name(spec: str) -> str:
+    return Path(spec).name if Path(spec).is_dir() else spec.removeprefix("tfds:")
+
+
+def _train_head(run: Run, reporter: Reporter) -> None:
+    import_tensorflow_quietly()
+    from cnnxfer.training.frozen import train_head
+
+    with _Clock(run):
+        best = train_head(run, reporter)
+    reporter.info(
+        f"validation accuracy {best.accuracy:.1%} (epoch {best.epoch}); "
+        f"the model is {run.model_path}"
+    )
+
+
+def _fine_tune(run: Run, reporter: Reporter) -> None:
+    import_tensorflow_quietly()
+    from cnnxfer.training.fine_tune import fine_tune
+
+    with _Clock(run):
+        outcome = fine_tune(run, reporter)
+    before, after = outcome.before.accuracy, outcome.after.accuracy
+    if outcome.improved:
+        reporter.info(
+            f"validation accuracy {before:.1%} -> {after:.1%} "
+            f"(epoch {outcome.after.epoch}); the model is {run.model_path}"
+        )
+    else:
+        reporter.info(
+            f"no epoch beat the validation accuracy of {before:.1%}, so "
+            f"{run.model_path} is the model as it was before. Try a lower --lr."
+        )
+
+
+class _Clock:
+    """Writes to the receipt how a phase ended and how long it took."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.started = datetime.now().astimezone()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        ended = datetime.now().astimezone()
+        status = "done" if kind is None else "failed"
+        if kind is Interrupted:
+            status = "interrupted"
+        self.run.update_receipt(
+            status=status,
+            ended=ended.isoformat(timespec="seconds"),
+            seconds=round((ended - self.started).total_seconds(), 1),
+        )
+
+
+def _start_receipt(run: Run, **values: Any) -> None:
+    from cnnxfer.machine.packages import PACKAGES, installed_version
+    from cnnxfer.machine.processor import find_processor
+
+    run.update_receipt(
+        command=shlex.join(sys.argv),
+        cnnxfer=__version__,
+        python=sys.version.split()[0],
+        packages={name: installed_version(name) for name in PACKAGES},
+        hardware=dataclasses.asdict(find_processor()),
+        seed=run.config.seed,
+        started=datetime.now().astimezone().isoformat(timespec="seconds"),
+        status="running",
+        **values,
+    )

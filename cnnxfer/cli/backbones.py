@@ -1,0 +1,144 @@
+"""`cnnxfer backbones`: the pretrained networks to choose from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.backbones.weight_files import weight_file
+from cnnxfer.backbones.weights import find_weights, ways_on
+from cnnxfer.cli.options import Json, Quiet, Verbose
+from cnnxfer.cli.terminal import print_json, stdout
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A backbone; case and hyphens are free.")
+]
+
+group = typer.Typer()
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group of commands to the command line."""
+    app.add_typer(group, name="backbones")
+
+
+@group.callback(invoke_without_command=True)
+def backbones(
+    context: typer.Context,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the pretrained networks, or show one. Without a command, lists them."""
+    if context.invoked_subcommand is None:
+        list_(as_json)
+
+
+@group.command("list")
+def list_(
+    as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
+) -> None:
+    """List the pretrained networks.
+
+    Accuracies are the published ones on the validation images of ImageNet.
+    """
+    if as_json:
+        print_json([_document(backbone) for backbone in BACKBONES])
+        return
+    stdout().print(_table())
+    stdout().print("\nMore on one: cnnxfer backbones show NAME")
+
+
+@group.command()
+def show(
+    name: Name, as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
+) -> None:
+    """Tell all about one network."""
+    backbone = BACKBONES.get(name)
+    if as_json:
+        print_json(_document(backbone))
+        return
+    stdout().print(_facts(backbone))
+    stdout().print(
+        f"\nTrain on it: cnnxfer train --backbone {backbone.name} --data DIR"
+    )
+
+
+def _document(backbone: Backbone) -> dict[str, Any]:
+    return asdict(backbone) | {"weights_path": _weights(backbone)}
+
+
+def _weights(backbone: Backbone) -> Path | None:
+    return find_weights(backbone, include_top=False)
+
+
+def _table() -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("name", no_wrap=True)
+    for column in ("size", "parameters (M)", "top-1 %", "top-5 %"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("weights here", no_wrap=True)
+    for backbone in BACKBONES:
+        table.add_row(
+            backbone.name,
+            str(backbone.image_size),
+            _millions(backbone),
+            _percent(backbone.top1),
+            _percent(backbone.top5),
+            "no" if _weights(backbone) is None else "yes",
+        )
+    return table
+
+
+def _facts(backbone: Backbone) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in (
+        ("name", backbone.name),
+        ("image size", f"{backbone.image_size} pixels a side"),
+        ("smallest size", f"{backbone.min_size} pixels a side"),
+        ("parameters", f"{_millions(backbone)} million, with the ImageNet head"),
+        ("top-1 accuracy", _accuracy(backbone.top1)),
+        ("top-5 accuracy", _accuracy(backbone.top5)),
+        ("normalization", backbone.normalization),
+        ("built by", _call(backbone)),
+        ("paper", backbone.paper),
+        ("weights", _whereabouts(backbone)),
+    ):
+        # As Text, since a path may hold what Rich takes for markup.
+        table.add_row(name, Text(value))
+    return table
+
+
+def _call(backbone: Backbone) -> str:
+    arguments = ", ".join(f"{key}={value}" for key, value in backbone.arguments.items())
+    return f"{backbone.builder.replace(':', '.')}({arguments})"
+
+
+def _whereabouts(backbone: Backbone) -> str:
+    if path := _weights(backbone):
+        return str(path)
+    file = weight_file(backbone, include_top=False)
+    if file is None:
+        return f"not here. {ways_on(backbone, include_top=False)}"
+    return f"not here; they come from {file.url}"
+
+
+def _millions(backbone: Backbone) -> str:
+    return f"{backbone.parameters / 1e6:.1f}"
+
+
+def _percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{100 * fraction:.1f}"
+
+
+def _accuracy(fraction: float | None) -> str:
+    return "not published" if fraction is None else f"{_percent(fraction)} %"

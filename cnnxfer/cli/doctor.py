@@ -1,0 +1,196 @@
+"""`cnnxfer doctor`: what this machine has, what it lacks and how to get it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from cnnxfer.cli.options import Json, Quiet, RunsDir, Verbose
+from cnnxfer.cli.terminal import print_json, stdout
+from cnnxfer.files import format_bytes
+from cnnxfer.runs import resolve_runs_dir
+
+if TYPE_CHECKING:
+    from cnnxfer.machine import Machine
+    from cnnxfer.machine.folders import Folder
+    from cnnxfer.machine.gpus import Gpu
+
+UNKNOWN = "unknown"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the command line."""
+    app.command()(doctor)
+
+
+def doctor(
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Leave the network alone.")
+    ] = False,
+    runs_dir: RunsDir = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Tell what this machine has and lacks, and what to do about it.
+
+    Ends with exit code 1 if something required is missing.
+    """
+    # Slow to import, and `cnnxfer --help` does without.
+    from cnnxfer.machine import advice, examine
+
+    found = examine(resolve_runs_dir(runs_dir), offline=offline)
+    problems = advice.problems(found)
+    hints = advice.hints(found)
+    if as_json:
+        document = dataclasses.asdict(found)
+        print_json(document | {"problems": problems, "hints": hints})
+    else:
+        stdout().print(Group(_facts(found), "", _folders(found.folders), ""))
+        stdout().print(_advice(problems, hints))
+    if problems:
+        raise typer.Exit(1)
+
+
+def _facts(found: Machine) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for name, value in (
+        ("cnnxfer", f"{found.cnnxfer}, Python {found.python}, {found.platform}"),
+        ("packages", _packages(found)),
+        *(("extra", line) for line in _extras(found)),
+        ("processor", _processor(found)),
+        ("memory", _memory(found)),
+        *(("GPU", line) for line in _gpus(found.gpus)),
+        ("weights here", _weights(found)),
+        ("network", _network(found)),
+    ):
+        # As Text, since names and paths may hold what Rich takes for markup.
+        table.add_row(name, Text(value))
+    return table
+
+
+def _packages(found: Machine) -> str:
+    return ", ".join(
+        f"{name} {version or 'missing'}" for name, version in found.packages.items()
+    )
+
+
+def _extras(found: Machine) -> Iterable[str]:
+    if found.extras is None:
+        return [UNKNOWN]
+    return [
+        f"{extra.name}: {len(extra.missing) or 'no'} packages missing"
+        for extra in found.extras
+    ]
+
+
+def _processor(found: Machine) -> str:
+    processor = found.processor
+    parts = [
+        processor.model or "unknown model",
+        f"{_number(processor.physical_cores)} cores",
+        f"{_number(processor.logical_cores)} threads",
+    ]
+    if processor.core_limit is not None:
+        parts.append(f"limited to the time of {processor.core_limit:g} cores")
+    if processor.features is None:
+        parts.append("unknown features")
+    else:
+        parts += processor.features
+    return ", ".join(parts)
+
+
+def _memory(found: Machine) -> str:
+    memory = found.memory
+    return f"{_bytes(memory.total_bytes)}, {_bytes(memory.available_bytes)} available"
+
+
+def _gpus(gpus: tuple[Gpu, ...] | None) -> Iterable[str]:
+    if gpus is None:
+        return [UNKNOWN]
+    return [_gpu(gpu) for gpu in gpus] or ["none"]
+
+
+def _gpu(gpu: Gpu) -> str:
+    able = [
+        name
+        for name, has in (("bfloat16", gpu.bfloat16), ("float16", gpu.float16))
+        if has
+    ]
+    return ", ".join(
+        [
+            gpu.name,
+            _bytes(gpu.memory_bytes),
+            f"driver {gpu.driver}",
+            f"compute capability {_number(gpu.compute_capability)}",
+            f"fast in {' and '.join([*able, 'float32'])}",
+        ]
+    )
+
+
+def _weights(found: Machine) -> str:
+    if found.weights is None:
+        return UNKNOWN
+    return ", ".join(file.backbone for file in found.weights) or "none"
+
+
+def _network(found: Machine) -> str:
+    if found.network is None:
+        return "not asked"
+    return f"{found.weights_host} {'answers' if found.network else 'does not answer'}"
+
+
+def _folders(folders: tuple[Folder, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("directory", style="bold", no_wrap=True)
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("free on disk", justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("path", overflow="fold")
+    for folder in folders:
+        table.add_row(
+            folder.purpose,
+            _size(folder),
+            _bytes(folder.free_bytes),
+            _state(folder),
+            Text(str(folder.path)),
+        )
+    return table
+
+
+def _size(folder: Folder) -> str:
+    if folder.size_bytes is None or not folder.exists:
+        return ""
+    return ("" if folder.size_complete else "over ") + format_bytes(folder.size_bytes)
+
+
+def _state(folder: Folder) -> str:
+    if folder.exists:
+        return "ready" if folder.writable else "read-only"
+    return "not there yet" if folder.writable else "cannot be made"
+
+
+def _advice(problems: list[str], hints: list[str]) -> Text:
+    if not problems and not hints:
+        return Text("Everything needed is here.", style="green")
+    lines = [("bold red", "required: ", text) for text in problems]
+    lines += [("yellow", "hint: ", text) for text in hints]
+    return Text("\n").join(
+        Text.assemble((label, style), text) for style, label, text in lines
+    )
+
+
+def _bytes(size_bytes: int | None) -> str:
+    return UNKNOWN if size_bytes is None else format_bytes(size_bytes)
+
+
+def _number(value: float | None) -> str:
+    return UNKNOWN if value is None else str(value)

@@ -1,0 +1,99 @@
+"""The command line: every error ends here, on one line."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from cnnxfer import __version__
+from cnnxfer.cli import (
+    backbones,
+    doctor,
+    evaluation,
+    prediction,
+    runs,
+    terminal,
+    training,
+    weights,
+)
+from cnnxfer.cli.options import Quiet, Verbose
+from cnnxfer.cli.terminal import print_error
+from cnnxfer.errors import CnnxferError, Interrupted
+
+# What the machine refuses, which is no bug: full disks, and files of others.
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+app = typer.Typer(
+    name="cnnxfer",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (training, prediction, evaluation, runs, backbones, weights, doctor):
+    group.register(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and exit.",
+            callback=_print_version,
+            is_eager=True,
+        ),
+    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Turn a pretrained backbone into a classifier for your own photographs."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code, printing errors on stderr."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    terminal.volume = terminal.Volume()
+    try:
+        code = app(arguments, prog_name="cnnxfer", standalone_mode=False)
+        print(end="", flush=True)
+    except CnnxferError as error:
+        print_error(str(error))
+        return error.exit_code
+    except typer.TyperException as error:
+        print_error(_usage_message(error))
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`). Python would complain
+        # again while it flushes at exit, unless stdout points elsewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        print_error(f"{error.filename or 'the output'}: {error.strerror}.")
+        return 1
+    if code == Interrupted.exit_code:  # Typer's answer to Ctrl-C
+        print_error("interrupted.")
+    return code if isinstance(code, int) else 0
+
+
+def _usage_message(error: typer.TyperException) -> str:
+    near = getattr(error, "possibilities", None)
+    message = error.message if near else error.format_message()
+    if near:
+        return f"{message}. Did you mean {near[0]}?"
+    context = getattr(error, "ctx", None)
+    if context and "Did you mean" not in message:
+        return f"{message.rstrip('.')}. See: {context.command_path} --help"
+    return message

@@ -1,0 +1,62 @@
+"""Options that several commands share; every command has the first three."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cnnxfer.cli import terminal
+
+
+def or_of_group(context: typer.Context, option: typer.CallbackParam, value: Any) -> Any:
+    """Takes what was typed before the command: `cnnxfer runs --json show`."""
+    given = context.parent.params if context.parent else {}
+    return value or given.get(option.name)
+
+
+def _be_quiet(value: bool) -> bool:
+    terminal.volume.quiet |= value
+    return value
+
+
+def _be_verbose(value: bool) -> bool:
+    if value:
+        terminal.volume.verbose = True
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")  # see cnnxfer.quiet
+    return value
+
+
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print one JSON document on stdout.", callback=or_of_group
+    ),
+]
+# These two act by themselves: a command lists them and need not look at them.
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Print errors and warnings only.", callback=_be_quiet
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Tell times, the causes of errors, and what libraries say.",
+        callback=_be_verbose,
+    ),
+]
+RunsDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--runs-dir",
+        help="Where runs live.",
+        show_default="$CNNXFER_RUNS, or runs",
+        callback=or_of_group,
+    ),
+]

@@ -1,0 +1,250 @@
+"""`cnnxfer weights`: which weight files are here; get, check and find them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.backbones.weights import (
+    ensure_weights,
+    expected_digest,
+    find_weights,
+    keras_models_dir,
+    repair,
+    verify_weights,
+    ways_on,
+)
+from cnnxfer.cli.options import Json, Quiet, Verbose, or_of_group
+from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
+from cnnxfer.errors import ConfigError, DataError, RunError
+from cnnxfer.files import format_bytes
+
+All = Annotated[
+    bool,
+    typer.Option(
+        "--all",
+        help="Also list the backbones whose files are missing.",
+        callback=or_of_group,
+    ),
+]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A backbone; see `cnnxfer backbones`.")
+]
+OptionalName = Annotated[
+    str | None, typer.Argument(metavar="NAME", help="A backbone; by default, all.")
+]
+
+group = typer.Typer()
+
+
+@dataclass(frozen=True)
+class _File:
+    """One weight file of a backbone; `path` and `size_bytes` are None if missing."""
+
+    backbone: str
+    head: str  # "with" or "without" the ImageNet head; "either" if one file is both
+    path: Path | None
+    size_bytes: int | None
+
+
+@dataclass(frozen=True)
+class _Check:
+    """What verifying one file came to; `problem` is None where it is whole."""
+
+    backbone: str
+    head: str
+    path: Path
+    checked: str
+    problem: str | None
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group of commands to the command line."""
+    app.add_typer(group, name="weights")
+
+
+@group.callback(invoke_without_command=True)
+def weights(
+    context: typer.Context,
+    all_: All = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """List, get, verify and find the files of ImageNet weights.
+
+    They live in $KERAS_HOME/models, or ~/.keras/models, where Keras looks too.
+    CNNXFER_WEIGHTS_MIRROR=URL gets them from a mirror: a served copy of that
+    directory. Without a command, lists what is here.
+    """
+    if context.invoked_subcommand is None:
+        list_(all_, as_json)
+
+
+@group.command("list")
+def list_(
+    all_: All = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the backbones whose weight files are on this machine."""
+    files = [file for backbone in BACKBONES for file in _files(backbone)]
+    if not all_:
+        files = [file for file in files if file.path is not None]
+    if as_json:
+        print_json(files)
+    else:
+        stdout().print(_list_table(files))
+
+
+@group.command()
+def pull(
+    name: Name, as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
+) -> None:
+    """Get a backbone's files, with and without the ImageNet head, and verify them.
+
+    Prints their paths. To use them on a machine without network, copy them to the
+    same directory there.
+    """
+    backbone = BACKBONES.get(name)
+    reporter = TerminalReporter()
+    for include_top in (False, True):
+        ensure_weights(backbone, include_top=include_top, reporter=reporter)
+    files = _files(backbone)
+    if as_json:
+        print_json(files)
+    else:
+        _print_paths(file.path for file in files)
+    if any(file.path and file.path.parent == keras_models_dir() for file in files):
+        reporter.info(
+            "For a machine without network, copy them to ~/.keras/models there, "
+            "or to $KERAS_HOME/models."
+        )
+
+
+@group.command()
+def verify(
+    name: OptionalName = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Check the weight files that are here: their hashes, or every tensor in them.
+
+    Ends with exit code 1 if one is wrong.
+    """
+    backbones = list(BACKBONES) if name is None else [BACKBONES.get(name)]
+    checks = [check for backbone in backbones for check in _checks(backbone)]
+    if name is not None and not checks:
+        raise _missing(backbones[0])
+    if as_json:
+        print_json(checks)
+    else:
+        stdout().print(_verify_table(checks))
+    if wrong := [check for check in checks if check.problem]:
+        raise RunError(
+            " ".join(
+                f"{check.problem} {repair(BACKBONES.get(check.backbone))}"
+                for check in wrong
+            )
+        )
+
+
+@group.command()
+def path(
+    name: Name, as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
+) -> None:
+    """Print the path of a backbone's file without the ImageNet head.
+
+    Ends with exit code 2 if it isn't here.
+    """
+    backbone = BACKBONES.get(name)
+    found = find_weights(backbone, include_top=False)
+    if found is None:
+        raise _missing(backbone)
+    if as_json:
+        print_json({"backbone": backbone.name, "path": found})
+    else:
+        _print_paths([found])
+
+
+def _missing(backbone: Backbone) -> ConfigError:
+    ways = ways_on(backbone, include_top=False)
+    return ConfigError(f"the weights of {backbone.name} are not here. {ways}")
+
+
+def _files(backbone: Backbone) -> list[_File]:
+    without = find_weights(backbone, include_top=False)
+    with_head = find_weights(backbone, include_top=True)
+    if without is not None and without == with_head:
+        return [_file(backbone, "either", without)]
+    return [
+        _file(backbone, "without", without),
+        _file(backbone, "with", with_head),
+    ]
+
+
+def _file(backbone: Backbone, head: str, found: Path | None) -> _File:
+    size_bytes = None if found is None else found.stat().st_size
+    return _File(backbone.name, head, found, size_bytes)
+
+
+def _checks(backbone: Backbone) -> Iterable[_Check]:
+    for file in _files(backbone):
+        if file.path is None:
+            continue
+        digest = expected_digest(backbone, include_top=file.head == "with")
+        checked = {0: "every tensor", 32: "MD5", 64: "SHA-256"}[len(digest)]
+        problem = None
+        try:
+            verify_weights(file.path, digest)
+        except DataError as error:
+            problem = str(error)
+        yield _Check(backbone.name, file.head, file.path, checked, problem)
+
+
+def _print_paths(paths: Iterable[Path | None]) -> None:
+    # Not through Rich, which would fold long paths.
+    for found in paths:
+        print(found)
+
+
+def _list_table(files: list[_File]) -> Table:
+    table = _table("backbone", "head", "size", "path")
+    for file in files:
+        missing = file.path is None or file.size_bytes is None
+        size = "" if file.size_bytes is None else format_bytes(file.size_bytes)
+        shown = Text("missing", style="dim") if missing else Text(str(file.path))
+        table.add_row(file.backbone, file.head, size, shown)
+    return table
+
+
+def _verify_table(checks: list[_Check]) -> Table:
+    table = _table("backbone", "head", "checked", "result", "path")
+    for check in checks:
+        result = Text("wrong", "red") if check.problem else Text("good", "green")
+        table.add_row(
+            check.backbone, check.head, check.checked, result, Text(str(check.path))
+        )
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(
+            column,
+            no_wrap=column != "path",
+            overflow="fold",
+            justify="right" if column == "size" else "left",
+        )
+    return table

@@ -1,0 +1,359 @@
+import errno
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from cnnxfer import __main__, __version__, api
+from cnnxfer.cli import terminal
+from cnnxfer.cli.main import app, run
+
+REPOSITORY = Path(__file__).parents[2]
+COMMANDS: dict[str, list[str]] = {
+    name: sorted(getattr(command, "commands", {}))
+    for name, command in get_command(app).commands.items()
+}
+PATHS = [
+    path
+    for name, below in COMMANDS.items()
+    for path in ([name], *([name, command] for command in below))
+]
+# A command line that is wrong, and what the one line on stderr holds.
+MISTAKES = {
+    "trian": "No such command 'trian'. Did you mean 'train'?",
+    "runs shwo": "No such command 'shwo'. Did you mean 'show'?",
+    "frobnicate": "No such command 'frobnicate'. See: cnnxfer --help",
+    "train --bakbone x": "No such option: --bakbone. Did you mean --backbone?",
+    "predict a.jpg --tpo 3": "No such option: --tpo. Did you mean --top?",
+    "weights pull x --qiet": "No such option: --qiet. Did you mean --quiet?",
+    "train --backbone xceptoin": "unknown backbone 'xceptoin'. Did you mean 'xception'",
+    "train --backbone qqq": "unknown backbone 'qqq'. Expected one of: efficientnet-",
+    "train --data flowrs": "no data called 'flowrs'. Did you mean 'flowers'?",
+    "train --data file.txt": "file.txt is a file; expected a folder",
+    "train --lr -1": "--lr is -1.0; it must be above 0.",
+    "train --lr abc": "Invalid value for '--lr': ",
+    "train --lr": "Option '--lr' requires an argument.",
+    "train --epochs 0": "--epochs is 0; it must be at least 1.",
+    "train --split 80/20": "--split is '80/20'; expected TRAIN/VALIDATION/TEST",
+    "train --image-size 16": "--image-size is 16; efficientnet-lite0 needs at least 32",
+    "train --precision fp16": "--precision is 'fp16'. Expected one of: auto,",
+    "train --optimizer adamv": "--optimizer is 'adamv'. Did you mean 'adamw'?",
+    "train --devices al": "--devices is 'al'. Did you mean 'all'?",
+    "train --weights nofile.h5": "--weights nofile.h5 is no file.",
+    "train --weights imagenett": "Did you mean 'imagenet'?",
+    "train --config missing.toml": "missing.toml cannot be read: no such file",
+    "train --config bad.toml": "unknown setting 'bakbone' in bad.toml. Did you mean",
+    "unfreeze": "there is no run in runs yet. Start one with: cnnxfer train --data",
+    "unfreeze nosuchrun": "no run called 'nosuchrun' in runs.",
+    "unfreeze --all --last 20%": "--all and --last 20% exclude each other",
+    "resume nosuchrun": "no run called 'nosuchrun' in runs.",
+    "evaluate nosuchrun": "no run called 'nosuchrun' in runs.",
+    "runs show nosuchrun": "no run called 'nosuchrun' in runs.",
+    "runs latest": "there is no run in runs yet.",
+    "predict": "Missing argument 'INPUT'. See: cnnxfer predict --help",
+    "predict nosuch.jpg": "no file, folder or match for 'nosuch.jpg'.",
+    "predict fil.txt": "Did you mean 'file.txt'?",
+    "predict flowers": "flowers holds no images",
+    "predict file.txt --model resnet5": "called 'resnet5'. Did you mean 'resnet50'?",
+    "predict file.txt --model latest": "there is no run in runs yet.",
+    "predict file.txt --format xml": "unknown format 'xml'. Expected one of: table, ",
+    "predict file.txt --format jsnol": "unknown format 'jsnol'. Did you mean 'jsonl'?",
+    "predict file.txt --top 0": "--top is 0; it must be 1 to 1000",
+    "predict file.txt --top 1001": "--top is 1001; it must be 1 to 1000",
+}
+
+
+@pytest.fixture(autouse=True)
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with something to mistake."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CNNXFER_RUNS", raising=False)
+    monkeypatch.setattr(terminal, "volume", terminal.Volume())
+    (tmp_path / "flowers").mkdir()
+    (tmp_path / "file.txt").touch()
+    (tmp_path / "bad.toml").write_text("bakbone = 'xception'")
+    return tmp_path
+
+
+def start(*arguments: str, **options: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "cnnxfer", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_gets_one_line_with_the_next_step(
+    mistake: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(mistake.split()) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("error: ")
+    assert MISTAKES[mistake] in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_help_and_mistakes_are_answered_before_anything_heavy_is_imported() -> None:
+    code = f"""
+import sys
+from cnnxfer.cli.main import run
+def imported(*names):
+    return sorted(set(names) & sys.modules.keys())
+for command in {PATHS}:
+    run([*command, "--help"])
+heavy = imported("keras", "tensorflow", "tensorflow_datasets", "numpy", "PIL", "h5py",
+    "http.client", "urllib.request", "packaging", "filelock", "rich.progress")
+print("help", heavy, file=sys.stderr)
+for mistake in {list(MISTAKES)}:
+    run(mistake.split())
+print("mistakes", imported("keras", "tensorflow", "tensorflow_datasets"),
+    file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    lines = done.stderr.splitlines()
+    assert lines[0] == "help []"
+    assert lines[-1] == "mistakes []"
+    assert len(lines) == len(MISTAKES) + 2
+
+
+@pytest.mark.parametrize("command", PATHS, ids=" ".join)
+def test_every_command_has_help_and_the_common_options(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*command, "-h"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert f"Usage: cnnxfer {' '.join(command)}" in shown.out
+    for option in ("--json", "--quiet", "-q", "--verbose", "-v"):
+        assert f" {option} " in shown.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_readme(command: str) -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert re.search(rf"\bcnnxfer {command}\b", readme)
+
+
+def test_help_without_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 0
+    shown = capsys.readouterr()
+    assert "Usage: cnnxfer" in shown.out
+    assert all(f" {command} " in shown.out for command in COMMANDS)
+    assert shown.err == ""
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
+def failing(error: BaseException) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+def test_ctrl_c_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(api, "evaluate", failing(KeyboardInterrupt()))
+    assert run(["evaluate"]) == 130
+    assert capsys.readouterr() == ("", "error: interrupted.\n")
+
+
+def test_ctrl_c_counts_while_the_command_line_is_imported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = __import__
+
+    def interrupted(name: str, *rest: object) -> object:
+        if name == "cnnxfer.cli.main":
+            raise KeyboardInterrupt
+        return real(name, *rest)
+
+    monkeypatch.setattr("builtins.__import__", interrupted)
+    with pytest.raises(SystemExit) as caught:
+        __main__.main()
+    assert caught.value.code == 130
+    assert capsys.readouterr() == ("", "error: interrupted.\n")
+
+
+def test_ctrl_c_while_images_are_read(photos_dir: Path) -> None:
+    """The signal itself, as soon as the command says that it is predicting."""
+    images = [str(photos_dir)] * 200
+    with start("predict", *images, "--model", "efficientnet-lite0") as process:
+        assert process.stderr
+        assert process.stderr.readline() == "predicting\n"
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate()
+    assert process.returncode == 130
+    assert stdout == ""
+    assert stderr.endswith("error: interrupted.\n")
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space", "runs/[a]/x"), "runs/[a]/x: No space."),
+        (PermissionError(errno.EACCES, "Denied", "a\nb"), r"a\nb: Denied."),
+        (OSError(errno.EROFS, "Read-only"), "the output: Read-only."),
+    ],
+)
+def test_what_the_machine_refuses_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: OSError,
+    message: str,
+) -> None:
+    monkeypatch.setattr(api, "evaluate", failing(error))
+    assert run(["evaluate"]) == 1
+    assert capsys.readouterr() == ("", f"error: {message}\n")
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error in (ValueError("a bug"), OSError(errno.EBADF, "a bug")):
+        monkeypatch.setattr(api, "evaluate", failing(error))
+        with pytest.raises(type(error), match="a bug"):
+            run(["evaluate"])
+
+
+@pytest.mark.parametrize(
+    "command", ["backbones", "backbones --json", "--help", "--version"]
+)
+def test_a_reader_may_go_away(command: str) -> None:
+    """As in `cnnxfer backbones | head -1`."""
+    with start(*command.split()) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("command", ["backbones", "--version"])
+def test_a_full_disk_under_stdout(command: str) -> None:
+    arguments = [sys.executable, "-m", "cnnxfer", command]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "error: the output: No space left on device.\n"
+
+
+def test_messages_print_any_text_on_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reporter = terminal.TerminalReporter()
+    text = "[red]a[/] \x1b[2J\n\udcff"
+    for say in (reporter.info, reporter.warn, terminal.print_error):
+        say(text)
+    assert capsys.readouterr().err.splitlines() == [
+        rf"{label}[red]a[/] \x1b[2J\n\udcff" for label in ("", "warning: ", "error: ")
+    ]
+
+
+def test_quiet_leaves_warnings_and_errors(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def speak(*_: object, reporter: terminal.TerminalReporter, **__: object) -> None:
+        reporter.info("fact")
+        reporter.warn("danger")
+        with reporter.progress("work"):
+            raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(api, "evaluate", speak)
+    for arguments in (["evaluate", "-q"], ["-q", "evaluate"]):
+        assert run(arguments) == 1
+        assert capsys.readouterr().err == "warning: danger\nerror: the output: full.\n"
+    assert run(["evaluate"]) == 1  # what was asked before is forgotten
+    assert capsys.readouterr().err.startswith("fact\nwarning: danger\nwork\n")
+
+
+def test_verbose_tells_times_and_causes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    for arguments in (["evaluate", "x", "-v"], ["-v", "evaluate", "x"]):
+        assert run(arguments) == 2
+        stderr = capsys.readouterr().err
+        assert stderr.startswith("error: no run called 'x'")
+        assert "Traceback (most recent call last)" in stderr
+        assert "cnnxfer/runs.py" in stderr
+
+    terminal.TerminalReporter().info("fact")
+    assert re.fullmatch(r" *\d+\.\d s  fact\n", capsys.readouterr().err)
+
+
+@pytest.fixture
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Consoles that take stderr for a terminal."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    terminal.stderr.cache_clear()
+    yield
+    terminal.stderr.cache_clear()
+
+
+def test_bars_are_drawn_on_a_terminal_only(
+    on_terminal: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(reporter: terminal.TerminalReporter) -> str:
+        with reporter.progress("[work]", total=2, unit="bytes") as advance:
+            advance(note="[half]")
+            print("a result")
+            advance()
+        stdout, stderr = capsys.readouterr()
+        assert stdout == "a result\n"
+        return stderr
+
+    drawn = work(terminal.TerminalReporter())
+    assert "[work]" in drawn
+    assert "[half]" in drawn
+    assert "100%" in drawn
+    assert "\x1b[?25l" in drawn  # the cursor is hidden, and shown again
+    assert drawn.index("\x1b[?25l") < drawn.index("\x1b[?25h")
+    assert work(terminal.TerminalReporter(bars=False)) == "[work]\n"
+
+
+def test_no_color_is_honoured(
+    on_terminal: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    red, plain = "\x1b[1;31merror:", "\x1b[1merror:"
+    terminal.print_error("x")
+    assert red in capsys.readouterr().err
+    monkeypatch.setenv("NO_COLOR", "1")
+    terminal.stderr.cache_clear()
+    terminal.print_error("x")
+    assert plain in capsys.readouterr().err
+
+
+def test_names_that_are_not_utf8_print_safely(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = os.fsdecode(b"caf\xe9 [red].jpg")
+    Path("flowers", name).write_bytes(b"no image")
+    for options in ([], ["--json"], ["--format", "jsonl"]):
+        command = ["predict", "flowers", "--model", "efficientnet-lite0", *options]
+        assert run(command) == 3
+    assert run(["runs", "show", name]) == 2
+    assert r"no run called 'caf\udce9 [red].jpg' in runs." in capsys.readouterr().err
+    (Path(name) / "a run").mkdir(parents=True)
+    (Path(name) / "a run" / "config.toml").touch()
+    with start("runs", "latest", "--runs-dir", name) as process:
+        stdout, stderr = process.communicate()
+    assert (stdout, stderr) == ("caf\\udce9 [red].jpg/a run\n", "")

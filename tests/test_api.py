@@ -1,0 +1,117 @@
+import inspect
+import pkgutil
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import cnnxfer
+from cnnxfer import api
+from cnnxfer.errors import ConfigError, DataError, RunError
+from cnnxfer.runs import Run
+
+FUNCTIONS = [name for name in cnnxfer.__all__ if name != "__version__"]
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(cnnxfer.__path__, "cnnxfer.")
+    if not module.name.endswith("__main__")
+]
+
+
+def test_functions_stay_functions_when_every_module_is_imported() -> None:
+    for module in MODULES:
+        import_module(module)
+    for name in FUNCTIONS:
+        assert inspect.isfunction(getattr(cnnxfer, name))
+        assert f"cnnxfer.{name}" not in MODULES
+
+
+def test_star_import_and_completion_offer_the_functions() -> None:
+    names: dict[str, object] = {}
+    exec("from cnnxfer import *", names)
+    for name in FUNCTIONS:
+        assert names[name] is getattr(api, name)
+        assert name in dir(cnnxfer)
+
+
+def test_unknown_names_are_attribute_errors() -> None:
+    with pytest.raises(AttributeError, match="'cnnxfer' has no attribute 'trian'"):
+        _ = cnnxfer.trian
+
+
+def test_importing_cnnxfer_imports_nothing_heavy() -> None:
+    code = """
+import sys, cnnxfer
+heavy = {"keras", "tensorflow", "numpy", "PIL", "typer", "rich"}
+assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
+cnnxfer.train
+heavy -= {"typer", "rich"}
+assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_choose_model(
+    colour_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs_dir = colour_run.path.parent
+    monkeypatch.chdir(tmp_path)
+    assert api.choose_model(None) == Run(Path("runs") / colour_run.name)
+    assert api.choose_model("latest", runs_dir) == colour_run
+    assert api.choose_model(None, tmp_path / "none") == "efficientnet-lite0"
+    assert api.choose_model("ResNet50-V2", runs_dir) == "resnet50v2"
+    assert api.choose_model(colour_run.path) == colour_run
+    assert api.choose_model(colour_run.name, runs_dir) == colour_run
+    with pytest.raises(ConfigError, match="no run and no backbone called 'resnet5'"):
+        api.choose_model("resnet5", runs_dir)
+    colour_run.model_path.unlink()
+    with pytest.raises(RunError, match="has no trained model yet"):
+        api.choose_model(None, runs_dir)
+
+
+def test_predict_takes_one_path_or_many(colour_run: Run, photos_dir: Path) -> None:
+    one, two = photos_dir / "red/00.jpg", str(photos_dir / "blue/00.jpg")
+    (prediction,) = cnnxfer.predict(one, model=colour_run)
+    assert (prediction.path, prediction.top.label) == (str(one), "red")
+    labels = [
+        prediction.top.label
+        for prediction in cnnxfer.predict((one, two), model=colour_run.path, top=1)
+    ]
+    assert labels == ["red", "blue"]
+
+
+def test_five_classes_are_named_or_all_of_fewer(
+    colour_run: Run, photos_dir: Path
+) -> None:
+    photo = photos_dir / "red/00.jpg"
+    (prediction,) = cnnxfer.predict(photo, model=colour_run)
+    assert prediction.top.label == "red"
+    assert len(prediction.ranking) == 3
+    for top in (0, 4):
+        with pytest.raises(ConfigError, match=f"--top is {top}; it must be 1 to 3"):
+            cnnxfer.predict(photo, model=colour_run, top=top)
+
+
+def test_wrong_inputs_are_refused_at_the_call(colour_run: Run) -> None:
+    """And not at the first prediction that is asked of the iterator."""
+    with pytest.raises(DataError, match="no file, folder or match"):
+        cnnxfer.predict("nosuch.jpg", model=colour_run)
+
+
+def test_the_command_line_takes_the_names_of_the_functions() -> None:
+    from cnnxfer.cli import evaluation, prediction, training
+
+    commands = {
+        "train": training.train,
+        "unfreeze": training.unfreeze,
+        "resume": training.resume,
+        "predict": prediction.predict,
+        "evaluate": evaluation.evaluate,
+    }
+    assert commands.keys() == set(FUNCTIONS)
+    for name, command in commands.items():
+        offered = inspect.signature(command).parameters
+        for parameter in inspect.signature(getattr(api, name)).parameters:
+            assert parameter in offered or parameter == "reporter"
