@@ -442,7 +442,7 @@ class _Clock:
     def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
         ended = datetime.now().astimezone()
         status = "done" if kind is None else "failed"
-        if kind is Interrupted:
+        if kind in (Interrupted, KeyboardInterrupt):
             status = "interrupted"
         self.run.update_receipt(
             status=status,

@@ -137,6 +137,8 @@ class Run:
         Raises:
             RunError: if there is none.
         """
+        if not self.path.is_dir():
+            raise RunError(f"the run {self.path} is gone. Put it back.")
         if not self.model_path.exists():
             raise RunError(
                 f"{self.path} has no trained model yet. "

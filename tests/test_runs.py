@@ -164,6 +164,11 @@ def test_a_run_without_a_model_says_how_to_go_on(tmp_path: Path) -> None:
     assert run.require_model() == run.path / "model.keras"
 
 
+def test_a_run_that_is_gone_is_called_so(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"the run .*lost is gone\."):
+        Run(tmp_path / "lost").require_model()
+
+
 def test_json_is_for_people_too(tmp_path: Path) -> None:
     run = make(tmp_path, "a")
     run.write_classes(["Gänseblümchen"])

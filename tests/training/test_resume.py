@@ -135,6 +135,8 @@ def test_ctrl_c_ends_the_process_with_130(photos_dir: Path, tmp_path: Path) -> N
         [*command, *options, "--data", photos_dir, "--runs-dir", tmp_path / "runs"],
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background jobs, and so what they start, ignore the signal.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     said = []
     for line in process.stderr:
