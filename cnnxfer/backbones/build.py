@@ -11,6 +11,7 @@ import keras
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.efficientnet_lite import load_checkpoint
+from cnnxfer.backbones.weights import SIZE_LIMIT_BYTES
 from cnnxfer.errors import DataError
 from cnnxfer.files import format_bytes
 from cnnxfer.registry import load_object
@@ -18,7 +19,6 @@ from cnnxfer.registry import load_object
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
-WEIGHTS_LIMIT_BYTES = 2 << 30
 
 
 def _caffe(x: Any) -> Any:
@@ -123,10 +123,10 @@ def _adjusted(network: keras.Model) -> keras.Model:
 
 def _load_weights(network: keras.Model, backbone: Backbone, path: Path) -> None:
     size_bytes = path.stat().st_size
-    if size_bytes > WEIGHTS_LIMIT_BYTES:
+    if size_bytes > SIZE_LIMIT_BYTES:
         raise DataError(
             f"{path} has {format_bytes(size_bytes)}; the limit for weights is "
-            f"{format_bytes(WEIGHTS_LIMIT_BYTES)}."
+            f"{format_bytes(SIZE_LIMIT_BYTES)}."
         )
     try:
         if path.suffix == ".pth":

@@ -18,7 +18,7 @@ from cnnxfer.config import Config
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.index import build_index, leave_out_untrained, report_problems
 from cnnxfer.data.sources import load_dataset
-from cnnxfer.data.splits import TEST, TRAIN, VALIDATION, assign_parts
+from cnnxfer.data.splits import PARTS, TEST, TRAIN, VALIDATION, assign_parts
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow, create_run
@@ -56,7 +56,7 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Run:
     run.write_classes(class_names)
     run.write_split(split)
     run.write_config(config)
-    counts = [f"{parts.count(part)} {part}" for part in (TRAIN, VALIDATION, TEST)]
+    counts = [f"{parts.count(part)} {part}" for part in PARTS]
     reporter.info(
         f"{dataset.title or dataset.name}: {len(rows)} images of {len(class_names)} "
         f"classes: {', '.join(counts)}"
@@ -73,7 +73,7 @@ def load_parts(run: Run, reporter: Reporter) -> Parts:
     spec = run.config.data
     found = {row.id: row for row in load_dataset(spec, reporter).examples}
     labels = {name: label for label, name in enumerate(run.class_names)}
-    parts: dict[str, list[Example]] = {TRAIN: [], VALIDATION: [], TEST: []}
+    parts: dict[str, list[Example]] = {part: [] for part in PARTS}
     gone = [row.id for row in run.split if row.id not in found]
     if gone:
         raise DataError(
