@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import keras
 
+from cnnxfer.errors import ConfigError
+
 POLICIES = {
     "float32": "float32",
     "bfloat16": "mixed_bfloat16",
@@ -38,9 +40,19 @@ def resolve_precision(
         precision: `auto`, or a key of `POLICIES`, which is returned as it is.
         compute_capability: of the slowest NVIDIA GPU in use; None without one.
 
+    Raises:
+        ConfigError: for float16 on a CPU: how far its sums stray there depends on the
+            processor, and bfloat16 is as fast and keeps the range of float32.
+
     Source: NVIDIA, CUDA C++ Programming Guide, "Compute Capabilities": bfloat16
     tensor cores from 8.0, float16 ones from 7.0.
     """
+    on_cpu = keras.backend.backend() == "tensorflow" and compute_capability is None
+    if precision == "float16" and on_cpu:
+        raise ConfigError(
+            "--precision float16 needs a GPU, and this run computes on a CPU. "
+            "Use bfloat16, or float32."
+        )
     if precision != "auto":
         return precision
     if compute_capability is None or compute_capability < (7, 0):

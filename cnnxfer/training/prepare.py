@@ -43,7 +43,8 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Run:
         ConfigError: if the configuration does not suit the data.
         DataError: if no classifier can be trained on the data.
     """
-    prepare_devices(config.devices)  # while nothing has been computed yet
+    devices = prepare_devices(config.devices)  # while nothing has been computed yet
+    resolve_precision(config.precision, devices.compute_capability)
     dataset = load_dataset(config.data, reporter)
     rows = report_problems(build_index(dataset.examples, reporter), reporter)
     class_names, rows = leave_out_untrained(dataset.class_names, rows, reporter)

@@ -9,6 +9,7 @@ import pytest
 
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.errors import ConfigError
 from cnnxfer.runs import Run
 from cnnxfer.training.model import (
     all_layers,
@@ -76,15 +77,10 @@ def test_the_policy_before_comes_back() -> None:
     assert keras.config.dtype_policy() is before
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_training_saves_a_model_in_float32(
-    train: Callable[..., Run],
-    parent: Run,
-    tmp_path: Path,
-    weights_path: Path,
-    precision: str,
+    train: Callable[..., Run], parent: Run, tmp_path: Path, weights_path: Path
 ) -> None:
-    run = train(tmp_path, precision=precision, epochs=1)
+    run = train(tmp_path, precision="bfloat16", epochs=1)
     with zipfile.ZipFile(run.model_path) as archive:
         assert b"16" not in b"".join(
             json.dumps(policy).encode()
@@ -124,4 +120,16 @@ def test_auto_follows_the_gpu(
     capability: tuple[int, int] | None, precision: str
 ) -> None:
     assert resolve_precision("auto", capability) == precision
-    assert resolve_precision("float16", capability) == "float16"
+    assert resolve_precision("bfloat16", capability) == "bfloat16"
+
+
+def test_float16_needs_a_gpu(
+    train: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert resolve_precision("float16", (7, 5)) == "float16"
+    with pytest.raises(ConfigError, match="Use bfloat16, or float32"):
+        train(tmp_path, precision="float16")
+    assert not list(tmp_path.iterdir()), "a run was left that cannot go on"
+    # Of other backends, nobody here knows where they compute.
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    assert resolve_precision("float16", None) == "float16"
