@@ -23,6 +23,7 @@ class Example:
         path: the file that holds it.
         offset: where in the file it begins, in bytes.
         size_bytes: how long it is; None for the whole file.
+        sha256: of the encoded image, in hexadecimal; empty until it has been read.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Example:
     path: Path
     offset: int = 0
     size_bytes: int | None = None
+    sha256: str = ""
 
     def read(self) -> bytes:
         """Returns the encoded image.
@@ -65,16 +67,20 @@ class Dataset:
 class IndexRow:
     """An example with what one reading of it tells.
 
-    `sha256` is that of the encoded bytes; width and height are upright, in pixels;
-    `problem` is None for a sound image, which alone has a size and a format.
+    Width and height are upright, in pixels; `problem` is None for a sound image, which
+    alone has a size and a format.
     """
 
     example: Example
-    sha256: str = ""
     width: int = 0
     height: int = 0
     format: str = ""
     problem: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Of the encoded image; empty if it could not be read."""
+        return self.example.sha256
 
 
 def read_bytes(path: Path, offset: int = 0, size_bytes: int | None = None) -> bytes:

@@ -6,10 +6,14 @@ import io
 import warnings
 
 import numpy as np
+import PIL
 from PIL import ExifTags, Image
 
 from cnnxfer.errors import DataError
 
+# What an earlier decoder found out about images is not used. The number goes up when
+# they are judged or decoded in another way.
+DECODER = f"1, Pillow {PIL.__version__}"
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".gif", ".bmp", ".webp")
 MAX_PIXELS = 200_000_000  # the largest sensors of telephones have as many
@@ -29,6 +33,9 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+SIDEWAYS = (5, 6, 7, 8)  # turning exchanges width and height
+FROM_THE_RIGHT = (2, 3, 6, 7)  # turning moves what was first to the right edge,
+FROM_BELOW = (3, 4, 7, 8)  # and to the lower one
 
 # How the photographs of iPhones begin, after four bytes. Pillow doesn't know them.
 HEIC_BRANDS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1")
@@ -55,11 +62,16 @@ def open_image(content: bytes) -> Image.Image:
         raise DataError(_unreadable(content)) from error
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
     """Decodes an opened image as a person sees it.
 
     Turned upright by its EXIF orientation, the first frame of an animation,
     transparency over white, 16 bits scaled to 8.
+
+    Args:
+        image: as `open_image` returns it.
+        scale: 2, 4 or 8 decodes a JPEG that many times smaller, and faster; its last
+            row and column may reach beyond the picture. Other formats ignore it.
 
     Returns:
         An image of mode RGB, uint8 values in [0, 255].
@@ -67,12 +79,20 @@ def to_rgb(image: Image.Image) -> Image.Image:
     Raises:
         DataError: if the file is truncated or corrupt; the message is the reason.
     """
+    if scale > 1:
+        width, height = image.size
+        image.draft(None, (max(1, width // scale), max(1, height // scale)))
     try:
         rgb = _flatten(image)
     except Exception as error:  # see open_image
         raise DataError(_corrupt(image, error)) from error
-    turn = TURNS.get(_orientation(image))
+    turn = TURNS.get(orientation(image))
     return rgb if turn is None else rgb.transpose(turn)
+
+
+def upright_size(size: tuple[int, int], turned: int) -> tuple[int, int]:
+    """Returns width and height of an image, stored in `size`, once it is upright."""
+    return size[::-1] if turned in SIDEWAYS else size
 
 
 def decode(content: bytes) -> Image.Image:
@@ -89,10 +109,12 @@ def _flatten(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    return image.convert("RGB")
+    image.load()  # of what is RGB already, `open` has read the header alone
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """Returns the EXIF orientation, 1 to 8; anything else, too, means upright."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # a broken EXIF block must not cost the picture

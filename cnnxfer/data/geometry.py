@@ -7,6 +7,12 @@ from PIL import Image
 
 Box = tuple[float, float, float, float]
 
+SCALES = (8, 4, 2, 1)  # what a JPEG's sides can be divided by while it is decoded
+# So many pixels stay for each one that the network sees. On 27 photographs, views were
+# then 0.7 to 0.9 levels of 255 from those of the fully decoded picture, 1.8 at most;
+# with 1.5, it would be 1.2 to 1.5, and with 3, 0.3 to 0.5, at half the gain in time.
+SPARE = 2
+
 
 def central_box(width: int, height: int, fraction: float) -> Box:
     """Returns the square in the middle: `fraction` of the shorter side.
@@ -31,6 +37,19 @@ def square_box(
     side = fraction * min(width, height)
     left, top = across * (width - side), down * (height - side)
     return left, top, left + side, top + side
+
+
+def reduction(box: Box, size: int) -> int:
+    """Returns how many times smaller a JPEG may be decoded to show `box` at `size`.
+
+    One rule for every command, so that all see the same pixels.
+
+    Args:
+        box: what is shown, in pixels of the whole picture.
+        size: side of the view, in pixels.
+    """
+    side = min(box[2] - box[0], box[3] - box[1])
+    return next((s for s in SCALES if side / s >= SPARE * size), 1)
 
 
 def view(image: Image.Image, box: Box, size: int, *, flip: bool = False) -> np.ndarray:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from cnnxfer.data.dataset import Example, IndexRow
-from cnnxfer.data.decode import open_image, to_rgb
+from cnnxfer.data.decode import open_image, orientation, to_rgb, upright_size
+from cnnxfer.data.index_cache import IndexCache, Stamp, stamp_all
 from cnnxfer.data.parallel import parallel_map
 from cnnxfer.data.splits import TRAIN
 from cnnxfer.errors import DataError
@@ -15,13 +16,43 @@ from cnnxfer.reporting import Reporter
 
 
 def build_index(examples: Sequence[Example], reporter: Reporter) -> list[IndexRow]:
-    """Reads and decodes every example once, on all cores, in order."""
-    with reporter.progress("reading images", len(examples), "images") as advance:
-        rows = []
-        for row in parallel_map(_examine, examples):
-            rows.append(row)
-            advance()
-    return rows
+    """Looks at every image, in order; reads those that it has not seen before.
+
+    Images are read and decoded on all cores, and what they told is kept in the cache,
+    until their file's size or time changes.
+
+    Returns:
+        A row an example, whose examples know their `sha256` where they could be read.
+    """
+    stamps = stamp_all(examples)
+    cache = IndexCache(stamps)
+    rows = [cache.row(*pair) for pair in zip(examples, stamps, strict=True)]
+    unread = [index for index, row in enumerate(rows) if row is None]
+    if unread:
+        try:
+            with reporter.progress("reading images", len(unread), "images") as advance:
+                read = parallel_map(_examine, [examples[index] for index in unread])
+                for index, row in zip(unread, read, strict=True):
+                    rows[index] = row
+                    advance()
+        finally:  # an interruption costs nothing of what has been read
+            _keep(cache, rows, stamps, reporter)
+    return [row for row in rows if row is not None]
+
+
+def _keep(
+    cache: IndexCache,
+    rows: Sequence[IndexRow | None],
+    stamps: Sequence[Stamp | None],
+    reporter: Reporter,
+) -> None:
+    try:
+        cache.keep(zip(rows, stamps, strict=True))
+    except OSError as error:
+        reporter.warn(
+            f"{error.filename} cannot be written ({error.strerror}); the next command "
+            "will read all images again."
+        )
 
 
 def _examine(example: Example) -> IndexRow:
@@ -29,13 +60,15 @@ def _examine(example: Example) -> IndexRow:
         content = example.read()
     except DataError as error:
         return IndexRow(example, problem=str(error))
-    sha256 = hashlib.sha256(content).hexdigest()
+    example = replace(example, sha256=hashlib.sha256(content).hexdigest())
     try:
         image = open_image(content)
-        upright = to_rgb(image)
+        stored_size = image.size
+        to_rgb(image, scale=8)  # all of a JPEG's data is read at any scale
     except DataError as error:
-        return IndexRow(example, sha256, problem=str(error))
-    return IndexRow(example, sha256, upright.width, upright.height, image.format or "")
+        return IndexRow(example, problem=str(error))
+    width, height = upright_size(stored_size, orientation(image))
+    return IndexRow(example, width, height, image.format or "")
 
 
 def report_problems(rows: Iterable[IndexRow], reporter: Reporter) -> list[IndexRow]:

@@ -10,32 +10,19 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.decode import decode
-from cnnxfer.data.geometry import square_box, view
+from cnnxfer.data.picture import Picture
+from cnnxfer.data.strong import CHANCES, strong_view
+from cnnxfer.data.views import Augmentation, View, unreadable
 from cnnxfer.errors import DataError
 
 CLOSING_SECONDS = 5.0  # more than the largest picture takes
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """What a training view may differ in.
-
-    Attributes:
-        crop: side of the random square, as a fraction of the shorter side.
-        flip: whether half of the views are mirrored left to right.
-    """
-
-    crop: float
-    flip: bool
 
 
 class Loader:
@@ -59,10 +46,15 @@ class Loader:
         self, index: int, fraction: float, across: float, down: float, flip: bool
     ) -> np.ndarray:
         """Returns a square view of example `index`; see `geometry.square_box`."""
-        with self._counted():
-            if self._closed:
-                return np.zeros((self.image_size, self.image_size, 3), np.uint8)
-            return self._view(index, fraction, across, down, flip)
+        view = View(fraction, across, down, flip)
+        return self._look(index, lambda picture: view.of(picture, self.image_size))
+
+    def strong_view(self, index: int, chances: np.ndarray, flip: bool) -> np.ndarray:
+        """Returns a strongly changed view of example `index`; see `strong`."""
+        return self._look(
+            index,
+            lambda picture: strong_view(picture, self.image_size, chances, flip=flip),
+        )
 
     def close(self) -> None:
         """Ends the reading: views are black from now on, so that all soon rests.
@@ -89,17 +81,16 @@ class Loader:
             with self._lock:
                 self._running -= 1
 
-    def _view(
-        self, index: int, fraction: float, across: float, down: float, flip: bool
-    ) -> np.ndarray:
-        example = self.examples[index]
-        try:
-            image = decode(example.read())
-        except DataError as error:
-            self.failure = DataError(f"{example.id} cannot be read any more: {error}")
-            raise self.failure from error
-        box = square_box(image.width, image.height, fraction, across, down)
-        return view(image, box, self.image_size, flip=flip)
+    def _look(self, index: int, look: Callable[[Picture], np.ndarray]) -> np.ndarray:
+        with self._counted():
+            if self._closed:
+                return np.zeros((self.image_size, self.image_size, 3), np.uint8)
+            example = self.examples[index]
+            try:
+                return look(Picture(example.read()))
+            except DataError as error:
+                self.failure = unreadable(example, error)
+                raise self.failure from error
 
 
 def training_batches(
@@ -111,7 +102,7 @@ def training_batches(
     first_epoch: int = 0,
     prefetch_to: str | None = None,
 ) -> tf.data.Dataset:
-    """Returns batches of shuffled, randomly cropped and flipped views, without end.
+    """Returns batches of shuffled, randomly augmented views, without end.
 
     Epochs follow one another; each holds `len(examples) // batch_size` full batches.
     What is left over is another rest each time.
@@ -132,6 +123,10 @@ def training_batches(
     def random_view(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
         key = tf.random.experimental.stateless_fold_in(key, index)
+        if augmentation.strong:
+            chances = tf.random.stateless_uniform([CHANCES + 1], key)
+            flip = tf.logical_and(augmentation.flip, chances[-1] < 0.5)
+            return _strong_view(loader, index, chances[:-1], flip), labels[index]
         across, down, side = tf.unstack(tf.random.stateless_uniform([3], key))
         flip = tf.logical_and(augmentation.flip, side < 0.5)
         pixels = _view(loader, index, augmentation.crop, across, down, flip)
@@ -191,4 +186,14 @@ def _view(
     # Pillow decodes and resizes, outside Python's lock: its antialiased resize is
     # faster than TensorFlow's and the same that `predict` uses.
     pixels = tf.numpy_function(read, [index, across, down, flip], tf.uint8)
+    return tf.ensure_shape(pixels, (loader.image_size, loader.image_size, 3))
+
+
+def _strong_view(
+    loader: Loader, index: tf.Tensor, chances: tf.Tensor, flip: tf.Tensor
+) -> tf.Tensor:
+    def read(index: int, chances: np.ndarray, flip: bool) -> np.ndarray:
+        return loader.strong_view(index, chances, bool(flip))
+
+    pixels = tf.numpy_function(read, [index, chances, flip], tf.uint8)
     return tf.ensure_shape(pixels, (loader.image_size, loader.image_size, 3))

@@ -16,13 +16,14 @@ from PIL import Image
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.decode import decode
 from cnnxfer.data.geometry import central_box, view
+from cnnxfer.data.picture import Picture
 from cnnxfer.data.pipeline import (
-    Augmentation,
     Loader,
     central_batches,
     training_batches,
 )
 from cnnxfer.data.sources import folder
+from cnnxfer.data.views import Augmentation
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 
@@ -80,8 +81,9 @@ def test_the_number_of_threads_changes_no_pixel(examples, threads):
 def test_another_process_draws_the_same_pixels(photos_dir: Path, examples):
     code = f"""
 import hashlib, sys
-from cnnxfer.data.pipeline import Augmentation, Loader, training_batches
+from cnnxfer.data.pipeline import Loader, training_batches
 from cnnxfer.data.sources import folder
+from cnnxfer.data.views import Augmentation
 from cnnxfer.reporting import Reporter
 examples = folder.load(sys.argv[1], Reporter()).examples
 batches = training_batches(
@@ -180,6 +182,50 @@ def test_training_views_are_crops_of_the_picture(tmp_path: Path):
     assert 16 < flips < 48
 
 
+STRONG = Augmentation(crop=0.8, flip=True, strong=True)
+
+
+def test_strong_views_differ_in_size_and_light_and_can_be_drawn_again(examples):
+    steps = len(examples) // 8
+    drawn = pixels_of(batches_of(examples, 2 * steps, augmentation=STRONG))
+    again = batches_of(examples, steps, augmentation=STRONG, first_epoch=1)
+    np.testing.assert_array_equal(pixels_of(again), drawn[steps * 8 :])
+    # One picture, again and again: the same disc, larger or smaller, more or less lit.
+    alone = [examples[0]] * 64
+    means = pixels_of(batches_of(alone, 1, batch_size=64, augmentation=STRONG)).mean(
+        axis=(1, 2, 3)
+    )
+    light = pixels_of(batches_of(alone, 1, batch_size=64)).mean(axis=(1, 2, 3))
+    assert means.std() > 3 * light.std()
+    assert 0.5 < means.min() / light.mean() < 0.75
+    assert 1.25 < means.max() / light.mean() < 1.6
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_strong_views_are_flipped_if_they_may_be(tmp_path: Path, flip):
+    pixels = np.zeros((90, 120, 3), np.uint8)
+    pixels[..., :] = np.arange(20, 140)[:, None]  # brighter to the right
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    examples = [Example("a", 0, None, tmp_path / "a.png")] * 64
+    augmentation = replace(STRONG, flip=flip)
+    seen = pixels_of(batches_of(examples, 4, augmentation=augmentation)).astype(int)
+    mirrored = (seen[:, 0, 0, 0] > seen[:, 0, -1, 0]).mean()
+    assert 0.2 < mirrored < 0.8 if flip else mirrored == 0
+
+
+def test_large_jpegs_are_seen_as_by_everybody_else(tmp_path: Path):
+    noise = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    image = Image.fromarray(noise).resize((403, 301), Image.Resampling.BICUBIC)
+    image.save(tmp_path / "a.jpg")
+    example = Example("a", 0, None, tmp_path / "a.jpg")
+    batches = central_batches(Loader([example], SIZE), 0.9, batch_size=1)
+    picture = Picture(example.read())
+    expected = picture.view(central_box(403, 301, 0.9), SIZE)
+    np.testing.assert_array_equal(pixels_of(batches)[0], expected)
+    plain = view(decode(example.read()), central_box(403, 301, 0.9), SIZE)
+    assert (plain != expected).any()  # it was decoded at a reduced scale
+
+
 def test_fewer_images_than_a_batch_are_no_endless_loop(examples):
     with pytest.raises(AssertionError):
         batches_of(examples[:7], 1, batch_size=8)
@@ -246,17 +292,18 @@ def test_a_process_can_end_while_pictures_are_read_ahead(photos_dir: Path):
     code = """
 import sys, time
 from cnnxfer.data import pipeline
-from cnnxfer.data.pipeline import Augmentation, Loader, training_batches
+from cnnxfer.data.pipeline import Loader, training_batches
 from cnnxfer.data.sources import folder
+from cnnxfer.data.views import Augmentation
 from cnnxfer.reporting import Reporter
 
-def slow_decode(content):  # in Python, so that it needs the interpreter to end
+def slow_picture(content):  # in Python, so that it needs the interpreter to end
     end = time.monotonic() + 0.05
     while time.monotonic() < end:
         sum(range(1000))
-    return decode(content)
+    return picture(content)
 
-decode, pipeline.decode = pipeline.decode, slow_decode
+picture, pipeline.Picture = pipeline.Picture, slow_picture
 loader = Loader(folder.load(sys.argv[1], Reporter()).examples, 32)
 batches = iter(training_batches(loader, Augmentation(0.9, True), batch_size=8, seed=1))
 next(batches)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ def row(
     content: object, label: int, split: str | None = None, name: str = ""
 ) -> IndexRow:
     sha256 = hashlib.sha256(str(content).encode()).hexdigest()
-    return IndexRow(Example(name or str(content), label, split, Path()), sha256)
+    return IndexRow(Example(name or str(content), label, split, Path(), sha256=sha256))
 
 
 def rows_of(*counts: int, split: str | None = None) -> list[IndexRow]:
@@ -90,10 +91,8 @@ def test_an_image_goes_where_its_content_says():
     by_content = dict(zip([row.sha256 for row in rows], parts_of(rows), strict=True))
     order = np.random.default_rng(0).permutation(len(rows))
     renamed = [
-        IndexRow(Example(f"other {index}", rows[index].example.label, None, Path()),
-                 rows[index].sha256)
-        for index in order
-    ]  # fmt: skip
+        IndexRow(replace(rows[index].example, id=f"other {index}")) for index in order
+    ]
     for image, part in zip(renamed, parts_of(renamed), strict=True):
         assert part == by_content[image.sha256]
 

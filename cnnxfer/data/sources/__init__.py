@@ -32,6 +32,11 @@ class Source:
     loader: str
 
 
+def tfds_dir() -> Path:
+    """Returns where TensorFlow Datasets keeps what it has prepared."""
+    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
 @cache
 def tfds_names() -> frozenset[str]:
     """Names that TensorFlow Datasets knows, found without importing it."""
@@ -40,10 +45,10 @@ def tfds_names() -> frozenset[str]:
     for root in (spec and spec.submodule_search_locations) or ():
         names |= {path.name for path in Path(root, "datasets").glob("[a-z]*")}
         names |= {path.stem for path in Path(root, "url_checksums").glob("*.txt")}
-    prepared = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
+    prepared = tfds_dir()
     for pattern in ("*/[0-9]*.*.*/features.json", "*/*/[0-9]*.*.*/features.json"):
-        paths = prepared.expanduser().glob(pattern)
-        names |= {path.relative_to(prepared.expanduser()).parts[0] for path in paths}
+        paths = prepared.glob(pattern)
+        names |= {path.relative_to(prepared).parts[0] for path in paths}
     return frozenset(names)
 
 

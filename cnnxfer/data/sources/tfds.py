@@ -1,37 +1,64 @@
 """TensorFlow Datasets: any image-classification set that it can prepare.
 
-Its files can only be read in order, and training wants any image at any time. So the
-encoded images are copied once, as they are, into one file in the cache, with an
-index of where each begins.
+It takes seconds to import. So what it told of a set is recorded beside our copy of
+the set's images, and it is asked again only when something has changed since.
 """
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import hashlib
-import io
-import logging
+import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-import tensorflow_datasets as tfds
-from tensorflow_datasets.core.download import downloader
-
 from cnnxfer.data.dataset import Dataset, Example
-from cnnxfer.data.sources import tfds_names
-from cnnxfer.data.sources.folder import SPLITS
-from cnnxfer.errors import DataError
-from cnnxfer.files import cache_dir, cached_directory
-from cnnxfer.registry import did_you_mean
+from cnnxfer.data.sources import tfds_dir
+from cnnxfer.files import atomic_path, cache_dir
+from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 
 IMAGES = "images.bin"
 INDEX = "index.csv"
-RETRIES = 6  # with growing pauses, 13 seconds together; TFDS's own ten take minutes
+
+
+@dataclass(frozen=True)
+class Record:
+    """What TFDS told of a prepared set, and where our copy of its images lies.
+
+    Attributes:
+        name: of the set, short.
+        class_names: in label order.
+        shuffled: whether its records are in mixed order.
+        data_dir: where it is prepared, as `.../NAME[/CONFIG]/VERSION`.
+        state: of `data_dir`, from `state_of`, when the copy was made.
+        copy: the copy's name in `copies_dir()`.
+    """
+
+    name: str
+    class_names: list[str]
+    shuffled: bool
+    data_dir: str
+    state: dict[str, Any]
+    copy: str
+
+    @property
+    def copy_dir(self) -> Path:
+        """Where our copy of the images lies."""
+        return copies_dir() / self.copy
+
+    def holds(self) -> bool:
+        """Tells whether TFDS would say the same today, and our copy is there."""
+        try:
+            state = state_of(Path(self.data_dir))
+        except OSError:  # the set is gone
+            return False
+        return state == self.state and self.copy_dir.is_dir()
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
@@ -46,143 +73,79 @@ def load(spec: str, reporter: Reporter) -> Dataset:
             one label.
     """
     name = spec.removeprefix("tfds:")
-    builder = _prepared_builder(name, reporter)
-    image_key, label_key = _keys(builder, name)
-    directory = cached_directory(
-        cache_dir() / "tfds" / _fingerprint(builder),
-        lambda path: _copy(builder, image_key, label_key, path, reporter),
-    )
+    path = _record_path(name)
+    record = _read(path)
+    if record is None or not record.holds():
+        import_tensorflow_quietly()
+        from cnnxfer.data.sources.tfds_copy import copy_set
+
+        record = copy_set(name, reporter)
+        with suppress(OSError):  # a cache that is only read may hold the copy
+            _write(path, record)
     return Dataset(
-        name=builder.name,
-        class_names=tuple(builder.info.features[label_key].names),
-        examples=tuple(_examples(directory)),
-        # TFDS mixes the records while it prepares them, with few exceptions.
-        shuffled=not builder.info.disable_shuffling,
+        name=record.name,
+        class_names=tuple(record.class_names),
+        examples=tuple(_examples(record.copy_dir)),
+        shuffled=record.shuffled,
     )
 
 
-def _prepared_builder(name: str, reporter: Reporter) -> Any:
-    # TFDS prints what it does on stdout, where only results belong.
-    with contextlib.redirect_stdout(io.StringIO()):
-        builder = _find(name)
-        if not builder.is_prepared():
-            _prepare(builder, name, reporter)
-    return builder
+def copies_dir() -> Path:
+    """Returns where copies and records are kept."""
+    return cache_dir() / "tfds"
 
 
-def _find(name: str) -> Any:
-    try:
-        return tfds.builder(name, data_dir=os.environ.get("TFDS_DATA_DIR") or None)
-    except Exception as error:  # TFDS raises a dozen kinds here
-        raise DataError(
-            f"TensorFlow Datasets has no {name!r}: {_reason(error)}."
-            f"{did_you_mean(name, tfds_names())} "
-            "Its catalog: https://www.tensorflow.org/datasets/catalog"
-        ) from error
+def state_of(data_dir: Path) -> dict[str, Any]:
+    """Returns what tells whether a set has been prepared anew, or another beside it.
 
+    Args:
+        data_dir: `.../NAME[/CONFIG]/VERSION`.
 
-def _prepare(builder: Any, name: str, reporter: Reporter) -> None:
-    tfds.disable_progress_bar()
-    downloader.MAX_RETRIES = RETRIES
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs each of them
-    try:
-        with reporter.progress(f"downloading {name} to {builder.data_dir}"):
-            builder.download_and_prepare()
-    except Exception as error:  # network, disk, checksums: each its own kind
-        raise DataError(
-            f"{name} is not prepared under {builder.data_dir} and could not be "
-            f"downloaded: {_reason(error)}. Set TFDS_DATA_DIR to a directory that has "
-            "it, or train on a folder (--data FOLDER) or on --data sample."
-        ) from error
+    Returns:
+        Of JSON's types. `files` stands for the names, sizes and times of the files in
+        it; by `versions` and `default_config`, TFDS chooses what is left open.
 
-
-def _reason(error: Exception) -> str:
-    """Returns the first line; of a failed connection, only where it was to go."""
-    request = getattr(error, "request", None)
-    if request is not None:
-        return f"{request.url} cannot be reached"
-    line = str(error).strip().partition("\n")[0]
-    return line.rpartition('}": ')[2].rstrip(".:")  # behind the builder's arguments
-
-
-def _keys(builder: Any, name: str) -> tuple[str, str]:
-    """Returns which features are the image and the label."""
-    features = builder.info.features
-    images = [
-        key for key, value in features.items() if isinstance(value, tfds.features.Image)
-    ]
-    labels = [
-        key
-        for key, value in features.items()
-        if isinstance(value, tfds.features.ClassLabel)
-    ]
-    image_key, label_key = builder.info.supervised_keys or (None, None)
-    image_key = image_key if image_key in images else next(iter(images), None)
-    label_key = label_key if label_key in labels else next(iter(labels), None)
-    if image_key is None or label_key is None:
-        raise DataError(
-            f"{name} has the features {', '.join(features)}; expected an image and "
-            "a class label. Choose an image-classification set."
-        )
-    return image_key, label_key
-
-
-def _fingerprint(builder: Any) -> str:
-    # Two preparations of one version may differ, so the name alone won't do.
-    digest = hashlib.sha256()
-    for path in sorted(Path(builder.data_dir).iterdir()):
+    Raises:
+        OSError: if it cannot be read.
+    """
+    files = hashlib.sha256()
+    for path in sorted(data_dir.iterdir()):
         found = path.stat()
-        digest.update(f"{path.name} {found.st_size} {found.st_mtime_ns}\n".encode())
-    return f"{builder.info.full_name.replace('/', '-')}-{digest.hexdigest()[:12]}"
+        files.update(f"{path.name} {found.st_size} {found.st_mtime_ns}\n".encode())
+    # Where a set's code is not known, this names its default configuration.
+    default_config = data_dir.parents[1] / ".config" / "metadata.json"
+    return {
+        "files": files.hexdigest()[:12],
+        "versions": sorted(path.name for path in data_dir.parent.glob("*/")),
+        "default_config": default_config.read_text("utf-8", "replace")
+        if default_config.exists()
+        else None,
+    }
 
 
-def _copy(
-    builder: Any, image_key: str, label_key: str, directory: Path, reporter: Reporter
-) -> None:
-    splits = {
-        name: info
-        for name, info in builder.info.splits.items()
-        if name.lower() in SPLITS
-    } or builder.info.splits
-    total = sum(info.num_examples for info in splits.values())
-    with (
-        reporter.progress(f"reading {builder.name}", total, "images") as advance,
-        (directory / IMAGES).open("wb") as images,
-        (directory / INDEX).open("w", newline="", encoding="utf-8") as index,
-    ):
-        table = csv.writer(index)
-        table.writerow(["id", "label", "split", "offset", "size_bytes"])
-        for split in splits:
-            part = SPLITS.get(split.lower(), "") if len(splits) > 1 else ""
-            for record in _records(builder, split, image_key, label_key):
-                content, label = record[image_key], int(record[label_key])
-                advance()
-                if label < 0:  # the mark of a withheld label
-                    continue
-                row = record["tfds_id"].decode(), label, part
-                table.writerow([*row, images.tell(), len(content)])
-                images.write(content)
+def _record_path(name: str) -> Path:
+    root = os.fspath(tfds_dir().absolute())
+    key = json.dumps([version("tensorflow-datasets"), root, name])
+    return copies_dir() / f"{_digest(key)[:16]}.json"
 
 
-def _records(
-    builder: Any, split: str, image_key: str, label_key: str
-) -> Iterator[dict[str, Any]]:
-    dataset = builder.as_dataset(
-        split=split,
-        decoders=tfds.decode.PartialDecoding(
-            {image_key: True, label_key: True},
-            decoders={image_key: tfds.decode.SkipDecoding()},
-        ),
-        # One file after the other: the order that slices of a split are cut from.
-        read_config=tfds.ReadConfig(add_tfds_id=True, interleave_cycle_length=1),
-    )
+def _read(path: Path) -> Record | None:
+    """Returns a record; None if there is none, or it is damaged or of another form."""
     try:
-        yield from dataset.as_numpy_iterator()
-    except tf.errors.OpError as error:
-        raise DataError(
-            f"{builder.data_dir} is damaged: {_reason(error)}. "
-            "Delete it to have it prepared anew."
-        ) from error
+        digest, _, text = path.read_text(encoding="ascii").partition("\n")
+        return Record(**json.loads(text)) if digest == _digest(text) else None
+    except (OSError, UnicodeDecodeError, TypeError):
+        return None
+
+
+def _write(path: Path, record: Record) -> None:
+    text = json.dumps(asdict(record))
+    with atomic_path(path) as temporary:
+        temporary.write_text(f"{_digest(text)}\n{text}", encoding="ascii")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def _examples(directory: Path) -> Iterator[Example]:

@@ -1,5 +1,6 @@
 """TensorFlow Datasets: prepared sets of every kind, downloads, and their failures."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from cnnxfer.data.dataset import IndexRow
 from cnnxfer.data.decode import decode
 from cnnxfer.data.index import build_index
 from cnnxfer.data.sources import tfds as source
+from cnnxfer.data.sources import tfds_copy
 from cnnxfer.data.splits import assign_parts
 from cnnxfer.errors import DataError
 from cnnxfer.quiet import import_tensorflow_quietly
@@ -57,6 +60,7 @@ def prepare(
     record=lambda number: {"image": pixels(number), "label": number % 3},
     shards: int = 1,
     name: str = "my_flowers",
+    version: str = "1.0.0",
     **options,
 ):
     """Writes a data set as TFDS does, with so many records in each split."""
@@ -67,7 +71,7 @@ def prepare(
     numbers = iter(range(sum(splits.values())))
     return tfds.dataset_builders.store_as_tfds_dataset(
         name=name,
-        version="1.0.0",
+        version=version,
         data_dir=data_dir,
         features=tfds.features.FeaturesDict(features),
         split_datasets={
@@ -195,12 +199,180 @@ def test_a_set_in_its_own_order_is_not_shuffled(data_dir: Path):
 def test_images_are_copied_once(data_dir: Path, monkeypatch: pytest.MonkeyPatch):
     prepare(data_dir, {"train": 6})
     first = load()
+    [record] = source.copies_dir().glob("*.json")
+    record.unlink()
 
     def copy(*arguments: object) -> None:
         raise AssertionError("copied again")
 
-    monkeypatch.setattr(source, "_copy", copy)
+    monkeypatch.setattr(tfds_copy, "_copy", copy)
     assert load() == first
+
+
+LOAD_AFRESH = """
+import sys
+from cnnxfer.data.sources import load_dataset
+from cnnxfer.reporting import Reporter
+dataset = load_dataset("my_flowers", Reporter())
+print(repr(dataset))
+print({"keras", "tensorflow", "tensorflow_datasets"} & set(sys.modules) or "light")
+"""
+
+
+def test_the_second_process_needs_no_tensorflow(data_dir: Path):
+    prepare(data_dir, {"train": 6, "test": 3})
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", LOAD_AFRESH],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for _ in range(2)
+    )
+    assert (first.stderr, second.stderr) == ("", "")
+    (dataset, first_modules), (same, second_modules) = (
+        done.stdout.splitlines() for done in (first, second)
+    )
+    assert dataset == same == repr(load())
+    assert "tensorflow_datasets" in first_modules
+    assert second_modules == "light"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What TFDS was asked for, in order."""
+    names: list[str] = []
+    copy_set = tfds_copy.copy_set
+
+    def ask(name: str, reporter: Reporter) -> Any:
+        names.append(name)
+        return copy_set(name, reporter)
+
+    monkeypatch.setattr(tfds_copy, "copy_set", ask)
+    return names
+
+
+def test_each_specification_has_its_record(data_dir: Path, asked: list[str]):
+    prepare(data_dir, {"train": 6})
+    prepare(data_dir, {"train": 3}, name="my_trees")
+    for spec, count in [("my_flowers", 6), ("my_trees", 3), ("my_flowers:1.0.0", 6)]:
+        assert len(load(spec).examples) == count
+        assert len(load(f"tfds:{spec}").examples) == count
+    assert asked == ["my_flowers", "my_trees", "my_flowers:1.0.0"]
+
+
+def test_a_set_prepared_anew_is_noticed(data_dir: Path, asked: list[str]):
+    prepare(data_dir, {"train": 6})
+    old = load()
+    [prepared] = data_dir.glob("my_flowers/1.0.0")
+    prepared.rename(data_dir / "old")
+    features = {
+        "image": tfds.features.Image(encoding_format="png"),
+        "label": tfds.features.ClassLabel(names=["oak", "elm", "ash"]),
+    }
+    prepare(data_dir, {"train": 6}, features=features, disable_shuffling=True)
+    new = load()
+    assert (new.class_names, new.shuffled) == (("oak", "elm", "ash"), False)
+    assert new.examples[0].path != old.examples[0].path
+    shutil.rmtree(prepared)
+    (data_dir / "old").rename(prepared)  # its copy is still there
+    assert load() == old
+    assert len(asked) == 3
+
+
+def test_a_set_that_is_gone_is_noticed(data_dir: Path):
+    prepare(data_dir, {"train": 6})
+    load()
+    shutil.rmtree(data_dir / "my_flowers")
+    with pytest.raises(DataError, match="TensorFlow Datasets has no 'my_flowers'"):
+        load()
+
+
+def test_a_new_version_beside_it_is_noticed(data_dir: Path, asked: list[str]):
+    prepare(data_dir, {"train": 6})
+    assert len(load().examples) == 6
+    prepare(data_dir, {"train": 9}, version="1.1.0")
+    assert len(load().examples) == 9
+    shutil.rmtree(data_dir / "my_flowers" / "1.1.0")
+    assert len(load().examples) == 6
+    assert len(asked) == 3
+
+
+def test_another_default_config_is_noticed(data_dir: Path):
+    prepare(data_dir, {"train": 6}, config="big")
+    prepare(data_dir, {"train": 3}, config="small")
+    default = data_dir / "my_flowers" / ".config" / "metadata.json"
+    default.parent.mkdir(exist_ok=True)
+    for config, count in [("big", 6), ("small", 3)]:
+        default.write_text(json.dumps({"default_config_name": config}))
+        assert len(load().examples) == count
+
+
+def test_a_copy_that_is_gone_is_made_anew(data_dir: Path):
+    prepare(data_dir, {"train": 6})
+    first = load()
+    shutil.rmtree(first.examples[0].path.parent)
+    assert load() == first
+    assert decode(first.examples[0].read()).size == (16, 12)
+
+
+def test_another_release_of_tfds_is_asked_again(
+    data_dir: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    prepare(data_dir, {"train": 6})
+    load()
+    monkeypatch.setattr(source, "version", lambda package: "9.9.9")
+    load()
+    load()
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-20],
+        lambda content: content.replace(b"daisy", b"daisx"),
+        lambda content: b"\xff" + content,
+        lambda content: b"",
+    ],
+    ids=["short", "altered", "not ASCII", "empty"],
+)
+def test_a_damaged_record_is_made_anew(data_dir: Path, asked: list[str], damage):
+    prepare(data_dir, {"train": 6})
+    first = load()
+    [record] = source.copies_dir().glob("*.json")
+    whole = record.read_bytes()
+    record.write_bytes(damage(whole))
+    assert load() == first
+    assert record.read_bytes() == whole
+    assert load() == first
+    assert len(asked) == 2
+
+
+def test_a_record_of_another_form_is_made_anew(data_dir: Path, asked: list[str]):
+    prepare(data_dir, {"train": 6})
+    first = load()
+    [record] = source.copies_dir().glob("*.json")
+    text = json.dumps({"name": "my_flowers"})
+    record.write_text(f"{source._digest(text)}\n{text}")
+    assert load() == first
+    assert load() == first
+    assert len(asked) == 2
+
+
+def test_a_cache_that_cannot_be_written_does(data_dir: Path, asked, monkeypatch):
+    prepare(data_dir, {"train": 6})
+    first = load()
+    [record] = source.copies_dir().glob("*.json")
+    record.unlink()
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("cnnxfer.files.tempfile.mkstemp", refuse)
+    assert load() == load() == first
+    assert len(asked) == 3
 
 
 def test_another_preparation_of_one_version_is_another_set(
@@ -334,7 +506,7 @@ def test_a_set_is_downloaded_once(archive: Path, tmp_path: Path, capfd, monkeypa
 def test_a_failed_download_is_one_line_and_leaves_no_set(
     archive: Path, data_dir: Path, path, reason, capfd, monkeypatch
 ):
-    monkeypatch.setattr(source, "RETRIES", 1)
+    monkeypatch.setattr(tfds_copy, "RETRIES", 1)
     (archive / "broken.zip").write_bytes(b"PK" + bytes(50))
     with serve(archive) as address:
         url = f"{address}/{path}" if path else "http://127.0.0.1:1/flowers.zip"
@@ -356,8 +528,6 @@ def test_a_failed_download_is_one_line_and_leaves_no_set(
 def test_tf_flowers_is_read_in_silence(shared: Path, tmp_path: Path):
     prepared = shared / "data" / "tfds"
     code = (
-        "from cnnxfer.quiet import import_tensorflow_quietly;"
-        "import_tensorflow_quietly();"
         "from cnnxfer.data.sources import load_dataset;"
         "from cnnxfer.reporting import Reporter;"
         "dataset = load_dataset('tf_flowers', Reporter());"

@@ -1,0 +1,97 @@
+"""What reading images told, kept for as long as their files stay as they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cnnxfer.data.dataset import Example, IndexRow
+from cnnxfer.data.decode import DECODER
+from cnnxfer.files import atomic_path, cache_dir
+
+# Path, place in the file, and the file's size and time: what changes with an image.
+Stamp = tuple[str, int, int | None, int, int]
+Kept = dict[Stamp, tuple[Any, ...]]
+
+
+def stamp_all(examples: Iterable[Example]) -> list[Stamp | None]:
+    """Returns what tells whether an image has changed; None where there is no file."""
+
+    @cache  # thousands of images may lie in one file
+    def file(path: Path) -> tuple[str, int, int] | None:
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        return os.path.abspath(path), found.st_size, found.st_mtime_ns
+
+    return [
+        (found[0], example.offset, example.size_bytes, *found[1:])
+        if (found := file(example.path))
+        else None
+        for example in examples
+    ]
+
+
+class IndexCache:
+    """The rows that are known of one place: a folder, or a file of many images."""
+
+    def __init__(self, stamps: Sequence[Stamp | None]) -> None:
+        """Reads what is known of the place that holds all of `stamps`."""
+        paths = {stamp[0] for stamp in stamps if stamp}
+        place = os.path.commonpath(paths) if paths else ""
+        name = hashlib.sha256(os.fsencode(place)).hexdigest()[:16]
+        self._path = cache_dir() / "index" / f"{name}.json"
+        self._kept = _read(self._path)
+
+    def row(self, example: Example, stamp: Stamp | None) -> IndexRow | None:
+        """Returns what is known of an unchanged image; None if nothing is."""
+        found = self._kept.get(stamp) if stamp else None
+        if found is None:
+            return None
+        sha256, *rest = found
+        return IndexRow(replace(example, sha256=sha256), *rest)
+
+    def keep(self, rows: Iterable[tuple[IndexRow | None, Stamp | None]]) -> None:
+        """Writes `rows` in place of all that was known; leaves out what has no row.
+
+        Raises:
+            OSError: if it cannot be written; it names the file.
+        """
+        kept = [
+            [*stamp, row.sha256, row.width, row.height, row.format, row.problem]
+            for row, stamp in rows
+            # What could not be read has no hash, and may be readable the next time.
+            if row and stamp and row.sha256
+        ]
+        text = json.dumps({"decoder": DECODER, "rows": kept})
+        self._path.parent.mkdir(exist_ok=True)
+        with atomic_path(self._path) as temporary:
+            temporary.write_text(f"{_digest(text)}\n{text}", encoding="ascii")
+
+
+def _read(path: Path) -> Kept:
+    """Returns the rows by stamp: none if the file is damaged, or of another decoder."""
+    try:
+        digest, _, text = path.read_text(encoding="ascii").partition("\n")
+    except (OSError, UnicodeDecodeError):
+        return {}
+    if digest != _digest(text):
+        return {}
+    document = json.loads(text)
+    if document["decoder"] != DECODER:
+        return {}
+    return {tuple(row[:5]): tuple(row[5:]) for row in document["rows"]}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -1,0 +1,85 @@
+"""An encoded picture and its views, decoded no larger than these need."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+
+from cnnxfer.data import geometry
+from cnnxfer.data.decode import (
+    FROM_BELOW,
+    FROM_THE_RIGHT,
+    open_image,
+    orientation,
+    to_rgb,
+    upright_size,
+)
+from cnnxfer.data.geometry import Box
+
+
+class Picture:
+    """An encoded picture; a JPEG is decoded when a view of it is asked for.
+
+    One that is much larger than the view is decoded at a half, a quarter or an eighth
+    of its size. A view follows from the content, the box and the size alone, whatever
+    else is asked of the picture.
+
+    Attributes:
+        width: of the whole upright picture, in pixels.
+        height: the same.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        """Opens a whole encoded image.
+
+        Raises:
+            DataError: if it cannot be decoded; the message is the reason alone.
+        """
+        self._content = content
+        opened = open_image(content)
+        self._decoded: dict[int, Image.Image] = {}  # by scale
+        self._scalable = isinstance(opened, JpegImageFile)
+        if self._scalable:
+            self._opened: Image.Image | None = opened
+            self._orientation = orientation(opened)
+            self.width, self.height = upright_size(opened.size, self._orientation)
+        else:
+            self._decoded[1] = to_rgb(opened)
+            self.width, self.height = self._decoded[1].size
+
+    def view(self, box: Box, size: int, *, flip: bool = False) -> np.ndarray:
+        """Returns what lies in `box`, in pixels of the whole picture.
+
+        Returns:
+            uint8 `(size, size, 3)`; see `geometry.view`.
+
+        Raises:
+            DataError: if the picture is truncated or corrupt; the message is the
+                reason alone.
+        """
+        scale = geometry.reduction(box, size) if self._scalable else 1
+        image = self._at(scale)
+        if scale > 1:
+            box = self._reduced(box, image, scale)
+        return geometry.view(image, box, size, flip=flip)
+
+    def _at(self, scale: int) -> Image.Image:
+        if scale not in self._decoded:
+            opened = self._opened or open_image(self._content)
+            self._opened = None  # an image can be decoded once
+            self._decoded[scale] = to_rgb(opened, scale)
+        return self._decoded[scale]
+
+    def _reduced(self, box: Box, image: Image.Image, scale: int) -> Box:
+        # 1001 pixels halved are 501, the last of which reaches beyond the picture.
+        # In the file this is the right one; where it is now follows from the turn.
+        turned = self._orientation
+        left = image.width - self.width / scale if turned in FROM_THE_RIGHT else 0
+        top = image.height - self.height / scale if turned in FROM_BELOW else 0
+        return (
+            left + box[0] / scale,
+            top + box[1] / scale,
+            left + box[2] / scale,
+            top + box[3] / scale,
+        )

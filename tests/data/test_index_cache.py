@@ -1,0 +1,204 @@
+"""What was read once is remembered, as long as it is true."""
+
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.data import index_cache
+from cnnxfer.data.dataset import Example, IndexRow
+from cnnxfer.data.index import build_index
+from cnnxfer.data.sources import folder
+from cnnxfer.errors import DataError
+from cnnxfer.reporting import Advance, Reporter
+
+
+@pytest.fixture(autouse=True)
+def cache_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "cache"
+    monkeypatch.setenv("CNNXFER_CACHE", str(path))
+    return path
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the examples that are read from now on."""
+    ids: list[str] = []
+    read = Example.read
+    monkeypatch.setattr(
+        Example, "read", lambda example: ids.append(example.id) or read(example)
+    )
+    return ids
+
+
+def index_of(root: Path, reporter: Reporter | None = None) -> list[IndexRow]:
+    examples = folder.load(str(root), Reporter()).examples
+    return build_index(examples, reporter or Reporter())
+
+
+def cache_file(cache_dir: Path) -> Path:
+    [path] = (cache_dir / "index").iterdir()
+    return path
+
+
+def test_unchanged_images_are_read_once(photos_dir: Path, reads):
+    (photos_dir / "red" / "cut.jpg").write_bytes(b"\xff\xd8\xff")
+    first = index_of(photos_dir)
+    assert sorted(reads) == sorted(row.example.id for row in first)
+    reads.clear()
+    assert index_of(photos_dir) == first
+    assert reads == []
+    assert [row.problem for row in first if row.problem]  # broken ones too
+
+
+def test_a_relative_folder_is_the_same_folder(photos_dir: Path, reads, monkeypatch):
+    index_of(photos_dir)
+    reads.clear()
+    monkeypatch.chdir(photos_dir.parent)
+    rows = index_of(Path("photos"))
+    assert reads == []
+    assert rows[0].example.path == Path("photos/blue/00.jpg")
+
+
+def test_labels_and_splits_are_those_of_now(photos_dir: Path, reads):
+    index_of(photos_dir)
+    (photos_dir / "black").mkdir()
+    reads.clear()
+    rows = index_of(photos_dir)
+    assert rows[0].example.label == 1
+    assert reads == []
+
+
+def test_only_changed_and_new_images_are_read_again(photos_dir: Path, reads):
+    index_of(photos_dir)
+    blue = photos_dir / "blue"
+    (blue / "00.jpg").write_bytes((blue / "01.jpg").read_bytes())
+    os.utime(blue / "02.jpg", ns=(0, 1))
+    (blue / "new.jpg").write_bytes((blue / "03.jpg").read_bytes())
+    (blue / "04.jpg").unlink()
+    reads.clear()
+    rows = {row.example.id: row for row in index_of(photos_dir)}
+    assert sorted(reads) == ["blue/00.jpg", "blue/02.jpg", "blue/new.jpg"]
+    assert rows["blue/00.jpg"].sha256 == rows["blue/01.jpg"].sha256
+    assert rows["blue/new.jpg"].sha256 == rows["blue/03.jpg"].sha256
+    reads.clear()
+    assert {row.example.id: row for row in index_of(photos_dir)} == rows
+    assert reads == []
+
+
+def test_images_of_one_file_are_told_apart_by_their_place(photos_dir: Path, reads):
+    contents = [(photos_dir / "red" / f"0{i}.jpg").read_bytes() for i in range(3)]
+    size = max(map(len, contents))
+    path = photos_dir.parent / "images.bin"
+    path.write_bytes(b"".join(content.ljust(size) for content in contents))
+    examples = [Example(str(i), 0, None, path, i * size, size) for i in range(3)]
+    first = build_index(examples, Reporter())
+    assert len({row.sha256 for row in first}) == 3
+    reads.clear()
+    assert build_index(examples[::-1], Reporter()) == first[::-1]
+    assert reads == []
+
+
+def test_what_could_not_be_read_is_tried_again(photos_dir: Path, reads):
+    link = photos_dir / "red" / "link.jpg"
+    link.symlink_to("nowhere")
+    assert index_of(photos_dir)[-1].problem == "no such file or directory"
+    reads.clear()
+    assert index_of(photos_dir)[-1].problem == "no such file or directory"
+    assert reads == ["red/link.jpg"]
+    link.unlink()
+    link.symlink_to("00.jpg")
+    assert index_of(photos_dir)[-1].problem is None
+
+
+def test_a_file_that_may_not_be_read_is_tried_again(photos_dir: Path, monkeypatch):
+    # Its permissions may change, and neither its size nor its time.
+    def refuse(example: Example) -> bytes:
+        raise DataError("permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Example, "read", refuse)
+        assert {row.problem for row in index_of(photos_dir)} == {"permission denied"}
+    assert {row.problem for row in index_of(photos_dir)} == {None}
+
+
+def _cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def _flip_one_bit(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [_cut, _flip_one_bit, lambda _: b"", lambda _: b"\xff\x00[]\n{}"],
+)
+def test_a_damaged_cache_is_rebuilt(photos_dir: Path, cache_dir, reads, damage):
+    first = index_of(photos_dir)
+    path = cache_file(cache_dir)
+    sound = path.read_bytes()
+    path.write_bytes(damage(sound))
+    assert path.read_bytes() != sound
+    reads.clear()
+    assert index_of(photos_dir) == first
+    assert len(reads) == len(first)
+    assert path.read_bytes() == sound
+
+
+def test_another_decoder_reads_anew(photos_dir: Path, reads, monkeypatch):
+    first = index_of(photos_dir)
+    monkeypatch.setattr(index_cache, "DECODER", "2, Pillow 14")
+    reads.clear()
+    assert index_of(photos_dir) == first
+    assert len(reads) == len(first)
+
+
+class Interrupter(Reporter):
+    @contextmanager
+    def progress(self, *args: object) -> Iterator[Advance]:
+        done = 0
+
+        def advance(steps: int = 1, note: str = "") -> None:
+            nonlocal done
+            done += steps
+            if done == 20:
+                raise KeyboardInterrupt
+
+        yield advance
+
+
+def test_an_interruption_costs_nothing_that_was_read(photos_dir: Path, reads):
+    with pytest.raises(KeyboardInterrupt):
+        index_of(photos_dir, Interrupter())
+    reads.clear()
+    index_of(photos_dir)
+    assert len(reads) == 36 - 20
+
+
+def test_a_cache_that_cannot_be_written_is_a_warning(
+    photos_dir: Path, cache_dir: Path, caplog: pytest.LogCaptureFixture
+):
+    cache_dir.mkdir()
+    (cache_dir / "index").touch()
+    assert len(index_of(photos_dir)) == 36
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage() == (
+        f"{cache_dir / 'index'} cannot be written (File exists); the next command "
+        "will read all images again."
+    )
+
+
+def test_many_at_once_are_harmless(photos_dir: Path, reads):
+    with ThreadPoolExecutor(4) as threads:
+        indices = list(threads.map(index_of, [photos_dir] * 4))
+    assert indices == [indices[0]] * 4
+    reads.clear()
+    assert index_of(photos_dir) == indices[0]
+    assert reads == []
