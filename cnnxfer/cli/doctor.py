@@ -105,6 +105,8 @@ def _processor(found: Machine) -> str:
         parts.append("unknown features")
     else:
         parts += processor.features
+        able = "bfloat16 and float32" if processor.bfloat16 else "float32"
+        parts.append(f"fast in {able}")
     return ", ".join(parts)
 
 

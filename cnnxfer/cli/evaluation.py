@@ -9,7 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from cnnxfer import api
-from cnnxfer.cli.options import Json, Quiet, RunsDir, Verbose
+from cnnxfer.cli.options import (
+    Engine,
+    EnginePrecision,
+    Json,
+    Quiet,
+    RunsDir,
+    Verbose,
+)
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.reporting import printable
 
@@ -28,6 +35,8 @@ def evaluate(
         str | None,
         typer.Option("--data", "-d", help="Other labelled images than the test part."),
     ] = None,
+    engine: Engine = None,
+    precision: EnginePrecision = "auto",
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -35,7 +44,12 @@ def evaluate(
 ) -> None:
     """Measure a run on its test images."""
     evaluation = api.evaluate(
-        run, data=data, runs_dir=runs_dir, reporter=TerminalReporter()
+        run,
+        data=data,
+        engine=engine or "auto",
+        precision=precision,
+        runs_dir=runs_dir,
+        reporter=TerminalReporter(),
     )
     if json:
         print_json(evaluation)

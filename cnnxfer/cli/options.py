@@ -60,3 +60,21 @@ RunsDir = Annotated[
         callback=or_of_group,
     ),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        help="openvino, keras, or auto: the fastest that answers as Keras does.",
+        show_default="auto",
+    ),
+]
+EnginePrecision = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        help="float32, bfloat16, or auto: the fastest that answers as float32 does.",
+    ),
+]
+Devices = Annotated[
+    str | None, typer.Option("--devices", help="one accelerator, all, or cpu.")
+]

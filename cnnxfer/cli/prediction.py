@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from cnnxfer import api
-from cnnxfer.cli.options import Json, Quiet, RunsDir, Verbose
+from cnnxfer.cli.options import (
+    Engine,
+    EnginePrecision,
+    Json,
+    Quiet,
+    RunsDir,
+    Verbose,
+)
 from cnnxfer.cli.terminal import TerminalReporter, stdout
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.writers import WRITERS
@@ -42,6 +49,8 @@ def predict(
     output_format: Annotated[
         str, typer.Option("--format", help=f"{', '.join(WRITERS.names())}.")
     ] = "table",
+    engine: Engine = None,
+    precision: EnginePrecision = "auto",
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -56,7 +65,13 @@ def predict(
     bars = not (writer.gradual and stdout().is_terminal)
     reporter = TerminalReporter(bars=bars)
     predictions = api.predict(
-        inputs, model=model, top=top, runs_dir=runs_dir, reporter=reporter
+        inputs,
+        model=model,
+        top=top,
+        engine=engine or "auto",
+        precision=precision,
+        runs_dir=runs_dir,
+        reporter=reporter,
     )
     failures: list[Prediction] = []
     writer.load()(_collect_failures(predictions, failures), sys.stdout)

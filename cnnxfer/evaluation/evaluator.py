@@ -17,8 +17,16 @@ from cnnxfer.runs import Run
 from cnnxfer.training.prepare import load_parts
 
 
-def evaluate_run(run: Run, reporter: Reporter) -> Evaluation:
+def evaluate_run(
+    run: Run, reporter: Reporter, *, engine: str, precision: str
+) -> Evaluation:
     """Measures a run on its test part, and its parent beside it.
+
+    Args:
+        run: has a model.
+        reporter: draws the progress.
+        engine: what is to run the network; see `choose_engine`.
+        precision: what that is to compute in.
 
     Raises:
         DataError: if there is no test part, or images are gone.
@@ -29,16 +37,22 @@ def evaluate_run(run: Run, reporter: Reporter) -> Evaluation:
             f"{run.path} has no test images (--split {run.config.split}). "
             "Give others with --data."
         )
-    evaluation = _measure(run, examples, reporter)
+
+    def measure(run: Run) -> Evaluation:
+        return _measure(run, examples, reporter, engine, precision)
+
+    evaluation = measure(run)
     if run.parent and run.parent.model_path.exists():
-        before = _measure(run.parent, examples, reporter).top1
+        before = measure(run.parent).top1
         evaluation = dataclasses.replace(evaluation, before=before)
     run.update_metrics(test=dataclasses.asdict(evaluation))
     return evaluation
 
 
-def evaluate_data(run: Run, spec: str, reporter: Reporter) -> Evaluation:
-    """Measures a run on all labelled images that `spec` holds.
+def evaluate_data(
+    run: Run, spec: str, reporter: Reporter, *, engine: str, precision: str
+) -> Evaluation:
+    """Measures a run on all labelled images that `spec` holds; see `evaluate_run`.
 
     Raises:
         DataError: if they have classes that the run doesn't know.
@@ -55,11 +69,17 @@ def evaluate_data(run: Run, spec: str, reporter: Reporter) -> Evaluation:
         dataclasses.replace(example, label=labels[dataset.class_names[example.label]])
         for example in dataset.examples
     ]
-    return _measure(run, examples, reporter)
+    return _measure(run, examples, reporter, engine, precision)
 
 
-def _measure(run: Run, examples: Sequence[Example], reporter: Reporter) -> Evaluation:
-    classifier = load_classifier(run, reporter)
+def _measure(
+    run: Run,
+    examples: Sequence[Example],
+    reporter: Reporter,
+    engine: str,
+    precision: str,
+) -> Evaluation:
+    classifier = load_classifier(run, reporter, engine=engine, precision=precision)
     rows, labels = [], []
     answers = classifier.answer(
         [example.read for example in examples], "evaluating", reporter

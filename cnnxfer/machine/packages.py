@@ -13,6 +13,7 @@ PACKAGES = (
     "tensorflow",
     "keras",
     "tensorflow-datasets",
+    "openvino",
     "numpy",
     "pillow",
     "typer",

@@ -35,6 +35,16 @@ class Processor:
     core_limit: float | None = None
     features: tuple[str, ...] | None = None
 
+    @property
+    def bfloat16(self) -> bool | None:
+        """Whether it has units for bfloat16, which OpenVINO computes in where it may.
+
+        None where its features cannot be read.
+        """
+        if self.features is None:
+            return None
+        return "avx512_bf16" in self.features or "amx_bf16" in self.features
+
 
 @dataclass(frozen=True)
 class Memory:

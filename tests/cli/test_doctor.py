@@ -9,6 +9,7 @@ from cnnxfer import machine
 from cnnxfer.cli.main import run
 from cnnxfer.machine import advice
 from cnnxfer.machine.gpus import Gpu
+from cnnxfer.machine.processor import Processor
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +50,29 @@ def test_shows_gpus_and_hints(
     assert "hint: TensorFlow cannot use the Tesla T4" in shown
     assert "pip install 'cnnxfer[gpu]'" in shown
     assert "Everything needed is here." not in shown
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        (("avx512_bf16",), "Fast CPU, 2 cores, 4 threads, avx512_bf16, fast in bfl"),
+        (("avx2",), "avx2, fast in float32"),
+        (None, "unknown features"),
+    ],
+    ids=str,
+)
+def test_says_what_the_processor_computes_fast(
+    features: tuple[str, ...] | None,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = Processor("Fast CPU", 2, 4, None, features)
+    monkeypatch.setattr(machine, "find_processor", lambda: found)
+    assert run(["doctor", "--offline"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert expected in shown
+    assert "openvino 20" in shown
 
 
 def test_fails_if_something_required_is_missing(

@@ -22,7 +22,7 @@ def test_table(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert "top-1 accuracy 100.0% (95% interval 70.1% to 100.0%)" in shown.out
     assert "top-5" not in shown.out
     assert "before" not in shown.out
-    assert shown.err == "evaluating\n"
+    assert shown.err == "engine: keras, float32\nevaluating\n"  # of 9 images
 
 
 def test_json(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,3 +70,13 @@ def test_images_that_are_gone(
     shutil.rmtree(photos_dir)
     assert run(["evaluate", str(colour_run.path)]) == 2
     assert "no data called" in capsys.readouterr().err
+
+
+def test_the_engine_and_its_precision_can_be_chosen(
+    colour_run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", str(colour_run.path), "--engine", "openvino"]
+    assert run([*command, "--precision", "float32"]) == 0
+    shown = capsys.readouterr()
+    assert "engine: openvino, float32\n" in shown.err
+    assert "top-1 accuracy 100.0%" in shown.out

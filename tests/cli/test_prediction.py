@@ -39,6 +39,7 @@ def test_table(
     assert rows[5][:3] == ["photos/green/00.jpg", "1", "green"]
     assert shown.err.splitlines() == [
         f"model: runs/{colour_run.name}",
+        "engine: keras, float32",
         "predicting",
         "warning: 2 images could not be read.",
     ]
@@ -79,7 +80,19 @@ def test_a_model_that_is_named_is_not_announced(
     pile: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["predict", pile[0], "--model", colour_run.name]) == 0
-    assert capsys.readouterr().err == "predicting\n"
+    assert capsys.readouterr().err == "engine: keras, float32\npredicting\n"
+
+
+def test_the_engine_and_its_precision_can_be_chosen(
+    pile: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["predict", pile[0], "--engine", "openvino", "--precision", "float32"]
+    assert run(command) == 0
+    shown = capsys.readouterr()
+    assert "engine: openvino, float32\n" in shown.err
+    assert "red" in shown.out
+    assert run(["predict", pile[0], "--engine", "opnvino"]) == 2
+    assert "Did you mean 'openvino'?" in capsys.readouterr().err
 
 
 def test_imagenet_classes_of_a_backbone(

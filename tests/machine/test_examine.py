@@ -32,9 +32,11 @@ def test_examining_is_light() -> None:
 
 def test_versions_are_those_installed() -> None:
     import keras
+    import openvino
     import tensorflow
 
     packages = examine().packages
+    assert openvino.__version__.startswith(packages["openvino"] or "none")
     assert packages["keras"] == keras.__version__
     assert packages["tensorflow"] == tensorflow.__version__
 

@@ -36,6 +36,22 @@ def test_processor_counts_usable_cores(
     )
 
 
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        (None, None),
+        ((), False),
+        (("avx2", "avx512f", "amx_int8"), False),
+        (("avx2", "avx512f", "avx512_bf16"), True),
+        (("amx_bf16",), True),
+    ],
+)
+def test_bfloat16_needs_units_for_it(
+    features: tuple[str, ...] | None, expected: bool | None
+) -> None:
+    assert Processor(features=features).bfloat16 is expected
+
+
 @linux
 def test_processor_without_x86_fields_is_partly_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,25 +1,22 @@
 from pathlib import Path
 
-import keras
-import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.prediction.classifier import load_classifier, softmax
+from cnnxfer.prediction import classifier as classifier_module
+from cnnxfer.prediction.classifier import load_classifier
 from cnnxfer.prediction.engines.keras_engine import KerasEngine
 from cnnxfer.prediction.ranking import rank_images
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
-
-
-def test_softmax_rows_sum_to_one() -> None:
-    logits = np.array([[0, np.log(3)], [1000, 0], [-1000, -1000]], np.float32)
-    expected = [[0.25, 0.75], [1, 0], [0.5, 0.5]]
-    np.testing.assert_allclose(softmax(logits), expected, atol=1e-6)
+from cnnxfer.training.model import load_model
 
 
 def test_unreadable_images_keep_their_place(
-    colour_run: Run, photos_dir: Path, tmp_path: Path
+    colour_run: Run,
+    photos_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Across batches of 4, one of which holds nothing readable."""
     broken = tmp_path / "broken.jpg"
@@ -27,10 +24,11 @@ def test_unreadable_images_keep_their_place(
     gone = tmp_path / "gone.jpg"
     colours = ["red", "blue", "green", "red", "blue"]
     photos = [photos_dir / colour / "01.jpg" for colour in colours]
-    paths = [*photos[:2], broken, *photos[2:3], *[gone] * 4, *photos[3:]]
+    paths = [*photos[:2], broken, *photos[2:3], *[gone] * 4, *photos[3:], broken]
 
+    engine = KerasEngine(load_model(colour_run.model_path), batch_size=4)
+    monkeypatch.setattr(classifier_module, "choose_engine", lambda *_, **__: engine)
     classifier = load_classifier(colour_run, Reporter())
-    classifier.engine.batch_size = 4
     predictions = list(rank_images(classifier, paths, 2, Reporter()))
 
     assert [prediction.path for prediction in predictions] == list(map(str, paths))
@@ -67,33 +65,3 @@ def test_a_ranking_is_sorted_and_its_probabilities_sum_to_one(
     }
     with Image.open(prediction.path) as image:
         assert (prediction.width, prediction.height) == image.size
-
-
-def test_the_engine_answers_alike_for_any_number_of_images() -> None:
-    keras.utils.set_random_seed(0)
-    pixels = keras.Input((8, 8, 3))
-    model = keras.Model(pixels, keras.layers.Dense(4)(keras.layers.Flatten()(pixels)))
-    photos = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
-    engine = KerasEngine(model, batch_size=3)
-    assert engine.image_size == 8
-    outputs = np.concatenate([engine(photos[:3]), engine(photos[3:])])
-    assert outputs.shape == (5, 4)
-    np.testing.assert_allclose(outputs, model(photos.astype("float32")), rtol=1e-4)
-
-
-@pytest.mark.usefixtures("colour_run")
-def test_few_images_are_not_padded_to_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = []
-    pixels = keras.Input((8, 8, 3))
-    model = keras.Model(pixels, keras.layers.Flatten()(pixels))
-    predict = model.predict_on_batch
-
-    def record(batch: np.ndarray) -> np.ndarray:
-        sizes.append(len(batch))
-        return predict(batch)
-
-    monkeypatch.setattr(model, "predict_on_batch", record)
-    engine = KerasEngine(model)
-    for count in (2, 1, 2):
-        assert len(engine(np.zeros((count, 8, 8, 3), np.uint8))) == count
-    assert sizes == [2, 2, 2]  # and none is compiled anew

@@ -1,1 +1,30 @@
-"""What runs a trained network, one engine a file."""
+"""What runs a network, one engine a file; loading them waits until one is needed."""
+
+from __future__ import annotations
+
+from cnnxfer.config import ENGINES
+from cnnxfer.errors import ConfigError
+from cnnxfer.registry import suggestion
+
+__all__ = ["ENGINES", "PRECISIONS", "check_choice"]
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def check_choice(engine: str, precision: str) -> None:
+    """Checks the two options against each other.
+
+    Raises:
+        ConfigError: if one is unknown, or Keras is asked for bfloat16.
+    """
+    for option, value, known in (
+        ("--engine", engine, ENGINES),
+        ("--precision", precision, PRECISIONS),
+    ):
+        if value not in known:
+            raise ConfigError(f"unknown {option} {value!r}.{suggestion(value, known)}")
+    if (engine, precision) == ("keras", "bfloat16"):
+        raise ConfigError(
+            "--engine keras answers in float32 only. "
+            "For --precision bfloat16, use --engine openvino."
+        )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import keras
 import numpy as np
 
 
 class KerasEngine:
-    """Runs a model on batches of pixels."""
+    """Runs a model in float32; on a GPU, Keras has XLA compile it."""
+
+    name = "keras"
+    precision = "float32"
 
     def __init__(self, model: keras.Model, batch_size: int = 32) -> None:
-        """Takes a model of pixels in [0, 255] to logits or probabilities."""
+        """Takes a model of pixels in [0, 255]."""
         self.model = model
         self.batch_size = batch_size
         self._compiled_size = 0
@@ -20,15 +25,11 @@ class KerasEngine:
         """Side in pixels of what the model takes."""
         return int(self.model.input_shape[1])
 
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """Returns the model's outputs.
+    def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yields the model's answers; see `Engine.run`."""
+        return map(self._answer, batches)
 
-        Args:
-            pixels: uint8 `(images, size, size, 3)`, at most `batch_size` of them.
-
-        Returns:
-            float32 `(images, classes)`.
-        """
+    def _answer(self, pixels: np.ndarray) -> np.ndarray:
         count = len(pixels)
         # A smaller batch, as the last one, would be compiled anew.
         self._compiled_size = max(self._compiled_size, count)
@@ -36,3 +37,16 @@ class KerasEngine:
         pixels = np.pad(pixels, [(0, missing), (0, 0), (0, 0), (0, 0)])
         outputs: np.ndarray = self.model.predict_on_batch(pixels)
         return outputs[:count]
+
+
+def computes_on_cpu() -> bool:
+    """Tells whether Keras has no accelerator in this process."""
+    backend = keras.backend.backend()
+    if backend == "torch":
+        import torch
+
+        return not torch.cuda.is_available()
+    if backend in ("tensorflow", "jax"):
+        devices = keras.distribution.list_devices()
+        return all(device.startswith("cpu") for device in devices)
+    return True

@@ -1,0 +1,81 @@
+import hashlib
+from collections.abc import Iterator
+from unittest.mock import Mock
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnxfer.prediction.engines.engine import Network
+from cnnxfer.reporting import Reporter
+
+SIZE = 32
+
+
+class Told(Reporter):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, message: str) -> None:
+        self.lines.append(message)
+
+
+def small_network() -> keras.Model:
+    """Of the usual layers, with logits of five classes."""
+    keras.utils.set_random_seed(1)
+    pixels = keras.Input((SIZE, SIZE, 3), dtype="float32", name="pixels")
+    x = keras.layers.Rescaling(1 / 127.5, -1.0)(pixels)
+    x = keras.layers.Conv2D(16, 3, strides=2, padding="same")(x)
+    x = keras.layers.BatchNormalization()(x)
+    x = keras.layers.ReLU(6.0)(x)
+    x = keras.layers.DepthwiseConv2D(3, padding="same")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(pixels, keras.layers.Dense(5)(x))
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture(scope="session")
+def model() -> keras.Model:
+    """A small network; nobody changes it."""
+    return small_network()
+
+
+@pytest.fixture
+def build(model: keras.Model) -> Mock:
+    """Makes the network, and counts how often."""
+    return Mock(return_value=model)
+
+
+@pytest.fixture
+def network(build: Mock, request: pytest.FixtureRequest) -> Network:
+    """The same with a key of its own for each test."""
+    key = hashlib.sha256(request.node.nodeid.encode()).hexdigest()
+    return Network(key=key, image_size=SIZE, build=build, outputs="logits")
+
+
+@pytest.fixture(scope="session")
+def photos() -> np.ndarray:
+    """32 pictures of soft blobs, uint8 `(32, 32, 32, 3)`."""
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 256, (32, 4, 4, 3), np.uint8)
+    return np.stack([Image.fromarray(few).resize((SIZE, SIZE)) for few in coarse])
+
+
+@pytest.fixture(scope="session")
+def expected(model: keras.Model, photos: np.ndarray) -> np.ndarray:
+    """What Keras answers to them."""
+    answers: np.ndarray = model.predict_on_batch(photos)
+    return answers
+
+
+@pytest.fixture
+def batches(photos: np.ndarray) -> Iterator[np.ndarray]:
+    """The first 19 of them, as the first 8, the next 8, and a rest of 3."""
+    return iter([photos[:8], photos[8:16], photos[16:19]])

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from cnnxfer.prediction.engines.agreement import BOUNDS, TIE, compare
+
+SURE = np.tile(np.array([[0.6, 0.3, 0.1]], np.float32), (32, 1))
+
+
+def shifted(by: float, images: int = 32) -> np.ndarray:
+    """Moves probability from the first class to the third."""
+    answers = SURE.copy()
+    answers[:images] += np.array([-by, 0, by], np.float32)
+    return answers
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_a_probability_may_differ_up_to_the_bound(precision: str) -> None:
+    bound = BOUNDS[precision].difference
+    for share, passed in ((0.9, True), (1.1, False)):
+        verdict = compare(
+            shifted(share * bound, images=1),
+            SURE,
+            outputs="probabilities",
+            precision=precision,
+        )
+        assert verdict.passed is passed
+    assert f"a probability differs by {1.1 * bound:.3f}" in verdict.figures
+
+
+def test_logits_are_compared_as_probabilities() -> None:
+    """A constant added to all logits changes nothing, another probability does."""
+    logits = np.log(SURE)
+    same = compare(logits + 7, logits, outputs="logits", precision="float32")
+    assert same.passed
+    other = compare(
+        np.log(shifted(0.16, images=1)), logits, outputs="logits", precision="bfloat16"
+    )
+    assert not other.passed
+    assert "a probability differs by 0.160" in other.figures
+
+
+@pytest.mark.parametrize(("flips", "passed"), [(3, True), (4, False)])
+def test_few_pictures_may_have_another_best_class(flips: int, passed: bool) -> None:
+    reference = np.tile(np.array([[0.51, 0.49]], np.float32), (32, 1))
+    answers = reference.copy()
+    answers[:flips] = answers[:flips, ::-1]
+    verdict = compare(answers, reference, outputs="probabilities", precision="bfloat16")
+    assert verdict.passed is passed
+    assert f"{32 - flips} of 32 pictures" in verdict.figures
+
+
+def test_one_of_two_equal_classes_is_as_good_as_the_other() -> None:
+    """Rounding decides between them."""
+    half = np.array([[0.5, 0.5]], np.float32)
+    nudge = np.array([[TIE / 4, -TIE / 4]], np.float32)
+    verdict = compare(
+        half + nudge, half - nudge, outputs="probabilities", precision="float32"
+    )
+    assert verdict.passed
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_features_may_differ_up_to_the_bound(precision: str) -> None:
+    reference = np.random.default_rng(0).normal(size=(32, 4, 4, 6)).astype(np.float32)
+    bound = BOUNDS[precision].distance
+    for share, passed in ((0.9, True), (1.1, False)):
+        answers = reference * np.float32(1 + share * bound)
+        verdict = compare(answers, reference, outputs="features", precision=precision)
+        assert verdict.passed is passed
+
+
+def test_features_that_are_all_zero_agree() -> None:
+    zeros = np.zeros((32, 6), np.float32)
+    assert compare(zeros, zeros, outputs="features", precision="float32").passed
+
+
+@pytest.mark.parametrize("outputs", ["features", "logits", "probabilities"])
+def test_what_is_no_number_is_refused(outputs: str) -> None:
+    answers = SURE.copy()
+    answers[3, 1] = np.nan
+    verdict = compare(answers, SURE, outputs=outputs, precision="bfloat16")
+    assert not verdict.passed
+    assert verdict.figures == "answers are not finite"

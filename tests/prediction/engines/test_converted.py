@@ -1,0 +1,100 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from cnnxfer.prediction.engines import converted
+from cnnxfer.prediction.engines.converted import convert, find_converted
+from cnnxfer.prediction.engines.engine import Network
+
+
+def test_a_network_is_converted_once(
+    network: Network, model: keras.Model, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert find_converted(network.key) is None
+    directory = convert(network.key, model)
+    assert find_converted(network.key) == directory
+    before = (directory / "model.bin").stat().st_mtime_ns
+    assert convert(network.key, model) == directory
+    assert (directory / "model.bin").stat().st_mtime_ns == before
+    assert capfd.readouterr() == ("", "")
+
+
+def truncate(directory: Path) -> None:
+    path = directory / "model.bin"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def change(directory: Path) -> None:
+    path = directory / "model.bin"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def forget(directory: Path) -> None:
+    (directory / "manifest.json").unlink()
+
+
+def garble(directory: Path) -> None:
+    (directory / "manifest.json").write_bytes(b"\xff[]")
+
+
+@pytest.mark.parametrize("damage", [truncate, change, forget, garble])
+def test_a_damaged_one_is_not_trusted(
+    network: Network, model: keras.Model, damage: Callable[[Path], None]
+) -> None:
+    directory = convert(network.key, model)
+    whole = (directory / "model.bin").read_bytes()
+    damage(directory)
+    assert find_converted(network.key) is None
+    assert convert(network.key, model) == directory
+    assert (directory / "model.bin").read_bytes() == whole
+
+
+def test_a_damaged_one_that_cannot_be_removed_is_not_trusted_either(
+    network: Network, model: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truncate(convert(network.key, model))
+    monkeypatch.setattr(converted.shutil, "rmtree", lambda *_, **__: None)
+    assert find_converted(network.key) is None
+    with pytest.raises(OSError, match="is damaged"):
+        convert(network.key, model)
+
+
+def test_an_interrupted_conversion_leaves_nothing(
+    network: Network, model: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = keras.Model.export
+
+    def interrupted(self: keras.Model, path: str, **options: object) -> None:
+        export(self, path, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.Model, "export", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            convert(network.key, model)
+    assert find_converted(network.key) is None
+    assert find_converted(network.key) is None
+    assert convert(network.key, model) == find_converted(network.key)
+
+
+def test_another_version_converts_anew(
+    network: Network, model: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert(network.key, model)
+    monkeypatch.setattr(converted, "version", lambda name: "3.99")
+    assert find_converted(network.key) is None
+    monkeypatch.undo()
+    monkeypatch.setattr(converted, "FORMAT", 99)
+    assert find_converted(network.key) is None
+
+
+def test_the_model_answers_as_before(
+    network: Network, model: keras.Model, photos: np.ndarray, expected: np.ndarray
+) -> None:
+    """The conversion takes it as it is and leaves it so."""
+    convert(network.key, model)
+    np.testing.assert_array_equal(model.predict_on_batch(photos), expected)

@@ -1,0 +1,99 @@
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from cnnxfer.prediction.engines.converted import convert
+from cnnxfer.prediction.engines.openvino_engine import OpenVinoEngine, has_bfloat16
+
+
+@pytest.fixture(scope="module")
+def directory(model: keras.Model) -> Path:
+    return convert("the network of these tests", model)
+
+
+@pytest.fixture(scope="module")
+def engine(directory: Path) -> OpenVinoEngine:
+    return OpenVinoEngine(directory, "float32")
+
+
+def test_answers_batches_of_any_size_in_order(
+    engine: OpenVinoEngine, batches: Iterator[np.ndarray], expected: np.ndarray
+) -> None:
+    assert (engine.name, engine.precision, engine.image_size) == (
+        "openvino",
+        "float32",
+        32,
+    )
+    answers = list(engine.run(batches))
+    assert [len(rows) for rows in answers] == [8, 8, 3]
+    assert answers[0].dtype == np.float32
+    np.testing.assert_allclose(np.concatenate(answers), expected[:19], atol=1e-4)
+
+
+def test_order_is_kept_where_batches_take_unequal_time(
+    engine: OpenVinoEngine, photos: np.ndarray, expected: np.ndarray
+) -> None:
+    sizes = [8, 1, 5, 1, 1, 8, 2, 1] * 8
+    starts = np.arange(len(sizes)) % 24
+    parts = [slice(at, at + size) for at, size in zip(starts, sizes, strict=True)]
+    answers = list(engine.run(photos[part] for part in parts))
+    for part, rows in zip(parts, answers, strict=True):
+        np.testing.assert_allclose(rows, expected[part], atol=1e-4)
+
+
+def test_no_more_than_a_few_batches_are_taken_ahead(
+    engine: OpenVinoEngine, photos: np.ndarray
+) -> None:
+    asked = 0
+
+    def endless() -> Iterator[np.ndarray]:
+        nonlocal asked
+        while True:
+            asked += 1
+            yield photos[:8]
+
+    answers = engine.run(endless())
+    next(answers)
+    first = asked
+    for _ in range(20):
+        next(answers)
+    assert asked - first == 20
+    answers.close()  # while some are still being computed
+
+
+def test_nothing_asked_nothing_answered(engine: OpenVinoEngine) -> None:
+    assert list(engine.run(iter([]))) == []
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16")
+def test_bfloat16_is_what_it_computes_in(
+    directory: Path, photos: np.ndarray, expected: np.ndarray
+) -> None:
+    (answers,) = OpenVinoEngine(directory, "bfloat16").run([photos[:8]])
+    strayed = np.abs(answers - expected[:8]).max() / np.abs(expected[:8]).max()
+    assert 1e-5 < strayed < 0.1
+
+
+def test_openvino_reports_to_nobody(tmp_path: Path) -> None:
+    """The package that would is never imported, its stand-in is, and no host asked."""
+    code = """
+import socket, sys
+asked = []
+socket.getaddrinfo = lambda *arguments, **options: asked.append(arguments) or []
+import numpy, keras
+from cnnxfer.prediction.engines.silent_openvino import openvino
+pixels = keras.Input((4, 4, 3))
+model = keras.Model(pixels, keras.layers.Flatten()(pixels))
+model.export(sys.argv[1], format="openvino", verbose=False)
+from openvino.tools.ovc import convert_impl, telemetry_utils
+for module in (convert_impl, telemetry_utils):
+    assert module.tm.__name__ == "openvino.tools.ovc.telemetry_stub", module.tm
+assert sys.modules["openvino_telemetry"] is None
+assert not asked, asked
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "m.xml")], check=True)
