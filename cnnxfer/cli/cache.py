@@ -1,0 +1,239 @@
+"""`cnnxfer cache`: what is kept to save work, and the way to be rid of it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cnnxfer.cli.options import Json, Quiet, Verbose
+from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
+from cnnxfer.files import cache_dir, format_bytes
+from cnnxfer.reporting import printable
+
+if TYPE_CHECKING:
+    from cnnxfer.training.activation_store import ActivationStore, Entry
+
+group = typer.Typer()
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Activations of one view, or what is left of them: then most is None."""
+
+    backbone: str | None
+    cut: str | None
+    image_size: int | None
+    views: dict[str, Any] | None
+    engine: str | None
+    precision: str | None
+    data: str | None
+    images: int
+    computed: int
+    size_bytes: int
+    last_used: str
+    path: Path
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group of commands to the command line."""
+    app.add_typer(group, name="cache")
+
+
+@group.callback(invoke_without_command=True)
+def cache(
+    context: typer.Context,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show or clear what is kept to save work. Without a command, shows it.
+
+    It lives in $CNNXFER_CACHE, or the user's cache directory. Activations, which are
+    most of it, take at most $CNNXFER_CACHE_LIMIT (such as 50GB): by default 20 GB, or
+    half of the free disk if that is less.
+    """
+    if context.invoked_subcommand is None:
+        show(as_json)
+
+
+@group.command()
+def show(as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
+    """Show the activations that are kept, and how much there is of the rest."""
+    store = _store()
+    kept = [_kept(entry) for entry in store.entries()]
+    sizes = {
+        "activations": sum(item.size_bytes for item in kept),
+        "engines": _size(_engines()),
+        "index": _size(_indexes()),
+    }
+    if as_json:
+        print_json(
+            {
+                "path": cache_dir(),
+                "limit_bytes": store.limit_bytes,
+                **{f"{name}_bytes": size for name, size in sizes.items()},
+                "activations": kept,
+            }
+        )
+        return
+    if kept:
+        stdout().print(_activations_table(kept), "")
+    stdout().print(_totals(sizes, store.limit_bytes))
+
+
+@group.command()
+def clear(
+    as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
+) -> None:
+    """Delete it all: activations, converted networks, and the index of images.
+
+    What a running command is computing stays. Data sets stay too.
+    """
+    store = _store()
+    freed = {
+        "activations": store.clear(),
+        "engines": _delete(_engines()),
+        "index": _delete(_indexes()),
+    }
+    if as_json:
+        sizes = {f"{name}_bytes": size for name, size in freed.items()}
+        print_json({"path": cache_dir(), **sizes, "freed_bytes": sum(freed.values())})
+    else:
+        stdout().print(f"freed {format_bytes(sum(freed.values()))} in {cache_dir()}")
+    if left := len(store.entries()):
+        TerminalReporter().info(
+            f"{left} of the activations stay: a running command computes them, or "
+            "something else lies among them."
+        )
+
+
+def _store() -> ActivationStore:
+    # NumPy comes with it, and `cnnxfer --help` does without.
+    from cnnxfer.training.activation_store import ActivationStore
+
+    return ActivationStore()
+
+
+def _engines() -> list[Path]:
+    """Returns the directories of networks that were converted for an engine."""
+    return _named(cache_dir() / "engines", "[0-9a-f]{64}")
+
+
+def _indexes() -> list[Path]:
+    """Returns the files that tell what reading images told."""
+    return _named(cache_dir() / "index", r"[0-9a-f]{16}\.json")
+
+
+def _named(directory: Path, pattern: str) -> list[Path]:
+    return [path for path in directory.glob("*") if re.fullmatch(pattern, path.name)]
+
+
+def _size(paths: Sequence[Path]) -> int:
+    files = [file for path in paths for file in (path, *path.rglob("*"))]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _delete(paths: Sequence[Path]) -> int:
+    """Deletes files and directories; returns how much that freed."""
+    size_bytes = _size(paths)
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return size_bytes - _size([path for path in paths if path.exists()])
+
+
+def _kept(entry: Entry) -> _Kept:
+    manifest = entry.manifest
+    key = manifest.key if manifest else {}
+    about = manifest.about if manifest else {}
+    return _Kept(
+        backbone=about.get("backbone"),
+        cut=about.get("cut"),
+        image_size=about.get("image_size"),
+        views=key.get("views"),
+        engine=key.get("engine"),
+        precision=key.get("precision"),
+        data=about.get("data"),
+        images=manifest.count if manifest else 0,
+        computed=manifest.rows if manifest else 0,
+        size_bytes=entry.size_bytes,
+        last_used=datetime.fromtimestamp(entry.last_used).isoformat(" ", "minutes"),
+        path=entry.path,
+    )
+
+
+def _activations_table(kept: Sequence[_Kept]) -> Table:
+    """Shows a line for all views that differ in their number only."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("backbone", "cut", "views", "images", "precision"):
+        table.add_column(column)
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("last used", no_wrap=True)
+    table.add_column("data", overflow="fold")
+    for words, alike in groupby(sorted(kept, key=_words), key=_words):
+        views = list(alike)
+        backbone, cut, described, images, precision, data = words
+        many = f"{len(views)} x " if len(views) > 1 else ""
+        cells = (
+            backbone,
+            cut,
+            many + described,
+            images,
+            precision,
+            format_bytes(sum(view.size_bytes for view in views)),
+            max(view.last_used for view in views),
+            data,
+        )
+        table.add_row(*[Text(printable(cell)) for cell in cells])
+    return table
+
+
+def _words(kept: _Kept) -> tuple[str, ...]:
+    if kept.backbone is None or kept.views is None:
+        return ("damaged", "", "", "", "", str(kept.path))
+    images = f"{kept.images:,}"
+    if kept.computed < kept.images:
+        images = f"{kept.computed:,} of {images}"
+    return (
+        f"{kept.backbone} at {kept.image_size}",
+        str(kept.cut),
+        _describe(kept.views),
+        images,
+        f"{kept.engine} {kept.precision}",
+        str(kept.data),
+    )
+
+
+def _describe(views: dict[str, Any]) -> str:
+    """Returns `random, crop 0.9, flip, seed 0` for what `Views.describe` tells."""
+    words = [str(views["views"])]
+    for name, value in {**views, **views.get("augmentation", {})}.items():
+        if value is True:
+            words.append(name)
+        elif name not in ("views", "number", "augmentation") and value is not False:
+            words.append(f"{name} {value}")
+    return ", ".join(words)
+
+
+def _totals(sizes: dict[str, int], limit_bytes: int) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_row(
+        "activations",
+        f"{format_bytes(sizes['activations'])} of at most {format_bytes(limit_bytes)}",
+    )
+    table.add_row("converted networks", format_bytes(sizes["engines"]))
+    table.add_row("index of images", format_bytes(sizes["index"]))
+    table.add_row("in", Text(printable(str(cache_dir()))))
+    return table

@@ -1,0 +1,228 @@
+"""Any network of the catalog, taken apart and put together again."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from cnnxfer.backbones.build import build_backbone
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.errors import ConfigError
+from cnnxfer.training.cut import POOLED, before, behind, boundaries, network_at
+from cnnxfer.training.model import (
+    all_layers,
+    backbone_of,
+    build_classifier,
+    load_model,
+    save_model,
+)
+
+# One of each family; the others differ from it in numbers.
+FAST = {
+    "convnexttiny",
+    "densenet121",
+    "efficientnet-lite0",
+    "efficientnetb0",
+    "efficientnetv2b0",
+    "inceptionresnetv2",
+    "inceptionv3",
+    "mobilenet-0.25",
+    "mobilenetv2-0.35",
+    "mobilenetv3small",
+    "nasnetmobile",
+    "resnet50",
+    "resnet50v2",
+    "vgg16",
+    "xception",
+}
+# Every cell of NASNet reads the two before it.
+FEWEST = {"nasnetmobile": 2, "nasnetlarge": 2, "convnexttiny": 20}
+NAMED = {
+    "densenet121": ("conv4_block7_concat", "conv4_block7_2_conv"),
+    "efficientnet-lite0": ("blocks_10_add", "blocks_10_bn2"),
+    "efficientnetv2b0": ("block5c_add", "block5c_project_conv"),
+    "resnet50": ("conv4_block6_out", "conv4_block6_2_relu"),
+    "vgg16": ("block4_pool", "predictions"),
+    "xception": ("block14_sepconv1_act", "block13_sepconv1"),
+}
+PIXELS = np.random.default_rng(0).integers(0, 256, (4, 96, 96, 3), np.uint8)
+
+
+def small(name: str, image_size: int = 96) -> keras.Model:
+    return build_classifier(
+        BACKBONES.get(name), image_size=image_size, num_classes=3, dropout=0.2
+    )
+
+
+@pytest.fixture(scope="module")
+def lively(weights_path: Path) -> keras.Model:
+    """A small classifier whose answers depend on its pixels."""
+    return build_classifier(
+        BACKBONES.get("mobilenet-0.25"),
+        image_size=64,
+        num_classes=3,
+        dropout=0.0,
+        weights_path=weights_path,
+    )
+
+
+def answer(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """Runs a model once, which is not worth compiling it."""
+    return np.asarray(model(inputs, training=False))
+
+
+def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
+    return {weight.path: np.array(weight) for weight in model.weights}
+
+
+def dominators(network: keras.Model) -> list[str]:
+    """Returns what no path from input to output gets around, by trying each."""
+    readers: dict[str, list[str]] = {}
+    for operation in network.operations:
+        readers.setdefault(operation.name, [])
+        if not isinstance(operation, keras.layers.InputLayer):
+            for tensor in keras.tree.flatten(operation.input):
+                made_by = tensor._keras_history.operation.name
+                readers.setdefault(made_by, []).append(operation.name)
+    names = [operation.name for operation in network.operations]
+
+    def gets_around(avoided: str) -> bool:
+        waiting, seen = [names[0]], {avoided}
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                waiting.extend(readers[name])
+        return names[-1] in seen
+
+    return [name for name in names[1:-1] if not gets_around(name)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in FAST else pytest.mark.slow)
+        for name in BACKBONES.names()
+    ],
+)
+def test_every_backbone_has_boundaries(name: str) -> None:
+    network = build_backbone(BACKBONES.get(name), image_size=96)
+    found = boundaries(network)
+    assert len(found) >= FEWEST.get(name, 15)
+    assert found == dominators(network)
+    if name in NAMED:
+        at, within = NAMED[name]
+        assert at in found
+        assert within not in found
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("densenet121", "conv4_block7_concat"),
+        ("efficientnet-lite0", "blocks_10_add"),
+        ("efficientnetb0", "block4a_project_bn"),
+        ("efficientnetv2b0", "block5c_add"),
+        ("mobilenet-0.25", "conv_pw_7_relu"),
+        ("mobilenetv3small", "expanded_conv_5_add"),
+        ("resnet50", "conv4_block2_out"),
+        ("xception", "block14_sepconv1_act"),
+    ],
+)
+def test_the_halves_make_the_whole(name: str, place: str) -> None:
+    classifier = small(name)
+    entry = BACKBONES.get(name)
+    whole = answer(classifier, PIXELS)
+    differences = np.ptp(whole, axis=0).max()  # random weights make small ones
+    assert differences > 0
+    for cut in (place, POOLED):
+        activations = answer(before(classifier, entry, cut), PIXELS)
+        again = answer(behind(classifier, cut), activations)
+        np.testing.assert_allclose(again, whole, atol=1e-4 * differences, rtol=0)
+
+
+def test_pooled_activations_are_rows(lively: keras.Model) -> None:
+    network = network_at(lively, BACKBONES.get("mobilenet-0.25"), POOLED)
+    assert (network.image_size, network.outputs) == (64, "features")
+    assert (network.backbone, network.cut) == ("mobilenet-0.25", POOLED)
+    rows = network.build().predict_on_batch(PIXELS[:, :64, :64])
+    assert rows.shape == (4, 256)
+    assert rows.dtype == np.float32
+
+
+@pytest.mark.parametrize("cut", ["conv_pw_7_relu", POOLED])
+def test_what_learns_behind_the_cut_is_the_classifiers_own(
+    cut: str, lively: keras.Model, tmp_path: Path
+) -> None:
+    entry = BACKBONES.get("mobilenet-0.25")
+    classifier = keras.models.clone_model(lively)
+    classifier.set_weights(lively.get_weights())
+    for layer in all_layers(classifier):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    pixels = PIXELS[:, :64, :64]
+    front, rear = before(classifier, entry, cut), behind(classifier, cut)
+    activations = front.predict_on_batch(pixels)
+    old = weights_of(classifier)
+    learning = {weight.path for weight in rear.trainable_weights}
+    key = network_at(classifier, entry, cut).key
+    rear.compile(keras.optimizers.SGD(0.1), loss="mse")
+    rear.train_on_batch(activations, np.ones((4, 3), np.float32))
+    new = weights_of(classifier)
+    changed = {path for path in old if not np.array_equal(old[path], new[path])}
+    assert changed == learning
+    assert len(learning) == (2 if cut == POOLED else 14)
+    np.testing.assert_array_equal(front.predict_on_batch(pixels), activations)
+    assert network_at(classifier, entry, cut).key == key
+    # It can be saved and cut again, as if it had never been.
+    save_model(classifier, tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras")
+    again = behind(loaded, cut).predict_on_batch(activations)
+    np.testing.assert_allclose(
+        again, classifier.predict_on_batch(pixels), rtol=1e-4, atol=1e-5
+    )
+    assert network_at(loaded, entry, cut).key == key
+
+
+def test_the_key_tells_what_decides_the_activations(lively: keras.Model) -> None:
+    entry = BACKBONES.get("mobilenet-0.25")
+
+    def key(cut: str, model: keras.Model = lively) -> str:
+        return network_at(model, entry, cut).key
+
+    places = ["conv_pw_7", "conv_pw_7_bn", "conv_pw_7_relu", POOLED]
+    assert len({key(cut) for cut in places}) == len(places)
+    other = keras.models.clone_model(lively)
+    other.set_weights(lively.get_weights())
+    assert [key(cut, other) for cut in places] == [key(cut) for cut in places]
+    weight = backbone_of(other).get_layer("conv_pw_8").kernel
+    weight.assign(weight + 1e-3)
+    same = [key(cut, other) == key(cut) for cut in places]
+    assert same == [True, True, True, False]
+    larger = small("mobilenet-0.25", image_size=96)
+    larger.set_weights(lively.get_weights())
+    assert key(POOLED, larger) != key(POOLED)
+
+
+def test_the_key_does_not_depend_on_numbered_names() -> None:
+    # Keras calls the residual layers add, add_1, ... through the whole process.
+    first, second = small("xception"), small("xception")
+    second.set_weights(first.get_weights())
+    cuts = [boundaries(backbone_of(model))[12] for model in (first, second)]
+    assert cuts[0] != cuts[1]
+    entry = BACKBONES.get("xception")
+    keys = [
+        network_at(model, entry, cut).key
+        for model, cut in zip((first, second), cuts, strict=True)
+    ]
+    assert keys[0] == keys[1]
+
+
+def test_a_place_that_is_no_boundary(lively: keras.Model) -> None:
+    with pytest.raises(ConfigError) as caught:
+        behind(lively, "conv_pw_7_rel")
+    assert str(caught.value) == (
+        "the network cannot be cut after 'conv_pw_7_rel'. Did you mean "
+        "'conv_pw_7_relu'?"
+    )
