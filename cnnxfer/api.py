@@ -7,9 +7,10 @@ functions, after that, so that a misspelt name is answered at once.
 from __future__ import annotations
 
 import dataclasses
+import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,19 +18,22 @@ from typing import TYPE_CHECKING, Any
 from cnnxfer import __version__
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.imagenet import imagenet_classes
-from cnnxfer.backbones.weights import ensure_weights
+from cnnxfer.backbones.weights import ensure_weights, find_weights
 from cnnxfer.config import Config, load_config, override
 from cnnxfer.data.sources import find_source
 from cnnxfer.data.splits import parse_split
 from cnnxfer.errors import ConfigError, Interrupted
+from cnnxfer.prediction.engines import check_choice
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.registry import did_you_mean, suggestion
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import LATEST, Run, create_run, find_run, resolve_runs_dir
 
 if TYPE_CHECKING:
+    from cnnxfer.evaluation.comparison import Comparison
     from cnnxfer.evaluation.metrics import Evaluation
     from cnnxfer.prediction.prediction import Prediction
+    from cnnxfer.training.prepare import Setup
 
 Pathlike = str | Path
 
@@ -42,6 +46,12 @@ def train(
     weights: Pathlike | None = None,
     split: str | None = None,
     image_size: int | None = None,
+    head: str | None = None,
+    class_weights: str | None = None,
+    views: int | None = None,
+    cache: bool | None = None,
+    augment: str | None = None,
+    engine: str | None = None,
     batch_size: int | None = None,
     epochs: int | None = None,
     lr: float | None = None,
@@ -66,6 +76,12 @@ def train(
         weights: "imagenet", "none" or a file.
         split: "75/15/10" or "slices".
         image_size: side in pixels.
+        head: "linear" or "mlp".
+        class_weights: "none" or "balanced".
+        views: how many random views of each image are computed and kept.
+        cache: False draws new views in every epoch and keeps nothing.
+        augment: "light" or "strong"; the latter keeps nothing.
+        engine: "auto", "openvino" or "keras".
         batch_size: images a step.
         epochs: of the frozen phase.
         lr: highest learning rate of the frozen phase.
@@ -95,6 +111,12 @@ def train(
             "weights": None if weights is None else str(weights),
             "split": split,
             "image_size": image_size,
+            "head": head,
+            "class_weights": class_weights,
+            "views": views,
+            "cache": cache,
+            "augment": augment,
+            "engine": engine,
             "batch_size": batch_size,
             "seed": seed,
             "precision": precision,
@@ -111,9 +133,10 @@ def train(
     import_tensorflow_quietly()
     from cnnxfer.training.prepare import data_hash, prepare_run
 
-    run = prepare_run(settings, resolve_runs_dir(runs_dir), reporter)
+    setup = prepare_run(settings, resolve_runs_dir(runs_dir), reporter)
+    run = setup.run
     _start_receipt(run, parent=None, data_sha256=data_hash(run.split))
-    _train_head(run, reporter)
+    _train_head(run, reporter, setup)
     if fine_tune:
         return unfreeze(run, runs_dir=runs_dir, reporter=reporter)
     return run
@@ -234,6 +257,8 @@ def predict(
     *,
     model: Run | Pathlike | None = None,
     top: int | None = None,
+    engine: str = "auto",
+    precision: str = "auto",
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = None,
 ) -> Iterator[Prediction]:
@@ -244,6 +269,9 @@ def predict(
         model: a run, or a backbone's name for its ImageNet head. By default the
             latest run, or the built-in backbone where there is none.
         top: how many classes to name; by default 5, or all if there are fewer.
+        engine: "openvino", "keras", or "auto": the fastest that answers as Keras
+            does in float32, which is checked on the first images.
+        precision: "float32", "bfloat16", or "auto": the fastest, likewise.
         runs_dir: where runs live; `runs` by default.
         reporter: told of the progress; the logger "cnnxfer" by default.
 
@@ -252,12 +280,16 @@ def predict(
         for an image that cannot be read.
 
     Raises:
-        ConfigError: if the model is unknown, or has fewer classes than `top`.
+        ConfigError: if the model, the engine or the precision is unknown or cannot
+            be had here, or the model has fewer classes than `top`.
         DataError: if an input does not exist or holds no image.
+        RunError: if an engine or a precision that is asked for by name does not
+            answer as Keras does.
     """
     from cnnxfer.prediction.inputs import find_images
 
     reporter = reporter or Reporter()
+    check_choice(engine, precision)
     chosen = choose_model(model, runs_dir)
     top = _checked_top(top, chosen)
     if isinstance(inputs, str | Path):
@@ -265,17 +297,19 @@ def predict(
     images = find_images([str(item) for item in inputs])
     if model is None:
         reporter.info(f"model: {chosen.path if isinstance(chosen, Run) else chosen}")
-    import_tensorflow_quietly()
     from cnnxfer.prediction.classifier import load_classifier
     from cnnxfer.prediction.ranking import rank_images
 
-    return rank_images(load_classifier(chosen, reporter), images, top, reporter)
+    classifier = load_classifier(chosen, reporter, engine=engine, precision=precision)
+    return rank_images(classifier, images, top, reporter)
 
 
 def evaluate(
     run: Run | Pathlike = LATEST,
     *,
     data: Pathlike | None = None,
+    engine: str = "auto",
+    precision: str = "auto",
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = None,
 ) -> Evaluation:
@@ -288,15 +322,21 @@ def evaluate(
         run: a directory, a name, or "latest".
         data: other labelled images; their class names must be the run's. Their
             figures are returned only.
+        engine: "openvino", "keras", or "auto": the fastest that answers as Keras
+            does in float32, which is checked on the first images.
+        precision: "float32", "bfloat16", or "auto": the fastest, likewise.
         runs_dir: where runs live; `runs` by default.
         reporter: told of the progress; the logger "cnnxfer" by default.
 
     Raises:
-        ConfigError: if there is no such run or data.
+        ConfigError: if there is no such run or data, or the engine or the precision
+            is unknown or cannot be had here.
         DataError: if there are no test images, or classes the run doesn't know.
-        RunError: if the run has no model yet.
+        RunError: if the run has no model yet, or an engine or a precision that is
+            asked for by name does not answer as Keras does.
     """
     reporter = reporter or Reporter()
+    check_choice(engine, precision)
     found = _find(run, runs_dir)
     found.require_model()
     find_source(found.config.data if data is None else str(data))
@@ -304,8 +344,91 @@ def evaluate(
     from cnnxfer.evaluation.evaluator import evaluate_data, evaluate_run
 
     if data is not None:
-        return evaluate_data(found, str(data), reporter)
-    return evaluate_run(found, reporter)
+        return evaluate_data(
+            found, str(data), reporter, engine=engine, precision=precision
+        )
+    return evaluate_run(found, reporter, engine=engine, precision=precision)
+
+
+def compare(
+    data: Pathlike | None = None,
+    backbones: Sequence[str] | None = None,
+    *,
+    budget: str = "10m",
+    config: Pathlike | None = None,
+    weights: str | None = None,
+    split: str | None = None,
+    views: int | None = None,
+    seed: int | None = None,
+    engine: str | None = None,
+    precision: str | None = None,
+    devices: str | None = None,
+    reporter: Reporter | None = None,
+) -> Comparison:
+    """Ranks backbones by a head on the features of each, on the same images.
+
+    Settings that are None come from `config`, or else are the defaults of
+    `cnnxfer.config.Config`, which says what each means.
+
+    Args:
+        data: a TFDS name, a folder of class folders, or "sample".
+        backbones: names of the catalog; by default all whose weights are here.
+        budget: when to stop, such as "90s", "10m" or "2h".
+        config: a TOML file of settings.
+        weights: "imagenet" or "none".
+        split: "75/15/10" or "slices".
+        views: how many random views of each image are computed and kept.
+        seed: of all that is random.
+        engine: "auto", "openvino" or "keras".
+        precision: of the engine.
+        devices: "one" or "cpu".
+        reporter: told of the progress; the logger "cnnxfer" by default.
+
+    Raises:
+        ConfigError: if a setting or a name is wrong.
+        DataError: if no classifier can be trained on the data.
+    """
+    reporter = reporter or Reporter()
+    settings = load_config(
+        Path(config) if config is not None else None,
+        {
+            "data": None if data is None else str(data),
+            "weights": weights,
+            "split": split,
+            "views": views,
+            "seed": seed,
+            "engine": engine,
+            "precision": precision,
+            "devices": devices,
+        },
+    )
+    if settings.weights not in ("imagenet", "none"):
+        raise ConfigError(
+            f"--weights is {settings.weights!r}; to compare backbones, it must be "
+            "imagenet or none."
+        )
+    budget_seconds = _seconds(budget)
+    if backbones is None:
+        chosen = [item for item in BACKBONES if find_weights(item, include_top=False)]
+    else:
+        chosen = [BACKBONES.get(name.strip()) for name in backbones]
+    find_source(settings.data)
+    parse_split(settings.split)
+    import_tensorflow_quietly()
+    from cnnxfer.evaluation.comparison import compare_backbones
+
+    names = list(dict.fromkeys(item.name for item in chosen))
+    return compare_backbones(settings, names, budget_seconds, reporter)
+
+
+def _seconds(duration: str) -> float:
+    units = {"s": 1, "m": 60, "h": 3600}
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", duration.strip())
+    if not found or not float(found[1]):
+        raise ConfigError(
+            f"--budget is {duration!r}; expected a time such as 90s, 10m or 2h."
+        )
+    return float(found[1]) * units[found[2]]
 
 
 def choose_model(
@@ -398,12 +521,13 @@ def _data_name(spec: str) -> str:
     return Path(spec).name if Path(spec).is_dir() else spec.removeprefix("tfds:")
 
 
-def _train_head(run: Run, reporter: Reporter) -> None:
+def _train_head(run: Run, reporter: Reporter, setup: Setup | None = None) -> None:
     import_tensorflow_quietly()
     from cnnxfer.training.frozen import train_head
+    from cnnxfer.training.prepare import set_up
 
     with _Clock(run):
-        best = train_head(run, reporter)
+        best = train_head(setup or set_up(run, reporter))
     reporter.info(
         f"validation accuracy {best.accuracy:.1%} (epoch {best.epoch}); "
         f"the model is {run.model_path}"

@@ -24,6 +24,10 @@ SCHEDULES = ("constant", "cosine", "inverse-time")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 DEVICES = ("one", "all", "cpu")
 BATCH_NORM = ("frozen", "train")
+ENGINES = ("auto", "openvino", "keras")
+HEADS = ("linear", "mlp")
+AUGMENTATIONS = ("light", "strong")
+CLASS_WEIGHTS = ("none", "balanced")
 
 Section = TypeVar("Section")
 
@@ -43,12 +47,15 @@ class Phase:
 
     Attributes:
         epochs: passes over the training images.
-        learning_rate: the highest; the schedule lowers it step by step.
+        learning_rate: the highest; the schedule lowers it step by step. 0 has the
+            frozen phase find it. On kept features, it is that of features which are
+            scaled to a spread of 1.
         optimizer: `sgd` (with momentum) or `adamw`, which is Adam without decay.
         momentum: of SGD.
         nesterov: Nesterov's form of momentum, for SGD.
         weight_decay: per step, times the learning rate (the decoupled form), but
-            not of biases and normalization.
+            not of biases and normalization. 0 is none; on kept features, where a
+            head needs it, 0 is 1.0.
         schedule: `cosine` to zero, `constant`, or `inverse-time`, the textbook's
             learning_rate / (1 + decay * step).
         decay: of `inverse-time`, per step.
@@ -58,7 +65,7 @@ class Phase:
     """
 
     epochs: int = setting(10, "--epochs", at_least=1)
-    learning_rate: float = setting(0.003, "--lr", above=0)
+    learning_rate: float = setting(0.0, "--lr", at_least=0)
     optimizer: str = setting("adamw", "--optimizer", choices=OPTIMIZERS)
     momentum: float = setting(0.9, at_least=0, at_most=1)
     nesterov: bool = setting(False)
@@ -119,13 +126,23 @@ class Config:
         weights: `imagenet`, `none`, or a file.
         split: shares of train, validation and test, or `slices`.
         image_size: side in pixels; 0 for the backbone's own.
+        head: `linear`, or `mlp` with a hidden layer.
+        class_weights: `balanced` gives every class the same weight in the loss,
+            however many images it has.
+        views: how many random views of each training image are computed and kept.
+        cache: whether they are kept; if not, every epoch of the frozen phase draws
+            new ones, and the whole backbone runs on them again.
+        augment: how training views differ: `light` by `crop` and `flip`; `strong` by
+            size, shape and colour too, new in every epoch, so nothing is kept.
+        engine: what computes the frozen backbone: the fastest that agrees with Keras
+            (`auto`), or the one named.
         crop: side of the training views' random square, of the shorter side.
         flip: whether half of the training views are mirrored.
         central_crop: side of the square that validation, test and prediction see.
         dropout: rate in front of the head.
-        batch_size: images a step.
+        batch_size: images a step; 0 is 32, and on kept features more for more images.
         seed: of the head's first weights and of every view.
-        precision: of the backbone's arithmetic; `auto` follows the GPU.
+        precision: of the backbone's arithmetic; `auto` follows the processor.
         devices: `one` accelerator, `all` of them, or the `cpu`.
         frozen: the first phase.
         fine_tune: the second.
@@ -136,11 +153,17 @@ class Config:
     weights: str = setting("imagenet", "--weights")
     split: str = setting("75/15/10", "--split")
     image_size: int = setting(0, "--image-size", at_least=0)
+    head: str = setting("linear", "--head", choices=HEADS)
+    class_weights: str = setting("none", "--class-weights", choices=CLASS_WEIGHTS)
+    views: int = setting(1, "--views", at_least=1, at_most=64)
+    cache: bool = setting(True, "--no-cache")
+    augment: str = setting("light", "--augment", choices=AUGMENTATIONS)
+    engine: str = setting("auto", "--engine", choices=ENGINES)
     crop: float = setting(0.9, above=0, at_most=1)
     flip: bool = setting(True)
     central_crop: float = setting(0.875, above=0, at_most=1)
     dropout: float = setting(0.2, at_least=0, at_most=0.9)
-    batch_size: int = setting(32, "--batch-size", at_least=1)
+    batch_size: int = setting(0, "--batch-size", at_least=0)
     seed: int = setting(42, "--seed", at_least=0, at_most=2**31 - 1)
     precision: str = setting("auto", "--precision", choices=PRECISIONS)
     devices: str = setting("one", "--devices", choices=DEVICES)

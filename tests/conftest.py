@@ -71,7 +71,7 @@ def colour_run(photos_dir: Path, tmp_path: Path) -> Run:
         split="50/25/25",
         image_size=32,
     )
-    run = prepare_run(config, tmp_path / "runs", Reporter())
+    run = prepare_run(config, tmp_path / "runs", Reporter()).run
     pixels = keras.Input((32, 32, 3))
     means = keras.layers.GlobalAveragePooling2D()(pixels)
     head = keras.layers.Dense(3, use_bias=False)

@@ -45,7 +45,7 @@ def test_options_override_the_file_which_overrides_the_defaults(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"frozen": {"learning_rate": -1.0}}, "--lr is -1.0; it must be above 0."),
+        ({"frozen": {"learning_rate": -1.0}}, "--lr is -1.0; it must be at least 0."),
         ({"frozen": {"epochs": 0}}, "--epochs is 0; it must be at least 1."),
         ({"seed": 2**31}, f"--seed is {2**31}; it must be at most {2**31 - 1}."),
         ({"precision": "float23"}, "--precision is 'float23'. Did you mean 'float32'?"),

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -77,4 +78,5 @@ def test_predict_prints_its_result_and_nothing_of_tensorflow(
     assert done.returncode == 0
     assert done.stdout.startswith(f'{{"path": "{photo}", "width": ')
     assert done.stdout.count("\n") == 1
-    assert done.stderr == "model: efficientnet-lite0\npredicting\n"
+    expected = r"model: efficientnet-lite0\nengine: \w+, \w+\npredicting\n"
+    assert re.fullmatch(expected, done.stderr)

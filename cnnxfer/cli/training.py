@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cnnxfer import api
-from cnnxfer.cli.options import Json, Quiet, RunsDir, Verbose
+from cnnxfer.cli.options import Devices, Engine, Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.terminal import TerminalReporter, print_json
 from cnnxfer.errors import ConfigError
 from cnnxfer.runs import Run
@@ -30,9 +30,6 @@ Seed = Annotated[int | None, typer.Option("--seed", help="Of all that is random.
 Precision = Annotated[
     str | None,
     typer.Option("--precision", help="auto, float32, bfloat16 or float16."),
-]
-Devices = Annotated[
-    str | None, typer.Option("--devices", help="one accelerator, all, or cpu.")
 ]
 
 
@@ -77,6 +74,39 @@ def train(
     image_size: Annotated[
         int | None, typer.Option("--image-size", help="Side in pixels.")
     ] = None,
+    head: Annotated[
+        str | None,
+        typer.Option("--head", help="linear, or mlp.", show_default="linear"),
+    ] = None,
+    class_weights: Annotated[
+        str | None,
+        typer.Option(
+            "--class-weights",
+            help="none, or balanced: rare classes count as much as common ones.",
+            show_default="none",
+        ),
+    ] = None,
+    views: Annotated[
+        int | None,
+        typer.Option(
+            "--views", help="Random views of each image, kept for all epochs."
+        ),
+    ] = None,
+    cache: Annotated[
+        bool | None,
+        typer.Option(
+            "--cache/--no-cache", help="Keep features, or compute them every epoch."
+        ),
+    ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            "--augment",
+            help="light: crop and flip; strong: size, shape and colour too, slow.",
+            show_default="light",
+        ),
+    ] = None,
+    engine: Engine = None,
     fine_tune: Annotated[
         bool, typer.Option("--fine-tune", help="Go on with the second phase.")
     ] = False,
@@ -101,6 +131,12 @@ def train(
         weights=weights,
         split=split,
         image_size=image_size,
+        head=head,
+        class_weights=class_weights,
+        views=views,
+        cache=cache,
+        augment=augment,
+        engine=engine,
         batch_size=batch_size,
         epochs=epochs,
         lr=lr,

@@ -12,19 +12,18 @@ import keras
 from keras import ops
 
 from cnnxfer.config import Phase
-from cnnxfer.data.pipeline import (
-    Augmentation,
-    Loader,
-    central_batches,
-    training_batches,
-)
+from cnnxfer.data.pipeline import Loader, central_batches, training_batches
+from cnnxfer.data.views import Augmentation
 from cnnxfer.errors import Interrupted, RunError
 from cnnxfer.reporting import Advance
 from cnnxfer.training.checkpoint import Checkpoint, restore, save_checkpoint
+from cnnxfer.training.class_weights import class_weights
 from cnnxfer.training.model import all_layers, copy_weights, save_model
 from cnnxfer.training.optimizers import Schedule, build_optimizer
 from cnnxfer.training.prepare import Setup
 from cnnxfer.training.score import Score, measure
+
+BATCH_SIZE = 32
 
 
 class PhaseRun:
@@ -62,12 +61,16 @@ class PhaseRun:
         self._portable: keras.Model | None = None
         config, devices = setup.config, setup.devices
         train, validation = setup.parts.train, setup.parts.validation
-        batch_size = devices.batch_size(config.batch_size, len(train))
+        self.batch_size = config.batch_size or BATCH_SIZE
+        labels = [example.label for example in train]
+        weights = class_weights(config.class_weights, labels, len(setup.class_names))
+        self.class_weight = dict(enumerate(weights.tolist()))
+        batch_size = devices.batch_size(self.batch_size, len(train))
         self.steps_per_epoch = len(train) // batch_size
         self.train_loader = Loader(train, setup.image_size)
         self.train_batches = training_batches(
             self.train_loader,
-            Augmentation(config.crop, config.flip),
+            Augmentation(config.crop, config.flip, config.augment == "strong"),
             batch_size=batch_size,
             seed=config.seed,
             first_epoch=self.epoch,
@@ -75,7 +78,7 @@ class PhaseRun:
         )
         # The last batch is filled up: one of another size would be compiled anew,
         # and replicas left without an image would fail.
-        batch_size = devices.batch_size(config.batch_size, len(validation))
+        batch_size = devices.batch_size(self.batch_size, len(validation))
         filled = [*validation, *validation[: -len(validation) % batch_size]]
         self.validation_steps = len(filled) // batch_size
         self.validation_loader = Loader(filled, setup.image_size)
@@ -144,6 +147,7 @@ class PhaseRun:
                 epochs=self.settings.epochs,
                 steps_per_epoch=self.steps_per_epoch,
                 callbacks=[_Keeper(self, advance)],
+                class_weight=self.class_weight,
                 shuffle=False,  # the batches are shuffled
                 verbose=0,
             )
@@ -203,7 +207,7 @@ class PhaseRun:
                 raise failure from None
             if type(error).__name__ == "ResourceExhaustedError":
                 raise RunError(
-                    f"memory ran out with --batch-size {self.setup.config.batch_size} "
+                    f"memory ran out with --batch-size {self.batch_size} "
                     f"at {self.setup.image_size} pixels. Try half of it."
                 ) from error
             raise
@@ -236,6 +240,7 @@ class _Keeper(keras.callbacks.Callback):
         self.advance = advance
         self.started = 0.0
         self.note = ""
+        self.epochs_seen = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.started = time.perf_counter()
@@ -285,6 +290,11 @@ class _Keeper(keras.callbacks.Callback):
             f"accuracy {logs['accuracy']:.1%}  validation {score.accuracy:.1%}  "
             f"{seconds:.0f} s" + ("  best" if phase.best is score else "")
         )
+        left = phase.settings.epochs - score.epoch
+        if left and not self.epochs_seen:
+            minutes = left * seconds / 60
+            phase.setup.reporter.info(f"{left} epochs to go, about {minutes:.0f} min")
+        self.epochs_seen += 1
 
     def _learning_rate(self, batch: int = 0) -> float:
         phase = self.phase

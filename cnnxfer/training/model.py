@@ -1,4 +1,4 @@
-"""The classifier: pixels, normalization, backbone, pooling, a linear head."""
+"""The classifier: pixels, normalization, backbone, pooling, a head."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from cnnxfer.training.precision import precision_policy
 
 BACKBONE = "backbone"
 HEAD = "logits"
+HIDDEN = "hidden"
+HIDDEN_UNITS = 256
 MODEL_LIMIT_BYTES = 4 << 30
 ADMITTED = frozenset(
     [
@@ -69,10 +71,11 @@ def build_classifier(
     image_size: int,
     num_classes: int,
     dropout: float,
+    head: str = "linear",
     precision: str = "float32",
     weights_path: Path | None = None,
 ) -> keras.Model:
-    """Builds a backbone with a new head.
+    """Builds a backbone with a new head, `linear` or `mlp`.
 
     Normalization and head compute in float32 whatever the precision.
 
@@ -90,9 +93,35 @@ def build_classifier(
         x = network(x)
     # (batch, height, width, channels) -> (batch, channels)
     x = keras.layers.GlobalAveragePooling2D(name="pool", dtype="float32")(x)
-    x = keras.layers.Dropout(dropout, name="dropout", dtype="float32")(x)
-    logits = keras.layers.Dense(num_classes, name=HEAD, dtype="float32")(x)
-    return keras.Model(pixels, logits, name="classifier")
+    for layer in head_layers(head, num_classes, dropout):
+        x = layer(x)
+    return keras.Model(pixels, x, name="classifier")
+
+
+def head_layers(
+    head: str, num_classes: int, dropout: float, seed: int | None = None
+) -> list[keras.layers.Layer]:
+    """Returns new layers that turn pooled features into logits, both float32.
+
+    Args:
+        head: `linear`, or `mlp` with a hidden layer in between.
+        num_classes: how many logits.
+        dropout: rate in front of the first weights.
+        seed: of first weights and dropout; None draws from Python's own random.
+    """
+
+    def dense(units: int, name: str, activation: str | None = None) -> Any:
+        return keras.layers.Dense(
+            units,
+            activation=activation,
+            kernel_initializer=keras.initializers.GlorotUniform(seed),
+            name=name,
+            dtype="float32",
+        )
+
+    drop = keras.layers.Dropout(dropout, seed=seed, name="dropout", dtype="float32")
+    hidden = [dense(HIDDEN_UNITS, HIDDEN, "relu")] if head == "mlp" else []
+    return [drop, *hidden, dense(num_classes, HEAD)]
 
 
 def build_imagenet_classifier(

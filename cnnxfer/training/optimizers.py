@@ -41,7 +41,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
 def build_optimizer(
     settings: Phase,
-    schedule: Schedule,
+    schedule: Schedule | float,
     model: keras.Model,
     *,
     precision: str = "float32",

@@ -36,33 +36,77 @@ class Parts:
     test: list[Example]
 
 
-def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Run:
-    """Reads the data, splits it, and makes the run directory.
+@dataclass(frozen=True)
+class Data:
+    """Sound images, each in its part.
+
+    Attributes:
+        name: short, for the names of runs.
+        class_names: in label order.
+        examples: in the source's order; labels index `class_names`.
+        parts: where each of them belongs, beside `examples`.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    examples: tuple[Example, ...]
+    parts: tuple[str, ...]
+
+    def split(self) -> Parts:
+        """Returns the images by part."""
+        lists: dict[str, list[Example]] = {part: [] for part in PARTS}
+        for example, part in zip(self.examples, self.parts, strict=True):
+            lists[part].append(example)
+        return Parts(lists[TRAIN], lists[VALIDATION], lists[TEST])
+
+
+def read_data(config: Config, reporter: Reporter) -> Data:
+    """Lists the images, looks at each, leaves out what is broken, and splits them.
 
     Raises:
         ConfigError: if the configuration does not suit the data.
         DataError: if no classifier can be trained on the data.
     """
-    devices = prepare_devices(config.devices)  # while nothing has been computed yet
-    resolve_precision(config.precision, devices.compute_capability)
     dataset = load_dataset(config.data, reporter)
     rows = report_problems(build_index(dataset.examples, reporter), reporter)
     class_names, rows = leave_out_untrained(dataset.class_names, rows, reporter)
     parts = assign_parts(rows, config.split, shuffled=dataset.shuffled)
-    split = [
-        SplitRow(row.example.id, class_names[row.example.label], part, row.sha256)
-        for row, part in zip(rows, parts, strict=True)
-    ]
-    run = create_run(runs_dir, config.backbone, dataset.name)
-    run.write_classes(class_names)
-    run.write_split(split)
-    run.write_config(config)
     counts = [f"{parts.count(part)} {part}" for part in PARTS]
     reporter.info(
         f"{dataset.title or dataset.name}: {len(rows)} images of {len(class_names)} "
         f"classes: {', '.join(counts)}"
     )
-    return run
+    examples = tuple(row.example for row in rows)
+    return Data(dataset.name, class_names, examples, tuple(parts))
+
+
+def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
+    """Reads the data, splits it, and makes the run directory.
+
+    Raises:
+        ConfigError: if the configuration does not suit the machine or the data.
+        DataError: if no classifier can be trained on the data.
+    """
+    devices = prepare_devices(config.devices)  # while nothing has been computed yet
+    precision = resolve_precision(config.precision, devices.compute_capability)
+    data = read_data(config, reporter)
+    run = create_run(runs_dir, config.backbone, data.name)
+    run.write_classes(data.class_names)
+    run.write_split(
+        SplitRow(example.id, data.class_names[example.label], part, example.sha256)
+        for example, part in zip(data.examples, data.parts, strict=True)
+    )
+    run.write_config(config)
+    return Setup(
+        config=config,
+        backbone=BACKBONES.get(config.backbone),
+        class_names=data.class_names,
+        parts=data.split(),
+        devices=devices,
+        precision=precision,
+        reporter=reporter,
+        run=run,
+    )
 
 
 def load_parts(run: Run, reporter: Reporter) -> Parts:
@@ -74,16 +118,19 @@ def load_parts(run: Run, reporter: Reporter) -> Parts:
     spec = run.config.data
     found = {row.id: row for row in load_dataset(spec, reporter).examples}
     labels = {name: label for label, name in enumerate(run.class_names)}
-    parts: dict[str, list[Example]] = {part: [] for part in PARTS}
-    gone = [row.id for row in run.split if row.id not in found]
+    split = run.split
+    gone = [row.id for row in split if row.id not in found]
     if gone:
         raise DataError(
-            f"{len(gone)} of the {len(run.split)} images of {run.path} are no longer "
+            f"{len(gone)} of the {len(split)} images of {run.path} are no longer "
             f"in {spec}, such as {gone[0]}. Put them back, or train a new run."
         )
-    for row in run.split:
-        parts[row.split].append(replace(found[row.id], label=labels[row.label]))
-    return Parts(parts[TRAIN], parts[VALIDATION], parts[TEST])
+    examples = tuple(
+        replace(found[row.id], label=labels[row.label], sha256=row.sha256)
+        for row in split
+    )
+    parts = tuple(row.split for row in split)
+    return Data(spec, run.class_names, examples, parts).split()
 
 
 def data_hash(split: Iterable[SplitRow]) -> str:
@@ -93,12 +140,11 @@ def data_hash(split: Iterable[SplitRow]) -> str:
 
 
 @dataclass(frozen=True)
-class Setup:
-    """A run with everything that its phases train with.
+class Task:
+    """What is to be learned, from which images, on which processors.
 
     Attributes:
-        run: the run directory.
-        config: its settings.
+        config: all settings.
         backbone: the catalog's entry.
         class_names: in label order.
         parts: the images.
@@ -107,7 +153,6 @@ class Setup:
         reporter: told of the progress.
     """
 
-    run: Run
     config: Config
     backbone: Backbone
     class_names: tuple[str, ...]
@@ -124,19 +169,31 @@ class Setup:
     def build_classifier(
         self, *, precision: str, weights_path: Path | None = None
     ) -> keras.Model:
-        """Builds the run's network; see `model.build_classifier`.
+        """Builds the network; see `model.build_classifier`.
 
-        Random weights follow from the run's seed.
+        Random weights follow from the seed of the settings.
         """
         with _seeded(self.config.seed):
             return build_classifier(
                 self.backbone,
                 image_size=self.image_size,
                 num_classes=len(self.class_names),
+                head=self.config.head,
                 dropout=self.config.dropout,
                 precision=precision,
                 weights_path=weights_path,
             )
+
+
+@dataclass(frozen=True)
+class Setup(Task):
+    """A run with everything that its phases train with.
+
+    Attributes:
+        run: the run directory.
+    """
+
+    run: Run
 
 
 @contextmanager
@@ -163,7 +220,6 @@ def set_up(run: Run, reporter: Reporter) -> Setup:
     config = run.config
     devices = prepare_devices(config.devices)
     return Setup(
-        run=run,
         config=config,
         backbone=BACKBONES.get(config.backbone),
         class_names=run.class_names,
@@ -171,6 +227,7 @@ def set_up(run: Run, reporter: Reporter) -> Setup:
         devices=devices,
         precision=resolve_precision(config.precision, devices.compute_capability),
         reporter=reporter,
+        run=run,
     )
 
 

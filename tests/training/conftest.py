@@ -57,7 +57,10 @@ def weights_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def train(noisy_photos_dir: Path, weights_path: Path) -> Callable[..., Run]:
-    """Trains the small backbone on the photos, on the CPU; takes `train`'s settings."""
+    """Trains the small backbone on the photos, on the CPU; takes `train`'s settings.
+
+    Every epoch sees new views, unless `cache=True`.
+    """
 
     def train_small(runs_dir: Path, **settings: object) -> Run:
         settings = {
@@ -67,6 +70,7 @@ def train(noisy_photos_dir: Path, weights_path: Path) -> Callable[..., Run]:
             "batch_size": 8,
             "epochs": 3,
             "lr": 0.01,
+            "cache": False,
             "devices": "cpu",
             **settings,
         }

@@ -105,17 +105,17 @@ def test_running_out_of_memory_is_explained(
 def test_a_photo_that_broke_since_is_named(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cnnxfer.training import frozen
+    from cnnxfer.training import prepare
 
-    def set_up(run: Run, reporter: Reporter) -> object:
-        setup = original(run, reporter)
-        broken = setup.parts.validation[0].path
+    def split(data: prepare.Data) -> prepare.Parts:
+        parts = original(data)
+        broken = parts.validation[0].path
         content[broken] = broken.read_bytes()
         broken.write_bytes(content[broken][:100])
-        return setup
+        return parts
 
-    original, content = frozen.set_up, {}
-    monkeypatch.setattr(frozen, "set_up", set_up)
+    original, content = prepare.Data.split, {}
+    monkeypatch.setattr(prepare.Data, "split", split)
     try:
         with pytest.raises(DataError, match=r"\.png cannot be read any more"):
             train(tmp_path)

@@ -1,0 +1,294 @@
+"""The head, trained on features that were computed once."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+from keras import ops
+
+from cnnxfer.config import Phase
+from cnnxfer.errors import RunError
+from cnnxfer.reporting import Reporter
+from cnnxfer.training.class_weights import class_weights
+from cnnxfer.training.model import head_layers
+from cnnxfer.training.optimizers import Schedule, build_optimizer
+from cnnxfer.training.score import Score, measure
+
+RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
+TRIAL_EPOCHS = 1  # five chose no better
+PATIENCE = 10  # fewer cut off the last epochs of a cosine, which are its best
+STEPS_PER_EPOCH = 40
+BATCH_SIZES = (4, 1024)
+CHUNK = 1024  # images that are read at once
+
+
+class Features(Protocol):
+    """Pooled features of some images, `(images, channels)`, wherever they are."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Images and channels."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, indices: Any) -> np.ndarray:
+        """Returns the rows of an index array or a slice, float32."""
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """How a head is trained on features.
+
+    Attributes:
+        phase: epochs, optimizer and so on; a learning rate of 0 is to be found. The
+            rate and the weight decay are those for features of unit scale.
+        head: `linear` or `mlp`.
+        dropout: rate in front of the head.
+        batch_size: images a step; 0 for about `STEPS_PER_EPOCH` steps an epoch.
+        class_weights: `none`, or `balanced`: each class counts the same in the loss.
+        seed: of the first weights, dropout and the order of the images.
+    """
+
+    phase: Phase
+    head: str
+    dropout: float
+    batch_size: int
+    class_weights: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head after its best epoch.
+
+    Attributes:
+        weights: for features as they are: kernel and bias of each layer in turn.
+        score: on validation.
+        history: a row an epoch.
+        learning_rate: the highest.
+        rates_tried: validation loss after a short trial, by learning rate; infinite
+            if it diverged. Empty if the rate was given.
+    """
+
+    weights: list[np.ndarray]
+    score: Score
+    history: list[dict[str, Any]]
+    learning_rate: float
+    rates_tried: dict[float, float]
+
+
+def fit_head(
+    train: Sequence[Features],
+    train_labels: Sequence[int],
+    validation: Features,
+    validation_labels: Sequence[int],
+    *,
+    num_classes: int,
+    settings: HeadSettings,
+    reporter: Reporter,
+) -> Head:
+    """Trains a head; the epoch that does best on validation is kept.
+
+    Args:
+        train: views of the same images; each epoch takes the next.
+        train_labels: `(images,)`, in [0, num_classes).
+        validation: other images.
+        validation_labels: theirs.
+        num_classes: how many logits the head gives.
+        settings: how to train.
+        reporter: told of the progress.
+
+    Raises:
+        RunError: if features or, at a learning rate that was given, the loss are no
+            numbers.
+    """
+    trainer = _Trainer(
+        train, train_labels, validation, validation_labels, num_classes, settings
+    )
+    phase = settings.phase
+    tried: dict[float, float] = {}
+    if not phase.learning_rate:
+        tried = _try_rates(trainer, phase, reporter)
+        # The lowest of those that tie.
+        phase = replace(phase, learning_rate=min(tried, key=tried.__getitem__))
+        losses = ", ".join(f"{rate:g}: {loss:.3f}" for rate, loss in tried.items())
+        reporter.info(
+            f"learning rate {phase.learning_rate:g}: the lowest validation loss in "
+            f"short trials ({losses})"
+        )
+    best: Score | None = None
+    weights: list[np.ndarray] = []
+    history: list[dict[str, Any]] = []
+    with reporter.progress("training the head", phase.epochs, "epochs") as advance:
+        for score, row in trainer.run(phase):
+            history.append(row)
+            if score.beats(best):
+                best, weights = score, trainer.weights()
+            advance(note=f"validation {score.accuracy:.1%}")
+            if best and score.epoch - best.epoch >= PATIENCE:
+                break
+    assert best
+    return Head(weights, best, history, phase.learning_rate, tried)
+
+
+def _try_rates(
+    trainer: _Trainer, phase: Phase, reporter: Reporter
+) -> dict[float, float]:
+    """Returns the validation loss at the end of a short training, by its rate."""
+    losses = {}
+    title = "looking for a learning rate"
+    with reporter.progress(title, len(RATES), "trials") as advance:
+        for rate in RATES:
+            trial = replace(phase, learning_rate=rate, epochs=TRIAL_EPOCHS)
+            try:
+                *_, (score, _) = trainer.run(trial)
+                losses[rate] = score.loss
+            except RunError:
+                losses[rate] = math.inf
+            advance()
+    return losses
+
+
+class _Trainer:
+    """A head, as often as wanted trained from its beginning.
+
+    It sees features of zero mean and unit scale, so that the same rates suit every
+    backbone. The scale is one for all channels: dividing each by its own would make
+    as much of noise as of what tells classes apart.
+    """
+
+    def __init__(
+        self,
+        train: Sequence[Features],
+        train_labels: Sequence[int],
+        validation: Features,
+        validation_labels: Sequence[int],
+        num_classes: int,
+        settings: HeadSettings,
+    ) -> None:
+        self.train, self.labels = train, np.asarray(train_labels)
+        self.validation, self.validation_labels = validation, validation_labels
+        self.seed = settings.seed
+        self.mean, self.scale = _moments(train[0])
+        self.targets = np.eye(num_classes, dtype=np.float32)
+        self.class_weights = class_weights(
+            settings.class_weights, self.labels, num_classes
+        )
+        images = len(self.labels)
+        low, high = BATCH_SIZES
+        by_itself = min(max(images // STEPS_PER_EPOCH, low), high)
+        self.batch_size = min(settings.batch_size or by_itself, images)
+        layers = head_layers(settings.head, num_classes, settings.dropout, self.seed)
+        inputs = keras.Input(train[0].shape[1:])
+        self.model = keras.Sequential([inputs, *layers], name="head")
+        # Random logits would have to be unlearned, and would not be entirely.
+        layers[-1].kernel.assign(np.zeros(layers[-1].kernel.shape))
+        self.model.compile(
+            # The rate is set step by step: a new optimizer would be compiled anew.
+            build_optimizer(settings.phase, 0.0, self.model),
+            loss=keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=settings.phase.label_smoothing
+            ),
+            metrics=["accuracy"],
+        )
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.state = [*self.model.weights, *self.model.optimizer.variables]
+        self.beginning = [ops.convert_to_numpy(value) for value in self.state]
+
+    def run(self, phase: Phase) -> Iterator[tuple[Score, dict[str, Any]]]:
+        """Trains from the beginning; yields score and history row of each epoch."""
+        for value, first in zip(self.state, self.beginning, strict=True):
+            value.assign(first)
+        steps = len(self.labels) // self.batch_size
+        schedule = Schedule(phase, steps)(np.arange(phase.epochs * steps))
+        rates = np.broadcast_to(ops.convert_to_numpy(schedule), phase.epochs * steps)
+        for epoch, epoch_rates in enumerate(rates.reshape(phase.epochs, steps)):
+            started = time.perf_counter()
+            logs = self._train(epoch, epoch_rates)
+            score = self._score(epoch + 1)
+            yield (
+                score,
+                {
+                    "epoch": epoch + 1,
+                    "learning_rate": f"{epoch_rates[0]:.6g}",
+                    "loss": f"{logs['loss']:.6f}",
+                    "accuracy": f"{logs['accuracy']:.6f}",
+                    "val_loss": f"{score.loss:.6f}",
+                    "val_accuracy": f"{score.accuracy:.6f}",
+                    "seconds": f"{time.perf_counter() - started:.2f}",
+                },
+            )
+
+    def weights(self) -> list[np.ndarray]:
+        """Returns the weights for features as they are."""
+        kernel, bias, *others = self.model.get_weights()
+        kernel = kernel.astype(np.float64) / self.scale
+        bias = bias - self.mean @ kernel
+        return [kernel.astype(np.float32), bias.astype(np.float32), *others]
+
+    def _train(self, epoch: int, rates: np.ndarray) -> dict[str, float]:
+        """Trains an epoch, a step for each rate; returns its loss and accuracy."""
+        view = self.train[epoch % len(self.train)]
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(view))
+        for layer in self.model.layers:
+            if hasattr(layer, "seed_generator"):
+                layer.seed_generator.state.assign([self.seed, epoch])
+        totals = {"loss": 0.0, "accuracy": 0.0}
+        for step, rate in enumerate(rates):
+            batch = order[step * self.batch_size :][: self.batch_size]
+            labels = self.labels[batch]
+            self.model.optimizer.learning_rate = rate
+            logs = self.model.train_on_batch(
+                self._scaled(view[batch]),
+                self.targets[labels],
+                sample_weight=self.class_weights[labels],
+                return_dict=True,
+            )
+            if not math.isfinite(logs["loss"]):
+                raise RunError(
+                    f"loss became {logs['loss']} in epoch {epoch + 1}, step "
+                    f"{step + 1}, at learning rate {rate:.3g}. Try a lower --lr."
+                )
+            totals = {name: totals[name] + logs[name] for name in totals}
+        return {name: total / len(rates) for name, total in totals.items()}
+
+    def _score(self, epoch: int) -> Score:
+        logits = [
+            ops.convert_to_numpy(self.model(self._scaled(chunk), training=False))
+            for chunk in _chunks(self.validation)
+        ]
+        score = measure(np.concatenate(logits), self.validation_labels, epoch)
+        if not math.isfinite(score.loss):
+            raise RunError(
+                f"validation loss is {score.loss} after epoch {epoch}. "
+                "Try a lower --lr."
+            )
+        return score
+
+    def _scaled(self, features: np.ndarray) -> np.ndarray:
+        return (features - self.mean.astype(np.float32)) * np.float32(1 / self.scale)
+
+
+def _moments(features: Features) -> tuple[np.ndarray, float]:
+    """Returns each channel's mean, and the spread of all about their means."""
+    total = sum(chunk.sum(axis=0, dtype=np.float64) for chunk in _chunks(features))
+    mean = total / len(features)
+    squares = sum(np.square(chunk - mean).sum() for chunk in _chunks(features))
+    scale = math.sqrt(squares / math.prod(features.shape))
+    if not math.isfinite(scale):
+        raise RunError(
+            "the backbone's features are no finite numbers. Try --precision float32, "
+            "or other weights."
+        )
+    return mean, scale or 1.0
+
+
+def _chunks(features: Features) -> Iterator[np.ndarray]:
+    for start in range(0, len(features), CHUNK):
+        yield features[start : start + CHUNK]

@@ -1,0 +1,209 @@
+"""The frozen phase on kept features."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from cnnxfer import api
+from cnnxfer.errors import Interrupted, RunError
+from cnnxfer.prediction.engines.agreement import Verdict
+from cnnxfer.prediction.engines.keras_engine import KerasEngine
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run, find_run
+from cnnxfer.training import activations, features
+from cnnxfer.training.model import HEAD, HIDDEN, load_model
+from cnnxfer.training.prepare import load_parts
+from cnnxfer.training.score import measure
+
+Train = Callable[..., Run]
+
+
+class Messages(Reporter):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, message: str) -> None:
+        self.lines.append(message)
+
+    def warn(self, message: str) -> None:
+        self.lines.append(f"warning: {message}")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Counts the images that the backbone runs on for features."""
+    counts: list[int] = []
+    original = activations.pixel_batches
+
+    def counting(*arguments: object, **options: object) -> Iterator[np.ndarray]:
+        for batch in original(*arguments, **options):
+            counts.append(len(batch))
+            yield batch
+
+    monkeypatch.setattr(activations, "pixel_batches", counting)
+    return counts
+
+
+def head_of(run: Run) -> list[np.ndarray]:
+    return load_model(run.model_path).get_layer(HEAD).get_weights()
+
+
+def test_the_saved_network_gives_what_the_head_gave_on_features(
+    train: Train, tmp_path: Path
+) -> None:
+    run = train(tmp_path, cache=True, engine="keras")
+    examples = load_parts(run, Reporter()).validation
+    (pixels,) = features.pixel_batches(
+        examples,
+        [features.CentralViews(run.config.central_crop)],
+        image_size=64,
+        batch_size=len(examples),
+    )
+    logits = load_model(run.model_path).predict_on_batch(pixels)
+    score = measure(logits, [example.label for example in examples], 0)
+    kept = run.metrics["frozen"]
+    assert kept["val_accuracy"] == score.accuracy
+    assert kept["val_loss"] == pytest.approx(score.loss, abs=0.01)
+    assert kept["val_images"] == len(examples)
+    assert kept["engine"] == "keras float32"
+    best = max(
+        run.history, key=lambda row: (row["val_accuracy"], -float(row["val_loss"]))
+    )
+    assert int(best["epoch"]) == kept["epoch"]
+    assert float(best["val_accuracy"]) == kept["val_accuracy"]
+
+
+def test_another_head_computes_nothing_and_one_more_view_only_that(
+    train: Train, tmp_path: Path, rows: list[int]
+) -> None:
+    first = train(tmp_path, cache=True, engine="keras", views=1)
+    images = {
+        part: len(items) for part, items in vars(load_parts(first, Reporter())).items()
+    }
+    assert sum(rows) == images["train"] + images["validation"]
+    rows.clear()
+    train(
+        tmp_path,
+        cache=True,
+        engine="keras",
+        views=1,
+        lr=0.001,
+        optimizer="sgd",
+        head="mlp",
+    )
+    assert not rows
+    train(tmp_path, cache=True, engine="keras", views=2)
+    assert sum(rows) == images["train"]
+    rows.clear()
+    train(tmp_path, cache=True, engine="keras", views=1, seed=43, split="40/30/30")
+    assert sum(rows) > images["train"]
+
+
+def test_an_mlp_head_is_part_of_the_saved_network(train: Train, tmp_path: Path) -> None:
+    run = train(tmp_path, cache=True, head="mlp", engine="keras")
+    model = load_model(run.model_path)
+    assert (
+        model.get_layer(HIDDEN).output.shape[-1]
+        == model.get_layer(HEAD).kernel.shape[0]
+    )
+    assert (
+        "32 of" in run.metrics["frozen"]["agreement"]
+        or "9 of 9" in run.metrics["frozen"]["agreement"]
+    )
+
+
+def test_an_interrupted_run_goes_on_to_the_same_head(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[int]
+) -> None:
+    undisturbed = train(tmp_path / "a", cache=True, views=2, engine="keras")
+    computed = sum(rows)
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "other"))
+    rows.clear()
+    answer = KerasEngine._answer
+    calls = iter(range(100))
+
+    def interrupted(engine: KerasEngine, pixels: np.ndarray) -> np.ndarray:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return answer(engine, pixels)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KerasEngine, "_answer", interrupted)
+        patch.setattr(KerasEngine.__init__, "__defaults__", (8,))
+        with pytest.raises(Interrupted, match=r"Go on with: cnnxfer resume .*"):
+            train(tmp_path / "b", cache=True, views=2, engine="keras")
+    run = find_run("latest", tmp_path / "b")
+    assert run.receipt["status"] == "interrupted"
+    rows.clear()
+    api.resume(run)
+    assert run.receipt["status"] == "done"
+    assert 0 < sum(rows) < computed, "all was computed again"
+    for mine, its in zip(head_of(run), head_of(undisturbed), strict=True):
+        np.testing.assert_allclose(mine, its, rtol=1e-3, atol=1e-5)
+
+
+def test_an_engine_that_strays_with_the_head_is_replaced(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdicts = iter([Verdict(False, "far off"), Verdict(True, "near")])
+    monkeypatch.setattr(features, "compare", lambda *_, **__: next(verdicts))
+    messages = Messages()
+    run = train(tmp_path, cache=True, reporter=messages)
+    assert any(
+        "strays from Keras with this head: far off" in line for line in messages.lines
+    )
+    engines = [line for line in messages.lines if line.startswith("engine: ")]
+    assert len(engines) == len(set(engines)) == 2
+    assert run.metrics["frozen"]["agreement"] == "near"
+
+
+def test_an_engine_of_ones_choice_that_strays_is_an_error(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "compare", lambda *_, **__: Verdict(False, "far off"))
+    with pytest.raises(RunError, match=r"far off\. Try --engine auto"):
+        train(tmp_path, cache=True, engine="openvino", precision="float32")
+    assert not find_run("latest", tmp_path).model_path.exists()
+
+
+@pytest.mark.parametrize("settings", [{"cache": False}, {"augment": "strong"}])
+def test_some_settings_keep_nothing(
+    train: Train, tmp_path: Path, rows: list[int], settings: dict[str, object]
+) -> None:
+    run = train(tmp_path, **{"cache": True, "epochs": 1, **settings})
+    assert not rows
+    assert run.model_path.exists()
+    assert not (tmp_path / "cache" / "activations").exists()
+
+
+def test_features_over_the_limit_are_not_kept(
+    train: Train, tmp_path: Path, rows: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNNXFER_CACHE_LIMIT", "10kB")
+    messages = Messages()
+    run = train(tmp_path, cache=True, epochs=1, reporter=messages)
+    assert not rows
+    assert run.model_path.exists()
+    (warning,) = [line for line in messages.lines if line.startswith("warning")]
+    assert "the cache may hold 10.0 kB (CNNXFER_CACHE_LIMIT)" in warning
+
+
+def test_balanced_classes_count_the_same(
+    train: Train, tmp_path: Path, noisy_photos_dir: Path
+) -> None:
+    plain = train(tmp_path, cache=True, engine="keras")
+    balanced = train(tmp_path, cache=True, engine="keras", class_weights="balanced")
+    # These classes have as many images each: nothing to balance.
+    for mine, its in zip(head_of(balanced), head_of(plain), strict=True):
+        np.testing.assert_allclose(mine, its, rtol=1e-4, atol=1e-6)
+    assert keras.backend.backend() == "tensorflow"

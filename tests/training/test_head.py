@@ -1,0 +1,296 @@
+import random
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.config import Phase
+from cnnxfer.errors import RunError
+from cnnxfer.reporting import Reporter
+from cnnxfer.training import head as head_module
+from cnnxfer.training.head import PATIENCE, Head, HeadSettings, fit_head
+from cnnxfer.training.model import (
+    build_classifier,
+    head_layers,
+    load_model,
+    save_model,
+)
+from cnnxfer.training.score import measure
+
+CLASSES = 3
+CHANNELS = 8
+
+
+def labels_of(images: int) -> np.ndarray:
+    return np.arange(images) % CLASSES
+
+
+def features_of(
+    labels: np.ndarray, seed: int, noise: float = 1.0, mean: float = 2.0
+) -> np.ndarray:
+    """Overlapping clouds, one a class, about a common mean."""
+    centres = np.random.default_rng(0).normal(size=(CLASSES, CHANNELS))
+    spread = np.random.default_rng(seed).normal(size=(len(labels), CHANNELS))
+    return (mean + centres[labels] + noise * spread).astype(np.float32)
+
+
+TRAIN_LABELS, LABELS = labels_of(120), labels_of(60)
+VIEWS = [features_of(TRAIN_LABELS, seed) for seed in (1, 2)]
+VALIDATION = features_of(LABELS, 3)
+
+
+def fit(
+    views: Any = VIEWS,
+    train_labels: np.ndarray = TRAIN_LABELS,
+    validation: Any = VALIDATION,
+    labels: np.ndarray = LABELS,
+    *,
+    head: str = "linear",
+    dropout: float = 0.0,
+    batch_size: int = 0,
+    class_weights: str = "none",
+    seed: int = 0,
+    **phase: Any,
+) -> Head:
+    return fit_head(
+        views,
+        train_labels,
+        validation,
+        labels,
+        num_classes=CLASSES,
+        settings=HeadSettings(
+            phase=Phase(**{"learning_rate": 0.01, "epochs": 4, **phase}),
+            head=head,
+            dropout=dropout,
+            batch_size=batch_size,
+            class_weights=class_weights,
+            seed=seed,
+        ),
+        reporter=Reporter(),
+    )
+
+
+def logits_of(head: Head, features: np.ndarray, kind: str = "linear") -> np.ndarray:
+    """Returns the answers of a classifier's own head layers, given the weights."""
+    inputs = keras.Input((CHANNELS,))
+    model = keras.Sequential([inputs, *head_layers(kind, CLASSES, 0.2)])
+    model.set_weights(head.weights)
+    return np.asarray(model.predict_on_batch(features))
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+@pytest.mark.parametrize("scale", [1e-17, 1.0, 100.0])
+def test_features_of_any_scale_are_learned_alike(kind: str, scale: float) -> None:
+    views = [scale * view for view in VIEWS]
+    validation = np.float32(scale) * VALIDATION
+    head = fit(views, validation=validation, head=kind, learning_rate=0.03)
+    assert head.score.accuracy > 0.8
+    plain = fit(head=kind, learning_rate=0.03)
+    assert head.score.loss == pytest.approx(plain.score.loss, rel=1e-2)
+    # The weights are for the features as they are.
+    answers = measure(logits_of(head, validation, kind), LABELS, head.score.epoch)
+    assert answers.accuracy == head.score.accuracy
+    assert answers.loss == pytest.approx(head.score.loss, abs=1e-4)
+
+
+def test_a_large_common_mean_does_not_matter() -> None:
+    views = [features_of(TRAIN_LABELS, seed, mean=200.0) for seed in (1, 2)]
+    validation = features_of(LABELS, 3, mean=200.0)
+    head = fit(views, validation=validation)
+    assert head.score.loss == pytest.approx(fit().score.loss, rel=1e-2)
+    answers = measure(logits_of(head, validation), LABELS, 0)
+    assert answers.loss == pytest.approx(head.score.loss, rel=1e-2)
+
+
+def test_the_best_epoch_is_kept() -> None:
+    head = fit(learning_rate=0.3, schedule="constant", epochs=8)
+    rows = [(float(r["val_accuracy"]), -float(r["val_loss"])) for r in head.history]
+    best = rows.index(max(rows))
+    assert best < len(rows) - 1, "the last is the best, which shows nothing"
+    assert head.score.epoch == head.history[best]["epoch"] == best + 1
+    answers = measure(logits_of(head, VALIDATION), LABELS, best + 1)
+    assert answers.loss == pytest.approx(head.score.loss, abs=1e-4)
+
+
+def test_training_stops_when_nothing_improves() -> None:
+    head = fit(learning_rate=0.3, schedule="constant", epochs=100)
+    assert len(head.history) == head.score.epoch + PATIENCE < 100
+
+
+def test_history_is_that_of_the_epochs() -> None:
+    head = fit(epochs=2, schedule="constant", learning_rate=0.01, batch_size=120)
+    first, second = head.history
+    # One step an epoch: the first loss is that of no knowledge.
+    assert float(first["loss"]) == pytest.approx(np.log(CLASSES), abs=1e-5)
+    assert float(second["loss"]) < float(first["loss"])
+    assert 0 < float(second["accuracy"]) <= 1
+    assert [row["epoch"] for row in head.history] == [1, 2]
+    assert [row["learning_rate"] for row in head.history] == ["0.01", "0.01"]
+    keys = "epoch learning_rate loss accuracy val_loss val_accuracy seconds"
+    assert list(first) == keys.split()
+
+
+def test_loss_and_accuracy_are_means_over_the_steps() -> None:
+    # A rate so low that next to nothing is learned, and in 4 steps as in one.
+    four, one = (
+        fit(epochs=1, learning_rate=1e-9, schedule="constant", batch_size=size)
+        for size in (30, 120)
+    )
+    loss = float(four.history[0]["loss"])
+    assert loss == pytest.approx(float(one.history[0]["loss"]), abs=1e-5)
+    assert 1 / 3 < float(four.history[0]["accuracy"]) <= 1
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_the_seed_decides_every_bit(kind: str) -> None:
+    same = [fit(head=kind, dropout=0.3, seed=5).weights for _ in range(2)]
+    for one, other in zip(*same, strict=True):
+        np.testing.assert_array_equal(one, other)
+    other_seed = fit(head=kind, dropout=0.3, seed=6).weights
+    assert not np.array_equal(same[0][0], other_seed[0])
+
+
+def test_the_callers_random_numbers_go_on() -> None:
+    random.seed(1)
+    np.random.seed(1)
+    expected = random.random(), np.random.rand()
+    random.seed(1)
+    np.random.seed(1)
+    fit(head="mlp", dropout=0.3, epochs=1)
+    assert (random.random(), np.random.rand()) == expected
+
+
+def test_dropout_takes_part() -> None:
+    plain, dropped = fit(), fit(dropout=0.5)
+    assert not np.allclose(plain.weights[0], dropped.weights[0])
+
+
+def test_a_rate_that_is_found_is_used_as_if_given() -> None:
+    found = fit(learning_rate=0.0, dropout=0.2)
+    assert found.learning_rate == min(
+        found.rates_tried, key=found.rates_tried.__getitem__
+    )
+    given = fit(learning_rate=found.learning_rate, dropout=0.2)
+    assert given.rates_tried == {}
+    assert given.learning_rate == found.learning_rate
+    for one, other in zip(found.weights, given.weights, strict=True):
+        np.testing.assert_array_equal(one, other)  # trials leave nothing behind
+
+
+def test_a_rate_that_diverges_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head_module, "RATES", (1e37, 0.01, 1e38))
+    head = fit(learning_rate=0.0, schedule="constant")
+    assert head.learning_rate == 0.01
+    assert head.rates_tried[1e38] == float("inf")
+    assert head.score.accuracy > 0.8
+
+
+def test_all_rates_diverging_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head_module, "RATES", (1e37, 1e38))
+    # The lowest of those that tie.
+    with pytest.raises(RunError, match=r"at learning rate 1e\+37\. Try a lower --lr"):
+        fit(learning_rate=0.0, schedule="constant")
+
+
+def test_features_that_never_change_are_learned_from_as_well() -> None:
+    constant = np.ones((120, CHANNELS), np.float32)
+    head = fit([constant], validation=constant[:60])
+    assert head.score.accuracy == pytest.approx(1 / CLASSES, abs=1e-6)
+
+
+def test_a_given_rate_that_diverges_is_an_error() -> None:
+    with pytest.raises(
+        RunError,
+        match=r"loss became (nan|inf) in epoch \d, step \d+, at learning rate 1e\+38\. "
+        r"Try a lower --lr\.",
+    ):
+        fit(learning_rate=1e38, schedule="constant", epochs=20)
+
+
+def test_features_that_are_no_numbers_are_an_error() -> None:
+    broken = VIEWS[0].copy()
+    broken[7, 3] = np.nan
+    with pytest.raises(RunError, match=r"no finite numbers.*--precision float32"):
+        fit([broken])
+
+
+def test_balanced_weights_are_1_where_classes_are_equal() -> None:
+    plain, balanced = fit(), fit(class_weights="balanced")
+    np.testing.assert_array_equal(plain.weights[0], balanced.weights[0])
+
+
+def test_balanced_weights_find_more_of_a_rare_class() -> None:
+    labels = np.where(np.arange(240) % 20 == 0, 2, np.arange(240) % 2)
+    views = [features_of(labels, 1, noise=2.5)]
+    validation = features_of(labels, 2, noise=2.5)
+
+    def found(class_weights: str) -> float:
+        head = fit(
+            views, labels, validation, labels, class_weights=class_weights, epochs=1
+        )
+        return float(np.mean(logits_of(head, validation)[labels == 2].argmax(1) == 2))
+
+    assert found("balanced") > found("none") + 0.2
+
+
+class Recorder:
+    """Features that note which rows were asked for by their indices."""
+
+    def __init__(self, features: np.ndarray) -> None:
+        self.features = features
+        self.shape = features.shape
+        self.batches: list[np.ndarray] = []
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, indices: Any) -> np.ndarray:
+        if isinstance(indices, np.ndarray):
+            self.batches.append(indices)
+        return self.features[indices]
+
+
+def test_each_epoch_takes_the_next_view_in_another_order() -> None:
+    views = [Recorder(view) for view in VIEWS]
+    fit(views, epochs=3, batch_size=50)
+    assert [len(view.batches) for view in views] == [4, 2]
+    first, third = np.split(np.concatenate(views[0].batches), 2)
+    for epoch in (first, third, np.concatenate(views[1].batches)):
+        assert len(set(epoch)) == 100  # two whole batches; the rest is left out
+    assert not np.array_equal(first, third)
+
+
+def test_ctrl_c_passes_through() -> None:
+    class InterruptedOnce(Recorder):
+        def __getitem__(self, indices: Any) -> np.ndarray:
+            rows = super().__getitem__(indices)
+            if len(self.batches) == 1:
+                raise KeyboardInterrupt
+            return rows
+
+    with pytest.raises(KeyboardInterrupt):
+        fit([InterruptedOnce(VIEWS[0])], learning_rate=0.0)
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_a_classifier_takes_the_weights(kind: str, tmp_path: Path) -> None:
+    backbone = BACKBONES.get("mobilenet-0.25")
+    model = build_classifier(
+        backbone, image_size=32, num_classes=CLASSES, dropout=0.2, head=kind
+    )
+    channels = model.get_layer("pool").output.shape[-1]
+    wide = np.random.default_rng(0).normal(size=(120, channels)).astype(np.float32)
+    head = fit([wide], validation=wide[:60], head=kind, epochs=1)
+    save_model(model, tmp_path / "model.keras")
+    model = load_model(tmp_path / "model.keras")  # it has admitted layers only
+    names = ["dropout", "hidden", "logits"] if kind == "mlp" else ["dropout", "logits"]
+    assert [layer.name for layer in model.layers][-len(names) :] == names
+    weights = [value for name in names for value in model.get_layer(name).weights]
+    assert [value.shape for value in weights] == [v.shape for v in head.weights]
+    pooled = keras.Model(model.input, model.get_layer("pool").output)
+    assert pooled.count_params() + sum(v.size for v in head.weights) == (
+        model.count_params()
+    )
