@@ -6,10 +6,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnnxfer.api import evaluate, predict, resume, train, unfreeze
+    from cnnxfer.api import compare, evaluate, predict, resume, train, unfreeze
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "evaluate", "predict", "resume", "train", "unfreeze"]
+__all__ = [
+    "__version__",
+    "compare",
+    "evaluate",
+    "predict",
+    "resume",
+    "train",
+    "unfreeze",
+]
 
 
 def __dir__() -> list[str]:

@@ -101,7 +101,7 @@ def test_wrong_inputs_are_refused_at_the_call(colour_run: Run) -> None:
 
 
 def test_the_command_line_takes_the_names_of_the_functions() -> None:
-    from cnnxfer.cli import evaluation, prediction, training
+    from cnnxfer.cli import comparison, evaluation, prediction, training
 
     commands = {
         "train": training.train,
@@ -109,6 +109,7 @@ def test_the_command_line_takes_the_names_of_the_functions() -> None:
         "resume": training.resume,
         "predict": prediction.predict,
         "evaluate": evaluation.evaluate,
+        "compare": comparison.compare,
     }
     assert commands.keys() == set(FUNCTIONS)
     for name, command in commands.items():

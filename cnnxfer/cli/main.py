@@ -13,6 +13,8 @@ import typer
 from cnnxfer import __version__
 from cnnxfer.cli import (
     backbones,
+    cache,
+    comparison,
     doctor,
     evaluation,
     prediction,
@@ -33,7 +35,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (training, prediction, evaluation, runs, backbones, weights, doctor):
+for group in (
+    training,
+    prediction,
+    evaluation,
+    comparison,
+    runs,
+    backbones,
+    weights,
+    cache,
+    doctor,
+):
     group.register(app)
 
 

@@ -1,0 +1,133 @@
+"""`compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from cnnxfer import api
+from cnnxfer.cli.options import Devices, Engine, EnginePrecision, Json, Quiet, Verbose
+from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
+from cnnxfer.files import format_bytes
+from cnnxfer.reporting import printable
+
+if TYPE_CHECKING:
+    from cnnxfer.evaluation.comparison import Comparison
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the command line."""
+    app.command()(compare)
+
+
+def compare(
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            "-d",
+            help="A TFDS name, a folder of class folders, or sample (synthetic).",
+            show_default="sample",
+        ),
+    ] = None,
+    backbones: Annotated[
+        str | None,
+        typer.Option(
+            "--backbones",
+            "-b",
+            help="Names from `cnnxfer backbones`, with commas between.",
+            show_default="all whose weights are here",
+        ),
+    ] = None,
+    budget: Annotated[
+        str, typer.Option("--budget", help="When to stop: 90s, 10m, 2h.")
+    ] = "10m",
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A TOML file of settings.")
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option("--weights", help="imagenet or none.", show_default="imagenet"),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split", help="Train/validation/test, or slices.", show_default="75/15/10"
+        ),
+    ] = None,
+    views: Annotated[
+        int | None, typer.Option("--views", help="Random views of each image.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Of all that is random.")
+    ] = None,
+    engine: Engine = None,
+    precision: EnginePrecision = "auto",
+    devices: Devices = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Rank backbones on your images, by a head on the features of each.
+
+    What is computed is kept: training on one of them, or comparing again with a
+    larger budget, goes on from there.
+    """
+    comparison = api.compare(
+        data,
+        None if backbones is None else backbones.split(","),
+        budget=budget,
+        config=config,
+        weights=weights,
+        split=split,
+        views=views,
+        seed=seed,
+        engine=engine,
+        precision=precision,
+        devices=devices,
+        reporter=TerminalReporter(),
+    )
+    if json:
+        print_json(comparison)
+        return
+    stdout().print(_table(comparison))
+    print(
+        f"\n{printable(comparison.data)}: heads learned from "
+        f"{comparison.train_images} images, measured on {comparison.val_images} others"
+    )
+    for name, reason in comparison.left_out.items():
+        print(f"left out {name}: {printable(reason)}")
+    if comparison.places:
+        best = comparison.places[0].backbone
+        TerminalReporter().info(f"next: cnnxfer train --backbone {best} --data ...")
+
+
+def _table(comparison: Comparison) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("backbone", no_wrap=True)
+    for column in (
+        "validation",
+        "95% interval",
+        "images/s",
+        "pixels",
+        "parameters",
+        "size",
+        "took",
+    ):
+        table.add_column(column, justify="right", no_wrap=True)
+    for place in comparison.places:
+        accuracy = place.val_accuracy
+        table.add_row(
+            place.backbone,
+            f"{accuracy.value:.1%}",
+            f"{accuracy.low:.1%} to {accuracy.high:.1%}",
+            f"{place.images_per_second:,.0f}",
+            str(place.image_size),
+            f"{place.parameters / 1e6:.1f} M",
+            format_bytes(place.size_bytes),
+            f"{place.seconds:.0f} s",
+        )
+    return table

@@ -1,0 +1,205 @@
+"""A leaderboard of backbones, each with a head on cached features, within a budget."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.config import Config
+from cnnxfer.errors import CnnxferError
+from cnnxfer.evaluation.metrics import Accuracy, wilson_interval
+from cnnxfer.prediction.engines.engine import Engine
+from cnnxfer.reporting import Advance, Reporter
+from cnnxfer.training.activation_store import ActivationStore
+from cnnxfer.training.devices import Devices, prepare_devices
+from cnnxfer.training.features import learn_head
+from cnnxfer.training.prepare import Data, Task, find_weights_file, read_data
+
+SPEED_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """What one backbone reached.
+
+    Attributes:
+        backbone: its name.
+        val_accuracy: of the head on the validation images, with its interval.
+        images_per_second: of the engine alone, on pixels in memory.
+        engine: which one, and what it computes in.
+        image_size: side in pixels.
+        parameters: of the backbone with its new head.
+        size_bytes: of its weights in float32.
+        seconds: that it took to compare.
+    """
+
+    backbone: str
+    val_accuracy: Accuracy
+    images_per_second: float
+    engine: str
+    image_size: int
+    parameters: int
+    size_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Backbones on one data set.
+
+    Attributes:
+        data: name of the data set.
+        train_images: that the heads learned from.
+        val_images: that they were measured on.
+        places: the best first.
+        left_out: reasons, by the name of the backbone.
+    """
+
+    data: str
+    train_images: int
+    val_images: int
+    places: tuple[Place, ...]
+    left_out: dict[str, str]
+
+
+def compare_backbones(
+    config: Config, names: Sequence[str], budget_seconds: float, reporter: Reporter
+) -> Comparison:
+    """Trains a head on each backbone's features and ranks them.
+
+    All see the same images in the same parts. Features stay in the cache: what was
+    computed when the budget ended is there for the next comparison, or for `train`.
+
+    Args:
+        config: the settings of all; its backbone and image size are not looked at.
+        names: of the catalog, in the order in which they are tried.
+        budget_seconds: no backbone begins or goes on after that.
+        reporter: told of the progress.
+
+    Raises:
+        ConfigError: if the configuration does not suit the machine or the data.
+        DataError: if no classifier can be trained on the data.
+    """
+    clock = _Budget(budget_seconds, reporter)
+    devices = prepare_devices(config.devices)
+    data = read_data(config, reporter)
+    places: list[Place] = []
+    left_out: dict[str, str] = {}
+    for name in names:
+        own = dataclasses.replace(
+            config, backbone=name, image_size=BACKBONES.get(name).image_size
+        )
+        try:
+            clock.check()
+            places.append(_place(own, data, devices, clock))
+        except _Spent:
+            left_out[name] = f"the budget of {budget_seconds:g} s was spent"
+        except CnnxferError as error:
+            left_out[name] = str(error)
+        if name in left_out:
+            reporter.warn(f"left out {name}: {left_out[name]}")
+    parts = data.split()
+    return Comparison(
+        data.name,
+        len(parts.train),
+        len(parts.validation),
+        tuple(sorted(places, key=_rank)),
+        left_out,
+    )
+
+
+def _place(config: Config, data: Data, devices: Devices, clock: _Budget) -> Place:
+    started = time.perf_counter()
+    clock.info(f"{config.backbone}:")
+    task = Task(
+        config=config,
+        backbone=BACKBONES.get(config.backbone),
+        class_names=data.class_names,
+        parts=data.split(),
+        devices=devices,
+        precision="float32",
+        reporter=clock,
+    )
+    weights_path = find_weights_file(config, clock)
+    classifier = task.build_classifier(precision="float32", weights_path=weights_path)
+    learned = learn_head(task, classifier, ActivationStore())
+    images = len(task.parts.validation)
+    correct = round(learned.head.score.accuracy * images)
+    parameters = classifier.count_params()
+    return Place(
+        backbone=config.backbone,
+        val_accuracy=wilson_interval(correct, images),
+        images_per_second=_speed(learned.engine),
+        engine=f"{learned.engine.name} {learned.engine.precision}",
+        image_size=config.image_size,
+        parameters=parameters,
+        size_bytes=4 * parameters,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _rank(place: Place) -> tuple[float, float]:
+    return -place.val_accuracy.value, -place.images_per_second
+
+
+def _speed(engine: Engine) -> float:
+    """Returns the images a second of an engine that is warm."""
+    size = engine.image_size
+    noise = np.random.default_rng(0).integers(
+        0, 256, (engine.batch_size, size, size, 3), np.uint8
+    )
+    count = 0
+
+    def batches(seconds: float) -> Iterator[np.ndarray]:
+        nonlocal count
+        end = time.perf_counter() + seconds
+        while not count or time.perf_counter() < end:
+            count += len(noise)
+            yield noise
+
+    for _ in engine.run([noise]):  # the first is slower
+        pass
+    started = time.perf_counter()
+    for _ in engine.run(batches(SPEED_SECONDS)):
+        pass
+    return count / (time.perf_counter() - started)
+
+
+class _Spent(Exception):
+    """The budget has been spent."""
+
+
+class _Budget(Reporter):
+    """Passes everything on to another reporter, and stops the work in time."""
+
+    def __init__(self, seconds: float, reporter: Reporter) -> None:
+        self._end = time.monotonic() + seconds
+        self._reporter = reporter
+
+    def check(self) -> None:
+        if time.monotonic() > self._end:
+            raise _Spent
+
+    def info(self, message: str) -> None:
+        self._reporter.info(message)
+
+    def warn(self, message: str) -> None:
+        self._reporter.warn(message)
+
+    @contextmanager
+    def progress(
+        self, title: str, total: int | None = None, unit: str = ""
+    ) -> Iterator[Advance]:
+        with self._reporter.progress(title, total, unit) as advance:
+
+            def watched(steps: int = 1, note: str = "") -> None:
+                advance(steps, note)
+                self.check()
+
+            yield watched

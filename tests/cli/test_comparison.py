@@ -1,0 +1,49 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.cli.main import run
+
+COMMAND = ["compare", "--weights", "none", "--engine", "keras", "--split", "50/50/0"]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "cache"))
+
+
+def test_a_leaderboard_as_a_table_and_as_json(
+    photos_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*COMMAND, "--data", str(photos_dir), "--backbones", "mobilenet-0.25"]
+    assert run(command) == 0
+    shown = capsys.readouterr()
+    (row,) = [line for line in shown.out.splitlines() if line.startswith("mobilenet")]
+    assert "224" in row
+    assert "heads learned from 18 images, measured on 18 others" in shown.out
+    assert "next: cnnxfer train --backbone mobilenet-0.25" in shown.err
+
+    assert run([*command, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    (place,) = document["places"]
+    assert place["backbone"] == "mobilenet-0.25"
+    assert f"{place['val_accuracy']['value']:.1%}" in row
+    assert document["left_out"] == {}
+
+
+def test_what_is_left_out_is_told(
+    photos_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*COMMAND, "--data", str(photos_dir), "--backbones", "resnet50,vgg16"]
+    assert run([*command, "--budget", "0.001s"]) == 0
+    shown = capsys.readouterr()
+    assert "left out resnet50: the budget of 0.001 s was spent" in shown.out
+    assert "left out vgg16" in shown.out
+
+
+def test_a_misspelt_backbone_is_answered_at_once(
+    photos_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*COMMAND, "--data", str(photos_dir), "--backbones", "xceptoin"]) == 2
+    assert "Did you mean 'xception'?" in capsys.readouterr().err

@@ -1,0 +1,117 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cnnxfer
+from cnnxfer.config import Config
+from cnnxfer.errors import ConfigError, RunError
+from cnnxfer.evaluation import comparison
+from cnnxfer.reporting import Reporter
+from cnnxfer.training import activations
+
+NAMES = ["mobilenet-0.25", "mobilenetv2-0.35"]
+
+
+@pytest.fixture(autouse=True)
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves nothing behind and doesn't measure speed for long."""
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(comparison, "SPEED_SECONDS", 0.01)
+
+
+def compare(photos_dir: Path, **settings: object) -> comparison.Comparison:
+    settings = {"weights": "none", "split": "50/50/0", "engine": "keras", **settings}
+    return cnnxfer.compare(photos_dir, NAMES, **settings)
+
+
+def test_the_best_comes_first_and_a_second_time_nothing_is_computed(
+    photos_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[int] = []
+    original = activations.pixel_batches
+
+    def counting(*arguments: object, **options: object) -> Iterator[np.ndarray]:
+        for batch in original(*arguments, **options):
+            rows.append(len(batch))
+            yield batch
+
+    monkeypatch.setattr(activations, "pixel_batches", counting)
+    first = compare(photos_dir)
+    assert sum(rows) == len(NAMES) * 36
+    assert {place.backbone for place in first.places} == set(NAMES)
+    assert first.left_out == {}
+    assert (first.train_images, first.val_images) == (18, 18)
+    values = [place.val_accuracy.value for place in first.places]
+    assert values == sorted(values, reverse=True)
+    for place in first.places:
+        accuracy = place.val_accuracy
+        assert accuracy.low <= accuracy.value <= accuracy.high
+        assert place.images_per_second > 0
+        assert place.image_size == 224
+        assert place.size_bytes == 4 * place.parameters
+    # Without their 1,000-class heads: 256 and 1,280 channels to 3 classes.
+    parameters = {place.backbone: place.parameters for place in first.places}
+    assert parameters["mobilenet-0.25"] == 218_544 + 257 * 3
+
+    rows.clear()
+    again = compare(photos_dir)
+    assert not rows
+    assert [place.val_accuracy for place in again.places] == [
+        place.val_accuracy for place in first.places
+    ]
+
+
+def test_what_the_budget_leaves_out_is_named(photos_dir: Path) -> None:
+    found = compare(photos_dir, budget="0.001s")
+    assert found.places == ()
+    assert list(found.left_out) == NAMES
+    assert all("budget" in reason for reason in found.left_out.values())
+
+
+def test_the_budget_ends_work_that_has_begun(
+    photos_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time is up once the second backbone has begun."""
+    begun: list[str] = []
+    original = comparison.find_weights_file
+
+    def find(config: Config, clock: comparison._Budget) -> Path | None:
+        begun.append(config.backbone)
+        if config.backbone == NAMES[1]:
+            clock._end = 0.0
+        return original(config, clock)
+
+    monkeypatch.setattr(comparison, "find_weights_file", find)
+    found = compare(photos_dir)
+    assert begun == NAMES
+    assert [place.backbone for place in found.places] == NAMES[:1]
+    assert list(found.left_out) == NAMES[1:]
+
+
+def test_a_backbone_without_weights_is_left_out_with_the_reason(
+    photos_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = comparison.find_weights_file
+
+    def find(config: Config, reporter: Reporter) -> Path | None:
+        if config.backbone == NAMES[0]:
+            raise RunError("the weights could not be downloaded.")
+        return original(config, reporter)
+
+    monkeypatch.setattr(comparison, "find_weights_file", find)
+    found = compare(photos_dir)
+    assert found.left_out == {NAMES[0]: "the weights could not be downloaded."}
+    assert [place.backbone for place in found.places] == NAMES[1:]
+
+
+@pytest.mark.parametrize("budget", ["10", "0s", "ten minutes", "-5m", ""])
+def test_a_budget_is_a_time(photos_dir: Path, budget: str) -> None:
+    with pytest.raises(ConfigError, match="expected a time such as 90s, 10m or 2h"):
+        compare(photos_dir, budget=budget)
+
+
+def test_a_file_of_weights_suits_one_backbone_only(photos_dir: Path) -> None:
+    with pytest.raises(ConfigError, match="it must be imagenet or none"):
+        compare(photos_dir, weights="mine.weights.h5")
