@@ -129,7 +129,14 @@ def train(
             },
         },
     )
-    settings = _with_weights(_checked(settings), reporter)
+    settings = _checked(settings)
+    if (
+        settings.cache
+        and settings.augment == "light"
+        and settings.precision != "float16"
+    ):
+        check_choice(settings.engine, settings.precision)
+    settings = _with_weights(settings, reporter)
     import_tensorflow_quietly()
     from cnnxfer.training.prepare import data_hash, prepare_run
 

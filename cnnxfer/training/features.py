@@ -73,7 +73,10 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
     samples = _spread(len(task.parts.validation), SAMPLES)
     pixels = _pixels(task, [task.parts.validation[i] for i in samples])
     network = network_at(classifier, task.backbone, POOLED)
-    for engine in _engines(task, network):
+    # One model for both comparisons with Keras: compiling it takes seconds.
+    pooled = classifier.get_layer(POOLED).output
+    whole = keras.Model(classifier.input, [pooled, classifier.output])
+    for engine in _engines(task, network, whole):
         train, validation = _features(task, network, engine, store)
         head = fit_head(
             train,
@@ -88,7 +91,7 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
         last.set_weights(head.weights)
         verdict = compare(
             last.predict_on_batch(validation[samples]),
-            classifier.predict_on_batch(pixels),
+            whole.predict_on_batch(pixels)[1],
             outputs="logits",
             precision="head",
         )
@@ -105,7 +108,7 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
     )
 
 
-def _engines(task: Task, network: CutNetwork) -> Iterator[Engine]:
+def _engines(task: Task, network: CutNetwork, whole: keras.Model) -> Iterator[Engine]:
     """Yields engines, the fastest first, as far as the settings leave the choice."""
     name, precision = task.config.engine, task.config.precision
     choices = [(name, "auto" if precision == "float16" else precision)]
@@ -117,7 +120,7 @@ def _engines(task: Task, network: CutNetwork) -> Iterator[Engine]:
     pixels = cache(
         lambda: _pixels(task, [examples[i] for i in _spread(len(examples), SAMPLES)])
     )
-    reference = cache(lambda: network.build().predict_on_batch(pixels()))
+    reference = cache(lambda: whole.predict_on_batch(pixels())[0])
     tried = set()
     for name, precision in choices:
         engine = choose_engine(

@@ -13,6 +13,7 @@ from cnnxfer.training.devices import Devices, prepare_devices
 from cnnxfer.training.model import load_model
 
 CONFIG = """
+cache = false
 dropout = 0.0
 image_size = 64
 split = "60/20/20"

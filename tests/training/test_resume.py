@@ -131,6 +131,7 @@ def test_ctrl_c_while_measuring_is_an_interruption_too(
 def test_ctrl_c_ends_the_process_with_130(photos_dir: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cnnxfer", "train", "--backbone", "mobilenet-0.25"]
     options = ["--weights", "none", "--image-size", "32", "--epochs", "100000"]
+    options += ["--no-cache"]
     process = subprocess.Popen(
         [*command, *options, "--data", photos_dir, "--runs-dir", tmp_path / "runs"],
         stderr=subprocess.PIPE,
