@@ -6,7 +6,7 @@
 Point by point, with how long it takes on two cores:
 
 1  Whole trainings on random weights: textbook, cnnxfer with an empty cache, and with
-   a warm one. Xception takes 12 minutes, ResNet50 8, most of it the textbook's.
+   a warm one. Xception takes 18 minutes, ResNet50 15, most of it the textbook's.
 2  Accuracy on ImageNet weights, of the textbook and by number of views: 5 minutes of
    textbook a seed, 3 of cnnxfer.
 3  Images a second from JPEGs to features, against decoding and engine alone: a minute
