@@ -136,6 +136,10 @@ def train(
         and settings.precision != "float16"
     ):
         check_choice(settings.engine, settings.precision)
+    if settings.cache:
+        from cnnxfer.training.activation_store import ActivationStore
+
+        ActivationStore()  # tells of a wrong limit
     settings = _with_weights(settings, reporter)
     import_tensorflow_quietly()
     from cnnxfer.training.prepare import data_hash, prepare_run

@@ -73,6 +73,15 @@ def test_train_repeats_a_run_from_its_config(
     assert again.metrics == first.metrics
 
 
+def test_a_wrong_limit_of_the_cache_is_told_before_a_run_is_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNNXFER_CACHE_LIMIT", "lots")
+    assert run(["train", "--data", "photos", *SMALL]) == 2
+    assert "CNNXFER_CACHE_LIMIT is 'lots'" in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
 def test_fine_tune_trains_both_phases(capsys: pytest.CaptureFixture[str]) -> None:
     Path("short.toml").write_text("[fine_tune]\nepochs = 1\n")
     command = ["train", "--data", "photos", *SMALL, "--fine-tune", "-q"]
