@@ -100,6 +100,26 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_sealed(path: Path, document: Any) -> None:
+    """Writes JSON below its SHA-256, atomically; `read_sealed` trusts nothing else.
+
+    Raises:
+        OSError: if it cannot be written; it names the file.
+    """
+    text = json.dumps(document)
+    with atomic_path(path) as temporary:
+        temporary.write_text(f"{_digest(text)}\n{text}", encoding="ascii")
+
+
+def read_sealed(path: Path) -> Any:
+    """Returns what `write_sealed` wrote; None if it is not there, or not as it was."""
+    try:
+        digest, _, text = path.read_text(encoding="ascii").partition("\n")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return json.loads(text) if digest == _digest(text) else None
+
+
 def json_text(
     document: Any,
     *,
@@ -146,3 +166,7 @@ def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("ascii")).hexdigest()

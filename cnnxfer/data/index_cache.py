@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 
 from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.decode import DECODER
-from cnnxfer.files import atomic_path, cache_dir
+from cnnxfer.files import cache_dir, read_sealed, write_sealed
 
 # Path, place in the file, and the file's size and time: what changes with an image.
 Stamp = tuple[str, int, int | None, int, int]
@@ -73,25 +72,13 @@ class IndexCache:
             # What could not be read has no hash, and may be readable the next time.
             if row and stamp and row.sha256
         ]
-        text = json.dumps({"decoder": DECODER, "rows": kept})
         self._path.parent.mkdir(exist_ok=True)
-        with atomic_path(self._path) as temporary:
-            temporary.write_text(f"{_digest(text)}\n{text}", encoding="ascii")
+        write_sealed(self._path, {"decoder": DECODER, "rows": kept})
 
 
 def _read(path: Path) -> Kept:
     """Returns the rows by stamp: none if the file is damaged, or of another decoder."""
-    try:
-        digest, _, text = path.read_text(encoding="ascii").partition("\n")
-    except (OSError, UnicodeDecodeError):
-        return {}
-    if digest != _digest(text):
-        return {}
-    document = json.loads(text)
-    if document["decoder"] != DECODER:
+    document = read_sealed(path)
+    if document is None or document["decoder"] != DECODER:
         return {}
     return {tuple(row[:5]): tuple(row[5:]) for row in document["rows"]}
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -19,7 +19,7 @@ from typing import Any
 
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.sources import tfds_dir
-from cnnxfer.files import atomic_path, cache_dir
+from cnnxfer.files import cache_dir, read_sealed, write_sealed
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 
@@ -81,7 +81,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
 
         record = copy_set(name, reporter)
         with suppress(OSError):  # a cache that is only read may hold the copy
-            _write(path, record)
+            write_sealed(path, asdict(record))
     return Dataset(
         name=record.name,
         class_names=tuple(record.class_names),
@@ -126,26 +126,16 @@ def state_of(data_dir: Path) -> dict[str, Any]:
 def _record_path(name: str) -> Path:
     root = os.fspath(tfds_dir().absolute())
     key = json.dumps([version("tensorflow-datasets"), root, name])
-    return copies_dir() / f"{_digest(key)[:16]}.json"
+    return copies_dir() / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 
 
 def _read(path: Path) -> Record | None:
     """Returns a record; None if there is none, or it is damaged or of another form."""
+    document = read_sealed(path)
     try:
-        digest, _, text = path.read_text(encoding="ascii").partition("\n")
-        return Record(**json.loads(text)) if digest == _digest(text) else None
-    except (OSError, UnicodeDecodeError, TypeError):
+        return None if document is None else Record(**document)
+    except TypeError:
         return None
-
-
-def _write(path: Path, record: Record) -> None:
-    text = json.dumps(asdict(record))
-    with atomic_path(path) as temporary:
-        temporary.write_text(f"{_digest(text)}\n{text}", encoding="ascii")
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def _examples(directory: Path) -> Iterator[Example]:
