@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from cnnxfer import api
-from cnnxfer.cli.options import Devices, Engine, EnginePrecision, Json, Quiet, Verbose
+from cnnxfer.cli.options import (
+    ConfigFile,
+    Data,
+    Devices,
+    Engine,
+    Json,
+    Precision,
+    Quiet,
+    Seed,
+    Split,
+    Verbose,
+)
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.files import format_bytes
 from cnnxfer.reporting import printable
@@ -24,15 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            "-d",
-            help="A TFDS name, a folder of class folders, or sample (synthetic).",
-            show_default="sample",
-        ),
-    ] = None,
+    data: Data = None,
     backbones: Annotated[
         str | None,
         typer.Option(
@@ -45,27 +47,18 @@ def compare(
     budget: Annotated[
         str, typer.Option("--budget", help="When to stop: 90s, 10m, 2h.")
     ] = "10m",
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file of settings.")
-    ] = None,
+    config: ConfigFile = None,
     weights: Annotated[
         str | None,
         typer.Option("--weights", help="imagenet or none.", show_default="imagenet"),
     ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            "--split", help="Train/validation/test, or slices.", show_default="75/15/10"
-        ),
-    ] = None,
+    split: Split = None,
     views: Annotated[
         int | None, typer.Option("--views", help="Random views of each image.")
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="Of all that is random.")
-    ] = None,
+    seed: Seed = None,
     engine: Engine = None,
-    precision: EnginePrecision = "auto",
+    precision: Precision = None,
     devices: Devices = None,
     json: Json = False,
     quiet: Quiet = False,

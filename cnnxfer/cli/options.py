@@ -78,3 +78,26 @@ EnginePrecision = Annotated[
 Devices = Annotated[
     str | None, typer.Option("--devices", help="one accelerator, all, or cpu.")
 ]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        "-d",
+        help="A TFDS name, a folder of class folders, or sample (synthetic).",
+        show_default="sample",
+    ),
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="A TOML file of settings.")
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        "--split", help="Train/validation/test, or slices.", show_default="75/15/10"
+    ),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Of all that is random.")]
+Precision = Annotated[
+    str | None,
+    typer.Option("--precision", help="auto, float32, bfloat16 or float16."),
+]

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cnnxfer import api
-from cnnxfer.cli.options import Devices, Engine, Json, Quiet, RunsDir, Verbose
+from cnnxfer.cli.options import (
+    ConfigFile,
+    Data,
+    Devices,
+    Engine,
+    Json,
+    Precision,
+    Quiet,
+    RunsDir,
+    Seed,
+    Split,
+    Verbose,
+)
 from cnnxfer.cli.terminal import TerminalReporter, print_json
 from cnnxfer.errors import ConfigError
 from cnnxfer.runs import Run
@@ -26,11 +37,6 @@ Schedule = Annotated[
     typer.Option("--schedule", help="cosine, constant or inverse-time."),
 ]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Images a step.")]
-Seed = Annotated[int | None, typer.Option("--seed", help="Of all that is random.")]
-Precision = Annotated[
-    str | None,
-    typer.Option("--precision", help="auto, float32, bfloat16 or float16."),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,27 +56,12 @@ def train(
             show_default="efficientnet-lite0",
         ),
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            "-d",
-            help="A TFDS name, a folder of class folders, or sample (synthetic).",
-            show_default="sample",
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file of settings.")
-    ] = None,
+    data: Data = None,
+    config: ConfigFile = None,
     weights: Annotated[
         str | None, typer.Option("--weights", help="imagenet, none or a file.")
     ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            "--split", help="Train/validation/test, or slices.", show_default="75/15/10"
-        ),
-    ] = None,
+    split: Split = None,
     image_size: Annotated[
         int | None, typer.Option("--image-size", help="Side in pixels.")
     ] = None,

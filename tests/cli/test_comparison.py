@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.cli.main import run
+from cnnxfer.config import Config
 
 COMMAND = ["compare", "--weights", "none", "--engine", "keras", "--split", "50/50/0"]
 
@@ -47,3 +48,23 @@ def test_a_misspelt_backbone_is_answered_at_once(
 ) -> None:
     assert run([*COMMAND, "--data", str(photos_dir), "--backbones", "xceptoin"]) == 2
     assert "Did you mean 'xception'?" in capsys.readouterr().err
+
+
+def test_a_configuration_file_is_followed(
+    photos_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnnxfer.evaluation import comparison
+
+    path = tmp_path / "mine.toml"
+    path.write_text('precision = "float32"\nseed = 7\nviews = 3\n')
+    seen = []
+
+    def compare(config: Config, *_: object) -> comparison.Comparison:
+        seen.append(config)
+        return comparison.Comparison("photos", 0, 0, (), {})
+
+    monkeypatch.setattr(comparison, "compare_backbones", compare)
+    command = ["compare", "--data", str(photos_dir), "--config", str(path)]
+    assert run([*command, "--backbones", "vgg16", "--views", "2"]) == 0
+    (config,) = seen
+    assert (config.precision, config.seed, config.views) == ("float32", 7, 2)
