@@ -46,12 +46,21 @@ class Bounds:
 # notices gross errors; what the rest does to answers, the head trained on them shows.
 # That head has learned what is in the features, so its bound is wider: 0.05 is usual,
 # 0.18 the largest on 487 flowers (EfficientNet-Lite0, same class on 99.4%).
+#
+# Crops of few pictures stray about as far as real pictures do, but those of one picture
+# not like those of another, so their bound is tighter. So many such comparisons passed
+# (with 0.15 in place of 0.1, MobileNet would have passed in 6 of the 104):
+#
+#                                    32 variants of 1 picture   of 4 pictures
+#   EfficientNet-Lite0, photographs         62 of 64               38 of 40
+#   MobileNet 0.25, photographs              0 of 64                0 of 40
 BOUNDS = {
     "bfloat16": Bounds(difference=0.15, agreement=0.9, distance=0.25),
+    "bfloat16 on variants": Bounds(difference=0.1, agreement=0.9, distance=0.25),
     "head": Bounds(difference=0.25, agreement=0.9, distance=0.25),
     "float32": Bounds(difference=0.001, agreement=1.0, distance=0.001),
 }
-VERSION = 1  # of this module's comparison; goes up with every change of it
+VERSION = 2  # of this module's comparison; goes up with every change of it
 
 
 @dataclass(frozen=True)
@@ -76,8 +85,9 @@ def compare(
         answers: of the engine, float32 `(images, ...)`.
         reference: of Keras, to the same pictures.
         outputs: what they are; see `Network`.
-        precision: what the engine computes in, or "head" for answers of a head that
-            was trained on the engine's features; a key of `BOUNDS`.
+        precision: what the engine computes in, "bfloat16 on variants" where most
+            pictures are variants of others, or "head" for answers of a head that was
+            trained on the engine's features; a key of `BOUNDS`.
     """
     bounds = BOUNDS[precision]
     if not np.isfinite(answers).all():

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 import keras
 import numpy as np
 
+BATCH_SIZE = 32
+
 
 class KerasEngine:
     """Runs a model in float32; on a GPU, Keras has XLA compile it."""
@@ -14,11 +16,10 @@ class KerasEngine:
     name = "keras"
     precision = "float32"
 
-    def __init__(self, model: keras.Model, batch_size: int = 32) -> None:
-        """Takes a model of pixels in [0, 255]."""
+    def __init__(self, model: keras.Model, batch_size: int | None = None) -> None:
+        """Takes a model of pixels in [0, 255], and how many pictures it is to take."""
         self.model = model
-        self.batch_size = batch_size
-        self._compiled_size = 0
+        self.batch_size = batch_size or BATCH_SIZE
 
     @property
     def image_size(self) -> int:
@@ -27,16 +28,15 @@ class KerasEngine:
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yields the model's answers; see `Engine.run`."""
-        return map(self._answer, batches)
-
-    def _answer(self, pixels: np.ndarray) -> np.ndarray:
-        count = len(pixels)
-        # A smaller batch, as the last one, would be compiled anew.
-        self._compiled_size = max(self._compiled_size, count)
-        missing = self._compiled_size - count
-        pixels = np.pad(pixels, [(0, missing), (0, 0), (0, 0), (0, 0)])
-        outputs: np.ndarray = self.model.predict_on_batch(pixels)
-        return outputs[:count]
+        largest: dict[tuple[int, ...], int] = {}  # batch of each shape of pictures
+        for pixels in batches:
+            shape, count = pixels.shape[1:], len(pixels)
+            # A smaller batch, as the last one, would be compiled anew.
+            largest[shape] = max(largest.get(shape, 0), count)
+            missing = largest[shape] - count
+            pixels = np.pad(pixels, [(0, missing), (0, 0), (0, 0), (0, 0)])
+            outputs: np.ndarray = self.model.predict_on_batch(pixels)
+            yield outputs[:count]
 
 
 def computes_on_cpu() -> bool:

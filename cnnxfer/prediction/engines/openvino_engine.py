@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,22 @@ class OpenVinoEngine:
     """Runs a converted network on all cores of the CPU."""
 
     name = "openvino"
-    batch_size = BATCH_SIZE
 
-    def __init__(self, directory: Path, precision: str) -> None:
+    def __init__(
+        self, directory: Path, precision: str, batch_size: int | None = None
+    ) -> None:
         """Compiles the network in `directory`; see `converted`.
 
         Args:
             directory: what `convert` or `find_converted` returned.
             precision: "float32" or "bfloat16".
+            batch_size: how many pictures it is to take at once, at most.
 
         Raises:
             RuntimeError: if OpenVINO cannot run it.
         """
         self.precision = precision
+        self.batch_size = batch_size or BATCH_SIZE
         core = openvino.Core()
         steps = openvino.preprocess.PrePostProcessor(
             core.read_model(directory / FILES[0])
@@ -71,7 +75,8 @@ class OpenVinoEngine:
                 busy.popleft()
         finally:
             for request in busy:
-                request.wait()
+                with suppress(RuntimeError):  # one failure has been told already
+                    request.wait()
 
 
 def has_bfloat16() -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from contextlib import suppress
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,14 @@ import numpy as np
 
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.prediction.engines.agreement import Verdict, compare
+from cnnxfer.prediction.engines.batch_size import fastest_batch_size
 from cnnxfer.prediction.engines.converted import convert, find_converted
+from cnnxfer.prediction.engines.elastic_engine import ElasticEngine, is_out_of_memory
 from cnnxfer.prediction.engines.engine import Engine, Network
 from cnnxfer.prediction.engines.openvino_engine import OpenVinoEngine
-from cnnxfer.prediction.engines.verdicts import keep_verdict, kept_verdict
+from cnnxfer.prediction.engines.refusals import keep_refusal, kept_refusal
+from cnnxfer.prediction.engines.variants import variants
+from cnnxfer.prediction.engines.verdicts import Record, keep_record, kept_record
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 
@@ -37,14 +42,20 @@ class Trial:
         self,
         network: Network,
         samples: Callable[[], np.ndarray],
-        reference: Callable[[], np.ndarray] | None,
         reporter: Reporter,
+        *,
+        batch: int | None = None,
+        reference: Callable[[], np.ndarray] | None = None,
+        occasion: str = "once",
     ) -> None:
-        """Takes what `choose_engine` takes."""
+        """Takes what `choose_engine` takes, and what is said of a conversion."""
         self.network = network
         self.reporter = reporter
         self._samples = samples
+        self._batch = batch
         self._reference = reference
+        self._occasion = occasion
+        self._openvino = cache(OpenVinoEngine)  # it takes a while to compile
 
     @cached_property
     def keras_engine(self) -> KerasEngine:
@@ -53,21 +64,28 @@ class Trial:
         import_tensorflow_quietly()
         from cnnxfer.prediction.engines.keras_engine import KerasEngine
 
-        return KerasEngine(self.network.build())
+        return KerasEngine(self.network.build(), self._batch)
 
     @cached_property
     def pictures(self) -> np.ndarray:
-        """What is compared, uint8 `(images, size, size, 3)`."""
+        """What there is, uint8 `(images, size, size, 3)`."""
         return self._samples()
 
     @cached_property
-    def reference(self) -> np.ndarray:
-        """What Keras answers to the pictures, in float32."""
-        if self._reference is not None:
-            return self._reference()
-        return answer_all(self.keras_engine, self.pictures)
+    def compared(self) -> np.ndarray:
+        """What is compared: the pictures, and where they are too few, variants."""
+        return variants(self.pictures, max(SAMPLES, len(self.pictures)))
 
-    def fastest(self, precisions: Sequence[str]) -> Engine | None:
+    @cached_property
+    def reference(self) -> np.ndarray:
+        """What Keras answers to them, in float32."""
+        if self._reference is not None and len(self.pictures) >= SAMPLES:
+            return self._reference()
+        return answer_all(
+            ElasticEngine(self.keras_engine, self.reporter), self.compared
+        )
+
+    def fastest(self, precisions: Sequence[str]) -> OpenVinoEngine | None:
         """Returns OpenVINO in the first precision that passes.
 
         Without a verdict in the cache, it takes `SAMPLES` pictures to compare.
@@ -79,34 +97,44 @@ class Trial:
             None if none passes or the pictures are too few.
         """
         try:
-            return self._fastest(precisions, SAMPLES)
+            return self._engine(precisions, SAMPLES)
         except Refused:
             return None
 
-    def insist(self, precisions: Sequence[str]) -> Engine:
-        """Returns the same, compared on fewer pictures if there are no more.
+    def insist(self, precisions: Sequence[str]) -> OpenVinoEngine:
+        """Returns the same, compared on variants too where pictures are few.
 
         Raises:
             RunError: if none passes.
         """
         try:
-            return self._fastest(precisions, 1)
+            return self._engine(precisions, 1)
         except Refused as refused:
             raise RunError(
                 f"OpenVINO cannot answer as asked: {refused}. "
                 "Leave --engine and --precision at auto to go on."
             ) from refused
 
-    def _fastest(self, precisions: Sequence[str], least: int) -> Engine:
+    def prepare(self, precisions: Sequence[str]) -> None:
+        """Sees to it that the cache has a verdict, on few pictures too."""
+        with suppress(Refused):
+            self._passing(precisions, 1)
+
+    def _engine(self, precisions: Sequence[str], least: int) -> OpenVinoEngine:
+        directory, precision, batch_size = self._passing(precisions, least)
+        return self._openvino(directory, precision, self._batch or batch_size)
+
+    def _passing(
+        self, precisions: Sequence[str], least: int
+    ) -> tuple[Path, str, int | None]:
+        """Returns the converted network, the first precision that passes, its batch."""
         directory = self._find() or self._convert(least)
         refusals = []
         for precision in precisions:
-            verdict = kept_verdict(directory, precision)
-            if verdict is None:
-                verdict = self._compare(directory, precision, least)
-            if verdict.passed:
-                return OpenVinoEngine(directory, precision)
-            refusals.append(f"in {precision}, {verdict.figures}")
+            record = self._record(directory, precision, least)
+            if record.verdict.passed:
+                return directory, precision, record.batch_size
+            refusals.append(f"in {precision}, {record.verdict.figures}")
         raise Refused("; ".join(refusals))
 
     def _find(self) -> Path | None:
@@ -120,34 +148,58 @@ class Trial:
         if len(self.pictures) < least:
             raise Refused(TOO_FEW)
         model = self.keras_engine.model  # its own errors are not OpenVINO's
-        self.reporter.info("converting the network for OpenVINO, once")
-        try:
-            return convert(self.network.key, model)
-        except Exception as error:  # OpenVINO raises many kinds
-            reason = f"it cannot take this network ({_short(error)})"
-            self.reporter.info(f"OpenVINO is not used: {reason}")
-            raise Refused(reason) from error
+        reason = kept_refusal(self.network.key)
+        if reason is None:
+            self.reporter.info(f"converting the network for OpenVINO, {self._occasion}")
+            try:
+                return convert(self.network.key, model)
+            except Exception as error:  # OpenVINO raises many kinds
+                reason = _short(error)
+                if not (isinstance(error, OSError) or is_out_of_memory(error)):
+                    keep_refusal(self.network.key, reason)
+        self.reporter.info(
+            f"OpenVINO is not used: it cannot take this network ({reason})"
+        )
+        raise Refused(f"it cannot take this network ({reason})")
 
-    def _compare(self, directory: Path, precision: str, least: int) -> Verdict:
+    def _record(self, directory: Path, precision: str, least: int) -> Record:
+        kept = kept_record(directory, precision)
+        if kept and kept.verdict.passed:
+            # Beside it, the first pictures are decoded. Likely these need no look.
+            self._openvino(directory, precision, self._batch or kept.batch_size)
+        # What rests on few pictures is good until there are more.
+        if kept and (kept.pictures >= SAMPLES or len(self.pictures) < SAMPLES):
+            return kept
         if len(self.pictures) < least:
-            return Verdict(False, TOO_FEW)
-        reference = self.reference
+            return Record(Verdict(False, TOO_FEW), pictures=0)
+        reference = self.reference  # its own errors are not OpenVINO's
         try:
-            answers = answer_all(OpenVinoEngine(directory, precision), self.pictures)
+            record = self._compare(directory, precision, reference)
         except Exception as error:  # as many kinds
-            verdict = Verdict(False, f"it fails ({_short(error)})")
+            record = Record(Verdict(False, f"it fails ({_short(error)})"), pictures=0)
         else:
-            verdict = compare(
-                answers, reference, outputs=self.network.outputs, precision=precision
-            )
-            if len(self.pictures) >= SAMPLES:
-                keep_verdict(directory, precision, verdict)
-        if not verdict.passed:
+            keep_record(directory, precision, record)
+        if not record.verdict.passed:
             self.reporter.info(
                 f"OpenVINO in {precision} is not used, for it does not answer as "
-                f"Keras does: {verdict.figures}"
+                f"Keras does: {record.verdict.figures}"
             )
-        return verdict
+        return record
+
+    def _compare(
+        self, directory: Path, precision: str, reference: np.ndarray
+    ) -> Record:
+        engine = OpenVinoEngine(directory, precision)
+        elastic = ElasticEngine(engine, self.reporter)
+        few = precision == "bfloat16" and len(self.pictures) < SAMPLES
+        verdict = compare(
+            answer_all(elastic, self.compared),
+            reference,
+            outputs=self.network.outputs,
+            precision="bfloat16 on variants" if few else precision,
+        )
+        size = fastest_batch_size(engine, self.compared) if verdict.passed else None
+        return Record(verdict, len(self.pictures), size)
 
 
 class Refused(Exception):

@@ -1,38 +1,47 @@
-"""Records of comparisons, kept beside the converted network."""
+"""Records of trials, kept beside the converted network."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cnnxfer.files import json_text, write_text
+from cnnxfer.files import read_sealed, write_sealed
 from cnnxfer.machine.processor import find_processor
 from cnnxfer.prediction.engines.agreement import VERSION, Verdict
 
 
-def kept_verdict(directory: Path, precision: str) -> Verdict | None:
-    """Returns the verdict on this processor; None if there is no sound record.
+@dataclass(frozen=True)
+class Record:
+    """What came of a trial.
+
+    Attributes:
+        pictures: on how many the verdict rests; what was made of them doesn't count.
+        batch_size: how many pictures the engine takes at once when it is fastest; None
+            where it has not passed.
+    """
+
+    verdict: Verdict
+    pictures: int
+    batch_size: int | None = None
+
+
+def kept_record(directory: Path, precision: str) -> Record | None:
+    """Returns what was found on this processor; None if there is no sound record.
 
     Args:
         directory: of the converted network.
         precision: "float32" or "bfloat16".
     """
-    try:
-        record = json.loads(_path(directory, precision).read_bytes())
-        passed, figures = record["passed"], record["figures"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    sound = isinstance(passed, bool) and isinstance(figures, str)
-    return Verdict(passed, figures) if sound else None
+    kept = read_sealed(_path(directory, precision))
+    return kept and Record(**{**kept, "verdict": Verdict(**kept["verdict"])})
 
 
-def keep_verdict(directory: Path, precision: str, verdict: Verdict) -> None:
-    """Keeps a verdict for the next time, if the cache can be written."""
+def keep_record(directory: Path, precision: str, record: Record) -> None:
+    """Keeps it for the next time, if the cache can be written."""
     with suppress(OSError):
-        write_text(_path(directory, precision), json_text(asdict(verdict)))
+        write_sealed(_path(directory, precision), asdict(record))
 
 
 def _path(directory: Path, precision: str) -> Path:

@@ -14,12 +14,18 @@ import pytest
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.prediction.engines import agreement, choice, trial
 from cnnxfer.prediction.engines.agreement import Bounds
-from cnnxfer.prediction.engines.choice import SAMPLES, choose_engine
+from cnnxfer.prediction.engines.choice import (
+    SAMPLES,
+    choose_engine,
+    prepare_next_time,
+)
 from cnnxfer.prediction.engines.converted import find_converted
+from cnnxfer.prediction.engines.elastic_engine import ElasticEngine
 from cnnxfer.prediction.engines.engine import Engine, Network
 from cnnxfer.prediction.engines.openvino_engine import OpenVinoEngine
 
 on_cpu = choice._on_cpu  # which the fixture below replaces
+ON_VARIANTS = "bfloat16 on variants"
 NOTHING_PASSES = Bounds(difference=-1, agreement=1, distance=-1)
 EVERYTHING_PASSES = Bounds(difference=1, agreement=0, distance=1)
 
@@ -30,6 +36,8 @@ def processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "has_bfloat16", lambda: True)
     monkeypatch.setattr(choice, "_on_cpu", lambda: True)
     monkeypatch.setitem(agreement.BOUNDS, "bfloat16", EVERYTHING_PASSES)
+    monkeypatch.setitem(agreement.BOUNDS, ON_VARIANTS, EVERYTHING_PASSES)
+    monkeypatch.setattr(trial, "fastest_batch_size", lambda *_: 4)  # which takes time
 
 
 @pytest.fixture
@@ -132,14 +140,176 @@ def test_few_pictures_are_answered_by_keras(
 
 
 def test_who_insists_compares_on_what_there_is(
-    choose: Callable[..., Engine], build: Mock, photos: np.ndarray
+    choose: Callable[..., Engine], build: Mock, samples: Mock, photos: np.ndarray
 ) -> None:
     few = choose(engine="openvino", samples=lambda: photos[:3])
     assert named(few) == ("openvino", "bfloat16")
-    choose()  # and so little is no verdict to keep
+    assert named(choose(samples=lambda: photos[:3])) == ("openvino", "bfloat16")
+    assert build.call_count == 1
+    choose()  # it is compared on enough pictures when there are, once
+    choose()
     assert build.call_count == 2
     with pytest.raises(RunError, match="too few pictures"):
         choose(engine="openvino", precision="float32", samples=lambda: photos[:0])
+
+
+@pytest.fixture
+def prepare(
+    network: Network, photos: np.ndarray, told: Any
+) -> Callable[[ElasticEngine], None]:
+    """Prepares the next time after "auto" had two pictures, if nothing else is said."""
+
+    def prepare_with(chosen: ElasticEngine, **changes: object) -> None:
+        defaults = {
+            "engine": "auto",
+            "precision": "auto",
+            "samples": lambda: photos[:2],
+        }
+        prepare_next_time(network, chosen, reporter=told, **{**defaults, **changes})
+
+    return prepare_with
+
+
+def test_after_few_pictures_the_next_time_is_prepared(
+    choose: Callable[..., ElasticEngine],
+    prepare: Callable[..., None],
+    build: Mock,
+    photos: np.ndarray,
+    told: Any,
+) -> None:
+    first = choose(samples=lambda: photos[:2])
+    assert named(first) == ("keras", "float32")
+    prepare(first)
+    second = choose(samples=lambda: photos[:1])
+    assert named(second) == ("openvino", "bfloat16")
+    prepare(second)
+    assert told.lines == [
+        "engine: keras, float32",
+        "converting the network for OpenVINO, for the next time",
+        "engine: openvino, bfloat16",
+    ]
+    assert build.call_count == 1
+
+
+def test_what_passed_on_few_pictures_is_compared_once_on_many(
+    choose: Callable[..., ElasticEngine],
+    prepare: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    photos: np.ndarray,
+) -> None:
+    prepare(choose(samples=lambda: photos[:2]))
+    monkeypatch.setitem(agreement.BOUNDS, "bfloat16", NOTHING_PASSES)
+    assert named(choose()) == ("openvino", "float32")
+    monkeypatch.setattr(trial, "compare", Mock(side_effect=AssertionError))
+    assert named(choose(samples=lambda: photos[:2])) == ("openvino", "float32")
+    assert named(choose()) == ("openvino", "float32")
+
+
+def test_variants_have_tighter_bounds(
+    choose: Callable[..., ElasticEngine],
+    prepare: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    photos: np.ndarray,
+) -> None:
+    monkeypatch.setitem(agreement.BOUNDS, ON_VARIANTS, NOTHING_PASSES)
+    prepare(choose(samples=lambda: photos[:2]))
+    assert named(choose(samples=lambda: photos[:2])) == ("openvino", "float32")
+    assert named(choose()) == ("openvino", "bfloat16")
+
+
+def test_a_refusal_is_prepared_once(
+    choose: Callable[..., ElasticEngine],
+    prepare: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    photos: np.ndarray,
+    told: Any,
+) -> None:
+    for bounds in (ON_VARIANTS, "float32"):
+        monkeypatch.setitem(agreement.BOUNDS, bounds, NOTHING_PASSES)
+    prepare(choose(samples=lambda: photos[:2]))
+    told.lines.clear()
+    monkeypatch.setattr(trial, "compare", Mock(side_effect=AssertionError))
+    again = choose(samples=lambda: photos[:2])
+    prepare(again)
+    assert named(again) == ("keras", "float32")
+    assert told.lines == ["engine: keras, float32"]
+
+
+def test_nothing_is_prepared_where_keras_was_wanted(
+    choose: Callable[..., ElasticEngine],
+    prepare: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    network: Network,
+    samples: Mock,
+    photos: np.ndarray,
+) -> None:
+    few = choose(engine="keras", samples=lambda: photos[:2])
+    prepare(few, engine="keras")
+    prepare(few, samples=samples)  # they are enough: it has been compared, and fails
+    monkeypatch.setattr(choice, "_on_cpu", lambda: False)
+    prepare(few)
+    assert find_converted(network.key) is None
+
+
+@pytest.mark.parametrize("broken", ["convert", "variants"])
+def test_what_fails_afterwards_is_told(
+    broken: str,
+    choose: Callable[..., ElasticEngine],
+    prepare: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    photos: np.ndarray,
+    told: Any,
+) -> None:
+    few = choose(samples=lambda: photos[:2])
+    failure = Mock(side_effect=OSError("No space left on device"))
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, broken, failure)
+        prepare(few)
+        assert "No space left on device" in told.lines[-1]
+    prepare(few)  # it may go well another time
+    assert named(choose(samples=lambda: photos[:2])) == ("openvino", "bfloat16")
+
+
+def test_preparing_may_be_interrupted(
+    choose: Callable[..., ElasticEngine],
+    prepare: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    photos: np.ndarray,
+) -> None:
+    few = choose(samples=lambda: photos[:2])
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "compare", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            prepare(few)
+    prepare(few)
+    assert named(choose(samples=lambda: photos[:2])) == ("openvino", "bfloat16")
+
+
+def test_the_fastest_batch_is_found_once_and_kept(
+    choose: Callable[..., ElasticEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fastest = Mock(return_value=16)
+    monkeypatch.setattr(trial, "fastest_batch_size", fastest)
+    assert choose().batch_size == 16
+    assert choose().batch_size == 16
+    fastest.assert_called_once()
+
+
+@pytest.mark.parametrize("engine", ["keras", "openvino"])
+def test_a_batch_that_is_asked_for_is_taken(
+    engine: str, choose: Callable[..., ElasticEngine]
+) -> None:
+    assert choose(engine=engine, batch=3).batch_size == 3
+    assert choose(engine=engine).batch_size == {"keras": 32, "openvino": 4}[engine]
+
+
+@pytest.mark.parametrize("batch", [0, -1, 1025])
+def test_a_batch_out_of_range_is_refused(
+    batch: int, choose: Callable[..., ElasticEngine], build: Mock
+) -> None:
+    with pytest.raises(ConfigError, match=rf"--batch is {batch}; it must be auto, or"):
+        choose(batch=batch)
+    assert not build.called
 
 
 def test_answers_that_the_caller_has_are_not_computed(
@@ -158,9 +328,9 @@ def test_a_network_that_openvino_cannot_take_is_answered_by_keras(
     monkeypatch: pytest.MonkeyPatch,
     told: Any,
 ) -> None:
-    def fail(*_: object) -> None:
-        raise TypeError("Summary:\n-- No conversion rule for XlaCallModule\nSee")
-
+    fail = Mock(
+        side_effect=TypeError("Summary:\n-- No conversion rule for XlaCallModule\nSee")
+    )
     monkeypatch.setattr(trial, "convert", fail)
     assert named(choose()) == ("keras", "float32")
     assert told.lines[1:] == [
@@ -170,6 +340,11 @@ def test_a_network_that_openvino_cannot_take_is_answered_by_keras(
     ]
     with pytest.raises(RunError, match="cannot take this network"):
         choose(engine="openvino")
+    fail.assert_called_once()  # and it is known from then on
+    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.backend, "backend", lambda: "another")
+        assert choose(precision="float32").name == "openvino"
 
 
 def test_without_a_cache_keras_answers(

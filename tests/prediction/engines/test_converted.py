@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,3 +99,23 @@ def test_the_model_answers_as_before(
     """The conversion takes it as it is and leaves it so."""
     convert(network.key, model)
     np.testing.assert_array_equal(model.predict_on_batch(photos), expected)
+
+
+def test_those_used_least_recently_make_room(
+    model: keras.Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path))
+    names = ["oldest", "older", "old"]
+    first, _, third = directories = [convert(name, model) for name in names]
+    for number, directory in enumerate(directories):
+        os.utime(directory, (number, number))
+    assert find_converted("oldest") == first  # which has been used just now
+    size_bytes = sum(file.stat().st_size for file in first.iterdir())
+    monkeypatch.setattr(converted, "LIMIT_BYTES", int(3.5 * size_bytes))
+    fourth = convert("new", model)
+    left = {path for path in first.parent.iterdir() if not path.name.startswith(".")}
+    assert left == {first, third, fourth}
+    monkeypatch.setattr(converted, "LIMIT_BYTES", 0)
+    fifth = convert("newest", model)  # what was asked for stays
+    left = {path for path in first.parent.iterdir() if not path.name.startswith(".")}
+    assert left == {fifth}

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -5,39 +6,52 @@ import pytest
 from cnnxfer.machine.processor import Processor
 from cnnxfer.prediction.engines import verdicts
 from cnnxfer.prediction.engines.agreement import Verdict
-from cnnxfer.prediction.engines.verdicts import keep_verdict, kept_verdict
+from cnnxfer.prediction.engines.verdicts import Record, keep_record, kept_record
 
-REFUSED = Verdict(False, "differs by 0.2")
+REFUSED = Record(Verdict(False, "differs by 0.2"), pictures=32)
+PASSED = Record(Verdict(True, "differs by 0.1"), pictures=1, batch_size=4)
 
 
 def test_a_verdict_is_kept_for_its_precision(tmp_path: Path) -> None:
-    keep_verdict(tmp_path, "bfloat16", REFUSED)
-    assert kept_verdict(tmp_path, "bfloat16") == REFUSED
-    assert kept_verdict(tmp_path, "float32") is None
+    keep_record(tmp_path, "bfloat16", REFUSED)
+    assert kept_record(tmp_path, "bfloat16") == REFUSED
+    assert kept_record(tmp_path, "float32") is None
+    keep_record(tmp_path, "float32", PASSED)
+    assert kept_record(tmp_path, "float32") == PASSED
+    assert kept_record(tmp_path, "bfloat16") == REFUSED
 
 
 def test_it_is_of_one_processor_and_one_comparison(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_verdict(tmp_path, "bfloat16", REFUSED)
+    keep_record(tmp_path, "bfloat16", REFUSED)
     with monkeypatch.context() as patch:
         patch.setattr(verdicts, "VERSION", 99)
-        assert kept_verdict(tmp_path, "bfloat16") is None
+        assert kept_record(tmp_path, "bfloat16") is None
     other = Processor(model="another", features=("amx_bf16",))
     monkeypatch.setattr(verdicts, "find_processor", lambda: other)
-    assert kept_verdict(tmp_path, "bfloat16") is None
+    assert kept_record(tmp_path, "bfloat16") is None
 
 
 @pytest.mark.parametrize(
-    "content", ["", '{"passed": tr', "[]", "{}", '{"passed": "yes", "figures": ""}']
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[:-1],
+        lambda text: text.replace("false", "true"),
+        lambda text: text.partition("\n")[2],
+    ],
+    ids=["empty", "cut short", "another verdict", "without its hash"],
 )
-def test_a_damaged_record_counts_for_nothing(tmp_path: Path, content: str) -> None:
-    keep_verdict(tmp_path, "bfloat16", REFUSED)
+def test_a_damaged_record_counts_for_nothing(
+    tmp_path: Path, damage: Callable[[str], str]
+) -> None:
+    keep_record(tmp_path, "bfloat16", REFUSED)
     (record,) = tmp_path.iterdir()
-    record.write_text(content)
-    assert kept_verdict(tmp_path, "bfloat16") is None
+    record.write_text(damage(record.read_text()))
+    assert kept_record(tmp_path, "bfloat16") is None
 
 
 def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(tmp_path: Path) -> None:
-    keep_verdict(tmp_path / "gone", "bfloat16", REFUSED)
-    assert kept_verdict(tmp_path / "gone", "bfloat16") is None
+    keep_record(tmp_path / "gone", "bfloat16", REFUSED)
+    assert kept_record(tmp_path / "gone", "bfloat16") is None

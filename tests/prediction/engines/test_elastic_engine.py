@@ -1,0 +1,216 @@
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from cnnxfer.errors import DataError, RunError
+from cnnxfer.prediction.engines.converted import convert
+from cnnxfer.prediction.engines.elastic_engine import ElasticEngine, is_out_of_memory
+from cnnxfer.prediction.engines.keras_engine import KerasEngine
+
+
+class Limited:
+    """Answers with the first value of each picture; larger batches do not fit.
+
+    Like OpenVINO, it takes batches ahead of its answers.
+    """
+
+    name = "limited"
+    precision = "float32"
+    image_size = 1
+
+    def __init__(self, fits: int, batch_size: int = 8, ahead: int = 3) -> None:
+        self.fits = fits
+        self.batch_size = batch_size
+        self.ahead = ahead
+        self.sizes: list[int] = []
+
+    def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        waiting: list[np.ndarray] = []
+        for batch in batches:
+            waiting.append(batch)
+            if len(waiting) > self.ahead:
+                yield self._answer(waiting.pop(0))
+        while waiting:
+            yield self._answer(waiting.pop(0))
+
+    def _answer(self, batch: np.ndarray) -> np.ndarray:
+        if len(batch) > self.fits:
+            raise RuntimeError("std::bad_alloc")
+        self.sizes.append(len(batch))
+        return batch[:, 0, 0, :1].astype(np.float32)
+
+
+def numbered(*sizes: int) -> Iterator[np.ndarray]:
+    """Yields batches of pictures of one pixel, numbered from 0 on."""
+    start = 0
+    for size in sizes:
+        numbers = np.arange(start, start + size, dtype=np.uint8)
+        yield np.broadcast_to(numbers[:, None, None, None], (size, 1, 1, 3))
+        start += size
+
+
+def test_nothing_is_lost_or_repeated_where_memory_runs_out(told: Any) -> None:
+    limited = Limited(fits=3)
+    engine = ElasticEngine(limited, told)
+    sizes = [1, 8, 8, 8, 2, 8, 5]
+    answers = list(engine.run(numbered(*sizes)))
+    assert [len(rows) for rows in answers] == sizes
+    np.testing.assert_array_equal(np.concatenate(answers)[:, 0], np.arange(sum(sizes)))
+    assert told.lines == ["memory runs out: limited goes on with batches of 2"]
+    assert max(limited.sizes) == 2
+    assert engine.batch_size == 8
+
+
+def test_what_has_been_learned_is_not_forgotten(told: Any) -> None:
+    engine = ElasticEngine(Limited(fits=2), told)
+    for _ in range(2):
+        list(engine.run(numbered(8)))
+    assert len(told.lines) == 1
+
+
+def test_memory_may_run_out_in_the_middle(told: Any) -> None:
+    limited = Limited(fits=8)
+    engine = ElasticEngine(limited, told)
+    answers = engine.run(numbered(*[8] * 10))
+    found = [next(answers) for _ in range(3)]
+    limited.fits = 4
+    found.extend(answers)
+    assert [len(rows) for rows in found] == [8] * 10
+    np.testing.assert_array_equal(np.concatenate(found)[:, 0], np.arange(80))
+    assert len(told.lines) == 1
+
+
+def test_a_picture_that_does_not_fit_alone_is_an_error(told: Any) -> None:
+    engine = ElasticEngine(Limited(fits=0), told)
+    with pytest.raises(RunError, match=r"limited with one picture at once\. Try a sm"):
+        list(engine.run(numbered(8)))
+    assert told.lines == []
+
+
+def test_other_errors_are_told_as_they_are(told: Any) -> None:
+    class Broken(Limited):
+        def _answer(self, batch: np.ndarray) -> np.ndarray:
+            raise RuntimeError("no such layer")
+
+    with pytest.raises(RuntimeError, match="no such layer"):
+        list(ElasticEngine(Broken(fits=8), told).run(numbered(8)))
+
+
+@pytest.mark.parametrize("error", [MemoryError(), DataError("not an image")], ids=repr)
+def test_errors_of_who_gives_the_pictures_end_the_run(
+    error: Exception, told: Any
+) -> None:
+    """An iterator that has failed has nothing more to give."""
+
+    def failing() -> Iterator[np.ndarray]:
+        yield from numbered(8)
+        raise error
+
+    engine = ElasticEngine(Limited(fits=8), told)
+    with pytest.raises(type(error)):
+        list(engine.run(failing()))
+    assert told.lines == []
+
+
+def test_no_more_is_taken_ahead_than_the_engine_takes(told: Any) -> None:
+    taken = 0
+
+    def endless() -> Iterator[np.ndarray]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield from numbered(8)
+
+    answers = ElasticEngine(Limited(fits=4, ahead=3), told).run(endless())
+    for _ in range(10):
+        next(answers)
+    assert taken <= 14
+
+
+class ResourceExhaustedError(Exception):
+    """As TensorFlow names it."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        ResourceExhaustedError("{{node conv}} OOM when allocating tensor"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 4096 bytes."),
+        RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("Exception from src/core:\nstd::bad_alloc\n"),
+    ],
+    ids=lambda error: str(error)[:20],
+)
+def test_engines_say_in_many_ways_that_memory_ran_out(error: Exception) -> None:
+    assert is_out_of_memory(error)
+
+
+def test_tensorflows_own_error_is_known() -> None:
+    import tensorflow as tf
+
+    assert is_out_of_memory(tf.errors.ResourceExhaustedError(None, None, "no room"))
+    assert not is_out_of_memory(tf.errors.InvalidArgumentError(None, None, "no"))
+
+
+def test_keras_pads_smaller_parts_to_no_more_than_fits(
+    model: keras.Model, photos: np.ndarray, monkeypatch: pytest.MonkeyPatch, told: Any
+) -> None:
+    predict = model.predict_on_batch
+
+    def limited(batch: np.ndarray) -> np.ndarray:
+        if len(batch) > 4:
+            raise MemoryError
+        return predict(batch)
+
+    monkeypatch.setattr(model, "predict_on_batch", limited)
+    engine = ElasticEngine(KerasEngine(model, 8), told)
+    answers = list(engine.run([photos[:8], photos[8:16], photos[16:19]]))
+    assert [len(rows) for rows in answers] == [8, 8, 3]
+
+
+LIMITED = """
+import os, resource, sys
+from pathlib import Path
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])  # each takes its share
+import numpy as np
+from cnnxfer.prediction.engines.elastic_engine import ElasticEngine
+from cnnxfer.prediction.engines.openvino_engine import OpenVinoEngine
+from cnnxfer.reporting import Reporter
+
+class Told(Reporter):
+    def info(self, message):
+        print(message)
+
+engine = OpenVinoEngine(Path(sys.argv[1]), "float32", 256)
+pixels = np.random.default_rng(0).integers(0, 256, (256, 64, 64, 3), np.uint8)
+first = np.concatenate(list(engine.run([pixels[:4], pixels[4:8]])))
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+most = pages * resource.getpagesize() + 150 * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+answers = list(ElasticEngine(engine, Told()).run([pixels, pixels[::-1]]))
+assert [len(rows) for rows in answers] == [256, 256]
+np.testing.assert_allclose(answers[0][:8], first, atol=1e-5)
+np.testing.assert_allclose(answers[1][::-1], answers[0], atol=1e-5)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited by its size")
+def test_openvino_goes_on_where_the_system_gives_no_more_memory() -> None:
+    """A convolution's answer to a batch of 256 takes 268 MB, and there are 150 MB."""
+    pixels = keras.Input((64, 64, 3))
+    x = keras.layers.Conv2D(64, 3, padding="same", activation="relu")(pixels)
+    x = keras.layers.Conv2D(64, 3, padding="same", activation="relu")(x)
+    model = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(x))
+    directory = convert("a network that takes much memory", model)
+    command = [sys.executable, "-c", LIMITED, str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("memory runs out: openvino goes on with batches of ")
+    assert done.stdout.count("\n") == 1
