@@ -26,18 +26,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from importlib.metadata import version
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from memory import measure_memory
+from options import describe_machine, options_parser
 from photographs import shared_dir
 from race import compare_views, race
-from results import Results, Row
+from results import Results
 
-from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.errors import ConfigError
-from cnnxfer.machine.processor import find_processor
 from cnnxfer.quiet import import_tensorflow_quietly
 
 POINTS = (1, 2, 3, 4, 5)
@@ -51,7 +47,7 @@ def main() -> None:
     """Measures what the options ask for."""
     options = _options()
     results = Results(options.out)
-    results.add("machine", _machine())
+    results.add("machine", describe_machine())
     shared = shared_dir()
     if shared:
         os.environ.setdefault("TFDS_DATA_DIR", str(shared / "data" / "tfds"))
@@ -82,43 +78,13 @@ def _measure_here(options: argparse.Namespace, results: Results) -> None:
         time_activations(results)
 
 
-def _machine() -> Row:
-    processor = find_processor()
-    return {
-        "processor": processor.model,
-        "logical_cores": processor.logical_cores,
-        "features": " ".join(processor.features or ()),
-        **{name: version(name) for name in ("tensorflow", "keras", "openvino")},
-    }
-
-
-def _backbone(name: str) -> str:
-    try:
-        return BACKBONES.get(name).name
-    except ConfigError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--points", type=int, nargs="+", choices=POINTS, default=POINTS, metavar="N"
-    )
-    parser.add_argument(
-        "--backbones",
-        type=_backbone,
-        nargs="+",
-        metavar="NAME",
-        help="instead of those that each point has by itself",
-    )
+    parser = options_parser(__doc__, POINTS)
     parser.add_argument(
         "--epochs", type=int, default=5, help="of the textbook, points 1 and 2"
     )
     parser.add_argument("--repeat", type=int, default=1, help="of point 1, for medians")
     parser.add_argument("--seeds", type=int, default=3, help="of point 2")
-    parser.add_argument("--out", type=Path, help="a file for every figure, JSON lines")
     return parser.parse_args()
 
 

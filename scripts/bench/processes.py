@@ -7,8 +7,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from process_tree import PeakWatch, family
 
 # What the operating system counts the peak in; Linux in KiB.
 PEAK_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
@@ -23,7 +25,8 @@ class Finished:
         wall_seconds: from its start to its end.
         cpu_seconds: of all its threads together, which other work on the machine
             changes less.
-        peak_mb: the most memory that it held at a time, in 10^6 bytes.
+        peak_mb: the most memory that it and all below it held at a time, in 10^6
+            bytes; see `PeakWatch`.
     """
 
     output: str
@@ -37,7 +40,7 @@ def run_process(
 ) -> Finished:
     """Runs a command to its end.
 
-    The peak counts from that of the process which calls this, at the moment of the
+    The peak is at least that of the process which calls this, at the moment of the
     call: Linux hands it down. So a caller should be small, without TensorFlow.
 
     Args:
@@ -57,8 +60,9 @@ def run_process(
             env={**os.environ, **(environment or {})},
         ) as process:
             assert process.stdout is not None
-            output = process.stdout.read()
-            _, status, usage = os.wait4(process.pid, 0)
+            with PeakWatch(process.pid) as watch:
+                output = process.stdout.read()
+                _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         wall_seconds = time.perf_counter() - started
         if process.returncode:
@@ -69,5 +73,38 @@ def run_process(
         output,
         wall_seconds,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
-        peak_mb=usage.ru_maxrss * PEAK_UNIT_BYTES / 1e6,
+        peak_mb=max(usage.ru_maxrss * PEAK_UNIT_BYTES, watch.peak_bytes) / 1e6,
     )
+
+
+def kill_process(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    when: Callable[[], bool],
+) -> list[int]:
+    """Starts a command and ends it by SIGKILL, which it cannot prepare for.
+
+    Args:
+        command: the program and its arguments.
+        environment: variables besides those of this process.
+        when: asked again and again; its first yes is the moment.
+
+    Returns:
+        The ids of the process and of those that were below it.
+
+    Raises:
+        SystemExit: if it ends by itself before.
+    """
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+    ) as process:
+        while not when():
+            if process.poll() is not None:
+                raise SystemExit(f"ended before it was killed: {' '.join(command)}")
+            time.sleep(0.01)
+        pids = family(process.pid)
+        process.kill()
+    return pids
