@@ -96,9 +96,10 @@ def read_bytes(path: Path, offset: int = 0, size_bytes: int | None = None) -> by
         size_bytes = found.st_size if size_bytes is None else size_bytes
         if size_bytes > MAX_BYTES:
             limit = MAX_BYTES // 2**20
-            raise DataError(f"{size_bytes} bytes; the limit is {limit} MiB")
+            raise DataError(f"too large: over {limit} MiB, the limit")
         with path.open("rb") as stream:
             stream.seek(offset)
             return stream.read(size_bytes)
-    except OSError as error:
-        raise DataError((error.strerror or str(error)).lower()) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(reason.lower()) from error

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import threading
 import warnings
+from functools import cache
+from importlib import import_module
 
 import numpy as np
 import PIL
@@ -13,13 +16,23 @@ from cnnxfer.errors import DataError
 
 # What an earlier decoder found out about images is not used. The number goes up when
 # they are judged or decoded in another way.
-DECODER = f"1, Pillow {PIL.__version__}"
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".gif", ".bmp", ".webp")
+DECODER = f"2, Pillow {PIL.__version__}"
+# No other parser meets a stranger's file; HEIF joins them when one comes.
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
+SUPPORTED = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, HEIC"
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"),
+    *(".tif", ".tiff", ".avif", ".heic", ".heif"),
+)
+# With frames to look at. A second picture in a JPEG (MPO) or a HEIC is a map of depths
+# or the like.
+ANIMATED = ("GIF", "WEBP", "PNG", "AVIF", "TIFF")
 MAX_PIXELS = 200_000_000  # the largest sensors of telephones have as many
 
-# Pillow warns above this limit of its own and refuses to open above twice of it.
+# Pillow warns above this limit of its own and refuses to open above twice of it. It is
+# one for all threads, so it only grows, to the largest that any of them asks for.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
+_growing = threading.Lock()
 # Nobody can act on its warnings: of large pictures, of broken EXIF blocks.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
@@ -37,36 +50,91 @@ SIDEWAYS = (5, 6, 7, 8)  # turning exchanges width and height
 FROM_THE_RIGHT = (2, 3, 6, 7)  # turning moves what was first to the right edge,
 FROM_BELOW = (3, 4, 7, 8)  # and to the lower one
 
-# How the photographs of iPhones begin, after four bytes. Pillow doesn't know them.
-HEIC_BRANDS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1")
+# How the photographs of iPhones are marked, and what HEIC and AVIF have in common.
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
+COMMON_BRANDS = (b"mif1", b"msf1")
+# What isn't an image that Pillow knows, but is often found in the place of one.
+OTHER_FILES = {
+    b"<!doctype html": "not an image: HTML",
+    b"<html": "not an image: HTML",
+    b"%pdf-": "not an image: PDF",
+    b"<svg": f"SVG cannot be decoded; supported: {SUPPORTED}",
+    b"\xff\x0a": f"JPEG XL cannot be decoded; supported: {SUPPORTED}",
+    b"\0\0\0\x0cjxl ": f"JPEG XL cannot be decoded; supported: {SUPPORTED}",
+}
 
 
-def open_image(content: bytes) -> Image.Image:
+def open_image(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Reads an image's header; no pixel is decoded yet.
 
     Args:
-        content: a whole encoded image: JPEG, PNG, GIF, BMP or WebP.
+        content: a whole encoded image, of one of `FORMATS`; or HEIC, where pillow-heif
+            is installed.
+        max_pixels: the most that it may claim to have.
 
     Raises:
-        DataError: if it is empty, no image, of another format, or over 200
-            megapixels; the message is the reason alone.
+        DataError: if it is empty, no image, of another format, or too large; the
+            message is the reason alone.
     """
     if not content:
         raise DataError("empty file")
+    formats: tuple[str, ...] = FORMATS
+    if _is_heic(content):
+        if not _has_heif():
+            raise DataError("HEIC cannot be decoded; install cnnxfer[heif]")
+        formats = ("HEIF",)
+    _let_through(max_pixels)
     try:
-        return Image.open(io.BytesIO(content), formats=FORMATS)
+        image = Image.open(io.BytesIO(content), formats=formats)
     except Image.DecompressionBombError as error:
-        limit = MAX_PIXELS // 10**6
-        raise DataError(f"over {limit} megapixels, the limit") from error
+        raise _too_large(max_pixels) from error
     except Exception as error:  # Pillow's parsers raise whatever they trip over
-        raise DataError(_unreadable(content)) from error
+        raise DataError(_unreadable(content, error)) from error
+    _check_size(image, max_pixels)
+    return image
+
+
+def is_animated(image: Image.Image) -> bool:
+    """Tells whether an opened image has several frames, or pages, to look at."""
+    try:
+        return image.format in ANIMATED and bool(getattr(image, "is_animated", False))
+    except Exception:  # what follows the first frame is broken; it may still be sound
+        return False
+
+
+def seek(image: Image.Image, frame: int, max_pixels: int = MAX_PIXELS) -> bool:
+    """Turns an opened image to a frame, for `to_rgb`; fast only to the next one.
+
+    Args:
+        image: as `open_image` returns it.
+        frame: from 0.
+        max_pixels: the most that it may have.
+
+    Returns:
+        Whether there is such a frame.
+
+    Raises:
+        DataError: if it cannot be reached, or is too large; the message is the reason.
+    """
+    try:
+        if image.format == "GIF" and frame and image.tell() == 0:
+            _let_clear(image)
+        image.seek(frame)
+    except EOFError:
+        return False
+    except Image.DecompressionBombError as error:
+        raise _too_large(max_pixels) from error
+    except Exception as error:  # see open_image
+        raise DataError(_corrupt(image.format, error)) from error
+    _check_size(image, max_pixels)
+    return True
 
 
 def to_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
     """Decodes an opened image as a person sees it.
 
-    Turned upright by its EXIF orientation, the first frame of an animation,
-    transparency over white, 16 bits scaled to 8.
+    Turned upright by its EXIF orientation, the first frame of an animation or the one
+    that was sought, transparency over white, 16 bits and floats scaled to 8 bits.
 
     Args:
         image: as `open_image` returns it.
@@ -84,8 +152,10 @@ def to_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
         image.draft(None, (max(1, width // scale), max(1, height // scale)))
     try:
         rgb = _flatten(image)
+    except MemoryError as error:
+        raise DataError(f"too little memory for a {_name(image.format)}") from error
     except Exception as error:  # see open_image
-        raise DataError(_corrupt(image, error)) from error
+        raise DataError(_corrupt(image.format, error)) from error
     turn = TURNS.get(orientation(image))
     return rgb if turn is None else rgb.transpose(turn)
 
@@ -95,22 +165,9 @@ def upright_size(size: tuple[int, int], turned: int) -> tuple[int, int]:
     return size[::-1] if turned in SIDEWAYS else size
 
 
-def decode(content: bytes) -> Image.Image:
+def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Returns the upright RGB image that `content` encodes; see `to_rgb`."""
-    return to_rgb(open_image(content))
-
-
-def _flatten(image: Image.Image) -> Image.Image:
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        # Pillow's own conversion clips every value above 255.
-        values = np.asarray(image, dtype=np.float32) / 257
-        image = Image.fromarray(np.rint(values.clip(0, 255)).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    image.load()  # of what is RGB already, `open` has read the header alone
-    return image if image.mode == "RGB" else image.convert("RGB")
+    return to_rgb(open_image(content, max_pixels))
 
 
 def orientation(image: Image.Image) -> int:
@@ -121,17 +178,123 @@ def orientation(image: Image.Image) -> int:
         return 1
 
 
-def _unreadable(content: bytes) -> str:
+def _flatten(image: Image.Image) -> Image.Image:
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        # Pillow's own conversion clips every value above 255.
+        image = Image.fromarray(_eight_bits(image))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    image.load()  # of what is RGB already, `open` has read the header alone
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> np.ndarray:
+    """Scales integers of 16 bits, and values whose range nothing tells, to 8 bits.
+
+    White is 65,535; in floats 1, or 255 if there are greater ones. Where values lie
+    outside, as in measurements, the least becomes black and the greatest white.
+    """
+    values = np.asarray(image, dtype=np.float32)
+    known = values[np.isfinite(values)]
+    low, high = (known.min(), known.max()) if known.size else (0, 0)
+    whites = (1, 255, 65535) if image.mode == "F" else (65535,)
+    white = next((white for white in whites if low >= 0 and high <= white), None)
+    if white is None:
+        low, white = low, high - low
+    else:
+        low = 0
+    levels = np.nan_to_num((values - low) * (255 / white), posinf=255, neginf=0)
+    levels = np.rint(levels.clip(0, 255)).astype(np.uint8)
+    if _is_negative(image):
+        levels = 255 - levels
+    clear = image.info.get("transparency")  # of a PNG: one value that isn't seen
+    return levels if clear is None else np.where(values == clear, np.uint8(255), levels)
+
+
+def _let_clear(image: Image.Image) -> None:
+    """Has Pillow keep transparency in a GIF whose first frame has none.
+
+    A later frame may be disposed of, and leave a hole. Without transparency, Pillow
+    fills it with whatever colour stands for clear in the palette.
+    """
+    image.load()
+    used = {index for _, index in image.getcolors() or ()}
+    unused = next((index for index in range(256) if index not in used), None)
+    if image.mode == "P" and "transparency" not in image.info and unused is not None:
+        image.info["transparency"] = unused
+
+
+def _is_negative(image: Image.Image) -> bool:
+    """Tells whether 0 is white in a TIFF; Pillow itself minds it in 8 bits alone."""
+    tags = getattr(image, "tag_v2", {})
+    return tags.get(ExifTags.Base.PhotometricInterpretation) == 0
+
+
+def _let_through(max_pixels: int) -> None:
+    """Lets Pillow open what a caller allows; the caller refuses what it does not."""
+    with _growing:
+        limit = Image.MAX_IMAGE_PIXELS
+        if limit is not None:
+            Image.MAX_IMAGE_PIXELS = max(limit, -(-max_pixels // 2))
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        raise _too_large(max_pixels)
+
+
+def _too_large(max_pixels: int) -> DataError:
+    limit = f"{max_pixels / 10**6:,.6f}".rstrip("0").rstrip(".")
+    return DataError(f"over {limit} megapixels, the limit")
+
+
+def _is_heic(content: bytes) -> bool:
+    if content[4:8] != b"ftyp":
+        return False
+    end = min(int.from_bytes(content[:4]), 256)
+    brands = [content[start : start + 4] for start in range(8, end, 4)]
+    if b"avif" in brands or b"avis" in brands:
+        return False
+    return brands[:1] != [] and brands[0] in HEIC_BRANDS + COMMON_BRANDS
+
+
+@cache
+def _has_heif() -> bool:
     try:
-        found = Image.open(io.BytesIO(content)).format
-    except Exception:
-        if content[4:12] not in HEIC_BRANDS:
-            return "not an image"
-        found = "HEIC"
-    return f"{found} cannot be decoded; supported: JPEG, PNG, GIF, BMP, WebP"
+        import_module("pillow_heif").register_heif_opener()
+    except ImportError:
+        return False
+    return True
 
 
-def _corrupt(image: Image.Image, error: Exception) -> str:
-    if "truncated" in str(error).lower():
-        return f"truncated {image.format}"
-    return f"corrupt {image.format}: {' '.join(str(error).split())}"
+def _unreadable(content: bytes, error: Exception) -> str:
+    start = content[:64].lstrip().lower()
+    for signature, reason in OTHER_FILES.items():
+        if start.startswith(signature):
+            return reason
+    start = content[:16].ljust(16, b"\0")  # as much as Pillow shows its parsers
+    Image.init()
+    for found, (_, accept) in Image.OPEN.items():
+        # Some look at the first bytes and return why they cannot read on.
+        if accept is not None and accept(start) is True:
+            if found in (*FORMATS, "HEIF"):
+                return _corrupt(found, error)
+            return f"{found} cannot be decoded; supported: {SUPPORTED}"
+    return "not an image"
+
+
+def _corrupt(found: str | None, error: Exception) -> str:
+    message = " ".join(str(error).split())
+    if "truncated" in message.lower():
+        return f"truncated {_name(found)}"
+    if "Decompressed data too large" in message:
+        return f"decompression bomb: {_name(found)}"
+    if not message or isinstance(error, PIL.UnidentifiedImageError):
+        return f"corrupt or unusual {_name(found)}"
+    return f"corrupt {_name(found)}: {message}"
+
+
+def _name(found: str | None) -> str:
+    return {"WEBP": "WebP", "HEIF": "HEIC"}.get(found or "", found or "image")

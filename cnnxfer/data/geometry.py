@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 Box = tuple[float, float, float, float]
+Size = int | tuple[int, int]  # side of a square, or width and height, in pixels
 
 SCALES = (8, 4, 2, 1)  # what a JPEG's sides can be divided by while it is decoded
 # So many pixels stay for each one that the network sees. On 27 photographs, views were
@@ -39,25 +40,32 @@ def square_box(
     return left, top, left + side, top + side
 
 
-def reduction(box: Box, size: int) -> int:
+def reduction(box: Box, size: Size) -> int:
     """Returns how many times smaller a JPEG may be decoded to show `box` at `size`.
 
     One rule for every command, so that all see the same pixels.
 
     Args:
         box: what is shown, in pixels of the whole picture.
-        size: side of the view, in pixels.
+        size: of the view.
     """
-    side = min(box[2] - box[0], box[3] - box[1])
-    return next((s for s in SCALES if side / s >= SPARE * size), 1)
+    sides = list(zip((box[2] - box[0], box[3] - box[1]), _sides(size), strict=True))
+    return next(
+        (s for s in SCALES if all(side / s >= SPARE * shown for side, shown in sides)),
+        1,
+    )
 
 
-def view(image: Image.Image, box: Box, size: int, *, flip: bool = False) -> np.ndarray:
+def view(image: Image.Image, box: Box, size: Size, *, flip: bool = False) -> np.ndarray:
     """Returns what lies in `box`, resized with antialiasing (bicubic).
 
     Returns:
-        uint8 `(size, size, 3)`, mirrored left to right if `flip`.
+        uint8 `(height, width, 3)`, mirrored left to right if `flip`.
     """
-    resized = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    resized = image.resize(_sides(size), Image.Resampling.BICUBIC, box=box)
     pixels = np.asarray(resized)
     return pixels[:, ::-1] if flip else pixels
+
+
+def _sides(size: Size) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size

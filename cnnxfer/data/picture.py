@@ -10,12 +10,15 @@ from cnnxfer.data import geometry
 from cnnxfer.data.decode import (
     FROM_BELOW,
     FROM_THE_RIGHT,
+    MAX_PIXELS,
     open_image,
     orientation,
+    seek,
     to_rgb,
     upright_size,
 )
-from cnnxfer.data.geometry import Box
+from cnnxfer.data.geometry import Box, Size
+from cnnxfer.errors import DataError
 
 
 class Picture:
@@ -30,29 +33,61 @@ class Picture:
         height: the same.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(
+        self, content: bytes, *, frame: int = 0, max_pixels: int = MAX_PIXELS
+    ) -> None:
         """Opens a whole encoded image.
 
+        Args:
+            content: the whole file.
+            frame: of an animation or a file with several pages, from 0.
+            max_pixels: the most that it may have.
+
         Raises:
-            DataError: if it cannot be decoded; the message is the reason alone.
+            DataError: if it cannot be decoded, is larger, or has no such frame; the
+                message is the reason alone.
         """
         self._content = content
-        opened = open_image(content)
-        self._decoded: dict[int, Image.Image] = {}  # by scale
-        self._scalable = isinstance(opened, JpegImageFile)
+        self._max_pixels = max_pixels
+        opened = open_image(content, max_pixels)
+        if frame and not seek(opened, frame, max_pixels):
+            raise DataError(f"no frame {frame}")
+        self._scalable = isinstance(opened, JpegImageFile) and not frame
         if self._scalable:
             self._opened: Image.Image | None = opened
+            self._decoded: dict[int, Image.Image] = {}  # by scale
             self._orientation = orientation(opened)
             self.width, self.height = upright_size(opened.size, self._orientation)
         else:
-            self._decoded[1] = to_rgb(opened)
-            self.width, self.height = self._decoded[1].size
+            self._show(to_rgb(opened))
 
-    def view(self, box: Box, size: int, *, flip: bool = False) -> np.ndarray:
+    @classmethod
+    def of_frame(cls, opened: Image.Image) -> Picture:
+        """Returns a picture of the frame at which an opened image stands.
+
+        It stays as it is when the image is turned to another frame.
+
+        Args:
+            opened: one with frames; see `decode.is_animated` and `decode.seek`.
+
+        Raises:
+            DataError: if the frame cannot be decoded; the message is the reason alone.
+        """
+        rgb = to_rgb(opened)
+        picture = cls.__new__(cls)
+        picture._scalable = False
+        picture._show(rgb.copy() if rgb is opened else rgb)
+        return picture
+
+    def _show(self, rgb: Image.Image) -> None:
+        self._decoded = {1: rgb}
+        self.width, self.height = rgb.size
+
+    def view(self, box: Box, size: Size, *, flip: bool = False) -> np.ndarray:
         """Returns what lies in `box`, in pixels of the whole picture.
 
         Returns:
-            uint8 `(size, size, 3)`; see `geometry.view`.
+            uint8 `(height, width, 3)`; see `geometry.view`.
 
         Raises:
             DataError: if the picture is truncated or corrupt; the message is the
@@ -66,7 +101,7 @@ class Picture:
 
     def _at(self, scale: int) -> Image.Image:
         if scale not in self._decoded:
-            opened = self._opened or open_image(self._content)
+            opened = self._opened or open_image(self._content, self._max_pixels)
             self._opened = None  # an image can be decoded once
             self._decoded[scale] = to_rgb(opened, scale)
         return self._decoded[scale]

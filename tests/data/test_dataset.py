@@ -41,10 +41,15 @@ def _huge(path: Path) -> None:
         (_dangling, "no such file or directory"),
         (Path.mkdir, "not a file"),
         (os.mkfifo, "not a file"),  # reading it would wait for a writer
-        (_huge, "536870913 bytes; the limit is 512 MiB"),
+        (_huge, "too large: over 512 MiB, the limit"),
     ],
 )
 def test_what_cannot_be_read_is_named(make, reason, tmp_path: Path):
     make(tmp_path / "a")
     with pytest.raises(DataError, match=f"^{re.escape(reason)}$"):
         read_bytes(tmp_path / "a")
+
+
+def test_a_name_that_no_file_can_have_is_named():
+    with pytest.raises(DataError, match="^embedded null byte$"):
+        read_bytes(Path("a\0b"))

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
-from cnnxfer.data.decode import decode
+from cnnxfer.data import decode as decode_module
+from cnnxfer.data.decode import decode, is_animated, open_image, seek, to_rgb
 from cnnxfer.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore:::PIL")  # as in production
@@ -199,6 +200,7 @@ def test_every_mode_becomes_rgb(form, mode):
 
 
 JPEG = encode(picture(240, 160), "JPEG")
+TOO_LARGE = "megapixels, the limit"
 
 
 @pytest.mark.parametrize(
@@ -210,15 +212,12 @@ JPEG = encode(picture(240, 160), "JPEG")
         (encode(picture(), "PNG")[:-40], "truncated PNG"),
         (encode(picture(), "BMP")[:-40], "truncated BMP"),
         (
-            encode(picture(), "TIFF"),
-            "TIFF cannot be decoded; supported: JPEG, PNG, GIF, BMP, WebP",
+            encode(picture(), "PPM"),
+            "PPM cannot be decoded; "
+            "supported: JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, HEIC",
         ),
-        (
-            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64),
-            "HEIC cannot be decoded; supported: JPEG, PNG, GIF, BMP, WebP",
-        ),
-        (png(30_000, 30_000, 8, 2, bytes(99)), "over 200 megapixels, the limit"),
-        (png(20_000, 10_001, 8, 2, bytes(99)), "over 200 megapixels, the limit"),
+        (png(30_000, 30_000, 8, 2, bytes(99)), f"over 200 {TOO_LARGE}"),
+        (png(20_000, 10_001, 8, 2, bytes(99)), f"over 200 {TOO_LARGE}"),
         # At the limit it is opened, and found to be broken.
         (png(20_000, 10_000, 1, 0, bytes(99)), "truncated PNG"),
     ],
@@ -230,9 +229,91 @@ def test_a_broken_file_is_named(content, reason):
     assert str(caught.value) == reason
 
 
+def test_heic_needs_an_extra(monkeypatch):
+    decode_module._has_heif.cache_clear()
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as if it were not there
+    for brands in (b"heic\0\0\0\0mif1heic", b"mif1\0\0\0\0mif1heic"):
+        with pytest.raises(DataError) as caught:
+            decode(b"\0\0\0\x18ftyp" + brands + bytes(64))
+        assert str(caught.value) == "HEIC cannot be decoded; install cnnxfer[heif]"
+    decode_module._has_heif.cache_clear()
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])
+def test_the_limit_of_a_call_counts(form):
+    content = encode(picture(24, 16), form)
+    assert decode(content, max_pixels=24 * 16).size == (24, 16)
+    with pytest.raises(DataError) as caught:
+        decode(content, max_pixels=24 * 16 - 1)
+    assert str(caught.value) == f"over 0.000383 {TOO_LARGE}"
+
+
+def test_a_limit_holds_whatever_other_threads_allow(monkeypatch):
+    content = png(20_000, 20_000, 8, 2, b"")
+    pillows = Image.open
+
+    def open_later(*args, **kwargs):
+        for limit in (1_000, 900_000_000):  # of other threads, just now
+            decode_module._let_through(limit)
+        return pillows(*args, **kwargs)
+
+    for limit, outcome in (
+        (400_000_000, None),
+        (399_999_999, f"over 399.999999 {TOO_LARGE}"),
+        (1_000, f"over 0.001 {TOO_LARGE}"),
+        (500_000_000, None),
+    ):
+        with monkeypatch.context() as patch:
+            # Pillow's own limit, as after a fresh start.
+            patch.setattr(Image, "MAX_IMAGE_PIXELS", 100_000_000)
+            patch.setattr(Image, "open", open_later)
+            if outcome is None:
+                assert open_image(content, limit).size == (20_000, 20_000)
+            else:
+                with pytest.raises(DataError) as caught:
+                    open_image(content, limit)
+                assert str(caught.value) == outcome
+            decode_module._let_through(1_000)
+            assert 2 * Image.MAX_IMAGE_PIXELS >= 900_000_000
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
+def test_frames_are_found_one_after_another(form):
+    if form == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    frames = [picture(seed=seed) for seed in range(3)]
+    options = {"lossless": True} if form == "WEBP" else {}
+    options |= {"quality": 100, "subsampling": "4:4:4"} if form == "AVIF" else {}
+    content = encode(
+        frames[0], form, save_all=True, append_images=frames[1:], **options
+    )
+    image = open_image(content)
+    assert is_animated(image)
+    assert not is_animated(open_image(encode(frames[0], form, **options)))
+    for number, frame in enumerate(frames):
+        assert seek(image, number)
+        difference = np.subtract(to_rgb(image), frame, dtype=int)
+        assert np.abs(difference).max() <= (8 if form == "AVIF" else 0)
+    assert not seek(image, 3)
+
+
+def test_the_second_picture_of_a_telephone_is_no_frame():
+    content = encode(picture(), "MPO", save_all=True, append_images=[picture(seed=1)])
+    assert Image.open(io.BytesIO(content)).n_frames == 2
+    assert not is_animated(open_image(content))
+
+
+def test_a_page_over_the_limit_is_refused():
+    pages = [picture(), picture(48, 32)]
+    content = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    image = open_image(content, 24 * 16)
+    with pytest.raises(DataError, match=r"^over 0.000384 megapixels"):
+        seek(image, 1, 24 * 16)
+
+
 def test_damage_of_any_kind_gives_an_error_or_a_picture():
     rng = np.random.default_rng(0)
-    for form in ("JPEG", "PNG", "GIF", "BMP", "WEBP"):
+    for form in ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"):
         sound = encode(picture(64, 48), form)
         failures = 0
         for _ in range(60):

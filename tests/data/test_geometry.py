@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data.geometry import central_box, square_box, view
+from cnnxfer.data.geometry import central_box, reduction, square_box, view
 
 
 def gradient(width: int, height: int) -> Image.Image:
@@ -60,3 +60,15 @@ def test_shrinking_is_antialiased():
     # Means of 1,600 pixels: 74 / 40 = 1.8; picking pixels would leave 74.
     assert seen.std() < 6
     assert abs(seen.mean() - 127.5) < 2
+
+
+def test_a_view_can_be_a_rectangle():
+    image = gradient(40, 30)
+    np.testing.assert_array_equal(view(image, (0, 0, 40, 30), (40, 30)), image)
+    assert view(image, (0, 0, 40, 30), (20, 10)).shape == (10, 20, 3)
+
+
+def test_enough_pixels_are_decoded_for_both_sides_of_a_rectangle():
+    assert reduction((0, 0, 1600, 800), (400, 100)) == 2
+    assert reduction((0, 0, 800, 1600), (100, 400)) == 2
+    assert reduction((0, 0, 1600, 800), (200, 100)) == 4

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.data import picture as module
-from cnnxfer.data.decode import decode, to_rgb
+from cnnxfer.data.decode import decode, open_image, seek, to_rgb
 from cnnxfer.data.geometry import SPARE, central_box, reduction, square_box, view
 from cnnxfer.data.picture import Picture
 from cnnxfer.errors import DataError
@@ -157,3 +157,46 @@ def test_a_cut_file_is_named_at_any_scale(size):
     assert (picture.width, picture.height) == (320, 240)
     with pytest.raises(DataError, match=r"^truncated JPEG$"):
         picture.view(central_box(320, 240, 1), size)
+
+
+def animation(form: str) -> tuple[bytes, list[np.ndarray]]:
+    frames = [
+        np.roll(ramp(64, 48), 16 * number, axis=1) // 16 * 16 for number in (0, 1, 2)
+    ]
+    first, *others = map(Image.fromarray, frames)
+    stream = io.BytesIO()
+    options = {"lossless": True} if form == "WEBP" else {}
+    first.save(stream, form, save_all=True, append_images=others, **options)
+    return stream.getvalue(), frames
+
+
+@pytest.mark.parametrize("form", ["WEBP", "PNG", "TIFF"])
+def test_a_frame_is_a_picture_of_its_own(form):
+    content, frames = animation(form)
+    opened = open_image(content)
+    pictures = []
+    for number in range(3):
+        assert seek(opened, number)
+        pictures.append(Picture.of_frame(opened))
+    for number, (frame, picture) in enumerate(zip(frames, pictures, strict=True)):
+        box = (8, 0, 56, 48)
+        np.testing.assert_array_equal(picture.view(box, 48), frame[:, 8:56])
+        alone = Picture(content, frame=number)
+        np.testing.assert_array_equal(alone.view(box, 48), frame[:, 8:56])
+        assert (alone.width, alone.height) == (64, 48)
+
+
+def test_a_frame_that_is_not_there_is_named():
+    with pytest.raises(DataError, match=r"^no frame 3$"):
+        Picture(animation("PNG")[0], frame=3)
+    with pytest.raises(DataError, match=r"^no frame 1$"):
+        Picture(jpeg(ramp(64, 48)), frame=1)
+
+
+def test_the_limit_holds_for_every_view():
+    content = jpeg(ramp(640, 480))
+    with pytest.raises(DataError, match=r"over 0.3 megapixels, the limit"):
+        Picture(content, max_pixels=300_000)
+    picture = Picture(content, max_pixels=307_200)
+    for size in (10, 100, 300):  # each decodes it anew, at another scale
+        assert picture.view((0, 0, 640, 480), size).shape == (size, size, 3)

@@ -1,0 +1,137 @@
+"""Images decoded by other processes: what breaks a decoder costs one image."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from cnnxfer.data.decode import MAX_PIXELS
+from cnnxfer.data.decoder_jobs import Job, Jobs
+from cnnxfer.data.decoder_process import See, Setup
+from cnnxfer.data.decoder_worker import DecoderProcess, Worker
+from cnnxfer.data.image_source import ImageSource
+from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.registry import suggestion
+
+FRAMES = ("first", "all")
+TIME_LIMIT = 60.0  # seconds for a picture, or for a frame
+WORKERS = os.cpu_count() or 1
+READERS = 8  # of sources that only this process can read
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What became of an image, or of a frame of it.
+
+    Attributes:
+        source: the image.
+        frame: number of the frame, from 0, of a file with several when all are asked
+            for; else None.
+        width: of the upright picture, in pixels; 0 if it could not be read.
+        height: the same.
+        pixels: what `see` returned, uint8; None if it could not be read.
+        error: why it could not be read; None if it could.
+    """
+
+    source: ImageSource
+    frame: int | None = None
+    width: int = 0
+    height: int = 0
+    pixels: np.ndarray | None = None
+    error: str | None = None
+
+
+def decode_all(
+    sources: Iterable[ImageSource],
+    see: See,
+    *,
+    frames: str = "first",
+    max_pixels: int = MAX_PIXELS,
+    ahead: int = 128,
+) -> Generator[Decoded, None, None]:
+    """Reads, decodes and sees images in processes of their own, on all cores.
+
+    An image that crashes its decoder, or takes over a minute, is a record as any other
+    that cannot be read. The first process is started by the call itself, so that it is
+    ready when the first image is asked for. A consumer that stops early (an exception,
+    Ctrl-C) ends all of them at once.
+
+    Args:
+        sources: images, taken at most `ahead` further than what was yielded.
+        see: what is looked at of a picture: returns uint8 of any shape, or raises
+            DataError. It is pickled, so it must be importable.
+        frames: "first", or "all" of GIF, WebP, TIFF, AVIF and PNG, up to 1,000 a file.
+        max_pixels: the most that a picture may have.
+        ahead: how many images may be under way, and how many records may wait.
+
+    Yields:
+        Records in the order of `sources`, and of frames.
+
+    Raises:
+        ConfigError: if `frames` is unknown.
+        RunError: if no process can be started.
+    """
+    if frames not in FRAMES:
+        raise ConfigError(f"unknown --frames {frames!r}.{suggestion(frames, FRAMES)}")
+    setup = Setup(pickle.dumps(see), frames, max_pixels, TIME_LIMIT)
+    return _Decoders(setup, ahead).decode(iter(sources), DecoderProcess(setup))
+
+
+class _Decoders:
+    """The threads at work: readers and workers, as many as there is work for."""
+
+    def __init__(self, setup: Setup, ahead: int) -> None:
+        self._setup = setup
+        self._ahead = ahead
+        self._jobs = Jobs(ahead)
+        self._workers: list[Worker] = []
+        self._readers = 0
+
+    def decode(
+        self, sources: Iterator[ImageSource], first: DecoderProcess
+    ) -> Generator[Decoded, None, None]:
+        try:
+            self._start_worker(first)
+            under_way = deque(self._add(item) for item in islice(sources, self._ahead))
+            while under_way:
+                job = under_way.popleft()
+                while found := self._jobs.next_record(job):
+                    record, pixels = found
+                    yield Decoded(job.source, pixels=pixels, **record)
+                under_way.extend(self._add(item) for item in islice(sources, 1))
+        finally:
+            self._jobs.close()
+            for worker in self._workers:
+                worker.stop()
+
+    def _add(self, source: ImageSource) -> Job:
+        job = self._jobs.add(source)
+        if len(self._workers) < WORKERS and self._jobs.lack_workers():
+            self._start_worker(None)
+        if self._readers < READERS and self._jobs.lack_readers(self._readers):
+            self._readers += 1
+            threading.Thread(target=_read, args=[self._jobs], daemon=True).start()
+        return job
+
+    def _start_worker(self, process: DecoderProcess | None) -> None:
+        self._workers.append(Worker(self._jobs, self._setup, process))
+
+
+def _read(jobs: Jobs) -> None:
+    """Reads what only this process can read, until the jobs are closed."""
+    try:
+        while job := jobs.next_unread():
+            try:
+                jobs.put_content(job, job.source.read())
+            except DataError as error:
+                jobs.put(job, ({"error": str(error)}, None))
+                jobs.finish(job)
+    except BaseException as error:
+        jobs.fail(error)

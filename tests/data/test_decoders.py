@@ -1,0 +1,516 @@
+"""Decoding in other processes: in order, bounded, and no image costs another."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnxfer.data import decoder_jobs, decoders
+from cnnxfer.data.decode import decode
+from cnnxfer.data.decoder_jobs import Jobs
+from cnnxfer.data.decoder_worker import DecoderProcess, Worker
+from cnnxfer.data.decoders import decode_all
+from cnnxfer.data.image_source import ImageSource, of_file
+from cnnxfer.data.picture import Picture
+from cnnxfer.errors import ConfigError, DataError, RunError
+
+# What the processes call; the size of a picture tells them what to do.
+LOOKS = """
+import os, signal, sys, time
+import numpy as np
+from cnnxfer.errors import DataError
+
+def size(picture):
+    return np.array([picture.width, picture.height], np.uint8)
+
+def process(picture):
+    return np.frombuffer(os.getpid().to_bytes(4, "little"), np.uint8)
+
+def slow_process(picture):
+    time.sleep(600 if picture.width == 103 else 0.05)
+    return process(picture)
+
+def whole(picture):
+    return picture.view((0, 0, picture.width, picture.height), 16)
+
+def large(picture):
+    return np.full((8, 1000, 1000), picture.width, np.uint8)
+
+def trouble(picture):
+    if picture.width == 101: os.kill(os.getpid(), signal.SIGKILL)
+    if picture.width == 102: os.abort()
+    if picture.width == 103: time.sleep(600)
+    if picture.width == 104: raise DataError("not to my liking")
+    return size(picture)
+
+def bug(picture):
+    return {}["a key"]
+
+def floats(picture):
+    return np.zeros(3)
+
+def chatter(picture):
+    print("x" * 10_000, flush=True)
+    os.write(1, b"more")
+    os.write(2, b"of it")
+    return size(picture)
+
+def ask(picture):
+    assert not sys.stdin.read()
+    return size(picture)
+
+def modules(picture):
+    raise DataError(" ".join(sys.modules))
+
+def interrupted(picture):
+    os.kill(os.getpid(), signal.SIGINT)
+    return size(picture)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _two_workers(monkeypatch):
+    monkeypatch.setattr(decoders, "WORKERS", 2)
+
+
+@pytest.fixture
+def looks(tmp_path: Path, monkeypatch):
+    """Functions that this process finds by its own path alone."""
+    (tmp_path / "looks.py").write_text(LOOKS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "looks", raising=False)
+    return import_module("looks")
+
+
+def encoded(width: int, height: int = 8, frames: int = 1, form: str = "GIF") -> bytes:
+    colours = [(50 * number % 256, 0, 0) for number in range(frames)]
+    first, *others = [Image.new("RGB", (width, height), colour) for colour in colours]
+    stream = io.BytesIO()
+    first.save(stream, form, save_all=True, append_images=others)
+    return stream.getvalue()
+
+
+def files(folder: Path, *widths: int, frames: int = 1) -> list[ImageSource]:
+    sources = []
+    for number, width in enumerate(widths):
+        path = folder / f"{number:04d}-{width}.gif"
+        path.write_bytes(encoded(width, frames=frames))
+        sources.append(of_file(str(path)))
+    return sources
+
+
+def in_memory(content: bytes, wait: float = 0) -> ImageSource:
+    def read() -> bytes:  # it cannot be pickled
+        time.sleep(wait)
+        return content
+
+    return ImageSource("memory", read, here=True)
+
+
+def within(seconds: float, function):
+    """Returns what a function does, unless it hangs."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(function()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert found, f"still at it after {seconds} s, or failed"
+    return found[0]
+
+
+def widths(records) -> list:
+    return [r.error if r.pixels is None else int(r.pixels[0]) for r in records]
+
+
+def number(record) -> int:
+    return int.from_bytes(record.pixels.tobytes(), "little")
+
+
+def is_alive(process: int) -> bool:
+    """Tells whether any thread of a process still runs; one not waited for is dead."""
+    try:
+        os.kill(process, 0)
+        if not Path("/proc/self").exists():
+            return True
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z" or len(os.listdir(f"/proc/{process}/task")) > 1
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def ends(process: int) -> bool:
+    for _ in range(200):
+        if not is_alive(process):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_records_come_in_order(tmp_path, looks):
+    expected = [*range(20, 60), *range(60, 20, -1)]
+    sources = files(tmp_path, *expected)
+    records = list(decode_all(sources, looks.size, ahead=7))
+    assert widths(records) == expected
+    assert [record.source for record in records] == sources
+    assert {(r.width, r.height, r.frame, r.error) for r in records} == {
+        (width, 8, None, None) for width in expected
+    }
+
+
+def test_no_images_need_no_work(looks):
+    assert list(decode_all([], looks.size)) == []
+
+
+def test_the_pixels_are_those_of_this_process(tmp_path, looks):
+    rng = np.random.default_rng(0)
+    sources = []
+    for form in ("JPEG", "PNG", "WEBP"):
+        image = Image.fromarray(rng.integers(0, 256, (90, 120, 3), np.uint8))
+        path = tmp_path / form
+        image.save(path, form)
+        sources.append(of_file(str(path)))
+    for source, record in zip(sources, decode_all(sources, looks.whole), strict=True):
+        expected = looks.whole(Picture(source.read()))
+        np.testing.assert_array_equal(record.pixels, expected)
+
+
+def test_sources_of_this_process_are_read_here(tmp_path, looks):
+    def refuse() -> bytes:
+        raise DataError("timed out")
+
+    first, last = files(tmp_path, 30, 31)
+    memory = in_memory(encoded(32), wait=0.2)
+    refused = ImageSource("refused", refuse, here=True)
+    sources = [memory, first, refused, in_memory(b""), memory, last]
+    expected = [32, 30, "timed out", "empty file", 32, 31]
+    assert widths(decode_all(sources, looks.size)) == expected
+
+
+def test_what_breaks_its_decoder_costs_itself_alone(tmp_path, looks, monkeypatch):
+    monkeypatch.setattr(decoders, "TIME_LIMIT", 1.0)
+    killed = "crashed the decoder (SIGKILL)"
+    reasons = {101: killed, 102: "crashed the decoder (SIGABRT)"}
+    reasons |= {103: "took over 1 s to decode", 104: "not to my liking"}
+    given = [20, 101, 101, 21, 102, 22, 103, 104, 23, 101, 24, 25, 101]
+    records = list(decode_all(files(tmp_path, *given), looks.trouble))
+    assert widths(records) == [reasons.get(width, width) for width in given]
+
+
+def test_a_slow_pile_is_no_slow_picture(tmp_path, looks, monkeypatch):
+    monkeypatch.setattr(decoders, "TIME_LIMIT", 0.5)
+    [pages] = files(tmp_path, 30, frames=30)  # 1.5 s together
+    records = list(decode_all([pages], looks.slow_process, frames="all"))
+    assert [record.error for record in records] == [None] * 30
+
+
+def test_a_slow_consumer_is_no_slow_picture(tmp_path, looks, monkeypatch):
+    monkeypatch.setattr(decoders, "TIME_LIMIT", 0.5)
+    [pages] = files(tmp_path, 30, frames=8)
+    records = decode_all([pages], looks.large, frames="all", ahead=1)
+    next(records)
+    time.sleep(1.5)  # the process has a record that no pipe can hold
+    assert [record.error for record in records] == [None] * 7
+
+
+def test_a_process_that_is_killed_at_rest_costs_nothing(tmp_path, looks, monkeypatch):
+    monkeypatch.setattr(decoders, "WORKERS", 1)
+    one, other = files(tmp_path, 30, 31)
+
+    def sources():
+        yield one
+        os.kill(number(record), signal.SIGKILL)
+        assert ends(number(record))
+        yield other
+
+    records = decode_all(sources(), looks.process, ahead=1)
+    record = next(records)
+    [second] = records
+    assert second.error is None
+    assert number(second) != number(record)
+
+
+def test_one_picture_has_one_worker(tmp_path, looks, monkeypatch):
+    started = []
+
+    def start(*args) -> Worker:
+        started.append(Worker(*args))
+        return started[-1]
+
+    monkeypatch.setattr(decoders, "Worker", start)
+    list(decode_all(files(tmp_path, 30), looks.size))
+    assert len(started) == 1
+    list(decode_all(files(tmp_path, *[30] * 20), looks.size))
+    assert len(started) == 1 + 2
+
+
+def test_all_workers_work(tmp_path, looks):
+    sources = files(tmp_path, *[30] * 40)
+    assert len({number(r) for r in decode_all(sources, looks.slow_process)}) == 2
+
+
+def test_sources_are_taken_no_further_ahead_than_asked(tmp_path, looks):
+    taken = []
+    sources = files(tmp_path, *range(20, 50))
+    records = decode_all((taken.append(s) or s for s in sources), looks.size, ahead=5)
+    for count, _ in enumerate(records, 1):
+        assert len(taken) <= count + 5
+
+
+@pytest.mark.parametrize("frames", ["first", "all"])
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "TIFF", "PNG"])
+def test_frames(tmp_path, looks, form, frames):
+    path = tmp_path / "several"
+    path.write_bytes(encoded(30, frames=5, form=form))
+    [single] = files(tmp_path, 31)
+    records = list(decode_all([of_file(str(path)), single], looks.size, frames=frames))
+    numbers = [None] if frames == "first" else list(range(5))
+    assert [record.frame for record in records] == [*numbers, None]
+    assert widths(records) == [*[30] * len(numbers), 31]
+
+
+def test_a_frame_that_crashes_is_named(tmp_path, looks, monkeypatch):
+    # The third page of a TIFF is of another size.
+    pages = [Image.new("L", (width, 8)) for width in (30, 31, 101, 33)]
+    path = tmp_path / "pages.tif"
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    [after] = files(tmp_path, 40)
+    sources = [of_file(str(path)), after]
+    records = list(decode_all(sources, looks.trouble, frames="all"))
+    assert widths(records) == [30, 31, "crashed the decoder (SIGKILL)", 40]
+    assert [record.frame for record in records] == [0, 1, 2, None]
+
+
+def test_the_pages_behind_a_bad_one_are_seen(tmp_path, looks):
+    pages = [Image.new("L", (width, 8)) for width in (30, 104, 32)]
+    path = tmp_path / "pages.tif"
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    records = list(decode_all([of_file(str(path))], looks.trouble, frames="all"))
+    assert widths(records) == [30, "not to my liking", 32]
+
+
+class Watched(Jobs):
+    """Remembers how many records waited at most."""
+
+    most = 0
+
+    def put(self, job, record) -> None:
+        super().put(job, record)
+        Watched.most = max(Watched.most, self._waiting)
+
+
+def test_few_frames_wait_for_a_slow_consumer(tmp_path, looks, monkeypatch):
+    monkeypatch.setattr(decoders, "Jobs", Watched)
+    monkeypatch.setattr(Watched, "most", 0)
+    sources = files(tmp_path, 30, 31, 32, frames=200)
+    records = decode_all(sources, looks.size, frames="all", ahead=10)
+    next(records)
+    time.sleep(0.5)
+    assert Watched.most <= 10 + 2
+    assert len(list(records)) == 599
+    assert Watched.most <= 10 + 2
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 3, 30])
+def test_many_frames_and_slow_sources_never_wait_for_each_other(tmp_path, looks, ahead):
+    many = files(tmp_path, 30, 31, 32, 33, frames=50)
+    slow = in_memory(encoded(34, frames=20), wait=0.2)
+    sources = [slow, *many, slow, *many, slow]
+    counts = [20, *[50] * 4, 20, *[50] * 4, 20]
+
+    def run():
+        return list(decode_all(sources, looks.size, frames="all", ahead=ahead))
+
+    records = within(60, run)
+    assert [record.error for record in records] == [None] * sum(counts)
+    order = [s for s, count in zip(sources, counts, strict=True) for _ in range(count)]
+    assert [record.source for record in records] == order
+
+
+def test_large_jobs_and_large_records_pass_each_other(looks):
+    content = encoded(30) + bytes(5_000_000)  # more than a pipe holds, both ways
+    sources = [in_memory(content)] * 12
+    records = within(60, lambda: list(decode_all(sources, looks.large)))
+    assert [record.pixels.shape for record in records] == [(8, 1000, 1000)] * 12
+    assert all((record.pixels == 30).all() for record in records)
+
+
+def test_little_is_read_ahead_of_the_workers(looks, monkeypatch):
+    monkeypatch.setattr(decoder_jobs, "MAX_UNSENT_BYTES", 1_000_000)
+    read = []
+
+    def source():
+        content = encoded(30) + bytes(1_000_000)
+        return ImageSource("memory", lambda: read.append(1) or content, here=True)
+
+    records = decode_all([source() for _ in range(64)], looks.slow_process, ahead=64)
+    next(records)
+    assert len(read) < 32  # 8 at once, and what the workers hold
+    assert sum(1 for _ in records) == 63
+
+
+def test_a_picture_over_the_limit_is_refused(tmp_path, looks):
+    records = decode_all(files(tmp_path, 100, 30), looks.size, max_pixels=100 * 8 - 1)
+    reason = "over 0.000799 megapixels, the limit"
+    assert widths(records) == [reason, 30]
+    records = decode_all(files(tmp_path, 100, 30), looks.size, max_pixels=100 * 8)
+    assert widths(records) == [100, 30]
+
+
+def test_a_consumer_that_stops_ends_the_processes(tmp_path, looks):
+    sources = [*files(tmp_path, *[30] * 30), in_memory(encoded(30), wait=30)]
+    records = decode_all(sources, looks.slow_process)
+    processes = {number(next(records)) for _ in range(10)}
+    assert all(is_alive(process) for process in processes)
+    start = time.monotonic()
+    records.close()
+    assert time.monotonic() - start < 10  # it doesn't wait for what is being read
+    assert not any(is_alive(process) for process in processes)
+
+
+def test_the_end_of_the_work_ends_the_processes(tmp_path, looks):
+    sources = files(tmp_path, *[30] * 10)
+    processes = {number(record) for record in decode_all(sources, looks.process)}
+    assert not any(is_alive(process) for process in processes)
+
+
+SCRIPT = """
+import sys, time
+from cnnxfer.data.decoders import decode_all
+from cnnxfer.data.image_source import of_file
+import looks
+print("started", flush=True)
+records = decode_all(map(of_file, sys.argv[1:]), looks.slow_process)
+for number, record in enumerate(records, 1):
+    print(int.from_bytes(record.pixels.tobytes(), "little"), flush=True)
+    if number == 20:
+        time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "more", [[], [30] * 100, [103] * 4], ids=["at rest", "at work", "at one picture"]
+)
+def test_the_processes_of_a_script_that_is_ended_end(tmp_path, looks, sent, more):
+    # The script has no guard, and would start itself again if it were imported.
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    sources = files(tmp_path, *[30] * 20, *more)
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    with subprocess.Popen(
+        [sys.executable, script, *[source.name for source in sources]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": path},
+        text=True,
+        start_new_session=True,
+    ) as running:
+        assert running.stdout.readline() == "started\n"
+        processes = {int(running.stdout.readline()) for _ in range(20)}
+        groups = set(map(os.getpgid, processes))
+        os.killpg(running.pid, sent)  # as a terminal does
+        output, errors = running.communicate(timeout=60)
+    assert running.pid not in groups  # nor does Ctrl-Z stop them, and their time go on
+    assert "started" not in output
+    assert "KeyboardInterrupt" in errors or sent == signal.SIGKILL
+    assert errors.count("Traceback") <= 1
+    assert all(ends(process) for process in processes)
+
+
+def test_an_interrupt_is_for_the_one_who_asks(tmp_path, looks):
+    assert widths(decode_all(files(tmp_path, 30), looks.interrupted)) == [30]
+
+
+def test_the_processes_import_little(tmp_path, looks):
+    [record] = decode_all(files(tmp_path, 30), looks.modules)
+    loaded = set(record.error.split())
+    assert {"numpy", "PIL.Image", "cnnxfer.data.picture"} <= loaded
+    heavy = {"keras", "tensorflow", "openvino", "rich", "typer", "pytest", "filelock"}
+    assert not heavy & loaded
+
+
+@pytest.mark.parametrize("look", ["chatter", "ask"])
+def test_what_a_process_prints_goes_nowhere(tmp_path, looks, look, capfd):
+    assert widths(decode_all(files(tmp_path, 30, 31), getattr(looks, look))) == [30, 31]
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("look", "said"), [("bug", "KeyError: 'a key'"), ("floats", "float64")]
+)
+def test_a_bug_keeps_its_traceback(tmp_path, looks, look, said):
+    with pytest.raises(RuntimeError, match=said) as caught:
+        list(decode_all(files(tmp_path, 30), getattr(looks, look)))
+    assert "looks.py" in str(caught.value) or look == "floats"
+
+
+def test_a_bug_of_a_reader_is_raised(looks):
+    broken = ImageSource("broken", lambda: {}["a key"], here=True)
+    with pytest.raises(KeyError, match="a key"):
+        list(decode_all([broken], looks.size))
+
+
+def test_a_function_that_cannot_be_pickled_is_a_bug(tmp_path, looks):
+    [source] = files(tmp_path, 30)
+    with pytest.raises(Exception, match="pickle"):
+        decode_all([source], lambda picture: looks.size(picture))
+    with pytest.raises(Exception, match="pickle"):
+        list(decode_all([ImageSource("here?", lambda: b"")], looks.size))
+
+
+def test_unknown_frames_are_told_at_once(looks):
+    with pytest.raises(
+        ConfigError, match=r"unknown --frames 'al'. Did you mean 'all'?"
+    ):
+        decode_all([], looks.size, frames="al")
+
+
+def test_a_process_that_cannot_be_started_is_told(tmp_path, looks, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
+    with pytest.raises(
+        RunError, match=r"nowhere' cannot be started: no such file.*ulimit"
+    ):
+        decode_all([], looks.size)
+
+
+def test_a_process_that_ends_at_its_start_is_told(tmp_path, looks, monkeypatch):
+    fake = tmp_path / "python"
+    fake.write_text("#!/bin/sh\necho that went wrong >&2\nexit 3\n")
+    fake.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(fake))
+    with pytest.raises(RunError, match=r"could not start: that went wrong. See what"):
+        list(decode_all(files(tmp_path, 30), looks.size))
+
+
+def test_a_process_is_there_before_an_image_is_asked_for(tmp_path, looks, monkeypatch):
+    started = []
+    original = DecoderProcess.__init__
+
+    def start(self, setup):
+        original(self, setup)
+        started.append(self)
+
+    monkeypatch.setattr(DecoderProcess, "__init__", start)
+    records = decode_all(files(tmp_path, 30), looks.size)
+    assert len(started) == 1
+    assert widths(records) == [30]
+    assert len(started) == 1
+
+
+def test_a_worker_decodes_as_this_process_does(shared: Path, looks):
+    paths = sorted(shared.glob("data/imagenet100/*"))[::25]
+    records = decode_all(map(of_file, map(str, paths)), partial(looks.whole))
+    for path, record in zip(paths, records, strict=True):
+        assert (record.width, record.height) == decode(path.read_bytes()).size
+        expected = looks.whole(Picture(path.read_bytes()))
+        np.testing.assert_array_equal(record.pixels, expected)

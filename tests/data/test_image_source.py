@@ -1,0 +1,29 @@
+"""Where an image lies doesn't matter to who reads it."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.data.image_source import of_file, reason_of, unreadable
+from cnnxfer.errors import DataError
+
+
+def test_a_file_is_read_by_whoever_unpickles_it(tmp_path: Path) -> None:
+    path = str(tmp_path / "a b.jpg")
+    source = of_file(path)  # it may be written later
+    Path(path).write_bytes(b"pixels")
+    assert (source.name, source.here) == (path, False)
+    assert pickle.loads(pickle.dumps(source)).read() == b"pixels"
+
+
+def test_what_is_unreadable_says_why() -> None:
+    source = pickle.loads(pickle.dumps(unreadable("a.jpg", "gone")))
+    assert (source.name, source.here) == ("a.jpg", False)
+    with pytest.raises(DataError, match=r"^gone$"):
+        source.read()
+
+
+def test_reasons_are_the_system_s() -> None:
+    assert reason_of(PermissionError(13, "Permission denied")) == "permission denied"
+    assert reason_of(OSError("Not a gzipped file")) == "not a gzipped file"

@@ -1,0 +1,77 @@
+"""What becomes of odd files: what a person sees in them, or why it cannot be seen."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnxfer.data import decoders
+from cnnxfer.data.decoders import Decoded, decode_all
+from cnnxfer.data.image_source import of_file
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # decoder processes import it, too
+
+import odd_files
+
+TABLE = list(odd_files.odd_files())
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory) -> dict[str, list[list[Decoded]]]:
+    """All files in one pass, and all their frames in another, in the table's order."""
+    folder = tmp_path_factory.mktemp("odd")
+    sources = {}
+    for odd in TABLE:
+        if odd.skip:
+            continue
+        path = folder / odd.name
+        content = odd.make(path)
+        if content is not None:
+            path.write_bytes(content)
+        sources[odd.name] = of_file(str(path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoders, "TIME_LIMIT", 1.0)
+        patch.setattr(decoders, "WORKERS", 2)
+        passes = [
+            list(decode_all(sources.values(), odd_files.look, frames=frames))
+            for frames in ("first", "all")
+        ]
+    first, every = passes
+    assert [record.source for record in first] == list(sources.values())
+    order = [source for source in sources.values() for r in every if r.source is source]
+    assert [record.source for record in every] == order
+    return {
+        name: [[r for r in records if r.source is source] for records in passes]
+        for name, source in sources.items()
+    }
+
+
+def check(record: Decoded, outcome: odd_files.Outcome) -> None:
+    if isinstance(outcome, str):
+        assert record.error == outcome
+        assert record.pixels is None
+        return
+    assert record.error is None
+    assert (record.width, record.height) == outcome.size
+    difference = np.abs(np.subtract(record.pixels, outcome.quarters, dtype=int))
+    assert difference.max() <= outcome.tolerance, record.pixels.tolist()
+
+
+def test_the_table_is_long():
+    assert len(TABLE) >= 60
+    assert len({odd.name for odd in TABLE}) == len(TABLE)
+
+
+@pytest.mark.parametrize("odd", TABLE, ids=lambda odd: ascii(odd.name[:40]))
+def test_an_odd_file(outcomes, odd):
+    if odd.skip:
+        pytest.skip(odd.skip)
+    [first], every = outcomes[odd.name]
+    assert first.frame is None
+    check(first, odd.outcome)
+    frames = odd.frames or (odd.outcome,)
+    numbers = list(range(len(frames))) if odd.frames else [None]
+    assert [record.frame for record in every] == numbers
+    for record, outcome in zip(every, frames, strict=True):
+        check(record, outcome)
