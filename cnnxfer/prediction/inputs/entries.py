@@ -1,0 +1,38 @@
+"""What lists and tables name: files, folders, archives and addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from cnnxfer.data.image_source import ImageSource, unreadable
+from cnnxfer.prediction.inputs.kinds import InputOptions, find_listed_kind
+
+
+def walk_entry(entry: str, options: InputOptions) -> Iterator[ImageSource]:
+    """Yields the images that an entry means.
+
+    Nobody typed it, so it is no error if there is none: it is an unreadable image.
+    """
+    found = False
+    for source in find_listed_kind(entry).load().walk(entry, options):
+        found = True
+        yield source
+    if not found:
+        yield unreadable(entry, "holds no images")
+
+
+def count_entries(entries: Iterable[str | None], options: InputOptions) -> int | None:
+    """Returns how many images the entries mean; None if it isn't cheap to know.
+
+    An entry that is None, or holds no image, is one that can't be read.
+    """
+    total = 0
+    for entry in entries:
+        if entry is None:
+            total += 1
+            continue
+        count = find_listed_kind(entry).load().count(entry, options)
+        if count is None:
+            return None
+        total += max(1, count)
+    return total

@@ -1,0 +1,219 @@
+"""Files, folders and globs; what was typed is checked at once."""
+
+import os
+import subprocess
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.prediction.inputs import InputOptions, count_images, find_images
+
+needs_permissions = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read anything"
+)
+
+
+def names(*inputs: str, options: InputOptions | None = None) -> list[str]:
+    settings = options or InputOptions()
+    sources = list(find_images(inputs, settings))
+    assert count_images(inputs, settings) == len(sources)
+    return [source.name for source in sources]
+
+
+@pytest.mark.usefixtures("pile")
+def test_folders_are_sorted_and_hidden_files_left_out() -> None:
+    assert names("photos") == [
+        "photos/a.PNG",
+        "photos/b.jpg",
+        "photos/deep/scan.jxl",
+        "photos/deep/er/d.webp",
+    ]
+
+
+@pytest.mark.usefixtures("pile")
+def test_folders_below_are_left_out_when_asked() -> None:
+    alone = InputOptions(recursive=False)
+    assert names("photos", options=alone) == ["photos/a.PNG", "photos/b.jpg"]
+    Path("[1].jpg").unlink()
+    with pytest.raises(DataError, match=r"holds no images; .* with --recursive\."):
+        find_images(["."], alone)
+
+
+@pytest.mark.usefixtures("pile")
+def test_inputs_keep_their_order_and_named_files_are_taken_whatever_they_are() -> None:
+    inputs = ["photos/notes.txt", "photos/deep", "photos/b.jpg", "photos/b.jpg"]
+    assert names(*inputs) == [
+        "photos/notes.txt",
+        "photos/deep/scan.jxl",
+        "photos/deep/er/d.webp",
+        "photos/b.jpg",
+        "photos/b.jpg",
+    ]
+
+
+def test_files_are_read_when_they_are_asked_for(pile: Path, found) -> None:
+    assert found("photos")[0] == ("photos/a.PNG", "photos/a.PNG")
+
+
+@pytest.mark.usefixtures("pile")
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("photos/*.[jP]*", ["photos/a.PNG", "photos/b.jpg"]),
+        ("photos/**/*.webp", ["photos/deep/er/d.webp"]),
+        ("photo?/deep", ["photos/deep/scan.jxl", "photos/deep/er/d.webp"]),
+        ("[1].jpg", ["[1].jpg"]),  # its own name before its meaning as a pattern
+    ],
+)
+def test_globs(pattern: str, expected: list[str]) -> None:
+    assert names(pattern) == expected
+
+
+@pytest.mark.usefixtures("pile")
+def test_a_recursive_glob_takes_each_file_once() -> None:
+    files = names("photos/**")
+    assert len(files) == len(set(files)) == 5
+
+
+def test_what_a_name_begins_with_means_nothing_where_it_exists(pile: Path) -> None:
+    (pile / "@home.jpg").touch()
+    assert names("@home.jpg") == ["@home.jpg"]
+
+
+def test_a_dangling_link_is_reported_in_its_place(pile: Path, found) -> None:
+    (pile / "gone.jpg").symlink_to(pile / "nowhere.jpg")
+    (pile / "photos" / "gone.jpg").symlink_to(pile / "nowhere.jpg")
+    missing = "<no such file or directory>"
+    assert found("photos/b.jpg", "gone.jpg")[1] == ("gone.jpg", missing)
+    assert found("photos")[2] == ("photos/gone.jpg", missing)
+
+
+def test_links_that_lead_in_circles_end(pile: Path, found) -> None:
+    (pile / "photos" / "deep" / "up").symlink_to(pile / "photos")
+    (pile / "photos" / "deep" / "up.jpg").symlink_to(pile / "photos")
+    (pile / "photos" / "self.jpg").symlink_to(pile / "photos" / "self.jpg")
+    results = found("photos")
+    assert len(results) == 5
+    assert results[2] == ("photos/self.jpg", "<too many levels of symbolic links>")
+
+
+def test_a_file_that_vanishes_is_reported_in_its_place(pile: Path) -> None:
+    sources = list(find_images(["photos"]))
+    (pile / "photos" / "a.PNG").unlink()
+    with pytest.raises(DataError, match=r"^no such file or directory$"):
+        sources[0].read()
+    assert sources[1].read() == b"photos/b.jpg"
+
+
+@pytest.mark.usefixtures("pile")
+def test_a_folder_below_that_cannot_be_listed_is_reported_in_its_place(
+    monkeypatch: pytest.MonkeyPatch, found
+) -> None:
+    forbid(monkeypatch, "deep")
+    Path("photos/zoo").mkdir()
+    Path("photos/zoo/z.jpg").touch()
+    assert found("photos")[1:] == [
+        ("photos/b.jpg", "photos/b.jpg"),
+        ("photos/deep", "<cannot be listed: permission denied>"),
+        ("photos/zoo/z.jpg", ""),
+    ]
+
+
+@pytest.mark.usefixtures("pile")
+def test_a_typed_folder_that_cannot_be_listed_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forbid(monkeypatch, "photos")
+    with pytest.raises(DataError, match=r"^photos cannot be listed: permission denied"):
+        find_images(["photos"])
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    real = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name == name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+
+@needs_permissions
+def test_a_file_without_permission_is_reported_in_its_place(pile: Path, found) -> None:
+    (pile / "photos" / "a.PNG").chmod(0)
+    assert found("photos")[0] == ("photos/a.PNG", "<permission denied>")
+
+
+def test_a_folder_deeper_than_calls_can_be(pile: Path) -> None:
+    deep = pile / "deep"
+    deep.mkdir()
+    here = os.open(deep, os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("x.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    try:
+        assert names("deep") == ["deep/" + "d/" * 1200 + "x.jpg"]
+    finally:  # Python's own rmtree, which pytest uses, cannot go so deep
+        subprocess.run(["rm", "-rf", deep], check=True)
+
+
+def test_folders_are_walked_as_they_are_asked_for(
+    pile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = find_images(["photos"])
+    listed = []
+    real = os.scandir
+
+    def scandir(path: str) -> Iterator[os.DirEntry[str]]:
+        listed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    list(islice(sources, 2))
+    assert listed == ["photos"]
+
+
+@pytest.mark.usefixtures("pile")
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("photos/c.jpg", "no file, folder or match for 'photos/c.jpg'. Did you mean"),
+        ("nosuch/c.jpg", "There is no folder nosuch."),
+        ("*.heic", "no file, folder or match for '*.heic'."),
+        ("empty", "empty holds no images; expected .jpg,"),
+        ("", "no file, folder or match for ''."),
+        ("ftp://host/a.jpg", "no file, folder or match for 'ftp://host/a.jpg'."),
+    ],
+)
+def test_what_is_not_there_is_refused(item: str, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        find_images(["photos/b.jpg", item])
+    assert message in str(caught.value)
+
+
+@pytest.mark.usefixtures("pile")
+def test_a_column_without_a_table_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"--column is 'file', and no input is a tab"):
+        find_images(["photos"], InputOptions(column="file"))
+
+
+def test_files_need_neither_the_network_nor_archives() -> None:
+    code = (
+        "import sys; from cnnxfer.prediction.inputs import find_images; "
+        f"assert next(find_images([{__file__!r}])).read(); "
+        "print(*{'ssl', 'tarfile', 'pyarrow', 'keras'} & set(sys.modules))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert result.stdout.strip() == "", result.stderr

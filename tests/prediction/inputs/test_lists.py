@@ -1,0 +1,191 @@
+"""Lists in files and on stdin."""
+
+import io
+import os
+import subprocess
+import sys
+import threading
+import zipfile
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.errors import DataError
+from cnnxfer.prediction.inputs import InputOptions, count_images, find_images
+
+MISSING = "<no such file or directory>"
+
+
+@pytest.fixture
+def stdin(monkeypatch: pytest.MonkeyPatch):
+    """Returns a function that puts bytes on stdin."""
+
+    def put(content: bytes) -> None:
+        stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)))
+        monkeypatch.setattr(sys, "stdin", stream)
+
+    return put
+
+
+@pytest.mark.usefixtures("pile")
+def test_a_list_names_files_folders_archives_and_what_is_not_there(found) -> None:
+    with zipfile.ZipFile("a.zip", "w") as archive:
+        archive.writestr("in.jpg", "packed")
+    Path("lists").mkdir()
+    Path("lists/all.txt").write_text(
+        "photos/b.jpg\n\n  \nnosuch.jpg\nphotos/deep\na.zip\nempty\n@lists/all.txt"
+    )
+    assert found("[1].jpg", "@lists/all.txt", "photos/notes.txt") == [
+        ("[1].jpg", "[1].jpg"),
+        ("photos/b.jpg", "photos/b.jpg"),
+        ("nosuch.jpg", MISSING),
+        ("photos/deep/scan.jxl", "photos/deep/scan.jxl"),
+        ("photos/deep/er/d.webp", "photos/deep/er/d.webp"),
+        ("a.zip/in.jpg", "packed"),
+        ("empty", "<holds no images>"),
+        ("@lists/all.txt", MISSING),
+        ("photos/notes.txt", "photos/notes.txt"),
+    ]
+
+
+@pytest.mark.usefixtures("pile")
+def test_folders_of_a_list_follow_the_options(found) -> None:
+    Path("list").write_text("photos")
+    assert len(found("@list", recursive=False)) == 2
+
+
+@pytest.mark.usefixtures("pile")
+@pytest.mark.parametrize("item", ["@list", "-"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"photos/b.jpg\nname \xff.jpg\n",
+        b"photos/b.jpg\r\nname \xff.jpg",
+        b"photos/b.jpg\0name \xff.jpg\0",
+        b"\xef\xbb\xbfphotos/b.jpg\nname \xff.jpg",
+    ],
+)
+def test_what_divides_a_list(item: str, content: bytes, stdin, found) -> None:
+    Path("list").write_bytes(content)
+    stdin(content)
+    Path(os.fsdecode(b"name \xff.jpg")).write_text("odd")
+    assert found(item) == [
+        ("photos/b.jpg", "photos/b.jpg"),
+        (os.fsdecode(b"name \xff.jpg"), "odd"),
+    ]
+
+
+@pytest.mark.usefixtures("pile")
+def test_between_nuls_a_name_may_hold_anything_else(stdin, found) -> None:
+    Path("a\nb.jpg").write_text("two lines")
+    Path("c.jpg\r").write_text("return")
+    stdin(b"a\nb.jpg\0c.jpg\r\0")
+    assert found("-") == [("a\nb.jpg", "two lines"), ("c.jpg\r", "return")]
+
+
+@pytest.mark.usefixtures("pile")
+def test_names_longer_than_a_piece_of_the_list_are_whole(found) -> None:
+    entries = [f"{number}-{'x' * 900}.jpg" for number in range(300)]
+    Path("list").write_text("\n".join(entries))
+    assert [name for name, _ in found("@list")] == entries
+
+
+@pytest.mark.usefixtures("pile")
+def test_a_file_that_is_no_list_ends(found) -> None:
+    Path("list").write_bytes(b"a.jpg\n" + b"x" * 10_000_000)
+    assert found("@list") == [("a.jpg", MISSING), ("@list", "<not a list of paths>")]
+
+
+@pytest.mark.usefixtures("pile")
+@pytest.mark.parametrize("item", ["@list", "-"])
+def test_an_empty_list_is_no_error(item: str, stdin, found) -> None:
+    Path("list").touch()
+    stdin(b"")
+    assert found(item) == []
+
+
+@pytest.mark.usefixtures("pile")
+def test_an_endless_stdin_is_read_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    with open(reading) as stream, open(writing, "wb", buffering=0) as source:
+        monkeypatch.setattr(sys, "stdin", stream)
+        sources = find_images(["-"])
+        for name in (b"photos/b.jpg", b"[1].jpg"):
+            source.write(name + b"\n")
+            # Would wait for ever if it asked for more than there is.
+            assert read_within_seconds(sources) == name
+
+
+def read_within_seconds(sources) -> bytes:
+    results: list[bytes] = []
+    thread = threading.Thread(
+        target=lambda: results.append(next(sources).read()), daemon=True
+    )
+    thread.start()
+    thread.join(10)
+    assert results, "still waiting"
+    return results[0]
+
+
+@pytest.mark.usefixtures("pile")
+def test_what_can_be_read_only_once_is_not_counted(stdin) -> None:
+    os.mkfifo("pipe")
+    stdin(b"photos/b.jpg")
+    assert count_images(["@pipe"]) is None
+    assert count_images(["-"]) is None
+    assert next(find_images(["-"])).read() == b"photos/b.jpg"
+
+
+@pytest.mark.usefixtures("pile")
+def test_a_long_list_is_read_lazily() -> None:
+    with open("list", "w") as stream:
+        stream.writelines(f"{number}.jpg\n" for number in range(100_000))
+    first = list(islice(find_images(["@list"]), 3))
+    assert [source.name for source in first] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert count_images(["@list"]) == 100_000
+
+
+@pytest.mark.usefixtures("pile")
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("@nosuch.txt", "there is no 'nosuch.txt'"),
+        ("@photos/note.txt", "Did you mean 'notes.txt'?"),
+        ("@photos", "which is a folder. Name the folder without the @."),
+        ("@", "there is no ''"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_refused(item: str, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        find_images(["photos", item])
+    assert message in str(caught.value)
+
+
+@pytest.mark.usefixtures("pile")
+def test_a_list_without_permission_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("list").touch()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(DataError, match="the list list cannot be read: permission den"):
+        find_images(["@list"])
+
+
+@pytest.mark.usefixtures("pile")
+def test_stdin_of_a_process() -> None:
+    code = (
+        "from cnnxfer.prediction.inputs import find_images;"
+        "print([source.read() for source in find_images(['-'])])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], input=b"photos/b.jpg\n", capture_output=True
+    )
+    assert result.stdout.strip() == b"[b'photos/b.jpg']", result.stderr
+
+
+@pytest.mark.usefixtures("pile")
+def test_an_address_in_a_list_is_fetched_under_the_same_rules(found) -> None:
+    Path("list").write_text("http://127.0.0.1:9/a.jpg")
+    assert find_images(["@list"], InputOptions())
+    ((name, content),) = found("@list")
+    assert name == "http://127.0.0.1:9/a.jpg"
+    assert content.startswith("<")
