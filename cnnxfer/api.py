@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from cnnxfer import __version__
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.backbones.imagenet import imagenet_classes
 from cnnxfer.backbones.weights import ensure_weights, find_weights
 from cnnxfer.config import Config, load_config, override
 from cnnxfer.data.sources import find_source
@@ -25,13 +24,14 @@ from cnnxfer.data.splits import parse_split
 from cnnxfer.errors import ConfigError, Interrupted
 from cnnxfer.prediction.engines import check_choice
 from cnnxfer.quiet import import_tensorflow_quietly
-from cnnxfer.registry import did_you_mean, suggestion
+from cnnxfer.registry import suggestion
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import LATEST, Run, create_run, find_run, resolve_runs_dir
 
 if TYPE_CHECKING:
     from cnnxfer.evaluation.comparison import Comparison
     from cnnxfer.evaluation.metrics import Evaluation
+    from cnnxfer.prediction.pile import Pile
     from cnnxfer.prediction.prediction import Prediction
     from cnnxfer.training.prepare import Setup
 
@@ -268,21 +268,44 @@ def predict(
     *,
     model: Run | Pathlike | None = None,
     top: int | None = None,
+    min_confidence: float | None = None,
+    recursive: bool = True,
+    column: str | None = None,
+    frames: str = "first",
+    max_pixels: int = 200_000_000,
+    allow_private: bool = False,
+    tta: str = "none",
+    dense: bool = False,
     engine: str = "auto",
     precision: str = "auto",
+    batch: int | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = None,
 ) -> Iterator[Prediction]:
     """Ranks the classes of images.
 
     Args:
-        inputs: files, folders (with what lies below) and globs.
+        inputs: files, folders, globs, `.zip` and `.tar` archives, http(s) addresses,
+            tables with a column of paths, `@FILE` with one of these a line, and "-"
+            for the same on stdin.
         model: a run, or a backbone's name for its ImageNet head. By default the
             latest run, or the built-in backbone where there is none.
         top: how many classes to name; by default 5, or all if there are fewer.
+        min_confidence: the probability, above 0 and at most 1, below which the best
+            class is no answer: `Prediction.label` is "unsure".
+        recursive: whether folders are walked with all that lies below.
+        column: the one of tables that holds paths; by default "path".
+        frames: "first", or "all" of a file that has several, one prediction each.
+        max_pixels: larger pictures are not decoded.
+        allow_private: whether addresses may lead into private networks.
+        tta: what of a picture is looked at, and averaged: "none" (the middle),
+            "flip", "five", "ten" or "scales"; see `test_time_views`.
+        dense: whether the whole picture is looked at instead, without cropping.
         engine: "openvino", "keras", or "auto": the fastest that answers as Keras
             does in float32, which is checked on the first images.
         precision: "float32", "bfloat16", or "auto": the fastest, likewise.
+        batch: how many pictures are computed at once; by default as many as the
+            engine does best with. Fewer where memory runs out.
         runs_dir: where runs live; `runs` by default.
         reporter: told of the progress; the logger "cnnxfer" by default.
 
@@ -291,28 +314,40 @@ def predict(
         for an image that cannot be read.
 
     Raises:
-        ConfigError: if the model, the engine or the precision is unknown or cannot
-            be had here, or the model has fewer classes than `top`.
+        ConfigError: if the model or an option is unknown or cannot be had here, or
+            the model has fewer classes than `top`.
         DataError: if an input does not exist or holds no image.
         RunError: if an engine or a precision that is asked for by name does not
             answer as Keras does.
     """
-    from cnnxfer.prediction.inputs import find_images
+    from cnnxfer.prediction.pile import open_pile
 
-    reporter = reporter or Reporter()
-    check_choice(engine, precision)
-    chosen = choose_model(model, runs_dir)
-    top = _checked_top(top, chosen)
     if isinstance(inputs, str | Path):
         inputs = [inputs]
-    images = find_images([str(item) for item in inputs])
-    if model is None:
-        reporter.info(f"model: {chosen.path if isinstance(chosen, Run) else chosen}")
-    from cnnxfer.prediction.classifier import load_classifier
-    from cnnxfer.prediction.ranking import rank_images
+    pile = open_pile(
+        [str(item) for item in inputs],
+        model=model,
+        top=top,
+        min_confidence=min_confidence,
+        recursive=recursive,
+        column=column,
+        frames=frames,
+        max_pixels=max_pixels,
+        allow_private=allow_private,
+        tta=tta,
+        dense=dense,
+        engine=engine,
+        precision=precision,
+        batch=batch,
+        runs_dir=runs_dir,
+        reporter=reporter or Reporter(),
+    )
+    return _and_prepare(pile)
 
-    classifier = load_classifier(chosen, reporter, engine=engine, precision=precision)
-    return rank_images(classifier, images, top, reporter)
+
+def _and_prepare(pile: Pile) -> Iterator[Prediction]:
+    yield from pile.predictions()
+    pile.answers.prepare_next_time()
 
 
 def evaluate(
@@ -440,52 +475,6 @@ def _seconds(duration: str) -> float:
             f"--budget is {duration!r}; expected a time such as 90s, 10m or 2h."
         )
     return float(found[1]) * units[found[2]]
-
-
-def choose_model(
-    model: Run | Pathlike | None, runs_dir: Pathlike | None = None
-) -> Run | str:
-    """Returns the run, or the name of the backbone, that `model` means.
-
-    Raises:
-        ConfigError: if it means neither.
-        RunError: if it is a run without a model yet.
-    """
-    directory = resolve_runs_dir(runs_dir)
-    if model is None:
-        try:
-            model = find_run(LATEST, directory)
-        except ConfigError:
-            return next(iter(BACKBONES)).name
-    if not isinstance(model, Run):
-        if str(model) in BACKBONES:
-            return BACKBONES.get(str(model)).name
-        model = _run_or_backbone(str(model), directory)
-    model.require_model()
-    return model
-
-
-def _checked_top(top: int | None, model: Run | str) -> int:
-    if top is None:
-        return 5
-    count = len(model.class_names if isinstance(model, Run) else imagenet_classes())
-    if not 1 <= top <= count:
-        raise ConfigError(
-            f"--top is {top}; it must be 1 to {count}, the number of classes."
-        )
-    return top
-
-
-def _run_or_backbone(name: str, directory: Path) -> Run:
-    try:
-        return find_run(name, directory)
-    except ConfigError as error:
-        if name == LATEST:
-            raise
-        near = did_you_mean(name, BACKBONES.names())
-        if not near:
-            raise
-        raise ConfigError(f"no run and no backbone called {name!r}.{near}") from error
 
 
 def _find(run: Run | Pathlike, runs_dir: Pathlike | None) -> Run:

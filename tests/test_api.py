@@ -9,7 +9,7 @@ import pytest
 
 import cnnxfer
 from cnnxfer import api
-from cnnxfer.errors import ConfigError, DataError, RunError
+from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.runs import Run
 
 FUNCTIONS = [name for name in cnnxfer.__all__ if name != "__version__"]
@@ -51,24 +51,6 @@ heavy -= {"typer", "rich"}
 assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
 """
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_choose_model(
-    colour_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs_dir = colour_run.path.parent
-    monkeypatch.chdir(tmp_path)
-    assert api.choose_model(None) == Run(Path("runs") / colour_run.name)
-    assert api.choose_model("latest", runs_dir) == colour_run
-    assert api.choose_model(None, tmp_path / "none") == "efficientnet-lite0"
-    assert api.choose_model("ResNet50-V2", runs_dir) == "resnet50v2"
-    assert api.choose_model(colour_run.path) == colour_run
-    assert api.choose_model(colour_run.name, runs_dir) == colour_run
-    with pytest.raises(ConfigError, match="no run and no backbone called 'resnet5'"):
-        api.choose_model("resnet5", runs_dir)
-    colour_run.model_path.unlink()
-    with pytest.raises(RunError, match="has no trained model yet"):
-        api.choose_model(None, runs_dir)
 
 
 def test_predict_takes_one_path_or_many(colour_run: Run, photos_dir: Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cnnxfer import api
 from cnnxfer.cli.options import (
     Engine,
     EnginePrecision,
@@ -18,10 +17,17 @@ from cnnxfer.cli.options import (
     Verbose,
 )
 from cnnxfer.cli.terminal import TerminalReporter, stdout
-from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.prediction.writers import WRITERS
+from cnnxfer.errors import ConfigError, Interrupted
+from cnnxfer.prediction.copies import copy_to as copying
+from cnnxfer.prediction.journal import check_journal, open_journal
+from cnnxfer.prediction.output_file import check_target, choose_writer, write_file
+from cnnxfer.prediction.sheet import draw_sheet
+from cnnxfer.prediction.stages import Stage, through
+from cnnxfer.prediction.totals import Totals
+from cnnxfer.prediction.writers import WRITERS, Writer
 
 SOME_UNREADABLE = 3
+READING, LOOKING, WRITING = "What is read", "What is looked at", "What is written"
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +37,12 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT", help="Files, folders or globs.")
+        list[str],
+        typer.Argument(
+            metavar="INPUT",
+            help="Files, folders, globs, archives, web addresses, tables, @LIST, or - "
+            "for a list on stdin.",
+        ),
     ],
     top: Annotated[
         int | None,
@@ -46,11 +57,125 @@ def predict(
             show_default="the latest run, or efficientnet-lite0",
         ),
     ] = None,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            "--min-confidence",
+            help="The probability below which the answer is: unsure.",
+            show_default="none",
+        ),
+    ] = None,
     output_format: Annotated[
-        str, typer.Option("--format", help=f"{', '.join(WRITERS.names())}.")
-    ] = "table",
+        str | None,
+        typer.Option(
+            "--format",
+            help=f"{', '.join(WRITERS.names())}.",
+            show_default="by the suffix of --out, or table",
+            rich_help_panel=WRITING,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="A file for the results; .gz compresses.",
+            rich_help_panel=WRITING,
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with an unfinished --out FILE.jsonl.",
+            rich_help_panel=WRITING,
+        ),
+    ] = False,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--sheet",
+            help="A contact sheet: one .html or .png file of all pictures.",
+            rich_help_panel=WRITING,
+        ),
+    ] = None,
+    copy_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--copy-to",
+            help="Copy the files here, in folders by class.",
+            rich_help_panel=WRITING,
+        ),
+    ] = None,
+    recursive: Annotated[
+        bool,
+        typer.Option(
+            "--recursive/--no-recursive",
+            help="Folders with all that lies below.",
+            rich_help_panel=READING,
+        ),
+    ] = True,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            "--column",
+            help="The column of tables with paths.",
+            show_default="path",
+            rich_help_panel=READING,
+        ),
+    ] = None,
+    frames: Annotated[
+        str,
+        typer.Option(
+            "--frames",
+            help="first, or all of a file that has several.",
+            rich_help_panel=READING,
+        ),
+    ] = "first",
+    max_pixels: Annotated[
+        int,
+        typer.Option(
+            "--max-pixels",
+            help="Larger pictures are not decoded.",
+            rich_help_panel=READING,
+        ),
+    ] = 200_000_000,
+    allow_private: Annotated[
+        bool,
+        typer.Option(
+            "--allow-private",
+            help="Web addresses may lead into private networks.",
+            rich_help_panel=READING,
+        ),
+    ] = False,
+    tta: Annotated[
+        str,
+        typer.Option(
+            "--tta",
+            help="Views of each picture to average: none, flip, five, ten or scales.",
+            rich_help_panel=LOOKING,
+        ),
+    ] = "none",
+    dense: Annotated[
+        bool,
+        typer.Option(
+            "--dense",
+            help="See the whole picture, without cropping.",
+            rich_help_panel=LOOKING,
+        ),
+    ] = False,
+    heatmap: Annotated[
+        Path | None,
+        typer.Option(
+            "--heatmap",
+            help="A folder for pictures of where the class is (with --dense).",
+            rich_help_panel=WRITING,
+        ),
+    ] = None,
     engine: Engine = None,
     precision: EnginePrecision = "auto",
+    batch: Annotated[
+        str, typer.Option("--batch", help="Pictures at once: auto, or a number.")
+    ] = "auto",
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -60,34 +185,83 @@ def predict(
 
     Ends with exit code 3 if some could not be read.
     """
-    writer = WRITERS.get("json" if json else output_format)
+    writer = choose_writer("json" if json else output_format, out)
+    _check_output(writer, out, resume=resume)
+    # These import NumPy, and `cnnxfer --help` does without.
+    from cnnxfer.prediction.heatmap import save_heatmaps
+    from cnnxfer.prediction.pile import open_pile
+
     # Lines that appear one by one are progress enough, and a bar would garble them.
-    bars = not (writer.gradual and stdout().is_terminal)
+    bars = not (out is None and writer.gradual and stdout().is_terminal)
     reporter = TerminalReporter(bars=bars)
-    predictions = api.predict(
+    totals = Totals()
+    stages: list[Stage] = [totals.watch]
+    if sheet is not None:
+        stages.append(draw_sheet(sheet, " ".join(inputs), reporter))
+    if copy_to is not None:
+        stages.append(copying(copy_to, inputs, reporter))
+    pile = open_pile(
         inputs,
         model=model,
         top=top,
+        min_confidence=min_confidence,
+        recursive=recursive,
+        column=column,
+        frames=frames,
+        max_pixels=max_pixels,
+        allow_private=allow_private,
+        tta=tta,
+        dense=dense,
+        heat=heatmap is not None,
         engine=engine or "auto",
         precision=precision,
+        batch=_batch(batch),
         runs_dir=runs_dir,
         reporter=reporter,
     )
-    failures: list[Prediction] = []
-    writer.load()(_collect_failures(predictions, failures), sys.stdout)
-    if failures:
-        reporter.warn(f"{_count(failures)} could not be read.")
+    if heatmap is not None:
+        stages.append(save_heatmaps(heatmap, reporter))
+    if out is not None and writer.name == "jsonl":
+        with open_journal(out, pile.settings, reporter, resume=resume) as journal:
+            totals.earlier = journal.done
+            earlier = journal.earlier(pile.sources)
+            try:
+                with through(chain(earlier, pile.predictions()), stages) as predictions:
+                    journal.write(predictions)
+            except KeyboardInterrupt:
+                raise Interrupted(
+                    f"interrupted after {totals.images:,} images, which are kept. "
+                    "Go on with the same command and --resume."
+                ) from None
+    else:
+        with through(pile.predictions(), stages) as predictions:
+            if out is not None:
+                write_file(predictions, writer, out)
+            else:
+                writer.load()(predictions, reporter.results)
+    reporter.info(totals.summary)
+    pile.answers.prepare_next_time()
+    if totals.problems:
+        reporter.warn(f"{totals.problems}.")
         raise typer.Exit(SOME_UNREADABLE)
 
 
-def _collect_failures(
-    predictions: Iterable[Prediction], failures: list[Prediction]
-) -> Iterator[Prediction]:
-    for prediction in predictions:
-        if prediction.error is not None:
-            failures.append(prediction)
-        yield prediction
+def _check_output(writer: Writer, out: Path | None, *, resume: bool) -> None:
+    if resume and (out is None or writer.name != "jsonl"):
+        raise ConfigError("--resume goes on with a file. Add: --out FILE.jsonl")
+    if out is None:
+        return
+    check_target("--out", out)
+    if writer.name == "jsonl":
+        check_journal(out, resume=resume)
 
 
-def _count(failures: list[Prediction]) -> str:
-    return "1 image" if len(failures) == 1 else f"{len(failures)} images"
+def _batch(batch: str) -> int | None:
+    if batch == "auto":
+        return None
+    try:
+        return int(batch)
+    except ValueError:
+        raise ConfigError(
+            f"--batch is {batch!r}; it must be auto, or a number."
+        ) from None

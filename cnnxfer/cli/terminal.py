@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 import traceback
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -81,6 +82,22 @@ class TerminalReporter(Reporter):
     def __init__(self, *, bars: bool = True) -> None:
         """Without `bars`, progress is a plain line on a terminal too."""
         self.bars = bars
+        self._bar: Progress | None = None  # while it is drawn
+
+    @property
+    def results(self) -> TextIO:
+        """Stdout, for results that come while a bar is drawn: it steps aside."""
+        return cast(TextIO, _Aside(sys.stdout, self))
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Takes the bar away, if one is drawn, and puts it back."""
+        bar = self._bar
+        if bar:
+            bar.stop()
+        yield
+        if bar:
+            bar.start()
 
     def info(self, message: str) -> None:
         """Prints one line, unless quiet."""
@@ -105,6 +122,7 @@ class TerminalReporter(Reporter):
                 yield advance
             return
         with _bar() as bar:
+            self._bar = bar
             task = bar.add_task(escape(printable(title)), total=total, rate="", note="")
 
             def advance(steps: int = 1, note: str = "") -> None:
@@ -114,6 +132,24 @@ class TerminalReporter(Reporter):
                     bar.update(task, note=escape(note))
 
             yield advance
+            self._bar = None
+
+
+class _Aside:
+    """A stream that writes where no bar is."""
+
+    def __init__(self, stream: TextIO, reporter: TerminalReporter) -> None:
+        self._stream = stream
+        self._reporter = reporter
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._reporter.aside():
+            written = self._stream.write(text)
+            self._stream.flush()
+        return written
 
 
 def _rate(speed: float | None, unit: str) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnnxfer.data.dataset import Example
+from cnnxfer.data.image_source import ImageSource
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.errors import DataError
 from cnnxfer.evaluation.metrics import ClassCount, Evaluation, top_k_accuracy
-from cnnxfer.prediction.classifier import load_classifier
+from cnnxfer.prediction.classifier import Computing, load_classifier
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.training.prepare import load_parts
@@ -79,10 +80,13 @@ def _measure(
     engine: str,
     precision: str,
 ) -> Evaluation:
-    classifier = load_classifier(run, reporter, engine=engine, precision=precision)
+    classifier = load_classifier(run, reporter, Computing(engine, precision))
     rows, labels = [], []
     answers = classifier.answer(
-        [example.read for example in examples], "evaluating", reporter
+        [ImageSource(example.id, example.read) for example in examples],
+        "evaluating",
+        reporter,
+        total=len(examples),
     )
     for example, answer in zip(examples, answers, strict=True):
         if answer.probabilities is None:

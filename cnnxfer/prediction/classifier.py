@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +15,16 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.imagenet import imagenet_classes
 from cnnxfer.backbones.weights import ensure_weights
-from cnnxfer.data.geometry import central_box
-from cnnxfer.data.parallel import parallel_map
-from cnnxfer.data.picture import Picture
-from cnnxfer.errors import DataError
+from cnnxfer.data.decode import MAX_PIXELS
+from cnnxfer.data.decoder_process import See
+from cnnxfer.data.decoders import decode_all
+from cnnxfer.data.image_source import ImageSource
 from cnnxfer.files import file_hash
-from cnnxfer.prediction.engines.choice import SAMPLES, choose_engine
-from cnnxfer.prediction.engines.engine import Engine, Network
+from cnnxfer.prediction.answers import Answers
+from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
+from cnnxfer.prediction.engines.engine import Network
 from cnnxfer.prediction.softmax import softmax
+from cnnxfer.prediction.views import average_views, test_time_views
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
@@ -33,28 +33,21 @@ if TYPE_CHECKING:
 
 # The usual central crop of ImageNet's evaluation: 224 of 256.
 IMAGENET_CROP = 0.875
-AHEAD = 128  # pictures that may be decoded before the engine asks for them
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the model says of one image.
+class Computing:
+    """What a network is run by.
 
     Attributes:
-        width: of the upright image, in pixels.
-        height: the same.
-        probabilities: float32 `(classes,)`; None if the image could not be read.
-        error: why it could not be read; None if it could.
+        engine: one of `ENGINES`.
+        precision: one of `PRECISIONS`.
+        batch: how many pictures at once; None for as many as it does best with.
     """
 
-    width: int = 0
-    height: int = 0
-    probabilities: np.ndarray | None = None
-    error: str | None = None
-
-
-# An image with its pixels, uint8 `(size, size, 3)`, if it could be read.
-View = tuple[Answer, np.ndarray | None]
+    engine: str = "auto"
+    precision: str = "auto"
+    batch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,116 +58,94 @@ class Classifier:
         network: what an engine runs; its outputs are logits or probabilities.
         class_ids: in label order; WordNet ids for ImageNet heads, else the labels.
         labels: names for people, in label order.
-        central_crop: side of the square that it sees, of the shorter side.
-        engine: one of `ENGINES`.
-        precision: one of `PRECISIONS`.
+        see: what of a picture the network is shown; the answers to several views of
+            it are averaged.
+        computing: what it is run by.
+        cells: tells the class at each cell of the picture; None where no heat is
+            asked for.
     """
 
     network: Network
     class_ids: Sequence[str]
     labels: Sequence[str]
-    central_crop: float
-    engine: str
-    precision: str
+    see: See
+    computing: Computing
+    cells: Network | None = None
 
     def answer(
-        self, images: Sequence[Callable[[], bytes]], title: str, reporter: Reporter
-    ) -> Iterator[Answer]:
-        """Yields an answer for each image, in order; decodes while it computes.
+        self,
+        sources: Iterable[ImageSource],
+        title: str,
+        reporter: Reporter,
+        *,
+        total: int | None = None,
+        frames: str = "first",
+        max_pixels: int = MAX_PIXELS,
+    ) -> Answers:
+        """Returns an answer for each image, in order; decodes while it computes.
 
         Args:
-            images: functions that read an encoded image, or raise DataError.
+            sources: the images.
             title: what the progress bar says.
             reporter: draws it.
-
-        Raises:
-            ConfigError: if the engine or the precision cannot be had here.
-            RunError: if one that is asked for by name does not answer as Keras does.
+            total: how many answers there will be; None if that is not known.
+            frames: "first", or "all" of a file that has several, one answer each.
+            max_pixels: larger pictures are not decoded.
         """
-        views = parallel_map(self._view, images, ahead=AHEAD)
-        first = _until_readable(views, SAMPLES)
-        samples = [pixels for _, pixels in first if pixels is not None]
-        if not samples:
-            yield from (answer for answer, _ in first)
-            return
-        engine = choose_engine(
-            self.network,
-            engine=self.engine,
-            precision=self.precision,
-            samples=lambda: np.stack(samples),
-            reporter=reporter,
-        )
-        views = chain(first, views)
-        with reporter.progress(title, len(images), "images") as advance:
-            for answer in self._answers(engine, views):
-                yield answer
-                advance()
+        decoded = decode_all(sources, self.see, frames=frames, max_pixels=max_pixels)
+        return Answers(self, decoded, title, reporter, total)
 
-    def _answers(self, engine: Engine, views: Iterable[View]) -> Iterator[Answer]:
-        asked: deque[Answer] = deque()  # the images whose turn has not come, in order
+    def conclude(self, outputs: np.ndarray) -> np.ndarray:
+        """Returns the mean of the probabilities for a picture's views.
 
-        def batches() -> Iterator[np.ndarray]:
-            batch: list[np.ndarray] = []
-            for answer, pixels in views:
-                asked.append(answer)
-                if pixels is not None:
-                    batch.append(pixels)
-                if len(batch) == engine.batch_size:
-                    yield np.stack(batch)
-                    batch = []
-            if batch:
-                yield np.stack(batch)
+        Args:
+            outputs: of the network, float32 `(views, classes)`.
 
-        for outputs in engine.run(batches()):
-            for row in self._probabilities(outputs):
-                while asked[0].error is not None:
-                    yield asked.popleft()
-                yield replace(asked.popleft(), probabilities=row)
-        yield from asked
-
-    def _view(self, read: Callable[[], bytes]) -> View:
-        try:
-            picture = Picture(read())
-            box = central_box(picture.width, picture.height, self.central_crop)
-            pixels = picture.view(box, self.network.image_size)
-        except DataError as error:
-            return Answer(error=str(error)), None
-        return Answer(picture.width, picture.height), pixels
-
-    def _probabilities(self, outputs: np.ndarray) -> np.ndarray:
-        return softmax(outputs) if self.network.outputs == "logits" else outputs
+        Returns:
+            float32 `(classes,)`.
+        """
+        if self.network.outputs == "logits":
+            outputs = softmax(outputs)
+        mean: np.ndarray = average_views(outputs, len(outputs))[0]
+        return mean
 
 
 def load_classifier(
     model: Run | str,
     reporter: Reporter,
+    computing: Computing = Computing(),
     *,
-    engine: str = "auto",
-    precision: str = "auto",
+    tta: str = "none",
+    dense: bool = False,
+    heat: bool = False,
 ) -> Classifier:
     """Finds a run's model, or a backbone with its ImageNet head.
 
     Args:
         model: the run, or the backbone's name.
         reporter: told of a download.
-        engine: what is to run it; see `choose_engine`.
-        precision: what that is to compute in.
+        computing: what is to run it.
+        tta: what of a picture it is shown; see `test_time_views`.
+        dense: whether that is the whole picture instead; see `dense_network`.
+        heat: whether it tells where the class is, too; with `dense`.
 
     Raises:
+        ConfigError: if `tta` is unknown.
         RunError: if the run has no model, or weights could not be downloaded.
     """
     if isinstance(model, Run):
-        names, crop = model.class_names, model.config.central_crop
-        return Classifier(_run_network(model), names, names, crop, engine, precision)
-    classes = imagenet_classes()
-    return Classifier(
-        _imagenet_network(BACKBONES.get(model), reporter),
-        [item.class_id for item in classes],
-        [item.label for item in classes],
-        IMAGENET_CROP,
-        engine,
-        precision,
-    )
+        network, crop = _run_network(model), model.config.central_crop
+        class_ids = labels = list(model.class_names)
+    else:
+        network, crop = _imagenet_network(BACKBONES.get(model), reporter), IMAGENET_CROP
+        class_ids = [item.class_id for item in imagenet_classes()]
+        labels = [item.label for item in imagenet_classes()]
+    see: See = test_time_views(tta, crop, network.image_size)
+    cells = cell_network(network) if heat else None
+    if dense:
+        see = DenseView(crop, network.image_size)
+        network = dense_network(network)
+    return Classifier(network, class_ids, labels, see, computing, cells)
 
 
 def _run_network(run: Run) -> Network:
@@ -213,14 +184,3 @@ def _build(backbone: Backbone, path: Path) -> keras.Model:
 
 def _key(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _until_readable(views: Iterator[View], count: int) -> list[View]:
-    """Takes views until `count` of them are readable, or there are no more."""
-    taken = []
-    for view in views:
-        taken.append(view)
-        count -= view[1] is not None
-        if count == 0:
-            break
-    return taken

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cnnxfer.data.image_source import ImageSource
+
+UNSURE = "unsure"
+DIGITS = 6  # of a probability, in what programs read
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,13 @@ class Prediction:
         height: the same.
         ranking: the most probable classes, best first.
         error: why the image could not be read; None if it could.
+        frame: which one of a file with several, from 0; None if there is but one, or
+            if only the first was asked for.
+        min_confidence: the probability below which the best class is no answer; None
+            if it always is one. The same for every image, read or not.
+        source: reads the encoded image once more.
+        heat: float32 `(rows, columns)`, the probability of the best class over the
+            picture; None if it was not asked for.
     """
 
     path: str
@@ -40,6 +55,10 @@ class Prediction:
     height: int = 0
     ranking: tuple[RankedClass, ...] = ()
     error: str | None = None
+    frame: int | None = None
+    min_confidence: float | None = None
+    source: ImageSource | None = field(default=None, compare=False, repr=False)
+    heat: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
     def top(self) -> RankedClass:
@@ -52,21 +71,62 @@ class Prediction:
             raise ValueError(f"{self.path} could not be read: {self.error}")
         return self.ranking[0]
 
+    @property
+    def unsure(self) -> bool:
+        """Whether the best class is less probable than `min_confidence`.
+
+        Raises:
+            ValueError: if the image could not be read.
+        """
+        # As it is printed, so that figure and answer never contradict each other.
+        probability = round(self.top.probability, DIGITS)
+        return self.min_confidence is not None and probability < self.min_confidence
+
+    @property
+    def label(self) -> str:
+        """The most probable class's name for people, or "unsure".
+
+        Raises:
+            ValueError: if the image could not be read.
+        """
+        return UNSURE if self.unsure else self.top.label
+
     def as_json(self) -> dict[str, Any]:
         """Returns the object that `--format jsonl` prints."""
+        document: dict[str, Any] = {"path": self.path}
+        if self.frame is not None:
+            document["frame"] = self.frame
         if self.error is not None:
-            return {"path": self.path, "error": self.error}
-        return {
-            "path": self.path,
-            "width": self.width,
-            "height": self.height,
-            "predictions": [
-                {
-                    "rank": ranked.rank,
-                    "class_id": ranked.class_id,
-                    "label": ranked.label,
-                    "probability": round(ranked.probability, 6),
-                }
-                for ranked in self.ranking
-            ],
-        }
+            return document | {"error": self.error}
+        document |= {"width": self.width, "height": self.height}
+        if self.min_confidence is not None:
+            document["label"] = self.label
+        document["predictions"] = [
+            {
+                "rank": ranked.rank,
+                "class_id": ranked.class_id,
+                "label": ranked.label,
+                "probability": round(ranked.probability, DIGITS),
+            }
+            for ranked in self.ranking
+        ]
+        return document
+
+    @classmethod
+    def from_json(
+        cls, document: dict[str, Any], min_confidence: float | None = None
+    ) -> Prediction:
+        """Returns what `as_json` made the object of; it has no source and no heat.
+
+        Raises:
+            KeyError: if it lacks something; with TypeError, what is no such object.
+        """
+        return cls(
+            document["path"],
+            document.get("width", 0),
+            document.get("height", 0),
+            tuple(RankedClass(**ranked) for ranked in document.get("predictions", ())),
+            None if "predictions" in document else document["error"],
+            document.get("frame"),
+            min_confidence,
+        )

@@ -1,42 +1,49 @@
-"""From images to ranked classes."""
+"""From answers to ranked classes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from cnnxfer.data.dataset import read_bytes
+from cnnxfer.prediction.answering import Answer
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.prediction import Prediction, RankedClass
-from cnnxfer.reporting import Reporter
 
 
-def rank_images(
-    classifier: Classifier, paths: Sequence[Path], top: int, reporter: Reporter
+def rank_answers(
+    classifier: Classifier,
+    answers: Iterable[Answer],
+    top: int,
+    min_confidence: float | None = None,
 ) -> Iterator[Prediction]:
-    """Returns a prediction for each path, in order, with its `top` best classes."""
-    answers = classifier.answer(
-        [partial(read_bytes, path) for path in paths], "predicting", reporter
-    )
-    return (
-        Prediction(str(path), error=answer.error)
-        if answer.probabilities is None
-        else Prediction(
-            str(path),
+    """Yields a prediction for each answer, with its `top` best classes.
+
+    Args:
+        classifier: whose answers they are.
+        answers: as `Classifier.answer` yields them.
+        top: how many classes to name; all if there are fewer.
+        min_confidence: see `Prediction`.
+    """
+    for answer in answers:
+        yield Prediction(
+            answer.source.name,
             answer.width,
             answer.height,
             _ranking(classifier, answer.probabilities, top),
+            answer.error,
+            answer.frame,
+            min_confidence,
+            answer.source,
+            answer.heat,
         )
-        for path, answer in zip(paths, answers, strict=True)
-    )
 
 
 def _ranking(
-    classifier: Classifier, probabilities: np.ndarray, top: int
+    classifier: Classifier, probabilities: np.ndarray | None, top: int
 ) -> tuple[RankedClass, ...]:
+    if probabilities is None:
+        return ()
     order = np.argsort(-probabilities, kind="stable")[:top]
     return tuple(
         RankedClass(

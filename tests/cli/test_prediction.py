@@ -1,10 +1,20 @@
+import csv
+import gzip
 import json
+import re
+from itertools import count
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cnnxfer.cli.main import run
+from cnnxfer.prediction.answering import Answer
+from cnnxfer.prediction.answers import Answers
 from cnnxfer.runs import Run
+
+COLOURS = {"red": (200, 50, 40), "blue": (40, 60, 200)}
+FAILED = "2 images could not be read: 1 not an image, 1 no such file or directory."
 
 
 @pytest.fixture
@@ -41,8 +51,11 @@ def test_table(
         f"model: runs/{colour_run.name}",
         "engine: keras, float32",
         "predicting",
-        "warning: 2 images could not be read.",
+        shown.err.splitlines()[3],
+        "converting the network for OpenVINO, for the next time",
+        f"warning: {FAILED}",
     ]
+    assert re.fullmatch(r"5 images in \d.*", shown.err.splitlines()[3])
 
 
 def test_jsonl(pile: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +70,7 @@ def test_jsonl(pile: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert [entry["rank"] for entry in ranked] == [1, 2, 3]  # of three classes
     assert ranked[0]["class_id"] == ranked[0]["label"] == "blue"
     assert 0.5 < ranked[0]["probability"] <= 1
-    assert shown.err == "warning: 2 images could not be read.\n"
+    assert shown.err == f"warning: {FAILED}\n"
 
 
 @pytest.mark.parametrize("option", [["--json"], ["--format", "json"]])
@@ -80,7 +93,7 @@ def test_a_model_that_is_named_is_not_announced(
     pile: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["predict", pile[0], "--model", colour_run.name]) == 0
-    assert capsys.readouterr().err == "engine: keras, float32\npredicting\n"
+    assert "model:" not in capsys.readouterr().err
 
 
 def test_the_engine_and_its_precision_can_be_chosen(
@@ -127,3 +140,112 @@ def test_a_run_that_has_no_model_says_how_to_get_one(
     assert "has no trained model yet. Go on with: cnnxfer resume" in (
         capsys.readouterr().err
     )
+
+
+def test_results_go_to_a_file_whose_suffix_tells_the_format(
+    pile: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["predict", *pile, "--out", "out.csv.gz", "--top", "1"]) == 3
+    with gzip.open("out.csv.gz", "rt", encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["path"] for row in rows] == pile
+    assert [row["label"] for row in rows] == ["red", "", "blue", "", "green"]
+    assert rows[1]["error"] == "not an image"
+    assert capsys.readouterr().out == ""
+
+
+def test_an_unfinished_file_is_gone_on_with(
+    pile: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    photos = ["photos", *pile]
+    command = ["predict", *photos, "--engine", "keras", "--batch", "4", "-q"]
+    assert run([*command, "--out", "whole.jsonl"]) == 3
+
+    taken = count()
+
+    def interrupted(self: Answers) -> Answer:
+        if next(taken) == 20:
+            raise KeyboardInterrupt
+        return next(self._answers)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Answers, "__next__", interrupted)
+        assert run([*command, "--out", "out.jsonl"]) == 130
+    assert "after 20 images, which are kept" in capsys.readouterr().err
+    assert not Path("out.jsonl").exists()
+    assert run([*command, "--out", "out.jsonl"]) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert run([*command, "--out", "out.jsonl", "--resume", "--top", "2"]) == 2
+    assert "made with top" in capsys.readouterr().err
+    assert run([*command, "--out", "out.jsonl", "--resume"]) == 3
+    assert Path("out.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
+    assert not list(Path().glob("out.jsonl.*"))
+
+
+def test_sheet_copies_and_heat_maps_are_made_on_the_way(
+    pile: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["predict", *pile, "--sheet", "s.html", "--copy-to", "sorted"]
+    options = ["--dense", "--heatmap", "heat", "--min-confidence", "0.99999"]
+    assert run([*command, *options, "--json"]) == 3
+    shown = capsys.readouterr()
+    labels = [item.get("label") for item in json.loads(shown.out)]
+    assert set(labels) == {"unsure", None}
+    assert Path("s.html").read_text(encoding="utf-8").count("<img") == 3
+    assert len(list(Path("sorted/unsure").iterdir())) == 3
+    assert len(list(Path("heat").iterdir())) == 3
+    assert "3 copied to sorted" in shown.err
+
+
+def test_frames_are_answered_one_by_one(
+    pile: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    red, blue = (Image.new("RGB", (40, 40), COLOURS[name]) for name in ("red", "blue"))
+    red.save("two.gif", save_all=True, append_images=[blue])
+    command = ["predict", "two.gif", "--format", "jsonl", "--top", "1", "-q"]
+    assert run([*command, "--frames", "all"]) == 0
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [item["frame"] for item in documents] == [0, 1]
+    assert [item["predictions"][0]["label"] for item in documents] == ["red", "blue"]
+    assert run(command) == 0
+    (document,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert "frame" not in document
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--tta", "fliip"], "unknown --tta 'fliip'. Did you mean 'flip'?"),
+        (["--tta", "flip", "--dense"], "two ways to look at a picture"),
+        (["--heatmap", "heat"], "--heatmap needs --dense"),
+        (["--frames", "last"], "unknown --frames 'last'"),
+        (["--min-confidence", "50"], "a probability above 0 and at most 1"),
+        (["--max-pixels", "0"], "--max-pixels is 0"),
+        (["--batch", "many"], "--batch is 'many'; it must be auto, or a number"),
+        (["--batch", "0"], "--batch is 0"),
+        (["--resume"], "Add: --out FILE.jsonl"),
+        (["--out", "a.csv", "--resume"], "Add: --out FILE.jsonl"),
+        (["--out", "a.xyz"], "its suffix should be one of"),
+        (["--out", "nowhere/a.csv"], "there is no folder nowhere"),
+        (["--format", "parquet"], "Add: --out FILE.parquet"),
+        (["--sheet", "a.pdf"], "its suffix should be one of"),
+        (["--copy-to", "photos/red/sorted", "photos"], "Name a folder outside"),
+        (["--column", "file"], "--column"),
+        (["nosuch.zip"], "nosuch.zip"),
+        (["--top", "4"], "1 to 3"),
+    ],
+)
+def test_mistakes_are_told_before_any_work(
+    pile: list[str],
+    options: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cnnxfer.prediction.pile.Pile.predictions", None)
+    assert run(["predict", pile[0], *options]) == 2
+    shown = capsys.readouterr()
+    assert message in shown.err
+    assert shown.err.count("\n") == 1
+    assert shown.out == ""

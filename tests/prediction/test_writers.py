@@ -1,11 +1,15 @@
+import csv
 import io
 import json
 from collections.abc import Iterator
+from typing import Any
 
+import pyarrow.parquet
 import pytest
+from rich.cells import cell_len
 
 from cnnxfer.prediction.prediction import Prediction, RankedClass
-from cnnxfer.prediction.writers import WRITERS, Writer
+from cnnxfer.prediction.writers import WRITERS, Writer, parquet, table
 
 STRANGE = "a [red]b[/] \x1b[31m\n\udcff.jpg"
 PREDICTIONS = [
@@ -53,13 +57,46 @@ DOCUMENTS = [
 ]
 
 
-def written(name: str, predictions: list[Prediction]) -> str:
+COLUMNS = [
+    "path",
+    "frame",
+    "width",
+    "height",
+    "rank",
+    "class_id",
+    "label",
+    "probability",
+    "error",
+]
+ROWS: list[tuple[Any, ...]] = [
+    ("a.jpg", None, 500, 375, 1, "n02123045", "tabby", 0.83, None),
+    ("a.jpg", None, 500, 375, 2, "n1", "[bold]Kätzchen", 0.123457, None),
+    (STRANGE.replace("\udcff", r"\udcff"), *[None] * 7, "truncated JPEG"),
+    ("c.jpg", None, 8, 8, 1, "daisy", "daisy", 1.0, None),
+]
+DOUBTS = [
+    Prediction("=1+1.gif", error='no, "none"', frame=0, min_confidence=0.5),
+    Prediction("a,\rb.gif", 8, 9, (RankedClass(1, "a", "@a", 0.4),), None, 1, 0.5),
+    Prediction("a,\nb.gif", 8, 9, (RankedClass(1, "a", "-a", 0.6),), None, 2, 0.5),
+]
+DOUBT_ROWS: list[tuple[Any, ...]] = [
+    ("=1+1.gif", 0, *[None] * 6, 'no, "none"', None),
+    ("a,\rb.gif", 1, 8, 9, 1, "a", "@a", 0.4, None, "unsure"),
+    ("a,\nb.gif", 2, 8, 9, 1, "a", "-a", 0.6, None, "-a"),
+]
+
+
+def content(name: str, predictions: list[Prediction]) -> bytes:
     """Through a stream that takes UTF-8 only, as a pipe does."""
     content = io.BytesIO()
-    stream = io.TextIOWrapper(content, encoding="utf-8", newline="\n")
+    stream = io.TextIOWrapper(content, encoding="utf-8", newline="")
     WRITERS.get(name).load()(predictions, stream)
     stream.flush()
-    return content.getvalue().decode()
+    return content.getvalue()
+
+
+def written(name: str, predictions: list[Prediction]) -> str:
+    return content(name, predictions).decode()
 
 
 def test_jsonl_is_one_object_a_line() -> None:
@@ -86,23 +123,146 @@ def test_table_has_a_row_a_rank_and_prints_any_name() -> None:
 
 
 def test_table_does_not_fold_in_a_pipe() -> None:
-    path = "long/" * 60 + "a.jpg"
+    path = "long/" * 300 + "a.jpg"
     prediction = Prediction(path, 8, 8, (RankedClass(1, "daisy", "daisy", 1.0),))
     assert path in written("table", [prediction])
 
 
-@pytest.mark.parametrize("writer", WRITERS, ids=lambda writer: writer.name)
-def test_gradual_writers_do_not_wait(writer: Writer) -> None:
+def test_table_shows_what_is_unsure_and_which_frame() -> None:
+    ranking = (RankedClass(1, "a", "tabby", 0.4), RankedClass(2, "b", "tiger", 0.3))
+    doubt = Prediction("a.gif", 8, 9, ranking, frame=3, min_confidence=0.5)
+    rows = [line.split() for line in written("table", [doubt]).splitlines()]
+    assert rows[1][:5] == ["a.gif", "#3", "1", "unsure", "(tabby)"]
+    assert rows[2][:2] == ["2", "tiger"]
+
+
+def test_a_long_table_lines_up_from_block_to_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(table, "BLOCK", 2)
+    names = ["a", "a-long-name.jpg", "bb", "c", "長い名前の写真.jpg", "d", "e"]
+    predictions = [
+        Prediction(name, 8, 8, (RankedClass(1, "daisy", "daisy", 1.0),))
+        for name in names
+    ]
+    lines = written("table", predictions).splitlines()
+    assert lines[0].split() == ["image", "rank", "class", "probability"]
+    assert [line.split()[0] for line in lines[1:]] == names
+    starts = [cell_len(line[: line.index("daisy")]) for line in lines[1:]]
+    assert starts[:4] == [starts[0]] * 4
+    assert starts[4:] == [starts[4]] * 3
+    assert starts[4] > starts[0]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_table_folds_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")  # which is 80 columns wide
+    stream = Terminal()
+    table.write_table(
+        [
+            Prediction("folder/" * 15, 8, 8, (RankedClass(1, "a", "daisy", 1.0),)),
+            Prediction("b.jpg", 8, 8, (RankedClass(1, "a", "rose", 0.5),)),
+        ],
+        stream,
+    )
+    lines = stream.getvalue().splitlines()
+    assert max(cell_len(line.rstrip()) for line in lines) <= 80
+    assert len(lines) == 5
+    assert lines[0].split() == ["image", "rank", "class", "probability"]
+    assert lines[-1].index("rose") == lines[0].index("class")
+
+
+def test_a_long_table_takes_one_block_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(table, "BLOCK", 2)
     stream = io.StringIO()
-    seen = []
+    lines = []
 
     def predictions() -> Iterator[Prediction]:
-        for prediction in PREDICTIONS:
-            yield prediction
-            seen.append(stream.getvalue() != "")
+        for number in range(6):
+            lines.append(stream.getvalue().count("\n"))
+            yield Prediction(str(number), error="empty file")
+
+    table.write_table(predictions(), stream)
+    assert lines == [0, 0, 3, 3, 5, 5]
+
+
+def test_a_table_of_nothing_is_its_head() -> None:
+    assert written("table", []).split() == ["image", "rank", "class", "probability"]
+
+
+@pytest.mark.parametrize(
+    ("predictions", "columns", "rows"),
+    [
+        (PREDICTIONS, COLUMNS, ROWS),
+        (DOUBTS, [*COLUMNS, "answer"], DOUBT_ROWS),
+        ([], COLUMNS, []),
+    ],
+    ids=["plain", "unsure", "none"],
+)
+def test_csv_has_a_row_a_rank(
+    predictions: list[Prediction], columns: list[str], rows: list[tuple[Any, ...]]
+) -> None:
+    text = written("csv", predictions)
+    assert text.endswith("\r\n")
+    read = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    assert read[0] == columns
+    as_text = [["" if value is None else str(value) for value in row] for row in rows]
+    assert read[1:] == as_text
+
+
+@pytest.mark.parametrize(
+    ("predictions", "columns", "rows"),
+    [
+        (PREDICTIONS, COLUMNS, ROWS),
+        (DOUBTS, [*COLUMNS, "answer"], DOUBT_ROWS),
+        ([], COLUMNS, []),
+    ],
+    ids=["plain", "unsure", "none"],
+)
+def test_parquet_has_a_row_a_rank(
+    predictions: list[Prediction], columns: list[str], rows: list[tuple[Any, ...]]
+) -> None:
+    read = pyarrow.parquet.read_table(io.BytesIO(content("parquet", predictions)))
+    assert read.column_names == columns
+    assert [tuple(row.values()) for row in read.to_pylist()] == rows
+    types = {field.name: str(field.type) for field in read.schema}
+    assert types["frame"] == types["rank"] == types["width"] == "int32"
+    assert (types["probability"], types["error"]) == ("double", "string")
+
+
+def test_parquet_is_written_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "GROUP_ROWS", 2)
+    file = pyarrow.parquet.ParquetFile(io.BytesIO(content("parquet", PREDICTIONS * 3)))
+    groups = [
+        file.metadata.row_group(number).num_rows
+        for number in range(file.num_row_groups)
+    ]
+    assert groups == [2] * 6
+    assert [tuple(row.values()) for row in file.read().to_pylist()] == ROWS * 3
+
+
+@pytest.mark.parametrize(
+    "writer",
+    [writer for writer in WRITERS if not writer.binary],
+    ids=lambda writer: writer.name,
+)
+def test_gradual_writers_do_not_wait(writer: Writer) -> None:
+    stream = io.StringIO()
+    shown = []
+
+    def predictions() -> Iterator[Prediction]:
+        for number in range(3):
+            yield Prediction(f"image-{number}", error="empty file")
+            shown.append(f"image-{number}" in stream.getvalue())
 
     writer.load()(predictions(), stream)
-    assert all(seen) == writer.gradual
+    assert all(shown) == any(shown) == writer.gradual
 
 
 def test_jsonl_is_flushed_line_by_line() -> None:

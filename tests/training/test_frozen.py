@@ -7,6 +7,7 @@ import pytest
 from cnnxfer import api
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.data.image_source import ImageSource
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.prediction.classifier import load_classifier
 from cnnxfer.reporting import Reporter
@@ -42,7 +43,9 @@ def test_metrics_are_the_best_epoch_and_the_kept_model_has_them(parent: Run) -> 
     assert (kept["val_accuracy"], -kept["val_loss"], kept["epoch"]) == max(epochs)
     examples = load_parts(parent, Reporter()).validation
     answers = load_classifier(parent, Reporter()).answer(
-        [example.read for example in examples], "", Reporter()
+        [ImageSource(example.id, example.read) for example in examples],
+        "",
+        Reporter(),
     )
     right = [
         answer.probabilities.argmax() == example.label

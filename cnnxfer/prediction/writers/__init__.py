@@ -20,11 +20,15 @@ class Writer:
         name: as users type it.
         writer: `"module:function"`, `(predictions, stream) -> None`.
         gradual: whether it writes each prediction as soon as it is there.
+        suffixes: of files that hold it, in lower case; the first is the usual one.
+        binary: whether it writes bytes, to `stream.buffer`, so that it needs a file.
     """
 
     name: str
     writer: str
     gradual: bool
+    suffixes: tuple[str, ...]
+    binary: bool = False
 
     def load(self) -> Write:
         """Imports the function."""
@@ -32,11 +36,13 @@ class Writer:
         return write
 
 
+_HERE = "cnnxfer.prediction.writers"
+
 WRITERS: Registry[Writer] = Registry("format")
+WRITERS.add(Writer("table", f"{_HERE}.table:write_table", False, (".txt",)))
+WRITERS.add(Writer("json", f"{_HERE}.jsonl:write_json", True, (".json",)))
+WRITERS.add(Writer("jsonl", f"{_HERE}.jsonl:write_jsonl", True, (".jsonl", ".ndjson")))
+WRITERS.add(Writer("csv", f"{_HERE}.csv:write_csv", True, (".csv",)))
 WRITERS.add(
-    Writer("table", "cnnxfer.prediction.writers.table:write_table", gradual=False)
-)
-WRITERS.add(Writer("json", "cnnxfer.prediction.writers.jsonl:write_json", gradual=True))
-WRITERS.add(
-    Writer("jsonl", "cnnxfer.prediction.writers.jsonl:write_jsonl", gradual=True)
+    Writer("parquet", f"{_HERE}.parquet:write_parquet", False, (".parquet",), True)
 )

@@ -2,42 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.prediction.prediction import UNSURE, Prediction, RankedClass
 from cnnxfer.reporting import printable
 
 BAR_WIDTH = 20
-PIPE_WIDTH = 1000  # nothing is folded in a pipe
+BLOCK = 500  # images that are kept to measure the columns
+GAP = "  "  # between two columns
+
+Cells = tuple[Text, ...]
+
+HEAD: Cells = tuple(
+    Text(name, "bold") for name in ("image", "rank", "class", "probability")
+)
+RANK = 1  # the column that is aligned to the right
 
 
 def write_table(predictions: Iterable[Prediction], stream: TextIO) -> None:
-    """Writes one row a rank, with a bar as long as the class is probable."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("image", overflow="fold")
-    table.add_column("rank", justify="right", no_wrap=True)
-    table.add_column("class", overflow="fold")
-    table.add_column("probability", no_wrap=True)
-    for prediction in predictions:
-        name = Text(printable(prediction.path))
-        if prediction.error is not None:
-            table.add_row(name, "", Text(printable(prediction.error), "red"), "")
-        for ranked in prediction.ranking:
-            table.add_row(name, *_cells(ranked))
-            name = Text()
-    width = None if stream.isatty() else PIPE_WIDTH
-    Console(file=stream, highlight=False, width=width).print(table)
+    """Writes one row a rank, with a bar as long as the class is probable.
+
+    A large pile is written in blocks; from one to the next, columns only grow wider.
+    """
+    console = Console(file=stream, highlight=False)
+    widths = [0] * len(HEAD)
+    for rows in _blocks(predictions):
+        widths = [
+            max(width, *(cell.cell_len for cell in column))
+            for width, column in zip(widths, zip(*rows, strict=True), strict=True)
+        ]
+        needed = sum(widths) + len(GAP) * (len(widths) - 1)
+        if stream.isatty() and needed > console.width:
+            console.print(_folded(rows))
+        else:  # a fifth of the time; and in a pipe, nothing is folded
+            console.print(_aligned(rows, widths), soft_wrap=True, end="")
 
 
-def _cells(ranked: RankedClass) -> tuple[str, Text, Text]:
+def _blocks(predictions: Iterable[Prediction]) -> Iterator[list[Cells]]:
+    """Yields the rows of `BLOCK` images at a time, below the head."""
+    predictions = iter(predictions)
+    rows = [HEAD]
+    while block := list(islice(predictions, BLOCK)):
+        rows += [row for prediction in block for row in _rows(prediction)]
+        yield rows
+        rows = []
+    if rows:  # there was no image
+        yield rows
+
+
+def _aligned(rows: list[Cells], widths: list[int]) -> Text:
+    text = Text()
+    for row in rows:
+        for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - cell.cell_len)
+            if number == RANK:
+                text.append(space).append_text(cell).append(GAP)
+            elif number < len(row) - 1:
+                text.append_text(cell).append(space + GAP)
+            else:
+                text.append_text(cell).append("\n")
+    return text
+
+
+def _folded(rows: list[Cells]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _rows(prediction: Prediction) -> list[Cells]:
+    name = printable(prediction.path)
+    if prediction.frame is not None:
+        name += f" #{prediction.frame}"
+    if prediction.error is not None:
+        error = Text(printable(prediction.error), "red")
+        return [(Text(name), Text(), error, Text())]
+    return [
+        (Text(name if ranked.rank == 1 else ""), *_cells(ranked, prediction))
+        for ranked in prediction.ranking
+    ]
+
+
+def _cells(ranked: RankedClass, prediction: Prediction) -> Cells:
+    label = Text(printable(ranked.label))
+    if ranked.rank == 1 and prediction.unsure:
+        label = Text.assemble(f"{UNSURE} ", (f"({label.plain})", "dim"))
     bar = "█" * round(BAR_WIDTH * ranked.probability)
-    return (
-        str(ranked.rank),
-        Text(printable(ranked.label)),
-        Text.assemble(f"{ranked.probability:6.1%} ", (bar, "cyan")),
-    )
+    probability = Text.assemble(f"{ranked.probability:6.1%} ", (bar, "cyan"))
+    return Text(str(ranked.rank)), label, probability

@@ -1,0 +1,126 @@
+"""From decoded pictures to answers: batches for the engine, and back, in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, tee
+
+import numpy as np
+
+from cnnxfer.data.decoders import Decoded
+from cnnxfer.data.image_source import ImageSource
+from cnnxfer.prediction.engines.engine import Engine
+
+# The network's outputs for all views of a picture, float32 `(views, ...)`, to its
+# probabilities, float32 `(classes,)`.
+Conclude = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says of one image.
+
+    Attributes:
+        source: the image.
+        frame: its number, where all frames of a file were asked for; else None.
+        width: of the upright image, in pixels; 0 if it could not be read.
+        height: the same.
+        probabilities: float32 `(classes,)`; None if the image could not be read.
+        error: why it could not be read; None if it could.
+        pixels: what was looked at, uint8 `(views, height, width, 3)`; None if the
+            image could not be read.
+        heat: float32 `(rows, columns)`, the probability of the best class over the
+            picture; None if it was not asked for.
+    """
+
+    source: ImageSource
+    frame: int | None = None
+    width: int = 0
+    height: int = 0
+    probabilities: np.ndarray | None = None
+    error: str | None = None
+    pixels: np.ndarray | None = None
+    heat: np.ndarray | None = None
+
+
+def answer_in_order(
+    engine: Engine, pictures: Iterable[Decoded], conclude: Conclude
+) -> Iterator[Answer]:
+    """Yields an answer for each picture; those that could not be read pass through.
+
+    Args:
+        engine: takes views in batches, which may hold those of several pictures.
+        pictures: as `decode_all` yields them.
+        conclude: from the outputs for a picture's views to its probabilities.
+    """
+    asked: deque[Answer] = deque()
+
+    def views() -> Iterator[np.ndarray]:
+        for picture in pictures:
+            asked.append(unanswered(picture))
+            if picture.pixels is not None:
+                yield from picture.pixels
+
+    def unreadable() -> Iterator[Answer]:
+        while asked and asked[0].pixels is None:
+            yield asked.popleft()
+
+    outputs: list[np.ndarray] = []  # for the views of the picture whose turn it is
+    batches = _batches(views(), lambda: engine.batch_size)
+    for output in chain.from_iterable(engine.run(batches)):
+        yield from unreadable()
+        outputs.append(output)
+        pixels = asked[0].pixels
+        if pixels is not None and len(outputs) == len(pixels):
+            probabilities = conclude(np.stack(outputs))
+            yield replace(asked.popleft(), probabilities=probabilities)
+            outputs = []
+    yield from unreadable()
+
+
+def add_heat(engine: Engine, answers: Iterable[Answer]) -> Iterator[Answer]:
+    """Yields the answers with their heat.
+
+    Args:
+        engine: runs a `cell_network`.
+        answers: to the whole picture, their only view.
+    """
+    ours, theirs = tee(answers)
+    cells = engine.run(a.pixels for a in theirs if a.pixels is not None)
+    for answer in ours:
+        if answer.probabilities is None:
+            yield answer
+        else:
+            best = answer.probabilities.argmax()
+            yield replace(answer, heat=next(cells)[0, ..., best])
+
+
+def unanswered(picture: Decoded) -> Answer:
+    """Returns what is known of a picture before the network has seen it."""
+    return Answer(
+        picture.source,
+        picture.frame,
+        picture.width,
+        picture.height,
+        error=picture.error,
+        pixels=picture.pixels,
+    )
+
+
+def _batches(
+    views: Iterable[np.ndarray], size: Callable[[], int]
+) -> Iterator[np.ndarray]:
+    """Yields stacks of at most `size()` views, all of one shape."""
+    batch: list[np.ndarray] = []
+    for view in views:
+        if batch and view.shape != batch[0].shape:
+            yield np.stack(batch)
+            batch = []
+        batch.append(view)
+        if len(batch) >= size():
+            yield np.stack(batch)
+            batch = []
+    if batch:
+        yield np.stack(batch)

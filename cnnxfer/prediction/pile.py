@@ -1,0 +1,174 @@
+"""A pile of images with all that is asked about it, checked before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnxfer.data.decoders import FRAMES
+from cnnxfer.data.image_source import ImageSource
+from cnnxfer.errors import ConfigError
+from cnnxfer.prediction.engines import check_batch, check_choice
+from cnnxfer.prediction.inputs import InputOptions, count_images, find_images
+from cnnxfer.prediction.model_choice import check_top, choose_model
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.prediction.views import TTA
+from cnnxfer.registry import suggestion
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run
+
+if TYPE_CHECKING:
+    from cnnxfer.prediction.answers import Answers
+    from cnnxfer.prediction.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class Pile:
+    """Images, and the classifier that is to answer.
+
+    Attributes:
+        sources: the images that have not been answered, in the order of the inputs.
+        total: how many there are at first; None if that is not known.
+        classifier: answers.
+        top: how many classes are named.
+        min_confidence: see `Prediction`.
+        frames: "first" or "all".
+        max_pixels: larger pictures are not decoded.
+        reporter: draws the progress.
+    """
+
+    sources: Iterator[ImageSource]
+    total: int | None
+    classifier: Classifier
+    top: int
+    min_confidence: float | None
+    frames: str
+    max_pixels: int
+    reporter: Reporter = field(repr=False)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """An answer for each of the sources, in order."""
+        return self.classifier.answer(
+            self.sources,
+            "predicting",
+            self.reporter,
+            total=self.total,
+            frames=self.frames,
+            max_pixels=self.max_pixels,
+        )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that the predictions follow from, but for the images; JSON values."""
+        return {
+            "model": self.classifier.network.key,
+            "classes": list(self.classifier.labels),
+            "top": self.top,
+            "min_confidence": self.min_confidence,
+            "frames": self.frames,
+            "max_pixels": self.max_pixels,
+            "views": repr(self.classifier.see),
+            "engine": self.classifier.computing.engine,
+            "precision": self.classifier.computing.precision,
+        }
+
+    def predictions(self) -> Iterator[Prediction]:
+        """Yields a prediction for each of the sources, in order.
+
+        When all is written, `answers.prepare_next_time` may follow.
+        """
+        from cnnxfer.prediction.ranking import rank_answers
+
+        return rank_answers(
+            self.classifier, self.answers, self.top, self.min_confidence
+        )
+
+
+def open_pile(
+    inputs: Sequence[str],
+    *,
+    model: Run | str | Path | None,
+    top: int | None,
+    min_confidence: float | None,
+    recursive: bool,
+    column: str | None,
+    frames: str,
+    max_pixels: int,
+    allow_private: bool,
+    tta: str,
+    dense: bool,
+    heat: bool = False,
+    engine: str,
+    precision: str,
+    batch: int | None,
+    runs_dir: str | Path | None,
+    reporter: Reporter,
+) -> Pile:
+    """Finds the images and the model; the arguments are those of `cnnxfer.predict`.
+
+    With `heat`, which needs `dense`, predictions tell where the class is.
+
+    Raises:
+        ConfigError: if an option is wrong, or the model is unknown.
+        DataError: if an input does not exist or holds no image.
+        RunError: if the run has no model, or weights could not be downloaded.
+    """
+    check_choice(engine, precision)
+    check_batch(batch)
+    _check_look(tta, frames, dense=dense, heat=heat)
+    _check_numbers(min_confidence, max_pixels)
+    chosen = choose_model(model, runs_dir)
+    top = check_top(top, chosen)
+    options = InputOptions(recursive, column, allow_private)
+    sources = find_images(inputs, options)
+    if model is None:
+        reporter.info(f"model: {chosen.path if isinstance(chosen, Run) else chosen}")
+    # It takes OpenVINO a tenth of a second to be imported.
+    from cnnxfer.prediction.classifier import Computing, load_classifier
+
+    return Pile(
+        sources=sources,
+        total=count_images(inputs, options) if frames == "first" else None,
+        classifier=load_classifier(
+            chosen,
+            reporter,
+            Computing(engine, precision, batch),
+            tta=tta,
+            dense=dense,
+            heat=heat,
+        ),
+        top=top,
+        min_confidence=min_confidence,
+        frames=frames,
+        max_pixels=max_pixels,
+        reporter=reporter,
+    )
+
+
+def _check_look(tta: str, frames: str, *, dense: bool, heat: bool) -> None:
+    for option, value, known in (("--tta", tta, TTA), ("--frames", frames, FRAMES)):
+        if value not in known:
+            raise ConfigError(f"unknown {option} {value!r}.{suggestion(value, known)}")
+    if dense and tta != "none":
+        raise ConfigError(
+            f"--tta {tta} and --dense are two ways to look at a picture. Leave one out."
+        )
+    if heat and not dense:
+        raise ConfigError("--heatmap needs --dense. Add it.")
+
+
+def _check_numbers(min_confidence: float | None, max_pixels: int) -> None:
+    if min_confidence is not None and not 0 < min_confidence <= 1:
+        raise ConfigError(
+            f"--min-confidence is {min_confidence:g}; it must be a probability above "
+            "0 and at most 1, such as 0.5."
+        )
+    if max_pixels < 1:
+        raise ConfigError(
+            f"--max-pixels is {max_pixels}; it must be a number of pixels above 0, "
+            "such as 200000000."
+        )

@@ -1,0 +1,58 @@
+"""`--sheet`: a contact sheet, every picture with its classes, in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnxfer.errors import ConfigError
+from cnnxfer.files import atomic_path
+from cnnxfer.prediction.output_file import check_target
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.prediction.stages import Flow, Stage
+from cnnxfer.registry import load_object
+from cnnxfer.reporting import Reporter
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    # Takes a prediction with its small picture, if there is one.
+    Add = Callable[[Prediction, Image.Image | None], None]
+    Sheet = Callable[[Path, str, Reporter], AbstractContextManager[Add]]
+
+SHEETS = {
+    ".html": "cnnxfer.prediction.sheet_html:html_sheet",
+    ".png": "cnnxfer.prediction.sheet_png:png_sheet",
+}
+
+
+def draw_sheet(path: Path, title: str, reporter: Reporter) -> Stage:
+    """Returns a stage that draws all that go by; the file is whole or absent.
+
+    Args:
+        path: an HTML or PNG file, by its suffix.
+        title: what is written above.
+        reporter: told if not all fit.
+
+    Raises:
+        ConfigError: if it is neither, or cannot be written.
+    """
+    kind = path.suffix.lower()
+    if kind not in SHEETS:
+        raise ConfigError(
+            f"--sheet is {path}; its suffix should be one of {', '.join(SHEETS)}."
+        )
+    check_target("--sheet", path)
+
+    def stage(predictions: Iterable[Prediction]) -> Flow:
+        from cnnxfer.prediction.small_picture import small_picture
+
+        sheet: Sheet = load_object(SHEETS[kind])
+        with atomic_path(path) as temporary, sheet(temporary, title, reporter) as add:
+            for prediction in predictions:
+                add(prediction, small_picture(prediction))
+                yield prediction
+
+    return stage

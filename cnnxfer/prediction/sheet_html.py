@@ -1,0 +1,131 @@
+"""A contact sheet as a page: one file that needs nothing else, not even a script."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import escape
+from pathlib import Path, PurePath
+
+from PIL import Image
+
+from cnnxfer.prediction.prediction import UNSURE, Prediction
+from cnnxfer.reporting import Reporter, printable
+
+QUALITY = 72  # of the JPEGs; about 7 kB each
+SHOWN_CLASSES = 5
+
+# `content-visibility` lets a browser skip the pictures that are out of sight.
+STYLE = """
+:root { color-scheme: light dark;
+  --paper: light-dark(#fff, #17181b); --tile: light-dark(#f5f5f4, #222327);
+  --ink: light-dark(#1c1917, #ececea); --pale: light-dark(#68625d, #a09d99);
+  --bar: light-dark(#bfdcf5, #28516f); --doubt: light-dark(#e7e0cf, #4b432f);
+  --bad: light-dark(#b42318, #ff9d92); }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2rem 1.5rem; max-width: 110rem; display: flex;
+  flex-direction: column; gap: 1.5rem; background: var(--paper); color: var(--ink);
+  font: 14px/1.4 system-ui, sans-serif; }
+header { order: -2; } h1 { font-size: 1.5rem; margin: 0; overflow-wrap: anywhere; }
+footer { order: -1; color: var(--pale); margin-top: -1.25rem; }
+main { display: grid; gap: 1rem;
+  grid-template-columns: repeat(auto-fill, minmax(13.5rem, 1fr)); }
+figure { margin: 0; padding: .6rem; background: var(--tile); border-radius: .6rem;
+  content-visibility: auto; contain-intrinsic-size: auto 20rem; break-inside: avoid; }
+.picture { height: 11.25rem; display: grid; place-items: center; color: var(--bad);
+  text-align: center; overflow-wrap: anywhere; overflow: hidden; }
+img { max-width: 100%; max-height: 11.25rem; border-radius: .3rem; }
+.name { margin: .5rem 0 .35rem; color: var(--pale); font-size: .8rem;
+  white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.unsure { float: right; margin-left: .5rem; color: var(--bad); }
+ol { list-style: none; margin: 0; padding: 0; display: grid; gap: .2rem; }
+li { display: flex; justify-content: space-between; gap: .5rem; padding: .1rem .4rem;
+  border-radius: .25rem; print-color-adjust: exact; -webkit-print-color-adjust: exact;
+  background: linear-gradient(var(--bar) 0 0) 0 / var(--part) no-repeat; }
+.doubtful li { --bar: var(--doubt); } li:first-child { font-weight: 600; }
+li span:first-child { overflow-wrap: anywhere; }
+li span + span { font-variant-numeric: tabular-nums; }
+@media print { :root { color-scheme: light; } body { display: block; padding: 0;
+  font-size: 11px; }
+  main { grid-template-columns: repeat(4, 1fr); gap: .5rem; }
+  figure { content-visibility: visible; border: 1px solid #ddd; } }
+"""
+
+# The page may load nothing and run nothing, whatever the names in it hold.
+HEAD = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<header><h1>{title}</h1></header>
+<main>
+"""
+
+
+@contextmanager
+def html_sheet(
+    path: Path, title: str, reporter: Reporter
+) -> Iterator[Callable[[Prediction, Image.Image | None], None]]:
+    """Yields what adds a picture; each is written at once, so memory stays flat."""
+    images = unreadable = unsure = 0
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write(HEAD.format(title=_text(title), style=STYLE))
+
+        def add(prediction: Prediction, picture: Image.Image | None) -> None:
+            nonlocal images, unreadable, unsure
+            images += 1
+            unreadable += prediction.error is not None
+            unsure += prediction.error is None and prediction.unsure
+            stream.write(_figure(prediction, picture))
+
+        yield add
+        counts = [f"{images:,} image{'s' * (images != 1)}"]
+        counts += [f"{unsure:,} unsure"] if unsure else []
+        counts += [f"{unreadable:,} could not be read"] if unreadable else []
+        stream.write(
+            f"</main>\n<footer>{', '.join(counts)}</footer>\n</body>\n</html>\n"
+        )
+
+
+def _figure(prediction: Prediction, picture: Image.Image | None) -> str:
+    path = _text(prediction.path)
+    name = _text(PurePath(prediction.path).name or prediction.path)
+    if prediction.frame is not None:
+        name += f" #{prediction.frame}"
+    if prediction.error is not None:
+        shown = f"<span>{_text(prediction.error)}</span>"
+    elif picture is None:
+        shown = "<span>no picture</span>"
+    else:
+        shown = f'<img src="{_data(picture)}" alt="" decoding="async">'
+    doubtful = prediction.error is None and prediction.unsure
+    mark = f'<span class="unsure">{UNSURE}</span>' if doubtful else ""
+    classes = "".join(
+        f'<li style="--part:{ranked.probability:.1%}">'
+        f"<span>{_text(ranked.label)}</span><span>{ranked.probability:.1%}</span></li>"
+        for ranked in prediction.ranking[:SHOWN_CLASSES]
+    )
+    ranking = f"<ol>{classes}</ol>" if classes else ""
+    return (
+        f'<figure{" class=doubtful" * doubtful}><div class="picture">{shown}</div>'
+        f'<figcaption><div class="name" title="{path}">{mark}{name}</div>{ranking}'
+        "</figcaption></figure>\n"
+    )
+
+
+def _text(text: str) -> str:
+    return escape(printable(text))
+
+
+def _data(picture: Image.Image) -> str:
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=QUALITY, optimize=True)
+    return f"data:image/jpeg;base64,{b64encode(content.getvalue()).decode('ascii')}"

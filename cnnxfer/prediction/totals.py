@@ -1,0 +1,79 @@
+"""How many images there were, how fast, and what was wrong with the others."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.prediction.stages import Flow
+
+SHOWN_KINDS = 8
+
+
+class Totals:
+    """Counts predictions that go by.
+
+    Attributes:
+        images: how many went by, those that could not be read included.
+        earlier: how many of them were there from before; see `Journal`.
+        failures: of each kind, how many could not be read. The kind is what an
+            error says before its first colon or semicolon.
+        seconds: from the beginning of `watch` to the last prediction so far.
+    """
+
+    def __init__(self) -> None:
+        self.images = 0
+        self.earlier = 0
+        self.failures: Counter[str] = Counter()
+        self.seconds = 0.0
+
+    def watch(self, predictions: Iterable[Prediction]) -> Flow:
+        """Counts each prediction and hands it on: a `Stage`."""
+        started = time.monotonic()
+        for prediction in predictions:
+            self.images += 1
+            if prediction.error is not None:
+                self.failures[re.split("[:;]", prediction.error)[0]] += 1
+            self.seconds = time.monotonic() - started
+            yield prediction
+
+    @property
+    def summary(self) -> str:
+        """Such as "1,000 images in 4.2 s (238 images/s)"."""
+        counted = self.images - self.earlier
+        rate = f" ({counted / self.seconds:,.0f} images/s)" if counted > 1 else ""
+        if self.earlier:
+            done = f"{_images(self.images)}: {self.earlier:,} from before, {counted:,}"
+        else:
+            done = _images(self.images)
+        return f"{done} in {_seconds(self.seconds)}{rate}"
+
+    @property
+    def problems(self) -> str:
+        """Such as "3 images could not be read: 2 truncated JPEG, 1 not an image".
+
+        Empty if all could be read.
+        """
+        if not self.failures:
+            return ""
+        most = self.failures.most_common(SHOWN_KINDS)
+        kinds = [f"{count:,} {kind}" for kind, count in most]
+        if (more := len(self.failures) - SHOWN_KINDS) > 0:
+            kinds.append(f"and {more} other kinds" if more > 1 else "and 1 other kind")
+        failed = _images(self.failures.total())
+        return f"{failed} could not be read: {', '.join(kinds)}"
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count:,} images"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"

@@ -1,0 +1,44 @@
+"""Parquet: a row a rank."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TextIO
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.prediction.writers.rows import Row, columns_and_rows
+
+TYPES = {
+    "frame": pa.int32(),
+    "width": pa.int32(),
+    "height": pa.int32(),
+    "rank": pa.int32(),
+    "probability": pa.float64(),
+}  # the others are strings
+GROUP_ROWS = 50_000
+
+
+def write_parquet(predictions: Iterable[Prediction], stream: TextIO) -> None:
+    """Writes to `stream.buffer`, in groups of rows, so that few are in memory."""
+    columns, rows = columns_and_rows(predictions)
+    schema = pa.schema([(name, TYPES.get(name, pa.string())) for name in columns])
+    with parquet.ParquetWriter(stream.buffer, schema) as writer:
+        group: list[Row] = []
+        for ranks in rows:
+            group.extend(ranks)
+            if len(group) >= GROUP_ROWS:
+                writer.write_table(_table(group, schema))
+                group = []
+        if group:
+            writer.write_table(_table(group, schema))
+
+
+def _table(rows: list[Row], schema: pa.Schema) -> pa.Table:
+    arrays = [
+        pa.array(values, field.type)
+        for values, field in zip(zip(*rows, strict=True), schema, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)

@@ -1,0 +1,69 @@
+"""A row a rank: what CSV and Parquet hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import Any
+
+from cnnxfer.prediction.prediction import DIGITS, Prediction
+
+COLUMNS = (
+    "path",
+    "frame",
+    "width",
+    "height",
+    "rank",
+    "class_id",
+    "label",
+    "probability",
+    "error",
+)
+ANSWER = "answer"  # a column more, where answers may be unsure
+
+Row = tuple[Any, ...]
+
+
+def columns_and_rows(
+    predictions: Iterable[Prediction],
+) -> tuple[tuple[str, ...], Iterator[tuple[Row, ...]]]:
+    r"""Returns the names of the columns, and the rows of each prediction.
+
+    An image that could not be read has one row. What does not apply is None. Names
+    that are not UTF-8 hold escapes, as in the table (`a\udcff.jpg`): neither format
+    could carry them otherwise.
+    """
+    predictions = iter(predictions)
+    first = list(islice(predictions, 1))
+    answers = bool(first) and first[0].min_confidence is not None
+    columns = (*COLUMNS, ANSWER) if answers else COLUMNS
+    rows = (_rows(prediction, answers) for prediction in chain(first, predictions))
+    return columns, rows
+
+
+def _rows(prediction: Prediction, answers: bool) -> tuple[Row, ...]:
+    path, frame = _utf8(prediction.path), prediction.frame
+    if prediction.error is not None:
+        nothing = (None,) * 6
+        row = (path, frame, *nothing, _utf8(prediction.error))
+        return ((*row, None) if answers else row,)
+    answer = (_utf8(prediction.label),) if answers else ()
+    return tuple(
+        (
+            path,
+            frame,
+            prediction.width,
+            prediction.height,
+            ranked.rank,
+            _utf8(ranked.class_id),
+            _utf8(ranked.label),
+            round(ranked.probability, DIGITS),
+            None,
+            *answer,
+        )
+        for ranked in prediction.ranking
+    )
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,105 @@
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from cnnxfer.data.decoders import Decoded
+from cnnxfer.data.image_source import of_file
+from cnnxfer.prediction.answering import add_heat, answer_in_order
+
+
+class Means:
+    """An engine that answers with each view's mean; it works two batches late."""
+
+    name = "means"
+    precision = "float32"
+    image_size = 2
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+        self.shapes: list[tuple[int, ...]] = []
+
+    def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        waiting = []
+        for batch in batches:
+            self.shapes.append(batch.shape)
+            waiting.append(batch.mean((1, 2, 3), dtype=np.float32)[:, None])
+            if len(waiting) > 2:
+                yield waiting.pop(0)
+        yield from waiting
+
+
+def first(outputs: np.ndarray) -> np.ndarray:
+    mean: np.ndarray = outputs.mean(axis=0)
+    return mean
+
+
+def picture(number: int, views: int = 1, width: int = 2) -> Decoded:
+    pixels = np.full((views, 2, width, 3), number, np.uint8)
+    return Decoded(of_file(str(number)), width=width, height=2, pixels=pixels)
+
+
+def broken(number: int) -> Decoded:
+    return Decoded(of_file(str(number)), error="not an image")
+
+
+def test_answers_keep_their_order_among_what_cannot_be_read() -> None:
+    unreadable = {0, 3, 4, 5, 6, 7, 11}
+    pictures = [broken(n) if n in unreadable else picture(n) for n in range(12)]
+    engine = Means(batch_size=2)
+    answers = list(answer_in_order(engine, pictures, first))
+    assert [answer.source.name for answer in answers] == [str(n) for n in range(12)]
+    for number, answer in enumerate(answers):
+        if number in unreadable:
+            assert answer.error == "not an image"
+            assert answer.probabilities is None
+        else:
+            assert answer.probabilities == [number]
+    assert engine.shapes == [(2, 2, 2, 3)] * 2 + [(1, 2, 2, 3)]
+
+
+def test_the_views_of_a_picture_may_lie_in_several_batches() -> None:
+    engine = Means(batch_size=4)
+    pictures = [picture(n, views=n) for n in (1, 5, 3, 2)]
+    answers = list(answer_in_order(engine, pictures, first))
+    assert [answer.probabilities for answer in answers] == [[1], [5], [3], [2]]
+    assert [shape[0] for shape in engine.shapes] == [4, 4, 3]
+
+
+def test_pictures_of_one_shape_share_a_batch() -> None:
+    engine = Means(batch_size=4)
+    pictures = [picture(n, width=w) for n, w in enumerate((2, 2, 5, 5, 5, 2))]
+    answers = list(answer_in_order(engine, pictures, first))
+    assert [answer.probabilities for answer in answers] == [[n] for n in range(6)]
+    assert [shape[:3] for shape in engine.shapes] == [(2, 2, 2), (3, 2, 5), (1, 2, 2)]
+
+
+def test_few_pictures_are_taken_ahead() -> None:
+    taken = 0
+
+    def count() -> Iterator[Decoded]:
+        nonlocal taken
+        for number in range(100):
+            taken += 1
+            yield picture(number)
+
+    answers = answer_in_order(Means(batch_size=2), count(), first)
+    next(answers)
+    assert taken == 6  # three batches
+
+
+def test_heat_is_that_of_the_best_class() -> None:
+    class Cells(Means):
+        def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+            for batch in batches:
+                assert batch.shape == (1, 2, 2, 3)
+                yield np.arange(12.0).reshape(1, 2, 2, 3)
+
+    def second_class(_: np.ndarray) -> np.ndarray:
+        return np.array([0.1, 0.7, 0.2])
+
+    pictures = [picture(1), broken(2)]
+    answers = answer_in_order(Means(batch_size=2), pictures, second_class)
+    sure, unreadable = add_heat(Cells(batch_size=1), answers)
+    assert sure.heat is not None
+    assert sure.heat.tolist() == [[1, 4], [7, 10]]
+    assert unreadable.heat is None

@@ -1,0 +1,266 @@
+import errno
+import io
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cnnxfer.data.image_source import ImageSource, of_file, unreadable
+from cnnxfer.errors import ConfigError, RunError
+from cnnxfer.prediction.copies import copy_to, safe_name
+from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.reporting import Reporter
+
+
+class Recorder(Reporter):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def info(self, message: str) -> None:
+        self.said.append(message)
+
+
+def image(colour: str, kind: str = "JPEG") -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(content, kind)
+    return content.getvalue()
+
+
+def answer(
+    path: str,
+    label: str,
+    content: bytes,
+    *,
+    class_id: str = "",
+    probability: float = 1.0,
+    frame: int | None = None,
+    min_confidence: float | None = None,
+) -> Prediction:
+    return Prediction(
+        path,
+        8,
+        8,
+        (RankedClass(1, class_id or label, label, probability),),
+        None,
+        frame,
+        min_confidence,
+        ImageSource(path, partial(bytes, content)),
+    )
+
+
+def copied(
+    folder: Path, predictions: Sequence[Prediction], inputs: Sequence[str] = ()
+) -> dict[str, bytes]:
+    """What the folder holds afterwards, by its path."""
+    stage = copy_to(folder, inputs, Recorder())
+    assert list(stage(predictions)) == list(predictions)
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+RED, BLUE = image("red"), image("blue")
+
+
+def test_files_are_copied_by_class(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    path = tmp_path / "in" / "a.jpg"
+    path.write_bytes(RED)
+    ranked = (RankedClass(1, "n1", "tabby", 0.6), RankedClass(2, "n2", "tiger", 0.4))
+    predictions = [
+        Prediction(str(path), 8, 8, ranked, source=of_file(str(path))),
+        answer("photos.zip/deep/b.jpg", "tiger", BLUE),
+        answer("https://example.org/x/c%20d.jpg?size=3", "tiger", RED),
+    ]
+    assert copied(tmp_path / "out" / "sorted", predictions) == {
+        "tabby/a.jpg": RED,
+        "tiger/b.jpg": BLUE,
+        "tiger/c d.jpg": RED,
+    }
+    assert path.read_bytes() == RED
+
+
+def test_unsure_ones_have_a_folder_of_their_own(tmp_path: Path) -> None:
+    predictions = [
+        answer("a.jpg", "tabby", RED, probability=0.4, min_confidence=0.5),
+        answer("b.jpg", "tabby", RED, probability=0.5, min_confidence=0.5),
+        answer("c.jpg", "Unsure", BLUE, min_confidence=0.5),
+    ]
+    assert copied(tmp_path, predictions) == {
+        "unsure/a.jpg": RED,
+        "tabby/b.jpg": RED,
+        "Unsure-2/c.jpg": BLUE,
+    }
+
+
+def test_what_cannot_be_read_is_counted(tmp_path: Path) -> None:
+    gone = answer("gone.jpg", "tabby", RED)
+    predictions = [
+        Prediction("a.jpg", error="not an image", source=of_file("a.jpg")),
+        Prediction(
+            "gone.jpg", 8, 8, gone.ranking, source=unreadable("gone.jpg", "gone")
+        ),
+        answer("c.jpg", "tabby", RED),
+        answer("d/c.jpg", "tabby", RED),
+    ]
+    reporter = Recorder()
+    list(copy_to(tmp_path / "out", [], reporter)(predictions))
+    assert os.listdir(tmp_path / "out" / "tabby") == ["c.jpg"]
+    assert reporter.said == [
+        f"1 copied to {tmp_path / 'out'}, 1 there already, 1 unreadable and not "
+        "copied, 1 gone before they could be copied"
+    ]
+
+
+def test_equal_names_are_numbered_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "tabby").mkdir()
+    (tmp_path / "tabby" / "a.jpg").write_bytes(b"of somebody else")
+    (tmp_path / "tabby" / "a-2.jpg").symlink_to("nowhere")
+    green = image("green")
+    predictions = [
+        answer("a.jpg", "tabby", RED),
+        answer("x/a.jpg", "tabby", BLUE),
+        answer("y/a.jpg", "tabby", RED),
+        answer("z/a.jpg", "tabby", green),
+    ]
+    expected = {
+        "tabby/a.jpg": b"of somebody else",
+        "tabby/a-3.jpg": RED,
+        "tabby/a-4.jpg": BLUE,
+        "tabby/a-5.jpg": green,
+    }
+    assert copied(tmp_path, predictions) == expected
+    assert (tmp_path / "tabby" / "a-2.jpg").is_symlink()
+    # A second time changes nothing, in another order neither.
+    times = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*.jpg")}
+    assert copied(tmp_path, predictions[::-1]) == expected
+    after = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*.jpg")}
+    assert after == times
+
+
+def test_a_file_of_frames_is_copied_once_by_the_first(tmp_path: Path) -> None:
+    gif = image("red", "GIF")
+    predictions = [
+        answer("a.gif", "tabby", gif, frame=0),
+        answer("a.gif", "tiger", gif, frame=1),
+        answer("a.gif", "tiger", gif, frame=2),
+    ]
+    assert copied(tmp_path, predictions) == {"tabby/a.gif": gif}
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp"), ("TIFF", ".tif")],
+)
+def test_a_suffix_that_lacks_follows_from_the_content(
+    tmp_path: Path, kind: str, suffix: str
+) -> None:
+    content = image("red", kind)
+    predictions = [
+        answer("https://example.org/?id=3", "tabby", content),
+        answer("photo", "tabby", content),
+    ]
+    expected = {f"tabby/image{suffix}", f"tabby/photo{suffix}"}
+    assert copied(tmp_path, predictions).keys() == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("golden retriever", "golden retriever"),
+        ("größe", "größe"),
+        ("a/b\\c", "a_b_c"),
+        ("..", "_"),
+        (".", "_"),
+        ("", "_"),
+        ("  ", "_"),
+        ("../../etc", ".._.._etc"),
+        ("trailing. .", "trailing"),
+        ('what? "no": <a|b>*', "what_ _no__ _a_b__"),
+        ("con", "_con"),
+        ("Lpt1.jpg", "_Lpt1.jpg"),
+        ("console", "console"),
+        ("a\nb\x1b\udcff\0", "a_b___"),
+        ("e\u0301", "\u00e9"),
+        ("x" * 300 + ".jpg", "x" * 196 + ".jpg"),
+        ("ä" * 300, "ä" * 100),
+        ("." + "x" * 300, "." + "x" * 199),
+        ("a." + "x" * 300, "a." + "x" * 198),
+    ],
+)
+def test_names_are_safe_on_all_systems(label: str, name: str) -> None:
+    assert safe_name(label) == name
+    assert safe_name(name) == name
+
+
+def test_no_label_leads_out_of_the_folder(tmp_path: Path) -> None:
+    names = ["..", "../..", "/etc", "..\\..", "a/../../..", "."]
+    predictions = [answer("x/..", label, RED) for label in names]
+    folder = tmp_path / "deep" / "out"
+    assert len(copied(folder, predictions)) == len(names)
+    assert os.listdir(tmp_path) == ["deep"]
+    assert os.listdir(tmp_path / "deep") == ["out"]
+
+
+def test_classes_do_not_share_a_folder(tmp_path: Path) -> None:
+    """ImageNet has two cranes, and some file systems ignore case."""
+    predictions = [
+        answer("a.jpg", "crane", RED, class_id="n02012849"),
+        answer("b.jpg", "crane", RED, class_id="n03126707"),
+        answer("c.jpg", "Crane", RED, class_id="c"),
+        answer("d.jpg", "crane", RED, class_id="n02012849"),
+    ]
+    assert copied(tmp_path, predictions).keys() == {
+        "crane/a.jpg",
+        "crane-2/b.jpg",
+        "Crane-3/c.jpg",
+        "crane/d.jpg",
+    }
+
+
+def test_it_does_not_feed_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photos/red").mkdir(parents=True)
+    for inputs in (["photos"], ["x.jpg", "photos/../photos"], ["."], ["photos/**"]):
+        for folder in ("photos", "photos/sorted"):
+            with pytest.raises(
+                ConfigError, match=r"lies in .*Name a folder outside\.$"
+            ):
+                copy_to(Path(folder), inputs, Reporter())
+    assert not Path("photos/sorted").exists()
+    Path("link").symlink_to("photos")
+    with pytest.raises(ConfigError, match="lies in photos"):
+        copy_to(Path("link/sorted"), ["photos"], Reporter())
+    for inputs in (["photos/red"], ["photos/*.jpg"], ["photos/red/**/*.jpg"], ["-"]):
+        copy_to(Path("photos/sorted"), inputs, Reporter())
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"cannot be made .*can be written\.$"):
+        copy_to(tmp_path / "file", [], Reporter())
+    with pytest.raises(ConfigError, match="cannot be made"):
+        copy_to(tmp_path / "file" / "out", [], Reporter())
+
+
+def test_a_file_in_the_place_of_a_class_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tabby").touch()
+    with pytest.raises(RunError, match=r"tabby is a file, .* Move it away\.$"):
+        copied(tmp_path, [answer("a.jpg", "tabby", RED)])
+
+
+def test_copies_appear_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(source: Path, target: Path) -> None:
+        raise OSError(errno.EIO, "the last step fails")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="last step"):
+        copied(tmp_path, [answer("a.jpg", "tabby", RED)])
+    assert os.listdir(tmp_path / "tabby") == []

@@ -1,0 +1,161 @@
+"""Heat maps: what they show, and what they are called."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnxfer.data.image_source import ImageSource
+from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.prediction.heatmap import (
+    COLOURS,
+    file_name,
+    heated,
+    save_heatmap,
+    save_heatmaps,
+)
+from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.reporting import Reporter
+
+GREY = Image.new("RGB", (80, 60), (128, 128, 128))
+CORNER = np.float32([[0.1, 0.4], [0.0, 0.1]])
+
+
+class Told(Reporter):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, message: str) -> None:
+        self.lines.append(message)
+
+
+def encoded(width: int, height: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (width, height), (128, 128, 128)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def prediction(path: str, label: str = "grey whale", **fields) -> Prediction:
+    fields = {
+        "source": ImageSource(path, lambda: encoded(80, 60)),
+        "heat": CORNER,
+    } | fields
+    ranking = (RankedClass(1, "n02066245", label, 0.4),)
+    return Prediction(path, 80, 60, ranking, **fields)
+
+
+def lightness(pixels: np.ndarray) -> np.ndarray:
+    """Returns CIE L* of sRGB, in [0, 100]."""
+    share = np.asarray(pixels, float) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ [0.2126, 0.7152, 0.0722]
+    return np.where(
+        luminance > 0.008856, 116 * np.cbrt(luminance) - 16, 903.3 * luminance
+    )
+
+
+def test_colours_grow_lighter_in_equal_steps():
+    steps = np.diff(lightness(np.array(COLOURS)))
+    assert steps.min() > 0.7 * steps.mean()
+    assert steps.max() < 1.3 * steps.mean()
+
+
+def test_the_picture_is_lightest_where_the_heat_is():
+    light = lightness(np.asarray(heated(GREY, CORNER)))
+    corners = light[5, 5], light[5, -5], light[-5, 5], light[-5, -5]
+    assert int(np.argmax(corners)) == 1
+    assert int(np.argmin(corners)) == 2
+    # Smoothly: no cell has an edge.
+    assert abs(np.diff(light, axis=1)).max() < 3
+    assert abs(np.diff(light, axis=0)).max() < 3
+
+
+def test_the_picture_shows_through():
+    halves = np.zeros((60, 80, 3), np.uint8)
+    halves[:, 40:] = 255
+    flat = np.asarray(heated(Image.fromarray(halves), np.ones((3, 4), np.float32)))
+    assert (flat[:, 40:].astype(int) - flat[:, :40] > 100).all()
+
+
+def test_little_heat_is_shown_as_well_as_much():
+    np.testing.assert_array_equal(heated(GREY, CORNER), heated(GREY, CORNER / 50))
+    assert heated(GREY, np.zeros((2, 2), np.float32)).size == GREY.size
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "name"),
+    [
+        ("photos/lake.jpg", {}, "lake-grey_whale.png"),
+        ("https://example.org/a%20b/lake.jpg", {}, "lake-grey_whale.png"),
+        ("lake.gif", {"frame": 3}, "lake-3-grey_whale.png"),
+        ("lake.jpg", {"min_confidence": 0.9}, "lake-unsure.png"),
+        ("lake.jpg", {"label": "../a/b"}, "lake-.._a_b.png"),
+        ("lake\n.v2.jpg", {}, "lake_.v2-grey_whale.png"),
+    ],
+)
+def test_names_tell_the_picture_and_the_class(path, fields, name):
+    assert file_name(prediction(path, **fields)) == name
+
+
+def test_nothing_is_overwritten_and_nothing_written_twice(tmp_path: Path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"mine")
+    first = save_heatmap(GREY, CORNER, path)
+    assert first == tmp_path / "a-2.png"
+    other = save_heatmap(GREY, CORNER.T[::-1], path)
+    assert other == tmp_path / "a-3.png"
+    assert save_heatmap(GREY, CORNER, path) == first
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "a-2.png",
+        "a-3.png",
+        "a.png",
+    ]
+    assert path.read_bytes() == b"mine"
+    with Image.open(first) as written:
+        np.testing.assert_array_equal(written, heated(GREY, CORNER))
+
+
+def test_each_picture_with_heat_gets_a_map(tmp_path: Path):
+    def gone() -> bytes:
+        raise DataError("no such file or directory")
+
+    told = Told()
+    given = [
+        prediction("x/lake.jpg"),
+        Prediction("bad.jpg", error="not an image"),
+        prediction("cold.jpg", heat=None),
+        prediction("gone.jpg", source=ImageSource("gone.jpg", gone)),
+        prediction("y/lake.jpg", heat=CORNER[::-1]),
+        prediction("big.jpg", source=ImageSource("big.jpg", lambda: encoded(3000, 9))),
+    ]
+    stage = save_heatmaps(tmp_path / "new" / "heat", told)
+    assert list(stage(given)) == given
+    files = sorted((tmp_path / "new" / "heat").iterdir())
+    assert [file.name for file in files] == [
+        "big-grey_whale.png",
+        "lake-grey_whale-2.png",
+        "lake-grey_whale.png",
+    ]
+    sizes = [Image.open(file).size for file in files]
+    assert sizes == [(1024, 3), (80, 60), (80, 60)]
+    assert told.lines == [f"3 heat maps in {tmp_path / 'new' / 'heat'}"]
+
+
+def test_a_frame_has_its_own_picture_below_the_heat(tmp_path: Path):
+    stream = io.BytesIO()
+    black, white = (Image.new("RGB", (80, 60), colour) for colour in ("black", "white"))
+    black.save(stream, "GIF", save_all=True, append_images=[white])
+    source = ImageSource("a.gif", stream.getvalue)
+    frames = [prediction("a.gif", source=source, frame=frame) for frame in (0, 1)]
+    list(save_heatmaps(tmp_path, Reporter())(frames))
+    for frame, picture in enumerate((black, white)):
+        with Image.open(tmp_path / f"a-{frame}-grey_whale.png") as written:
+            np.testing.assert_array_equal(written, heated(picture, CORNER))
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ConfigError, match=r"^--heatmap .*file cannot be made \("):
+        save_heatmaps(tmp_path / "file", Reporter())

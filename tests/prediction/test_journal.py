@@ -1,0 +1,389 @@
+import gzip
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from cnnxfer.data.image_source import ImageSource, of_file
+from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.files import cache_dir, write_sealed
+from cnnxfer.prediction.journal import Journal, check_journal, open_journal
+from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.prediction.writers.jsonl import write_jsonl
+from cnnxfer.reporting import Reporter
+
+SETTINGS: dict[str, Any] = {"model": "m", "top": 2, "min_confidence": None}
+# Twice the same one, one that is not UTF-8, and one with a newline.
+NAMES = ["0.jpg", "1.jpg", "1.jpg", "a\n\udcff.jpg", "4.jpg", "5.jpg"]
+FRAMES = {"clip.gif": 3}
+
+
+class Recorder(Reporter):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def info(self, message: str) -> None:
+        self.said.append(message)
+
+
+def answers(sources: Iterator[ImageSource]) -> Iterator[Prediction]:
+    """Says something else of each image, and nothing of the fifth."""
+    for source in sources:
+        for number in range(FRAMES.get(source.name, 1)):
+            frame = number if source.name in FRAMES else None
+            if source.name == "4.jpg":
+                yield Prediction(source.name, error="not an image", source=source)
+                continue
+            probability = (len(source.name) + number) / 100
+            ranking = (RankedClass(1, "n1", "ä", probability),)
+            yield Prediction(source.name, 4, 3, ranking, None, frame, source=source)
+
+
+def sources(names: Sequence[str]) -> Iterator[ImageSource]:
+    return (of_file(name) for name in names)
+
+
+def run(
+    path: Path,
+    names: Sequence[str] = NAMES,
+    *,
+    resume: bool = False,
+    settings: dict[str, Any] = SETTINGS,
+    stop: int | None = None,
+    reporter: Reporter | None = None,
+) -> list[Prediction]:
+    """Writes a file; an error comes after `stop` new predictions."""
+    seen = []
+
+    def watch(journal: Journal) -> Iterator[Prediction]:
+        images = sources(names)
+        new = answers(images)
+        for prediction in chain(journal.earlier(images), islice(new, stop)):
+            seen.append(prediction)
+            yield prediction
+        if stop is not None:
+            raise KeyboardInterrupt
+
+    reporter = reporter or Recorder()
+    with open_journal(path, settings, reporter, resume=resume) as journal:
+        journal.write(watch(journal))
+    return seen
+
+
+def undisturbed(names: Sequence[str] = NAMES) -> bytes:
+    stream = io.StringIO()
+    write_jsonl(answers(sources(names)), stream)
+    return stream.getvalue().encode()
+
+
+def content(path: Path) -> bytes:
+    read = path.read_bytes()
+    return gzip.decompress(read) if path.suffix == ".gz" else read
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
+@pytest.fixture(params=["a.jsonl", "a.jsonl.gz"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    return folder / request.param
+
+
+def part_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
+def test_a_whole_run_leaves_the_file_alone(path: Path) -> None:
+    run(path)
+    assert content(path) == undisturbed()
+    assert files(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("stop", range(1, len(NAMES) + 1))
+def test_an_interrupted_run_is_gone_on_with(path: Path, stop: int) -> None:
+    reporter = Recorder()
+    with pytest.raises(KeyboardInterrupt):
+        run(path, stop=stop, reporter=reporter)
+    part = part_of(path)
+    assert part.read_bytes() == b"".join(undisturbed().splitlines(True)[:stop])
+    assert files(path.parent) == [part.name, f"{part.name}.settings"]
+    assert reporter.said == [f"what is done is kept in {part}; add: --resume"]
+
+    reporter = Recorder()
+    seen = run(path, resume=True, reporter=reporter)
+    assert content(path) == undisturbed()
+    assert files(path.parent) == [path.name]
+    assert reporter.said == [f"going on after {stop:,} images of {part}"]
+    # What was there from before flows by as if it had just been answered.
+    assert seen == list(answers(sources(NAMES)))
+    assert [p.source and p.source.name for p in seen] == NAMES
+
+
+def test_it_is_byte_equal_when_compressed(tmp_path: Path) -> None:
+    run(tmp_path / "whole.jsonl.gz")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "a.jsonl.gz", stop=3)
+    run(tmp_path / "a.jsonl.gz", resume=True)
+    whole = (tmp_path / "whole.jsonl.gz").read_bytes()
+    assert (tmp_path / "a.jsonl.gz").read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [
+        b'{"path": "4.jp',
+        b'{"path": "4.jpg", "error": "not an image"}',  # only the line's end lacks
+        b"\0\0\0\n",
+        b'{"path": "4.jpg"}\n',
+        b"[]\n{}\n",
+    ],
+)
+def test_what_was_torn_is_done_again(path: Path, torn: bytes) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(path, stop=3)
+    with part_of(path).open("ab") as stream:
+        stream.write(torn)
+    with open_journal(path, SETTINGS, Recorder(), resume=True) as journal:
+        assert journal.done == 3
+    run(path, resume=True)
+    assert content(path) == undisturbed()
+
+
+@pytest.mark.parametrize("stop", range(1, 9))
+def test_a_file_whose_frames_were_cut_is_done_again(path: Path, stop: int) -> None:
+    names = ["0.jpg", "clip.gif", "clip.gif", "1.jpg"]  # 1, 3, 3 and 1 predictions
+    with pytest.raises(KeyboardInterrupt):
+        run(path, names, stop=stop)
+    with open_journal(path, SETTINGS, Recorder(), resume=True) as journal:
+        # A new file begins after 1, 4, and 7; that it does shows that one was whole.
+        assert journal.done == {1: 1, 2: 1, 3: 1, 4: 1, 5: 4, 6: 4, 7: 4, 8: 8}[stop]
+    run(path, names, resume=True)
+    assert content(path) == undisturbed(names)
+
+
+def test_what_is_unfinished_is_not_overwritten_unasked(path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(path, stop=2)
+    before = part_of(path).read_bytes()
+    with pytest.raises(ConfigError, match=r"part holds .* --resume, or remove it"):
+        check_journal(path, resume=False)
+    with pytest.raises(ConfigError, match="--resume"):
+        run(path)
+    assert part_of(path).read_bytes() == before
+    check_journal(path, resume=True)
+
+
+def test_other_settings_are_refused(path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(path, stop=2)
+    before = part_of(path).read_bytes()
+    message = r"was made with top 2, and now it is 5\. Go on with the same, or remove"
+    with pytest.raises(ConfigError, match=message):
+        run(path, resume=True, settings=SETTINGS | {"top": 5})
+    with pytest.raises(ConfigError, match=r"tta not set, and now it is flip\."):
+        run(path, resume=True, settings=SETTINGS | {"tta": "flip"})
+    assert part_of(path).read_bytes() == before
+
+
+def test_settings_are_compared_as_json_has_them(path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(path, stop=2, settings=SETTINGS | {"scales": (1, 2)})
+    run(path, resume=True, settings=SETTINGS | {"scales": (1, 2)})
+
+
+@pytest.mark.parametrize("damage", ["remove", "change"])
+def test_unknown_settings_are_refused(path: Path, damage: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(path, stop=2)
+    settings = part_of(path).with_name(f"{path.name}.part.settings")
+    if damage == "remove":
+        settings.unlink()
+    else:
+        settings.write_text(settings.read_text().replace('"top": 2', '"top": 5'))
+    with pytest.raises(ConfigError, match=r"not known how .* Remove .*\.part to start"):
+        run(path, resume=True, settings=SETTINGS | {"top": 5})
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["0.jpg", "x.jpg", *NAMES[2:]], "line 2 is of 1.jpg, and now it is x.jpg"),
+        (NAMES[1:], "line 1 is of 0.jpg, and now it is 1.jpg"),
+        (NAMES[:2], "line 3 is of 1.jpg, and now there is none"),
+    ],
+)
+def test_other_images_are_refused(path: Path, names: list[str], message: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(path, stop=3)
+    before = part_of(path).read_bytes()
+    with pytest.raises(DataError, match=message):
+        run(path, names, resume=True)
+    assert part_of(path).read_bytes() == before
+    run(path, resume=True)
+    assert content(path) == undisturbed()
+
+
+def test_doubts_from_before_stay_doubts(path: Path) -> None:
+    settings = SETTINGS | {"min_confidence": 0.5}
+    with pytest.raises(KeyboardInterrupt):
+        run(path, stop=2, settings=settings)
+    seen = run(path, resume=True, settings=settings)
+    assert [prediction.unsure for prediction in seen[:2]] == [True, True]
+
+
+def test_nothing_to_go_on_with_is_a_beginning(path: Path) -> None:
+    reporter = Recorder()
+    run(path, resume=True, reporter=reporter)
+    assert content(path) == undisturbed()
+    assert reporter.said == ["nothing was begun: starting from the beginning"]
+
+
+def test_a_run_that_failed_at_once_leaves_nothing(path: Path) -> None:
+    reporter = Recorder()
+    with pytest.raises(KeyboardInterrupt):
+        run(path, stop=0, reporter=reporter)
+    assert files(path.parent) == []
+    assert reporter.said == []
+    run(path)
+    assert content(path) == undisturbed()
+
+
+def test_a_finished_file_needs_no_new_answers(path: Path) -> None:
+    run(path)
+    before = path.read_bytes()
+    reporter = Recorder()
+    seen = run(path, resume=True, stop=None, reporter=reporter)
+    assert len(seen) == len(NAMES)
+    assert path.read_bytes() == before
+    assert reporter.said == [f"going on after 6 images of {path}"]
+
+
+def test_a_finished_file_is_gone_on_with_for_new_images(path: Path) -> None:
+    run(path)
+    more = [*NAMES, "new.jpg"]
+    with open_journal(path, SETTINGS, Recorder(), resume=True) as journal:
+        assert journal.done == 6
+    run(path, more, resume=True)
+    assert content(path) == undisturbed(more)
+    assert files(path.parent) == [path.name]
+
+
+def test_a_finished_file_of_other_images_stays(path: Path) -> None:
+    run(path)
+    before = path.read_bytes()
+    with pytest.raises(DataError, match=r"line 1 is of 0\.jpg, and now it is x"):
+        run(path, ["x.jpg"], resume=True)
+    assert path.read_bytes() == before
+    assert files(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("change", ["settings", "content", "record"])
+def test_a_finished_file_is_only_trusted_if_it_is_known(
+    path: Path, change: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "cache"))
+    run(path)
+    settings = SETTINGS
+    if change == "settings":
+        settings = SETTINGS | {"top": 1}
+    elif change == "content":
+        path.write_bytes(path.read_bytes() * 2)
+    else:
+        for record in (cache_dir() / "outputs").iterdir():
+            record.write_text(record.read_text()[:-1])
+    reporter = Recorder()
+    run(path, resume=True, settings=settings, reporter=reporter)
+    assert reporter.said == ["nothing was begun: starting from the beginning"]
+    assert content(path) == undisturbed()
+
+
+def test_a_kill_between_the_last_two_steps_does_no_harm(path: Path) -> None:
+    """Of a compressed file, the part is removed after the whole is there."""
+    with pytest.raises(KeyboardInterrupt):
+        run(path, stop=len(NAMES))
+    path.write_bytes(b"whole")
+    run(path, resume=True)
+    assert content(path) == undisturbed()
+    # And settings that were left over are written anew.
+    write_sealed(path.with_name(f"{path.name}.part.settings"), {"top": 77})
+    run(path)
+    assert files(path.parent) == [path.name]
+
+
+def test_a_cache_that_cannot_be_written_does_no_harm(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "file" / "cache"))
+    run(path)
+    assert content(path) == undisturbed()
+
+
+def test_two_processes_do_not_write_the_same_file(path: Path) -> None:
+    lock = path.with_name(f"{path.name}.part.lock")
+    with FileLock(lock), pytest.raises(ConfigError, match="another process is writing"):
+        run(path)
+    run(path)
+    assert content(path) == undisturbed()
+
+
+KILLED = """
+import os, signal, sys
+from itertools import chain
+from pathlib import Path
+from cnnxfer.data.image_source import of_file
+from cnnxfer.prediction.journal import open_journal
+from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.reporting import Reporter
+
+path, slow = Path(sys.argv[1]), sys.argv[2] == "slow"
+sources = (of_file(f"{number}.jpg") for number in range(300))
+
+def answers():
+    for source in sources:
+        if slow and source.name == "150.jpg":
+            print("half", flush=True)
+            sys.stdin.read()  # until it is killed
+        number = int(source.name[:-4])
+        ranking = (RankedClass(1, "a", "ä", number / 300),)
+        yield Prediction(source.name, 4, 3, ranking, source=source)
+
+with open_journal(path, {"top": 1}, Reporter(), resume=sys.argv[3] == "resume") as it:
+    it.write(chain(it.earlier(sources), answers()))
+"""
+
+
+def test_a_killed_process_is_gone_on_with(path: Path) -> None:
+    def command(*arguments: str) -> list[str]:
+        return [sys.executable, "-c", KILLED, str(path), *arguments]
+
+    whole = path.with_name(f"whole-{path.name}")
+    subprocess.run(
+        [sys.executable, "-c", KILLED, str(whole), "fast", "anew"], check=True
+    )
+    with subprocess.Popen(
+        command("slow", "anew"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"half\n"
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert not path.exists()
+    assert part_of(path).read_bytes().count(b"\n") == 150
+    with part_of(path).open("ab") as stream:
+        stream.write(b'{"path": "150.')
+
+    subprocess.run(command("fast", "resume"), check=True)
+    assert path.read_bytes() == whole.read_bytes()
+    assert files(path.parent) == [path.name, whole.name]

@@ -1,0 +1,66 @@
+import pytest
+
+from cnnxfer.prediction.prediction import Prediction, RankedClass
+
+RANKING = (RankedClass(1, "n1", "tabby", 0.6), RankedClass(2, "n2", "tiger", 0.4))
+ANSWER = Prediction("a.jpg", 4, 3, RANKING)
+
+
+@pytest.mark.parametrize(
+    ("min_confidence", "label"),
+    [(None, "tabby"), (0.6, "tabby"), (0.600001, "unsure"), (1.0, "unsure")],
+)
+def test_below_the_least_confidence_the_answer_is_unsure(
+    min_confidence: float | None, label: str
+) -> None:
+    prediction = Prediction("a.jpg", 4, 3, RANKING, min_confidence=min_confidence)
+    assert prediction.label == label
+    assert prediction.unsure == (label == "unsure")
+    assert prediction.top.label == "tabby"
+    assert prediction.as_json().get("label") == (min_confidence and label)
+
+
+def test_the_answer_goes_by_the_probability_that_is_printed() -> None:
+    ranking = (RankedClass(1, "a", "a", 0.4999999),)
+    prediction = Prediction("a.jpg", 4, 3, ranking, min_confidence=0.5)
+    assert prediction.as_json()["predictions"][0]["probability"] == 0.5
+    assert prediction.label == "a"
+
+
+def test_a_failure_has_no_answer() -> None:
+    prediction = Prediction("a.jpg", error="empty file", min_confidence=0.5)
+    with pytest.raises(ValueError, match=r"a\.jpg could not be read: empty file"):
+        _ = prediction.label
+    with pytest.raises(ValueError, match="empty file"):
+        _ = prediction.unsure
+
+
+def test_json_names_the_frame_only_where_there_are_several() -> None:
+    assert "frame" not in ANSWER.as_json()
+    assert Prediction("a.gif", 4, 3, RANKING, frame=0).as_json()["frame"] == 0
+    failure = Prediction("a.gif", frame=2, error="truncated GIF")
+    assert failure.as_json() == {
+        "path": "a.gif",
+        "frame": 2,
+        "error": "truncated GIF",
+    }
+
+
+@pytest.mark.parametrize(
+    "prediction",
+    [
+        ANSWER,
+        Prediction("\udcff.gif", 4, 3, RANKING, None, 2, 0.7),
+        Prediction("b.jpg", error="not an image"),
+        Prediction("b.gif", error="truncated GIF", frame=3, min_confidence=0.1),
+    ],
+)
+def test_json_can_be_read_back(prediction: Prediction) -> None:
+    document = prediction.as_json()
+    assert Prediction.from_json(document, prediction.min_confidence) == prediction
+
+
+@pytest.mark.parametrize("document", [{}, {"path": "a"}, {"path": "a", "width": 3}])
+def test_what_is_no_prediction_is_refused(document: dict[str, object]) -> None:
+    with pytest.raises(KeyError):
+        Prediction.from_json(document)

@@ -1,0 +1,284 @@
+import base64
+import io
+import os
+from collections.abc import Iterator
+from functools import partial
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnxfer.data.image_source import ImageSource, of_file
+from cnnxfer.errors import ConfigError
+from cnnxfer.prediction import sheet_png
+from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.prediction.sheet import SHEETS, draw_sheet
+from cnnxfer.prediction.small_picture import small_picture
+from cnnxfer.reporting import Reporter
+
+EVIL = '"><script>alert(1)</script>\n\x1b\udcff&amp;.jpg'
+
+
+class Recorder(Reporter):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.said.append(message)
+
+
+class Page(HTMLParser):
+    """The tags of a page, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts += [data.strip()] if data.strip() else []
+
+    def all(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    content = io.BytesIO()
+    picture.save(content, kind, **options)
+    return content.getvalue()
+
+
+def answer(
+    path: str,
+    content: bytes,
+    *labels: str,
+    probability: float = 0.5,
+    frame: int | None = None,
+    min_confidence: float | None = None,
+) -> Prediction:
+    ranking = tuple(
+        RankedClass(rank, label, label, probability / rank)
+        for rank, label in enumerate(labels or ["tabby"], start=1)
+    )
+    source = ImageSource(path, partial(bytes, content))
+    return Prediction(path, 9, 9, ranking, None, frame, min_confidence, source)
+
+
+def drawn(path: Path, predictions: list[Prediction]) -> Recorder:
+    reporter = Recorder()
+    stage = draw_sheet(path, "a <title>", reporter)
+    assert list(stage(predictions)) == predictions
+    return reporter
+
+
+WIDE = encoded(Image.new("RGB", (600, 300), (200, 30, 30)))
+FAILURE = Prediction(EVIL, error="truncated <b>JPEG</b>: 1 of 2 bytes")
+
+
+def test_the_page_shows_pictures_classes_and_reasons(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.html"
+    labels = ["tabby", "<i>tiger</i>", "c", "d", "e", "sixth"]
+    predictions = [
+        answer("in/a.jpg", WIDE, *labels),
+        FAILURE,
+        answer("b.gif", WIDE, probability=0.4, min_confidence=0.5, frame=7),
+    ]
+    drawn(path, predictions)
+    page = Page(path.read_text("utf-8"))
+    assert not page.open
+    figures = page.all("figure")
+    assert [figure.get("class") for figure in figures] == [None, None, "doubtful"]
+    pictures = [
+        Image.open(io.BytesIO(base64.b64decode(str(img["src"]).partition(",")[2])))
+        for img in page.all("img")
+    ]
+    assert [(picture.format, picture.size) for picture in pictures] == [
+        ("JPEG", (240, 120))
+    ] * 2
+    assert np.abs(np.asarray(pictures[0]).mean((0, 1)) - (200, 30, 30)).max() < 4
+    assert page.all("li")[0] == {"style": "--part:50.0%"}
+    names = [item["title"] for item in page.all("div") if item["class"] == "name"]
+    assert names[::2] == ["in/a.jpg", "b.gif"]
+    for text in ("a.jpg", "tabby", "<i>tiger</i>", "25.0%", "b.gif #7", "unsure"):
+        assert text in page.texts
+    assert "sixth" not in page.texts
+    assert "truncated <b>JPEG</b>: 1 of 2 bytes" in page.texts
+    assert page.texts[-1] == "3 images, 1 unsure, 1 could not be read"
+    assert page.texts.count("a <title>") == 2
+
+
+def test_the_page_runs_and_loads_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.html"
+    drawn(path, [FAILURE, answer(EVIL, WIDE, EVIL)])
+    text = path.read_text("utf-8")
+    page = Page(text)
+    assert not page.all("script")
+    assert not page.all("b")
+    assert not page.all("link")
+    assert "default-src 'none'" in str(page.all("meta")[1]["content"])
+    assert all(str(img["src"]).startswith("data:image/") for img in page.all("img"))
+    outside = [
+        word
+        for _, attributes in page.tags
+        for name, word in attributes.items()
+        if name.startswith("on") or (word or "").startswith(("http", "//"))
+    ]
+    assert outside == []
+    assert r"\n\x1b\udcff&amp;amp;.jpg" in text
+
+
+def test_the_page_is_written_picture_by_picture(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.html"
+    sizes = []
+
+    def predictions() -> Iterator[Prediction]:
+        noise = np.random.default_rng(0).integers(0, 256, (180, 240, 3), np.uint8)
+        content = encoded(Image.fromarray(noise))
+        for _ in range(4):
+            yield answer("a.jpg", content)
+            (temporary,) = tmp_path.iterdir()
+            sizes.append(temporary.stat().st_size)
+
+    list(draw_sheet(path, "", Reporter())(predictions()))
+    assert sizes[0] < sizes[1] < sizes[2] < sizes[3]
+    assert sizes[0] > 10_000
+
+
+def test_the_picture_shows_tiles_with_bars(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.png"
+    sure = answer("a.jpg", WIDE, probability=1.0)
+    doubt = answer("b.jpg", WIDE, probability=1.0, min_confidence=1.1)
+    drawn(path, [sure, doubt, FAILURE])
+    pixels = np.asarray(Image.open(path).convert("RGB"))
+    top = sheet_png.GAP + 2 * sheet_png.LINE
+    step = sheet_png.TILE + sheet_png.GAP
+
+    def colour(tile: int, across: int, down: int) -> tuple[int, ...]:
+        left = sheet_png.GAP + tile * step
+        return tuple(int(level) for level in pixels[top + down, left + across])
+
+    assert colour(0, 120, 90) == colour(1, 120, 90) == (200, 30, 30)
+    assert colour(0, 120, 20) == (255, 255, 255)  # above a wide picture
+    bar = sheet_png.PICTURE + 4 + sheet_png.LINE + 1
+    assert colour(0, 130, bar) == (191, 220, 245)
+    assert colour(1, 130, bar) == (231, 224, 207)
+    assert colour(2, 130, bar) == (255, 255, 255)
+    assert colour(2, 5, 5) == (245, 245, 244)  # an empty place with the reason
+    reason = pixels[top : top + 180, sheet_png.GAP + 2 * step :]
+    assert (reason == (180, 35, 24)).all(-1).sum() > 50
+
+
+def test_the_picture_shows_how_probable_a_class_is(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.png"
+    drawn(path, [answer("a.jpg", WIDE, probability=0.5)])
+    pixels = np.asarray(Image.open(path).convert("RGB"))
+    row = sheet_png.GAP + 2 * sheet_png.LINE + sheet_png.PICTURE + 4 + sheet_png.LINE
+    assert (pixels[row] == (191, 220, 245)).all(-1).sum() == sheet_png.TILE / 2
+
+
+def test_the_picture_shows_the_first_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheet_png, "MAX_IMAGES", 2)
+    reporter = drawn(tmp_path / "few.png", [answer("a.jpg", WIDE)] * 2)
+    assert reporter.said == []
+    reporter = drawn(tmp_path / "many.png", [answer("a.jpg", WIDE)] * 9)
+    assert reporter.said == [
+        "the sheet shows the first 2 of 9 images. For all, name it .html"
+    ]
+    few, many = (Image.open(tmp_path / name) for name in ("few.png", "many.png"))
+    assert few.size == many.size
+
+
+@pytest.mark.parametrize("suffix", SHEETS)
+def test_a_sheet_of_nothing_and_of_odd_names_can_be_drawn(
+    tmp_path: Path, suffix: str
+) -> None:
+    drawn(tmp_path / f"none{suffix}", [])
+    drawn(
+        tmp_path / f"odd{suffix}", [answer(EVIL * 9, WIDE, EVIL * 9, "長い"), FAILURE]
+    )
+    assert sorted(os.listdir(tmp_path)) == [f"none{suffix}", f"odd{suffix}"]
+
+
+@pytest.mark.parametrize("suffix", SHEETS)
+def test_a_failure_leaves_the_old_sheet(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"sheet{suffix}"
+    path.write_text("old")
+
+    def predictions() -> Iterator[Prediction]:
+        yield answer("a.jpg", WIDE)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(draw_sheet(path, "", Reporter())(predictions()))
+    flow = draw_sheet(path, "", Reporter())([answer("a.jpg", WIDE)] * 2)
+    next(flow)
+    flow.close()  # as when what comes after it fails
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_what_cannot_be_drawn_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"suffix should be one of \.html, \.png\.$"):
+        draw_sheet(tmp_path / "sheet.pdf", "", Reporter())
+    with pytest.raises(ConfigError, match="there is no folder"):
+        draw_sheet(tmp_path / "no" / "sheet.html", "", Reporter())
+
+
+def test_small_pictures_are_upright_whole_and_over_white(tmp_path: Path) -> None:
+    halves = np.zeros((600, 900, 3), np.uint8)
+    halves[:, :450] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    turned = encoded(Image.fromarray(halves), "JPEG", exif=exif)
+    small = small_picture(answer("a.jpg", turned))
+    assert small is not None
+    assert (small.mode, small.size) == ("RGB", (120, 180))
+    rows = np.asarray(small).mean((1, 2))
+    assert rows[20] > 250
+    assert rows[160] < 5
+    clear = small_picture(answer("a.png", encoded(Image.new("RGBA", (30, 20)))))
+    assert clear is not None
+    assert clear.size == (30, 20)
+    assert np.asarray(clear).min() == 255
+
+
+def test_a_small_picture_is_of_its_frame() -> None:
+    colours = ["red", "lime", "blue"]
+    frames = [Image.new("RGB", (20, 20), colour) for colour in colours]
+    gif = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    for number, pixel in enumerate([(255, 0, 0), (0, 255, 0), (0, 0, 255)]):
+        small = small_picture(answer("a.gif", gif, frame=number))
+        assert small is not None
+        assert small.getpixel((10, 10)) == pixel
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", WIDE[: len(WIDE) // 2]])
+def test_a_picture_that_changed_meanwhile_is_left_out(
+    tmp_path: Path, content: bytes
+) -> None:
+    prediction = answer("a.jpg", content)
+    assert small_picture(prediction) is None
+    path = tmp_path / "sheet.html"
+    drawn(path, [prediction])
+    assert "no picture" in Page(path.read_text("utf-8")).texts
+
+
+def test_a_picture_that_is_gone_is_left_out(tmp_path: Path) -> None:
+    path = str(tmp_path / "gone.jpg")
+    ranking = answer("a.jpg", WIDE).ranking
+    assert small_picture(Prediction(path, 9, 9, ranking, source=of_file(path))) is None

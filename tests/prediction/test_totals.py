@@ -1,0 +1,80 @@
+import time
+
+import pytest
+
+from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.prediction.totals import Totals
+
+FINE = Prediction("a.jpg", 4, 3, (RankedClass(1, "a", "a", 1.0),))
+
+
+def failed(*reasons: str) -> list[Prediction]:
+    return [Prediction("b.jpg", error=reason) for reason in reasons]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that goes on by its last number whenever it is read."""
+    now = [0.0, 0.5]
+
+    def monotonic() -> float:
+        now[0] += now[1]
+        return now[0]
+
+    monkeypatch.setattr(time, "monotonic", monotonic)
+    return now
+
+
+@pytest.mark.parametrize(
+    ("images", "tick", "earlier", "summary"),
+    [
+        (0, 1.0, 0, "0 images in 0.0 s"),
+        (1, 0.5, 0, "1 image in 0.5 s"),
+        (1000, 0.0042, 0, "1,000 images in 4.2 s (238 images/s)"),
+        (2000, 0.1, 0, "2,000 images in 3 min 20 s (10 images/s)"),
+        (1000, 7.3, 0, "1,000 images in 2 h 1 min (0 images/s)"),
+        (
+            1500,
+            0.01,
+            500,
+            "1,500 images: 500 from before, 1,000 in 15.0 s (67 images/s)",
+        ),
+        (500, 0.002, 500, "500 images: 500 from before, 0 in 1.0 s"),
+    ],
+)
+def test_the_summary(
+    clock: list[float], images: int, tick: float, earlier: int, summary: str
+) -> None:
+    clock[1] = tick
+    totals = Totals()
+    totals.earlier = earlier
+    assert list(totals.watch([FINE] * images)) == [FINE] * images
+    assert totals.summary == summary
+    assert totals.problems == ""
+
+
+def test_failures_are_counted_by_kind() -> None:
+    totals = Totals()
+    predictions = [
+        *failed("truncated download: 1 of 2 bytes", "not an image"),
+        FINE,
+        *failed("not an image: HTML", "SVG cannot be decoded; supported: JPEG, PNG"),
+    ]
+    assert list(totals.watch(predictions)) == predictions
+    assert totals.images == 5
+    assert totals.problems == (
+        "4 images could not be read: 2 not an image, 1 truncated download, "
+        "1 SVG cannot be decoded"
+    )
+
+
+def test_many_kinds_are_cut_short() -> None:
+    totals = Totals()
+    list(totals.watch(failed(*(f"reason {number}" for number in range(10)))))
+    assert totals.problems.endswith("1 reason 7, and 2 other kinds")
+
+
+def test_one_failure() -> None:
+    totals = Totals()
+    list(totals.watch(failed("empty file")))
+    assert totals.problems == "1 image could not be read: 1 empty file"

@@ -1,0 +1,108 @@
+"""Several views of a picture: which they are, and what becomes of their answers."""
+
+import io
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnxfer.data import picture as picture_module
+from cnnxfer.data.geometry import central_box, square_box
+from cnnxfer.data.picture import Picture
+from cnnxfer.errors import ConfigError
+from cnnxfer.prediction import views
+from cnnxfer.prediction.views import TTA, average_views
+
+SIZE = 32
+views_of = views.test_time_views  # whose own name pytest takes for a test
+
+
+def noise(kind: str) -> bytes:
+    """Encodes a picture of 300 by 200 pixels."""
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return stream.getvalue()
+
+
+@pytest.fixture(params=["JPEG", "PNG"])
+def picture(request: pytest.FixtureRequest) -> Picture:
+    return Picture(noise(request.param))
+
+
+def square(picture: Picture, fraction: float, across: float, down: float) -> np.ndarray:
+    box = square_box(picture.width, picture.height, fraction, across, down)
+    return picture.view(box, SIZE)
+
+
+@pytest.mark.parametrize("crop", [0.8, 0.875, 1.0])
+def test_without_tricks_the_view_is_the_plain_one(picture, crop):
+    seen = views_of("none", crop, SIZE)(picture)
+    box = central_box(picture.width, picture.height, crop)
+    assert seen.dtype == np.uint8
+    np.testing.assert_array_equal(seen, picture.view(box, SIZE)[None])
+
+
+def test_flip_adds_the_mirror_image(picture):
+    plain, mirrored = views_of("flip", 0.875, SIZE)(picture)
+    np.testing.assert_array_equal(plain, square(picture, 0.875, 0.5, 0.5))
+    np.testing.assert_array_equal(mirrored, plain[:, ::-1])
+
+
+@pytest.mark.parametrize(("crop", "fraction"), [(0.6, 0.6), (1.0, 0.875)])
+def test_five_are_the_middle_and_the_corners(picture, crop, fraction):
+    seen = views_of("five", crop, SIZE)(picture)
+    places = [(0.5, 0.5), (0, 0), (1, 0), (0, 1), (1, 1)]
+    expected = [square(picture, fraction, *place) for place in places]
+    np.testing.assert_array_equal(seen, expected)
+    assert len(np.unique(seen.reshape(5, -1), axis=0)) == 5
+
+
+def test_ten_are_the_five_and_their_mirror_images(picture):
+    five = views_of("five", 0.875, SIZE)(picture)
+    ten = views_of("ten", 0.875, SIZE)(picture)
+    np.testing.assert_array_equal(ten, np.concatenate([five, five[:, :, ::-1]]))
+
+
+def test_scales_show_the_shorter_side_at_224_256_and_320_of_224(picture):
+    # What is left of the plain view's crop makes no difference.
+    seen = views_of("scales", 0.6, SIZE)(picture)
+    fractions = [224 / 224, 224 / 256, 224 / 320]
+    expected = [square(picture, fraction, 0.5, 0.5) for fraction in fractions]
+    np.testing.assert_array_equal(seen, expected)
+
+
+def test_a_picture_is_decoded_once_for_all_its_views(monkeypatch):
+    opened = []
+    decode = picture_module.to_rgb
+    monkeypatch.setattr(
+        picture_module, "to_rgb", lambda *a: opened.append(a) or decode(*a)
+    )
+    assert len(views_of("ten", 0.875, SIZE)(Picture(noise("JPEG")))) == 10
+    assert len(opened) == 1
+
+
+@pytest.mark.parametrize("tta", TTA)
+def test_views_can_be_sent_to_another_process(picture, tta):
+    see = views_of(tta, 0.875, SIZE)
+    again = pickle.loads(pickle.dumps(see))
+    assert again == see
+    np.testing.assert_array_equal(again(picture), see(picture))
+
+
+def test_an_unknown_way_is_told():
+    with pytest.raises(ConfigError, match=r"unknown --tta 'fiv'. Did you mean 'five'"):
+        views_of("fiv", 0.875, SIZE)
+
+
+def test_answers_to_the_views_of_a_picture_are_averaged():
+    answers = np.float32([[0.2, 0.8], [0.6, 0.4], [1.0, 0.0], [0.0, 1.0]])
+    mean = average_views(answers, 2)
+    assert mean.dtype == np.float32
+    np.testing.assert_allclose(mean, [[0.4, 0.6], [0.5, 0.5]], rtol=1e-6)
+
+
+def test_the_answer_to_one_view_stays_as_it_is():
+    answers = np.random.default_rng(0).random((7, 5), np.float32)
+    np.testing.assert_array_equal(average_views(answers, 1), answers)
