@@ -51,5 +51,5 @@ def test_what_cannot_be_read_is_named(make, reason, tmp_path: Path):
 
 
 def test_a_name_that_no_file_can_have_is_named():
-    with pytest.raises(DataError, match="^embedded null byte$"):
+    with pytest.raises(DataError, match=r"^embedded null byte$"):
         read_bytes(Path("a\0b"))

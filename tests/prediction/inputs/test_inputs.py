@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import islice
