@@ -50,8 +50,8 @@ def family(pid: int) -> list[int]:
     """Returns the process and all below it, as far as `/proc` tells."""
     pids = [pid]
     for parent in pids:  # it grows meanwhile
-        for path in (PROC / str(parent) / "task").glob("*/children"):
-            with suppress(OSError):  # it has ended
+        with suppress(OSError):  # it has ended, or a thread of it has
+            for path in (PROC / str(parent) / "task").glob("*/children"):
                 pids += map(int, path.read_text().split())
     return pids
 
