@@ -19,6 +19,7 @@ from cnnxfer import __version__
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights, find_weights
 from cnnxfer.config import Config, load_config, override
+from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.data.sources import find_source
 from cnnxfer.data.splits import parse_split
 from cnnxfer.errors import ConfigError, Interrupted
@@ -272,7 +273,7 @@ def predict(
     recursive: bool = True,
     column: str | None = None,
     frames: str = "first",
-    max_pixels: int = 200_000_000,
+    max_pixels: int = MAX_PIXELS,
     allow_private: bool = False,
     tta: str = "none",
     dense: bool = False,
@@ -286,15 +287,15 @@ def predict(
 
     Args:
         inputs: files, folders, globs, `.zip` and `.tar` archives, http(s) addresses,
-            tables with a column of paths, `@FILE` with one of these a line, and "-"
-            for the same on stdin.
+            tables with a column of paths, `@FILE` with a file, folder, archive or
+            address a line, and "-" for such a list on stdin.
         model: a run, or a backbone's name for its ImageNet head. By default the
             latest run, or the built-in backbone where there is none.
         top: how many classes to name; by default 5, or all if there are fewer.
         min_confidence: the probability, above 0 and at most 1, below which the best
             class is no answer: `Prediction.label` is "unsure".
         recursive: whether folders are walked with all that lies below.
-        column: the one of tables that holds paths; by default "path".
+        column: the one of tables that holds paths; by default "path", or the only one.
         frames: "first", or "all" of a file that has several, one prediction each.
         max_pixels: larger pictures are not decoded.
         allow_private: whether addresses may lead into private networks.
@@ -317,8 +318,9 @@ def predict(
         ConfigError: if the model or an option is unknown or cannot be had here, or
             the model has fewer classes than `top`.
         DataError: if an input does not exist or holds no image.
-        RunError: if an engine or a precision that is asked for by name does not
-            answer as Keras does.
+        RunError: if the run has no model, weights could not be downloaded, or no
+            picture fits into memory; or an engine or a precision that is asked for
+            by name does not answer as Keras does.
     """
     from cnnxfer.prediction.pile import open_pile
 

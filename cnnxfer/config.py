@@ -16,7 +16,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import tomli_w
 
-from cnnxfer.errors import ConfigError
+from cnnxfer.errors import ConfigError, reason_of
 from cnnxfer.registry import suggestion
 
 OPTIMIZERS = ("sgd", "adamw")
@@ -265,7 +265,6 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"{path} cannot be read: {reason}.") from error
+        raise ConfigError(f"{path} cannot be read: {reason_of(error)}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}.") from error

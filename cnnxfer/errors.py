@@ -36,3 +36,8 @@ class Interrupted(CnnxferError):
     """Work stopped by Ctrl-C, after what was reached had been saved."""
 
     exit_code = 130
+
+
+def reason_of(error: OSError) -> str:
+    """Returns what the system says of a failure: "permission denied"."""
+    return (error.strerror or str(error)).lower()

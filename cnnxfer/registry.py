@@ -88,6 +88,16 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f" Expected one of: {', '.join(shown)}{rest}."
 
 
+def check_known(option: str, value: str, known: Iterable[str]) -> None:
+    """Checks the value of an option.
+
+    Raises:
+        ConfigError: if it is not among the known ones; the message suggests some.
+    """
+    if value not in known:
+        raise ConfigError(f"unknown {option} {value!r}.{suggestion(value, known)}")
+
+
 def load_object(path: str) -> Any:
     """Imports what `"package.module:attribute"` names."""
     module, _, attribute = path.partition(":")

@@ -44,6 +44,11 @@ class Reporter:
         yield advance
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns such as "1 image" or "1,000 images"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def printable(text: str) -> str:
     """Returns `text` on one line, in escapes where a terminal would act on it.
 

@@ -75,6 +75,7 @@ def show(as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) 
         "activations": sum(item.size_bytes for item in kept),
         "engines": _size(_engines()),
         "index": _size(_indexes()),
+        "outputs": _size(_outputs()),
     }
     if as_json:
         print_json(
@@ -95,7 +96,7 @@ def show(as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) 
 def clear(
     as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
 ) -> None:
-    """Delete it all: activations, converted networks, and the index of images.
+    """Delete it all: activations, converted networks, what is known of files.
 
     What a running command is computing stays. Data sets stay too.
     """
@@ -104,6 +105,7 @@ def clear(
         "activations": store.clear(),
         "engines": _delete(_engines()),
         "index": _delete(_indexes()),
+        "outputs": _delete(_outputs()),
     }
     if as_json:
         sizes = {f"{name}_bytes": size for name, size in freed.items()}
@@ -132,6 +134,11 @@ def _engines() -> list[Path]:
 def _indexes() -> list[Path]:
     """Returns the files that tell what reading images told."""
     return _named(cache_dir() / "index", r"[0-9a-f]{16}\.json")
+
+
+def _outputs() -> list[Path]:
+    """Returns the files that tell how finished outputs of `predict` were made."""
+    return _named(cache_dir() / "outputs", r"[0-9a-f]{64}\.json")
 
 
 def _named(directory: Path, pattern: str) -> list[Path]:
@@ -235,5 +242,6 @@ def _totals(sizes: dict[str, int], limit_bytes: int) -> Table:
     )
     table.add_row("converted networks", format_bytes(sizes["engines"]))
     table.add_row("index of images", format_bytes(sizes["index"]))
+    table.add_row("finished outputs", format_bytes(sizes["outputs"]))
     table.add_row("in", Text(printable(str(cache_dir()))))
     return table

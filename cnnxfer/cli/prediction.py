@@ -17,14 +17,16 @@ from cnnxfer.cli.options import (
     Verbose,
 )
 from cnnxfer.cli.terminal import TerminalReporter, stdout
+from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.errors import ConfigError, Interrupted
-from cnnxfer.prediction.copies import copy_to as copying
+from cnnxfer.prediction.copies import copy_files
 from cnnxfer.prediction.journal import check_journal, open_journal
 from cnnxfer.prediction.output_file import check_target, choose_writer, write_file
 from cnnxfer.prediction.sheet import draw_sheet
 from cnnxfer.prediction.stages import Stage, through
 from cnnxfer.prediction.totals import Totals
 from cnnxfer.prediction.writers import WRITERS, Writer
+from cnnxfer.reporting import counted
 
 SOME_UNREADABLE = 3
 READING, LOOKING, WRITING = "What is read", "What is looked at", "What is written"
@@ -94,7 +96,7 @@ def predict(
         Path | None,
         typer.Option(
             "--sheet",
-            help="A contact sheet: one .html or .png file of all pictures.",
+            help="A contact sheet in one file: .html, or .png of the first 500.",
             rich_help_panel=WRITING,
         ),
     ] = None,
@@ -119,7 +121,7 @@ def predict(
         typer.Option(
             "--column",
             help="The column of tables with paths.",
-            show_default="path",
+            show_default="path, or the only one",
             rich_help_panel=READING,
         ),
     ] = None,
@@ -138,7 +140,7 @@ def predict(
             help="Larger pictures are not decoded.",
             rich_help_panel=READING,
         ),
-    ] = 200_000_000,
+    ] = MAX_PIXELS,
     allow_private: Annotated[
         bool,
         typer.Option(
@@ -185,6 +187,10 @@ def predict(
 
     Ends with exit code 3 if some could not be read.
     """
+    if json and (output_format or out):
+        raise ConfigError(
+            "--json prints JSON on stdout. Leave it out, or --format and --out."
+        )
     writer = choose_writer("json" if json else output_format, out)
     _check_output(writer, out, resume=resume)
     # These import NumPy, and `cnnxfer --help` does without.
@@ -199,7 +205,9 @@ def predict(
     if sheet is not None:
         stages.append(draw_sheet(sheet, " ".join(inputs), reporter))
     if copy_to is not None:
-        stages.append(copying(copy_to, inputs, reporter))
+        stages.append(copy_files(copy_to, inputs, reporter))
+    if heatmap is not None:
+        stages.append(save_heatmaps(heatmap, reporter))
     pile = open_pile(
         inputs,
         model=model,
@@ -219,8 +227,6 @@ def predict(
         runs_dir=runs_dir,
         reporter=reporter,
     )
-    if heatmap is not None:
-        stages.append(save_heatmaps(heatmap, reporter))
     if out is not None and writer.name == "jsonl":
         with open_journal(out, pile.settings, reporter, resume=resume) as journal:
             totals.earlier = journal.done
@@ -230,8 +236,8 @@ def predict(
                     journal.write(predictions)
             except KeyboardInterrupt:
                 raise Interrupted(
-                    f"interrupted after {totals.images:,} images, which are kept. "
-                    "Go on with the same command and --resume."
+                    f"interrupted after {counted(totals.images, 'image')}, kept in the "
+                    "file. Go on with the same command and --resume."
                 ) from None
     else:
         with through(pile.predictions(), stages) as predictions:

@@ -6,9 +6,13 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnxfer.errors import DataError
+from cnnxfer.errors import DataError, reason_of
 
 MAX_BYTES = 512 * 1024 * 1024
+MAX_PIXELS = 200_000_000  # the largest sensors of telephones have as many
+# Why something is not read as an image.
+TOO_LARGE = f"too large: over {MAX_BYTES // 2**20} MiB, the limit"
+NO_FILE = "not a file"
 
 
 @dataclass(frozen=True)
@@ -92,14 +96,14 @@ def read_bytes(path: Path, offset: int = 0, size_bytes: int | None = None) -> by
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):  # a pipe would keep us waiting
-            raise DataError("not a file")
+            raise DataError(NO_FILE)
         size_bytes = found.st_size if size_bytes is None else size_bytes
         if size_bytes > MAX_BYTES:
-            limit = MAX_BYTES // 2**20
-            raise DataError(f"too large: over {limit} MiB, the limit")
+            raise DataError(TOO_LARGE)
         with path.open("rb") as stream:
             stream.seek(offset)
             return stream.read(size_bytes)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(reason.lower()) from error
+    except OSError as error:
+        raise DataError(reason_of(error)) from error
+    except ValueError as error:  # a NUL in the name
+        raise DataError(str(error)) from error

@@ -6,12 +6,12 @@ import io
 import threading
 import warnings
 from functools import cache
-from importlib import import_module
 
 import numpy as np
 import PIL
 from PIL import ExifTags, Image
 
+from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.errors import DataError
 
 # What an earlier decoder found out about images is not used. The number goes up when
@@ -27,7 +27,6 @@ SUFFIXES = (
 # With frames to look at. A second picture in a JPEG (MPO) or a HEIC is a map of depths
 # or the like.
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF", "TIFF")
-MAX_PIXELS = 200_000_000  # the largest sensors of telephones have as many
 
 # Pillow warns above this limit of its own and refuses to open above twice of it. It is
 # one for all threads, so it only grows, to the largest that any of them asks for.
@@ -263,9 +262,10 @@ def _is_heic(content: bytes) -> bool:
 @cache
 def _has_heif() -> bool:
     try:
-        import_module("pillow_heif").register_heif_opener()
+        import pillow_heif
     except ImportError:
         return False
+    pillow_heif.register_heif_opener()
     return True
 
 

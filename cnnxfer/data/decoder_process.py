@@ -29,8 +29,8 @@ from cnnxfer.data.picture import Picture
 from cnnxfer.errors import DataError
 
 See = Callable[[Picture], np.ndarray]
-# The encoded image, or what reads it.
-Job = bytes | Callable[[], bytes]
+# What a job is here: the encoded image, or what reads it.
+Order = bytes | Callable[[], bytes]
 Record = tuple[dict[str, Any], np.ndarray | None]
 
 MAX_FRAMES = 1000  # of one file
@@ -131,7 +131,7 @@ def _end_with(jobs: IO[bytes]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _received(jobs: IO[bytes]) -> Iterator[Job]:
+def _received(jobs: IO[bytes]) -> Iterator[Order]:
     with suppress(EOFError):
         while True:
             yield pickle.load(jobs)
@@ -148,7 +148,7 @@ def _limited(records: Iterator[Record], seconds: float) -> Iterator[Record]:
         yield record
 
 
-def _records(job: Job, see: See, setup: Setup) -> Iterator[Record]:
+def _records(job: Order, see: See, setup: Setup) -> Iterator[Record]:
     """Yields the record of an image, or one for each frame; the last one says so."""
     try:
         content = job if isinstance(job, bytes) else job()

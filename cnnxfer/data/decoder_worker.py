@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from cnnxfer.data.decoder_jobs import Jobs
 from cnnxfer.data.decoder_process import Record, Setup, read_record
-from cnnxfer.errors import RunError
+from cnnxfer.errors import RunError, reason_of
 
 # It finds its modules where this process finds them.
 START = (
@@ -55,7 +55,7 @@ class DecoderProcess:
         except OSError as error:
             raise RunError(
                 f"images are decoded by processes of their own, and {sys.executable!r} "
-                f"cannot be started: {(error.strerror or str(error)).lower()}. End "
+                f"cannot be started: {reason_of(error)}. End "
                 "other programs, or raise the limits that `ulimit -a` shows."
             ) from error
         assert self._process.stdin

@@ -12,13 +12,12 @@ from itertools import islice
 
 import numpy as np
 
-from cnnxfer.data.decode import MAX_PIXELS
+from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.data.decoder_jobs import Job, Jobs
 from cnnxfer.data.decoder_process import See, Setup
 from cnnxfer.data.decoder_worker import DecoderProcess, Worker
 from cnnxfer.data.image_source import ImageSource
-from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.registry import suggestion
+from cnnxfer.errors import DataError
 
 FRAMES = ("first", "all")
 TIME_LIMIT = 60.0  # seconds for a picture, or for a frame
@@ -75,11 +74,9 @@ def decode_all(
         Records in the order of `sources`, and of frames.
 
     Raises:
-        ConfigError: if `frames` is unknown.
         RunError: if no process can be started.
     """
-    if frames not in FRAMES:
-        raise ConfigError(f"unknown --frames {frames!r}.{suggestion(frames, FRAMES)}")
+    assert frames in FRAMES, frames
     setup = Setup(pickle.dumps(see), frames, max_pixels, TIME_LIMIT)
     return _Decoders(setup, ahead).decode(iter(sources), DecoderProcess(setup))
 

@@ -15,18 +15,12 @@ SCALES = (8, 4, 2, 1)  # what a JPEG's sides can be divided by while it is decod
 SPARE = 2
 
 
-def central_box(width: int, height: int, fraction: float) -> Box:
-    """Returns the square in the middle: `fraction` of the shorter side.
-
-    In pixels as (left, top, right, bottom), on fractions of pixels where need be.
-    """
-    return square_box(width, height, fraction, 0.5, 0.5)
-
-
 def square_box(
     width: int, height: int, fraction: float, across: float, down: float
 ) -> Box:
     """Returns a square of `fraction` of the shorter side, anywhere in the picture.
+
+    In pixels as (left, top, right, bottom), on fractions of pixels where need be.
 
     Args:
         width: in pixels.

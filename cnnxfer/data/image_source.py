@@ -47,10 +47,5 @@ def unreadable(name: str, reason: str) -> ImageSource:
     return ImageSource(name, partial(_refuse, reason))
 
 
-def reason_of(error: OSError) -> str:
-    """Returns what the system says of a failure: "permission denied"."""
-    return (error.strerror or str(error)).lower()
-
-
 def _refuse(reason: str) -> bytes:
     raise DataError(reason)

@@ -7,10 +7,10 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from cnnxfer.data import geometry
+from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.data.decode import (
     FROM_BELOW,
     FROM_THE_RIGHT,
-    MAX_PIXELS,
     open_image,
     orientation,
     seek,

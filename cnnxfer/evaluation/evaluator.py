@@ -90,7 +90,7 @@ def _measure(
     )
     for example, answer in zip(examples, answers, strict=True):
         if answer.probabilities is None:
-            reporter.warn(f"left out {example.id}: {answer.error}")
+            reporter.warn(f"left out {example.id}: {answer.picture.error}")
         else:
             rows.append(answer.probabilities)
             labels.append(example.label)

@@ -10,7 +10,6 @@ from itertools import chain, tee
 import numpy as np
 
 from cnnxfer.data.decoders import Decoded
-from cnnxfer.data.image_source import ImageSource
 from cnnxfer.prediction.engines.engine import Engine
 
 # The network's outputs for all views of a picture, float32 `(views, ...)`, to its
@@ -23,25 +22,15 @@ class Answer:
     """What the model says of one image.
 
     Attributes:
-        source: the image.
-        frame: its number, where all frames of a file were asked for; else None.
-        width: of the upright image, in pixels; 0 if it could not be read.
-        height: the same.
+        picture: the image, or why it could not be read; its pixels are those of all
+            views, `(views, height, width, 3)`.
         probabilities: float32 `(classes,)`; None if the image could not be read.
-        error: why it could not be read; None if it could.
-        pixels: what was looked at, uint8 `(views, height, width, 3)`; None if the
-            image could not be read.
         heat: float32 `(rows, columns)`, the probability of the best class over the
             picture; None if it was not asked for.
     """
 
-    source: ImageSource
-    frame: int | None = None
-    width: int = 0
-    height: int = 0
+    picture: Decoded
     probabilities: np.ndarray | None = None
-    error: str | None = None
-    pixels: np.ndarray | None = None
     heat: np.ndarray | None = None
 
 
@@ -59,12 +48,12 @@ def answer_in_order(
 
     def views() -> Iterator[np.ndarray]:
         for picture in pictures:
-            asked.append(unanswered(picture))
+            asked.append(Answer(picture))
             if picture.pixels is not None:
                 yield from picture.pixels
 
     def unreadable() -> Iterator[Answer]:
-        while asked and asked[0].pixels is None:
+        while asked and asked[0].picture.pixels is None:
             yield asked.popleft()
 
     outputs: list[np.ndarray] = []  # for the views of the picture whose turn it is
@@ -72,7 +61,7 @@ def answer_in_order(
     for output in chain.from_iterable(engine.run(batches)):
         yield from unreadable()
         outputs.append(output)
-        pixels = asked[0].pixels
+        pixels = asked[0].picture.pixels
         if pixels is not None and len(outputs) == len(pixels):
             probabilities = conclude(np.stack(outputs))
             yield replace(asked.popleft(), probabilities=probabilities)
@@ -88,25 +77,14 @@ def add_heat(engine: Engine, answers: Iterable[Answer]) -> Iterator[Answer]:
         answers: to the whole picture, their only view.
     """
     ours, theirs = tee(answers)
-    cells = engine.run(a.pixels for a in theirs if a.pixels is not None)
+    pixels = (answer.picture.pixels for answer in theirs)
+    cells = engine.run(views for views in pixels if views is not None)
     for answer in ours:
         if answer.probabilities is None:
             yield answer
         else:
             best = answer.probabilities.argmax()
             yield replace(answer, heat=next(cells)[0, ..., best])
-
-
-def unanswered(picture: Decoded) -> Answer:
-    """Returns what is known of a picture before the network has seen it."""
-    return Answer(
-        picture.source,
-        picture.frame,
-        picture.width,
-        picture.height,
-        error=picture.error,
-        pixels=picture.pixels,
-    )
 
 
 def _batches(

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnxfer.data.decoders import Decoded
-from cnnxfer.prediction.answering import (
-    Answer,
-    add_heat,
-    answer_in_order,
-    unanswered,
-)
+from cnnxfer.prediction.answering import Answer, add_heat, answer_in_order
 from cnnxfer.prediction.engines.choice import (
     SAMPLES,
     choose_engine,
@@ -94,7 +89,7 @@ class Answers(Iterator[Answer]):
             try:
                 self._engines = [(network, choose(network)) for network in networks]
             except NothingReadable:
-                yield from map(unanswered, self._pictures)
+                yield from map(Answer, self._pictures)
                 return
             (_, engine), *heating = self._engines
             answers = answer_in_order(engine, self._pictures, classifier.conclude)

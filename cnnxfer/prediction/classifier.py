@@ -15,7 +15,7 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.imagenet import imagenet_classes
 from cnnxfer.backbones.weights import ensure_weights
-from cnnxfer.data.decode import MAX_PIXELS
+from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.data.decoder_process import See
 from cnnxfer.data.decoders import decode_all
 from cnnxfer.data.image_source import ImageSource
@@ -24,15 +24,12 @@ from cnnxfer.prediction.answers import Answers
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
 from cnnxfer.prediction.engines.engine import Network
 from cnnxfer.prediction.softmax import softmax
-from cnnxfer.prediction.views import average_views, test_time_views
+from cnnxfer.prediction.views import IMAGENET_CROP, test_time_views
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
 if TYPE_CHECKING:
     import keras
-
-# The usual central crop of ImageNet's evaluation: 224 of 256.
-IMAGENET_CROP = 0.875
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,7 @@ class Classifier:
         """
         if self.network.outputs == "logits":
             outputs = softmax(outputs)
-        mean: np.ndarray = average_views(outputs, len(outputs))[0]
+        mean: np.ndarray = outputs.mean(axis=0)
         return mean
 
 
@@ -130,7 +127,6 @@ def load_classifier(
         heat: whether it tells where the class is, too; with `dense`.
 
     Raises:
-        ConfigError: if `tta` is unknown.
         RunError: if the run has no model, or weights could not be downloaded.
     """
     if isinstance(model, Run):

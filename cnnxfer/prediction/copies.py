@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import io
-import os
-import re
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, count
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from cnnxfer.errors import ConfigError, DataError, RunError
-from cnnxfer.files import atomic_path
+from cnnxfer.prediction.output_folder import (
+    add_file,
+    bare_name,
+    make_folder,
+    numbered,
+    safe_name,
+)
 from cnnxfer.prediction.prediction import UNSURE, Prediction
 from cnnxfer.prediction.stages import Flow, Stage
 from cnnxfer.reporting import Reporter
 
-# What Windows makes no file of, whatever follows after a dot.
-RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.I)
-MAX_NAME_BYTES = 200  # file systems take 255; a number may be added
-MAX_SUFFIX_BYTES = 20
 NO_NAME = "image"
-SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif"}  # else the format's name
+# Where a format's name is not the suffix.
+FORMAT_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}
 
 
-def copy_to(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
+def copy_files(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
     """Returns a stage that copies each image into `folder/<its best class>/`.
 
     Unsure ones go into `unsure`, and those that could not be read nowhere. A file of
@@ -34,23 +31,17 @@ def copy_to(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
     bytes; nothing is overwritten, and what is there already is not copied again.
 
     Args:
-        folder: made if need be.
+        folder: made, if need be, when the flow begins; a ConfigError then says why not.
         inputs: what the images are found in.
         reporter: told at the end how many were copied.
 
     Raises:
-        ConfigError: if it lies where images are looked for, or cannot be made.
+        ConfigError: if it lies where images are looked for.
     """
     _refuse_own_food(folder, inputs)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"--copy-to {folder} cannot be made ({error.strerror}). "
-            "Name a folder that can be written."
-        ) from error
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
+        make_folder("--copy-to", folder)  # not before all options are known to be right
         names = _FolderNames()
         done: Counter[str] = Counter()
         for prediction in predictions:
@@ -60,25 +51,6 @@ def copy_to(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
         reporter.info(_summary(done, folder))
 
     return stage
-
-
-def safe_name(name: str) -> str:
-    """Returns a name that every common file system takes, and takes for itself.
-
-    Separators and what cannot be printed or typed become `_`, and so do names of
-    folders above, of devices of Windows, and none at all.
-    """
-    name = unicodedata.normalize("NFC", name)
-    name = "".join(
-        c if c.isprintable() and c not in '<>:"/\\|?*' else "_" for c in name
-    )
-    stem, suffix = os.path.splitext(name)
-    if len(suffix.encode()) > MAX_SUFFIX_BYTES:
-        stem, suffix = name, ""
-    room = MAX_NAME_BYTES - len(suffix.encode())
-    name = stem.encode()[:room].decode(errors="ignore") + suffix
-    name = name.strip(" ").rstrip(". ")
-    return f"_{name}" if not name or RESERVED.match(name) else name
 
 
 class _FolderNames:
@@ -92,10 +64,10 @@ class _FolderNames:
         best = prediction.top
         key = None if prediction.unsure else best.class_id
         if key not in self._names:
-            name = safe_name(best.label)
-            choices = chain([name], (f"{name}-{number}" for number in count(2)))
             self._names[key] = next(
-                choice for choice in choices if choice.casefold() not in self._taken
+                name
+                for name in numbered(safe_name(best.label))
+                if name.casefold() not in self._taken
             )
             self._taken.add(self._names[key].casefold())
         return self._names[key]
@@ -116,48 +88,25 @@ def _copy(prediction: Prediction, folder: Path, names: _FolderNames) -> str:
         raise RunError(
             f"{directory} is a file, where a folder of images is to be. Move it away."
         ) from error
-    for path in _choices(directory / _file_name(prediction.path, content)):
-        if not os.path.lexists(path):
-            with atomic_path(path) as temporary:
-                temporary.write_bytes(content)
-            return "copied"
-        if _holds(path, content):
-            return "there"
-    raise AssertionError("there is always another number")
+    path = directory / _file_name(prediction.path, content)
+    return "copied" if add_file(path, content) else "there"
 
 
-def _choices(path: Path) -> Iterator[Path]:
-    yield path
-    for number in count(2):
-        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    return (
-        path.is_file()
-        and path.stat().st_size == len(content)
-        and path.read_bytes() == content
-    )
-
-
-def _file_name(name: str, content: bytes) -> str:
+def _file_name(path: str, content: bytes) -> str:
     """Returns the last part of a path or an address, with a suffix in any case."""
-    if re.match(r"https?://", name, re.I):
-        name = unquote(urlsplit(name).path)
-    name = re.split(r"[/\\]" if os.sep == "\\" else "/", name)[-1]
-    name = safe_name(name or NO_NAME)
+    name = safe_name(bare_name(path) or NO_NAME)
     return name if Path(name).suffix else name + _suffix(content)
 
 
 def _suffix(content: bytes) -> str:
-    from PIL import Image  # seldom needed
+    # It imports Pillow, and is seldom needed.
+    from cnnxfer.data.decode import open_image
 
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            found = image.format or ""
-    except Exception:  # another decoder has read it
+        found = open_image(content).format or ""
+    except DataError:  # it is larger than usual
         return ""
-    return SUFFIXES.get(found, f".{found.lower()}" if found else "")
+    return FORMAT_SUFFIXES.get(found, f".{found.lower()}" if found else "")
 
 
 def _refuse_own_food(folder: Path, inputs: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from cnnxfer.files import atomic_path, cache_dir, file_hash, read_sealed, write_
 from cnnxfer.prediction.output_file import gzipped, is_gz
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.writers.jsonl import write_jsonl
-from cnnxfer.reporting import Reporter
+from cnnxfer.reporting import Reporter, counted
 
 
 class Journal:
@@ -160,7 +160,7 @@ def open_journal(
             _check_settings(path, journal._settings)
             journal._go_on()
             what = path if copied else part
-            reporter.info(f"going on after {journal.done:,} images of {what}")
+            reporter.info(f"going on after {counted(journal.done, 'image')} of {what}")
         else:
             journal._begin()
             if resume:
@@ -202,7 +202,7 @@ def _check_settings(path: Path, settings: dict[str, Any]) -> None:
             f"it is not known how {part} was made: {_settings_path(path)} is missing "
             f"or damaged. Remove {part} to start from the beginning."
         )
-    for name in sorted(made.keys() | settings.keys()):
+    for name in settings | made:
         if made.get(name) != settings.get(name):
             raise ConfigError(
                 f"{part} was made with {name} {_value(made.get(name))}, and now it is "

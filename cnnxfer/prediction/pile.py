@@ -15,8 +15,9 @@ from cnnxfer.prediction.engines import check_batch, check_choice
 from cnnxfer.prediction.inputs import InputOptions, count_images, find_images
 from cnnxfer.prediction.model_choice import check_top, choose_model
 from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.prediction.ranking import rank_answers
 from cnnxfer.prediction.views import TTA
-from cnnxfer.registry import suggestion
+from cnnxfer.registry import check_known
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
@@ -33,6 +34,9 @@ class Pile:
         sources: the images that have not been answered, in the order of the inputs.
         total: how many there are at first; None if that is not known.
         classifier: answers.
+        model: its name: a run's or a backbone's.
+        tta: one of `TTA`.
+        dense: whether the whole picture is looked at instead.
         top: how many classes are named.
         min_confidence: see `Prediction`.
         frames: "first" or "all".
@@ -43,6 +47,9 @@ class Pile:
     sources: Iterator[ImageSource]
     total: int | None
     classifier: Classifier
+    model: str
+    tta: str
+    dense: bool
     top: int
     min_confidence: float | None
     frames: str
@@ -63,17 +70,23 @@ class Pile:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the predictions follow from, but for the images; JSON values."""
+        """All that the predictions follow from, but for the images; JSON values.
+
+        What was typed comes first: it is the first difference that a person is told.
+        """
         return {
-            "model": self.classifier.network.key,
-            "classes": list(self.classifier.labels),
+            "model": self.model,
+            "tta": self.tta,
+            "dense": self.dense,
             "top": self.top,
             "min_confidence": self.min_confidence,
             "frames": self.frames,
             "max_pixels": self.max_pixels,
-            "views": repr(self.classifier.see),
             "engine": self.classifier.computing.engine,
             "precision": self.classifier.computing.precision,
+            "network": self.classifier.network.key,
+            "views": repr(self.classifier.see),
+            "classes": list(self.classifier.labels),
         }
 
     def predictions(self) -> Iterator[Prediction]:
@@ -81,8 +94,6 @@ class Pile:
 
         When all is written, `answers.prepare_next_time` may follow.
         """
-        from cnnxfer.prediction.ranking import rank_answers
-
         return rank_answers(
             self.classifier, self.answers, self.top, self.min_confidence
         )
@@ -141,6 +152,9 @@ def open_pile(
             dense=dense,
             heat=heat,
         ),
+        model=chosen.name if isinstance(chosen, Run) else chosen,
+        tta=tta,
+        dense=dense,
         top=top,
         min_confidence=min_confidence,
         frames=frames,
@@ -150,9 +164,8 @@ def open_pile(
 
 
 def _check_look(tta: str, frames: str, *, dense: bool, heat: bool) -> None:
-    for option, value, known in (("--tta", tta, TTA), ("--frames", frames, FRAMES)):
-        if value not in known:
-            raise ConfigError(f"unknown {option} {value!r}.{suggestion(value, known)}")
+    check_known("--tta", tta, TTA)
+    check_known("--frames", frames, FRAMES)
     if dense and tta != "none":
         raise ConfigError(
             f"--tta {tta} and --dense are two ways to look at a picture. Leave one out."

@@ -72,15 +72,17 @@ class Prediction:
         return self.ranking[0]
 
     @property
-    def unsure(self) -> bool:
-        """Whether the best class is less probable than `min_confidence`.
+    def frame_mark(self) -> str:
+        """What people read behind the path: " #3", or nothing."""
+        return "" if self.frame is None else f" #{self.frame}"
 
-        Raises:
-            ValueError: if the image could not be read.
-        """
+    @property
+    def unsure(self) -> bool:
+        """Whether there is a best class, less probable than `min_confidence`."""
+        if self.error is not None or self.min_confidence is None:
+            return False
         # As it is printed, so that figure and answer never contradict each other.
-        probability = round(self.top.probability, DIGITS)
-        return self.min_confidence is not None and probability < self.min_confidence
+        return round(self.top.probability, DIGITS) < self.min_confidence
 
     @property
     def label(self) -> str:

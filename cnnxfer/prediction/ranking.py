@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cnnxfer.prediction.answering import Answer
-from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.prediction import Prediction, RankedClass
+
+if TYPE_CHECKING:
+    from cnnxfer.prediction.classifier import Classifier
 
 
 def rank_answers(
@@ -26,15 +29,16 @@ def rank_answers(
         min_confidence: see `Prediction`.
     """
     for answer in answers:
+        picture = answer.picture
         yield Prediction(
-            answer.source.name,
-            answer.width,
-            answer.height,
+            picture.source.name,
+            picture.width,
+            picture.height,
             _ranking(classifier, answer.probabilities, top),
-            answer.error,
-            answer.frame,
+            picture.error,
+            picture.frame,
             min_confidence,
-            answer.source,
+            picture.source,
             answer.heat,
         )
 

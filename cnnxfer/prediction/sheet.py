@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import atomic_path
@@ -15,12 +14,10 @@ from cnnxfer.prediction.stages import Flow, Stage
 from cnnxfer.registry import load_object
 from cnnxfer.reporting import Reporter
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-    # Takes a prediction with its small picture, if there is one.
-    Add = Callable[[Prediction, Image.Image | None], None]
-    Sheet = Callable[[Path, str, Reporter], AbstractContextManager[Add]]
+# Yields what adds a prediction.
+Sheet = Callable[
+    [Path, str, Reporter], AbstractContextManager[Callable[[Prediction], None]]
+]
 
 SHEETS = {
     ".html": "cnnxfer.prediction.sheet_html:html_sheet",
@@ -47,12 +44,10 @@ def draw_sheet(path: Path, title: str, reporter: Reporter) -> Stage:
     check_target("--sheet", path)
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
-        from cnnxfer.prediction.small_picture import small_picture
-
         sheet: Sheet = load_object(SHEETS[kind])
         with atomic_path(path) as temporary, sheet(temporary, title, reporter) as add:
             for prediction in predictions:
-                add(prediction, small_picture(prediction))
+                add(prediction)
                 yield prediction
 
     return stage

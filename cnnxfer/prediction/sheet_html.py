@@ -7,13 +7,16 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from PIL import Image
 
+from cnnxfer.prediction.output_folder import bare_name
 from cnnxfer.prediction.prediction import UNSURE, Prediction
-from cnnxfer.reporting import Reporter, printable
+from cnnxfer.prediction.shown_picture import shown_picture
+from cnnxfer.reporting import Reporter, counted, printable
 
+WIDTH, HEIGHT = 240, 180  # what a picture fits in; the second is 11.25rem below
 QUALITY = 72  # of the JPEGs; about 7 kB each
 SHOWN_CLASSES = 5
 
@@ -73,21 +76,21 @@ HEAD = """<!DOCTYPE html>
 @contextmanager
 def html_sheet(
     path: Path, title: str, reporter: Reporter
-) -> Iterator[Callable[[Prediction, Image.Image | None], None]]:
+) -> Iterator[Callable[[Prediction], None]]:
     """Yields what adds a picture; each is written at once, so memory stays flat."""
     images = unreadable = unsure = 0
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         stream.write(HEAD.format(title=_text(title), style=STYLE))
 
-        def add(prediction: Prediction, picture: Image.Image | None) -> None:
+        def add(prediction: Prediction) -> None:
             nonlocal images, unreadable, unsure
             images += 1
             unreadable += prediction.error is not None
-            unsure += prediction.error is None and prediction.unsure
-            stream.write(_figure(prediction, picture))
+            unsure += prediction.unsure
+            stream.write(_figure(prediction))
 
         yield add
-        counts = [f"{images:,} image{'s' * (images != 1)}"]
+        counts = [counted(images, "image")]
         counts += [f"{unsure:,} unsure"] if unsure else []
         counts += [f"{unreadable:,} could not be read"] if unreadable else []
         stream.write(
@@ -95,19 +98,18 @@ def html_sheet(
         )
 
 
-def _figure(prediction: Prediction, picture: Image.Image | None) -> str:
+def _figure(prediction: Prediction) -> str:
+    picture = shown_picture(prediction, WIDTH, HEIGHT)
     path = _text(prediction.path)
-    name = _text(PurePath(prediction.path).name or prediction.path)
-    if prediction.frame is not None:
-        name += f" #{prediction.frame}"
+    name = _text(bare_name(prediction.path) or prediction.path)
+    name += prediction.frame_mark
     if prediction.error is not None:
         shown = f"<span>{_text(prediction.error)}</span>"
     elif picture is None:
         shown = "<span>no picture</span>"
     else:
         shown = f'<img src="{_data(picture)}" alt="" decoding="async">'
-    doubtful = prediction.error is None and prediction.unsure
-    mark = f'<span class="unsure">{UNSURE}</span>' if doubtful else ""
+    mark = f'<span class="unsure">{UNSURE}</span>' if prediction.unsure else ""
     classes = "".join(
         f'<li style="--part:{ranked.probability:.1%}">'
         f"<span>{_text(ranked.label)}</span><span>{ranked.probability:.1%}</span></li>"
@@ -115,7 +117,8 @@ def _figure(prediction: Prediction, picture: Image.Image | None) -> str:
     )
     ranking = f"<ol>{classes}</ol>" if classes else ""
     return (
-        f'<figure{" class=doubtful" * doubtful}><div class="picture">{shown}</div>'
+        f"<figure{' class=doubtful' * prediction.unsure}>"
+        f'<div class="picture">{shown}</div>'
         f'<figcaption><div class="name" title="{path}">{mark}{name}</div>{ranking}'
         "</figcaption></figure>\n"
     )

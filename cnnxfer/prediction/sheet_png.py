@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from pathlib import Path, PurePath
+from pathlib import Path
 from textwrap import wrap
 
 from PIL import Image, ImageDraw, ImageFont
 
+from cnnxfer.prediction.output_folder import bare_name
 from cnnxfer.prediction.prediction import UNSURE, Prediction
-from cnnxfer.reporting import Reporter, printable
+from cnnxfer.prediction.shown_picture import shown_picture
+from cnnxfer.reporting import Reporter, counted, printable
 
 MAX_IMAGES = 500  # about 5,000 by 7,500 pixels and 30 MB
 SHOWN_CLASSES = 3
@@ -27,7 +29,7 @@ Tile = tuple[Prediction, Image.Image | None]
 @contextmanager
 def png_sheet(
     path: Path, title: str, reporter: Reporter
-) -> Iterator[Callable[[Prediction, Image.Image | None], None]]:
+) -> Iterator[Callable[[Prediction], None]]:
     """Yields what adds a picture; the first 500 are drawn, when all are there.
 
     Letters are those of Pillow's own font, which has the Latin ones.
@@ -35,10 +37,11 @@ def png_sheet(
     tiles: list[Tile] = []
     images = 0
 
-    def add(prediction: Prediction, picture: Image.Image | None) -> None:
+    def add(prediction: Prediction) -> None:
         nonlocal images
         images += 1
         if len(tiles) < MAX_IMAGES:
+            picture = shown_picture(prediction, TILE, PICTURE)
             # Some sources hold the whole file in memory.
             tiles.append((replace(prediction, source=None, heat=None), picture))
 
@@ -61,8 +64,8 @@ def _draw(tiles: list[Tile], title: str, images: int) -> Image.Image:
     size = (columns * (TILE + GAP) + GAP, top + rows * (height + GAP) + GAP)
     sheet = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(sheet)
-    counted = f"{images:,} image{'s' * (images != 1)}"
-    _write(draw, (GAP, GAP), f"{title}: {counted}", size[0] - 2 * GAP, INK, 20)
+    heading = f"{title}: {counted(images, 'image')}"
+    _write(draw, (GAP, GAP), heading, size[0] - 2 * GAP, INK, 20)
     for number, (prediction, picture) in enumerate(tiles):
         row, column = divmod(number, columns)
         left, upper = GAP + column * (TILE + GAP), top + row * (height + GAP)
@@ -88,19 +91,16 @@ def _draw_tile(
         middle = (left + TILE // 2, top + PICTURE // 2)
         draw.text(middle, reason, BAD, _font(13), anchor="mm", align="center")
     top += PICTURE + 4
-    name = PurePath(prediction.path).name or prediction.path
-    if prediction.frame is not None:
-        name += f" #{prediction.frame}"
-    doubtful = prediction.error is None and prediction.unsure
-    if doubtful:
+    name = (bare_name(prediction.path) or prediction.path) + prediction.frame_mark
+    if prediction.unsure:
         name = f"{UNSURE}: {name}"
-    _write(draw, (left, top), name, TILE, BAD if doubtful else PALE)
+    _write(draw, (left, top), name, TILE, BAD if prediction.unsure else PALE)
     for ranked in prediction.ranking[:lines]:
         top += LINE
         bar = round(TILE * ranked.probability)
         if bar > 0:
             box = (left, top, left + bar - 1, top + LINE - 3)
-            draw.rectangle(box, DOUBT if doubtful else BAR)
+            draw.rectangle(box, DOUBT if prediction.unsure else BAR)
         _write(draw, (left + 4, top), ranked.label, TILE - 60, INK)
         figure = f"{ranked.probability:.1%}"
         draw.text((left + TILE - 4, top + 1), figure, INK, _font(13), anchor="ra")

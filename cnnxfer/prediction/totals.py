@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.stages import Flow
+from cnnxfer.reporting import counted
 
 SHOWN_KINDS = 8
 
@@ -43,12 +44,11 @@ class Totals:
     @property
     def summary(self) -> str:
         """Such as "1,000 images in 4.2 s (238 images/s)"."""
-        counted = self.images - self.earlier
-        rate = f" ({counted / self.seconds:,.0f} images/s)" if counted > 1 else ""
+        new = self.images - self.earlier
+        rate = f" ({new / self.seconds:,.0f} images/s)" if new > 1 else ""
+        done = counted(self.images, "image")
         if self.earlier:
-            done = f"{_images(self.images)}: {self.earlier:,} from before, {counted:,}"
-        else:
-            done = _images(self.images)
+            done += f": {self.earlier:,} from before, {new:,}"
         return f"{done} in {_seconds(self.seconds)}{rate}"
 
     @property
@@ -63,12 +63,8 @@ class Totals:
         kinds = [f"{count:,} {kind}" for kind, count in most]
         if (more := len(self.failures) - SHOWN_KINDS) > 0:
             kinds.append(f"and {more} other kinds" if more > 1 else "and 1 other kind")
-        failed = _images(self.failures.total())
+        failed = counted(self.failures.total(), "image")
         return f"{failed} could not be read: {', '.join(kinds)}"
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count:,} images"
 
 
 def _seconds(seconds: float) -> str:

@@ -8,13 +8,11 @@ import numpy as np
 
 from cnnxfer.data.picture import Picture
 from cnnxfer.data.views import View
-from cnnxfer.errors import ConfigError
-from cnnxfer.registry import suggestion
 
 TTA = ("none", "flip", "five", "ten", "scales")
 
-# The usual crop of ImageNet's evaluation: 224 of 256.
-CROP = 0.875
+# The usual central crop of ImageNet's evaluation: 224 of 256.
+IMAGENET_CROP = 0.875
 # 224 of 224, of 256 and of 320: the shorter side at 1, 8/7 and 10/7 of the view's.
 SCALES = (1.0, 7 / 8, 7 / 10)
 MIDDLE = (0.5, 0.5)
@@ -60,18 +58,14 @@ def test_time_views(tta: str, central_crop: float, size: int) -> SquareViews:
         tta: one of `TTA`.
         central_crop: side of the plain view's square, of the shorter side.
         size: side in pixels of what the network sees.
-
-    Raises:
-        ConfigError: if `tta` is unknown.
     """
-    if tta not in TTA:
-        raise ConfigError(f"unknown --tta {tta!r}.{suggestion(tta, TTA)}")
+    assert tta in TTA, tta
     fractions: tuple[float, ...] = (central_crop,)
     places: tuple[tuple[float, float], ...] = (MIDDLE,)
     if tta == "scales":
         fractions = SCALES
     if tta in ("five", "ten"):
-        fractions = (min(central_crop, CROP),)
+        fractions = (min(central_crop, IMAGENET_CROP),)
         places = (MIDDLE, *CORNERS)
     flips = (False, True) if tta in ("flip", "ten") else (False,)
     return SquareViews(
@@ -83,19 +77,3 @@ def test_time_views(tta: str, central_crop: float, size: int) -> SquareViews:
         ),
         size,
     )
-
-
-def average_views(probabilities: np.ndarray, views: int) -> np.ndarray:
-    """Returns the mean answer to each picture.
-
-    Args:
-        probabilities: float32 `(pictures * views, classes)`, those of a picture one
-            after another.
-        views: of each picture.
-
-    Returns:
-        float32 `(pictures, classes)`; with one view, the very same numbers.
-    """
-    grouped = probabilities.reshape(-1, views, probabilities.shape[-1])
-    mean: np.ndarray = grouped.mean(axis=1)
-    return mean

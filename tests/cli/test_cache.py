@@ -62,6 +62,7 @@ def fill(cache_dir: Path) -> dict[str, Path]:
         "network": cache_dir / "engines" / ("cd" * 32) / "model.bin",
         "blob": cache_dir / "engines" / ("cd" * 32) / "blobs" / "1.blob",
         "index": cache_dir / "index" / "0123456789abcdef.json",
+        "output": cache_dir / "outputs" / f"{'ef' * 32}.json",
         "foreign network": cache_dir / "engines" / "mine" / "model.bin",
         "foreign index": cache_dir / "index" / "mine.json",
         "sample": cache_dir / "sample" / "v1" / "flower.png",
@@ -111,13 +112,14 @@ def test_show(
     assert random[5] == format_bytes(size_bytes)
     assert random[6].startswith(("1970-01-01", "1969-12-31"))
     assert random[7] == "/photos/flowers [new]"
-    assert cells[-4:] == [
+    assert cells[-5:] == [
         [
             "activations",
             f"{format_bytes(size_bytes + part_bytes)} of at most 2.0 GB",
         ],
         ["converted networks", "2.0 kB"],
         ["index of images", "1.0 kB"],
+        ["finished outputs", "1.0 kB"],
         ["in", str(cache_dir)],
     ]
 
@@ -135,6 +137,7 @@ def test_show_as_json(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> No
         "activations_bytes": size_bytes,
         "engines_bytes": 2000,
         "index_bytes": 1000,
+        "outputs_bytes": 1000,
     }
     assert kept.pop("last_used")[:4] in ("1970", "1969")
     assert kept == {
@@ -171,11 +174,12 @@ def test_clear(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "activations_bytes": size_bytes,
         "engines_bytes": 2000,
         "index_bytes": 1000,
-        "freed_bytes": size_bytes + 3000,
+        "outputs_bytes": 1000,
+        "freed_bytes": size_bytes + 4000,
     }
     assert not entry.exists()
     left = {name for name, path in paths.items() if path.exists()}
-    assert left == paths.keys() - {"network", "blob", "index"}
+    assert left == paths.keys() - {"network", "blob", "index", "output"}
     assert run(["cache", "clear"]) == 0
     assert f"freed 0 B in {cache_dir}" in capsys.readouterr().out
 

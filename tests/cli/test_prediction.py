@@ -162,22 +162,24 @@ def test_an_unfinished_file_is_gone_on_with(
     command = ["predict", *photos, "--engine", "keras", "--batch", "4", "-q"]
     assert run([*command, "--out", "whole.jsonl"]) == 3
 
-    taken = count()
+    taken, answer = count(), Answers.__next__
 
     def interrupted(self: Answers) -> Answer:
         if next(taken) == 20:
             raise KeyboardInterrupt
-        return next(self._answers)
+        return answer(self)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Answers, "__next__", interrupted)
         assert run([*command, "--out", "out.jsonl"]) == 130
-    assert "after 20 images, which are kept" in capsys.readouterr().err
+    assert "after 20 images, kept in the file" in capsys.readouterr().err
     assert not Path("out.jsonl").exists()
     assert run([*command, "--out", "out.jsonl"]) == 2
     assert "--resume" in capsys.readouterr().err
     assert run([*command, "--out", "out.jsonl", "--resume", "--top", "2"]) == 2
     assert "made with top" in capsys.readouterr().err
+    assert run([*command, "--out", "out.jsonl", "--resume", "--tta", "flip"]) == 2
+    assert "made with tta none, and now it is flip" in capsys.readouterr().err
     assert run([*command, "--out", "out.jsonl", "--resume"]) == 3
     assert Path("out.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
     assert not list(Path().glob("out.jsonl.*"))
@@ -226,6 +228,7 @@ def test_frames_are_answered_one_by_one(
         (["--batch", "0"], "--batch is 0"),
         (["--resume"], "Add: --out FILE.jsonl"),
         (["--out", "a.csv", "--resume"], "Add: --out FILE.jsonl"),
+        (["--json", "--out", "a.csv"], "--json prints JSON on stdout"),
         (["--out", "a.xyz"], "its suffix should be one of"),
         (["--out", "nowhere/a.csv"], "there is no folder nowhere"),
         (["--format", "parquet"], "Add: --out FILE.parquet"),
@@ -244,8 +247,9 @@ def test_mistakes_are_told_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("cnnxfer.prediction.pile.Pile.predictions", None)
-    assert run(["predict", pile[0], *options]) == 2
+    assert run(["predict", pile[0], "--copy-to", "sorted", *options]) == 2
     shown = capsys.readouterr()
     assert message in shown.err
     assert shown.err.count("\n") == 1
     assert shown.out == ""
+    assert not Path("sorted").exists()

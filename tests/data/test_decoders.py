@@ -22,7 +22,7 @@ from cnnxfer.data.decoder_worker import DecoderProcess, Worker
 from cnnxfer.data.decoders import decode_all
 from cnnxfer.data.image_source import ImageSource, of_file
 from cnnxfer.data.picture import Picture
-from cnnxfer.errors import ConfigError, DataError, RunError
+from cnnxfer.errors import DataError, RunError
 
 # What the processes call; the size of a picture tells them what to do.
 LOOKS = """
@@ -466,13 +466,6 @@ def test_a_function_that_cannot_be_pickled_is_a_bug(tmp_path, looks):
         decode_all([source], lambda picture: looks.size(picture))
     with pytest.raises(Exception, match="pickle"):
         list(decode_all([ImageSource("here?", lambda: b"")], looks.size))
-
-
-def test_unknown_frames_are_told_at_once(looks):
-    with pytest.raises(
-        ConfigError, match=r"unknown --frames 'al'. Did you mean 'all'?"
-    ):
-        decode_all([], looks.size, frames="al")
 
 
 def test_a_process_that_cannot_be_started_is_told(tmp_path, looks, monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data.geometry import central_box, reduction, square_box, view
+from cnnxfer.data.geometry import reduction, square_box, view
 
 
 def gradient(width: int, height: int) -> Image.Image:
@@ -16,8 +16,8 @@ def gradient(width: int, height: int) -> Image.Image:
 
 
 def test_the_central_box_is_in_the_middle():
-    assert central_box(300, 200, 1) == (50, 0, 250, 200)
-    assert central_box(200, 300, 0.5) == (50, 100, 150, 200)
+    assert square_box(300, 200, 1, 0.5, 0.5) == (50, 0, 250, 200)
+    assert square_box(200, 300, 0.5, 0.5, 0.5) == (50, 100, 150, 200)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_view_at_its_own_size_is_the_pixels_themselves():
 
 def test_flip_mirrors_left_to_right():
     image = gradient(40, 30)
-    box = central_box(40, 30, 0.8)
+    box = square_box(40, 30, 0.8, 0.5, 0.5)
     mirrored = view(image, box, 16, flip=True)
     np.testing.assert_array_equal(mirrored, view(image, box, 16)[:, ::-1])
     assert mirrored[0, 0, 0] > mirrored[0, -1, 0]

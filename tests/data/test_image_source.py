@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.data.image_source import of_file, reason_of, unreadable
-from cnnxfer.errors import DataError
+from cnnxfer.data.image_source import of_file, unreadable
+from cnnxfer.errors import DataError, reason_of
 
 
 def test_a_file_is_read_by_whoever_unpickles_it(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cnnxfer.data import picture as module
 from cnnxfer.data.decode import decode, open_image, seek, to_rgb
-from cnnxfer.data.geometry import SPARE, central_box, reduction, square_box, view
+from cnnxfer.data.geometry import SPARE, reduction, square_box, view
 from cnnxfer.data.picture import Picture
 from cnnxfer.errors import DataError
 
@@ -55,7 +55,7 @@ def ramp(width: int, height: int) -> np.ndarray:
 def differences(content: bytes, fraction: float, size: int) -> np.ndarray:
     """How a central view differs from the one of the fully decoded picture."""
     whole = decode(content)
-    box = central_box(whole.width, whole.height, fraction)
+    box = square_box(whole.width, whole.height, fraction, 0.5, 0.5)
     return view(whole, box, size).astype(int) - Picture(content).view(box, size)
 
 
@@ -143,7 +143,7 @@ def test_a_turned_picture_is_seen_where_it_should_be(orientation, scale):
 
 def test_a_view_does_not_depend_on_the_ones_before():
     content = jpeg(detailed(640, 480))
-    boxes = [central_box(640, 480, fraction) for fraction in (1, 0.5, 0.2, 1)]
+    boxes = [square_box(640, 480, fraction, 0.5, 0.5) for fraction in (1, 0.5, 0.2, 1)]
     picture = Picture(content)
     together = [picture.view(box, 60) for box in boxes]
     for seen, box in zip(together, boxes, strict=True):
@@ -156,7 +156,7 @@ def test_a_cut_file_is_named_at_any_scale(size):
     picture = Picture(content[: len(content) // 2])
     assert (picture.width, picture.height) == (320, 240)
     with pytest.raises(DataError, match=r"^truncated JPEG$"):
-        picture.view(central_box(320, 240, 1), size)
+        picture.view(square_box(320, 240, 1, 0.5, 0.5), size)
 
 
 def animation(form: str) -> tuple[bytes, list[np.ndarray]]:

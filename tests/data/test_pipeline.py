@@ -15,7 +15,7 @@ from PIL import Image
 
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.decode import decode
-from cnnxfer.data.geometry import central_box, view
+from cnnxfer.data.geometry import square_box, view
 from cnnxfer.data.picture import Picture
 from cnnxfer.data.pipeline import (
     Loader,
@@ -220,9 +220,9 @@ def test_large_jpegs_are_seen_as_by_everybody_else(tmp_path: Path):
     example = Example("a", 0, None, tmp_path / "a.jpg")
     batches = central_batches(Loader([example], SIZE), 0.9, batch_size=1)
     picture = Picture(example.read())
-    expected = picture.view(central_box(403, 301, 0.9), SIZE)
+    expected = picture.view(square_box(403, 301, 0.9, 0.5, 0.5), SIZE)
     np.testing.assert_array_equal(pixels_of(batches)[0], expected)
-    plain = view(decode(example.read()), central_box(403, 301, 0.9), SIZE)
+    plain = view(decode(example.read()), square_box(403, 301, 0.9, 0.5, 0.5), SIZE)
     assert (plain != expected).any()  # it was decoded at a reduced scale
 
 
@@ -244,7 +244,7 @@ def test_central_views_are_those_that_predict_sees(examples, fraction):
     assert labels.tolist() == [example.label for example in examples]
     for pixels, example in zip(seen, examples, strict=True):
         image = decode(example.read())
-        box = central_box(image.width, image.height, fraction)
+        box = square_box(image.width, image.height, fraction, 0.5, 0.5)
         np.testing.assert_array_equal(pixels, view(image, box, SIZE))
 
 

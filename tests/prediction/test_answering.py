@@ -47,10 +47,12 @@ def test_answers_keep_their_order_among_what_cannot_be_read() -> None:
     pictures = [broken(n) if n in unreadable else picture(n) for n in range(12)]
     engine = Means(batch_size=2)
     answers = list(answer_in_order(engine, pictures, first))
-    assert [answer.source.name for answer in answers] == [str(n) for n in range(12)]
+    assert [answer.picture.source.name for answer in answers] == [
+        str(n) for n in range(12)
+    ]
     for number, answer in enumerate(answers):
         if number in unreadable:
-            assert answer.error == "not an image"
+            assert answer.picture.error == "not an image"
             assert answer.probabilities is None
         else:
             assert answer.probabilities == [number]

@@ -85,7 +85,10 @@ def test_where_nothing_can_be_read_no_engine_is_chosen(colour_run: Run) -> None:
     classifier = load_classifier(colour_run, told)
     sources = [unreadable("1", "no picture 1"), unreadable("2", "no picture 2")]
     answers = classifier.answer(sources, "", told)
-    assert [answer.error for answer in answers] == ["no picture 1", "no picture 2"]
+    assert [answer.picture.error for answer in answers] == [
+        "no picture 1",
+        "no picture 2",
+    ]
     assert told.lines == []
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data.geometry import central_box
+from cnnxfer.data.geometry import square_box
 from cnnxfer.data.picture import Picture
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
 from cnnxfer.prediction.engines.choice import choose_engine
@@ -79,7 +79,7 @@ def test_nothing_is_cropped(kind, options):
 
 def test_a_picture_of_the_native_size_is_shown_as_it_is():
     original = picture(SIZE, SIZE)
-    plain = original.view(central_box(SIZE, SIZE, 1.0), SIZE)
+    plain = original.view(square_box(SIZE, SIZE, 1.0, 0.5, 0.5), SIZE)
     np.testing.assert_array_equal(DenseView(1.0, SIZE)(original), plain[None])
 
 

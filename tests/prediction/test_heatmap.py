@@ -13,7 +13,6 @@ from cnnxfer.prediction.heatmap import (
     COLOURS,
     file_name,
     heated,
-    save_heatmap,
     save_heatmaps,
 )
 from cnnxfer.prediction.prediction import Prediction, RankedClass
@@ -99,24 +98,6 @@ def test_names_tell_the_picture_and_the_class(path, fields, name):
     assert file_name(prediction(path, **fields)) == name
 
 
-def test_nothing_is_overwritten_and_nothing_written_twice(tmp_path: Path):
-    path = tmp_path / "a.png"
-    path.write_bytes(b"mine")
-    first = save_heatmap(GREY, CORNER, path)
-    assert first == tmp_path / "a-2.png"
-    other = save_heatmap(GREY, CORNER.T[::-1], path)
-    assert other == tmp_path / "a-3.png"
-    assert save_heatmap(GREY, CORNER, path) == first
-    assert sorted(file.name for file in tmp_path.iterdir()) == [
-        "a-2.png",
-        "a-3.png",
-        "a.png",
-    ]
-    assert path.read_bytes() == b"mine"
-    with Image.open(first) as written:
-        np.testing.assert_array_equal(written, heated(GREY, CORNER))
-
-
 def test_each_picture_with_heat_gets_a_map(tmp_path: Path):
     def gone() -> bytes:
         raise DataError("no such file or directory")
@@ -158,4 +139,4 @@ def test_a_frame_has_its_own_picture_below_the_heat(tmp_path: Path):
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ConfigError, match=r"^--heatmap .*file cannot be made \("):
-        save_heatmaps(tmp_path / "file", Reporter())
+        list(save_heatmaps(tmp_path / "file", Reporter())([]))

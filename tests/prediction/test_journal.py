@@ -18,7 +18,7 @@ from cnnxfer.files import cache_dir, write_sealed
 from cnnxfer.prediction.journal import Journal, check_journal, open_journal
 from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.prediction.writers.jsonl import write_jsonl
-from cnnxfer.reporting import Reporter
+from cnnxfer.reporting import Reporter, counted
 
 SETTINGS: dict[str, Any] = {"model": "m", "top": 2, "min_confidence": None}
 # Twice the same one, one that is not UTF-8, and one with a newline.
@@ -124,7 +124,7 @@ def test_an_interrupted_run_is_gone_on_with(path: Path, stop: int) -> None:
     seen = run(path, resume=True, reporter=reporter)
     assert content(path) == undisturbed()
     assert files(path.parent) == [path.name]
-    assert reporter.said == [f"going on after {stop:,} images of {part}"]
+    assert reporter.said == [f"going on after {counted(stop, 'image')} of {part}"]
     # What was there from before flows by as if it had just been answered.
     assert seen == list(answers(sources(NAMES)))
     assert [p.source and p.source.name for p in seen] == NAMES
@@ -345,7 +345,7 @@ from pathlib import Path
 from cnnxfer.data.image_source import of_file
 from cnnxfer.prediction.journal import open_journal
 from cnnxfer.prediction.prediction import Prediction, RankedClass
-from cnnxfer.reporting import Reporter
+from cnnxfer.reporting import Reporter, counted
 
 path, slow = Path(sys.argv[1]), sys.argv[2] == "slow"
 sources = (of_file(f"{number}.jpg") for number in range(300))

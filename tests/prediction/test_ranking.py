@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnxfer.data.decoders import Decoded
 from cnnxfer.data.image_source import of_file
 from cnnxfer.prediction.answering import Answer
 from cnnxfer.prediction.classifier import Classifier, load_classifier
@@ -20,7 +21,7 @@ def test_best_classes_come_first(classifier: Classifier) -> None:
     source = of_file("a.gif")
     probabilities = np.array([0.2, 0.1, 0.7], np.float32)
     heat = np.ones((2, 3), np.float32)
-    answer = Answer(source, 3, 640, 480, probabilities, heat=heat)
+    answer = Answer(Decoded(source, 3, 640, 480), probabilities, heat)
     (prediction,) = rank_answers(classifier, [answer], 2)
     assert prediction.as_json() == {
         "path": "a.gif",
@@ -40,7 +41,7 @@ def test_best_classes_come_first(classifier: Classifier) -> None:
 
 
 def test_what_cannot_be_read_has_its_reason(classifier: Classifier) -> None:
-    answer = Answer(of_file("b.jpg"), error="truncated JPEG")
+    answer = Answer(Decoded(of_file("b.jpg"), error="truncated JPEG"))
     (prediction,) = rank_answers(classifier, [answer], 2)
     assert prediction.as_json() == {"path": "b.jpg", "error": "truncated JPEG"}
     with pytest.raises(ValueError, match=r"b\.jpg could not be read: truncated"):
@@ -48,7 +49,7 @@ def test_what_cannot_be_read_has_its_reason(classifier: Classifier) -> None:
 
 
 def test_equal_classes_keep_their_order(classifier: Classifier) -> None:
-    answer = Answer(of_file("a"), probabilities=np.full(3, 1 / 3, np.float32))
+    answer = Answer(Decoded(of_file("a")), np.full(3, 1 / 3, np.float32))
     (prediction,) = rank_answers(classifier, [answer], 3)
     assert [ranked.label for ranked in prediction.ranking] == ["blue", "green", "red"]
 

@@ -15,7 +15,7 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.prediction import sheet_png
 from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.prediction.sheet import SHEETS, draw_sheet
-from cnnxfer.prediction.small_picture import small_picture
+from cnnxfer.prediction.shown_picture import shown_picture
 from cnnxfer.reporting import Reporter
 
 EVIL = '"><script>alert(1)</script>\n\x1b\udcff&amp;.jpg'
@@ -245,13 +245,15 @@ def test_small_pictures_are_upright_whole_and_over_white(tmp_path: Path) -> None
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise
     turned = encoded(Image.fromarray(halves), "JPEG", exif=exif)
-    small = small_picture(answer("a.jpg", turned))
+    small = shown_picture(answer("a.jpg", turned), 240, 180)
     assert small is not None
     assert (small.mode, small.size) == ("RGB", (120, 180))
     rows = np.asarray(small).mean((1, 2))
     assert rows[20] > 250
     assert rows[160] < 5
-    clear = small_picture(answer("a.png", encoded(Image.new("RGBA", (30, 20)))))
+    clear = shown_picture(
+        answer("a.png", encoded(Image.new("RGBA", (30, 20)))), 240, 180
+    )
     assert clear is not None
     assert clear.size == (30, 20)
     assert np.asarray(clear).min() == 255
@@ -262,7 +264,7 @@ def test_a_small_picture_is_of_its_frame() -> None:
     frames = [Image.new("RGB", (20, 20), colour) for colour in colours]
     gif = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     for number, pixel in enumerate([(255, 0, 0), (0, 255, 0), (0, 0, 255)]):
-        small = small_picture(answer("a.gif", gif, frame=number))
+        small = shown_picture(answer("a.gif", gif, frame=number), 240, 180)
         assert small is not None
         assert small.getpixel((10, 10)) == pixel
 
@@ -272,7 +274,7 @@ def test_a_picture_that_changed_meanwhile_is_left_out(
     tmp_path: Path, content: bytes
 ) -> None:
     prediction = answer("a.jpg", content)
-    assert small_picture(prediction) is None
+    assert shown_picture(prediction, 240, 180) is None
     path = tmp_path / "sheet.html"
     drawn(path, [prediction])
     assert "no picture" in Page(path.read_text("utf-8")).texts
@@ -281,4 +283,7 @@ def test_a_picture_that_changed_meanwhile_is_left_out(
 def test_a_picture_that_is_gone_is_left_out(tmp_path: Path) -> None:
     path = str(tmp_path / "gone.jpg")
     ranking = answer("a.jpg", WIDE).ranking
-    assert small_picture(Prediction(path, 9, 9, ranking, source=of_file(path))) is None
+    assert (
+        shown_picture(Prediction(path, 9, 9, ranking, source=of_file(path)), 240, 180)
+        is None
+    )

@@ -1,4 +1,4 @@
-"""Several views of a picture: which they are, and what becomes of their answers."""
+"""Several views of a picture: which they are."""
 
 import io
 import pickle
@@ -8,11 +8,10 @@ import pytest
 from PIL import Image
 
 from cnnxfer.data import picture as picture_module
-from cnnxfer.data.geometry import central_box, square_box
+from cnnxfer.data.geometry import square_box
 from cnnxfer.data.picture import Picture
-from cnnxfer.errors import ConfigError
 from cnnxfer.prediction import views
-from cnnxfer.prediction.views import TTA, average_views
+from cnnxfer.prediction.views import TTA
 
 SIZE = 32
 views_of = views.test_time_views  # whose own name pytest takes for a test
@@ -39,7 +38,7 @@ def square(picture: Picture, fraction: float, across: float, down: float) -> np.
 @pytest.mark.parametrize("crop", [0.8, 0.875, 1.0])
 def test_without_tricks_the_view_is_the_plain_one(picture, crop):
     seen = views_of("none", crop, SIZE)(picture)
-    box = central_box(picture.width, picture.height, crop)
+    box = square_box(picture.width, picture.height, crop, 0.5, 0.5)
     assert seen.dtype == np.uint8
     np.testing.assert_array_equal(seen, picture.view(box, SIZE)[None])
 
@@ -89,20 +88,3 @@ def test_views_can_be_sent_to_another_process(picture, tta):
     again = pickle.loads(pickle.dumps(see))
     assert again == see
     np.testing.assert_array_equal(again(picture), see(picture))
-
-
-def test_an_unknown_way_is_told():
-    with pytest.raises(ConfigError, match=r"unknown --tta 'fiv'. Did you mean 'five'"):
-        views_of("fiv", 0.875, SIZE)
-
-
-def test_answers_to_the_views_of_a_picture_are_averaged():
-    answers = np.float32([[0.2, 0.8], [0.6, 0.4], [1.0, 0.0], [0.0, 1.0]])
-    mean = average_views(answers, 2)
-    assert mean.dtype == np.float32
-    np.testing.assert_allclose(mean, [[0.4, 0.6], [0.5, 0.5]], rtol=1e-6)
-
-
-def test_the_answer_to_one_view_stays_as_it_is():
-    answers = np.random.default_rng(0).random((7, 5), np.float32)
-    np.testing.assert_array_equal(average_views(answers, 1), answers)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cnnxfer.data.dataset import Dataset, Example
-from cnnxfer.errors import DataError
+from cnnxfer.errors import DataError, reason_of
 from cnnxfer.reporting import Reporter
 
 SPLITS = {
@@ -34,8 +34,9 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     try:
         return _list(Path(spec))
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise DataError(f"{error.filename} cannot be read: {reason}.") from error
+        raise DataError(
+            f"{error.filename} cannot be read: {reason_of(error)}."
+        ) from error
 
 
 def _list(root: Path) -> Dataset:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnnxfer.config import ENGINES
 from cnnxfer.errors import ConfigError
-from cnnxfer.registry import suggestion
+from cnnxfer.registry import check_known
 
 __all__ = ["ENGINES", "LARGEST_BATCH", "PRECISIONS", "check_batch", "check_choice"]
 
@@ -18,12 +18,8 @@ def check_choice(engine: str, precision: str) -> None:
     Raises:
         ConfigError: if one is unknown, or Keras is asked for bfloat16.
     """
-    for option, value, known in (
-        ("--engine", engine, ENGINES),
-        ("--precision", precision, PRECISIONS),
-    ):
-        if value not in known:
-            raise ConfigError(f"unknown {option} {value!r}.{suggestion(value, known)}")
+    check_known("--engine", engine, ENGINES)
+    check_known("--precision", precision, PRECISIONS)
     if (engine, precision) == ("keras", "bfloat16"):
         raise ConfigError(
             "--engine keras answers in float32 only. "

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cnnxfer.data.dataset import MAX_BYTES
-from cnnxfer.data.image_source import ImageSource, reason_of, unreadable
-from cnnxfer.errors import DataError
-
-TOO_LARGE = f"too large: over {MAX_BYTES // 2**20} MiB, the limit"
-NO_FILE = "not a file"
+from cnnxfer.data.image_source import ImageSource, unreadable
+from cnnxfer.errors import DataError, reason_of
 
 
 def check_members(item: str, members: Iterator[ImageSource]) -> None:

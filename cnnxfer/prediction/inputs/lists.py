@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from io import BufferedReader
 from typing import cast
 
-from cnnxfer.data.image_source import ImageSource, reason_of, unreadable
-from cnnxfer.errors import DataError
+from cnnxfer.data.image_source import ImageSource, unreadable
+from cnnxfer.errors import DataError, reason_of
 from cnnxfer.prediction.inputs.entries import count_entries, walk_entry
 from cnnxfer.prediction.inputs.globs import near
 from cnnxfer.prediction.inputs.kinds import InputOptions

@@ -13,11 +13,9 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import IO, BinaryIO, Self, cast
 
-from cnnxfer.data.dataset import MAX_BYTES, read_bytes
+from cnnxfer.data.dataset import MAX_BYTES, NO_FILE, TOO_LARGE, read_bytes
 from cnnxfer.data.image_source import ImageSource, unreadable
 from cnnxfer.prediction.inputs.archives import (
-    NO_FILE,
-    TOO_LARGE,
     check_members,
     member_name,
     walk_members,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 
-from cnnxfer.data.image_source import ImageSource, reason_of
-from cnnxfer.errors import DataError
+from cnnxfer.data.image_source import ImageSource
+from cnnxfer.errors import DataError, reason_of
 from cnnxfer.prediction.inputs.image_names import names_image
 from cnnxfer.prediction.inputs.kinds import InputOptions
 from cnnxfer.prediction.inputs.tables import choose_column, count_values, walk_values

@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from functools import partial
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from cnnxfer.data.dataset import MAX_BYTES
+from cnnxfer.data.dataset import MAX_BYTES, NO_FILE, TOO_LARGE
 from cnnxfer.data.image_source import ImageSource
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.inputs.archives import (
-    NO_FILE,
-    TOO_LARGE,
     check_members,
     damage,
     member_name,

@@ -82,9 +82,7 @@ def _folded(rows: list[Cells]) -> Table:
 
 
 def _rows(prediction: Prediction) -> list[Cells]:
-    name = printable(prediction.path)
-    if prediction.frame is not None:
-        name += f" #{prediction.frame}"
+    name = printable(prediction.path) + prediction.frame_mark
     if prediction.error is not None:
         error = Text(printable(prediction.error), "red")
         return [(Text(name), Text(), error, Text())]
