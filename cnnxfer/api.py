@@ -11,6 +11,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -348,7 +349,12 @@ def predict(
 
 
 def _and_prepare(pile: Pile) -> Iterator[Prediction]:
-    yield from pile.predictions()
+    # Who stops early is rid of the decoders at once, and not when garbage is collected.
+    with closing(pile.answers):
+        for prediction in pile.predictions():
+            # What holds a member of an archive would keep all of it in memory.
+            kept = prediction.source and not prediction.source.here
+            yield prediction if kept else dataclasses.replace(prediction, source=None)
     pile.answers.prepare_next_time()
 
 

@@ -50,7 +50,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         OSError: if it cannot be written; it names the file.
     """
     handle, name = tempfile.mkstemp(
-        prefix=".tmp-", suffix="-" + path.name, dir=path.parent
+        # A name has at most 255 bytes, of up to four a character.
+        prefix=".tmp-",
+        suffix="-" + path.name[-55:],
+        dir=path.parent,
     )
     os.close(handle)
     temporary = Path(name)

@@ -1,7 +1,9 @@
 import inspect
 import pkgutil
+import shutil
 import subprocess
 import sys
+import threading
 from importlib import import_module
 from pathlib import Path
 
@@ -98,3 +100,28 @@ def test_the_command_line_takes_the_names_of_the_functions() -> None:
         offered = inspect.signature(command).parameters
         for parameter in inspect.signature(getattr(api, name)).parameters:
             assert parameter in offered or parameter == "reporter"
+
+
+def test_predictions_that_are_not_wanted_any_more_leave_nothing_behind(
+    colour_run: Run, photos_dir: Path
+) -> None:
+    threads = threading.active_count()
+    for _ in range(2):
+        predictions = cnnxfer.predict(photos_dir, model=colour_run, engine="keras")
+        next(predictions)
+        predictions.close()
+        assert threading.active_count() <= threads
+
+
+def test_members_of_archives_are_not_kept_in_memory(
+    colour_run: Run, photos_dir: Path, tmp_path: Path
+) -> None:
+    shutil.make_archive(str(tmp_path / "photos"), "gztar", photos_dir / "red")
+    archive, photo = tmp_path / "photos.tar.gz", photos_dir / "red/00.jpg"
+    member, file = [
+        next(cnnxfer.predict(item, model=colour_run, engine="keras"))
+        for item in (archive, photo)
+    ]
+    assert member.source is None
+    assert file.source is not None
+    assert file.source.read() == photo.read_bytes()

@@ -23,6 +23,13 @@ from cnnxfer.files import (
 )
 
 
+def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path) -> None:
+    path = tmp_path / ("ä" * 125 + ".json")
+    with atomic_path(path) as temporary:
+        temporary.write_text("whole")
+    assert path.read_text() == "whole"
+
+
 def test_writes_the_whole_file_and_leaves_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_text(path, "old")

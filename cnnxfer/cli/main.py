@@ -27,8 +27,17 @@ from cnnxfer.cli.options import Quiet, Verbose
 from cnnxfer.cli.terminal import print_error
 from cnnxfer.errors import CnnxferError, Interrupted
 
-# What the machine refuses, which is no bug: full disks, and files of others.
-REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+# What the machine refuses, which is no bug: full disks, files of others, long names.
+REFUSALS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENAMETOOLONG,
+)
 
 app = typer.Typer(
     name="cnnxfer",

@@ -87,13 +87,14 @@ class Journal:
                 gzipped(raw) as stream_gz,
             ):
                 shutil.copyfileobj(content, stream_gz)
+            _remember(self.path, self._settings)
             self._part.unlink()
         else:
             with self._part.open("rb") as content:
                 os.fsync(content.fileno())
+            _remember(self._part, self._settings)  # it is the same file
             os.replace(self._part, self.path)
         _settings_path(self.path).unlink(missing_ok=True)
-        _remember(self.path, self._settings)
 
     def _begin(self) -> None:
         write_sealed(_settings_path(self.path), self._settings)

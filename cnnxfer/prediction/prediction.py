@@ -45,7 +45,8 @@ class Prediction:
             if only the first was asked for.
         min_confidence: the probability below which the best class is no answer; None
             if it always is one. The same for every image, read or not.
-        source: reads the encoded image once more.
+        source: reads the encoded image once more; None from Python for what lies in
+            an archive or at a web address.
         heat: float32 `(rows, columns)`, the probability of the best class over the
             picture; None if it was not asked for.
     """

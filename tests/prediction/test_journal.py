@@ -321,6 +321,26 @@ def test_a_kill_between_the_last_two_steps_does_no_harm(path: Path) -> None:
     assert files(path.parent) == [path.name]
 
 
+def test_a_kill_behind_the_last_step_leaves_a_finished_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(source: Path, target: Path) -> None:
+        replace(source, target)
+        if target == path:
+            raise KeyboardInterrupt
+
+    replace = os.replace
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(path)
+    reporter = Recorder()
+    run(path, resume=True, reporter=reporter)
+    (said,) = reporter.said
+    assert said.startswith(f"going on after 6 images of {path}")
+    assert content(path) == undisturbed()
+
+
 def test_a_cache_that_cannot_be_written_does_no_harm(
     path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
