@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,15 +21,20 @@ from cnnxfer.cli.options import (
 )
 from cnnxfer.cli.terminal import TerminalReporter, stdout
 from cnnxfer.data.dataset import MAX_PIXELS
-from cnnxfer.errors import ConfigError, Interrupted
+from cnnxfer.errors import ConfigError, DataError, Interrupted
 from cnnxfer.prediction.copies import copy_files
 from cnnxfer.prediction.journal import check_journal, open_journal
 from cnnxfer.prediction.output_file import check_target, choose_writer, write_file
 from cnnxfer.prediction.sheet import draw_sheet
-from cnnxfer.prediction.stages import Stage, through
+from cnnxfer.prediction.stages import Flow, Stage, through
 from cnnxfer.prediction.totals import Totals
 from cnnxfer.prediction.writers import WRITERS, Writer
-from cnnxfer.reporting import counted
+from cnnxfer.reporting import Reporter, counted
+
+if TYPE_CHECKING:
+    from cnnxfer.data.image_source import ImageSource
+    from cnnxfer.prediction.pile import Pile
+    from cnnxfer.prediction.prediction import Prediction
 
 SOME_UNREADABLE = 3
 READING, LOOKING, WRITING = "What is read", "What is looked at", "What is written"
@@ -192,7 +200,7 @@ def predict(
             "--json prints JSON on stdout. Leave it out, or --format and --out."
         )
     writer = choose_writer("json" if json else output_format, out)
-    _check_output(writer, out, resume=resume)
+    _check_output(writer, out, inputs, resume=resume)
     # These import NumPy, and `cnnxfer --help` does without.
     from cnnxfer.prediction.heatmap import save_heatmaps
     from cnnxfer.prediction.pile import open_pile
@@ -203,11 +211,11 @@ def predict(
     totals = Totals()
     stages: list[Stage] = [totals.watch]
     if sheet is not None:
-        stages.append(draw_sheet(sheet, " ".join(inputs), reporter))
+        stages.append(draw_sheet(sheet, inputs, reporter))
     if copy_to is not None:
         stages.append(copy_files(copy_to, inputs, reporter))
     if heatmap is not None:
-        stages.append(save_heatmaps(heatmap, reporter))
+        stages.append(save_heatmaps(heatmap, inputs, reporter))
     pile = open_pile(
         inputs,
         model=model,
@@ -227,18 +235,9 @@ def predict(
         runs_dir=runs_dir,
         reporter=reporter,
     )
+    pile = replace(pile, sources=_some(pile.sources))
     if out is not None and writer.name == "jsonl":
-        with open_journal(out, pile.settings, reporter, resume=resume) as journal:
-            totals.earlier = journal.done
-            earlier = journal.earlier(pile.sources)
-            try:
-                with through(chain(earlier, pile.predictions()), stages) as predictions:
-                    journal.write(predictions)
-            except KeyboardInterrupt:
-                raise Interrupted(
-                    f"interrupted after {counted(totals.images, 'image')}, kept in the "
-                    "file. Go on with the same command and --resume."
-                ) from None
+        pile = _write_journal(pile, out, stages, totals, reporter, resume=resume)
     else:
         with through(pile.predictions(), stages) as predictions:
             if out is not None:
@@ -246,18 +245,64 @@ def predict(
             else:
                 writer.load()(predictions, reporter.results)
     reporter.info(totals.summary)
-    pile.answers.prepare_next_time()
+    with suppress(KeyboardInterrupt):  # all that was asked for is done
+        pile.answers.prepare_next_time()
     if totals.problems:
         reporter.warn(f"{totals.problems}.")
         raise typer.Exit(SOME_UNREADABLE)
 
 
-def _check_output(writer: Writer, out: Path | None, *, resume: bool) -> None:
+def _some(sources: Iterator[ImageSource]) -> Iterator[ImageSource]:
+    """Refuses a list of nothing before anything is written."""
+    first = next(sources, None)
+    if first is None:
+        raise DataError("the inputs name no images.")
+    return chain([first], sources)
+
+
+def _write_journal(
+    pile: Pile,
+    out: Path,
+    stages: Sequence[Stage],
+    totals: Totals,
+    reporter: Reporter,
+    *,
+    resume: bool,
+) -> Pile:
+    """Writes a file that can be gone on with; returns what was left to answer."""
+    kept = 0
+
+    def count_kept(predictions: Iterable[Prediction]) -> Flow:
+        nonlocal kept
+        for number, prediction in enumerate(predictions, start=1):
+            yield prediction
+            # The next one is asked for, so this one is written, if not from before.
+            kept = max(kept, number)
+
+    with open_journal(out, pile.settings, reporter, resume=resume) as journal:
+        kept = totals.earlier = journal.done
+        if pile.total is not None:
+            pile = replace(pile, total=pile.total - journal.done)
+        predictions = chain(journal.earlier(pile.sources), pile.predictions())
+        try:
+            with through(predictions, [*stages, count_kept]) as flow:
+                journal.write(flow)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"interrupted after {counted(kept, 'image')}, kept in the file. "
+                "Go on with the same command and --resume."
+            ) from None
+    return pile
+
+
+def _check_output(
+    writer: Writer, out: Path | None, inputs: Sequence[str], *, resume: bool
+) -> None:
     if resume and (out is None or writer.name != "jsonl"):
         raise ConfigError("--resume goes on with a file. Add: --out FILE.jsonl")
     if out is None:
         return
-    check_target("--out", out)
+    check_target("--out", out, inputs)
     if writer.name == "jsonl":
         check_journal(out, resume=resume)
 

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from cnnxfer.errors import ConfigError, DataError, RunError
+from cnnxfer.errors import DataError, RunError
 from cnnxfer.prediction.output_folder import (
-    add_file,
+    FileAdder,
     bare_name,
-    make_folder,
+    made_folder,
     numbered,
+    refuse_own_food,
     safe_name,
 )
 from cnnxfer.prediction.prediction import UNSURE, Prediction
@@ -38,16 +39,16 @@ def copy_files(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage
     Raises:
         ConfigError: if it lies where images are looked for.
     """
-    _refuse_own_food(folder, inputs)
+    refuse_own_food("--copy-to", folder, inputs)
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
-        make_folder("--copy-to", folder)  # not before all options are known to be right
-        names = _FolderNames()
+        names, files = _FolderNames(), FileAdder()
         done: Counter[str] = Counter()
-        for prediction in predictions:
-            if not prediction.frame:
-                done[_copy(prediction, folder, names)] += 1
-            yield prediction
+        with made_folder("--copy-to", folder):  # all options are known to be right
+            for prediction in predictions:
+                if not prediction.frame:
+                    done[_copy(prediction, folder, names, files)] += 1
+                yield prediction
         reporter.info(_summary(done, folder))
 
     return stage
@@ -73,7 +74,9 @@ class _FolderNames:
         return self._names[key]
 
 
-def _copy(prediction: Prediction, folder: Path, names: _FolderNames) -> str:
+def _copy(
+    prediction: Prediction, folder: Path, names: _FolderNames, files: FileAdder
+) -> str:
     """Copies one file; returns what came of it."""
     if prediction.error is not None or prediction.source is None:
         return "unreadable"
@@ -89,7 +92,7 @@ def _copy(prediction: Prediction, folder: Path, names: _FolderNames) -> str:
             f"{directory} is a file, where a folder of images is to be. Move it away."
         ) from error
     path = directory / _file_name(prediction.path, content)
-    return "copied" if add_file(path, content) else "there"
+    return "copied" if files.add(path, content) else "there"
 
 
 def _file_name(path: str, content: bytes) -> str:
@@ -107,17 +110,6 @@ def _suffix(content: bytes) -> str:
     except DataError:  # it is larger than usual
         return ""
     return FORMAT_SUFFIXES.get(found, f".{found.lower()}" if found else "")
-
-
-def _refuse_own_food(folder: Path, inputs: Sequence[str]) -> None:
-    inside = folder.resolve()
-    for item in inputs:
-        above = Path(item.partition("**")[0] or ".") if "**" in item else Path(item)
-        if above.is_dir() and inside.is_relative_to(above.resolve()):
-            raise ConfigError(
-                f"--copy-to {folder} lies in {above}, where images are looked for: its "
-                "copies would be found too. Name a folder outside."
-            )
 
 
 def _summary(done: Counter[str], folder: Path) -> str:

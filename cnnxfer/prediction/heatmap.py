@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from cnnxfer.prediction.output_folder import (
-    add_file,
+    FileAdder,
     bare_name,
-    make_folder,
+    made_folder,
+    refuse_own_food,
     safe_name,
 )
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.prediction.shown_picture import shown_picture
+from cnnxfer.prediction.shown_picture import PictureReader
 from cnnxfer.prediction.stages import Flow, Stage
 from cnnxfer.reporting import Reporter, counted
 
@@ -35,7 +36,7 @@ COLOURS = (
 )
 
 
-def save_heatmaps(folder: Path, reporter: Reporter) -> Stage:
+def save_heatmaps(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
     """Returns a stage that draws the heat of each picture that has one.
 
     Files are called as the picture and its best class: `lake-grey_whale.png`. None is
@@ -43,19 +44,25 @@ def save_heatmaps(folder: Path, reporter: Reporter) -> Stage:
 
     Args:
         folder: made, if need be, when the flow begins; a ConfigError then says why not.
+        inputs: what the images are found in.
         reporter: told at the end how many there are.
+
+    Raises:
+        ConfigError: if it lies where images are looked for.
     """
+    refuse_own_food("--heatmap", folder, inputs)
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
-        make_folder("--heatmap", folder)
+        reader, files = PictureReader(LARGEST, LARGEST), FileAdder()
         drawn = 0
-        for prediction in predictions:
-            picture = shown_picture(prediction, LARGEST, LARGEST)
-            if picture is not None and prediction.heat is not None:
-                content = encoded_heatmap(picture, prediction.heat)
-                add_file(folder / file_name(prediction), content)
-                drawn += 1
-            yield prediction
+        with made_folder("--heatmap", folder):
+            for prediction in predictions:
+                picture = reader.read(prediction)
+                if picture is not None and prediction.heat is not None:
+                    content = encoded_heatmap(picture, prediction.heat)
+                    files.add(folder / file_name(prediction), content)
+                    drawn += 1
+                yield prediction
         reporter.info(f"{counted(drawn, 'heat map')} in {folder}")
 
     return stage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from gzip import GzipFile
 from io import TextIOWrapper
@@ -12,6 +12,7 @@ from typing import IO, TextIO, cast
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import atomic_path
+from cnnxfer.prediction.output_folder import is_input, refuse_own_food
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.writers import WRITERS, Writer
 
@@ -45,15 +46,17 @@ def choose_writer(name: str | None, out: Path | None) -> Writer:
     return writer
 
 
-def check_target(option: str, path: Path) -> None:
-    """Makes sure that a file can be written before there is any work.
+def check_target(option: str, path: Path, inputs: Sequence[str]) -> None:
+    """Makes sure that a file can be written, and should be, before there is any work.
 
     Args:
         option: as it was typed, such as "--out".
         path: the file, which may exist.
+        inputs: what the images are found in.
 
     Raises:
-        ConfigError: if it cannot.
+        ConfigError: if it cannot, or is one of the inputs, or would be an image where
+            they are looked for.
     """
     folder = path.parent
     if not folder.is_dir():
@@ -66,6 +69,12 @@ def check_target(option: str, path: Path) -> None:
         raise ConfigError(
             f"{option} is {path}, but {folder} cannot be written. Choose another one."
         )
+    if is_input(path, inputs):
+        raise ConfigError(f"{option} {path} is one of the inputs. Name another file.")
+    from cnnxfer.prediction.inputs.image_names import names_image  # imports NumPy
+
+    if names_image(path.name):
+        refuse_own_food(option, path, inputs)
 
 
 def write_file(predictions: Iterable[Prediction], writer: Writer, out: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from cnnxfer.prediction.output_folder import bare_name
 from cnnxfer.prediction.prediction import UNSURE, Prediction
-from cnnxfer.prediction.shown_picture import shown_picture
+from cnnxfer.prediction.shown_picture import PictureReader
 from cnnxfer.reporting import Reporter, counted, printable
 
 WIDTH, HEIGHT = 240, 180  # what a picture fits in; the second is 11.25rem below
@@ -63,6 +63,7 @@ HEAD = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy"
   content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="generator" content="cnnxfer">
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>{style}</style>
@@ -79,6 +80,7 @@ def html_sheet(
 ) -> Iterator[Callable[[Prediction], None]]:
     """Yields what adds a picture; each is written at once, so memory stays flat."""
     images = unreadable = unsure = 0
+    reader = PictureReader(WIDTH, HEIGHT)
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         stream.write(HEAD.format(title=_text(title), style=STYLE))
 
@@ -87,7 +89,7 @@ def html_sheet(
             images += 1
             unreadable += prediction.error is not None
             unsure += prediction.unsure
-            stream.write(_figure(prediction))
+            stream.write(_figure(prediction, reader.read(prediction)))
 
         yield add
         counts = [counted(images, "image")]
@@ -98,8 +100,7 @@ def html_sheet(
         )
 
 
-def _figure(prediction: Prediction) -> str:
-    picture = shown_picture(prediction, WIDTH, HEIGHT)
+def _figure(prediction: Prediction, picture: Image.Image | None) -> str:
     path = _text(prediction.path)
     name = _text(bare_name(prediction.path) or prediction.path)
     name += prediction.frame_mark

@@ -11,10 +11,11 @@ from pathlib import Path
 from textwrap import wrap
 
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from cnnxfer.prediction.output_folder import bare_name
 from cnnxfer.prediction.prediction import UNSURE, Prediction
-from cnnxfer.prediction.shown_picture import shown_picture
+from cnnxfer.prediction.shown_picture import PictureReader
 from cnnxfer.reporting import Reporter, counted, printable
 
 MAX_IMAGES = 500  # about 5,000 by 7,500 pixels and 30 MB
@@ -36,17 +37,21 @@ def png_sheet(
     """
     tiles: list[Tile] = []
     images = 0
+    reader = PictureReader(TILE, PICTURE)
 
     def add(prediction: Prediction) -> None:
         nonlocal images
         images += 1
         if len(tiles) < MAX_IMAGES:
-            picture = shown_picture(prediction, TILE, PICTURE)
+            picture = reader.read(prediction)
             # Some sources hold the whole file in memory.
             tiles.append((replace(prediction, source=None, heat=None), picture))
 
     yield add
-    _draw(tiles, title, images).save(path, "PNG", compress_level=3)  # of 9: fast
+    mark = PngInfo()
+    mark.add_text("Software", "cnnxfer")
+    sheet = _draw(tiles, title, images)
+    sheet.save(path, "PNG", compress_level=3, pnginfo=mark)  # 3 of 9: fast
     if images > len(tiles):
         reporter.warn(
             f"the sheet shows the first {len(tiles):,} of {images:,} images. "

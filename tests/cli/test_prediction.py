@@ -2,8 +2,10 @@ import csv
 import gzip
 import json
 import re
+from io import BytesIO, TextIOWrapper
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -11,6 +13,7 @@ from PIL import Image
 from cnnxfer.cli.main import run
 from cnnxfer.prediction.answering import Answer
 from cnnxfer.prediction.answers import Answers
+from cnnxfer.prediction.output_folder import FileAdder
 from cnnxfer.runs import Run
 
 COLOURS = {"red": (200, 50, 40), "blue": (40, 60, 200)}
@@ -185,6 +188,49 @@ def test_an_unfinished_file_is_gone_on_with(
     assert not list(Path().glob("out.jsonl.*"))
 
 
+def test_what_is_said_to_be_kept_is_kept_and_not_done_again(
+    pile: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["predict", *pile, "--engine", "keras", "-q"]
+    command += ["--out", "out.jsonl", "--copy-to", "sorted"]
+
+    def interrupted(self: FileAdder, path: Path, content: bytes) -> bool:
+        if path.name == "00.jpg" and path.parent.name == "blue":
+            raise KeyboardInterrupt
+        return add(self, path, content)
+
+    totals, begin, add = [], Answers.__init__, FileAdder.add
+
+    def begun(self: Answers, *args: Any) -> None:
+        totals.append(args[-1])
+        begin(self, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Answers, "__init__", begun)
+        patch.setattr(FileAdder, "add", interrupted)
+        assert run(command) == 130
+        assert "after 2 images, kept in the file" in capsys.readouterr().err
+        assert Path("out.jsonl.part").read_bytes().count(b"\n") == 2
+        assert run([*command, "--resume"]) == 130
+        assert "after 2 images, kept in the file" in capsys.readouterr().err
+    assert totals == [5, 3]
+    assert run([*command, "--resume"]) == 3
+
+
+def test_an_interrupt_after_the_work_is_no_failure(
+    pile: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(self: Answers) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Answers, "prepare_next_time", interrupted)
+    assert run(["predict", *pile, "-q"]) == 3
+    assert capsys.readouterr().err == f"warning: {FAILED}\n"
+    assert run(["predict", pile[0], "-q"]) == 0
+
+
 def test_sheet_copies_and_heat_maps_are_made_on_the_way(
     pile: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -198,6 +244,28 @@ def test_sheet_copies_and_heat_maps_are_made_on_the_way(
     assert len(list(Path("sorted/unsure").iterdir())) == 3
     assert len(list(Path("heat").iterdir())) == 3
     assert "3 copied to sorted" in shown.err
+
+
+@pytest.mark.parametrize("item", ["-", "@empty.txt"])
+@pytest.mark.parametrize(
+    "options", [[], ["--json"], ["--out", "a.csv"], ["--out", "a.jsonl"]]
+)
+def test_no_images_are_a_mistake_and_leave_nothing(
+    pile: list[str],
+    item: str,
+    options: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO()))
+    Path("empty.txt").write_text("\n")
+    before = set(Path().iterdir())
+    command = ["predict", item, "--sheet", "a.html", "--copy-to", "sorted", "-q"]
+    assert run([*command, *options]) == 2
+    shown = capsys.readouterr()
+    assert shown.err == "error: the inputs name no images.\n"
+    assert shown.out == ""
+    assert set(Path().iterdir()) == before
 
 
 def test_frames_are_answered_one_by_one(
@@ -233,7 +301,13 @@ def test_frames_are_answered_one_by_one(
         (["--out", "nowhere/a.csv"], "there is no folder nowhere"),
         (["--format", "parquet"], "Add: --out FILE.parquet"),
         (["--sheet", "a.pdf"], "its suffix should be one of"),
-        (["--copy-to", "photos/red/sorted", "photos"], "Name a folder outside"),
+        (["--copy-to", "photos/red/sorted", "photos"], "Name one outside"),
+        (["--copy-to", "photos/new", "photos/*"], "photos/new lies in photos/new"),
+        (["--dense", "--heatmap", "photos/heat", "photos"], "--heatmap photos/heat"),
+        (["--sheet", "photos/s.png", "photos"], "--sheet photos/s.png lies in"),
+        (["--sheet", "a.png", "a.*"], "--sheet a.png is one of the inputs."),
+        (["--sheet", "a.png"], "--sheet a.png is there already"),
+        (["--format", "csv", "--out", "a.png", "a.png"], "is one of the inputs."),
         (["--column", "file"], "--column"),
         (["nosuch.zip"], "nosuch.zip"),
         (["--top", "4"], "1 to 3"),
@@ -247,6 +321,7 @@ def test_mistakes_are_told_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("cnnxfer.prediction.pile.Pile.predictions", None)
+    Image.new("RGB", (9, 9)).save("a.png")
     assert run(["predict", pile[0], "--copy-to", "sorted", *options]) == 2
     shown = capsys.readouterr()
     assert message in shown.err

@@ -201,15 +201,24 @@ def test_it_does_not_feed_itself(
     Path("photos/red").mkdir(parents=True)
     for inputs in (["photos"], ["x.jpg", "photos/../photos"], ["."], ["photos/**"]):
         for folder in ("photos", "photos/sorted"):
-            with pytest.raises(
-                ConfigError, match=r"lies in .*Name a folder outside\.$"
-            ):
+            with pytest.raises(ConfigError, match=r"lies in .*Name one outside\.$"):
                 copy_files(Path(folder), inputs, Reporter())
     assert not Path("photos/sorted").exists()
     Path("link").symlink_to("photos")
     with pytest.raises(ConfigError, match="lies in photos"):
         copy_files(Path("link/sorted"), ["photos"], Reporter())
-    for inputs in (["photos/red"], ["photos/*.jpg"], ["photos/red/**/*.jpg"], ["-"]):
+    for folder in ("photos/red/sorted", "photos/sorted"):
+        with pytest.raises(ConfigError, match=r"--copy-to .* lies in photos/"):
+            copy_files(Path(folder), ["photos/*"], Reporter())
+    assert not Path("photos/sorted").exists()
+    Path("photos/a.jpg").touch()  # now the glob means the files
+    for inputs in (
+        ["photos/red"],
+        ["photos/*"],
+        ["photos/*.jpg"],
+        ["photos/red/**/*.jpg"],
+        ["-"],
+    ):
         copy_files(Path("photos/sorted"), inputs, Reporter())
 
 

@@ -111,7 +111,7 @@ def test_each_picture_with_heat_gets_a_map(tmp_path: Path):
         prediction("y/lake.jpg", heat=CORNER[::-1]),
         prediction("big.jpg", source=ImageSource("big.jpg", lambda: encoded(3000, 9))),
     ]
-    stage = save_heatmaps(tmp_path / "new" / "heat", told)
+    stage = save_heatmaps(tmp_path / "new" / "heat", [], told)
     assert list(stage(given)) == given
     files = sorted((tmp_path / "new" / "heat").iterdir())
     assert [file.name for file in files] == [
@@ -130,7 +130,7 @@ def test_a_frame_has_its_own_picture_below_the_heat(tmp_path: Path):
     black.save(stream, "GIF", save_all=True, append_images=[white])
     source = ImageSource("a.gif", stream.getvalue)
     frames = [prediction("a.gif", source=source, frame=frame) for frame in (0, 1)]
-    list(save_heatmaps(tmp_path, Reporter())(frames))
+    list(save_heatmaps(tmp_path, [], Reporter())(frames))
     for frame, picture in enumerate((black, white)):
         with Image.open(tmp_path / f"a-{frame}-grey_whale.png") as written:
             np.testing.assert_array_equal(written, heated(picture, CORNER))
@@ -139,4 +139,9 @@ def test_a_frame_has_its_own_picture_below_the_heat(tmp_path: Path):
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ConfigError, match=r"^--heatmap .*file cannot be made \("):
-        list(save_heatmaps(tmp_path / "file", Reporter())([]))
+        list(save_heatmaps(tmp_path / "file", [], Reporter())([]))
+
+
+def test_they_do_not_lie_where_images_are_looked_for(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"--heatmap .*/heat lies in "):
+        save_heatmaps(tmp_path / "heat", [str(tmp_path)], Reporter())

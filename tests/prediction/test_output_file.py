@@ -66,16 +66,16 @@ def test_parquet_is_not_for_terminals_nor_for_gzip() -> None:
 def test_a_target_that_cannot_be_written_is_refused_before_any_work(
     tmp_path: Path,
 ) -> None:
-    check_target("--out", tmp_path / "a.csv")
+    check_target("--out", tmp_path / "a.csv", [])
     (tmp_path / "old.csv").touch()
-    check_target("--out", tmp_path / "old.csv")
+    check_target("--out", tmp_path / "old.csv", [])
     with pytest.raises(ConfigError, match=r"--out is .*, but there is no folder .*no"):
-        check_target("--out", tmp_path / "no" / "a.csv")
+        check_target("--out", tmp_path / "no" / "a.csv", [])
     with pytest.raises(ConfigError, match="which is no file"):
-        check_target("--sheet", tmp_path)
+        check_target("--sheet", tmp_path, [])
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigError, match="which is no file"):
-        check_target("--out", tmp_path / "pipe")
+        check_target("--out", tmp_path / "pipe", [])
 
 
 def test_a_folder_of_others_is_refused_before_any_work(
@@ -83,7 +83,39 @@ def test_a_folder_of_others_is_refused_before_any_work(
 ) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     with pytest.raises(ConfigError, match=r"cannot be written. Choose another one\.$"):
-        check_target("--out", tmp_path / "a.csv")
+        check_target("--out", tmp_path / "a.csv", [])
+
+
+@pytest.mark.parametrize(
+    ("out", "given"),
+    [
+        ("in.json", ["b.jpg", "in.json"]),
+        ("in.json", ["./in.json"]),
+        ("in.json", ["link"]),
+        ("in.json", ["*.json"]),
+        ("in.json", ["@in.json"]),
+    ],
+)
+def test_an_input_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, given: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in.json").touch()
+    Path("other.json").touch()
+    Path("link").symlink_to("in.json")
+    with pytest.raises(ConfigError) as caught:
+        check_target("--out", Path(out), given)
+    assert str(caught.value) == (
+        "--out in.json is one of the inputs. Name another file."
+    )
+    check_target("--out", Path(out), ["other.json", "absent.jpg", "x*"])
+    check_target("--out", Path("new.json"), ["new.json"])
+
+
+def test_no_image_is_written_where_images_are_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--sheet .*s\.png lies in "):
+        check_target("--sheet", tmp_path / "s.png", [str(tmp_path)])
+    check_target("--sheet", tmp_path / "s.html", [str(tmp_path)])
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])

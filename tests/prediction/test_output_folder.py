@@ -1,8 +1,17 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from cnnxfer.prediction.output_folder import add_file, bare_name, safe_name
+from cnnxfer.errors import ConfigError
+from cnnxfer.prediction.output_folder import (
+    FileAdder,
+    bare_name,
+    made_folder,
+    refuse_own_food,
+    safe_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,14 +56,135 @@ def test_the_bare_name_of_a_path_or_an_address(path: str, name: str) -> None:
     assert bare_name(path) == name
 
 
+def held(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
 def test_nothing_is_overwritten_and_nothing_written_twice(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"mine")
-    assert add_file(path, b"first")
-    assert add_file(path, b"other")
-    assert not add_file(path, b"first")
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {
-        "a.png": b"mine",
-        "a-2.png": b"first",
-        "a-3.png": b"other",
-    }
+    for files in (FileAdder(), FileAdder()):
+        new = not (tmp_path / "a-2.png").exists()
+        assert files.add(path, b"first") is new
+        assert files.add(path, b"other") is new
+        assert not files.add(path, b"first")
+        assert not files.add(path, b"mine")
+    expected = {"a.png": b"mine", "a-2.png": b"first", "a-3.png": b"other"}
+    assert held(tmp_path) == expected
+
+
+def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.png").mkdir()
+    os.mkfifo(tmp_path / "a-2.png")
+    (tmp_path / "a-3.png").symlink_to("nowhere")
+    assert FileAdder().add(tmp_path / "a.png", b"first")
+    assert (tmp_path / "a-4.png").read_bytes() == b"first"
+
+
+def test_many_files_of_one_name_take_no_more_looks_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    lexists, read_bytes, path_open = os.path.lexists, Path.read_bytes, Path.open
+
+    def counting(look):
+        def counted(*args, **options):
+            nonlocal looks
+            looks += 1
+            return look(*args, **options)
+
+        return counted
+
+    monkeypatch.setattr(os.path, "lexists", counting(lexists))
+    monkeypatch.setattr(Path, "read_bytes", counting(read_bytes))
+    monkeypatch.setattr(Path, "open", counting(path_open))
+    for written in (True, False):
+        files, looks = FileAdder(), 0
+        for number in range(40):
+            assert files.add(tmp_path / "a.jpg", b"%02d" % number) is written
+        assert looks <= 40 * 8
+    assert len(os.listdir(tmp_path)) == 40
+
+
+def write_in_between(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has somebody else write `path` just after it was not there."""
+    lexists = os.path.lexists
+
+    def look(asked: Path) -> bool:
+        there = lexists(asked)
+        if asked == path and not there:
+            path.write_bytes(b"of somebody else")
+        return there
+
+    monkeypatch.setattr(os.path, "lexists", look)
+
+
+def test_what_appears_meanwhile_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_in_between(tmp_path / "a.png", monkeypatch)
+    assert FileAdder().add(tmp_path / "a.png", b"first")
+    assert held(tmp_path) == {"a.png": b"of somebody else", "a-2.png": b"first"}
+
+
+def test_file_systems_without_links_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    files = FileAdder()
+    assert files.add(tmp_path / "a.png", b"first")
+    assert files.add(tmp_path / "a.png", b"other")
+    assert held(tmp_path) == {"a.png": b"first", "a-2.png": b"other"}
+
+
+def test_a_folder_that_stays_empty_is_taken_back(tmp_path: Path) -> None:
+    with made_folder("--copy-to", tmp_path / "new" / "deep"):
+        assert (tmp_path / "new" / "deep").is_dir()
+    assert os.listdir(tmp_path) == []
+    with made_folder("--copy-to", tmp_path / "new" / "deep"):
+        (tmp_path / "new" / "file").touch()
+    assert os.listdir(tmp_path / "new") == ["file"]
+    with made_folder("--copy-to", tmp_path):
+        pass
+    (tmp_path / "there").mkdir()
+    with made_folder("--copy-to", tmp_path / "there"):
+        pass
+    assert (tmp_path / "there").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("item", "path", "above"),
+    [
+        ("img", "img/out", "img"),
+        ("img/*", "img/a/out", "img/a"),
+        ("img/*", "img/out", "img/out"),
+        ("img/*", "img/out/deep", "img/out"),
+        ("i*/*", "img/new/out", "img/new"),
+        ("im*", "img/out", "img"),
+        ("**/*.jpg", "out", "."),
+        ("img/*/**/*.jpg", "img/a/out", "img/a/"),
+    ],
+)
+def test_food_is_found_behind_globs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, item: str, path: str, above: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("img/a").mkdir(parents=True)
+    with pytest.raises(ConfigError) as caught:
+        refuse_own_food("--copy-to", Path(path), ["x.jpg", item])
+    assert str(caught.value) == (
+        f"--copy-to {path} lies in {above}, where images are looked for: what is "
+        "written there would be found too. Name one outside."
+    )
+
+
+@pytest.mark.parametrize("item", ["img/a", "img/*/*", "img/*.jpg", "img/a*", "-"])
+def test_what_lies_beside_is_no_food(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, item: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("img/a/deep").mkdir(parents=True)
+    refuse_own_food("--copy-to", Path("img/out"), [item])

@@ -2,6 +2,7 @@ import base64
 import io
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +16,7 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.prediction import sheet_png
 from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.prediction.sheet import SHEETS, draw_sheet
-from cnnxfer.prediction.shown_picture import shown_picture
+from cnnxfer.prediction.shown_picture import PictureReader
 from cnnxfer.reporting import Reporter
 
 EVIL = '"><script>alert(1)</script>\n\x1b\udcff&amp;.jpg'
@@ -77,9 +78,13 @@ def answer(
     return Prediction(path, 9, 9, ranking, None, frame, min_confidence, source)
 
 
+def shown_picture(prediction: Prediction) -> Image.Image | None:
+    return PictureReader(240, 180).read(prediction)
+
+
 def drawn(path: Path, predictions: list[Prediction]) -> Recorder:
     reporter = Recorder()
-    stage = draw_sheet(path, "a <title>", reporter)
+    stage = draw_sheet(path, ["a", "<title>"], reporter)
     assert list(stage(predictions)) == predictions
     return reporter
 
@@ -152,7 +157,7 @@ def test_the_page_is_written_picture_by_picture(tmp_path: Path) -> None:
             (temporary,) = tmp_path.iterdir()
             sizes.append(temporary.stat().st_size)
 
-    list(draw_sheet(path, "", Reporter())(predictions()))
+    list(draw_sheet(path, [], Reporter())(predictions()))
     assert sizes[0] < sizes[1] < sizes[2] < sizes[3]
     assert sizes[0] > 10_000
 
@@ -217,26 +222,47 @@ def test_a_sheet_of_nothing_and_of_odd_names_can_be_drawn(
 @pytest.mark.parametrize("suffix", SHEETS)
 def test_a_failure_leaves_the_old_sheet(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"sheet{suffix}"
-    path.write_text("old")
+    drawn(path, [FAILURE])
+    old = path.read_bytes()
 
     def predictions() -> Iterator[Prediction]:
         yield answer("a.jpg", WIDE)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(draw_sheet(path, "", Reporter())(predictions()))
-    flow = draw_sheet(path, "", Reporter())([answer("a.jpg", WIDE)] * 2)
+        list(draw_sheet(path, [], Reporter())(predictions()))
+    flow = draw_sheet(path, [], Reporter())([answer("a.jpg", WIDE)] * 2)
     next(flow)
     flow.close()  # as when what comes after it fails
-    assert path.read_text() == "old"
+    assert path.read_bytes() == old
     assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("suffix", SHEETS)
+def test_sheets_alone_are_replaced(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"mine{suffix}"
+    path.touch()  # holds nothing to lose
+    drawn(path, [FAILURE])
+    drawn(path, [FAILURE, FAILURE])
+    for content in (WIDE, b"<!DOCTYPE html>\n<title>cnnxfer</title>"):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError, match=r"no contact sheet .* remove it first"):
+            draw_sheet(path, [], Reporter())
+        assert path.read_bytes() == content
+
+
+def test_a_sheet_is_no_input(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.png"
+    drawn(path, [FAILURE])
+    with pytest.raises(ConfigError, match=r"--sheet .* is one of the inputs"):
+        draw_sheet(path, [str(path)], Reporter())
 
 
 def test_what_cannot_be_drawn_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"suffix should be one of \.html, \.png\.$"):
-        draw_sheet(tmp_path / "sheet.pdf", "", Reporter())
+        draw_sheet(tmp_path / "sheet.pdf", [], Reporter())
     with pytest.raises(ConfigError, match="there is no folder"):
-        draw_sheet(tmp_path / "no" / "sheet.html", "", Reporter())
+        draw_sheet(tmp_path / "no" / "sheet.html", [], Reporter())
 
 
 def test_small_pictures_are_upright_whole_and_over_white(tmp_path: Path) -> None:
@@ -245,15 +271,13 @@ def test_small_pictures_are_upright_whole_and_over_white(tmp_path: Path) -> None
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise
     turned = encoded(Image.fromarray(halves), "JPEG", exif=exif)
-    small = shown_picture(answer("a.jpg", turned), 240, 180)
+    small = shown_picture(answer("a.jpg", turned))
     assert small is not None
     assert (small.mode, small.size) == ("RGB", (120, 180))
     rows = np.asarray(small).mean((1, 2))
     assert rows[20] > 250
     assert rows[160] < 5
-    clear = shown_picture(
-        answer("a.png", encoded(Image.new("RGBA", (30, 20)))), 240, 180
-    )
+    clear = shown_picture(answer("a.png", encoded(Image.new("RGBA", (30, 20)))))
     assert clear is not None
     assert clear.size == (30, 20)
     assert np.asarray(clear).min() == 255
@@ -264,9 +288,42 @@ def test_a_small_picture_is_of_its_frame() -> None:
     frames = [Image.new("RGB", (20, 20), colour) for colour in colours]
     gif = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     for number, pixel in enumerate([(255, 0, 0), (0, 255, 0), (0, 0, 255)]):
-        small = shown_picture(answer("a.gif", gif, frame=number), 240, 180)
+        small = shown_picture(answer("a.gif", gif, frame=number))
         assert small is not None
         assert small.getpixel((10, 10)) == pixel
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_frames_in_order_are_as_each_for_itself(kind: str) -> None:
+    random = np.random.default_rng(0)
+    frames = [
+        Image.fromarray(random.integers(0, 256, (24, 32, 4), np.uint8))
+        for _ in range(5)
+    ]
+    content = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    reads = 0
+
+    def read() -> bytes:
+        nonlocal reads
+        reads += 1
+        return content
+
+    first = answer("a", content)
+    source = ImageSource("a", read)
+    reader = PictureReader(240, 180)
+    # Going back, and the same once more, are right too.
+    for number in (0, 1, 2, 4, 4, 3):
+        asked = replace(first, frame=number, source=source)
+        alone = shown_picture(asked)
+        before = reads
+        shown = reader.read(asked)
+        assert shown is not None
+        assert alone is not None
+        np.testing.assert_array_equal(np.asarray(shown), np.asarray(alone))
+        assert reads - before == (number in (0, 3))
+    other = replace(asked, source=ImageSource("b", source.read))
+    assert reader.read(other) is not None
+    assert reads == before + 2
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", WIDE[: len(WIDE) // 2]])
@@ -274,7 +331,7 @@ def test_a_picture_that_changed_meanwhile_is_left_out(
     tmp_path: Path, content: bytes
 ) -> None:
     prediction = answer("a.jpg", content)
-    assert shown_picture(prediction, 240, 180) is None
+    assert shown_picture(prediction) is None
     path = tmp_path / "sheet.html"
     drawn(path, [prediction])
     assert "no picture" in Page(path.read_text("utf-8")).texts
@@ -283,7 +340,5 @@ def test_a_picture_that_changed_meanwhile_is_left_out(
 def test_a_picture_that_is_gone_is_left_out(tmp_path: Path) -> None:
     path = str(tmp_path / "gone.jpg")
     ranking = answer("a.jpg", WIDE).ranking
-    assert (
-        shown_picture(Prediction(path, 9, 9, ranking, source=of_file(path)), 240, 180)
-        is None
-    )
+    gone = Prediction(path, 9, 9, ranking, source=of_file(path))
+    assert shown_picture(gone) is None
