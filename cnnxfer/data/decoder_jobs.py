@@ -23,6 +23,7 @@ class Job:
         number: of its place in the order of all.
         source: the image.
         content: once it was read, of a source that only this process can read.
+        reserved_bytes: how much memory is kept for it while it is read.
         records: those that wait for the consumer.
         frames: how many records of frames there have been.
         done: whether there will be no more records.
@@ -31,6 +32,7 @@ class Job:
     number: int
     source: ImageSource
     content: bytes | None = None
+    reserved_bytes: int = 0
     records: deque[Record] = field(default_factory=deque)
     frames: int = 0
     done: bool = False
@@ -45,20 +47,31 @@ class Jobs:
     However many records a file has, few wait. While `ahead` of them do, a worker stops,
     unless it is in the way of the one that the consumer waits for.
 
+    Images are taken by a thread of its own, so that those at hand are done while the
+    next is waited for. An image is under way from the time that it is taken until the
+    consumer has all its records.
+
     Attributes:
         closed: whether all is over.
     """
 
-    def __init__(self, ahead: int) -> None:
+    def __init__(self, ahead: int, most_bytes: int) -> None:
         """Begins without a job.
 
         Args:
-            ahead: how many records may wait.
+            ahead: how many images may be under way, and how many records may wait.
+            most_bytes: of sources that take memory, no more than one over that is
+                under way.
         """
         self.closed = False
         self._ahead = ahead
+        self._most_bytes = most_bytes
         self._changed = threading.Condition()
         self._added = 0
+        self._under_way: deque[Job] = deque()
+        self._under_way_bytes = 0
+        self._ended = False  # whether there are no more images
+        self._end: BaseException | None = None  # what they ended with
         self._unread: deque[Job] = deque()
         self._unsent_bytes = 0
         self._ready: list[Job] = []  # a heap
@@ -68,17 +81,30 @@ class Jobs:
         self._starving = False  # whether it waits for a record
         self._failure: BaseException | None = None
 
-    def add(self, source: ImageSource) -> Job:
+    def wait_for_room(self) -> bool:
+        """Waits until one more image may be taken; returns False if all is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.closed or self._may_add())
+            return not self.closed
+
+    def add(self, source: ImageSource) -> None:
         """Adds an image behind all others."""
         with self._changed:
             job = Job(self._added, source)
             self._added += 1
+            self._under_way.append(job)
+            self._under_way_bytes += source.size_bytes
             if source.here:
                 self._unread.append(job)
             else:
                 heapq.heappush(self._ready, job)
             self._changed.notify_all()
-        return job
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Says that there are no more images, and what has gone wrong with them."""
+        with self._changed:
+            self._ended, self._end = True, error
+            self._changed.notify_all()
 
     def lack_readers(self, readers: int) -> bool:
         """Tells whether more jobs are to be read here than there are readers."""
@@ -89,6 +115,31 @@ class Jobs:
         """Tells whether there is more to do than there are workers who hold nothing."""
         with self._changed:
             return len(self._ready) + len(self._unread) > self._free()
+
+    def next_job(self) -> Job | None:
+        """Returns the consumer's next job, in its time; None if there are no more.
+
+        Raises:
+            BaseException: what a thread failed with, or what the images ended with.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._under_way or self._ended or self._failure
+            )
+            if self._failure:
+                raise self._failure
+            if self._under_way:
+                return self._under_way[0]
+            if self._end:
+                raise self._end
+            return None
+
+    def leave(self, job: Job) -> None:
+        """Says that the consumer has all records of a job."""
+        with self._changed:
+            self._under_way.remove(job)  # the first
+            self._under_way_bytes -= job.source.size_bytes
+            self._changed.notify_all()
 
     def next_record(self, job: Job) -> Record | None:
         """Returns the consumer's next record of a job, in its time; None if done.
@@ -113,12 +164,18 @@ class Jobs:
         """Returns a reader's next job, in its time; None if all is over."""
         with self._changed:
             self._changed.wait_for(lambda: self.closed or self._may_read())
-            return None if self.closed else self._unread.popleft()
+            if self.closed:
+                return None
+            job = self._unread.popleft()
+            job.reserved_bytes = job.source.size_bytes
+            self._unsent_bytes += job.reserved_bytes
+            return job
 
     def put_content(self, job: Job, content: bytes) -> None:
         """Gives a job that was read to the workers."""
         with self._changed:
             job.content = content
+            self._release(job)
             self._make_ready(job)
 
     def enter(self) -> deque[Job]:
@@ -126,6 +183,12 @@ class Jobs:
         with self._changed:
             self._held.append(deque())
             return self._held[-1]
+
+    def quit(self, held: deque[Job]) -> bool:
+        """Takes out a worker that holds none; returns whether there are others."""
+        with self._changed:
+            self._held = [other for other in self._held if other is not held]
+            return bool(self._held)
 
     def take(self, held: deque[Job]) -> list[Job]:
         """Adds a worker's next jobs to those that it holds, in their time.
@@ -166,6 +229,7 @@ class Jobs:
         """Says that there will be no more records."""
         with self._changed:
             job.done, job.content = True, None
+            self._release(job)
             for held in self._held:
                 if job in held:
                     held.remove(job)
@@ -187,6 +251,16 @@ class Jobs:
         self._unsent_bytes += len(job.content or b"")
         heapq.heappush(self._ready, job)
         self._changed.notify_all()
+
+    def _release(self, job: Job) -> None:
+        self._unsent_bytes -= job.reserved_bytes
+        job.reserved_bytes = 0
+
+    def _may_add(self) -> bool:
+        return (
+            len(self._under_way) < self._ahead
+            and self._under_way_bytes < self._most_bytes
+        )
 
     def _free(self) -> int:
         return sum(not held for held in self._held)

@@ -67,6 +67,8 @@ def main() -> None:
             for job in _received(jobs):
                 for record in _limited(_records(job, see, setup), setup.time_limit):
                     write_record(records, *record)
+        except MemoryError:  # even for a job, or for its record: it costs that image
+            sys.exit("too little memory")
         except BaseException:
             write_record(records, {"bug": traceback.format_exc()})
 
@@ -107,6 +109,11 @@ def read_record(stream: IO[bytes]) -> Record:
     if stream.readinto(pixels.data) < pixels.nbytes:  # type: ignore[attr-defined]
         raise EOFError
     return record, pixels
+
+
+def reason_why(error: DataError | MemoryError) -> str:
+    """Returns why an image is not read, as its record says it."""
+    return "too little memory" if isinstance(error, MemoryError) else str(error)
 
 
 def _taken_over(stream: Any, mode: str) -> IO[bytes]:
@@ -160,8 +167,8 @@ def _records(job: Order, see: See, setup: Setup) -> Iterator[Record]:
                 return
         record, pixels = _seen(Picture(content, max_pixels=setup.max_pixels), see)
         yield {**record, "done": True}, pixels
-    except DataError as error:
-        yield {"error": str(error), "done": True}, None
+    except (DataError, MemoryError) as error:
+        yield {"error": reason_why(error), "done": True}, None
 
 
 def _frame_records(opened: Image.Image, see: See, max_pixels: int) -> Iterator[Record]:
@@ -177,8 +184,8 @@ def _frame_records(opened: Image.Image, see: See, max_pixels: int) -> Iterator[R
         try:
             record, pixels = _seen(Picture.of_frame(opened), see)
             yield {"frame": frame, **record}, pixels
-        except DataError as error:
-            yield {"frame": frame, "error": str(error)}, None
+        except (DataError, MemoryError) as error:
+            yield {"frame": frame, "error": reason_why(error)}, None
             if opened.format != "TIFF":  # frames build on one another; pages don't
                 return
 

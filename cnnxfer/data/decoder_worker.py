@@ -45,7 +45,7 @@ class DecoderProcess:
         try:
             self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", START, json.dumps(sys.path)],
+                [sys.executable, "-P", "-c", START, json.dumps(_search_path())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
@@ -128,6 +128,11 @@ class DecoderProcess:
                 stream.close()
 
 
+def _search_path() -> list[str]:
+    # Python passes over other types in it, such as a Path.
+    return [entry for entry in sys.path if isinstance(entry, str)]
+
+
 class Worker:
     """A thread that has a process do jobs; another one where that has ended."""
 
@@ -157,7 +162,12 @@ class Worker:
     def _run(self) -> None:
         process = self._process
         try:
-            process = self._started(process)
+            try:
+                process = self._started(process)
+            except RunError:
+                if self._jobs.quit(self._held):
+                    return  # others do the work
+                raise
             while not self._jobs.closed:
                 idle = not self._held
                 new = self._jobs.take(self._held)

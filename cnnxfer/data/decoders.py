@@ -5,23 +5,27 @@ from __future__ import annotations
 import os
 import pickle
 import threading
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
 from cnnxfer.data.dataset import MAX_PIXELS
-from cnnxfer.data.decoder_jobs import Job, Jobs
-from cnnxfer.data.decoder_process import See, Setup
+from cnnxfer.data.decoder_jobs import Jobs
+from cnnxfer.data.decoder_process import See, Setup, reason_why
 from cnnxfer.data.decoder_worker import DecoderProcess, Worker
 from cnnxfer.data.image_source import ImageSource
 from cnnxfer.errors import DataError
 
 FRAMES = ("first", "all")
 TIME_LIMIT = 60.0  # seconds for a picture, or for a frame
-WORKERS = os.cpu_count() or 1
+# As many as the cores that this process may use; only some systems tell.
+WORKERS = (
+    len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity")
+    else os.cpu_count() or 1
+)
+BYTES_EACH = 16 * 1024 * 1024  # of sources that take memory, under way for a worker
 READERS = 8  # of sources that only this process can read
 
 
@@ -63,7 +67,8 @@ def decode_all(
     Ctrl-C) ends all of them at once.
 
     Args:
-        sources: images, taken at most `ahead` further than what was yielded.
+        sources: images, taken by another thread, at most `ahead` further than what
+            was yielded; an error of theirs is raised in its place.
         see: what is looked at of a picture: returns uint8 of any shape, or raises
             DataError. It is pickled, so it must be importable.
         frames: "first", or "all" of GIF, WebP, TIFF, AVIF and PNG, up to 1,000 a file.
@@ -86,39 +91,49 @@ class _Decoders:
 
     def __init__(self, setup: Setup, ahead: int) -> None:
         self._setup = setup
-        self._ahead = ahead
-        self._jobs = Jobs(ahead)
+        self._jobs = Jobs(ahead, WORKERS * BYTES_EACH)
         self._workers: list[Worker] = []
         self._readers = 0
+        self._starting = threading.Lock()  # of workers, which are ended all
 
     def decode(
         self, sources: Iterator[ImageSource], first: DecoderProcess
     ) -> Generator[Decoded, None, None]:
         try:
             self._start_worker(first)
-            under_way = deque(self._add(item) for item in islice(sources, self._ahead))
-            while under_way:
-                job = under_way.popleft()
+            threading.Thread(target=self._take, args=[sources], daemon=True).start()
+            while job := self._jobs.next_job():
                 while found := self._jobs.next_record(job):
                     record, pixels = found
                     yield Decoded(job.source, pixels=pixels, **record)
-                under_way.extend(self._add(item) for item in islice(sources, 1))
+                self._jobs.leave(job)
         finally:
-            self._jobs.close()
+            with self._starting:
+                self._jobs.close()
             for worker in self._workers:
                 worker.stop()
 
-    def _add(self, source: ImageSource) -> Job:
-        job = self._jobs.add(source)
+    def _take(self, sources: Iterator[ImageSource]) -> None:
+        """Takes the images as they come; where they come from may keep one waiting."""
+        try:
+            while self._jobs.wait_for_room() and (source := next(sources, None)):
+                self._add(source)
+            self._jobs.end()
+        except BaseException as error:
+            self._jobs.end(error)
+
+    def _add(self, source: ImageSource) -> None:
+        self._jobs.add(source)
         if len(self._workers) < WORKERS and self._jobs.lack_workers():
             self._start_worker(None)
         if self._readers < READERS and self._jobs.lack_readers(self._readers):
             self._readers += 1
             threading.Thread(target=_read, args=[self._jobs], daemon=True).start()
-        return job
 
     def _start_worker(self, process: DecoderProcess | None) -> None:
-        self._workers.append(Worker(self._jobs, self._setup, process))
+        with self._starting:
+            if not self._jobs.closed:
+                self._workers.append(Worker(self._jobs, self._setup, process))
 
 
 def _read(jobs: Jobs) -> None:
@@ -127,8 +142,8 @@ def _read(jobs: Jobs) -> None:
         while job := jobs.next_unread():
             try:
                 jobs.put_content(job, job.source.read())
-            except DataError as error:
-                jobs.put(job, ({"error": str(error)}, None))
+            except (DataError, MemoryError) as error:
+                jobs.put(job, ({"error": reason_why(error)}, None))
                 jobs.finish(job)
     except BaseException as error:
         jobs.fail(error)

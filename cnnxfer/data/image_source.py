@@ -22,11 +22,14 @@ class ImageSource:
         here: whether only this process can call `read` (bytes in memory, an open
             archive, the network). Others are read by the process that decodes them,
             so their `read` can be pickled.
+        size_bytes: how much memory it takes here to read it, or it takes already; 0
+            if that is not known.
     """
 
     name: str
     read: Callable[[], bytes]
     here: bool = False
+    size_bytes: int = 0
 
 
 def of_file(path: str) -> ImageSource:

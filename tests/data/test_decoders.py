@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -52,6 +53,14 @@ def trouble(picture):
     if picture.width == 103: time.sleep(600)
     if picture.width == 104: raise DataError("not to my liking")
     return size(picture)
+
+def hungry(picture):
+    if picture.width == 101: raise MemoryError
+    if picture.width == 102: return np.zeros(3, np.uint8).view(Large)
+    return size(picture)
+
+class Large(np.ndarray):
+    def tobytes(self): raise MemoryError
 
 def bug(picture):
     return {}["a key"]
@@ -205,6 +214,23 @@ def test_what_breaks_its_decoder_costs_itself_alone(tmp_path, looks, monkeypatch
     assert widths(records) == [reasons.get(width, width) for width in given]
 
 
+def test_too_little_memory_costs_a_picture_and_no_more(tmp_path, looks):
+    def read() -> bytes:
+        raise MemoryError
+
+    [pages] = files(tmp_path, 101, frames=2)
+    sources = [
+        *files(tmp_path, 30, 101, 31, 102, 32),
+        ImageSource("memory", read, here=True),
+        in_memory(encoded(33)),
+    ]
+    little, ended = "too little memory", "crashed the decoder (exit code 1)"
+    records = decode_all(sources, looks.hungry)
+    assert widths(records) == [30, little, 31, ended, 32, little, 33]
+    [frame] = decode_all([pages], looks.hungry, frames="all")
+    assert (frame.frame, frame.error) == (0, little)
+
+
 def test_a_slow_pile_is_no_slow_picture(tmp_path, looks, monkeypatch):
     monkeypatch.setattr(decoders, "TIME_LIMIT", 0.5)
     [pages] = files(tmp_path, 30, frames=30)  # 1.5 s together
@@ -263,6 +289,60 @@ def test_sources_are_taken_no_further_ahead_than_asked(tmp_path, looks):
     records = decode_all((taken.append(s) or s for s in sources), looks.size, ahead=5)
     for count, _ in enumerate(records, 1):
         assert len(taken) <= count + 5
+
+
+def test_few_sources_that_take_memory_are_under_way(tmp_path, looks, monkeypatch):
+    monkeypatch.setattr(decoders, "BYTES_EACH", 1000)
+    taken = []
+
+    def sources():
+        for number in range(12):
+            taken.append(number)
+            yield replace(in_memory(encoded(30)), size_bytes=1000)
+
+    for count, _ in enumerate(decode_all(sources(), looks.slow_process), 1):
+        assert len(taken) <= count + 2
+    assert len(taken) == count == 12
+
+
+def test_what_is_at_hand_is_done_while_the_next_is_waited_for(tmp_path, looks):
+    come = threading.Event()
+
+    def sources():
+        yield first
+        assert come.wait(60)
+        yield second
+
+    first, second = files(tmp_path, 30, 31)
+    records = decode_all(sources(), looks.size)
+    assert within(30, lambda: next(records)).source is first
+    come.set()
+    assert within(30, lambda: next(records)).source is second
+
+
+def test_an_error_of_the_sources_is_raised_in_its_place(tmp_path, looks):
+    def sources():
+        yield from files(tmp_path, 30, 31)
+        raise OSError("no more")
+
+    records = decode_all(sources(), looks.slow_process)
+    assert [next(records).error for _ in range(2)] == [None] * 2
+    with pytest.raises(OSError, match="no more"):
+        next(records)
+
+
+def test_a_consumer_that_stops_does_not_wait_for_sources(tmp_path, looks):
+    come = threading.Event()
+
+    def sources():
+        yield from files(tmp_path, 30)
+        come.wait(60)
+
+    records = decode_all(sources(), looks.process)
+    process = number(next(records))
+    within(30, lambda: records.close() or True)
+    assert not is_alive(process)
+    come.set()
 
 
 @pytest.mark.parametrize("frames", ["first", "all"])
@@ -355,6 +435,42 @@ def test_little_is_read_ahead_of_the_workers(looks, monkeypatch):
     next(records)
     assert len(read) < 32  # 8 at once, and what the workers hold
     assert sum(1 for _ in records) == 63
+
+
+def test_memory_is_kept_for_what_is_being_read(looks, monkeypatch):
+    monkeypatch.setattr(decoder_jobs, "MAX_UNSENT_BYTES", 1_000_000)
+    lock, reading, most = threading.Lock(), [], []
+
+    def read() -> bytes:
+        with lock:
+            reading.append(1)
+            most.append(len(reading))
+        time.sleep(0.05)
+        with lock:
+            reading.pop()
+        if len(most) % 2:
+            raise DataError("damaged")
+        return encoded(30)
+
+    source = ImageSource("memory", read, here=True, size_bytes=1_000_000)
+    assert len(list(decode_all([source] * 20, looks.size))) == 20
+    assert max(most) <= 2  # one, and the one that the consumer waits for
+    small = replace(source, size_bytes=250_000)
+    reasons = widths(decode_all([small] * 20, looks.size))
+    assert set(reasons) == {30, "damaged"}
+    assert max(most) > 2
+
+
+def test_the_memory_that_was_kept_is_given_back(monkeypatch):
+    monkeypatch.setattr(decoder_jobs, "MAX_UNSENT_BYTES", 1000)
+    jobs = Jobs(ahead=9, most_bytes=10_000)
+    for _ in range(3):
+        jobs.add(replace(in_memory(b""), size_bytes=1000))
+    first = within(10, jobs.next_unread)
+    jobs.put_content(first, b"little")
+    second = within(10, jobs.next_unread)
+    jobs.finish(second)  # it could not be read
+    assert within(10, jobs.next_unread).number == 2
 
 
 def test_a_picture_over_the_limit_is_refused(tmp_path, looks):
@@ -474,6 +590,41 @@ def test_a_process_that_cannot_be_started_is_told(tmp_path, looks, monkeypatch):
         RunError, match=r"nowhere' cannot be started: no such file.*ulimit"
     ):
         decode_all([], looks.size)
+
+
+def test_a_later_process_that_cannot_be_started_is_done_without(
+    tmp_path, looks, monkeypatch
+):
+    tried = []
+    original = DecoderProcess.__init__
+
+    def start(self, setup):
+        tried.append(self)
+        if len(tried) > 1:
+            raise RunError("too many processes")
+        original(self, setup)
+
+    monkeypatch.setattr(DecoderProcess, "__init__", start)
+    records = list(decode_all(files(tmp_path, *[30] * 20), looks.slow_process))
+    assert [record.error for record in records] == [None] * 20
+    assert len(tried) == 2
+
+
+def test_what_is_no_text_in_the_path_of_modules_is_passed_over(
+    tmp_path, looks, monkeypatch
+):
+    monkeypatch.setattr(sys, "path", [*sys.path, tmp_path])
+    assert widths(decode_all(files(tmp_path, 30), looks.size)) == [30]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="not of this system")
+def test_there_is_a_worker_for_each_core_that_may_be_used():
+    code = (
+        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]);"
+        "from cnnxfer.data.decoders import WORKERS; print(WORKERS)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert result.stdout.strip() == b"1", result.stderr
 
 
 def test_a_process_that_ends_at_its_start_is_told(tmp_path, looks, monkeypatch):

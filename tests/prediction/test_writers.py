@@ -1,7 +1,9 @@
 import csv
+import dataclasses
 import io
 import json
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pyarrow.parquet
@@ -86,7 +88,7 @@ DOUBT_ROWS: list[tuple[Any, ...]] = [
 ]
 
 
-def content(name: str, predictions: list[Prediction]) -> bytes:
+def content(name: str, predictions: Iterable[Prediction]) -> bytes:
     """Through a stream that takes UTF-8 only, as a pipe does."""
     content = io.BytesIO()
     stream = io.TextIOWrapper(content, encoding="utf-8", newline="")
@@ -95,7 +97,7 @@ def content(name: str, predictions: list[Prediction]) -> bytes:
     return content.getvalue()
 
 
-def written(name: str, predictions: list[Prediction]) -> str:
+def written(name: str, predictions: Iterable[Prediction]) -> str:
     return content(name, predictions).decode()
 
 
@@ -152,6 +154,22 @@ def test_a_long_table_lines_up_from_block_to_block(
     assert starts[:4] == [starts[0]] * 4
     assert starts[4:] == [starts[4]] * 3
     assert starts[4] > starts[0]
+
+
+def test_a_table_keeps_no_predictions() -> None:
+    born: list[weakref.ref[Prediction]] = []
+    alive = []
+
+    def predictions() -> Iterator[Prediction]:
+        for _ in range(20):
+            prediction = dataclasses.replace(PREDICTIONS[0])
+            born.append(weakref.ref(prediction))
+            alive.append(sum(ref() is not None for ref in born))
+            yield prediction
+
+    written("table", predictions())
+    assert len(born) == 20
+    assert max(alive) <= 2  # `prediction` is the last one until it is the next
 
 
 class Terminal(io.StringIO):

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from io import BufferedReader
+from io import RawIOBase
 from typing import cast
 
 from cnnxfer.data.image_source import ImageSource, unreadable
@@ -28,6 +28,8 @@ def check(item: str, options: InputOptions) -> None:
         DataError: with the next step.
     """
     if item == STDIN:
+        if sys.stdin is None or sys.stdin.closed:
+            raise DataError("- means a list on stdin, which is closed.")
         return
     path = _path(item)
     if os.path.isdir(path):
@@ -80,28 +82,32 @@ def _path(item: str) -> str:
     return item.removeprefix("@")
 
 
-def _open(item: str) -> AbstractContextManager[BufferedReader]:
+def _open(item: str) -> AbstractContextManager[RawIOBase]:
     if item == STDIN:
-        return nullcontext(cast(BufferedReader, sys.stdin.buffer))
-    return open(_path(item), "rb")
+        # Not the buffer, whose lock Python needs at its end, when a thread may still
+        # wait for more.
+        buffer = sys.stdin.buffer
+        return nullcontext(cast(RawIOBase, getattr(buffer, "raw", buffer)))
+    return open(_path(item), "rb", buffering=0)
 
 
-def _entries(stream: BufferedReader) -> Iterator[str]:
+def _entries(stream: RawIOBase) -> Iterator[str]:
     """Yields the entries that aren't blank, in the letters of the file system.
 
     Raises:
-        DataError: if one is longer than a path or an address can be.
+        DataError: if one is longer than a path or an address can be, or in UTF-16.
     """
     for piece in _pieces(stream):
         if piece.strip():
             yield os.fsdecode(piece)
 
 
-def _pieces(stream: BufferedReader) -> Iterator[bytes]:
+def _pieces(stream: RawIOBase) -> Iterator[bytes]:
     rest, separator = b"", b"\n"
     mark = codecs.BOM_UTF8
-    # `read` would wait for the whole chunk, and iteration for a newline.
-    while chunk := stream.read1(_CHUNK_BYTES):
+    while chunk := stream.read(_CHUNK_BYTES):  # what there is
+        if mark and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise DataError("a list in UTF-16; expected UTF-8")
         chunk, mark = chunk.removeprefix(mark), b""
         if b"\0" in chunk:
             separator = b"\0"

@@ -85,7 +85,9 @@ def _compressed(item: str, stream: BufferedIOBase) -> Iterator[ImageSource]:
                 yield unreadable(name, reason)
                 continue
             content = cast(IO[bytes], archive.extractfile(member)).read()
-            yield ImageSource(name, partial(bytes, content), here=True)
+            yield ImageSource(
+                name, partial(bytes, content), here=True, size_bytes=len(content)
+            )
 
 
 def _images(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

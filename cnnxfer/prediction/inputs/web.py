@@ -41,11 +41,18 @@ from cnnxfer.prediction.inputs.kinds import InputOptions
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 SILENCE_SECONDS = 10.0
 WHOLE_SECONDS = 60.0
 MAX_BYTES = 100_000_000
 MAX_REDIRECTS = 5
 REDIRECTS = (301, 302, 303, 307, 308)
+# IPv6 addresses that end in the IPv4 address which they lead to: in old notation
+# (RFC 4291, 2.5.5), as sockets show them, and behind NAT64 (RFC 6052, 2.1).
+_MEAN_IPV4 = tuple(
+    map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "64:ff9b::/96"))
+)
 _READ_BYTES = 1 << 16
 
 
@@ -249,10 +256,20 @@ def _refuse_private_name(host: str) -> None:
 
 def _refuse_private(text: str) -> None:
     address = ipaddress.ip_address(text)
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    if not address.is_global or address.is_multicast:
-        raise DataError(f"private address: {address}; allow it with --allow-private")
+    if isinstance(address, ipaddress.IPv6Address):
+        address = _meant_by(address)
+    if not address.is_global or address.is_multicast or _is_site_local(address):
+        raise DataError(f"private address: {text}; allow it with --allow-private")
+
+
+def _meant_by(address: ipaddress.IPv6Address) -> _Address:
+    if any(address in network for network in _MEAN_IPV4):
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.sixtofour or address
+
+
+def _is_site_local(address: _Address) -> bool:
+    return isinstance(address, ipaddress.IPv6Address) and address.is_site_local
 
 
 @contextmanager

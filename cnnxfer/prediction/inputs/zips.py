@@ -49,7 +49,8 @@ def _members(item: str) -> Iterator[ImageSource]:
     for member in archive.infolist():
         if member_names_image(member.filename):
             read = partial(_read, archive, lock, member)
-            yield ImageSource(member_name(item, member.filename), read, here=True)
+            name = member_name(item, member.filename)
+            yield ImageSource(name, read, here=True, size_bytes=member.file_size)
 
 
 def _read(archive: ZipFile, lock: threading.Lock, member: ZipInfo) -> bytes:

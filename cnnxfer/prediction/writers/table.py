@@ -48,9 +48,9 @@ def _blocks(predictions: Iterable[Prediction]) -> Iterator[list[Cells]]:
     """Yields the rows of `BLOCK` images at a time, below the head."""
     predictions = iter(predictions)
     rows = [HEAD]
-    while block := list(islice(predictions, BLOCK)):
-        rows += [row for prediction in block for row in _rows(prediction)]
-        yield rows
+    # The rows are kept, not the predictions: their sources may hold whole files.
+    while block := [_rows(prediction) for prediction in islice(predictions, BLOCK)]:
+        yield rows + [row for ranks in block for row in ranks]
         rows = []
     if rows:  # there was no image
         yield rows

@@ -263,6 +263,14 @@ def test_a_plain_tar_is_read_where_it_lies() -> None:
 
 
 @pytest.mark.usefixtures("pile")
+@pytest.mark.parametrize("name", FORMS)
+def test_what_takes_memory_says_how_much(name: str) -> None:
+    write(name, {"a.jpg": bytes(1234), "b.jpg": bytes(5)})
+    sizes = [source.size_bytes for source in find_images([name])]
+    assert sizes == ([0, 0] if name == "a.tar" else [1234, 5])
+
+
+@pytest.mark.usefixtures("pile")
 def test_a_long_tar_is_not_kept_in_memory() -> None:
     write("a.tar", {f"{number}.jpg": "" for number in range(20_000)})
     tracemalloc.start()

@@ -182,6 +182,43 @@ def test_stdin_of_a_process() -> None:
     assert result.stdout.strip() == b"[b'photos/b.jpg']", result.stderr
 
 
+STOPS = """
+from cnnxfer.data.decoders import decode_all
+from cnnxfer.prediction.inputs import find_images
+from cnnxfer.prediction.views import test_time_views
+print(next(decode_all(find_images(["-"]), test_time_views("none", 1.0, 8))).error)
+"""
+
+
+@pytest.mark.usefixtures("pile")
+def test_a_process_ends_though_more_may_come_on_stdin() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STOPS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdin.write(b"nosuch.jpg\n")
+        process.stdin.flush()
+        assert process.wait(60) == 0, process.stderr.read()
+        assert process.stdout.read() == b"no such file or directory\n"
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.usefixtures("pile")
+def test_a_closed_stdin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)  # as Python has it then
+    with pytest.raises(DataError, match="- means a list on stdin, which is closed"):
+        find_images(["-"])
+
+
+@pytest.mark.usefixtures("pile")
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_list_in_utf_16_is_told(encoding: str, found) -> None:
+    Path("list").write_bytes("\ufeffa.jpg\r\nb.jpg".encode(encoding))
+    assert found("@list") == [("@list", "<a list in UTF-16; expected UTF-8>")]
+
+
 @pytest.mark.usefixtures("pile")
 def test_an_address_in_a_list_is_fetched_under_the_same_rules(found) -> None:
     Path("list").write_text("http://127.0.0.1:9/a.jpg")

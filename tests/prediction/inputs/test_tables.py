@@ -108,6 +108,31 @@ def test_text_as_spreadsheets_and_file_systems_write_it(found) -> None:
 
 
 @pytest.mark.usefixtures("pile")
+@pytest.mark.parametrize(
+    "content",
+    [
+        'label;path\n1,5;"a;b.jpg"\n',
+        "\n label\tpath\n1,5\ta;b.jpg\n",
+        "label;x,path\n1;5,a;b.jpg\n",
+        "path\na;b.jpg\n",
+    ],
+)
+def test_what_divides_the_names_of_columns_divides_rows(content: str, found) -> None:
+    Path("t.csv").write_text("\ufeff" + content, encoding="utf-8")
+    assert found("t.csv") == [("a;b.jpg", MISSING)]
+
+
+@pytest.mark.usefixtures("pile")
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_table_in_utf_16_is_refused(encoding: str) -> None:
+    Path("t.csv").write_bytes("\ufeffpath\na.jpg\n".encode(encoding))
+    with pytest.raises(
+        DataError, match=r"t\.csv is in UTF-16; save it as CSV in UTF-8"
+    ):
+        find_images(["t.csv"])
+
+
+@pytest.mark.usefixtures("pile")
 def test_a_row_without_the_column_is_reported_in_its_place(found) -> None:
     Path("t.csv").write_text("label,path\na,[1].jpg\nb\nc,[1].jpg\n")
     assert found("t.csv")[1] == ("t.csv, row 2", "<no path>")

@@ -244,6 +244,8 @@ def test_private_addresses_are_refused(host: str, server: Server) -> None:
         *("10.1.2.3", "172.16.0.1", "192.168.0.1", "127.9.9.9", "169.254.169.254"),
         *("100.64.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255"),
         *("::1", "fe80::1%2", "fd00::1", "::ffff:10.0.0.1", "::", "ff02::1"),
+        *("fec0::1", "feff::1", "::10.0.0.1", "::7f00:1"),
+        *("64:ff9b::10.0.0.1", "64:ff9b::a9fe:a9fe", "2002:a00:1::1"),
     ],
 )
 def test_which_addresses_are_private(address: str) -> None:
@@ -251,7 +253,13 @@ def test_which_addresses_are_private(address: str) -> None:
         web._refuse_private(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"),
+        "2002:808:808::1",
+    ],
+)
 def test_which_addresses_are_public(address: str) -> None:
     web._refuse_private(address)
 
