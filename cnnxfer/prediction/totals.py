@@ -45,7 +45,7 @@ class Totals:
     def summary(self) -> str:
         """Such as "1,000 images in 4.2 s (238 images/s)"."""
         new = self.images - self.earlier
-        rate = f" ({new / self.seconds:,.0f} images/s)" if new > 1 else ""
+        rate = f" ({_rate(new / max(self.seconds, 1e-3))})" if new > 1 else ""
         done = counted(self.images, "image")
         if self.earlier:
             done += f": {self.earlier:,} from before, {new:,}"
@@ -65,6 +65,10 @@ class Totals:
             kinds.append(f"and {more} other kinds" if more > 1 else "and 1 other kind")
         failed = counted(self.failures.total(), "image")
         return f"{failed} could not be read: {', '.join(kinds)}"
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:.1f} images/s" if rate < 9.95 else f"{rate:,.0f} images/s"
 
 
 def _seconds(seconds: float) -> str:

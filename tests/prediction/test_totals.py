@@ -32,7 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         (1, 0.5, 0, "1 image in 0.5 s"),
         (1000, 0.0042, 0, "1,000 images in 4.2 s (238 images/s)"),
         (2000, 0.1, 0, "2,000 images in 3 min 20 s (10 images/s)"),
-        (1000, 7.3, 0, "1,000 images in 2 h 1 min (0 images/s)"),
+        (1000, 7.3, 0, "1,000 images in 2 h 1 min (0.1 images/s)"),
         (
             1500,
             0.01,
