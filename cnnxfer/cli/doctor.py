@@ -14,6 +14,7 @@ from rich.text import Text
 from cnnxfer.cli.options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.files import format_bytes
+from cnnxfer.reporting import counted
 from cnnxfer.runs import resolve_runs_dir
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _extras(found: Machine) -> Iterable[str]:
     if found.extras is None:
         return [UNKNOWN]
     return [
-        f"{extra.name}: {len(extra.missing) or 'no'} packages missing"
+        f"{extra.name}: {counted(len(extra.missing), 'package')} missing"
         for extra in found.extras
     ]
 
