@@ -1,6 +1,6 @@
 """The frozen phase on kept features."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import keras
@@ -9,6 +9,7 @@ import pytest
 
 from cnnxfer import api
 from cnnxfer.errors import Interrupted, RunError
+from cnnxfer.prediction.engines import keras_engine
 from cnnxfer.prediction.engines.agreement import Verdict
 from cnnxfer.prediction.engines.keras_engine import KerasEngine
 from cnnxfer.reporting import Reporter
@@ -126,17 +127,22 @@ def test_an_interrupted_run_goes_on_to_the_same_head(
     computed = sum(rows)
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "other"))
     rows.clear()
-    answer = KerasEngine._answer
-    calls = iter(range(100))
+    compute = KerasEngine.run
+    answered = 0
 
-    def interrupted(engine: KerasEngine, pixels: np.ndarray) -> np.ndarray:
-        if next(calls) == 2:
-            raise KeyboardInterrupt
-        return answer(engine, pixels)
+    def interrupted(
+        engine: KerasEngine, batches: Iterable[np.ndarray]
+    ) -> Iterator[np.ndarray]:
+        nonlocal answered
+        for answer in compute(engine, batches):
+            if answered == 2:
+                raise KeyboardInterrupt
+            answered += 1
+            yield answer
 
     with monkeypatch.context() as patch:
-        patch.setattr(KerasEngine, "_answer", interrupted)
-        patch.setattr(KerasEngine.__init__, "__defaults__", (8,))
+        patch.setattr(KerasEngine, "run", interrupted)
+        patch.setattr(keras_engine, "BATCH_SIZE", 8)
         with pytest.raises(Interrupted, match=r"Go on with: cnnxfer resume .*"):
             train(tmp_path / "b", cache=True, views=2, engine="keras")
     run = find_run("latest", tmp_path / "b")

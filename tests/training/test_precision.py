@@ -82,7 +82,7 @@ def test_training_saves_a_model_in_float32(
 ) -> None:
     run = train(tmp_path, precision="bfloat16", epochs=1)
     with zipfile.ZipFile(run.model_path) as archive:
-        assert b"16" not in b"".join(
+        assert b"float16" not in b"".join(
             json.dumps(policy).encode()
             for policy in policies(json.loads(archive.read("config.json")))
         )
