@@ -49,13 +49,11 @@ class Kind:
     """A kind of input.
 
     Attributes:
-        name: of the kind.
         module: which reads it, a `Reader`.
         accepts: tells, without opening anything, whether an input is of this kind.
         listed: whether a list or a table may name such inputs.
     """
 
-    name: str
     module: str
     accepts: Callable[[str], bool]
     listed: bool = True
@@ -77,52 +75,43 @@ def _file_ending_in(*suffixes: str) -> Callable[[str], bool]:
 # The first that accepts an input reads it.
 KINDS = (
     Kind(
-        name="list on stdin",
         module="cnnxfer.prediction.inputs.lists",
         accepts=lambda item: item == "-",
         listed=False,
     ),
     Kind(
-        name="web address",
         module="cnnxfer.prediction.inputs.web",
         accepts=is_web_address,
     ),
     Kind(
-        name="folder",
         module="cnnxfer.prediction.inputs.folders",
         accepts=os.path.isdir,
     ),
     Kind(
-        name="zip archive",
         module="cnnxfer.prediction.inputs.zips",
         accepts=_file_ending_in(".zip"),
     ),
     Kind(
-        name="tar archive",
         module="cnnxfer.prediction.inputs.tars",
         accepts=_file_ending_in(
             ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"
         ),
     ),
     TEXT_TABLE := Kind(
-        name="CSV or TSV table",
         module="cnnxfer.prediction.inputs.text_tables",
         accepts=_file_ending_in(".csv", ".tsv"),
         listed=False,
     ),
     PARQUET_TABLE := Kind(
-        name="Parquet table",
         module="cnnxfer.prediction.inputs.parquet_tables",
         accepts=_file_ending_in(".parquet"),
         listed=False,
     ),
     FILE := Kind(
-        name="file",
         module="cnnxfer.prediction.inputs.files",
         accepts=os.path.lexists,  # a dangling link is reported in its place
     ),
     Kind(
-        name="list",
         module="cnnxfer.prediction.inputs.lists",
         accepts=lambda item: item.startswith("@"),
         listed=False,
