@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -76,6 +76,7 @@ def show(as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) 
         "engines": _size(_engines()),
         "index": _size(_indexes()),
         "outputs": _size(_outputs()),
+        "copies": _size(_copies()),
     }
     if as_json:
         print_json(
@@ -94,11 +95,20 @@ def show(as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) 
 
 @group.command()
 def clear(
-    as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
+    copies: Annotated[
+        bool,
+        typer.Option(
+            "--copies", help="Copies of data sets too; runs that train on them fail."
+        ),
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Delete it all: activations, converted networks, what is known of files.
 
-    What a running command is computing stays. Data sets stay too.
+    What a running command is computing stays. Copies of data sets stay too, those of
+    archives, buckets and prepared sets, unless they are asked for.
     """
     store = _store()
     freed = {
@@ -106,6 +116,7 @@ def clear(
         "engines": _delete(_engines()),
         "index": _delete(_indexes()),
         "outputs": _delete(_outputs()),
+        "copies": _delete(_copies()) if copies else 0,
     }
     if as_json:
         sizes = {f"{name}_bytes": size for name, size in freed.items()}
@@ -139,6 +150,14 @@ def _indexes() -> list[Path]:
 def _outputs() -> list[Path]:
     """Returns the files that tell how finished outputs of `predict` were made."""
     return _named(cache_dir() / "outputs", r"[0-9a-f]{64}\.json")
+
+
+def _copies() -> list[Path]:
+    """Returns the directories of copied data sets, and the records of them."""
+    # Pillow comes with them, and `cnnxfer --help` does without.
+    from cnnxfer.data.sources.packed import copies_dir
+
+    return list(copies_dir().glob("*/*"))
 
 
 def _named(directory: Path, pattern: str) -> list[Path]:
@@ -243,5 +262,6 @@ def _totals(sizes: dict[str, int], limit_bytes: int) -> Table:
     table.add_row("converted networks", format_bytes(sizes["engines"]))
     table.add_row("index of images", format_bytes(sizes["index"]))
     table.add_row("finished outputs", format_bytes(sizes["outputs"]))
+    table.add_row("copies of data sets", format_bytes(sizes["copies"]))
     table.add_row("in", Text(printable(str(cache_dir()))))
     return table

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnnxfer.errors import DataError, reason_of
@@ -13,6 +14,7 @@ MAX_PIXELS = 200_000_000  # the largest sensors of telephones have as many
 # Why something is not read as an image.
 TOO_LARGE = f"too large: over {MAX_BYTES // 2**20} MiB, the limit"
 NO_FILE = "not a file"
+DIVIDER = "|"  # between the labels of an image, in tables
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Example:
 
     Attributes:
         id: names the image within its data set, the same on every machine.
-        label: index into the class names.
+        labels: indices into the class names: one, unless the set is multi-label.
         split: the part that the data set itself puts it in: "train", "validation",
             "test", or None.
         path: the file that holds it.
@@ -31,12 +33,18 @@ class Example:
     """
 
     id: str
-    label: int
+    labels: tuple[int, ...]
     split: str | None
     path: Path
     offset: int = 0
     size_bytes: int | None = None
     sha256: str = ""
+
+    @property
+    def label(self) -> int:
+        """The only one, of a set that isn't multi-label."""
+        (label,) = self.labels
+        return label
 
     def read(self) -> bytes:
         """Returns the encoded image.
@@ -58,6 +66,10 @@ class Dataset:
         shuffled: whether that order is already mixed, so that slices of it are
             fair samples.
         title: how messages call it; empty for its name.
+        multi_label: whether an image may have any number of labels.
+        columns: what else a table tells of its images, beside `examples`, by name.
+        hidden: what was passed over: hidden and system files, by the ids they would
+            have.
     """
 
     name: str
@@ -65,14 +77,28 @@ class Dataset:
     examples: tuple[Example, ...]
     shuffled: bool = False
     title: str = ""
+    multi_label: bool = False
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class IndexRow:
     """An example with what one reading of it tells.
 
-    Width and height are upright, in pixels; `problem` is None for a sound image, which
-    alone has a size and a format.
+    A sound image alone, one without a problem, has all but the example.
+
+    Attributes:
+        example: the image.
+        width: of the upright picture, in pixels.
+        height: the same.
+        format: Pillow's name of it.
+        problem: why it cannot be used; None for a sound image.
+        mode: how its pixels are stored, in Pillow's words: RGB, L, CMYK, P, RGBA.
+        orientation: EXIF's, 1 to 8; 1 is upright.
+        frames: how many it has; the first is the one that is used.
+        grey: whether no pixel of it has a colour.
+        phash: perceptual hash, in hexadecimal; near for pictures that look alike.
     """
 
     example: Example
@@ -80,6 +106,11 @@ class IndexRow:
     height: int = 0
     format: str = ""
     problem: str | None = None
+    mode: str = ""
+    orientation: int = 1
+    frames: int = 1
+    grey: bool = False
+    phash: str = ""
 
     @property
     def sha256(self) -> str:

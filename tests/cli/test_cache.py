@@ -47,7 +47,7 @@ def keep(views: dict[str, Any], rows: int = 1000) -> Path:
 
 
 def random_views(number: int) -> dict[str, Any]:
-    augmentation = {"crop": 0.9, "flip": True, "strong": False}
+    augmentation = {"crop": 0.9, "flip": True}
     return {
         "views": "random",
         "augmentation": augmentation,
@@ -63,6 +63,7 @@ def fill(cache_dir: Path) -> dict[str, Path]:
         "blob": cache_dir / "engines" / ("cd" * 32) / "blobs" / "1.blob",
         "index": cache_dir / "index" / "0123456789abcdef.json",
         "output": cache_dir / "outputs" / f"{'ef' * 32}.json",
+        "copy": cache_dir / "copies" / "archives" / "flowers-01" / "images.bin",
         "foreign network": cache_dir / "engines" / "mine" / "model.bin",
         "foreign index": cache_dir / "index" / "mine.json",
         "sample": cache_dir / "sample" / "v1" / "flower.png",
@@ -112,7 +113,7 @@ def test_show(
     assert random[5] == format_bytes(size_bytes)
     assert random[6].startswith(("1970-01-01", "1969-12-31"))
     assert random[7] == "/photos/flowers [new]"
-    assert cells[-5:] == [
+    assert cells[-6:] == [
         [
             "activations",
             f"{format_bytes(size_bytes + part_bytes)} of at most 2.0 GB",
@@ -120,6 +121,7 @@ def test_show(
         ["converted networks", "2.0 kB"],
         ["index of images", "1.0 kB"],
         ["finished outputs", "1.0 kB"],
+        ["copies of data sets", "1.0 kB"],
         ["in", str(cache_dir)],
     ]
 
@@ -138,6 +140,7 @@ def test_show_as_json(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> No
         "engines_bytes": 2000,
         "index_bytes": 1000,
         "outputs_bytes": 1000,
+        "copies_bytes": 1000,
     }
     assert kept.pop("last_used")[:4] in ("1970", "1969")
     assert kept == {
@@ -175,6 +178,7 @@ def test_clear(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "engines_bytes": 2000,
         "index_bytes": 1000,
         "outputs_bytes": 1000,
+        "copies_bytes": 0,
         "freed_bytes": size_bytes + 4000,
     }
     assert not entry.exists()
@@ -182,6 +186,10 @@ def test_clear(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert left == paths.keys() - {"network", "blob", "index", "output"}
     assert run(["cache", "clear"]) == 0
     assert f"freed 0 B in {cache_dir}" in capsys.readouterr().out
+    assert run(["cache", "clear", "--copies"]) == 0
+    assert f"freed 1.0 kB in {cache_dir}" in capsys.readouterr().out
+    assert not paths["copy"].exists()
+    assert paths["sample"].exists()
 
 
 def test_clear_leaves_what_is_being_computed(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cnnxfer.data.dataset import Dataset
+from cnnxfer.data import archives, tables
+from cnnxfer.data.dataset import DIVIDER, Dataset, Example
+from cnnxfer.data.sources import cloud, hugging_face, tfds_specs
+from cnnxfer.data.sources.tfds_specs import tfds_names
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.registry import Registry, did_you_mean, load_object
 from cnnxfer.reporting import Reporter
@@ -24,37 +25,26 @@ class Source:
         form: an example of a specification, for messages.
         accepts: tells, without reading any data, whether a specification is its.
         loader: `"module:function"`, `(spec, reporter) -> Dataset`.
+        checker: the same, `(spec) -> None`: raises what is cheap to see, before
+            anything heavy is loaded.
+        absolute: returns a specification that means the same in every working
+            directory.
     """
 
     name: str
     form: str
     accepts: Callable[[str], bool]
     loader: str
+    checker: str = ""
+    absolute: Callable[[str], str] = str
 
 
-def tfds_dir() -> Path:
-    """Returns where TensorFlow Datasets keeps what it has prepared."""
-    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+def _absolute_path(spec: str) -> str:
+    return str(Path(spec).resolve())
 
 
-@cache
-def tfds_names() -> frozenset[str]:
-    """Names that TensorFlow Datasets knows, found without importing it."""
-    names = set()
-    spec = importlib.util.find_spec("tensorflow_datasets")
-    for root in (spec and spec.submodule_search_locations) or ():
-        names |= {path.name for path in Path(root, "datasets").glob("[a-z]*")}
-        names |= {path.stem for path in Path(root, "url_checksums").glob("*.txt")}
-    prepared = tfds_dir()
-    for pattern in ("*/[0-9]*.*.*/features.json", "*/*/[0-9]*.*.*/features.json"):
-        paths = prepared.glob(pattern)
-        names |= {path.relative_to(prepared).parts[0] for path in paths}
-    return frozenset(names)
-
-
-def _is_tfds(spec: str) -> bool:
-    name = spec.partition("/")[0].partition(":")[0]
-    return spec.startswith("tfds:") or name in tfds_names()
+def _is_file(*suffixes: str) -> Callable[[str], bool]:
+    return lambda spec: spec.lower().endswith(suffixes) and Path(spec).is_file()
 
 
 SOURCES: Registry[Source] = Registry("data source")
@@ -68,18 +58,58 @@ SOURCES.add(
 )
 SOURCES.add(
     Source(
-        name="folder",
-        form="a folder of class folders",
-        accepts=lambda spec: Path(spec).is_dir(),
-        loader="cnnxfer.data.sources.folder:load",
+        name="tfds",
+        form=tfds_specs.FORM,
+        accepts=tfds_specs.accepts,
+        loader="cnnxfer.data.sources.tfds:load",
+        absolute=tfds_specs.absolute,
     )
 )
 SOURCES.add(
     Source(
-        name="tfds",
-        form="tfds:NAME",
-        accepts=_is_tfds,
-        loader="cnnxfer.data.sources.tfds:load",
+        name="hugging-face",
+        form=hugging_face.FORM,
+        accepts=hugging_face.accepts,
+        loader="cnnxfer.data.sources.hugging_face:load",
+        checker="cnnxfer.data.sources.hugging_face:check",
+        absolute=_absolute_path,
+    )
+)
+SOURCES.add(
+    Source(
+        name="cloud",
+        form=cloud.FORM,
+        accepts=cloud.accepts,
+        loader="cnnxfer.data.sources.cloud:load",
+        checker="cnnxfer.data.sources.cloud:check",
+    )
+)
+SOURCES.add(
+    Source(
+        name="folder",
+        form="a folder of class folders",
+        accepts=lambda spec: Path(spec).is_dir(),
+        loader="cnnxfer.data.sources.folder:load",
+        absolute=_absolute_path,
+    )
+)
+SOURCES.add(
+    Source(
+        name="archive",
+        form="a .zip or .tar[.gz] of one",
+        accepts=_is_file(*archives.SUFFIXES),
+        loader="cnnxfer.data.sources.archive:load",
+        absolute=_absolute_path,
+    )
+)
+SOURCES.add(
+    Source(
+        name="table",
+        form="a .csv, .tsv, .jsonl or .parquet table of paths and labels",
+        accepts=_is_file(*tables.SUFFIXES),
+        loader="cnnxfer.data.sources.table:load",
+        checker="cnnxfer.data.sources.table:check",
+        absolute=_absolute_path,
     )
 )
 
@@ -89,37 +119,93 @@ def find_source(spec: str) -> Source:
 
     Raises:
         ConfigError: if none does.
+        DataError: if the source sees at once that it cannot be used.
     """
-    for source in SOURCES:
-        if source.accepts(spec):
-            return source
-    path = Path(spec)
-    if path.exists():
-        raise ConfigError(f"{spec} is a file; expected a folder of class folders.")
-    raise ConfigError(f"no data called {spec!r}.{_near(spec)}")
+    source = next((source for source in SOURCES if source.accepts(spec)), None)
+    if source is None:
+        raise ConfigError(_unknown(spec))
+    if source.checker:
+        load_object(source.checker)(spec)
+    return source
 
 
 def load_dataset(spec: str, reporter: Reporter) -> Dataset:
-    """Lists what `spec` holds.
+    """Lists what `spec` holds, to train a classifier on; see `list_dataset`.
 
     Raises:
         ConfigError: if no source takes it.
-        DataError: if it cannot train a classifier: unreadable, or under two classes.
+        DataError: if it cannot be read, or has under two classes; if it is
+            multi-label, none.
     """
-    dataset: Dataset = load_object(find_source(spec).loader)(spec, reporter)
-    if len(dataset.class_names) < 2:
+    dataset = list_dataset(spec, reporter)
+    names = dataset.class_names
+    if dataset.multi_label and not names:
+        raise DataError(f"{spec} has no class; expected at least one.")
+    divided = [name for name in names if DIVIDER in name]
+    if dataset.multi_label and divided:
         raise DataError(
-            f"{spec} has {len(dataset.class_names)} class "
-            f"({', '.join(dataset.class_names)}); expected at least two."
+            f"{spec} has the class {divided[0]!r}; where images have several labels, "
+            f"{DIVIDER} stands between them in files. Rename the class."
+        )
+    if not dataset.multi_label and len(names) < 2:
+        raise DataError(
+            f"{spec} has {len(names)} class ({', '.join(names)}); "
+            "expected at least two."
         )
     return dataset
 
 
-def _near(spec: str) -> str:
-    parent = Path(spec).parent
-    folders = []
-    if parent.is_dir():
-        folders = [str(entry) for entry in parent.iterdir() if entry.is_dir()]
-    known = [*folders, *tfds_names(), "sample"]
-    forms = ", ".join(source.form for source in SOURCES)
-    return did_you_mean(spec, known) or f" Expected one of: {forms}."
+def list_dataset(spec: str, reporter: Reporter) -> Dataset:
+    """Lists what `spec` holds, with its classes in the order of their names.
+
+    So the same images have the same labels, wherever they come from.
+
+    Raises:
+        ConfigError: if no source takes it.
+        DataError: if it cannot be read.
+    """
+    source = find_source(spec)
+    dataset: Dataset = load_object(source.loader)(spec, reporter)
+    names = _told_apart(dataset.class_names)
+    class_names = tuple(sorted(names))
+    position = {name: label for label, name in enumerate(class_names)}
+    labels = [position[name] for name in names]
+    examples = tuple(_relabelled(example, labels) for example in dataset.examples)
+    return replace(dataset, class_names=class_names, examples=examples)
+
+
+def _relabelled(example: Example, labels: Sequence[int]) -> Example:
+    new = tuple(sorted(labels[label] for label in example.labels))
+    return example if new == example.labels else replace(example, labels=new)
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Returns the names, with the label behind those that several classes have."""
+    count = Counter(names)
+    return [
+        f"{name} ({label})" if count[name] > 1 else name
+        for label, name in enumerate(names)
+    ]
+
+
+def _unknown(spec: str) -> str:
+    """Returns what to say of a specification that no source takes."""
+    path = Path(spec)
+    forms = f"Expected one of: {', '.join(source.form for source in SOURCES)}."
+    if path.exists():
+        return f"{spec} is a file that cannot be read as data. {forms}"
+    if "://" in spec:
+        return f"{spec} is no address of data. {forms}"
+    folder = path.parent
+    if not folder.is_dir():
+        return f"no data called {spec!r}: there is no folder {folder}."
+    names = [entry.name for entry in folder.iterdir() if _may_be_data(entry)]
+    if folder == Path():
+        names += [*tfds_names(), "sample"]
+    return f"no data called {spec!r}.{did_you_mean(path.name, names) or f' {forms}'}"
+
+
+def _may_be_data(path: Path) -> bool:
+    return path.is_dir() or path.name.lower().endswith(
+        (*tables.SUFFIXES, *archives.SUFFIXES)
+    )

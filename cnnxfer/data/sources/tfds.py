@@ -6,93 +6,90 @@ the set's images, and it is asked again only when something has changed since.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cnnxfer.data.dataset import Dataset, Example
-from cnnxfer.data.sources import tfds_dir
-from cnnxfer.files import cache_dir, read_sealed, write_sealed
+from cnnxfer.data.dataset import Dataset
+from cnnxfer.data.sources.packed import Copy, copies_dir, read_copy
+from cnnxfer.data.sources.tfds_specs import Wanted, parse, tfds_dir
+from cnnxfer.files import read_sealed, write_sealed
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 
-IMAGES = "images.bin"
-INDEX = "index.csv"
+KIND = "tfds"
 
 
 @dataclass(frozen=True)
 class Record:
-    """What TFDS told of a prepared set, and where our copy of its images lies.
+    """Which prepared set a specification means, and where our copy of it lies.
 
     Attributes:
-        name: of the set, short.
-        class_names: in label order.
-        shuffled: whether its records are in mixed order.
         data_dir: where it is prepared, as `.../NAME[/CONFIG]/VERSION`.
         state: of `data_dir`, from `state_of`, when the copy was made.
-        copy: the copy's name in `copies_dir()`.
+        copy: the copy's name in `own_copies_dir()`.
     """
 
-    name: str
-    class_names: list[str]
-    shuffled: bool
     data_dir: str
     state: dict[str, Any]
     copy: str
 
-    @property
-    def copy_dir(self) -> Path:
-        """Where our copy of the images lies."""
-        return copies_dir() / self.copy
-
-    def holds(self) -> bool:
-        """Tells whether TFDS would say the same today, and our copy is there."""
+    def read(self) -> Copy | None:
+        """Returns the copy, if TFDS would mean the same today and it is sound."""
         try:
             state = state_of(Path(self.data_dir))
         except OSError:  # the set is gone
-            return False
-        return state == self.state and self.copy_dir.is_dir()
+            return None
+        return read_copy(own_copies_dir() / self.copy) if state == self.state else None
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
     """Lists a prepared set, or downloads and prepares it first.
 
+    A set whose images have any number of labels each, a sequence of them, is
+    multi-label.
+
     Args:
-        spec: `NAME[/CONFIG][:VERSION]`, with or without `tfds:` before it.
+        spec: `NAME[/CONFIG][:VERSION]`, with or without `tfds:` before it, or the
+            folder of a prepared set. `[SPLIT]` behind it, as TFDS writes it, means a
+            part: `tf_flowers[train[:10%]]`.
         reporter: told of the download and the copy.
 
     Raises:
-        DataError: if the set is unknown, cannot be prepared, or has no image with
-            one label.
+        DataError: if the set is unknown, cannot be prepared, or has no labelled
+            image.
+        ConfigError: if it has no such part.
     """
-    name = spec.removeprefix("tfds:")
-    path = _record_path(name)
+    wanted = parse(spec)
+    path = _record_path(wanted)
     record = _read(path)
-    if record is None or not record.holds():
+    copy = record.read() if record else None
+    if copy is None:
         import_tensorflow_quietly()
         from cnnxfer.data.sources.tfds_copy import copy_set
 
-        record = copy_set(name, reporter)
+        record, copy = copy_set(wanted, reporter)
         with suppress(OSError):  # a cache that is only read may hold the copy
             write_sealed(path, asdict(record))
+    about = copy.about
     return Dataset(
-        name=record.name,
-        class_names=tuple(record.class_names),
-        examples=tuple(_examples(record.copy_dir)),
-        shuffled=record.shuffled,
+        name=about["name"],
+        class_names=tuple(about["class_names"]),
+        examples=copy.examples,
+        shuffled=about["shuffled"],
+        title=f"{about['name']}[{wanted.split}]" if wanted.split else "",
+        multi_label=about["multi_label"],
     )
 
 
-def copies_dir() -> Path:
+def own_copies_dir() -> Path:
     """Returns where copies and records are kept."""
-    return cache_dir() / "tfds"
+    return copies_dir() / KIND
 
 
 def state_of(data_dir: Path) -> dict[str, Any]:
@@ -113,7 +110,7 @@ def state_of(data_dir: Path) -> dict[str, Any]:
         found = path.stat()
         files.update(f"{path.name} {found.st_size} {found.st_mtime_ns}\n".encode())
     # Where a set's code is not known, this names its default configuration.
-    default_config = data_dir.parents[1] / ".config" / "metadata.json"
+    default_config = data_dir.parent.parent / ".config" / "metadata.json"
     return {
         "files": files.hexdigest()[:12],
         "versions": sorted(path.name for path in data_dir.parent.glob("*/")),
@@ -123,10 +120,12 @@ def state_of(data_dir: Path) -> dict[str, Any]:
     }
 
 
-def _record_path(name: str) -> Path:
-    root = os.fspath(tfds_dir().absolute())
-    key = json.dumps([version("tensorflow-datasets"), root, name])
-    return copies_dir() / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+def _record_path(wanted: Wanted) -> Path:
+    folder = wanted.folder
+    place = os.path.abspath(folder or tfds_dir())
+    name = "" if folder else wanted.set_name
+    key = json.dumps([version("tensorflow-datasets"), place, name, wanted.split])
+    return own_copies_dir() / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 
 
 def _read(path: Path) -> Record | None:
@@ -136,16 +135,3 @@ def _read(path: Path) -> Record | None:
         return None if document is None else Record(**document)
     except TypeError:
         return None
-
-
-def _examples(directory: Path) -> Iterator[Example]:
-    with (directory / INDEX).open(newline="", encoding="utf-8") as index:
-        for row in csv.DictReader(index):
-            yield Example(
-                id=row["id"],
-                label=int(row["label"]),
-                split=row["split"] or None,
-                path=directory / IMAGES,
-                offset=int(row["offset"]),
-                size_bytes=int(row["size_bytes"]),
-            )

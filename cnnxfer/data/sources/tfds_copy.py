@@ -1,74 +1,106 @@
-"""Copies of the sets that TensorFlow Datasets prepares, in a form to train on.
-
-Its files can only be read in order, and training wants any image at any time. So the
-encoded images are copied once, as they are, into one file in the cache, with an
-index of where each begins.
-"""
+"""Copies of the sets that TensorFlow Datasets prepares, in a form to train on."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import io
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
-from cnnxfer.data.sources import tfds_dir, tfds_names
-from cnnxfer.data.sources.folder import SPLITS
-from cnnxfer.data.sources.tfds import IMAGES, INDEX, Record, copies_dir, state_of
-from cnnxfer.errors import DataError
-from cnnxfer.files import cached_directory
+from cnnxfer.data.sources.packed import Copy, Pack, copy_dir, packed
+from cnnxfer.data.sources.split_words import SPLITS
+from cnnxfer.data.sources.tfds import KIND, Record, state_of
+from cnnxfer.data.sources.tfds_specs import Wanted, manual_dir, tfds_dir, tfds_names
+from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.registry import did_you_mean
-from cnnxfer.reporting import Reporter
+from cnnxfer.reporting import Reporter, counted
 
 RETRIES = 6  # with growing pauses, 13 seconds together; TFDS's own ten take minutes
+USUAL = ("image", "label", "labels")  # features that are taken before others
 
 
-def copy_set(name: str, reporter: Reporter) -> Record:
+@dataclass(frozen=True)
+class _Slice:
+    """Records of a split that follow one another, and the part that they are."""
+
+    split: str
+    begin: int
+    end: int
+    part: str | None
+
+
+def copy_set(wanted: Wanted, reporter: Reporter) -> tuple[Record, Copy]:
     """Copies a prepared set if there is no copy; downloads and prepares it first.
 
     Args:
-        name: `NAME[/CONFIG][:VERSION]`.
+        wanted: the set, or part of one.
         reporter: told of the download and the copy.
 
     Raises:
-        DataError: if the set is unknown, cannot be prepared, or has no image with
-            one label.
+        DataError: if the set is unknown, cannot be prepared, or has no labelled
+            image.
+        ConfigError: if it has no such part.
     """
-    builder = _prepared_builder(name, reporter)
-    image_key, label_key = _keys(builder, name)
+    builder = _prepared_builder(wanted, reporter)
+    image_key, label_key = _keys(builder, wanted.name)
+    slices = _slices(builder, wanted)
     data_dir = Path(builder.data_dir).absolute()
     state = state_of(data_dir)
+    full_name = builder.info.full_name
     # Two preparations of one version may differ, so the name alone won't do.
-    copy = f"{builder.info.full_name.replace('/', '-')}-{state['files']}"
-    cached_directory(
-        copies_dir() / copy,
-        lambda path: _copy(builder, image_key, label_key, path, reporter),
-    )
-    return Record(
-        name=builder.name,
-        class_names=list(builder.info.features[label_key].names),
-        # TFDS mixes the records while it prepares them, with few exceptions.
-        shuffled=not builder.info.disable_shuffling,
-        data_dir=str(data_dir),
-        state=state,
-        copy=copy,
-    )
+    directory = copy_dir(KIND, full_name, [full_name, state["files"], wanted.split])
+
+    def fill(pack: Pack) -> dict[str, Any]:
+        total = sum(part.end - part.begin for part in slices)
+        with reporter.progress(f"reading {builder.name}", total, "images") as advance:
+            for part in slices:
+                for record in _records(builder, part, image_key, label_key):
+                    labels = np.atleast_1d(record[label_key]).tolist()
+                    id = record["tfds_id"].decode()
+                    if min(labels, default=0) >= 0:  # -1 marks a withheld label
+                        pack.add(id, record[image_key], labels, part.part)
+                    advance()
+        label = builder.info.features[label_key]
+        return {
+            "name": builder.name,
+            "class_names": _class_label(label).names,
+            # TFDS mixes the records while it prepares them, with few exceptions.
+            "shuffled": not builder.info.disable_shuffling,
+            "multi_label": label is not _class_label(label),
+        }
+
+    copy = packed(directory, fill, size_bytes=_size_bytes(builder, slices))
+    return Record(str(data_dir), state, directory.name), copy
 
 
-def _prepared_builder(name: str, reporter: Reporter) -> Any:
+def _prepared_builder(wanted: Wanted, reporter: Reporter) -> Any:
     # TFDS prints what it does on stdout, where only results belong.
     with contextlib.redirect_stdout(io.StringIO()):
+        if wanted.folder is not None:
+            return _open(wanted.folder)
+        name = wanted.set_name
         builder = _find(name)
         if not builder.is_prepared():
             _prepare(builder, name, reporter)
     return builder
+
+
+def _open(folder: Path) -> Any:
+    try:
+        return tfds.builder_from_directory(folder)
+    except Exception as error:  # whatever is wrong with its files
+        raise DataError(
+            f"{folder} cannot be read as a set that TensorFlow Datasets prepared: "
+            f"{_reason(error)}. Prepare it anew."
+        ) from error
 
 
 def _find(name: str) -> Any:
@@ -86,15 +118,29 @@ def _prepare(builder: Any, name: str, reporter: Reporter) -> None:
     tfds.disable_progress_bar()
     downloader.MAX_RETRIES = RETRIES
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs each of them
+    config = tfds.download.DownloadConfig(manual_dir=manual_dir())
     try:
         with reporter.progress(f"downloading {name} to {builder.data_dir}"):
-            builder.download_and_prepare()
+            builder.download_and_prepare(download_config=config)
     except Exception as error:  # network, disk, checksums: each its own kind
+        if instructions := builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+            raise _by_hand(name, instructions, error) from error
         raise DataError(
             f"{name} is not prepared under {builder.data_dir} and could not be "
             f"downloaded: {_reason(error)}. Set TFDS_DATA_DIR to a directory that has "
             "it, or train on a folder (--data FOLDER) or on --data sample."
         ) from error
+
+
+def _by_hand(name: str, instructions: str, error: Exception) -> DataError:
+    directory = manual_dir()
+    there = directory.is_dir() and any(directory.iterdir())
+    found = _reason(error) if there else f"{directory} holds nothing"
+    return DataError(
+        f"{name} has files that must be downloaded by hand, and {found}. Put them "
+        f"into {directory}, or set TFDS_MANUAL_DIR to the directory that has them. "
+        f"TensorFlow Datasets says: {' '.join(instructions.split())}"
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -107,17 +153,16 @@ def _reason(error: Exception) -> str:
 
 
 def _keys(builder: Any, name: str) -> tuple[str, str]:
-    """Returns which features are the image and the label."""
+    """Returns which features are the image and the label, or labels."""
     features = builder.info.features
-    images = [
-        key for key, value in features.items() if isinstance(value, tfds.features.Image)
-    ]
+    # A prepared set tells them in any order.
+    keys = sorted(features, key=lambda key: (key not in USUAL, key))
+    images = [key for key in keys if _is_image(features[key])]
     labels = [
-        key
-        for key, value in features.items()
-        if isinstance(value, tfds.features.ClassLabel)
+        *(key for key in keys if _class_label(features[key]) is features[key]),
+        *(key for key in keys if _class_label(features[key]) is not None),
     ]
-    image_key, label_key = builder.info.supervised_keys or (None, None)
+    image_key, label_key = (builder.info.supervised_keys or (None, None))[:2]
     image_key = image_key if image_key in images else next(iter(images), None)
     label_key = label_key if label_key in labels else next(iter(labels), None)
     if image_key is None or label_key is None:
@@ -128,39 +173,67 @@ def _keys(builder: Any, name: str) -> tuple[str, str]:
     return image_key, label_key
 
 
-def _copy(
-    builder: Any, image_key: str, label_key: str, directory: Path, reporter: Reporter
-) -> None:
-    splits = {
-        name: info
-        for name, info in builder.info.splits.items()
-        if name.lower() in SPLITS
-    } or builder.info.splits
-    total = sum(info.num_examples for info in splits.values())
-    with (
-        reporter.progress(f"reading {builder.name}", total, "images") as advance,
-        (directory / IMAGES).open("wb") as images,
-        (directory / INDEX).open("w", newline="", encoding="utf-8") as index,
-    ):
-        table = csv.writer(index)
-        table.writerow(["id", "label", "split", "offset", "size_bytes"])
-        for split in splits:
-            part = SPLITS.get(split.lower(), "") if len(splits) > 1 else ""
-            for record in _records(builder, split, image_key, label_key):
-                content, label = record[image_key], int(record[label_key])
-                advance()
-                if label < 0:  # the mark of a withheld label
-                    continue
-                row = record["tfds_id"].decode(), label, part
-                table.writerow([*row, images.tell(), len(content)])
-                images.write(content)
+def _is_image(feature: Any) -> bool:
+    # Floats are stored as the bytes of a PNG, which show nothing.
+    whole = (np.uint8, np.uint16)
+    return isinstance(feature, tfds.features.Image) and feature.np_dtype in whole
+
+
+def _class_label(feature: Any) -> Any:
+    """Returns the label that a feature is, or is a sequence of; else None."""
+    if isinstance(feature, tfds.features.Sequence):
+        feature = feature.feature
+    return feature if isinstance(feature, tfds.features.ClassLabel) else None
+
+
+def _slices(builder: Any, wanted: Wanted) -> list[_Slice]:
+    """Returns the records to read: those asked for, or of all splits that are parts.
+
+    A single split is no part: it is to be split up.
+    """
+    splits = builder.info.splits
+    asked = wanted.split
+    if not asked:
+        named = [name for name in splits if name.lower() in SPLITS]
+        asked = "+".join(named or splits)
+    try:
+        pieces = tfds.core.ReadInstruction.from_spec(asked).to_absolute(splits)
+    except Exception as error:  # an assertion, a ValueError, ...
+        has = ", ".join(
+            f"{name} ({counted(info.num_examples, 'image')})"
+            for name, info in splits.items()
+        )
+        raise ConfigError(
+            f"{wanted.split!r} is no part of {wanted.name}: {_reason(error)}. It has "
+            f"{has}; expected such as {next(iter(splits))}[:10%]."
+        ) from error
+    several = len({piece.splitname for piece in pieces}) > 1
+    return [
+        _Slice(
+            piece.splitname,
+            piece.from_ or 0,
+            splits[piece.splitname].num_examples if piece.to is None else piece.to,
+            SPLITS.get(piece.splitname.lower()) if several else None,
+        )
+        for piece in pieces
+    ]
+
+
+def _size_bytes(builder: Any, slices: list[_Slice]) -> int:
+    """Returns how much room the records take where they lie: a bit more than ours."""
+    splits = builder.info.splits
+    each = {
+        name: info.num_bytes / max(1, info.num_examples)
+        for name, info in splits.items()
+    }
+    return int(sum(each[part.split] * (part.end - part.begin) for part in slices))
 
 
 def _records(
-    builder: Any, split: str, image_key: str, label_key: str
+    builder: Any, part: _Slice, image_key: str, label_key: str
 ) -> Iterator[dict[str, Any]]:
     dataset = builder.as_dataset(
-        split=split,
+        split=tfds.core.ReadInstruction(part.split, from_=part.begin, to=part.end),
         decoders=tfds.decode.PartialDecoding(
             {image_key: True, label_key: True},
             decoders={image_key: tfds.decode.SkipDecoding()},

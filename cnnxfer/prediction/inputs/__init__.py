@@ -10,7 +10,7 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.inputs.globs import resolve
 from cnnxfer.prediction.inputs.kinds import (
     DEFAULT_OPTIONS,
-    TABLES,
+    TABLE,
     InputOptions,
     Kind,
 )
@@ -39,7 +39,7 @@ def find_images(
             such column.
     """
     found = _resolve(inputs)
-    if options.column is not None and not any(kind in TABLES for kind, _ in found):
+    if options.column is not None and all(kind is not TABLE for kind, _ in found):
         raise ConfigError(
             f"--column is {options.column!r}, and no input is a table; "
             "expected a .csv, .tsv or .parquet file."

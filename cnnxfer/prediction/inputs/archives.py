@@ -1,48 +1,47 @@
-"""What is common to archives: damage is reported where it is met."""
+"""Zip and tar archives: the images in them; damage is reported where it is met."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from cnnxfer.data.archives import ZIP_SUFFIXES, members
+from cnnxfer.data.archives.problems import archive_problem
+from cnnxfer.data.image_names import member_names_image
 from cnnxfer.data.image_source import ImageSource, unreadable
-from cnnxfer.errors import DataError, reason_of
+from cnnxfer.errors import DataError
+from cnnxfer.prediction.inputs.kinds import InputOptions
 
 
-def check_members(item: str, members: Iterator[ImageSource]) -> None:
+def check(item: str, options: InputOptions) -> None:
     """Refuses an archive that can't be opened or holds no image.
-
-    Args:
-        item: as typed.
-        members: its images; raises whatever is wrong with the archive.
 
     Raises:
         DataError: with the next step.
     """
     try:
-        first = next(members, None)
+        first = next(members(item, member_names_image), None)
     except Exception as error:  # the parsers raise whatever they trip over
-        raise DataError(f"{item} cannot be read: {_reason(error)}.") from error
+        raise DataError(f"{item} cannot be read: {archive_problem(error)}.") from error
     if first is None:
         raise DataError(f"{item} holds no images.")
 
 
-def walk_members(item: str, members: Iterator[ImageSource]) -> Iterator[ImageSource]:
-    """Yields the images, and an unreadable one in the place of damage."""
+def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
+    """Yields the images in the archive's order, whatever folders they are in.
+
+    In the place of damage, it is an unreadable one. What the output calls a member is
+    never used as a path.
+    """
     try:
-        yield from members
-    except Exception as error:  # see check_members
-        yield unreadable(item, _reason(error))
+        for member in members(item, member_names_image):
+            yield replace(member, name=f"{item}/{member.name.removeprefix('./')}")
+    except Exception as error:  # see check
+        yield unreadable(item, archive_problem(error))
 
 
-def member_name(item: str, name: str) -> str:
-    """Returns what the output calls a member; it is never used as a path."""
-    return f"{item}/{name.removeprefix('./')}"
-
-
-def damage(error: Exception) -> str:
-    """Returns the reason why an archive or a member of it is unreadable."""
-    return f"damaged archive: {' '.join(str(error).split())}"
-
-
-def _reason(error: Exception) -> str:
-    return reason_of(error) if isinstance(error, OSError) else damage(error)
+def count(item: str, options: InputOptions) -> int | None:
+    """Returns how many images a zip holds; None for a tar, which has no list."""
+    if not item.lower().endswith(ZIP_SUFFIXES):
+        return None
+    return sum(1 for _ in walk(item, options))

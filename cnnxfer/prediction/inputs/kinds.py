@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
+from cnnxfer.data import archives
 from cnnxfer.data.image_source import ImageSource
 
 
@@ -88,23 +89,12 @@ KINDS = (
         accepts=os.path.isdir,
     ),
     Kind(
-        module="cnnxfer.prediction.inputs.zips",
-        accepts=_file_ending_in(".zip"),
+        module="cnnxfer.prediction.inputs.archives",
+        accepts=_file_ending_in(*archives.SUFFIXES),
     ),
-    Kind(
-        module="cnnxfer.prediction.inputs.tars",
-        accepts=_file_ending_in(
-            ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"
-        ),
-    ),
-    TEXT_TABLE := Kind(
-        module="cnnxfer.prediction.inputs.text_tables",
-        accepts=_file_ending_in(".csv", ".tsv"),
-        listed=False,
-    ),
-    PARQUET_TABLE := Kind(
-        module="cnnxfer.prediction.inputs.parquet_tables",
-        accepts=_file_ending_in(".parquet"),
+    TABLE := Kind(
+        module="cnnxfer.prediction.inputs.tables",
+        accepts=_file_ending_in(".csv", ".tsv", ".parquet"),
         listed=False,
     ),
     FILE := Kind(
@@ -117,7 +107,6 @@ KINDS = (
         listed=False,
     ),
 )
-TABLES = (TEXT_TABLE, PARQUET_TABLE)
 
 
 def find_kind(item: str) -> Kind | None:

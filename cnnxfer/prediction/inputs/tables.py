@@ -1,11 +1,13 @@
-"""What is common to tables: one column names the images, a row each."""
+"""Tables: one column names the images, a row each."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
+from cnnxfer.data.image_names import names_image
 from cnnxfer.data.image_source import ImageSource, unreadable
+from cnnxfer.data.tables import TEXT, names_of, open_table
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.inputs.entries import count_entries, walk_entry
 from cnnxfer.prediction.inputs.kinds import InputOptions, is_web_address
@@ -13,10 +15,55 @@ from cnnxfer.registry import did_you_mean
 
 DEFAULT_COLUMN = "path"
 
-Values = Iterable[str | None]
+
+def check(item: str, options: InputOptions) -> None:
+    """Refuses a table that can't be read or doesn't have a column of paths.
+
+    Raises:
+        DataError: with the next step.
+    """
+    table = open_table(item)
+    names = names_of(table)
+    if options.column is None and len(names) == 1 and names_image(names[0]):
+        raise DataError(
+            f"{item} begins with {names[0]!r}; expected a line with the name of the "
+            f"column above it. Add one, or hand it over as a list: @{item}"
+        )
+    chosen = _choose(item, names, options)
+    column = next(column for column in table.columns if column.name == chosen)
+    if column.type != TEXT:
+        raise DataError(
+            f"column {chosen!r} of {item} holds {column.type}; expected paths, as "
+            "strings. Choose another with --column."
+        )
 
 
-def choose_column(item: str, columns: Sequence[str], options: InputOptions) -> str:
+def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
+    """Yields the images of each row; relative paths are relative to the table's folder.
+
+    Blank lines are passed over.
+    """
+    row = 0
+    try:
+        for row, entry in enumerate(_entries(item, options), 1):
+            if entry is None:
+                yield unreadable(f"{item}, row {row}", "no path")
+            else:
+                yield from walk_entry(entry, options)
+    except Exception as error:  # the parsers raise whatever they trip over
+        reason = " ".join(str(error).split())
+        yield unreadable(item, f"damaged table: {reason} (after row {row})")
+
+
+def count(item: str, options: InputOptions) -> int | None:
+    """Returns how many images the rows mean; None if it isn't cheap to know."""
+    try:
+        return count_entries(_entries(item, options), options)
+    except Exception:  # see walk
+        return None
+
+
+def _choose(item: str, columns: Sequence[str], options: InputOptions) -> str:
     """Returns which column of a table names the images.
 
     Raises:
@@ -36,39 +83,12 @@ def choose_column(item: str, columns: Sequence[str], options: InputOptions) -> s
     )
 
 
-def walk_values(
-    item: str, values: Values, options: InputOptions
-) -> Iterator[ImageSource]:
-    """Yields the images of each row; relative paths are relative to the table's folder.
-
-    Args:
-        item: path of the table.
-        values: of the column, a row each; raises whatever is wrong with the table.
-        options: as `walk` gets them.
-    """
-    row = 0
-    try:
-        for row, entry in enumerate(_entries(item, values), 1):
-            if entry is None:
-                yield unreadable(f"{item}, row {row}", "no path")
-            else:
-                yield from walk_entry(entry, options)
-    except Exception as error:  # the parsers raise whatever they trip over
-        reason = " ".join(str(error).split())
-        yield unreadable(item, f"damaged table: {reason} (after row {row})")
-
-
-def count_values(item: str, values: Values, options: InputOptions) -> int | None:
-    """Returns how many images `walk_values` yields; None if it isn't cheap to know."""
-    try:
-        return count_entries(_entries(item, values), options)
-    except Exception:  # see walk_values
-        return None
-
-
-def _entries(item: str, values: Values) -> Iterator[str | None]:
+def _entries(item: str, options: InputOptions) -> Iterable[str | None]:
+    """Yields what each row names, None where it is nothing."""
     folder = os.path.dirname(item)
-    for value in values:
+    table = open_table(item)
+    column = _choose(item, names_of(table), options)
+    for (value,) in table.rows([column]):
         if value is None or not value.strip():
             yield None
         elif is_web_address(value):

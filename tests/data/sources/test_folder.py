@@ -79,9 +79,52 @@ def test_nested_folders_belong_to_their_class(tmp_path: Path):
     ]
 
 
-def test_hidden_files_and_folders_are_left_out(tmp_path: Path):
-    fill(tmp_path, "a/1.jpg", "b/1.jpg", ".git/1", "a/.DS_Store", "a/.thumbs/1.jpg")
-    assert [id for id, *_ in listed(load(tmp_path))] == ["a/1.jpg", "b/1.jpg"]
+def test_hidden_and_system_files_are_passed_over_and_told(tmp_path: Path):
+    fill(tmp_path, "a/1.jpg", "b/1.jpg", ".git/1", "a/.DS_Store", "a/.thumbs/x/1.jpg")
+    fill(tmp_path, "__MACOSX/a/1.jpg", "b/Thumbs.db", "a/desktop.ini", "b/@eaDir/1.jpg")
+    dataset = load(tmp_path)
+    assert dataset.class_names == ("a", "b")
+    assert [id for id, *_ in listed(dataset)] == ["a/1.jpg", "b/1.jpg"]
+    assert dataset.hidden == (
+        ".git/",
+        "__MACOSX/",
+        "a/.DS_Store",
+        "a/.thumbs/",
+        "a/desktop.ini",
+        "b/@eaDir/",
+        "b/Thumbs.db",
+    )
+
+
+def test_hidden_folders_are_not_looked_into(tmp_path: Path, monkeypatch):
+    listed_folders = []
+    scandir = os.scandir
+
+    def recorded(path: str):
+        listed_folders.append(os.path.relpath(path, tmp_path))
+        return scandir(path)
+
+    fill(tmp_path, "a/1.jpg", "b/1.jpg", ".git/objects/1", "a/@eaDir/1.jpg")
+    monkeypatch.setattr(os, "scandir", recorded)
+    load(tmp_path)
+    assert sorted(listed_folders) == [".", "a", "b"]
+
+
+def test_images_outside_of_class_folders_are_told(tmp_path: Path):
+    class Warned(Reporter):
+        def warn(self, message: str) -> None:
+            warnings.append(message)
+
+    warnings: list[str] = []
+    fill(tmp_path, "a/1.jpg", "b/1.jpg", "README.md", ".c.jpg")
+    folder.load(str(tmp_path), Warned())
+    assert warnings == []
+    fill(tmp_path, "c.jpg", "d.JPG")
+    assert len(folder.load(str(tmp_path), Warned()).examples) == 2
+    (warning,) = warnings
+    assert warning == (
+        f"left out 2 images of {tmp_path} outside of its class folders, such as c.jpg."
+    )
 
 
 def test_links_to_files_and_class_folders_are_followed(tmp_path: Path):
@@ -89,10 +132,34 @@ def test_links_to_files_and_class_folders_are_followed(tmp_path: Path):
     (tmp_path / "set/rose").symlink_to("../store/roses")
     (tmp_path / "set/daisy/2.jpg").symlink_to("../../store/roses/1.jpg")
     (tmp_path / "set/daisy/loop").symlink_to(".")
+    (tmp_path / "set/.hidden").symlink_to("../store")
     assert listed(load(tmp_path / "set")) == [
         ("daisy/1.jpg", "daisy", None),
         ("daisy/2.jpg", "daisy", None),
         ("rose/1.jpg", "rose", None),
+    ]
+
+
+def test_links_to_class_folders_in_splits_are_followed(tmp_path: Path):
+    fill(tmp_path, "store/1.jpg", "set/train/daisy/1.jpg", "set/test/daisy/2.jpg")
+    (tmp_path / "set/train/rose").symlink_to("../../store")
+    (tmp_path / "set/train/daisy/loop").symlink_to("..")
+    assert listed(load(tmp_path / "set")) == [
+        ("test/daisy/2.jpg", "daisy", "test"),
+        ("train/daisy/1.jpg", "daisy", "train"),
+        ("train/rose/1.jpg", "rose", "train"),
+    ]
+
+
+def test_a_link_in_circles_and_one_to_nothing_are_files(tmp_path: Path):
+    fill(tmp_path, "rose/1.jpg", "daisy/1.jpg")
+    (tmp_path / "rose/2.jpg").symlink_to("2.jpg")
+    (tmp_path / "rose/3.jpg").symlink_to("nowhere")
+    dataset = load(tmp_path)  # the index tells that they can't be read
+    assert [id for id, *_ in listed(dataset)][1:] == [
+        "rose/1.jpg",
+        "rose/2.jpg",
+        "rose/3.jpg",
     ]
 
 
@@ -110,6 +177,7 @@ def test_an_empty_class_folder_is_a_class_without_images(tmp_path: Path):
         ("train", "val", "test"),
         ("Train", "VALID", "Test"),
         ("train", "validation", "TEST"),
+        ("Training", "val", "Testing"),
     ],
 )
 def test_split_folders_are_respected_in_any_case(tmp_path: Path, names):

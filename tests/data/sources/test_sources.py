@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.data import sources
+from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.sources import find_source, load_dataset
+from cnnxfer.data.sources.tfds_specs import tfds_names
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 
@@ -38,26 +40,132 @@ def test_a_prepared_set_is_known_by_its_name(tmp_path: Path, monkeypatch, config
     prepared.parent.mkdir(parents=True)
     prepared.touch()
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    sources.tfds_names.cache_clear()
+    tfds_names.cache_clear()
     assert find_source(f"my_flowers/{config}").name == "tfds"
-    sources.tfds_names.cache_clear()
+    tfds_names.cache_clear()
 
 
-def test_what_is_no_data_is_named_with_the_nearest_name(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("typed", "near"),
+    [
+        ("rosse", "roses"),
+        ("roses.csv", "rose.csv"),
+        ("rose.zpi", "rose.zip"),
+        ("rose.tar.gzz", "rose.tar.gz"),
+    ],
+)
+def test_what_is_no_data_is_named_with_the_nearest_name(
+    tmp_path: Path, typed: str, near: str
+):
+    (tmp_path / "roses").mkdir()
+    for name in ("rose.csv", "rose.zip", "rose.tar.gz", "rosse.txt"):
+        (tmp_path / name).touch()
+    with pytest.raises(ConfigError, match=rf"{typed}'\. Did you mean '{near}'\?$"):
+        find_source(str(tmp_path / typed))
+
+
+def test_names_of_sets_are_suggested_and_forms_listed(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match="Did you mean 'tf_flowers'"):
         find_source("tf_flower")
-    (tmp_path / "roses").mkdir()
-    near = f"Did you mean '{tmp_path / 'roses'}'"
-    with pytest.raises(ConfigError, match=near):
-        find_source(str(tmp_path / "rosse"))
-    with pytest.raises(ConfigError, match="Expected one of: sample, a folder"):
+    with pytest.raises(ConfigError, match=r"Expected one of: sample, .*\.csv, \.tsv"):
         find_source("qqqqqqqqqq")
+    with pytest.raises(ConfigError, match="there is no folder qqqqqqqqqq"):
+        find_source("qqqqqqqqqq/flowers")
+    with pytest.raises(ConfigError, match=r"a\.zip is no address of data\. Expec"):
+        find_source("ftp://example.org/a.zip")
 
 
-def test_a_file_is_no_folder(tmp_path: Path):
-    (tmp_path / "a.txt").touch()
-    with pytest.raises(ConfigError, match=r"a\.txt is a file; expected a folder"):
-        find_source(str(tmp_path / "a.txt"))
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("a.csv", "table"),
+        ("A.TSV", "table"),
+        ("a.jsonl", "table"),
+        ("a.zip", "archive"),
+        ("a.tar", "archive"),
+        ("A.Tar.GZ", "archive"),
+        ("a.tgz", "archive"),
+    ],
+)
+def test_a_file_finds_its_source_by_its_suffix(tmp_path: Path, file: str, name: str):
+    (tmp_path / file).write_text(
+        '{"path": "", "label": ""}' if file.endswith("jsonl") else "path\tlabel\n"
+    )
+    assert find_source(str(tmp_path / file)).name == name
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jpg", "csv"])
+def test_another_file_is_no_data(tmp_path: Path, name: str):
+    (tmp_path / name).touch()
+    with pytest.raises(ConfigError, match=rf"{name} is a file that cannot be read as"):
+        find_source(str(tmp_path / name))
+
+
+def test_a_table_is_looked_at_before_any_work(tmp_path: Path):
+    (tmp_path / "a.csv").write_text("path,lable\n")
+    with pytest.raises(DataError, match="has no column 'label'"):
+        find_source(str(tmp_path / "a.csv"))
+
+
+def given(**fields: object) -> Dataset:
+    defaults = {"name": "set", "class_names": (), "examples": ()}
+    return Dataset(**{**defaults, **fields})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def load_given(monkeypatch: pytest.MonkeyPatch):
+    """Returns a function that loads what it is given as if a source had listed it."""
+
+    def load(**fields: object) -> Dataset:
+        dataset = given(**fields)
+        monkeypatch.setattr(
+            sources, "load_object", lambda path: lambda spec, reporter: dataset
+        )
+        return load_dataset("sample", Reporter())
+
+    return load
+
+
+def test_classes_are_in_the_order_of_their_names(load_given):
+    examples = tuple(Example(str(i), (i,), None, Path(str(i))) for i in (2, 0, 1, 0))
+    dataset = load_given(class_names=("tulip", "aster", "Rose"), examples=examples)
+    assert dataset.class_names == ("Rose", "aster", "tulip")
+    assert [example.id for example in dataset.examples] == ["2", "0", "1", "0"]
+    assert [dataset.class_names[example.label] for example in dataset.examples] == [
+        "Rose",
+        "tulip",
+        "aster",
+        "tulip",
+    ]
+
+
+def test_several_labels_are_renumbered_in_order(load_given):
+    examples = (
+        Example("a", (0, 2), None, Path("a")),
+        Example("b", (), None, Path("b")),
+    )
+    dataset = load_given(
+        class_names=("c", "b", "a"), examples=examples, multi_label=True
+    )
+    assert [example.labels for example in dataset.examples] == [(0, 2), ()]
+    dataset = load_given(
+        class_names=("b", "c", "a"), examples=examples, multi_label=True
+    )
+    assert [example.labels for example in dataset.examples] == [(0, 1), ()]
+
+
+def test_classes_of_one_name_are_told_apart(load_given):
+    examples = tuple(Example(str(i), (i,), None, Path(str(i))) for i in range(3))
+    dataset = load_given(class_names=("crane", "bus", "crane"), examples=examples)
+    assert dataset.class_names == ("bus", "crane (0)", "crane (2)")
+    assert [example.label for example in dataset.examples] == [1, 0, 2]
+
+
+def test_a_multi_label_set_needs_one_class(load_given):
+    assert load_given(class_names=("a",), multi_label=True).class_names == ("a",)
+    with pytest.raises(DataError, match="has no class; expected at least one"):
+        load_given(multi_label=True)
 
 
 def test_one_class_is_too_few(tmp_path: Path):

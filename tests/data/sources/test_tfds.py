@@ -22,10 +22,11 @@ from PIL import Image
 from cnnxfer.data.dataset import IndexRow
 from cnnxfer.data.decode import decode
 from cnnxfer.data.index import build_index
+from cnnxfer.data.sources import find_source, load_dataset, tfds_copy, tfds_specs
 from cnnxfer.data.sources import tfds as source
-from cnnxfer.data.sources import tfds_copy
+from cnnxfer.data.sources.tfds_specs import Wanted
 from cnnxfer.data.splits import assign_parts
-from cnnxfer.errors import DataError
+from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 
@@ -46,6 +47,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "tfds"
     monkeypatch.setenv("TFDS_DATA_DIR", str(path))
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "cache"))
+    tfds_specs.tfds_names.cache_clear()  # another test looked elsewhere
     return path
 
 
@@ -197,16 +199,151 @@ def test_a_set_in_its_own_order_is_not_shuffled(data_dir: Path):
     assert not load().shuffled
 
 
+def test_a_sequence_of_labels_makes_a_set_multi_label(data_dir: Path):
+    features = {
+        "image": tfds.features.Image(encoding_format="png"),
+        "labels": tfds.features.Sequence(tfds.features.ClassLabel(names=NAMES)),
+    }
+    labels = [[], [2, 0], [1]]
+    prepare(
+        data_dir,
+        {"train": 3},
+        features=features,
+        record=lambda number: {"image": pixels(number), "labels": labels[number]},
+    )
+    dataset = load()
+    assert dataset.multi_label
+    assert dataset.class_names == tuple(NAMES)
+    assert sorted(example.labels for example in dataset.examples) == [(), (1,), (2, 0)]
+    assert load() == dataset
+
+
+def test_one_label_goes_before_several(data_dir: Path):
+    features = {
+        "image": tfds.features.Image(encoding_format="png"),
+        "attributes": tfds.features.Sequence(tfds.features.ClassLabel(names=["x"])),
+        "species": tfds.features.ClassLabel(names=NAMES),
+    }
+    record = {"image": pixels(0), "attributes": [0], "species": 1}
+    prepare(data_dir, {"train": 1}, features=features, record=lambda number: record)
+    dataset = load()
+    assert not dataset.multi_label
+    assert [example.labels for example in dataset.examples] == [(1,)]
+
+
+def test_of_several_labels_the_one_called_so_is_taken(data_dir: Path):
+    features = {
+        "coarse_label": tfds.features.ClassLabel(names=["plant", "animal"]),
+        "image": tfds.features.Image(encoding_format="png"),
+        "label": tfds.features.ClassLabel(names=NAMES),
+    }
+    record = {"image": pixels(0), "coarse_label": 0, "label": 1}
+    prepare(data_dir, {"train": 1}, features=features, record=lambda number: record)
+    assert load().class_names == tuple(NAMES)
+
+
+def test_images_of_floats_are_no_images(data_dir: Path):
+    features = {
+        "image": tfds.features.Image(shape=(2, 2, 1), dtype=np.float32),
+        "label": tfds.features.ClassLabel(names=NAMES),
+    }
+    record = {"image": np.zeros((2, 2, 1), np.float32), "label": 1}
+    prepare(data_dir, {"train": 1}, features=features, record=lambda number: record)
+    with pytest.raises(DataError, match="expected an image and a class label"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("split", "parts"),
+    [
+        ("train", {None: 40}),
+        ("train[:10%]", {None: 4}),
+        ("train[30:]+train[:5]", {None: 15}),
+        ("train[:50%]+test", {"train": 20, "test": 8}),
+        ("all", {"train": 40, "test": 8}),
+    ],
+)
+def test_slices_are_those_of_tfds(data_dir: Path, split, parts):
+    builder = prepare(data_dir, {"train": 40, "test": 8}, shards=3)
+    dataset = load(f"tfds:my_flowers[{split}]")
+    assert (dataset.name, dataset.title) == ("my_flowers", f"my_flowers[{split}]")
+    assert Counter(example.split for example in dataset.examples) == parts
+    records = builder.as_dataset(
+        split=split, read_config=tfds.ReadConfig(add_tfds_id=True)
+    )
+    expected = {record["tfds_id"].decode() for record in tfds.as_numpy(records)}
+    assert {example.id for example in dataset.examples} == expected
+    whole = {example.id: example.read() for example in load().examples}
+    assert {example.id: example.read() for example in dataset.examples} == {
+        id: whole[id] for id in expected
+    }
+
+
+@pytest.mark.parametrize(
+    ("split", "reason"),
+    [
+        ("trian", "Unknown split 'trian'"),
+        ("train[:", "Error parsing split"),
+        ("train[:120%]", "Error parsing split"),
+    ],
+)
+def test_a_slice_that_is_none_is_named(data_dir: Path, split, reason):
+    prepare(data_dir, {"train": 40, "test": 8})
+    expected = (
+        rf"is no part of my_flowers: .*{reason}.* It has train \(40 images\), test "
+        r"\(8 images\); expected such as train\[:10%\]\."
+    )
+    with pytest.raises(ConfigError, match=expected):
+        load(f"my_flowers[{split}]")
+
+
+def test_a_prepared_folder_is_read_wherever_it_lies(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    prepare(data_dir, {"train": 6})
+    prepare(data_dir, {"train": 20}, version="1.10.0")
+    prepare(data_dir, {"train": 9}, version="1.9.0")
+    monkeypatch.delenv("TFDS_DATA_DIR")
+    moved = data_dir.rename(tmp_path / "elsewhere") / "my_flowers"
+    for spec, count in [
+        (f"{moved}/1.0.0", 6),
+        (f"{moved}/1.9.0/", 9),
+        (f"{moved}", 20),  # the newest
+        (f"{moved}[train[:50%]]", 10),
+    ]:
+        assert find_source(spec).name == "tfds"
+        dataset = load(spec)
+        assert (dataset.name, len(dataset.examples)) == ("my_flowers", count)
+        assert load(spec) == dataset
+
+
+def test_a_name_and_its_folder_share_a_copy(data_dir: Path):
+    prepare(data_dir, {"train": 6})
+    assert load() == load(str(data_dir / "my_flowers" / "1.0.0"))
+
+
+def test_a_prepared_folder_that_is_damaged_is_named(data_dir: Path):
+    prepare(data_dir, {"train": 6})
+    folder = data_dir / "my_flowers" / "1.0.0"
+    (folder / "dataset_info.json").write_text("{")
+    with pytest.raises(DataError, match=rf"^{folder} cannot be read as a set that Ten"):
+        load(str(folder))
+
+
+def test_a_folder_of_classes_is_no_prepared_set(photos_dir: Path):
+    assert find_source(str(photos_dir)).name == "folder"
+
+
 def test_images_are_copied_once(data_dir: Path, monkeypatch: pytest.MonkeyPatch):
     prepare(data_dir, {"train": 6})
     first = load()
-    [record] = source.copies_dir().glob("*.json")
+    [record] = source.own_copies_dir().glob("*.json")
     record.unlink()
 
-    def copy(*arguments: object) -> None:
+    def read(*arguments: object) -> None:
         raise AssertionError("copied again")
 
-    monkeypatch.setattr(tfds_copy, "_copy", copy)
+    monkeypatch.setattr(tfds_copy, "_records", read)
     assert load() == first
 
 
@@ -235,7 +372,7 @@ def test_the_second_process_needs_no_tensorflow(data_dir: Path):
     (dataset, first_modules), (same, second_modules) = (
         done.stdout.splitlines() for done in (first, second)
     )
-    assert dataset == same == repr(load())
+    assert dataset == same == repr(load_dataset("my_flowers", Reporter()))
     assert "tensorflow_datasets" in first_modules
     assert second_modules == "light"
 
@@ -246,9 +383,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     copy_set = tfds_copy.copy_set
 
-    def ask(name: str, reporter: Reporter) -> Any:
-        names.append(name)
-        return copy_set(name, reporter)
+    def ask(wanted: Wanted, reporter: Reporter) -> Any:
+        names.append(wanted.set_name)
+        return copy_set(wanted, reporter)
 
     monkeypatch.setattr(tfds_copy, "copy_set", ask)
     return names
@@ -333,7 +470,7 @@ def test_another_release_of_tfds_is_asked_again(
     "damage",
     [
         lambda content: content[:-20],
-        lambda content: content.replace(b"daisy", b"daisx"),
+        lambda content: content.replace(b'"1.0.0"', b'"1.0.1"'),
         lambda content: b"\xff" + content,
         lambda content: b"",
     ],
@@ -342,7 +479,7 @@ def test_another_release_of_tfds_is_asked_again(
 def test_a_damaged_record_is_made_anew(data_dir: Path, asked: list[str], damage):
     prepare(data_dir, {"train": 6})
     first = load()
-    [record] = source.copies_dir().glob("*.json")
+    [record] = source.own_copies_dir().glob("*.json")
     whole = record.read_bytes()
     record.write_bytes(damage(whole))
     assert load() == first
@@ -354,7 +491,7 @@ def test_a_damaged_record_is_made_anew(data_dir: Path, asked: list[str], damage)
 def test_a_record_of_another_form_is_made_anew(data_dir: Path, asked: list[str]):
     prepare(data_dir, {"train": 6})
     first = load()
-    [record] = source.copies_dir().glob("*.json")
+    [record] = source.own_copies_dir().glob("*.json")
     text = json.dumps({"name": "my_flowers"})
     record.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
     assert load() == first
@@ -365,7 +502,7 @@ def test_a_record_of_another_form_is_made_anew(data_dir: Path, asked: list[str])
 def test_a_cache_that_cannot_be_written_does(data_dir: Path, asked, monkeypatch):
     prepare(data_dir, {"train": 6})
     first = load()
-    [record] = source.copies_dir().glob("*.json")
+    [record] = source.own_copies_dir().glob("*.json")
     record.unlink()
 
     def refuse(*arguments: object, **options: object) -> None:
@@ -526,6 +663,38 @@ def test_a_failed_download_is_one_line_and_leaves_no_set(
         assert len(load("tfds:tiny_download").examples) == 6
 
 
+class TinyByHand(TinyDownload):
+    """A set whose archive must be put into a directory by hand."""
+
+    MANUAL_DOWNLOAD_INSTRUCTIONS = """
+    Log in at example.org and get
+    flowers.zip.
+    """
+
+    def _split_generators(self, dl_manager):
+        root = dl_manager.extract(dl_manager.manual_dir / "flowers.zip")
+        return {"train": self._generate_examples(root)}
+
+
+def test_files_that_must_be_downloaded_by_hand_are_asked_for(
+    archive: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    usual = data_dir / "downloads" / "manual"
+    expected = (
+        rf"^tiny_by_hand has files that must be downloaded by hand, and {usual} holds "
+        rf"nothing\. Put them into {usual}, or set TFDS_MANUAL_DIR to .* Datasets says"
+        r": Log in at example\.org and get flowers\.zip\.$"
+    )
+    with pytest.raises(DataError, match=expected):
+        load("tfds:tiny_by_hand")
+    usual.mkdir(parents=True)
+    (usual / "another.zip").touch()
+    with pytest.raises(DataError, match=r"by hand, and .*flowers\.zip"):
+        load("tfds:tiny_by_hand")
+    monkeypatch.setenv("TFDS_MANUAL_DIR", str(archive))
+    assert len(load("tfds:tiny_by_hand").examples) == 6
+
+
 def test_tf_flowers_is_read_in_silence(shared: Path, tmp_path: Path):
     prepared = shared / "data" / "tfds"
     code = (
@@ -541,7 +710,7 @@ def test_tf_flowers_is_read_in_silence(shared: Path, tmp_path: Path):
         text=True,
     )
     assert done.stderr == ""
-    assert done.stdout == "3254 dandelion daisy tulips sunflowers roses\n"
+    assert done.stdout == "3254 daisy dandelion roses sunflowers tulips\n"
 
 
 def test_slices_of_tf_flowers_are_the_textbooks(shared: Path, monkeypatch):

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.data import dataset
+from cnnxfer.data.archives import tars, zips
 from cnnxfer.errors import DataError
-from cnnxfer.prediction.inputs import count_images, find_images, tars, zips
+from cnnxfer.prediction.inputs import count_images, find_images
 
 TARS = ["a.tar", "a.tar.gz", "A.TGZ", "a.tar.bz2", "a.tar.xz"]
 FORMS = [*TARS, "a.zip"]

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
+from cnnxfer.data.archives.problems import damage
 from cnnxfer.data.dataset import MAX_BYTES, NO_FILE, TOO_LARGE
 from cnnxfer.data.image_source import ImageSource
 from cnnxfer.errors import DataError
-from cnnxfer.prediction.inputs.archives import (
-    check_members,
-    damage,
-    member_name,
-    walk_members,
-)
-from cnnxfer.prediction.inputs.image_names import member_names_image
-from cnnxfer.prediction.inputs.kinds import InputOptions
 
 _ENCRYPTED = 0x1
 # Of the others, zipfile unpacks a piece at once, however much comes out: bzip2 makes
@@ -27,30 +20,16 @@ _METHODS = (ZIP_STORED, ZIP_DEFLATED)
 _READ_BYTES = 1 << 16
 
 
-def check(item: str, options: InputOptions) -> None:
-    """Refuses an archive that can't be opened or holds no image; see `walk`."""
-    check_members(item, _members(item))
-
-
-def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
-    """Yields the images in the archive's order, whatever folders they are in."""
-    return walk_members(item, _members(item))
-
-
-def count(item: str, options: InputOptions) -> int:
-    """Returns how many images there are."""
-    return sum(1 for _ in walk(item, options))
-
-
-def _members(item: str) -> Iterator[ImageSource]:
-    # It is closed when the last image that is in it is forgotten.
-    archive = ZipFile(item)
+def members(path: str, wanted: Callable[[str], bool]) -> Iterator[ImageSource]:
+    """Yields the files in a zip archive; see `archives.members`."""
+    # It is closed when the last file that is in it is forgotten.
+    archive = ZipFile(path)
     lock = threading.Lock()
     for member in archive.infolist():
-        if member_names_image(member.filename):
+        if not member.is_dir() and wanted(member.filename):
             read = partial(_read, archive, lock, member)
-            name = member_name(item, member.filename)
-            yield ImageSource(name, read, here=True, size_bytes=member.file_size)
+            size_bytes = member.file_size
+            yield ImageSource(member.filename, read, here=True, size_bytes=size_bytes)
 
 
 def _read(archive: ZipFile, lock: threading.Lock, member: ZipInfo) -> bytes:
@@ -75,5 +54,5 @@ def _read(archive: ZipFile, lock: threading.Lock, member: ZipInfo) -> bytes:
         finally:
             with lock:
                 stream.close()
-    except Exception as error:  # see check_members
+    except Exception as error:  # zipfile and zlib raise many kinds
         raise DataError(damage(error)) from error

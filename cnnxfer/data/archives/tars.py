@@ -9,19 +9,12 @@ import os
 import tarfile
 from collections.abc import Callable, Iterator
 from functools import partial
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, Self, cast
 
 from cnnxfer.data.dataset import MAX_BYTES, NO_FILE, TOO_LARGE, read_bytes
 from cnnxfer.data.image_source import ImageSource, unreadable
-from cnnxfer.prediction.inputs.archives import (
-    check_members,
-    member_name,
-    walk_members,
-)
-from cnnxfer.prediction.inputs.image_names import member_names_image
-from cnnxfer.prediction.inputs.kinds import InputOptions
 
 # How compressed files begin.
 DECOMPRESSORS: dict[bytes, Callable[[BinaryIO], BufferedIOBase]] = {
@@ -29,73 +22,60 @@ DECOMPRESSORS: dict[bytes, Callable[[BinaryIO], BufferedIOBase]] = {
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ": lzma.LZMAFile,
 }
+Wanted = Callable[[str], bool]
+
 _READ_BYTES = 1 << 16
 _LONGEST_HEADER_BYTES = 1 << 20  # of a name, which Python reads as long as it says
 
 
-def check(item: str, options: InputOptions) -> None:
-    """Refuses an archive that can't be opened or holds no image; see `walk`."""
-    check_members(item, _members(item))
-
-
-def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
-    """Yields the images in the archive's order, whatever folders they are in.
+def members(path: str, wanted: Wanted) -> Iterator[ImageSource]:
+    """Yields the files in a tar archive; see `archives.members`.
 
     Those of a compressed archive are in memory; the others are read where they lie.
     """
-    return walk_members(item, _members(item))
-
-
-def count(item: str, options: InputOptions) -> None:
-    """Returns None: the whole archive would have to be read."""
-
-
-def _members(item: str) -> Iterator[ImageSource]:
-    with open(item, "rb") as file:
+    with open(path, "rb") as file:
         start = file.peek(8)
         for magic, decompress in DECOMPRESSORS.items():
             if start.startswith(magic):
                 with decompress(file) as stream:
-                    yield from _compressed(item, stream)
+                    yield from _compressed(stream, wanted)
                 return
-        yield from _plain(item, file)
+        yield from _plain(path, file, wanted)
 
 
-def _plain(item: str, file: BinaryIO) -> Iterator[ImageSource]:
+def _plain(path: str, file: BufferedReader, wanted: Wanted) -> Iterator[ImageSource]:
     size_bytes = os.fstat(file.fileno()).st_size
     with tarfile.open(fileobj=file, mode="r:", tarinfo=_Header) as archive:
-        for member in _images(archive):
-            name = member_name(item, member.name)
+        for member in _files(archive, wanted):
             if reason := _refusal(member):
-                yield unreadable(name, reason)
+                yield unreadable(member.name, reason)
                 continue
             if member.offset_data + member.size > size_bytes:
                 raise tarfile.ReadError("unexpected end of data")
-            place = (Path(item), member.offset_data, member.size)
-            yield ImageSource(name, partial(read_bytes, *place))
+            place = (Path(path), member.offset_data, member.size)
+            yield ImageSource(member.name, partial(read_bytes, *place))
 
 
-def _compressed(item: str, stream: BufferedIOBase) -> Iterator[ImageSource]:
+def _compressed(stream: BufferedIOBase, wanted: Wanted) -> Iterator[ImageSource]:
     with tarfile.open(
         fileobj=stream, mode="r|", bufsize=_READ_BYTES, tarinfo=_Header
     ) as archive:
-        for member in _images(archive):
-            name = member_name(item, member.name)
+        for member in _files(archive, wanted):
             if reason := _refusal(member):
-                yield unreadable(name, reason)
+                yield unreadable(member.name, reason)
                 continue
             content = cast(IO[bytes], archive.extractfile(member)).read()
             yield ImageSource(
-                name, partial(bytes, content), here=True, size_bytes=len(content)
+                member.name, partial(bytes, content), here=True, size_bytes=len(content)
             )
 
 
-def _images(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+def _files(archive: tarfile.TarFile, wanted: Wanted) -> Iterator[tarfile.TarInfo]:
     while (member := archive.next()) is not None:
         if member.size < 0:  # reading would go back, for ever
             raise tarfile.ReadError("negative size")
         archive.members.clear()  # type: ignore[attr-defined]  # else it keeps them all
-        if member_names_image(member.name) and not member.isdir():
+        if not member.isdir() and wanted(member.name):
             yield member
 
 

@@ -6,13 +6,25 @@ from cnnxfer.data.decode import SUFFIXES
 
 # No decoder is at hand for the last two, but nobody should take them for done.
 IMAGE_SUFFIXES = (*SUFFIXES, ".jp2", ".jxl")
-# What systems keep for themselves: no pictures, whatever they are called.
-HIDDEN = (".", "__MACOSX")
+# What systems keep for themselves, in lower case: no pictures of anybody's.
+SYSTEM_NAMES = frozenset(
+    {
+        "__macosx",
+        "$recycle.bin",
+        "@eadir",  # thumbnails, on network drives
+        "desktop.ini",
+        "ehthumbs.db",
+        "icon\r",
+        "lost+found",
+        "system volume information",
+        "thumbs.db",
+    }
+)
 
 
 def is_hidden(name: str) -> bool:
     """Tells whether a file or a folder is to be left out, by its bare name."""
-    return name.startswith(HIDDEN)
+    return name.startswith(".") or name.lower() in SYSTEM_NAMES
 
 
 def names_image(name: str) -> bool:

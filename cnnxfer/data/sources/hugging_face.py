@@ -1,0 +1,98 @@
+"""A data set that Hugging Face's `datasets` saved to this disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnxfer.data.dataset import Dataset
+from cnnxfer.data.sources.extras import require
+from cnnxfer.data.sources.packed import copy_dir, packed
+from cnnxfer.errors import DataError, reason_of
+from cnnxfer.reporting import Reporter
+
+if TYPE_CHECKING:
+    from cnnxfer.data.sources.packed import Pack
+
+KIND = "hugging-face"
+FORM = "a folder saved by Hugging Face datasets"
+# By these, the library itself knows what it saved: several splits, or one.
+SPLITS_FILE = "dataset_dict.json"
+ONE_SPLIT_FILES = ("dataset_info.json", "state.json")
+
+
+def accepts(spec: str) -> bool:
+    """Tells whether a specification is of this source, reading no data."""
+    root = Path(spec)
+    return (root / SPLITS_FILE).is_file() or all(
+        (root / name).is_file() for name in ONE_SPLIT_FILES
+    )
+
+
+def check(spec: str) -> None:
+    """Checks that the folder can be read here.
+
+    Raises:
+        ConfigError: if the extra is not installed.
+    """
+    require(spec, ["datasets"], "hf")
+
+
+def load(spec: str, reporter: Reporter) -> Dataset:
+    """Lists a saved data set, whose images are copied first, once.
+
+    Nothing is downloaded, unpickled or run. Labels are a ClassLabel, a sequence of
+    them (the set is multi-label then), or a column called `label` or the like.
+
+    Args:
+        spec: the folder that `save_to_disk` wrote.
+        reporter: told of the copy.
+
+    Raises:
+        DataError: if it is damaged, or has no images with labels.
+    """
+    root = Path(spec).absolute()
+    try:
+        files = _files(root)
+        state = _state(files)
+        size_bytes = sum(path.stat().st_size for path in files)
+    except OSError as error:
+        raise DataError(
+            f"{error.filename} cannot be read: {reason_of(error)}."
+        ) from error
+
+    def fill(pack: Pack) -> object:
+        # It takes a second to import, and a copy does without.
+        from cnnxfer.data.sources.hugging_face_copy import copy_set
+
+        return copy_set(root, pack, reporter)
+
+    directory = copy_dir(KIND, root.name, [os.fspath(root), state])
+    copy = packed(directory, fill, size_bytes=size_bytes)
+    return Dataset(
+        name=root.name,
+        class_names=tuple(copy.about["class_names"]),
+        examples=copy.examples,
+        multi_label=copy.about["multi_label"],
+    )
+
+
+def _files(root: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in root.rglob("*")
+        # The library keeps what it computes beside the data.
+        if path.is_file() and not path.name.startswith(("cache-", "tmp", "."))
+    )
+
+
+def _state(files: Iterable[Path]) -> str:
+    state = hashlib.sha256()
+    for path in files:
+        found = path.stat()
+        state.update(os.fsencode(path))
+        state.update(f" {found.st_size} {found.st_mtime_ns}\n".encode())
+    return state.hexdigest()

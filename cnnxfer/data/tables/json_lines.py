@@ -1,0 +1,52 @@
+"""A table in JSON: an object a line, whose keys are the columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cnnxfer.data.tables import Column
+from cnnxfer.errors import DataError, reason_of
+
+
+class Reader:
+    """A table in JSON lines; all of it is in memory, for any row may have a key."""
+
+    def __init__(self, path: str) -> None:
+        """Reads all lines.
+
+        Raises:
+            DataError: if it can't be read, or a line is no object.
+        """
+        try:
+            with open(path, encoding="utf-8-sig") as stream:
+                self._rows = [
+                    _object(path, number, line)
+                    for number, line in enumerate(stream, 1)
+                    if line.strip()
+                ]
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {reason_of(error)}.") from error
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} is not in UTF-8; save it as UTF-8.") from error
+        keys = dict.fromkeys(key for row in self._rows for key in row)
+        self.columns = [Column(key) for key in keys]
+
+    def rows(
+        self, names: Sequence[str], *, strict: bool = False
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yields the values of the named keys, None where an object has none."""
+        for row in self._rows:
+            yield tuple(row.get(name) for name in names)
+
+
+def _object(path: str, number: int, line: str) -> dict[str, Any]:
+    expected = 'expected an object a line, such as {"path": "1.jpg", "label": "rose"}'
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{path}, line {number} is not JSON; {expected}.") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{path}, line {number} is {line.strip()[:40]}; {expected}.")
+    return value

@@ -1,0 +1,289 @@
+"""Archives of folders of class folders: sound, odd, damaged and hostile."""
+
+import io
+import shutil
+import stat
+import tarfile
+import zipfile
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.data import dataset as images
+from cnnxfer.data.archives import tars, zips
+from cnnxfer.data.dataset import Dataset
+from cnnxfer.data.index import build_index
+from cnnxfer.data.sources import archive, load_dataset, packed
+from cnnxfer.errors import DataError, RunError
+from cnnxfer.files import cache_dir
+from cnnxfer.reporting import Reporter
+
+FORMS = ["a.zip", "a.tar", "a.tar.gz", "A.TGZ", "a.tar.bz2", "a.txz"]
+Members = dict[str, str | bytes]
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+def write(name: str, members: Members) -> str:
+    if name.endswith("zip"):
+        with zipfile.ZipFile(name, "w", zipfile.ZIP_DEFLATED) as pack:
+            for member, content in members.items():
+                pack.writestr(zipfile.ZipInfo(member), content)
+        return name
+    packing = {"tar": "", "tgz": "gz", "txz": "xz"}
+    last = name.lower().rpartition(".")[2]
+    with tarfile.open(name, f"w:{packing.get(last, last)}") as pack:
+        for member, content in members.items():
+            header = tarfile.TarInfo(member)
+            header.size = len(content)
+            content = content.encode() if isinstance(content, str) else content
+            pack.addfile(header, io.BytesIO(content))
+    return name
+
+
+class Recorder(Reporter):
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+def load(name: str, members: Members) -> Dataset:
+    return load_dataset(write(name, members), Recorder())
+
+
+def listed(dataset: Dataset) -> dict[str, tuple[str, str | None, str]]:
+    return {
+        example.id: (
+            dataset.class_names[example.label],
+            example.split,
+            example.read().decode(),
+        )
+        for example in dataset.examples
+    }
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_an_archive_is_read_as_the_folder_in_it(name: str):
+    dataset = load(
+        name,
+        {
+            "rose/2.jpg": "two",
+            "rose/red/1.jpg": "one",
+            "daisy/1.jpg": "daisy",
+            "rose/notes.txt": "notes",
+            "README": "words",
+        },
+    )
+    assert (dataset.name, dataset.shuffled) == (name[:1], False)
+    assert dataset.class_names == ("daisy", "rose")
+    assert listed(dataset) == {
+        "daisy/1.jpg": ("daisy", None, "daisy"),
+        "rose/2.jpg": ("rose", None, "two"),
+        "rose/notes.txt": ("rose", None, "notes"),  # the index tells what it is
+        "rose/red/1.jpg": ("rose", None, "one"),
+    }
+
+
+@pytest.mark.parametrize("form", ["zip", "tar"])
+def test_folders_of_an_archive_are_no_files(tmp_path: Path, form: str):
+    for name in ("set/rose/1.jpg", "set/lily/deep/1.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(name)
+    shutil.make_archive("a", form, tmp_path, "set")
+    dataset = load_dataset(f"a.{form}", Reporter())
+    assert set(listed(dataset)) == {"lily/deep/1.jpg", "rose/1.jpg"}
+    (pack,) = {example.path for example in dataset.examples}
+    assert len(packed.read_copy(pack.parent).examples) == 2  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("top", ["flower_photos/", "a/b/c/", "./x/", ".//"])
+def test_a_folder_that_holds_everything_is_looked_through(top: str):
+    members = {f"{top}rose/1.jpg": "1", f"{top}lily/1.jpg": "2"}
+    dataset = load("a.tar", {**members, f"{top}LICENSE.txt": "", "__MACOSX/x": ""})
+    assert set(listed(dataset)) == {"rose/1.jpg", "lily/1.jpg"}
+    assert dataset.hidden == ("__MACOSX/",)
+
+
+def test_split_folders_are_splits_within_a_folder_and_alone():
+    members = {f"set/{split}/{c}/1.jpg": c for split in ("train", "val") for c in "ab"}
+    dataset = load("a.zip", members)
+    assert {id: row[:2] for id, row in listed(dataset).items()} == {
+        "train/a/1.jpg": ("a", "train"),
+        "train/b/1.jpg": ("b", "train"),
+        "val/a/1.jpg": ("a", "validation"),
+        "val/b/1.jpg": ("b", "validation"),
+    }
+    dataset = load("b.zip", {"train/a/1.jpg": "a", "train/b/1.jpg": "b"})
+    assert {example.split for example in dataset.examples} == {"train"}
+
+
+def test_a_class_is_not_looked_through():
+    with pytest.raises(
+        DataError, match=r"a\.zip has 1 class \(rose\); expected at lea"
+    ):
+        load("a.zip", {"set/rose/1.jpg": "1", "set/rose/2.jpg": "2"})
+    with pytest.raises(DataError, match=r"a\.tar holds no images in class folders"):
+        load("a.tar", {"1.jpg": "", ".git/config": ""})
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
+def test_names_lead_nowhere_and_the_last_of_one_name_counts(name: str):
+    members = {
+        "../rose/1.jpg": "up",
+        "/lily/1.jpg": "root",
+        "daisy\\2.jpg": "windows",
+        "lily/./1.jpg": "again",
+    }
+    assert listed(load(name, members)) == {
+        "daisy/2.jpg": ("daisy", None, "windows"),
+        "lily/1.jpg": ("lily", None, "again"),
+        "rose/1.jpg": ("rose", None, "up"),
+    }
+
+
+def test_hidden_and_system_files_are_told():
+    dataset = load(
+        "a.zip",
+        {
+            "f/rose/1.jpg": "1",
+            "f/lily/1.jpg": "2",
+            "f/.DS_Store": "",
+            "f/rose/Thumbs.db": "",
+            "__MACOSX/f/rose/._1.jpg": "",
+            "__MACOSX/f/lily/._1.jpg": "",
+        },
+    )
+    assert len(dataset.examples) == 2
+    assert sorted(dataset.hidden) == [".DS_Store", "__MACOSX/", "rose/Thumbs.db"]
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
+def test_it_is_unpacked_once_until_it_changes(
+    name: str, monkeypatch: pytest.MonkeyPatch
+):
+    members = {"rose/1.jpg": "1", "lily/1.jpg": "2"}
+    first = load(name, members)
+    with monkeypatch.context() as patch:
+        patch.setattr(zips, "members", None)
+        patch.setattr(tars, "members", None)
+        assert load_dataset(f"./{name}", Reporter()) == first
+    changed = load(name, {**members, "rose/2.jpg": "3"})
+    assert len(changed.examples) == 3
+    assert changed.examples[0].path != first.examples[0].path
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_members_that_cannot_be_read_are_told_by_the_index(
+    name: str, monkeypatch: pytest.MonkeyPatch
+):
+    for module in (tars, zips, images, packed):
+        monkeypatch.setattr(module, "MAX_BYTES", 1000)
+    dataset = load(
+        name, {"rose/1.jpg": "1", "lily/1.jpg": "2", "lily/big.jpg": "x" * 1001}
+    )
+    problems = {
+        row.example.id: row.problem for row in build_index(dataset.examples, Reporter())
+    }
+    assert problems["lily/big.jpg"] is not None
+    assert "too large" in problems["lily/big.jpg"]
+
+
+def test_links_encrypted_and_damaged_members_are_told_by_the_index():
+    link = zipfile.ZipInfo("rose/link.jpg")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile("a.zip", "w") as pack:
+        pack.writestr(link, "/etc/passwd")
+        pack.writestr("rose/secret.jpg", "secret")
+        pack.writestr("rose/flipped.jpg", "flipped bits")
+        pack.writestr("lily/1.jpg", "1")
+        pack.writestr("rose/1.jpg", "1")
+    content = bytearray(Path("a.zip").read_bytes())
+    for signature, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = content.index(signature, content.index(signature) + 1)
+        content[at + flags] |= 1  # of the second member
+    content[content.index(b"flipped bits")] ^= 1
+    Path("a.zip").write_bytes(content)
+    dataset = load_dataset("a.zip", Reporter())
+    reasons = {
+        row.example.id: row.problem for row in build_index(dataset.examples, Reporter())
+    }
+    assert reasons["rose/link.jpg"] == "not a file"
+    assert reasons["rose/secret.jpg"] == "encrypted"
+    assert str(reasons["rose/flipped.jpg"]).startswith("damaged archive: Bad CRC-32")
+    assert listed_sound(dataset) == {"lily/1.jpg", "rose/1.jpg"}
+
+
+def listed_sound(dataset: Dataset) -> set[str]:
+    sound = set()
+    for example in dataset.examples:
+        try:
+            example.read()
+        except DataError:
+            continue
+        sound.add(example.id)
+    return sound
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_an_archive_that_is_cut_off_is_refused(name: str):
+    # Half of a set would be trained on, without the last classes.
+    noise = {f"{c}/{i}.jpg": bytes([i]) * 40_000 for c in "abc" for i in range(5)}
+    write(name, noise)
+    content = Path(name).read_bytes()
+    Path(name).write_bytes(content[: len(content) * 2 // 3])
+    again = rf"^{name} cannot be read: .*\. Download or pack it anew\.$"
+    with pytest.raises(DataError, match=again):
+        load_dataset(name, Reporter())
+    assert not list(cache_dir().rglob("images.bin"))
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b"])
+def test_what_is_no_archive_is_refused(name: str, content: bytes):
+    Path(name).write_bytes(content)
+    with pytest.raises(DataError, match=f"^{name} (cannot be read: |holds no images)"):
+        load_dataset(name, Reporter())
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
+def test_what_the_disk_has_no_room_for_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+):
+    free = archive.LEFT_FREE_BYTES + 100_000
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, free))
+    write(name, {"rose/1.jpg": bytes(100_001), "lily/1.jpg": b"1"})
+    with pytest.raises(
+        RunError, match=f"^{name} unpacks to more than .* CNNXFER_CACHE"
+    ):
+        load_dataset(name, Reporter())
+    assert not list(cache_dir().rglob("images.bin"))
+    assert load("b.tar", {"rose/1.jpg": bytes(100_000), "lily/1.jpg": b"1"})
+
+
+def test_a_zip_that_says_it_is_too_much_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    write("a.zip", {"rose/1.jpg": bytes(100_001), "lily/1.jpg": b"1"})
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, 100_000))
+    monkeypatch.setattr(zips, "members", None)
+    with pytest.raises(
+        RunError, match=r"take 100\.0 kB, and .* has room for 100\.0 kB"
+    ):
+        load_dataset("a.zip", Reporter())
+
+
+def test_images_outside_of_class_folders_are_told():
+    write("a.zip", {"f/rose/1.jpg": "1", "f/lily/1.jpg": "2", "f/cover.jpg": "3"})
+    recorder = Recorder()
+    load_dataset("a.zip", recorder)
+    assert recorder.warnings == [
+        "left out 1 image of a.zip/f outside of its class folders, such as cover.jpg."
+    ]

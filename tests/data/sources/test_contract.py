@@ -1,0 +1,110 @@
+"""What every source owes to those who train on what it yields."""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.data.dataset import Dataset, read_bytes
+from cnnxfer.data.index import build_index
+from cnnxfer.data.sources import SOURCES, find_source, list_dataset, load_dataset
+from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.reporting import Reporter
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from factories import BROKEN, CLASS_NAMES, FACTORIES, photos
+from factories_packed import FACTORIES as PACKED
+
+ALL = {**FACTORIES, **PACKED}
+
+
+@pytest.fixture(params=SOURCES.names())
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def spec(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "cache"))
+    return ALL[name](tmp_path / "data", monkeypatch)
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def seen(dataset: Dataset) -> list[tuple[str, str, str | None]]:
+    return sorted(
+        (sha256(example.read()), dataset.class_names[example.label], example.split)
+        for example in dataset.examples
+    )
+
+
+def test_every_source_is_held_to_the_contract():
+    assert set(ALL) == set(SOURCES.names())
+
+
+def test_its_specification_is_its_own(name: str, spec: str):
+    assert find_source(spec).name == name
+
+
+def test_images_classes_and_parts_are_those_of_every_source(spec: str):
+    dataset = load_dataset(spec, Reporter())
+    assert dataset.class_names == tuple(sorted(CLASS_NAMES))
+    assert not dataset.multi_label
+    assert seen(dataset) == sorted(
+        (sha256(photo.content), photo.class_name, photo.split) for photo in photos()
+    )
+
+
+def test_images_lie_where_the_examples_say(spec: str):
+    for example in load_dataset(spec, Reporter()).examples:
+        place = (example.path, example.offset, example.size_bytes)
+        assert read_bytes(*place) == example.read()
+
+
+def test_ids_are_unique_and_the_same_with_an_empty_cache(
+    spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def ids() -> dict[str, tuple[str, str | None]]:
+        dataset = load_dataset(spec, Reporter())
+        found = {
+            example.id: (sha256(example.read()), example.split)
+            for example in dataset.examples
+        }
+        assert len(found) == len(dataset.examples)
+        return found
+
+    first = ids()
+    assert ids() == first
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "another cache"))
+    assert ids() == first
+
+
+def test_a_broken_image_is_told(spec: str):
+    rows = build_index(load_dataset(spec, Reporter()).examples, Reporter())
+    (broken,) = (row for row in rows if row.problem)
+    assert broken.sha256 == sha256(BROKEN)
+    sound = [row for row in rows if not row.problem]
+    assert {(row.width, row.height, row.format) for row in sound} == {(16, 12, "PNG")}
+
+
+def test_what_is_not_there_is_named(spec: str):
+    with pytest.raises((ConfigError, DataError)) as caught:
+        list_dataset(f"{spec}-gone", Reporter())
+    assert f"{os.path.basename(spec)}-gone" in str(caught.value)
+
+
+def test_an_absolute_specification_means_the_same_elsewhere(
+    spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    expected = load_dataset(spec, Reporter())
+    monkeypatch.chdir(tmp_path)
+    here = os.path.relpath(spec) if os.path.exists(spec) else spec
+    absolute = find_source(here).absolute(here)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert seen(load_dataset(absolute, Reporter())) == seen(expected)

@@ -1,0 +1,181 @@
+"""Copies of images in one file: whole or absent, verified, and made anew if damaged."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.data.sources import packed as source
+from cnnxfer.data.sources.packed import copy_dir, packed, read_copy
+from cnnxfer.errors import DataError, RunError
+
+IMAGES = {"a/1.jpg": b"first", "b/2.jpg": b"", "b/3.jpg": b"the third"}
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "cache"))
+
+
+def fill(pack):
+    for label, (id, content) in enumerate(IMAGES.items()):
+        pack.add(id, content, (label, 7), "test" if label else None)
+    pack.refuse("c/4.jpg", "encrypted", (3,))
+    return {"class_names": ["ä", "b"]}
+
+
+def refill(pack):
+    raise AssertionError("filled again")
+
+
+def test_images_come_back_as_they_were():
+    copy = packed(copy_dir("kind", "my set", 1), fill)
+    assert copy.about == {"class_names": ["ä", "b"]}
+    *sound, broken = copy.examples
+    assert {example.id: example.read() for example in sound} == IMAGES
+    assert [example.labels for example in sound] == [(0, 7), (1, 7), (2, 7)]
+    assert [example.split for example in sound] == [None, "test", "test"]
+    assert (broken.id, broken.labels) == ("c/4.jpg", (3,))
+    with pytest.raises(DataError, match=r"^encrypted$"):
+        broken.read()
+
+
+def test_they_are_copied_once():
+    directory = copy_dir("kind", "my set", 1)
+    assert packed(directory, fill) == packed(directory, refill) == read_copy(directory)
+
+
+def test_another_key_is_another_copy():
+    directory = copy_dir("kind", "my set", ["path", 1, 2])
+    assert directory == copy_dir("kind", "my set", ["path", 1, 2])
+    assert directory != copy_dir("kind", "my set", ["path", 1, 3])
+    assert directory != copy_dir("other", "my set", ["path", 1, 2])
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b\n", "", "...", "x" * 999, "日本"])
+def test_any_name_stays_in_the_cache(name, tmp_path: Path):
+    directory = copy_dir("kind", name, 1)
+    assert directory.parent == tmp_path / "cache" / "kind"
+    assert len(packed(directory, fill).examples) == 4
+
+
+def test_an_image_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(source, "MAX_BYTES", 8)
+    copy = packed(copy_dir("kind", "my set", 1), fill)
+    with pytest.raises(DataError, match="too large: over 512 MiB"):
+        copy.examples[2].read()
+    assert copy.examples[0].read() == b"first"
+    assert (copy.examples[0].path).stat().st_size == 5
+
+
+def shorten(directory: Path) -> None:
+    path = directory / "images.bin"
+    times = path.stat()
+    with path.open("r+b") as images:
+        images.truncate(9)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def alter_image(directory: Path) -> None:
+    with (directory / "images.bin").open("r+b") as images:
+        images.write(b"F")
+    os.utime(directory / "images.bin", (0, 0))
+
+
+def alter_index(directory: Path) -> None:
+    index = directory / "index.json"
+    index.write_bytes(index.read_bytes().replace(b"a/1.jpg", b"a/9.jpg"))
+
+
+def other_form(directory: Path) -> None:
+    index = directory / "index.json"
+    document = source.read_sealed(index)
+    source.write_sealed(index, {**document, "form": 0})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        shorten,
+        alter_image,
+        alter_index,
+        other_form,
+        lambda directory: (directory / "images.bin").unlink(),
+        lambda directory: (directory / "index.json").unlink(),
+        lambda directory: (directory / "index.json").write_bytes(b""),
+        lambda directory: source.write_sealed(directory / "index.json", [1]),
+        shutil.rmtree,
+    ],
+)
+def test_a_damaged_copy_is_made_anew(damage):
+    directory = copy_dir("kind", "my set", 1)
+    whole = packed(directory, fill)
+    damage(directory)
+    assert read_copy(directory) is None
+    assert packed(directory, fill) == whole
+    assert [example.read() for example in whole.examples[:3]] == list(IMAGES.values())
+
+
+def test_a_cache_that_was_moved_is_read(tmp_path: Path, monkeypatch):
+    packed(copy_dir("kind", "my set", 1), fill)
+    shutil.copytree(
+        tmp_path / "cache", tmp_path / "moved", copy_function=shutil.copyfile
+    )
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "moved"))
+    copy = packed(copy_dir("kind", "my set", 1), refill)
+    assert copy.examples[0].path.is_relative_to(tmp_path / "moved")
+    assert copy.examples[0].read() == b"first"
+
+
+def test_a_failure_leaves_nothing(tmp_path: Path):
+    def fail(pack):
+        fill(pack)
+        raise DataError("the archive is damaged")
+
+    directory = copy_dir("kind", "my set", 1)
+    with pytest.raises(DataError, match="the archive is damaged"):
+        packed(directory, fail)
+    assert not list((tmp_path / "cache").rglob("*.bin"))
+    assert len(packed(directory, fill).examples) == 4
+
+
+def test_too_little_room_is_said_before_anything_is_read():
+    with pytest.raises(RunError, match=r"^the images take 1000000\.0 TB, and .*cache "):
+        packed(copy_dir("kind", "my set", 1), refill, size_bytes=10**18)
+
+
+def test_a_disk_that_fills_up_is_named():
+    def fail(pack):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(
+        RunError, match=r"kind/my-set-\w+ cannot be written: no space left on device\. "
+    ):
+        packed(copy_dir("kind", "my set", 1), fail)
+
+
+FILL_SLOWLY = """
+import json, time
+from cnnxfer.data.sources.packed import copy_dir, packed
+def fill(pack):
+    time.sleep(0.3)
+    pack.add("a", b"content")
+    return "filled by " + str(time.monotonic_ns())
+print(json.dumps(packed(copy_dir("kind", "my set", 1), fill).about))
+"""
+
+
+def test_of_two_processes_one_copies(tmp_path: Path):
+    directory = copy_dir("kind", "my set", 1)
+    directory.mkdir(parents=True)
+    (directory / "index.json").touch()  # damaged: both find it so
+    processes = [
+        subprocess.Popen([sys.executable, "-c", FILL_SLOWLY], stdout=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    first, second = (json.loads(process.communicate()[0]) for process in processes)
+    assert first == second
