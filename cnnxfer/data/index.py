@@ -1,4 +1,4 @@
-"""One reading of every image: its size, format, hash, and what is wrong with it."""
+"""One reading of every image: what it is, looks like, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
+from PIL import Image
+
 from cnnxfer.data.dataset import Example, IndexRow
-from cnnxfer.data.decode import open_image, orientation, to_rgb, upright_size
+from cnnxfer.data.decode import TURNS, is_animated, open_image, orientation
 from cnnxfer.data.index_cache import IndexCache, Stamp, stamp_all
 from cnnxfer.data.parallel import parallel_map
+from cnnxfer.data.perceptual_hash import look, perceptual_hash
+from cnnxfer.data.picture import Picture
 from cnnxfer.data.splits import TRAIN
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
+
+GREY = 8  # of 255: how far a grey's colours may lie apart, once recompressed
 
 
 def build_index(examples: Sequence[Example], reporter: Reporter) -> list[IndexRow]:
@@ -62,13 +69,35 @@ def _examine(example: Example) -> IndexRow:
         return IndexRow(example, problem=str(error))
     example = replace(example, sha256=hashlib.sha256(content).hexdigest())
     try:
-        image = open_image(content)
-        stored_size = image.size
-        to_rgb(image, scale=8)  # all of a JPEG's data is read at any scale
+        opened, picture = open_image(content), Picture(content)
+        pixels = look(picture)
     except DataError as error:
         return IndexRow(example, problem=str(error))
-    width, height = upright_size(stored_size, orientation(image))
-    return IndexRow(example, width, height, image.format or "")
+    turned = orientation(opened)
+    return IndexRow(
+        example,
+        picture.width,
+        picture.height,
+        opened.format or "",
+        mode=opened.mode,
+        orientation=turned if turned in TURNS else 1,
+        frames=_count_frames(opened),
+        grey=_is_grey(pixels),
+        phash=perceptual_hash(pixels),
+    )
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    red, green, blue = np.moveaxis(pixels.astype(np.int16), -1, 0)
+    gaps = (red - green, green - blue, blue - red)
+    return all(np.abs(gap).max() <= GREY for gap in gaps)
+
+
+def _count_frames(opened: Image.Image) -> int:
+    try:
+        return int(opened.n_frames) if is_animated(opened) else 1  # type: ignore[attr-defined]
+    except Exception:  # those behind the first one are broken, and not used
+        return 1
 
 
 def report_problems(rows: Iterable[IndexRow], reporter: Reporter) -> list[IndexRow]:
@@ -90,11 +119,11 @@ def leave_out_untrained(
     """Drops the classes that no image can train; names them in a warning.
 
     That is a class whose folder is empty, whose images are all broken, or which the
-    data set has in its test part only.
+    data set has in its test part only. Images that had no other label go with them.
 
     Args:
         class_names: in label order.
-        rows: sound images.
+        rows: sound images, with any number of labels.
         reporter: warned.
 
     Returns:
@@ -104,7 +133,12 @@ def leave_out_untrained(
         DataError: if fewer than two classes remain.
     """
     trained = sorted(
-        {row.example.label for row in rows if row.example.split in (None, TRAIN)}
+        {
+            label
+            for row in rows
+            if row.example.split in (None, TRAIN)
+            for label in row.example.labels
+        }
     )
     kept = tuple(class_names[label] for label in trained)
     dropped = [name for name in class_names if name not in kept]
@@ -118,9 +152,10 @@ def leave_out_untrained(
             f"left out {len(dropped)} of {len(class_names)} classes, with no image to "
             f"train on: {', '.join(dropped)}."
         )
-    labels = {old: new for new, old in enumerate(trained)}
-    return kept, [
-        replace(row, example=replace(row.example, label=labels[row.example.label]))
-        for row in rows
-        if row.example.label in labels
-    ]
+    new = {label: number for number, label in enumerate(trained)}
+    left = []
+    for row in rows:
+        labels = tuple(new[label] for label in row.example.labels if label in new)
+        if labels or not row.example.labels:
+            left.append(replace(row, example=replace(row.example, labels=labels)))
+    return kept, left

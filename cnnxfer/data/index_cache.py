@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,11 @@ from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.decode import DECODER
 from cnnxfer.files import cache_dir, read_sealed, write_sealed
 
+# The number goes up when images are looked at in another way, as `DECODER` tells when
+# they are decoded in another.
+READING = 2
+# All that a row tells beside its example, and the image's hash before.
+TOLD = tuple(field.name for field in fields(IndexRow))[1:]
 # Path, place in the file, and the file's size and time: what changes with an image.
 Stamp = tuple[str, int, int | None, int, int]
 Kept = dict[Stamp, tuple[Any, ...]]
@@ -67,18 +72,22 @@ class IndexCache:
             OSError: if it cannot be written; it names the file.
         """
         kept = [
-            [*stamp, row.sha256, row.width, row.height, row.format, row.problem]
+            [*stamp, row.sha256, *(getattr(row, name) for name in TOLD)]
             for row, stamp in rows
             # What could not be read has no hash, and may be readable the next time.
             if row and stamp and row.sha256
         ]
         self._path.parent.mkdir(exist_ok=True)
-        write_sealed(self._path, {"decoder": DECODER, "rows": kept})
+        write_sealed(self._path, {"reader": _reader(), "rows": kept})
+
+
+def _reader() -> list[Any]:
+    return [DECODER, READING, *TOLD]
 
 
 def _read(path: Path) -> Kept:
-    """Returns the rows by stamp: none if the file is damaged, or of another decoder."""
+    """Returns the rows by stamp: none if the file is damaged, or of another reader."""
     document = read_sealed(path)
-    if document is None or document["decoder"] != DECODER:
+    if document is None or document.get("reader") != _reader():
         return {}
     return {tuple(row[:5]): tuple(row[5:]) for row in document["rows"]}

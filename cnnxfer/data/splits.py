@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cnnxfer.data.dataset import IndexRow
+from cnnxfer.data.groups import joined
 from cnnxfer.errors import ConfigError, DataError
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -46,36 +48,72 @@ def parse_split(text: str) -> Ratios | None:
     return ratios
 
 
-def assign_parts(rows: Sequence[IndexRow], split: str, *, shuffled: bool) -> list[str]:
+def assign_parts(
+    rows: Sequence[IndexRow],
+    split: str,
+    *,
+    shuffled: bool,
+    groups: Sequence[str] | None = None,
+    duplicates: Iterable[Sequence[int]] | None = None,
+) -> list[str]:
     """Returns the part of each row.
 
-    Parts that the data set has are respected; a missing one is taken from train,
-    the same share of every class. An image's place follows from its content, not
-    from its name or the order of files, and copies of one image stay together.
+    Parts that the data set has are respected; a missing one is taken from train. An
+    image's part follows from its content alone, on every machine and whatever its
+    name, and it keeps it when others come or go. So each class has its shares by
+    chance: of `n` images, the tenth for test is `n / 10`, give or take
+    `0.3 * sqrt(n)`. There are three exceptions:
+
+    - Near-duplicates are in one part, which follows from one of them, also when they
+      are of several classes; if that one goes, the others' may change.
+    - So are the images of a group, whose part follows from the group's name; groups
+      that have near-duplicates in common count as one.
+    - A class that has nothing in a part gets the one that is nearest to it, as long as
+      every other part keeps one; the first image of a class trains, the second
+      validates, the third tests.
 
     Args:
-        rows: sound images.
+        rows: sound images, with any number of labels.
         split: as `parse_split` takes it. "slices" is the textbook's: the first tenth
-            for test, up to a quarter for validation, the rest for training.
+            for test, up to a quarter for validation, the rest for training, whatever
+            the images are.
         shuffled: whether the rows' order is mixed, as slices need.
+        groups: a name a row; rows of one name stay together. Empty for none.
+        duplicates: what `near_duplicates(rows)` returns, if that is known already.
 
     Raises:
-        ConfigError: if slices are asked of rows in order of class, or of a data set
-            that has parts.
+        ConfigError: if slices are asked of rows in order of class, of a data set that
+            has parts, or with groups.
         DataError: if a part that training needs stays empty.
     """
     ratios = parse_split(split)
-    parts = _slices(rows, shuffled) if ratios is None else _by_content(rows, ratios)
+    if ratios is None:
+        parts = _slices(rows, shuffled, groups)
+    else:
+        if duplicates is None:
+            # With NumPy, too slow to import where only an option is checked.
+            from cnnxfer.data.near_duplicates import near_duplicates
+
+            duplicates = near_duplicates(rows)
+        parts = _by_content(rows, ratios, groups, duplicates)
     for part in (TRAIN, VALIDATION):
         if part not in parts:
             raise DataError(
-                f"no image is left for {part} out of {len(rows)}. "
-                "Add images, or give it a larger share with --split."
+                f"no image is left for {part} out of {len(rows)}; near-duplicates and "
+                "groups stay in one part. Add images, or give it a larger share with "
+                "--split."
             )
     return parts
 
 
-def _slices(rows: Sequence[IndexRow], shuffled: bool) -> list[str]:
+def _slices(
+    rows: Sequence[IndexRow], shuffled: bool, groups: Sequence[str] | None
+) -> list[str]:
+    if groups is not None:
+        raise ConfigError(
+            "--split slices cuts by order, which keeps no groups together. Use "
+            "--split 75/15/10 with --group-by."
+        )
     if not shuffled:
         raise ConfigError(
             "--split slices needs a TFDS set, whose order is mixed; files in folders "
@@ -98,50 +136,119 @@ def _slices(rows: Sequence[IndexRow], shuffled: bool) -> list[str]:
     )
 
 
-def _by_content(rows: Sequence[IndexRow], ratios: Ratios) -> list[str]:
-    given = {row.example.split for row in rows}
-    shares = {VALIDATION: ratios.validation, TEST: ratios.test}
-    wanted = {
-        part: share
-        for part, share in shares.items()
-        if share > 0 and (given == {None} or part not in given)
-    }
-    total = ratios.train + sum(wanted.values())
+@dataclass
+class _Unit:
+    """Images that stay together.
+
+    Attributes:
+        indices: of their rows.
+        labels: all of theirs; what has none counts as a class of its own.
+        place: in [0, 1), from what they are.
+        part: where they are.
+    """
+
+    indices: list[int]
+    labels: set[int]
+    place: float
+    part: str
+
+
+def _by_content(
+    rows: Sequence[IndexRow],
+    ratios: Ratios,
+    groups: Sequence[str] | None,
+    duplicates: Iterable[Sequence[int]],
+) -> list[str]:
+    ranges = _ranges({row.example.split for row in rows}, ratios)
     parts = [row.example.split or TRAIN for row in rows]
-    for copies in _classes_of_copies(rows, parts):
-        for part, group in _draw(copies, wanted, total):
-            for index in group:
-                parts[index] = part
+    free = {index for index, part in enumerate(parts) if part == TRAIN}
+    names = groups or [""] * len(rows)
+    units = []
+    for together in _together(names, duplicates):
+        if indices := [index for index in together if index in free]:
+            labels = {
+                label for i in indices for label in rows[i].example.labels or [-1]
+            }
+            place = _place(names[i] or rows[i].sha256 for i in indices)
+            part = next(part for part in ranges if place < ranges[part][1])
+            units.append(_Unit(indices, labels, place, part))
+    _fill_up(units, ranges)
+    for unit in units:
+        for index in unit.indices:
+            parts[index] = unit.part
     return parts
 
 
-def _classes_of_copies(
-    rows: Sequence[IndexRow], parts: Sequence[str]
-) -> Iterable[list[list[int]]]:
-    """Returns for each class its training images' indices, copies of one together.
-
-    Images come in the order of their hashes: mixed, and the same everywhere. Copies
-    that were put in several classes count for the first of these.
-    """
-    copies: dict[str, list[int]] = defaultdict(list)
-    for index, row in enumerate(rows):
-        if parts[index] == TRAIN:
-            copies[row.sha256].append(index)
-    by_class: dict[int, list[list[int]]] = defaultdict(list)
-    for sha256 in sorted(copies):
-        group = copies[sha256]
-        by_class[min(rows[index].example.label for index in group)].append(group)
-    return by_class.values()
+Ranges = Mapping[str, tuple[float, float]]
 
 
-def _draw(
-    copies: list[list[int]], wanted: dict[str, float], total: float
-) -> Iterable[tuple[str, list[int]]]:
-    """Yields what leaves train: each part's share, at least one while one remains."""
-    begin = 0
+def _ranges(given: set[str | None], ratios: Ratios) -> Ranges:
+    """Returns where in [0, 1] the parts lie that are cut from train, and train."""
+    shares = {TEST: ratios.test, VALIDATION: ratios.validation}
+    wanted = {
+        part: share for part, share in shares.items() if share > 0 and part not in given
+    }
+    total = ratios.train + sum(wanted.values())
+    ranges, begin = {}, 0.0
     for part, share in wanted.items():
-        end = begin + max(1, round(len(copies) * share / total))
-        end = min(end, len(copies) - 1)
-        for group in copies[begin:end]:
-            yield part, group
-        begin = end
+        ranges[part] = begin, begin + share / total
+        begin += share / total
+    return {**ranges, TRAIN: (begin, 1.0)}
+
+
+def _together(
+    names: Sequence[str], duplicates: Iterable[Sequence[int]]
+) -> list[list[int]]:
+    """Returns all indices: those of one name, and duplicates, in one list."""
+    firsts: dict[str, int] = {}
+
+    def links() -> Iterator[tuple[int, int]]:
+        for index, name in enumerate(names):
+            yield index, firsts.setdefault(name, index) if name else index
+        for group in duplicates:
+            yield from ((group[0], other) for other in group[1:])
+
+    return joined(links())
+
+
+def _place(names: Iterable[str]) -> float:
+    """Returns a number in [0, 1) that follows from one of the names, by chance."""
+    texts = (f"split {name}".encode(errors="backslashreplace") for name in names)
+    first = min(hashlib.sha256(text).digest() for text in texts)
+    # Its end: the beginning of the least of many is low.
+    return int.from_bytes(first[-6:]) / 2**48
+
+
+def _fill_up(units: Sequence[_Unit], ranges: Ranges) -> None:
+    """Gives every class at least one unit in each part, as long as it has enough."""
+    found = Counter((label, unit.part) for unit in units for label in unit.labels)
+    totals = Counter(label for unit in units for label in unit.labels)
+    order = [part for part in PARTS if part in ranges]
+
+    def needs(label: int, part: str) -> bool:
+        return totals[label] > order.index(part)
+
+    def can_spare(unit: _Unit) -> bool:
+        return all(
+            found[label, unit.part] > 1 or not needs(label, unit.part)
+            for label in unit.labels
+        )
+
+    for label in sorted(totals, key=lambda label: (totals[label], label)):
+        for part in order:
+            if found[label, part] or not needs(label, part):
+                continue
+            low, high = ranges[part]
+            having = [unit for unit in units if label in unit.labels]
+            spare = [unit for unit in having if can_spare(unit)]
+            if part == TRAIN:  # without it, the class cannot be learned at all
+                spare = spare or having
+            if not spare:
+                continue
+            nearest = min(
+                spare, key=lambda unit: max(low - unit.place, unit.place - high)
+            )
+            for moved in nearest.labels:
+                found[moved, nearest.part] -= 1
+                found[moved, part] += 1
+            nearest.part = part

@@ -1,21 +1,34 @@
 """One reading of every image: what is broken is named, counted and left out."""
 
 import hashlib
+import io
 import logging
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.decode import decode
+from cnnxfer.data.flowers import draw
 from cnnxfer.data.index import build_index, leave_out_untrained, report_problems
 from cnnxfer.data.sources import folder
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import odd_files
+
+ODD_FILES = [
+    odd
+    for odd in odd_files.odd_files()
+    if not odd.skip and not odd.name.startswith("trouble")  # only for another decoder
+]
 
 
 @pytest.fixture
@@ -88,6 +101,99 @@ def test_the_index_finds_what_decoding_in_full_finds(photos_dir: Path):
     assert {None, "truncated JPEG", "not an image"} <= verdicts
 
 
+@pytest.mark.parametrize("odd", ODD_FILES, ids=lambda odd: ascii(odd.name[:40]))
+def test_an_odd_file(tmp_path: Path, odd: odd_files.OddFile):
+    path = tmp_path / odd.name
+    content = odd.make(path)
+    if content is not None:
+        path.write_bytes(content)
+    [row] = build_index([Example("odd", (0,), None, path)], Reporter())
+    if isinstance(odd.outcome, str):
+        assert row.problem == odd.outcome
+    else:
+        assert row.problem is None
+        assert (row.width, row.height) == odd.outcome.size
+        assert row.frames >= max(1, len(odd.frames))
+        assert (row.frames > 1) == (len(odd.frames) > 1)
+        assert len(row.sha256) == 64
+        grey = {len(set(colour)) for colour in odd.outcome.quarters} == {1}
+        assert row.grey == grey
+        if "turned" in odd.name and row.format in ("JPEG", "PNG", "WEBP", "TIFF"):
+            assert row.orientation > 1
+
+
+def encoded(image: Image.Image, form: str, **options) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, form, **options)
+    return stream.getvalue()
+
+
+def read(folder: Path, content: bytes) -> IndexRow:
+    path = folder / "image"
+    path.write_bytes(content)
+    [row] = build_index([Example("image", (0,), None, path)], Reporter())
+    return row
+
+
+@pytest.mark.parametrize(
+    ("mode", "form"),
+    [
+        *(("RGB", "JPEG"), ("L", "JPEG"), ("CMYK", "JPEG"), ("P", "PNG")),
+        *(("RGBA", "PNG"), ("LA", "PNG"), ("RGBA", "WEBP"), ("1", "TIFF")),
+    ],
+)
+def test_the_mode_is_that_of_the_file(tmp_path: Path, mode, form):
+    image = draw("rose", 0).resize((60, 40)).convert(mode)
+    if "A" in mode:
+        image.putalpha(100)
+    row = read(tmp_path, encoded(image, form))
+    assert row.mode == mode
+    assert row.format == form
+    assert row.grey == (mode in ("L", "LA", "1"))
+
+
+def test_greys_stored_as_colours_are_grey(tmp_path: Path):
+    grey = draw("rose", 0).convert("L").convert("RGB")
+    assert read(tmp_path, encoded(grey, "JPEG", quality=40)).grey
+    assert read(tmp_path, encoded(grey, "PNG")).grey
+    tint = np.random.default_rng(0).integers(0, 6, (*grey.size[::-1], 3))
+    tinted = Image.fromarray((np.asarray(grey) // 2 + tint).astype(np.uint8))
+    assert read(tmp_path, encoded(tinted, "PNG")).grey
+    grey.paste((150, 60, 60), (100, 100, 130, 130))
+    assert not read(tmp_path, encoded(grey, "JPEG", quality=40)).grey
+    sepia = ImageOps.colorize(grey.convert("L"), (0, 0, 0), (255, 230, 180))
+    assert not read(tmp_path, encoded(sepia, "PNG")).grey
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 77])
+def test_an_orientation_that_means_nothing_is_upright(tmp_path: Path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    row = read(tmp_path, encoded(draw("rose", 0), "JPEG", exif=exif))
+    assert row.orientation == 1
+
+
+def test_frames_behind_a_sound_one_need_not_be_sound(tmp_path: Path):
+    frames = [draw("rose", number).resize((60, 40)) for number in range(3)]
+    content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert read(tmp_path, content).frames == 3
+    cut = read(tmp_path, content[: len(content) * 2 // 3])
+    assert cut.problem is None
+    assert cut.frames in (1, 2)
+
+
+def test_the_perceptual_hash_is_that_of_the_upright_picture(tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = draw("tulip", 0)
+    upright = read(tmp_path, encoded(image, "PNG"))
+    stored = image.transpose(Image.Transpose.ROTATE_90)
+    turned = read(tmp_path, encoded(stored, "PNG", exif=exif))
+    assert turned.phash == upright.phash != ""
+    assert turned.sha256 != upright.sha256
+    assert read(tmp_path, encoded(stored, "PNG")).phash != upright.phash
+
+
 def test_many_broken_files_do_not_flood_the_terminal(photos_dir: Path, warnings):
     for number in range(40):
         (photos_dir / "red" / f"x{number:02d}.jpg").touch()
@@ -106,7 +212,7 @@ def test_a_sound_folder_gives_no_warning(photos_dir: Path, warnings):
 
 def rows_of(*labels_and_splits: tuple[int, str | None]) -> list[IndexRow]:
     return [
-        IndexRow(Example(str(number), label, split, Path(), sha256=f"{number:064x}"))
+        IndexRow(Example(str(number), (label,), split, Path(), sha256=f"{number:064x}"))
         for number, (label, split) in enumerate(labels_and_splits)
     ]
 
@@ -133,8 +239,32 @@ def test_a_class_that_is_in_the_test_part_only_is_left_out(warnings):
     kept, left = leave_out_untrained(("a", "b", "c"), rows, Reporter())
     assert kept == ("a", "c")
     assert [row.example.id for row in left] == ["0", "3"]
-    assert left[1] == replace(rows[3], example=replace(rows[3].example, label=1))
+    assert left[1] == replace(rows[3], example=replace(rows[3].example, labels=(1,)))
     assert "b" in warnings()[0]
+
+
+def test_labels_without_an_image_go_one_by_one(warnings):
+    # Several labels: 1 is in no image to train on.
+    labels = [
+        ((0, 1), "test"),
+        ((2, 0), None),
+        ((), None),
+        ((1,), "test"),
+        ((2,), None),
+    ]
+    rows = [
+        IndexRow(Example(str(number), those, split, Path(), sha256=f"{number:064x}"))
+        for number, (those, split) in enumerate(labels)
+    ]
+    kept, left = leave_out_untrained(("a", "b", "c"), rows, Reporter())
+    assert kept == ("a", "c")
+    assert [(row.example.id, row.example.labels) for row in left] == [
+        ("0", (0,)),
+        ("1", (1, 0)),
+        ("2", ()),
+        ("4", (1,)),
+    ]
+    assert warnings() == ["left out 1 of 3 classes, with no image to train on: b."]
 
 
 @pytest.mark.parametrize("rows", [[], rows_of((1, None)), rows_of((0, "test"))])

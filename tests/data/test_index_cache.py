@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cnnxfer.data import index_cache
 from cnnxfer.data.dataset import Example, IndexRow
+from cnnxfer.data.flowers import draw
 from cnnxfer.data.index import build_index
 from cnnxfer.data.sources import folder
 from cnnxfer.errors import DataError
+from cnnxfer.files import read_sealed, write_sealed
 from cnnxfer.reporting import Advance, Reporter
 
 
@@ -95,7 +98,7 @@ def test_images_of_one_file_are_told_apart_by_their_place(photos_dir: Path, read
     size = max(map(len, contents))
     path = photos_dir.parent / "images.bin"
     path.write_bytes(b"".join(content.ljust(size) for content in contents))
-    examples = [Example(str(i), 0, None, path, i * size, size) for i in range(3)]
+    examples = [Example(str(i), (0,), None, path, i * size, size) for i in range(3)]
     first = build_index(examples, Reporter())
     assert len({row.sha256 for row in first}) == 3
     reads.clear()
@@ -157,6 +160,43 @@ def test_another_decoder_reads_anew(photos_dir: Path, reads, monkeypatch):
     reads.clear()
     assert index_of(photos_dir) == first
     assert len(reads) == len(first)
+
+
+def test_another_way_of_looking_reads_anew(photos_dir: Path, reads, monkeypatch):
+    first = index_of(photos_dir)
+    monkeypatch.setattr(index_cache, "READING", index_cache.READING + 1)
+    reads.clear()
+    assert index_of(photos_dir) == first
+    assert len(reads) == len(first)
+
+
+def test_the_cache_of_an_earlier_version_is_read_anew(
+    photos_dir: Path, cache_dir: Path, reads
+):
+    first = index_of(photos_dir)
+    path = cache_file(cache_dir)
+    rows = [row[:10] for row in read_sealed(path)["rows"]]
+    write_sealed(path, {"decoder": index_cache.DECODER, "rows": rows})
+    reads.clear()
+    assert index_of(photos_dir) == first
+    assert len(reads) == len(first)
+
+
+def test_all_that_a_row_tells_is_kept(photos_dir: Path, reads):
+    for number, orientation in enumerate((1, 6)):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        grey = draw("rose", number).convert("L")
+        grey.save(photos_dir / "red" / f"g{number}.webp", exif=exif)
+    frames = [draw("rose", number).resize((60, 40)) for number in range(2)]
+    path = photos_dir / "red" / "x.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    first = index_of(photos_dir)
+    for name in ("format", "mode", "orientation", "frames", "grey", "phash"):
+        assert len({getattr(row, name) for row in first}) > 1, name
+    reads.clear()
+    assert index_of(photos_dir) == first
+    assert reads == []
 
 
 class Interrupter(Reporter):
