@@ -1,0 +1,135 @@
+"""`check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cnnxfer import api
+from cnnxfer.cli.options import Exclude, GroupBy, Json, Quiet, Split, Verbose
+from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
+from cnnxfer.reporting import counted, printable
+
+if TYPE_CHECKING:
+    from cnnxfer.data.check.report import Finding, Report
+
+SOMETHING_FOUND = 3
+SHOWN_ITEMS = 2  # of a finding
+STYLES = {"error": "bold red", "warning": "yellow", "note": "blue"}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the command line."""
+    app.command()(check)
+
+
+def check(
+    spec: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPEC", help="A folder of class folders, a table, a TFDS name..."
+        ),
+    ],
+    split: Split = None,
+    group_by: GroupBy = None,
+    exclude: Exclude = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            "--write", help="A list of what to leave out, for: train --exclude."
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="A page with the pictures in question."),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", help="End with exit code 3 if there is an error or a warning."
+        ),
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Tell what is wrong with images and labels before you train on them.
+
+    An error keeps training from working, or its figures from being true; a warning
+    likely hurts; a note is of what cnnxfer handles. No image is changed.
+    """
+    reporter = TerminalReporter()
+    report = api.check(
+        spec,
+        split=split,
+        group_by=group_by,
+        exclude=exclude,
+        write=write,
+        html=html,
+        reporter=reporter,
+    )
+    if json:
+        print_json(report)
+    else:
+        _show(report, write)
+    for path in filter(None, (write, html)):
+        reporter.info(f"written: {path}")
+    if strict and report.alarming:
+        raise typer.Exit(SOMETHING_FOUND)
+
+
+def _show(report: Report, write: Path | None) -> None:
+    if report.findings:
+        stdout().print(_table(report))
+        print()
+    print("\n".join(_lines(report, write)))
+
+
+def _table(report: Report) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    table.add_column("found", min_width=16)
+    table.add_column("count", justify="right", no_wrap=True)
+    table.add_column("such as", overflow="fold")
+    table.add_column("cnnxfer", min_width=12)
+    for finding in report.findings:
+        table.add_row(
+            Text(finding.severity, STYLES[finding.severity]),
+            finding.title,
+            f"{finding.count:,}",
+            Text(_examples(finding)),
+            finding.done,
+        )
+    return table
+
+
+def _examples(finding: Finding) -> str:
+    lines = [printable(item.line()) for item in finding.items[:SHOWN_ITEMS]]
+    shown = ("\n" if stdout().is_terminal else "; ").join(lines)
+    return shown + " ..." * (len(finding.items) > SHOWN_ITEMS)
+
+
+def _lines(report: Report, write: Path | None) -> Iterator[str]:
+    alarms = [item for item in report.findings if item.severity != "note"]
+    width = max((len(item.title) for item in alarms), default=0)
+    for finding in alarms:
+        yield f"{finding.title:{width}}  {finding.advice}"
+    if alarms:
+        yield ""
+    images = counted(report.images, "image")
+    if report.sound < report.images:
+        images = f"{report.sound:,} of {images} can be used"
+    yield f"{printable(report.data)}: {images}, {len(report.classes):,} classes"
+    counts = [counted(len(report.of(name)), name) for name in STYLES]
+    yield ", ".join(counts) if report.findings else "nothing is wrong with them"
+    listed = {name for item in report.findings for name in item.quarantine}
+    if listed and write is None:
+        yield (
+            f"{counted(len(listed), 'image')} had better be left out. "
+            "List them with --write FILE, for: cnnxfer train --exclude FILE"
+        )

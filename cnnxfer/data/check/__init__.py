@@ -1,0 +1,1 @@
+"""What is wrong with images and their labels, told before they train."""

@@ -1,0 +1,236 @@
+"""Looks at a data set, runs every check on it, and says what was found."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from cnnxfer.data.check import classes, copies, files, pictures
+from cnnxfer.data.check.facts import Facts, Group, labels_to_train
+from cnnxfer.data.check.outputs import check_output
+from cnnxfer.data.check.page import PAGE_MARK, write_page
+from cnnxfer.data.check.quarantine import LIST_MARK, write_list
+from cnnxfer.data.check.report import (
+    ERROR,
+    KINDS,
+    NOTE,
+    SEVERITIES,
+    ClassCount,
+    Finding,
+    Item,
+    Kind,
+    Report,
+)
+from cnnxfer.data.dataset import Dataset, IndexRow
+from cnnxfer.data.exclude import exclude_listed
+from cnnxfer.data.groups import group_names
+from cnnxfer.data.index import build_index
+from cnnxfer.data.near_duplicates import near_duplicates
+from cnnxfer.data.sources import list_dataset
+from cnnxfer.data.splits import assign_parts, parse_split
+from cnnxfer.errors import DataError
+from cnnxfer.reporting import Reporter
+
+# In the order in which the findings of one severity are told.
+CHECKS: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
+    classes.too_few_classes,
+    copies.leaks,
+    copies.group_leaks,
+    copies.contradictions,
+    classes.missing_classes,
+    classes.similar_names,
+    classes.small_classes,
+    classes.imbalance,
+    files.broken_files,
+    pictures.grey,
+    pictures.tiny,
+    pictures.long,
+    pictures.huge,
+    copies.spare_copies,
+    pictures.animated,
+    pictures.cmyk,
+    pictures.turned,
+    files.wrong_suffixes,
+    classes.odd_names,
+    classes.unlabelled,
+    files.hidden_files,
+)
+NO_DATA = KINDS.add(
+    Kind(
+        name="no-data",
+        severity=ERROR,
+        title="images that can be listed",
+        done="training stops",
+        advice="Put the images into folders, one a class; or see what is expected.",
+    )
+)
+NO_SPLIT = KINDS.add(
+    Kind(
+        name="no-split",
+        severity=ERROR,
+        title="ways to split the images",
+        done="training stops",
+        advice="Add images, or choose other shares with --split.",
+    )
+)
+# `train` tells of these by itself.
+TOLD = {
+    kind.name
+    for kind in (
+        files.UNREADABLE,
+        files.TRUNCATED,
+        files.TOO_LARGE,
+        classes.EMPTY_CLASS,
+        classes.UNTRAINED_CLASS,
+        classes.IMBALANCE,
+    )
+}
+
+
+def check_data(
+    spec: str,
+    reporter: Reporter,
+    *,
+    split: str = "75/15/10",
+    group_by: str = "",
+    exclude: str = "",
+    write: Path | None = None,
+    html: Path | None = None,
+) -> Report:
+    """Tells what is wrong with a data set before anything is trained on it.
+
+    Its files are read, and never changed.
+
+    Args:
+        spec: of the data.
+        reporter: told of the progress.
+        split: as `train` would get it: shares, or "slices".
+        group_by: the same; see `group_names`.
+        exclude: a file of images to leave out; see `exclude_listed`.
+        write: where to write such a file, of what training is better without.
+        html: where to write a page that shows what was found.
+
+    Raises:
+        ConfigError: if there is no such data, or an option is wrong.
+        DataError: if data that lies elsewhere cannot be had.
+    """
+    parse_split(split)
+    if write is not None:
+        check_output("--write", write, LIST_MARK, spec)
+    if html is not None:
+        check_output("--html", html, PAGE_MARK, spec)
+    try:
+        dataset = list_dataset(spec, reporter)
+    except DataError as error:
+        if not Path(spec).exists():
+            raise
+        rows: list[IndexRow] = []
+        findings = NO_DATA.found([Item(note=str(error))], count=0)
+        report = Report(spec, 0, 0, (), tuple(findings))
+    else:
+        if exclude:
+            dataset = exclude_listed(dataset, Path(exclude), reporter)
+        rows = build_index(dataset.examples, reporter)
+        groups = group_names(dataset, group_by) if group_by and rows else []
+        report = _report(spec, dataset, rows, groups, split)
+    if write is not None:
+        write_list(report, write)
+    if html is not None:
+        write_page(report, [row.example for row in rows], html, reporter)
+    return report
+
+
+def quick_findings(facts: Facts) -> tuple[Finding, ...]:
+    """Returns the errors and warnings that `train` doesn't tell of by itself."""
+    found = (finding for check in CHECKS for finding in check(facts))
+    return _by_severity(
+        item for item in found if item.severity != NOTE and item.kind not in TOLD
+    )
+
+
+def warn_of(findings: Iterable[Finding], spec: str, reporter: Reporter) -> None:
+    """Warns of each finding in a line, and says where to see more."""
+    findings = list(findings)
+    for finding in findings:
+        example = finding.items[0].line()
+        reporter.warn(f"{finding.title}: {finding.count:,}, such as {example}.")
+    if findings:
+        reporter.warn(f"see: cnnxfer check {shlex.quote(spec)}")
+
+
+def _report(
+    spec: str,
+    dataset: Dataset,
+    rows: Sequence[IndexRow],
+    groups: Sequence[str],
+    split: str,
+) -> Report:
+    findings: list[Finding] = []
+    near = near_duplicates(rows)
+    try:
+        parts = _parts(dataset, rows, groups, near, split)
+    except DataError as error:
+        findings = NO_SPLIT.found([Item(note=str(error))], count=0)
+        parts = [""] * len(rows)
+    facts = Facts(
+        dataset.class_names,
+        rows,
+        parts,
+        near=near,
+        groups=groups,
+        hidden=dataset.hidden,
+        multi_label=dataset.multi_label,
+    )
+    findings += [finding for check in CHECKS for finding in check(facts)]
+    return Report(
+        data=spec,
+        images=len(rows),
+        sound=len(facts.sound),
+        classes=tuple(
+            ClassCount(name, **sizes)
+            for name, sizes in zip(facts.class_names, facts.part_sizes, strict=True)
+        ),
+        findings=_by_severity(findings),
+    )
+
+
+def _parts(
+    dataset: Dataset,
+    rows: Sequence[IndexRow],
+    groups: Sequence[str],
+    near: Sequence[Group],
+    split: str,
+) -> list[str]:
+    """Returns the part of each row, as training would find it; "" for left out."""
+    trained = labels_to_train(rows)
+    used = [
+        index
+        for index, row in enumerate(rows)
+        if not row.problem
+        and (dataset.multi_label or trained.issuperset(row.example.labels))
+    ]
+    parts = [""] * len(rows)
+    if not used:
+        return parts
+    place = {index: number for number, index in enumerate(used)}
+    assigned = assign_parts(
+        [rows[index] for index in used],
+        split,
+        shuffled=dataset.shuffled,
+        groups=[groups[index] for index in used] if groups else None,
+        duplicates=[
+            together
+            for group in near
+            if (together := [place[index] for index in group if index in place])
+        ],
+    )
+    for index, part in zip(used, assigned, strict=True):
+        parts[index] = part
+    return parts
+
+
+def _by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(
+        sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    )

@@ -1,0 +1,194 @@
+"""`--html`: a page that shows what was found; one file, without even a script."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from html import escape
+from pathlib import Path
+
+from PIL import Image
+
+from cnnxfer.data import geometry
+from cnnxfer.data.check.report import SEVERITIES, Finding, Item, Report
+from cnnxfer.data.dataset import Example
+from cnnxfer.data.decode import open_image, to_rgb
+from cnnxfer.data.parallel import parallel_map
+from cnnxfer.errors import DataError
+from cnnxfer.files import atomic_path
+from cnnxfer.reporting import Reporter, counted, printable
+
+SHOWN_ITEMS = 48  # of a finding; the JSON has all
+SHOWN_COPIES = 8  # of one picture
+WIDTH, HEIGHT = 200, 150  # what a picture fits in
+QUALITY = 72  # of the JPEGs; about 5 kB each
+PAGE_MARK = 'name="generator" content="cnnxfer check"'
+
+STYLE = """
+:root { color-scheme: light dark;
+  --paper: light-dark(#fff, #17181b); --tile: light-dark(#f5f5f4, #222327);
+  --ink: light-dark(#1c1917, #ececea); --pale: light-dark(#68625d, #a09d99);
+  --error: light-dark(#b42318, #ff9d92); --warning: light-dark(#93620a, #f0c060);
+  --note: light-dark(#2f6690, #8ec1e8); }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2rem 1.5rem; max-width: 100rem; color: var(--ink);
+  background: var(--paper); font: 14px/1.45 system-ui, sans-serif; }
+h1 { font-size: 1.5rem; margin: 0; } h1, h2, td, dd { overflow-wrap: anywhere; }
+header p, dt, .more { color: var(--pale); margin: .2rem 0 1rem; }
+table { border-collapse: collapse; margin: 1rem 0; }
+td, th { text-align: left; padding: .2rem 1.2rem .2rem 0; vertical-align: top; }
+td + td.number, th.number { text-align: right; }
+section { border-left: .25rem solid var(--mark); padding: .1rem 0 .1rem 1rem;
+  margin: 2rem 0; }
+h2 { font-size: 1.1rem; margin: 0; } b { color: var(--mark); font-weight: 600; }
+.error { --mark: var(--error); } .warning { --mark: var(--warning); }
+.note { --mark: var(--note); }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 .8rem;
+  margin: .4rem 0 .8rem; } dt, dd { margin: 0; }
+.items { display: flex; flex-wrap: wrap; gap: .8rem; }
+.item { background: var(--tile); border-radius: .5rem; padding: .5rem;
+  content-visibility: auto; contain-intrinsic-size: auto 12rem; break-inside: avoid; }
+.copies { display: flex; flex-wrap: wrap; gap: .5rem; }
+figure { margin: 0; width: 12.5rem; }
+.picture { height: 9.4rem; display: grid; place-items: center; margin-bottom: .3rem; }
+img { max-width: 100%; max-height: 9.4rem; border-radius: .25rem; }
+figcaption, .remark { font-size: .75rem; overflow-wrap: anywhere; }
+.remark { color: var(--pale); }
+.copies + .remark { width: 0; min-width: 100%; }
+@media print { :root { color-scheme: light; } section { break-inside: auto; } }
+"""
+
+# The page may load nothing and run nothing, whatever the names in it hold.
+HEAD = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta {mark}>
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<header><h1>{title}</h1><p>{counts}</p></header>
+"""
+
+
+def write_page(
+    report: Report, examples: Iterable[Example], path: Path, reporter: Reporter
+) -> None:
+    """Writes the page: each finding with the pictures that it is about.
+
+    Args:
+        report: what was found.
+        examples: the images, for their pictures.
+        path: the file; whole or absent.
+        reporter: told of the progress.
+
+    Raises:
+        OSError: if it cannot be written; it names the file.
+    """
+    by_id = {example.id: example for example in examples}
+    ids = [
+        name
+        for finding in report.findings
+        for item in finding.items[:SHOWN_ITEMS]
+        for name in item.ids[:SHOWN_COPIES]
+    ]
+    wanted = [by_id[name] for name in dict.fromkeys(ids) if name in by_id]
+    shown = {}
+    with reporter.progress("drawing pictures", len(wanted), "images") as advance:
+        pictures = parallel_map(_thumbnail, wanted)
+        for example, picture in zip(wanted, pictures, strict=True):
+            shown[example.id] = picture
+            advance()
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as stream,
+    ):
+        stream.writelines(_page(report, shown))
+
+
+def _page(report: Report, shown: dict[str, str]) -> Iterator[str]:
+    counts = [counted(report.images, "image"), f"{len(report.classes):,} classes"]
+    if report.sound < report.images:
+        counts[0] = f"{report.sound:,} of {counts[0]} can be used"
+    counts += [counted(len(report.of(name)), name) for name in SEVERITIES]
+    yield HEAD.format(
+        title=_text(f"check of {report.data}"),
+        style=STYLE,
+        counts=", ".join(counts),
+        mark=PAGE_MARK,
+    )
+    yield "<main>\n"
+    for finding in report.findings:
+        yield from _section(finding, shown)
+    yield f"</main>\n{_class_table(report)}</body>\n</html>\n"
+
+
+def _section(finding: Finding, shown: dict[str, str]) -> Iterator[str]:
+    yield (
+        f'<section class="{finding.severity}" id="{finding.kind}">\n'
+        f"<h2><b>{finding.severity}</b> {_text(finding.title)}: "
+        f"{finding.count:,}</h2>\n"
+        f"<dl><dt>cnnxfer</dt><dd>{_text(finding.done)}</dd>"
+        f"<dt>you</dt><dd>{_text(finding.advice)}</dd></dl>\n"
+        '<div class="items">\n'
+    )
+    for item in finding.items[:SHOWN_ITEMS]:
+        yield _item(item, shown)
+    yield "</div>\n"
+    more = len(finding.items) - SHOWN_ITEMS
+    if more > 0:
+        yield f'<p class="more">and {more:,} more</p>\n'
+    yield "</section>\n"
+
+
+def _item(item: Item, shown: dict[str, str]) -> str:
+    figures = "".join(_figure(name, shown) for name in item.ids[:SHOWN_COPIES])
+    more = len(item.ids) - SHOWN_COPIES
+    remarks = [*item.classes, item.note, f"and {more} more" if more > 0 else ""]
+    remark = _text(", ".join(filter(None, remarks)))
+    copies = f'<div class="copies">{figures}</div>' if figures else ""
+    return f'<div class="item">{copies}<div class="remark">{remark}</div></div>\n'
+
+
+def _figure(name: str, shown: dict[str, str]) -> str:
+    picture = ""
+    if data := shown.get(name):
+        picture = f'<div class="picture"><img src="{data}" alt=""></div>'
+    return f"<figure>{picture}<figcaption>{_text(name)}</figcaption></figure>"
+
+
+def _class_table(report: Report) -> str:
+    if not report.classes:
+        return ""
+    columns = ("train", "validation", "test")
+    head = "".join(f'<th class="number">{name}</th>' for name in columns)
+    rows = "".join(
+        f"<tr><td>{_text(row.name)}</td>"
+        + "".join(f'<td class="number">{getattr(row, name):,}</td>' for name in columns)
+        + "</tr>\n"
+        for row in report.classes
+    )
+    return f"<table>\n<tr><th>class</th>{head}</tr>\n{rows}</table>\n"
+
+
+def _thumbnail(example: Example) -> str:
+    """Returns a picture as an address that holds it; "" if it cannot be read."""
+    try:
+        opened = open_image(example.read())
+        whole = (0, 0, opened.width, opened.height)
+        picture = to_rgb(opened, geometry.reduction(whole, min(WIDTH, HEIGHT)))
+    except DataError:
+        return ""
+    picture.thumbnail((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=QUALITY, optimize=True)
+    return f"data:image/jpeg;base64,{b64encode(content.getvalue()).decode('ascii')}"
+
+
+def _text(text: str) -> str:
+    return escape(printable(text))

@@ -1,0 +1,149 @@
+"""What a check says: findings by severity, and how many images there are of what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cnnxfer.registry import Registry
+
+ERROR = "error"  # training cannot work, or its figures would lie
+WARNING = "warning"  # it likely hurts
+NOTE = "note"  # cnnxfer handles it
+SEVERITIES = (ERROR, WARNING, NOTE)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One case of a finding.
+
+    Attributes:
+        ids: of its images; several where they belong together, as copies do.
+        classes: the images' labels where these matter, or the classes it is about.
+        note: what is particular to it: a reason, a size.
+    """
+
+    ids: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    note: str = ""
+
+    def line(self, most_ids: int = 3) -> str:
+        """Returns it on one line: `a.jpg = b.jpg (rose, tulip)`."""
+        ids = [*self.ids[:most_ids], *["..."] * (len(self.ids) > most_ids)]
+        subject, remarks = " = ".join(ids), [*self.classes, self.note]
+        if not ids:
+            subject, remarks = ", ".join(self.classes), [self.note]
+        remark = ", ".join(filter(None, remarks))
+        return " ".join(filter(None, (subject, f"({remark})" * bool(remark))))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """All cases of one kind.
+
+    Attributes:
+        kind: the name of the kind.
+        severity: of the kind, as are the title, what is done, and the advice.
+        title: see `Kind`.
+        count: how many of these there are.
+        done: see `Kind`.
+        advice: see `Kind`.
+        items: each case.
+        quarantine: ids of images that training is better without; `train --exclude`
+            leaves them out.
+    """
+
+    kind: str
+    severity: str
+    title: str
+    count: int
+    done: str
+    advice: str
+    items: tuple[Item, ...] = ()
+    quarantine: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of finding.
+
+    Attributes:
+        name: short, and always the same, such as "truncated".
+        severity: one of `SEVERITIES`.
+        title: what was found, in the plural; a number follows.
+        done: what cnnxfer does about it, such as "left out".
+        advice: what a person can do about it: a sentence.
+    """
+
+    name: str
+    severity: str
+    title: str
+    done: str
+    advice: str
+
+    def found(
+        self,
+        items: Iterable[Item],
+        *,
+        quarantine: Iterable[str] = (),
+        count: int | None = None,
+    ) -> list[Finding]:
+        """Returns the finding, or nothing without a case."""
+        items = tuple(items)
+        if not items:
+            return []
+        if count is None:
+            count = len(items)
+        return [
+            Finding(
+                self.name,
+                self.severity,
+                self.title,
+                count,
+                self.done,
+                self.advice,
+                items,
+                tuple(quarantine),
+            )
+        ]
+
+
+KINDS: Registry[Kind] = Registry("kind of finding")
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """How many images of a class each part would get."""
+
+    name: str
+    train: int
+    validation: int
+    test: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was looked at, and what was found.
+
+    Attributes:
+        data: the specification, as it was typed.
+        images: how many files or records there are.
+        sound: how many of them can be used.
+        classes: in label order.
+        findings: the gravest first.
+    """
+
+    data: str
+    images: int
+    sound: int
+    classes: tuple[ClassCount, ...]
+    findings: tuple[Finding, ...]
+
+    def of(self, severity: str) -> list[Finding]:
+        """Returns the findings of one severity."""
+        return [item for item in self.findings if item.severity == severity]
+
+    @property
+    def alarming(self) -> bool:
+        """Whether there is an error or a warning."""
+        return bool(self.of(ERROR) or self.of(WARNING))

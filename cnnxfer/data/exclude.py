@@ -1,0 +1,104 @@
+"""`--exclude`: images that a list names are left out."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from cnnxfer.data.dataset import Dataset, Example
+from cnnxfer.errors import ConfigError, reason_of
+from cnnxfer.reporting import Reporter, counted, printable
+
+COMMENT, QUOTE = "#", '"'
+
+
+def read_list(path: Path) -> list[str]:
+    """Returns the ids and paths that a file names, one a line.
+
+    Lines that are blank or begin with # are skipped. A name in double quotes is JSON,
+    as `written_line` writes it.
+
+    Raises:
+        ConfigError: if the file cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(
+            f"--exclude {path} cannot be read: {reason_of(error)}."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"--exclude {path} is no text in UTF-8; expected an image's id or path a "
+            "line, as cnnxfer check --write writes it."
+        ) from error
+    lines = (line.strip() for line in text.split("\n"))
+    return [_name(line) for line in lines if line and not line.startswith(COMMENT)]
+
+
+def exclude_listed(dataset: Dataset, path: Path, reporter: Reporter) -> Dataset:
+    """Returns the data set without the images that a file names.
+
+    Args:
+        dataset: as its source yields it.
+        path: a file for `read_list`; of ids, or of the images' paths.
+        reporter: told how many are left out, and warned of lines that name no image:
+            it may have been deleted, or misspelt.
+
+    Raises:
+        ConfigError: if the file cannot be read.
+    """
+    names = set(read_list(path))
+    ids = {example.id for example in dataset.examples}
+    # What is no id may be a path.
+    paths = {os.path.abspath(name): name for name in names - ids}
+    known = names & ids
+    kept = []
+    for index, example in enumerate(dataset.examples):
+        name = paths.get(os.path.abspath(example.path)) if _is_file(example) else None
+        if name is not None:
+            known.add(name)
+        elif example.id not in names:
+            kept.append(index)
+    unknown = sorted(names - known)
+    if unknown:
+        reporter.warn(
+            f"{counted(len(unknown), 'line')} of {path} "
+            f"{'names' if len(unknown) == 1 else 'name'} no image of "
+            f"{dataset.title or dataset.name}, such as {printable(unknown[0])}."
+        )
+    if len(kept) < len(dataset.examples):
+        excluded = len(dataset.examples) - len(kept)
+        reporter.info(f"left out {counted(excluded, 'image')} that {path} names")
+    return replace(
+        dataset,
+        examples=tuple(dataset.examples[index] for index in kept),
+        columns={
+            name: tuple(values[index] for index in kept)
+            for name, values in dataset.columns.items()
+        },
+    )
+
+
+def written_line(name: str) -> str:
+    """Returns a line that `read_list` reads as `name`, whatever is in it."""
+    plain = name.isprintable() and name == name.strip()
+    if plain and name and not name.startswith((COMMENT, QUOTE)):
+        return name
+    return json.dumps(name)
+
+
+def _name(line: str) -> str:
+    if line.startswith(QUOTE):
+        try:
+            return str(json.loads(line))
+        except ValueError:  # a name that somebody typed, quote and all
+            return line
+    return line
+
+
+def _is_file(example: Example) -> bool:
+    """Tells whether an image has a file of its own."""
+    return example.size_bytes is None

@@ -1,0 +1,47 @@
+"""Planted problems, and what a check says of them."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.data.check.checking import check_data
+from cnnxfer.data.check.report import Finding, Report
+from cnnxfer.reporting import Reporter
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from planted_problems import GROUP_BY, PHOTOS, Planted, Planter, plant
+
+
+class Planting:
+    """Folders with problems, what is wrong with them, and what was found."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.planted: list[Planted] = plant(root)
+        self.reports: dict[str, Report] = {
+            spec: check_data(
+                str(root / spec),
+                Reporter(),
+                group_by=GROUP_BY if spec == PHOTOS else "",
+            )
+            for spec in sorted({item.spec for item in self.planted})
+        }
+
+    def find(self, kind: str, spec: str = PHOTOS) -> Finding:
+        """Returns the one finding of a kind."""
+        findings = self.reports[spec].findings
+        (found,) = (finding for finding in findings if finding.kind == kind)
+        return found
+
+
+@pytest.fixture(scope="session")
+def planting(tmp_path_factory: pytest.TempPathFactory) -> Planting:
+    return Planting(tmp_path_factory.mktemp("planted"))
+
+
+@pytest.fixture
+def planter(tmp_path: Path) -> Planter:
+    """Makes pictures, none like another, in `tmp_path`."""
+    return Planter(tmp_path)

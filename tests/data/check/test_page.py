@@ -1,0 +1,106 @@
+"""The page: pictures beside what is said of them, and nothing that could harm."""
+
+import base64
+import io
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cnnxfer.data.check.checking import check_data
+from cnnxfer.data.check.page import SHOWN_ITEMS, write_page
+from cnnxfer.data.check.report import ClassCount, Finding, Item, Report
+from cnnxfer.data.dataset import Example
+from cnnxfer.reporting import Reporter
+
+EVIL = '"><script>alert(1)</script>\n\x1b\udcff&amp;.jpg'
+
+
+class Page(HTMLParser):
+    """The tags of a page, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+def test_the_page_shows_what_was_found(planter, tmp_path: Path) -> None:
+    for name in ("iris", "rose"):
+        planter.sound(f"data/{name}", 12)
+    planter.put("data/rose/wide.jpg", Image.new("RGB", (800, 200), (200, 30, 30)))
+    planter.put("data/rose/broken.jpg", b"broken")
+    path = tmp_path / "page.html"
+    check_data(str(tmp_path / "data"), Reporter(), html=path)
+    page = Page(path.read_text("utf-8"))
+    assert not page.open
+    assert [section["id"] for section in page.all("section")] == ["unreadable", "long"]
+    (shown,) = page.all("img")
+    data = base64.b64decode(str(shown["src"]).partition(",")[2])
+    with Image.open(io.BytesIO(data)) as picture:
+        assert picture.size == (200, 50)
+        assert abs(picture.getpixel((100, 25))[0] - 200) < 5
+    for text in ("rose/broken.jpg", "not an image", "800 x 200", "left out"):
+        assert text in page.text
+
+
+def test_the_page_loads_and_runs_nothing(tmp_path: Path) -> None:
+    item = Item((EVIL,), (EVIL,), EVIL)
+    finding = Finding(
+        "copies", "note", "<i>titles</i>", 1, "<b>done</b>", "<u>a</u>", (item,)
+    )
+    report = Report(EVIL, 1, 1, (ClassCount(EVIL, 1, 2, 3),), (finding,))
+    path = tmp_path / "page.html"
+    write_page(report, [Example(EVIL, (0,), None, tmp_path / "none")], path, Reporter())
+    text = path.read_text("utf-8")
+    page = Page(text)
+    tags = {tag for tag, _ in page.tags}
+    assert not tags & {"script", "link", "iframe", "object", "i", "u", "a"}
+    policy = next(tag for tag in page.all("meta") if "http-equiv" in tag)
+    assert str(policy["content"]).startswith("default-src 'none'; img-src data:")
+    assert "http://" not in text
+    assert "https://" not in text
+    assert "\x1b" not in text
+
+
+def test_of_many_some_are_shown(tmp_path: Path) -> None:
+    count = SHOWN_ITEMS + 7
+    items = tuple(Item((f"{number}.jpg",)) for number in range(count))
+    finding = Finding("grey", "note", "grey ones", count, "used", "Nothing.", items)
+    path = tmp_path / "page.html"
+    write_page(Report("data", count, count, (), (finding,)), [], path, Reporter())
+    page = Page(path.read_text("utf-8"))
+    assert len(page.all("figure")) == SHOWN_ITEMS
+    assert "and 7 more" in page.text
+
+
+def test_a_failure_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "page.html"
+    report = Report("data", 0, 0, (), ())
+    write_page(report, [], path, Reporter())
+    before = path.read_bytes()
+    monkeypatch.setattr("cnnxfer.data.check.page._page", lambda *_: iter([1]))
+    with pytest.raises(TypeError):
+        write_page(report, [], path, Reporter())
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

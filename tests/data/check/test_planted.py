@@ -1,0 +1,85 @@
+"""Every planted problem is found, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.data.check.checking import check_data
+from cnnxfer.data.check.report import KINDS, SEVERITIES, Kind
+from cnnxfer.reporting import Reporter
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_all_that_was_planted_is_found(kind: Kind, planting) -> None:
+    planted = {
+        (item.spec, item.about) for item in planting.planted if item.kind == kind.name
+    }
+    findings = [
+        (spec, finding)
+        for spec, report in planting.reports.items()
+        for finding in report.findings
+        if finding.kind == kind.name
+    ]
+    found = {
+        (spec, item.ids or item.classes)
+        for spec, finding in findings
+        for item in finding.items
+    }
+    assert planted
+    assert found == planted
+    for _, finding in findings:
+        assert finding.severity == kind.severity
+        assert finding.title == kind.title
+        assert finding.done == kind.done
+        assert finding.advice == kind.advice
+
+
+def test_there_are_many_problems(planting) -> None:
+    assert len(planting.planted) > 150
+    assert {item.kind for item in planting.planted} == set(KINDS.names())
+
+
+def test_the_gravest_are_told_first(planting) -> None:
+    for report in planting.reports.values():
+        places = [SEVERITIES.index(item.severity) for item in report.findings]
+        assert places == sorted(places)
+
+
+def test_the_classes_are_counted(planting) -> None:
+    report = planting.reports["photos"]
+    classes = {row.name: row for row in report.classes}
+    assert classes["reed"].train == classes["reed"].test == 0  # left out
+    assert classes["void"].train == 0
+    moss = classes["moss"]
+    assert (moss.train + moss.validation, moss.test) == (16, 0)
+    assert moss.validation > 0
+    broken = ("unreadable", "truncated", "too-large", "other-file")
+    assert report.images - report.sound == sum(
+        planting.find(kind).count for kind in broken
+    )
+
+
+@pytest.mark.parametrize("splits", [("",), ("train/", "test/")])
+def test_sound_data_has_no_findings(splits, planter, tmp_path: Path) -> None:
+    for split in splits:
+        for name in ("aster", "daisy", "iris 2", "iris 1-2", "iris 12"):
+            planter.sound(f"data/{split}{name}", 20)
+    report = check_data(str(tmp_path / "data"), Reporter())
+    assert report.findings == ()
+    assert report.images == report.sound == 100 * len(splits)
+    assert not report.alarming
+
+
+def test_of_real_flowers_nothing_is_said_that_a_look_does_not_confirm(
+    shared: Path,
+) -> None:
+    report = check_data(str(shared / "data" / "flowers12"), Reporter())
+    kinds = {finding.kind for finding in report.findings}
+    assert kinds == {"near-leak", "copies", "near-copies"}
+    lines = Path(__file__).with_name("flowers12_pairs.txt").read_text().splitlines()
+    confirmed = {tuple(line.split()) for line in lines[1:]}
+    found = {
+        tuple(sorted(item.ids)) for finding in report.findings for item in finding.items
+    }
+    assert found <= confirmed
+    assert len(found) > 0.9 * len(confirmed)

@@ -1,0 +1,89 @@
+"""The list of what to leave out: what is in it, and that it works."""
+
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.data.check.checking import check_data
+from cnnxfer.data.check.quarantine import LIST_MARK
+from cnnxfer.data.exclude import read_list
+from cnnxfer.errors import ConfigError
+from cnnxfer.reporting import Reporter
+
+
+@pytest.fixture
+def data(planter, tmp_path: Path) -> Path:
+    for split in ("train", "test"):
+        for name in ("iris", "rose"):
+            planter.sound(f"data/{split}/{name}", 12)
+    for copy, original in {
+        "train/rose/spare.jpg": "train/rose/000.jpg",
+        "train/rose/seen.jpg": "test/rose/001.jpg",
+        "train/iris/wrong.jpg": "train/rose/002.jpg",
+        "train/iris/leaking.jpg": "test/rose/003.jpg",
+    }.items():
+        content = (tmp_path / "data" / original).read_bytes()
+        planter.put(f"data/{copy}", content)
+    planter.put("data/train/iris/# broken \n.jpg", b"broken")
+    planter.put("data/train/iris/notes.txt", b"text")
+    return tmp_path / "data"
+
+
+def test_what_is_left_out_is_no_longer_found(data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "quarantine.txt"
+    report = check_data(str(data), Reporter(), write=path)
+    assert {finding.kind for finding in report.findings} == {
+        *("leak", "contradiction", "copies", "unreadable", "other-file")
+    }
+    text = path.read_text()
+    assert text.startswith(LIST_MARK)
+    listed = read_list(path)
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {
+        "train/rose/spare.jpg",
+        "train/rose/seen.jpg",
+        "train/iris/wrong.jpg",
+        "train/rose/002.jpg",
+        "train/iris/leaking.jpg",
+        "test/rose/003.jpg",
+        "train/iris/# broken \n.jpg",
+        "train/iris/notes.txt",
+    }
+    again = check_data(str(data), Reporter(), exclude=str(path))
+    assert again.findings == ()
+    assert again.images == report.images - 8
+
+
+def test_an_empty_list_is_written_too(planter, tmp_path: Path) -> None:
+    planter.sound("data/iris", 12)
+    planter.sound("data/rose", 12)
+    path = tmp_path / "quarantine.txt"
+    check_data(str(tmp_path / "data"), Reporter(), write=path)
+    assert read_list(path) == []
+
+
+@pytest.mark.parametrize("option", ["write", "html"])
+def test_files_of_others_are_spared(option: str, data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+    path.write_text("mine")
+    with pytest.raises(ConfigError, match=f"--{option} .*notes is there already"):
+        check_data(str(data), Reporter(), **{option: path})
+    assert path.read_text() == "mine"
+    path.unlink()
+    for _ in range(2):  # its own is written anew
+        check_data(str(data), Reporter(), **{option: path})
+        assert path.stat().st_size > 100
+
+
+@pytest.mark.parametrize("option", ["write", "html"])
+def test_files_lie_outside_of_the_images(
+    option: str, data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="among the images"):
+        check_data(str(data), Reporter(), **{option: data / "train" / "iris" / "x"})
+    with pytest.raises(ConfigError, match="there is no folder"):
+        check_data(str(data), Reporter(), **{option: tmp_path / "no" / "x"})
+    with pytest.raises(ConfigError, match="is there already"):
+        check_data(str(data), Reporter(), **{option: tmp_path})
+    check_data(str(data), Reporter(), **{option: data / "x"})
+    assert (data / "x").is_file()

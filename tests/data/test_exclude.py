@@ -1,0 +1,165 @@
+"""Lists of images to leave out."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.data.dataset import Dataset, Example
+from cnnxfer.data.exclude import exclude_listed, read_list, written_line
+from cnnxfer.errors import ConfigError
+from cnnxfer.reporting import Reporter
+
+
+class Recorder(Reporter):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.warned: list[str] = []
+
+    def info(self, message: str) -> None:
+        self.said.append(message)
+
+    def warn(self, message: str) -> None:
+        self.warned.append(message)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    root = tmp_path / "photos"
+    ids = ("iris/1.jpg", "iris/2.jpg", "rose/1.jpg", "rose/2.jpg")
+    return Dataset(
+        "photos",
+        ("iris", "rose"),
+        tuple(Example(id, (id < "r",), None, root / id) for id in ids),
+        columns={"plant": ("p", "q", "r", "s")},
+        hidden=(".DS_Store",),
+    )
+
+
+def excluded(dataset: Dataset, path: Path, text: str | bytes) -> tuple[list[str], ...]:
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    reporter = Recorder()
+    left = exclude_listed(dataset, path, reporter)
+    kept = [example.id for example in left.examples]
+    return kept, reporter.said, reporter.warned
+
+
+def test_ids_and_paths(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "list.txt"
+    text = "# a comment\n\n iris/1.jpg \r\nphotos/rose/1.jpg\n"
+    text += f"{tmp_path}/photos/rose/2.jpg"
+    kept, said, warned = excluded(dataset, path, text)
+    assert kept == ["iris/2.jpg"]
+    assert said == [f"left out 3 images that {path} names"]
+    assert warned == []
+
+
+def test_absolute_paths_of_data_that_was_named_relatively(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    relative = replace(
+        dataset,
+        examples=tuple(
+            replace(example, path=example.path.relative_to(tmp_path))
+            for example in dataset.examples
+        ),
+    )
+    text = f"{tmp_path}/photos/rose/1.jpg\n./photos/../photos/rose/2.jpg\n"
+    kept, _, warned = excluded(relative, tmp_path / "list.txt", text)
+    assert kept == ["iris/1.jpg", "iris/2.jpg"]
+    assert warned == []
+
+
+def test_what_a_table_tells_stays_beside_its_image(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text("iris/2.jpg")
+    left = exclude_listed(dataset, path, Reporter())
+    assert left.columns == {"plant": ("p", "r", "s")}
+    assert left.hidden == dataset.hidden
+    assert left.class_names == dataset.class_names
+
+
+def test_lines_that_name_nothing_are_counted(dataset: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    kept, said, warned = excluded(
+        dataset, path, "iris/1.jpg\niris/9.jpg\nrosee/1.jpg\n"
+    )
+    assert len(kept) == 3
+    assert said == [f"left out 1 image that {path} names"]
+    assert warned == [f"2 lines of {path} name no image of photos, such as iris/9.jpg."]
+    kept, said, warned = excluded(dataset, path, "x\n")
+    assert (len(kept), said) == (4, [])
+    assert warned == [f"1 line of {path} names no image of photos, such as x."]
+
+
+def test_a_mark_of_windows_is_no_part_of_a_name(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    text = b"\xef\xbb\xbfiris/1.jpg\r\nrose/2.jpg\r\n"
+    kept, _, warned = excluded(dataset, tmp_path / "list.txt", text)
+    assert kept == ["iris/2.jpg", "rose/1.jpg"]
+    assert warned == []
+
+
+def test_images_in_a_file_of_many_go_by_their_id(tmp_path: Path) -> None:
+    images = tmp_path / "images.bin"
+    examples = (
+        Example("a", (0,), None, images, 0, 5),
+        Example("b", (1,), None, images, 5, 5),
+    )
+    dataset = Dataset("set", ("x", "y"), examples)
+    kept, _, warned = excluded(dataset, tmp_path / "list.txt", f"{images}\nb\n")
+    assert kept == ["a"]
+    assert len(warned) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a/b.jpg",
+        "# a",
+        '"a',
+        '"a"',
+        " a ",
+        "a\nb",
+        "a\r",
+        "\x85",
+        "\ufeffa",
+        "blå 花",
+        "",
+    ],
+)
+def test_any_name_can_be_written(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text(f"{written_line(name)}\n", "utf-8")
+    assert read_list(path) == [name]
+
+
+def test_only_a_newline_ends_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text("a\x0bb\u2028c.jpg\nd\x85.jpg\n", "utf-8")
+    assert read_list(path) == ["a\x0bb\u2028c.jpg", "d\x85.jpg"]
+
+
+def test_a_quote_that_somebody_typed(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text('"so called" rose.jpg\n')
+    assert read_list(path) == ['"so called" rose.jpg']
+
+
+def test_a_file_that_cannot_be_read(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--exclude .* no such file"):
+        exclude_listed(dataset, tmp_path / "none.txt", Reporter())
+    with pytest.raises(ConfigError, match=r"--exclude .* is a directory"):
+        exclude_listed(dataset, tmp_path, Reporter())
+    path = tmp_path / "picture.jpg"
+    path.write_bytes(os.urandom(3) + b"\xff\xd8")
+    with pytest.raises(ConfigError, match="no text in UTF-8; expected an image's id"):
+        exclude_listed(dataset, path, Reporter())
