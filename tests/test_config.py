@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from cnnxfer.config import Config, FineTune, Phase, load_config, override
+from cnnxfer.config import (
+    PRESETS,
+    Augment,
+    Config,
+    FineTune,
+    Phase,
+    load_config,
+    override,
+)
 from cnnxfer.errors import ConfigError
 
 
@@ -18,7 +26,7 @@ def test_toml_holds_every_setting_and_repeats_it(tmp_path: Path) -> None:
         {
             "backbone": "xception",
             "data": 'a "b"\\c\n[d]',
-            "flip": False,
+            "augment": {"level": "strong", "flip": False, "rotation": 10},
             "frozen": {"epochs": 3, "learning_rate": 0.1},
             "fine_tune": {"last": "50%", "nesterov": False},
         },
@@ -26,7 +34,8 @@ def test_toml_holds_every_setting_and_repeats_it(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(config.to_toml(), encoding="utf-8")
     assert load_config(path) == config
-    for name in {*settings_of(Config), *settings_of(Phase), *settings_of(FineTune)}:
+    sections = (Config, Augment, Phase, FineTune)
+    for name in {name for section in sections for name in settings_of(section)}:
         assert name in config.to_toml()
 
 
@@ -76,9 +85,38 @@ def test_wrong_values_are_called_by_their_option(
         ("seed = 'x'", "seed in FILE is 'x'; expected a whole number."),
         ("seed = true", "seed in FILE is True; expected a whole number."),
         ("seed = 1.0", "seed in FILE is 1.0; expected a whole number."),
-        ("flip = 1", "flip in FILE is 1; expected true or false."),
-        ("crop = 'x'", "crop in FILE is 'x'; expected a number."),
-        ("crop = nan", "crop in FILE is nan; it must be above 0."),
+        ("cache = 1", "cache in FILE is 1; expected true or false."),
+        ("central_crop = 'x'", "central_crop in FILE is 'x'; expected a number."),
+        ("central_crop = nan", "central_crop in FILE is nan; it must be above 0."),
+        ("crop = 0.9", "crop in FILE belongs into the table [augment]."),
+        ("flip = true", "flip in FILE belongs into the table [augment]."),
+        ("augment = 'strong'", "augment in FILE must be a table: [augment]."),
+        ("[augment]\nlevel = 'stong'", "[augment] is 'stong'. Did you mean 'strong'?"),
+        ("[augment]\nrotatoin = 1", "setting 'rotatoin' in FILE, [augment]. Did you"),
+        (
+            "[augment]\nrotation = 181",
+            "rotation in FILE, [augment] is 181.0; it must be at most 180.",
+        ),
+        ("[augment]\nmixup = -1", "mixup in FILE, [augment] is -1.0; it must be at le"),
+        (
+            "[augment]\nhue = nan",
+            "hue in FILE, [augment] is nan; it must be at least 0",
+        ),
+        ("[augment]\nfill = 'x'", "Expected one of: nearest, reflect, wrap, constant."),
+        (
+            "[augment]\nflip = 1",
+            "flip in FILE, [augment] is 1; expected true or false.",
+        ),
+        (
+            "[augment]\narea = 0.2",
+            "crop and area in FILE, [augment] exclude each other; with the level "
+            "light, set one of them to 0.",
+        ),
+        (
+            "[augment]\ncrop = 0\nshorter_side = 256",
+            "shorter_side_to in FILE, [augment] is 0; it must be at least "
+            "shorter_side, 256.",
+        ),
         ("[frozen]\nepochs = -1", "epochs in FILE, [frozen] is -1; it must be"),
         ("seed = [", "FILE is not TOML: "),
     ],
@@ -110,3 +148,69 @@ def test_share_that_learns(last: str, fraction: float) -> None:
 def test_no_share(last: str) -> None:
     with pytest.raises(ConfigError, match=f"--last is '{last}'; expected a share"):
         _ = FineTune(last=last).fraction
+
+
+def test_a_level_is_a_preset_that_a_file_may_change(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("[augment]\nlevel = 'strong'\nhue = 20\nflip = false")
+    expected = dataclasses.replace(PRESETS["strong"], hue=20.0, flip=False)
+    assert load_config(path).augment == expected
+    # An option takes the place of the whole table.
+    assert load_config(path, {"augment": "textbook"}).augment == PRESETS["textbook"]
+    assert load_config(path, {"augment": "strong"}).augment == PRESETS["strong"]
+    assert load_config(path, {"augment": None}).augment == expected
+    path.write_text("[augment]\nhue = 20")
+    expected = dataclasses.replace(PRESETS["light"], hue=20.0)
+    assert load_config(path).augment == expected
+
+
+def test_resolved_numbers_outlive_their_preset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config.toml"
+    config = load_config(None, {"augment": "strong"})
+    path.write_text(config.to_toml())
+    monkeypatch.setitem(PRESETS, "strong", Augment("strong", rotation=7.0))
+    assert load_config(path) == config
+
+
+def test_presets_are_called_by_their_levels() -> None:
+    assert [preset.level for preset in PRESETS.values()] == list(PRESETS)
+    for level, preset in PRESETS.items():
+        assert load_config(None, {"augment": level}).augment == preset
+    with pytest.raises(
+        ConfigError, match=r"--augment is 'stong'\. Did you mean 'strong'"
+    ):
+        load_config(None, {"augment": "stong"})
+
+
+def test_levels_do_what_they_say() -> None:
+    assert PRESETS["none"].operations == {}
+    assert PRESETS["textbook"].operations == {"crop": 0.9, "flip": True}
+    assert PRESETS["light"].operations == {"crop": 0.9, "flip": True}
+    assert Config().augment == PRESETS["light"]
+    plain = [level for level, preset in PRESETS.items() if preset.plain]
+    assert plain == ["none", "textbook", "light"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "plain"),
+    [
+        ({"crop": 0.5, "flip": True}, True),
+        ({"fill": "wrap", "magnitude": 9.0, "aspect": 2.0}, True),  # nothing asks
+        ({"crop": 0.5, "rotation": 1.0}, False),
+        ({"vertical_flip": True}, False),
+        ({"mixup": 0.1}, False),
+    ],
+)
+def test_only_crop_and_flip_are_plain(settings: dict[str, Any], plain: bool) -> None:
+    assert Augment(**settings).plain is plain
+
+
+def test_several_views_without_augmentation_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--views is 4, but without augmentation all"):
+        load_config(None, {"views": 4, "augment": "none"})
+    assert load_config(None, {"views": 4, "augment": "textbook"}).views == 4
+    path = tmp_path / "config.toml"
+    path.write_text("views = 2\n[augment]\nlevel = 'none'\nflip = true")
+    assert load_config(path).views == 2

@@ -80,6 +80,7 @@ class Picture:
         return picture
 
     def _show(self, rgb: Image.Image) -> None:
+        self._content = b""  # it will not be decoded again
         self._decoded = {1: rgb}
         self.width, self.height = rgb.size
 
@@ -98,6 +99,13 @@ class Picture:
         if scale > 1:
             box = self._reduced(box, image, scale)
         return geometry.view(image, box, size, flip=flip)
+
+    @property
+    def size_bytes(self) -> int:
+        """How much memory it takes by now: encoded, and decoded as often as it was."""
+        # Pillow keeps four bytes for each pixel.
+        decoded = sum(4 * im.width * im.height for im in self._decoded.values())
+        return decoded + len(self._content)
 
     def _at(self, scale: int) -> Image.Image:
         if scale not in self._decoded:

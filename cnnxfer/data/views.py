@@ -11,6 +11,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from cnnxfer.config import Augment, Config
+from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.view import RandomView
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.geometry import square_box
 from cnnxfer.data.parallel import parallel_map
@@ -18,44 +21,16 @@ from cnnxfer.data.picture import Picture
 from cnnxfer.errors import DataError
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """What a training view may differ in.
-
-    Attributes:
-        crop: side of the random square, as a fraction of the shorter side.
-        flip: whether half of the views are mirrored left to right.
-        strong: whether it is a rectangle of any size and shape instead, in other
-            light and colours; see `strong.strong_view`.
-    """
-
-    crop: float
-    flip: bool
-    strong: bool = False
-
-
-@dataclass(frozen=True)
-class View:
-    """A square in a picture; see `geometry.square_box`.
-
-    Attributes:
-        fraction: side of the square, of the shorter side.
-        across: 0 at the left edge, 1 at the right one.
-        down: 0 at the top, 1 at the bottom.
-        flip: whether it is mirrored left to right.
-    """
-
-    fraction: float
-    across: float
-    down: float
-    flip: bool
+class View(Protocol):
+    """What the network sees of a picture."""
 
     def of(self, picture: Picture, size: int) -> np.ndarray:
-        """Returns its pixels, uint8 `(size, size, 3)`."""
-        box = square_box(
-            picture.width, picture.height, self.fraction, self.across, self.down
-        )
-        return picture.view(box, size, flip=self.flip)
+        """Returns its pixels, uint8 `(size, size, 3)`.
+
+        Raises:
+            DataError: if the picture is truncated or corrupt; the message is the
+                reason alone.
+        """
 
 
 class Views(Protocol):
@@ -66,6 +41,30 @@ class Views(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """Returns all that decides the views, for JSON."""
+
+
+@dataclass(frozen=True)
+class Square:
+    """A square in a picture; see `geometry.square_box`.
+
+    Attributes:
+        fraction: side of the square, of the shorter side.
+        across: 0 at the left edge, 1 at the right one.
+        down: 0 at the top, 1 at the bottom.
+        flip: whether it is mirrored left to right.
+    """
+
+    fraction: float
+    across: float = 0.5
+    down: float = 0.5
+    flip: bool = False
+
+    def of(self, picture: Picture, size: int) -> np.ndarray:
+        """Returns its pixels, uint8 `(size, size, 3)`."""
+        box = square_box(
+            picture.width, picture.height, self.fraction, self.across, self.down
+        )
+        return picture.view(box, size, flip=self.flip)
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class CentralViews:
 
     def of(self, example: Example) -> View:
         """Returns the view of an image: the same for each."""
-        return View(self.fraction, 0.5, 0.5, False)
+        return Square(self.fraction)
 
     def describe(self) -> dict[str, Any]:
         """Returns all that decides the views, for JSON."""
@@ -89,34 +88,69 @@ class CentralViews:
 
 @dataclass(frozen=True)
 class RandomViews:
-    """A random square each, drawn from the seed, the number and the image's content.
+    """A random view each, drawn from the seed, the number and the image's content.
 
     So they are the same on every machine, in any order, for any choice of images.
 
     Attributes:
-        augmentation: what they differ in.
+        augment: what they differ in.
+        central_crop: side of the square in the middle, where `augment` says nothing
+            else about what part is seen.
         seed: of the run.
         number: 0 for the first view of each image, 1 for the second, and so on.
     """
 
-    augmentation: Augmentation
+    augment: Augment
+    central_crop: float
     seed: int
     number: int
 
     def of(self, example: Example) -> View:
         """Returns the view of an image, whose hash must be known."""
         assert example.sha256, f"{example.id} has not been read"
-        key = f"{self.seed} {self.number} {example.sha256}"
-        digest = hashlib.sha256(key.encode()).digest()
-        across, down, side = (
-            int.from_bytes(digest[start : start + 6]) / 2**48 for start in (0, 6, 12)
-        )
-        flip = self.augmentation.flip and side < 0.5
-        return View(self.augmentation.crop, across, down, flip)
+        chances = Chances(f"{self.seed} {self.number} {example.sha256}")
+        return RandomView(self.augment, self.central_crop, chances)
 
     def describe(self) -> dict[str, Any]:
         """Returns all that decides the views, for JSON."""
-        return {"views": "random", **asdict(self)}
+        augment = self.augment
+        augmentation = augment.operations if augment.plain else asdict(augment)
+        central = {} if augment.region else {"central_crop": self.central_crop}
+        return {
+            "views": "random",
+            "augmentation": {**augmentation, **central},
+            "seed": self.seed,
+            "number": self.number,
+        }
+
+
+def training_views(config: Config, number: int) -> Views:
+    """Returns how the training images are looked at.
+
+    Args:
+        config: its `augment`, `central_crop` and `seed` decide.
+        number: of the epoch, where each has new views; of the view, where some of each
+            image are kept; from 0.
+    """
+    if not config.augment.operations:
+        return CentralViews(config.central_crop)
+    return RandomViews(config.augment, config.central_crop, config.seed, number)
+
+
+def open_picture(example: Example) -> Picture:
+    """Reads an image that could be read before.
+
+    Raises:
+        DataError: if it is another one than the one whose hash the example has, or
+            cannot be read any more; the message is the reason alone.
+    """
+    content = example.read()
+    if example.sha256 not in ("", hashlib.sha256(content).hexdigest()):
+        raise DataError(
+            "it is not the image that it was when the data was split; bring that "
+            "back, or train a new run"
+        )
+    return Picture(content)
 
 
 def unreadable(example: Example, reason: DataError) -> DataError:
@@ -146,17 +180,10 @@ def pixel_batches(
 
     def look(example: Example) -> list[np.ndarray]:
         try:
-            content = example.read()
-            picture = Picture(content)
-            seen = [view.of(example).of(picture, image_size) for view in views]
+            picture = open_picture(example)
+            return [view.of(example).of(picture, image_size) for view in views]
         except DataError as error:
             raise unreadable(example, error) from error
-        if example.sha256 not in ("", hashlib.sha256(content).hexdigest()):
-            raise DataError(
-                f"{example.id} is not the image any more that it was when the data "
-                "was split. Bring it back, or train a new run."
-            )
-        return seen
 
     ahead = (os.cpu_count() or 1) + -(-2 * batch_size // len(views))
     seen = chain.from_iterable(parallel_map(look, examples, ahead))

@@ -14,7 +14,7 @@ from results import Results, Row
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.views import Augmentation, RandomViews
+from cnnxfer.data.views import training_views
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.activations import load_activations
@@ -82,7 +82,6 @@ def time_activations(results: Results) -> None:
     """
     config = Config(backbone=LITE, data="tf_flowers", split="slices")
     examples = read_data(config, Reporter()).split().train
-    augmentation = Augmentation(config.crop, config.flip)
     backbone = BACKBONES.get(LITE)
     network = network_at(build(backbone), backbone, LITE_CUT)
     started = time.perf_counter()
@@ -94,7 +93,7 @@ def time_activations(results: Results) -> None:
             network,
             engine,
             examples,
-            [RandomViews(augmentation, config.seed, i) for i in range(VIEWS)],
+            [training_views(config, i) for i in range(VIEWS)],
             store=store,
             reporter=Reporter(),
             title="activations",

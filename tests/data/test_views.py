@@ -1,5 +1,6 @@
 """Views of many images: repeatable, in order, and little memory for any number."""
 
+import hashlib
 import os
 import threading
 import time
@@ -9,25 +10,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnxfer.config import PRESETS, Augment, Config
 from cnnxfer.data import views as module
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.geometry import square_box
 from cnnxfer.data.index import build_index
+from cnnxfer.data.loader import Loader
 from cnnxfer.data.picture import Picture
-from cnnxfer.data.pipeline import Loader, central_batches
+from cnnxfer.data.pipeline import central_batches
 from cnnxfer.data.sources import folder
 from cnnxfer.data.views import (
-    Augmentation,
     CentralViews,
     RandomViews,
-    View,
+    Square,
     pixel_batches,
+    training_views,
 )
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 
 SIZE = 24
-LIGHT = Augmentation(crop=0.8, flip=True)
+LIGHT = Augment(crop=0.8, flip=True)
+
+
+def random_views(seed: int, number: int, augment: Augment = LIGHT) -> RandomViews:
+    return RandomViews(augment, 0.875, seed, number)
 
 
 @pytest.fixture
@@ -37,7 +44,9 @@ def examples(photos_dir: Path) -> list[Example]:
 
 
 def made(count: int) -> list[Example]:
-    return [Example(str(i), 0, None, Path(), sha256=f"{i:064x}") for i in range(count)]
+    return [
+        Example(str(i), (0,), None, Path(), sha256=f"{i:064x}") for i in range(count)
+    ]
 
 
 def pixels_of(examples, views, batch_size: int = 8) -> np.ndarray:
@@ -54,26 +63,35 @@ def test_central_views_are_those_of_the_pipeline(examples):
     ]
     assert {batch.dtype for batch in batches} == {np.dtype(np.uint8)}
     expected = central_batches(Loader(examples, SIZE), 0.9, batch_size=36)
-    [(pixels, _)] = expected.as_numpy_iterator()
+    [pixels] = expected.as_numpy_iterator()
     np.testing.assert_array_equal(np.concatenate(batches), pixels)
 
 
 def test_the_views_of_an_image_follow_one_another(examples):
-    views = [RandomViews(LIGHT, 7, 0), CentralViews(1), RandomViews(LIGHT, 7, 1)]
+    views = [random_views(7, 0), CentralViews(1), random_views(7, 1)]
     together = pixels_of(examples, views)  # batches of 8 cut through images
     assert len(together) == 3 * len(examples)
     for number, view in enumerate(views):
         np.testing.assert_array_equal(together[number::3], pixels_of(examples, [view]))
 
 
-def test_random_views_are_the_squares_that_they_say(examples):
-    views = RandomViews(LIGHT, 7, 0)
-    for pixels, example in zip(pixels_of(examples, [views]), examples, strict=True):
-        view, picture = views.of(example), Picture(example.read())
-        box = square_box(
-            picture.width, picture.height, view.fraction, view.across, view.down
+def test_light_views_are_squares_drawn_from_seed_number_and_content(examples):
+    # As written down here, for good: else every kept feature would be stale.
+    pixels = pixels_of(examples, [random_views(42, 3)])
+    flips = []
+    for seen, example in zip(pixels, examples, strict=True):
+        digest = hashlib.sha256(f"42 3 {example.sha256}".encode()).digest()
+        across, down, side = (
+            int.from_bytes(digest[start : start + 6]) / 2**48 for start in (0, 6, 12)
         )
-        np.testing.assert_array_equal(pixels, picture.view(box, SIZE, flip=view.flip))
+        flips.append(side < 0.5)
+        picture = Picture(example.read())
+        box = square_box(picture.width, picture.height, 0.8, across, down)
+        expected = picture.view(box, SIZE)
+        np.testing.assert_array_equal(
+            seen, expected[:, ::-1] if flips[-1] else expected
+        )
+    assert 0 < sum(flips) < len(flips)
 
 
 def test_each_image_is_decoded_once(examples, monkeypatch):
@@ -81,55 +99,61 @@ def test_each_image_is_decoded_once(examples, monkeypatch):
     monkeypatch.setattr(
         module, "Picture", lambda content: opened.append(content) or Picture(content)
     )
-    pixels_of(examples, [RandomViews(LIGHT, 7, number) for number in range(4)])
+    pixels_of(examples, [random_views(7, number) for number in range(4)])
     assert sorted(opened) == sorted(example.read() for example in examples)
-
-
-def test_random_views_are_the_same_everywhere():
-    # Drawn once and written down: another value would make every kept feature stale.
-    [example] = made(1)
-    found = RandomViews(LIGHT, 42, 3).of(example)
-    assert found == View(0.8, 0.7507570350790793, 0.10917154803485829, True)
-
-
-def test_random_views_are_spread_and_half_are_flipped():
-    views = [RandomViews(LIGHT, 1, 0).of(example) for example in made(4000)]
-    across, down, flip = np.array([(v.across, v.down, v.flip) for v in views], float).T
-    for place in (across, down):
-        assert 0 <= place.min() < 0.01
-        assert 0.99 < place.max() < 1
-        assert abs(place.mean() - 0.5) < 0.02
-    assert abs(np.corrcoef([across, down, flip]) - np.eye(3)).max() < 0.06
-    assert abs(flip.mean() - 0.5) < 0.03
-    assert {view.fraction for view in views} == {0.8}
 
 
 def test_seeds_numbers_and_images_have_views_of_their_own():
     one, other = made(2)
-    views = [RandomViews(LIGHT, seed, number) for seed in (1, 2) for number in (0, 1)]
+    views = [random_views(seed, number) for seed in (1, 2) for number in (0, 1)]
     drawn = {view.of(example) for view in views for example in (one, other)}
     assert len(drawn) == 8
     # The name and the place of an image don't count, its content does.
     assert views[0].of(replace(one, id="x", path=Path("y"))) == views[0].of(one)
 
 
-def test_without_flip_nothing_is_flipped():
-    views = RandomViews(Augmentation(0.8, False), 1, 0)
-    assert not any(views.of(example).flip for example in made(50))
-
-
 def test_descriptions_tell_views_apart():
     kinds = [
         CentralViews(0.8),
         CentralViews(0.9),
-        RandomViews(LIGHT, 1, 0),
-        RandomViews(LIGHT, 1, 1),
-        RandomViews(LIGHT, 2, 0),
-        RandomViews(Augmentation(0.8, False), 1, 0),
-        RandomViews(Augmentation(0.7, True), 1, 0),
+        random_views(1, 0),
+        random_views(1, 1),
+        random_views(2, 0),
+        random_views(1, 0, Augment(crop=0.8)),
+        random_views(1, 0, Augment(crop=0.7, flip=True)),
+        random_views(1, 0, Augment(flip=True)),
+        RandomViews(Augment(flip=True), 0.9, 1, 0),
+        random_views(1, 0, Augment(area=0.7)),
+        random_views(1, 0, Augment(area=0.7, aspect=2.0)),
     ]
     descriptions = [kind.describe() for kind in kinds]
     assert all(descriptions.count(found) == 1 for found in descriptions)
+
+
+def test_what_decides_nothing_is_not_described():
+    light = random_views(1, 0, PRESETS["light"]).describe()
+    assert light == {
+        "views": "random",
+        "augmentation": {"crop": 0.9, "flip": True},
+        "seed": 1,
+        "number": 0,
+    }
+    assert light == RandomViews(PRESETS["textbook"], 0.7, 1, 0).describe()
+
+
+def test_training_views_are_those_of_the_settings():
+    config = Config(augment=PRESETS["strong"], central_crop=0.7, seed=3)
+    assert training_views(config, 5) == RandomViews(PRESETS["strong"], 0.7, 3, 5)
+    config = replace(config, augment=PRESETS["none"])
+    assert training_views(config, 5) == CentralViews(0.7)
+
+
+def test_squares_are_in_the_middle_unless_they_are_told(examples):
+    picture = Picture(examples[0].read())
+    box = square_box(picture.width, picture.height, 0.8, 0.5, 0.5)
+    np.testing.assert_array_equal(
+        Square(0.8).of(picture, SIZE), picture.view(box, SIZE)
+    )
 
 
 @pytest.mark.parametrize(("batch_size", "views"), [(8, 1), (32, 1), (8, 4)])
@@ -156,7 +180,7 @@ def test_few_images_are_read_ahead_however_many_there_are(
 
     monkeypatch.setattr(Example, "read", count)
     monkeypatch.setattr(module, "Picture", Square)
-    examples = [Example("a", 0, None, Path())] * 20_000
+    examples = [Example("a", (0,), None, Path())] * 20_000
     batches = pixel_batches(
         examples, [CentralViews(1)] * views, image_size=2, batch_size=batch_size
     )
@@ -179,7 +203,7 @@ def test_a_file_that_vanished_is_named(examples):
 
 def test_a_file_that_changed_is_named(examples):
     examples[5].path.write_bytes(examples[6].read())
-    with pytest.raises(DataError, match=r"^blue/05\.jpg is not the image any more"):
+    with pytest.raises(DataError, match=r"^blue/05\.jpg .* not the image that it was"):
         pixels_of(examples, [CentralViews(1)])
     # Nobody has promised anything of an image without a hash.
     assert len(pixels_of([replace(examples[5], sha256="")], [CentralViews(1)])) == 1

@@ -1,0 +1,1 @@
+"""What training views differ in: one subject a file, put together in `view`."""

@@ -1,0 +1,119 @@
+"""Views of a set's images, whole batches at a time, each image decoded once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from cnnxfer.data.dataset import Example
+from cnnxfer.data.picture import Picture
+from cnnxfer.data.views import Views, open_picture, unreadable
+from cnnxfer.errors import DataError
+from cnnxfer.machine.processor import find_memory
+
+CLOSING_SECONDS = 5.0  # more than the largest picture takes
+KEPT_SHARE = 0.2  # of the memory that is free
+
+
+class Loader:
+    """Reads examples' pixels; remembers why it failed.
+
+    Decoded pictures are kept while there is room, so that the next view of them costs
+    no decoding. TensorFlow turns an exception of ours into one of its own; `failure`
+    keeps the original, for whoever runs the pipeline to raise.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        image_size: int,
+        *,
+        keep_bytes: int | None = None,
+    ) -> None:
+        """Loads views of `examples`.
+
+        Args:
+            examples: the images.
+            image_size: side of the views, in pixels.
+            keep_bytes: how much memory decoded pictures may take; by default a fifth
+                of what is free now, and nothing where that is unknown.
+        """
+        if keep_bytes is None:
+            keep_bytes = int(KEPT_SHARE * (find_memory().available_bytes or 0))
+        self.examples = examples
+        self.image_size = image_size
+        self.failure: DataError | None = None
+        self._room = keep_bytes
+        self._kept: dict[int, tuple[Picture, int]] = {}  # with its bytes
+        self._closed = False
+        self._running = 0
+        self._calls = 0
+        self._lock = threading.Lock()
+
+    def batch(self, indices: Sequence[int], views: Views) -> np.ndarray:
+        """Returns views of the examples at `indices`.
+
+        Returns:
+            uint8 `(batch, size, size, 3)`; black once the loader is closed.
+
+        Raises:
+            DataError: if an image cannot be read any more.
+        """
+        size = self.image_size
+        pixels = np.empty((len(indices), size, size, 3), np.uint8)
+        for row, index in zip(pixels, indices, strict=True):
+            row[:] = 0 if self._closed else self._look(index, views)
+        return pixels
+
+    def close(self) -> None:
+        """Ends the reading: views are black from now on, so that all soon rests.
+
+        TensorFlow reads ahead on threads of its own. A Python process that ends while
+        one of them is at work hangs for ever: each waits for the other. Once
+        TensorFlow's buffers are full, nobody is.
+        """
+        self._closed = True
+        deadline = time.monotonic() + CLOSING_SECONDS
+        calls = -1
+        while (self._running or calls != self._calls) and time.monotonic() < deadline:
+            calls = self._calls
+            time.sleep(0.05)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Has `close` wait for what a thread of TensorFlow does meanwhile."""
+        with self._lock:
+            self._running += 1
+            self._calls += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+
+    def _look(self, index: int, views: Views) -> np.ndarray:
+        example = self.examples[index]
+        picture, _ = self._kept.get(index, (None, 0))
+        try:
+            picture = picture or open_picture(example)
+            pixels = views.of(example).of(picture, self.image_size)
+        except DataError as error:
+            self.failure = unreadable(example, error)
+            raise self.failure from error
+        self._keep(index, picture)
+        return pixels
+
+    def _keep(self, index: int, picture: Picture) -> None:
+        """Keeps a picture as far as it was decoded, if there is room."""
+        with self._lock:
+            # It may have grown: views of other sizes are decoded at other scales.
+            _, size_bytes = self._kept.pop(index, (None, 0))
+            self._room += size_bytes
+            size_bytes = picture.size_bytes
+            if size_bytes <= self._room:
+                self._room -= size_bytes
+                self._kept[index] = picture, size_bytes

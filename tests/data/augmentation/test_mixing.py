@@ -1,0 +1,111 @@
+"""MixUp and CutMix: labels are shares of pixels."""
+
+import numpy as np
+import pytest
+
+from cnnxfer.config import Augment
+from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.mixing import cut_mix, mix, mix_up
+
+BATCH, SIZE = 16, 20
+# The images are of one colour each, which tells where a pixel comes from.
+PIXELS = np.empty((BATCH, SIZE, SIZE, 3), np.uint8)
+PIXELS[:] = (10 * np.arange(BATCH) + 20)[:, None, None, None]
+TARGETS = np.eye(BATCH, dtype=np.float32)
+
+
+def test_neutral_values_change_nothing():
+    pixels, targets = mix(PIXELS, TARGETS, Augment(), Chances("a"))
+    assert pixels is PIXELS
+    assert targets is TARGETS
+
+
+@pytest.mark.parametrize("kind", ["mixup", "cutmix"])
+def test_targets_are_shares_of_pixels(kind):
+    before = PIXELS.copy()
+    mixed = 0
+    for step in range(20):
+        chances = Chances(str(step))
+        pixels, targets = mix(PIXELS, TARGETS, Augment(**{kind: 1.0}), chances)
+        assert pixels.dtype == np.uint8
+        assert targets.dtype == np.float32
+        np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
+        assert ((targets > 0).sum(axis=1) <= 2).all()
+        colours = PIXELS[:, 0, 0, 0].astype(float)
+        if kind == "mixup":
+            expected = targets @ colours
+            assert (pixels == pixels[:, :1, :1]).all()  # mixed everywhere
+            np.testing.assert_allclose(pixels[:, 0, 0, 0], expected, atol=0.51)
+        else:
+            found = (pixels[..., :1] == colours).mean(axis=(1, 2))
+            np.testing.assert_allclose(targets, found, atol=1e-6)
+        mixed += ((targets > 0.05) & (targets < 0.95)).any(axis=1).sum()
+    assert mixed > 20 * BATCH / 2
+    np.testing.assert_array_equal(PIXELS, before)
+
+
+def test_what_is_cut_is_a_rectangle_from_the_same_place():
+    shares, random = np.full(BATCH, 0.5), np.random.default_rng(0)
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    others = np.stack([rows, columns, 0 * rows], axis=-1).astype(np.uint8)
+    others = np.broadcast_to(others, PIXELS.shape)
+    white = np.full_like(PIXELS, 255)
+    mixed, kept = cut_mix(white, others, shares, random)
+    for image, share in zip(mixed, kept, strict=True):
+        cut = image[..., 2] == 0
+        assert 1 - cut.mean() == pytest.approx(share)
+        across, down = np.flatnonzero(cut.any(axis=0)), np.flatnonzero(cut.any(axis=1))
+        assert cut[np.ix_(down, across)].all()
+        np.testing.assert_array_equal(image[cut], others[0][cut])
+    assert kept.min() == pytest.approx(0.5, abs=0.03)
+    assert kept.max() > 0.6  # some was cut off at the edge
+
+
+def test_whole_shares_are_exact():
+    black, white = np.zeros_like(PIXELS), np.full_like(PIXELS, 255)
+    for share, expected in ((0.0, white), (1.0, black)):
+        mixed, kept = mix_up(black, white, np.full(BATCH, share))
+        np.testing.assert_array_equal(mixed, expected)
+        np.testing.assert_array_equal(kept, share)
+
+
+def test_several_labels_are_mixed_too():
+    several = np.tile(np.float32([1, 1, 0]), (BATCH, 1))
+    several[::2] = [0, 0, 1]
+    _, targets = mix(PIXELS, several, Augment(mixup=1.0), Chances("a"))
+    np.testing.assert_allclose(targets[:, 0], 1 - targets[:, 2], atol=1e-6)
+    np.testing.assert_array_equal(targets[:, 0], targets[:, 1])
+
+
+def test_with_both_half_of_the_batches_go_through_each():
+    augment = Augment(mixup=1.0, cutmix=1.0)
+    cut = [
+        (mix(PIXELS, TARGETS, augment, Chances(str(step)))[0] % 10 == 0).all()
+        for step in range(200)
+    ]
+    assert 0.4 < np.mean(cut) < 0.6
+
+
+def test_a_small_alpha_mixes_little():
+    less, more = (
+        np.mean(
+            [
+                mix(PIXELS, TARGETS, Augment(mixup=alpha), Chances(str(step)))[1].max(
+                    axis=1
+                )
+                for step in range(20)
+            ]
+        )
+        for alpha in (0.1, 5.0)
+    )
+    assert less > 0.9
+    assert more < 0.75
+
+
+def test_the_key_decides():
+    augment = Augment(mixup=1.0)
+    one, again, other = (
+        mix(PIXELS, TARGETS, augment, Chances(key))[0] for key in "aab"
+    )
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).any()

@@ -1,0 +1,83 @@
+"""Blur, noise and covers."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnxfer.config import Augment
+from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.texture import add_noise, blur, cut_out
+
+SIZE = 40
+PIXELS = np.random.default_rng(0).integers(60, 190, (SIZE, SIZE, 3)).astype(np.uint8)
+GREY = np.full((SIZE, SIZE, 3), 100, np.uint8)
+
+
+def test_neutral_values_change_nothing():
+    image, chances = Image.fromarray(PIXELS), Chances("a")
+    assert blur(image, Augment(), chances) is image
+    assert add_noise(PIXELS, Augment(), chances) is PIXELS
+    assert cut_out(PIXELS, Augment(), chances) is PIXELS
+
+
+def test_half_of_the_views_are_blurred_more_or_less():
+    image = Image.fromarray(PIXELS)
+    deviations = np.array(
+        [
+            np.asarray(blur(image, Augment(blur=2.0), Chances(str(number)))).std()
+            for number in range(300)
+        ]
+    )
+    sharp = deviations == PIXELS.std()
+    assert 0.4 < sharp.mean() < 0.6
+    assert deviations.min() < 0.2 * PIXELS.std()
+    assert np.unique(deviations[~sharp]).size > 100
+
+
+def test_half_of_the_views_are_noisy_more_or_less():
+    noisy = [
+        add_noise(GREY, Augment(noise=20.0), Chances(str(number)))
+        for number in range(300)
+    ]
+    deviations = np.array([pixels.std() for pixels in noisy])
+    assert 0.4 < (deviations == 0).mean() < 0.6
+    assert deviations.max() == pytest.approx(20, abs=1)
+    assert np.unique(deviations).size > 100
+    loudest = noisy[deviations.argmax()]
+    assert loudest.mean() == pytest.approx(100, abs=1)
+    assert loudest.dtype == np.uint8
+    channels = np.corrcoef(loudest.reshape(-1, 3).T)
+    assert np.abs(channels - np.eye(3)).max() < 0.1
+
+
+def test_noise_stays_within_bytes():
+    # The same values as bytes that overflow would be the other end of the scale.
+    chances = next(
+        chances
+        for chances in map(Chances, "abcdefghij")
+        if add_noise(GREY, Augment(noise=20.0), chances).std() > 5
+    )
+    black = add_noise(np.zeros_like(GREY), Augment(noise=20.0), chances)
+    assert black.max() < 128
+    assert (black == 0).mean() > 0.4
+
+
+def test_a_square_is_covered():
+    augment = Augment(cutout=0.5, fill_value=7)
+    corners, areas = set(), []
+    for number in range(300):
+        seen = cut_out(GREY, augment, Chances(str(number)))
+        covered = (seen == 7).all(axis=-1)
+        assert (seen[~covered] == 100).all()
+        rows, columns = (
+            np.flatnonzero(covered.any(axis=1)),
+            np.flatnonzero(covered.any(axis=0)),
+        )
+        assert covered[np.ix_(rows, columns)].all()
+        assert max(rows.size, columns.size) <= SIZE // 2
+        corners.add((rows[0], columns[0]))
+        areas.append(covered.mean())
+    assert len(corners) > 100
+    assert max(areas) == 0.25
+    assert min(areas) < 0.1  # its middle may lie at the edge
+    assert (GREY == 100).all()

@@ -1,0 +1,220 @@
+"""Previews: exactly what the network will see, and no picture of others is lost."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnxfer.config import PRESETS, Augment, Config
+from cnnxfer.data import preview as module
+from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.mixing import mix
+from cnnxfer.data.dataset import Dataset
+from cnnxfer.data.index import build_index
+from cnnxfer.data.preview import (
+    GAP,
+    LINE,
+    Preview,
+    check_counts,
+    check_own,
+    write_preview,
+)
+from cnnxfer.data.sources import folder
+from cnnxfer.data.views import CentralViews, Views, pixel_batches, training_views
+from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.reporting import Reporter
+
+SIZE, VIEWS = 40, 3
+CONFIG = Config(augment=PRESETS["strong"], seed=5)
+MIXED = dataclasses.replace(CONFIG, augment=Augment(crop=0.9, mixup=1.0, cutmix=1.0))
+
+
+@pytest.fixture
+def dataset(photos_dir: Path) -> Dataset:
+    return folder.load(str(photos_dir), Reporter())
+
+
+def drawn(path: Path, dataset: Dataset, config: Config = CONFIG, images: int = 4):
+    return write_preview(
+        path,
+        dataset,
+        config,
+        image_size=SIZE,
+        images=images,
+        views=VIEWS,
+        reporter=Reporter(),
+    )
+
+
+def tiles_of(preview: Preview) -> np.ndarray:
+    """Returns what a preview shows, `(columns, rows, size, size, 3)`."""
+    sheet = np.asarray(Image.open(preview.path))
+    top = GAP + 2 * LINE
+    return np.array(
+        [
+            [
+                sheet[y : y + SIZE, x : x + SIZE]
+                for y in (
+                    top + row * (SIZE + LINE + GAP)
+                    for row in range(len(preview.images))
+                )
+            ]
+            for x in (GAP + column * (SIZE + GAP) for column in range(1 + VIEWS))
+        ]
+    )
+
+
+def seen_of(dataset: Dataset, preview: Preview, views: Views) -> np.ndarray:
+    """Returns what training sees of the same images."""
+    found = {
+        row.example.id: row.example for row in build_index(dataset.examples, Reporter())
+    }
+    examples = [found[id_] for id_ in preview.images]
+    (pixels,) = pixel_batches(
+        examples, [views], image_size=SIZE, batch_size=len(examples)
+    )
+    return pixels
+
+
+def test_each_row_has_the_central_view_and_training_views(tmp_path: Path, dataset):
+    preview = drawn(tmp_path / "a.png", dataset)
+    tiles = tiles_of(preview)
+    central = CentralViews(CONFIG.central_crop)
+    np.testing.assert_array_equal(tiles[0], seen_of(dataset, preview, central))
+    for epoch in range(VIEWS):
+        expected = seen_of(dataset, preview, training_views(CONFIG, epoch))
+        np.testing.assert_array_equal(tiles[1 + epoch], expected)
+
+
+def test_columns_are_mixed_as_batches_are(tmp_path: Path, dataset):
+    preview = drawn(tmp_path / "a.png", dataset, MIXED)
+    tiles = tiles_of(preview)
+    for epoch in range(VIEWS):
+        pixels = seen_of(dataset, preview, training_views(MIXED, epoch))
+        chances = Chances(f"5 {epoch} 0")  # as of the epoch's first step
+        mixed, _ = mix(pixels, np.eye(4, dtype=np.float32), MIXED.augment, chances)
+        np.testing.assert_array_equal(tiles[1 + epoch], mixed)
+        assert (mixed != pixels).any()
+
+
+def test_what_is_mixed_is_told(tmp_path: Path, dataset, monkeypatch):
+    written = []
+    write = module._write
+    monkeypatch.setattr(
+        module,
+        "_write",
+        lambda draw, corner, text, *rest: (
+            written.append(text) or write(draw, corner, text, *rest)
+        ),
+    )
+    drawn(tmp_path / "a.png", dataset, MIXED, images=3)
+    heading, *words = written
+    assert heading.startswith("photos, augmentation none, seed 5: ")
+    assert words[:3] == ["blue", "green", "red"]
+    shares = [
+        [int(part.rsplit(" ", 1)[1][:-1]) for part in text.split(", ")]
+        for text in words[3:]
+        if text
+    ]
+    assert len(shares) > VIEWS
+    assert all(sum(found) in (99, 100, 101) for found in shares)
+    written.clear()
+    drawn(tmp_path / "a.png", dataset, images=3)
+    assert written[4:] == [""] * 3 * VIEWS
+
+
+def test_classes_take_turns_and_the_seed_chooses(tmp_path: Path, dataset):
+    one = drawn(tmp_path / "a.png", dataset, images=7)
+    assert one.labels == ("blue", "green", "red") * 2 + ("blue",)
+    assert len(set(one.images)) == 7
+    assert [id_.partition("/")[0] for id_ in one.images] == list(one.labels)
+    other = drawn(tmp_path / "b.png", dataset, dataclasses.replace(CONFIG, seed=6))
+    assert other.images != one.images[:4]
+
+
+def test_the_same_preview_is_the_same_file(tmp_path: Path, dataset):
+    one, again = (drawn(tmp_path / name, dataset, MIXED) for name in ("a.png", "b.png"))
+    assert one.path.read_bytes() == again.path.read_bytes()
+    assert one.images == again.images
+
+
+def test_no_more_is_shown_than_there_is(tmp_path: Path, dataset):
+    preview = drawn(tmp_path / "a.png", dataset, images=50)
+    assert len(preview.images) == len(set(preview.images)) == 36
+
+
+def test_only_images_to_train_on_are_shown(tmp_path: Path, dataset):
+    examples = tuple(
+        dataclasses.replace(example, split=("test", "train", None)[number % 3])
+        for number, example in enumerate(dataset.examples)
+    )
+    dataset = dataclasses.replace(dataset, examples=examples)
+    preview = drawn(tmp_path / "a.png", dataset, images=50)
+    assert len(preview.images) == 24
+    assert {examples[0].id, examples[3].id}.isdisjoint(preview.images)
+
+
+def test_images_with_several_labels_name_them_all(tmp_path: Path, dataset):
+    examples = tuple(
+        dataclasses.replace(example, labels=(0, 2)) for example in dataset.examples
+    )
+    dataset = dataclasses.replace(dataset, examples=examples, multi_label=True)
+    assert set(drawn(tmp_path / "a.png", dataset).labels) == {"blue|red"}
+
+
+def test_what_cannot_be_read_is_left_out_and_told(tmp_path: Path, dataset, caplog):
+    first = drawn(tmp_path / "a.png", dataset).images[0]
+    found = {example.id: example.path for example in dataset.examples}
+    found[first].write_bytes(found[first].read_bytes()[:800])
+    preview = drawn(tmp_path / "a.png", dataset)
+    assert first not in preview.images
+    assert preview.labels == ("green", "red", "blue", "green")
+    assert f"{first} is left out: truncated JPEG" in caplog.text
+
+
+def test_a_set_without_an_image_is_an_error(tmp_path: Path, dataset):
+    for example in dataset.examples:
+        example.path.write_bytes(b"no image")
+    with pytest.raises(
+        DataError, match=r"photos has no image that can be shown: not an"
+    ):
+        drawn(tmp_path / "a.png", dataset)
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_a_preview_may_be_overwritten_and_nothing_else(tmp_path: Path, dataset):
+    path = tmp_path / "a.png"
+    check_own(path)
+    drawn(path, dataset)
+    check_own(path)
+    Image.new("RGB", (4, 4)).save(path)
+    with pytest.raises(ConfigError, match=r"is there already, and is no preview"):
+        check_own(path)
+    path.write_bytes(b"")  # as of mktemp
+    check_own(path)
+    with pytest.raises(ConfigError, match=r"its suffix should be \.png"):
+        check_own(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("images", "views", "option"),
+    [(0, 1, "--images"), (51, 1, "--images"), (1, 0, "--views"), (1, 21, "--views")],
+)
+def test_counts_have_limits(images: int, views: int, option: str):
+    with pytest.raises(ConfigError, match=f"^{option} is [0-9]+; it must be from 1 to"):
+        check_counts(images, views)
+    check_counts(50, 20)
+
+
+def test_a_preview_needs_no_tensorflow():
+    code = """
+import sys
+import cnnxfer.data.preview
+print({"tensorflow", "keras"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
