@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,10 @@ LATEST = "latest"
 
 @dataclass(frozen=True)
 class SplitRow:
-    """Where an image went: its label is the class's name, its split the part."""
+    """Where an image went: its label is the class's name, its split the part.
+
+    Where images may have any number of labels, it is all their names, `|` between.
+    """
 
     id: str
     label: str
@@ -72,6 +75,22 @@ class Run:
         ]
 
     @property
+    def thresholds(self) -> dict[str, float] | None:
+        """From which probability on an image shows a class, by the class's name.
+
+        None for a run whose images show one class each; it has the file from its
+        beginning if they may show any number.
+        """
+        path = self.path / "thresholds.json"
+        if not path.exists():
+            return None
+        thresholds = dict(self._read_json("thresholds.json", dict))
+        numbers = all(isinstance(value, int | float) for value in thresholds.values())
+        if not numbers or set(thresholds) != set(self.class_names):
+            raise RunError(f"{path} is damaged: expected a number for each class.")
+        return thresholds
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """Accuracies so far; empty before there are any."""
         path = self.path / "metrics.json"
@@ -106,6 +125,10 @@ class Run:
         """Writes where each image went."""
         self._write_csv("split.csv", [asdict(row) for row in rows])
 
+    def write_thresholds(self, thresholds: Mapping[str, float]) -> None:
+        """Writes from which probability on an image shows a class, by its name."""
+        self._write_json("thresholds.json", dict(thresholds))
+
     def update_metrics(self, **values: Any) -> None:
         """Sets some entries of the metrics and keeps the others."""
         self._write_json("metrics.json", {**self.metrics, **values})
@@ -127,9 +150,11 @@ class Run:
         self._write_csv("history.csv", [*kept, row])
 
     def copy_model(self, other: Run) -> None:
-        """Takes another run's model as its own."""
+        """Takes another run's model and its thresholds, if it has any."""
         with atomic_path(self.model_path) as temporary:
             shutil.copyfile(other.require_model(), temporary)
+        if other.thresholds is not None:
+            self.write_thresholds(other.thresholds)
 
     def require_model(self) -> Path:
         """Returns the path of the model.

@@ -39,7 +39,25 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert run.config == Config()
     assert run.history == []
     assert run.metrics == {}
+    assert run.thresholds is None
     assert run.parent is None
+
+
+def test_thresholds_are_by_name_and_go_with_the_model(tmp_path: Path) -> None:
+    run = make(tmp_path, "a")
+    run.write_classes(["b", STRANGE])
+    run.write_thresholds({"b": 0.5, STRANGE: 0.123456})
+    assert run.thresholds == {"b": 0.5, STRANGE: 0.123456}
+    run.model_path.write_bytes(b"weights")
+    child = make(tmp_path, "child")
+    child.write_classes(["b", STRANGE])
+    child.copy_model(run)
+    assert child.thresholds == run.thresholds
+    assert child.model_path.read_bytes() == b"weights"
+    (run.path / "thresholds.json").unlink()
+    other = make(tmp_path, "other")
+    other.copy_model(run)
+    assert not (other.path / "thresholds.json").exists()
 
 
 def test_metrics_and_receipt_keep_their_other_entries(tmp_path: Path) -> None:
@@ -135,6 +153,9 @@ def test_no_run_yet(tmp_path: Path) -> None:
         ("metrics.json", "3", "metrics"),
         ("classes.json", '{"a": 1}', "class_names"),
         ("classes.json", b"\xff\xfe", "class_names"),
+        ("thresholds.json", "[0.5]", "thresholds"),
+        ("thresholds.json", '{"a": "0.5"}', "thresholds"),
+        ("thresholds.json", '{"b": 0.5}', "thresholds"),
         ("split.csv", "", "split"),
         ("split.csv", "id,label\na,b\n", "split"),
         ("split.csv", None, "split"),
@@ -146,6 +167,7 @@ def test_damage_is_named(
     tmp_path: Path, file: str, content: str | bytes | None, read: str
 ) -> None:
     run = make(tmp_path, "a")
+    run.write_classes(["a"])
     (run.path / file).unlink(missing_ok=True)
     if content is not None:
         data = content.encode() if isinstance(content, str) else content

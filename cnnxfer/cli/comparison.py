@@ -13,7 +13,10 @@ from cnnxfer.cli.options import (
     Data,
     Devices,
     Engine,
+    Exclude,
+    GroupBy,
     Json,
+    Limit,
     Precision,
     Quiet,
     Seed,
@@ -53,6 +56,9 @@ def compare(
         typer.Option("--weights", help="imagenet or none.", show_default="imagenet"),
     ] = None,
     split: Split = None,
+    group_by: GroupBy = None,
+    limit: Limit = None,
+    exclude: Exclude = None,
     views: Annotated[
         int | None, typer.Option("--views", help="Random views of each image.")
     ] = None,
@@ -76,6 +82,9 @@ def compare(
         config=config,
         weights=weights,
         split=split,
+        group_by=group_by,
+        limit=limit,
+        exclude=exclude,
         views=views,
         seed=seed,
         engine=engine,
@@ -101,8 +110,10 @@ def compare(
 def _table(comparison: Comparison) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("backbone", no_wrap=True)
+    monitors = {place.monitor for place in comparison.places} - {"accuracy"}
     for column in (
-        "validation",
+        *monitors,  # none or one
+        "validation" if not monitors else "accuracy",
         "95% interval",
         "images/s",
         "pixels",
@@ -115,6 +126,7 @@ def _table(comparison: Comparison) -> Table:
         accuracy = place.val_accuracy
         table.add_row(
             place.backbone,
+            *[f"{place.val_monitored:.1%}" for _ in monitors],
             f"{accuracy.value:.1%}",
             f"{accuracy.low:.1%} to {accuracy.high:.1%}",
             f"{place.images_per_second:,.0f}",

@@ -30,7 +30,9 @@ class Place:
 
     Attributes:
         backbone: its name.
-        val_accuracy: of the head on the validation images, with its interval.
+        monitor: the figure that ranks the backbones, a key of `score.NAMES`.
+        val_monitored: that figure of the head on the validation images.
+        val_accuracy: of the head on the same, with its interval.
         images_per_second: of the engine alone, on pixels in memory.
         engine: which one, and what it computes in.
         image_size: side in pixels.
@@ -40,6 +42,8 @@ class Place:
     """
 
     backbone: str
+    monitor: str
+    val_monitored: float
     val_accuracy: Accuracy
     images_per_second: float
     engine: str
@@ -125,16 +129,19 @@ def _place(config: Config, data: Data, devices: Devices, clock: _Budget) -> Plac
         devices=devices,
         precision="float32",
         reporter=clock,
+        multi_label=data.multi_label,
     )
     weights_path = find_weights_file(config, clock)
     classifier = task.build_classifier(precision="float32", weights_path=weights_path)
     learned = learn_head(task, classifier, ActivationStore())
     images = len(task.parts.validation)
-    correct = round(learned.head.score.accuracy * images)
+    score = learned.head.score
     parameters = classifier.count_params()
     return Place(
         backbone=config.backbone,
-        val_accuracy=wilson_interval(correct, images),
+        monitor=score.monitor,
+        val_monitored=score.value,
+        val_accuracy=wilson_interval(round(score.accuracy * images), images),
         images_per_second=_speed(learned.engine),
         engine=f"{learned.engine.name} {learned.engine.precision}",
         image_size=config.image_size,
@@ -145,7 +152,7 @@ def _place(config: Config, data: Data, devices: Devices, clock: _Budget) -> Plac
 
 
 def _rank(place: Place) -> tuple[float, float]:
-    return -place.val_accuracy.value, -place.images_per_second
+    return -place.val_monitored, -place.images_per_second
 
 
 def _speed(engine: Engine) -> float:

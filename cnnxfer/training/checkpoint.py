@@ -65,7 +65,8 @@ def read_checkpoint(directory: Path) -> Checkpoint | None:
         return None
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
-        checkpoint = Checkpoint(**{**state, "best": Score(**state["best"])})
+        best = {**state["best"], "thresholds": tuple(state["best"]["thresholds"])}
+        checkpoint = Checkpoint(**{**state, "best": Score(**best)})
     except (ValueError, TypeError, KeyError) as error:
         raise _torn(path) from error
     weights = directory / checkpoint.file

@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
+from cnnxfer.class_weights_file import AUTO, NONE, read_class_weights
+from cnnxfer.errors import ConfigError
+from cnnxfer.registry import suggestion
+
 
 def class_weights(
-    kind: str, labels: Sequence[int] | np.ndarray, num_classes: int
+    setting: str, class_names: Sequence[str], targets: np.ndarray
 ) -> np.ndarray:
-    """Returns a weight for each class; over all images, they are 1 on average.
+    """Returns what each class counts in the loss.
 
     Args:
-        kind: `none`, or `balanced`, which gives a class that has a tenth of another's
-            images ten times its weight (the formula of scikit-learn's "balanced").
-        labels: of the training images, in [0, num_classes).
-        num_classes: at least one image of each is in `labels`.
+        setting: `none`: all count 1. `auto`: a class that a tenth as many images show
+            counts ten times as much, and 1 is the mean over all labels of all images
+            (the formula of scikit-learn's "balanced"). A file: what it says, see
+            `read_class_weights`, and 1 for a class that it doesn't name.
+        class_names: in label order.
+        targets: of the training images, `(images, classes)`; see `targets_of`.
 
     Returns:
-        float32 `(num_classes,)`.
+        float32 `(classes,)`, above 0.
+
+    Raises:
+        ConfigError: if the file is wrong, or names a class that is unknown.
     """
-    if kind == "none":
-        return np.ones(num_classes, np.float32)
-    counts = np.bincount(labels, minlength=num_classes)
-    weights = len(labels) / (num_classes * np.maximum(counts, 1))
-    return weights.astype(np.float32)
+    if setting == NONE:
+        return np.ones(len(class_names), np.float32)
+    if setting == AUTO:
+        counts = targets.sum(axis=0, dtype=np.float64)
+        weights = counts.sum() / (len(class_names) * np.maximum(counts, 1))
+        return np.asarray(weights, np.float32)
+    given = read_class_weights(Path(setting))
+    for name in given:
+        if name not in class_names:
+            near = suggestion(name, class_names)
+            raise ConfigError(f"{setting}: unknown class {name!r}.{near}")
+    return np.array([given.get(name, 1.0) for name in class_names], np.float32)

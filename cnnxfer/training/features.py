@@ -17,7 +17,8 @@ import keras
 import numpy as np
 
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.views import Augmentation, CentralViews, RandomViews, pixel_batches
+from cnnxfer.data.targets import targets_of
+from cnnxfer.data.views import CentralViews, pixel_batches, training_views
 from cnnxfer.errors import RunError
 from cnnxfer.prediction.engines.agreement import Verdict, compare
 from cnnxfer.prediction.engines.choice import SAMPLES, choose_engine
@@ -26,6 +27,7 @@ from cnnxfer.training.activation_store import Activations, ActivationStore
 from cnnxfer.training.activations import load_activations
 from cnnxfer.training.cut import POOLED, CutNetwork, behind, network_at
 from cnnxfer.training.head import Head, HeadSettings, fit_head
+from cnnxfer.training.objective import objective_of
 from cnnxfer.training.prepare import Task
 
 # Of features whose spread is 1. Chosen by cross-validation on training images: the loss
@@ -70,6 +72,8 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
         DataError: if an image cannot be read any more.
         RunError: if an engine that was asked for strays from Keras.
     """
+    objective = objective_of(task, task.config.frozen.label_smoothing)
+    num_classes = len(task.class_names)
     samples = _spread(len(task.parts.validation), SAMPLES)
     pixels = _pixels(task, [task.parts.validation[i] for i in samples])
     network = network_at(classifier, task.backbone, POOLED)
@@ -80,10 +84,10 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
         train, validation = _features(task, network, engine, store)
         head = fit_head(
             train,
-            [example.label for example in task.parts.train],
+            targets_of(task.parts.train, num_classes),
             validation,
-            [example.label for example in task.parts.validation],
-            num_classes=len(task.class_names),
+            targets_of(task.parts.validation, num_classes),
+            objective=objective,
             settings=_head_settings(task),
             reporter=task.reporter,
         )
@@ -92,7 +96,7 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
         verdict = compare(
             last.predict_on_batch(validation[samples]),
             whole.predict_on_batch(pixels)[1],
-            outputs="logits",
+            outputs="multi-label logits" if task.multi_label else "logits",
             precision="head",
         )
         if verdict.passed:
@@ -141,12 +145,11 @@ def _features(
 ) -> tuple[list[Activations], Activations]:
     """Returns the features of the training views, and of the validation images."""
     config = task.config
-    augmentation = Augmentation(config.crop, config.flip)
     train = load_activations(
         network,
         engine,
         task.parts.train,
-        [RandomViews(augmentation, config.seed, k) for k in range(config.views)],
+        [training_views(config, k) for k in range(config.views)],
         store=store,
         reporter=task.reporter,
         title="features of the training images",
@@ -171,7 +174,7 @@ def _head_settings(task: Task) -> HeadSettings:
         head=config.head,
         dropout=config.dropout,
         batch_size=config.batch_size,
-        class_weights=config.class_weights,
+        sampling=config.sampling,
         seed=config.seed,
     )
 

@@ -13,6 +13,7 @@ from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.training.checkpoint import read_checkpoint
+from cnnxfer.training.given_files import require_same_class_weights
 from cnnxfer.training.loop import PhaseRun
 from cnnxfer.training.model import (
     all_layers,
@@ -57,8 +58,10 @@ def fine_tune(run: Run, reporter: Reporter) -> Outcome:
 
     Raises:
         Interrupted: on Ctrl-C.
-        RunError: if statistics of BatchNormalization moved that were to stay.
+        RunError: if the file of class weights is not that which the run began with,
+            or statistics of BatchNormalization moved that were to stay.
     """
+    require_same_class_weights(run)
     setup = set_up(run, reporter)
     settings = setup.config.fine_tune
     assert run.parent

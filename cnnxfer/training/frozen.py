@@ -7,15 +7,17 @@ from pathlib import Path
 
 import keras
 
-from cnnxfer.errors import Interrupted, RunError
-from cnnxfer.files import file_hash, format_bytes
+from cnnxfer.errors import Interrupted
+from cnnxfer.files import format_bytes
 from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.checkpoint import Checkpoint, read_checkpoint
 from cnnxfer.training.features import Learned, feature_bytes, learn_head
+from cnnxfer.training.given_files import require_same_class_weights, require_unchanged
 from cnnxfer.training.loop import PhaseRun
 from cnnxfer.training.model import backbone_of, learning_parameters, save_model
 from cnnxfer.training.prepare import Setup, find_weights_file
 from cnnxfer.training.score import Score
+from cnnxfer.training.thresholds import keep_thresholds
 
 PHASE = "frozen"
 # What suits new views in every epoch, where no trials look for it: measured with
@@ -32,11 +34,13 @@ def train_head(setup: Setup) -> Score:
     Raises:
         Interrupted: on Ctrl-C.
         DataError: if an image cannot be read any more.
-        RunError: if the backbone's weights are not those that the run began with.
+        RunError: if the backbone's weights, or the file of class weights, are not
+            those that the run began with.
     """
     checkpoint = read_checkpoint(setup.run.checkpoints_dir)
+    require_same_class_weights(setup.run)
     weights_path = _find_weights(setup)
-    if checkpoint or not setup.config.cache or setup.config.augment == "strong":
+    if checkpoint or not setup.config.cache or not setup.config.augment.plain:
         return _train_streaming(setup, weights_path, checkpoint)
     store = ActivationStore()
     classifier = _build(setup, "float32", weights_path)
@@ -63,6 +67,8 @@ def _train_on_features(
             f"Go on with: cnnxfer resume {run.path}"
         ) from None
     save_model(classifier, run.model_path)
+    # Should the process die in between, `resume` writes both again.
+    keep_thresholds(run, learned.head.score)
     for row in learned.head.history:
         run.add_history({"phase": PHASE, **row})
     run.update_metrics(**{PHASE: _metrics(setup, learned)})
@@ -111,15 +117,7 @@ def _build(setup: Setup, precision: str, weights_path: Path | None) -> keras.Mod
 
 def _find_weights(setup: Setup) -> Path | None:
     """Returns the file of the backbone's weights, the one that the run began with."""
-    run = setup.run
     path = find_weights_file(setup.config, setup.reporter)
     if path:
-        sha256 = file_hash(path)
-        known = run.receipt.get("weights_sha256")
-        if known not in (None, sha256):
-            raise RunError(
-                f"{path} has changed since {run.path} began. Bring the file back, or "
-                "train a new run."
-            )
-        run.update_receipt(weights_sha256=sha256)
+        require_unchanged(setup.run, path, "weights_sha256")
     return path

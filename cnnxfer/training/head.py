@@ -13,12 +13,14 @@ import numpy as np
 from keras import ops
 
 from cnnxfer.config import Phase
+from cnnxfer.data.targets import repetitions
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
-from cnnxfer.training.class_weights import class_weights
 from cnnxfer.training.model import head_layers
+from cnnxfer.training.objective import Objective
 from cnnxfer.training.optimizers import Schedule, build_optimizer
-from cnnxfer.training.score import Score, measure
+from cnnxfer.training.sampling import epoch_order
+from cnnxfer.training.score import Score
 
 RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 TRIAL_EPOCHS = 1  # five chose no better
@@ -51,7 +53,7 @@ class HeadSettings:
         head: `linear` or `mlp`.
         dropout: rate in front of the head.
         batch_size: images a step; 0 for about `STEPS_PER_EPOCH` steps an epoch.
-        class_weights: `none`, or `balanced`: each class counts the same in the loss.
+        sampling: which images an epoch holds: `natural` or `balanced`.
         seed: of the first weights, dropout and the order of the images.
     """
 
@@ -59,7 +61,7 @@ class HeadSettings:
     head: str
     dropout: float
     batch_size: int
-    class_weights: str
+    sampling: str
     seed: int
 
 
@@ -85,11 +87,11 @@ class Head:
 
 def fit_head(
     train: Sequence[Features],
-    train_labels: Sequence[int],
+    train_targets: np.ndarray,
     validation: Features,
-    validation_labels: Sequence[int],
+    validation_targets: np.ndarray,
     *,
-    num_classes: int,
+    objective: Objective,
     settings: HeadSettings,
     reporter: Reporter,
 ) -> Head:
@@ -97,10 +99,10 @@ def fit_head(
 
     Args:
         train: views of the same images; each epoch takes the next.
-        train_labels: `(images,)`, in [0, num_classes).
+        train_targets: float32 `(images, classes)`; see `targets_of`.
         validation: other images.
-        validation_labels: theirs.
-        num_classes: how many logits the head gives.
+        validation_targets: theirs.
+        objective: what to learn.
         settings: how to train.
         reporter: told of the progress.
 
@@ -109,7 +111,7 @@ def fit_head(
             numbers.
     """
     trainer = _Trainer(
-        train, train_labels, validation, validation_labels, num_classes, settings
+        train, train_targets, validation, validation_targets, objective, settings
     )
     phase = settings.phase
     tried: dict[float, float] = {}
@@ -130,7 +132,7 @@ def fit_head(
             history.append(row)
             if score.beats(best):
                 best, weights = score, trainer.weights()
-            advance(note=f"validation {score.accuracy:.1%}")
+            advance(note=f"validation {score.text}")
             if best and score.epoch - best.epoch >= PATIENCE:
                 break
     assert best
@@ -166,21 +168,18 @@ class _Trainer:
     def __init__(
         self,
         train: Sequence[Features],
-        train_labels: Sequence[int],
+        train_targets: np.ndarray,
         validation: Features,
-        validation_labels: Sequence[int],
-        num_classes: int,
+        validation_targets: np.ndarray,
+        objective: Objective,
         settings: HeadSettings,
     ) -> None:
-        self.train, self.labels = train, np.asarray(train_labels)
-        self.validation, self.validation_labels = validation, validation_labels
-        self.seed = settings.seed
+        self.train, self.targets = train, train_targets
+        self.validation, self.validation_targets = validation, validation_targets
+        self.objective = objective
+        self.seed, self.sampling = settings.seed, settings.sampling
         self.mean, self.scale = _moments(train[0])
-        self.targets = np.eye(num_classes, dtype=np.float32)
-        self.class_weights = class_weights(
-            settings.class_weights, self.labels, num_classes
-        )
-        images = len(self.labels)
+        images, num_classes = train_targets.shape
         low, high = BATCH_SIZES
         by_itself = min(max(images // STEPS_PER_EPOCH, low), high)
         self.batch_size = min(settings.batch_size or by_itself, images)
@@ -192,10 +191,8 @@ class _Trainer:
         self.model.compile(
             # The rate is set step by step: a new optimizer would be compiled anew.
             build_optimizer(settings.phase, 0.0, self.model),
-            loss=keras.losses.CategoricalCrossentropy(
-                from_logits=True, label_smoothing=settings.phase.label_smoothing
-            ),
-            metrics=["accuracy"],
+            loss=objective.loss,
+            metrics=[objective.accuracy],
         )
         self.model.optimizer.build(self.model.trainable_variables)
         self.state = [*self.model.weights, *self.model.optimizer.variables]
@@ -205,7 +202,7 @@ class _Trainer:
         """Trains from the beginning; yields score and history row of each epoch."""
         for value, first in zip(self.state, self.beginning, strict=True):
             value.assign(first)
-        steps = len(self.labels) // self.batch_size
+        steps = len(self.targets) // self.batch_size
         schedule = Schedule(phase, steps)(np.arange(phase.epochs * steps))
         rates = np.broadcast_to(ops.convert_to_numpy(schedule), phase.epochs * steps)
         for epoch, epoch_rates in enumerate(rates.reshape(phase.epochs, steps)):
@@ -219,8 +216,7 @@ class _Trainer:
                     "learning_rate": f"{epoch_rates[0]:.6g}",
                     "loss": f"{logs['loss']:.6f}",
                     "accuracy": f"{logs['accuracy']:.6f}",
-                    "val_loss": f"{score.loss:.6f}",
-                    "val_accuracy": f"{score.accuracy:.6f}",
+                    **score.as_history(),
                     "seconds": f"{time.perf_counter() - started:.2f}",
                 },
             )
@@ -234,21 +230,18 @@ class _Trainer:
 
     def _train(self, epoch: int, rates: np.ndarray) -> dict[str, float]:
         """Trains an epoch, a step for each rate; returns its loss and accuracy."""
-        view = self.train[epoch % len(self.train)]
-        order = np.random.default_rng((self.seed, epoch)).permutation(len(view))
+        order = epoch_order(self.targets, self.seed, epoch, self.sampling)
+        views = (epoch + repetitions(order)) % len(self.train)
         for layer in self.model.layers:
             if hasattr(layer, "seed_generator"):
                 layer.seed_generator.state.assign([self.seed, epoch])
         totals = {"loss": 0.0, "accuracy": 0.0}
         for step, rate in enumerate(rates):
-            batch = order[step * self.batch_size :][: self.batch_size]
-            labels = self.labels[batch]
+            taken = slice(step * self.batch_size, (step + 1) * self.batch_size)
+            features = self._rows(order[taken], views[taken])
             self.model.optimizer.learning_rate = rate
             logs = self.model.train_on_batch(
-                self._scaled(view[batch]),
-                self.targets[labels],
-                sample_weight=self.class_weights[labels],
-                return_dict=True,
+                self._scaled(features), self.targets[order[taken]], return_dict=True
             )
             if not math.isfinite(logs["loss"]):
                 raise RunError(
@@ -258,12 +251,21 @@ class _Trainer:
             totals = {name: totals[name] + logs[name] for name in totals}
         return {name: total / len(rates) for name, total in totals.items()}
 
+    def _rows(self, images: np.ndarray, views: np.ndarray) -> np.ndarray:
+        """Returns features of images, each in its view."""
+        rows = np.empty((len(images), *self.train[0].shape[1:]), np.float32)
+        for view in np.unique(views):
+            rows[views == view] = self.train[view][images[views == view]]
+        return rows
+
     def _score(self, epoch: int) -> Score:
         logits = [
             ops.convert_to_numpy(self.model(self._scaled(chunk), training=False))
             for chunk in _chunks(self.validation)
         ]
-        score = measure(np.concatenate(logits), self.validation_labels, epoch)
+        score = self.objective.score(
+            np.concatenate(logits), self.validation_targets, epoch
+        )
         if not math.isfinite(score.loss):
             raise RunError(
                 f"validation loss is {score.loss} after epoch {epoch}. "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,16 +12,19 @@ import keras
 from keras import ops
 
 from cnnxfer.config import Phase
-from cnnxfer.data.pipeline import Loader, central_batches, training_batches
-from cnnxfer.data.views import Augmentation
+from cnnxfer.data.loader import Loader
+from cnnxfer.data.pipeline import central_batches, training_batches
+from cnnxfer.data.targets import targets_of
 from cnnxfer.errors import Interrupted, RunError
 from cnnxfer.reporting import Advance
 from cnnxfer.training.checkpoint import Checkpoint, restore, save_checkpoint
-from cnnxfer.training.class_weights import class_weights
 from cnnxfer.training.model import all_layers, copy_weights, save_model
+from cnnxfer.training.objective import objective_of
 from cnnxfer.training.optimizers import Schedule, build_optimizer
 from cnnxfer.training.prepare import Setup
-from cnnxfer.training.score import Score, measure
+from cnnxfer.training.sampling import epoch_order
+from cnnxfer.training.score import Score
+from cnnxfer.training.thresholds import keep_thresholds
 
 BATCH_SIZE = 32
 
@@ -62,17 +65,19 @@ class PhaseRun:
         config, devices = setup.config, setup.devices
         train, validation = setup.parts.train, setup.parts.validation
         self.batch_size = config.batch_size or BATCH_SIZE
-        labels = [example.label for example in train]
-        weights = class_weights(config.class_weights, labels, len(setup.class_names))
-        self.class_weight = dict(enumerate(weights.tolist()))
+        self.objective = objective_of(setup, settings.label_smoothing)
+        targets = targets_of(train, len(setup.class_names))
+        self.validation_targets = targets_of(validation, len(setup.class_names))
         batch_size = devices.batch_size(self.batch_size, len(train))
         self.steps_per_epoch = len(train) // batch_size
         self.train_loader = Loader(train, setup.image_size)
         self.train_batches = training_batches(
             self.train_loader,
-            Augmentation(config.crop, config.flip, config.augment == "strong"),
+            targets,
+            config,
+            lambda epoch: epoch_order(targets, config.seed, epoch, config.sampling),
             batch_size=batch_size,
-            seed=config.seed,
+            steps_per_epoch=self.steps_per_epoch,
             first_epoch=self.epoch,
             prefetch_to=devices.prefetch_to,
         )
@@ -99,8 +104,8 @@ class PhaseRun:
             )
             model.compile(
                 optimizer,
-                loss=_smoothed_cross_entropy(settings.label_smoothing),
-                metrics=["accuracy"],
+                loss=self.objective.loss,
+                metrics=[self.objective.accuracy],
                 auto_scale_loss=False,  # build_optimizer has done it
             )
             optimizer.build(model.trainable_variables)
@@ -119,8 +124,8 @@ class PhaseRun:
             logits = self.model.predict(
                 self.validation_batches, steps=self.validation_steps, verbose=0
             )
-        labels = [example.label for example in self.setup.parts.validation]
-        return measure(logits[: len(labels)], labels, epoch)
+        targets = self.validation_targets
+        return self.objective.score(logits[: len(targets)], targets, epoch)
 
     def fit(self) -> Score:
         """Trains to the last epoch and returns the best score.
@@ -147,7 +152,6 @@ class PhaseRun:
                 epochs=self.settings.epochs,
                 steps_per_epoch=self.steps_per_epoch,
                 callbacks=[_Keeper(self, advance)],
-                class_weight=self.class_weight,
                 shuffle=False,  # the batches are shuffled
                 verbose=0,
             )
@@ -184,6 +188,8 @@ class PhaseRun:
         run = self.setup.run
         if score.beats(self.best):
             self.save()
+            # Should the process die in between, `resume` writes both again.
+            keep_thresholds(run, score)
             self.best = score
         assert self.best
         run.add_history({"phase": self.name, "epoch": score.epoch, **row})
@@ -223,7 +229,7 @@ class PhaseRun:
         kept = "no epoch is finished yet"
         if best:
             epoch = f"of epoch {best.epoch}" if best.epoch else "as before this phase"
-            kept = f"{epoch}, validation {best.accuracy:.1%}"
+            kept = f"{epoch}, validation {best.text}"
         return Interrupted(
             f"interrupted in epoch {self.epoch + 1} of {self.settings.epochs} "
             f"({self.title}). {run.path} has a usable model ({kept}). "
@@ -279,15 +285,14 @@ class _Keeper(keras.callbacks.Callback):
                 "learning_rate": f"{rate:.6g}",
                 "loss": f"{logs['loss']:.6f}",
                 "accuracy": f"{logs['accuracy']:.6f}",
-                "val_loss": f"{score.loss:.6f}",
-                "val_accuracy": f"{score.accuracy:.6f}",
+                **score.as_history(),
                 "seconds": f"{seconds:.2f}",
             },
         )
-        self.note = f"  validation {score.accuracy:.1%}"
+        self.note = f"  validation {score.text}"
         phase.setup.reporter.info(
             f"epoch {score.epoch:2d}/{phase.settings.epochs}  loss {logs['loss']:.3f}  "
-            f"accuracy {logs['accuracy']:.1%}  validation {score.accuracy:.1%}  "
+            f"accuracy {logs['accuracy']:.1%}  validation {score.text}  "
             f"{seconds:.0f} s" + ("  best" if phase.best is score else "")
         )
         left = phase.settings.epochs - score.epoch
@@ -300,14 +305,3 @@ class _Keeper(keras.callbacks.Callback):
         phase = self.phase
         step = phase.epoch * phase.steps_per_epoch + batch
         return float(ops.convert_to_numpy(phase.schedule(step)))
-
-
-def _smoothed_cross_entropy(label_smoothing: float) -> Callable[[Any, Any], Any]:
-    # Keras smooths one-hot labels only.
-    def cross_entropy(labels: Any, logits: Any) -> Any:
-        one_hot = ops.one_hot(ops.reshape(labels, (-1,)), logits.shape[-1])
-        return keras.losses.categorical_crossentropy(
-            one_hot, logits, from_logits=True, label_smoothing=label_smoothing
-        )
-
-    return cross_entropy

@@ -15,8 +15,14 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.config import Config
-from cnnxfer.data.dataset import Example
+from cnnxfer.data.check.checking import quick_findings, warn_of
+from cnnxfer.data.check.facts import Facts
+from cnnxfer.data.dataset import DIVIDER, Example
+from cnnxfer.data.exclude import exclude_listed
+from cnnxfer.data.groups import group_names
 from cnnxfer.data.index import build_index, leave_out_untrained, report_problems
+from cnnxfer.data.limit import take_sample
+from cnnxfer.data.near_duplicates import near_duplicates
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.data.splits import PARTS, TEST, TRAIN, VALIDATION, assign_parts
 from cnnxfer.errors import ConfigError, DataError
@@ -25,6 +31,7 @@ from cnnxfer.runs import Run, SplitRow, create_run
 from cnnxfer.training.devices import Devices, prepare_devices
 from cnnxfer.training.model import build_classifier
 from cnnxfer.training.precision import resolve_precision
+from cnnxfer.training.thresholds import UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -43,14 +50,20 @@ class Data:
     Attributes:
         name: short, for the names of runs.
         class_names: in label order.
-        examples: in the source's order; labels index `class_names`.
+        examples: in the order of their content's hashes; labels index `class_names`.
         parts: where each of them belongs, beside `examples`.
+        multi_label: whether an image may have any number of labels.
     """
 
     name: str
     class_names: tuple[str, ...]
     examples: tuple[Example, ...]
     parts: tuple[str, ...]
+    multi_label: bool = False
+
+    def label_of(self, example: Example) -> str:
+        """Returns the name of an example's class; several are joined."""
+        return DIVIDER.join(self.class_names[label] for label in example.labels)
 
     def split(self) -> Parts:
         """Returns the images by part."""
@@ -68,16 +81,46 @@ def read_data(config: Config, reporter: Reporter) -> Data:
         DataError: if no classifier can be trained on the data.
     """
     dataset = load_dataset(config.data, reporter)
+    if config.exclude:
+        dataset = exclude_listed(dataset, Path(config.exclude), reporter)
+    ids = [example.id for example in dataset.examples]
+    names = group_names(dataset, config.group_by) if config.group_by and ids else []
+    group_of = dict(zip(ids, names, strict=True)) if names else {}
     rows = report_problems(build_index(dataset.examples, reporter), reporter)
     class_names, rows = leave_out_untrained(dataset.class_names, rows, reporter)
-    parts = assign_parts(rows, config.split, shuffled=dataset.shuffled)
+    rows = [rows[index] for index in take_sample(rows, config.limit)]
+    groups = [group_of[row.example.id] for row in rows] if group_of else []
+    duplicates = near_duplicates(rows)
+    parts = assign_parts(
+        rows,
+        config.split,
+        shuffled=dataset.shuffled,
+        groups=groups or None,
+        duplicates=duplicates,
+    )
+    facts = Facts(
+        class_names,
+        rows,
+        parts,
+        near=duplicates,
+        groups=groups,
+        multi_label=dataset.multi_label,
+    )
+    warn_of(quick_findings(facts), config.data, reporter)
     counts = [f"{parts.count(part)} {part}" for part in PARTS]
     reporter.info(
         f"{dataset.title or dataset.name}: {len(rows)} images of {len(class_names)} "
         f"classes: {', '.join(counts)}"
     )
-    examples = tuple(row.example for row in rows)
-    return Data(dataset.name, class_names, examples, tuple(parts))
+    # By content, so that names and places have no say in what is learned.
+    order = sorted(range(len(rows)), key=lambda index: rows[index].sha256)
+    return Data(
+        dataset.name,
+        class_names,
+        tuple(rows[index].example for index in order),
+        tuple(parts[index] for index in order),
+        dataset.multi_label,
+    )
 
 
 def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
@@ -93,9 +136,11 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
     run = create_run(runs_dir, config.backbone, data.name)
     run.write_classes(data.class_names)
     run.write_split(
-        SplitRow(example.id, data.class_names[example.label], part, example.sha256)
+        SplitRow(example.id, data.label_of(example), part, example.sha256)
         for example, part in zip(data.examples, data.parts, strict=True)
     )
+    if data.multi_label:  # the file says so; the phase chooses the numbers
+        run.write_thresholds(dict.fromkeys(data.class_names, UNKNOWN))
     run.write_config(config)
     return Setup(
         config=config,
@@ -105,6 +150,7 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
         devices=devices,
         precision=precision,
         reporter=reporter,
+        multi_label=data.multi_label,
         run=run,
     )
 
@@ -117,8 +163,8 @@ def load_parts(run: Run, reporter: Reporter) -> Parts:
     """
     spec = run.config.data
     found = {row.id: row for row in load_dataset(spec, reporter).examples}
-    labels = {name: label for label, name in enumerate(run.class_names)}
     split = run.split
+    labels = _labels(run, split)
     gone = [row.id for row in split if row.id not in found]
     if gone:
         raise DataError(
@@ -126,11 +172,22 @@ def load_parts(run: Run, reporter: Reporter) -> Parts:
             f"in {spec}, such as {gone[0]}. Put them back, or train a new run."
         )
     examples = tuple(
-        replace(found[row.id], label=labels[row.label], sha256=row.sha256)
+        replace(found[row.id], labels=labels[row.label], sha256=row.sha256)
         for row in split
     )
     parts = tuple(row.split for row in split)
     return Data(spec, run.class_names, examples, parts).split()
+
+
+def _labels(run: Run, split: Iterable[SplitRow]) -> dict[str, tuple[int, ...]]:
+    """Returns what each text in the column of labels means."""
+    label_of = {name: label for label, name in enumerate(run.class_names)}
+    if run.thresholds is None:
+        return {name: (label,) for name, label in label_of.items()}
+    return {
+        row.label: tuple(label_of[name] for name in row.label.split(DIVIDER) if name)
+        for row in split
+    }
 
 
 def data_hash(split: Iterable[SplitRow]) -> str:
@@ -151,6 +208,7 @@ class Task:
         devices: the processors.
         precision: of the backbone: a key of `precision.POLICIES`.
         reporter: told of the progress.
+        multi_label: whether an image may have any number of labels.
     """
 
     config: Config
@@ -160,6 +218,7 @@ class Task:
     devices: Devices
     precision: str
     reporter: Reporter
+    multi_label: bool
 
     @property
     def image_size(self) -> int:
@@ -227,6 +286,7 @@ def set_up(run: Run, reporter: Reporter) -> Setup:
         devices=devices,
         precision=resolve_precision(config.precision, devices.compute_capability),
         reporter=reporter,
+        multi_label=run.thresholds is not None,
         run=run,
     )
 

@@ -15,14 +15,9 @@ import numpy as np
 import pytest
 
 from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.config import Augment, Config
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.views import (
-    Augmentation,
-    CentralViews,
-    RandomViews,
-    Views,
-    pixel_batches,
-)
+from cnnxfer.data.views import CentralViews, Views, pixel_batches, training_views
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.prediction.engines.keras_engine import KerasEngine
 from cnnxfer.reporting import Reporter
@@ -33,8 +28,8 @@ from cnnxfer.training.cut import POOLED, CutNetwork, behind, network_at
 from cnnxfer.training.model import build_classifier
 
 IMAGE_SIZE = 16
-AUGMENTATION = Augmentation(crop=0.7, flip=True)
-VIEWS = [RandomViews(AUGMENTATION, seed=0, number=number) for number in range(3)]
+CONFIG = Config(augment=Augment(crop=0.7, flip=True), seed=0)
+VIEWS = [training_views(CONFIG, number) for number in range(3)]
 
 
 def features(pixels: np.ndarray) -> np.ndarray:
@@ -91,7 +86,7 @@ def examples_in(photos_dir: Path) -> list[Example]:
     return [
         Example(
             id=path.stem,
-            label=0,
+            labels=(0,),
             split=None,
             path=path,
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -197,7 +192,7 @@ def test_another_question_is_another_answer(
     assert computes(FakeEngine(), examples[::-1], store, [view])
     assert computes(FakeEngine(), examples[:-1], store, [view])
     assert computes(FakeEngine(), examples, store, [replace(view, seed=1)])
-    stronger = replace(view, augmentation=replace(AUGMENTATION, crop=0.8))
+    stronger = replace(view, augment=replace(CONFIG.augment, crop=0.8))
     assert computes(FakeEngine(), examples, store, [stronger])
     assert computes(FakeEngine(), examples, store, [CentralViews(0.7)])
     assert computes(FakeEngine(), examples, store, [CentralViews(0.8)])

@@ -13,7 +13,15 @@ from cnnxfer.training.checkpoint import (
 )
 from cnnxfer.training.score import Score
 
-BEST = Score(accuracy=0.75, loss=0.5, epoch=2)
+BEST = Score(
+    accuracy=0.75,
+    macro_f1=0.7,
+    loss=0.5,
+    epoch=2,
+    monitor="mean-average-precision",
+    mean_average_precision=0.8,
+    thresholds=(0.5, 0.25),
+)
 
 
 def variables(offset: float) -> list[keras.Variable]:

@@ -1,16 +1,46 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from cnnxfer.errors import ConfigError
 from cnnxfer.training.class_weights import class_weights
 
-
-def test_balanced_classes_weigh_the_same_in_all() -> None:
-    labels = [0] * 30 + [1] * 10 + [2] * 20
-    weights = class_weights("balanced", labels, 3)
-    totals = weights * np.bincount(labels)
-    np.testing.assert_allclose(totals, [20, 20, 20])
-    assert weights[labels].mean() == pytest.approx(1)
+NAMES = ("daisy", "rose", "tulip")
+LABELS = np.repeat([0, 1, 2], [30, 10, 20])
+TARGETS = np.eye(3, dtype=np.float32)[LABELS]
 
 
-def test_without_balance_every_image_weighs_the_same() -> None:
-    assert class_weights("none", [0, 0, 1], 2).tolist() == [1, 1]
+def test_auto_gives_classes_the_same_weight_in_all() -> None:
+    weights = class_weights("auto", NAMES, TARGETS)
+    assert weights.dtype == np.float32
+    np.testing.assert_allclose(weights * np.bincount(LABELS), [20, 20, 20])
+    assert weights[LABELS].mean() == pytest.approx(1)
+
+
+def test_auto_counts_labels_where_images_have_several() -> None:
+    targets = np.zeros((40, 3), np.float32)
+    targets[:30, 0] = targets[:10, 1] = 1
+    weights = class_weights("auto", NAMES, targets)
+    assert weights[1] == pytest.approx(3 * weights[0])
+    assert np.isfinite(weights).all()  # of a class without images too
+
+
+def test_none_gives_every_image_the_same() -> None:
+    assert class_weights("none", NAMES, TARGETS).tolist() == [1, 1, 1]
+
+
+def test_a_file_says_what_the_classes_it_names_count(tmp_path: Path) -> None:
+    path = tmp_path / "weights.csv"
+    path.write_text("tulip,0.5\nrose,4\n")
+    assert class_weights(str(path), NAMES, TARGETS).tolist() == [1, 4, 0.5]
+
+
+def test_a_class_that_is_unknown_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "weights.csv"
+    path.write_text("tulips,0.5\n")
+    with pytest.raises(ConfigError) as caught:
+        class_weights(str(path), NAMES, TARGETS)
+    assert str(caught.value) == (
+        f"{path}: unknown class 'tulips'. Did you mean 'tulip'?"
+    )

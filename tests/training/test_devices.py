@@ -60,7 +60,7 @@ def figures(run: Run) -> list[dict[str, float]]:
         {
             key: float(value)
             for key, value in row.items()
-            if key not in ("phase", "seconds")
+            if key not in ("phase", "monitor", "seconds")
         }
         for row in rows
     ]

@@ -11,6 +11,7 @@ from cnnxfer.config import Phase
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
 from cnnxfer.training import head as head_module
+from cnnxfer.training.class_weights import class_weights as weights_of
 from cnnxfer.training.head import PATIENCE, Head, HeadSettings, fit_head
 from cnnxfer.training.model import (
     build_classifier,
@@ -18,7 +19,8 @@ from cnnxfer.training.model import (
     load_model,
     save_model,
 )
-from cnnxfer.training.score import measure
+from cnnxfer.training.objective import Objective
+from cnnxfer.training.score import Score
 
 CLASSES = 3
 CHANNELS = 8
@@ -42,6 +44,28 @@ VIEWS = [features_of(TRAIN_LABELS, seed) for seed in (1, 2)]
 VALIDATION = features_of(LABELS, 3)
 
 
+def one_hot(labels: np.ndarray) -> np.ndarray:
+    return np.eye(CLASSES, dtype=np.float32)[labels]
+
+
+def objective_of(
+    targets: np.ndarray, class_weights: str = "none", **values: Any
+) -> Objective:
+    settings = {
+        "multi_label": False,
+        "class_weights": weights_of(class_weights, "abc", targets),
+        "focal_gamma": 0.0,
+        "label_smoothing": 0.0,
+        "monitor": "accuracy",
+    }
+    return Objective(**{**settings, **values})
+
+
+def measure(logits: np.ndarray, labels: np.ndarray, epoch: int) -> Score:
+    targets = one_hot(labels)
+    return objective_of(targets).score(logits, targets, epoch)
+
+
 def fit(
     views: Any = VIEWS,
     train_labels: np.ndarray = TRAIN_LABELS,
@@ -52,21 +76,26 @@ def fit(
     dropout: float = 0.0,
     batch_size: int = 0,
     class_weights: str = "none",
+    sampling: str = "natural",
+    objective: dict[str, Any] | None = None,
     seed: int = 0,
     **phase: Any,
 ) -> Head:
+    targets, val_targets = (
+        one_hot(items) if items.ndim == 1 else items for items in (train_labels, labels)
+    )
     return fit_head(
         views,
-        train_labels,
+        targets,
         validation,
-        labels,
-        num_classes=CLASSES,
+        val_targets,
+        objective=objective_of(targets, class_weights, **(objective or {})),
         settings=HeadSettings(
             phase=Phase(**{"learning_rate": 0.01, "epochs": 4, **phase}),
             head=head,
             dropout=dropout,
             batch_size=batch_size,
-            class_weights=class_weights,
+            sampling=sampling,
             seed=seed,
         ),
         reporter=Reporter(),
@@ -217,23 +246,94 @@ def test_features_that_are_no_numbers_are_an_error() -> None:
         fit([broken])
 
 
-def test_balanced_weights_are_1_where_classes_are_equal() -> None:
-    plain, balanced = fit(), fit(class_weights="balanced")
-    np.testing.assert_array_equal(plain.weights[0], balanced.weights[0])
+def test_weights_are_1_where_classes_are_equal() -> None:
+    plain, weighted = fit(), fit(class_weights="auto")
+    np.testing.assert_array_equal(plain.weights[0], weighted.weights[0])
 
 
-def test_balanced_weights_find_more_of_a_rare_class() -> None:
+def test_focal_loss_without_focus_is_cross_entropy() -> None:
+    focal = fit(objective={"focal_gamma": 1e-12})
+    for mine, its in zip(focal.weights, fit().weights, strict=True):
+        np.testing.assert_allclose(mine, its, rtol=1e-3, atol=1e-5)
+    assert not np.allclose(
+        fit(objective={"focal_gamma": 2.0}).weights[0], focal.weights[0]
+    )
+
+
+@pytest.mark.parametrize(
+    "balance", [{"class_weights": "auto"}, {"sampling": "balanced"}], ids=str
+)
+def test_what_is_balanced_finds_more_of_a_rare_class(balance: dict[str, str]) -> None:
     labels = np.where(np.arange(240) % 20 == 0, 2, np.arange(240) % 2)
     views = [features_of(labels, 1, noise=2.5)]
     validation = features_of(labels, 2, noise=2.5)
 
-    def found(class_weights: str) -> float:
-        head = fit(
-            views, labels, validation, labels, class_weights=class_weights, epochs=1
-        )
+    def found(**settings: Any) -> float:
+        head = fit(views, labels, validation, labels, epochs=1, **settings)
         return float(np.mean(logits_of(head, validation)[labels == 2].argmax(1) == 2))
 
-    assert found("balanced") > found("none") + 0.2
+    assert found(**balance) > found() + 0.2
+
+
+def test_macro_f1_may_choose_another_epoch_than_accuracy() -> None:
+    # First all images are called common, as 90% are; the rare class comes later.
+    labels = np.where(np.arange(300) % 10 == 0, 2, np.arange(300) % 2)
+    views = [features_of(labels, 1, noise=1.5)]
+    validation = features_of(labels, 2, noise=1.5)
+    for monitor in ("accuracy", "macro-f1"):
+        head = fit(
+            views,
+            labels,
+            validation,
+            labels,
+            epochs=8,
+            learning_rate=0.1,
+            schedule="constant",
+            objective={"monitor": monitor},
+        )
+        column = f"val_{monitor.replace('-', '_')}"
+        figures = [float(row[column]) for row in head.history]
+        assert head.score.value == max(figures)
+        assert head.score.monitor == monitor
+        answers = measure(logits_of(head, validation), labels, 0)
+        assert answers.macro_f1 == pytest.approx(head.score.macro_f1, abs=1e-6)
+
+
+def test_several_labels_are_told_apart_with_thresholds_of_their_own() -> None:
+    random = np.random.default_rng(5)
+
+    def made(images: int) -> tuple[np.ndarray, np.ndarray]:
+        targets = (random.random((images, CLASSES)) < [0.5, 0.3, 0.1]).astype(
+            np.float32
+        )
+        directions = np.random.default_rng(0).normal(size=(CLASSES, CHANNELS))
+        noise = 0.5 * random.normal(size=(images, CHANNELS))
+        return targets, (targets @ directions + noise).astype(np.float32)
+
+    targets, features = made(400)
+    val_targets, validation = made(200)
+    head = fit(
+        [features],
+        targets,
+        validation,
+        val_targets,
+        epochs=10,
+        learning_rate=0.03,
+        objective={"multi_label": True, "monitor": "mean-average-precision"},
+    )
+    assert head.score.mean_average_precision > 0.95
+    assert head.score.macro_f1 > 0.9
+    assert len(set(head.score.thresholds)) == CLASSES
+    assert head.score.value == max(
+        float(row["val_mean_average_precision"]) for row in head.history
+    )
+    # With labels that exclude one another, half the images could not be answered.
+    probabilities = 1 / (1 + np.exp(-logits_of(head, validation)))
+    answers = probabilities >= head.score.thresholds
+    assert np.mean((answers == val_targets).all(axis=1)) == pytest.approx(
+        head.score.accuracy, abs=0.01
+    )
+    assert head.score.accuracy > 0.8
 
 
 class Recorder:
@@ -261,6 +361,19 @@ def test_each_epoch_takes_the_next_view_in_another_order() -> None:
     for epoch in (first, third, np.concatenate(views[1].batches)):
         assert len(set(epoch)) == 100  # two whole batches; the rest is left out
     assert not np.array_equal(first, third)
+
+
+def test_an_image_that_comes_again_in_an_epoch_is_seen_in_another_view() -> None:
+    labels = np.repeat([0, 1, 2], [56, 56, 8])
+    views = [Recorder(features_of(labels, seed)) for seed in (1, 2)]
+    fit(views, labels, epochs=1, batch_size=60, sampling="balanced")
+    rare = [
+        np.concatenate(view.batches)[labels[np.concatenate(view.batches)] == 2]
+        for view in views
+    ]
+    # 40 draws of 8 images: five times each, in turns.
+    assert np.bincount(rare[0], minlength=120)[-8:].tolist() == [3] * 8
+    assert np.bincount(rare[1], minlength=120)[-8:].tolist() == [2] * 8
 
 
 def test_ctrl_c_passes_through() -> None:

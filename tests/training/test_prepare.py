@@ -24,6 +24,7 @@ def weights(seed: int) -> list[np.ndarray]:
         devices=Devices(),
         precision="float32",
         reporter=Reporter(),
+        multi_label=False,
     )
     kernels = setup.build_classifier(precision="float32").get_weights()
     return [weight for weight in kernels if weight.ndim > 1]

@@ -92,6 +92,39 @@ def test_fine_tuning_goes_on_as_if_undisturbed(
     assert_same_end(run, tuned)
 
 
+def test_what_is_balanced_and_focal_goes_on_too(
+    train: Train,
+    tmp_path: Path,
+    interrupt: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = set()
+    epoch_order = loop.epoch_order
+
+    def order(*arguments: object) -> np.ndarray:
+        asked.add(arguments[-1])
+        return epoch_order(*arguments)
+
+    monkeypatch.setattr(loop, "epoch_order", order)
+    settings = {
+        "sampling": "balanced",
+        "loss": "focal",
+        "class_weights": "auto",
+        "monitor": "macro-f1",
+        "epochs": 2,
+    }
+    undisturbed = train(tmp_path / "a", **settings)
+    interrupt(1)
+    with pytest.raises(Interrupted, match=r"\(of epoch 1, validation macro-F1 "):
+        train(tmp_path / "b", **settings)
+    run = find_run("latest", tmp_path / "b")
+    api.resume(run)
+    assert_same_end(run, undisturbed)
+    assert asked == {"balanced"}
+    assert "val_macro_f1" in run.history[0]
+    assert run.metrics["frozen"]["monitor"] == "macro-f1"
+
+
 def test_an_unfinished_first_epoch_leaves_a_model_too(
     train: Train, parent: Run, tmp_path: Path, interrupt: Callable[[int], None]
 ) -> None:

@@ -1,12 +1,12 @@
+import dataclasses
 import json
 import math
 
-import numpy as np
 import pytest
 
-from cnnxfer.training.score import Score, measure
+from cnnxfer.training.score import Score
 
-BEST = Score(accuracy=0.75, loss=0.5, epoch=2)
+BEST = Score(accuracy=0.75, macro_f1=0.6, loss=0.5, epoch=2)
 
 
 @pytest.mark.parametrize(
@@ -23,29 +23,37 @@ BEST = Score(accuracy=0.75, loss=0.5, epoch=2)
 def test_better_is_more_correct_and_then_less_loss(
     accuracy: float, loss: float, beats: bool
 ) -> None:
-    assert Score(accuracy, loss, epoch=3).beats(BEST) is beats
-    assert Score(accuracy, loss, epoch=3).beats(None)
+    assert Score(accuracy, 0.6, loss, epoch=3).beats(BEST) is beats
+    assert Score(accuracy, 0.6, loss, epoch=3).beats(None)
 
 
-def test_measure_is_accuracy_and_cross_entropy() -> None:
-    probabilities = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4], [0.1, 0.8, 0.1]])
-    shifts = np.array([[5], [-300], [0.1]])  # softmax doesn't see them
-    logits = (np.log(probabilities) + shifts).astype(np.float32)
-    score = measure(logits, [0, 1, 1], epoch=4)
-    expected = -math.log(0.7 * 0.3 * 0.8) / 3
-    assert score == Score(0.666667, pytest.approx(expected, abs=1e-5), epoch=4)
+@pytest.mark.parametrize("monitor", ["macro-f1", "mean-average-precision"])
+def test_what_is_monitored_decides(monitor: str) -> None:
+    low = Score(0.9, 0.5, 0.1, 1, monitor, mean_average_precision=0.5)
+    high = Score(0.1, 0.6, 0.9, 2, monitor, mean_average_precision=0.6)
+    assert high.beats(low)
+    assert not low.beats(high)
+    assert high.value == 0.6
+    assert high.text == f"{monitor.replace('-', ' ').replace(' f', '-F')} 60.0%"
 
 
-def test_logits_that_are_no_numbers_give_a_loss_that_is_none() -> None:
-    for bad in (math.nan, math.inf):
-        logits = np.array([[0.0, 1.0], [bad, 0.0]], np.float32)
-        assert math.isnan(measure(logits, [1, 0], epoch=1).loss)
-
-
-def test_scores_are_written_with_six_digits() -> None:
-    score = measure(np.array([[0.1, 0.2, 0.7]] * 3, np.float32), [2, 2, 1], epoch=1)
-    metrics = score.as_metrics(images=3)
-    assert json.dumps(metrics) == (
-        '{"val_accuracy": 0.666667, "val_loss": 0.934616, "val_images": 3, "epoch": 1}'
+def test_the_history_has_what_is_monitored() -> None:
+    assert BEST.as_history() == {"val_loss": "0.500000", "val_accuracy": "0.750000"}
+    assert BEST.text == "accuracy 75.0%"
+    f1 = dataclasses.replace(BEST, monitor="macro-f1")
+    assert f1.as_history() == {**BEST.as_history(), "val_macro_f1": "0.600000"}
+    precise = dataclasses.replace(
+        BEST, monitor="mean-average-precision", mean_average_precision=0.7
     )
-    assert Score.from_metrics(metrics) == score
+    assert precise.as_history()["val_mean_average_precision"] == "0.700000"
+
+
+def test_metrics_are_read_back() -> None:
+    metrics = BEST.as_metrics(images=3)
+    assert json.dumps(metrics) == (
+        '{"val_accuracy": 0.75, "val_macro_f1": 0.6, "val_loss": 0.5, "val_images": 3, '
+        '"epoch": 2, "monitor": "accuracy"}'
+    )
+    assert Score.from_metrics(metrics) == BEST
+    several = Score(0.1, 0.6, 0.9, 2, "mean-average-precision", 0.6)
+    assert Score.from_metrics(several.as_metrics(3)) == several

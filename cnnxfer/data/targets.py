@@ -1,0 +1,43 @@
+"""Labels as what a network is to answer: a number for each class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cnnxfer.data.dataset import Example
+
+
+def targets_of(examples: Sequence[Example], num_classes: int) -> np.ndarray:
+    """Returns 1 for each class that an image shows, and 0 for the others.
+
+    Args:
+        examples: their labels are in [0, num_classes).
+        num_classes: at least one.
+
+    Returns:
+        float32 `(images, num_classes)`. Rows have as many ones as the image labels.
+    """
+    targets = np.zeros((len(examples), num_classes), np.float32)
+    for row, example in zip(targets, examples, strict=True):
+        row[list(example.labels)] = 1
+    return targets
+
+
+def repetitions(order: np.ndarray) -> np.ndarray:
+    """Returns how often each image of an order came before: 0 for its first time.
+
+    Args:
+        order: int64 `(images,)`; indices of images.
+
+    Returns:
+        int64 `(images,)`.
+    """
+    by_image = np.argsort(order, kind="stable")
+    ranked = order[by_image]
+    places = np.arange(len(order))
+    firsts = np.searchsorted(ranked, ranked)  # where the same image begins
+    repeated = np.empty_like(places)
+    repeated[by_image] = places - firsts
+    return repeated

@@ -1,0 +1,182 @@
+"""What is to be learned: the loss that training lowers, the score that tells how far.
+
+An image has one label, and the classes share its probability (softmax), or any number
+of them, and each class has a probability of its own (sigmoid).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from cnnxfer.data.balance import SKEWED, skew
+from cnnxfer.data.targets import targets_of
+from cnnxfer.prediction.probabilities import reaches, sigmoid
+from cnnxfer.training.class_weights import class_weights
+from cnnxfer.training.per_class import average_precisions, f1_scores, macro
+from cnnxfer.training.prepare import Task
+from cnnxfer.training.score import (
+    ACCURACY,
+    MACRO_F1,
+    MEAN_AVERAGE_PRECISION,
+    NAMES,
+    Score,
+)
+from cnnxfer.training.thresholds import choose_thresholds
+
+# Where a probability rounds to 1, small powers of what is left have no slope.
+SMALLEST_REST = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """What training lowers, and what tells its best epoch.
+
+    Attributes:
+        multi_label: whether an image may have any number of labels.
+        class_weights: what each class counts, float32 `(classes,)`. With several
+            labels, what its presence counts in the loss of the class: its absence
+            counts 1, or else an optimizer that scales gradients, as Adam does, would
+            undo what is meant to shift the balance of the two.
+        focal_gamma: how much less the sure ones count; 0 is cross-entropy.
+        label_smoothing: share of a label that is spread over all classes. There is
+            nothing to spread with several labels, where it does nothing.
+        monitor: the figure that tells the best epoch, a key of `score.NAMES`.
+    """
+
+    multi_label: bool
+    class_weights: np.ndarray
+    focal_gamma: float
+    label_smoothing: float
+    monitor: str
+
+    def loss(self, targets: Any, logits: Any) -> Any:
+        """Returns the loss of each image, `(batch,)`.
+
+        Focal loss is that of Lin et al., 2017, https://arxiv.org/abs/1708.02002, for
+        softmax as in Keras's `CategoricalFocalCrossentropy`.
+
+        Args:
+            targets: float32 `(batch, classes)`, 1 for what an image shows; or shares
+                of it, where images were mixed.
+            logits: float32 `(batch, classes)`.
+        """
+        if self.multi_label:
+            present = ops.log_sigmoid(logits)  # the logarithm of the probability
+            absent = ops.log_sigmoid(-logits)
+            losses = self.class_weights * targets * self._focused(present)
+            return ops.mean(losses + (1 - targets) * self._focused(absent), axis=-1)
+        shown = ops.sum(self.class_weights * targets, axis=-1)
+        share = self.label_smoothing / len(self.class_weights)
+        smooth = targets * (1 - self.label_smoothing) + share
+        if not self.focal_gamma:  # the same, in one operation
+            return shown * ops.categorical_crossentropy(
+                smooth, logits, from_logits=True
+            )
+        losses = smooth * self._focused(ops.log_softmax(logits))
+        return shown * ops.sum(losses, axis=-1)
+
+    def _focused(self, log_probabilities: Any) -> Any:
+        """Returns cross-entropies, those of sure answers lowered."""
+        rest = ops.maximum(1 - ops.exp(log_probabilities), SMALLEST_REST)
+        return -(rest**self.focal_gamma) * log_probabilities
+
+    def accuracy(self, targets: Any, logits: Any) -> Any:
+        """Returns 1 for each image of a batch whose labels are all right, else 0.
+
+        With several labels, each is an answer from a probability of one half on.
+        """
+        if self.multi_label:
+            right = ops.all(ops.equal(logits >= 0, targets >= 0.5), axis=-1)
+        else:
+            right = ops.equal(ops.argmax(logits, -1), ops.argmax(targets, -1))
+        return ops.cast(right, "float32")
+
+    def score(self, logits: np.ndarray, targets: np.ndarray, epoch: int) -> Score:
+        """Returns the score of a model's answers, without the noise of float32.
+
+        Args:
+            logits: `(images, classes)`.
+            targets: `(images, classes)`, 1 for what an image shows, else 0.
+            epoch: after which the model answered.
+        """
+        logits = logits.astype(np.float64)
+        with np.errstate(all="ignore"):  # the loss of what is no number is none
+            if self.multi_label:
+                return self._score_of_several(logits, targets, epoch)
+            return self._score_of_one(logits, targets, epoch)
+
+    def _score_of_one(
+        self, logits: np.ndarray, targets: np.ndarray, epoch: int
+    ) -> Score:
+        labels = targets.argmax(axis=1)
+        logits -= logits.max(axis=1, keepdims=True)
+        log_sums = np.log(np.exp(logits).sum(axis=1))
+        losses = log_sums - logits[np.arange(len(labels)), labels]
+        chosen = logits.argmax(axis=1)
+        answers = np.arange(logits.shape[1]) == chosen[:, None]
+        return Score(
+            accuracy=round(float(np.mean(chosen == labels)), 6),
+            macro_f1=round(macro(f1_scores(answers, targets)), 6),
+            loss=round(float(losses.mean()), 6),
+            epoch=epoch,
+            monitor=self.monitor,
+        )
+
+    def _score_of_several(
+        self, logits: np.ndarray, targets: np.ndarray, epoch: int
+    ) -> Score:
+        probabilities = sigmoid(logits)
+        thresholds = choose_thresholds(probabilities, targets)
+        answers = reaches(probabilities, thresholds)
+        # log(1 + exp(-x)) of what is there, log(1 + exp(x)) of what isn't.
+        losses = np.logaddexp(0, np.where(targets > 0, -logits, logits))
+        precision = macro(average_precisions(logits, targets))
+        return Score(
+            accuracy=round(float(np.mean((answers == (targets > 0)).all(axis=1))), 6),
+            macro_f1=round(macro(f1_scores(answers, targets)), 6),
+            loss=round(float(losses.mean()), 6),
+            epoch=epoch,
+            monitor=self.monitor,
+            mean_average_precision=round(precision, 6),
+            thresholds=tuple(thresholds.tolist()),
+        )
+
+
+def objective_of(task: Task, label_smoothing: float) -> Objective:
+    """Returns what a task's settings ask for, and says what is monitored and why.
+
+    Args:
+        task: what is to be learned.
+        label_smoothing: of the phase.
+
+    Raises:
+        ConfigError: if the file of class weights is wrong.
+    """
+    config = task.config
+    targets = targets_of(task.parts.train, len(task.class_names))
+    return Objective(
+        multi_label=task.multi_label,
+        class_weights=class_weights(config.class_weights, task.class_names, targets),
+        focal_gamma=config.focal_gamma if config.loss == "focal" else 0.0,
+        label_smoothing=label_smoothing,
+        monitor=_monitored(task, targets),
+    )
+
+
+def _monitored(task: Task, targets: np.ndarray) -> str:
+    if task.config.monitor != "auto":
+        return task.config.monitor
+    # With thresholds chosen on the same few images, F1 scores are noisy.
+    if task.multi_label:
+        monitor, reason = MEAN_AVERAGE_PRECISION, "images have several labels"
+    elif (times := skew(targets.sum(axis=0).astype(int).tolist())) >= SKEWED:
+        monitor = MACRO_F1
+        reason = f"one class has {times:.0f} times the images of another"
+    else:
+        return ACCURACY
+    task.reporter.info(f"{reason}, so {NAMES[monitor]} tells the best epoch")
+    return monitor

@@ -1,0 +1,186 @@
+"""Images with any number of labels, from a table to thresholds."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+import cnnxfer
+from cnnxfer import api
+from cnnxfer.data.views import CentralViews, pixel_batches
+from cnnxfer.errors import Interrupted
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run, find_run
+from cnnxfer.training import frozen, loop
+from cnnxfer.training.model import load_model
+from cnnxfer.training.prepare import load_parts
+from cnnxfer.training.score import Score
+
+Train = Callable[..., Run]
+SHARES = {"disc": 0.5, "square": 0.3, "triangle": 0.2}  # of the images
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of 90 noisy pictures, each with none to all of three shapes."""
+    root = tmp_path_factory.mktemp("shapes")
+    random = np.random.default_rng(0)
+    lines = ["path,label"]
+    for number in range(90):
+        names = [name for name, share in SHARES.items() if random.random() < share]
+        noise = random.integers(90, 150, (72, 80), np.uint8)
+        picture = Image.fromarray(noise).convert("RGB")
+        for name in names:
+            _draw(picture, name, random.integers(0, 45, 2))
+        picture.save(root / f"{number}.png")
+        lines.append(f"{number}.png,{'|'.join(names)}")
+    (root / "shapes.csv").write_text("\n".join(lines) + "\n")
+    return root / "shapes.csv"
+
+
+def _draw(picture: Image.Image, name: str, corner: np.ndarray) -> None:
+    pen, (x, y) = ImageDraw.Draw(picture), corner.tolist()
+    if name == "disc":
+        pen.ellipse([x, y, x + 26, y + 26], fill=(230, 30, 30))
+    elif name == "square":
+        pen.rectangle([x, y, x + 26, y + 26], fill=(30, 220, 30))
+    else:
+        pen.polygon([(x, y + 26), (x + 26, y + 26), (x + 13, y)], fill=(30, 30, 230))
+
+
+@pytest.fixture
+def settings(table: Path) -> dict[str, Any]:
+    return {"data": table, "split": "60/40/0", "batch_size": 16}
+
+
+@pytest.fixture(scope="module")
+def parent(train: Train, table: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    runs_dir = tmp_path_factory.mktemp("runs")
+    return train(runs_dir, data=table, split="60/40/0", batch_size=16, epochs=2)
+
+
+def targets_of(run: Run) -> np.ndarray:
+    labels = [example.labels for example in load_parts(run, Reporter()).validation]
+    return np.array([[label in each for label in range(3)] for each in labels])
+
+
+def test_a_head_learns_each_shape_by_itself(table: Path, tmp_path: Path) -> None:
+    run = cnnxfer.train(
+        data=table,
+        split="60/40/0",
+        image_size=64,
+        engine="keras",
+        epochs=15,
+        runs_dir=tmp_path,
+    )
+    assert run.class_names == tuple(SHARES)
+    kept = run.metrics["frozen"]
+    assert kept["monitor"] == "mean-average-precision"
+    assert kept["val_mean_average_precision"] > 0.95
+    assert kept["val_macro_f1"] > 0.85
+    column = "val_mean_average_precision"
+    assert kept[column] == max(float(row[column]) for row in run.history)
+    assert "labels are the same" in kept["agreement"]
+    # The thresholds are those of the model that was kept.
+    thresholds = run.thresholds
+    assert thresholds
+    assert set(thresholds) == set(SHARES)
+    assert set(thresholds.values()) != {0.5}
+    # What was split is found again, with all labels of each image.
+    targets = targets_of(run)
+    assert set(targets.sum(axis=1)) == {0, 1, 2, 3}
+    labels = {row.id: row.label for row in run.split}
+    assert "disc|square|triangle" in labels.values()
+    assert "" in labels.values()
+
+
+def test_the_saved_network_gives_logits_that_thresholds_are_for(
+    parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Score, "beats", lambda self, other: True)
+    run = cnnxfer.unfreeze(parent, lr=0.01, epochs=2, last="20%")
+    assert run.metrics["fine_tune"]["epoch"] == 2
+    assert run.metrics["fine_tune"]["monitor"] == "mean-average-precision"
+    examples = load_parts(run, Reporter()).validation
+    (pixels,) = pixel_batches(
+        examples, [CentralViews(0.875)], image_size=64, batch_size=len(examples)
+    )
+    logits = load_model(run.model_path).predict_on_batch(pixels)
+    assert (logits < 0).any(), "these are probabilities"
+    probabilities = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    thresholds = [run.thresholds[name] for name in run.class_names]
+    answers, targets = probabilities.round(6) >= thresholds, targets_of(run)
+    hits, total = (answers & targets).sum(0), answers.sum(0) + targets.sum(0)
+    f1 = float(np.mean(2 * hits / total))
+    assert run.metrics["fine_tune"]["val_macro_f1"] == pytest.approx(f1, abs=1e-5)
+
+
+def test_fine_tuning_that_fails_keeps_the_parents_thresholds(
+    parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Score, "beats", lambda self, other: False)
+    child = cnnxfer.unfreeze(parent, lr=1000.0, epochs=1, last="100%")
+    assert child.model_path.read_bytes() == parent.model_path.read_bytes()
+    assert child.metrics["fine_tune"]["epoch"] == 0
+    assert child.thresholds == parent.thresholds
+
+
+def test_thresholds_change_with_the_model_and_not_without(
+    train: Train,
+    settings: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only the second of three epochs is better than the one before it."""
+    keep, seen, epochs = loop.PhaseRun.keep, [], []
+
+    def watch(phase: loop.PhaseRun, score: Score, row: dict[str, Any]) -> None:
+        keep(phase, score, row)
+        epochs.append(list(score.thresholds))
+        seen.append(list(phase.setup.run.thresholds.values()))
+
+    values = iter([(0.5, 3), (0.9, 2), (0.1, 1)])
+    original = loop.PhaseRun.score
+
+    def score(phase: loop.PhaseRun, epoch: int) -> Score:
+        value, number = next(values)
+        found = original(phase, epoch)
+        return Score(
+            found.accuracy,
+            found.macro_f1,
+            found.loss,
+            epoch,
+            found.monitor,
+            value,
+            (number / 10,) * 3,
+        )
+
+    monkeypatch.setattr(loop.PhaseRun, "keep", watch)
+    monkeypatch.setattr(loop.PhaseRun, "score", score)
+    train(tmp_path, epochs=3, **settings)
+    assert seen == [[0.3] * 3, [0.2] * 3, [0.2] * 3]
+
+
+def test_a_run_is_of_several_labels_from_its_beginning(
+    train: Train,
+    settings: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(frozen, "learn_head", interrupt)
+        with pytest.raises(Interrupted):
+            train(tmp_path, cache=True, engine="keras", epochs=1, **settings)
+    run = find_run("latest", tmp_path)
+    text = (run.path / "thresholds.json").read_text()
+    assert json.loads(text) == dict.fromkeys(SHARES, 0.5)
+    api.resume(run)
+    assert run.metrics["frozen"]["monitor"] == "mean-average-precision"
+    assert run.thresholds != dict.fromkeys(SHARES, 0.5)
