@@ -6,14 +6,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnnxfer.api import compare, evaluate, predict, resume, train, unfreeze
+    from cnnxfer.api import (
+        check,
+        compare,
+        evaluate,
+        predict,
+        preview,
+        resume,
+        train,
+        unfreeze,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
     "__version__",
+    "check",
     "compare",
     "evaluate",
     "predict",
+    "preview",
     "resume",
     "train",
     "unfreeze",

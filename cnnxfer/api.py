@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 from cnnxfer import __version__
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights, find_weights
+from cnnxfer.class_weights_file import AUTO, NONE, check_class_weights
 from cnnxfer.config import Config, load_config, override
 from cnnxfer.data.dataset import MAX_PIXELS
+from cnnxfer.data.exclude import read_list
 from cnnxfer.data.sources import find_source
 from cnnxfer.data.splits import parse_split
 from cnnxfer.errors import ConfigError, Interrupted
@@ -31,6 +33,8 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.runs import LATEST, Run, create_run, find_run, resolve_runs_dir
 
 if TYPE_CHECKING:
+    from cnnxfer.data.check.report import Report
+    from cnnxfer.data.preview import Preview
     from cnnxfer.evaluation.comparison import Comparison
     from cnnxfer.evaluation.metrics import Evaluation
     from cnnxfer.prediction.pile import Pile
@@ -47,9 +51,15 @@ def train(
     config: Pathlike | None = None,
     weights: Pathlike | None = None,
     split: str | None = None,
+    group_by: str | None = None,
+    limit: int | None = None,
+    exclude: Pathlike | None = None,
     image_size: int | None = None,
     head: str | None = None,
-    class_weights: str | None = None,
+    class_weights: Pathlike | None = None,
+    sampling: str | None = None,
+    loss: str | None = None,
+    monitor: str | None = None,
     views: int | None = None,
     cache: bool | None = None,
     augment: str | None = None,
@@ -73,16 +83,26 @@ def train(
 
     Args:
         backbone: a name of the catalog.
-        data: a TFDS name, a folder of class folders, or "sample".
+        data: a TFDS name, a folder of class folders, a table of paths and labels, an
+            archive, an address in a cloud, or "sample"; the README has them all.
         config: a TOML file of settings.
         weights: "imagenet", "none" or a file.
         split: "75/15/10" or "slices".
+        group_by: what images have in common that must stay in one part: a column of
+            a table, or a regular expression that is searched in their ids.
+        limit: how many images to use at most, the same share of every class.
+        exclude: a file with the id or the path of an image a line, to leave out.
         image_size: side in pixels.
         head: "linear" or "mlp".
-        class_weights: "none" or "balanced".
+        class_weights: "none", "auto" (the more, the rarer) or a file of
+            CLASS,WEIGHT lines.
+        sampling: "natural", or "balanced": as many images of every class an epoch.
+        loss: "cross-entropy" or "focal".
+        monitor: what tells the best epoch: "accuracy", "macro-f1", or "auto".
         views: how many random views of each image are computed and kept.
         cache: False draws new views in every epoch and keeps nothing.
-        augment: "light" or "strong"; the latter keeps nothing.
+        augment: how training views differ: "none", "textbook", "light" or "strong";
+            the last keeps nothing.
         engine: "auto", "openvino" or "keras".
         batch_size: images a step.
         epochs: of the frozen phase.
@@ -112,9 +132,15 @@ def train(
             "data": None if data is None else str(data),
             "weights": None if weights is None else str(weights),
             "split": split,
+            "group_by": group_by,
+            "limit": limit,
+            "exclude": None if exclude is None else str(exclude),
             "image_size": image_size,
             "head": head,
-            "class_weights": class_weights,
+            "class_weights": None if class_weights is None else str(class_weights),
+            "sampling": sampling,
+            "loss": loss,
+            "monitor": monitor,
             "views": views,
             "cache": cache,
             "augment": augment,
@@ -132,11 +158,7 @@ def train(
         },
     )
     settings = _checked(settings)
-    if (
-        settings.cache
-        and settings.augment == "light"
-        and settings.precision != "float16"
-    ):
+    if settings.cache and settings.augment.plain and settings.precision != "float16":
         check_choice(settings.engine, settings.precision)
     if settings.cache:
         from cnnxfer.training.activation_store import ActivationStore
@@ -164,6 +186,7 @@ def unfreeze(
     bn: str | None = None,
     optimizer: str | None = None,
     schedule: str | None = None,
+    augment: str | None = None,
     batch_size: int | None = None,
     seed: int | None = None,
     precision: str | None = None,
@@ -184,6 +207,7 @@ def unfreeze(
         bn: "frozen" keeps BatchNormalization as it is, "train" does not.
         optimizer: of this phase.
         schedule: of its learning rate.
+        augment: "none", "textbook", "light" or "strong".
         batch_size: images a step.
         seed: of all that is random.
         precision: of the backbone's arithmetic.
@@ -205,6 +229,7 @@ def unfreeze(
     settings = override(
         parent.config,
         {
+            "augment": augment,
             "batch_size": batch_size,
             "seed": seed,
             "precision": precision,
@@ -293,8 +318,9 @@ def predict(
         model: a run, or a backbone's name for its ImageNet head. By default the
             latest run, or the built-in backbone where there is none.
         top: how many classes to name; by default 5, or all if there are fewer.
-        min_confidence: the probability, above 0 and at most 1, below which the best
-            class is no answer: `Prediction.label` is "unsure".
+        min_confidence: the probability, above 0 and at most 1, below which a class is
+            no answer: `Prediction.label` is "unsure". Where an image may have several,
+            each must reach its own threshold besides.
         recursive: whether folders are walked with all that lies below.
         column: the one of tables that holds paths; by default "path", or the only one.
         frames: "first", or "all" of a file that has several, one prediction each.
@@ -349,12 +375,17 @@ def predict(
 
 
 def _and_prepare(pile: Pile) -> Iterator[Prediction]:
+    from cnnxfer.prediction.totals import Totals
+
+    totals = Totals()
     # Who stops early is rid of the decoders at once, and not when garbage is collected.
     with closing(pile.answers):
-        for prediction in pile.predictions():
+        for prediction in totals.watch(pile.predictions()):
             # What holds a member of an archive would keep all of it in memory.
             kept = prediction.source and not prediction.source.here
             yield prediction if kept else dataclasses.replace(prediction, source=None)
+    if repeats := totals.repeats(pile.model):
+        pile.reporter.warn(f"{repeats}.")
     pile.answers.prepare_next_time()
 
 
@@ -374,8 +405,8 @@ def evaluate(
 
     Args:
         run: a directory, a name, or "latest".
-        data: other labelled images; their class names must be the run's. Their
-            figures are returned only.
+        data: other labelled images; their class names must be the run's. Those that
+            it was trained or validated on are left out. The figures are returned only.
         engine: "openvino", "keras", or "auto": the fastest that answers as Keras
             does in float32, which is checked on the first images.
         precision: "float32", "bfloat16", or "auto": the fastest, likewise.
@@ -385,7 +416,8 @@ def evaluate(
     Raises:
         ConfigError: if there is no such run or data, or the engine or the precision
             is unknown or cannot be had here.
-        DataError: if there are no test images, or classes the run doesn't know.
+        DataError: if there are no test images, classes the run doesn't know, other
+            kinds of labels than the run's, or no image that is new to it.
         RunError: if the run has no model yet, or an engine or a precision that is
             asked for by name does not answer as Keras does.
     """
@@ -404,6 +436,122 @@ def evaluate(
     return evaluate_run(found, reporter, engine=engine, precision=precision)
 
 
+def check(
+    spec: Pathlike,
+    *,
+    split: str | None = None,
+    group_by: str | None = None,
+    exclude: Pathlike | None = None,
+    write: Pathlike | None = None,
+    html: Pathlike | None = None,
+    reporter: Reporter | None = None,
+) -> Report:
+    """Tells what is wrong with images and labels before anything is trained on them.
+
+    Nothing is changed, and neither Keras nor TensorFlow is loaded but for a set of
+    TensorFlow Datasets that has not been copied before.
+
+    Args:
+        spec: data as `train` takes it.
+        split: as of `train`.
+        group_by: as of `train`.
+        exclude: as of `train`.
+        write: where to write a file for `exclude`: what training is better without.
+        html: where to write a page that shows the pictures in question.
+        reporter: told of the progress; the logger "cnnxfer" by default.
+
+    Raises:
+        ConfigError: if there is no such data, an option is wrong, or a file to be
+            written is there already and none of these.
+        DataError: if data that lies elsewhere cannot be had.
+    """
+    settings = load_config(
+        None,
+        {
+            "data": str(spec),
+            "split": split,
+            "group_by": group_by,
+            "exclude": None if exclude is None else str(exclude),
+        },
+    )
+    find_source(settings.data)
+    _check_data_options(settings)
+    from cnnxfer.data.check.checking import check_data
+
+    return check_data(
+        settings.data,
+        reporter or Reporter(),
+        split=settings.split,
+        group_by=settings.group_by,
+        exclude=settings.exclude,
+        write=None if write is None else Path(write),
+        html=None if html is None else Path(html),
+    )
+
+
+def preview(
+    data: Pathlike | None = None,
+    *,
+    out: Pathlike = "preview.png",
+    augment: str | None = None,
+    config: Pathlike | None = None,
+    images: int = 6,
+    views: int = 6,
+    image_size: int | None = None,
+    seed: int | None = None,
+    reporter: Reporter | None = None,
+) -> Preview:
+    """Draws what the network will see in training: photographs, and views of each.
+
+    Args:
+        data: as `train` takes it.
+        out: the PNG to write.
+        augment: as of `train`.
+        config: a TOML file of settings.
+        images: how many photographs, of all classes in turn.
+        views: how many training views of each.
+        image_size: side of a view in pixels; the backbone's by default.
+        seed: of all that is random.
+        reporter: told of the progress; the logger "cnnxfer" by default.
+
+    Raises:
+        ConfigError: if there is no such data, a setting is wrong, or `out` is there
+            already and no preview.
+        DataError: if the data cannot be read, or no picture of it.
+    """
+    settings = load_config(
+        Path(config) if config is not None else None,
+        {
+            "data": None if data is None else str(data),
+            "augment": augment,
+            "image_size": image_size,
+            "seed": seed,
+        },
+    )
+    backbone = BACKBONES.get(settings.backbone)
+    size = settings.image_size or backbone.image_size
+    backbone.check_image_size(size)
+    find_source(settings.data)
+    from cnnxfer.data.preview import check_counts, check_own, write_preview
+    from cnnxfer.data.sources import load_dataset
+    from cnnxfer.prediction.output_file import check_target
+
+    check_counts(images, views)
+    check_target("--out", Path(out), [settings.data])
+    check_own(Path(out))
+
+    reporter = reporter or Reporter()
+    return write_preview(
+        Path(out),
+        load_dataset(settings.data, reporter),
+        settings,
+        image_size=size,
+        images=images,
+        views=views,
+        reporter=reporter,
+    )
+
+
 def compare(
     data: Pathlike | None = None,
     backbones: Sequence[str] | None = None,
@@ -412,6 +560,9 @@ def compare(
     config: Pathlike | None = None,
     weights: str | None = None,
     split: str | None = None,
+    group_by: str | None = None,
+    limit: int | None = None,
+    exclude: Pathlike | None = None,
     views: int | None = None,
     seed: int | None = None,
     engine: str | None = None,
@@ -425,12 +576,15 @@ def compare(
     `cnnxfer.config.Config`, which says what each means.
 
     Args:
-        data: a TFDS name, a folder of class folders, or "sample".
+        data: as `train` takes it.
         backbones: names of the catalog; by default all whose weights are here.
         budget: when to stop, such as "90s", "10m" or "2h".
         config: a TOML file of settings.
         weights: "imagenet" or "none".
         split: "75/15/10" or "slices".
+        group_by: as of `train`.
+        limit: as of `train`.
+        exclude: as of `train`.
         views: how many random views of each image are computed and kept.
         seed: of all that is random.
         engine: "auto", "openvino" or "keras".
@@ -449,6 +603,9 @@ def compare(
             "data": None if data is None else str(data),
             "weights": weights,
             "split": split,
+            "group_by": group_by,
+            "limit": limit,
+            "exclude": None if exclude is None else str(exclude),
             "views": views,
             "seed": seed,
             "engine": engine,
@@ -467,7 +624,8 @@ def compare(
     else:
         chosen = [BACKBONES.get(name.strip()) for name in backbones]
     find_source(settings.data)
-    parse_split(settings.split)
+    _check_data_options(settings)
+    check_class_weights(settings.class_weights)
     import_tensorflow_quietly()
     from cnnxfer.evaluation.comparison import compare_backbones
 
@@ -495,7 +653,8 @@ def _checked(config: Config) -> Config:
     """Returns the settings with every name resolved; all that is cheap is checked."""
     backbone = BACKBONES.get(config.backbone)
     source = find_source(config.data)
-    parse_split(config.split)
+    _check_data_options(config)
+    check_class_weights(config.class_weights)
     _ = config.fine_tune.fraction
     image_size = config.image_size or backbone.image_size
     backbone.check_image_size(image_size)
@@ -503,11 +662,24 @@ def _checked(config: Config) -> Config:
         config,
         backbone=backbone.name,
         # A run can be resumed from another directory.
-        data=str(Path(config.data).resolve())
-        if source.name == "folder"
-        else config.data,
+        data=source.absolute(config.data),
+        exclude=_absolute(config.exclude),
+        class_weights=_absolute(config.class_weights)
+        if config.class_weights not in (NONE, AUTO)
+        else config.class_weights,
         image_size=image_size,
     )
+
+
+def _check_data_options(config: Config) -> None:
+    """Checks how the data is to be read, as far as it goes without the data."""
+    parse_split(config.split)
+    if config.exclude:
+        read_list(Path(config.exclude))
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).resolve()) if path else path
 
 
 def _with_weights(config: Config, reporter: Reporter) -> Config:
@@ -526,7 +698,12 @@ def _with_weights(config: Config, reporter: Reporter) -> Config:
 
 
 def _data_name(spec: str) -> str:
-    return Path(spec).name if Path(spec).is_dir() else spec.removeprefix("tfds:")
+    path = Path(spec)
+    if path.is_file():
+        return path.name.partition(".")[0]
+    if path.is_dir() or "://" in spec:
+        return path.name
+    return spec.removeprefix("tfds:")
 
 
 def _train_head(run: Run, reporter: Reporter, setup: Setup | None = None) -> None:
@@ -537,8 +714,7 @@ def _train_head(run: Run, reporter: Reporter, setup: Setup | None = None) -> Non
     with _Clock(run):
         best = train_head(setup or set_up(run, reporter))
     reporter.info(
-        f"validation accuracy {best.accuracy:.1%} (epoch {best.epoch}); "
-        f"the model is {run.model_path}"
+        f"validation {best.text} (epoch {best.epoch}); the model is {run.model_path}"
     )
 
 
@@ -548,15 +724,15 @@ def _fine_tune(run: Run, reporter: Reporter) -> None:
 
     with _Clock(run):
         outcome = fine_tune(run, reporter)
-    before, after = outcome.before.accuracy, outcome.after.accuracy
+    before, after = outcome.before, outcome.after
     if outcome.improved:
         reporter.info(
-            f"validation accuracy {before:.1%} -> {after:.1%} "
-            f"(epoch {outcome.after.epoch}); the model is {run.model_path}"
+            f"validation {before.text} -> {after.value:.1%} "
+            f"(epoch {after.epoch}); the model is {run.model_path}"
         )
     else:
         reporter.info(
-            f"no epoch beat the validation accuracy of {before:.1%}, so "
+            f"no epoch beat the validation {before.name} of {before.value:.1%}, so "
             f"{run.model_path} is the model as it was before. Try a lower --lr."
         )
 

@@ -88,5 +88,9 @@ def _picture(rng: np.random.Generator, colour: np.ndarray) -> Image.Image:
     rows, columns = np.mgrid[:height, :width]
     centre = rng.uniform(0.3, 0.7, 2) * (height, width)
     disc = np.hypot(rows - centre[0], columns - centre[1]) < rng.uniform(8, 20)
-    pixels = colour + 50 * disc[..., None] + rng.normal(0, 12, (height, width, 3))
+    # Without these, all discs on noise would be taken for near-duplicates.
+    patches = Image.fromarray(rng.integers(0, 60, (12, 12), dtype=np.uint8))
+    patches = patches.resize((width, height), Image.Resampling.BICUBIC)
+    pixels = colour + 50 * disc[..., None] + np.asarray(patches)[..., None] - 30.0
+    pixels = pixels + rng.normal(0, 12, (height, width, 3))
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))

@@ -85,12 +85,21 @@ def test_wrong_inputs_are_refused_at_the_call(colour_run: Run) -> None:
 
 
 def test_the_command_line_takes_the_names_of_the_functions() -> None:
-    from cnnxfer.cli import comparison, evaluation, prediction, training
+    from cnnxfer.cli import (
+        check,
+        comparison,
+        evaluation,
+        prediction,
+        preview,
+        training,
+    )
 
     commands = {
         "train": training.train,
         "unfreeze": training.unfreeze,
         "resume": training.resume,
+        "check": check.check,
+        "preview": preview.preview,
         "predict": prediction.predict,
         "evaluate": evaluation.evaluate,
         "compare": comparison.compare,

@@ -18,10 +18,10 @@ from cnnxfer.cli.options import (
     Verbose,
 )
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
-from cnnxfer.reporting import printable
+from cnnxfer.reporting import counted, printable
 
 if TYPE_CHECKING:
-    from cnnxfer.evaluation.metrics import Accuracy, ClassCount, Evaluation
+    from cnnxfer.evaluation.metrics import Accuracy, Evaluation
 
 
 def register(app: typer.Typer) -> None:
@@ -54,39 +54,70 @@ def evaluate(
     if json:
         print_json(evaluation)
     else:
-        stdout().print(_class_table(evaluation.classes))
+        stdout().print(_class_table(evaluation))
         print("\n".join(["", *_lines(evaluation)]))
 
 
-def _class_table(classes: tuple[ClassCount, ...]) -> Table:
+def _class_table(evaluation: Evaluation) -> Table:
+    several = evaluation.exact is not None
     table = Table(box=None, pad_edge=False)
     table.add_column("class", overflow="fold")
-    for column in ("images", "correct", "share"):
+    columns = ["images", "recall", "precision", "F1"]
+    columns += ["threshold", "AP"] if several else []
+    for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
-    for row in classes:
-        share = f"{row.correct / row.images:.1%}" if row.images else ""
-        label = Text(printable(row.label))
-        table.add_row(label, str(row.images), str(row.correct), share)
+    for row in evaluation.classes:
+        figures = [
+            str(row.images),
+            _percent(row.recall.value if row.recall else None),
+            _percent(row.precision.value if row.precision else None),
+            _percent(row.f1),
+        ]
+        if several:
+            figures += [f"{row.threshold:.3f}", _percent(row.average_precision)]
+        table.add_row(Text(printable(row.label)), *figures)
     return table
 
 
 def _lines(evaluation: Evaluation) -> list[str]:
-    lines = [
-        f"{printable(evaluation.run)}: {evaluation.images} images"
-        + (f", {evaluation.unreadable} unreadable" if evaluation.unreadable else ""),
-        f"top-1 accuracy {_percent(evaluation.top1)}",
-    ]
+    counts = [counted(evaluation.images, "image")]
+    if evaluation.unreadable:
+        counts.append(f"{evaluation.unreadable:,} unreadable")
+    if evaluation.seen:
+        counts.append(f"{evaluation.seen:,} left out that the run knows")
+    lines = [f"{printable(evaluation.run)}: {', '.join(counts)}"]
+    before = evaluation.before
+    if evaluation.exact:
+        lines += [
+            f"{_macro_f1(evaluation)}, micro-F1 {_percent(evaluation.micro_f1)}, "
+            f"mean average precision {_percent(evaluation.mean_average_precision)}",
+            f"all labels right in {_with_interval(evaluation.exact)}",
+        ]
+        if before:
+            lines.append(f"before fine-tuning {_macro_f1(before)}")
+        return lines
+    lines.append(f"top-1 accuracy {_with_interval(evaluation.top1)}")
     if evaluation.top5:
-        lines.append(f"top-5 accuracy {_percent(evaluation.top5)}")
-    if evaluation.before:
+        lines.append(f"top-5 accuracy {_with_interval(evaluation.top5)}")
+    lines.append(_macro_f1(evaluation))
+    if before:
         lines.append(
-            f"before fine-tuning {_percent(evaluation.before)} "
+            f"before fine-tuning {_with_interval(before.top1)} "
             f"-> after {evaluation.top1.value:.1%}"
         )
     return lines
 
 
-def _percent(accuracy: Accuracy) -> str:
-    return (
-        f"{accuracy.value:.1%} (95% interval {accuracy.low:.1%} to {accuracy.high:.1%})"
-    )
+def _macro_f1(evaluation: Evaluation) -> str:
+    measured = sum(row.images > 0 for row in evaluation.classes)
+    left_out = len(evaluation.classes) - measured
+    of = f" of the {measured} classes with images" if left_out else ""
+    return f"macro-F1{of} {evaluation.macro_f1:.1%}"
+
+
+def _with_interval(share: Accuracy) -> str:
+    return f"{share.value:.1%} (95% interval {share.low:.1%} to {share.high:.1%})"
+
+
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{fraction:.1%}"

@@ -75,6 +75,14 @@ EnginePrecision = Annotated[
         help="float32, bfloat16, or auto: the fastest that answers as float32 does.",
     ),
 ]
+Augment = Annotated[
+    str | None,
+    typer.Option(
+        "--augment",
+        help="How training views differ: none, textbook, light or strong.",
+        show_default="light",
+    ),
+]
 Devices = Annotated[
     str | None, typer.Option("--devices", help="one accelerator, all, or cpu.")
 ]
@@ -83,7 +91,7 @@ Data = Annotated[
     typer.Option(
         "--data",
         "-d",
-        help="A TFDS name, a folder of class folders, or sample (synthetic).",
+        help="A folder, table or archive, a TFDS name, or sample (synthetic).",
         show_default="sample",
     ),
 ]
@@ -95,6 +103,21 @@ Split = Annotated[
     typer.Option(
         "--split", help="Train/validation/test, or slices.", show_default="75/15/10"
     ),
+]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(
+        "--group-by",
+        help="What stays in one part together: a table's column, or a pattern in ids.",
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", help="Use so many images, the same share of a class."),
+]
+Exclude = Annotated[
+    Path | None,
+    typer.Option("--exclude", help="A file of images to leave out, one a line."),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Of all that is random.")]
 Precision = Annotated[

@@ -71,7 +71,7 @@ def predict(
         float | None,
         typer.Option(
             "--min-confidence",
-            help="The probability below which the answer is: unsure.",
+            help="The probability below which a class is no answer.",
             show_default="none",
         ),
     ] = None,
@@ -247,6 +247,8 @@ def predict(
     reporter.info(totals.summary)
     with suppress(KeyboardInterrupt):  # all that was asked for is done
         pile.answers.prepare_next_time()
+    if repeats := totals.repeats(pile.model):
+        reporter.warn(f"{repeats}.")
     if totals.problems:
         reporter.warn(f"{totals.problems}.")
         raise typer.Exit(SOME_UNREADABLE)

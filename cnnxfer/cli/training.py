@@ -9,11 +9,15 @@ import typer
 
 from cnnxfer import api
 from cnnxfer.cli.options import (
+    Augment,
     ConfigFile,
     Data,
     Devices,
     Engine,
+    Exclude,
+    GroupBy,
     Json,
+    Limit,
     Precision,
     Quiet,
     RunsDir,
@@ -62,6 +66,9 @@ def train(
         str | None, typer.Option("--weights", help="imagenet, none or a file.")
     ] = None,
     split: Split = None,
+    group_by: GroupBy = None,
+    limit: Limit = None,
+    exclude: Exclude = None,
     image_size: Annotated[
         int | None, typer.Option("--image-size", help="Side in pixels.")
     ] = None,
@@ -73,8 +80,32 @@ def train(
         str | None,
         typer.Option(
             "--class-weights",
-            help="none, or balanced: rare classes count as much as common ones.",
+            help="none, auto (the more, the rarer) or a file of CLASS,WEIGHT lines.",
             show_default="none",
+        ),
+    ] = None,
+    sampling: Annotated[
+        str | None,
+        typer.Option(
+            "--sampling",
+            help="natural, or balanced: as many images of every class.",
+            show_default="natural",
+        ),
+    ] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            "--loss",
+            help="cross-entropy, or focal: hard images count more.",
+            show_default="cross-entropy",
+        ),
+    ] = None,
+    monitor: Annotated[
+        str | None,
+        typer.Option(
+            "--monitor",
+            help="What tells the best epoch: accuracy, macro-f1 or auto.",
+            show_default="auto",
         ),
     ] = None,
     views: Annotated[
@@ -89,14 +120,7 @@ def train(
             "--cache/--no-cache", help="Keep features, or compute them every epoch."
         ),
     ] = None,
-    augment: Annotated[
-        str | None,
-        typer.Option(
-            "--augment",
-            help="light: crop and flip; strong: size, shape and colour too, slow.",
-            show_default="light",
-        ),
-    ] = None,
+    augment: Augment = None,
     engine: Engine = None,
     fine_tune: Annotated[
         bool, typer.Option("--fine-tune", help="Go on with the second phase.")
@@ -121,9 +145,15 @@ def train(
         config=config,
         weights=weights,
         split=split,
+        group_by=group_by,
+        limit=limit,
+        exclude=exclude,
         image_size=image_size,
         head=head,
         class_weights=class_weights,
+        sampling=sampling,
+        loss=loss,
+        monitor=monitor,
         views=views,
         cache=cache,
         augment=augment,
@@ -162,6 +192,7 @@ def unfreeze(
     ] = None,
     optimizer: Optimizer = None,
     schedule: Schedule = None,
+    augment: Augment = None,
     batch_size: BatchSize = None,
     seed: Seed = None,
     precision: Precision = None,
@@ -182,6 +213,7 @@ def unfreeze(
         bn=bn,
         optimizer=optimizer,
         schedule=schedule,
+        augment=augment,
         batch_size=batch_size,
         seed=seed,
         precision=precision,

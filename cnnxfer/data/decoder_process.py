@@ -7,6 +7,7 @@ over this process: each is a line of JSON, with bare pixels behind it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -159,14 +160,16 @@ def _records(job: Order, see: See, setup: Setup) -> Iterator[Record]:
     """Yields the record of an image, or one for each frame; the last one says so."""
     try:
         content = job if isinstance(job, bytes) else job()
+        known = {"sha256": hashlib.sha256(content).hexdigest()}
         if setup.frames == "all":
             opened = open_image(content, setup.max_pixels)
             if is_animated(opened):
-                yield from _frame_records(opened, see, setup.max_pixels)
+                for record, pixels in _frame_records(opened, see, setup.max_pixels):
+                    yield known | record, pixels
                 yield {"done": True}, None
                 return
         record, pixels = _seen(Picture(content, max_pixels=setup.max_pixels), see)
-        yield {**record, "done": True}, pixels
+        yield {**known, **record, "done": True}, pixels
     except (DataError, MemoryError) as error:
         yield {"error": reason_why(error), "done": True}, None
 

@@ -41,6 +41,8 @@ class Decoded:
         height: the same.
         pixels: what `see` returned, uint8; None if it could not be read.
         error: why it could not be read; None if it could.
+        sha256: of the encoded image, in hexadecimal; may be empty if it could not be
+            read.
     """
 
     source: ImageSource
@@ -49,6 +51,7 @@ class Decoded:
     height: int = 0
     pixels: np.ndarray | None = None
     error: str | None = None
+    sha256: str = ""
 
 
 def decode_all(

@@ -23,7 +23,7 @@ from cnnxfer.files import file_hash
 from cnnxfer.prediction.answers import Answers
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
 from cnnxfer.prediction.engines.engine import Network
-from cnnxfer.prediction.softmax import softmax
+from cnnxfer.prediction.probabilities import as_probabilities
 from cnnxfer.prediction.views import IMAGENET_CROP, test_time_views
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
@@ -58,6 +58,8 @@ class Classifier:
         see: what of a picture the network is shown; the answers to several views of
             it are averaged.
         computing: what it is run by.
+        thresholds: `(classes,)`: from which probability on each class is an answer, of
+            a model that knows several for a picture; None where the best one is it.
         cells: tells the class at each cell of the picture; None where no heat is
             asked for.
     """
@@ -67,6 +69,7 @@ class Classifier:
     labels: Sequence[str]
     see: See
     computing: Computing
+    thresholds: np.ndarray | None = None
     cells: Network | None = None
 
     def answer(
@@ -101,9 +104,7 @@ class Classifier:
         Returns:
             float32 `(classes,)`.
         """
-        if self.network.outputs == "logits":
-            outputs = softmax(outputs)
-        mean: np.ndarray = outputs.mean(axis=0)
+        mean: np.ndarray = as_probabilities(outputs, self.network.outputs).mean(axis=0)
         return mean
 
 
@@ -129,9 +130,12 @@ def load_classifier(
     Raises:
         RunError: if the run has no model, or weights could not be downloaded.
     """
+    thresholds = None
     if isinstance(model, Run):
         network, crop = _run_network(model), model.config.central_crop
         class_ids = labels = list(model.class_names)
+        if model.thresholds is not None:
+            thresholds = np.array([model.thresholds[name] for name in labels])
     else:
         network, crop = _imagenet_network(BACKBONES.get(model), reporter), IMAGENET_CROP
         class_ids = [item.class_id for item in imagenet_classes()]
@@ -141,17 +145,18 @@ def load_classifier(
     if dense:
         see = DenseView(crop, network.image_size)
         network = dense_network(network)
-    return Classifier(network, class_ids, labels, see, computing, cells)
+    return Classifier(network, class_ids, labels, see, computing, thresholds, cells)
 
 
 def _run_network(run: Run) -> Network:
     path = run.require_model()
     config = run.config
+    several = run.thresholds is not None
     return Network(
-        key=_key("run", file_hash(path)),
+        key=_key("multi-label run" if several else "run", file_hash(path)),
         image_size=config.image_size or BACKBONES.get(config.backbone).image_size,
         build=partial(_load, path),
-        outputs="logits",
+        outputs="multi-label logits" if several else "logits",
     )
 
 

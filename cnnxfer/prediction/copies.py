@@ -15,7 +15,7 @@ from cnnxfer.prediction.output_folder import (
     refuse_own_food,
     safe_name,
 )
-from cnnxfer.prediction.prediction import UNSURE, Prediction
+from cnnxfer.prediction.prediction import NONE, UNSURE, Prediction
 from cnnxfer.prediction.stages import Flow, Stage
 from cnnxfer.reporting import Reporter
 
@@ -25,10 +25,11 @@ FORMAT_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "HEIF": ".heic
 
 
 def copy_files(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
-    """Returns a stage that copies each image into `folder/<its best class>/`.
+    """Returns a stage that copies each image into `folder/<its class>/`.
 
-    Unsure ones go into `unsure`, and those that could not be read nowhere. A file of
-    several frames is copied once, by the class of its first. Copies are the original
+    One of several classes is copied into the folder of each. Unsure ones go into
+    `unsure`, those of none into `none`, and those that could not be read nowhere. A
+    file of several frames is copied once, by its first. Copies are the original
     bytes; nothing is overwritten, and what is there already is not copied again.
 
     Args:
@@ -47,7 +48,7 @@ def copy_files(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage
         with made_folder("--copy-to", folder):  # all options are known to be right
             for prediction in predictions:
                 if not prediction.frame:
-                    done[_copy(prediction, folder, names, files)] += 1
+                    done.update(_copy(prediction, folder, names, files))
                 yield prediction
         reporter.info(_summary(done, folder))
 
@@ -58,41 +59,52 @@ class _FolderNames:
     """The folders of classes: one each, also where file systems ignore case."""
 
     def __init__(self) -> None:
-        self._names: dict[str | None, str] = {None: UNSURE}  # by class
-        self._taken = {UNSURE}
+        self._names: dict[str, str] = {}  # by class
+        self._taken: set[str] = set()
 
-    def of(self, prediction: Prediction) -> str:
-        best = prediction.top
-        key = None if prediction.unsure else best.class_id
-        if key not in self._names:
-            self._names[key] = next(
+    def of(self, prediction: Prediction) -> list[str]:
+        # One of these is kept for what has no class; a class may be called the other.
+        self._taken.add(UNSURE if prediction.chosen is None else NONE)
+        if prediction.unsure:
+            return [prediction.label]
+        if prediction.chosen is None:
+            return [self._name(prediction.top.class_id, prediction.top.label)]
+        return [self._name(label, label) for label in prediction.chosen]
+
+    def _name(self, class_id: str, label: str) -> str:
+        if class_id not in self._names:
+            self._names[class_id] = next(
                 name
-                for name in numbered(safe_name(best.label))
+                for name in numbered(safe_name(label))
                 if name.casefold() not in self._taken
             )
-            self._taken.add(self._names[key].casefold())
-        return self._names[key]
+            self._taken.add(self._names[class_id].casefold())
+        return self._names[class_id]
 
 
 def _copy(
     prediction: Prediction, folder: Path, names: _FolderNames, files: FileAdder
-) -> str:
-    """Copies one file; returns what came of it."""
+) -> list[str]:
+    """Copies one file into all its folders; returns what came of each copy."""
     if prediction.error is not None or prediction.source is None:
-        return "unreadable"
+        return ["unreadable"]
     try:
         content = prediction.source.read()
     except DataError:  # it was there a moment ago
-        return "gone"
-    directory = folder / names.of(prediction)
+        return ["gone"]
+    name = _file_name(prediction.path, content)
+    folders = [folder / class_folder for class_folder in names.of(prediction)]
+    return [_put(directory, name, content, files) for directory in folders]
+
+
+def _put(directory: Path, name: str, content: bytes, files: FileAdder) -> str:
     try:
         directory.mkdir(exist_ok=True)
     except FileExistsError as error:
         raise RunError(
             f"{directory} is a file, where a folder of images is to be. Move it away."
         ) from error
-    path = directory / _file_name(prediction.path, content)
-    return "copied" if files.add(path, content) else "there"
+    return "copied" if files.add(directory / name, content) else "there"
 
 
 def _file_name(path: str, content: bytes) -> str:

@@ -11,16 +11,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cnnxfer.data.picture import Picture
+from cnnxfer.prediction.engines.engine import MULTI_LABEL, Network, Outputs
 
 if TYPE_CHECKING:
     import keras
-
-    from cnnxfer.prediction.engines.engine import Network
 
 VERSION = 1  # raised when the same network gives other answers, or other cells
 # Pixels between neighbours on the last map of every network in the catalog. Where
@@ -80,7 +79,9 @@ def dense_network(network: Network) -> Network:
         What gives probabilities `(pictures, classes)` to pixels as `DenseView` shows
         them; see `fully_convolutional.dense_model`.
     """
-    return _derived(network, "dense", "probabilities")
+    several = network.outputs in MULTI_LABEL
+    outputs: Outputs = "multi-label probabilities" if several else "probabilities"
+    return _derived(network, "dense", outputs)
 
 
 def cell_network(network: Network) -> Network:
@@ -97,9 +98,7 @@ def cell_network(network: Network) -> Network:
     return _derived(network, "cells", "features")
 
 
-def _derived(
-    network: Network, way: str, outputs: Literal["features", "probabilities"]
-) -> Network:
+def _derived(network: Network, way: str, outputs: Outputs) -> Network:
     key = hashlib.sha256(f"{way} {VERSION} {network.key}".encode()).hexdigest()
     build = partial(_build, network, way)
     return replace(network, key=key, build=build, outputs=outputs)

@@ -28,7 +28,7 @@ def dense_model(classifier: keras.Model, outputs: str) -> keras.Model:
     Args:
         classifier: of pixels `(batch, size, size, 3)`; its head begins with global
             average pooling or with Flatten and Dense. It shares its layers.
-        outputs: what its numbers are: "logits" or "probabilities".
+        outputs: what its numbers are; one of `engines.engine.Outputs`, not features.
 
     Returns:
         A model of pixels, float32 or uint8 `(batch, height, width, 3)` in [0, 255],
@@ -158,7 +158,11 @@ def _as_convolution(dense: Any, shape: tuple[int, int, int]) -> keras.layers.Con
 
 
 def _probabilities(x: Any, outputs: str) -> Any:
-    return keras.layers.Softmax(dtype="float32")(x) if outputs == "logits" else x
+    if outputs == "logits":
+        return keras.layers.Softmax(dtype="float32")(x)
+    if outputs == "multi-label logits":
+        return keras.layers.Activation("sigmoid", dtype="float32")(x)
+    return x
 
 
 def _spread(x: Any, window: tuple[int, int]) -> Any:

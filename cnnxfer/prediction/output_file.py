@@ -71,7 +71,7 @@ def check_target(option: str, path: Path, inputs: Sequence[str]) -> None:
         )
     if is_input(path, inputs):
         raise ConfigError(f"{option} {path} is one of the inputs. Name another file.")
-    from cnnxfer.prediction.inputs.image_names import names_image  # imports NumPy
+    from cnnxfer.data.image_names import names_image  # imports NumPy
 
     if names_image(path.name):
         refuse_own_food(option, path, inputs)

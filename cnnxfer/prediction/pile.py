@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from cnnxfer.prediction.inputs import InputOptions, count_images, find_images
 from cnnxfer.prediction.model_choice import check_top, choose_model
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.ranking import rank_answers
+from cnnxfer.prediction.seen_images import seen_parts
 from cnnxfer.prediction.views import TTA
 from cnnxfer.registry import check_known
 from cnnxfer.reporting import Reporter
@@ -41,6 +42,7 @@ class Pile:
         min_confidence: see `Prediction`.
         frames: "first" or "all".
         max_pixels: larger pictures are not decoded.
+        seen: the parts of the model's own images; see `seen_parts`.
         reporter: draws the progress.
     """
 
@@ -54,6 +56,7 @@ class Pile:
     min_confidence: float | None
     frames: str
     max_pixels: int
+    seen: Mapping[str, str] = field(repr=False)
     reporter: Reporter = field(repr=False)
 
     @cached_property
@@ -74,6 +77,7 @@ class Pile:
 
         What was typed comes first: it is the first difference that a person is told.
         """
+        thresholds = self.classifier.thresholds
         return {
             "model": self.model,
             "tta": self.tta,
@@ -87,6 +91,7 @@ class Pile:
             "network": self.classifier.network.key,
             "views": repr(self.classifier.see),
             "classes": list(self.classifier.labels),
+            "thresholds": None if thresholds is None else thresholds.tolist(),
         }
 
     def predictions(self) -> Iterator[Prediction]:
@@ -95,7 +100,7 @@ class Pile:
         When all is written, `answers.prepare_next_time` may follow.
         """
         return rank_answers(
-            self.classifier, self.answers, self.top, self.min_confidence
+            self.classifier, self.answers, self.top, self.min_confidence, self.seen
         )
 
 
@@ -159,6 +164,7 @@ def open_pile(
         min_confidence=min_confidence,
         frames=frames,
         max_pixels=max_pixels,
+        seen=seen_parts(chosen, reporter) if isinstance(chosen, Run) else {},
         reporter=reporter,
     )
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cnnxfer.data.image_source import ImageSource
 
 UNSURE = "unsure"
+NONE = "none"  # of the classes that an image may have several of
 DIGITS = 6  # of a probability, in what programs read
 
 
@@ -22,7 +23,8 @@ class RankedClass:
         rank: 1 for the most probable.
         class_id: WordNet id for ImageNet heads, the class name otherwise.
         label: name for people.
-        probability: a fraction; those of all classes sum to 1.
+        probability: a fraction; those of all classes sum to 1, unless an image may
+            have several.
     """
 
     rank: int
@@ -39,7 +41,8 @@ class Prediction:
         path: as it was given or found.
         width: of the upright image, in pixels; 0 if it could not be read.
         height: the same.
-        ranking: the most probable classes, best first.
+        ranking: the most probable classes, best first; where an image may have
+            several, all of those too that it has.
         error: why the image could not be read; None if it could.
         frame: which one of a file with several, from 0; None if there is but one, or
             if only the first was asked for.
@@ -49,6 +52,11 @@ class Prediction:
             an archive or at a web address.
         heat: float32 `(rows, columns)`, the probability of the best class over the
             picture; None if it was not asked for.
+        split: the part of the run's images that this one is in, by its content:
+            "train", "validation" or "test"; None for one that the run does not know.
+        chosen: where an image may have several classes, the names of those that are
+            at or above their thresholds, and `min_confidence`, best first; None where
+            the best class is the answer.
     """
 
     path: str
@@ -60,6 +68,8 @@ class Prediction:
     min_confidence: float | None = None
     source: ImageSource | None = field(default=None, compare=False, repr=False)
     heat: np.ndarray | None = field(default=None, compare=False, repr=False)
+    split: str | None = None
+    chosen: tuple[str, ...] | None = None
 
     @property
     def top(self) -> RankedClass:
@@ -79,20 +89,48 @@ class Prediction:
 
     @property
     def unsure(self) -> bool:
-        """Whether there is a best class, less probable than `min_confidence`."""
-        if self.error is not None or self.min_confidence is None:
+        """Whether no class is probable enough to be the answer."""
+        if self.error is not None:
+            return False
+        if self.chosen is not None:
+            return not self.chosen
+        if self.min_confidence is None:
             return False
         # As it is printed, so that figure and answer never contradict each other.
         return round(self.top.probability, DIGITS) < self.min_confidence
 
     @property
-    def label(self) -> str:
-        """The most probable class's name for people, or "unsure".
+    def labels(self) -> tuple[str, ...]:
+        """Names for people of the classes that are the answer, best first.
+
+        There is one, or none if that is unsure; where an image may have several, any
+        number.
 
         Raises:
             ValueError: if the image could not be read.
         """
-        return UNSURE if self.unsure else self.top.label
+        top = self.top
+        if self.chosen is not None:
+            return self.chosen
+        return () if self.unsure else (top.label,)
+
+    @property
+    def label(self) -> str:
+        """The first of the labels; without any, "unsure", or "none" of several.
+
+        Raises:
+            ValueError: if the image could not be read.
+        """
+        return next(iter(self.labels), UNSURE if self.chosen is None else NONE)
+
+    def lacks(self, ranked: RankedClass) -> bool:
+        """Whether the image, which may have several classes, has not this one."""
+        return self.chosen is not None and ranked.label not in self.chosen
+
+    @property
+    def answers_first(self) -> list[RankedClass]:
+        """The ranking for where room is short: what the image has comes first."""
+        return sorted(self.ranking, key=self.lacks)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the object that `--format jsonl` prints."""
@@ -102,7 +140,11 @@ class Prediction:
         if self.error is not None:
             return document | {"error": self.error}
         document |= {"width": self.width, "height": self.height}
-        if self.min_confidence is not None:
+        if self.split is not None:
+            document["split"] = self.split
+        if self.chosen is not None:
+            document["labels"] = list(self.chosen)
+        elif self.min_confidence is not None:
             document["label"] = self.label
         document["predictions"] = [
             {
@@ -124,6 +166,7 @@ class Prediction:
         Raises:
             KeyError: if it lacks something; with TypeError, what is no such object.
         """
+        labels = document.get("labels")
         return cls(
             document["path"],
             document.get("width", 0),
@@ -132,4 +175,6 @@ class Prediction:
             None if "predictions" in document else document["error"],
             document.get("frame"),
             min_confidence,
+            split=document.get("split"),
+            chosen=None if labels is None else tuple(labels),
         )

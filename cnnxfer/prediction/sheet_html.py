@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
@@ -12,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from cnnxfer.prediction.output_folder import bare_name
-from cnnxfer.prediction.prediction import UNSURE, Prediction
+from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.shown_picture import PictureReader
 from cnnxfer.reporting import Reporter, counted, printable
 
@@ -48,6 +49,7 @@ li { display: flex; justify-content: space-between; gap: .5rem; padding: .1rem .
   border-radius: .25rem; print-color-adjust: exact; -webkit-print-color-adjust: exact;
   background: linear-gradient(var(--bar) 0 0) 0 / var(--part) no-repeat; }
 .doubtful li { --bar: var(--doubt); } li:first-child { font-weight: 600; }
+li.not { --bar: var(--doubt); font-weight: 400; color: var(--pale); }
 li span:first-child { overflow-wrap: anywhere; }
 li span + span { font-variant-numeric: tabular-nums; }
 @media print { :root { color-scheme: light; } body { display: block; padding: 0;
@@ -79,21 +81,23 @@ def html_sheet(
     path: Path, title: str, reporter: Reporter
 ) -> Iterator[Callable[[Prediction], None]]:
     """Yields what adds a picture; each is written at once, so memory stays flat."""
-    images = unreadable = unsure = 0
+    images = unreadable = 0
+    unsure: Counter[str] = Counter()  # by what is said of them
     reader = PictureReader(WIDTH, HEIGHT)
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         stream.write(HEAD.format(title=_text(title), style=STYLE))
 
         def add(prediction: Prediction) -> None:
-            nonlocal images, unreadable, unsure
+            nonlocal images, unreadable
             images += 1
             unreadable += prediction.error is not None
-            unsure += prediction.unsure
+            if prediction.unsure:
+                unsure[prediction.label] += 1
             stream.write(_figure(prediction, reader.read(prediction)))
 
         yield add
         counts = [counted(images, "image")]
-        counts += [f"{unsure:,} unsure"] if unsure else []
+        counts += [f"{count:,} {label}" for label, count in unsure.items()]
         counts += [f"{unreadable:,} could not be read"] if unreadable else []
         stream.write(
             f"</main>\n<footer>{', '.join(counts)}</footer>\n</body>\n</html>\n"
@@ -110,15 +114,17 @@ def _figure(prediction: Prediction, picture: Image.Image | None) -> str:
         shown = "<span>no picture</span>"
     else:
         shown = f'<img src="{_data(picture)}" alt="" decoding="async">'
-    mark = f'<span class="unsure">{UNSURE}</span>' if prediction.unsure else ""
+    unsure = prediction.unsure
+    mark = f'<span class="unsure">{prediction.label}</span>' if unsure else ""
     classes = "".join(
-        f'<li style="--part:{ranked.probability:.1%}">'
+        f"<li{' class=not' * prediction.lacks(ranked)} "
+        f'style="--part:{ranked.probability:.1%}">'
         f"<span>{_text(ranked.label)}</span><span>{ranked.probability:.1%}</span></li>"
-        for ranked in prediction.ranking[:SHOWN_CLASSES]
+        for ranked in prediction.answers_first[:SHOWN_CLASSES]
     )
     ranking = f"<ol>{classes}</ol>" if classes else ""
     return (
-        f"<figure{' class=doubtful' * prediction.unsure}>"
+        f"<figure{' class=doubtful' * unsure}>"
         f'<div class="picture">{shown}</div>'
         f'<figcaption><div class="name" title="{path}">{mark}{name}</div>{ranking}'
         "</figcaption></figure>\n"

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from cnnxfer.prediction.output_folder import bare_name
-from cnnxfer.prediction.prediction import UNSURE, Prediction
+from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.shown_picture import PictureReader
 from cnnxfer.reporting import Reporter, counted, printable
 
@@ -98,17 +98,19 @@ def _draw_tile(
     top += PICTURE + 4
     name = (bare_name(prediction.path) or prediction.path) + prediction.frame_mark
     if prediction.unsure:
-        name = f"{UNSURE}: {name}"
+        name = f"{prediction.label}: {name}"
     _write(draw, (left, top), name, TILE, BAD if prediction.unsure else PALE)
-    for ranked in prediction.ranking[:lines]:
+    for ranked in prediction.answers_first[:lines]:
         top += LINE
         bar = round(TILE * ranked.probability)
+        doubt = prediction.unsure or prediction.lacks(ranked)
         if bar > 0:
             box = (left, top, left + bar - 1, top + LINE - 3)
-            draw.rectangle(box, DOUBT if prediction.unsure else BAR)
-        _write(draw, (left + 4, top), ranked.label, TILE - 60, INK)
+            draw.rectangle(box, DOUBT if doubt else BAR)
+        ink = PALE if prediction.lacks(ranked) else INK
+        _write(draw, (left + 4, top), ranked.label, TILE - 60, ink)
         figure = f"{ranked.probability:.1%}"
-        draw.text((left + TILE - 4, top + 1), figure, INK, _font(13), anchor="ra")
+        draw.text((left + TILE - 4, top + 1), figure, ink, _font(13), anchor="ra")
 
 
 def _write(

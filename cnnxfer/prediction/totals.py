@@ -1,4 +1,4 @@
-"""How many images there were, how fast, and what was wrong with the others."""
+"""How many images there were, how fast, and what was wrong with some of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.prediction.seen_images import say_seen
 from cnnxfer.prediction.stages import Flow
 from cnnxfer.reporting import counted
 
@@ -22,6 +23,7 @@ class Totals:
         earlier: how many of them were there from before; see `Journal`.
         failures: of each kind, how many could not be read. The kind is what an
             error says before its first colon or semicolon.
+        splits: of the model's own images, how many there were of each part.
         seconds: from the beginning of `watch` to the last prediction so far.
     """
 
@@ -29,6 +31,7 @@ class Totals:
         self.images = 0
         self.earlier = 0
         self.failures: Counter[str] = Counter()
+        self.splits: Counter[str] = Counter()
         self.seconds = 0.0
 
     def watch(self, predictions: Iterable[Prediction]) -> Flow:
@@ -38,6 +41,8 @@ class Totals:
             self.images += 1
             if prediction.error is not None:
                 self.failures[re.split("[:;]", prediction.error)[0]] += 1
+            if prediction.split is not None:
+                self.splits[prediction.split] += 1
             self.seconds = time.monotonic() - started
             yield prediction
 
@@ -65,6 +70,11 @@ class Totals:
             kinds.append(f"and {more} other kinds" if more > 1 else "and 1 other kind")
         failed = counted(self.failures.total(), "image")
         return f"{failed} could not be read: {', '.join(kinds)}"
+
+    def repeats(self, model: str) -> str:
+        """Warns of images that a model has learned from, if there are any."""
+        seen = say_seen(self.splits, self.images, model)
+        return seen and f"{seen}: that is no test of how it does on new pictures"
 
 
 def _rate(rate: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnxfer.data.picture import Picture
-from cnnxfer.data.views import View
+from cnnxfer.data.views import Square
 
 TTA = ("none", "flip", "five", "ten", "scales")
 
@@ -28,7 +28,7 @@ class SquareViews:
         size: side in pixels of what is shown.
     """
 
-    views: tuple[View, ...]
+    views: tuple[Square, ...]
     size: int
 
     def __call__(self, picture: Picture) -> np.ndarray:
@@ -70,7 +70,7 @@ def test_time_views(tta: str, central_crop: float, size: int) -> SquareViews:
     flips = (False, True) if tta in ("flip", "ten") else (False,)
     return SquareViews(
         tuple(
-            View(fraction, across, down, flip)
+            Square(fraction, across, down, flip)
             for flip in flips
             for fraction in fractions
             for across, down in places

@@ -44,7 +44,7 @@ def build(backbone: Backbone) -> keras.Model:
 def write_examples(folder: Path, number: int) -> list[Example]:
     """Writes at most `number` JPEGs of 500x375 pixels; see `write_photographs`."""
     return [
-        Example(path.name, 0, None, path, sha256=file_hash(path))
+        Example(path.name, (0,), None, path, sha256=file_hash(path))
         for path in write_photographs(folder, number, PICTURE_SIZE)
     ]
 

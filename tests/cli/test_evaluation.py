@@ -1,28 +1,40 @@
 import json
 import shutil
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cnnxfer.cli.main import run
+from cnnxfer.evaluation.metrics import wilson_interval
 from cnnxfer.runs import Run
+
+
+def labels_of_test(colour_run: Run) -> Counter[str]:
+    """How many images of each class the run is tested on."""
+    return Counter(row.label for row in colour_run.split if row.split == "test")
 
 
 def test_table(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", str(colour_run.path)]) == 0
     shown = capsys.readouterr()
     rows = [line.split() for line in shown.out.splitlines()]
+    tested = labels_of_test(colour_run)
     assert rows[:4] == [
-        ["class", "images", "correct", "share"],
-        ["blue", "3", "3", "100.0%"],
-        ["green", "3", "3", "100.0%"],
-        ["red", "3", "3", "100.0%"],
+        ["class", "images", "recall", "precision", "F1"],
+        ["blue", str(tested["blue"]), "100.0%", "100.0%", "100.0%"],
+        ["green", str(tested["green"]), "100.0%", "100.0%", "100.0%"],
+        ["red", str(tested["red"]), "100.0%", "100.0%", "100.0%"],
     ]
-    assert f"{colour_run.name}: 9 images\n" in shown.out
-    assert "top-1 accuracy 100.0% (95% interval 70.1% to 100.0%)" in shown.out
-    assert "top-5" not in shown.out
-    assert "before" not in shown.out
-    assert shown.err == "engine: keras, float32\nevaluating\n"  # of 9 images
+    low = wilson_interval(tested.total(), tested.total()).low
+    assert shown.out.splitlines()[5:] == [
+        f"{colour_run.name}: {tested.total()} images",
+        f"top-1 accuracy 100.0% (95% interval {low:.1%} to 100.0%)",
+        "macro-F1 100.0%",
+    ]
+    assert shown.err == "engine: keras, float32\nevaluating\n"  # they are few
 
 
 def test_json(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,10 +43,17 @@ def test_json(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     document = json.loads(capsys.readouterr().out)
     assert document == colour_run.metrics["test"]
     assert document["run"] == colour_run.name
-    assert document["images"] == 9
+    tested = labels_of_test(colour_run)
+    assert document["images"] == tested.total()
     assert document["top1"]["value"] == 1
     assert document["top5"] is None
-    assert document["classes"][2] == {"label": "red", "images": 3, "correct": 3}
+    assert document["before"] is None
+    red = document["classes"][2]
+    assert (red["label"], red["images"], red["correct"]) == (
+        "red",
+        *[tested["red"]] * 2,
+    )
+    assert red["recall"]["value"] == red["precision"]["value"] == red["f1"] == 1
 
 
 def test_before_and_after(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,7 +61,7 @@ def test_before_and_after(colour_run: Run, capsys: pytest.CaptureFixture[str]) -
     child.update_receipt(parent=colour_run.name)
     assert run(["evaluate", str(child.path), "-q"]) == 0
     shown = capsys.readouterr()
-    assert "before fine-tuning 100.0% (95% interval 70.1% to 100.0%)" in shown.out
+    assert "\nbefore fine-tuning 100.0% (95% interval " in shown.out
     assert shown.out.endswith("-> after 100.0%\n")
     assert shown.err == ""
 
@@ -50,12 +69,60 @@ def test_before_and_after(colour_run: Run, capsys: pytest.CaptureFixture[str]) -
 def test_other_data(
     colour_run: Run, photos_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (photos_dir / "red" / "00.jpg").write_bytes(b"no image")
-    command = ["evaluate", str(colour_run.path), "--data", str(photos_dir)]
-    assert run(command) == 0
+    other, known = photos_dir.with_name("other"), colour_run.split[0]
+    for number, name in enumerate(["blue", "green", "red"]):
+        (other / name).mkdir(parents=True)
+        colour = [200 * (number == channel) + 30 for channel in (2, 1, 0)]
+        Image.new("RGB", (40, 40), tuple(colour)).save(other / name / "new.png")
+    (other / "red" / "00.jpg").write_bytes(b"no image")
+    shutil.copy(photos_dir / known.id, other / "green")
+    colour_run.write_split([replace(known, split="train"), *colour_run.split[1:]])
+    assert run(["evaluate", str(colour_run.path), "--data", str(other)]) == 0
     shown = capsys.readouterr()
-    assert ": 35 images, 1 unreadable\n" in shown.out
+    assert ": 3 images, 1 unreadable, 1 left out that the run knows\n" in shown.out
     assert "warning: left out red/00.jpg: not an image\n" in shown.err
+    assert (
+        f"warning: 1 of 4 images was in the training part of {colour_run.name}; "
+        "left out, as that is no test.\n"
+    ) in shown.err
+
+
+def test_a_class_without_images_has_no_figures(
+    colour_run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    colour_run.write_split(
+        [row for row in colour_run.split if (row.split, row.label) != ("test", "green")]
+    )
+    assert run(["evaluate", str(colour_run.path), "-q"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split() == ["green", "0"]
+    assert lines[-1] == "macro-F1 of the 2 classes with images 100.0%"
+
+
+def test_several_classes(
+    colour_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    colour_run.write_thresholds({"blue": 0.99, "green": 0.99, "red": 0.5})
+    table = tmp_path / "mixed.csv"
+    table.write_text("path,label\nwhite.png,blue|green|red\nblack.png,\n")
+    Image.new("RGB", (40, 40), "white").save(tmp_path / "white.png")
+    Image.new("RGB", (40, 40), "black").save(tmp_path / "black.png")
+    command = ["evaluate", str(colour_run.path), "--data", str(table)]
+    assert run([*command, "-q"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    header = ["class", "images", "recall", "precision", "F1", "threshold", "AP"]
+    assert lines[0].split() == header
+    figures = ["1", "100.0%", "100.0%", "100.0%", "0.990", "100.0%"]
+    assert lines[1].split() == ["blue", *figures]
+    # Black is as red as not, and at the threshold is enough.
+    assert lines[3].split()[1:] == ["1", "100.0%", "50.0%", "66.7%", "0.500", "100.0%"]
+    assert lines[-2] == "macro-F1 88.9%, micro-F1 85.7%, mean average precision 100.0%"
+    assert lines[-1] == "all labels right in 50.0% (95% interval 9.5% to 90.5%)"
+    assert run([*command, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["exact"]["value"] == 0.5
+    assert document["micro_f1"] == pytest.approx(6 / 7)
+    assert [row["threshold"] for row in document["classes"]] == [0.99, 0.99, 0.5]
 
 
 def test_no_test_images(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> None:

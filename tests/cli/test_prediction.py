@@ -2,6 +2,7 @@ import csv
 import gzip
 import json
 import re
+from dataclasses import replace
 from io import BytesIO, TextIOWrapper
 from itertools import count
 from pathlib import Path
@@ -17,7 +18,13 @@ from cnnxfer.prediction.output_folder import FileAdder
 from cnnxfer.runs import Run
 
 COLOURS = {"red": (200, 50, 40), "blue": (40, 60, 200)}
+SEEN = ": that is no test of how it does on new pictures."
 FAILED = "2 images could not be read: 1 not an image, 1 no such file or directory."
+
+
+def as_new(run: Run) -> None:
+    """Has all photographs be in the test part, which the run has not learned from."""
+    run.write_split([replace(row, split="test") for row in run.split])
 
 
 @pytest.fixture
@@ -27,6 +34,7 @@ def pile(
     """Three photographs with two files that cannot be read between them."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CNNXFER_RUNS", raising=False)
+    as_new(colour_run)
     Path("notes [1].txt").write_text("no image")
     Path("gone.jpg").symlink_to("nowhere")
     return [
@@ -68,7 +76,8 @@ def test_jsonl(pile: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert [document["path"] for document in documents] == pile
     assert documents[1] == {"path": "notes [1].txt", "error": "not an image"}
     assert documents[3] == {"path": "gone.jpg", "error": "no such file or directory"}
-    assert documents[2].keys() == {"path", "width", "height", "predictions"}
+    keys = {"path", "width", "height", "split", "predictions"}
+    assert documents[2].keys() == keys
     ranked = documents[2]["predictions"]
     assert [entry["rank"] for entry in ranked] == [1, 2, 3]  # of three classes
     assert ranked[0]["class_id"] == ranked[0]["label"] == "blue"
@@ -90,6 +99,60 @@ def test_json_is_one_document(
     assert {document["predictions"][0]["label"] for document in documents[1:]} == {
         "green"
     }
+
+
+def test_images_that_the_run_knows_are_told(
+    pile: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By their content, and again when the work is gone on with."""
+    splits = {"red/00.jpg": "train", "blue/00.jpg": "train", "green/00.jpg": "test"}
+    splits |= dict.fromkeys(["red/01.jpg", "red/02.jpg"], "validation")
+    colour_run.write_split(
+        [replace(row, split=splits.get(row.id, "test")) for row in colour_run.split]
+    )
+    Path("photos/red/01.jpg").rename("other-name.jpg")
+    command = ["predict", *pile, "other-name.jpg", "-q", "--out", "out.jsonl"]
+    warning = (
+        f"warning: 2 of 6 images were in the training part of {colour_run.name} and 1 "
+        f"in its validation part{SEEN}\n"
+    )
+    for resume in ([], ["--resume"]):
+        assert run([*command, *resume]) == 3
+        assert capsys.readouterr().err == f"{warning}warning: {FAILED}\n"
+    lines = Path("out.jsonl").read_text().splitlines()
+    found = [json.loads(line).get("split") for line in lines]
+    assert found == ["train", None, "train", None, "test", "validation"]
+    command = ["predict", "other-name.jpg", "-m", "efficientnet-lite0", "--json", "-q"]
+    assert run(command) == 0
+    shown = capsys.readouterr()
+    assert "split" not in json.loads(shown.out)[0]
+    assert shown.err == ""
+
+
+def test_an_image_may_have_several_classes(
+    pile: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    colour_run.write_thresholds(dict.fromkeys(("blue", "green", "red"), 0.99))
+    Image.new("RGB", (40, 40), (200, 40, 210)).save("purple.png")
+    Image.new("RGB", (40, 40), (40, 40, 40)).save("dark.png")
+    command = ["predict", "purple.png", pile[1], "dark.png", "--top", "1"]
+    assert run([*command, "--copy-to", "sorted", "--json"]) == 3
+    documents = json.loads(capsys.readouterr().out)
+    assert [item.get("labels") for item in documents] == [["blue", "red"], None, []]
+    assert [item["label"] for item in documents[0]["predictions"]] == ["blue", "red"]
+    assert sum(item["probability"] for item in documents[0]["predictions"]) > 1.9
+    copies = {path.as_posix() for path in Path("sorted").rglob("*.png")}
+    assert copies == {
+        "sorted/blue/purple.png",
+        "sorted/red/purple.png",
+        "sorted/none/dark.png",
+    }
+    dense = ["--dense", "--heatmap", "heat", "--min-confidence", "0.99996"]
+    assert run([*command, *dense, "--format", "csv"]) == 3
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert [row["answer"] for row in rows] == ["blue", "", ""]
+    heat = {path.name for path in Path("heat").iterdir()}
+    assert heat == {"purple-blue.png", "dark-none.png"}
 
 
 def test_a_model_that_is_named_is_not_announced(

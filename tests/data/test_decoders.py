@@ -1,5 +1,6 @@
 """Decoding in other processes: in order, bounded, and no image costs another."""
 
+import hashlib
 import io
 import os
 import signal
@@ -172,6 +173,19 @@ def test_records_come_in_order(tmp_path, looks):
     assert [record.source for record in records] == sources
     assert {(r.width, r.height, r.frame, r.error) for r in records} == {
         (width, 8, None, None) for width in expected
+    }
+
+
+@pytest.mark.parametrize("frames", ["first", "all"])
+def test_an_image_is_known_by_the_hash_of_its_bytes(tmp_path, looks, frames):
+    still, *_, moving = files(tmp_path, 30), *files(tmp_path, 31, frames=2)
+    broken = in_memory(b"no image")
+    memory = in_memory(encoded(32))
+    records = decode_all([*still, moving, broken, memory], looks.size, frames=frames)
+    known = {r.source.name: r.sha256 for r in records if r.error is None}
+    assert known == {
+        source.name: hashlib.sha256(source.read()).hexdigest()
+        for source in (*still, moving, memory)
     }
 
 

@@ -1,13 +1,16 @@
+import dataclasses
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import cnnxfer
 from cnnxfer.errors import DataError, RunError
-from cnnxfer.evaluation.metrics import ClassCount
+from cnnxfer.evaluation.metrics import Evaluation, wilson_interval
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
@@ -20,50 +23,128 @@ class Warnings(Reporter):
         self.messages.append(message)
 
 
+COLOURS = {"blue": (40, 60, 200), "green": (50, 170, 60), "red": (200, 50, 40)}
+
+
+def counts(evaluation: Evaluation) -> dict[str, tuple[int, int, int]]:
+    """Images, correct and named, by class."""
+    return {
+        row.label: (row.images, row.correct, row.named) for row in evaluation.classes
+    }
+
+
+def parts(run: Run) -> Counter[str]:
+    """How many images the run has in each part."""
+    return Counter(row.split for row in run.split)
+
+
+@pytest.fixture
+def new_photos_dir(tmp_path: Path) -> Path:
+    """Photographs that no run was trained on: 5 blue, 4 green and 3 red ones."""
+    random = np.random.default_rng(1)
+    for (name, colour), images in zip(COLOURS.items(), (5, 4, 3), strict=True):
+        folder = tmp_path / "new" / name
+        folder.mkdir(parents=True)
+        for number in range(images):
+            pixels = colour + random.normal(0, 12, (40, 50, 3))
+            picture = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+            picture.save(folder / f"{number}.png")
+    return tmp_path / "new"
+
+
 def test_measures_the_test_part_and_keeps_the_figures(colour_run: Run) -> None:
     evaluation = cnnxfer.evaluate(colour_run)
     assert evaluation.run == colour_run.name
-    assert evaluation.images == 9  # a quarter of 36
-    assert evaluation.top1.value == 1
-    assert evaluation.top1.low == pytest.approx(0.7009, abs=5e-5)
+    assert evaluation.images == parts(colour_run)["test"] > 3
+    assert evaluation.top1 == wilson_interval(evaluation.images, evaluation.images)
     assert evaluation.top5 is None
     assert evaluation.before is None
-    assert evaluation.classes == tuple(
-        ClassCount(name, images=3, correct=3) for name in ("blue", "green", "red")
-    )
+    assert evaluation.macro_f1 == 1
+    assert evaluation.exact is evaluation.micro_f1 is None
+    assert evaluation.mean_average_precision is None
+    tested = Counter(row.label for row in colour_run.split if row.split == "test")
+    assert counts(evaluation) == {name: (tested[name],) * 3 for name in COLOURS}
     metrics = colour_run.metrics
     assert metrics["test"]["top1"]["value"] == 1
     assert metrics["frozen"] == {"val_accuracy": 0.75}
 
 
 def test_other_data_is_measured_by_class_name(
-    colour_run: Run, photos_dir: Path, tmp_path: Path
+    colour_run: Run, new_photos_dir: Path
 ) -> None:
     """Labels differ where classes are missing; the names decide."""
-    other = tmp_path / "other"
-    shutil.copytree(photos_dir / "green", other / "green")
-    shutil.copytree(photos_dir / "red", other / "red")
-    for name in ("00.jpg", "01.jpg", "02.jpg"):
-        (other / "red" / name).rename(other / "green" / f"moved-{name}")
-    evaluation = cnnxfer.evaluate(colour_run, data=other)
-    assert evaluation.classes == (
-        ClassCount("blue", images=0, correct=0),
-        ClassCount("green", images=15, correct=12),
-        ClassCount("red", images=9, correct=9),
-    )
-    assert evaluation.top1.value == 21 / 24
+    shutil.rmtree(new_photos_dir / "blue")
+    (new_photos_dir / "red/0.png").rename(new_photos_dir / "green/moved.png")
+    evaluation = cnnxfer.evaluate(colour_run, data=new_photos_dir)
+    assert counts(evaluation) == {
+        "blue": (0, 0, 0),
+        "green": (5, 4, 4),
+        "red": (2, 2, 3),
+    }
+    assert evaluation.top1.value == 6 / 7
+    assert evaluation.macro_f1 == pytest.approx((8 / 9 + 4 / 5) / 2)
     assert "test" not in colour_run.metrics
 
 
-def test_an_unreadable_image_is_left_out_and_counted(
-    colour_run: Run, photos_dir: Path, tmp_path: Path
+def test_images_that_the_run_knows_are_left_out(
+    colour_run: Run, photos_dir: Path, new_photos_dir: Path
 ) -> None:
-    other = shutil.copytree(photos_dir, tmp_path / "other")
-    (other / "red/00.jpg").write_bytes(b"no image")
+    """By their content: under other names, some of them labelled otherwise."""
+    for row in colour_run.split:
+        name = row.id.replace("/", "-")
+        label = "blue" if row.split == "train" else row.label
+        shutil.copy(photos_dir / row.id, new_photos_dir / label / name)
+    known = parts(colour_run)
     reporter = Warnings()
-    evaluation = cnnxfer.evaluate(colour_run, data=other, reporter=reporter)
-    assert (evaluation.images, evaluation.unreadable) == (35, 1)
-    assert reporter.messages == ["left out red/00.jpg: not an image"]
+    evaluation = cnnxfer.evaluate(colour_run, data=new_photos_dir, reporter=reporter)
+    assert reporter.messages == [
+        f"{known['train']} of 48 images were in the training part of "
+        f"{colour_run.name} and {known['validation']} in its validation part; left "
+        "out, as that is no test."
+    ]
+    assert evaluation.images == 12 + known["test"]
+    assert evaluation.seen == known["train"] + known["validation"]
+    assert evaluation.top1.value == 1  # else those called blue would be mistakes
+
+
+def test_of_the_run_s_own_data_the_test_part_is_left(
+    colour_run: Run, photos_dir: Path
+) -> None:
+    evaluation = cnnxfer.evaluate(colour_run, data=photos_dir)
+    assert evaluation.seen == 36 - parts(colour_run)["test"]
+    assert dataclasses.replace(evaluation, seen=0) == cnnxfer.evaluate(colour_run)
+
+
+def test_where_the_run_knows_all_there_is_no_figure(
+    colour_run: Run, photos_dir: Path
+) -> None:
+    for row in colour_run.split:
+        if row.split == "test":
+            (photos_dir / row.id).unlink()
+    with pytest.raises(DataError, match=r"was trained and validated on all \d+ images"):
+        cnnxfer.evaluate(colour_run, data=photos_dir)
+
+
+def test_what_was_read_before_is_not_read_again(
+    colour_run: Run, photos_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By `train`, or `check`: what is known of each image is in the index."""
+    monkeypatch.setattr("cnnxfer.data.index._examine", None)
+    assert cnnxfer.evaluate(colour_run, data=photos_dir).unreadable == 0
+
+
+def test_an_unreadable_image_is_left_out_and_counted(
+    colour_run: Run, new_photos_dir: Path
+) -> None:
+    (new_photos_dir / "red/0.png").write_bytes(b"no image")
+    reporter = Warnings()
+    evaluation = cnnxfer.evaluate(colour_run, data=new_photos_dir, reporter=reporter)
+    assert (evaluation.images, evaluation.unreadable) == (11, 1)
+    assert reporter.messages[0] == "left out red/0.png: not an image"
+    for path in new_photos_dir.rglob("*.png"):
+        path.write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"none of the 12 images of .* could be"):
+        cnnxfer.evaluate(colour_run, data=new_photos_dir)
 
 
 def test_a_fine_tuned_run_is_measured_beside_its_parent(colour_run: Run) -> None:
@@ -76,17 +157,100 @@ def test_a_fine_tuned_run_is_measured_beside_its_parent(colour_run: Run) -> None
     evaluation = cnnxfer.evaluate(child)
     assert evaluation.top1.value == 1
     assert evaluation.before is not None
-    assert evaluation.before.value == pytest.approx(1 / 3)
-    assert child.metrics["test"]["before"]["value"] == pytest.approx(1 / 3)
+    (blue, *_), (green, *_), (red, *_) = counts(evaluation).values()
+    assert counts(evaluation.before)["green"] == (green, 0, blue)
+    assert evaluation.before.top1.value == red / (blue + green + red)
+    assert child.metrics["test"]["before"]["run"] == colour_run.name
     assert "test" not in colour_run.metrics
 
 
-def test_evaluate_and_predict_agree(colour_run: Run, photos_dir: Path) -> None:
-    predictions = list(cnnxfer.predict(photos_dir, model=colour_run, top=1))
+def test_evaluate_and_predict_agree(colour_run: Run, new_photos_dir: Path) -> None:
+    (new_photos_dir / "red/0.png").rename(new_photos_dir / "green/moved.png")
+    predictions = list(cnnxfer.predict(new_photos_dir, model=colour_run, top=1))
     right = [Path(item.path).parent.name == item.top.label for item in predictions]
-    evaluation = cnnxfer.evaluate(colour_run, data=photos_dir)
-    assert len(right) == 36
-    assert evaluation.top1.value == np.mean(right)
+    evaluation = cnnxfer.evaluate(colour_run, data=new_photos_dir)
+    assert len(right) == 12
+    assert evaluation.top1.value == np.mean(right) == 11 / 12
+
+
+@pytest.fixture
+def several_run(colour_run: Run) -> Run:
+    """The run, for images of several colours: each that is bright enough."""
+    colour_run.write_thresholds(dict.fromkeys(COLOURS, 0.99))
+    return colour_run
+
+
+@pytest.fixture
+def mixtures(tmp_path: Path) -> Path:
+    """A table of pictures in mixed colours; two labels of 8 are wrong."""
+    mixed = {
+        "purple": ((200, 40, 200), "blue|red"),
+        "yellow": ((200, 200, 40), "red|green"),
+        "white": ((200, 200, 200), "blue|green|red"),
+        "black": ((30, 30, 30), ""),
+        "blue": ((30, 30, 200), "blue|green"),
+        "red": ((200, 30, 30), ""),
+    }
+    lines = ["path,label"]
+    for name, (colour, label) in mixed.items():
+        Image.new("RGB", (40, 40), colour).save(tmp_path / f"{name}.png")
+        lines.append(f"{name}.png,{label}")
+    table = tmp_path / "mixed.csv"
+    table.write_text("\n".join(lines))
+    return table
+
+
+def test_images_of_several_classes_are_measured(
+    several_run: Run, mixtures: Path
+) -> None:
+    evaluation = cnnxfer.evaluate(several_run, data=mixtures)
+    assert evaluation.images == 6
+    assert counts(evaluation) == {
+        "blue": (3, 3, 3),
+        "green": (3, 2, 2),
+        "red": (3, 3, 4),
+    }
+    assert evaluation.exact is not None
+    assert evaluation.exact.value == pytest.approx(4 / 6)
+    f1 = [row.f1 for row in evaluation.classes]
+    assert f1 == pytest.approx([1, 4 / 5, 6 / 7])
+    assert evaluation.macro_f1 == pytest.approx(np.mean(f1))
+    assert evaluation.micro_f1 == pytest.approx(2 * 8 / (9 + 9))
+    assert {row.threshold for row in evaluation.classes} == {0.99}
+    precisions = [row.average_precision for row in evaluation.classes]
+    # A tie of three for the last of green; the red one is as red as the others.
+    assert precisions == pytest.approx([1, (1 + 1 + 3 / 6) / 3, 3 / 4])
+    assert evaluation.mean_average_precision == pytest.approx(np.mean(precisions))
+    assert evaluation.top1.value == pytest.approx(4 / 6)
+
+
+def test_of_several_classes_evaluate_and_predict_agree(
+    several_run: Run, mixtures: Path
+) -> None:
+    predictions = list(cnnxfer.predict(mixtures, model=several_run, top=1))
+    labels = {Path(item.path).stem: set(item.labels) for item in predictions}
+    assert labels == {
+        "purple": {"blue", "red"},
+        "yellow": {"green", "red"},
+        "white": {"blue", "green", "red"},
+        "black": set(),
+        "blue": {"blue"},
+        "red": {"red"},
+    }
+    named = [row.named for row in cnnxfer.evaluate(several_run, data=mixtures).classes]
+    assert named == [
+        sum(name in found for found in labels.values()) for name in COLOURS
+    ]
+
+
+def test_the_other_kind_of_data_is_refused(
+    colour_run: Run, mixtures: Path, new_photos_dir: Path
+) -> None:
+    with pytest.raises(DataError, match=r"have several labels, and .* gives them one"):
+        cnnxfer.evaluate(colour_run, data=mixtures)
+    colour_run.write_thresholds(dict.fromkeys(COLOURS, 0.99))
+    with pytest.raises(DataError, match=r"have one label each, and .*: rose\|tulip"):
+        cnnxfer.evaluate(colour_run, data=new_photos_dir)
 
 
 def test_classes_that_the_run_does_not_know_are_refused(

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from cnnxfer.evaluation.metrics import top_k_accuracy, wilson_interval
+from cnnxfer.evaluation.metrics import (
+    micro_f1,
+    score_classes,
+    top_k_accuracy,
+    wilson_interval,
+)
+
+NAMES = ("a", "b", "c", "d")
 
 
 @pytest.mark.parametrize(
@@ -29,11 +36,44 @@ def test_top_k_accuracy(k: int, expected: float) -> None:
     probabilities = np.array(
         [[0.7, 0.2, 0.1], [0.5, 0.3, 0.2], [0.1, 0.3, 0.6], [0.2, 0.5, 0.3]]
     )
-    labels = np.array([0, 1, 0, 0])
-    assert top_k_accuracy(probabilities, labels, k).value == expected
+    targets = np.eye(3, dtype=bool)[[0, 1, 0, 0]]
+    assert top_k_accuracy(probabilities, targets, k).value == expected
+    assert top_k_accuracy(probabilities, targets | True, k).value == 1
 
 
 def test_ties_go_to_the_first_class_as_in_a_ranking() -> None:
     even = np.full((2, 4), 0.25)
-    assert top_k_accuracy(even, np.array([0, 1]), 1).value == 0.5
-    assert top_k_accuracy(even, np.array([1, 2]), 2).value == 0.5
+    targets = np.eye(4, dtype=bool)
+    assert top_k_accuracy(even, targets[[0, 1]], 1).value == 0.5
+    assert top_k_accuracy(even, targets[[1, 2]], 2).value == 0.5
+
+
+def test_the_scores_of_each_class() -> None:
+    """Of a: 2 of 3 found, and one of another taken for it; d has no image."""
+    targets = np.eye(4, dtype=bool)[[0, 0, 0, 1, 2]]
+    answers = np.eye(4, dtype=bool)[[0, 0, 3, 0, 2]]
+    a, b, c, d = score_classes(NAMES, answers * 0.9, answers, targets, None)
+    assert (a.label, a.images, a.correct, a.named) == ("a", 3, 2, 3)
+    assert a.recall == a.precision == wilson_interval(2, 3)
+    assert a.f1 == pytest.approx(2 / 3)
+    assert (b.recall, b.precision, b.f1) == (wilson_interval(0, 1), None, 0)
+    assert (c.recall, c.precision, c.f1) == (*[wilson_interval(1, 1)] * 2, 1)
+    assert (d.recall, d.precision, d.f1) == (None, wilson_interval(0, 1), None)
+    assert {row.threshold for row in (a, b, c, d)} == {None}
+    assert {row.average_precision for row in (a, b, c, d)} == {None}
+
+
+def test_the_scores_of_classes_that_may_be_several() -> None:
+    probabilities = np.array([[0.9, 0.2], [0.8, 0.6], [0.7, 0.1], [0.1, 0.4]])
+    targets = np.array([[1, 0], [0, 1], [1, 0], [1, 0]], bool)
+    thresholds = np.array([0.75, 0.3])
+    answers = probabilities >= thresholds
+    a, b = score_classes(NAMES[:2], probabilities, answers, targets, thresholds)
+    assert (a.threshold, b.threshold) == (0.75, 0.3)
+    # The first, third and fourth most probable are right.
+    assert a.average_precision == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
+    assert b.average_precision == 1
+    assert (a.images, a.correct, a.named) == (3, 1, 2)
+    assert (b.images, b.correct, b.named) == (1, 1, 2)
+    assert micro_f1(answers, targets) == pytest.approx(2 * 2 / (4 + 4))
+    assert micro_f1(answers & False, targets & False) == 0

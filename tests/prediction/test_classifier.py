@@ -12,7 +12,7 @@ from cnnxfer.data.decoders import decode_all
 from cnnxfer.data.image_source import ImageSource, of_file, unreadable
 from cnnxfer.prediction.answering import Answer
 from cnnxfer.prediction.classifier import Computing, load_classifier
-from cnnxfer.prediction.softmax import softmax
+from cnnxfer.prediction.probabilities import sigmoid, softmax
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
@@ -106,6 +106,26 @@ def test_views_of_a_picture_are_averaged(
     model = plain.network.build()
     expected = softmax(model.predict_on_batch(picture.pixels)).mean(axis=0)
     np.testing.assert_allclose(answer.probabilities, expected, atol=1e-6)
+
+
+def test_classes_that_may_be_several_have_probabilities_of_their_own(
+    colour_run: Run, photos_dir: Path
+) -> None:
+    """Also averaged over views; the network is another one to the cache."""
+    single = load_classifier(colour_run, Reporter(), Computing("keras"))
+    assert single.thresholds is None
+    colour_run.write_thresholds({"red": 0.3, "blue": 0.1, "green": 0.2})
+    several = load_classifier(colour_run, Reporter(), Computing("keras"), tta="flip")
+    assert several.thresholds is not None
+    assert several.thresholds.tolist() == [0.1, 0.2, 0.3]  # in label order
+    assert several.network.key != single.network.key
+    source = photos(photos_dir)[0]
+    (answer,) = several.answer([source], "", Reporter())
+    (picture,) = decode_all([source], several.see)
+    model = several.network.build()
+    expected = sigmoid(model.predict_on_batch(picture.pixels)).mean(axis=0)
+    np.testing.assert_allclose(answer.probabilities, expected, atol=1e-6)
+    assert expected.sum() > 1.5
 
 
 def test_dense_sees_what_a_crop_cuts_off(colour_run: Run, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import errno
 import io
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -96,6 +97,25 @@ def test_unsure_ones_have_a_folder_of_their_own(tmp_path: Path) -> None:
         "tabby/b.jpg": RED,
         "Unsure-2/c.jpg": BLUE,
     }
+
+
+def test_one_of_several_classes_is_copied_for_each(tmp_path: Path) -> None:
+    tabby, reporter = answer("a.jpg", "tabby", RED), Recorder()
+    chosen = [("tabby", "tiger"), (), ("None",), ("unsure",)]
+    predictions = [
+        replace(tabby, path=f"{number}.jpg", chosen=labels)
+        for number, labels in enumerate(chosen)
+    ]
+    assert copied(tmp_path, predictions) == dict.fromkeys(
+        ["tabby/0.jpg", "tiger/0.jpg", "none/1.jpg", "None-2/2.jpg", "unsure/3.jpg"],
+        RED,
+    )
+    list(copy_files(tmp_path / "more", [], reporter)(predictions))
+    assert reporter.said == [f"5 copied to {tmp_path / 'more'}"]
+
+
+def test_the_only_class_may_be_called_none(tmp_path: Path) -> None:
+    assert copied(tmp_path, [answer("a.jpg", "none", RED)]) == {"none/a.jpg": RED}
 
 
 def test_what_cannot_be_read_is_counted(tmp_path: Path) -> None:

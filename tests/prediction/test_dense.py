@@ -3,6 +3,7 @@
 import hashlib
 import io
 import pickle
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -14,6 +15,7 @@ from cnnxfer.data.picture import Picture
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
 from cnnxfer.prediction.engines.choice import choose_engine
 from cnnxfer.prediction.engines.engine import Network
+from cnnxfer.prediction.probabilities import sigmoid
 from cnnxfer.reporting import Reporter
 
 SIZE = 64
@@ -130,6 +132,20 @@ def test_engines_answer_alike_to_pictures_of_any_size(network):
         assert first.shape == (
             (1, 5) if derived.outputs != "features" else (1, 2, 3, 5)
         )
+
+
+def test_classes_that_may_be_several_stay_so(network):
+    several = replace(network, outputs="multi-label logits")
+    dense = dense_network(several)
+    assert dense.outputs == "multi-label probabilities"
+    assert dense_network(dense).outputs == "multi-label probabilities"
+    pixels = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
+    expected = sigmoid(build().predict_on_batch(pixels))
+    for derived in (dense, cell_network(several)):
+        answers = derived.build().predict_on_batch(pixels).reshape(2, -1, 5)
+        assert answers.sum(axis=-1).max() > 1.5  # they do not exclude one another
+        if derived is dense:
+            np.testing.assert_allclose(answers[:, 0], expected, atol=1e-5)
 
 
 def test_networks_are_known_by_what_they_are_derived_from(network):

@@ -13,7 +13,7 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.errors import RunError
 from cnnxfer.prediction.fully_convolutional import cell_model, dense_model
-from cnnxfer.prediction.softmax import softmax
+from cnnxfer.prediction.probabilities import sigmoid, softmax
 from cnnxfer.training.model import (
     build_classifier,
     build_imagenet_classifier,
@@ -109,6 +109,9 @@ def test_so_it_is_with_trained_heads(head, tmp_path: Path):
     dense = dense_model(plain, "logits")
     np.testing.assert_allclose(answer(dense, pixels), expected, atol=1e-5)
     assert answer(dense, soft_noise(96, 160)).shape == (4, 5)
+    several = dense_model(plain, "multi-label logits")
+    expected = sigmoid(answer(plain, pixels))
+    np.testing.assert_allclose(answer(several, pixels), expected, atol=1e-5)
 
 
 def patches(head: Callable[[], list[keras.layers.Layer]]) -> keras.Model:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from cnnxfer.prediction.prediction import Prediction, RankedClass
@@ -27,11 +29,47 @@ def test_the_answer_goes_by_the_probability_that_is_printed() -> None:
     assert prediction.label == "a"
 
 
+@pytest.mark.parametrize(
+    ("chosen", "label"), [((), "none"), (("tabby",), "tabby"), (("b", "a"), "b")]
+)
+def test_an_image_may_have_several_classes(chosen: tuple[str, ...], label: str) -> None:
+    prediction = Prediction("a.jpg", 4, 3, RANKING, min_confidence=0.9, chosen=chosen)
+    assert prediction.labels == chosen
+    assert prediction.label == label
+    assert prediction.unsure == (not chosen)
+    assert prediction.as_json()["labels"] == list(chosen)
+    assert "label" not in prediction.as_json()
+    lacking = [prediction.lacks(ranked) for ranked in RANKING]
+    assert lacking == ["tabby" not in chosen, True]
+
+
+def test_what_an_image_has_comes_first_where_room_is_short() -> None:
+    assert [ranked.label for ranked in ANSWER.answers_first] == ["tabby", "tiger"]
+    tiger = replace(ANSWER, chosen=("tiger",))
+    assert [ranked.label for ranked in tiger.answers_first] == ["tiger", "tabby"]
+
+
+def test_the_best_class_is_the_only_label() -> None:
+    assert ANSWER.labels == ("tabby",)
+    assert Prediction("a", 4, 3, RANKING, min_confidence=0.9).labels == ()
+    assert not any(ANSWER.lacks(ranked) for ranked in RANKING)
+    assert "labels" not in ANSWER.as_json()
+
+
+def test_json_tells_the_part_of_what_the_run_knows() -> None:
+    assert "split" not in ANSWER.as_json()
+    known = Prediction("a.jpg", 4, 3, RANKING, split="train")
+    assert list(known.as_json()) == ["path", "width", "height", "split", "predictions"]
+    assert known.as_json()["split"] == "train"
+
+
 def test_a_failure_has_no_answer() -> None:
     prediction = Prediction("a.jpg", error="empty file", min_confidence=0.5)
     with pytest.raises(ValueError, match=r"a\.jpg could not be read: empty file"):
         _ = prediction.label
     assert not prediction.unsure
+    with pytest.raises(ValueError, match="could not be read"):
+        _ = Prediction("a.jpg", error="empty file", chosen=()).labels
 
 
 def test_json_names_the_frame_only_where_there_are_several() -> None:
@@ -50,6 +88,8 @@ def test_json_names_the_frame_only_where_there_are_several() -> None:
     [
         ANSWER,
         Prediction("\udcff.gif", 4, 3, RANKING, None, 2, 0.7),
+        Prediction("a.jpg", 4, 3, RANKING, split="validation", chosen=()),
+        Prediction("a.jpg", 4, 3, RANKING, min_confidence=0.5, chosen=("tabby",)),
         Prediction("b.jpg", error="not an image"),
         Prediction("b.gif", error="truncated GIF", frame=3, min_confidence=0.1),
     ],

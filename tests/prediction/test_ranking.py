@@ -48,6 +48,46 @@ def test_what_cannot_be_read_has_its_reason(classifier: Classifier) -> None:
         _ = prediction.top
 
 
+def test_an_image_has_all_classes_that_reach_their_thresholds(
+    colour_run: Run,
+) -> None:
+    colour_run.write_thresholds({"blue": 0.5, "green": 0.1, "red": 0.8})
+    classifier = load_classifier(colour_run, Reporter())
+    answers = [
+        Answer(Decoded(of_file(str(row))), np.array(row, np.float32))
+        for row in ([0.6, 0.2, 0.7], [0.4, 0.05, 0.7], [0.5, 0.9, 0.8])
+    ]
+    answers.append(Answer(Decoded(of_file("b"), error="not an image")))
+
+    def chosen(**options: float) -> list[tuple[str, ...] | None]:
+        found = rank_answers(classifier, answers, 1, **options)
+        return [prediction.chosen for prediction in found]
+
+    assert chosen() == [("blue", "green"), (), ("green", "red", "blue"), ()]
+    # Named in their rank, though but one was asked for.
+    rankings = [item.ranking for item in rank_answers(classifier, answers[:3], 1)]
+    ranks = [[(ranked.rank, ranked.label) for ranked in item] for item in rankings]
+    assert ranks == [
+        [(1, "red"), (2, "blue"), (3, "green")],
+        [(1, "red")],
+        [(1, "green"), (2, "red"), (3, "blue")],
+    ]
+    # Confidence is asked for besides: it lowers no threshold.
+    assert chosen(min_confidence=0.6) == [("blue",), (), ("green", "red"), ()]
+    assert chosen(min_confidence=0.01) == chosen()
+
+
+def test_an_image_that_the_run_knows_is_told(classifier: Classifier) -> None:
+    row = np.full(3, 1 / 3, np.float32)
+    answers = [
+        Answer(Decoded(of_file("a"), sha256="aa"), row),
+        Answer(Decoded(of_file("b"), sha256="bb"), row),
+        Answer(Decoded(of_file("c"), sha256="aa", error="truncated GIF", frame=2)),
+    ]
+    found = rank_answers(classifier, answers, 1, seen={"aa": "train"})
+    assert [prediction.split for prediction in found] == ["train", None, None]
+
+
 def test_equal_classes_keep_their_order(classifier: Classifier) -> None:
     answer = Answer(Decoded(of_file("a")), np.full(3, 1 / 3, np.float32))
     (prediction,) = rank_answers(classifier, [answer], 3)

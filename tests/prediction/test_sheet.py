@@ -125,6 +125,19 @@ def test_the_page_shows_pictures_classes_and_reasons(tmp_path: Path) -> None:
     assert page.texts.count("a <title>") == 2
 
 
+def test_the_page_shows_which_of_several_classes_a_picture_has(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.html"
+    both = answer("a.jpg", WIDE, "tabby", "tiger")
+    drawn(path, [replace(both, chosen=("tiger",)), replace(both, chosen=())])
+    page = Page(path.read_text("utf-8"))
+    assert [item.get("class") for item in page.all("li")] == [None, "not", "not", "not"]
+    assert page.texts.index("tiger") < page.texts.index("tabby")
+    figures = [figure.get("class") for figure in page.all("figure")]
+    assert figures == [None, "doubtful"]
+    assert page.texts.count("none") == 1
+    assert page.texts[-1] == "2 images, 1 none"
+
+
 def test_the_page_runs_and_loads_nothing(tmp_path: Path) -> None:
     path = tmp_path / "sheet.html"
     drawn(path, [FAILURE, answer(EVIL, WIDE, EVIL)])
@@ -192,6 +205,20 @@ def test_the_picture_shows_how_probable_a_class_is(tmp_path: Path) -> None:
     pixels = np.asarray(Image.open(path).convert("RGB"))
     row = sheet_png.GAP + 2 * sheet_png.LINE + sheet_png.PICTURE + 4 + sheet_png.LINE
     assert (pixels[row] == (191, 220, 245)).all(-1).sum() == sheet_png.TILE / 2
+
+
+def test_the_picture_shows_which_of_several_classes_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.png"
+    both = answer("a.jpg", WIDE, "tabby", "tiger", probability=1.0)
+    drawn(path, [replace(both, chosen=("tiger",))])
+    pixels = np.asarray(Image.open(path).convert("RGB"))
+    first = sheet_png.GAP + 2 * sheet_png.LINE + sheet_png.PICTURE + 4 + sheet_png.LINE
+    bars = [(191, 220, 245), (231, 224, 207)]  # of tiger, and of tabby
+    for number, bar in enumerate(bars):
+        top = first + number * sheet_png.LINE
+        assert (pixels[top] == bar).all(-1).sum() == (120, 240)[number]
+        line = pixels[top : top + sheet_png.LINE]
+        assert (line == (28, 25, 23)).all(-1).any() == (number == 0)
 
 
 def test_the_picture_shows_the_first_ones(

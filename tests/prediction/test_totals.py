@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -72,6 +73,17 @@ def test_many_kinds_are_cut_short() -> None:
     totals = Totals()
     list(totals.watch(failed(*(f"reason {number}" for number in range(10)))))
     assert totals.problems.endswith("1 reason 7, and 2 other kinds")
+
+
+def test_images_that_the_model_knows_are_counted() -> None:
+    totals = Totals()
+    parts = ["train", None, "validation", "train", "test"]
+    list(totals.watch([replace(FINE, split=part) for part in parts]))
+    assert totals.repeats("R") == (
+        "2 of 5 images were in the training part of R and 1 in its validation part: "
+        "that is no test of how it does on new pictures"
+    )
+    assert Totals().repeats("R") == ""
 
 
 def test_one_failure() -> None:

@@ -81,6 +81,28 @@ DOUBTS = [
     Prediction("a,\rb.gif", 8, 9, (RankedClass(1, "a", "@a", 0.4),), None, 1, 0.5),
     Prediction("a,\nb.gif", 8, 9, (RankedClass(1, "a", "-a", 0.6),), None, 2, 0.5),
 ]
+SEVERAL = [
+    Prediction("a.jpg", error="empty file", chosen=()),
+    Prediction(
+        "b.jpg",
+        8,
+        9,
+        (
+            RankedClass(1, "a", "a", 0.6),
+            RankedClass(2, "b", "b", 0.5),
+            RankedClass(4, "c", "c", 0.2),
+        ),
+        chosen=("b", "c"),
+    ),
+    Prediction("c.jpg", 8, 9, (RankedClass(1, "a", "a", 0.4),), chosen=()),
+]
+SEVERAL_ROWS: list[tuple[Any, ...]] = [
+    ("a.jpg", *[None] * 7, "empty file", None),
+    ("b.jpg", None, 8, 9, 1, "a", "a", 0.6, None, "b|c"),
+    ("b.jpg", None, 8, 9, 2, "b", "b", 0.5, None, "b|c"),
+    ("b.jpg", None, 8, 9, 4, "c", "c", 0.2, None, "b|c"),
+    ("c.jpg", None, 8, 9, 1, "a", "a", 0.4, None, ""),
+]
 DOUBT_ROWS: list[tuple[Any, ...]] = [
     ("=1+1.gif", 0, *[None] * 6, 'no, "none"', None),
     ("a,\rb.gif", 1, 8, 9, 1, "a", "@a", 0.4, None, "unsure"),
@@ -136,6 +158,14 @@ def test_table_shows_what_is_unsure_and_which_frame() -> None:
     rows = [line.split() for line in written("table", [doubt]).splitlines()]
     assert rows[1][:5] == ["a.gif", "#3", "1", "unsure", "(tabby)"]
     assert rows[2][:2] == ["2", "tiger"]
+
+
+def test_table_shows_which_of_several_classes_an_image_has() -> None:
+    rows = [line.split() for line in written("table", SEVERAL).splitlines()[1:]]
+    assert rows[1][:4] == ["b.jpg", "1", "(a)", "60.0%"]
+    assert rows[2][:3] == ["2", "b", "50.0%"]
+    assert rows[3][:3] == ["4", "c", "20.0%"]
+    assert rows[4][:5] == ["c.jpg", "1", "none", "(a)", "40.0%"]
 
 
 def test_a_long_table_lines_up_from_block_to_block(
@@ -219,9 +249,10 @@ def test_a_table_of_nothing_is_its_head() -> None:
     [
         (PREDICTIONS, COLUMNS, ROWS),
         (DOUBTS, [*COLUMNS, "answer"], DOUBT_ROWS),
+        (SEVERAL, [*COLUMNS, "answer"], SEVERAL_ROWS),
         ([], COLUMNS, []),
     ],
-    ids=["plain", "unsure", "none"],
+    ids=["plain", "unsure", "several", "none"],
 )
 def test_csv_has_a_row_a_rank(
     predictions: list[Prediction], columns: list[str], rows: list[tuple[Any, ...]]
@@ -239,9 +270,10 @@ def test_csv_has_a_row_a_rank(
     [
         (PREDICTIONS, COLUMNS, ROWS),
         (DOUBTS, [*COLUMNS, "answer"], DOUBT_ROWS),
+        (SEVERAL, [*COLUMNS, "answer"], SEVERAL_ROWS),
         ([], COLUMNS, []),
     ],
-    ids=["plain", "unsure", "none"],
+    ids=["plain", "unsure", "several", "none"],
 )
 def test_parquet_has_a_row_a_rank(
     predictions: list[Prediction], columns: list[str], rows: list[tuple[Any, ...]]

@@ -11,6 +11,16 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
+# Multi-label: each class has a probability of its own, whatever the others have.
+Outputs = Literal[
+    "features",
+    "logits",
+    "probabilities",
+    "multi-label logits",
+    "multi-label probabilities",
+]
+MULTI_LABEL = ("multi-label logits", "multi-label probabilities")
+
 
 @dataclass(frozen=True)
 class Network:
@@ -28,7 +38,7 @@ class Network:
     key: str
     image_size: int
     build: Callable[[], keras.Model]
-    outputs: Literal["features", "logits", "probabilities"]
+    outputs: Outputs
 
 
 class Engine(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
+from cnnxfer.data.dataset import DIVIDER
 from cnnxfer.prediction.prediction import DIGITS, Prediction
 
 COLUMNS = (
@@ -19,7 +20,8 @@ COLUMNS = (
     "probability",
     "error",
 )
-ANSWER = "answer"  # a column more, where answers may be unsure
+# A column more, where the best class need not be the answer.
+ANSWER = "answer"
 
 Row = tuple[Any, ...]
 
@@ -29,13 +31,14 @@ def columns_and_rows(
 ) -> tuple[tuple[str, ...], Iterator[tuple[Row, ...]]]:
     r"""Returns the names of the columns, and the rows of each prediction.
 
-    An image that could not be read has one row. What does not apply is None. Names
+    An image that could not be read has one row. What does not apply is None. Where an
+    image may have several classes, the answer is all of them: `rose|tulip`. Names
     that are not UTF-8 hold escapes, as in the table (`a\udcff.jpg`): neither format
     could carry them otherwise.
     """
     predictions = iter(predictions)
     first = list(islice(predictions, 1))
-    answers = bool(first) and first[0].min_confidence is not None
+    answers = any(p.min_confidence is not None or p.chosen is not None for p in first)
     columns = (*COLUMNS, ANSWER) if answers else COLUMNS
     rows = (_rows(prediction, answers) for prediction in chain(first, predictions))
     return columns, rows
@@ -47,7 +50,7 @@ def _rows(prediction: Prediction, answers: bool) -> tuple[Row, ...]:
         nothing = (None,) * 6
         row = (path, frame, *nothing, _utf8(prediction.error))
         return ((*row, None) if answers else row,)
-    answer = (_utf8(prediction.label),) if answers else ()
+    answer = (_utf8(_answer(prediction)),) if answers else ()
     return tuple(
         (
             path,
@@ -63,6 +66,12 @@ def _rows(prediction: Prediction, answers: bool) -> tuple[Row, ...]:
         )
         for ranked in prediction.ranking
     )
+
+
+def _answer(prediction: Prediction) -> str:
+    if prediction.chosen is None:
+        return prediction.label
+    return DIVIDER.join(prediction.chosen)
 
 
 def _utf8(text: str) -> str:

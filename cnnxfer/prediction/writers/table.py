@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cnnxfer.prediction.prediction import UNSURE, Prediction, RankedClass
+from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.reporting import printable
 
 BAR_WIDTH = 20
@@ -27,6 +27,8 @@ RANK = 1  # the column that is aligned to the right
 
 def write_table(predictions: Iterable[Prediction], stream: TextIO) -> None:
     """Writes one row a rank, with a bar as long as the class is probable.
+
+    Classes that are no answer, as they are too improbable, are in parentheses.
 
     A large pile is written in blocks; from one to the next, columns only grow wider.
     """
@@ -94,8 +96,11 @@ def _rows(prediction: Prediction) -> list[Cells]:
 
 def _cells(ranked: RankedClass, prediction: Prediction) -> Cells:
     label = Text(printable(ranked.label))
-    if ranked.rank == 1 and prediction.unsure:
-        label = Text.assemble(f"{UNSURE} ", (f"({label.plain})", "dim"))
+    unsure = ranked.rank == 1 and prediction.unsure
+    if unsure or prediction.lacks(ranked):
+        label = Text(f"({label.plain})", "dim")
+    if unsure:
+        label = Text.assemble(f"{prediction.label} ", label)
     bar = "█" * round(BAR_WIDTH * ranked.probability)
     probability = Text.assemble(f"{ranked.probability:6.1%} ", (bar, "cyan"))
     return Text(str(ranked.rank)), label, probability

@@ -74,7 +74,57 @@ def test_features_that_are_all_zero_agree() -> None:
     assert compare(zeros, zeros, outputs="features", precision="float32").passed
 
 
-@pytest.mark.parametrize("outputs", ["features", "logits", "probabilities"])
+def test_labels_that_are_several_are_compared_one_by_one() -> None:
+    """As logits, each for itself: no softmax would tell these apart."""
+    logits = np.tile(np.array([[2.0, 2.0, -2.0]], np.float32), (32, 1))
+    same = compare(logits, logits, outputs="multi-label logits", precision="float32")
+    assert same.passed
+    assert "100.0% of the labels are the same" in same.figures
+    other = compare(
+        logits + 1.1, logits, outputs="multi-label logits", precision="bfloat16"
+    )
+    assert not other.passed
+    assert "a probability differs by 0.170" in other.figures
+
+
+@pytest.mark.parametrize(("missed", "passed"), [(11, True), (12, False)])
+def test_few_labels_may_be_others(missed: int, passed: bool) -> None:
+    """Those count that are found; that most pictures lack most of them does not."""
+    reference = np.full((32, 80), 0.01, np.float32)
+    reference[:, :2] = 0.51
+    answers = reference.copy()
+    answers[:missed, 0] = 0.49  # of 64; to find 53 is to agree on 106 of 117
+    verdict = compare(
+        answers, reference, outputs="multi-label probabilities", precision="bfloat16"
+    )
+    assert verdict.passed is passed
+    assert f"{2 * (64 - missed) / (128 - missed):.1%} of the labels" in verdict.figures
+
+
+def test_a_label_as_probable_as_not_is_as_good_as_none() -> None:
+    half = np.full((32, 3), 0.5, np.float32)
+    for nudge in (TIE / 4, -TIE / 4):
+        verdict = compare(
+            half + nudge,
+            half - nudge,
+            outputs="multi-label probabilities",
+            precision="float32",
+        )
+        assert verdict.passed
+
+
+def test_without_a_label_probabilities_count_alone() -> None:
+    low = np.full((32, 3), 0.1, np.float32)
+    for by, passed in ((0.1, True), (0.2, False)):
+        verdict = compare(
+            low + by, low, outputs="multi-label probabilities", precision="bfloat16"
+        )
+        assert verdict.passed is passed
+
+
+@pytest.mark.parametrize(
+    "outputs", ["features", "logits", "probabilities", "multi-label logits"]
+)
 def test_what_is_no_number_is_refused(outputs: str) -> None:
     answers = SURE.copy()
     answers[3, 1] = np.nan

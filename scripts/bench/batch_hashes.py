@@ -1,0 +1,58 @@
+"""Prints hashes of a folder's split and of its first training batches, as JSON.
+
+python scripts/bench/batch_hashes.py FOLDER LEVEL THREADS
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+
+from cnnxfer.quiet import import_tensorflow_quietly
+
+BATCHES = 100
+BATCH_SIZE = 32
+
+
+def main(folder: str, level: str, threads: int) -> None:
+    """Hashes what a training would begin with."""
+    os.cpu_count = lambda: threads  # what the pipeline asks for its number of threads
+    import_tensorflow_quietly()
+    from cnnxfer.config import load_config
+    from cnnxfer.data.loader import Loader
+    from cnnxfer.data.pipeline import training_batches
+    from cnnxfer.data.targets import targets_of
+    from cnnxfer.reporting import Reporter
+    from cnnxfer.training.prepare import read_data
+    from cnnxfer.training.sampling import epoch_order
+
+    config = load_config(None, {"data": folder, "augment": level})
+    data = read_data(config, Reporter())
+    split = hashlib.sha256()
+    for example, part in zip(data.examples, data.parts, strict=True):
+        split.update(f"{example.sha256} {data.label_of(example)} {part}\n".encode())
+    train = data.split().train
+    targets = targets_of(train, len(data.class_names))
+    loader = Loader(train, 224)
+    batches = training_batches(
+        loader,
+        targets,
+        config,
+        lambda epoch: epoch_order(targets, config.seed, epoch, config.sampling),
+        batch_size=BATCH_SIZE,
+        steps_per_epoch=len(train) // BATCH_SIZE,
+    )
+    pixels = hashlib.sha256()
+    for seen, mixed in batches.take(BATCHES).as_numpy_iterator():
+        pixels.update(seen.tobytes())
+        pixels.update(mixed.tobytes())
+    loader.close()
+    print(
+        json.dumps({"split": split.hexdigest()[:12], "pixels": pixels.hexdigest()[:12]})
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.prediction.seen_images import say_seen, seen_parts
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run, SplitRow
+
+
+class Told(Reporter):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def info(self, message: str) -> None:
+        self.lines.append(message)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_copies_the_part_that_tells_most_counts(
+    tmp_path: Path, turned: bool
+) -> None:
+    rows = [
+        SplitRow("1.jpg", "a", "train", "aa"),
+        SplitRow("2.jpg", "b", "validation", "aa"),
+        SplitRow("3.jpg", "b", "validation", "bb"),
+        SplitRow("4.jpg", "b", "test", "bb"),
+        SplitRow("5.jpg", "b", "test", "cc"),
+    ]
+    run = Run(tmp_path)
+    run.write_split(reversed(rows) if turned else rows)
+    parts = seen_parts(run, Reporter())
+    assert parts == {"aa": "train", "bb": "validation", "cc": "test"}
+
+
+@pytest.mark.parametrize("content", [None, "id,label\n"])
+def test_a_run_whose_list_is_gone_still_answers(
+    tmp_path: Path, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / "split.csv").write_text(content)
+    told = Told()
+    assert seen_parts(Run(tmp_path), told) == {}
+    (line,) = told.lines
+    assert line.startswith("which images the run was trained on is not known:")
+    assert "split.csv" in line
+
+
+@pytest.mark.parametrize(
+    ("splits", "images", "text"),
+    [
+        ({}, 40, ""),
+        ({"test": 9}, 40, ""),
+        ({"train": 1, "test": 9}, 40, "1 of 40 images was in the training part of R"),
+        ({"validation": 1}, 1, "1 of 1 image was in the validation part of R"),
+        (
+            {"train": 1200, "validation": 3},
+            4000,
+            "1,200 of 4,000 images were in the training part of R and 3 in its "
+            "validation part",
+        ),
+    ],
+)
+def test_what_is_said_of_them(splits: dict[str, int], images: int, text: str) -> None:
+    assert say_seen(splits, images, "R") == text
