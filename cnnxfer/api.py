@@ -158,6 +158,7 @@ def train(
         },
     )
     settings = _checked(settings)
+    _check_data_options(settings)
     if settings.cache and settings.augment.plain and settings.precision != "float16":
         check_choice(settings.engine, settings.precision)
     if settings.cache:
@@ -653,7 +654,6 @@ def _checked(config: Config) -> Config:
     """Returns the settings with every name resolved; all that is cheap is checked."""
     backbone = BACKBONES.get(config.backbone)
     source = find_source(config.data)
-    _check_data_options(config)
     check_class_weights(config.class_weights)
     _ = config.fine_tune.fraction
     image_size = config.image_size or backbone.image_size

@@ -312,16 +312,15 @@ def load_config(
 
     Args:
         path: a TOML file with keys of `Config` and the tables `augment`, `frozen` and
-            `fine_tune`; None for no file.
-        overrides: the same keys and tables; a value of None overrides nothing.
-            `augment` may be the name of a level.
+            `fine_tune`; None for no file. `augment` may be the name of a level.
+        overrides: the same; a value of None overrides nothing.
 
     Raises:
         ConfigError: if the file cannot be read, or a key or a value is wrong.
     """
     config = Config()
     if path is not None:
-        config = override(config, _read(path), f" in {path}")
+        config = override(config, _of_today(_read(path)), f" in {path}")
     config = override(config, overrides or {})
     if config.views > 1 and not config.augment.operations:
         raise ConfigError(
@@ -350,13 +349,11 @@ def override(section: Section, values: Mapping[str, Any], place: str = "") -> Se
         if value is None:
             continue
         if name not in known:
-            if isinstance(section, Config) and name in ("crop", "flip"):
-                raise ConfigError(f"{name}{place} belongs into the table [augment].")
             near = suggestion(name, known)
             raise ConfigError(f"unknown setting {name!r}{place}.{near}")
         current = getattr(section, name)
         if dataclasses.is_dataclass(current):
-            if name == "augment" and isinstance(value, str) and not place:
+            if name == "augment" and isinstance(value, str):
                 value = {"level": value}
             if not isinstance(value, Mapping):
                 raise ConfigError(f"{name}{place} must be a table: [{name}].")
@@ -424,6 +421,17 @@ _KINDS = {
     str: "a text",
     bool: "true or false",
 }
+
+
+def _of_today(values: dict[str, Any]) -> dict[str, Any]:
+    """Returns settings of a file, of which the oldest runs have other names."""
+    level = values.get("augment", "light")
+    if isinstance(level, str):  # "strong" had a region of its own
+        given = {name: values.pop(name) for name in ("crop", "flip") if name in values}
+        values["augment"] = {"level": level} | (given if level == "light" else {})
+    if values.get("class_weights") == "balanced":
+        values["class_weights"] = "auto"
+    return values
 
 
 def _read(path: Path) -> dict[str, Any]:

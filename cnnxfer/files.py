@@ -97,6 +97,23 @@ def cached_directory(path: Path, fill: Callable[[Path], None]) -> Path:
     return path
 
 
+def check_folder_of(option: str, path: Path) -> None:
+    """Makes sure that a file can be put where an option says, before any work.
+
+    Raises:
+        ConfigError: if its folder is not there, or cannot be written.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        raise ConfigError(
+            f"{option} is {path}, but there is no folder {folder}. Make it first."
+        )
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(
+            f"{option} is {path}, but {folder} cannot be written. Choose another one."
+        )
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes UTF-8 text to `path` atomically."""
     with atomic_path(path) as temporary:

@@ -88,9 +88,10 @@ def test_wrong_values_are_called_by_their_option(
         ("cache = 1", "cache in FILE is 1; expected true or false."),
         ("central_crop = 'x'", "central_crop in FILE is 'x'; expected a number."),
         ("central_crop = nan", "central_crop in FILE is nan; it must be above 0."),
-        ("crop = 0.9", "crop in FILE belongs into the table [augment]."),
-        ("flip = true", "flip in FILE belongs into the table [augment]."),
-        ("augment = 'strong'", "augment in FILE must be a table: [augment]."),
+        ("augment = 3", "augment in FILE must be a table: [augment]."),
+        ("augment = 'stong'", "level in FILE, [augment] is 'stong'. Did you mean"),
+        ("crop = 2.0", "crop in FILE, [augment] is 2.0; it must be at most 1."),
+        ("crop = 1\n[augment]\nflip = true", "unknown setting 'crop' in FILE."),
         ("[augment]\nlevel = 'stong'", "[augment] is 'stong'. Did you mean 'strong'?"),
         ("[augment]\nrotatoin = 1", "setting 'rotatoin' in FILE, [augment]. Did you"),
         (
@@ -205,6 +206,25 @@ def test_levels_do_what_they_say() -> None:
 )
 def test_only_crop_and_flip_are_plain(settings: dict[str, Any], plain: bool) -> None:
     assert Augment(**settings).plain is plain
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("augment = 'strong'", PRESETS["strong"]),
+        ("crop = 0.8\nflip = false", Augment("light", crop=0.8)),
+        ("augment = 'light'\ncrop = 0.8", Augment("light", crop=0.8, flip=True)),
+        ("augment = 'strong'\ncrop = 0.8\nflip = true", PRESETS["strong"]),
+    ],
+)
+def test_the_settings_of_the_oldest_runs_are_read(
+    text: str, expected: Augment, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f"class_weights = 'balanced'\n{text}")
+    config = load_config(path)
+    assert config.augment == expected
+    assert config.class_weights == "auto"
 
 
 def test_several_views_without_augmentation_are_refused(tmp_path: Path) -> None:

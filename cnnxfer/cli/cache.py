@@ -107,8 +107,8 @@ def clear(
 ) -> None:
     """Delete it all: activations, converted networks, what is known of files.
 
-    What a running command is computing stays. Copies of data sets stay too, those of
-    archives, buckets and prepared sets, unless they are asked for.
+    Activations that a running command computes stay. Copies of data sets stay too,
+    those of archives, buckets and prepared sets, unless they are asked for.
     """
     store = _store()
     freed = {

@@ -121,10 +121,7 @@ def _lines(report: Report, write: Path | None) -> Iterator[str]:
         yield f"{finding.title:{width}}  {finding.advice}"
     if alarms:
         yield ""
-    images = counted(report.images, "image")
-    if report.sound < report.images:
-        images = f"{report.sound:,} of {images} can be used"
-    yield f"{printable(report.data)}: {images}, {len(report.classes):,} classes"
+    yield f"{printable(report.data)}: {report.size}"
     counts = [counted(len(report.of(name)), name) for name in STYLES]
     yield ", ".join(counts) if report.findings else "nothing is wrong with them"
     listed = {name for item in report.findings for name in item.quarantine}

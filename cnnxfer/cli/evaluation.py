@@ -111,7 +111,8 @@ def _lines(evaluation: Evaluation) -> list[str]:
 def _macro_f1(evaluation: Evaluation) -> str:
     measured = sum(row.images > 0 for row in evaluation.classes)
     left_out = len(evaluation.classes) - measured
-    of = f" of the {measured} classes with images" if left_out else ""
+    classes = "1 class" if measured == 1 else f"{measured} classes"
+    of = f" of the {classes} with images" if left_out else ""
     return f"macro-F1{of} {evaluation.macro_f1:.1%}"
 
 

@@ -113,6 +113,22 @@ def report_problems(rows: Iterable[IndexRow], reporter: Reporter) -> list[IndexR
     return [row for row in rows if not row.problem]
 
 
+def labels_to_train(rows: Iterable[IndexRow]) -> set[int]:
+    """Returns the labels of sound images that aren't kept for validation or test."""
+    return {
+        label
+        for row in rows
+        if not row.problem and row.example.split in (None, TRAIN)
+        for label in row.example.labels
+    }
+
+
+def enough_classes(rows: Sequence[IndexRow]) -> bool:
+    """Tells whether there is something to tell apart: two classes, or one or none."""
+    some_without = any(not row.problem and not row.example.labels for row in rows)
+    return len(labels_to_train(rows)) >= (1 if some_without else 2)
+
+
 def leave_out_untrained(
     class_names: Sequence[str], rows: Sequence[IndexRow], reporter: Reporter
 ) -> tuple[tuple[str, ...], list[IndexRow]]:
@@ -130,22 +146,16 @@ def leave_out_untrained(
         The remaining class names, and their images with labels that index them.
 
     Raises:
-        DataError: if fewer than two classes remain.
+        DataError: if too few classes remain to tell apart.
     """
-    trained = sorted(
-        {
-            label
-            for row in rows
-            if row.example.split in (None, TRAIN)
-            for label in row.example.labels
-        }
-    )
+    trained = sorted(labels_to_train(rows))
     kept = tuple(class_names[label] for label in trained)
     dropped = [name for name in class_names if name not in kept]
-    if len(kept) < 2:
+    if not enough_classes(rows):
+        found = f"left of {', '.join(dropped)}" if dropped else f"without {kept[0]}"
         raise DataError(
-            f"no image to train on is left of {', '.join(dropped)}; expected images "
-            "of at least two classes. Add some that can be read."
+            f"no image to train on is {found}; expected images of at least two "
+            "classes. Add some that can be read."
         )
     if dropped:
         reporter.warn(

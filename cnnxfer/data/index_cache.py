@@ -47,7 +47,7 @@ def stamp_all(examples: Iterable[Example]) -> list[Stamp | None]:
 
 
 class IndexCache:
-    """The rows that are known of one place: a folder, or a file of many images."""
+    """What is known of the images below one folder, or of those in one file."""
 
     def __init__(self, stamps: Sequence[Stamp | None]) -> None:
         """Reads what is known of the place that holds all of `stamps`."""
@@ -66,17 +66,28 @@ class IndexCache:
         return IndexRow(replace(example, sha256=sha256), *rest)
 
     def keep(self, rows: Iterable[tuple[IndexRow | None, Stamp | None]]) -> None:
-        """Writes `rows` in place of all that was known; leaves out what has no row.
+        """Writes what `rows` tell; leaves out what has no row.
+
+        What is known of other images, as another table or bucket has them, stays for
+        as long as their files do.
 
         Raises:
             OSError: if it cannot be written; it names the file.
         """
-        kept = [
-            [*stamp, row.sha256, *(getattr(row, name) for name in TOLD)]
+        new = {
+            stamp: (row.sha256, *(getattr(row, name) for name in TOLD))
             for row, stamp in rows
             # What could not be read has no hash, and may be readable the next time.
             if row and stamp and row.sha256
-        ]
+        }
+        now = {stamp[0]: stamp[3:] for stamp in new}
+        is_there = cache(os.path.exists)
+        old = {
+            stamp: told
+            for stamp, told in self._kept.items()
+            if now.get(stamp[0], stamp[3:]) == stamp[3:] and is_there(stamp[0])
+        }
+        kept = [[*stamp, *told] for stamp, told in {**old, **new}.items()]
         self._path.parent.mkdir(exist_ok=True)
         write_sealed(self._path, {"reader": _reader(), "rows": kept})
 

@@ -16,7 +16,7 @@ from cnnxfer.errors import DataError
 from cnnxfer.machine.processor import find_memory
 
 CLOSING_SECONDS = 5.0  # more than the largest picture takes
-KEPT_SHARE = 0.2  # of the memory that is free
+KEPT_SHARE = 0.2  # of the memory that is free; training and validation each have one
 
 
 class Loader:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
@@ -47,6 +49,7 @@ class Picture:
             DataError: if it cannot be decoded, is larger, or has no such frame; the
                 message is the reason alone.
         """
+        self._decoding = threading.Lock()
         self._content = content
         self._max_pixels = max_pixels
         opened = open_image(content, max_pixels)
@@ -75,6 +78,7 @@ class Picture:
         """
         rgb = to_rgb(opened)
         picture = cls.__new__(cls)
+        picture._decoding = threading.Lock()
         picture._scalable = False
         picture._show(rgb.copy() if rgb is opened else rgb)
         return picture
@@ -104,15 +108,17 @@ class Picture:
     def size_bytes(self) -> int:
         """How much memory it takes by now: encoded, and decoded as often as it was."""
         # Pillow keeps four bytes for each pixel.
-        decoded = sum(4 * im.width * im.height for im in self._decoded.values())
+        with self._decoding:
+            decoded = sum(4 * im.width * im.height for im in self._decoded.values())
         return decoded + len(self._content)
 
     def _at(self, scale: int) -> Image.Image:
-        if scale not in self._decoded:
-            opened = self._opened or open_image(self._content, self._max_pixels)
-            self._opened = None  # an image can be decoded once
-            self._decoded[scale] = to_rgb(opened, scale)
-        return self._decoded[scale]
+        with self._decoding:  # several threads may look at a picture that is kept
+            if scale not in self._decoded:
+                opened = self._opened or open_image(self._content, self._max_pixels)
+                self._opened = None  # an image can be decoded once
+                self._decoded[scale] = to_rgb(opened, scale)
+            return self._decoded[scale]
 
     def _reduced(self, box: Box, image: Image.Image, scale: int) -> Box:
         # 1001 pixels halved are 501, the last of which reaches beyond the picture.

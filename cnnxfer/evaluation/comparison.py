@@ -17,6 +17,7 @@ from cnnxfer.evaluation.metrics import Accuracy, wilson_interval
 from cnnxfer.prediction.engines.engine import Engine
 from cnnxfer.reporting import Advance, Reporter
 from cnnxfer.training.activation_store import ActivationStore
+from cnnxfer.training.class_weights import require_known_classes
 from cnnxfer.training.devices import Devices, prepare_devices
 from cnnxfer.training.features import learn_head
 from cnnxfer.training.prepare import Data, Task, find_weights_file, read_data
@@ -93,6 +94,7 @@ def compare_backbones(
     clock = _Budget(budget_seconds, reporter)
     devices = prepare_devices(config.devices)
     data = read_data(config, reporter)
+    require_known_classes(config.class_weights, data.class_names)
     places: list[Place] = []
     left_out: dict[str, str] = {}
     for name in names:

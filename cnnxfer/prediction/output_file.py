@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from gzip import GzipFile
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import IO, TextIO, cast
 
 from cnnxfer.errors import ConfigError
-from cnnxfer.files import atomic_path
+from cnnxfer.files import atomic_path, check_folder_of
 from cnnxfer.prediction.output_folder import is_input, refuse_own_food
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.writers import WRITERS, Writer
@@ -58,17 +57,9 @@ def check_target(option: str, path: Path, inputs: Sequence[str]) -> None:
         ConfigError: if it cannot, or is one of the inputs, or would be an image where
             they are looked for.
     """
-    folder = path.parent
-    if not folder.is_dir():
-        raise ConfigError(
-            f"{option} is {path}, but there is no folder {folder}. Make it first."
-        )
+    check_folder_of(option, path)
     if path.exists() and not path.is_file():  # a rename would replace a device
         raise ConfigError(f"{option} is {path}, which is no file. Name a file in it.")
-    if not os.access(folder, os.W_OK):
-        raise ConfigError(
-            f"{option} is {path}, but {folder} cannot be written. Choose another one."
-        )
     if is_input(path, inputs):
         raise ConfigError(f"{option} {path} is one of the inputs. Name another file.")
     from cnnxfer.data.image_names import names_image  # imports NumPy

@@ -33,7 +33,6 @@ MANIFEST = "manifest.json"
 ROWS = "rows.float16"
 BYTES_PER_VALUE = 2
 FULL = (errno.ENOSPC, errno.EDQUOT)
-MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)

@@ -31,15 +31,23 @@ def class_weights(
     Raises:
         ConfigError: if the file is wrong, or names a class that is unknown.
     """
-    if setting == NONE:
-        return np.ones(len(class_names), np.float32)
     if setting == AUTO:
         counts = targets.sum(axis=0, dtype=np.float64)
         weights = counts.sum() / (len(class_names) * np.maximum(counts, 1))
         return np.asarray(weights, np.float32)
-    given = read_class_weights(Path(setting))
+    given = require_known_classes(setting, class_names)
+    return np.array([given.get(name, 1.0) for name in class_names], np.float32)
+
+
+def require_known_classes(setting: str, class_names: Sequence[str]) -> dict[str, float]:
+    """Returns the weights of a file; none of `none` and `auto`.
+
+    Raises:
+        ConfigError: if the file is wrong, or names a class that is unknown.
+    """
+    given = {} if setting in (NONE, AUTO) else read_class_weights(Path(setting))
     for name in given:
         if name not in class_names:
             near = suggestion(name, class_names)
             raise ConfigError(f"{setting}: unknown class {name!r}.{near}")
-    return np.array([given.get(name, 1.0) for name in class_names], np.float32)
+    return given

@@ -9,6 +9,7 @@ import keras
 
 from cnnxfer.errors import Interrupted
 from cnnxfer.files import format_bytes
+from cnnxfer.reporting import counted
 from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.checkpoint import Checkpoint, read_checkpoint
 from cnnxfer.training.features import Learned, feature_bytes, learn_head
@@ -94,8 +95,8 @@ def _train_streaming(
     """Trains with the whole backbone in every step, on new views in every epoch."""
     settings = setup.config.frozen
     setup.reporter.info(
-        f"nothing is kept: {settings.epochs} epochs compute the whole backbone "
-        f"{settings.epochs} times over, each on new views"
+        f"nothing is kept: {counted(settings.epochs, 'epoch')}, each of which computes "
+        "the whole backbone on new views"
     )
     if not settings.learning_rate:
         settings = dataclasses.replace(settings, learning_rate=STREAMING_LEARNING_RATE)

@@ -16,7 +16,7 @@ from cnnxfer.data.loader import Loader
 from cnnxfer.data.pipeline import central_batches, training_batches
 from cnnxfer.data.targets import targets_of
 from cnnxfer.errors import Interrupted, RunError
-from cnnxfer.reporting import Advance
+from cnnxfer.reporting import Advance, counted
 from cnnxfer.training.checkpoint import Checkpoint, restore, save_checkpoint
 from cnnxfer.training.model import all_layers, copy_weights, save_model
 from cnnxfer.training.objective import objective_of
@@ -298,7 +298,9 @@ class _Keeper(keras.callbacks.Callback):
         left = phase.settings.epochs - score.epoch
         if left and not self.epochs_seen:
             minutes = left * seconds / 60
-            phase.setup.reporter.info(f"{left} epochs to go, about {minutes:.0f} min")
+            phase.setup.reporter.info(
+                f"{counted(left, 'epoch')} to go, about {minutes:.0f} min"
+            )
         self.epochs_seen += 1
 
     def _learning_rate(self, batch: int = 0) -> float:

@@ -28,6 +28,7 @@ from cnnxfer.data.splits import PARTS, TEST, TRAIN, VALIDATION, assign_parts
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow, create_run
+from cnnxfer.training.class_weights import require_known_classes
 from cnnxfer.training.devices import Devices, prepare_devices
 from cnnxfer.training.model import build_classifier
 from cnnxfer.training.precision import resolve_precision
@@ -104,7 +105,6 @@ def read_data(config: Config, reporter: Reporter) -> Data:
         parts,
         near=duplicates,
         groups=groups,
-        multi_label=dataset.multi_label,
     )
     warn_of(quick_findings(facts), config.data, reporter)
     counts = [f"{parts.count(part)} {part}" for part in PARTS]
@@ -113,11 +113,16 @@ def read_data(config: Config, reporter: Reporter) -> Data:
         f"classes: {', '.join(counts)}"
     )
     # By content, so that names and places have no say in what is learned.
-    order = sorted(range(len(rows)), key=lambda index: rows[index].sha256)
+    # Copies may have several labels.
+    examples = [row.example for row in rows]
+    order = sorted(
+        range(len(rows)),
+        key=lambda index: (examples[index].sha256, examples[index].labels),
+    )
     return Data(
         dataset.name,
         class_names,
-        tuple(rows[index].example for index in order),
+        tuple(examples[index] for index in order),
         tuple(parts[index] for index in order),
         dataset.multi_label,
     )
@@ -133,6 +138,7 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
     devices = prepare_devices(config.devices)  # while nothing has been computed yet
     precision = resolve_precision(config.precision, devices.compute_capability)
     data = read_data(config, reporter)
+    require_known_classes(config.class_weights, data.class_names)
     run = create_run(runs_dir, config.backbone, data.name)
     run.write_classes(data.class_names)
     run.write_split(

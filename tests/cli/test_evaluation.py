@@ -99,6 +99,17 @@ def test_a_class_without_images_has_no_figures(
     assert lines[-1] == "macro-F1 of the 2 classes with images 100.0%"
 
 
+def test_one_class_with_images(
+    colour_run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    colour_run.write_split(
+        [row for row in colour_run.split if row.split != "test" or row.label == "blue"]
+    )
+    assert run(["evaluate", str(colour_run.path), "-q"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "macro-F1 of the 1 class with images 100.0%"
+
+
 def test_several_classes(
     colour_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

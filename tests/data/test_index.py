@@ -267,6 +267,16 @@ def test_labels_without_an_image_go_one_by_one(warnings):
     assert warnings() == ["left out 1 of 3 classes, with no image to train on: b."]
 
 
+def test_one_class_that_some_images_lack_is_enough(warnings):
+    having = rows_of((0, None), (0, None))
+    lacking = replace(having[1], example=replace(having[1].example, labels=()))
+    rows = [having[0], lacking]
+    assert leave_out_untrained(("rose",), rows, Reporter()) == (("rose",), rows)
+    assert warnings() == []
+    with pytest.raises(DataError, match=r"is without rose; .* at least two classes"):
+        leave_out_untrained(("rose",), having, Reporter())
+
+
 @pytest.mark.parametrize("rows", [[], rows_of((1, None)), rows_of((0, "test"))])
 def test_one_class_alone_is_an_error(rows):
     with pytest.raises(DataError, match=r"left of .*daisy.* at least two classes"):

@@ -93,6 +93,20 @@ def test_only_changed_and_new_images_are_read_again(photos_dir: Path, reads):
     assert reads == []
 
 
+def test_what_lies_beside_is_not_forgotten(photos_dir: Path, cache_dir: Path, reads):
+    # As with two tables of one folder, or two buckets.
+    examples = folder.load(str(photos_dir), Reporter()).examples
+    build_index(examples[::2], Reporter())
+    build_index(examples[1::2], Reporter())
+    reads.clear()
+    build_index(examples[::2], Reporter())
+    assert reads == []
+    examples[0].path.unlink()
+    os.utime(examples[1].path, ns=(0, 1))
+    build_index(examples[1::2], Reporter())
+    assert len(read_sealed(cache_file(cache_dir))["rows"]) == len(examples) - 1
+
+
 def test_images_of_one_file_are_told_apart_by_their_place(photos_dir: Path, reads):
     contents = [(photos_dir / "red" / f"0{i}.jpg").read_bytes() for i in range(3)]
     size = max(map(len, contents))
@@ -104,6 +118,10 @@ def test_images_of_one_file_are_told_apart_by_their_place(photos_dir: Path, read
     reads.clear()
     assert build_index(examples[::-1], Reporter()) == first[::-1]
     assert reads == []
+    path.write_bytes(path.read_bytes() + b" ")
+    assert build_index(examples[:1], Reporter()) == first[:1]
+    assert build_index(examples, Reporter()) == first
+    assert reads == ["0", "1", "2"]
 
 
 def test_what_could_not_be_read_is_tried_again(photos_dir: Path, reads):

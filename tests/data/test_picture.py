@@ -1,6 +1,10 @@
 """Large JPEGs are decoded small, and the views hardly differ for it."""
 
 import io
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -200,3 +204,33 @@ def test_the_limit_holds_for_every_view():
     picture = Picture(content, max_pixels=307_200)
     for size in (10, 100, 300):  # each decodes it anew, at another scale
         assert picture.view((0, 0, 640, 480), size).shape == (size, size, 3)
+
+
+def test_threads_that_look_at_one_picture_take_turns_to_decode_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoding, clashes = threading.Lock(), []
+
+    def slow(image: Image.Image, scale: int = 1) -> Image.Image:
+        if not decoding.acquire(blocking=False):
+            clashes.append(scale)
+            return to_rgb(image, scale)
+        time.sleep(0.02)  # for the others to come
+        try:
+            return to_rgb(image, scale)
+        finally:
+            decoding.release()
+
+    content = jpeg(detailed(800, 600))
+    sizes = [32, 64, 128, 256]
+    alone = [view_at(Picture(content), size) for size in sizes]
+    monkeypatch.setattr(module, "to_rgb", slow)
+    with ThreadPoolExecutor(4) as threads:
+        seen = list(threads.map(partial(view_at, Picture(content)), sizes))
+    assert not clashes
+    for mine, expected in zip(seen, alone, strict=True):
+        np.testing.assert_array_equal(mine, expected)
+
+
+def view_at(picture: Picture, size: int) -> np.ndarray:
+    return picture.view((0, 0, picture.width, picture.height), size)

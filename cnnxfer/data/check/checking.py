@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from cnnxfer.data.check import classes, copies, files, pictures
-from cnnxfer.data.check.facts import Facts, Group, labels_to_train
+from cnnxfer.data.check.facts import Facts, Group
 from cnnxfer.data.check.outputs import check_output
 from cnnxfer.data.check.page import PAGE_MARK, write_page
 from cnnxfer.data.check.quarantine import LIST_MARK, write_list
@@ -25,11 +25,11 @@ from cnnxfer.data.check.report import (
 from cnnxfer.data.dataset import Dataset, IndexRow
 from cnnxfer.data.exclude import exclude_listed
 from cnnxfer.data.groups import group_names
-from cnnxfer.data.index import build_index
+from cnnxfer.data.index import build_index, labels_to_train
 from cnnxfer.data.near_duplicates import near_duplicates
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.data.splits import assign_parts, parse_split
-from cnnxfer.errors import DataError
+from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 
 # In the order in which the findings of one severity are told.
@@ -120,6 +120,10 @@ def check_data(
         check_output("--write", write, LIST_MARK, spec)
     if html is not None:
         check_output("--html", html, PAGE_MARK, spec)
+        if write is not None and write.resolve() == html.resolve():
+            raise ConfigError(
+                f"--write and --html are both {html}. Name two different files."
+            )
     try:
         dataset = list_dataset(spec, reporter)
     except DataError as error:
@@ -180,7 +184,6 @@ def _report(
         near=near,
         groups=groups,
         hidden=dataset.hidden,
-        multi_label=dataset.multi_label,
     )
     findings += [finding for check in CHECKS for finding in check(facts)]
     return Report(
@@ -208,7 +211,7 @@ def _parts(
         index
         for index, row in enumerate(rows)
         if not row.problem
-        and (dataset.multi_label or trained.issuperset(row.example.labels))
+        and (not row.example.labels or trained.intersection(row.example.labels))
     ]
     parts = [""] * len(rows)
     if not used:

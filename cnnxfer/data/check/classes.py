@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from cnnxfer.data.balance import SKEWED, skew
 from cnnxfer.data.check.facts import Facts, grouped
 from cnnxfer.data.check.report import ERROR, KINDS, NOTE, WARNING, Finding, Item, Kind
+from cnnxfer.data.index import enough_classes
 from cnnxfer.data.splits import PARTS
 from cnnxfer.reporting import counted
 
 FEW = 10  # by default a tenth of a class tests, which is one image then
+BYTES = re.compile(r"\\x[89a-f][0-9a-f]")  # as `written` writes what is no UTF-8
 
 NO_IMAGES = KINDS.add(
     Kind(
@@ -110,7 +112,7 @@ def too_few_classes(facts: Facts) -> Iterator[Finding]:
     """Finds that there is nothing to tell apart."""
     if not facts.sound:
         yield from NO_IMAGES.found([Item(note="none")], count=0)
-    elif len(facts.trained) < (1 if facts.multi_label else 2):
+    elif not enough_classes(facts.rows):
         names = tuple(facts.class_names[label] for label in facts.trained)
         yield from ONE_CLASS.found([Item(classes=names)], count=len(names))
 
@@ -202,6 +204,7 @@ def _is_odd(name: str) -> bool:
     return (
         name != " ".join(name.split())
         or not name.isprintable()
+        or BYTES.search(name) is not None
         or name != unicodedata.normalize("NFC", name)
     )
 

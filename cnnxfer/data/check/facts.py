@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from cnnxfer.data.check.report import Item
 from cnnxfer.data.dataset import DIVIDER, IndexRow
-from cnnxfer.data.splits import PARTS, TRAIN
+from cnnxfer.data.index import labels_to_train
+from cnnxfer.data.splits import PARTS
 
 Key = TypeVar("Key", bound=Hashable)
 Group = Sequence[int]  # indices of rows
@@ -27,7 +28,6 @@ class Facts:
         near: rows that show the same picture, group by group, exact copies too.
         groups: what `--group-by` calls each row's group, "" for none; or nothing.
         hidden: ids of hidden and system files.
-        multi_label: whether an image may have any number of labels.
     """
 
     class_names: tuple[str, ...]
@@ -36,7 +36,6 @@ class Facts:
     near: Sequence[Group] = ()
     groups: Sequence[str] = ()
     hidden: tuple[str, ...] = ()
-    multi_label: bool = False
 
     @cached_property
     def sound(self) -> list[int]:
@@ -96,16 +95,6 @@ class Facts:
     def together(self, group: Group, note: str = "") -> Item:
         """Returns a case of several images."""
         return Item(tuple(map(self.id, group)), note=note)
-
-
-def labels_to_train(rows: Iterable[IndexRow]) -> set[int]:
-    """Returns the labels of sound images that aren't kept for validation or test."""
-    return {
-        label
-        for row in rows
-        if not row.problem and row.example.split in (None, TRAIN)
-        for label in row.example.labels
-    }
 
 
 def grouped(pairs: Iterable[tuple[Key, int]]) -> dict[Key, list[int]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from cnnxfer.data.sources import find_source
 from cnnxfer.errors import ConfigError
+from cnnxfer.files import check_folder_of
 
 MARK_BYTES = 1024  # the beginning of a file, where its mark is
 
@@ -22,18 +24,13 @@ def check_output(option: str, path: Path, mark: str, spec: str) -> None:
     Raises:
         ConfigError: if it cannot, would lie among the images, or is another's.
     """
+    check_folder_of(option, path)
     folder = path.parent
-    if not folder.is_dir():
-        raise ConfigError(
-            f"{option} is {path}, but there is no folder {folder}. Make it first."
-        )
-    if not os.access(folder, os.W_OK):
-        raise ConfigError(
-            f"{option} is {path}, but {folder} cannot be written. Choose another one."
-        )
     data = Path(spec).resolve()
-    # At the top of the data, beside the folders of classes, it is in nobody's way.
-    if data in path.resolve().parents and folder.resolve() != data:
+    # At the top of the data, beside the folders of classes, it is in nobody's way. A
+    # set that is copied would be copied anew, for the file more in its folder.
+    beside = folder.resolve() == data and find_source(spec).name == "folder"
+    if data in path.resolve().parents and not beside:
         raise ConfigError(
             f"{option} {path} lies among the images of {spec}, and would be found as "
             "one of them. Name a file outside."

@@ -112,14 +112,11 @@ def write_page(
 
 
 def _page(report: Report, shown: dict[str, str]) -> Iterator[str]:
-    counts = [counted(report.images, "image"), f"{len(report.classes):,} classes"]
-    if report.sound < report.images:
-        counts[0] = f"{report.sound:,} of {counts[0]} can be used"
-    counts += [counted(len(report.of(name)), name) for name in SEVERITIES]
+    counts = [counted(len(report.of(name)), name) for name in SEVERITIES]
     yield HEAD.format(
         title=_text(f"check of {report.data}"),
         style=STYLE,
-        counts=", ".join(counts),
+        counts=", ".join([report.size, *counts]),
         mark=PAGE_MARK,
     )
     yield "<main>\n"

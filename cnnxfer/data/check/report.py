@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cnnxfer.registry import Registry
+from cnnxfer.reporting import counted
 
 ERROR = "error"  # training cannot work, or its figures would lie
 WARNING = "warning"  # it likely hurts
@@ -138,6 +139,15 @@ class Report:
     sound: int
     classes: tuple[ClassCount, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def size(self) -> str:
+        """How much there is, such as "75 of 78 images can be used, 6 classes"."""
+        images = counted(self.images, "image")
+        if self.sound < self.images:
+            images = f"{self.sound:,} of {images} can be used"
+        classes = len(self.classes)
+        return f"{images}, {classes:,} class{'es' * (classes != 1)}"
 
     def of(self, severity: str) -> list[Finding]:
         """Returns the findings of one severity."""

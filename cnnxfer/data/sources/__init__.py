@@ -88,7 +88,8 @@ SOURCES.add(
     Source(
         name="folder",
         form="a folder of class folders",
-        accepts=lambda spec: Path(spec).is_dir(),
+        # Nothing typed, such as a variable that is not set, would be this folder.
+        accepts=lambda spec: bool(spec) and Path(spec).is_dir(),
         loader="cnnxfer.data.sources.folder:load",
         absolute=_absolute_path,
     )
@@ -192,7 +193,7 @@ def _unknown(spec: str) -> str:
     """Returns what to say of a specification that no source takes."""
     path = Path(spec)
     forms = f"Expected one of: {', '.join(source.form for source in SOURCES)}."
-    if path.exists():
+    if spec and path.exists():
         return f"{spec} is a file that cannot be read as data. {forms}"
     if "://" in spec:
         return f"{spec} is no address of data. {forms}"

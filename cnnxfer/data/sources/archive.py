@@ -38,10 +38,11 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     found = path.stat()
     key = [os.fspath(path), found.st_size, found.st_mtime_ns]
     directory = copy_dir("archives", path.name, key)
+    size_bytes = 0 if directory.exists() else _size_bytes(spec)
     copy = packed(
         directory,
-        lambda pack: _fill(pack, spec, reporter),
-        size_bytes=0 if directory.exists() else _size_bytes(spec),
+        lambda pack: _fill(pack, spec, size_bytes, reporter),
+        size_bytes=size_bytes,
     )
     examples = {example.id: example for example in copy.examples}
     layout = arrange([*examples, *copy.about], spec, reporter, wrapped=True)
@@ -61,9 +62,10 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     )
 
 
-def _fill(pack: Pack, spec: str, reporter: Reporter) -> list[str]:
+def _fill(pack: Pack, spec: str, told_bytes: int, reporter: Reporter) -> list[str]:
     """Packs what isn't hidden; returns the names of what is."""
     hidden = []
+    unpacked_bytes = 0
     with reporter.progress(f"reading {os.path.basename(spec)}", None, "files") as step:
         for member in _members(spec):
             step()
@@ -76,19 +78,22 @@ def _fill(pack: Pack, spec: str, reporter: Reporter) -> list[str]:
             except DataError as error:
                 pack.refuse(name, str(error))
             else:
-                _check_room(spec, len(content))
+                unpacked_bytes += len(content)
+                if unpacked_bytes > told_bytes:
+                    _check_room(spec, len(content))
                 pack.add(name, content)
     return hidden
 
 
 def _check_room(spec: str, size_bytes: int) -> None:
-    """Stops what unpacks to far more than it is before it has filled the disk."""
+    """Stops what unpacks to more than it told before it has filled the disk."""
     free_bytes = shutil.disk_usage(cache_dir()).free
     if size_bytes > free_bytes - LEFT_FREE_BYTES:
         raise RunError(
             f"{spec} unpacks to more than {cache_dir()} has room for: "
-            f"{format_bytes(free_bytes)} are left. Make room, or set CNNXFER_CACHE to "
-            "a directory on a larger disk."
+            f"{format_bytes(free_bytes)} are left, of which "
+            f"{format_bytes(LEFT_FREE_BYTES)} stay free. Make room, or set "
+            "CNNXFER_CACHE to a directory on a larger disk."
         )
 
 

@@ -201,7 +201,8 @@ def _row(folder: str, number: int, values: Sequence[Any], columns: _Columns) -> 
 
 
 def _filled(value: Any) -> bool:
-    return value is not None and bool(str(value).strip())
+    # Tables of numbers write NaN, which differs from itself, where they have none.
+    return value is not None and value == value and bool(str(value).strip())
 
 
 def _text(value: Any) -> str:

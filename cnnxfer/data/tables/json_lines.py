@@ -45,7 +45,7 @@ def _object(path: str, number: int, line: str) -> dict[str, Any]:
     expected = 'expected an object a line, such as {"path": "1.jpg", "label": "rose"}'
     try:
         value = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # a list in a list in a list ...
         raise DataError(f"{path}, line {number} is not JSON; {expected}.") from error
     if not isinstance(value, dict):
         raise DataError(f"{path}, line {number} is {line.strip()[:40]}; {expected}.")

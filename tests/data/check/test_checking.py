@@ -207,8 +207,15 @@ def test_limits_of_classes() -> None:
 
 def test_one_class_is_enough_where_each_is_there_or_not() -> None:
     rows = [row("1", (0,)), row("2", ())]
-    assert found(classes.too_few_classes, rows, "a", multi_label=True) == {}
-    assert list(found(classes.too_few_classes, rows, "a")) == ["one-class"]
+    assert found(classes.too_few_classes, rows, "a") == {}
+    assert list(found(classes.too_few_classes, rows[:1], "a")) == ["one-class"]
+    broken = row("3", (), problem="truncated JPEG")
+    assert list(found(classes.too_few_classes, [rows[0], broken], "a")) == ["one-class"]
+
+
+def test_names_of_bytes_that_are_no_text_are_odd() -> None:
+    odd = found(classes.odd_names, [], ["ros\\xe9", "C:\\x", "rosé"])
+    assert [item.classes for item in odd["odd-name"].items] == [("'ros\\\\xe9'",)]
 
 
 def test_groups_stay_together_and_copies_do(planter, tmp_path: Path) -> None:

@@ -87,3 +87,20 @@ def test_files_lie_outside_of_the_images(
         check_data(str(data), Reporter(), **{option: tmp_path})
     check_data(str(data), Reporter(), **{option: data / "x"})
     assert (data / "x").is_file()
+
+
+def test_nothing_is_added_to_a_prepared_set(tmp_path: Path) -> None:
+    prepared = tmp_path / "1.0.0"
+    prepared.mkdir()
+    for name in ("dataset_info.json", "features.json"):
+        (prepared / name).touch()
+    with pytest.raises(ConfigError, match="among the images"):
+        check_data(str(prepared), Reporter(), write=prepared / "x")
+
+
+def test_two_files_have_two_names(data: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.symlink_to(tmp_path)
+    with pytest.raises(ConfigError, match="--write and --html are both"):
+        check_data(str(data), Reporter(), write=tmp_path / "x", html=there / "x")
+    assert not (tmp_path / "x").exists()

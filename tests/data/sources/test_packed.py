@@ -59,7 +59,7 @@ def test_another_key_is_another_copy():
 @pytest.mark.parametrize("name", ["../../x", "a/b\n", "", "...", "x" * 999, "日本"])
 def test_any_name_stays_in_the_cache(name, tmp_path: Path):
     directory = copy_dir("kind", name, 1)
-    assert directory.parent == tmp_path / "cache" / "kind"
+    assert directory.parent == tmp_path / "cache" / "copies" / "kind"
     assert len(packed(directory, fill).examples) == 4
 
 

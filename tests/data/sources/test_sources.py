@@ -27,6 +27,11 @@ def test_a_specification_finds_its_source(spec, name):
     assert find_source(spec).name == name
 
 
+def test_nothing_typed_is_no_folder():
+    with pytest.raises(ConfigError, match=r"^no data called ''\. Expected one of: "):
+        find_source("")
+
+
 def test_a_folder_goes_before_a_set_of_its_name(tmp_path: Path, monkeypatch):
     (tmp_path / "tf_flowers").mkdir()
     monkeypatch.chdir(tmp_path)

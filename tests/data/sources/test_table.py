@@ -313,6 +313,11 @@ def test_unlabelled_rows_are_counted():
     [
         ("[1]", "t.jsonl, line 2 is [1]; expected an object a line, such as"),
         ("{path: 1}", "t.jsonl, line 2 is not JSON; expected an object a line"),
+        ("[" * 100_000, "t.jsonl, line 2 is not JSON; expected an object a line"),
+        (
+            '{"path": "b.jpg", "label": NaN}',
+            "t.jsonl, row 2: no label. Fill it in, or delete the row.",
+        ),
         ('{"path": 5, "label": "x"}', "t.jsonl, row 2 has the path 5; expected text."),
         (
             '{"path": "b.jpg", "label": {"x": 1}}',
