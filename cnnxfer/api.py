@@ -157,8 +157,8 @@ def train(
             },
         },
     )
-    settings = _checked(settings)
     _check_data_options(settings)
+    settings = _checked(settings)
     if settings.cache and settings.augment.plain and settings.precision != "float16":
         check_choice(settings.engine, settings.precision)
     if settings.cache:
