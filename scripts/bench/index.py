@@ -70,7 +70,7 @@ def main() -> None:
             results.add("index", rounds[-1])
     medians = {key: median(row[key] for row in rounds) for key in rounds[0]}
     results.table(
-        f"Index of {len(paths)} JPEGs, {options.rounds} rounds; peak of the process.",
+        f"Index of {len(paths)} JPEGs, {options.rounds} round(s); peak of the process.",
         [medians],
     )
 
