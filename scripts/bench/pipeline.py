@@ -9,7 +9,7 @@ Point by point, with how long it takes on two cores:
    `image_dataset_from_directory` with random layers, and worker processes as those of
    torch's `DataLoader`. JPEGs of 500x375, and tf_flowers. In turn, so that ratios are
    of one round; the medians of the rounds: 9 minutes.
-2  Images a second at every level: 1 minute.
+2  Images a second at every level: 2.5 minutes.
 3  Where the time of a view goes, on one core: decoding, resizing: half a minute.
 
 Point 1 reads tf_flowers; set TFDS_DATA_DIR to where it is prepared, or it is
