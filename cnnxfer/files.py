@@ -16,6 +16,7 @@ import platformdirs
 
 from cnnxfer.errors import ConfigError
 
+MARK_BYTES = 1024  # the beginning of a file, where its mark is
 CHUNK_BYTES = 1 << 20
 
 
@@ -95,6 +96,18 @@ def cached_directory(path: Path, fill: Callable[[Path], None]) -> Path:
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
     return path
+
+
+def bears_mark(path: Path, mark: bytes) -> bool:
+    """Tells whether a file is one of ours, by its mark, or holds nothing.
+
+    Args:
+        path: of a regular file.
+        mark: what files of its kind that cnnxfer writes have in their first kilobyte.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(MARK_BYTES)
+    return not start or mark in start
 
 
 def check_folder_of(option: str, path: Path) -> None:

@@ -22,7 +22,7 @@ from cnnxfer.data.dataset import DIVIDER, Dataset, Example
 from cnnxfer.data.picture import Picture
 from cnnxfer.data.views import CentralViews, open_picture, training_views
 from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.files import atomic_path
+from cnnxfer.files import atomic_path, bears_mark
 from cnnxfer.reporting import Reporter, counted, printable
 
 MAX_IMAGES, MAX_VIEWS = 50, 20
@@ -73,14 +73,11 @@ def check_own(path: Path) -> None:
     """
     if path.suffix.lower() != ".png":
         raise ConfigError(f"--out is {path}; its suffix should be .png.")
-    if path.exists():
-        with path.open("rb") as stream:
-            start = stream.read(1024)
-        if start and "\0".join(MARK).encode() not in start:
-            raise ConfigError(
-                f"--out {path} is there already, and is no preview of cnnxfer. "
-                "Name another file, or remove it first."
-            )
+    if path.exists() and not bears_mark(path, "\0".join(MARK).encode()):
+        raise ConfigError(
+            f"--out {path} is there already, and is no preview of cnnxfer. "
+            "Name another file, or remove it first."
+        )
 
 
 def write_preview(

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cnnxfer.errors import ConfigError
-from cnnxfer.files import atomic_path
+from cnnxfer.files import atomic_path, bears_mark
 from cnnxfer.prediction.output_file import check_target
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.stages import Flow, Stage
@@ -59,11 +59,7 @@ def draw_sheet(path: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
 
 def _spare_others(path: Path, mark: bytes) -> None:
     """Refuses a picture or a page of others, such as the first match of `*.png`."""
-    if not path.exists():
-        return
-    with path.open("rb") as stream:
-        start = stream.read(1024)
-    if start and mark not in start:
+    if path.exists() and not bears_mark(path, mark):
         raise ConfigError(
             f"--sheet {path} is there already, and is no contact sheet of cnnxfer. "
             "Name another file, or remove it first."

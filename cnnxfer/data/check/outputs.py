@@ -7,9 +7,7 @@ from pathlib import Path
 
 from cnnxfer.data.sources import find_source
 from cnnxfer.errors import ConfigError
-from cnnxfer.files import check_folder_of
-
-MARK_BYTES = 1024  # the beginning of a file, where its mark is
+from cnnxfer.files import bears_mark, check_folder_of
 
 
 def check_output(option: str, path: Path, mark: str, spec: str) -> None:
@@ -35,16 +33,10 @@ def check_output(option: str, path: Path, mark: str, spec: str) -> None:
             f"{option} {path} lies among the images of {spec}, and would be found as "
             "one of them. Name a file outside."
         )
-    if os.path.lexists(path) and not _is_ours(path, mark):
+    # A pipe would keep us waiting.
+    ours = path.is_file() and bears_mark(path, mark.encode())
+    if os.path.lexists(path) and not ours:
         raise ConfigError(
             f"{option} {path} is there already, and not by cnnxfer check. Name another "
             "file, or remove it first."
         )
-
-
-def _is_ours(path: Path, mark: str) -> bool:
-    if not path.is_file():  # a pipe would keep us waiting
-        return False
-    with path.open("rb") as stream:
-        start = stream.read(MARK_BYTES)
-    return not start or mark.encode() in start
