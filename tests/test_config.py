@@ -6,6 +6,7 @@ import pytest
 
 from cnnxfer.config import (
     PRESETS,
+    RECIPES,
     Augment,
     Config,
     FineTune,
@@ -234,3 +235,77 @@ def test_several_views_without_augmentation_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text("views = 2\n[augment]\nlevel = 'none'\nflip = true")
     assert load_config(path).views == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "expected"),
+    [
+        ({"fine_tune": {"learning_rate": "auto"}}, "fine_tune.learning_rate", 0.0),
+        ({"fine_tune": {"learning_rate": "1e-3"}}, "fine_tune.learning_rate", 0.001),
+        ({"batch_size": "auto"}, "batch_size", -1),
+        ({"batch_size": "16"}, "batch_size", 16),
+        ({"time_budget": "1h30m"}, "time_budget", 5400.0),
+        ({"time_budget": "30m"}, "time_budget", 1800.0),
+        ({"time_budget": 90}, "time_budget", 90.0),
+        ({"checkpoint_every": "0.5"}, "checkpoint_every", 0.5),
+    ],
+)
+def test_numbers_may_be_words_and_times(
+    values: dict[str, Any], name: str, expected: float
+) -> None:
+    config: Any = override(Config(), values)
+    for part in name.split("."):
+        config = getattr(config, part)
+    assert config == expected
+    assert type(config) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"fine_tune": {"learning_rate": "fast"}},
+            "--lr is 'fast'; expected a number, or 'auto'.",
+        ),
+        ({"batch_size": "1.5"}, "--batch is '1.5'; expected a whole number, or 'auto'"),
+        ({"batch_size": -2}, "--batch is -2; it must be at least -1."),
+        (
+            {"time_budget": "soon"},
+            "--time-budget is 'soon'; expected a time such as 90s, 30m or 1h30m.",
+        ),
+        ({"checkpoint_every": "0s"}, "--checkpoint-every is 0.0; it must be above 0."),
+        ({"frozen": {"epochs": "3"}}, "--epochs is '3'; expected a whole number."),
+        ({"recipe": "fats"}, "--recipe is 'fats'. Did you mean 'fast'?"),
+    ],
+)
+def test_wrong_words_and_times_are_called_by_their_option(
+    values: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, values)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_lies_below_a_file_and_options(tmp_path: Path, name: str) -> None:
+    recipe = load_config(None, {"recipe": name})
+    assert recipe.recipe == name
+    assert dataclasses.replace(recipe, recipe="none") != Config()
+    path = tmp_path / "config.toml"
+    path.write_text(f"recipe = '{name}'\n[fine_tune]\nepochs = 77\nlast = '12%'\n")
+    config = load_config(path, {"fine_tune": {"last": "13%"}})
+    expected = dataclasses.replace(recipe.fine_tune, epochs=77, last="13%")
+    assert config.fine_tune == expected
+    assert config.frozen == recipe.frozen
+
+
+def test_a_run_of_a_recipe_keeps_its_settings_whatever_the_recipe_becomes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_config(None, {"recipe": "fast"})
+    path = tmp_path / "config.toml"
+    path.write_text(config.to_toml())
+    (tmp_path / "fast.toml").write_text("[fine_tune]\nepochs = 55\n")
+    monkeypatch.setattr("cnnxfer.config.recipes.FOLDER", tmp_path)
+    assert load_config(None, {"recipe": "fast"}).fine_tune.epochs == 55
+    assert load_config(path) == config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnxfer.config import ENGINES
+from cnnxfer.config.config import ENGINES
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import check_known
 
