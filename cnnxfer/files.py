@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
-from cnnxfer.errors import ConfigError
+from cnnxfer.errors import ConfigError, RunError
 
+TEMPORARY = ".tmp-"  # begins the names of files that are not whole yet
 MARK_BYTES = 1024  # the beginning of a file, where its mark is
 CHUNK_BYTES = 1 << 20
+# What the machine refuses, which is no bug, and what helps.
+REFUSALS = {
+    errno.ENOSPC: "Make room",
+    errno.EDQUOT: "Make room",
+    errno.EFBIG: "Make room for large files",
+    errno.EIO: "Check the disk",
+    errno.EROFS: "Make it writable",
+    errno.EACCES: "Make it writable",
+    errno.EPERM: "Make it writable",
+    errno.ENAMETOOLONG: "Choose a shorter name",
+}
 
 
 def cache_dir() -> Path:
@@ -50,25 +63,77 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         OSError: if it cannot be written; it names the file.
     """
-    handle, name = tempfile.mkstemp(
-        # A name has at most 255 bytes, of up to four a character.
-        prefix=".tmp-",
-        suffix="-" + path.name[-55:],
-        dir=path.parent,
-    )
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        handle, name = tempfile.mkstemp(
+            # A name has at most 255 bytes, of up to four a character.
+            prefix=TEMPORARY,
+            suffix="-" + path.name[-55:],
+            dir=path.parent,
+        )
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         _flush(temporary)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk names no file
+        # A full disk names no file, and nobody knows the temporary one.
+        if not error.filename or Path(error.filename).name.startswith(TEMPORARY):
+            error.filename = str(path)
         raise
     finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+        if temporary:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def explained(command: str) -> Iterator[None]:
+    """Turns what the machine refuses to write into an error that says what to do.
+
+    Args:
+        command: what to type when that is put right.
+
+    Raises:
+        RunError: of a full disk, a read-only place, a file of somebody else's: with
+            the file, the reason and the command.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        reason = os.strerror(error.errno).lower()  # HDF5's own are many lines long
+        raise RunError(
+            f"{error.filename or 'a file'} cannot be written: {reason}. "
+            f"{REFUSALS[error.errno]}, then go on with: {command}"
+        ) from error
+
+
+def check_writable(directory: Path) -> None:
+    """Makes a file in a directory, and removes it.
+
+    Whether that works, permissions alone don't tell: the disk may be read-only.
+
+    Raises:
+        OSError: if it cannot be made; it names the directory.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        error.filename = str(directory)
+        raise
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Removes the temporary files of who was killed while writing, at any depth.
+
+    Nobody else may be writing there meanwhile.
+    """
+    for path in directory.rglob(f"{TEMPORARY}*"):
+        if path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def cached_directory(path: Path, fill: Callable[[Path], None]) -> Path:
@@ -82,7 +147,7 @@ def cached_directory(path: Path, fill: Callable[[Path], None]) -> Path:
     from filelock import FileLock  # slow to import
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".tmp-{path.name}"
+    temporary = path.parent / f"{TEMPORARY}{path.name}"
     with FileLock(path.parent / f".{path.name}.lock"):
         shutil.rmtree(temporary, ignore_errors=True)  # of a process that died
         if not path.exists():

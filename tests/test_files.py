@@ -11,14 +11,17 @@ from pathlib import Path
 import pytest
 
 from cnnxfer import files
-from cnnxfer.errors import ConfigError
+from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.files import (
     atomic_path,
     cache_dir,
     cached_directory,
+    check_writable,
+    explained,
     file_hash,
     format_bytes,
     json_text,
+    remove_leftovers,
     write_text,
 )
 
@@ -63,6 +66,101 @@ def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
     assert caught.value.filename == str(path)
 
 
+def test_the_file_is_named_that_was_to_be_written(tmp_path: Path) -> None:
+    """And not the temporary one, which nobody knows."""
+    path = tmp_path / "none" / "a.json"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_text(path, "new")
+    assert caught.value.filename == str(path)
+    path = tmp_path / "a.json"
+    with pytest.raises(PermissionError) as other, atomic_path(path) as temporary:
+        raise PermissionError(errno.EACCES, "Permission denied", str(temporary))
+    assert other.value.filename == str(path)
+
+
+def test_another_file_that_fails_keeps_its_name(tmp_path: Path) -> None:
+    lost = tmp_path / "lost"
+    with pytest.raises(FileNotFoundError) as caught, atomic_path(tmp_path / "a"):
+        lost.read_bytes()
+    assert caught.value.filename == str(lost)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.ENOSPC, "no space left on device. Make room"),
+        (errno.EDQUOT, "disk quota exceeded. Make room"),
+        (errno.EROFS, "read-only file system. Make it writable"),
+        (errno.EACCES, "permission denied. Make it writable"),
+        (errno.EIO, "input/output error. Check the disk"),
+    ],
+)
+def test_what_the_machine_refuses_is_explained(number: int, reason: str) -> None:
+    with pytest.raises(RunError) as caught, explained("cnnxfer resume x"):
+        raise OSError(number, "what HDF5 says,\nin many lines", "runs/x/a")
+    assert str(caught.value) == (
+        f"runs/x/a cannot be written: {reason}, then go on with: cnnxfer resume x"
+    )
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EBADF, "a bug"), FileNotFoundError(2, "a bug"), OSError()]
+)
+def test_a_bug_is_not_explained(error: OSError) -> None:
+    with pytest.raises(type(error)) as caught, explained("cnnxfer resume x"):
+        raise error
+    assert caught.value is error
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_device_that_is_full(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_text(path, "old")
+
+    def write() -> None:
+        with explained("cnnxfer resume x"), atomic_path(path) as temporary:
+            temporary.unlink()
+            temporary.symlink_to("/dev/full")
+            temporary.write_text("new")
+
+    with pytest.raises(RunError, match=rf"{path} cannot be written: no space left"):
+        write()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_check_writable_names_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_writable(tmp_path)
+    assert os.listdir(tmp_path) == []
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/tmp/xyz")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(PermissionError) as caught:
+        check_writable(tmp_path)
+    assert caught.value.filename == str(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_permissions_are_looked_at(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    with pytest.raises(PermissionError):
+        check_writable(tmp_path)
+    tmp_path.chmod(0o755)
+
+
+def test_leftovers_are_removed_at_any_depth(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("a", ".tmp-1-a", "deep/.tmp-2-b", "deep/b.tmp-"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert left == ["a", "deep", "deep/b.tmp-"]
+
+
 def test_a_killed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_text(path, "old")
@@ -77,6 +175,8 @@ with atomic_path(Path({str(path)!r})) as temporary:
     process = subprocess.run([sys.executable, "-c", code])
     assert process.returncode == -signal.SIGKILL
     assert path.read_text() == "old"
+    remove_leftovers(tmp_path)
+    assert os.listdir(tmp_path) == ["a.json"]
 
 
 def test_content_is_flushed_before_the_rename(

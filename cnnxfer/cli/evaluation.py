@@ -21,7 +21,8 @@ from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.reporting import counted, printable
 
 if TYPE_CHECKING:
-    from cnnxfer.evaluation.metrics import Accuracy, Evaluation
+    from cnnxfer.evaluation.chance import Accuracy
+    from cnnxfer.evaluation.metrics import Evaluation
 
 
 def register(app: typer.Typer) -> None:
@@ -95,6 +96,7 @@ def _lines(evaluation: Evaluation) -> list[str]:
         ]
         if before:
             lines.append(f"before fine-tuning {_macro_f1(before)}")
+            lines.append(evaluation.changes)
         return lines
     lines.append(f"top-1 accuracy {_with_interval(evaluation.top1)}")
     if evaluation.top5:
@@ -105,6 +107,7 @@ def _lines(evaluation: Evaluation) -> list[str]:
             f"before fine-tuning {_with_interval(before.top1)} "
             f"-> after {evaluation.top1.value:.1%}"
         )
+        lines.append(evaluation.changes)
     return lines
 
 

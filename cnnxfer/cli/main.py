@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -28,18 +27,7 @@ from cnnxfer.cli import (
 from cnnxfer.cli.options import Quiet, Verbose
 from cnnxfer.cli.terminal import print_error
 from cnnxfer.errors import CnnxferError, Interrupted
-
-# What the machine refuses, which is no bug: full disks, files of others, long names.
-REFUSALS = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EIO,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ENAMETOOLONG,
-)
+from cnnxfer.files import REFUSALS
 
 app = typer.Typer(
     name="cnnxfer",

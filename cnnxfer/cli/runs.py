@@ -1,7 +1,8 @@
-"""`runs`: list, show, latest."""
+"""`runs`: list, show, diff, latest."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, Any
 
 import typer
@@ -9,10 +10,23 @@ from rich.table import Table
 from rich.text import Text
 
 from cnnxfer.cli.options import Json, Quiet, RunsDir, Verbose
+from cnnxfer.cli.run_difference import print_difference
+from cnnxfer.cli.run_summary import lineage, percent, shown_accuracy, summary_of
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.errors import RunError
+from cnnxfer.evaluation.difference import difference_of
 from cnnxfer.reporting import printable
-from cnnxfer.runs import LATEST, Run, find_run, list_runs, resolve_runs_dir
+from cnnxfer.runs import (
+    LATEST,
+    Run,
+    find_run,
+    in_families,
+    list_runs,
+    resolve_runs_dir,
+)
+from cnnxfer.training.score import ACCURACY, NAMES
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run.")]
 
 group = typer.Typer()
 
@@ -30,7 +44,7 @@ def runs(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List and show runs. Without a command, lists them."""
+    """List, show and compare runs. Without a command, lists them."""
     if context.invoked_subcommand is None:
         list_(runs_dir, json)
 
@@ -42,47 +56,71 @@ def list_(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the runs, oldest first."""
-    summaries = [_entry(run) for run in list_runs(resolve_runs_dir(runs_dir))]
+    """List the runs, oldest first, each with those below it that go on from it."""
+    found = list_runs(resolve_runs_dir(runs_dir))
     if json:
-        print_json(summaries)
-    elif not summaries:
+        print_json([_entry(run) for run in found])
+    elif not found:
         stdout().print("no runs yet: cnnxfer train --data FOLDER")
     else:
-        stdout().print(_list_table(summaries))
+        stdout().print(_tree(found))
 
 
 @group.command()
 def show(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run.")] = LATEST,
+    run: RunName = LATEST,
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show all about a run: its settings, figures and epochs."""
+    """Show all about a run: its phases, epochs, settings and recipe."""
     found = find_run(run, resolve_runs_dir(runs_dir))
     if json:
         print_json(
             {
-                **_summary(found),
+                **summary_of(found),
                 "path": found.path,
                 "classes": found.class_names,
                 "metrics": found.metrics,
                 "history": found.history,
                 "receipt": found.receipt,
+                "config": dataclasses.asdict(found.config),
             }
         )
         return
-    classes = ", ".join(found.class_names)
-    facts = _summary(found) | {"path": found.path, "classes": classes}
-    stdout().print(_facts(facts))
+    summary = summary_of(found)
+    facts = {name: summary[name] for name in ("run", "status", "parent")}
+    facts |= {
+        "recipe": found.config.recipe,
+        "classes": ", ".join(found.class_names),
+        "path": str(found.path),
+    }
+    stdout().print(_facts(facts), "", _phase_table(found))
     if found.history:
         table = Table(*found.history[0], box=None, pad_edge=False)
         for row in found.history:
             table.add_row(*row.values())
         stdout().print("", table)
     print(f"\n{found.config.to_toml()}", end="")
+
+
+@group.command()
+def diff(
+    one: Annotated[str, typer.Argument(metavar="A", help="A run.")],
+    other: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    runs_dir: RunsDir = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show what differs between two runs: settings, data, results and versions."""
+    place = resolve_runs_dir(runs_dir)
+    difference = difference_of(find_run(one, place), find_run(other, place))
+    if json:
+        print_json(difference)
+    else:
+        print_difference(difference)
 
 
 @group.command()
@@ -103,52 +141,67 @@ def latest(
 def _entry(run: Run) -> dict[str, Any]:
     """Returns a run's summary; one damaged run doesn't hide the others."""
     try:
-        return _summary(run)
+        return summary_of(run)
     except RunError as error:
         return {"run": run.name, "status": "damaged", "problem": str(error)}
 
 
-def _summary(run: Run) -> dict[str, Any]:
-    receipt, metrics = run.receipt, run.metrics
-    phase = "fine_tune" if receipt.get("parent") else "frozen"
-    return {
-        "run": run.name,
-        "phase": phase,
-        "status": receipt.get("status", "unknown"),
-        "parent": receipt.get("parent"),
-        "val_accuracy": metrics.get(phase, {}).get("val_accuracy"),
-        "test_accuracy": metrics.get("test", {}).get("top1", {}).get("value"),
-    }
-
-
-def _list_table(summaries: list[dict[str, Any]]) -> Table:
+def _tree(runs: list[Run]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("run", overflow="fold")
     for column in ("phase", "status", "validation", "test"):
         table.add_column(column, no_wrap=True)
-    table.add_column("from", overflow="fold")
-    for summary in summaries:
+    for relative in in_families(runs):
+        entry = _entry(relative.run) if relative.run else {"status": "gone"}
         table.add_row(
-            Text(printable(summary["run"])),
-            summary.get("phase"),
-            summary["status"],
-            _percent(summary.get("val_accuracy")),
-            _percent(summary.get("test_accuracy")),
-            Text(printable(summary.get("parent") or "")),
+            Text("  " * relative.depth + printable(relative.name)),
+            entry.get("phase"),
+            entry["status"],
+            *_figures(entry),
         )
     return table
 
 
-def _facts(facts: dict[str, Any]) -> Table:
+def _figures(entry: dict[str, Any]) -> tuple[str, str]:
+    """Returns a run's figures on validation and test, tuned ones beside those before.
+
+    What tells the best epoch is named where it is not accuracy.
+    """
+    validation = shown_accuracy(entry.get("val_before"), entry.get("val_monitored"))
+    if validation and entry["monitor"] != ACCURACY:
+        validation += f" {NAMES[entry['monitor']]}"
+    test = shown_accuracy(entry.get("test_before"), entry.get("test_accuracy"))
+    return validation, test
+
+
+def _phase_table(run: Run) -> Table:
+    """Returns a row for each phase that led to a run, and what it reached."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("phase", no_wrap=True)
+    table.add_column("run", overflow="fold")
+    for column in ("epochs", "optimizer", "rate", "schedule", "best", "validation"):
+        table.add_column(column, no_wrap=True)
+    for ancestor in lineage(run):
+        phase = getattr(ancestor.config, ancestor.phase)
+        summary = summary_of(ancestor)
+        table.add_row(
+            ancestor.phase,
+            Text(printable(ancestor.name)),
+            f"{len(ancestor.history)} of {phase.epochs}",
+            phase.optimizer,
+            f"{phase.learning_rate:g}" if phase.learning_rate else "auto",
+            phase.schedule,
+            "" if summary["best_epoch"] is None else str(summary["best_epoch"]),
+            percent(summary["val_monitored"]),
+        )
+    return table
+
+
+def _facts(facts: dict[str, str | None]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
         if value is not None:
-            shown = _percent(value) if isinstance(value, float) else str(value)
-            table.add_row(name, Text(printable(shown)))
+            table.add_row(name, Text(printable(value)))
     return table
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"

@@ -13,7 +13,7 @@ import numpy as np
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
 from cnnxfer.errors import CnnxferError
-from cnnxfer.evaluation.metrics import Accuracy, wilson_interval
+from cnnxfer.evaluation.chance import Accuracy, wilson_interval
 from cnnxfer.prediction.engines.engine import Engine
 from cnnxfer.reporting import Advance, Reporter
 from cnnxfer.training.activation_store import ActivationStore

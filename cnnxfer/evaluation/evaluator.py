@@ -1,10 +1,13 @@
-"""Measures a run on its test images, or on others."""
+"""Measures a run on its test images, or on others, and its parent beside it."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -14,14 +17,15 @@ from cnnxfer.data.index import build_index, report_problems
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.data.splits import TEST
 from cnnxfer.data.targets import targets_of
-from cnnxfer.errors import DataError
+from cnnxfer.errors import DataError, RunError
+from cnnxfer.evaluation.chance import wilson_interval
 from cnnxfer.evaluation.metrics import (
     Evaluation,
     micro_f1,
     score_classes,
     top_k_accuracy,
-    wilson_interval,
 )
+from cnnxfer.files import file_hash
 from cnnxfer.prediction.classifier import Classifier, Computing, load_classifier
 from cnnxfer.prediction.probabilities import reaches
 from cnnxfer.prediction.seen_images import say_seen, seen_parts
@@ -34,6 +38,8 @@ def evaluate_run(
     run: Run, reporter: Reporter, *, engine: str, precision: str
 ) -> Evaluation:
     """Measures a run on its test part, and its parent beside it.
+
+    The figures are added to the run's metrics, unless it cannot be written.
 
     Args:
         run: has a model.
@@ -50,15 +56,42 @@ def evaluate_run(
             f"{run.path} has no test images (--split {run.config.split}). "
             "Give others with --data."
         )
-
-    def measure(run: Run) -> Evaluation:
-        return _measure(run, examples, reporter, engine, precision)
-
-    evaluation = measure(run)
-    if run.parent and run.parent.model_path.exists():
-        evaluation = dataclasses.replace(evaluation, before=measure(run.parent))
-    run.update_metrics(test=dataclasses.asdict(evaluation))
+    computing = Computing(engine, precision)
+    (evaluation,) = measure_beside_parent(run, [examples], reporter, computing)
+    try:
+        run.update_metrics(test=dataclasses.asdict(evaluation))
+    except RunError as error:
+        reporter.warn(f"these figures are not kept: {error}")
     return evaluation
+
+
+def measure_beside_parent(
+    run: Run,
+    parts: Sequence[Sequence[Example]],
+    reporter: Reporter,
+    computing: Computing,
+) -> list[Evaluation]:
+    """Measures a run, and the run that it began with, on each of several parts.
+
+    Args:
+        run: has a model. If it has no parent, or one whose model is gone, nothing is
+            beside it.
+        parts: none of them empty; they are answered in one go.
+        reporter: draws the progress; told of images that cannot be read.
+        computing: what is to run the networks.
+
+    Raises:
+        DataError: if no image of a part can be read any more.
+    """
+    measured = _measure(run, parts, reporter, computing)
+    parent = run.parent
+    if not parent or not parent.model_path.exists():
+        return [part.evaluation for part in measured]
+    if _same_model(run, parent):
+        before = [part.of(parent.name) for part in measured]
+    else:
+        before = _measure(parent, parts, reporter, computing)
+    return [part.beside(old) for part, old in zip(measured, before, strict=True)]
 
 
 def evaluate_data(
@@ -89,7 +122,9 @@ def evaluate_data(
             f"{run.path} was trained and validated on all {len(rows)} images of "
             f"{spec}. Give it images that are new to it."
         )
-    evaluation = _measure(run, new, reporter, engine, precision)
+    computing = Computing(engine, precision)
+    (measured,) = _measure(run, [new], reporter, computing)
+    evaluation = measured.evaluation
     return dataclasses.replace(
         evaluation,
         unreadable=evaluation.unreadable + len(examples) - len(rows),
@@ -129,38 +164,77 @@ def _relabelled(dataset: Dataset, spec: str, run: Run) -> list[Example]:
     ]
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """What a model did on a part, and which of its images it got right, by their id."""
+
+    evaluation: Evaluation
+    right: dict[str, bool]
+
+    def of(self, run: str) -> _Measured:
+        """Returns the same of a run that has the same model."""
+        return _Measured(dataclasses.replace(self.evaluation, run=run), self.right)
+
+    def beside(self, before: _Measured) -> Evaluation:
+        both = self.right.keys() & before.right.keys()
+        return dataclasses.replace(
+            self.evaluation,
+            before=before.evaluation,
+            gained=sum(self.right[id] > before.right[id] for id in both),
+            lost=sum(self.right[id] < before.right[id] for id in both),
+        )
+
+
+def _same_model(run: Run, other: Run) -> bool:
+    return run.thresholds == other.thresholds and file_hash(
+        run.require_model()
+    ) == file_hash(other.require_model())
+
+
 def _measure(
     run: Run,
-    examples: Sequence[Example],
+    parts: Sequence[Sequence[Example]],
     reporter: Reporter,
-    engine: str,
-    precision: str,
-) -> Evaluation:
-    classifier = load_classifier(run, reporter, Computing(engine, precision))
-    rows, read = [], []
+    computing: Computing,
+) -> list[_Measured]:
+    classifier = load_classifier(run, reporter, computing)
+    examples = [example for part in parts for example in part]
     answers = classifier.answer(
         [ImageSource(example.id, example.read) for example in examples],
         "evaluating",
         reporter,
         total=len(examples),
     )
-    for example, answer in zip(examples, answers, strict=True):
-        if answer.probabilities is None:
-            reporter.warn(f"left out {example.id}: {answer.picture.error}")
-        else:
-            rows.append(answer.probabilities)
-            read.append(example)
-    if not rows:
-        raise DataError(f"none of {len(examples)} test images can be read any more.")
-    targets = targets_of(read, len(run.class_names)).astype(bool)
-    evaluation = _evaluation(run, classifier, np.stack(rows), targets)
-    return dataclasses.replace(evaluation, unreadable=len(examples) - len(read))
+    measured = []
+    with closing(answers):
+        for part in parts:
+            rows, read = [], []
+            of_part = islice(answers, len(part))
+            for example, answer in zip(part, of_part, strict=True):
+                if answer.probabilities is None:
+                    reporter.warn(f"left out {example.id}: {answer.picture.error}")
+                else:
+                    rows.append(answer.probabilities)
+                    read.append(example)
+            if not rows:
+                raise DataError(f"none of {len(part)} images can be read any more.")
+            unreadable = len(part) - len(read)
+            measured.append(
+                _measured(run, classifier, np.stack(rows), read, unreadable)
+            )
+        assert next(answers, None) is None
+    return measured
 
 
-def _evaluation(
-    run: Run, classifier: Classifier, probabilities: np.ndarray, targets: np.ndarray
-) -> Evaluation:
+def _measured(
+    run: Run,
+    classifier: Classifier,
+    probabilities: np.ndarray,
+    examples: Sequence[Example],
+    unreadable: int,
+) -> _Measured:
     names, thresholds = run.class_names, classifier.thresholds
+    targets = targets_of(examples, len(names)).astype(bool)
     several = thresholds is not None
     if thresholds is None:
         best = probabilities.argmax(axis=1)
@@ -168,21 +242,23 @@ def _evaluation(
     else:
         answers = reaches(probabilities, thresholds)
     classes = score_classes(names, probabilities, answers, targets, thresholds)
-    right = int((answers == targets).all(axis=1).sum())
+    right = (answers == targets).all(axis=1)
     precisions = [row.average_precision for row in classes]
-    return Evaluation(
+    evaluation = Evaluation(
         run=run.name,
         images=len(targets),
-        unreadable=0,
+        unreadable=unreadable,
         seen=0,
         top1=top_k_accuracy(probabilities, targets, 1),
         top5=top_k_accuracy(probabilities, targets, 5) if len(names) > 5 else None,
         macro_f1=_mean([row.f1 for row in classes]),
         classes=classes,
-        exact=wilson_interval(right, len(targets)) if several else None,
+        exact=wilson_interval(int(right.sum()), len(targets)) if several else None,
         micro_f1=micro_f1(answers, targets) if several else None,
         mean_average_precision=_mean(precisions) if several else None,
     )
+    ids = [example.id for example in examples]
+    return _Measured(evaluation, dict(zip(ids, right.tolist(), strict=True)))
 
 
 def _mean(figures: Sequence[float | None]) -> float:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.cli.main import run
-from cnnxfer.evaluation.metrics import wilson_interval
+from cnnxfer.evaluation.chance import wilson_interval
 from cnnxfer.runs import Run
 
 
@@ -62,7 +62,10 @@ def test_before_and_after(colour_run: Run, capsys: pytest.CaptureFixture[str]) -
     assert run(["evaluate", str(child.path), "-q"]) == 0
     shown = capsys.readouterr()
     assert "\nbefore fine-tuning 100.0% (95% interval " in shown.out
-    assert shown.out.endswith("-> after 100.0%\n")
+    *_, line, changes = shown.out.splitlines()
+    assert line.endswith("-> after 100.0%")
+    tested = labels_of_test(colour_run).total()
+    assert changes == f"of {tested} images, none became right or wrong"
     assert shown.err == ""
 
 

@@ -49,13 +49,13 @@ MISTAKES = {
     "preview sample --images 0": "--images is 0; it must be from 1 to 50.",
     "preview sample --out file.txt": "--out is file.txt; its suffix should be .png.",
     "train --lr -1": "--lr is -1.0; it must be at least 0.",
-    "train --lr abc": "Invalid value for '--lr': ",
+    "train --lr abc": "--lr is 'abc'; expected a number, or 'auto'.",
     "train --lr": "Option '--lr' requires an argument.",
     "train --epochs 0": "--epochs is 0; it must be at least 1.",
     "train --split 80/20": "--split is '80/20'; expected TRAIN/VALIDATION/TEST",
     "train --image-size 16": "--image-size is 16; efficientnet-lite0 needs at least 32",
     "train --precision fp16": "--precision is 'fp16'. Expected one of: auto,",
-    "train --optimizer adamv": "--optimizer is 'adamv'. Did you mean 'adamw'?",
+    "train --optimizer adamv": "--optimizer is 'adamv'. Did you mean 'adam'?",
     "train --devices al": "--devices is 'al'. Did you mean 'all'?",
     "train --weights nofile.h5": "--weights nofile.h5 is no file.",
     "train --weights imagenett": "Did you mean 'imagenet'?",
@@ -68,6 +68,8 @@ MISTAKES = {
     "evaluate nosuchrun": "no run called 'nosuchrun' in runs.",
     "runs show nosuchrun": "no run called 'nosuchrun' in runs.",
     "runs latest": "there is no run in runs yet.",
+    "runs diff nosuchrun other": "no run called 'nosuchrun' in runs.",
+    "runs diff other": "Missing argument 'B'. See: cnnxfer runs diff --help",
     "predict": "Missing argument 'INPUT'. See: cnnxfer predict --help",
     "predict nosuch.jpg": "no file, folder or match for 'nosuch.jpg'.",
     "predict fil.txt": "Did you mean 'file.txt'?",
@@ -218,6 +220,18 @@ def test_ctrl_c_while_images_are_read(photos_dir: Path) -> None:
     assert "Traceback" not in stderr
 
 
+def test_sigterm_ends_what_keeps_nothing_as_the_system_does(photos_dir: Path) -> None:
+    images = [str(photos_dir)] * 200
+    with start("predict", *images, "--model", "efficientnet-lite0") as process:
+        assert process.stderr
+        while process.stderr.readline() not in ("predicting\n", ""):
+            pass
+        process.terminate()
+        stdout, stderr = process.communicate()
+    assert process.returncode == -signal.SIGTERM
+    assert (stdout, stderr) == ("", "")
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
@@ -305,7 +319,7 @@ def test_verbose_tells_times_and_causes(
         stderr = capsys.readouterr().err
         assert stderr.startswith("error: no run called 'x'")
         assert "Traceback (most recent call last)" in stderr
-        assert "cnnxfer/runs.py" in stderr
+        assert "cnnxfer/runs/places.py" in stderr
 
     terminal.TerminalReporter().info("fact")
     assert re.fullmatch(r" *\d+\.\d s  fact\n", capsys.readouterr().err)

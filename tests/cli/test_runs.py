@@ -1,31 +1,46 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from cnnxfer.cli.main import run
 from cnnxfer.config import Config
-from cnnxfer.runs import Run
+from cnnxfer.runs import Run, SplitRow
 
 
 @pytest.fixture
 def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three runs: a head, its fine-tuning, and one without a receipt."""
+    """A head, its fine-tuning, one without a receipt, and one whose parent is gone."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CNNXFER_RUNS", raising=False)
-    names = ("head [1]", "tuned", "broken")
-    head, tuned, broken = runs = [Run(tmp_path / "mine" / name) for name in names]
+    names = ("head [1]", "orphan", "tuned", "broken")
+    runs = [Run(tmp_path / "mine" / name) for name in names]
+    head, orphan, tuned, broken = runs
     for hour, found in enumerate(runs):
         found.path.mkdir(parents=True)
         found.write_config(Config(data="a [red]b"))
         found.write_classes(["daisy", "[bold]iris"])
+        found.write_split([SplitRow("a.jpg", "daisy", "train", "00")])
         found.update_receipt(started=f"2026-11-22T0{hour}:00:00+00:00", status="done")
     head.update_metrics(frozen={"val_accuracy": 0.875})
     head.add_history({"phase": "frozen", "epoch": 1, "loss": "0.5"})
     tuned.update_receipt(parent="head [1]", status="interrupted")
     tuned.update_metrics(
-        fine_tune={"val_accuracy": 0.9}, test={"top1": {"value": 0.8125}}
+        before={"val_accuracy": 0.7, "val_macro_f1": 0.75},
+        fine_tune={
+            "val_accuracy": 0.9,
+            "val_macro_f1": 0.85,
+            "monitor": "macro-f1",
+            "epoch": 3,
+        },
+        test={
+            "top1": {"value": 0.8125, "low": 0.75, "high": 0.85},
+            "exact": None,
+            "before": {"top1": {"value": 0.75, "low": 0.7, "high": 0.8}},
+        },
     )
+    orphan.update_receipt(parent="lost", status="running")
     (broken.path / "receipt.json").unlink()
     return tmp_path / "mine"
 
@@ -36,18 +51,45 @@ SUMMARIES = [
         "phase": "frozen",
         "status": "done",
         "parent": None,
+        "monitor": "accuracy",
+        "val_monitored": 0.875,
+        "val_before": None,
         "val_accuracy": 0.875,
         "test_accuracy": None,
+        "test_before": None,
+        "best_epoch": None,
+    },
+    {
+        "run": "orphan",
+        "phase": "fine_tune",
+        "status": "running",
+        "parent": "lost",
+        "monitor": "accuracy",
+        "val_monitored": None,
+        "val_before": None,
+        "val_accuracy": None,
+        "test_accuracy": None,
+        "test_before": None,
+        "best_epoch": None,
     },
     {
         "run": "tuned",
         "phase": "fine_tune",
         "status": "interrupted",
         "parent": "head [1]",
+        "monitor": "macro-f1",
+        "val_monitored": 0.85,
+        "val_before": 0.75,
         "val_accuracy": 0.9,
         "test_accuracy": 0.8125,
+        "test_before": 0.75,
+        "best_epoch": 3,
     },
 ]
+
+
+SETTINGS = ["optimizer", "rate", "schedule"]
+BEFORE_AND_AFTER = ["75.0% -> 85.0% macro-F1", "75.0% -> 81.2%"]
 
 
 @pytest.mark.usefixtures("runs_dir")
@@ -60,13 +102,17 @@ SUMMARIES = [
     ],
 )
 def test_list(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """As a tree: what goes on from a run is below it, one step to the right."""
     assert run(command) == 0
     shown = capsys.readouterr()
-    rows = [line.split() for line in shown.out.splitlines()[1:]]
+    rows = [re.split("  +", line.rstrip()) for line in shown.out.splitlines()]
     assert rows == [
+        ["run", "phase", "status", "validation", "test"],
         ["broken", "damaged"],
-        ["head", "[1]", "frozen", "done", "87.5%"],
-        ["tuned", "fine_tune", "interrupted", "90.0%", "81.2%", "head", "[1]"],
+        ["head [1]", "frozen", "done", "87.5%"],
+        ["", "tuned", "fine_tune", "interrupted", *BEFORE_AND_AFTER],
+        ["lost", "gone"],
+        ["", "orphan", "fine_tune", "running"],
     ]
     assert shown.err == ""
 
@@ -109,13 +155,35 @@ def test_show(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     for part in ("head [1]", "87.5%", "daisy, [bold]iris", "loss", "0.5"):
         assert part in shown
+    assert re.search(r"^recipe +none *$", shown, re.MULTILINE)
     assert shown.endswith(Config(data="a [red]b").to_toml())
+
+
+@pytest.mark.usefixtures("runs_dir")
+def test_show_has_a_row_for_each_phase_that_led_there(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["runs", "show", "mine/tuned"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    start = next(number for number, line in enumerate(lines) if "optimizer" in line)
+    config = Config().fine_tune
+    rate = f"{config.learning_rate:g}" if config.learning_rate else "auto"
+    assert [re.split("  +", line.strip()) for line in lines[start : start + 3]] == [
+        ["phase", "run", "epochs", *SETTINGS, "best", "validation"],
+        ["frozen", "head [1]", "1 of 10", "adamw", "auto", "cosine", "87.5%"],
+        [
+            *("fine_tune", "tuned", f"0 of {config.epochs}", config.optimizer, rate),
+            *(config.schedule, "3", "85.0%"),
+        ],
+    ]
+    assert lines[start + 3] == ""
 
 
 def test_show_as_json(runs_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["runs", "--json", "show", "--runs-dir", str(runs_dir)]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document.items() >= SUMMARIES[1].items()
+    assert document.items() >= SUMMARIES[2].items()
+    assert document["config"]["data"] == "a [red]b"
     assert document["path"] == str(runs_dir / "tuned")
     assert document["classes"] == ["daisy", "[bold]iris"]
     assert document["receipt"]["parent"] == "head [1]"
@@ -158,3 +226,109 @@ def test_an_option_is_stronger_than_the_environment(
     ):
         assert run(command) == 0
         assert capsys.readouterr().out == f"{runs_dir / 'tuned'}\n"
+
+
+@pytest.mark.usefixtures("runs_dir")
+def test_diff(capsys: pytest.CaptureFixture[str]) -> None:
+    other = Run(Path("mine/tuned"))
+    other.write_config(Config(data="a [red]b", seed=7))
+    other.write_classes(["daisy", "[bold]iris", "rose"])
+    other.write_split(
+        [
+            SplitRow("a.jpg", "[bold]iris", "test", "00"),
+            SplitRow("b.jpg", "rose", "train", "01"),
+        ]
+    )
+    other.update_metrics(
+        test={
+            "top1": {"value": 0.9, "low": 0.85, "high": 0.94},
+            "before": {
+                "run": "head [1]",
+                "top1": {"value": 0.8, "low": 0.74, "high": 0.85},
+            },
+            "gained": 30,
+            "lost": 10,
+        }
+    )
+    assert run(["runs", "diff", "head [1]", "tuned", "--runs-dir", "mine"]) == 0
+    assert [re.split("  +", line.rstrip()) for line in lines_of(capsys)] == [
+        ["A", "head [1]"],
+        ["B", "tuned"],
+        ["setting", "A", "B"],
+        ["phase", "frozen", "fine_tune"],
+        ["parent", "-", "head [1]"],
+        ["seed", "42", "7"],
+        [
+            "data: 1 -> 2 images; 1 added; 1 relabelled; 1 in another part; "
+            "classes added: rose"
+        ],
+        ["training", "A", "B"],
+        ["epochs trained", "1", "0"],
+        ["best epoch", "-", "3"],
+        ["result", "A", "B"],
+        ["validation", "-", "-"],
+        ["test", "80.0% [74.0, 85.0]", "90.0% [85.0, 94.0]"],
+        [
+            "test: B is 10.0 points better than A; 30 images became right, 10 wrong, "
+            "on other images: more than chance"
+        ],
+    ]
+
+
+@pytest.mark.usefixtures("runs_dir")
+def test_diff_of_figures_that_were_measured_apart(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    one, other = Run(Path("mine/head [1]")), Run(Path("mine/tuned"))
+    one.update_metrics(
+        frozen={"val_accuracy": 0.9, "val_images": 100},
+        test={"top1": {"value": 0.9, "low": 0.82557, "high": 0.94477}},
+    )
+    other.update_metrics(
+        fine_tune={"val_accuracy": 0.9, "val_images": 100},
+        test={"top1": {"value": 0.87, "low": 0.79021, "high": 0.92244}},
+    )
+    assert run(["runs", "diff", str(one.path), str(other.path)]) == 0
+    assert lines_of(capsys)[-2:] == [
+        "validation: B is as good as A (95% interval -8.7 to +8.7)",
+        "test: B is 3.0 points worse than A (95% interval -12.1 to +6.1): could be "
+        "chance",
+    ]
+
+
+@pytest.mark.usefixtures("runs_dir")
+def test_diff_of_a_run_and_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["runs", "diff", "mine/tuned", "mine/tuned"]) == 0
+    assert lines_of(capsys) == ["no difference between tuned and tuned"]
+
+
+@pytest.mark.usefixtures("runs_dir")
+def test_diff_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["runs", "--runs-dir", "mine", "--json", "diff", "head [1]", "orphan"]
+    assert run(command) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["one"], document["other"]) == ("head [1]", "orphan")
+    assert document["settings"][1] == {"name": "parent", "one": None, "other": "lost"}
+    assert document["data"]["images"] == [1, 1]
+
+
+@pytest.mark.usefixtures("runs_dir")
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        (["diff", "tuned"], 2, "Missing argument 'B'."),
+        (["diff", "tuned", "tund"], 2, "no run called 'tund' in mine. Did you mean"),
+        (["diff", "tuned", "broken"], 1, "is no whole run: it has no receipt.json"),
+    ],
+)
+def test_diff_of_what_is_no_run(
+    command: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["runs", "--runs-dir", "mine", *command]) == code
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert message in shown.err
+
+
+def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line for line in capsys.readouterr().out.splitlines() if line]

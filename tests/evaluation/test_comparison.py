@@ -9,7 +9,7 @@ import cnnxfer
 from cnnxfer.config import Config
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.evaluation import comparison
-from cnnxfer.evaluation.metrics import Accuracy
+from cnnxfer.evaluation.chance import Accuracy
 from cnnxfer.reporting import Reporter
 from cnnxfer.training import activations
 
@@ -133,7 +133,7 @@ def test_a_backbone_without_weights_is_left_out_with_the_reason(
     assert [place.backbone for place in found.places] == NAMES[1:]
 
 
-@pytest.mark.parametrize("budget", ["10", "0s", "ten minutes", "-5m", ""])
+@pytest.mark.parametrize("budget", ["0s", "ten minutes", "-5m", ""])
 def test_a_budget_is_a_time(photos_dir: Path, budget: str) -> None:
     with pytest.raises(ConfigError, match="expected a time such as 90s, 10m or 2h"):
         compare(photos_dir, budget=budget)

@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -10,7 +11,8 @@ from PIL import Image
 
 import cnnxfer
 from cnnxfer.errors import DataError, RunError
-from cnnxfer.evaluation.metrics import Evaluation, wilson_interval
+from cnnxfer.evaluation.chance import wilson_interval
+from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
@@ -67,6 +69,24 @@ def test_measures_the_test_part_and_keeps_the_figures(colour_run: Run) -> None:
     metrics = colour_run.metrics
     assert metrics["test"]["top1"]["value"] == 1
     assert metrics["frozen"] == {"val_accuracy": 0.75}
+
+
+def test_figures_that_cannot_be_kept_are_told_all_the_same(
+    colour_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, text: str) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr("cnnxfer.runs.run.write_text", refuse)
+    reporter = Warnings()
+    evaluation = cnnxfer.evaluate(colour_run, reporter=reporter)
+    assert evaluation.top1.value == 1
+    (message,) = reporter.messages
+    assert message.startswith(
+        f"these figures are not kept: {colour_run.path / 'metrics.json'} cannot be "
+        "written: read-only file system."
+    )
+    assert "test" not in colour_run.metrics
 
 
 def test_other_data_is_measured_by_class_name(
@@ -160,6 +180,7 @@ def test_a_fine_tuned_run_is_measured_beside_its_parent(colour_run: Run) -> None
     (blue, *_), (green, *_), (red, *_) = counts(evaluation).values()
     assert counts(evaluation.before)["green"] == (green, 0, blue)
     assert evaluation.before.top1.value == red / (blue + green + red)
+    assert (evaluation.gained, evaluation.lost) == (blue + green, 0)
     assert child.metrics["test"]["before"]["run"] == colour_run.name
     assert "test" not in colour_run.metrics
 

@@ -1,25 +1,21 @@
-"""Run directories; this module alone knows the names of their files."""
+"""One run directory; this module alone knows the names of its files."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import os
-import re
+import shlex
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cnnxfer.config import Config, load_config
-from cnnxfer.errors import ConfigError, RunError
-from cnnxfer.files import atomic_path, json_text, write_text
-from cnnxfer.registry import did_you_mean
-
-LATEST = "latest"
+from cnnxfer.errors import RunError
+from cnnxfer.files import atomic_path, explained, json_text, write_text
 
 
 @dataclass(frozen=True)
@@ -108,6 +104,11 @@ class Run:
         return Run(self.path.parent / parent) if parent else None
 
     @property
+    def phase(self) -> str:
+        """`frozen` or `fine_tune`: the table of its settings, and of its metrics."""
+        return "fine_tune" if self.receipt.get("parent") else "frozen"
+
+    @property
     def history(self) -> list[dict[str, str]]:
         """One row an epoch, in the order they were trained."""
         path = self.path / "history.csv"
@@ -115,7 +116,7 @@ class Run:
 
     def write_config(self, config: Config) -> None:
         """Writes every setting as TOML."""
-        write_text(self.path / "config.toml", config.to_toml())
+        self._write_text("config.toml", config.to_toml())
 
     def write_classes(self, class_names: Sequence[str]) -> None:
         """Writes the names in label order."""
@@ -130,8 +131,14 @@ class Run:
         self._write_json("thresholds.json", dict(thresholds))
 
     def update_metrics(self, **values: Any) -> None:
-        """Sets some entries of the metrics and keeps the others."""
-        self._write_json("metrics.json", {**self.metrics, **values})
+        """Sets some entries of the metrics and keeps the others; None removes one.
+
+        Another process may do so at the same time.
+        """
+        with self.updating():
+            metrics = {**self.metrics, **values}
+            there = {name: it for name, it in metrics.items() if it is not None}
+            self._write_json("metrics.json", there)
 
     def update_receipt(self, **values: Any) -> None:
         """Sets some entries of the receipt and keeps the others."""
@@ -142,7 +149,7 @@ class Run:
 
     def add_history(self, row: dict[str, Any]) -> None:
         """Adds an epoch; one of the same phase and number, or later, is replaced."""
-        kept = [
+        kept: list[dict[str, Any]] = [
             old
             for old in self.history
             if old["phase"] != row["phase"] or int(old["epoch"]) < row["epoch"]
@@ -151,8 +158,9 @@ class Run:
 
     def copy_model(self, other: Run) -> None:
         """Takes another run's model and its thresholds, if it has any."""
-        with atomic_path(self.model_path) as temporary:
-            shutil.copyfile(other.require_model(), temporary)
+        source = other.require_model()
+        with self.saving(), atomic_path(self.model_path) as temporary:
+            shutil.copyfile(source, temporary)
         if other.thresholds is not None:
             self.write_thresholds(other.thresholds)
 
@@ -170,6 +178,25 @@ class Run:
                 f"Go on with: cnnxfer resume {self.path}"
             )
         return self.model_path
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Explains what the machine refuses while something of the run is written.
+
+        Raises:
+            RunError: of a full disk, or a directory that cannot be written: with the
+                file, the reason, and how to go on.
+        """
+        with explained(f"cnnxfer resume {shlex.quote(str(self.path))}"):
+            yield
+
+    @contextmanager
+    def updating(self) -> Iterator[None]:
+        """Lets one process at a time change what several may: for moments only."""
+        from filelock import FileLock  # slow to import
+
+        with self.saving(), FileLock(self.path / ".updating.lock"):
+            yield
 
     def _existing(self, name: str) -> Path:
         path = self.path / name
@@ -204,87 +231,17 @@ class Run:
         return list(table)
 
     def _write_json(self, name: str, document: Any) -> None:
-        write_text(self.path / name, json_text(document, indent=2) + "\n")
+        self._write_text(name, json_text(document, indent=2) + "\n")
 
     def _write_csv(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
         text = io.StringIO()
-        table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        # A run that an older version began has fewer columns.
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        table = csv.DictWriter(text, columns, lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
-        write_text(self.path / name, text.getvalue())
+        self._write_text(name, text.getvalue())
 
-
-def resolve_runs_dir(option: Path | str | None) -> Path:
-    """Returns where runs live: the option, `CNNXFER_RUNS`, or `runs`."""
-    return Path(option or os.environ.get("CNNXFER_RUNS") or "runs")
-
-
-def create_run(runs_dir: Path, backbone: str, data: str) -> Run:
-    """Makes a new, empty run directory; never an existing one.
-
-    Raises:
-        ConfigError: if it cannot be made.
-    """
-    started = datetime.now().strftime("%Y%m%d-%H%M%S")
-    words = re.sub(r"[^\w.-]+", "-", f"{backbone}-{data}").strip("-")
-    for number in range(1, 1000):
-        suffix = "" if number == 1 else f"-{number}"
-        path = runs_dir / f"{started}-{words}{suffix}"
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise ConfigError(
-                f"no run can be written to {runs_dir} ({error.strerror}). "
-                "Choose another place with --runs-dir."
-            ) from error
-        return Run(path)
-    raise ConfigError(f"{runs_dir} has 999 runs of this second; wait a moment.")
-
-
-def list_runs(runs_dir: Path) -> list[Run]:
-    """Returns the runs in a directory, oldest first; none if it does not exist."""
-    if not runs_dir.is_dir():
-        return []
-    runs = [
-        Run(path)
-        for path in runs_dir.iterdir()
-        if (path / "config.toml").is_file() and not path.name.startswith(".")
-    ]
-    return sorted(runs, key=_age)
-
-
-def _age(run: Run) -> tuple[float, str]:
-    """Sorts by start, as names may have been changed; damaged runs come first."""
-    try:
-        return datetime.fromisoformat(run.receipt["started"]).timestamp(), run.name
-    except (RunError, KeyError, TypeError, ValueError):
-        return 0.0, run.name
-
-
-def find_run(name: str, runs_dir: Path) -> Run:
-    """Returns the run that `name` means.
-
-    Args:
-        name: a run directory, the name of one in `runs_dir`, or `latest`.
-        runs_dir: where runs live.
-
-    Raises:
-        ConfigError: if there is none.
-    """
-    runs = list_runs(runs_dir)
-    if name == LATEST:
-        if not runs:
-            raise ConfigError(
-                f"there is no run in {runs_dir} yet. "
-                "Start one with: cnnxfer train --data FOLDER"
-            )
-        return runs[-1]
-    for path in (runs_dir / name, Path(name)):
-        if (path / "config.toml").is_file():
-            return Run(path)
-    near = did_you_mean(name, (run.name for run in runs))
-    raise ConfigError(
-        f"no run called {name!r} in {runs_dir}.{near} List them with: cnnxfer runs"
-    )
+    def _write_text(self, name: str, text: str) -> None:
+        with self.saving():
+            write_text(self.path / name, text)

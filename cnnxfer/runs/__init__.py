@@ -1,0 +1,28 @@
+"""Run directories: what is in them, where they are, who writes to them."""
+
+from cnnxfer.runs.families import Relative, in_families
+from cnnxfer.runs.hold import hold_run, status_of
+from cnnxfer.runs.places import (
+    LATEST,
+    check_place,
+    create_run,
+    find_run,
+    list_runs,
+    resolve_runs_dir,
+)
+from cnnxfer.runs.run import Run, SplitRow
+
+__all__ = [
+    "LATEST",
+    "Relative",
+    "Run",
+    "SplitRow",
+    "check_place",
+    "create_run",
+    "find_run",
+    "hold_run",
+    "in_families",
+    "list_runs",
+    "resolve_runs_dir",
+    "status_of",
+]

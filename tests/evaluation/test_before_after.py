@@ -1,0 +1,149 @@
+import shutil
+from pathlib import Path
+
+import keras
+import pytest
+
+from cnnxfer.errors import DataError, RunError
+from cnnxfer.evaluation import evaluator
+from cnnxfer.evaluation.before_after import compare_with_parent
+from cnnxfer.evaluation.evaluator import evaluate_run
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run
+
+
+class Messages(Reporter):
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def info(self, message: str) -> None:
+        self.messages.append(message)
+
+    warn = info
+
+
+@pytest.fixture
+def tuned(colour_run: Run) -> Run:
+    """A run that makes no mistake; its parent, `colour_run`, calls blue green."""
+    child = Run(
+        Path(shutil.copytree(colour_run.path, colour_run.path.with_name("tuned")))
+    )
+    child.update_receipt(parent=colour_run.name)
+    swapped = keras.saving.load_model(colour_run.model_path)
+    (weights,) = swapped.get_weights()
+    swapped.set_weights([weights[:, [1, 0, 2]]])
+    swapped.save(colour_run.model_path)
+    return child
+
+
+def count(run: Run, part: str, *labels: str) -> int:
+    return sum(row.split == part and row.label in labels for row in run.split)
+
+
+def test_both_are_measured_on_both_parts(tuned: Run) -> None:
+    assert tuned.parent
+    reporter = Messages()
+    outcome = compare_with_parent(tuned, reporter)
+    assert outcome.test
+    for part, evaluation in (
+        ("validation", outcome.validation),
+        ("test", outcome.test),
+    ):
+        images = count(tuned, part, "blue", "green", "red")
+        assert evaluation.images == images
+        assert evaluation.run == tuned.name
+        assert evaluation.right.value == 1
+        assert evaluation.before
+        assert evaluation.before.run == tuned.parent.name
+        assert evaluation.before.right.value == count(tuned, part, "red") / images
+        assert evaluation.gained == count(tuned, part, "blue", "green")
+        assert evaluation.lost == 0
+    lines = [message for message in reporter.messages if "->" in message]
+    assert lines == outcome.lines
+    assert lines[0].startswith(f"validation {outcome.validation.before.right.text} -> ")
+    assert lines[0].endswith("100.0] (95% intervals)")
+    assert lines[1].startswith(f"test {outcome.test.before.right.text} -> 100.0% [")
+    changed = outcome.test.gained
+    assert lines[1].endswith(
+        f"of {outcome.test.images} images, {changed} became right and 0 wrong: "
+        "more than chance"
+    )
+
+
+def test_the_figures_are_those_of_evaluate(tuned: Run) -> None:
+    assert tuned.parent
+    outcome = compare_with_parent(tuned, Reporter())
+    kept = tuned.metrics
+    evaluation = evaluate_run(tuned, Reporter(), engine="auto", precision="auto")
+    assert evaluation == outcome.test
+    assert tuned.metrics == kept
+    assert kept["validation"]["images"] == outcome.validation.images
+    assert kept["frozen"] == {"val_accuracy": 0.75}
+    assert tuned.parent.metrics == {"frozen": {"val_accuracy": 0.75}}
+
+
+def test_the_parent_s_own_model_is_measured_once(
+    tuned: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where no epoch beat it."""
+    assert tuned.parent
+    loaded = []
+    real = evaluator.load_classifier
+
+    def load(run: Run, *rest: object) -> object:
+        loaded.append(run.name)
+        return real(run, *rest)
+
+    monkeypatch.setattr(evaluator, "load_classifier", load)
+    compare_with_parent(tuned, Reporter())
+    assert loaded == [tuned.name, tuned.parent.name]
+    tuned.copy_model(tuned.parent)
+    loaded.clear()
+    outcome = compare_with_parent(tuned, Reporter())
+    assert loaded == [tuned.name]
+    assert outcome.test
+    assert outcome.test.before
+    assert outcome.test.before.run == tuned.parent.name
+    assert outcome.test.before.right == outcome.test.right
+    assert outcome.lines[1].endswith("images, none became right or wrong")
+
+
+def test_thresholds_belong_to_the_model(tuned: Run) -> None:
+    """The same weights answer otherwise with others."""
+    assert tuned.parent
+    tuned.copy_model(tuned.parent)
+    tuned.write_thresholds(dict.fromkeys(tuned.class_names, 0.99))
+    tuned.parent.write_thresholds(dict.fromkeys(tuned.class_names, 0.0))
+    outcome = compare_with_parent(tuned, Reporter())
+    assert outcome.validation.before
+    assert outcome.validation.before.right.value == 0  # all of all images
+    assert outcome.validation.right.value > 0
+
+
+def test_without_test_images_there_is_validation(tuned: Run) -> None:
+    tuned.write_split([row for row in tuned.split if row.split != "test"])
+    outcome = compare_with_parent(tuned, Reporter())
+    assert outcome.test is None
+    assert len(outcome.lines) == 1
+    assert "test" not in tuned.metrics
+
+
+def test_an_image_that_cannot_be_read_is_left_out(tuned: Run, photos_dir: Path) -> None:
+    gone = next(row for row in tuned.split if row.split == "test")
+    (photos_dir / gone.id).write_bytes(b"no image")
+    reporter = Messages()
+    outcome = compare_with_parent(tuned, reporter)
+    assert outcome.test
+    assert outcome.test.unreadable == 1
+    assert outcome.test.images == count(tuned, "test", "blue", "green", "red") - 1
+    assert any(f"left out {gone.id}" in message for message in reporter.messages)
+
+
+def test_what_is_gone_is_named(tuned: Run, photos_dir: Path) -> None:
+    (photos_dir / tuned.split[0].id).unlink()
+    with pytest.raises(DataError, match="are no longer in"):
+        compare_with_parent(tuned, Reporter())
+    assert tuned.parent
+    shutil.rmtree(tuned.parent.path)
+    with pytest.raises(RunError, match="is gone"):
+        compare_with_parent(tuned, Reporter())

@@ -1,0 +1,103 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.errors import ConfigError
+from cnnxfer.runs import (
+    Run,
+    check_place,
+    create_run,
+    find_run,
+    list_runs,
+    resolve_runs_dir,
+)
+
+Make = Callable[..., Run]
+
+
+def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
+    runs = [create_run(tmp_path, "xception", "my flowers/[1]") for _ in range(3)]
+    assert len({run.path for run in runs}) == 3
+    for run in runs:
+        assert re.fullmatch(r"\d{8}-\d{6}-xception-my-flowers-1(-\d)?", run.name)
+        assert run.path.is_dir()
+
+
+def test_a_place_for_runs_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"no run can be written to .*--runs-dir"):
+        create_run(tmp_path / "file" / "runs", "xception", "sample")
+    with pytest.raises(ConfigError, match=r"no run can be written to .*--runs-dir"):
+        check_place(tmp_path / "file")
+
+
+def test_a_place_that_is_not_made_yet_is_good_where_it_can_be_made(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    check_place(tmp_path / "deep" / "runs")
+    monkeypatch.chdir(tmp_path)
+    check_place(Path("runs"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_latest_is_the_last_started_whatever_its_name(
+    make: Make, tmp_path: Path
+) -> None:
+    make("my-best", started="2026-11-22T10:00:00+00:00")
+    make("20261122-120000-x", started="2026-11-22T12:00:00+01:00")
+    make("20261122-113000-x", started="2026-11-22T11:30:00+00:00")
+    damaged = make("zzz")
+    (damaged.path / "receipt.json").write_text("{")
+    (tmp_path / ".tmp-copy").mkdir()
+    (tmp_path / ".tmp-copy" / "config.toml").touch()
+    (tmp_path / "no-run").mkdir()
+    assert [run.name for run in list_runs(tmp_path)] == [
+        "zzz",
+        "my-best",
+        "20261122-120000-x",
+        "20261122-113000-x",
+    ]
+    assert find_run("latest", tmp_path).name == "20261122-113000-x"
+
+
+def test_a_run_is_found_by_name_and_by_path(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = make("runs/a")
+    for name in ("a", "runs/a", "runs/a/", str(run.path)):
+        assert find_run(name, Path("runs")).path.resolve() == run.path
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("flowrs", "Did you mean 'flowers'? List them with: cnnxfer runs"),
+        ("x", "no run called 'x' in RUNS. List them with: cnnxfer runs"),
+        ("", "no run called '' in RUNS."),
+    ],
+)
+def test_no_such_run(make: Make, tmp_path: Path, name: str, message: str) -> None:
+    make("flowers")
+    with pytest.raises(ConfigError) as caught:
+        find_run(name, tmp_path)
+    assert message.replace("RUNS", str(tmp_path)) in str(caught.value)
+
+
+def test_no_run_yet(tmp_path: Path) -> None:
+    assert list_runs(tmp_path / "none") == []
+    with pytest.raises(
+        ConfigError, match=r"there is no run in .* yet\. Start one with"
+    ):
+        find_run("latest", tmp_path / "none")
+
+
+def test_where_runs_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CNNXFER_RUNS", raising=False)
+    assert resolve_runs_dir(None) == Path("runs")
+    monkeypatch.setenv("CNNXFER_RUNS", "mine")
+    assert resolve_runs_dir(None) == Path("mine")
+    assert resolve_runs_dir("given") == Path("given")

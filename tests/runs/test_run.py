@@ -1,0 +1,210 @@
+import errno
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.config import Config
+from cnnxfer.errors import RunError
+from cnnxfer.runs import Run, SplitRow
+
+Make = Callable[..., Run]
+STRANGE = 'a, "b"\r\n[c]'
+
+
+def test_what_is_written_is_read_back(make: Make) -> None:
+    run = make("a")
+    rows = [
+        SplitRow(STRANGE, "tulips", "train", "00"),
+        SplitRow("b.jpg", STRANGE, "test", "01"),
+    ]
+    run.write_classes(["tulips", STRANGE, "caf\udce9"])
+    run.write_split(rows)
+    assert run.class_names == ("tulips", STRANGE, "caf\udce9")
+    assert run.split == rows
+    assert run.config == Config()
+    assert run.history == []
+    assert run.metrics == {}
+    assert run.thresholds is None
+    assert run.parent is None
+
+
+def test_thresholds_are_by_name_and_go_with_the_model(make: Make) -> None:
+    run = make("a")
+    run.write_classes(["b", STRANGE])
+    run.write_thresholds({"b": 0.5, STRANGE: 0.123456})
+    assert run.thresholds == {"b": 0.5, STRANGE: 0.123456}
+    run.model_path.write_bytes(b"weights")
+    child = make("child")
+    child.write_classes(["b", STRANGE])
+    child.copy_model(run)
+    assert child.thresholds == run.thresholds
+    assert child.model_path.read_bytes() == b"weights"
+    (run.path / "thresholds.json").unlink()
+    other = make("other")
+    other.copy_model(run)
+    assert not (other.path / "thresholds.json").exists()
+
+
+def test_metrics_and_receipt_keep_their_other_entries(make: Make) -> None:
+    run = make("b")
+    run.update_metrics(frozen={"val_accuracy": 0.5})
+    run.update_metrics(test=1)
+    run.update_receipt(parent="a")
+    assert run.metrics == {"frozen": {"val_accuracy": 0.5}, "test": 1}
+    assert run.receipt == {"started": "2026-11-22T10:00:00+00:00", "parent": "a"}
+    assert run.parent == Run(run.path.with_name("a"))
+
+
+def test_an_epoch_trained_again_replaces_itself_and_later_ones(make: Make) -> None:
+    run = make("a")
+    for epoch, loss in ((1, "0.9"), (2, "0.8"), (3, "0.7"), (2, "0.6")):
+        run.add_history({"phase": "frozen", "epoch": epoch, "loss": loss})
+    assert [(row["epoch"], row["loss"]) for row in run.history] == [
+        ("1", "0.9"),
+        ("2", "0.6"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "read"),
+    [
+        ("receipt.json", "{", "receipt"),
+        ("receipt.json", "[]", "receipt"),
+        ("receipt.json", None, "receipt"),
+        ("metrics.json", "3", "metrics"),
+        ("classes.json", '{"a": 1}', "class_names"),
+        ("classes.json", b"\xff\xfe", "class_names"),
+        ("thresholds.json", "[0.5]", "thresholds"),
+        ("thresholds.json", '{"a": "0.5"}', "thresholds"),
+        ("thresholds.json", '{"b": 0.5}', "thresholds"),
+        ("split.csv", "", "split"),
+        ("split.csv", "id,label\na,b\n", "split"),
+        ("split.csv", None, "split"),
+        ("history.csv", "a,b\n1,2\n", "history"),
+        ("config.toml", None, "config"),
+    ],
+)
+def test_damage_is_named(
+    make: Make, file: str, content: str | bytes | None, read: str
+) -> None:
+    run = make("a")
+    run.write_classes(["a"])
+    (run.path / file).unlink(missing_ok=True)
+    if content is not None:
+        data = content.encode() if isinstance(content, str) else content
+        (run.path / file).write_bytes(data)
+    with pytest.raises(RunError) as caught:
+        getattr(run, read)
+    assert file in str(caught.value)
+    assert str(run.path) in str(caught.value)
+
+
+def test_a_run_without_a_model_says_how_to_go_on(make: Make) -> None:
+    run = make("a")
+    with pytest.raises(RunError, match=r"no trained model yet\. .*cnnxfer resume"):
+        run.require_model()
+    run.model_path.touch()
+    assert run.require_model() == run.path / "model.keras"
+
+
+def test_a_run_that_is_gone_is_called_so(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"the run .*lost is gone\."):
+        Run(tmp_path / "lost").require_model()
+
+
+def test_json_is_for_people_too(make: Make) -> None:
+    run = make("a")
+    run.write_classes(["Gänseblümchen"])
+    text = (run.path / "classes.json").read_text(encoding="utf-8")
+    assert "Gänseblümchen" in text
+    assert json.loads(text) == ["Gänseblümchen"]
+
+
+def test_none_removes_an_entry_of_the_metrics(make: Make) -> None:
+    run = make("a")
+    run.update_metrics(frozen=1, test=2)
+    run.update_metrics(test=None, validation=None)
+    assert run.metrics == {"frozen": 1}
+
+
+def test_no_update_of_the_metrics_is_lost(make: Make) -> None:
+    run = make("a")
+
+    def update(writer: int) -> None:
+        for number in range(10):
+            run.update_metrics(**{f"{writer}-{number}": number})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(update, range(4)))
+    assert len(run.metrics) == 40
+
+
+def test_an_epoch_may_have_more_columns_than_those_before(make: Make) -> None:
+    run = make("a")
+    run.add_history({"phase": "frozen", "epoch": 1, "loss": "0.9"})
+    run.add_history({"phase": "frozen", "epoch": 2, "loss": "0.8", "stage": "1"})
+    assert run.history == [
+        {"phase": "frozen", "epoch": "1", "loss": "0.9", "stage": ""},
+        {"phase": "frozen", "epoch": "2", "loss": "0.8", "stage": "1"},
+    ]
+
+
+WRITES: dict[str, Callable[[Run], None]] = {
+    "config.toml": lambda run: run.write_config(Config(seed=1)),
+    "classes.json": lambda run: run.write_classes(["b"]),
+    "split.csv": lambda run: run.write_split([SplitRow("b", "b", "test", "01")]),
+    "thresholds.json": lambda run: run.write_thresholds({"a": 0.25}),
+    "metrics.json": lambda run: run.update_metrics(test=1),
+    "receipt.json": lambda run: run.update_receipt(status="done"),
+    "history.csv": lambda run: run.add_history({"phase": "frozen", "epoch": 2}),
+    "model.keras": lambda run: run.copy_model(Run(run.path.with_name("other"))),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize(
+    ("call", "number", "reason"),
+    [
+        ("fsync", errno.ENOSPC, r"no space left on device\. Make room, then go on"),
+        ("replace", errno.EROFS, r"read-only file system\. Make it writable, then"),
+    ],
+)
+def test_what_cannot_be_written_leaves_the_run_as_it_was(
+    make: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    call: str,
+    number: int,
+    reason: str,
+) -> None:
+    run, other = make("a [1]"), make("other")
+    run.write_classes(["a"])
+    run.write_split([SplitRow("a", "a", "train", "00")])
+    run.write_thresholds({"a": 0.5})
+    run.update_metrics(frozen={})
+    run.add_history({"phase": "frozen", "epoch": 1})
+    for written in (run, other):
+        written.model_path.write_bytes(b"weights of " + written.name.encode())
+    before = contents(run)
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(RunError, match=reason) as caught:
+        WRITES[name](run)
+    assert str(caught.value).startswith(f"{run.path / name} cannot be written: ")
+    assert str(caught.value).endswith(f"on with: cnnxfer resume '{run.path}'")
+    assert contents(run) == before
+
+
+def contents(run: Run) -> dict[str, bytes]:
+    return {
+        path.name: path.read_bytes()
+        for path in run.path.iterdir()
+        if path.name != ".updating.lock"
+    }
