@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
+from keras.src.backend.common import global_state
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.efficientnet_lite import load_checkpoint
@@ -19,6 +22,7 @@ from cnnxfer.registry import load_object
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
+_NUMBERS = "object_name_uids"  # by name, what Keras's next layer of it gets
 
 
 def _caffe(x: Any) -> Any:
@@ -70,24 +74,44 @@ def build_backbone(
 
     Returns:
         A model of float32 `(batch, image_size, image_size, 3)`, normalized as the
-        entry says, to features `(batch, height, width, channels)`.
+        entry says, to features `(batch, height, width, channels)`. Its layers have
+        the same names in every process, whatever was built before.
 
     Raises:
         ConfigError: if `image_size` is too small for the network.
         DataError: if the weights do not fit it.
     """
     backbone.check_image_size(image_size)
-    network = load_object(backbone.builder)(
-        include_top=include_top,
-        weights=None,
-        input_shape=(image_size, image_size, 3),
-        **backbone.arguments,
-    )
-    if backbone.normalization == "built_in":
-        network = _adjusted(network)
+    with _numbered_anew():
+        network = load_object(backbone.builder)(
+            include_top=include_top,
+            weights=None,
+            input_shape=(image_size, image_size, 3),
+            **backbone.arguments,
+        )
+        if backbone.normalization == "built_in":
+            network = _adjusted(network)
     if weights_path is not None:
         _load_weights(network, backbone, weights_path)
     return network
+
+
+@contextmanager
+def _numbered_anew() -> Iterator[None]:
+    """Has Keras number layers without a name (conv2d_17) as in a new process.
+
+    What is built afterwards has higher numbers than anything before it, so that it may
+    stand in one model with any of that. Keras itself begins anew with `clear_session`
+    only, which forgets much else.
+    """
+    before = global_state.get_global_attribute(_NUMBERS, {})
+    inside: dict[str, int] = defaultdict(int)
+    global_state.set_global_attribute(_NUMBERS, inside)
+    try:
+        yield
+    finally:
+        for name, number in before.items():
+            inside[name] = max(inside[name], number)
 
 
 def _adjusted(network: keras.Model) -> keras.Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -16,6 +16,10 @@ from cnnxfer.backbones.weight_files import weight_file
 from cnnxfer.backbones.weights import find_weights, ways_on
 from cnnxfer.cli.options import Json, Quiet, Verbose
 from cnnxfer.cli.terminal import print_json, stdout
+from cnnxfer.quiet import import_tensorflow_quietly
+
+if TYPE_CHECKING:
+    from cnnxfer.training.layers import LayerRow
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A backbone; case and hyphens are free.")
@@ -58,10 +62,24 @@ def list_(
 
 @group.command()
 def show(
-    name: Name, as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
+    name: Name,
+    layers: Annotated[
+        bool,
+        typer.Option(
+            "--layers",
+            help="List its layers, and where it can be cut. Builds the network, which "
+            "takes some seconds; its weights are not needed.",
+        ),
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Tell all about one network."""
     backbone = BACKBONES.get(name)
+    if layers:
+        _show_layers(backbone, as_json)
+        return
     if as_json:
         print_json(_document(backbone))
         return
@@ -69,6 +87,41 @@ def show(
     stdout().print(
         f"\nTrain on it: cnnxfer train --backbone {backbone.name} --data DIR"
     )
+
+
+def _show_layers(backbone: Backbone, as_json: bool) -> None:
+    import_tensorflow_quietly()
+    from cnnxfer.backbones.build import build_backbone
+    from cnnxfer.training.layers import list_layers
+
+    rows = list_layers(build_backbone(backbone, image_size=backbone.image_size))
+    if as_json:
+        print_json(rows)
+        return
+    stdout().print(_layer_table(rows))
+    stdout().print(
+        "\nLearn from a layer on: cnnxfer unfreeze --from NAME, the beginning of a "
+        "name, or a position.\nAt a cut, the activations of what is frozen can be kept."
+    )
+
+
+def _layer_table(rows: list[LayerRow]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("position", justify="right", no_wrap=True)
+    for column in ("name", "kind", "output"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("parameters", justify="right", no_wrap=True)
+    table.add_column("cut", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            str(row.position),
+            row.name,
+            row.kind,
+            "x".join(map(str, row.shape)),
+            f"{row.parameters:,}" if row.parameters else "",
+            "yes" if row.boundary else "",
+        )
+    return table
 
 
 def _document(backbone: Backbone) -> dict[str, Any]:

@@ -1,5 +1,9 @@
 """Every entry of the catalog builds, and sees pixels as its weights expect them."""
 
+import json
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +26,7 @@ from cnnxfer.training.model import (
     build_classifier,
     build_imagenet_classifier,
     class_names,
+    copy_weights,
     load_model,
     save_model,
 )
@@ -83,6 +88,12 @@ def classifier(
     keras.backend.clear_session()
 
 
+@pytest.fixture(scope="module")
+def answers(classifier: tuple[Backbone, keras.Model]) -> list[np.ndarray]:
+    """What the classifier makes of `pixels`: features and logits."""
+    return features_and_logits(*classifier)
+
+
 def small_classifier(backbone: Backbone) -> keras.Model:
     """Builds a classifier whose weights are random, and none of them zero.
 
@@ -102,21 +113,28 @@ def small_classifier(backbone: Backbone) -> keras.Model:
     return model
 
 
+def features_and_logits(
+    backbone: Backbone, model: keras.Model, training: bool = False
+) -> list[np.ndarray]:
+    both = keras.Model(model.input, [model.get_layer("pool").input, model.output])
+    images = np.float32(pixels(backbone.min_size))
+    return [np.asarray(values) for values in both(images, training=training)]
+
+
 def pixels(size: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
 
 
-def test_pixels_to_logits(classifier: tuple[Backbone, keras.Model]) -> None:
-    backbone, model = classifier
-    images = pixels(backbone.min_size)
-    network = backbone_of(model)
+def test_pixels_to_logits(
+    classifier: tuple[Backbone, keras.Model], answers: list[np.ndarray]
+) -> None:
+    network = backbone_of(classifier[1])
+    features, logits = answers
     assert None not in network.output_shape[1:]
-    features = keras.Model(model.input, model.get_layer("pool").input)
-    found = np.asarray(features(images.astype(np.float32)))
-    assert found.shape == (2, *network.output_shape[1:])
-    assert np.isfinite(found).all()
-    assert np.ptp(found) > 0
-    assert model(images).shape == (2, 3)
+    assert features.shape == (2, *network.output_shape[1:])
+    assert np.isfinite(features).all()
+    assert np.ptp(features) > 0
+    assert logits.shape == (2, 3)
 
 
 def test_the_network_normalizes_for_itself_or_not_at_all(
@@ -151,12 +169,10 @@ def by_itself(name: str, x: np.ndarray, layers: list[keras.layers.Layer]) -> np.
 
 
 def test_a_frozen_network_answers_alike_while_its_head_learns(
-    classifier: tuple[Backbone, keras.Model],
+    classifier: tuple[Backbone, keras.Model], answers: list[np.ndarray]
 ) -> None:
-    backbone, model = classifier
-    images = np.float32(pixels(backbone.min_size))
-    network = backbone_of(model)
-    np.testing.assert_array_equal(network(images, training=True), network(images))
+    features, _ = features_and_logits(*classifier, training=True)
+    np.testing.assert_array_equal(features, answers[0])
 
 
 def test_layers_that_hold_statistics_can_be_frozen_one_by_one(
@@ -179,17 +195,21 @@ def test_a_saved_model_holds_admitted_classes_only(
     assert set(class_names(config)) <= ADMITTED
 
 
-@pytest.mark.parametrize("backbone", entries(RELOADED))
-def test_a_saved_model_answers_the_same(backbone: Backbone, tmp_path: Path) -> None:
-    model = small_classifier(backbone)
-    images = pixels(backbone.min_size)
-    answers, weights = np.asarray(model(images)), model.get_weights()
+@pytest.mark.parametrize("classifier", entries(RELOADED), indirect=True)
+def test_a_saved_model_answers_the_same(
+    classifier: tuple[Backbone, keras.Model],
+    answers: list[np.ndarray],
+    tmp_path: Path,
+) -> None:
+    backbone, model = classifier
     save_model(model, tmp_path / "model.keras")
     keras.backend.clear_session()
     loaded = load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(loaded(images), answers)
-    assert np.ptp(answers) > 0
-    for weight, expected in zip(loaded.get_weights(), weights, strict=True):
+    logits = loaded(pixels(backbone.min_size))
+    np.testing.assert_array_equal(logits, answers[1])
+    assert np.ptp(logits) > 0
+    pairs = zip(loaded.get_weights(), model.get_weights(), strict=True)
+    for weight, expected in pairs:
         np.testing.assert_array_equal(weight, expected)
 
 
@@ -252,6 +272,71 @@ def test_efficientnet_v1_is_what_keras_builds_for_its_weights(
     assert layers(ours) == layers(theirs)
     weights = [[weight.shape for weight in each.weights] for each in (ours, theirs)]
     assert weights[0] == weights[1]
+
+
+def names_of(network: keras.Model) -> list[str]:
+    operations = [operation.name for operation in network.operations]
+    return [*operations, *(weight.path for weight in network.weights)]
+
+
+@pytest.mark.parametrize("name", ["inceptionv3", "mobilenetv3small", "xception"])
+def test_layers_have_the_same_names_whatever_was_built_before(name: str) -> None:
+    backbone = BACKBONES.get(name)
+    first = build_backbone(backbone, image_size=backbone.min_size)
+    later = keras.layers.Conv2D(3, 3), keras.layers.Add(), keras.layers.Conv2D(3, 3)
+    second = build_backbone(backbone, image_size=backbone.min_size)
+    assert names_of(first) == names_of(second)
+    # What is built in between can stand beside them, in one model.
+    assert len({layer.name for layer in later}) == 3
+    assert not {layer.name for layer in later} & set(names_of(first))
+
+
+def test_names_are_those_of_a_new_process() -> None:
+    script = (
+        "import sys\n"
+        "from cnnxfer.backbones.build import build_backbone\n"
+        "from cnnxfer.backbones.catalog import BACKBONES\n"
+        "network = build_backbone(BACKBONES.get('xception'), image_size=71)\n"
+        "print(*(operation.name for operation in network.operations))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    network = build_backbone(BACKBONES.get("xception"), image_size=71)
+    assert done.stdout.split() == [layer.name for layer in network.operations]
+    assert "add_11" in done.stdout.split()
+
+
+def test_keras_goes_on_numbering(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dense() -> str:
+        return str(keras.layers.Dense(1).name)
+
+    def number(name: str) -> int:
+        return int(name.rpartition("_")[2])
+
+    dense()  # the first one ever has no number
+    before = number(dense())
+    build_backbone(BACKBONES.get("mobilenet-0.25"), image_size=32)
+    assert number(dense()) == before + 1
+
+
+def test_weights_go_into_models_of_other_names(tmp_path: Path) -> None:
+    """Models that were saved long ago have numbers of their process."""
+    backbone = BACKBONES.get("inceptionv3")
+    old = small_classifier(backbone)
+    config = json.dumps(keras.saving.serialize_keras_object(old))
+    config = re.sub(r'"((conv2d|batch_normalization)_)(\d)', r'"\g<1>9\3', config)
+    renamed = keras.saving.deserialize_keras_object(json.loads(config))
+    renamed.set_weights(old.get_weights())
+    save_model(renamed, tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras")
+    assert "conv2d_93" in names_of(backbone_of(loaded))
+    new = small_classifier(backbone)
+    for weight in new.weights:
+        weight.assign(weight * 0)
+    copy_weights(loaded, new)
+    for mine, its in zip(new.get_weights(), old.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, its)
 
 
 def test_nasnet_with_its_head() -> None:

@@ -113,3 +113,40 @@ def test_json_may_stand_before_the_command(
 ) -> None:
     assert run(["backbones", "--json", "show", "xception"]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == "xception"
+
+
+def test_lists_layers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["backbones", "show", "MobileNet-0.25", "--layers"]) == 0
+    shown = capsys.readouterr().out
+    rows = [line.split() for line in shown.splitlines()]
+    assert rows[0] == ["position", "name", "kind", "output", "parameters", "cut"]
+    assert ["0", "input_layer", "InputLayer", "224x224x3"] in rows
+    assert ["7", "conv_pw_1", "Conv2D", "112x112x16", "128", "yes"] in rows
+    # Behind the last layer, there is nothing to learn.
+    assert ["85", "conv_pw_13_relu", "ReLU", "7x7x256"] in rows
+    assert "cnnxfer unfreeze --from NAME" in shown
+
+
+def test_lists_layers_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["backbones", "show", "xception", "--layers", "--json"]) == 0
+    layers = json.loads(capsys.readouterr().out)
+    assert [layer["position"] for layer in layers] == list(range(132))
+    # Within a block, one tensor doesn't carry everything.
+    assert layers[116] == {
+        "position": 116,
+        "name": "block13_sepconv1_act",
+        "kind": "Activation",
+        "shape": [19, 19, 728],
+        "parameters": 0,
+        "boundary": False,
+    }
+    cuts = [layer["name"] for layer in layers if layer["boundary"]]
+    assert cuts[-6:] == [
+        "add_11",
+        "block14_sepconv1",
+        "block14_sepconv1_bn",
+        "block14_sepconv1_act",
+        "block14_sepconv2",
+        "block14_sepconv2_bn",
+    ]
+    assert sum(layer["parameters"] for layer in layers) == 20_861_480
