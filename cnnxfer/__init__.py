@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         resume,
         train,
         unfreeze,
+        unfreeze_plan,
     )
 
 __version__ = "0.1.0"
@@ -28,6 +29,7 @@ __all__ = [
     "resume",
     "train",
     "unfreeze",
+    "unfreeze_plan",
 ]
 
 

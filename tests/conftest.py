@@ -1,7 +1,8 @@
 """What several tests need: photographs, real and made."""
 
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,23 @@ def shared() -> Path:
 
 
 @pytest.fixture
+def mounted() -> Iterator[Callable[..., None]]:
+    """Calls `mount`, and undoes it; skips where that is not permitted."""
+    places: list[str] = []
+
+    def mount(*arguments: str | Path) -> None:
+        command = ["mount", *map(str, arguments)]
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip(f"not permitted here: {' '.join(command)}")
+        if str(arguments[-1]) not in places:
+            places.append(str(arguments[-1]))
+
+    yield mount
+    for place in reversed(places):
+        subprocess.run(["umount", place], check=True)
+
+
+@pytest.fixture
 def photos_dir(tmp_path: Path) -> Path:
     """A folder of class folders: blue, green and red, each of 12 JPEGs.
 
@@ -51,6 +69,51 @@ def photos_dir(tmp_path: Path) -> Path:
             picture = _picture(rng, np.array(colour))
             picture.save(root / name / f"{number:02d}.jpg", quality=90)
     return root
+
+
+@pytest.fixture(scope="session")
+def noisy_photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of 14 noisy pictures: hard enough that accuracies differ.
+
+    A split of 60/20/20 gives 26, 10 and 6: batches of 8 leave a rest of two.
+    """
+    root = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(0)
+    colours = {"blue": (60, 80, 150), "green": (70, 140, 70), "red": (150, 70, 70)}
+    for name, colour in colours.items():
+        (root / name).mkdir()
+        for index in range(14):
+            noise = random.normal(0, 60, (72, 88, 3))
+            pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{index}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def weights_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of mobilenet-0.25 at 64 pixels, with norms that fit them.
+
+    With fresh ones, features are near 1e-17, and nothing would learn.
+    """
+    import keras
+
+    from cnnxfer.backbones.build import build_backbone
+    from cnnxfer.backbones.catalog import BACKBONES
+
+    keras.utils.set_random_seed(0)
+    network = build_backbone(BACKBONES.get("mobilenet-0.25"), image_size=64)
+    norms = [
+        layer
+        for layer in network.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    for norm in norms:
+        norm.momentum = 0.0
+    noise = np.random.default_rng(0).uniform(-1, 1, (32, 64, 64, 3))
+    network(noise.astype(np.float32), training=True)
+    path = tmp_path_factory.mktemp("weights") / "lively.weights.h5"
+    network.save_weights(path)
+    return path
 
 
 @pytest.fixture

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cnnxfer import api
+from cnnxfer.api.options import UnfreezeOptions
 from cnnxfer.cli.options import (
     Augment,
     ConfigFile,
@@ -25,22 +28,29 @@ from cnnxfer.cli.options import (
     Split,
     Verbose,
 )
-from cnnxfer.cli.terminal import TerminalReporter, print_json
+from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
+from cnnxfer.cli.training_options import (
+    Accumulate,
+    Batch,
+    Cache,
+    CheckpointEvery,
+    ClipNorm,
+    Ema,
+    Epochs,
+    LabelSmoothing,
+    Lr,
+    Optimizer,
+    Patience,
+    Recipe,
+    Schedule,
+    TimeBudget,
+    Views,
+    Warmup,
+    WeightDecay,
+)
+from cnnxfer.cli.unfreezing_table import stages_table
 from cnnxfer.errors import ConfigError
 from cnnxfer.runs import Run
-
-Lr = Annotated[float | None, typer.Option("--lr", help="Highest learning rate.")]
-Epochs = Annotated[
-    int | None, typer.Option("--epochs", help="Passes over the training images.")
-]
-Optimizer = Annotated[
-    str | None, typer.Option("--optimizer", help="sgd (with momentum) or adamw.")
-]
-Schedule = Annotated[
-    str | None,
-    typer.Option("--schedule", help="cosine, constant or inverse-time."),
-]
-BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Images a step.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -61,6 +71,7 @@ def train(
         ),
     ] = None,
     data: Data = None,
+    recipe: Recipe = None,
     config: ConfigFile = None,
     weights: Annotated[
         str | None, typer.Option("--weights", help="imagenet, none or a file.")
@@ -108,18 +119,8 @@ def train(
             show_default="auto",
         ),
     ] = None,
-    views: Annotated[
-        int | None,
-        typer.Option(
-            "--views", help="Random views of each image, kept for all epochs."
-        ),
-    ] = None,
-    cache: Annotated[
-        bool | None,
-        typer.Option(
-            "--cache/--no-cache", help="Keep features, or compute them every epoch."
-        ),
-    ] = None,
+    views: Views = None,
+    cache: Cache = None,
     augment: Augment = None,
     engine: Engine = None,
     fine_tune: Annotated[
@@ -129,7 +130,16 @@ def train(
     epochs: Epochs = None,
     optimizer: Optimizer = None,
     schedule: Schedule = None,
-    batch_size: BatchSize = None,
+    warmup: Warmup = None,
+    weight_decay: WeightDecay = None,
+    clip_norm: ClipNorm = None,
+    label_smoothing: LabelSmoothing = None,
+    patience: Patience = None,
+    ema: Ema = None,
+    batch: Batch = None,
+    accumulate: Accumulate = None,
+    time_budget: TimeBudget = None,
+    checkpoint_every: CheckpointEvery = None,
     seed: Seed = None,
     precision: Precision = None,
     devices: Devices = None,
@@ -143,6 +153,7 @@ def train(
         backbone,
         data,
         config=config,
+        recipe=recipe,
         weights=weights,
         split=split,
         group_by=group_by,
@@ -158,11 +169,20 @@ def train(
         cache=cache,
         augment=augment,
         engine=engine,
-        batch_size=batch_size,
-        epochs=epochs,
         lr=lr,
+        epochs=epochs,
         optimizer=optimizer,
         schedule=schedule,
+        warmup=warmup,
+        weight_decay=weight_decay,
+        clip_norm=clip_norm,
+        label_smoothing=label_smoothing,
+        patience=patience,
+        ema=ema,
+        batch=batch,
+        accumulate=accumulate,
+        time_budget=time_budget,
+        checkpoint_every=checkpoint_every,
         seed=seed,
         precision=precision,
         devices=devices,
@@ -177,23 +197,62 @@ def unfreeze(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="A run to go on from.")
     ] = "latest",
-    lr: Lr = None,
-    epochs: Epochs = None,
+    recipe: Recipe = None,
     last: Annotated[
         str | None,
         typer.Option("--last", help="Share of the backbone that learns, as 30%."),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="LAYER",
+            help="The backbone learns from this layer on: a position, or the beginning "
+            "of a name, as `cnnxfer backbones show NAME --layers` lists them.",
+        ),
+    ] = None,
     all_layers: Annotated[
         bool, typer.Option("--all", help="The whole backbone learns.")
     ] = False,
+    gradual: Annotated[
+        int | None,
+        typer.Option("--gradual", help="Layers begin to learn in so many stages."),
+    ] = None,
+    layer_decay: Annotated[
+        float | None,
+        typer.Option(
+            "--layer-decay", help="Earlier layers learn slower by this, as 0.8."
+        ),
+    ] = None,
     bn: Annotated[
         str | None,
         typer.Option("--bn", help="BatchNormalization: frozen or train."),
     ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option("--keep", help="Which model: best on validation, or last."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would learn, and stop.")
+    ] = False,
+    lr: Lr = None,
+    epochs: Epochs = None,
     optimizer: Optimizer = None,
     schedule: Schedule = None,
+    warmup: Warmup = None,
+    weight_decay: WeightDecay = None,
+    clip_norm: ClipNorm = None,
+    label_smoothing: LabelSmoothing = None,
+    patience: Patience = None,
+    ema: Ema = None,
+    batch: Batch = None,
+    accumulate: Accumulate = None,
+    time_budget: TimeBudget = None,
+    checkpoint_every: CheckpointEvery = None,
+    views: Views = None,
+    cache: Cache = None,
     augment: Augment = None,
-    batch_size: BatchSize = None,
+    engine: Engine = None,
     seed: Seed = None,
     precision: Precision = None,
     devices: Devices = None,
@@ -203,24 +262,44 @@ def unfreeze(
     verbose: Verbose = False,
 ) -> None:
     """Fine-tune a run: its last layers, or all, learn on."""
-    if all_layers and last:
-        raise ConfigError(f"--all and --last {last} exclude each other; give one.")
-    tuned = api.unfreeze(
-        run,
+    ways = {"--all": all_layers, f"--last {last}": last, f"--from {start}": start}
+    given = [way for way, typed in ways.items() if typed]
+    if len(given) > 1:
+        raise ConfigError(f"{given[0]} and {given[1]} exclude each other; give one.")
+    options = UnfreezeOptions(
+        recipe=recipe,
+        last="100%" if all_layers else last,
+        start=start,
+        gradual=gradual,
+        layer_decay=layer_decay,
+        bn=bn,
+        keep=keep,
+        views=views,
+        cache=cache,
+        augment=augment,
+        engine=engine,
         lr=lr,
         epochs=epochs,
-        last="100%" if all_layers else last,
-        bn=bn,
         optimizer=optimizer,
         schedule=schedule,
-        augment=augment,
-        batch_size=batch_size,
+        warmup=warmup,
+        weight_decay=weight_decay,
+        clip_norm=clip_norm,
+        label_smoothing=label_smoothing,
+        patience=patience,
+        ema=ema,
+        batch=batch,
+        accumulate=accumulate,
+        time_budget=time_budget,
+        checkpoint_every=checkpoint_every,
         seed=seed,
         precision=precision,
         devices=devices,
-        runs_dir=runs_dir,
-        reporter=TerminalReporter(),
     )
+    if dry_run:
+        _print_stages(run, options, runs_dir, json)
+        return
+    tuned = api.unfreeze(run, runs_dir=runs_dir, reporter=TerminalReporter(), **options)
     _print_run(tuned, json)
 
 
@@ -228,14 +307,36 @@ def resume(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="An interrupted run.")
     ] = "latest",
+    epochs: Annotated[
+        str | None,
+        typer.Option(
+            "--epochs",
+            metavar="+N",
+            help="So many more epochs; extends a finished run too.",
+        ),
+    ] = None,
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Go on with a run after its last finished epoch."""
-    resumed = api.resume(run, runs_dir=runs_dir, reporter=TerminalReporter())
+    """Go on with a run where it stopped."""
+    resumed = api.resume(
+        run, epochs=epochs, runs_dir=runs_dir, reporter=TerminalReporter()
+    )
     _print_run(resumed, json)
+
+
+def _print_stages(
+    run: str, options: UnfreezeOptions, runs_dir: Path | None, json: bool
+) -> None:
+    rows = api.unfreeze_plan(run, runs_dir=runs_dir, **options)
+    if json:
+        print_json({"stages": [dataclasses.asdict(row) for row in rows]})
+        return
+    stdout().print(stages_table(rows))
+    for text in dict.fromkeys(row.text for row in rows):
+        TerminalReporter().info(text)
 
 
 def _print_run(run: Run, json: bool) -> None:

@@ -32,7 +32,7 @@ def training_batches(
     *,
     batch_size: int,
     steps_per_epoch: int,
-    first_epoch: int = 0,
+    first_step: int = 0,
     prefetch_to: str | None = None,
 ) -> tf.data.Dataset:
     """Returns batches of randomly augmented views, without end.
@@ -46,7 +46,7 @@ def training_batches(
             left out.
         batch_size: images a step.
         steps_per_epoch: how many batches an epoch has.
-        first_epoch: to begin with.
+        first_step: to begin with, counted from the first of epoch 0.
         prefetch_to: a device on which batches wait.
 
     Returns:
@@ -83,7 +83,6 @@ def training_batches(
             tf.ensure_shape(mixed, (batch_size, targets.shape[1])),
         )
 
-    first_step = first_epoch * steps_per_epoch
     steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
     return _ahead(steps.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)
 

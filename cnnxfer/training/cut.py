@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,10 @@ from cnnxfer.registry import suggestion
 from cnnxfer.training.model import BACKBONE, backbone_of
 
 POOLED = "pool"  # the name of the classifier's pooling layer
+# A place with at most half the activations is preferred to one nearer to what learns,
+# if no more than this share of the network's arithmetic is done in every step for it.
+DETOUR = 0.05
+LEAST = 0.1  # of the arithmetic; what saves less is not worth keeping
 FORMAT = 1  # raised when `before` gives other answers for the same weights
 
 
@@ -43,8 +48,7 @@ def boundaries(backbone: keras.Model) -> list[str]:
     """Returns the names of the layers after which a backbone can be cut, in order.
 
     These are the layers on every path from the pixels to the features, without the
-    last, whose output is what is pooled. Where Keras numbers layers to name them, the
-    names hold for this model and what is saved of it, not for one built anew.
+    last, whose output is what is pooled.
     """
     operations = backbone.operations
     position = {operation.output: i for i, operation in enumerate(operations)}
@@ -59,6 +63,63 @@ def boundaries(backbone: keras.Model) -> list[str]:
             names.append(operation.name)
         awaited = max(awaited, last_reader[i])
     return names
+
+
+def cut_before(backbone: keras.Model, start: int) -> str | None:
+    """Returns where to cut a network whose layers learn from some position on.
+
+    That is the last place before them, or one shortly before it where activations are
+    much smaller: inside a block they are up to six times as large as between two.
+
+    Args:
+        backbone: the network; all before `start` is frozen.
+        start: position of the first layer that learns, in `backbone.operations`.
+
+    Returns:
+        One of `boundaries`; None if hardly anything lies before it.
+    """
+    work = multiply_adds(backbone)
+    total = sum(work)
+    names = [operation.name for operation in backbone.operations]
+    places = [i for i in map(names.index, boundaries(backbone)) if i < start]
+    if not places:
+        return None
+    # The last of those that are alike: what is done once is done.
+    behind = {i: sum(work[i + 1 : start]) for i in reversed(places)}
+    sizes = {i: math.prod(_shape(backbone, i)) for i in behind}
+    least = behind[places[-1]]
+    place = min((i for i in behind if behind[i] == least), key=sizes.__getitem__)
+    near = (i for i in behind if behind[i] <= DETOUR * total)
+    smallest = min(near, key=sizes.__getitem__, default=place)
+    if 2 * sizes[smallest] <= sizes[place]:
+        place = smallest
+    return names[place] if sum(work[: place + 1]) >= LEAST * total else None
+
+
+def activation_shape(backbone: keras.Model, cut: str) -> tuple[int, ...]:
+    """Returns the shape of one image's activations at one of `boundaries`."""
+    names = [operation.name for operation in backbone.operations]
+    return _shape(backbone, names.index(cut))
+
+
+def _shape(backbone: keras.Model, position: int) -> tuple[int, ...]:
+    return tuple(backbone.operations[position].output.shape[1:])
+
+
+def multiply_adds(backbone: keras.Model) -> list[int]:
+    """Returns how often each operation multiplies and adds for one image.
+
+    Every number of a kernel is used once at each place of the output.
+    """
+    return [
+        math.prod(operation.output.shape[1:-1])
+        * sum(
+            math.prod(weight.shape)
+            for weight in getattr(operation, "weights", ())
+            if len(weight.shape) > 1
+        )
+        for operation in backbone.operations
+    ]
 
 
 def before(classifier: keras.Model, entry: Backbone, cut: str) -> keras.Model:
@@ -130,7 +191,7 @@ def network_at(classifier: keras.Model, entry: Backbone, cut: str) -> CutNetwork
     """
     image_size = int(classifier.input_shape[1])
     front = _front(classifier, cut)
-    # Names of layers depend on what was built before them in this process.
+    # In models that were saved long ago, numbered layers may have other names.
     depth = POOLED if cut == POOLED else len(front.operations)
     parts = (FORMAT, keras.__version__, entry.name, image_size, depth)
     digest = hashlib.sha256(repr(parts).encode())

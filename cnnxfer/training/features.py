@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import keras
 import numpy as np
 
-from cnnxfer.data.dataset import Example
 from cnnxfer.data.targets import targets_of
-from cnnxfer.data.views import CentralViews, pixel_batches, training_views
-from cnnxfer.errors import RunError
+from cnnxfer.data.views import CentralViews, training_views
 from cnnxfer.prediction.engines.agreement import Verdict, compare
-from cnnxfer.prediction.engines.choice import SAMPLES, choose_engine
 from cnnxfer.prediction.engines.engine import Engine
 from cnnxfer.training.activation_store import Activations, ActivationStore
 from cnnxfer.training.activations import load_activations
 from cnnxfer.training.cut import POOLED, CutNetwork, behind, network_at
+from cnnxfer.training.front import central_pixels, engines_for, spread, strayed
 from cnnxfer.training.head import Head, HeadSettings, fit_head
 from cnnxfer.training.objective import objective_of
 from cnnxfer.training.prepare import Task
@@ -74,13 +70,18 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
     """
     objective = objective_of(task, task.config.frozen.label_smoothing)
     num_classes = len(task.class_names)
-    samples = _spread(len(task.parts.validation), SAMPLES)
-    pixels = _pixels(task, [task.parts.validation[i] for i in samples])
+    samples = spread(len(task.parts.validation))
+    pixels = central_pixels(task, [task.parts.validation[i] for i in samples])
     network = network_at(classifier, task.backbone, POOLED)
     # One model for both comparisons with Keras: compiling it takes seconds.
     pooled = classifier.get_layer(POOLED).output
     whole = keras.Model(classifier.input, [pooled, classifier.output])
-    for engine in _engines(task, network, whole):
+
+    def reference(pixels: np.ndarray) -> np.ndarray:
+        features: np.ndarray = whole.predict_on_batch(pixels)[0]
+        return features
+
+    for engine in engines_for(task, network, reference):
         train, validation = _features(task, network, engine, store)
         head = fit_head(
             train,
@@ -105,39 +106,7 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
             f"{engine.name} in {engine.precision} strays from Keras with this head: "
             f"{verdict.figures}."
         )
-    raise RunError(
-        f"the features of {engine.name} in {engine.precision} make another classifier "
-        f"than the saved model: {verdict.figures}. Try --engine auto --precision auto, "
-        "or --no-cache."
-    )
-
-
-def _engines(task: Task, network: CutNetwork, whole: keras.Model) -> Iterator[Engine]:
-    """Yields engines, the fastest first, as far as the settings leave the choice."""
-    name, precision = task.config.engine, task.config.precision
-    choices = [(name, "auto" if precision == "float16" else precision)]
-    if precision == "auto":
-        choices.append((name, "float32"))
-    if name == "auto" and precision != "bfloat16":
-        choices.append(("keras", "float32"))
-    examples = [*task.parts.validation, *task.parts.train]
-    pixels = cache(
-        lambda: _pixels(task, [examples[i] for i in _spread(len(examples), SAMPLES)])
-    )
-    reference = cache(lambda: whole.predict_on_batch(pixels())[0])
-    tried = set()
-    for name, precision in choices:
-        engine = choose_engine(
-            network,
-            engine=name,
-            precision=precision,
-            samples=pixels,
-            reference=reference,
-            reporter=task.reporter,
-        )
-        if (engine.name, engine.precision) not in tried:
-            tried.add((engine.name, engine.precision))
-            yield engine
+    raise strayed(engine, verdict)
 
 
 def _features(
@@ -173,23 +142,7 @@ def _head_settings(task: Task) -> HeadSettings:
         phase=dataclasses.replace(config.frozen, weight_decay=decay),
         head=config.head,
         dropout=config.dropout,
-        batch_size=config.batch_size,
+        batch_size=max(config.batch_size, 0),  # the usual, on kept features
         sampling=config.sampling,
         seed=config.seed,
     )
-
-
-def _pixels(task: Task, examples: Sequence[Example]) -> np.ndarray:
-    """Returns the central views of some images, uint8 `(images, size, size, 3)`."""
-    batches = pixel_batches(
-        examples,
-        [CentralViews(task.config.central_crop)],
-        image_size=task.image_size,
-        batch_size=len(examples),
-    )
-    return next(batches)
-
-
-def _spread(items: int, count: int) -> np.ndarray:
-    """Returns indices of at most `count` of so many items, evenly spread over them."""
-    return np.unique(np.linspace(0, items - 1, count).round().astype(int))

@@ -18,7 +18,9 @@ from cnnxfer.training.loop import PhaseRun
 from cnnxfer.training.model import backbone_of, learning_parameters, save_model
 from cnnxfer.training.prepare import Setup, find_weights_file
 from cnnxfer.training.score import Score
+from cnnxfer.training.stopping import interrupted_by_sigterm
 from cnnxfer.training.thresholds import keep_thresholds
+from cnnxfer.training.trainee import WholeNetwork
 
 PHASE = "frozen"
 # What suits new views in every epoch, where no trials look for it: measured with
@@ -26,8 +28,13 @@ PHASE = "frozen"
 STREAMING_LEARNING_RATE = 0.003
 
 
-def train_head(setup: Setup) -> Score:
+def train_head(setup: Setup, extra_epochs: int = 0) -> Score:
     """Trains the head of a prepared run, from its start or where it stopped.
+
+    Args:
+        setup: the run.
+        extra_epochs: how many more there are to be than there were to. On kept
+            features, which takes seconds, all are trained again.
 
     Returns:
         The best score on validation; `model.keras` has its weights.
@@ -38,13 +45,15 @@ def train_head(setup: Setup) -> Score:
         RunError: if the backbone's weights, or the file of class weights, are not
             those that the run began with.
     """
-    checkpoint = read_checkpoint(setup.run.checkpoints_dir)
+    checkpoint = read_checkpoint(setup.run.checkpoints_dir, setup.reporter)
     require_same_class_weights(setup.run)
     weights_path = _find_weights(setup)
     if checkpoint or not setup.config.cache or not setup.config.augment.plain:
-        return _train_streaming(setup, weights_path, checkpoint)
+        return _train_streaming(setup, weights_path, checkpoint, extra_epochs)
+    if extra_epochs:
+        setup = _with_more_epochs(setup, extra_epochs)
     store = ActivationStore()
-    classifier = _build(setup, "float32", weights_path)
+    classifier = _build(setup, weights_path)
     needed = feature_bytes(setup, classifier)
     if not store.fits(needed):
         setup.reporter.warn(
@@ -61,13 +70,15 @@ def _train_on_features(
 ) -> Score:
     run = setup.run
     try:
-        learned = learn_head(setup, classifier, store)
+        with interrupted_by_sigterm():
+            learned = learn_head(setup, classifier, store)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted. What was computed so far is kept. "
             f"Go on with: cnnxfer resume {run.path}"
         ) from None
-    save_model(classifier, run.model_path)
+    with run.saving():
+        save_model(classifier, run.model_path)
     # Should the process die in between, `resume` writes both again.
     keep_thresholds(run, learned.head.score)
     for row in learned.head.history:
@@ -89,8 +100,20 @@ def _metrics(setup: Setup, learned: Learned) -> dict[str, object]:
     }
 
 
+def _with_more_epochs(setup: Setup, epochs: int) -> Setup:
+    """Returns the run with more epochs, which are written down first."""
+    frozen = setup.config.frozen
+    frozen = dataclasses.replace(frozen, epochs=frozen.epochs + epochs)
+    config = dataclasses.replace(setup.config, frozen=frozen)
+    setup.run.write_config(config)
+    return dataclasses.replace(setup, config=config)
+
+
 def _train_streaming(
-    setup: Setup, weights_path: Path | None, checkpoint: Checkpoint | None
+    setup: Setup,
+    weights_path: Path | None,
+    checkpoint: Checkpoint | None,
+    extra_epochs: int = 0,
 ) -> Score:
     """Trains with the whole backbone in every step, on new views in every epoch."""
     settings = setup.config.frozen
@@ -101,12 +124,19 @@ def _train_streaming(
     if not settings.learning_rate:
         settings = dataclasses.replace(settings, learning_rate=STREAMING_LEARNING_RATE)
     with setup.devices.scope():
-        classifier = _build(setup, setup.precision, weights_path)
-    return PhaseRun(setup, PHASE, settings, classifier, checkpoint).fit()
+        classifier = _build(setup, weights_path)
+    return PhaseRun(
+        setup,
+        PHASE,
+        settings,
+        WholeNetwork(setup, classifier),
+        checkpoint=checkpoint,
+        extra_epochs=extra_epochs,
+    ).fit()
 
 
-def _build(setup: Setup, precision: str, weights_path: Path | None) -> keras.Model:
-    classifier = setup.build_classifier(precision=precision, weights_path=weights_path)
+def _build(setup: Setup, weights_path: Path | None) -> keras.Model:
+    classifier = setup.build_classifier(precision="float32", weights_path=weights_path)
     backbone_of(classifier).trainable = False
     setup.reporter.info(
         f"frozen phase: the head learns ({learning_parameters(classifier):,} of "

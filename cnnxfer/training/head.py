@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -18,13 +19,18 @@ from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.model import head_layers
 from cnnxfer.training.objective import Objective
-from cnnxfer.training.optimizers import Schedule, build_optimizer
+from cnnxfer.training.optimizers import build_optimizer
+from cnnxfer.training.rates import Rates
 from cnnxfer.training.sampling import epoch_order
 from cnnxfer.training.score import Score
+from cnnxfer.training.undone import all_variables, state_hash
 
+# Wide enough for each of the optimizers.
 RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 TRIAL_EPOCHS = 1  # five chose no better
-PATIENCE = 10  # fewer cut off the last epochs of a cosine, which are its best
+# Where the settings give none; fewer cut off the last epochs of a cosine, which are
+# its best.
+PATIENCE = 10
 STEPS_PER_EPOCH = 40
 BATCH_SIZES = (4, 1024)
 CHUNK = 1024  # images that are read at once
@@ -49,7 +55,9 @@ class HeadSettings:
 
     Attributes:
         phase: epochs, optimizer and so on; a learning rate of 0 is to be found. The
-            rate and the weight decay are those for features of unit scale.
+            rate and the weight decay are those for features of unit scale. A batch is
+            always computed as a whole, whatever `accumulate` is: it takes no memory
+            to speak of.
         head: `linear` or `mlp`.
         dropout: rate in front of the head.
         batch_size: images a step; 0 for about `STEPS_PER_EPOCH` steps an epoch.
@@ -114,29 +122,29 @@ def fit_head(
         train, train_targets, validation, validation_targets, objective, settings
     )
     phase = settings.phase
+    peak, patience = phase.learning_rate, phase.patience or PATIENCE
     tried: dict[float, float] = {}
-    if not phase.learning_rate:
+    if not peak:
         tried = _try_rates(trainer, phase, reporter)
-        # The lowest of those that tie.
-        phase = replace(phase, learning_rate=min(tried, key=tried.__getitem__))
+        peak = min(tried, key=tried.__getitem__)  # the lowest of those that tie
         losses = ", ".join(f"{rate:g}: {loss:.3f}" for rate, loss in tried.items())
         reporter.info(
-            f"learning rate {phase.learning_rate:g}: the lowest validation loss in "
-            f"short trials ({losses})"
+            f"learning rate {peak:g}: the lowest validation loss in short trials "
+            f"({losses})"
         )
     best: Score | None = None
     weights: list[np.ndarray] = []
     history: list[dict[str, Any]] = []
     with reporter.progress("training the head", phase.epochs, "epochs") as advance:
-        for score, row in trainer.run(phase):
+        for score, row in trainer.run(phase, peak):
             history.append(row)
             if score.beats(best):
                 best, weights = score, trainer.weights()
             advance(note=f"validation {score.text}")
-            if best and score.epoch - best.epoch >= PATIENCE:
+            if best and score.epoch - best.epoch >= patience:
                 break
     assert best
-    return Head(weights, best, history, phase.learning_rate, tried)
+    return Head(weights, best, history, peak, tried)
 
 
 def _try_rates(
@@ -145,15 +153,17 @@ def _try_rates(
     """Returns the validation loss at the end of a short training, by its rate."""
     losses = {}
     title = "looking for a learning rate"
+    trial = replace(phase, epochs=TRIAL_EPOCHS)
     with reporter.progress(title, len(RATES), "trials") as advance:
         for rate in RATES:
-            trial = replace(phase, learning_rate=rate, epochs=TRIAL_EPOCHS)
             try:
-                *_, (score, _) = trainer.run(trial)
+                *_, (score, _) = trainer.run(trial, rate)
                 losses[rate] = score.loss
             except RunError:
                 losses[rate] = math.inf
             advance()
+    trainer.reset()
+    trainer.require_beginning()
     return losses
 
 
@@ -189,37 +199,70 @@ class _Trainer:
         # Random logits would have to be unlearned, and would not be entirely.
         layers[-1].kernel.assign(np.zeros(layers[-1].kernel.shape))
         self.model.compile(
-            # The rate is set step by step: a new optimizer would be compiled anew.
-            build_optimizer(settings.phase, 0.0, self.model),
+            build_optimizer(settings.phase, self.model.trainable_variables),
             loss=objective.loss,
             metrics=[objective.accuracy],
         )
-        self.model.optimizer.build(self.model.trainable_variables)
-        self.state = [*self.model.weights, *self.model.optimizer.variables]
+        self.state = all_variables(self.model)
         self.beginning = [ops.convert_to_numpy(value) for value in self.state]
+        self.beginning_hash = state_hash(self.state)
 
-    def run(self, phase: Phase) -> Iterator[tuple[Score, dict[str, Any]]]:
-        """Trains from the beginning; yields score and history row of each epoch."""
+    def reset(self) -> None:
+        """Has weights, optimizer and dropout as they were at first."""
         for value, first in zip(self.state, self.beginning, strict=True):
             value.assign(first)
-        steps = len(self.targets) // self.batch_size
-        schedule = Schedule(phase, steps)(np.arange(phase.epochs * steps))
-        rates = np.broadcast_to(ops.convert_to_numpy(schedule), phase.epochs * steps)
-        for epoch, epoch_rates in enumerate(rates.reshape(phase.epochs, steps)):
-            started = time.perf_counter()
-            logs = self._train(epoch, epoch_rates)
-            score = self._score(epoch + 1)
-            yield (
-                score,
-                {
-                    "epoch": epoch + 1,
-                    "learning_rate": f"{epoch_rates[0]:.6g}",
-                    "loss": f"{logs['loss']:.6f}",
-                    "accuracy": f"{logs['accuracy']:.6f}",
-                    **score.as_history(),
-                    "seconds": f"{time.perf_counter() - started:.2f}",
-                },
+
+    def require_beginning(self) -> None:
+        """Makes sure that they are, to the bit.
+
+        Raises:
+            RunError: if they are not.
+        """
+        if state_hash(self.state) != self.beginning_hash:
+            raise RunError(
+                "the head is not as it was before the search for a learning rate. "
+                "Please report this as a bug; with --lr there is no search."
             )
+
+    def run(self, phase: Phase, peak: float) -> Iterator[tuple[Score, dict[str, Any]]]:
+        """Trains from the beginning; yields score and history row of each epoch.
+
+        At each yield, the model has the weights that were scored.
+        """
+        self.reset()
+        steps = len(self.targets) // self.batch_size
+        schedule = Rates(phase, steps, peak)
+        for epoch in range(phase.epochs):
+            started = time.perf_counter()
+            rates = [schedule.at(epoch * steps + step) for step in range(steps)]
+            logs = self._train(epoch, rates)
+            with self._averaged():
+                score = self._score(epoch + 1)
+                yield (
+                    score,
+                    {
+                        "epoch": epoch + 1,
+                        "learning_rate": f"{rates[0]:.6g}",
+                        "loss": f"{logs['loss']:.6f}",
+                        "accuracy": f"{logs['accuracy']:.6f}",
+                        **score.as_history(),
+                        "seconds": f"{time.perf_counter() - started:.2f}",
+                    },
+                )
+            schedule.epoch_ended(score)
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Has the weights' averages in their place, if there are any."""
+        optimizer, variables = self.model.optimizer, self.model.trainable_variables
+        if not optimizer.use_ema:
+            yield
+            return
+        learned = [ops.convert_to_numpy(variable) for variable in variables]
+        optimizer.finalize_variable_values(variables)
+        yield
+        for variable, value in zip(variables, learned, strict=True):
+            variable.assign(value)
 
     def weights(self) -> list[np.ndarray]:
         """Returns the weights for features as they are."""
@@ -228,7 +271,7 @@ class _Trainer:
         bias = bias - self.mean @ kernel
         return [kernel.astype(np.float32), bias.astype(np.float32), *others]
 
-    def _train(self, epoch: int, rates: np.ndarray) -> dict[str, float]:
+    def _train(self, epoch: int, rates: list[float]) -> dict[str, float]:
         """Trains an epoch, a step for each rate; returns its loss and accuracy."""
         order = epoch_order(self.targets, self.seed, epoch, self.sampling)
         views = (epoch + repetitions(order)) % len(self.train)

@@ -1,41 +1,71 @@
-"""One phase: `fit`, with the best model kept and every epoch resumable."""
+"""A phase, or a stage of one: from where it stopped to its end."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 import keras
-from keras import ops
+import numpy as np
 
-from cnnxfer.config import Phase
-from cnnxfer.data.loader import Loader
-from cnnxfer.data.pipeline import central_batches, training_batches
+from cnnxfer.config import FineTune, Phase
 from cnnxfer.data.targets import targets_of
-from cnnxfer.errors import Interrupted, RunError
-from cnnxfer.reporting import Advance, counted
-from cnnxfer.training.checkpoint import Checkpoint, restore, save_checkpoint
-from cnnxfer.training.model import all_layers, copy_weights, save_model
+from cnnxfer.errors import RunError
+from cnnxfer.reporting import Advance
+from cnnxfer.training.budget import fit_into_time
+from cnnxfer.training.checkpoint import (
+    Checkpoint,
+    read_arrays,
+    restore,
+    save_checkpoint,
+    values_of,
+)
+from cnnxfer.training.memory import ran_out_of_memory
+from cnnxfer.training.model import save_model
 from cnnxfer.training.objective import objective_of
-from cnnxfer.training.optimizers import Schedule, build_optimizer
 from cnnxfer.training.prepare import Setup
-from cnnxfer.training.sampling import epoch_order
+from cnnxfer.training.progress import Progress, beginning
+from cnnxfer.training.rates import Rates
+from cnnxfer.training.recovery import Diverged, lower_rate, use_less_memory
 from cnnxfer.training.score import Score
+from cnnxfer.training.stepper import Stepper
+from cnnxfer.training.stopping import Stop, listening
+from cnnxfer.training.telling import (
+    epoch_lines,
+    history_row,
+    interruption,
+    live_text,
+    title,
+    told_extension,
+)
 from cnnxfer.training.thresholds import keep_thresholds
+from cnnxfer.training.trainee import Trainee
+from cnnxfer.training.watch import Watch
 
-BATCH_SIZE = 32
+CHANCE_IMAGES = 1000  # enough to tell what guessing costs
+
+
+class Stopped(Exception):
+    """Somebody asked for a stop, and all is at rest."""
 
 
 class PhaseRun:
-    """A phase of a run, ready to train.
+    """A phase of a run, or a stage of one, ready to train.
+
+    An update of the weights follows from the settings, its number and the variables.
+    So a phase that was stopped, however, goes on from its last checkpoint as if it had
+    not been: checkpoints lie between two updates, one at the beginning, one at each
+    epoch's end, and one every so many seconds.
 
     Attributes:
-        best: the best score so far, of which `model.keras` holds the weights; None
-            before there is any.
-        epoch: how many epochs are finished.
+        setup: the run.
+        settings: how the phase trains.
+        trainee: what it trains.
+        progress: how far it is.
+        stepper: what computes.
     """
 
     def __init__(
@@ -43,74 +73,89 @@ class PhaseRun:
         setup: Setup,
         name: str,
         settings: Phase,
-        model: keras.Model,
-        checkpoint: Checkpoint | None,
+        trainee: Trainee,
+        *,
+        checkpoint: Checkpoint | None = None,
+        stage: int = 0,
+        first_epoch: int = 0,
+        factors: Mapping[str, float] | None = None,
+        extra_epochs: int = 0,
+        spent: float = 0.0,
+        share: float = 1.0,
     ) -> None:
-        """Compiles `model`; what is trainable in it is fixed from here.
+        """Compiles the trainee's model; what is trainable in it is fixed from here.
 
         Args:
             setup: the run.
             name: `frozen` or `fine_tune`.
-            settings: how the phase trains.
-            model: the classifier, its trainable layers set.
-            checkpoint: where the phase goes on; None for its beginning.
+            settings: how the stage trains; its epochs are the stage's, and its
+                learning rate is above 0 where there is no checkpoint.
+            trainee: what is trained.
+            checkpoint: where this stage goes on; None for its beginning.
+            stage: its number, from 0.
+            first_epoch: how many epochs the stages before had.
+            factors: multiples of the learning rate by variables' paths.
+            extra_epochs: how many more the stage is to have than it was to.
+            spent: seconds that the phase has taken before.
+            share: of the time budget that is left, how much this stage may take.
         """
         self.setup = setup
-        self.name = name
         self.settings = settings
-        self.model = model
-        self.best = checkpoint.best if checkpoint else None
-        self.epoch = checkpoint.epoch if checkpoint else 0
-        self._portable: keras.Model | None = None
-        config, devices = setup.config, setup.devices
-        train, validation = setup.parts.train, setup.parts.validation
-        self.batch_size = config.batch_size or BATCH_SIZE
+        self.trainee = trainee
+        self.factors = factors
+        self.share = share
         self.objective = objective_of(setup, settings.label_smoothing)
-        targets = targets_of(train, len(setup.class_names))
-        self.validation_targets = targets_of(validation, len(setup.class_names))
-        batch_size = devices.batch_size(self.batch_size, len(train))
-        self.steps_per_epoch = len(train) // batch_size
-        self.train_loader = Loader(train, setup.image_size)
-        self.train_batches = training_batches(
-            self.train_loader,
-            targets,
-            config,
-            lambda epoch: epoch_order(targets, config.seed, epoch, config.sampling),
-            batch_size=batch_size,
-            steps_per_epoch=self.steps_per_epoch,
-            first_epoch=self.epoch,
-            prefetch_to=devices.prefetch_to,
+        targets = targets_of(setup.parts.train, len(setup.class_names))
+        self.chance = self._loss_of_guessing(targets[:CHANCE_IMAGES])
+        self.validation_targets = targets_of(
+            setup.parts.validation, len(setup.class_names)
         )
-        # The last batch is filled up: one of another size would be compiled anew,
-        # and replicas left without an image would fail.
-        batch_size = devices.batch_size(self.batch_size, len(validation))
-        filled = [*validation, *validation[: -len(validation) % batch_size]]
-        self.validation_steps = len(filled) // batch_size
-        self.validation_loader = Loader(filled, setup.image_size)
-        self.validation_batches = central_batches(
-            self.validation_loader,
-            config.central_crop,
-            batch_size=batch_size,
-            prefetch_to=devices.prefetch_to,
-        )
-        self.schedule = Schedule(settings, self.steps_per_epoch)
-        with devices.scope():
-            optimizer = build_optimizer(
-                settings,
-                self.schedule,
-                model,
-                precision=setup.precision,
-                replicas=devices.replicas,
-            )
-            model.compile(
-                optimizer,
-                loss=self.objective.loss,
-                metrics=[self.objective.accuracy],
-                auto_scale_loss=False,  # build_optimizer has done it
-            )
-            optimizer.build(model.trainable_variables)
         if checkpoint:
-            restore(setup.run.checkpoints_dir, checkpoint, self.state())
+            self.progress = checkpoint.progress
+            assert (self.progress.phase, self.progress.stage) == (name, stage)
+            if not self.progress.updates:
+                self.progress.start = checkpoint.number
+        else:
+            self.progress = beginning(
+                setup, name, settings, stage=stage, first_epoch=first_epoch, spent=spent
+            )
+        self._unsaved = not checkpoint
+        self._explaining = False
+        self._stop = Stop()
+        self._ticked = self._saved = time.monotonic()
+        self._epochs_seen = 0
+        self.build()
+        if checkpoint:
+            restore(read_arrays(checkpoint), self.stepper.variables)
+        # A step of JAX that fails has given away what it was to read.
+        on_jax = keras.backend.backend() == "jax"
+        self.spare = values_of(self._numbered()) if on_jax else {}
+        if extra_epochs:
+            self.progress.extend(extra_epochs)
+            self.follow(self.progress)
+            self._unsaved = True
+            setup.reporter.info(told_extension(self.progress, extra_epochs))
+
+    @property
+    def model(self) -> keras.Model:
+        """What learns."""
+        return self.trainee.model
+
+    @property
+    def best(self) -> Score | None:
+        """The score of which `model.keras` holds the weights; None if there is none."""
+        return self.progress.kept
+
+    def begin_with(self, before: Score, kept: Score | None = None) -> None:
+        """Takes the score that the stage begins with, unless it has begun.
+
+        Args:
+            before: of the trainee as it is.
+            kept: of the run's model, where that is another one's.
+        """
+        if not self.progress.before:
+            self.progress.before = before
+            self.progress.kept = kept or before
 
     def score(self, epoch: int) -> Score:
         """Returns how well the model does on validation, now after `epoch` epochs.
@@ -118,192 +163,254 @@ class PhaseRun:
         Raises:
             Interrupted: on Ctrl-C.
             DataError: if an image cannot be read any more.
+            RunError: if memory ran out.
         """
         with self._explained():
-            # Given no steps, Keras warns where it cannot count the batches.
-            logits = self.model.predict(
-                self.validation_batches, steps=self.validation_steps, verbose=0
-            )
+            logits = self.stepper.answers(self._stop)
+        if self._stop.asked:
+            raise Stopped
         targets = self.validation_targets
         return self.objective.score(logits[: len(targets)], targets, epoch)
 
     def fit(self) -> Score:
-        """Trains to the last epoch and returns the best score.
+        """Trains to the last epoch and returns the score of the model that is kept.
 
-        An epoch that beats `best` becomes `best`, and `model.keras` has its weights.
-        The run's metrics and history grow with each epoch.
+        The run's model, metrics and history grow with each epoch. At its end the
+        trainee has the weights of the last one, or their averages.
 
         Raises:
-            Interrupted: on Ctrl-C; the run keeps the best model so far.
-            RunError: if the loss is no number any more, or memory ran out.
+            Interrupted: on Ctrl-C or SIGTERM, after saving.
+            RunError: if training failed; the run keeps its model and checkpoints.
             DataError: if an image cannot be read any more.
         """
-        left = self.settings.epochs - self.epoch
-        if left <= 0 and self.best:
-            return self.best
-        reporter, batches = self.setup.reporter, left * self.steps_per_epoch
+        progress = self.progress
+        left = (progress.epochs - progress.epoch) * progress.steps_per_epoch
         with (
             self._explained(),
-            reporter.progress(self.title, batches, "batches") as advance,
+            listening() as self._stop,
+            self.setup.reporter.progress(title(progress), left, "batches") as advance,
         ):
-            self.model.fit(
-                self.train_batches,
-                initial_epoch=self.epoch,
-                epochs=self.settings.epochs,
-                steps_per_epoch=self.steps_per_epoch,
-                callbacks=[_Keeper(self, advance)],
-                shuffle=False,  # the batches are shuffled
-                verbose=0,
-            )
-        self._close()
+            try:
+                self._begin()
+                while not self.progress.finished:
+                    self._go_on(advance)
+            except Stopped:
+                with suppress(Diverged):
+                    self.checkpoint()
+                if not self.setup.run.model_path.exists():
+                    self.save()
+                raise interruption(self.setup.run, self.progress) from None
+        self.trainee.close()
+        if self._stop.asked:  # by the time that all was done, but others may follow
+            raise interruption(self.setup.run, self.progress)
+        self.stepper.use_averages()
         assert self.best
         return self.best
 
-    @property
-    def title(self) -> str:
-        """What the phase does, for people."""
-        return "training the head" if self.name == "frozen" else "fine-tuning"
+    def keep(self, score: Score, row: dict[str, str]) -> None:
+        """Keeps an epoch: the model if it is to be kept, and the figures.
 
-    def state(self) -> list[Any]:
-        """Returns every variable that the phase changes, always in one order."""
-        layers = [layer for layer in all_layers(self.model) if layer.trainable]
-        weights = [weight for layer in layers for weight in layer.weights]
-        return [*weights, *self.model.optimizer.variables]
+        Should the process die before the next checkpoint, all is written again.
+        """
+        run, progress = self.setup.run, self.progress
+        if self._keeps_last or score.beats(progress.kept):
+            self.save()
+            keep_thresholds(run, score)
+            progress.kept = score
+        assert progress.kept
+        run.add_history({"phase": progress.phase, "epoch": score.epoch, **row})
+        images = len(self.validation_targets)
+        run.update_metrics(**{progress.phase: progress.kept.as_metrics(images)})
 
     def save(self) -> None:
         """Writes the model to the run, in float32 whatever the precision here.
 
         So it answers the same on every machine, with or without a GPU.
         """
-        model = self.model
-        if self.setup.precision != "float32":
-            if self._portable is None:
-                self._portable = self.setup.build_classifier(precision="float32")
-            copy_weights(model, self._portable)
-            model = self._portable
-        save_model(model, self.setup.run.model_path)
+        with self.setup.run.saving():
+            save_model(self.trainee.sync(), self.setup.run.model_path)
 
-    def keep(self, score: Score, row: dict[str, Any]) -> None:
-        """Keeps an epoch: the model if it is the best, its figures, the checkpoint."""
-        run = self.setup.run
-        if score.beats(self.best):
-            self.save()
-            # Should the process die in between, `resume` writes both again.
-            keep_thresholds(run, score)
-            self.best = score
-        assert self.best
-        run.add_history({"phase": self.name, "epoch": score.epoch, **row})
-        images = len(self.setup.parts.validation)
-        run.update_metrics(**{self.name: self.best.as_metrics(images)})
-        save_checkpoint(run.checkpoints_dir, score.epoch, self.best, self.state())
-        self.epoch = score.epoch
+    def checkpoint(self) -> None:
+        """Writes down where the phase is.
+
+        Raises:
+            Diverged: if some variable is no number any more; nothing is written.
+            RunError: if it cannot be written.
+        """
+        self._tick()
+        progress, run = self.progress, self.setup.run
+        progress.rates, progress.watch = self._rates.state(), self._watch.state()
+        values = values_of(self.stepper.variables)
+        if not all(np.isfinite(value).all() for value in values.values()):
+            raise Diverged("the weights are no numbers any more")
+        with run.saving():
+            number = save_checkpoint(
+                run.checkpoints_dir,
+                progress,
+                values,
+                also_keep=progress.start if self.watching else 0,
+            )
+        if not progress.updates:
+            progress.start = number
+        self._saved = time.monotonic()
+
+    def build(self) -> None:
+        """Compiles the model as the progress has it; its variables are to be set."""
+        self.stepper = Stepper(
+            self.setup,
+            self.trainee,
+            self.settings,
+            self.objective,
+            self.progress,
+            self.factors,
+        )
+        self.follow(self.progress)
+
+    def follow(self, progress: Progress) -> None:
+        """Goes on from another progress; the variables are to be set."""
+        self.progress = progress
+        settings = dataclasses.replace(self.settings, epochs=progress.epochs)
+        steps = progress.steps_per_epoch
+        self._rates = Rates(settings, steps, progress.peak)
+        if progress.rates:
+            self._rates.restore(progress.rates)
+        self._watch = Watch(self.chance, progress.watch)
+        # Until the epoch is over that begins with the highest rate.
+        rates = [self._rates.at(epoch * steps) for epoch in range(progress.epochs)]
+        self._watched_epochs = 1 + int(np.argmax(rates))
+        self.stepper.begin_anew(steps)
+
+    def recover(self) -> None:
+        """Gives variables that a failed step took with it their first values again."""
+        for name, value in self.spare.items():
+            self._numbered()[name].assign(value)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next update."""
+        return self._rates.at(self.progress.updates) * self.progress.scale
+
+    @property
+    def watching(self) -> bool:
+        """Whether too high a rate would be taken back now."""
+        return self.progress.epoch < self._watched_epochs
+
+    def _begin(self) -> None:
+        """Writes the first checkpoint, and plans the time if there is a limit."""
+        if self._unsaved:
+            self.checkpoint()
+        seconds = self.setup.config.time_budget
+        if seconds and not self.progress.planned:
+            fit_into_time(self, (seconds - self.progress.seconds) * self.share)
+            self.checkpoint()
+
+    def _go_on(self, advance: Advance) -> None:
+        """Trains to the end of an epoch, or to what stands in the way of it."""
+        done = self.progress.updates
+        try:
+            self._train_epoch(advance)
+            return
+        except Diverged as trouble:
+            done = self.progress.updates
+            lower_rate(self, trouble)
+        except Exception as error:
+            if self.trainee.failure or not ran_out_of_memory(error):
+                raise
+            done = self.progress.updates
+            error.__traceback__ = None  # it would hold on to memory
+            use_less_memory(self)
+        advance(self.progress.updates - done)
+
+    def _train_epoch(self, advance: Advance) -> None:
+        progress = self.progress
+        while progress.step < progress.steps_per_epoch:
+            if self._stop.asked:
+                raise Stopped
+            loss, accuracy = self.stepper.update(self.number, self.rate)
+            late = 2 * progress.step >= progress.steps_per_epoch
+            trouble = self._watch.update_done(loss, late)
+            if trouble and (self.watching or not math.isfinite(loss)):
+                raise Diverged(trouble)
+            progress.step += 1
+            progress.loss_sum += loss
+            progress.accuracy_sum += accuracy
+            self._tick()
+            advance(note=live_text(progress))
+            if self._ticked - self._saved >= self.setup.config.checkpoint_every:
+                self.checkpoint()
+        self._end_epoch()
+
+    def _end_epoch(self) -> None:
+        progress = self.progress
+        rate = self._rates.at(progress.epoch * progress.steps_per_epoch)
+        rate *= progress.scale
+        before, images = progress.before, len(self.validation_targets)
+        with self.stepper.averages():
+            score = self.score(progress.number)
+            trouble = self._watch.epoch_done(before, score, images)
+            if trouble and (self.watching or not math.isfinite(score.loss)):
+                raise Diverged(trouble)
+            self._tick()
+            self.keep(score, history_row(progress, score, rate))
+        for line in epoch_lines(progress, score, first=not self._epochs_seen):
+            self.setup.reporter.info(line)
+        self._epochs_seen += 1
+        if score.beats(progress.leader):
+            progress.leader = score
+        progress.last = score
+        self._rates.epoch_ended(score)
+        progress.start_epoch()
+        if reason := progress.end_reason(self.settings.patience):
+            progress.finished = True
+            if progress.epoch < progress.epochs:
+                self.setup.reporter.info(f"the phase ends here: {reason}")
+        self.checkpoint()
+
+    @property
+    def number(self) -> int:
+        """Number of the next update, over all stages."""
+        progress = self.progress
+        return progress.first_epoch * progress.steps_per_epoch + progress.updates
+
+    @property
+    def _keeps_last(self) -> bool:
+        return isinstance(self.settings, FineTune) and self.settings.keep == "last"
+
+    def _loss_of_guessing(self, targets: np.ndarray) -> float:
+        losses = self.objective.loss(targets, np.zeros_like(targets))
+        return float(np.mean(keras.ops.convert_to_numpy(losses)))
+
+    def _numbered(self) -> dict[str, keras.Variable]:
+        return {str(i): variable for i, variable in enumerate(self.model.variables)}
+
+    def _tick(self) -> None:
+        """Counts the time that went by."""
+        now = time.monotonic()
+        self.progress.seconds += now - self._ticked
+        self.progress.epoch_seconds += now - self._ticked
+        self._ticked = now
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """Turns what stops Keras into an error that says what to do."""
+        if self._explaining:
+            yield
+            return
+        self._explaining = True
         try:
             yield
         except KeyboardInterrupt:
-            self._close()
-            raise self._interrupted() from None
+            self.trainee.close()
+            raise interruption(self.setup.run, self.progress) from None
         except Exception as error:
-            self._close()
-            failure = self.train_loader.failure or self.validation_loader.failure
-            if failure:
-                raise failure from None
-            if type(error).__name__ == "ResourceExhaustedError":
+            self.trainee.close()
+            if self.trainee.failure:
+                raise self.trainee.failure from None
+            if ran_out_of_memory(error):
                 raise RunError(
-                    f"memory ran out with --batch-size {self.batch_size} "
-                    f"at {self.setup.image_size} pixels. Try half of it."
+                    f"memory ran out with --batch {self.progress.batch_size} at "
+                    f"{self.setup.image_size} pixels. Try half of it."
                 ) from error
             raise
-
-    def _close(self) -> None:
-        self.train_loader.close()
-        self.validation_loader.close()
-
-    def _interrupted(self) -> Interrupted:
-        run, best = self.setup.run, self.best
-        if not run.model_path.exists():
-            self.save()
-        kept = "no epoch is finished yet"
-        if best:
-            epoch = f"of epoch {best.epoch}" if best.epoch else "as before this phase"
-            kept = f"{epoch}, validation {best.text}"
-        return Interrupted(
-            f"interrupted in epoch {self.epoch + 1} of {self.settings.epochs} "
-            f"({self.title}). {run.path} has a usable model ({kept}). "
-            f"Go on with: cnnxfer resume {run.path}"
-        )
-
-
-class _Keeper(keras.callbacks.Callback):
-    """Watches the loss, shows progress, and hands each epoch to the phase."""
-
-    def __init__(self, phase: PhaseRun, advance: Advance) -> None:
-        super().__init__()
-        self.phase = phase
-        self.advance = advance
-        self.started = 0.0
-        self.note = ""
-        self.epochs_seen = 0
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.started = time.perf_counter()
-        # Dropout draws anew from here, so that a resumed epoch is the same epoch.
-        for layer in all_layers(self.phase.model):
-            if hasattr(layer, "seed_generator"):
-                layer.seed_generator.state.assign([self.phase.setup.config.seed, epoch])
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
-        phase = self.phase
-        loss = logs["loss"]
-        if not math.isfinite(loss):
-            rate = self._learning_rate(batch)
-            raise RunError(
-                f"loss became {loss} in epoch {phase.epoch + 1}, step {batch + 1}, at "
-                f"learning rate {rate:.3g}. Try a lower --lr."
-            )
-        self.advance(
-            note=f"epoch {phase.epoch + 1}/{phase.settings.epochs}  "
-            f"loss {loss:.3f}  accuracy {logs['accuracy']:.1%}{self.note}"
-        )
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        phase = self.phase
-        rate = self._learning_rate()
-        score = phase.score(epoch + 1)
-        if not math.isfinite(score.loss):
-            raise RunError(
-                f"validation loss is {score.loss} after epoch {score.epoch}, which "
-                f"began at learning rate {rate:.3g}. Try a lower --lr."
-            )
-        seconds = time.perf_counter() - self.started
-        phase.keep(
-            score,
-            {
-                "learning_rate": f"{rate:.6g}",
-                "loss": f"{logs['loss']:.6f}",
-                "accuracy": f"{logs['accuracy']:.6f}",
-                **score.as_history(),
-                "seconds": f"{seconds:.2f}",
-            },
-        )
-        self.note = f"  validation {score.text}"
-        phase.setup.reporter.info(
-            f"epoch {score.epoch:2d}/{phase.settings.epochs}  loss {logs['loss']:.3f}  "
-            f"accuracy {logs['accuracy']:.1%}  validation {score.text}  "
-            f"{seconds:.0f} s" + ("  best" if phase.best is score else "")
-        )
-        left = phase.settings.epochs - score.epoch
-        if left and not self.epochs_seen:
-            minutes = left * seconds / 60
-            phase.setup.reporter.info(
-                f"{counted(left, 'epoch')} to go, about {minutes:.0f} min"
-            )
-        self.epochs_seen += 1
-
-    def _learning_rate(self, batch: int = 0) -> float:
-        phase = self.phase
-        step = phase.epoch * phase.steps_per_epoch + batch
-        return float(ops.convert_to_numpy(phase.schedule(step)))
+        finally:
+            self._explaining = False

@@ -2,6 +2,8 @@ import json
 import os
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
 from cnnxfer.cli.main import run
@@ -71,6 +73,8 @@ def test_train_repeats_a_run_from_its_config(
     assert again.config == first.config
     assert again.split == first.split
     assert again.metrics == first.metrics
+    models = [keras.saving.load_model(it.model_path) for it in (first, again)]
+    assert all(map(np.array_equal, *(model.get_weights() for model in models)))
 
 
 def test_a_wrong_limit_of_the_cache_is_told_before_a_run_is_made(
@@ -99,8 +103,93 @@ def test_a_finished_run_is_not_resumed(
     shown = capsys.readouterr()
     assert shown.err == (
         f"error: {colour_run.path} is finished. Fine-tune it with: "
-        f"cnnxfer unfreeze {colour_run.path}\n"
+        f"cnnxfer unfreeze {colour_run.path}, or extend it with: "
+        f"cnnxfer resume {colour_run.path} --epochs +5\n"
     )
+
+
+def test_a_finished_run_is_extended(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "--data", "photos", *SMALL, "-q"]) == 0
+    assert run(["unfreeze", "--epochs", "1", "--all", "-q"]) == 0
+    tuned = Path(capsys.readouterr().out.splitlines()[-1])
+    assert run(["resume", str(tuned), "--epochs", "+2", "-q"]) == 0
+    assert [row["epoch"] for row in Run(tuned).history] == ["1", "2", "3"]
+    assert Run(tuned).receipt["status"] == "done"
+
+
+@pytest.mark.parametrize("epochs", ["5", "+0", "five", "+-1", ""])
+def test_a_wrong_extension_changes_nothing(
+    colour_run: Run, capsys: pytest.CaptureFixture[str], epochs: str
+) -> None:
+    before = colour_run.receipt
+    assert run(["resume", str(colour_run.path), "--epochs", epochs]) == 2
+    assert "expected how many more there are to be, as +5" in capsys.readouterr().err
+    assert colour_run.receipt == before
+
+
+def test_a_dry_run_shows_stages_and_makes_no_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["train", "--data", "photos", *SMALL, "-q"]) == 0
+    command = ["unfreeze", "--gradual", "2", "--layer-decay", "0.5", "--lr", "0.1"]
+    capsys.readouterr()
+    assert run([*command, "--dry-run"]) == 0
+    shown = capsys.readouterr()
+    assert "learning rate" in shown.out
+    assert "logits" in shown.out
+    assert run([*command, "--dry-run", "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)["stages"]
+    assert first["first_epoch"] == 1
+    assert second["first_epoch"] == first["epochs"] + 1
+    parameters = [
+        sum(group["parameters"] for group in row["groups"]) for row in (first, second)
+    ]
+    assert parameters[0] < parameters[1]
+    rates = [group["learning_rate"] for group in second["groups"]]
+    assert rates == sorted(rates)
+    assert rates[-1] == 0.1
+    assert len(os.listdir("runs")) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--all", "--last", "30%"], "--all and --last 30% exclude each other"),
+        (["--all", "--from", "conv1"], "--all and --from conv1 exclude each other"),
+        (["--last", "5%", "--from", "9"], "--last 5% and --from 9 exclude each other"),
+        (["--from", "blokk"], "blokk"),
+        (["--gradual", "99"], "--gradual is 99"),
+        (["--lr", "quick"], "--lr is 'quick'; expected a number, or 'auto'."),
+        (["--batch", "big"], "--batch is 'big'; expected a whole number, or 'auto'."),
+        (["--ema", "1"], "--ema is 1.0; it must be at most 0.9999."),
+        (["--time-budget", "later"], "--time-budget is 'later'; expected a time"),
+        (["--recipe", "quick"], "--recipe is 'quick'."),
+        (["--keep", "first"], "--keep is 'first'."),
+        (["--layer-decay", "2"], "--layer-decay is 2.0; it must be at most 1."),
+    ],
+)
+def test_wrong_options_of_unfreeze_make_no_run(
+    colour_run: Run,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    message: str,
+) -> None:
+    assert run(["unfreeze", str(colour_run.path), *options]) == 2
+    assert message in capsys.readouterr().err
+    assert os.listdir("runs") == [colour_run.name]
+
+
+def test_last_takes_the_place_of_the_layer_that_the_parent_began_with(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["train", "--data", "photos", *SMALL, "-q"]) == 0
+    assert run(["unfreeze", "--epochs", "1", "--from", "conv_pw_13", "-q"]) == 0
+    first = find_run("latest", Path("runs"))
+    assert first.config.fine_tune.start == "conv_pw_13"
+    assert run(["unfreeze", "--epochs", "1", "--last", "20%", "-q"]) == 0
+    second = find_run("latest", Path("runs"))
+    assert second.parent == first
+    assert (second.config.fine_tune.start, second.config.fine_tune.last) == ("", "20%")
 
 
 def test_a_run_without_a_model_is_not_fine_tuned(

@@ -168,7 +168,7 @@ def test_another_seed_draws_other_pixels(examples):
 def test_an_epoch_is_the_same_without_the_ones_before(examples, epoch, config):
     steps = len(examples) // BATCH
     all_epochs = drawn_of(batches_of(examples, 3 * steps, config))
-    alone = drawn_of(batches_of(examples, steps, config, first_epoch=epoch))
+    alone = drawn_of(batches_of(examples, steps, config, first_step=epoch * steps))
     images = slice(epoch * steps * BATCH, (epoch + 1) * steps * BATCH)
     for mine, its in zip(alone, all_epochs, strict=True):
         np.testing.assert_array_equal(mine, its[images])
@@ -176,8 +176,11 @@ def test_an_epoch_is_the_same_without_the_ones_before(examples, epoch, config):
 
 def test_epochs_differ(examples):
     order = np.arange(len(examples))
+    steps = len(order) // BATCH
     first, second = (
-        pixels_of(batches_of(examples, 2, first_epoch=epoch, order=lambda _: order))
+        pixels_of(
+            batches_of(examples, 2, first_step=epoch * steps, order=lambda _: order)
+        )
         for epoch in (0, 1)
     )
     assert (first != second).mean() > 0.5

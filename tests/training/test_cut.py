@@ -1,5 +1,6 @@
 """Any network of the catalog, taken apart and put together again."""
 
+import re
 from pathlib import Path
 
 import keras
@@ -9,7 +10,15 @@ import pytest
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.errors import ConfigError
-from cnnxfer.training.cut import POOLED, before, behind, boundaries, network_at
+from cnnxfer.training.cut import (
+    POOLED,
+    before,
+    behind,
+    boundaries,
+    cut_before,
+    multiply_adds,
+    network_at,
+)
 from cnnxfer.training.model import (
     all_layers,
     backbone_of,
@@ -206,11 +215,13 @@ def test_the_key_tells_what_decides_the_activations(lively: keras.Model) -> None
 
 
 def test_the_key_does_not_depend_on_numbered_names() -> None:
-    # Keras calls the residual layers add, add_1, ... through the whole process.
+    # In models that were saved long ago, they began with any number.
     first, second = small("xception"), small("xception")
     second.set_weights(first.get_weights())
+    for operation in backbone_of(second).operations:
+        operation.name = re.sub(r"^add(_\d+)?$", "later_\\g<0>", operation.name)
     cuts = [boundaries(backbone_of(model))[12] for model in (first, second)]
-    assert cuts[0] != cuts[1]
+    assert cuts == ["add_6", "later_add_6"]
     entry = BACKBONES.get("xception")
     keys = [
         network_at(model, entry, cut).key
@@ -226,3 +237,38 @@ def test_a_place_that_is_no_boundary(lively: keras.Model) -> None:
         "the network cannot be cut after 'conv_pw_7_rel'. Did you mean "
         "'conv_pw_7_relu'?"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "cut"),
+    [
+        ("efficientnet-lite0", "blocks_11_expand_conv", "blocks_10_add"),
+        # Expanded, activations are six times as many.
+        ("efficientnet-lite0", "blocks_11_depthwise_conv", "blocks_10_add"),
+        ("efficientnet-lite0", "blocks_10_depthwise_conv", "blocks_9_add"),
+        ("mobilenet-0.25", "conv_dw_6", "conv_pw_5_relu"),  # not padded
+        ("resnet50", "conv4_block3_2_conv", "conv4_block2_out"),
+        ("vgg16", "block5_conv1", "block4_pool"),
+        ("xception", "block13_sepconv1", "add_10"),
+        ("xception", "block3_sepconv1", "add"),
+        ("xception", "block1_conv1", None),
+        ("mobilenet-0.25", "conv_pw_1", None),  # a tenth is not frozen
+    ],
+)
+def test_the_cut_lies_before_what_learns(
+    name: str, start: str, cut: str | None
+) -> None:
+    network = build_backbone(BACKBONES.get(name), image_size=96)
+    position = [operation.name for operation in network.operations].index(start)
+    assert cut_before(network, position) == cut
+
+
+def test_arithmetic_is_counted_as_published() -> None:
+    # In https://arxiv.org/abs/1704.04861, 1905.11946 and 1512.03385.
+    for name, published in (
+        ("mobilenet-0.25", 41e6),
+        ("efficientnetb0", 0.39e9),
+        ("resnet50", 3.8e9),
+    ):
+        network = build_backbone(BACKBONES.get(name), image_size=224)
+        assert sum(multiply_adds(network)) == pytest.approx(published, rel=0.02)

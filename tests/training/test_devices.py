@@ -46,7 +46,7 @@ devices = Devices(replicas=strategy.num_replicas_in_sync, strategy=strategy)
 prepare.prepare_devices = lambda choice: devices
 data, weights, config, runs_dir = sys.argv[1:]
 run = cnnxfer.train(
-    "mobilenet-0.25", data, weights=weights, config=config, batch_size=11,
+    "mobilenet-0.25", data, weights=weights, config=config, batch=11,
     runs_dir=runs_dir, fine_tune=True,
 )
 print(run.path)

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,25 @@ from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.prediction.classifier import load_classifier
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
+from cnnxfer.training import frozen
 from cnnxfer.training.loop import PhaseRun
 from cnnxfer.training.model import HEAD, backbone_of, load_model
-from cnnxfer.training.prepare import load_parts
+from cnnxfer.training.prepare import load_parts, set_up
 from cnnxfer.training.score import Score
 
 Train = Callable[..., Run]
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Warnings(Reporter):
+    def __init__(self) -> None:
+        self.warned: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warned.append(message)
 
 
 def test_only_the_head_learns(parent: Run, weights_path: Path) -> None:
@@ -78,19 +92,20 @@ def test_the_best_epoch_is_kept_not_the_last(
 def test_a_loss_that_is_no_number_stops_with_epoch_step_and_rate(
     train: Train, tmp_path: Path
 ) -> None:
+    reporter = Warnings()
     with pytest.raises(RunError) as caught:
-        train(tmp_path, optimizer="sgd", schedule="constant", lr=1e38)
-    message = str(caught.value)
-    assert "in epoch 1, step 2, at learning rate 1e+38. Try a lower --lr." in message
-    assert find_run("latest", tmp_path).receipt["status"] == "failed"
-
-
-def test_a_validation_loss_that_is_no_number_stops_before_it_is_kept(
-    train: Train, tmp_path: Path
-) -> None:
-    with pytest.raises(RunError, match=r"validation loss is (nan|inf) after"):
-        train(tmp_path, batch_size=24, optimizer="sgd", schedule="constant", lr=1e38)
-    assert not find_run("latest", tmp_path).model_path.exists()
+        train(tmp_path, optimizer="sgd", lr=1e38, epochs=1, reporter=reporter)
+    assert reporter.warned[0] == (
+        "the loss became nan in epoch 1, step 2, at learning rate 7.5e+37: too high. "
+        "The phase begins again, at 3.33e+37."
+    )
+    assert len(reporter.warned) == 5
+    assert "It was lowered 5 times. Try a lower --lr, or --lr auto." in str(
+        caught.value
+    )
+    run = find_run("latest", tmp_path)
+    assert run.receipt["status"] == "failed"
+    assert not run.model_path.exists()
 
 
 def test_running_out_of_memory_is_explained(
@@ -99,12 +114,81 @@ def test_running_out_of_memory_is_explained(
     import keras
     import tensorflow as tf
 
-    def fit(*_: object, **__: object) -> None:
+    def predict(*_: object, **__: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM")
 
-    monkeypatch.setattr(keras.Model, "fit", fit)
-    with pytest.raises(RunError, match=r"memory ran out with --batch-size 8 at 64"):
+    def scoring(phase: PhaseRun) -> None:
+        phase.score(0)
+
+    monkeypatch.setattr(keras.Model, "predict", predict)
+    monkeypatch.setattr(PhaseRun, "fit", scoring)
+    with pytest.raises(RunError) as caught:
         train(tmp_path)
+    assert str(caught.value) == (
+        "memory ran out with --batch 8 at 64 pixels. Try half of it."
+    )
+
+
+KEPT = {"cache": True, "engine": "keras", "epochs": 4}
+
+
+@pytest.fixture(scope="module")
+def on_features(train: Train, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(tmp_path_factory.mktemp("runs"), **KEPT)
+
+
+@pytest.mark.parametrize("place", ["learn_head", "keep_thresholds", "add_history"])
+def test_head_training_that_is_killed_begins_again(
+    train: Train,
+    tmp_path: Path,
+    on_features: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+) -> None:
+    original, calls = getattr(Run if place == "add_history" else frozen, place), []
+
+    def die_the_second_time(*arguments: object) -> None:
+        calls.append(arguments)
+        if len(calls) == (2 if place == "add_history" else 1):
+            raise Killed
+        original(*arguments)
+
+    owner = Run if place == "add_history" else frozen
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, place, die_the_second_time)
+        with pytest.raises(Killed):
+            train(tmp_path, **KEPT)
+    run = find_run("latest", tmp_path)
+    run.update_receipt(status="running")
+    api.resume(run)
+    assert without_seconds(run) == without_seconds(on_features)
+    assert run.metrics["frozen"] == on_features.metrics["frozen"]
+    models = [load_model(each.model_path).get_weights() for each in (run, on_features)]
+    for mine, its in zip(*models, strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+def without_seconds(run: Run) -> list[dict[str, str]]:
+    return [{**row, "seconds": ""} for row in run.history]
+
+
+def test_more_epochs_of_a_head_on_features(train: Train, tmp_path: Path) -> None:
+    run = train(tmp_path, **KEPT)
+    learned = frozen.train_head(set_up(run, Reporter()), extra_epochs=3)
+    assert run.config.frozen.epochs == 7
+    assert [row["epoch"] for row in run.history] == list("1234567")
+    known = train(tmp_path, **{**KEPT, "epochs": 7})
+    assert without_seconds(known) == without_seconds(run)
+    assert learned.as_metrics(10).items() <= run.metrics["frozen"].items()
+
+
+def test_more_epochs_on_new_views(parent: Run, tmp_path: Path) -> None:
+    run = Run(tmp_path / parent.name)
+    shutil.copytree(parent.path, run.path)
+    frozen.train_head(set_up(run, Reporter()), extra_epochs=1)
+    assert [row["epoch"] for row in run.history] == list("1234")
+    assert run.history[:3] == parent.history
+    assert run.config == parent.config
 
 
 def test_a_photo_that_broke_since_is_named(

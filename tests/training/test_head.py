@@ -8,6 +8,7 @@ import pytest
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Phase
+from cnnxfer.config.phases import OPTIMIZERS, SCHEDULES
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
 from cnnxfer.training import head as head_module
@@ -20,6 +21,7 @@ from cnnxfer.training.model import (
     save_model,
 )
 from cnnxfer.training.objective import Objective
+from cnnxfer.training.rates import Rates
 from cnnxfer.training.score import Score
 
 CLASSES = 3
@@ -190,6 +192,89 @@ def test_the_callers_random_numbers_go_on() -> None:
     np.random.seed(1)
     fit(head="mlp", dropout=0.3, epochs=1)
     assert (random.random(), np.random.rand()) == expected
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_learns(name: str) -> None:
+    head = fit(optimizer=name, weight_decay=0.1, learning_rate=0.0)
+    assert head.learning_rate in head_module.RATES
+    assert head.score.accuracy > 0.8
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_schedule_learns_at_its_rates(schedule: str) -> None:
+    settings = {"schedule": schedule, "step_epochs": 2, "warmup_epochs": 1.0}
+    head = fit(learning_rate=0.03, batch_size=30, **settings)
+    assert head.score.accuracy > 0.75
+    rates = Rates(Phase(epochs=4, **settings), steps_per_epoch=4, peak=0.03)
+    expected = [f"{rates.at(4 * epoch):.6g}" for epoch in range(4)]
+    assert [row["learning_rate"] for row in head.history] == expected
+
+
+def test_plateau_lowers_the_rate_where_epochs_do_no_better() -> None:
+    head = fit(
+        learning_rate=0.3,
+        schedule="plateau",
+        plateau_patience=1,
+        step_factor=0.5,
+        epochs=8,
+    )
+    best, rate = None, 0.3
+    for row in head.history:
+        assert float(row["learning_rate"]) == pytest.approx(rate)
+        value = float(row["val_accuracy"]), -float(row["val_loss"])
+        better = best is None or value > best
+        best = value if better else best
+        rate *= 1.0 if better else 0.5
+    assert rate < 0.3
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_patience_ends_the_training(patience: int) -> None:
+    settings = {"learning_rate": 0.3, "schedule": "constant", "epochs": 100}
+    head = fit(patience=patience, **settings)
+    assert len(head.history) == head.score.epoch + patience < 100
+
+
+def test_averages_are_scored_and_kept_while_the_weights_go_on() -> None:
+    settings = {"learning_rate": 1.0, "schedule": "constant", "epochs": 6}
+    plain, averaged = fit(**settings), fit(**settings, ema=0.9)
+    for name in ("loss", "accuracy"):  # what learns is the same
+        assert [row[name] for row in averaged.history] == [
+            row[name] for row in plain.history
+        ]
+    smooth, rough = (
+        [float(row["val_loss"]) for row in head.history] for head in (averaged, plain)
+    )
+    assert np.mean(smooth) < 0.9 * np.mean(rough)
+    answers = measure(logits_of(averaged, VALIDATION), LABELS, 0)
+    assert answers.loss == pytest.approx(averaged.score.loss, abs=1e-4)
+
+
+def test_parts_of_a_batch_are_computed_together() -> None:
+    one, four = fit(batch_size=40), fit(batch_size=40, accumulate=4)
+    np.testing.assert_array_equal(one.weights[0], four.weights[0])
+
+
+def test_gradients_are_clipped() -> None:
+    settings = {"optimizer": "sgd", "schedule": "constant", "epochs": 1}
+    free, held = fit(**settings), fit(**settings, clip_norm=0.01)
+    assert np.linalg.norm(held.weights[0]) < np.linalg.norm(free.weights[0]) / 5
+
+
+def test_trials_leave_dropout_and_optimizer_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = {"dropout": 0.3, "optimizer": "sgd", "ema": 0.5, "head": "mlp"}
+    found = fit(learning_rate=0.0, **settings)
+    given = fit(learning_rate=found.learning_rate, **settings)
+    for one, other in zip(found.weights, given.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # Were anything else, it would be noticed.
+    hashes = iter("ab")
+    monkeypatch.setattr(head_module, "state_hash", lambda state: next(hashes))
+    with pytest.raises(RunError, match=r"not as it was before.*report this as a bug"):
+        fit(learning_rate=0.0, **settings)
 
 
 def test_dropout_takes_part() -> None:

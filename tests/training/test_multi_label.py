@@ -60,7 +60,7 @@ def settings(table: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def parent(train: Train, table: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     runs_dir = tmp_path_factory.mktemp("runs")
-    return train(runs_dir, data=table, split="60/40/0", batch_size=16, epochs=2)
+    return train(runs_dir, data=table, split="60/40/0", batch=16, epochs=2)
 
 
 def targets_of(run: Run) -> np.ndarray:

@@ -10,6 +10,7 @@ import pytest
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.errors import ConfigError
+from cnnxfer.machine.processor import Processor
 from cnnxfer.runs import Run
 from cnnxfer.training.model import (
     all_layers,
@@ -17,7 +18,11 @@ from cnnxfer.training.model import (
     build_classifier,
     load_model,
 )
-from cnnxfer.training.precision import precision_policy, resolve_precision
+from cnnxfer.training.precision import (
+    describe_precision,
+    precision_policy,
+    resolve_precision,
+)
 
 # One entry for each way of normalizing.
 WAYS = [
@@ -107,9 +112,49 @@ def policies(config: object) -> list[object]:
 
 
 @pytest.mark.parametrize(
+    ("features", "precision"),
+    [
+        (("avx2", "avx512f", "avx512_bf16"), "bfloat16"),
+        (("avx2", "avx512f", "amx_bf16", "amx_int8"), "bfloat16"),
+        (("avx2", "avx512f"), "float32"),
+        ((), "float32"),
+        (None, "float32"),
+    ],
+)
+def test_auto_follows_the_processor(
+    features: tuple[str, ...] | None, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processor = Processor(features=features)
+    assert resolve_precision("auto", None, processor) == precision
+    assert resolve_precision("float32", None, processor) == "float32"
+    assert resolve_precision("bfloat16", None, processor) == "bfloat16"
+    # A GPU, if there is one, is what counts.
+    assert resolve_precision("auto", (7, 5), processor) == "float16"
+    assert resolve_precision("auto", (6, 1), processor) == "float32"
+    monkeypatch.setattr("cnnxfer.training.precision.find_processor", lambda: processor)
+    assert resolve_precision("auto", None) == precision
+    # JAX emulates bfloat16 on a CPU.
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    assert resolve_precision("auto", None) == "float32"
+
+
+def test_one_line_tells_what_is_computed_in() -> None:
+    assert describe_precision("auto", "bfloat16") == (
+        "computes in bfloat16, which is fastest here, with weights, normalization of "
+        "pixels and head in float32 (--precision float32 is for exact figures)"
+    )
+    assert describe_precision("bfloat16", "bfloat16").startswith(
+        "computes in bfloat16, as asked, with weights"
+    )
+    assert "nothing is known to be faster" in describe_precision("auto", "float32")
+    assert describe_precision("float32", "float32") == (
+        "computes in float32, as asked, throughout"
+    )
+
+
+@pytest.mark.parametrize(
     ("capability", "precision"),
     [
-        (None, "float32"),
         ((6, 1), "float32"),
         ((7, 5), "float16"),
         ((8, 0), "bfloat16"),

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,10 @@ import cnnxfer
 from cnnxfer import api
 from cnnxfer.errors import Interrupted
 from cnnxfer.runs import Run, find_run
-from cnnxfer.training import loop
+from cnnxfer.training import loop, stepper
+from cnnxfer.training.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.model import load_model
+from cnnxfer.training.progress import Progress
 
 Train = Callable[..., Run]
 TUNING = {"lr": 0.01, "epochs": 3, "last": "40%", "bn": "train"}
@@ -26,20 +28,20 @@ def tuned(parent: Run) -> Run:
 
 
 @pytest.fixture
-def interrupt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
-    """Presses Ctrl-C once, after the first batch of an epoch (from 0)."""
-    on_train_batch_end = loop._Keeper.on_train_batch_end
+def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Presses Ctrl-C once, after the first update of an epoch (from 0)."""
+    live_text = loop.live_text
 
     def press(epoch: int) -> None:
         waiting = [epoch]
 
-        def pressed(keeper: loop._Keeper, batch: int, logs: dict[str, float]) -> None:
-            on_train_batch_end(keeper, batch, logs)
-            if keeper.phase.epoch in waiting:
+        def pressed(progress: Progress) -> str:
+            if progress.epoch in waiting:
                 waiting.clear()
-                raise KeyboardInterrupt
+                signal.raise_signal(signal.SIGINT)
+            return live_text(progress)
 
-        monkeypatch.setattr(loop._Keeper, "on_train_batch_end", pressed)
+        monkeypatch.setattr(loop, "live_text", pressed)
 
     return press
 
@@ -49,14 +51,22 @@ def assert_same_end(run: Run, undisturbed: Run) -> None:
     models = [load_model(each.model_path).get_weights() for each in (run, undisturbed)]
     for weight, expected in zip(*models, strict=True):
         np.testing.assert_array_equal(weight, expected)
-    states = [
-        np.load(next(each.checkpoints_dir.glob("*.npz"))) for each in (run, undisturbed)
-    ]
-    assert states[0].files == states[1].files
-    for name in states[0].files:
-        np.testing.assert_array_equal(states[0][name], states[1][name])
+    states = [state_of(each) for each in (run, undisturbed)]
+    assert states[0].keys() == states[1].keys()
+    for name, values in states[0].items():
+        np.testing.assert_array_equal(values, states[1][name])
     assert without_seconds(run) == without_seconds(undisturbed)
-    assert run.metrics == undisturbed.metrics
+    metrics = [
+        {name: {**value, "run": ""} for name, value in each.metrics.items()}
+        for each in (run, undisturbed)
+    ]
+    assert metrics[0] == metrics[1]
+
+
+def state_of(run: Run) -> dict[str, np.ndarray]:
+    checkpoint = read_checkpoint(run.checkpoints_dir)
+    assert checkpoint
+    return read_arrays(checkpoint)
 
 
 def without_seconds(run: Run) -> list[dict[str, str]]:
@@ -99,13 +109,13 @@ def test_what_is_balanced_and_focal_goes_on_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = set()
-    epoch_order = loop.epoch_order
+    epoch_order = stepper.epoch_order
 
     def order(*arguments: object) -> np.ndarray:
         asked.add(arguments[-1])
         return epoch_order(*arguments)
 
-    monkeypatch.setattr(loop, "epoch_order", order)
+    monkeypatch.setattr(stepper, "epoch_order", order)
     settings = {
         "sampling": "balanced",
         "loss": "focal",
@@ -161,7 +171,10 @@ def test_ctrl_c_while_measuring_is_an_interruption_too(
         cnnxfer.unfreeze(parent, **TUNING)
 
 
-def test_ctrl_c_ends_the_process_with_130(photos_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_ctrl_c_and_sigterm_end_the_process_with_130(
+    photos_dir: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     command = [sys.executable, "-m", "cnnxfer", "train", "--backbone", "mobilenet-0.25"]
     options = ["--weights", "none", "--image-size", "32", "--epochs", "100000"]
     options += ["--no-cache"]
@@ -176,10 +189,15 @@ def test_ctrl_c_ends_the_process_with_130(photos_dir: Path, tmp_path: Path) -> N
     for line in process.stderr:
         said.append(line)
         if "epoch  2/" in line:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             break
     said.append(process.stderr.read())
     assert process.wait(60) == 130, said
     assert "Go on with: cnnxfer resume" in " ".join("".join(said).split())
     assert "Traceback" not in "".join(said)
-    assert find_run("latest", tmp_path / "runs").metrics["frozen"]["epoch"] >= 1
+    run = find_run("latest", tmp_path / "runs")
+    assert run.metrics["frozen"]["epoch"] >= 1
+    assert run.receipt["status"] == "interrupted"
+    checkpoint = read_checkpoint(run.checkpoints_dir)
+    assert checkpoint
+    assert checkpoint.progress.epoch == len(run.history)

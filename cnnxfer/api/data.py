@@ -1,0 +1,132 @@
+"""Looking at data before anything is trained on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnxfer.api.given import Pathlike, check_data_options, path_of, text_of
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.config import load_config
+from cnnxfer.data.sources import find_source
+from cnnxfer.reporting import Reporter
+
+if TYPE_CHECKING:
+    from cnnxfer.data.check.report import Report
+    from cnnxfer.data.preview import Preview
+
+
+def check(
+    spec: Pathlike,
+    *,
+    split: str | None = None,
+    group_by: str | None = None,
+    exclude: Pathlike | None = None,
+    write: Pathlike | None = None,
+    html: Pathlike | None = None,
+    reporter: Reporter | None = None,
+) -> Report:
+    """Tells what is wrong with images and labels before anything is trained on them.
+
+    Nothing is changed, and neither Keras nor TensorFlow is loaded but for a set of
+    TensorFlow Datasets that has not been copied before.
+
+    Args:
+        spec: data as `train` takes it.
+        split: as of `train`.
+        group_by: as of `train`.
+        exclude: as of `train`.
+        write: where to write a file for `exclude`: what training is better without.
+        html: where to write a page that shows the pictures in question.
+        reporter: told of the progress; the logger "cnnxfer" by default.
+
+    Raises:
+        ConfigError: if there is no such data, an option is wrong, or a file to be
+            written is there already and none of these.
+        DataError: if data that lies elsewhere cannot be had.
+    """
+    settings = load_config(
+        None,
+        {
+            "data": str(spec),
+            "split": split,
+            "group_by": group_by,
+            "exclude": text_of(exclude),
+        },
+    )
+    find_source(settings.data)
+    check_data_options(settings)
+    from cnnxfer.data.check.checking import check_data
+
+    return check_data(
+        settings.data,
+        reporter or Reporter(),
+        split=settings.split,
+        group_by=settings.group_by,
+        exclude=settings.exclude,
+        write=path_of(write),
+        html=path_of(html),
+    )
+
+
+def preview(
+    data: Pathlike | None = None,
+    *,
+    out: Pathlike = "preview.png",
+    augment: str | None = None,
+    config: Pathlike | None = None,
+    images: int = 6,
+    views: int = 6,
+    image_size: int | None = None,
+    seed: int | None = None,
+    reporter: Reporter | None = None,
+) -> Preview:
+    """Draws what the network will see in training: photographs, and views of each.
+
+    Args:
+        data: as `train` takes it.
+        out: the PNG to write.
+        augment: as of `train`.
+        config: a TOML file of settings.
+        images: how many photographs, of all classes in turn.
+        views: how many training views of each.
+        image_size: side of a view in pixels; the backbone's by default.
+        seed: of all that is random.
+        reporter: told of the progress; the logger "cnnxfer" by default.
+
+    Raises:
+        ConfigError: if there is no such data, a setting is wrong, or `out` is there
+            already and no preview.
+        DataError: if the data cannot be read, or no picture of it.
+    """
+    settings = load_config(
+        path_of(config),
+        {
+            "data": text_of(data),
+            "augment": augment,
+            "image_size": image_size,
+            "seed": seed,
+        },
+    )
+    backbone = BACKBONES.get(settings.backbone)
+    size = settings.image_size or backbone.image_size
+    backbone.check_image_size(size)
+    find_source(settings.data)
+    from cnnxfer.data.preview import check_counts, check_own, write_preview
+    from cnnxfer.data.sources import load_dataset
+    from cnnxfer.prediction.output_file import check_target
+
+    check_counts(images, views)
+    check_target("--out", Path(out), [settings.data])
+    check_own(Path(out))
+
+    reporter = reporter or Reporter()
+    return write_preview(
+        Path(out),
+        load_dataset(settings.data, reporter),
+        settings,
+        image_size=size,
+        images=images,
+        views=views,
+        reporter=reporter,
+    )

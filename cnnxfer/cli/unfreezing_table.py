@@ -1,0 +1,48 @@
+"""The stages of fine-tuning, as `unfreeze --dry-run` shows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from cnnxfer.training.stage_table import GroupRow, StageRow
+
+
+def stages_table(rows: list[StageRow]) -> Table:
+    """Returns a table with a line for each group of layers that learn at one rate."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("stage", justify="right", no_wrap=True)
+    table.add_column("epochs", no_wrap=True)
+    table.add_column("what learns", no_wrap=True)
+    for column in ("layers", "parameters", "learning rate"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        last = row.first_epoch + row.epochs - 1
+        epochs = f"{row.first_epoch}-{last}" if row.epochs > 1 else str(last)
+        for group in row.groups:
+            is_first = group is row.groups[0]
+            table.add_row(
+                str(row.stage) if is_first else "",
+                epochs if is_first else "",
+                _span(group),
+                str(group.layers),
+                f"{group.parameters:,}",
+                _rate(group),
+            )
+        if row is not rows[-1]:
+            table.add_section()
+    return table
+
+
+def _span(group: GroupRow) -> str:
+    return (
+        group.first if group.first == group.last else f"{group.first} .. {group.last}"
+    )
+
+
+def _rate(group: GroupRow) -> str:
+    if group.learning_rate is None:
+        return "auto" if group.factor == 1 else f"auto x {group.factor:.3g}"
+    return f"{group.learning_rate:.3g}"

@@ -1,0 +1,127 @@
+"""Rows that were computed and kept, as batches to train on and to test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from cnnxfer.data.feeding import Gate, ahead
+from cnnxfer.data.targets import repetitions
+
+
+class Rows(Protocol):
+    """Rows of numbers, one an image.
+
+    Attributes:
+        shape: with the number of rows in front.
+    """
+
+    shape: tuple[int, ...]
+
+    def stored(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns rows in float16, and what each is to be multiplied with, float32."""
+
+
+def training_rows(
+    views: Sequence[Rows],
+    targets: np.ndarray,
+    order: Callable[[int], np.ndarray],
+    gate: Gate,
+    *,
+    batch_size: int,
+    steps_per_epoch: int,
+    first_step: int = 0,
+    prefetch_to: str | None = None,
+) -> tf.data.Dataset:
+    """Returns batches of kept rows, without end; each epoch takes the next view.
+
+    Args:
+        views: of the same images.
+        targets: float32 `(images, classes)`.
+        order: of an epoch, counted from 0: the indices of its images; one that is
+            there again is taken in the next view. What is more than the steps need is
+            left out.
+        gate: to be closed when all has been trained.
+        batch_size: images a step.
+        steps_per_epoch: how many batches an epoch has.
+        first_step: to begin with, counted from the first of epoch 0.
+        prefetch_to: a device on which batches wait.
+
+    Returns:
+        A data set of float32 `(batch, ...)` and of float32 targets `(batch, classes)`.
+    """
+    assert steps_per_epoch, "an epoch without a batch would never end"
+
+    @lru_cache(2)
+    def rows_of(epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        indices = order(epoch)
+        return indices, (epoch + repetitions(indices)) % len(views)
+
+    def load(step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        epoch, place = divmod(int(step), steps_per_epoch)
+        taken = slice(place * batch_size, (place + 1) * batch_size)
+        with gate.at_work():
+            indices, chosen = (numbers[taken] for numbers in rows_of(epoch))
+            assert len(indices) == batch_size, "the epoch has too few images"
+            return (*_take(views, chosen, indices, gate), targets[indices])
+
+    def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        kinds = (tf.float16, tf.float32, tf.float32)
+        rows, scales, labels = tf.numpy_function(load, [step], kinds)
+        shape = (batch_size, *views[0].shape[1:])
+        labels = tf.ensure_shape(labels, (batch_size, targets.shape[1]))
+        return _unpacked(rows, scales, shape), labels
+
+    steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
+    return ahead(steps.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)
+
+
+def rows_in_order(
+    rows: Rows, gate: Gate, *, batch_size: int, prefetch_to: str | None = None
+) -> tuple[tf.data.Dataset, int]:
+    """Returns batches of all rows in order, and how many these are.
+
+    The last batch is filled up with the first rows.
+
+    Returns:
+        A data set of float32 `(batch, ...)`, and its length.
+    """
+    count = rows.shape[0]
+    steps = -(-count // batch_size)
+
+    def load(step: int) -> tuple[np.ndarray, np.ndarray]:
+        indices = np.arange(step * batch_size, (step + 1) * batch_size) % count
+        with gate.at_work():
+            return _take([rows], np.zeros_like(indices), indices, gate)
+
+    def batch(step: tf.Tensor) -> tf.Tensor:
+        stored, scales = tf.numpy_function(load, [step], (tf.float16, tf.float32))
+        return _unpacked(stored, scales, (batch_size, *rows.shape[1:]))
+
+    batches = tf.data.Dataset.range(steps).map(batch, num_parallel_calls=os.cpu_count())
+    return ahead(batches, prefetch_to), steps
+
+
+def _take(
+    views: Sequence[Rows], chosen: np.ndarray, indices: np.ndarray, gate: Gate
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns rows, each of its chosen view, as they are stored."""
+    rows = np.zeros((len(indices), *views[0].shape[1:]), np.float16)
+    scales = np.zeros(len(indices), np.float32)
+    if not gate.closed:
+        for view in np.unique(chosen):
+            mine = chosen == view
+            rows[mine], scales[mine] = views[view].stored(indices[mine])
+    return rows, scales
+
+
+def _unpacked(rows: tf.Tensor, scales: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+    """Returns rows in float32; TensorFlow does it several times faster than NumPy."""
+    rows = tf.ensure_shape(rows, shape)
+    scales = tf.reshape(scales, [-1, *[1] * (len(shape) - 1)])
+    return tf.cast(rows, tf.float32) * scales

@@ -1,0 +1,103 @@
+"""The learning rate of every step: schedules, in plain Python."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from cnnxfer.config import Phase
+from cnnxfer.training.score import Score
+
+# Of one-cycle: the share of the steps in which the rate rises, what part of its
+# highest it begins with, and what part it ends with.
+RISE = 0.3
+FIRST = 1 / 25
+LAST = 1e-4
+
+
+class Rates:
+    """The learning rates of a phase.
+
+    After a warm-up, in which the rate climbs evenly, a schedule takes it on:
+    `constant`; `cosine`, half a wave down to zero; `inverse-time`, the textbook's
+    1 / (1 + decay * step); `step`, times `step_factor` every `step_epochs`;
+    `plateau`, times `step_factor` after `plateau_patience` epochs of which none beats
+    the best before. `one-cycle` has a rise of its own in place of the warm-up: evenly
+    up to the highest rate and in half a wave down again (Smith, 2018,
+    https://arxiv.org/abs/1803.09820; its momentum stays as it is).
+
+    Phases of different `epochs` differ in their rates, so a phase that was lengthened
+    goes on with those of the longer one: from the end of a cosine, the rate jumps up
+    again, to fall to zero at the new end (a warm restart, Loshchilov and Hutter, 2017,
+    https://arxiv.org/abs/1608.03983).
+
+    Attributes:
+        peak: the highest rate.
+    """
+
+    def __init__(self, settings: Phase, steps_per_epoch: int, peak: float) -> None:
+        """Covers `settings.epochs` epochs, of so many updates of the weights each."""
+        self.settings = settings
+        self.steps_per_epoch = steps_per_epoch
+        self.peak = peak
+        self._best: Score | None = None
+        self._waited = 0  # epochs since the best
+        self._lowered = 0  # times
+
+    def at(self, step: int) -> float:
+        """Returns the rate of an update, counted from 0 over all epochs."""
+        settings = self.settings
+        total = settings.epochs * self.steps_per_epoch
+        if settings.schedule == "one-cycle":
+            return self.peak * _one_cycle(step / max(total - 1, 1))
+        warmup = settings.warmup_epochs * self.steps_per_epoch
+        after = max(step - warmup, 0.0)
+        factor = 1.0
+        if settings.schedule == "cosine":
+            factor = _half_wave(after / max(total - warmup, 1.0))
+        elif settings.schedule == "inverse-time":
+            factor = 1 / (1 + settings.decay * after)
+        elif settings.schedule == "step":
+            times = step // (settings.step_epochs * self.steps_per_epoch)
+            factor = settings.step_factor**times
+        elif settings.schedule == "plateau":
+            factor = settings.step_factor**self._lowered
+        if step + 1 < warmup:
+            factor *= (step + 1) / warmup
+        return self.peak * factor
+
+    def epoch_ended(self, score: Score) -> bool:
+        """Takes the score after an epoch; tells whether the rate is lower from now."""
+        if score.beats(self._best):
+            self._best, self._waited = score, 0
+            return False
+        self._waited += 1
+        if self.settings.schedule != "plateau":
+            return False
+        if self._waited < self.settings.plateau_patience:
+            return False
+        self._waited = 0
+        self._lowered += 1
+        return True
+
+    def state(self) -> dict[str, Any]:
+        """Returns what `restore` needs to go on from here, as JSON can hold it."""
+        best = self._best.as_metrics(0) if self._best else None
+        return {"best": best, "waited": self._waited, "lowered": self._lowered}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state` returned."""
+        self._best = Score.from_metrics(state["best"]) if state["best"] else None
+        self._waited, self._lowered = state["waited"], state["lowered"]
+
+
+def _half_wave(position: float) -> float:
+    """Returns 1 falling to 0, as the position goes from 0 to 1 and beyond."""
+    return (1 + math.cos(math.pi * min(position, 1.0))) / 2
+
+
+def _one_cycle(position: float) -> float:
+    """Returns what part of the highest rate is due, at a position from 0 to 1."""
+    if position < RISE:
+        return FIRST + (1 - FIRST) * position / RISE
+    return LAST + (1 - LAST) * _half_wave((position - RISE) / (1 - RISE))

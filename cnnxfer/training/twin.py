@@ -1,0 +1,101 @@
+"""A second network of the same variables, which is faster to train."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from cnnxfer.training.precision import POLICIES
+from cnnxfer.training.quick_layers import Convolution, Norm, Same
+
+PIXEL_LAYERS = (layers.Rescaling, layers.Normalization)
+
+
+def training_twin(model: keras.Model, precision: str) -> keras.Model:
+    """Returns a network that learns what `model` learns, in less time.
+
+    It has no variables but those of `model`, so that there is nothing to copy. What is
+    frozen in one is frozen in the other; compile the twin after that is set.
+
+    - The network inside `model`, the backbone or what of it lies behind a cut,
+      computes in `precision`; normalization of pixels and head stay in float32.
+    - BatchNormalization that is frozen is folded into the convolution before it.
+    - Depthwise convolutions have gradients that are faster on a CPU in TensorFlow.
+
+    Args:
+        model: of `build_classifier` or `behind`, in float32.
+        precision: a key of `POLICIES`.
+
+    Returns:
+        A model of the same inputs to float32 logits, which differ from those of
+        `model` by rounding. Its layers have the names of the model's.
+    """
+    return _copy(model, "float32", precision)
+
+
+def _copy(model: keras.Model, precision: str, inner_precision: str) -> keras.Model:
+    """Copies a network; networks inside it compute in `inner_precision`."""
+    if isinstance(model, keras.Sequential):
+        copies = [_layer(layer, None, precision) for layer in model.layers]
+        return keras.Sequential(copies, name=model.name)
+    norms = _foldable_norms(model)
+    folded = {id(norm) for norm in norms.values()}
+
+    def twin_of(layer: Any) -> Any:
+        if isinstance(layer, keras.Model):
+            return _copy(layer, inner_precision, inner_precision)
+        if id(layer) in folded:
+            return layers.Identity(name=layer.name, dtype=POLICIES[precision])
+        return _layer(layer, norms.get(id(layer)), precision)
+
+    return keras.models.clone_model(
+        model, clone_function=twin_of, call_function=_call_without_mask
+    )
+
+
+def _layer(
+    layer: Any, norm: layers.BatchNormalization | None, precision: str
+) -> keras.layers.Layer:
+    """Copies a layer, a convolution with the normalization that is folded into it."""
+    if not isinstance(layer, layers.Layer):
+        return layer  # an operation without variables
+    if isinstance(layer, PIXEL_LAYERS):
+        return Same(layer, "float32")
+    if Convolution.knows(layer):
+        return Convolution(layer, norm, precision)
+    if isinstance(layer, layers.BatchNormalization):
+        return Norm(layer, precision)
+    return Same(layer, precision)
+
+
+def _call_without_mask(
+    layer: Any, *arguments: Any, mask: None = None, **options: Any
+) -> Any:
+    """Calls a layer as its original was, which got a mask if it is for sequences."""
+    return layer(*arguments, **options)
+
+
+def _foldable_norms(model: keras.Model) -> dict[int, layers.BatchNormalization]:
+    """Finds each BatchNormalization that alone reads what a convolution gives.
+
+    Returns:
+        These layers, by the id of the convolution.
+    """
+    readers: dict[int, list[Any]] = {}
+    for operation in model.operations:
+        if not isinstance(operation, layers.InputLayer):
+            for tensor in keras.tree.flatten(operation.input):
+                readers.setdefault(id(tensor), []).append(operation)
+    for tensor in keras.tree.flatten(model.output):
+        readers.setdefault(id(tensor), []).append(None)
+    norms = {}
+    for operation in model.operations:
+        if not Convolution.knows(operation):
+            continue
+        linear = operation.activation is keras.activations.linear
+        match readers.get(id(operation.output), []):
+            case [layers.BatchNormalization() as norm] if linear:
+                norms[id(operation)] = norm
+    return norms

@@ -1,0 +1,165 @@
+"""Whether a run that is killed at any moment goes on as if it had not been.
+
+    python scripts/kill_trial.py
+    python scripts/kill_trial.py --kills 10 --seed 7 --backbone mobilenet-0.25
+
+Trains both phases undisturbed, and then again and again while they are killed (SIGKILL)
+at random moments, some of them while a file is written, and go on with `cnnxfer
+resume`. Half of the kills meet phases that keep what is frozen; the others meet phases
+that see new views in every epoch, with averaged weights, batches in parts, two stages.
+
+Prints a line a kill. Fails if the model or the history is not whole, at any moment.
+Ends with exit code 1 if a phase's weights, history or metrics are not those of the
+undisturbed one, bit for bit. 40 kills take a quarter of an hour on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from cnnxfer.data import flowers
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from killed_runs import PHASES, Journey, Kill, Moment, end_of, moments
+
+Options = Mapping[str, Sequence[str]]
+WAYS: dict[str, Options] = {
+    "kept": {
+        "train": ["--views", "2"],
+        "unfreeze": ["--last", "33%", "--epochs", "6", "--lr", "0.01"],
+    },
+    "new views": {
+        "train": ["--no-cache", "--epochs", "4"],
+        "unfreeze": [
+            *("--last", "60%", "--gradual", "2", "--epochs", "4", "--lr", "0.01"),
+            *("--ema", "0.9", "--accumulate", "2", "--keep", "last"),
+        ],
+    },
+}
+LINE = "{:>4}  {:9}  {:8}  {:>8}  {:16}  {:>4}  {:5}  {}"
+
+
+def main() -> int:
+    """Returns the exit code."""
+    arguments = parsed()
+    chance = random.Random(arguments.seed)
+    print(LINE.format("", "way", "phase", "after", "from", "rows", "model", "writing"))
+    numbers = count(1)
+    kills = 0
+    ends: list[bool] = []
+    with TemporaryDirectory(dir=arguments.directory) as directory:
+        root = Path(directory)
+        data = arguments.data or made_up_photos(root)
+        for place, (way, options) in enumerate(WAYS.items(), start=1):
+            wanted = arguments.kills * place // len(WAYS)
+            options = whole(options, arguments, data)
+            undisturbed = Journey(root / way, options)
+            expected = [end_of(run) for _, run in travelled(undisturbed)]
+
+            def tell(kill: Kill, way: str = way) -> None:
+                print(line_of(next(numbers), way, kill), flush=True)
+
+            while kills < wanted:
+                path = root / f"{way} {kills}"
+                journey = Journey(path, options, undisturbed.spans, tell)
+                phases = travelled(journey, chance, wanted - kills)
+                for (phase, run), end in zip(phases, expected, strict=True):
+                    differing = differences(end_of(run), end)
+                    ends.append(not differing)
+                    told = differing or "the same end"
+                    print(f"      {way}, {phase}: {told}", flush=True)
+                kills += len(journey.kills)
+    print(f"{kills} kills; {sum(ends)} of {len(ends)} phases ended as if undisturbed")
+    return int(not all(ends))
+
+
+def travelled(
+    journey: Journey, chance: random.Random | None = None, kills: int = 0
+) -> Iterator[tuple[str, Run]]:
+    """Runs both phases to their ends, and yields each with its run.
+
+    Args:
+        journey: through them.
+        chance: draws when they are killed; nobody kills them without.
+        kills: at most.
+    """
+    run = None
+    for phase in PHASES:
+        at: Iterator[Moment] = iter(())
+        if chance:
+            left = kills - len(journey.kills)
+            at = islice(moments(chance, journey.spans[phase]), left)
+        run = journey.travel(phase, at, run)
+        yield phase, run
+
+
+def whole(options: Options, arguments: argparse.Namespace, data: str) -> Options:
+    """Returns the options of both commands, with those that all trials share."""
+    train = [
+        *("--backbone", arguments.backbone, "--data", data, "--limit", "200"),
+        *("--image-size", str(arguments.image_size), "--batch", "8"),
+        *("--precision", "float32", "--checkpoint-every", "0.3s"),
+    ]
+    return {**options, "train": [*train, *options["train"]]}
+
+
+def made_up_photos(root: Path) -> str:
+    """Draws the sample data set, which has its own place for the caches of all."""
+    path = root / "photos"
+    path.mkdir()
+    flowers.write_sample(path, Reporter())
+    return str(path)
+
+
+def line_of(number: int, way: str, kill: Kill) -> str:
+    """Returns what is printed of a kill."""
+    return LINE.format(
+        number,
+        way,
+        kill.phase,
+        f"{kill.seconds:.2f} s",
+        kill.reached,
+        kill.rows,
+        "yes" if kill.model else "no",
+        ", ".join(kill.writing),
+    )
+
+
+def differences(found: dict[str, Any], expected: dict[str, Any]) -> str:
+    """Returns what differs between two ends; "" if nothing does."""
+    return "; ".join(
+        f"{name} is {found.get(name)}, not {expected.get(name)}"
+        for name in found | expected
+        if found.get(name) != expected.get(name)
+    )
+
+
+def parsed() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=1, help="of the moments")
+    parser.add_argument("--backbone", default="efficientnet-lite0")
+    parser.add_argument("--image-size", type=int, default=64)
+    parser.add_argument("--data", help="instead of the built-in sample")
+    parser.add_argument("--directory", help="where all is written, and removed again")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Disks that are full or read-only: one line that tells, and a run that goes on."""
+
+import errno
+import resource
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnnxfer.runs import Run, find_run
+from cnnxfer.training.checkpoint import read_checkpoint
+from cnnxfer.training.model import load_model
+
+Act = Callable[[], object]
+Train = Callable[[Path], tuple[int, Run]]
+SECOND_EPOCH = 4  # an update in it
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on(
+    train: Train,
+    go_on: Callable[[Run], int],
+    head: Run,
+    told: Callable[[], str],
+    mounted: Callable[..., None],
+    before_update: Callable[[int, Act], None],
+    assert_ends_like: Callable[[Run, Run], None],
+    tmp_path: Path,
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted("-t", "tmpfs", "-o", "size=16m", "none", disk)
+
+    def fill() -> None:
+        (disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free))
+
+    before_update(SECOND_EPOCH, fill)
+    code, run = train(disk / "runs")
+    assert code == 1
+    said = told()
+    assert said.startswith(f"error: {run.path}/")
+    assert said.endswith(
+        " cannot be written: no space left on device. "
+        f"Make room, then go on with: cnnxfer resume {run.path}"
+    )
+    assert [row["epoch"] for row in run.history] == ["1"]
+    load_model(run.model_path)
+    assert read_checkpoint(run.checkpoints_dir)
+    (disk / "filler").unlink()
+    assert go_on(run) == 0
+    assert_ends_like(run, head)
+
+
+def test_a_model_that_grows_too_large_is_told(
+    train: Train,
+    go_on: Callable[[Run], int],
+    head: Run,
+    told: Callable[[], str],
+    before_update: Callable[[int, Act], None],
+    assert_ends_like: Callable[[Run, Run], None],
+    tmp_path: Path,
+) -> None:
+    """The system itself refuses, in the middle of the file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    half = head.model_path.stat().st_size // 2
+    before_update(1, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (half, hard)))
+    try:
+        code, run = train(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert code == 1
+    said = told()
+    assert f"{run.model_path} cannot be written: file too large. Make room for" in said
+    assert said.endswith(f"then go on with: cnnxfer resume {run.path}")
+    assert not run.model_path.exists()
+    assert not list(run.path.rglob(".tmp-*"))
+    assert go_on(run) == 0
+    assert_ends_like(run, head)
+
+
+def test_a_run_that_becomes_read_only_is_told(
+    train: Train,
+    head: Run,
+    told: Callable[[], str],
+    before_update: Callable[[int, Act], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    before_update(
+        SECOND_EPOCH, lambda: monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    )
+    code, run = train(tmp_path)
+    assert code == 1
+    assert told().endswith(
+        " cannot be written: read-only file system. "
+        f"Make it writable, then go on with: cnnxfer resume {run.path}"
+    )
+    assert [row["epoch"] for row in run.history] == ["1"]
+    load_model(run.model_path)
+
+
+def test_a_read_only_run_is_refused_before_any_work(
+    head: Run,
+    go_on: Callable[[Run], int],
+    told: Callable[[], str],
+    mounted: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(head.path, tmp_path / "runs" / head.name)
+    run = find_run(head.name, tmp_path / "runs")
+    run.update_receipt(status="interrupted")
+    mounted("--bind", run.path, run.path)
+    mounted("-o", "remount,ro,bind", run.path)
+    before = {path: path.read_bytes() for path in run.path.rglob("*.*")}
+    assert go_on(run) == 1
+    assert told() == (
+        f"error: {run.path} cannot be written: read-only file system. "
+        f"Make it writable, then go on with: cnnxfer resume {run.path}"
+    )
+    assert {path: path.read_bytes() for path in run.path.rglob("*.*")} == before

@@ -1,0 +1,124 @@
+"""Processes that are killed: what they leave, and what goes on from there."""
+
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.runs import Run, find_run, list_runs, status_of
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from killed_runs import PHASES, Journey, check_whole, moments
+
+# Dies when so many files are written and the next is about to get its name.
+MORTAL = """
+import os, signal, sys
+left, replace = int(sys.argv.pop(1)), os.replace
+def replace_or_die(*paths):
+    global left
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+    replace(*paths)
+os.replace = replace_or_die
+from cnnxfer.__main__ import main
+main()
+"""
+
+
+def die(files: int, *arguments: str) -> None:
+    command = [sys.executable, "-c", MORTAL, str(files), *arguments, "-q"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def test_a_run_that_is_killed_again_and_again_ends_as_if_undisturbed(
+    train_options: list[str],
+    tuning_options: list[str],
+    go_on: Callable[[Run], int],
+    head: Run,
+    tuned: Run,
+    assert_ends_like: Callable[[Run, Run], None],
+    tmp_path: Path,
+) -> None:
+    often = ["--checkpoint-every", "0.001s"]  # after every update
+    die(12, "train", *train_options, *often, "--runs-dir", str(tmp_path))
+    run = find_run("latest", tmp_path)
+    assert status_of(run) == "killed"
+    assert not run.model_path.exists()
+    die(12, "resume", str(run.path))
+    check_whole(run)
+    assert run.model_path.exists()
+    assert go_on(run) == 0
+    assert_ends_like(run, head)
+    die(25, "unfreeze", str(run.path), *tuning_options, *often)
+    child = list_runs(tmp_path)[-1]
+    check_whole(child)
+    assert [row["epoch"] for row in child.history] == ["1"]
+    assert go_on(child) == 0
+    assert_ends_like(child, tuned)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_kills_at_random_moments(
+    seed: int,
+    train_options: list[str],
+    tuning_options: list[str],
+    head: Run,
+    tuned: Run,
+    assert_ends_like: Callable[[Run, Run], None],
+    tmp_path: Path,
+) -> None:
+    often = ["--checkpoint-every", "0.05s"]
+    options = {
+        "train": [*train_options, *often],
+        "unfreeze": [*tuning_options, *often],
+    }
+    journey = Journey(tmp_path, options)
+    chance = random.Random(seed)
+    runs: list[Run] = []
+    for phase in PHASES:
+        at = islice(moments(chance, (10.0, 5.0)), 3)
+        runs.append(journey.travel(phase, at, runs[0] if runs else None))
+    assert_ends_like(runs[0], head)
+    assert_ends_like(runs[1], tuned)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("megabytes", [20, 100, 300])
+def test_a_process_that_is_given_no_more_memory_leaves_a_run_to_go_on_with(
+    megabytes: int,
+    train_options: list[str],
+    go_on: Callable[[Run], int],
+    tmp_path: Path,
+) -> None:
+    """On a CPU, TensorFlow raises an error, or crashes: not all of it looks."""
+    cap = f"""
+import os, resource
+from cnnxfer.training.loop import PhaseRun
+fit = PhaseRun.fit
+def capped(phase):
+    pages = int(open("/proc/self/statm").read().split()[0])
+    size = pages * os.sysconf("SC_PAGE_SIZE") + {megabytes << 20}
+    resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
+    return fit(phase)
+PhaseRun.fit = capped
+from cnnxfer.__main__ import main
+main()
+"""
+    arguments = ["train", *train_options, "--runs-dir", str(tmp_path)]
+    command = [sys.executable, "-c", cap, *arguments, "--batch", "26"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    run = find_run("latest", tmp_path)
+    check_whole(run)
+    if done.returncode != 0:
+        assert done.returncode in (1, -signal.SIGSEGV, -signal.SIGABRT), done.stderr
+        assert go_on(run) == 0
+    assert run.receipt["status"] == "done"

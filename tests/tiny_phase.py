@@ -1,0 +1,198 @@
+"""A phase of a tiny network on made-up numbers, which trains in moments."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.config import Config, FineTune
+from cnnxfer.data.dataset import Example
+from cnnxfer.errors import DataError
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run
+from cnnxfer.training.checkpoint import read_arrays, read_checkpoint
+from cnnxfer.training.devices import Devices
+from cnnxfer.training.loop import PhaseRun
+from cnnxfer.training.prepare import Parts, Setup
+from cnnxfer.training.stopping import Stop
+from cnnxfer.training.trainee import Order
+
+CLASSES = ("a", "b", "c")
+FEATURES, TRAIN, VALIDATION, BATCH = 5, 26, 20, 4
+STEPS = TRAIN // BATCH
+SETTINGS = FineTune(
+    epochs=3, learning_rate=0.05, warmup_epochs=0.5, label_smoothing=0.0, clip_norm=0.0
+)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing is saved any more."""
+
+
+class Messages(Reporter):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.warned: list[str] = []
+
+    def info(self, message: str) -> None:
+        self.said.append(message)
+
+    def warn(self, message: str) -> None:
+        self.warned.append(message)
+
+
+class TinyTrainee:
+    """Learns the class of five noisy numbers; a layer is frozen, a norm learns."""
+
+    failure: DataError | None = None
+
+    def __init__(self, setup: Setup) -> None:
+        keras.utils.set_random_seed(1)
+        with setup.devices.scope():
+            inputs = keras.Input((FEATURES,), name="numbers")
+            frozen = keras.layers.Dense(7, name="frozen", trainable=False)
+            x = keras.layers.Dense(8, activation="relu", name="hidden")(frozen(inputs))
+            x = keras.layers.BatchNormalization(name="norm")(x)
+            x = keras.layers.Dropout(0.3, name="drop")(x)
+            x = keras.layers.Dropout(0.3, name="again")(x)
+            outputs = keras.layers.Dense(len(CLASSES), name="logits")(x)
+            self.model = self.classifier = keras.Model(inputs, outputs)
+        self.train = numbers(TRAIN, 0)
+        self.validation = numbers(VALIDATION, 1)
+        self.closed = False
+        self.largest = 0  # batch
+
+    def training_batches(
+        self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
+    ) -> Any:
+        self.largest = max(self.largest, batch_size)
+        labels = np.arange(TRAIN) % len(CLASSES)
+
+        def batch(step: np.int64) -> tuple[np.ndarray, np.ndarray]:
+            epoch, place = divmod(int(step), steps_per_epoch)
+            chosen = order(epoch)[place * batch_size : (place + 1) * batch_size]
+            return self.train[chosen], np.eye(3, dtype=np.float32)[labels[chosen]]
+
+        def tensors(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            inputs, targets = tf.numpy_function(batch, [step], (tf.float32, tf.float32))
+            return (
+                tf.ensure_shape(inputs, (batch_size, FEATURES)),
+                tf.ensure_shape(targets, (batch_size, len(CLASSES))),
+            )
+
+        steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
+        return steps.map(tensors).prefetch(2)
+
+    def validation_batches(self, batch_size: int) -> tuple[Any, int]:
+        filled = np.resize(
+            self.validation, (-(-VALIDATION // batch_size) * batch_size, FEATURES)
+        )
+        batches = tf.data.Dataset.from_tensor_slices(filled).batch(batch_size)
+        return batches, len(filled) // batch_size
+
+    def sync(self) -> keras.Model:
+        return self.classifier
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def numbers(count: int, seed: int) -> np.ndarray:
+    """Returns float32 `(count, 5)`; the first three tell the class, on the whole."""
+    noise = np.random.default_rng(seed).normal(0, 1.0, (count, FEATURES))
+    noise[np.arange(count), np.arange(count) % len(CLASSES)] += 1.5
+    return noise.astype(np.float32)
+
+
+def tiny_setup(path: Path, **config: Any) -> Setup:
+    """Returns a run in a new directory."""
+    path.mkdir(exist_ok=True)
+
+    def examples(count: int) -> list[Example]:
+        return [Example(str(i), (i % len(CLASSES),), None, path) for i in range(count)]
+
+    return Setup(
+        config=replace(Config(), batch_size=BATCH, **config),
+        backbone=BACKBONES.get("mobilenet-0.25"),
+        class_names=CLASSES,
+        parts=Parts(examples(TRAIN), examples(VALIDATION), []),
+        devices=Devices(),
+        precision="float32",
+        reporter=Messages(),
+        multi_label=False,
+        run=Run(path),
+    )
+
+
+def tiny_phase(
+    path: Path, settings: FineTune = SETTINGS, *, extra_epochs: int = 0, **config: Any
+) -> PhaseRun:
+    """Returns a phase from its start, or from the last checkpoint in `path`."""
+    setup = tiny_setup(path, **config)
+    checkpoint = read_checkpoint(setup.run.checkpoints_dir, setup.reporter)
+    phase = PhaseRun(
+        setup,
+        "fine_tune",
+        settings,
+        TinyTrainee(setup),
+        checkpoint=checkpoint,
+        extra_epochs=extra_epochs,
+    )
+    if not checkpoint:
+        phase.begin_with(phase.score(0))
+    return phase
+
+
+def at_update(phase: PhaseRun, number: int, act: Callable[[], None]) -> None:
+    """Has something done before the update of a number, from 0."""
+    update = phase.stepper.update
+
+    def acting(now: int, rate: float) -> tuple[float, float]:
+        if now == number:
+            phase.stepper.update = update
+            act()
+        return update(now, rate)
+
+    phase.stepper.update = acting
+
+
+def kill() -> None:
+    """Ends the process, as far as a test can."""
+    raise Killed
+
+
+def stop_of(phase: PhaseRun) -> Stop:
+    """Returns what signals would ask."""
+    return phase._stop
+
+
+def end_of(phase: PhaseRun) -> dict[str, Any]:
+    """Returns every number that a phase ends with, but times."""
+    run = phase.setup.run
+    checkpoint = read_checkpoint(run.checkpoints_dir)
+    assert checkpoint
+    digest = hashlib.sha256()
+    for weight in phase.trainee.classifier.get_weights():
+        digest.update(weight.tobytes())
+    progress = checkpoint.progress.as_json()
+    times = {"seconds": 0.0, "epoch_seconds": 0.0, "start": 0, "time_limit": 0.0}
+    return {
+        "weights": digest.hexdigest(),
+        "arrays": {
+            name: value.tobytes() for name, value in read_arrays(checkpoint).items()
+        },
+        "model": keras.saving.load_model(run.model_path).get_weights()[0].tobytes(),
+        "progress": {**progress, **times},
+        "history": [{**row, "seconds": ""} for row in run.history],
+        "metrics": run.metrics,
+    }

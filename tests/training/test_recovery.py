@@ -1,0 +1,230 @@
+"""What a phase does where it cannot go on as it is."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cnnxfer.errors import RunError
+from cnnxfer.training.checkpoint import read_arrays, read_checkpoint
+from cnnxfer.training.loop import PhaseRun
+from cnnxfer.training.memory import ran_out_of_memory
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tiny_phase import BATCH, SETTINGS, STEPS, Killed, at_update, end_of, kill
+from tiny_phase import tiny_phase as begin
+
+ALWAYS = 1e-9  # a checkpoint after every step
+
+
+def spoil(phase: PhaseRun, when: Callable[[float], bool], loss: float) -> None:
+    """Has updates at some rates tell of a loss."""
+    update = phase.stepper.update
+
+    def spoilt(number: int, rate: float) -> tuple[float, float]:
+        found, accuracy = update(number, rate)
+        return (loss if when(rate) and number % STEPS else found), accuracy
+
+    phase.stepper.update = spoilt
+
+
+def test_a_rate_that_is_too_high_is_taken_back(tmp_path: Path) -> None:
+    """All goes on from the start as if the lower rate had been asked for."""
+    settings = replace(SETTINGS, schedule="constant", warmup_epochs=0.0)
+    phase = begin(tmp_path / "run", replace(settings, learning_rate=0.45))
+    spoil(phase, lambda rate: rate > 0.02, np.nan)
+    phase.fit()
+    assert phase.setup.reporter.warned == [
+        "the loss became nan in epoch 1, step 2, at learning rate 0.45: too high. The "
+        "phase begins again, at 0.045.",
+        "the loss became nan in epoch 1, step 2, at learning rate 0.045: too high. The "
+        "phase begins again, at 0.0045.",
+    ]
+    known = begin(tmp_path / "known", replace(settings, learning_rate=0.45 / 100))
+    known.fit()
+    for name in ("weights", "model", "arrays", "metrics", "history"):
+        assert end_of(phase)[name] == end_of(known)[name], name
+
+
+@pytest.mark.parametrize("moment", [2, STEPS + 2])
+def test_what_was_taken_back_stays_so_after_a_kill(tmp_path: Path, moment: int) -> None:
+    def too_high(path: str, every: float) -> PhaseRun:
+        settings = replace(SETTINGS, learning_rate=0.45, warmup_epochs=0.0)
+        phase = begin(tmp_path / path, settings, checkpoint_every=every)
+        spoil(phase, lambda rate: rate > 0.02, np.inf)
+        return phase
+
+    undisturbed = too_high("undisturbed", 300.0)
+    undisturbed.fit()
+    assert undisturbed.progress.lowered == 2
+    # Each time, the update is come to at another rate.
+    for _ in range(2 if moment < STEPS else 1):
+        phase = too_high("run", ALWAYS)
+        at_update(phase, moment, kill)
+        with pytest.raises(Killed):
+            phase.fit()
+    phase = too_high("run", ALWAYS)
+    phase.fit()
+    assert end_of(phase) == end_of(undisturbed)
+
+
+def test_a_network_that_forgets_is_taken_back(tmp_path: Path) -> None:
+    """No loss is beyond all bounds, but the score is far below that of before."""
+    settings = replace(SETTINGS, learning_rate=0.3)
+    phase = begin(tmp_path / "run", settings)
+    phase.progress.before = replace(phase.progress.before, accuracy=0.99)
+    spoil(phase, lambda rate: phase.progress.lowered == 0, 1.0)
+    phase.stepper.update, update = (lambda n, r: (0.9, 1.0)), phase.stepper.update
+    at_update(phase, 1, lambda: setattr(phase.stepper, "update", update))
+    phase.fit()
+    (warned,) = phase.setup.reporter.warned
+    assert warned.startswith("validation accuracy fell from 99.0% to ")
+    assert "after epoch 1, at learning rate" in warned
+    assert [row["epoch"] for row in phase.setup.run.history] == ["1", "2", "3"]
+
+
+def test_in_the_end_a_rate_is_to_be_typed(tmp_path: Path) -> None:
+    phase = begin(tmp_path / "run", replace(SETTINGS, learning_rate=0.45))
+    spoil(phase, lambda rate: True, np.nan)
+    with pytest.raises(RunError) as caught:
+        phase.fit()
+    assert len(phase.setup.reporter.warned) == 3
+    assert str(caught.value) == (
+        "the loss became nan in epoch 1, step 2, at learning rate 0.0003. It was "
+        f"lowered 3 times. {tmp_path / 'run'} keeps its model. Try a lower --lr, or "
+        "--lr auto."
+    )
+
+
+def test_later_on_a_loss_that_is_no_number_ends_the_phase(tmp_path: Path) -> None:
+    phase = begin(tmp_path / "run", checkpoint_every=ALWAYS)
+
+    def ruin() -> None:
+        kernel = phase.model.get_layer("logits").kernel
+        kernel.assign(kernel * np.nan)
+
+    at_update(phase, 2 * STEPS + 3, ruin)
+    assert phase._watched_epochs == 2  # it warms up in the first
+    with pytest.raises(RunError) as caught:
+        phase.fit()
+    rate = phase.rate
+    assert str(caught.value) == (
+        f"the loss became nan in epoch 3, step 4, at learning rate {rate:.3g}. "
+        f"{tmp_path / 'run'} keeps its model. Try a lower --lr, or --lr auto."
+    )
+    saved = read_checkpoint(phase.setup.run.checkpoints_dir)
+    assert saved.progress.updates == 2 * STEPS + 3
+    assert all(np.isfinite(value).all() for value in read_arrays(saved).values())
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
+    """The update that ends them has a sound loss."""
+    phase = begin(tmp_path / "run", checkpoint_every=ALWAYS)
+    update = phase.stepper.update
+
+    def ruining(number: int, rate: float) -> tuple[float, float]:
+        found = update(number, rate)
+        if number == 2 * STEPS + 3:
+            kernel = phase.model.get_layer("hidden").kernel
+            kernel.assign(kernel * np.nan)
+        return found
+
+    phase.stepper.update = ruining
+    with pytest.raises(RunError, match="the weights are no numbers any more in epoch"):
+        phase.fit()
+    saved = read_checkpoint(phase.setup.run.checkpoints_dir)
+    assert saved.progress.updates == 2 * STEPS + 3
+
+
+MEMORY_ERRORS = [
+    tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"),
+    RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 17179869184 bytes."),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", MEMORY_ERRORS, ids=lambda error: type(error).__name__)
+def test_without_memory_parts_are_smaller_and_batches_are_not(
+    tmp_path: Path, error: Exception
+) -> None:
+    phase = begin(tmp_path / "run", checkpoint_every=ALWAYS)
+    trainee = phase.trainee
+
+    def fail() -> None:
+        # A step that fails may have changed some of the variables.
+        kernel = phase.model.get_layer("hidden").kernel
+        kernel.assign(kernel + 1)
+        trainee.largest = 0
+        raise error
+
+    at_update(phase, STEPS + 2, fail)
+    phase.fit()
+    assert phase.setup.reporter.warned == [
+        "memory ran out with 4 images at once. The batch stays 4, in 2 parts of 2."
+    ]
+    assert trainee.largest == 2
+    saved = read_checkpoint(phase.setup.run.checkpoints_dir)
+    assert (saved.progress.accumulate, saved.progress.batch_size) == (2, BATCH)
+    # Keras counts parts.
+    assert read_arrays(saved)["optimizer/iteration"] == 2 * 3 * STEPS
+    assert [row["epoch"] for row in phase.setup.run.history] == ["1", "2", "3"]
+
+
+def test_smaller_parts_compute_what_whole_batches_do(tmp_path: Path) -> None:
+    """But for normalization, whose statistics are those of a part, and dropout."""
+
+    def still(path: str) -> PhaseRun:
+        phase = begin(tmp_path / path, settings)
+        phase.trainee.classifier.get_layer("norm").trainable = False
+        for name in ("drop", "again"):
+            phase.trainee.classifier.get_layer(name).rate = 0.0
+        phase.build()
+        return phase
+
+    settings = replace(SETTINGS, optimizer="adamw", clip_norm=1.0)
+    whole = still("whole")
+    whole.fit()
+    phase = still("run")
+
+    def fail() -> None:
+        raise MemoryError
+
+    at_update(phase, STEPS + 2, fail)
+    phase.fit()
+    assert phase.progress.accumulate == 2
+    for mine, its in zip(
+        phase.model.get_weights(), whole.model.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(mine, its, rtol=1e-3, atol=1e-4)
+
+
+def test_one_image_that_is_too_much_ends_the_phase(tmp_path: Path) -> None:
+    phase = begin(tmp_path / "run")
+    build = phase.build
+
+    def fail(*_: object) -> tuple[float, float]:
+        raise MemoryError
+
+    def build_failing() -> None:
+        build()
+        phase.stepper.update = fail
+
+    phase.build = build_failing
+    phase.stepper.update = fail
+    with pytest.raises(RunError) as caught:
+        phase.fit()
+    assert len(phase.setup.reporter.warned) == 2
+    assert str(caught.value) == (
+        "memory ran out with one image at once, at 224 pixels. Let fewer layers learn, "
+        "with --last, or train at a smaller --image-size."
+    )
+
+
+def test_other_errors_are_no_lack_of_memory() -> None:
+    assert not ran_out_of_memory(ValueError("a shape is wrong"))
+    assert not ran_out_of_memory(tf.errors.InvalidArgumentError(None, None, "no"))

@@ -1,0 +1,62 @@
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from cnnxfer.training.stopping import SIGNALS, interrupted_by_sigterm, listening
+
+
+@pytest.fixture(autouse=True)
+def _handlers_come_back() -> Iterator[None]:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    yield
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=str)
+def test_the_first_signal_asks_and_the_second_interrupts(
+    number: signal.Signals,
+) -> None:
+    with listening() as stop:
+        assert not stop.asked
+        signal.raise_signal(number)
+        assert stop.asked
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_handlers_come_back_after_an_error() -> None:
+    with pytest.raises(ValueError, match="it"), listening():
+        raise ValueError("it")
+
+
+def test_sigterm_interrupts_as_ctrl_c_does() -> None:
+    with pytest.raises(KeyboardInterrupt), interrupted_by_sigterm():
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_what_was_ignored_stays_ignored() -> None:
+    """As Ctrl-C is by the background jobs of a shell."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with listening() as stop:
+            signal.raise_signal(signal.SIGINT)
+            assert not stop.asked
+            signal.raise_signal(signal.SIGTERM)
+            assert stop.asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_another_thread_hears_nothing_and_breaks_nothing() -> None:
+    asked = []
+
+    def work() -> None:
+        with listening() as stop, interrupted_by_sigterm():
+            asked.append(stop.asked)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert asked == [False]

@@ -1,0 +1,262 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers, ops
+from keras.src.applications.convnext import ConvNeXt
+
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.training.cut import behind, boundaries
+from cnnxfer.training.model import all_layers, backbone_of, build_classifier
+from cnnxfer.training.quick_layers import Norm
+from cnnxfer.training.twin import training_twin
+
+LABELS = np.array([0, 1, 2, 0])
+
+
+def small_classifier(network: keras.Model | None = None) -> keras.Model:
+    """Builds a classifier around a network, by default one of all kinds of layers."""
+    keras.utils.set_random_seed(0)
+    pixels = keras.Input((32, 32, 3), name="pixels")
+    x = layers.Rescaling(1 / 127.5, -1.0)(pixels)
+    x = (network or small_network())(x)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    x = layers.Dropout(0.5, seed=3, name="dropout")(x)
+    return lively(keras.Model(pixels, layers.Dense(3, name="logits")(x)))
+
+
+def small_network() -> keras.Model:
+    inputs = keras.Input((32, 32, 3))
+    x = layers.Conv2D(8, 3, 2, "same", use_bias=True)(inputs)
+    x = short = layers.BatchNormalization()(x)
+    x = layers.ReLU(6.0)(x)
+    x = layers.DepthwiseConv2D(5, 1, "same", use_bias=False)(x)
+    x = layers.BatchNormalization(scale=False)(x)
+    x = layers.Activation("swish")(x)
+    x = layers.SeparableConv2D(8, 3, padding="same", use_bias=False)(x)
+    x = layers.BatchNormalization(center=False)(x)
+    x = layers.Add()([x, short])
+    x = layers.BatchNormalization()(x)  # nothing to fold it into
+    x = layers.DepthwiseConv2D(5, 2, "same")(x)
+    x = layers.Conv2D(12, 1, activation="tanh")(x)  # tanh comes before
+    x = layers.BatchNormalization()(x)
+    x = both = layers.Conv2D(12, 3, padding="same", dilation_rate=2)(x)
+    x = layers.BatchNormalization()(x)
+    x = layers.Concatenate()([x, both])  # which reads the convolution too
+    x = layers.Conv2D(24, 3, padding="same", groups=24)(x)
+    x = layers.Conv2D(12, 3, padding="same", groups=4)(x)
+    x = layers.DepthwiseConv2D(3, depth_multiplier=2)(x)
+    return keras.Model(inputs, x, name="backbone")
+
+
+def lively(model: keras.Model) -> keras.Model:
+    """Gives BatchNormalization much what it sees as statistics, and freezes it.
+
+    With fresh ones, hardly a signal gets through random weights.
+    """
+    norms = norms_of(model)
+    for norm in norms:
+        norm.trainable, norm.momentum = True, 0.0
+    model(pixels_for(model), training=True)
+    random = np.random.default_rng(0)
+    for norm in norms:
+        for weight in norm.weights:
+            weight.assign(weight + random.uniform(0.0, 0.2, weight.shape))
+        norm.trainable = False
+    return model
+
+
+def norms_of(model: keras.Model) -> list[layers.BatchNormalization]:
+    found = all_layers(model)
+    return [layer for layer in found if isinstance(layer, layers.BatchNormalization)]
+
+
+def pixels_for(model: keras.Model) -> np.ndarray:
+    shape = (len(LABELS), *model.input_shape[1:])
+    return np.random.default_rng(1).uniform(0, 255, shape).astype(np.float32)
+
+
+def learn(
+    model: keras.Model, variables: list[keras.Variable]
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Returns logits, and a gradient for each of the variables, as in training."""
+    for layer in all_layers(model):
+        if hasattr(layer, "seed_generator"):
+            layer.seed_generator.state.assign([0, 0])
+    with tf.GradientTape() as tape:
+        logits = model(pixels_for(model), training=True)
+        loss = ops.mean(
+            ops.sparse_categorical_crossentropy(LABELS, logits, from_logits=True)
+        )
+    gradients = tape.gradient(loss, [variable.value for variable in variables])
+    return np.asarray(logits), [np.asarray(gradient) for gradient in gradients]
+
+
+def apart(found: np.ndarray, expected: np.ndarray) -> float:
+    """Returns how far values are from others, relative to the others' length."""
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+def likeness(found: list[np.ndarray], expected: list[np.ndarray]) -> float:
+    """Returns the cosine between two rows of arrays."""
+    mine, other = (
+        np.concatenate([x.ravel() for x in row]) for row in (found, expected)
+    )
+    return float(mine @ other / np.linalg.norm(mine) / np.linalg.norm(other))
+
+
+def assert_same(model: keras.Model) -> None:
+    """Asserts that twins answer and learn as `model` does, with its variables."""
+    variables = model.trainable_variables
+    logits, gradients = learn(model, variables)
+    length = np.linalg.norm(np.concatenate([x.ravel() for x in gradients]))
+    for precision in ("float32", "bfloat16"):
+        twin = training_twin(model, precision)
+        assert ids(twin.variables) == ids(model.variables)
+        assert ids(twin.trainable_variables) == ids(variables)
+        found, slopes = learn(twin, variables)
+        assert found.dtype == np.float32
+        if precision == "float32":
+            assert apart(found, logits) < 1e-4
+            for mine, other in zip(slopes, gradients, strict=True):
+                # Some are zero but for rounding: a bias before a normalization.
+                near = 1e-3 * np.linalg.norm(other) + 1e-5 * length
+                assert np.linalg.norm(mine - other) < near
+        else:
+            assert likeness([found], [logits]) > 0.99
+            assert likeness(slopes, gradients) > 0.9
+
+
+def ids(variables: list[keras.Variable]) -> list[int]:
+    return sorted(id(variable) for variable in variables)
+
+
+def test_all_kinds_of_layers_answer_and_learn_the_same() -> None:
+    assert_same(small_classifier())
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "mobilenetv3small"])
+def test_families_answer_and_learn_the_same(name: str) -> None:
+    keras.utils.set_random_seed(0)
+    entry = BACKBONES.get(name)
+    assert_same(
+        lively(build_classifier(entry, image_size=64, num_classes=3, dropout=0.2))
+    )
+
+
+def test_convnext_answers_and_learns_the_same() -> None:
+    keras.utils.set_random_seed(0)
+    widths = {"depths": [1, 1, 1, 1], "projection_dims": [8, 12, 16, 24]}
+    network = ConvNeXt(
+        **widths, input_shape=(32, 32, 3), include_top=False, weights=None
+    )
+    network.name = "backbone"
+    assert_same(small_classifier(network))
+
+
+def test_batch_normalization_that_learns_does_so_in_the_twin() -> None:
+    model = small_classifier()
+    for norm in norms_of(model)[::2]:
+        norm.trainable = True
+    statistics = [norm.moving_mean for norm in norms_of(model)]
+    before = [np.array(values) for values in statistics]
+    variables = model.trainable_variables
+    logits, gradients = learn(model, variables)
+    expected = [np.array(values) for values in statistics]
+    for values, old in zip(statistics, before, strict=True):
+        values.assign(old)
+    found, slopes = learn(training_twin(model, "float32"), variables)
+    assert apart(found, logits) < 1e-4
+    assert likeness(slopes, gradients) > 0.99999
+    for index, values in enumerate(statistics):
+        np.testing.assert_allclose(values, expected[index], rtol=1e-4, atol=1e-6)
+        assert np.array_equal(values, before[index]) == bool(index % 2)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_the_twin_learns_the_model_knows(precision: str) -> None:
+    model = small_classifier()
+    first = backbone_of(model).layers[1]
+    first.trainable = False
+    twin = training_twin(model, precision)
+    twin.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    inputs = pixels_for(model)
+    before = model.predict(inputs, verbose=0)
+    frozen, learning = (
+        [np.array(x) for x in variables]
+        for variables in (model.non_trainable_weights, model.trainable_weights)
+    )
+    twin.fit(inputs, LABELS, verbose=0)
+    for old, new in zip(learning, model.trainable_weights, strict=True):
+        assert not np.array_equal(old, new)
+    for old, new in zip(frozen, model.non_trainable_weights, strict=True):
+        assert np.array_equal(old, new)
+    after = model.predict(inputs, verbose=0)
+    assert apart(before, after) > 0.01
+    tolerance = 1e-4 if precision == "float32" else 0.05
+    assert apart(twin.predict(inputs, verbose=0), after) < tolerance
+
+
+def test_it_has_the_names_and_the_dropout_of_the_model() -> None:
+    model = small_classifier()
+    twin = training_twin(model, "float32")
+    mine, others = (
+        [x.name for x in all_layers(it) if not isinstance(x, layers.InputLayer)]
+        for it in (twin, model)
+    )
+    assert mine == others
+    dropout = twin.get_layer("dropout")
+    assert dropout.seed_generator is model.get_layer("dropout").seed_generator
+    assert not hasattr(twin.get_layer("logits"), "seed_generator")
+
+
+def test_pixels_and_head_stay_in_float32() -> None:
+    twin = training_twin(small_classifier(), "bfloat16")
+    assert backbone_of(twin)(np.zeros((1, 32, 32, 3))).dtype == "bfloat16"
+    outer = [layer for layer in twin.layers if layer.name != "backbone"]
+    assert {layer.compute_dtype for layer in outer} == {"float32"}
+    inside = small_classifier(
+        keras.Sequential(
+            [layers.Rescaling(0.5), layers.Conv2D(4, 3), layers.ReLU()], name="backbone"
+        )
+    )
+    rescaling, *others = backbone_of(training_twin(inside, "bfloat16")).layers
+    assert rescaling.compute_dtype == "float32"
+    assert rescaling(np.full((1, 2, 2, 1), 255.0)).numpy().max() == 127.5
+    assert others[-1].compute_dtype == "bfloat16"
+
+
+def test_what_lies_behind_a_cut_has_a_twin() -> None:
+    model = small_classifier()
+    for cut in (boundaries(backbone_of(model))[9], "pool"):
+        part = behind(model, cut)
+        twin = training_twin(part, "bfloat16")
+        inputs = pixels_for(part) / 255
+        assert apart(np.asarray(twin(inputs)), np.asarray(part(inputs))) < 0.05
+        assert ids(twin.variables) == ids(part.variables)
+
+
+def test_batch_normalization_is_folded_where_it_can_be() -> None:
+    inner = backbone_of(training_twin(small_classifier(), "float32")).layers
+    assert sum(isinstance(layer, layers.Identity) for layer in inner) == 3
+    assert sum(isinstance(layer, Norm) for layer in inner) == 3
+
+
+def test_several_replicas_train_it() -> None:
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        model = small_classifier()
+        twin = training_twin(model, "bfloat16")
+        twin.compile(
+            "sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        )
+    before = np.array(model.trainable_variables[0])
+    twin.fit(pixels_for(model), LABELS, verbose=0)
+    assert not np.array_equal(before, model.trainable_variables[0])
+
+
+def test_rates_of_layers_follow_the_paths_of_the_model() -> None:
+    model = small_classifier()
+    twin = training_twin(model, "bfloat16")
+    paths = {variable.path for variable in model.trainable_variables}
+    assert {variable.path for variable in twin.trainable_variables} == paths
