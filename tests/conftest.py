@@ -135,6 +135,7 @@ def colour_run(photos_dir: Path, tmp_path: Path) -> Run:
         image_size=32,
     )
     run = prepare_run(config, tmp_path / "runs", Reporter()).run
+    run.write_config(config)
     pixels = keras.Input((32, 32, 3))
     means = keras.layers.GlobalAveragePooling2D()(pixels)
     head = keras.layers.Dense(3, use_bias=False)

@@ -203,9 +203,13 @@ def test_levels_do_what_they_say() -> None:
         ({"crop": 0.5, "rotation": 1.0}, False),
         ({"vertical_flip": True}, False),
         ({"mixup": 0.1}, False),
+        ({"area": 0.35, "aspect": 2.0, "flip": True}, True),
+        ({"shorter_side": 256, "shorter_side_to": 480}, False),
     ],
 )
-def test_only_crop_and_flip_are_plain(settings: dict[str, Any], plain: bool) -> None:
+def test_only_crop_area_and_flip_are_plain(
+    settings: dict[str, Any], plain: bool
+) -> None:
     assert Augment(**settings).plain is plain
 
 

@@ -22,7 +22,6 @@ from cnnxfer.training.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.devices import Devices
 from cnnxfer.training.loop import PhaseRun
 from cnnxfer.training.prepare import Parts, Setup
-from cnnxfer.training.stopping import Stop
 from cnnxfer.training.trainee import Order
 
 CLASSES = ("a", "b", "c")
@@ -135,7 +134,13 @@ def tiny_setup(path: Path, **config: Any) -> Setup:
 
 
 def tiny_phase(
-    path: Path, settings: FineTune = SETTINGS, *, extra_epochs: int = 0, **config: Any
+    path: Path,
+    settings: FineTune = SETTINGS,
+    *,
+    stage: int = 0,
+    first_epoch: int = 0,
+    extra_epochs: int = 0,
+    **config: Any,
 ) -> PhaseRun:
     """Returns a phase from its start, or from the last checkpoint in `path`."""
     setup = tiny_setup(path, **config)
@@ -146,6 +151,8 @@ def tiny_phase(
         settings,
         TinyTrainee(setup),
         checkpoint=checkpoint,
+        stage=stage,
+        first_epoch=first_epoch,
         extra_epochs=extra_epochs,
     )
     if not checkpoint:
@@ -169,11 +176,6 @@ def at_update(phase: PhaseRun, number: int, act: Callable[[], None]) -> None:
 def kill() -> None:
     """Ends the process, as far as a test can."""
     raise Killed
-
-
-def stop_of(phase: PhaseRun) -> Stop:
-    """Returns what signals would ask."""
-    return phase._stop
 
 
 def end_of(phase: PhaseRun) -> dict[str, Any]:

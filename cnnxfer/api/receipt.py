@@ -39,7 +39,7 @@ class Clock:
                 raise
 
 
-def start_receipt(run: Run, **values: Any) -> None:
+def start_receipt(run: Run, seed: int, **values: Any) -> None:
     """Writes what a run begins with: command, versions, machine, and `values`."""
     from cnnxfer.machine.packages import PACKAGES, installed_version
     from cnnxfer.machine.processor import find_processor
@@ -50,7 +50,7 @@ def start_receipt(run: Run, **values: Any) -> None:
         python=sys.version.split()[0],
         packages={name: installed_version(name) for name in PACKAGES},
         hardware=dataclasses.asdict(find_processor()),
-        seed=run.config.seed,
+        seed=seed,
         started=datetime.now().astimezone().isoformat(timespec="seconds"),
         status="running",
         **values,

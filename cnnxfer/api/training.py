@@ -90,7 +90,9 @@ def train(
     setup = prepare_run(settings, place, reporter)
     run = setup.run
     with hold_run(run):
-        start_receipt(run, parent=None, data_sha256=data_hash(run.split))
+        data_sha256 = data_hash(run.split)
+        start_receipt(run, settings.seed, parent=None, data_sha256=data_sha256)
+        run.write_config(settings)  # last: it makes a run of the directory
         _train_head(setup)
     if not fine_tune:
         return run
@@ -137,13 +139,14 @@ def unfreeze(
         child.copy_model(parent)
         child.write_classes(parent.class_names)
         child.write_split(parent.split)
-        child.write_config(settings)
         start_receipt(
             child,
+            settings.seed,
             parent=parent.name,
             data_sha256=parent.receipt.get("data_sha256"),
             weights_sha256=parent.receipt.get("weights_sha256"),
         )
+        child.write_config(settings)  # last: it makes a run of the directory
         _fine_tune(child, reporter)
     return child
 

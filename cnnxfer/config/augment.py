@@ -100,8 +100,8 @@ class Augment:
 
     @property
     def plain(self) -> bool:
-        """Whether views differ by crop and flip alone, so that few stand for many."""
-        return self.operations.keys() <= {"crop", "flip"}
+        """Whether views differ by region and flip alone, so that few stand for many."""
+        return self.operations.keys() <= {"crop", "area", "flip"}
 
     @property
     def region(self) -> str:

@@ -62,7 +62,7 @@ class Config:
         checkpoint_every: seconds between two checkpoints within an epoch.
         time_budget: seconds that training may take, both phases together; 0 for as
             many as it takes. Fine-tuning has as many epochs as fit.
-        augment: how training views differ. Unless by crop and flip alone, they are
+        augment: how training views differ. Unless by region and flip alone, they are
             new in every epoch, so nothing is kept.
         frozen: the first phase.
         fine_tune: the second.

@@ -35,8 +35,8 @@ class Phase:
         momentum: of SGD.
         nesterov: Nesterov's form of momentum, for SGD.
         weight_decay: per step, times the learning rate (the decoupled form), but
-            not of biases and normalization. 0 is none; on kept features, where a
-            head needs it, 0 is 1.0.
+            not of biases, normalization and depthwise kernels. 0 is none; on kept
+            features, where a head needs it, 0 is 1.0.
         schedule: `cosine` to zero; `constant`; `one-cycle`: up, and down to almost
             zero; `inverse-time`, the textbook's learning_rate / (1 + decay * step);
             `step`: times `step_factor` every `step_epochs` epochs; `plateau`: times
@@ -51,8 +51,8 @@ class Phase:
             image has one.
         patience: the phase ends after so many epochs without a better one; 0 for
             never, and on kept features for 10.
-        ema: share that a moving average of the weights keeps at each step; the
-            average is what is scored and saved. 0 for none.
+        ema: share that a moving average of the weights keeps at each step, less at
+            first; the average is what is scored and saved. 0 for none.
         accumulate: so many parts of a batch are computed one after the other, which
             takes less memory.
     """

@@ -115,6 +115,8 @@ class RandomViews:
         """Returns all that decides the views, for JSON."""
         augment = self.augment
         augmentation = augment.operations if augment.plain else asdict(augment)
+        if augment.area:
+            augmentation = {**augmentation, "aspect": augment.aspect}
         central = {} if augment.region else {"central_crop": self.central_crop}
         return {
             "views": "random",

@@ -178,6 +178,7 @@ def _begin(
             phase.stepper.update,
             optimizer=settings.optimizer,
             steps_per_epoch=phase.progress.steps_per_epoch,
+            batch_size=phase.progress.batch_size,
             reporter=setup.reporter,
         )
         phase.progress.scale = 1.0

@@ -156,6 +156,7 @@ class PhaseRun:
         if not self.progress.before:
             self.progress.before = before
             self.progress.kept = kept or before
+            self.follow(self.progress)
 
     def score(self, epoch: int) -> Score:
         """Returns how well the model does on validation, now after `epoch` epochs.
@@ -274,7 +275,7 @@ class PhaseRun:
         self._rates = Rates(settings, steps, progress.peak)
         if progress.rates:
             self._rates.restore(progress.rates)
-        self._watch = Watch(self.chance, progress.watch)
+        self._watch = Watch(self.chance, progress.before, progress.watch)
         # Until the epoch is over that begins with the highest rate.
         rates = [self._rates.at(epoch * steps) for epoch in range(progress.epochs)]
         self._watched_epochs = 1 + int(np.argmax(rates))
@@ -344,10 +345,10 @@ class PhaseRun:
         progress = self.progress
         rate = self._rates.at(progress.epoch * progress.steps_per_epoch)
         rate *= progress.scale
-        before, images = progress.before, len(self.validation_targets)
+        images = len(self.validation_targets)
         with self.stepper.averages():
             score = self.score(progress.number)
-            trouble = self._watch.epoch_done(before, score, images)
+            trouble = self._watch.epoch_done(score, images)
             if trouble and (self.watching or not math.isfinite(score.loss)):
                 raise Diverged(trouble)
             self._tick()

@@ -131,6 +131,8 @@ def read_data(config: Config, reporter: Reporter) -> Data:
 def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
     """Reads the data, splits it, and makes the run directory.
 
+    The directory is a run once it has its receipt and then its settings.
+
     Raises:
         ConfigError: if the configuration does not suit the machine or the data.
         DataError: if no classifier can be trained on the data.
@@ -147,7 +149,6 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
     )
     if data.multi_label:  # the file says so; the phase chooses the numbers
         run.write_thresholds(dict.fromkeys(data.class_names, UNKNOWN))
-    run.write_config(config)
     return Setup(
         config=config,
         backbone=BACKBONES.get(config.backbone),

@@ -16,28 +16,32 @@ from cnnxfer.training.score import Score
 WINDOW = 10  # updates
 FACTOR = 2.0
 # Of the monitored figure; and in standard deviations of what so many images can tell.
-FALL = 0.08
+FALL = 0.15
 DEVIATIONS = 3.0
 
 
 class Watch:
     """Follows the losses of a phase's first updates, and the score after them.
 
-    A network whose loss stays above both that of guessing and twice its first one has
+    A network whose loss stays above both that of guessing and twice that of before has
     lost what it knew. So has one that scores far worse than before, while its loss in
     the second half of an epoch is above its first; where training goes well and only
     the score falls, the rate is not to blame.
     """
 
-    def __init__(self, chance: float, state: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, chance: float, before: Score | None, state: dict[str, Any] | None = None
+    ) -> None:
         """Begins to watch, or goes on from a state.
 
         Args:
             chance: loss of a model that knows nothing.
+            before: the score that the phase begins with; None of a new head.
             state: what `state` returned.
         """
         state = state or {}
         self.chance = chance
+        self.before = before
         self._first: float | None = state.get("first")
         self._recent: list[float] = state.get("recent", [])
         self._late: list[float] = state.get("late", [0.0, 0])  # sum and number
@@ -63,14 +67,14 @@ class Watch:
             return f"the loss went from {self._first:.3g} to {now:.3g}"
         return ""
 
-    def epoch_done(self, before: Score | None, score: Score, images: int) -> str:
+    def epoch_done(self, score: Score, images: int) -> str:
         """Takes the score after an epoch; returns what is wrong, or "".
 
         Args:
-            before: the score that the phase began with, if it is known.
-            score: now.
-            images: of validation.
+            score: of validation.
+            images: how many it is of.
         """
+        before = self.before
         if not math.isfinite(score.loss):
             return f"the validation loss became {score.loss}"
         loss_sum, updates = self._late
@@ -100,4 +104,6 @@ class Watch:
     @property
     def _limit(self) -> float:
         assert self._first is not None
-        return max(self.chance, FACTOR * self._first)
+        # A single batch may be an easy one.
+        known = self.before.loss if self.before else self.chance
+        return max(self.chance, FACTOR * max(self._first, known))

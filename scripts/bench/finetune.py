@@ -7,8 +7,8 @@ Point by point, with how long it takes on two cores:
 
 1  Both phases, from an empty cache to the tuned model, in whole processes: the
    textbook's script and `cnnxfer train --recipe R --fine-tune`, tf_flowers in slices.
-   A seed of EfficientNet-Lite0 takes 45 minutes of the textbook's script, 25 of the
-   recipe textbook, 5 of fast and 25 of best; of MobileNet 0.25, 8, 5, 2 and 5 minutes.
+   A seed of EfficientNet-Lite0 takes about 45 minutes of the textbook's script, 25 of
+   the recipe textbook, 5 of fast and 10 of best; of MobileNet 0.25, 8, 5, 2 and 4.
 2  What chose the defaults: `cnnxfer unfreeze` with other options on one frozen run,
    which leaves the test images alone. EfficientNet-Lite0 takes an hour and a half a
    seed, 30 minutes of it `--all`; MobileNet 0.25 fifteen minutes.

@@ -18,7 +18,7 @@ RECIPES = ("textbook", "fast", "best")
 CONTENDERS = ("script", *RECIPES)  # the first is `textbook.py`
 FROZEN_EPOCHS = 5
 DATA = ("--data", "tf_flowers", "--split", "slices")
-# Each beside the default, which is the first.
+# The first is the default.
 CHOICES = (
     "",
     "--views 1",
@@ -28,7 +28,8 @@ CHOICES = (
     "--last 15%",
     "--last 50%",
     "--all",
-    "--optimizer adamw --lr 0.0005 --weight-decay 0.02",
+    "--optimizer sgd --lr 0.01 --weight-decay 0",
+    "--lr 0.001",
     "--ema 0.98",
     "--layer-decay 0.8",
     "--label-smoothing 0",

@@ -328,7 +328,7 @@ print("ended")
 """
     here = Path(__file__).parent
     command = [sys.executable, "-c", code, str(photos_dir), str(here)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert (done.stdout, done.returncode) == ("ended\n", 0), done.stderr
 
 

@@ -116,6 +116,7 @@ def tune(
     options = {
         "cache": True,
         "engine": "keras",
+        "precision": "float32",
         "epochs": 2,
         "batch": 13,
         "last": "33%",

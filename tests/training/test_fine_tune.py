@@ -12,6 +12,7 @@ from cnnxfer.files import file_hash
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.training import fine_tune
+from cnnxfer.training.checkpoint import read_checkpoint
 from cnnxfer.training.loop import PhaseRun
 from cnnxfer.training.model import (
     HEAD,
@@ -266,13 +267,28 @@ def test_it_goes_on_between_two_stages(
     ]
 
 
-def test_the_rate_can_be_found(parent: Run) -> None:
+def test_batch_and_rate_can_be_found(parent: Run) -> None:
     reporter = Messages()
     child = cnnxfer.unfreeze(
-        parent, optimizer="sgd", lr="auto", epochs=1, last="10%", reporter=reporter
+        parent,
+        optimizer="sgd",
+        lr="auto",
+        batch="auto",
+        epochs=1,
+        last="10%",
+        reporter=reporter,
     )
     assert "sgd at a rate that is looked for, cosine, 1 epochs" in reporter.said[0]
-    assert float(child.history[0]["learning_rate"]) > 0
+    # 26 images in 8 updates.
+    (batch,) = [line for line in reporter.said if line.startswith("batches of ")]
+    assert batch.startswith("batches of 3:")
+    (rate,) = [line for line in reporter.said if line.startswith("learning rate ")]
+    found = float(rate.split()[2].rstrip(":"))
+    first = float(child.history[0]["learning_rate"])
+    assert 0 < first <= found
+    progress = read_checkpoint(child.checkpoints_dir).progress
+    assert (progress.peak, progress.batch_size) == (found, 3)
+    assert progress.steps_per_epoch == 26 // 3
 
 
 def test_tuning_that_ruins_the_model_ends_with_the_parents(

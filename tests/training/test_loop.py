@@ -94,6 +94,29 @@ def test_without_a_checkpoint_in_it_an_epoch_is_computed_again(
     assert end_of(phase) == undisturbed("sgd")
 
 
+def test_a_later_stage_goes_on_too(
+    tmp_path: Path, undisturbed: Callable[[str], End]
+) -> None:
+    """It sees views of its own, and counts epochs on."""
+    later = {"stage": 1, "first_epoch": 4}
+    known = tiny_phase(tmp_path / "known", **later)
+    known.fit()
+    phase = tiny_phase(tmp_path / "run", checkpoint_every=ALWAYS, **later)
+    at_update(phase, 4 * STEPS + 2, kill)
+    with pytest.raises(Killed):
+        phase.fit()
+    phase = tiny_phase(tmp_path / "run", first_epoch=4, stage=1)
+    assert phase.progress.updates == 2
+    assert phase.fit().epoch >= 5
+    assert end_of(phase) == end_of(known)
+    rows, first = phase.setup.run.history, undisturbed("sgd")["history"]
+    assert [row["epoch"] for row in rows] == list("567")
+    assert [row["learning_rate"] for row in rows] == [
+        row["learning_rate"] for row in first
+    ]
+    assert rows[0]["loss"] != first[0]["loss"]
+
+
 @pytest.mark.parametrize("place", ["keep_thresholds", "add_history", "update_metrics"])
 def test_death_while_an_epoch_is_kept(
     tmp_path: Path,

@@ -78,6 +78,7 @@ def test_a_network_that_forgets_is_taken_back(tmp_path: Path) -> None:
     settings = replace(SETTINGS, learning_rate=0.3)
     phase = begin(tmp_path / "run", settings)
     phase.progress.before = replace(phase.progress.before, accuracy=0.99)
+    phase.follow(phase.progress)
     spoil(phase, lambda rate: phase.progress.lowered == 0, 1.0)
     phase.stepper.update, update = (lambda n, r: (0.9, 1.0)), phase.stepper.update
     at_update(phase, 1, lambda: setattr(phase.stepper, "update", update))

@@ -17,6 +17,9 @@ def scored(accuracy: float, loss: float = 0.5) -> Score:
     return Score(accuracy=accuracy, macro_f1=accuracy, loss=loss, epoch=0)
 
 
+TRAINED = scored(0.9, 0.3)
+
+
 def seen(
     losses: list[float],
     before: float | None = None,
@@ -26,11 +29,11 @@ def seen(
     images: int = IMAGES,
 ) -> str:
     """Returns what is wrong in an epoch of such losses, or ""."""
-    watch = Watch(chance)
+    watch = Watch(chance, scored(before, 0.3) if before else None)
     for index, loss in enumerate(losses):
         if trouble := watch.update_done(loss, 2 * index >= len(losses)):
             return trouble
-    return watch.epoch_done(scored(before) if before else None, scored(after), images)
+    return watch.epoch_done(scored(after), images)
 
 
 def curve(
@@ -55,6 +58,7 @@ SOUND = {
     "mixed images": (curve(1.3, 1.1, 0.3), 0.93, 0.92),
     "a new head": (curve(1.7, 1.2, 0.2), None, 0.6),
     "a new head on lively features": (curve(2.5, 1.9, 0.8), None, 0.4),
+    "an easy first batch": ([0.3, *curve(1.6, 1.2, 0.4)], None, 0.6),
     "two classes": (curve(0.25, 0.2, 0.15), 0.95, 0.94),
     # The averages of BatchNormalization come after the weights.
     "only validation is worse": (curve(0.5, 0.3, 0.1), 0.93, 0.5),
@@ -74,18 +78,20 @@ def test_few_images_prove_nothing() -> None:
 
 
 def test_a_network_that_is_worse_than_guessing_is_noticed_at_once() -> None:
-    watch = Watch(CHANCE)
+    watch = Watch(CHANCE, TRAINED)
     troubles = [watch.update_done(loss, False) for loss in [0.5, *[1.7] * WINDOW]]
     assert troubles.index("the loss went from 0.5 to 1.7") == WINDOW - 1
 
 
 def test_a_new_head_that_only_gets_worse_is_noticed() -> None:
     assert seen(curve(1.7, 9.0)) == "the loss went from 1.7 to 3.41"
+    assert seen(curve(0.3, 9.0)) == "the loss went from 0.3 to 3.33"
 
 
 def test_an_epoch_of_few_updates_is_noticed_at_its_end() -> None:
-    assert seen([0.5, 2.0, 3.0, 4.0]) == "the loss went from 0.5 to more than 1.61"
-    assert seen([0.5]) == ""
+    losses = [0.5, 2.0, 3.0, 4.0]
+    assert seen(losses, 0.9) == "the loss went from 0.5 to more than 1.61"
+    assert seen([0.5], 0.9) == ""
 
 
 def test_a_network_that_forgot_is_noticed() -> None:
@@ -97,26 +103,26 @@ def test_a_network_that_forgot_is_noticed() -> None:
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_what_is_no_number_is_noticed(loss: float) -> None:
-    assert Watch(CHANCE).update_done(loss, False) == f"the loss became {loss}"
-    watch = Watch(CHANCE)
-    assert watch.epoch_done(None, scored(0.5, loss), 10) == (
+    assert Watch(CHANCE, None).update_done(loss, False) == f"the loss became {loss}"
+    watch = Watch(CHANCE, TRAINED)
+    assert watch.epoch_done(scored(0.5, loss), 10) == (
         f"the validation loss became {loss}"
     )
 
 
 def test_many_classes_give_a_loss_more_room() -> None:
     losses = curve(1.0, 3.0)
-    assert seen(losses, chance=math.log(100)) == ""
-    assert seen(losses, chance=math.log(3)) != ""
+    assert seen(losses, 0.7, 0.7, chance=math.log(100)) == ""
+    assert seen(losses, 0.7, 0.7, chance=math.log(3)) != ""
 
 
 def test_it_goes_on_from_its_state() -> None:
     losses = [0.5, *[1.7] * WINDOW]
     for stop in range(len(losses)):
-        watch = Watch(CHANCE)
+        watch = Watch(CHANCE, TRAINED)
         for loss in losses[:stop]:
             watch.update_done(loss, loss > 1)
-        again = Watch(CHANCE, json.loads(json.dumps(watch.state())))
+        again = Watch(CHANCE, TRAINED, json.loads(json.dumps(watch.state())))
         troubles = [again.update_done(loss, loss > 1) for loss in losses[stop:]]
         assert "the loss went from 0.5 to 1.7" in troubles
-        assert "more than 1.61" in again.epoch_done(None, scored(0.9), 10)
+        assert "more than 1.61" in again.epoch_done(scored(0.9), 10)
