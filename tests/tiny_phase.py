@@ -27,8 +27,22 @@ from cnnxfer.training.trainee import Order
 CLASSES = ("a", "b", "c")
 FEATURES, TRAIN, VALIDATION, BATCH = 5, 26, 20, 4
 STEPS = TRAIN // BATCH
+# None of them is left to the defaults.
 SETTINGS = FineTune(
-    epochs=3, learning_rate=0.05, warmup_epochs=0.5, label_smoothing=0.0, clip_norm=0.0
+    epochs=3,
+    learning_rate=0.05,
+    optimizer="sgd",
+    momentum=0.9,
+    nesterov=True,
+    weight_decay=0.0,
+    schedule="cosine",
+    warmup_epochs=0.5,
+    label_smoothing=0.0,
+    clip_norm=0.0,
+    patience=0,
+    ema=0.0,
+    accumulate=1,
+    keep="best",
 )
 
 

@@ -16,6 +16,7 @@ CONFIG = """
 cache = false
 dropout = 0.0
 image_size = 64
+precision = "float32"
 split = "60/20/20"
 
 [frozen]
@@ -25,6 +26,9 @@ learning_rate = 0.1
 
 [fine_tune]
 epochs = 1
+optimizer = "sgd"
+learning_rate = 0.01
+weight_decay = 0.0
 last = "10%"
 clip_norm = 0.0
 """

