@@ -67,9 +67,9 @@ class Objective:
         if self.multi_label:
             present = ops.log_sigmoid(logits)  # the logarithm of the probability
             absent = ops.log_sigmoid(-logits)
-            losses = self.class_weights * targets * self._focused(present)
+            losses = ops.multiply(self.class_weights, targets) * self._focused(present)
             return ops.mean(losses + (1 - targets) * self._focused(absent), axis=-1)
-        shown = ops.sum(self.class_weights * targets, axis=-1)
+        shown = ops.sum(ops.multiply(self.class_weights, targets), axis=-1)
         share = self.label_smoothing / len(self.class_weights)
         smooth = targets * (1 - self.label_smoothing) + share
         if not self.focal_gamma:  # the same, in one operation

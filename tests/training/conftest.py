@@ -73,6 +73,7 @@ def train(noisy_photos_dir: Path, weights_path: Path) -> Callable[..., Run]:
             "lr": 0.01,
             "cache": False,
             "devices": "cpu",
+            "precision": "float32",
             **settings,
         }
         return cnnxfer.train(BACKBONE, runs_dir=runs_dir, **settings)
