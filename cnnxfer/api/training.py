@@ -30,6 +30,7 @@ from cnnxfer.runs import (
     hold_run,
     resolve_runs_dir,
 )
+from cnnxfer.training.stopping import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from cnnxfer.training.prepare import Setup
@@ -310,7 +311,7 @@ def _train_head(setup: Setup, extra_epochs: int = 0) -> None:
     from cnnxfer.training.frozen import train_head
 
     run = setup.run
-    with Clock(run):
+    with Clock(run), interrupted_by_sigterm():
         best = train_head(setup, extra_epochs)
     setup.reporter.info(
         f"validation {best.text} (epoch {best.epoch}); the model is {run.model_path}"
@@ -322,7 +323,7 @@ def _fine_tune(run: Run, reporter: Reporter, extra_epochs: int = 0) -> None:
     from cnnxfer.evaluation.before_after import compare_with_parent
     from cnnxfer.training.fine_tune import fine_tune
 
-    with Clock(run):
+    with Clock(run), interrupted_by_sigterm():
         outcome = fine_tune(run, reporter, extra_epochs)
         before, after = outcome.before, outcome.after
         if outcome.improved:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 
 from cnnxfer.data.dataset import Example
+from cnnxfer.data.feeding import Gate
 from cnnxfer.data.picture import Picture
 from cnnxfer.data.views import Views, open_picture, unreadable
 from cnnxfer.errors import DataError
 from cnnxfer.machine.processor import find_memory
 
-CLOSING_SECONDS = 5.0  # more than the largest picture takes
 KEPT_SHARE = 0.2  # of the memory that is free; training and validation each have one
 
 
-class Loader:
-    """Reads examples' pixels; remembers why it failed.
+class Loader(Gate):
+    """Reads examples' pixels; remembers why it failed. Closed, it gives black ones.
 
     Decoded pictures are kept while there is room, so that the next view of them costs
     no decoding. TensorFlow turns an exception of ours into one of its own; `failure`
@@ -42,6 +39,7 @@ class Loader:
             keep_bytes: how much memory decoded pictures may take; by default a fifth
                 of what is free now, and nothing where that is unknown.
         """
+        super().__init__()
         if keep_bytes is None:
             keep_bytes = int(KEPT_SHARE * (find_memory().available_bytes or 0))
         self.examples = examples
@@ -49,10 +47,6 @@ class Loader:
         self.failure: DataError | None = None
         self._room = keep_bytes
         self._kept: dict[int, tuple[Picture, int]] = {}  # with its bytes
-        self._closed = False
-        self._running = 0
-        self._calls = 0
-        self._lock = threading.Lock()
 
     def batch(self, indices: Sequence[int], views: Views) -> np.ndarray:
         """Returns views of the examples at `indices`.
@@ -66,34 +60,8 @@ class Loader:
         size = self.image_size
         pixels = np.empty((len(indices), size, size, 3), np.uint8)
         for row, index in zip(pixels, indices, strict=True):
-            row[:] = 0 if self._closed else self._look(index, views)
+            row[:] = 0 if self.closed else self._look(index, views)
         return pixels
-
-    def close(self) -> None:
-        """Ends the reading: views are black from now on, so that all soon rests.
-
-        TensorFlow reads ahead on threads of its own. A Python process that ends while
-        one of them is at work hangs for ever: each waits for the other. Once
-        TensorFlow's buffers are full, nobody is.
-        """
-        self._closed = True
-        deadline = time.monotonic() + CLOSING_SECONDS
-        calls = -1
-        while (self._running or calls != self._calls) and time.monotonic() < deadline:
-            calls = self._calls
-            time.sleep(0.05)
-
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Has `close` wait for what a thread of TensorFlow does meanwhile."""
-        with self._lock:
-            self._running += 1
-            self._calls += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._running -= 1
 
     def _look(self, index: int, views: Views) -> np.ndarray:
         example = self.examples[index]

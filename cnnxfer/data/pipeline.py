@@ -17,6 +17,7 @@ import tensorflow as tf
 from cnnxfer.config import Config
 from cnnxfer.data.augmentation.chances import Chances
 from cnnxfer.data.augmentation.mixing import mix
+from cnnxfer.data.feeding import ahead
 from cnnxfer.data.loader import Loader
 from cnnxfer.data.targets import repetitions
 from cnnxfer.data.views import CentralViews, training_views
@@ -84,7 +85,7 @@ def training_batches(
         )
 
     steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
-    return _ahead(steps.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)
+    return ahead(steps.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)
 
 
 def central_batches(
@@ -110,11 +111,4 @@ def central_batches(
         return tf.ensure_shape(pixels, (None, loader.image_size, loader.image_size, 3))
 
     starts = tf.data.Dataset.range(0, count, batch_size)
-    return _ahead(starts.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)
-
-
-def _ahead(batches: tf.data.Dataset, device: str | None) -> tf.data.Dataset:
-    """Prepares batches while the ones before compute, on their device if given."""
-    if device is None:
-        return batches.prefetch(2)
-    return batches.apply(tf.data.experimental.prefetch_to_device(device, 2))
+    return ahead(starts.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)

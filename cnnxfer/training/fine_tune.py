@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -89,6 +90,7 @@ def fine_tune(run: Run, reporter: Reporter, extra_epochs: int = 0) -> Outcome:
         RunError: if the file of class weights is not that which the run began with,
             or statistics of BatchNormalization moved that were to stay.
     """
+    since = time.monotonic()
     require_same_class_weights(run)
     setup = set_up(run, reporter)
     settings = setup.config.fine_tune
@@ -106,10 +108,17 @@ def fine_tune(run: Run, reporter: Reporter, extra_epochs: int = 0) -> Outcome:
         reporter.info(describe(classifier, settings, stage, len(stages)))
         trainee = _trainee(setup, classifier, stage)
         phase = _begin(
-            setup, trainee, stages[stage.number :], phase, checkpoint, extra_epochs
+            setup,
+            trainee,
+            stages[stage.number :],
+            phase,
+            checkpoint,
+            extra_epochs,
+            preparing=time.monotonic() - since,
         )
         checkpoint = None
         phase.fit()
+        since = time.monotonic()
     assert phase
     assert phase.best
     if settings.batch_norm == "frozen" and statistics_hash(classifier) != statistics:
@@ -130,6 +139,7 @@ def _begin(
     last: PhaseRun | None,
     checkpoint: Checkpoint | None,
     extra_epochs: int,
+    preparing: float,
 ) -> PhaseRun:
     """Returns the first of the stages, ready to train.
 
@@ -140,6 +150,7 @@ def _begin(
         last: the stage before, if it was trained in this process.
         checkpoint: of this stage, if it has begun.
         extra_epochs: more than the phase was to have; they are the last stage's.
+        preparing: seconds that went by since the stage before, or the start.
     """
     stage, settings = stages[0], setup.config.fine_tune
     phase = PhaseRun(
@@ -157,7 +168,7 @@ def _begin(
         first_epoch=last.progress.number - 1 if last else 0,
         factors=rate_factors(trainee.classifier, settings),
         extra_epochs=extra_epochs if len(stages) == 1 else 0,
-        spent=last.progress.seconds if last else 0.0,
+        spent=(last.progress.seconds if last else 0.0) + preparing,
         share=stage.epochs / sum(stage.epochs for stage in stages),
     )
     if checkpoint:

@@ -18,7 +18,6 @@ from cnnxfer.training.loop import PhaseRun
 from cnnxfer.training.model import backbone_of, learning_parameters, save_model
 from cnnxfer.training.prepare import Setup, find_weights_file
 from cnnxfer.training.score import Score
-from cnnxfer.training.stopping import interrupted_by_sigterm
 from cnnxfer.training.thresholds import keep_thresholds
 from cnnxfer.training.trainee import WholeNetwork
 
@@ -70,8 +69,7 @@ def _train_on_features(
 ) -> Score:
     run = setup.run
     try:
-        with interrupted_by_sigterm():
-            learned = learn_head(setup, classifier, store)
+        learned = learn_head(setup, classifier, store)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted. What was computed so far is kept. "

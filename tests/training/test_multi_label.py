@@ -122,7 +122,7 @@ def test_the_saved_network_gives_logits_that_thresholds_are_for(
 def test_fine_tuning_that_fails_keeps_the_parents_thresholds(
     parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Score, "beats", lambda self, other: False)
+    monkeypatch.setattr(Score, "beats", lambda self, other: other is None)
     child = cnnxfer.unfreeze(parent, lr=0.001, epochs=1, last="100%")
     assert child.model_path.read_bytes() == parent.model_path.read_bytes()
     assert child.metrics["fine_tune"]["epoch"] == 0
