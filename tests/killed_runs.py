@@ -19,8 +19,8 @@ from typing import Any
 from cnnxfer.files import TEMPORARY
 from cnnxfer.runs import Run
 from cnnxfer.runs.hold import HOLDER
-from cnnxfer.training.checkpoint import read_checkpoint
 from cnnxfer.training.model import load_model
+from cnnxfer.training.phase.checkpoint import read_checkpoint
 
 LOOK_EVERY_SECONDS = 0.0005
 PHASES = ("train", "unfreeze")

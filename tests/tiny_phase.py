@@ -18,9 +18,9 @@ from cnnxfer.data.dataset import Example
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
-from cnnxfer.training.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.devices import Devices
-from cnnxfer.training.loop import PhaseRun
+from cnnxfer.training.phase.checkpoint import read_arrays, read_checkpoint
+from cnnxfer.training.phase.loop import PhaseRun
 from cnnxfer.training.prepare import Parts, Setup
 from cnnxfer.training.trainee import Order
 

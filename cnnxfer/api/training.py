@@ -30,7 +30,7 @@ from cnnxfer.runs import (
     hold_run,
     resolve_runs_dir,
 )
-from cnnxfer.training.stopping import interrupted_by_sigterm
+from cnnxfer.stopping import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from cnnxfer.training.prepare import Setup

@@ -31,7 +31,7 @@ from cnnxfer.training.front import central_pixels, engines_for, spread, strayed
 from cnnxfer.training.model import backbone_of
 from cnnxfer.training.prepare import Setup
 from cnnxfer.training.trainee import Order
-from cnnxfer.training.twin import training_twin
+from cnnxfer.training.twin.network import training_twin
 
 
 @dataclass(frozen=True)

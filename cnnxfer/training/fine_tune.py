@@ -24,9 +24,7 @@ from cnnxfer.training.behind_cut import (
     engine_text,
     open_behind_cut,
 )
-from cnnxfer.training.checkpoint import Checkpoint, read_checkpoint
 from cnnxfer.training.given_files import require_same_class_weights
-from cnnxfer.training.loop import PhaseRun
 from cnnxfer.training.model import (
     all_layers,
     backbone_of,
@@ -35,6 +33,8 @@ from cnnxfer.training.model import (
     load_model,
 )
 from cnnxfer.training.objective import objective_of
+from cnnxfer.training.phase.checkpoint import Checkpoint, read_checkpoint
+from cnnxfer.training.phase.loop import PhaseRun
 from cnnxfer.training.prepare import Setup, set_up
 from cnnxfer.training.rate_test import find_rate
 from cnnxfer.training.score import Score

@@ -13,7 +13,7 @@ from cnnxfer.data.pipeline import central_batches, training_batches
 from cnnxfer.data.targets import targets_of
 from cnnxfer.errors import DataError
 from cnnxfer.training.prepare import Setup
-from cnnxfer.training.twin import training_twin
+from cnnxfer.training.twin.network import training_twin
 
 Order = Callable[[int], np.ndarray]
 

@@ -14,7 +14,7 @@ import numpy as np
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.training.model import all_layers, backbone_of, build_classifier
 from cnnxfer.training.precision import resolve_precision
-from cnnxfer.training.twin import training_twin
+from cnnxfer.training.twin.network import training_twin
 
 BATCH_SIZE = 32
 IMAGE_SIZE = 224

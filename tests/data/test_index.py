@@ -4,11 +4,11 @@ import hashlib
 import io
 import logging
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import odd_files
 import pytest
 from PIL import Image, ImageOps
 
@@ -19,10 +19,6 @@ from cnnxfer.data.index import build_index, leave_out_untrained, report_problems
 from cnnxfer.data.sources import folder
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-import odd_files
 
 ODD_FILES = [
     odd

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from killed_runs import end_of
 
 from cnnxfer.cli.main import run as run_command
 from cnnxfer.runs import Run, find_run
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from killed_runs import end_of
 
 Train = Callable[[Path], tuple[int, Run]]
 
@@ -111,7 +107,7 @@ def before_update(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[int, Callable[[], object]], None]:
     """Has something done once, before the update of a number, from 0."""
-    from cnnxfer.training.stepper import Stepper
+    from cnnxfer.training.phase.stepper import Stepper
 
     update = Stepper.update
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from cnnxfer.runs import Run, find_run
-from cnnxfer.training.checkpoint import read_checkpoint
 from cnnxfer.training.model import load_model
+from cnnxfer.training.phase.checkpoint import read_checkpoint
 
 Act = Callable[[], object]
 Train = Callable[[Path], tuple[int, Run]]

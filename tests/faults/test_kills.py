@@ -9,12 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from killed_runs import PHASES, Journey, check_whole, moments
 
 from cnnxfer.runs import Run, find_run, list_runs, status_of
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from killed_runs import PHASES, Journey, check_whole, moments
 
 # Dies when so many files are written and the next is about to get its name.
 MORTAL = """
@@ -102,7 +99,7 @@ def test_a_process_that_is_given_no_more_memory_leaves_a_run_to_go_on_with(
     """On a CPU, TensorFlow raises an error, or crashes: not all of it looks."""
     cap = f"""
 import os, resource
-from cnnxfer.training.loop import PhaseRun
+from cnnxfer.training.phase.loop import PhaseRun
 fit = PhaseRun.fit
 def capped(phase):
     pages = int(open("/proc/self/statm").read().split()[0])

@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 
 from cnnxfer.runs import Run, find_run, hold_run
-from cnnxfer.training.checkpoint import read_checkpoint
 from cnnxfer.training.model import load_model
-from cnnxfer.training.stepper import Stepper
+from cnnxfer.training.phase.checkpoint import read_checkpoint
+from cnnxfer.training.phase.stepper import Stepper
 
 Act = Callable[[], object]
 Train = Callable[[Path], tuple[int, Run]]

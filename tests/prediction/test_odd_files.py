@@ -1,18 +1,12 @@
 """What becomes of odd files: what a person sees in them, or why it cannot be seen."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
+import odd_files
 import pytest
 
 from cnnxfer.data import decoders
 from cnnxfer.data.decoders import Decoded, decode_all
 from cnnxfer.data.image_source import of_file
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # decoder processes import it, too
-
-import odd_files
 
 TABLE = list(odd_files.odd_files())
 

@@ -12,8 +12,6 @@ from cnnxfer.files import file_hash
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.training import fine_tune
-from cnnxfer.training.checkpoint import read_checkpoint
-from cnnxfer.training.loop import PhaseRun
 from cnnxfer.training.model import (
     HEAD,
     all_layers,
@@ -21,8 +19,10 @@ from cnnxfer.training.model import (
     build_classifier,
     load_model,
 )
+from cnnxfer.training.phase.checkpoint import read_checkpoint
+from cnnxfer.training.phase.loop import PhaseRun
 from cnnxfer.training.score import Score
-from cnnxfer.training.twin import training_twin
+from cnnxfer.training.twin.network import training_twin
 from cnnxfer.training.unfreezing import stages_of, unfreeze
 
 

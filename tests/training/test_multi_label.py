@@ -15,8 +15,9 @@ from cnnxfer.data.views import CentralViews, pixel_batches
 from cnnxfer.errors import Interrupted
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
-from cnnxfer.training import frozen, loop
+from cnnxfer.training import frozen
 from cnnxfer.training.model import load_model
+from cnnxfer.training.phase import loop
 from cnnxfer.training.prepare import load_parts
 from cnnxfer.training.score import Score
 

@@ -13,10 +13,10 @@ import cnnxfer
 from cnnxfer import api
 from cnnxfer.errors import Interrupted
 from cnnxfer.runs import Run, find_run
-from cnnxfer.training import loop, stepper
-from cnnxfer.training.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.model import load_model
-from cnnxfer.training.progress import Progress
+from cnnxfer.training.phase import loop, stepper
+from cnnxfer.training.phase.checkpoint import read_arrays, read_checkpoint
+from cnnxfer.training.phase.progress import Progress
 
 Train = Callable[..., Run]
 TUNING = {"lr": 0.01, "epochs": 3, "last": "40%", "bn": "train"}

@@ -1,17 +1,13 @@
 """Planted problems, and what a check says of them."""
 
-import sys
 from pathlib import Path
 
 import pytest
+from planted_problems import GROUP_BY, PHOTOS, Planted, Planter, plant
 
 from cnnxfer.data.check.checking import check_data
 from cnnxfer.data.check.report import Finding, Report
 from cnnxfer.reporting import Reporter
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from planted_problems import GROUP_BY, PHOTOS, Planted, Planter, plant
 
 
 class Planting:

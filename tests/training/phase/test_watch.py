@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
+from cnnxfer.training.phase.watch import WINDOW, Watch
 from cnnxfer.training.score import Score
-from cnnxfer.training.watch import WINDOW, Watch
 
 CHANCE = math.log(5)
 IMAGES = 500

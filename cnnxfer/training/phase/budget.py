@@ -6,11 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 from cnnxfer.reporting import counted
-from cnnxfer.training.stepper import Stepper
+from cnnxfer.training.phase.stepper import Stepper
 from cnnxfer.training.undone import undone
 
 if TYPE_CHECKING:
-    from cnnxfer.training.loop import PhaseRun
+    from cnnxfer.training.phase.loop import PhaseRun
 
 SHARE = 0.95  # of the time; the rest is for saving, and for steps that take longer
 # What is measured, after a first step, which compiles.

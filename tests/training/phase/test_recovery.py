@@ -1,6 +1,5 @@
 """What a phase does where it cannot go on as it is."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,17 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from cnnxfer.errors import RunError
-from cnnxfer.training.checkpoint import read_arrays, read_checkpoint
-from cnnxfer.training.loop import PhaseRun
-from cnnxfer.training.memory import ran_out_of_memory
-from cnnxfer.training.recovery import LOWERED_BY, LOWERINGS
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from tiny_phase import BATCH, SETTINGS, STEPS, Killed, at_update, end_of
 from tiny_phase import tiny_phase as begin
+
+from cnnxfer.errors import RunError
+from cnnxfer.training.memory import ran_out_of_memory
+from cnnxfer.training.phase.checkpoint import read_arrays, read_checkpoint
+from cnnxfer.training.phase.loop import PhaseRun
+from cnnxfer.training.phase.recovery import LOWERED_BY, LOWERINGS
 
 ALWAYS = 1e-9  # a checkpoint after every step
 SOUND = 0.06  # and less

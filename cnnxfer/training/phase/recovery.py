@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import counted
-from cnnxfer.training.checkpoint import (
+from cnnxfer.training.phase.checkpoint import (
     checkpoint_at,
     read_arrays,
     read_checkpoint,
     restore,
 )
-from cnnxfer.training.state import with_parts
+from cnnxfer.training.phase.state import with_parts
 
 if TYPE_CHECKING:
-    from cnnxfer.training.loop import PhaseRun
+    from cnnxfer.training.phase.loop import PhaseRun
 
 # A rate that is too high is divided by this, so many times at most. What is typed is
 # often one for SGD, of which AdamW takes a tenth to a twentieth.

@@ -11,13 +11,13 @@ import numpy as np
 
 from cnnxfer.config import Phase
 from cnnxfer.data.targets import targets_of
+from cnnxfer.stopping import Stop
 from cnnxfer.training.objective import Objective
 from cnnxfer.training.optimizers import build_optimizer
+from cnnxfer.training.phase.progress import Progress
+from cnnxfer.training.phase.state import changing_variables, draw_anew, seed_states
 from cnnxfer.training.prepare import Setup
-from cnnxfer.training.progress import Progress
 from cnnxfer.training.sampling import epoch_order
-from cnnxfer.training.state import changing_variables, draw_anew, seed_states
-from cnnxfer.training.stopping import Stop
 from cnnxfer.training.trainee import Trainee
 
 

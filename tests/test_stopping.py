@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cnnxfer.training.stopping import SIGNALS, interrupted_by_sigterm, listening
+from cnnxfer.stopping import SIGNALS, interrupted_by_sigterm, listening
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ import pytest
 
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
-from cnnxfer.training import checkpoint
-from cnnxfer.training.checkpoint import (
+from cnnxfer.training.phase import checkpoint
+from cnnxfer.training.phase.checkpoint import (
     checkpoint_at,
     read_arrays,
     read_checkpoint,
@@ -16,7 +16,7 @@ from cnnxfer.training.checkpoint import (
     save_checkpoint,
     values_of,
 )
-from cnnxfer.training.progress import Progress
+from cnnxfer.training.phase.progress import Progress
 from cnnxfer.training.score import Score
 
 BEST = Score(
@@ -126,7 +126,7 @@ def test_death_while_writing_leaves_the_one_before(
         for step in range(1, count + 1):
             save(directory, step)
         with monkeypatch.context() as patch:
-            patch.setattr(f"cnnxfer.training.checkpoint.{place}", die)
+            patch.setattr(f"cnnxfer.training.phase.checkpoint.{place}", die)
             with pytest.raises(KeyboardInterrupt):
                 save(directory, 9)
         found = read_checkpoint(directory)

@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from cnnxfer.training.precision import POLICIES
-from cnnxfer.training.quick_layers import Convolution, Norm, Same
+from cnnxfer.training.twin.layers import Convolution, Norm, Same
 
 PIXEL_LAYERS = (layers.Rescaling, layers.Normalization)
 

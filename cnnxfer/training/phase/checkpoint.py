@@ -18,7 +18,7 @@ import numpy as np
 from cnnxfer.errors import RunError
 from cnnxfer.files import atomic_path, file_hash, read_sealed, write_sealed
 from cnnxfer.reporting import Reporter
-from cnnxfer.training.progress import Progress
+from cnnxfer.training.phase.progress import Progress
 
 KEPT = 2
 

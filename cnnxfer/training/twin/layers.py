@@ -8,8 +8,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from cnnxfer.training.depthwise import depthwise
 from cnnxfer.training.precision import POLICIES
+from cnnxfer.training.twin.depthwise import depthwise
 
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 

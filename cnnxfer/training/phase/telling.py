@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cnnxfer.errors import Interrupted
 from cnnxfer.reporting import counted
 from cnnxfer.runs import Run
-from cnnxfer.training.progress import Progress
+from cnnxfer.training.phase.progress import Progress
 from cnnxfer.training.score import Score
 
 

@@ -3,7 +3,6 @@
 import errno
 import os
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,17 +11,14 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from tiny_phase import SETTINGS, STEPS, Killed, at_update, end_of, kill, tiny_phase
 
 from cnnxfer.errors import Interrupted, RunError
-from cnnxfer.training import budget, checkpoint, loop
-from cnnxfer.training.budget import epochs_that_fit
-from cnnxfer.training.checkpoint import read_arrays, read_checkpoint
-from cnnxfer.training.loop import PhaseRun
+from cnnxfer.training.phase import budget, checkpoint, loop
+from cnnxfer.training.phase.budget import epochs_that_fit
+from cnnxfer.training.phase.checkpoint import read_arrays, read_checkpoint
+from cnnxfer.training.phase.loop import PhaseRun
 from cnnxfer.training.score import Score
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from tiny_phase import SETTINGS, STEPS, Killed, at_update, end_of, kill, tiny_phase
 
 KINDS = {
     "sgd": SETTINGS,

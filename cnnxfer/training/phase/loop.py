@@ -15,25 +15,22 @@ from cnnxfer.config import FineTune, Phase
 from cnnxfer.data.targets import targets_of
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Advance
-from cnnxfer.training.budget import fit_into_time
-from cnnxfer.training.checkpoint import (
+from cnnxfer.stopping import Stop, listening
+from cnnxfer.training.memory import ran_out_of_memory
+from cnnxfer.training.model import save_model
+from cnnxfer.training.objective import objective_of
+from cnnxfer.training.phase.budget import fit_into_time
+from cnnxfer.training.phase.checkpoint import (
     Checkpoint,
     read_arrays,
     restore,
     save_checkpoint,
     values_of,
 )
-from cnnxfer.training.memory import ran_out_of_memory
-from cnnxfer.training.model import save_model
-from cnnxfer.training.objective import objective_of
-from cnnxfer.training.prepare import Setup
-from cnnxfer.training.progress import Progress, beginning
-from cnnxfer.training.rates import Rates
-from cnnxfer.training.recovery import Diverged, lower_rate, use_less_memory
-from cnnxfer.training.score import Score
-from cnnxfer.training.stepper import Stepper
-from cnnxfer.training.stopping import Stop, listening
-from cnnxfer.training.telling import (
+from cnnxfer.training.phase.progress import Progress, beginning
+from cnnxfer.training.phase.recovery import Diverged, lower_rate, use_less_memory
+from cnnxfer.training.phase.stepper import Stepper
+from cnnxfer.training.phase.telling import (
     epoch_lines,
     history_row,
     interruption,
@@ -41,9 +38,12 @@ from cnnxfer.training.telling import (
     title,
     told_extension,
 )
+from cnnxfer.training.phase.watch import Watch
+from cnnxfer.training.prepare import Setup
+from cnnxfer.training.rates import Rates
+from cnnxfer.training.score import Score
 from cnnxfer.training.thresholds import keep_thresholds
 from cnnxfer.training.trainee import Trainee
-from cnnxfer.training.watch import Watch
 
 CHANCE_IMAGES = 1000  # enough to tell what guessing costs
 

@@ -8,8 +8,8 @@ from keras.src.applications.convnext import ConvNeXt
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.training.cut import behind, boundaries
 from cnnxfer.training.model import all_layers, backbone_of, build_classifier
-from cnnxfer.training.quick_layers import Norm
-from cnnxfer.training.twin import training_twin
+from cnnxfer.training.twin.layers import Norm
+from cnnxfer.training.twin.network import training_twin
 
 LABELS = np.array([0, 1, 2, 0])
 
