@@ -148,7 +148,7 @@ def test_fine_tuning_needs_no_list_of_what_was_left_out(
 ) -> None:
     gone = str(tmp_path / "gone.txt")
     colour_run.write_config(dataclasses.replace(colour_run.config, exclude=gone))
-    monkeypatch.setattr("cnnxfer.api.training._fine_tune", lambda run, reporter: None)
+    monkeypatch.setattr("cnnxfer.api.training._fine_tune", lambda setup: None)
     tuned = api.unfreeze(colour_run)
     assert tuned.parent == colour_run
     assert tuned.config.exclude == gone

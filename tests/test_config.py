@@ -1,4 +1,5 @@
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ from cnnxfer.config import (
     Augment,
     Config,
     FineTune,
+    Frozen,
     Phase,
+    check_phases,
+    check_views,
     load_config,
     override,
 )
+from cnnxfer.config.phases import USUAL_RATES
 from cnnxfer.errors import ConfigError
 
 
@@ -35,7 +40,7 @@ def test_toml_holds_every_setting_and_repeats_it(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(config.to_toml(), encoding="utf-8")
     assert load_config(path) == config
-    sections = (Config, Augment, Phase, FineTune)
+    sections = (Config, Augment, Frozen, FineTune)
     for name in {name for section in sections for name in settings_of(section)}:
         assert name in config.to_toml()
 
@@ -57,6 +62,23 @@ def test_options_override_the_file_which_overrides_the_defaults(tmp_path: Path) 
     [
         ({"frozen": {"learning_rate": -1.0}}, "--lr is -1.0; it must be at least 0."),
         ({"frozen": {"epochs": 0}}, "--epochs is 0; it must be at least 1."),
+        ({"frozen": {"learning_rate": math.inf}}, "--lr is inf; expected a number, or"),
+        (
+            {"fine_tune": {"weight_decay": math.nan}},
+            "--weight-decay is nan; expected a",
+        ),
+        (
+            {"fine_tune": {"warmup_epochs": math.inf}},
+            "--warmup is inf; expected a numb",
+        ),
+        (
+            {"time_budget": math.inf},
+            "--time-budget is inf; expected a time such as 90s",
+        ),
+        ({"dropout": 10**400}, "expected a number."),
+        ({"frozen": {"weight_decay": -0.5}}, "--weight-decay is -0.5; it must be at"),
+        ({"frozen": {"patience": -2}}, "--patience is -2; it must be at least 0."),
+        ({"fine_tune": {"patience": -1}}, "--patience is -1; it must be at least 0."),
         ({"seed": 2**31}, f"--seed is {2**31}; it must be at most {2**31 - 1}."),
         ({"precision": "float23"}, "--precision is 'float23'. Did you mean 'float32'?"),
         (
@@ -88,7 +110,7 @@ def test_wrong_values_are_called_by_their_option(
         ("seed = 1.0", "seed in FILE is 1.0; expected a whole number."),
         ("cache = 1", "cache in FILE is 1; expected true or false."),
         ("central_crop = 'x'", "central_crop in FILE is 'x'; expected a number."),
-        ("central_crop = nan", "central_crop in FILE is nan; it must be above 0."),
+        ("central_crop = nan", "central_crop in FILE is nan; expected a number."),
         ("augment = 3", "augment in FILE must be a table: [augment]."),
         ("augment = 'stong'", "level in FILE, [augment] is 'stong'. Did you mean"),
         ("crop = 2.0", "crop in FILE, [augment] is 2.0; it must be at most 1."),
@@ -102,7 +124,7 @@ def test_wrong_values_are_called_by_their_option(
         ("[augment]\nmixup = -1", "mixup in FILE, [augment] is -1.0; it must be at le"),
         (
             "[augment]\nhue = nan",
-            "hue in FILE, [augment] is nan; it must be at least 0",
+            "hue in FILE, [augment] is nan; expected a number.",
         ),
         ("[augment]\nfill = 'x'", "Expected one of: nearest, reflect, wrap, constant."),
         (
@@ -121,6 +143,11 @@ def test_wrong_values_are_called_by_their_option(
         ),
         ("[frozen]\nepochs = -1", "epochs in FILE, [frozen] is -1; it must be"),
         ("seed = [", "FILE is not TOML: "),
+        ("recipe = 'fats'", "recipe in FILE is 'fats'. Did you mean 'fast'?"),
+        ("recipe = 3", "recipe in FILE is 3; expected a text."),
+        ("fine_tune = 3", "fine_tune in FILE must be a table: [fine_tune]."),
+        ("[fine_tune]\noptimizer = 'x'", "optimizer in FILE, [fine_tune] is 'x'."),
+        ("[fine_tune]\noptimizer = []", "optimizer in FILE, [fine_tune] is []; exp"),
     ],
 )
 def test_wrong_files_are_named(tmp_path: Path, text: str, message: str) -> None:
@@ -220,6 +247,7 @@ def test_only_crop_area_and_flip_are_plain(
         ("crop = 0.8\nflip = false", Augment("light", crop=0.8)),
         ("augment = 'light'\ncrop = 0.8", Augment("light", crop=0.8, flip=True)),
         ("augment = 'strong'\ncrop = 0.8\nflip = true", PRESETS["strong"]),
+        ("recipe = 'fast'\ncrop = 0.8\nflip = false", Augment("light", crop=0.8)),
     ],
 )
 def test_the_settings_of_the_oldest_runs_are_read(
@@ -233,12 +261,61 @@ def test_the_settings_of_the_oldest_runs_are_read(
 
 
 def test_several_views_without_augmentation_are_refused(tmp_path: Path) -> None:
+    alike = load_config(None, {"views": 4, "augment": "none"})
     with pytest.raises(ConfigError, match="--views is 4, but without augmentation all"):
-        load_config(None, {"views": 4, "augment": "none"})
-    assert load_config(None, {"views": 4, "augment": "textbook"}).views == 4
+        check_views(alike)
+    check_views(load_config(None, {"views": 4, "augment": "textbook"}))
+    check_views(load_config(None, {"views": 1, "augment": "none"}))
     path = tmp_path / "config.toml"
     path.write_text("views = 2\n[augment]\nlevel = 'none'\nflip = true")
-    assert load_config(path).views == 2
+    check_views(load_config(path))
+    # A run that has such settings can still be read.
+    path.write_text(alike.to_toml())
+    assert load_config(path) == alike
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epochs": 2, "gradual": 3}, "--gradual is 3, but --epochs is 2; each stage"),
+        (
+            {"epochs": 2, "warmup_epochs": 2.5},
+            r"--warmup is 2\.5, but --epochs is 2 \(\[fine_tune\]\), so the rate wou",
+        ),
+        (
+            {"epochs": 8, "warmup_epochs": 3.0, "gradual": 3},
+            r"--warmup is 3, but --epochs is 8 in 3 stages \(\[fine_tune\]\), so",
+        ),
+        ({"epochs": 2, "warmup_epochs": 2.0, "gradual": 1}, ""),
+        ({"epochs": 8, "warmup_epochs": 2.0, "gradual": 3}, ""),
+        ({"epochs": 2, "gradual": 2}, ""),
+        ({"epochs": 2, "warmup_epochs": 9.0, "schedule": "one-cycle"}, ""),
+    ],
+)
+def test_phases_have_the_epochs_that_they_need(
+    settings: dict[str, Any], message: str
+) -> None:
+    config = override(Config(), {"fine_tune": settings})
+    check_phases(config, ["frozen"])
+    if not message:
+        check_phases(config)
+        return
+    with pytest.raises(ConfigError, match=message):
+        check_phases(config)
+
+
+def test_a_warm_up_of_the_frozen_phase_ends_in_it() -> None:
+    config = override(Config(), {"frozen": {"epochs": 3, "warmup_epochs": 4}})
+    with pytest.raises(ConfigError, match=r"is 4, but --epochs is 3 \(\[frozen\]\)"):
+        check_phases(config)
+    check_phases(config, ["fine_tune"])
+
+
+@pytest.mark.parametrize("name", ["none", *RECIPES])
+def test_defaults_and_recipes_pass_the_checks(name: str) -> None:
+    config = load_config(None, {"recipe": name})
+    check_views(config)
+    check_phases(config)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +328,13 @@ def test_several_views_without_augmentation_are_refused(tmp_path: Path) -> None:
         ({"time_budget": "1h30m"}, "time_budget", 5400.0),
         ({"time_budget": "30m"}, "time_budget", 1800.0),
         ({"time_budget": 90}, "time_budget", 90.0),
+        ({"time_budget": "1.5h30s"}, "time_budget", 5430.0),
+        ({"time_budget": "1h"}, "time_budget", 3600.0),
         ({"checkpoint_every": "0.5"}, "checkpoint_every", 0.5),
+        ({"frozen": {"weight_decay": "auto"}}, "frozen.weight_decay", -1.0),
+        ({"frozen": {"weight_decay": 0}}, "frozen.weight_decay", 0.0),
+        ({"frozen": {"patience": "auto"}}, "frozen.patience", -1),
+        ({"frozen": {"patience": 0}}, "frozen.patience", 0),
     ],
 )
 def test_numbers_may_be_words_and_times(
@@ -277,6 +360,9 @@ def test_numbers_may_be_words_and_times(
             {"time_budget": "soon"},
             "--time-budget is 'soon'; expected a time such as 90s, 30m or 1h30m.",
         ),
+        ({"time_budget": "1h30"}, "--time-budget is '1h30'; expected a time such as"),
+        ({"time_budget": "5m3"}, "--time-budget is '5m3'; expected a time such as"),
+        ({"time_budget": "9" * 400}, "; expected a time such as"),
         ({"checkpoint_every": "0s"}, "--checkpoint-every is 0.0; it must be above 0."),
         ({"frozen": {"epochs": "3"}}, "--epochs is '3'; expected a whole number."),
         ({"recipe": "fats"}, "--recipe is 'fats'. Did you mean 'fast'?"),
@@ -291,7 +377,9 @@ def test_wrong_words_and_times_are_called_by_their_option(
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_lies_below_a_file_and_options(tmp_path: Path, name: str) -> None:
+def test_a_recipe_of_a_file_lies_below_the_rest_of_it(
+    tmp_path: Path, name: str
+) -> None:
     recipe = load_config(None, {"recipe": name})
     assert recipe.recipe == name
     assert dataclasses.replace(recipe, recipe="none") != Config()
@@ -301,6 +389,75 @@ def test_a_recipe_lies_below_a_file_and_options(tmp_path: Path, name: str) -> No
     expected = dataclasses.replace(recipe.fine_tune, epochs=77, last="13%")
     assert config.fine_tune == expected
     assert config.frozen == recipe.frozen
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_of_a_file_keeps_its_augmentation(tmp_path: Path, name: str) -> None:
+    recipe = load_config(None, {"recipe": name})
+    path = tmp_path / "config.toml"
+    path.write_text(f"recipe = '{name}'\nseed = 7")
+    assert load_config(path) == dataclasses.replace(recipe, seed=7)
+    path.write_text(f"recipe = '{name}'\n[augment]\nhue = 20")
+    expected = dataclasses.replace(recipe.augment, hue=20.0)
+    assert load_config(path).augment == expected
+
+
+def test_a_recipe_among_the_options_lies_between_a_file_and_the_others(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        "recipe = 'textbook'\nviews = 3\nseed = 7\n"
+        "[fine_tune]\nepochs = 77\npatience = 5\n"
+    )
+    fast = load_config(None, {"recipe": "fast"})
+    config = load_config(path, {"recipe": "fast", "fine_tune": {"last": "13%"}})
+    assert (config.recipe, config.views, config.seed) == ("fast", fast.views, 7)
+    assert config.augment == fast.augment
+    # Of these the recipe says nothing, but the file and its own recipe do.
+    others = {"patience": 5, "decay": 0.001}
+    expected = dataclasses.replace(fast.fine_tune, last="13%", **others)
+    assert config.fine_tune == expected
+    assert config.image_size == 224
+    without = load_config(path, {"recipe": "none"})
+    path.write_text(path.read_text().replace("textbook", "none"))
+    assert without == load_config(path)
+
+
+def test_the_textbook_has_no_weight_decay() -> None:
+    xception = Path(__file__).parents[1] / "configs" / "xception_tf_flowers.toml"
+    for config in (load_config(None, {"recipe": "textbook"}), load_config(xception)):
+        assert config.fine_tune.weight_decay == config.frozen.weight_decay == 0.0
+
+
+@pytest.mark.parametrize("optimizer", USUAL_RATES)
+@pytest.mark.parametrize("recipe", ["none", "textbook"])
+def test_a_file_with_an_optimizer_alone_has_its_usual_rate(
+    tmp_path: Path, optimizer: str, recipe: str
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f"recipe = '{recipe}'\n[fine_tune]\noptimizer = '{optimizer}'\n")
+    config = load_config(path)
+    assert config.fine_tune.learning_rate == USUAL_RATES[optimizer]
+    assert config.frozen == load_config(None, {"recipe": recipe}).frozen
+    with path.open("a") as file:
+        file.write("learning_rate = 'auto'")
+    assert load_config(path).fine_tune.learning_rate == 0.0
+
+
+def test_what_the_frozen_phase_leaves_to_be_chosen() -> None:
+    usual = {"weight_decay": 1.0, "patience": 10}
+    plain = {"weight_decay": 0.0, "patience": 0}
+    default = Frozen()
+    assert default.chosen() == dataclasses.replace(default, **plain)
+    assert default.chosen(**usual) == dataclasses.replace(default, **usual)
+    for given in (plain, {"weight_decay": 0.5, "patience": 3}):
+        said = dataclasses.replace(default, **given)
+        assert said.chosen() == said.chosen(**usual) == said
+    # No other phase leaves them open.
+    for phase in (Phase(), FineTune()):
+        assert phase.weight_decay >= 0
+        assert phase.patience == 0
 
 
 def test_a_run_of_a_recipe_keeps_its_settings_whatever_the_recipe_becomes(

@@ -21,6 +21,7 @@ from cnnxfer.runs import Run
 from cnnxfer.training.devices import Devices
 from cnnxfer.training.phase.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.phase.loop import PhaseRun
+from cnnxfer.training.phase.progress import Progress
 from cnnxfer.training.prepare import Parts, Setup
 from cnnxfer.training.trainee import Order
 
@@ -113,9 +114,6 @@ class TinyTrainee:
         batches = tf.data.Dataset.from_tensor_slices(filled).batch(batch_size)
         return batches, len(filled) // batch_size
 
-    def sync(self) -> keras.Model:
-        return self.classifier
-
     def close(self) -> None:
         self.closed = True
 
@@ -127,7 +125,7 @@ def numbers(count: int, seed: int) -> np.ndarray:
     return noise.astype(np.float32)
 
 
-def tiny_setup(path: Path, **config: Any) -> Setup:
+def tiny_setup(path: Path, batch: int = BATCH, **config: Any) -> Setup:
     """Returns a run in a new directory."""
     path.mkdir(exist_ok=True)
 
@@ -135,7 +133,7 @@ def tiny_setup(path: Path, **config: Any) -> Setup:
         return [Example(str(i), (i % len(CLASSES),), None, path) for i in range(count)]
 
     return Setup(
-        config=replace(Config(), batch_size=BATCH, **config),
+        config=replace(Config(), batch_size=batch, **config),
         backbone=BACKBONES.get("mobilenet-0.25"),
         class_names=CLASSES,
         parts=Parts(examples(TRAIN), examples(VALIDATION), []),
@@ -152,7 +150,7 @@ def tiny_phase(
     settings: FineTune = SETTINGS,
     *,
     stage: int = 0,
-    first_epoch: int = 0,
+    before: Progress | None = None,
     extra_epochs: int = 0,
     **config: Any,
 ) -> PhaseRun:
@@ -166,7 +164,7 @@ def tiny_phase(
         TinyTrainee(setup),
         checkpoint=checkpoint,
         stage=stage,
-        first_epoch=first_epoch,
+        before=before,
         extra_epochs=extra_epochs,
     )
     if not checkpoint:  # any epoch is better

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnxfer.config import Config
+from cnnxfer.config import Config, check_views
 from cnnxfer.data.exclude import read_list
 from cnnxfer.data.splits import parse_split
 from cnnxfer.runs import Run, find_run, resolve_runs_dir
@@ -24,12 +24,13 @@ def find(run: Run | Pathlike, runs_dir: Pathlike | None) -> Run:
 
 
 def check_data_options(config: Config) -> None:
-    """Checks how the data is to be read, as far as it goes without the data.
+    """Checks how the data is to be read and seen, as far as it goes without the data.
 
     Raises:
         ConfigError: if an option is wrong.
     """
     parse_split(config.split)
+    check_views(config)
     if config.exclude:
         read_list(Path(config.exclude))
 

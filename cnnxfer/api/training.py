@@ -14,7 +14,14 @@ from cnnxfer.api.receipt import Clock, start_receipt
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.class_weights_file import AUTO, NONE, check_class_weights
-from cnnxfer.config import Config, load_config, override, with_recipe
+from cnnxfer.config import (
+    Config,
+    check_phases,
+    check_views,
+    load_config,
+    override,
+    with_recipe,
+)
 from cnnxfer.config.phases import USUAL_RATES
 from cnnxfer.data.sources import find_source
 from cnnxfer.errors import CnnxferError, ConfigError, Interrupted
@@ -28,6 +35,7 @@ from cnnxfer.runs import (
     check_place,
     create_run,
     hold_run,
+    require_idle,
     resolve_runs_dir,
 )
 from cnnxfer.stopping import interrupted_by_sigterm
@@ -35,6 +43,19 @@ from cnnxfer.stopping import interrupted_by_sigterm
 if TYPE_CHECKING:
     from cnnxfer.training.prepare import Setup
     from cnnxfer.training.stage_table import StageRow
+
+
+# What a second phase has from the first.
+SAME = (
+    "backbone",
+    "data",
+    "split",
+    "group_by",
+    "limit",
+    "exclude",
+    "image_size",
+    "head",
+)
 
 
 def train(
@@ -49,8 +70,8 @@ def train(
 ) -> Run:
     """Trains a new head on a frozen backbone.
 
-    Settings that are not given come from `config`, or else from the recipe, or else
-    are the defaults of `cnnxfer.config.Config`, which says what each means.
+    Settings that are not given come from the recipe that is, or else from `config`, or
+    else are the defaults of `cnnxfer.config.Config`, which says what each means.
 
     Args:
         backbone: a name of the catalog.
@@ -73,15 +94,13 @@ def train(
     started = time.monotonic()
     reporter = reporter or Reporter()
     given = {"backbone": backbone, "data": text_of(data), **options}
-    settings = load_config(path_of(config), settings_of(given, "frozen"))
+    path = path_of(config)
+    _not_of_second_phase(path)
+    settings = load_config(path, settings_of(given, "frozen"))
     check_data_options(settings)
+    check_phases(settings)
     settings = _checked(settings)
-    if settings.cache and settings.augment.plain and settings.precision != "float16":
-        check_choice(settings.engine, settings.precision)
-    if settings.cache:
-        from cnnxfer.training.activation_store import ActivationStore
-
-        ActivationStore()  # tells of a wrong limit
+    _check_cache(settings)
     place = resolve_runs_dir(runs_dir)
     check_place(place)
     settings = _with_weights(settings, reporter)
@@ -92,9 +111,16 @@ def train(
     run = setup.run
     with hold_run(run):
         data_sha256 = data_hash(run.split)
-        start_receipt(run, settings.seed, parent=None, data_sha256=data_sha256)
+        start_receipt(
+            run,
+            settings.seed,
+            parent=None,
+            data_sha256=data_sha256,
+            precision=setup.precision,
+        )
         run.write_config(settings)  # last: it makes a run of the directory
-        _train_head(setup)
+        with Clock(run), interrupted_by_sigterm():
+            _train_head(setup)
     if not fine_tune:
         return run
     left = None
@@ -106,6 +132,7 @@ def train(
 def unfreeze(
     run: Run | Pathlike = LATEST,
     *,
+    config: Pathlike | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = None,
     **options: Unpack[UnfreezeOptions],
@@ -118,6 +145,8 @@ def unfreeze(
 
     Args:
         run: the run to go on from; a directory, a name, or "latest".
+        config: a TOML file of settings, such as that of a run which is to be repeated;
+            of the same network and images.
         runs_dir: where runs live; `runs` by default.
         reporter: told of the progress; the logger "cnnxfer" by default.
         **options: see `UnfreezeOptions`; those not given are the settings of `run`.
@@ -133,8 +162,13 @@ def unfreeze(
     reporter = reporter or Reporter()
     parent = find(run, runs_dir)
     parent.require_model()
-    settings = _to_unfreeze(parent, options)
+    require_idle(parent)
+    settings = _to_unfreeze(parent, path_of(config), options)
     _check_stages(parent, settings)
+    import_tensorflow_quietly()
+    from cnnxfer.training.prepare import claim_processors, set_up
+
+    claim_processors(settings.devices, settings.precision)  # tells if they can't
     child = create_run(parent.path.parent, settings.backbone, _data_name(settings.data))
     with hold_run(child):
         child.copy_model(parent)
@@ -148,13 +182,17 @@ def unfreeze(
             weights_sha256=parent.receipt.get("weights_sha256"),
         )
         child.write_config(settings)  # last: it makes a run of the directory
-        _fine_tune(child, reporter)
+        with Clock(child), interrupted_by_sigterm():
+            setup = set_up(child, reporter)
+            child.update_receipt(precision=setup.precision)
+            _fine_tune(setup)
     return child
 
 
 def unfreeze_plan(
     run: Run | Pathlike = LATEST,
     *,
+    config: Pathlike | None = None,
     runs_dir: Pathlike | None = None,
     **options: Unpack[UnfreezeOptions],
 ) -> list[StageRow]:
@@ -166,7 +204,7 @@ def unfreeze_plan(
     """
     parent = find(run, runs_dir)
     parent.require_model()
-    return _plan(parent, _to_unfreeze(parent, options))
+    return _plan(parent, _to_unfreeze(parent, path_of(config), options))
 
 
 def resume(
@@ -197,31 +235,51 @@ def resume(
             f"cnnxfer unfreeze {found.path}, or extend it with: "
             f"cnnxfer resume {found.path} --epochs +5"
         )
-    with hold_run(found):
-        found.update_receipt(status="running")
-        found.update_metrics(validation=None, test=None)  # of the model until now
-        if found.parent:
-            _fine_tune(found, reporter, more)
-        else:
-            import_tensorflow_quietly()
-            from cnnxfer.training.prepare import set_up
+    import_tensorflow_quietly()
+    from cnnxfer.training.prepare import set_up
 
-            _train_head(set_up(found, reporter), more)
+    with hold_run(found):
+        setup = set_up(found, reporter)  # if images are gone, nothing has changed
+        found.update_receipt(status="running", more_epochs=setup.more_epochs + more)
+        found.update_metrics(validation=None, test=None)  # of the model until now
+        with Clock(found), interrupted_by_sigterm():
+            if found.parent:
+                _fine_tune(setup)
+            else:
+                _train_head(setup)
     return found
 
 
-def _to_unfreeze(parent: Run, options: UnfreezeOptions) -> Config:
+def _not_of_second_phase(path: Path | None) -> None:
+    """Makes sure that a file of settings is not one that `unfreeze` has written."""
+    run = Run(path.resolve().parent) if path and path.is_file() else None
+    if run and path and path.name == "config.toml" and run.parent:
+        raise ConfigError(
+            f"{path} is of a run that was fine-tuned. Repeat it with: "
+            f"cnnxfer unfreeze {run.parent.path} --config {path}"
+        )
+
+
+def _to_unfreeze(parent: Run, path: Path | None, options: UnfreezeOptions) -> Config:
     """Returns the settings of the run that goes on from `parent`, all checked."""
-    settings = parent.config
+    # The time was the parent's.
+    settings = dataclasses.replace(parent.config, time_budget=0.0)
+    settings = load_config(path, base=settings)
     given = dict(options)
+    if given.get("last") and given.get("start"):
+        raise ConfigError(
+            f"--last {given['last']} and --from {given['start']} exclude each other. "
+            "Give one."
+        )
     if recipe := given.pop("recipe", None):
-        ours = with_recipe(settings, str(recipe))
+        ours = with_recipe(Config(), str(recipe))
         settings = dataclasses.replace(
             settings,
             recipe=ours.recipe,
             augment=ours.augment,
             batch_size=ours.batch_size,
             precision=ours.precision,
+            cache=ours.cache,
             fine_tune=ours.fine_tune,
         )
     optimizer = str(given.get("optimizer"))
@@ -231,9 +289,28 @@ def _to_unfreeze(parent: Run, options: UnfreezeOptions) -> Config:
     if given.get("last"):
         given["start"] = ""
     settings = _checked(override(settings, settings_of(given, "fine_tune")))
-    if settings.cache and settings.augment.plain and settings.precision != "float16":
-        check_choice(settings.engine, settings.precision)
+    check_views(settings)
+    check_phases(settings, ["fine_tune"])
+    _check_cache(settings)
+    for name in SAME:
+        here, there = getattr(settings, name), getattr(parent.config, name)
+        if here != there:
+            raise ConfigError(
+                f"{name} is {here!r} in {path}, and {there!r} in {parent.path}. A run "
+                "goes on with the same network and images. Leave it out."
+            )
     return settings
+
+
+def _check_cache(settings: Config) -> None:
+    """Makes sure that what is to be kept can be computed and kept, before any work."""
+    if not settings.cache:
+        return
+    from cnnxfer.training.activation_store import ActivationStore
+
+    ActivationStore()  # tells of a wrong limit
+    if settings.augment.plain and settings.precision != "float16":
+        check_choice(settings.engine, settings.precision)
 
 
 def _check_stages(parent: Run, settings: Config) -> None:
@@ -307,35 +384,33 @@ def _data_name(spec: str) -> str:
     return spec.removeprefix("tfds:")
 
 
-def _train_head(setup: Setup, extra_epochs: int = 0) -> None:
+def _train_head(setup: Setup) -> None:
     from cnnxfer.training.frozen import train_head
 
-    run = setup.run
-    with Clock(run), interrupted_by_sigterm():
-        best = train_head(setup, extra_epochs)
+    best = train_head(setup)
     setup.reporter.info(
-        f"validation {best.text} (epoch {best.epoch}); the model is {run.model_path}"
+        f"validation {best.text} (epoch {best.epoch}); "
+        f"the model is {setup.run.model_path}"
     )
 
 
-def _fine_tune(run: Run, reporter: Reporter, extra_epochs: int = 0) -> None:
-    import_tensorflow_quietly()
+def _fine_tune(setup: Setup) -> None:
     from cnnxfer.evaluation.before_after import compare_with_parent
     from cnnxfer.training.fine_tune import fine_tune
 
-    with Clock(run), interrupted_by_sigterm():
-        outcome = fine_tune(run, reporter, extra_epochs)
-        before, after = outcome.before, outcome.after
-        if outcome.improved:
-            reporter.info(f"epoch {after.epoch} is kept; the model is {run.model_path}")
-        else:
-            reporter.info(
-                f"no epoch beat the validation {before.name} of {before.value:.1%}, "
-                f"so {run.model_path} is the model as it was before. Try a lower --lr."
-            )
-        try:
-            compare_with_parent(run, reporter)
-        except Interrupted:
-            raise
-        except CnnxferError as error:
-            reporter.warn(f"not compared with the model before: {error}")
+    run, reporter = setup.run, setup.reporter
+    outcome = fine_tune(setup)
+    before, after = outcome.before, outcome.after
+    if outcome.improved:
+        reporter.info(f"epoch {after.epoch} is kept; the model is {run.model_path}")
+    else:
+        reporter.info(
+            f"no epoch beat the validation {before.name} of {before.value:.1%}, "
+            f"so {run.model_path} is the model as it was before. Try a lower --lr."
+        )
+    try:
+        compare_with_parent(run, reporter)
+    except Interrupted:
+        raise
+    except CnnxferError as error:
+        reporter.warn(f"not compared with the model before: {error}")

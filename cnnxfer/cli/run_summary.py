@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnxfer.errors import RunError
+from cnnxfer.errors import CnnxferError
 from cnnxfer.runs import Run, status_of
 
 
@@ -46,10 +46,17 @@ def lineage(run: Run) -> list[Run]:
             break
         try:
             _ = parent.config, parent.receipt, parent.metrics, parent.history
-        except RunError:
+        except CnnxferError:  # settings may be wrong, not only files
             break
         runs.insert(0, parent)
     return runs
+
+
+def epochs_of(run: Run) -> int:
+    """Returns how many epochs a run's phase is to have, with those added later."""
+    epochs: int = getattr(run.config, run.phase).epochs
+    # `resume --epochs +5` writes down there what is not in the settings.
+    return epochs + int(run.receipt.get("more_epochs", 0))
 
 
 def shown_accuracy(before: float | None, after: float | None) -> str:

@@ -11,7 +11,13 @@ from rich.text import Text
 
 from cnnxfer.cli.options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.run_difference import print_difference
-from cnnxfer.cli.run_summary import lineage, percent, shown_accuracy, summary_of
+from cnnxfer.cli.run_summary import (
+    epochs_of,
+    lineage,
+    percent,
+    shown_accuracy,
+    summary_of,
+)
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.errors import RunError
 from cnnxfer.evaluation.difference import difference_of
@@ -187,7 +193,7 @@ def _phase_table(run: Run) -> Table:
         table.add_row(
             ancestor.phase,
             Text(printable(ancestor.name)),
-            f"{len(ancestor.history)} of {phase.epochs}",
+            f"{len(ancestor.history)} of {epochs_of(ancestor)}",
             phase.optimizer,
             f"{phase.learning_rate:g}" if phase.learning_rate else "auto",
             phase.schedule,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -51,6 +50,9 @@ from cnnxfer.cli.training_options import (
 from cnnxfer.cli.unfreezing_table import stages_table
 from cnnxfer.errors import ConfigError
 from cnnxfer.runs import Run
+
+if TYPE_CHECKING:
+    from cnnxfer.training.stage_table import StageRow
 
 
 def register(app: typer.Typer) -> None:
@@ -124,7 +126,11 @@ def train(
     augment: Augment = None,
     engine: Engine = None,
     fine_tune: Annotated[
-        bool, typer.Option("--fine-tune", help="Go on with the second phase.")
+        bool,
+        typer.Option(
+            "--fine-tune",
+            help="Go on with the second phase, as the recipe or --config has it.",
+        ),
     ] = False,
     lr: Lr = None,
     epochs: Epochs = None,
@@ -198,6 +204,7 @@ def unfreeze(
         str, typer.Argument(metavar="RUN", help="A run to go on from.")
     ] = "latest",
     recipe: Recipe = None,
+    config: ConfigFile = None,
     last: Annotated[
         str | None,
         typer.Option("--last", help="Share of the backbone that learns, as 30%."),
@@ -297,9 +304,16 @@ def unfreeze(
         devices=devices,
     )
     if dry_run:
-        _print_stages(run, options, runs_dir, json)
+        rows = api.unfreeze_plan(run, config=config, runs_dir=runs_dir, **options)
+        _print_stages(rows, json)
         return
-    tuned = api.unfreeze(run, runs_dir=runs_dir, reporter=TerminalReporter(), **options)
+    tuned = api.unfreeze(
+        run,
+        config=config,
+        runs_dir=runs_dir,
+        reporter=TerminalReporter(),
+        **options,
+    )
     _print_run(tuned, json)
 
 
@@ -327,10 +341,7 @@ def resume(
     _print_run(resumed, json)
 
 
-def _print_stages(
-    run: str, options: UnfreezeOptions, runs_dir: Path | None, json: bool
-) -> None:
-    rows = api.unfreeze_plan(run, runs_dir=runs_dir, **options)
+def _print_stages(rows: list[StageRow], json: bool) -> None:
     if json:
         print_json({"stages": [dataclasses.asdict(row) for row in rows]})
         return

@@ -53,7 +53,9 @@ Warmup = Annotated[
 WeightDecay = Annotated[
     float | None,
     typer.Option(
-        "--weight-decay", help="Not of norms and biases.", rich_help_panel=LEARNING
+        "--weight-decay",
+        help="Not of norms and biases; 0 for none.",
+        rich_help_panel=LEARNING,
     ),
 ]
 ClipNorm = Annotated[
@@ -96,7 +98,11 @@ Accumulate = Annotated[
 ]
 Batch = Annotated[
     str | None,
-    typer.Option("--batch", help="Images a step, or auto.", rich_help_panel=LEARNING),
+    typer.Option(
+        "--batch",
+        help="Images a step, or auto: those that train fastest.",
+        rich_help_panel=LEARNING,
+    ),
 ]
 Views = Annotated[
     int | None,
@@ -116,7 +122,11 @@ Cache = Annotated[
 ]
 TimeBudget = Annotated[
     str | None,
-    typer.Option("--time-budget", help="Train as long as this at most, such as 30m."),
+    typer.Option(
+        "--time-budget",
+        help="Train as long as this at most, such as 30m; features that are kept take "
+        "the time they take.",
+    ),
 ]
 CheckpointEvery = Annotated[
     str | None,

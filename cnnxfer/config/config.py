@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import tomli_w
 
 from cnnxfer.config.augment import PRESETS, Augment
-from cnnxfer.config.phases import FineTune, Phase
+from cnnxfer.config.phases import FineTune, Frozen
 from cnnxfer.config.recipes import NO_RECIPE, RECIPES
 from cnnxfer.config.setting import setting
 
@@ -97,7 +97,7 @@ class Config:
     )
     time_budget: float = setting(0.0, "--time-budget", at_least=0, duration=True)
     augment: Augment = field(default_factory=lambda: PRESETS["light"])
-    frozen: Phase = field(default_factory=Phase)
+    frozen: Frozen = field(default_factory=Frozen)
     fine_tune: FineTune = field(default_factory=FineTune)
 
     def to_toml(self) -> str:

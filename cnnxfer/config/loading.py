@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from cnnxfer.config.augment import PRESETS, REGIONS, Augment
 from cnnxfer.config.config import Config
+from cnnxfer.config.phases import USUAL_RATES, FineTune
 from cnnxfer.config.recipes import NO_RECIPE, recipe_path
 from cnnxfer.config.setting import checked
 from cnnxfer.errors import ConfigError, reason_of
@@ -20,44 +21,98 @@ Section = TypeVar("Section")
 
 
 def load_config(
-    path: Path | None = None, overrides: Mapping[str, Any] | None = None
+    path: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    base: Config | None = None,
 ) -> Config:
-    """Returns the defaults, overridden by a recipe, a file, and then by options.
+    """Returns the defaults, overridden by a file, and then by options.
+
+    A recipe in the file lies below the file's other settings, one among the options
+    above them and below the other options.
 
     Args:
         path: a TOML file with keys of `Config` and the tables `augment`, `frozen` and
             `fine_tune`; None for no file. `augment` may be the name of a level.
         overrides: the same; a value of None overrides nothing. Either may name a
-            `recipe`.
+            `recipe`; `none` among the options leaves out that of the file.
+        base: in place of the defaults.
 
     Raises:
         ConfigError: if the file cannot be read, or a key or a value is wrong.
     """
     options = overrides or {}
-    given = _of_today(_read(path)) if path else {}
-    recipe = options.get("recipe") or given.get("recipe") or NO_RECIPE
-    config = with_recipe(Config(), recipe)
-    config = override(config, given, f" in {path}")
-    config = override(config, options)
+    typed = options.get("recipe")
+    config = base or Config()
+    if path:
+        place = f" in {path}"
+        given = _completed(_of_today(_read(path)))
+        own = with_recipe(config, given.get("recipe", NO_RECIPE), place)
+        config = override(config if typed == NO_RECIPE else own, given, place)
+    if typed is not None:
+        config = with_recipe(config, typed)
+    return override(config, options)
+
+
+def check_views(config: Config) -> None:
+    """Checks that several views of an image differ.
+
+    A run's settings are read without this, so that no run is lost to it.
+
+    Raises:
+        ConfigError: if they would be the same.
+    """
     if config.views > 1 and not config.augment.operations:
         raise ConfigError(
             f"--views is {config.views}, but without augmentation all views of an "
             "image are the same. Use --views 1, or --augment light."
         )
-    return config
 
 
-def with_recipe(config: Config, name: str) -> Config:
+def check_phases(
+    config: Config, phases: Sequence[str] = ("frozen", "fine_tune")
+) -> None:
+    """Checks that phases have the epochs that their settings need.
+
+    Args:
+        config: the settings; as with `check_views`, a run's are read without this.
+        phases: which are to be trained, by the names of their tables.
+
+    Raises:
+        ConfigError: if there are fewer epochs than stages, or the warm-up would be
+            longer than what it begins.
+    """
+    for name in phases:
+        phase = getattr(config, name)
+        epochs, stages = phase.epochs, 1
+        if isinstance(phase, FineTune):
+            stages = phase.gradual
+        if stages > epochs:
+            raise ConfigError(
+                f"--gradual is {stages}, but --epochs is {epochs}; each stage needs an "
+                "epoch."
+            )
+        # Each stage warms up; one-cycle has a rise of its own instead.
+        if phase.schedule == "one-cycle" or phase.warmup_epochs <= epochs // stages:
+            continue
+        have = f"--epochs is {epochs}" + f" in {stages} stages" * (stages > 1)
+        raise ConfigError(
+            f"--warmup is {phase.warmup_epochs:g}, but {have} ([{name}]), so the rate "
+            "would never reach its highest. Use a shorter --warmup, or more --epochs."
+        )
+
+
+def with_recipe(config: Config, name: str, place: str = "") -> Config:
     """Returns the settings with those of a recipe.
 
     Args:
         config: what the recipe changes.
         name: one of `RECIPES`, or `none`.
+        place: where it is named; see `override`.
 
     Raises:
         ConfigError: if there is no such recipe.
     """
-    config = override(config, {"recipe": name})
+    config = override(config, {"recipe": name}, place)
     if name == NO_RECIPE:
         return config
     path = recipe_path(name)
@@ -126,13 +181,24 @@ def _augmented(current: Augment, values: Mapping[str, Any], place: str) -> Augme
 
 def _of_today(values: dict[str, Any]) -> dict[str, Any]:
     """Returns settings of a file, of which the oldest runs have other names."""
-    level = values.get("augment", "light")
+    level = values.get("augment")
+    if level is None and values.keys() & {"crop", "flip"}:
+        level = "light"
     if isinstance(level, str):  # "strong" had a region of its own
         given = {name: values.pop(name) for name in ("crop", "flip") if name in values}
         values["augment"] = {"level": level} | (given if level == "light" else {})
     if values.get("class_weights") == "balanced":
         values["class_weights"] = "auto"
     return values
+
+
+def _completed(values: dict[str, Any]) -> dict[str, Any]:
+    """Returns settings of a file with the usual rate of an optimizer without one."""
+    table = values.get("fine_tune")
+    if not isinstance(table, Mapping) or "learning_rate" in table:
+        return values
+    rate = USUAL_RATES.get(str(table.get("optimizer")))  # a wrong one is told later
+    return {**values, "fine_tune": {**table, "learning_rate": rate}}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cnnxfer.config.setting import setting
 from cnnxfer.errors import ConfigError
@@ -12,6 +12,7 @@ SCHEDULES = ("cosine", "constant", "one-cycle", "inverse-time", "step", "plateau
 BATCH_NORM = ("frozen", "train")
 KEEP = ("best", "last")
 AUTO = {"auto": 0}
+TO_BE_CHOSEN = -1  # in place of a number, where 0 is one
 # What fine-tuning takes with an optimizer where no rate is given.
 USUAL_RATES = {
     "sgd": 0.01,
@@ -24,7 +25,7 @@ USUAL_RATES = {
 
 @dataclass(frozen=True)
 class Phase:
-    """How one phase trains. The defaults are the frozen phase's.
+    """How one phase trains.
 
     Attributes:
         epochs: passes over the training images.
@@ -35,8 +36,7 @@ class Phase:
         momentum: of SGD.
         nesterov: Nesterov's form of momentum, for SGD.
         weight_decay: per step, times the learning rate (the decoupled form), but
-            not of biases, normalization and depthwise kernels. 0 is none; on kept
-            features, where a head needs it, 0 is 1.0.
+            not of biases, normalization and depthwise kernels; 0 for none.
         schedule: `cosine` to zero; `constant`; `one-cycle`: up, and down to almost
             zero; `inverse-time`, the textbook's learning_rate / (1 + decay * step);
             `step`: times `step_factor` every `step_epochs` epochs; `plateau`: times
@@ -50,7 +50,7 @@ class Phase:
         label_smoothing: share of a label that is spread over all classes, where an
             image has one.
         patience: the phase ends after so many epochs without a better one; 0 for
-            never, and on kept features for 10.
+            never.
         ema: share that a moving average of the weights keeps at each step, less at
             first; the average is what is scored and saved. 0 for none.
         accumulate: so many parts of a batch are computed one after the other, which
@@ -74,6 +74,38 @@ class Phase:
     patience: int = setting(0, "--patience", at_least=0)
     ema: float = setting(0.0, "--ema", at_least=0, at_most=0.9999)
     accumulate: int = setting(1, "--accumulate", at_least=1, at_most=1024)
+
+
+@dataclass(frozen=True)
+class Frozen(Phase):
+    """The frozen phase: `Phase`, of which two settings may be left to be chosen.
+
+    Attributes:
+        weight_decay: -1, or `auto`, is what a head on kept features needs, and none
+            with new views in every epoch.
+        patience: -1, or `auto`, is 10 epochs on kept features, and never with new
+            views in every epoch.
+    """
+
+    weight_decay: float = setting(
+        float(TO_BE_CHOSEN), "--weight-decay", at_least=0, words={"auto": TO_BE_CHOSEN}
+    )
+    patience: int = setting(
+        TO_BE_CHOSEN, "--patience", at_least=0, words={"auto": TO_BE_CHOSEN}
+    )
+
+    def chosen(self, *, weight_decay: float = 0.0, patience: int = 0) -> Frozen:
+        """Returns the phase with these for what it leaves to be chosen.
+
+        Without arguments, it is what new views in every epoch need.
+        """
+        return replace(
+            self,
+            weight_decay=weight_decay
+            if self.weight_decay == TO_BE_CHOSEN
+            else self.weight_decay,
+            patience=patience if self.patience == TO_BE_CHOSEN else self.patience,
+        )
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import field
 from typing import Any
 
@@ -16,8 +18,9 @@ def setting(default: Any, option: str | None = None, **limits: Any) -> Any:
     """Declares a setting: its default, its command-line option and its limits.
 
     Limits are `above`, `at_least`, `at_most` and `choices`. A number may also be given
-    by one of `words`, a mapping to numbers; with `duration=True`, as a time such as
-    `30m`. Without an option, the setting is in the reach of configuration files only.
+    by one of `words`, a mapping to numbers, which may be beyond the limits; with
+    `duration=True`, as a time such as `30m`. Without an option, the setting is in the
+    reach of configuration files only.
     """
     return field(default=default, metadata={"option": option, **limits})
 
@@ -37,8 +40,9 @@ def checked(value: Any, kind: type[Any], limits: Mapping[str, Any], label: str) 
     if kind is not str and isinstance(value, str):
         value = _number(value, kind, limits, label)
     if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind:
+        with suppress(OverflowError):
+            value = float(value)
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):
         raise ConfigError(f"{label} is {value!r}; expected {_expected(kind, limits)}.")
     if kind is str and value.encode(errors="ignore").decode() != value:
         raise ConfigError(
@@ -48,6 +52,8 @@ def checked(value: Any, kind: type[Any], limits: Mapping[str, Any], label: str) 
     if "choices" in limits and value not in limits["choices"]:
         near = suggestion(str(value), limits["choices"])
         raise ConfigError(f"{label} is {value!r}.{near}")
+    if value in limits.get("words", {}).values():
+        return value
     for limit, (holds, words) in _LIMITS.items():
         if limit in limits and not holds(value, limits[limit]):
             bound = limits[limit]
@@ -58,8 +64,8 @@ def checked(value: Any, kind: type[Any], limits: Mapping[str, Any], label: str) 
 def seconds_of(duration: str) -> float | None:
     """Returns the seconds of a time such as `90s`, `1h30m` or `600`, else None."""
     if found := _DURATION.fullmatch(duration.strip().lower()):
-        hours, minutes, seconds = (float(part or 0) for part in found.groups())
-        return hours * 3600 + minutes * 60 + seconds
+        hours, minutes, seconds, bare = (float(it or 0) for it in found.groups())
+        return hours * 3600 + minutes * 60 + seconds + bare
     return None
 
 
@@ -86,8 +92,10 @@ def _expected(kind: type[Any], limits: Mapping[str, Any]) -> str:
     return _KINDS[kind] + words
 
 
+# A number without a unit stands alone: 1h30 might mean minutes or seconds.
 _DURATION = re.compile(
-    r"(?=\d)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?"
+    r"(?=\d)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?"
+    r"|(\d+(?:\.\d+)?)"
 )
 _LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "above": (operator.gt, "above"),

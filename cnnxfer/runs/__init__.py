@@ -1,7 +1,7 @@
 """Run directories: what is in them, where they are, who writes to them."""
 
 from cnnxfer.runs.families import Relative, in_families
-from cnnxfer.runs.hold import hold_run, status_of
+from cnnxfer.runs.hold import hold_run, require_idle, status_of
 from cnnxfer.runs.places import (
     LATEST,
     check_place,
@@ -23,6 +23,7 @@ __all__ = [
     "hold_run",
     "in_families",
     "list_runs",
+    "require_idle",
     "resolve_runs_dir",
     "status_of",
 ]

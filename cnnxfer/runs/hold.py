@@ -59,6 +59,28 @@ def _acquired(run: Run) -> AbstractContextManager[Any]:
             raise RunError(_in_use(run)) from None
 
 
+def require_idle(run: Run) -> None:
+    """Makes sure that no other process trains a run now, without a hold on it.
+
+    A run without a lock, or with one that cannot be opened, counts as idle.
+
+    Raises:
+        RunError: if another process holds the run.
+    """
+    from filelock import FileLock, Timeout  # slow to import
+
+    if not (run.path / LOCK).exists():
+        return
+    try:
+        # As in `_acquired`: who asks for a run's status holds it for a moment.
+        with FileLock(run.path / LOCK, timeout=PATIENCE_SECONDS):
+            return
+    except Timeout:
+        raise RunError(_in_use(run)) from None
+    except OSError:
+        return
+
+
 def status_of(run: Run) -> str:
     """Returns how a run stands: "running", "done", "interrupted", "failed" or "killed".
 

@@ -101,7 +101,8 @@ def find_run(name: str, runs_dir: Path) -> Run:
         return runs[-1]
     for path in (runs_dir / name, Path(name)):
         if (path / "config.toml").is_file():
-            return Run(path)
+            # A run is called by its directory, and "." has no name.
+            return Run(path.resolve() if path.name in ("", "..") else path)
     near = did_you_mean(name, (run.name for run in runs))
     raise ConfigError(
         f"no run called {name!r} in {runs_dir}.{near} List them with: cnnxfer runs"

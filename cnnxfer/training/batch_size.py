@@ -9,8 +9,8 @@ from collections.abc import Callable
 import keras
 
 from cnnxfer.errors import RunError
+from cnnxfer.prediction.engines.elastic_engine import is_out_of_memory
 from cnnxfer.reporting import Reporter
-from cnnxfer.training.memory import ran_out_of_memory
 from cnnxfer.training.undone import undone
 
 SIZES = (8, 16, 32, 64, 128, 256)
@@ -30,11 +30,12 @@ def find_batch_size(
     *,
     images: int,
     reporter: Reporter,
-) -> tuple[int, dict[int, float]]:
+) -> int:
     """Returns the batch that trains fastest, and says so.
 
     Batches grow as long as twice as many images give 5% more of them a second, fit
-    the memory, and leave an epoch 8 updates. The model is left as it was, to the bit.
+    the memory, and leave an epoch 8 updates. The model's weights and random state are
+    left as they were, to the bit; its optimizer is to be built anew.
 
     Args:
         model: compiled, its optimizer built.
@@ -44,7 +45,7 @@ def find_batch_size(
         reporter: told of the progress, and of the batch.
 
     Returns:
-        Images a batch, and images a second by those tried, which may be none.
+        Images a batch.
 
     Raises:
         RunError: if there is no memory for the smallest, or the model could not be
@@ -54,6 +55,11 @@ def find_batch_size(
     sizes = [size for size in SIZES if size <= largest] or [largest]
     speeds: dict[int, float] = {}
     best = sizes[0]
+    why = (
+        "no larger ones are tried"
+        if len(sizes) == len(SIZES)
+        else "an epoch has room for no larger ones"
+    )
     with (
         reporter.progress("looking for a batch size", len(sizes), "sizes") as advance,
         undone(model, "the search for a batch size"),
@@ -62,11 +68,13 @@ def find_batch_size(
             try:
                 speeds[size] = _images_per_second(update_of(size), size)
             except Exception as error:
-                if not ran_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
+                why = "there is no memory for larger ones"
                 break
             advance(note=f"{size}: {speeds[size]:.0f} images/s")
             if size > best and speeds[size] < GAIN * speeds[best]:
+                why = "more gain nothing"
                 break
             best = size
     if not speeds:
@@ -75,8 +83,8 @@ def find_batch_size(
             "with --last, or train at a smaller --image-size."
         )
     tried = ", ".join(f"{size}: {speed:.0f}" for size, speed in speeds.items())
-    reporter.info(f"batches of {best}: more gain nothing (images a second: {tried})")
-    return best, speeds
+    reporter.info(f"batches of {best}: {why} (images a second: {tried})")
+    return best
 
 
 def scaled_rate(rate: float, batch_size: int, optimizer: str) -> float:

@@ -15,7 +15,7 @@ from cnnxfer.data.targets import targets_of
 from cnnxfer.data.views import CentralViews, training_views
 from cnnxfer.errors import DataError
 from cnnxfer.files import format_bytes
-from cnnxfer.prediction.engines.agreement import Verdict, compare
+from cnnxfer.prediction.engines.agreement import Verdict
 from cnnxfer.prediction.engines.engine import Engine
 from cnnxfer.reporting import counted
 from cnnxfer.training.activation_store import Activations, ActivationStore
@@ -27,10 +27,10 @@ from cnnxfer.training.cut import (
     cut_before,
     network_at,
 )
-from cnnxfer.training.front import central_pixels, engines_for, spread, strayed
+from cnnxfer.training.front import engines_for, strayed
 from cnnxfer.training.model import backbone_of
 from cnnxfer.training.prepare import Setup
-from cnnxfer.training.trainee import Order
+from cnnxfer.training.trainee import Order, compared, some_of_validation
 from cnnxfer.training.twin.network import training_twin
 
 
@@ -165,10 +165,6 @@ class BehindCut:
             prefetch_to=self.setup.devices.prefetch_to,
         )
 
-    def sync(self) -> keras.Model:
-        """See `Trainee`: the classifier's layers are those that learn."""
-        return self.classifier
-
     @property
     def failure(self) -> DataError | None:
         """See `Trainee`: no image is read any more."""
@@ -179,19 +175,9 @@ class BehindCut:
         self._gate.close()
 
     def agreement(self) -> Verdict:
-        """Compares the whole network, in Keras, with what learns behind the cut.
-
-        Both answer to some of the validation images.
-        """
-        setup = self.setup
-        samples = spread(len(setup.parts.validation))
-        pixels = central_pixels(setup, [setup.parts.validation[i] for i in samples])
-        return compare(
-            self.model.predict_on_batch(self._validation[samples]),
-            self.sync().predict_on_batch(pixels),
-            outputs="multi-label logits" if setup.multi_label else "logits",
-            precision="head",
-        )
+        """See `Trainee`: what lies before the cut is computed by two engines."""
+        samples, pixels = some_of_validation(self.setup)
+        return compared(self, self._validation[samples], pixels)
 
 
 def open_behind_cut(
@@ -232,6 +218,10 @@ def open_behind_cut(
             f"behind it: {verdict.figures}."
         )
     if taken:  # another machine, or another version of an engine
+        setup.reporter.warn(
+            f"{taken}, with which this stage began, is not to be had any more. What "
+            "follows differs a little from what would have been."
+        )
         return open_behind_cut(setup, classifier, cut, store)
     raise strayed(engine, verdict)
 

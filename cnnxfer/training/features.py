@@ -7,7 +7,6 @@ kept; then the whole network is put together and compared with what the head ans
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -30,6 +29,8 @@ from cnnxfer.training.prepare import Task
 # on those held out falls from 0.294 to 0.273 (EfficientNet-Lite0, tf_flowers) and from
 # 0.481 to 0.432 (MobileNet 0.25).
 WEIGHT_DECAY = 1.0
+# Fewer epochs cut off the last ones of a cosine, which are its best.
+PATIENCE = 10
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,8 @@ def _features(
 
 def _head_settings(task: Task) -> HeadSettings:
     config = task.config
-    decay = config.frozen.weight_decay or WEIGHT_DECAY
     return HeadSettings(
-        phase=dataclasses.replace(config.frozen, weight_decay=decay),
+        phase=config.frozen.chosen(weight_decay=WEIGHT_DECAY, patience=PATIENCE),
         head=config.head,
         dropout=config.dropout,
         batch_size=max(config.batch_size, 0),  # the usual, on kept features

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -14,17 +13,17 @@ import numpy as np
 from cnnxfer.config import FineTune
 from cnnxfer.data.targets import targets_of
 from cnnxfer.errors import RunError
-from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.training.activation_store import ActivationStore
-from cnnxfer.training.batch_size import find_batch_size, scaled_rate
 from cnnxfer.training.behind_cut import (
-    BehindCut,
     choose_cut,
     engine_text,
     open_behind_cut,
 )
-from cnnxfer.training.given_files import require_same_class_weights
+from cnnxfer.training.given_files import (
+    require_same_class_weights,
+    require_unchanged,
+)
 from cnnxfer.training.model import (
     all_layers,
     backbone_of,
@@ -35,8 +34,9 @@ from cnnxfer.training.model import (
 from cnnxfer.training.objective import objective_of
 from cnnxfer.training.phase.checkpoint import Checkpoint, read_checkpoint
 from cnnxfer.training.phase.loop import PhaseRun
-from cnnxfer.training.prepare import Setup, set_up
-from cnnxfer.training.rate_test import find_rate
+from cnnxfer.training.phase.search import search
+from cnnxfer.training.precision import describe_precision
+from cnnxfer.training.prepare import Setup
 from cnnxfer.training.score import Score
 from cnnxfer.training.stage_table import feeding_text, times_of_all
 from cnnxfer.training.thresholds import keep_thresholds
@@ -50,7 +50,6 @@ from cnnxfer.training.unfreezing import (
 )
 
 PHASE = "fine_tune"
-TO_BE_FOUND = 1.0  # in place of a learning rate that is looked for
 KEPT = "activations"  # in a run's metrics: what each stage keeps
 
 
@@ -72,32 +71,32 @@ class Outcome:
         return self.after.epoch > 0
 
 
-def fine_tune(run: Run, reporter: Reporter, extra_epochs: int = 0) -> Outcome:
+def fine_tune(setup: Setup) -> Outcome:
     """Fine-tunes a prepared run, from its parent's model or where it stopped.
 
     The parent is left as it was.
 
     Args:
-        run: a run with a parent, whose model it has for its own until an epoch beats
+        setup: a run with a parent, whose model it has for its own until an epoch beats
             that on validation.
-        reporter: told what will learn, and of the progress.
-        extra_epochs: how many more there are to be than there were to.
 
     Raises:
         ConfigError: if the network has no such layer, or has too few for the stages.
         DataError: if an image cannot be read any more.
         Interrupted: on Ctrl-C or SIGTERM.
-        RunError: if the file of class weights is not that which the run began with,
-            or statistics of BatchNormalization moved that were to stay.
+        RunError: if the parent's model, or the file of class weights, is not that
+            which the run began with, or statistics of BatchNormalization moved that
+            were to stay.
     """
     since = time.monotonic()
+    run, reporter, settings = setup.run, setup.reporter, setup.config.fine_tune
     require_same_class_weights(run)
-    setup = set_up(run, reporter)
-    settings = setup.config.fine_tune
     assert run.parent
+    before = run.parent.require_model()
+    require_unchanged(run, before, "parent_model_sha256")
     with setup.devices.scope():
         classifier = setup.build_classifier(precision="float32")
-    copy_weights(load_model(run.parent.require_model()), classifier)
+    copy_weights(load_model(before), classifier)
     statistics = statistics_hash(classifier)
     stages = stages_of(classifier, settings)
     checkpoint = read_checkpoint(run.checkpoints_dir, reporter)
@@ -106,6 +105,8 @@ def fine_tune(run: Run, reporter: Reporter, extra_epochs: int = 0) -> Outcome:
     for stage in stages[first:]:
         unfreeze(classifier, stage, settings)
         reporter.info(describe(classifier, settings, stage, len(stages)))
+        if not phase:
+            reporter.info(describe_precision(setup.config.precision, setup.precision))
         trainee = _trainee(setup, classifier, stage)
         phase = _begin(
             setup,
@@ -113,7 +114,6 @@ def fine_tune(run: Run, reporter: Reporter, extra_epochs: int = 0) -> Outcome:
             stages[stage.number :],
             phase,
             checkpoint,
-            extra_epochs,
             preparing=time.monotonic() - since,
         )
         checkpoint = None
@@ -127,9 +127,10 @@ def fine_tune(run: Run, reporter: Reporter, extra_epochs: int = 0) -> Outcome:
             f"do not use {run.path}. Please report this as a bug."
         )
     outcome = Outcome(Score.from_metrics(run.metrics["before"]), phase.best)
-    if outcome.improved and isinstance(trainee, BehindCut):
-        return _confirmed(setup, trainee, outcome)
-    return outcome
+    exact = setup.precision == "float32" and isinstance(trainee, WholeNetwork)
+    if exact or not outcome.improved:
+        return outcome
+    return _confirmed(setup, trainee, outcome)
 
 
 def _begin(
@@ -138,7 +139,6 @@ def _begin(
     stages: list[Stage],
     last: PhaseRun | None,
     checkpoint: Checkpoint | None,
-    extra_epochs: int,
     preparing: float,
 ) -> PhaseRun:
     """Returns the first of the stages, ready to train.
@@ -149,83 +149,27 @@ def _begin(
         stages: those that are left.
         last: the stage before, if it was trained in this process.
         checkpoint: of this stage, if it has begun.
-        extra_epochs: more than the phase was to have; they are the last stage's.
         preparing: seconds that went by since the stage before, or the start.
     """
     stage, settings = stages[0], setup.config.fine_tune
     phase = PhaseRun(
         setup,
         PHASE,
-        dataclasses.replace(
-            settings,
-            epochs=stage.epochs,
-            learning_rate=settings.learning_rate or TO_BE_FOUND,
-        ),
+        dataclasses.replace(settings, epochs=stage.epochs),
         trainee,
         checkpoint=checkpoint,
         stage=stage.number,
-        # Stages may end early.
-        first_epoch=last.progress.number - 1 if last else 0,
+        before=last.progress if last else None,
         factors=rate_factors(trainee.classifier, settings),
-        extra_epochs=extra_epochs if len(stages) == 1 else 0,
-        spent=(last.progress.seconds if last else 0.0) + preparing,
+        extra_epochs=setup.more_epochs if len(stages) == 1 else 0,
+        preparing=preparing,
         share=stage.epochs / sum(stage.epochs for stage in stages),
     )
-    if checkpoint:
-        return phase
-    if last:
-        assert last.progress.last
-        phase.begin_with(last.progress.last, last.best)
-        # What was too much for fewer layers is too much for more.
-        phase.progress.scale = last.progress.scale
-        _set_batch(phase, last.progress.batch_size, last.progress.accumulate)
-    else:
-        phase.begin_with(_score_before(phase))
-        if setup.config.batch_size < 0:
-            _find_batch(phase)
-    if not settings.learning_rate:
-        phase.progress.peak = find_rate(
-            phase.model,
-            phase.stepper.update,
-            optimizer=settings.optimizer,
-            steps_per_epoch=phase.progress.steps_per_epoch,
-            batch_size=phase.progress.batch_size,
-            reporter=setup.reporter,
-        )
-        phase.progress.scale = 1.0
-        phase.follow(phase.progress)
+    if not checkpoint:
+        if not last:
+            phase.begin_with(_score_before(phase))
+        search(phase)
     return phase
-
-
-def _find_batch(phase: PhaseRun) -> None:
-    """Has a stage train in the batches that are the fastest."""
-    setup, settings = phase.setup, phase.settings
-    images = len(setup.parts.train)
-
-    def update_of(size: int) -> Callable[[int, float], object]:
-        _set_batch(phase, size, settings.accumulate)
-        return phase.stepper.update
-
-    size, _ = find_batch_size(
-        phase.model, update_of, images=images, reporter=setup.reporter
-    )
-    _set_batch(phase, size, settings.accumulate)
-    rate = scaled_rate(settings.learning_rate, size, settings.optimizer)
-    phase.progress.peak = rate
-    phase.follow(phase.progress)
-    if setup.config.fine_tune.learning_rate:
-        setup.reporter.info(f"learning rate {rate:.3g} for batches of {size}")
-
-
-def _set_batch(phase: PhaseRun, batch_size: int, accumulate: int) -> None:
-    """Has a stage that has not begun train in other batches."""
-    progress, images = phase.progress, len(phase.setup.parts.train)
-    size = phase.setup.devices.batch_size(batch_size, images)
-    accumulate = min(accumulate, size)
-    if (size, accumulate) != (progress.batch_size, progress.accumulate):
-        progress.batch_size, progress.accumulate = size, accumulate
-        progress.steps_per_epoch = images // size
-        phase.build()
 
 
 def _score_before(phase: PhaseRun) -> Score:
@@ -271,11 +215,11 @@ def _trainee(setup: Setup, classifier: keras.Model, stage: Stage) -> Trainee:
     return trainee
 
 
-def _confirmed(setup: Setup, trainee: BehindCut, outcome: Outcome) -> Outcome:
-    """Checks that the whole network answers as what was trained behind the cut.
+def _confirmed(setup: Setup, trainee: Trainee, outcome: Outcome) -> Outcome:
+    """Checks that the network in float32 answers as what was trained in its place.
 
-    If it does not, the scores are measured anew with the whole networks, and the
-    better one is kept.
+    If it does not, the scores are measured anew in float32, and the better one is
+    kept.
     """
     verdict = trainee.agreement()
     if verdict.passed:
@@ -285,9 +229,9 @@ def _confirmed(setup: Setup, trainee: BehindCut, outcome: Outcome) -> Outcome:
         return outcome
     run = setup.run
     setup.reporter.warn(
-        f"{engine_text(trainee.engine)} strays from Keras behind {trainee.cut.name}: "
-        f"{verdict.figures}. So validation is measured anew, with the whole network. "
-        "Next time, --precision float32 avoids this."
+        f"the saved model strays from what was trained: {verdict.figures}. So "
+        "validation is measured anew, in float32. Next time, --precision float32 "
+        "avoids this."
     )
     assert run.parent
     before = _score_whole(setup, run.parent, 0)

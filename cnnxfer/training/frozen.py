@@ -16,24 +16,22 @@ from cnnxfer.training.given_files import require_same_class_weights, require_unc
 from cnnxfer.training.model import backbone_of, learning_parameters, save_model
 from cnnxfer.training.phase.checkpoint import Checkpoint, read_checkpoint
 from cnnxfer.training.phase.loop import PhaseRun
+from cnnxfer.training.phase.search import search
+from cnnxfer.training.precision import describe_precision
 from cnnxfer.training.prepare import Setup, find_weights_file
 from cnnxfer.training.score import Score
 from cnnxfer.training.thresholds import keep_thresholds
 from cnnxfer.training.trainee import WholeNetwork
 
 PHASE = "frozen"
-# What suits new views in every epoch, where no trials look for it: measured with
-# AdamW on EfficientNet-Lite0.
-STREAMING_LEARNING_RATE = 0.003
 
 
-def train_head(setup: Setup, extra_epochs: int = 0) -> Score:
+def train_head(setup: Setup) -> Score:
     """Trains the head of a prepared run, from its start or where it stopped.
 
     Args:
-        setup: the run.
-        extra_epochs: how many more there are to be than there were to. On kept
-            features, which takes seconds, all are trained again.
+        setup: the run. If epochs were added, all are trained again on kept features,
+            which takes seconds.
 
     Returns:
         The best score on validation; `model.keras` has its weights.
@@ -48,9 +46,7 @@ def train_head(setup: Setup, extra_epochs: int = 0) -> Score:
     require_same_class_weights(setup.run)
     weights_path = _find_weights(setup)
     if checkpoint or not setup.config.cache or not setup.config.augment.plain:
-        return _train_streaming(setup, weights_path, checkpoint, extra_epochs)
-    if extra_epochs:
-        setup = _with_more_epochs(setup, extra_epochs)
+        return _train_streaming(setup, weights_path, checkpoint)
     store = ActivationStore()
     classifier = _build(setup, weights_path)
     needed = feature_bytes(setup, classifier)
@@ -61,7 +57,7 @@ def train_head(setup: Setup, extra_epochs: int = 0) -> Score:
             "computes them anew."
         )
         return _train_streaming(setup, weights_path, None)
-    return _train_on_features(setup, classifier, store)
+    return _train_on_features(_with_more_epochs(setup), classifier, store)
 
 
 def _train_on_features(
@@ -98,12 +94,10 @@ def _metrics(setup: Setup, learned: Learned) -> dict[str, object]:
     }
 
 
-def _with_more_epochs(setup: Setup, epochs: int) -> Setup:
-    """Returns the run with more epochs, which are written down first."""
+def _with_more_epochs(setup: Setup) -> Setup:
     frozen = setup.config.frozen
-    frozen = dataclasses.replace(frozen, epochs=frozen.epochs + epochs)
+    frozen = dataclasses.replace(frozen, epochs=frozen.epochs + setup.more_epochs)
     config = dataclasses.replace(setup.config, frozen=frozen)
-    setup.run.write_config(config)
     return dataclasses.replace(setup, config=config)
 
 
@@ -111,26 +105,27 @@ def _train_streaming(
     setup: Setup,
     weights_path: Path | None,
     checkpoint: Checkpoint | None,
-    extra_epochs: int = 0,
 ) -> Score:
     """Trains with the whole backbone in every step, on new views in every epoch."""
-    settings = setup.config.frozen
+    settings = setup.config.frozen.chosen()
     setup.reporter.info(
         f"nothing is kept: {counted(settings.epochs, 'epoch')}, each of which computes "
         "the whole backbone on new views"
     )
-    if not settings.learning_rate:
-        settings = dataclasses.replace(settings, learning_rate=STREAMING_LEARNING_RATE)
+    setup.reporter.info(describe_precision(setup.config.precision, setup.precision))
     with setup.devices.scope():
         classifier = _build(setup, weights_path)
-    return PhaseRun(
+    phase = PhaseRun(
         setup,
         PHASE,
         settings,
         WholeNetwork(setup, classifier),
         checkpoint=checkpoint,
-        extra_epochs=extra_epochs,
-    ).fit()
+        extra_epochs=setup.more_epochs,
+    )
+    if not checkpoint:
+        search(phase)
+    return phase.fit()
 
 
 def _build(setup: Setup, weights_path: Path | None) -> keras.Model:

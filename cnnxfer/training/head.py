@@ -28,9 +28,6 @@ from cnnxfer.training.undone import all_variables, state_hash
 # Wide enough for each of the optimizers.
 RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 TRIAL_EPOCHS = 1  # five chose no better
-# Where the settings give none; fewer cut off the last epochs of a cosine, which are
-# its best.
-PATIENCE = 10
 STEPS_PER_EPOCH = 40
 BATCH_SIZES = (4, 1024)
 CHUNK = 1024  # images that are read at once
@@ -122,7 +119,7 @@ def fit_head(
         train, train_targets, validation, validation_targets, objective, settings
     )
     phase = settings.phase
-    peak, patience = phase.learning_rate, phase.patience or PATIENCE
+    peak = phase.learning_rate
     tried: dict[float, float] = {}
     if not peak:
         tried = _try_rates(trainer, phase, reporter)
@@ -141,7 +138,7 @@ def fit_head(
             if score.beats(best):
                 best, weights = score, trainer.weights()
             advance(note=f"validation {score.text}")
-            if best and score.epoch - best.epoch >= patience:
+            if phase.patience and best and score.epoch - best.epoch >= phase.patience:
                 break
     assert best
     return Head(weights, best, history, peak, tried)

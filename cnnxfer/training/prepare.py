@@ -128,6 +128,20 @@ def read_data(config: Config, reporter: Reporter) -> Data:
     )
 
 
+def claim_processors(devices: str, precision: str) -> tuple[Devices, str]:
+    """Returns what trains, and in which precision; while nothing has been computed yet.
+
+    Args:
+        devices: of the settings.
+        precision: the same.
+
+    Raises:
+        ConfigError: if this machine can't do that.
+    """
+    claimed = prepare_devices(devices)
+    return claimed, resolve_precision(precision, claimed.compute_capability)
+
+
 def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
     """Reads the data, splits it, and makes the run directory.
 
@@ -137,8 +151,7 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
         ConfigError: if the configuration does not suit the machine or the data.
         DataError: if no classifier can be trained on the data.
     """
-    devices = prepare_devices(config.devices)  # while nothing has been computed yet
-    precision = resolve_precision(config.precision, devices.compute_capability)
+    devices, precision = claim_processors(config.devices, config.precision)
     data = read_data(config, reporter)
     require_known_classes(config.class_weights, data.class_names)
     run = create_run(runs_dir, config.backbone, data.name)
@@ -261,6 +274,11 @@ class Setup(Task):
 
     run: Run
 
+    @property
+    def more_epochs(self) -> int:
+        """How many epochs were added to those of the settings, by `resume`."""
+        return int(self.run.receipt.get("more_epochs", 0))
+
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
@@ -279,19 +297,23 @@ def _seeded(seed: int) -> Iterator[None]:
 def set_up(run: Run, reporter: Reporter) -> Setup:
     """Claims the processors and finds the images of a run.
 
+    What it computes in stays what it began with, on whatever machine it goes on.
+
     Raises:
         ConfigError: if the devices cannot be used.
         DataError: if images are gone.
     """
     config = run.config
-    devices = prepare_devices(config.devices)
+    devices, precision = claim_processors(
+        config.devices, run.receipt.get("precision", config.precision)
+    )
     return Setup(
         config=config,
         backbone=BACKBONES.get(config.backbone),
         class_names=run.class_names,
         parts=load_parts(run, reporter),
         devices=devices,
-        precision=resolve_precision(config.precision, devices.compute_capability),
+        precision=precision,
         reporter=reporter,
         multi_label=run.thresholds is not None,
         run=run,

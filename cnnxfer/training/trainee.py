@@ -12,6 +12,8 @@ from cnnxfer.data.loader import Loader
 from cnnxfer.data.pipeline import central_batches, training_batches
 from cnnxfer.data.targets import targets_of
 from cnnxfer.errors import DataError
+from cnnxfer.prediction.engines.agreement import Verdict, compare
+from cnnxfer.training.front import central_pixels, spread
 from cnnxfer.training.prepare import Setup
 from cnnxfer.training.twin.network import training_twin
 
@@ -22,12 +24,14 @@ class Trainee(Protocol):
     """What a phase trains, and what it is fed with.
 
     Attributes:
+        setup: the run.
         model: what learns: inputs to float32 logits `(batch, classes)`. It has no
             variables but those of `classifier`.
         classifier: the whole network, pixels to logits in float32, which is saved.
             What is trainable in it learns.
     """
 
+    setup: Setup
     model: keras.Model
     classifier: keras.Model
 
@@ -55,8 +59,8 @@ class Trainee(Protocol):
         replicas left without an image would fail.
         """
 
-    def sync(self) -> keras.Model:
-        """Returns `classifier`, with the weights that `model` has now."""
+    def agreement(self) -> Verdict:
+        """Compares what learns with `classifier`, on some of the validation images."""
 
     @property
     def failure(self) -> DataError | None:
@@ -64,6 +68,29 @@ class Trainee(Protocol):
 
     def close(self) -> None:
         """Ends the reading ahead; nothing can be trained any more."""
+
+
+def some_of_validation(setup: Setup) -> tuple[np.ndarray, np.ndarray]:
+    """Returns numbers of validation images, and their uint8 pixels."""
+    validation = setup.parts.validation
+    samples = spread(len(validation))
+    return samples, central_pixels(setup, [validation[index] for index in samples])
+
+
+def compared(trainee: Trainee, inputs: np.ndarray, pixels: np.ndarray) -> Verdict:
+    """Compares what a trainee's model and its classifier answer to the same images.
+
+    Args:
+        trainee: whose.
+        inputs: of its model.
+        pixels: uint8 `(images, size, size, 3)`.
+    """
+    return compare(
+        trainee.model.predict_on_batch(inputs),
+        trainee.classifier.predict_on_batch(pixels),
+        outputs="multi-label logits" if trainee.setup.multi_label else "logits",
+        precision="head",
+    )
 
 
 class WholeNetwork:
@@ -106,7 +133,9 @@ class WholeNetwork:
         validation = setup.parts.validation
         filled = [*validation, *validation[: -len(validation) % batch_size]]
         loader = Loader(filled, setup.image_size)
-        self._loaders.append(loader)
+        for former in self._loaders[1:]:  # of other batches
+            former.close()
+        self._loaders = [self._train_loader, loader]
         batches = central_batches(
             loader,
             setup.config.central_crop,
@@ -115,9 +144,10 @@ class WholeNetwork:
         )
         return batches, len(filled) // batch_size
 
-    def sync(self) -> keras.Model:
-        """See `Trainee`: the variables are the same."""
-        return self.classifier
+    def agreement(self) -> Verdict:
+        """See `Trainee`."""
+        _, pixels = some_of_validation(self.setup)
+        return compared(self, pixels, pixels)
 
     @property
     def failure(self) -> DataError | None:

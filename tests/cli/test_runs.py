@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.cli.main import run
+from cnnxfer.cli.run_summary import epochs_of
 from cnnxfer.config import Config
 from cnnxfer.runs import Run, SplitRow
 
@@ -177,6 +178,28 @@ def test_show_has_a_row_for_each_phase_that_led_there(
         ],
     ]
     assert lines[start + 3] == ""
+
+
+@pytest.mark.usefixtures("runs_dir")
+def test_show_begins_after_a_parent_that_is_damaged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever of it is damaged: its settings are read by others than its files."""
+    parent = Path("mine/head [1]")
+    for name, text in (("config.toml", "seed = ["), ("metrics.json", "{")):
+        (parent / name).write_text(text)
+        assert run(["runs", "show", "mine/tuned"]) == 0
+        shown = capsys.readouterr()
+        assert not re.search(r"^frozen +head", shown.out, re.MULTILINE)
+        assert re.search(r"^fine_tune +tuned", shown.out, re.MULTILINE)
+        Run(parent).write_config(Config())
+
+
+def test_epochs_that_were_added_count(runs_dir: Path) -> None:
+    head, tuned = Run(runs_dir / "head [1]"), Run(runs_dir / "tuned")
+    assert epochs_of(head) == Config().frozen.epochs
+    tuned.update_receipt(more_epochs=5)
+    assert epochs_of(tuned) == Config().fine_tune.epochs + 5
 
 
 def test_show_as_json(runs_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,6 @@
 """Runs without training."""
 
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,20 +23,3 @@ def make(tmp_path: Path) -> Make:
         return run
 
     return make
-
-
-@pytest.fixture
-def mounted() -> Iterator[Callable[..., None]]:
-    """Calls `mount`, and undoes it; skips where that is not permitted."""
-    places: list[str] = []
-
-    def mount(*arguments: str | Path) -> None:
-        command = ["mount", *map(str, arguments)]
-        if subprocess.run(command, capture_output=True).returncode:
-            pytest.skip(f"not permitted here: {' '.join(command)}")
-        if str(arguments[-1]) not in places:
-            places.append(str(arguments[-1]))
-
-    yield mount
-    for place in reversed(places):
-        subprocess.run(["umount", place], check=True)

@@ -16,7 +16,7 @@ import pytest
 
 from cnnxfer.errors import RunError
 from cnnxfer.files import atomic_path
-from cnnxfer.runs import Run, hold_run, status_of
+from cnnxfer.runs import Run, hold_run, require_idle, status_of
 from cnnxfer.runs.hold import HOLDER, LOCK
 
 Make = Callable[..., Run]
@@ -63,6 +63,30 @@ def test_the_second_is_told_who_holds_the_run(make: Make) -> None:
     with hold_run(run):
         assert json.loads((run.path / HOLDER).read_text())["process"] == os.getpid()
     assert not (run.path / HOLDER).exists()
+
+
+def test_a_run_that_is_trained_is_not_idle(make: Make) -> None:
+    run = make("a")
+    require_idle(run)
+    assert not (run.path / LOCK).exists()
+    with held(run) as process:
+        with pytest.raises(RunError) as refused, hold_run(run):
+            pytest.fail("two hold it")
+        with pytest.raises(RunError) as caught:
+            require_idle(run)
+        assert str(caught.value) == str(refused.value)
+        assert f"being trained by process {process.pid} " in str(caught.value)
+        process.communicate()
+    assert (run.path / LOCK).exists()
+    require_idle(run)
+    with hold_run(run):  # asking leaves no hold behind
+        pass
+
+
+def test_a_lock_that_cannot_be_opened_is_nobodys(make: Make) -> None:
+    run = make("a")
+    (run.path / LOCK).mkdir()
+    require_idle(run)
 
 
 def test_a_killed_process_holds_nothing(make: Make) -> None:

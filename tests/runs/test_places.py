@@ -72,6 +72,21 @@ def test_a_run_is_found_by_name_and_by_path(
         assert find_run(name, Path("runs")).path.resolve() == run.path
 
 
+def test_a_run_is_found_from_inside(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has its name, and beside it are its relatives."""
+    parent = make("runs/parent")
+    child = make("runs/child", parent="parent")
+    child.checkpoints_dir.mkdir()
+    for place, name in ((child.path, "."), (child.checkpoints_dir, "..")):
+        monkeypatch.chdir(place)
+        found = find_run(name, Path("runs"))
+        assert found.name == "child"
+        assert found.path.resolve() == child.path
+        assert found.parent == parent
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

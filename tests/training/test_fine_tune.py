@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import keras
@@ -9,9 +10,11 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import FineTune
 from cnnxfer.errors import RunError
 from cnnxfer.files import file_hash
+from cnnxfer.prediction.engines.agreement import Verdict
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.training import fine_tune
+from cnnxfer.training.batch_size import scaled_rate
 from cnnxfer.training.model import (
     HEAD,
     all_layers,
@@ -22,6 +25,7 @@ from cnnxfer.training.model import (
 from cnnxfer.training.phase.checkpoint import read_checkpoint
 from cnnxfer.training.phase.loop import PhaseRun
 from cnnxfer.training.score import Score
+from cnnxfer.training.trainee import WholeNetwork
 from cnnxfer.training.twin.network import training_twin
 from cnnxfer.training.unfreezing import stages_of, unfreeze
 
@@ -34,6 +38,8 @@ class Messages(Reporter):
 
     def info(self, message: str) -> None:
         self.said.append(message)
+
+    warn = info
 
 
 def content(run: Run) -> dict[Path, str]:
@@ -248,10 +254,10 @@ def test_it_goes_on_between_two_stages(
     undisturbed = cnnxfer.unfreeze(parent, **settings)
     begin = fine_tune._begin
 
-    def killed(setup, trainee, stages, *others):
+    def killed(setup, trainee, stages, *others, **named):
         if stages[0].number == 1:
             raise ZeroDivisionError
-        return begin(setup, trainee, stages, *others)
+        return begin(setup, trainee, stages, *others, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(fine_tune, "_begin", killed)
@@ -289,6 +295,100 @@ def test_batch_and_rate_can_be_found(parent: Run) -> None:
     progress = read_checkpoint(child.checkpoints_dir).progress
     assert (progress.peak, progress.batch_size) == (found, 3)
     assert progress.steps_per_epoch == 26 // 3
+
+
+def test_a_found_batch_begins_with_a_new_optimizer(
+    parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And all stages have the rate that goes with it."""
+    began = []
+    fit = PhaseRun.fit
+
+    def noting(phase: PhaseRun) -> Score:
+        optimizer = phase.stepper.optimizer
+        began.append((int(optimizer.iterations), phase.progress.peak))
+        assert not any(np.any(slot) for slot in optimizer._momentums)
+        return fit(phase)
+
+    monkeypatch.setattr(PhaseRun, "fit", noting)
+    cnnxfer.unfreeze(
+        parent, lr=0.01, batch="auto", gradual=2, epochs=2, last="30%", engine="keras"
+    )
+    rate = scaled_rate(0.01, 3, "adamw")
+    assert began == [(0, rate), (0, rate)]
+
+
+def test_memory_may_run_out_while_a_rate_is_looked_for(
+    parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_on_batch = keras.Model.train_on_batch
+
+    def small_ones_alone(self, x, *others, **named):
+        if len(x) > 2:
+            raise MemoryError
+        return train_on_batch(self, x, *others, **named)
+
+    monkeypatch.setattr(keras.Model, "train_on_batch", small_ones_alone)
+    reporter = Messages()
+    child = cnnxfer.unfreeze(
+        parent, lr="auto", batch=4, epochs=1, last="10%", reporter=reporter
+    )
+    (line,) = [said for said in reporter.said if said.startswith("memory ran out")]
+    assert "The batch stays 4, in 2 parts of 2." in line
+    progress = read_checkpoint(child.checkpoints_dir).progress
+    assert (progress.batch_size, progress.accumulate) == (4, 2)
+
+
+def test_it_says_in_what_it_computes_and_stays_with_it(
+    parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reporter = Messages()
+    child = cnnxfer.unfreeze(
+        parent, precision="bfloat16", epochs=1, last="10%", reporter=reporter
+    )
+    assert any(
+        line.startswith("computes in bfloat16, as asked") for line in reporter.said
+    )
+    assert child.receipt["precision"] == "bfloat16"
+    child.update_receipt(precision="float32")  # as if begun on another machine
+    reporter = Messages()
+    cnnxfer.resume(child, epochs="+1", reporter=reporter)
+    assert any(line.startswith("computes in float32") for line in reporter.said)
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_a_whole_network_that_strays_is_measured_anew(
+    parent: Run, monkeypatch: pytest.MonkeyPatch, better: bool
+) -> None:
+    """In float32 there is nothing to stray."""
+    line = "the saved model strays from what was trained: far off"
+    reporter = Messages()
+
+    def beats(mine: Score, other: Score | None) -> bool:
+        in_the_end = any(line in said for said in reporter.said)
+        return better if in_the_end else mine.epoch > 0
+
+    monkeypatch.setattr(WholeNetwork, "agreement", lambda _: Verdict(False, "far off"))
+    monkeypatch.setattr(Score, "beats", beats)
+    options = {"epochs": 1, "last": "10%", "cache": False, "reporter": reporter}
+    exact = cnnxfer.unfreeze(parent, precision="float32", **options)
+    assert not any(line in said for said in reporter.said)
+    assert exact.metrics["fine_tune"]["epoch"] == 1
+    child = cnnxfer.unfreeze(parent, precision="bfloat16", **options)
+    assert any(line in said for said in reporter.said)
+    assert child.metrics["fine_tune"]["epoch"] == int(better)
+
+
+def test_a_parent_that_changed_is_noticed(parent: Run, tmp_path: Path) -> None:
+    first = Run(tmp_path / parent.name)
+    shutil.copytree(parent.path, first.path)
+    child = cnnxfer.unfreeze(first, epochs=1, last="10%")
+    cnnxfer.resume(child, epochs="+1")
+    model = load_model(first.model_path)
+    model.get_layer(HEAD).bias.assign_add([1.0, 0.0, 0.0])
+    model.save(first.model_path)
+    with pytest.raises(RunError, match=r"model.keras has changed since .* began"):
+        cnnxfer.resume(child, epochs="+1")
 
 
 def test_tuning_that_ruins_the_model_ends_with_the_parents(

@@ -174,8 +174,9 @@ def without_seconds(run: Run) -> list[dict[str, str]]:
 
 def test_more_epochs_of_a_head_on_features(train: Train, tmp_path: Path) -> None:
     run = train(tmp_path, **KEPT)
-    learned = frozen.train_head(set_up(run, Reporter()), extra_epochs=3)
-    assert run.config.frozen.epochs == 7
+    run.update_receipt(more_epochs=3)
+    learned = frozen.train_head(set_up(run, Reporter()))
+    assert run.config.frozen.epochs == 4
     assert [row["epoch"] for row in run.history] == list("1234567")
     known = train(tmp_path, **{**KEPT, "epochs": 7})
     assert without_seconds(known) == without_seconds(run)
@@ -185,7 +186,8 @@ def test_more_epochs_of_a_head_on_features(train: Train, tmp_path: Path) -> None
 def test_more_epochs_on_new_views(parent: Run, tmp_path: Path) -> None:
     run = Run(tmp_path / parent.name)
     shutil.copytree(parent.path, run.path)
-    frozen.train_head(set_up(run, Reporter()), extra_epochs=1)
+    run.update_receipt(more_epochs=1)
+    frozen.train_head(set_up(run, Reporter()))
     assert [row["epoch"] for row in run.history] == list("1234")
     assert run.history[:3] == parent.history
     assert run.config == parent.config

@@ -5,15 +5,17 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from tiny_phase import tiny_setup
 
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.config import Phase
+from cnnxfer.config import Config, Phase, override
 from cnnxfer.config.phases import OPTIMIZERS, SCHEDULES
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
+from cnnxfer.training import features
 from cnnxfer.training import head as head_module
 from cnnxfer.training.class_weights import class_weights as weights_of
-from cnnxfer.training.head import PATIENCE, Head, HeadSettings, fit_head
+from cnnxfer.training.head import Head, HeadSettings, fit_head
 from cnnxfer.training.model import (
     build_classifier,
     head_layers,
@@ -146,9 +148,28 @@ def test_the_best_epoch_is_kept() -> None:
     assert answers.loss == pytest.approx(head.score.loss, abs=1e-4)
 
 
-def test_training_stops_when_nothing_improves() -> None:
-    head = fit(learning_rate=0.3, schedule="constant", epochs=100)
-    assert len(head.history) == head.score.epoch + PATIENCE < 100
+def test_without_patience_all_epochs_are_trained() -> None:
+    settings = {"learning_rate": 0.3, "schedule": "constant", "epochs": 40}
+    some, never = (fit(patience=patience, **settings) for patience in (10, 0))
+    assert len(some.history) < 40
+    assert len(never.history) == 40
+
+
+@pytest.mark.parametrize(
+    ("given", "decay", "patience"),
+    [
+        ({}, 1.0, 10),
+        ({"weight_decay": 0, "patience": 0}, 0.0, 0),
+        ({"weight_decay": 0.3, "patience": 2}, 0.3, 2),
+    ],
+)
+def test_a_run_may_have_no_decay_and_no_patience(
+    tmp_path: Path, given: dict[str, float], decay: float, patience: int
+) -> None:
+    config = override(Config(), {"frozen": given})
+    task = tiny_setup(tmp_path, frozen=config.frozen)
+    phase = features._head_settings(task).phase
+    assert (phase.weight_decay, phase.patience) == (decay, patience)
 
 
 def test_history_is_that_of_the_epochs() -> None:

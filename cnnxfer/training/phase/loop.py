@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -14,9 +15,9 @@ import numpy as np
 from cnnxfer.config import FineTune, Phase
 from cnnxfer.data.targets import targets_of
 from cnnxfer.errors import RunError
+from cnnxfer.prediction.engines.elastic_engine import is_out_of_memory
 from cnnxfer.reporting import Advance
 from cnnxfer.stopping import Stop, listening
-from cnnxfer.training.memory import ran_out_of_memory
 from cnnxfer.training.model import save_model
 from cnnxfer.training.objective import objective_of
 from cnnxfer.training.phase.budget import fit_into_time
@@ -44,6 +45,8 @@ from cnnxfer.training.rates import Rates
 from cnnxfer.training.score import Score
 from cnnxfer.training.thresholds import keep_thresholds
 from cnnxfer.training.trainee import Trainee
+
+Result = TypeVar("Result")
 
 CHANCE_IMAGES = 1000  # enough to tell what guessing costs
 
@@ -77,10 +80,10 @@ class PhaseRun:
         *,
         checkpoint: Checkpoint | None = None,
         stage: int = 0,
-        first_epoch: int = 0,
+        before: Progress | None = None,
         factors: Mapping[str, float] | None = None,
         extra_epochs: int = 0,
-        spent: float = 0.0,
+        preparing: float = 0.0,
         share: float = 1.0,
     ) -> None:
         """Compiles the trainee's model; what is trainable in it is fixed from here.
@@ -89,14 +92,14 @@ class PhaseRun:
             setup: the run.
             name: `frozen` or `fine_tune`.
             settings: how the stage trains; its epochs are the stage's, and its
-                learning rate is above 0 where there is no checkpoint.
+                learning rate is above 0, or `search` is to find one.
             trainee: what is trained.
             checkpoint: where this stage goes on; None for its beginning.
             stage: its number, from 0.
-            first_epoch: how many epochs the stages before had.
+            before: where the stage before ended, if it was trained in this process.
             factors: multiples of the learning rate by variables' paths.
-            extra_epochs: how many more the stage is to have than it was to.
-            spent: seconds that the phase has taken before.
+            extra_epochs: how many more the stage is to have than its settings say.
+            preparing: seconds that went by since the stage before, or the start.
             share: of the time budget that is left, how much this stage may take.
         """
         self.setup = setup
@@ -117,7 +120,12 @@ class PhaseRun:
                 self.progress.start = checkpoint.number
         else:
             self.progress = beginning(
-                setup, name, settings, stage=stage, first_epoch=first_epoch, spent=spent
+                setup,
+                name,
+                settings,
+                stage=stage,
+                before=before,
+                preparing=preparing,
             )
         self._unsaved = not checkpoint
         self._explaining = False
@@ -130,11 +138,12 @@ class PhaseRun:
         # A step of JAX that fails has given away what it was to read.
         on_jax = keras.backend.backend() == "jax"
         self.spare = values_of(self._numbered()) if on_jax else {}
-        if extra_epochs:
-            self.progress.extend(extra_epochs)
+        added = extra_epochs - self.progress.extended
+        if added:
+            self.progress.extend(added)
             self.follow(self.progress)
             self._unsaved = True
-            setup.reporter.info(told_extension(self.progress, extra_epochs))
+            setup.reporter.info(told_extension(self.progress, added))
 
     @property
     def model(self) -> keras.Model:
@@ -146,17 +155,25 @@ class PhaseRun:
         """The score of which `model.keras` holds the weights; None if there is none."""
         return self.progress.kept
 
-    def begin_with(self, before: Score, kept: Score | None = None) -> None:
-        """Takes the score that the stage begins with, unless it has begun.
+    def begin_with(self, score: Score) -> None:
+        """Takes the score of the model as it is, which is the run's."""
+        self.progress.before = self.progress.kept = score
+        self.follow(self.progress)
 
-        Args:
-            before: of the trainee as it is.
-            kept: of the run's model, where that is another one's.
+    def tried(self, trial: Callable[[], Result]) -> Result:
+        """Returns what a trial before the first update finds, in the memory there is.
+
+        Raises:
+            Interrupted: on Ctrl-C.
+            DataError: if an image cannot be read any more.
+            RunError: if there is no memory for a single image.
         """
-        if not self.progress.before:
-            self.progress.before = before
-            self.progress.kept = kept or before
-            self.follow(self.progress)
+        with self._explained():
+            while True:
+                try:
+                    return trial()
+                except Exception as error:
+                    self._take_less_memory(error)
 
     def score(self, epoch: int) -> Score:
         """Returns how well the model does on validation, now after `epoch` epochs.
@@ -184,17 +201,16 @@ class PhaseRun:
             RunError: if training failed; the run keeps its model and checkpoints.
             DataError: if an image cannot be read any more.
         """
-        progress = self.progress
-        left = (progress.epochs - progress.epoch) * progress.steps_per_epoch
-        with (
-            self._explained(),
-            listening() as self._stop,
-            self.setup.reporter.progress(title(progress), left, "batches") as advance,
-        ):
+        with self._explained(), listening() as self._stop:
             try:
                 self._begin()
-                while not self.progress.finished:
-                    self._go_on(advance)
+                progress = self.progress
+                left = progress.epochs * progress.steps_per_epoch - progress.updates
+                with self.setup.reporter.progress(
+                    title(progress), left, "batches"
+                ) as advance:
+                    while not self.progress.finished:
+                        self._go_on(advance)
             except Stopped:
                 with suppress(Diverged):
                     self.checkpoint()
@@ -229,7 +245,7 @@ class PhaseRun:
         So it answers the same on every machine, with or without a GPU.
         """
         with self.setup.run.saving():
-            save_model(self.trainee.sync(), self.setup.run.model_path)
+            save_model(self.trainee.classifier, self.setup.run.model_path)
 
     def checkpoint(self) -> None:
         """Writes down where the phase is.
@@ -286,6 +302,24 @@ class PhaseRun:
         for name, value in self.spare.items():
             self._numbered()[name].assign(value)
 
+    def take_back(self, back: Progress) -> None:
+        """Takes back what epochs kept that do not count any more.
+
+        Args:
+            back: where the stage began.
+        """
+        run = self.setup.run
+        if back.stage:  # the model from before is written over, by a better one
+            back.kept = self.progress.kept
+        elif run.parent:
+            run.copy_model(run.parent)
+            run.update_metrics(**{back.phase: None})
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint of this stage to go on from."""
+        return not self._unsaved
+
     @property
     def rate(self) -> float:
         """The learning rate of the next update."""
@@ -300,14 +334,15 @@ class PhaseRun:
         """Writes the first checkpoint, and plans the time if there is a limit."""
         if self._unsaved:
             self.checkpoint()
+            self._unsaved = False
         seconds = self.setup.config.time_budget
         if seconds and not self.progress.planned:
-            fit_into_time(self, (seconds - self.progress.seconds) * self.share)
+            left = (seconds - self.progress.seconds) * self.share
+            self.tried(lambda: fit_into_time(self, left))
             self.checkpoint()
 
     def _go_on(self, advance: Advance) -> None:
         """Trains to the end of an epoch, or to what stands in the way of it."""
-        done = self.progress.updates
         try:
             self._train_epoch(advance)
             return
@@ -315,15 +350,22 @@ class PhaseRun:
             done = self.progress.updates
             lower_rate(self, trouble)
         except Exception as error:
-            if self.trainee.failure or not ran_out_of_memory(error):
-                raise
             done = self.progress.updates
-            error.__traceback__ = None  # it would hold on to memory
-            use_less_memory(self)
+            self._take_less_memory(error)
         advance(self.progress.updates - done)
+
+    def _take_less_memory(self, error: Exception) -> None:
+        """Goes on in smaller parts if memory ran out; else raises the error."""
+        if self.trainee.failure or not is_out_of_memory(error):
+            raise error
+        error.__traceback__ = None  # it would hold on to memory
+        use_less_memory(self)
 
     def _train_epoch(self, advance: Advance) -> None:
         progress = self.progress
+        if not progress.step:
+            self._tick()
+            progress.epoch_seconds = 0.0  # without what came before the epoch
         while progress.step < progress.steps_per_epoch:
             if self._stop.asked:
                 raise Stopped
@@ -407,7 +449,7 @@ class PhaseRun:
             self.trainee.close()
             if self.trainee.failure:
                 raise self.trainee.failure from None
-            if ran_out_of_memory(error):
+            if is_out_of_memory(error):
                 raise RunError(
                     f"memory ran out with --batch {self.progress.batch_size} at "
                     f"{self.setup.image_size} pixels. Try half of it."

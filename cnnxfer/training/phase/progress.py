@@ -33,6 +33,7 @@ class Progress:
         epoch: how many epochs of this stage are finished.
         step: how many updates of the next one are done.
         finished: whether nothing is left to do.
+        extended: how many of the epochs were added to those it was to have at first.
         planned: whether `epochs` and `steps_per_epoch` are those that fit the time.
         time_limit: of `seconds`, after which no epoch begins; 0 for none.
         start: number of the checkpoint from which the stage begins again.
@@ -63,6 +64,7 @@ class Progress:
     epoch: int = 0
     step: int = 0
     finished: bool = False
+    extended: int = 0
     planned: bool = False
     time_limit: float = 0.0
     start: int = 0
@@ -110,6 +112,7 @@ class Progress:
         Their rates are those of a phase that had so many from its beginning.
         """
         self.epochs = (self.epoch if self.finished else self.epochs) + epochs
+        self.extended += epochs
         self.finished = False
         self.planned = True
         self.time_limit = 0.0
@@ -153,14 +156,20 @@ class Progress:
         return Progress(**values)
 
 
+def parts_of(batch_size: int, least: int) -> int:
+    """Returns into how many equal parts a batch is cut: so many, or some more."""
+    parts = range(min(least, batch_size), batch_size + 1)
+    return next(number for number in parts if batch_size % number == 0)
+
+
 def beginning(
     setup: Setup,
     name: str,
     settings: Phase,
     *,
     stage: int,
-    first_epoch: int,
-    spent: float,
+    before: Progress | None,
+    preparing: float,
 ) -> Progress:
     """Returns where a stage begins.
 
@@ -169,11 +178,13 @@ def beginning(
         name: of the phase.
         settings: of the stage.
         stage: its number.
-        first_epoch: how many epochs the stages before had.
-        spent: seconds that the phase has taken before.
+        before: where the stage before ended. Its batches and rates go on: what was too
+            much for fewer layers is too much for more.
+        preparing: seconds that went by since then, or since the start.
 
     Raises:
-        ConfigError: if several devices are to accumulate gradients.
+        ConfigError: if gradients are to be accumulated by several devices, or in
+            float16.
     """
     devices, images = setup.devices, len(setup.parts.train)
     if settings.accumulate > 1 and devices.replicas > 1:
@@ -181,17 +192,37 @@ def beginning(
             f"--accumulate is {settings.accumulate}, which several devices can't do "
             "together. Use --devices one."
         )
-    assert settings.learning_rate
+    if settings.accumulate > 1 and setup.precision == "float16":
+        # Keras leaves out a part that overflows, and later updates would lie between
+        # the parts of a batch.
+        raise ConfigError(
+            f"--accumulate is {settings.accumulate}, which float16 can't do. "
+            "Use --precision bfloat16, or float32."
+        )
     wanted = max(setup.config.batch_size, 0) or BATCH_SIZE
     batch_size = devices.batch_size(wanted, images)
-    return Progress(
+    progress = Progress(
         phase=name,
         stage=stage,
-        first_epoch=first_epoch,
+        first_epoch=0,
         epochs=settings.epochs,
         steps_per_epoch=images // batch_size,
         batch_size=batch_size,
-        accumulate=min(settings.accumulate, batch_size),
+        accumulate=parts_of(batch_size, settings.accumulate),
         peak=settings.learning_rate,
-        seconds=spent,
+        seconds=preparing,
+    )
+    if not before:
+        return progress
+    return dataclasses.replace(
+        progress,
+        first_epoch=before.number - 1,  # stages may end early
+        steps_per_epoch=images // before.batch_size,
+        batch_size=before.batch_size,
+        accumulate=before.accumulate,
+        peak=before.peak,
+        scale=before.scale,
+        seconds=before.seconds + preparing,
+        before=before.last,
+        kept=before.kept,
     )

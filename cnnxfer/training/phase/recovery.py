@@ -12,6 +12,7 @@ from cnnxfer.training.phase.checkpoint import (
     read_checkpoint,
     restore,
 )
+from cnnxfer.training.phase.progress import parts_of
 from cnnxfer.training.phase.state import with_parts
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def lower_rate(phase: PhaseRun, trouble: Diverged) -> None:
         RunError: if that was done too often, or it is too late to.
     """
     progress, run = phase.progress, phase.setup.run
+    variables = phase.stepper.variables
     if progress.step < progress.steps_per_epoch:
         place = f"in epoch {progress.number}, step {progress.step + 1}"
         rate = phase.rate
@@ -50,11 +52,15 @@ def lower_rate(phase: PhaseRun, trouble: Diverged) -> None:
         kept = f" {run.path} keeps its model." if progress.kept else ""
         raise RunError(f"{seen}.{again}{kept} Try a lower --lr, or --lr auto.")
     back = start.progress
+    parts = back.accumulate, progress.accumulate  # memory may have run out since
+    back.accumulate = progress.accumulate
     back.scale = progress.scale / LOWERED_BY
     back.lowered = progress.lowered + 1
-    back.seconds, back.kept = progress.seconds, progress.kept
+    back.seconds = progress.seconds
+    if progress.kept != back.kept:
+        phase.take_back(back)
     phase.follow(back)
-    restore(read_arrays(start), phase.stepper.variables)
+    restore(with_parts(read_arrays(start), variables, *parts), variables)
     phase.checkpoint()
     phase.setup.reporter.warn(
         f"{seen}: too high. The phase begins again, at {back.peak * back.scale:.3g}."
@@ -62,7 +68,7 @@ def lower_rate(phase: PhaseRun, trouble: Diverged) -> None:
 
 
 def use_less_memory(phase: PhaseRun) -> None:
-    """Halves what is computed at once, and goes on from the last checkpoint.
+    """Halves what is computed at once, and goes on from the last checkpoint, if any.
 
     The batch of an update stays as large, and so the learning rates.
 
@@ -70,32 +76,40 @@ def use_less_memory(phase: PhaseRun) -> None:
         RunError: if a single image is too much.
     """
     setup, now = phase.setup, phase.progress
+    size, parts = now.part_size, parts_of(now.batch_size, 2 * now.accumulate)
     place = f"at {setup.image_size} pixels"
     if setup.devices.replicas > 1:
         raise RunError(
             f"memory ran out with --batch {now.batch_size} {place}, on "
             f"{setup.devices.replicas} devices. Try half of it."
         )
-    if now.part_size == 1:
+    if setup.precision == "float16":  # see `beginning`
+        raise RunError(
+            f"memory ran out with --batch {now.batch_size} {place}, and float16 can't "
+            "be computed in parts. Try half of it, or --precision bfloat16."
+        )
+    if size == 1:
         raise RunError(
             f"memory ran out with one image at once, {place}. Let fewer layers learn, "
             "with --last, or train at a smaller --image-size."
         )
-    last = read_checkpoint(setup.run.checkpoints_dir)
-    assert last, "a stage begins with a checkpoint"
-    before, progress = last.progress.accumulate, last.progress
-    if not progress.updates:
-        progress.start = last.number
-    progress.accumulate = 2 * now.accumulate
-    progress.seconds = now.seconds
     phase.recover()
-    phase.progress = progress
-    phase.build()
-    variables = phase.stepper.variables
-    arrays = with_parts(read_arrays(last), variables, before, progress.accumulate)
-    restore(arrays, variables)
-    phase.checkpoint()
+    if phase.begun:
+        last = read_checkpoint(setup.run.checkpoints_dir)
+        assert last, "a stage begins with a checkpoint"
+        before, progress = last.progress.accumulate, last.progress
+        if not progress.updates:
+            progress.start = last.number
+        progress.seconds, progress.accumulate = now.seconds, parts
+        phase.progress = progress
+        phase.build()
+        variables = phase.stepper.variables
+        restore(with_parts(read_arrays(last), variables, before, parts), variables)
+        phase.checkpoint()
+    else:
+        now.accumulate = parts
+        phase.build()
     setup.reporter.warn(
-        f"memory ran out with {now.part_size} images at once. The batch stays "
-        f"{now.batch_size}, in {progress.accumulate} parts of {progress.part_size}."
+        f"memory ran out with {size} images at once. The batch stays "
+        f"{now.batch_size}, in {parts} parts of {now.batch_size // parts}."
     )

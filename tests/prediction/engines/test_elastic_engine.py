@@ -136,6 +136,14 @@ class ResourceExhaustedError(Exception):
     """As TensorFlow names it."""
 
 
+class OutOfMemoryError(RuntimeError):
+    """As PyTorch names it, on whatever device."""
+
+
+class Narrower(OutOfMemoryError):
+    """A kind of it."""
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -144,6 +152,9 @@ class ResourceExhaustedError(Exception):
         RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 4096 bytes."),
         RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"),
+        OutOfMemoryError("tried to give 20 GiB"),
+        Narrower("no room"),
         RuntimeError("Exception from src/core:\nstd::bad_alloc\n"),
     ],
     ids=lambda error: str(error)[:20],
@@ -157,6 +168,11 @@ def test_tensorflows_own_error_is_known() -> None:
 
     assert is_out_of_memory(tf.errors.ResourceExhaustedError(None, None, "no room"))
     assert not is_out_of_memory(tf.errors.InvalidArgumentError(None, None, "no"))
+
+
+def test_other_errors_are_no_lack_of_memory() -> None:
+    assert not is_out_of_memory(ValueError("a shape is wrong"))
+    assert not is_out_of_memory(KeyboardInterrupt())
 
 
 def test_keras_pads_smaller_parts_to_no_more_than_fits(

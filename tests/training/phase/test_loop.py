@@ -94,7 +94,8 @@ def test_a_later_stage_goes_on_too(
     tmp_path: Path, undisturbed: Callable[[str], End]
 ) -> None:
     """It sees views of its own, and counts epochs on."""
-    later = {"stage": 1, "first_epoch": 4}
+    ended = replace(tiny_phase(tmp_path / "before").progress, epochs=4, epoch=4)
+    later = {"stage": 1, "before": ended}
     known = tiny_phase(tmp_path / "known", **later)
     known.fit()
     assert known.best.epoch >= 5
@@ -102,7 +103,7 @@ def test_a_later_stage_goes_on_too(
     at_update(phase, 4 * STEPS + 2, kill)
     with pytest.raises(Killed):
         phase.fit()
-    phase = tiny_phase(tmp_path / "run", first_epoch=4, stage=1)
+    phase = tiny_phase(tmp_path / "run", **later)
     assert phase.progress.updates == 2
     phase.fit()
     assert end_of(phase) == end_of(known)
@@ -321,7 +322,8 @@ def test_more_epochs_have_the_rates_of_a_longer_phase(tmp_path: Path) -> None:
     at_update(phase, 4 * STEPS + 1, kill)
     with pytest.raises(Killed):
         phase.fit()
-    phase = tiny_phase(tmp_path / "run")  # without a word of it
+    phase = tiny_phase(tmp_path / "run", extra_epochs=2)  # the same two
+    assert phase.setup.reporter.said == []
     phase.fit()
     rates = [
         [row["learning_rate"] for row in each.setup.run.history]

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from tiny_phase import BATCH, SETTINGS, STEPS, Killed, at_update, end_of
+from tiny_phase import BATCH, SETTINGS, STEPS, TRAIN, Killed, at_update, end_of
 from tiny_phase import tiny_phase as begin
 
 from cnnxfer.errors import RunError
-from cnnxfer.training.memory import ran_out_of_memory
 from cnnxfer.training.phase.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.phase.loop import PhaseRun
 from cnnxfer.training.phase.recovery import LOWERED_BY, LOWERINGS
@@ -250,6 +249,89 @@ def test_one_image_that_is_too_much_ends_the_phase(tmp_path: Path) -> None:
     )
 
 
-def test_other_errors_are_no_lack_of_memory() -> None:
-    assert not ran_out_of_memory(ValueError("a shape is wrong"))
-    assert not ran_out_of_memory(tf.errors.InvalidArgumentError(None, None, "no"))
+def sizes_seen(phase: PhaseRun) -> list[int]:
+    """Notes how many images each part of an update has."""
+    seen: list[int] = []
+    train_on_batch = phase.model.train_on_batch
+
+    def noting(inputs: tf.Tensor, targets: tf.Tensor, **options: object) -> object:
+        seen.append(len(inputs))
+        if len(inputs) > 2:
+            raise MemoryError
+        return train_on_batch(inputs, targets, **options)
+
+    phase.model.train_on_batch = noting
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("batch", "parts"), [(4, [2, 2]), (5, [1] * 5), (6, [1] * 6), (7, [1] * 7)]
+)
+def test_parts_leave_no_image_of_a_batch_out(
+    tmp_path: Path, batch: int, parts: list[int]
+) -> None:
+    phase = begin(tmp_path / "run", replace(SETTINGS, epochs=1), batch=batch)
+    seen = sizes_seen(phase)
+    phase.fit()
+    steps = TRAIN // batch
+    assert seen[-steps * len(parts) :] == parts * steps
+    (*_, warned) = phase.setup.reporter.warned
+    assert f"The batch stays {batch}, in {len(parts)} parts of {parts[0]}." in warned
+
+
+def test_memory_may_run_out_while_the_time_is_planned(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, epochs=1)
+    phase = begin(tmp_path / "run", settings, time_budget=3600.0)
+    seen = sizes_seen(phase)
+    phase.fit()
+    assert seen[-2:] == [2, 2]
+    assert phase.progress.finished
+
+
+def test_a_rate_is_taken_back_although_memory_ran_out(tmp_path: Path) -> None:
+    """The checkpoint of the start knows of no parts."""
+    settings = replace(
+        SETTINGS, learning_rate=0.3, schedule="constant", warmup_epochs=0.0
+    )
+    phase = begin(tmp_path / "run", settings)
+    seen = sizes_seen(phase)
+    build = phase.build
+
+    def spoiling() -> None:
+        build()
+        spoil(phase, lambda rate: rate > 0.1, np.nan)
+
+    phase.build = spoiling
+    phase.fit()
+    memory, rate = phase.setup.reporter.warned
+    assert "in 2 parts of 2" in memory
+    assert rate.endswith("too high. The phase begins again, at 0.03.")
+    assert seen[-2:] == [2, 2]
+    assert phase.progress.finished
+
+
+def test_what_is_taken_back_is_no_longer_the_best(tmp_path: Path) -> None:
+    """The first epoch goes well, the second doesn't, and then all begin again."""
+    settings = replace(
+        SETTINGS, learning_rate=0.3, schedule="constant", warmup_epochs=2.0
+    )
+    parent = begin(tmp_path / "parent")
+    parent.save()
+    phase = begin(tmp_path / "run", settings)
+    phase.setup.run.update_receipt(parent="parent")
+    score, update = phase.score, phase.stepper.update
+
+    def failing_once(number: int, rate: float) -> tuple[float, float]:
+        loss, accuracy = update(number, rate)
+        fails = number == STEPS + 1 and not phase.progress.lowered
+        return np.nan if fails else loss, accuracy
+
+    phase.score = lambda epoch: replace(
+        score(epoch), accuracy=0.5 if phase.progress.lowered else 0.99
+    )
+    phase.stepper.update = failing_once
+    phase.fit()
+    assert len(phase.setup.reporter.warned) == 1
+    kept = phase.setup.run.metrics["fine_tune"]
+    assert kept["val_accuracy"] == 0.5
+    assert {row["val_accuracy"] for row in phase.setup.run.history} == {"0.500000"}

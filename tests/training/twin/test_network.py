@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -12,6 +16,32 @@ from cnnxfer.training.twin.layers import Norm
 from cnnxfer.training.twin.network import training_twin
 
 LABELS = np.array([0, 1, 2, 0])
+# Two devices that share the processor, and a half of the batch each.
+REPLICAS = """
+import keras
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(
+    cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+)
+from test_network import LABELS, pixels_for, small_classifier, training_twin
+
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+with strategy.scope():
+    model = small_classifier()
+    twin = training_twin(model, "bfloat16")
+    twin.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+learning = [variable.value for variable in model.trainable_variables]
+before = [value.numpy() for value in learning]
+twin.fit(pixels_for(model), LABELS, verbose=0)
+for old, value in zip(before, learning):
+    one, other = (copy.numpy() for copy in strategy.experimental_local_results(value))
+    assert np.array_equal(one, other)
+    assert not np.array_equal(old, one)
+print(strategy.num_replicas_in_sync, "replicas")
+"""
 
 
 def small_classifier(network: keras.Model | None = None) -> keras.Model:
@@ -243,16 +273,13 @@ def test_batch_normalization_is_folded_where_it_can_be() -> None:
 
 
 def test_several_replicas_train_it() -> None:
-    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
-    with strategy.scope():
-        model = small_classifier()
-        twin = training_twin(model, "bfloat16")
-        twin.compile(
-            "sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        )
-    before = np.array(model.trainable_variables[0])
-    twin.fit(pixels_for(model), LABELS, verbose=0)
-    assert not np.array_equal(before, model.trainable_variables[0])
+    """In a process of its own: TensorFlow's devices are fixed once it has begun."""
+    command = [sys.executable, "-c", REPLICAS]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("2 replicas\n")
 
 
 def test_rates_of_layers_follow_the_paths_of_the_model() -> None:

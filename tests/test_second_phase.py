@@ -1,0 +1,115 @@
+"""What `unfreeze` and `resume` find out before they change anything."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from cnnxfer import api
+from cnnxfer.config import load_config
+from cnnxfer.errors import ConfigError, DataError, RunError
+from cnnxfer.runs import Run
+
+
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has phases end before they begin."""
+    monkeypatch.setattr("cnnxfer.api.training._fine_tune", lambda setup: None)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"precision": "float16"}, "--precision float16 needs a GPU"),
+        ({"augment": "none"}, "--views is 2, but without augmentation"),
+        ({"gradual": 9, "epochs": 8}, "--gradual is 9, but --epochs is 8"),
+        ({"last": "30%", "start": "conv"}, "--last 30% and --from conv exclude each"),
+    ],
+)
+def test_settings_that_cannot_be_make_no_run(
+    colour_run: Run, options: dict[str, object], said: str
+) -> None:
+    colour_run.write_config(dataclasses.replace(colour_run.config, views=2))
+    with pytest.raises(ConfigError, match=said):
+        api.unfreeze(colour_run, **options)
+    assert list(colour_run.path.parent.iterdir()) == [colour_run.path]
+
+
+def test_a_wrong_limit_of_the_cache_makes_no_run(
+    colour_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CNNXFER_CACHE_LIMIT", "lots")
+    with pytest.raises(ConfigError, match="CNNXFER_CACHE_LIMIT"):
+        api.unfreeze(colour_run)
+    assert list(colour_run.path.parent.iterdir()) == [colour_run.path]
+
+
+def test_a_run_that_is_being_trained_is_not_gone_on_from(colour_run: Run) -> None:
+    colour_run.update_receipt(status="running")
+    lock = FileLock(colour_run.path / ".lock")
+    with lock, pytest.raises(RunError, match="is being trained by"):
+        api.unfreeze(colour_run)
+    assert list(colour_run.path.parent.iterdir()) == [colour_run.path]
+
+
+def test_nothing_is_lost_where_images_are_gone(
+    colour_run: Run, photos_dir: Path
+) -> None:
+    colour_run.update_metrics(test={"top1": {"value": 0.5}})
+    colour_run.update_receipt(status="done")
+    before = colour_run.metrics, colour_run.receipt
+    shutil.move(photos_dir, photos_dir.with_name("moved"))
+    with pytest.raises((DataError, ConfigError)):
+        api.resume(colour_run, epochs="+1")
+    assert (colour_run.metrics, colour_run.receipt) == before
+
+
+def test_time_was_the_parents(colour_run: Run, untrained: None) -> None:
+    colour_run.write_config(dataclasses.replace(colour_run.config, time_budget=60.0))
+    assert api.unfreeze(colour_run).config.time_budget == 0
+    assert api.unfreeze(colour_run, time_budget="2m").config.time_budget == 120
+
+
+def test_a_recipe_takes_nothing_from_what_was_typed_before(
+    colour_run: Run, untrained: None
+) -> None:
+    typed = api.unfreeze(
+        colour_run, start="conv_pw_9", gradual=2, ema=0.9, layer_decay=0.5
+    )
+    tuned = api.unfreeze(typed, recipe="textbook")
+    textbook = load_config(overrides={"recipe": "textbook"})
+    assert tuned.config.fine_tune == textbook.fine_tune
+    assert not tuned.config.cache
+    assert tuned.config.image_size == 32
+
+
+def test_a_fine_tuned_run_is_repeated(colour_run: Run, untrained: None) -> None:
+    tuned = api.unfreeze(
+        colour_run, last="20%", optimizer="lion", seed=7, batch=8, epochs=2
+    )
+    path = tuned.path / "config.toml"
+    with pytest.raises(ConfigError) as caught:
+        api.train(config=path)
+    assert str(caught.value).endswith(
+        f"Repeat it with: cnnxfer unfreeze {colour_run.path} --config {path}"
+    )
+    assert api.unfreeze(colour_run, config=path).config == tuned.config
+
+
+def test_a_file_of_another_task_is_refused(colour_run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('backbone = "resnet50"\n')
+    with pytest.raises(ConfigError, match=r"backbone is 'resnet50' in .*mine\.toml"):
+        api.unfreeze(colour_run, config=path)
+
+
+def test_a_file_reaches_what_no_option_does(
+    colour_run: Run, tmp_path: Path, untrained: None
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('[fine_tune]\nschedule = "step"\nstep_epochs = 3\n')
+    tuned = api.unfreeze(colour_run, config=path, epochs=9)
+    assert tuned.config.fine_tune.step_epochs == 3
+    assert tuned.config.fine_tune.epochs == 9
