@@ -11,12 +11,12 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from messages import Messages
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, FineTune
 from cnnxfer.data.dataset import Example
 from cnnxfer.errors import DataError
-from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.training.devices import Devices
 from cnnxfer.training.phase.checkpoint import read_arrays, read_checkpoint
@@ -49,20 +49,6 @@ SETTINGS = FineTune(
 
 class Killed(BaseException):
     """The process is gone: nothing is saved any more."""
-
-
-class Messages(Reporter):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.warned: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.said.append(message)
-
-    def warn(self, message: str) -> None:
-        self.warned.append(message)
 
 
 class TinyTrainee:

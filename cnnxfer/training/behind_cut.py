@@ -12,22 +12,19 @@ from cnnxfer.config import Config
 from cnnxfer.data.feeding import Gate
 from cnnxfer.data.rows import rows_in_order, training_rows
 from cnnxfer.data.targets import targets_of
-from cnnxfer.data.views import CentralViews, training_views
 from cnnxfer.errors import DataError
 from cnnxfer.files import format_bytes
 from cnnxfer.prediction.engines.agreement import Verdict
 from cnnxfer.prediction.engines.engine import Engine
 from cnnxfer.reporting import counted
 from cnnxfer.training.activation_store import Activations, ActivationStore
-from cnnxfer.training.activations import load_activations
 from cnnxfer.training.cut import (
-    CutNetwork,
     activation_shape,
     behind,
     cut_before,
     network_at,
 )
-from cnnxfer.training.front import engines_for, strayed
+from cnnxfer.training.front import activations_of_parts, engines_for, strayed
 from cnnxfer.training.model import backbone_of
 from cnnxfer.training.prepare import Setup
 from cnnxfer.training.trainee import Order, compared, some_of_validation
@@ -204,7 +201,14 @@ def open_behind_cut(
     for engine in engines_for(setup, network):
         if taken and taken != engine_text(engine):
             continue
-        views, validation = _activations(setup, network, engine, cut, store)
+        views, validation = activations_of_parts(
+            setup,
+            network,
+            engine,
+            store,
+            views=cut.views,
+            title=f"{{}} images up to {cut.name}",
+        )
         trainee = BehindCut(setup, classifier, cut, engine, views, validation)
         if taken or engine.precision == "float32":
             return trainee
@@ -229,33 +233,3 @@ def open_behind_cut(
 def engine_text(engine: Engine) -> str:
     """Returns name and precision of an engine."""
     return f"{engine.name} {engine.precision}"
-
-
-def _activations(
-    setup: Setup,
-    network: CutNetwork,
-    engine: Engine,
-    cut: Cut,
-    store: ActivationStore,
-) -> tuple[list[Activations], Activations]:
-    """Returns what is kept of the training views, and of the validation images."""
-    config = setup.config
-    train = load_activations(
-        network,
-        engine,
-        setup.parts.train,
-        [training_views(config, view) for view in range(cut.views)],
-        store=store,
-        reporter=setup.reporter,
-        title=f"training images up to {cut.name}",
-    )
-    (validation,) = load_activations(
-        network,
-        engine,
-        setup.parts.validation,
-        [CentralViews(config.central_crop)],
-        store=store,
-        reporter=setup.reporter,
-        title=f"validation images up to {cut.name}",
-    )
-    return train, validation

@@ -14,13 +14,17 @@ import keras
 import numpy as np
 
 from cnnxfer.data.targets import targets_of
-from cnnxfer.data.views import CentralViews, training_views
 from cnnxfer.prediction.engines.agreement import Verdict, compare
 from cnnxfer.prediction.engines.engine import Engine
-from cnnxfer.training.activation_store import Activations, ActivationStore
-from cnnxfer.training.activations import load_activations
-from cnnxfer.training.cut import POOLED, CutNetwork, behind, network_at
-from cnnxfer.training.front import central_pixels, engines_for, spread, strayed
+from cnnxfer.training.activation_store import ActivationStore
+from cnnxfer.training.cut import POOLED, behind, network_at
+from cnnxfer.training.front import (
+    activations_of_parts,
+    central_pixels,
+    engines_for,
+    spread,
+    strayed,
+)
 from cnnxfer.training.head import Head, HeadSettings, fit_head
 from cnnxfer.training.objective import objective_of
 from cnnxfer.training.prepare import Task
@@ -83,7 +87,14 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
         return features
 
     for engine in engines_for(task, network, reference):
-        train, validation = _features(task, network, engine, store)
+        train, validation = activations_of_parts(
+            task,
+            network,
+            engine,
+            store,
+            views=task.config.views,
+            title="features of the {} images",
+        )
         head = fit_head(
             train,
             targets_of(task.parts.train, num_classes),
@@ -108,32 +119,6 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
             f"{verdict.figures}."
         )
     raise strayed(engine, verdict)
-
-
-def _features(
-    task: Task, network: CutNetwork, engine: Engine, store: ActivationStore
-) -> tuple[list[Activations], Activations]:
-    """Returns the features of the training views, and of the validation images."""
-    config = task.config
-    train = load_activations(
-        network,
-        engine,
-        task.parts.train,
-        [training_views(config, k) for k in range(config.views)],
-        store=store,
-        reporter=task.reporter,
-        title="features of the training images",
-    )
-    (validation,) = load_activations(
-        network,
-        engine,
-        task.parts.validation,
-        [CentralViews(config.central_crop)],
-        store=store,
-        reporter=task.reporter,
-        title="features of the validation images",
-    )
-    return train, validation
 
 
 def _head_settings(task: Task) -> HeadSettings:

@@ -8,11 +8,13 @@ from functools import cache
 import numpy as np
 
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.views import CentralViews, pixel_batches
+from cnnxfer.data.views import CentralViews, pixel_batches, training_views
 from cnnxfer.errors import RunError
 from cnnxfer.prediction.engines.agreement import Verdict
 from cnnxfer.prediction.engines.choice import SAMPLES, choose_engine
 from cnnxfer.prediction.engines.engine import Engine
+from cnnxfer.training.activation_store import Activations, ActivationStore
+from cnnxfer.training.activations import load_activations
 from cnnxfer.training.cut import CutNetwork
 from cnnxfer.training.prepare import Task
 
@@ -55,6 +57,51 @@ def engines_for(
         if (engine.name, engine.precision) not in tried:
             tried.add((engine.name, engine.precision))
             yield engine
+
+
+def activations_of_parts(
+    task: Task,
+    network: CutNetwork,
+    engine: Engine,
+    store: ActivationStore,
+    *,
+    views: int,
+    title: str,
+) -> tuple[list[Activations], Activations]:
+    """Returns what is kept of the training views, and of the validation images.
+
+    Args:
+        task: its settings and images.
+        network: what lies before the cut.
+        engine: what computes it.
+        store: where activations are kept.
+        views: of each training image.
+        title: of the progress; "{}" stands for the part.
+
+    Raises:
+        DataError: if an image cannot be read any more.
+        RunError: see `load_activations`.
+    """
+    config = task.config
+    train = load_activations(
+        network,
+        engine,
+        task.parts.train,
+        [training_views(config, view) for view in range(views)],
+        store=store,
+        reporter=task.reporter,
+        title=title.format("training"),
+    )
+    (validation,) = load_activations(
+        network,
+        engine,
+        task.parts.validation,
+        [CentralViews(config.central_crop)],
+        store=store,
+        reporter=task.reporter,
+        title=title.format("validation"),
+    )
+    return train, validation
 
 
 def strayed(engine: Engine, verdict: Verdict) -> RunError:

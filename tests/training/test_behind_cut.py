@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from messages import Messages
 
 import cnnxfer
 from cnnxfer.data.feeding import Gate
 from cnnxfer.data.rows import rows_in_order, training_rows
 from cnnxfer.errors import RunError
 from cnnxfer.prediction.engines.agreement import Verdict
-from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.training import behind_cut
 from cnnxfer.training.activation_store import ActivationStore
@@ -21,20 +21,6 @@ from cnnxfer.training.score import Score
 
 IMAGES = 13
 SHAPE = (3, 2)
-
-
-class Messages(Reporter):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.warned: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.said.append(message)
-
-    def warn(self, message: str) -> None:
-        self.warned.append(message)
 
 
 class KeptRows:

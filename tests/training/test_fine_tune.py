@@ -4,6 +4,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from messages import Messages
 
 import cnnxfer
 from cnnxfer.backbones.catalog import BACKBONES
@@ -11,7 +12,6 @@ from cnnxfer.config import FineTune
 from cnnxfer.errors import RunError
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.engines.agreement import Verdict
-from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.training import fine_tune
 from cnnxfer.training.batch_size import scaled_rate
@@ -28,18 +28,6 @@ from cnnxfer.training.score import Score
 from cnnxfer.training.trainee import WholeNetwork
 from cnnxfer.training.twin.network import training_twin
 from cnnxfer.training.unfreezing import stages_of, unfreeze
-
-
-class Messages(Reporter):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.said.append(message)
-
-    warn = info
 
 
 def content(run: Run) -> dict[Path, str]:
@@ -333,7 +321,7 @@ def test_memory_may_run_out_while_a_rate_is_looked_for(
     child = cnnxfer.unfreeze(
         parent, lr="auto", batch=4, epochs=1, last="10%", reporter=reporter
     )
-    (line,) = [said for said in reporter.said if said.startswith("memory ran out")]
+    (line,) = reporter.warned
     assert "The batch stays 4, in 2 parts of 2." in line
     progress = read_checkpoint(child.checkpoints_dir).progress
     assert (progress.batch_size, progress.accumulate) == (4, 2)
@@ -365,17 +353,17 @@ def test_a_whole_network_that_strays_is_measured_anew(
     reporter = Messages()
 
     def beats(mine: Score, other: Score | None) -> bool:
-        in_the_end = any(line in said for said in reporter.said)
+        in_the_end = any(line in said for said in reporter.warned)
         return better if in_the_end else mine.epoch > 0
 
     monkeypatch.setattr(WholeNetwork, "agreement", lambda _: Verdict(False, "far off"))
     monkeypatch.setattr(Score, "beats", beats)
     options = {"epochs": 1, "last": "10%", "cache": False, "reporter": reporter}
     exact = cnnxfer.unfreeze(parent, precision="float32", **options)
-    assert not any(line in said for said in reporter.said)
+    assert not any(line in said for said in reporter.warned)
     assert exact.metrics["fine_tune"]["epoch"] == 1
     child = cnnxfer.unfreeze(parent, precision="bfloat16", **options)
-    assert any(line in said for said in reporter.said)
+    assert any(line in said for said in reporter.warned)
     assert child.metrics["fine_tune"]["epoch"] == int(better)
 
 
