@@ -92,7 +92,7 @@ def explained(command: str) -> Iterator[None]:
     """Turns what the machine refuses to write into an error that says what to do.
 
     Args:
-        command: what to type when that is put right.
+        command: what to type when that is put right; "" for the same as before.
 
     Raises:
         RunError: of a full disk, a read-only place, a file of somebody else's: with
@@ -106,7 +106,8 @@ def explained(command: str) -> Iterator[None]:
         reason = os.strerror(error.errno).lower()  # HDF5's own are many lines long
         raise RunError(
             f"{error.filename or 'a file'} cannot be written: {reason}. "
-            f"{REFUSALS[error.errno]}, then go on with: {command}"
+            f"{REFUSALS[error.errno]}, "
+            + (f"then go on with: {command}" if command else "and start again.")
         ) from error
 
 

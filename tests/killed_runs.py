@@ -110,12 +110,13 @@ class Journey:
             arguments = ["resume", str(run.path)] if run else [phase, *options]
             killed = self._live(phase, arguments, known, moment)
             run = self._begun(known)
-            if not killed:
-                assert run
-                assert run.receipt["status"] == "done"
+            if killed:
+                self.kills.append(killed)
+                self.told(killed)
+            # Whoever kills a process that is about to end comes too late.
+            if run and run.receipt["status"] == "done":
                 return run
-            self.kills.append(killed)
-            self.told(killed)
+            assert killed
 
     def _live(
         self, phase: str, arguments: list[str], known: set[str], moment: Moment | None
@@ -169,7 +170,7 @@ class Journey:
         """Returns the run that is new, once it can be gone on with."""
         runs = [Run(self.runs_dir / name) for name in self._names()]
         runs = [run for run in runs if run.name not in known]
-        runs = [run for run in runs if (run.path / "receipt.json").exists()]
+        runs = [run for run in runs if (run.path / "config.toml").exists()]
         assert len(runs) < 2
         return runs[0] if runs else None
 

@@ -1,6 +1,7 @@
 """What `unfreeze` and `resume` find out before they change anything."""
 
 import dataclasses
+import errno
 import shutil
 from pathlib import Path
 
@@ -19,11 +20,21 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnnxfer.api.training._fine_tune", lambda setup: None)
 
 
+def test_a_run_that_could_not_begin_is_not_to_be_resumed(
+    colour_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full", "model.keras")
+
+    monkeypatch.setattr("cnnxfer.runs.run.shutil.copyfile", full)
+    with pytest.raises(RunError, match=r"Make room, and start again\.$"):
+        api.unfreeze(colour_run)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"precision": "float16"}, "--precision float16 needs a GPU"),
-        ({"augment": "none"}, "--views is 2, but without augmentation"),
         ({"gradual": 9, "epochs": 8}, "--gradual is 9, but --epochs is 8"),
         ({"last": "30%", "start": "conv"}, "--last 30% and --from conv exclude each"),
     ],
@@ -31,7 +42,6 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_settings_that_cannot_be_make_no_run(
     colour_run: Run, options: dict[str, object], said: str
 ) -> None:
-    colour_run.write_config(dataclasses.replace(colour_run.config, views=2))
     with pytest.raises(ConfigError, match=said):
         api.unfreeze(colour_run, **options)
     assert list(colour_run.path.parent.iterdir()) == [colour_run.path]
@@ -64,6 +74,12 @@ def test_nothing_is_lost_where_images_are_gone(
     with pytest.raises((DataError, ConfigError)):
         api.resume(colour_run, epochs="+1")
     assert (colour_run.metrics, colour_run.receipt) == before
+
+
+def test_views_of_the_first_phase_are_its_own(colour_run: Run, untrained: None) -> None:
+    colour_run.write_config(dataclasses.replace(colour_run.config, views=2))
+    tuned = api.unfreeze(colour_run, augment="none")
+    assert Run(tuned.path).config.augment.operations == {}
 
 
 def test_time_was_the_parents(colour_run: Run, untrained: None) -> None:

@@ -17,7 +17,6 @@ from cnnxfer.class_weights_file import AUTO, NONE, check_class_weights
 from cnnxfer.config import (
     Config,
     check_phases,
-    check_views,
     load_config,
     override,
     with_recipe,
@@ -289,7 +288,6 @@ def _to_unfreeze(parent: Run, path: Path | None, options: UnfreezeOptions) -> Co
     if given.get("last"):
         given["start"] = ""
     settings = _checked(override(settings, settings_of(given, "fine_tune")))
-    check_views(settings)
     check_phases(settings, ["fine_tune"])
     _check_cache(settings)
     for name in SAME:

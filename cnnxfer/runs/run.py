@@ -187,7 +187,9 @@ class Run:
             RunError: of a full disk, or a directory that cannot be written: with the
                 file, the reason, and how to go on.
         """
-        with explained(f"cnnxfer resume {shlex.quote(str(self.path))}"):
+        begun = (self.path / "config.toml").exists()  # else there is nothing to resume
+        path = shlex.quote(str(self.path))
+        with explained(f"cnnxfer resume {path}" if begun else ""):
             yield
 
     @contextmanager
