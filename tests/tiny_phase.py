@@ -118,8 +118,11 @@ def tiny_setup(path: Path, batch: int = BATCH, **config: Any) -> Setup:
     def examples(count: int) -> list[Example]:
         return [Example(str(i), (i % len(CLASSES),), None, path) for i in range(count)]
 
+    run = Run(path)
+    settings = replace(Config(), batch_size=batch, **config)
+    run.write_config(settings)
     return Setup(
-        config=replace(Config(), batch_size=batch, **config),
+        config=settings,
         backbone=BACKBONES.get("mobilenet-0.25"),
         class_names=CLASSES,
         parts=Parts(examples(TRAIN), examples(VALIDATION), []),
@@ -127,7 +130,7 @@ def tiny_setup(path: Path, batch: int = BATCH, **config: Any) -> Setup:
         precision="float32",
         reporter=Messages(),
         multi_label=False,
-        run=Run(path),
+        run=run,
     )
 
 

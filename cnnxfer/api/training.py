@@ -251,8 +251,10 @@ def resume(
 
 def _not_of_second_phase(path: Path | None) -> None:
     """Makes sure that a file of settings is not one that `unfreeze` has written."""
-    run = Run(path.resolve().parent) if path and path.is_file() else None
-    if run and path and path.name == "config.toml" and run.parent:
+    if not path or path.name != "config.toml":
+        return
+    run = Run(path.resolve().parent)
+    if (run.path / "receipt.json").is_file() and run.parent:
         raise ConfigError(
             f"{path} is of a run that was fine-tuned. Repeat it with: "
             f"cnnxfer unfreeze {run.parent.path} --config {path}"
