@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnnxfer.prediction.engines.converted import FILES
+from cnnxfer.prediction.engines.signal_stack import kept_signal_stack
 from cnnxfer.prediction.engines.silent_openvino import openvino
 
 BATCH_SIZE = 8
@@ -43,14 +44,15 @@ class OpenVinoEngine:
         )
         # Four times less to copy than float32.
         steps.input().tensor().set_element_type(openvino.Type.u8)
-        self._compiled = core.compile_model(
-            steps.build(),
-            "CPU",
-            {
-                "PERFORMANCE_HINT": "THROUGHPUT",
-                "INFERENCE_PRECISION_HINT": TYPES[precision],
-            },
-        )
+        with kept_signal_stack():
+            self._compiled = core.compile_model(
+                steps.build(),
+                "CPU",
+                {
+                    "PERFORMANCE_HINT": "THROUGHPUT",
+                    "INFERENCE_PRECISION_HINT": TYPES[precision],
+                },
+            )
 
     @property
     def image_size(self) -> int:
@@ -81,7 +83,9 @@ class OpenVinoEngine:
 
 def has_bfloat16() -> bool:
     """Tells whether this processor computes in bfloat16."""
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    with kept_signal_stack():
+        abilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in abilities
 
 
 def _answer(request: Any) -> np.ndarray:

@@ -97,3 +97,30 @@ assert sys.modules["openvino_telemetry"] is None
 assert not asked, asked
 """
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "m.xml")], check=True)
+
+
+STACK = """
+import ctypes, sys
+from pathlib import Path
+from cnnxfer.prediction.engines.openvino_engine import OpenVinoEngine, has_bfloat16
+
+def stack():
+    buffer = ctypes.create_string_buffer(24)
+    ctypes.CDLL(None).sigaltstack(None, buffer)
+    return buffer.raw[:8], buffer.raw[16:]
+
+before = stack()
+has_bfloat16()
+engine = OpenVinoEngine(Path(sys.argv[1]), "float32")
+assert stack() == before
+del engine
+assert stack() == before
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="is about Linux")
+def test_signals_are_handled_where_they_were_before(directory: Path) -> None:
+    """OpenVINO leaves a stack for them that is freed: Ctrl-C would crash."""
+    command = [sys.executable, "-c", STACK, str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
