@@ -5,23 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from messages import Messages
 
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.exclude import exclude_listed, read_list, written_line
 from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import Reporter
-
-
-class Recorder(Reporter):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.warned: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.said.append(message)
-
-    def warn(self, message: str) -> None:
-        self.warned.append(message)
 
 
 @pytest.fixture
@@ -39,7 +28,7 @@ def dataset(tmp_path: Path) -> Dataset:
 
 def excluded(dataset: Dataset, path: Path, text: str | bytes) -> tuple[list[str], ...]:
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    reporter = Recorder()
+    reporter = Messages()
     left = exclude_listed(dataset, path, reporter)
     kept = [example.id for example in left.examples]
     return kept, reporter.said, reporter.warned

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from families import SMALLEST
 
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
@@ -27,24 +28,6 @@ from cnnxfer.training.model import (
     save_model,
 )
 
-# One of each family; the others differ from it in numbers.
-FAST = {
-    "convnexttiny",
-    "densenet121",
-    "efficientnet-lite0",
-    "efficientnetb0",
-    "efficientnetv2b0",
-    "inceptionresnetv2",
-    "inceptionv3",
-    "mobilenet-0.25",
-    "mobilenetv2-0.35",
-    "mobilenetv3small",
-    "nasnetmobile",
-    "resnet50",
-    "resnet50v2",
-    "vgg16",
-    "xception",
-}
 # Every cell of NASNet reads the two before it.
 FEWEST = {"nasnetmobile": 2, "nasnetlarge": 2, "convnexttiny": 20}
 NAMED = {
@@ -111,7 +94,7 @@ def dominators(network: keras.Model) -> list[str]:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in FAST else pytest.mark.slow)
+        pytest.param(name, marks=() if name in SMALLEST else pytest.mark.slow)
         for name in BACKBONES.names()
     ],
 )

@@ -4,6 +4,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from families import SMALLEST
 from messages import Messages
 
 import cnnxfer
@@ -129,30 +130,10 @@ def test_norms_that_move_although_frozen_are_noticed(
     cnnxfer.unfreeze(parent, last="10%", bn="train")
 
 
-# The smallest of each family; the others differ from it in numbers.
-FAST = {
-    "convnexttiny",
-    "densenet121",
-    "efficientnet-lite0",
-    "efficientnetb0",
-    "efficientnetv2b0",
-    "inceptionresnetv2",
-    "inceptionv3",
-    "mobilenet-0.25",
-    "mobilenetv2-0.35",
-    "mobilenetv3small",
-    "nasnetmobile",
-    "resnet50",
-    "resnet50v2",
-    "vgg16",
-    "xception",
-}
-
-
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in FAST else pytest.mark.slow)
+        pytest.param(name, marks=() if name in SMALLEST else pytest.mark.slow)
         for name in BACKBONES.names()
     ],
 )
