@@ -66,19 +66,15 @@ class Rates:
             factor *= (step + 1) / warmup
         return self.peak * factor
 
-    def epoch_ended(self, score: Score) -> bool:
-        """Takes the score after an epoch; tells whether the rate is lower from now."""
+    def epoch_ended(self, score: Score) -> None:
+        """Takes the score after an epoch, which `plateau` follows."""
         if score.beats(self._best):
             self._best, self._waited = score, 0
-            return False
+            return
         self._waited += 1
-        if self.settings.schedule != "plateau":
-            return False
-        if self._waited < self.settings.plateau_patience:
-            return False
-        self._waited = 0
-        self._lowered += 1
-        return True
+        if self._waited >= self.settings.plateau_patience:
+            self._waited = 0
+            self._lowered += 1
 
     def state(self) -> dict[str, Any]:
         """Returns what `restore` needs to go on from here, as JSON can hold it."""

@@ -87,28 +87,29 @@ def plateau(**values: Any) -> Rates:
 
 def test_plateau_lowers_the_rate_after_epochs_without_a_better_one() -> None:
     schedule = plateau(step_factor=0.5)
-    lowered = [
+    # Two that don't beat 0.6, two (and one) that don't beat 0.7.
+    accuracies = (0.5, 0.6, 0.6, 0.55, 0.6, 0.7, 0.6, 0.6, 0.6, 0.6)
+    expected = (1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125)
+    for accuracy, rate in zip(accuracies, expected, strict=True):
         schedule.epoch_ended(score(accuracy))
-        for accuracy in (0.5, 0.6, 0.6, 0.55, 0.6, 0.7, 0.6, 0.6, 0.6, 0.6)
-    ]
-    # 0.6 twice, of which the second does not beat the first.
-    no, yes = False, True
-    assert lowered == [no, no, no, yes, no, no, no, yes, no, yes]
-    assert schedule.at(0) == schedule.at(500) == 0.125
+        assert schedule.at(0) == schedule.at(500) == rate
 
 
 def test_a_lower_loss_at_the_same_accuracy_is_better() -> None:
     schedule = plateau(plateau_patience=1)
     for loss in (3.0, 2.0, 1.0):
-        assert not schedule.epoch_ended(score(0.5, loss=loss))
-    assert schedule.epoch_ended(score(0.5, loss=1.5))
+        schedule.epoch_ended(score(0.5, loss=loss))
+    assert schedule.at(0) == 1.0
+    schedule.epoch_ended(score(0.5, loss=1.5))
+    assert schedule.at(0) < 1.0
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle", "step"])
 def test_other_schedules_take_no_notice_of_scores(schedule: str) -> None:
     settings = Phase(schedule=schedule, plateau_patience=1)
     one, other = (Rates(settings, steps_per_epoch=10, peak=1.0) for _ in range(2))
-    assert not any(one.epoch_ended(score(0.5)) for _ in range(5))
+    for _ in range(5):
+        one.epoch_ended(score(0.5))
     assert [one.at(step) for step in range(100)] == [
         other.at(step) for step in range(100)
     ]

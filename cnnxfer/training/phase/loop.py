@@ -331,10 +331,14 @@ class PhaseRun:
         return self.progress.epoch < self._watched_epochs
 
     def _begin(self) -> None:
-        """Writes the first checkpoint, and plans the time if there is a limit."""
+        """Writes the first checkpoint, and plans the time."""
         if self._unsaved:
             self.checkpoint()
             self._unsaved = False
+        self._plan()
+
+    def _plan(self) -> None:
+        """Has as many epochs as fit into the time, if there is a limit to it."""
         seconds = self.setup.config.time_budget
         if seconds and not self.progress.planned:
             left = (seconds - self.progress.seconds) * self.share
@@ -349,6 +353,7 @@ class PhaseRun:
         except Diverged as trouble:
             done = self.progress.updates
             lower_rate(self, trouble)
+            self._plan()
         except Exception as error:
             done = self.progress.updates
             self._take_less_memory(error)

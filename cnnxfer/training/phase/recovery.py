@@ -57,6 +57,9 @@ def lower_rate(phase: PhaseRun, trouble: Diverged) -> None:
     back.scale = progress.scale / LOWERED_BY
     back.lowered = progress.lowered + 1
     back.seconds = progress.seconds
+    back.epochs, back.extended = progress.epochs, progress.extended
+    back.time_limit = progress.time_limit
+    back.planned = not progress.time_limit  # there is less time left
     if progress.kept != back.kept:
         phase.take_back(back)
     phase.follow(back)

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from tiny_phase import BATCH, SETTINGS, STEPS, TRAIN, Killed, at_update, end_of
+from tiny_phase import BATCH, SETTINGS, STEPS, TRAIN, Killed, at_update, end_of, kill
 from tiny_phase import tiny_phase as begin
 
 from cnnxfer.errors import RunError
+from cnnxfer.training.phase import budget
 from cnnxfer.training.phase.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.phase.loop import PhaseRun
 from cnnxfer.training.phase.recovery import LOWERED_BY, LOWERINGS
@@ -93,6 +94,46 @@ def test_what_was_taken_back_stays_so_after_a_kill(
     phase = too_high("run", ALWAYS)
     phase.fit()
     assert end_of(phase) == end_of(undisturbed)
+
+
+def test_the_time_that_is_left_is_planned_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An epoch takes 90 seconds, of 500; the first goes for nothing."""
+    monkeypatch.setattr(budget, "measure", lambda *_: (10.0, 30.0))
+    settings = replace(SETTINGS, epochs=9, schedule="constant", warmup_epochs=0.0)
+
+    phase = begin(tmp_path / "run", settings, time_budget=500.0)
+    spoil(phase, lambda rate: rate > 0.02, np.nan, first=3)
+    update = phase.stepper.update
+
+    def slow(number: int, rate: float) -> tuple[float, float]:
+        phase.progress.seconds += 20.0
+        return update(number, rate)
+
+    phase.stepper.update = slow
+    phase.fit()
+    planned = [
+        said for said in phase.setup.reporter.said if "there is time for" in said
+    ]
+    assert [said.partition("time for ")[2] for said in planned] == [
+        "5 of 9 epochs",
+        "4 of 5 epochs",
+    ]
+    assert len(phase.setup.run.history) == 4
+
+
+def test_epochs_that_were_added_are_not_taken_back(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, schedule="constant", warmup_epochs=0.0)
+    phase = begin(tmp_path / "run", settings, checkpoint_every=ALWAYS)
+    at_update(phase, 2, kill)
+    with pytest.raises(Killed):
+        phase.fit()
+    phase = begin(tmp_path / "run", settings, extra_epochs=2)
+    spoil(phase, lambda rate: rate > 0.02, np.nan)
+    phase.fit()
+    assert phase.progress.lowered == 1
+    assert len(phase.setup.run.history) == SETTINGS.epochs + 2
 
 
 def test_a_network_that_forgets_is_taken_back(tmp_path: Path) -> None:
