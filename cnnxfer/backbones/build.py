@@ -27,7 +27,8 @@ _NUMBERS = "object_name_uids"  # by name, what Keras's next layer of it gets
 
 def _caffe(x: Any) -> Any:
     offset = [-mean for mean in CAFFE_MEAN_BGR]
-    return keras.layers.Rescaling(1.0, offset, dtype="float32")(x[..., ::-1])
+    blue_first = keras.ops.flip(x, axis=-1)  # torch has no slices that go backwards
+    return keras.layers.Rescaling(1.0, offset, dtype="float32")(blue_first)
 
 
 def _tf(x: Any) -> Any:

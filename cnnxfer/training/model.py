@@ -59,6 +59,7 @@ ADMITTED = frozenset(
         "keras.src.applications.inception_resnet_v2.CustomScaleLayer",
         "keras.src.models.functional.Functional",
         "keras.src.ops.numpy.Add",
+        "keras.src.ops.numpy.Flip",
         "keras.src.ops.numpy.GetItem",
         "keras.src.ops.numpy.Multiply",
     ]
