@@ -13,6 +13,7 @@ import numpy as np
 from cnnxfer.config import FineTune
 from cnnxfer.data.targets import targets_of
 from cnnxfer.errors import RunError
+from cnnxfer.prediction.engines.agreement import Verdict
 from cnnxfer.runs import Run
 from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.behind_cut import (
@@ -50,7 +51,10 @@ from cnnxfer.training.unfreezing import (
 )
 
 PHASE = "fine_tune"
-KEPT = "activations"  # in a run's metrics: what each stage keeps
+# In a run's metrics: what each stage keeps, and how near the model that is kept is to
+# what was trained.
+KEPT = "activations"
+AGREEMENT = "agreement"
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ def fine_tune(setup: Setup) -> Outcome:
         )
         checkpoint = None
         phase.fit()
+        _compare(setup, trainee, phase)
         since = time.monotonic()
     assert phase
     assert phase.best
@@ -127,10 +132,10 @@ def fine_tune(setup: Setup) -> Outcome:
             f"do not use {run.path}. Please report this as a bug."
         )
     outcome = Outcome(Score.from_metrics(run.metrics["before"]), phase.best)
-    exact = setup.precision == "float32" and isinstance(trainee, WholeNetwork)
-    if exact or not outcome.improved:
+    compared = run.metrics.get(AGREEMENT)
+    if not compared or not outcome.improved:
         return outcome
-    return _confirmed(setup, trainee, outcome)
+    return _confirmed(setup, Verdict(**compared), outcome)
 
 
 def _begin(
@@ -215,13 +220,25 @@ def _trainee(setup: Setup, classifier: keras.Model, stage: Stage) -> Trainee:
     return trainee
 
 
-def _confirmed(setup: Setup, trainee: Trainee, outcome: Outcome) -> Outcome:
-    """Checks that the network in float32 answers as what was trained in its place.
+def _compare(setup: Setup, trainee: Trainee, phase: PhaseRun) -> None:
+    """Notes how near the network in float32 is to what a stage trained in its place.
+
+    That is asked of the stage of which the run keeps an epoch.
+    """
+    assert phase.best
+    if phase.best.epoch <= phase.progress.first_epoch:
+        return
+    exact = setup.precision == "float32" and isinstance(trainee, WholeNetwork)
+    verdict = None if exact else dataclasses.asdict(trainee.agreement())
+    setup.run.update_metrics(**{AGREEMENT: verdict})
+
+
+def _confirmed(setup: Setup, verdict: Verdict, outcome: Outcome) -> Outcome:
+    """Tells whether the saved model answers as what was trained.
 
     If it does not, the scores are measured anew in float32, and the better one is
     kept.
     """
-    verdict = trainee.agreement()
     if verdict.passed:
         setup.reporter.info(
             f"the saved model agrees with what was trained: {verdict.figures}"

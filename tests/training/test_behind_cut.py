@@ -284,6 +284,26 @@ def test_a_network_that_strays_in_the_end_is_measured_anew(
     assert run.metrics["fine_tune"]["epoch"] == int(better)
 
 
+def test_the_stage_of_which_an_epoch_is_kept_is_compared(
+    still_parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two stages of an epoch each, the first has the best."""
+    after: list[int] = []  # how many epochs
+
+    def agreement(trainee: BehindCut) -> Verdict:
+        after.append(len(trainee.setup.run.history))
+        return no_agreement(trainee)
+
+    monkeypatch.setattr(BehindCut, "agreement", agreement)
+    monkeypatch.setattr(
+        Score, "beats", lambda mine, other: other is None or mine.epoch == 1
+    )
+    run, reporter = tune(still_parent, epochs=2, gradual=2, keep="best")
+    assert len(run.history) == 2
+    assert after == [1]
+    assert any("the saved model strays" in said for said in reporter.warned)
+
+
 def test_an_engine_that_was_asked_for_and_strays(
     still_parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
