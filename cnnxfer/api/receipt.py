@@ -41,8 +41,8 @@ class Clock:
 
 def start_receipt(run: Run, seed: int, **values: Any) -> None:
     """Writes what a run begins with: command, versions, machine, and `values`."""
-    from cnnxfer.machine.packages import PACKAGES, installed_version
-    from cnnxfer.machine.processor import find_processor
+    from cnnxfer.hardware.packages import PACKAGES, installed_version
+    from cnnxfer.hardware.processor import find_processor
 
     run.update_receipt(
         command=shlex.join(sys.argv),

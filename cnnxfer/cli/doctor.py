@@ -18,9 +18,9 @@ from cnnxfer.reporting import counted
 from cnnxfer.runs import resolve_runs_dir
 
 if TYPE_CHECKING:
+    from cnnxfer.hardware.gpus import Gpu
     from cnnxfer.machine import Machine
     from cnnxfer.machine.folders import Folder
-    from cnnxfer.machine.gpus import Gpu
 
 UNKNOWN = "unknown"
 

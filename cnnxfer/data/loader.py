@@ -11,7 +11,7 @@ from cnnxfer.data.feeding import Gate
 from cnnxfer.data.picture import Picture
 from cnnxfer.data.views import Views, open_picture, unreadable
 from cnnxfer.errors import DataError
-from cnnxfer.machine.processor import find_memory
+from cnnxfer.hardware.processor import find_memory
 
 KEPT_SHARE = 0.2  # of the memory that is free; training and validation each have one
 

@@ -12,9 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from cnnxfer import __version__
-from cnnxfer.machine.folders import Folder, find_cache, find_folders
-from cnnxfer.machine.gpus import Gpu, find_gpus
-from cnnxfer.machine.packages import (
+from cnnxfer.hardware.gpus import Gpu, find_gpus
+from cnnxfer.hardware.packages import (
     PACKAGES,
     Extra,
     find_extras,
@@ -22,8 +21,9 @@ from cnnxfer.machine.packages import (
     installed_version,
     missing_requirements,
 )
-from cnnxfer.machine.probing import attempt, beside
-from cnnxfer.machine.processor import Memory, Processor, find_memory, find_processor
+from cnnxfer.hardware.probing import attempt, beside
+from cnnxfer.hardware.processor import Memory, Processor, find_memory, find_processor
+from cnnxfer.machine.folders import Folder, find_cache, find_folders
 from cnnxfer.machine.weights import (
     WeightsFile,
     answers,

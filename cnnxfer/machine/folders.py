@@ -12,7 +12,7 @@ from pathlib import Path
 from cnnxfer.backbones.weights import keras_models_dir
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import cache_dir
-from cnnxfer.machine.probing import attempt
+from cnnxfer.hardware.probing import attempt
 
 WALK_SECONDS = 0.15
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import keras
 
 from cnnxfer.errors import ConfigError
-from cnnxfer.machine.processor import Processor, find_processor
+from cnnxfer.hardware.processor import Processor, find_processor
 
 POLICIES = {
     "float32": "float32",

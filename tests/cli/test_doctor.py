@@ -7,9 +7,9 @@ import pytest
 
 from cnnxfer import machine
 from cnnxfer.cli.main import run
+from cnnxfer.hardware.gpus import Gpu
+from cnnxfer.hardware.processor import Processor
 from cnnxfer.machine import advice
-from cnnxfer.machine.gpus import Gpu
-from cnnxfer.machine.processor import Processor
 
 
 @pytest.fixture(autouse=True)

@@ -7,11 +7,11 @@ import pytest
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import cache_dir
+from cnnxfer.hardware.gpus import Gpu
+from cnnxfer.hardware.processor import Memory, Processor
 from cnnxfer.machine import Machine, examine
 from cnnxfer.machine.advice import hints, problems
 from cnnxfer.machine.folders import Folder
-from cnnxfer.machine.gpus import Gpu
-from cnnxfer.machine.processor import Memory, Processor
 
 H200 = Gpu("NVIDIA H200", 143_771 * 2**20, "570.86.15", 9.0, True, True)
 HEALTHY = Machine(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cnnxfer import machine
+from cnnxfer.hardware.processor import Memory, Processor
 from cnnxfer.machine import Machine
-from cnnxfer.machine.processor import Memory, Processor
 
 
 def examine(runs_dir: Path = Path("runs"), *, offline: bool = True) -> Machine:

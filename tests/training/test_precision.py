@@ -10,7 +10,7 @@ import pytest
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.errors import ConfigError
-from cnnxfer.machine.processor import Processor
+from cnnxfer.hardware.processor import Processor
 from cnnxfer.runs import Run
 from cnnxfer.training.model import (
     all_layers,

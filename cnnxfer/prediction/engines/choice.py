@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from cnnxfer.errors import ConfigError
-from cnnxfer.machine.gpus import find_gpus
-from cnnxfer.machine.probing import attempt
+from cnnxfer.hardware.gpus import find_gpus
+from cnnxfer.hardware.probing import attempt
 from cnnxfer.prediction.engines import check_batch, check_choice
 from cnnxfer.prediction.engines.elastic_engine import ElasticEngine
 from cnnxfer.prediction.engines.engine import Engine, Network

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cnnxfer.files import read_sealed, write_sealed
-from cnnxfer.machine.processor import find_processor
+from cnnxfer.hardware.processor import find_processor
 from cnnxfer.prediction.engines.agreement import VERSION, Verdict
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.machine.processor import Processor
+from cnnxfer.hardware.processor import Processor
 from cnnxfer.prediction.engines import verdicts
 from cnnxfer.prediction.engines.agreement import Verdict
 from cnnxfer.prediction.engines.verdicts import Record, keep_record, kept_record

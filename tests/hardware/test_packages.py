@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.machine.packages import (
+from cnnxfer.hardware.packages import (
     Extra,
     find_extras,
     installed_version,

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from cnnxfer.machine.probing import attempt
+from cnnxfer.hardware.probing import attempt
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnxfer.machine.probing import attempt
+from cnnxfer.hardware.probing import attempt
 
 # Processor features that decide which engine and number format is fastest.
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.machine import processor
-from cnnxfer.machine.processor import Memory, Processor, find_memory, find_processor
+from cnnxfer.hardware import processor
+from cnnxfer.hardware.processor import Memory, Processor, find_memory, find_processor
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cnnxfer import machine
-from cnnxfer.machine.gpus import Gpu, find_gpus
+from cnnxfer.hardware.gpus import Gpu, find_gpus
 
 
 def nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
