@@ -18,9 +18,9 @@ from cnnxfer.reporting import counted
 from cnnxfer.runs import resolve_runs_dir
 
 if TYPE_CHECKING:
+    from cnnxfer.doctor.folders import Folder
+    from cnnxfer.doctor.machine import Machine
     from cnnxfer.hardware.gpus import Gpu
-    from cnnxfer.machine import Machine
-    from cnnxfer.machine.folders import Folder
 
 UNKNOWN = "unknown"
 
@@ -44,7 +44,8 @@ def doctor(
     Ends with exit code 1 if something required is missing.
     """
     # Slow to import, and `cnnxfer --help` does without.
-    from cnnxfer.machine import advice, examine
+    from cnnxfer.doctor import advice
+    from cnnxfer.doctor.machine import examine
 
     found = examine(resolve_runs_dir(runs_dir), offline=offline)
     problems = advice.problems(found)

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer import machine
 from cnnxfer.cli.main import run
+from cnnxfer.doctor import advice, machine
 from cnnxfer.hardware.gpus import Gpu
 from cnnxfer.hardware.processor import Processor
-from cnnxfer.machine import advice
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer import machine
+from cnnxfer.doctor import machine
 from cnnxfer.hardware.gpus import Gpu, find_gpus
 
 

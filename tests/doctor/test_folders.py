@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.machine import folders
-from cnnxfer.machine.folders import Folder, find_folders
+from cnnxfer.doctor import folders
+from cnnxfer.doctor.folders import Folder, find_folders
 
 
 def folder(found: tuple[Folder, ...], purpose: str) -> Folder:

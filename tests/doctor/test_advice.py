@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from cnnxfer.doctor.advice import hints, problems
+from cnnxfer.doctor.folders import Folder
+from cnnxfer.doctor.machine import Machine, examine
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import cache_dir
 from cnnxfer.hardware.gpus import Gpu
 from cnnxfer.hardware.processor import Memory, Processor
-from cnnxfer.machine import Machine, examine
-from cnnxfer.machine.advice import hints, problems
-from cnnxfer.machine.folders import Folder
 
 H200 = Gpu("NVIDIA H200", 143_771 * 2**20, "570.86.15", 9.0, True, True)
 HEALTHY = Machine(

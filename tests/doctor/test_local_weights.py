@@ -4,15 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.machine import weights
-from cnnxfer.machine.weights import WeightsFile, find_weights_files, weights_address
+from cnnxfer.doctor import local_weights
+from cnnxfer.doctor.local_weights import (
+    WeightsFile,
+    find_weights_files,
+    weights_address,
+)
 
 
 def test_weights_here_are_found_backbone_by_backbone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        weights,
+        local_weights,
         "find_weights",
         lambda backbone, *, include_top: (
             tmp_path if backbone.name == "xception" and not include_top else None

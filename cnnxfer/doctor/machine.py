@@ -1,7 +1,4 @@
-"""What this machine has and lacks, found without loading TensorFlow or Keras.
-
-One subject a file. What cannot be read is None, which stands for "unknown".
-"""
+"""What this machine has and lacks, found without loading TensorFlow or Keras."""
 
 from __future__ import annotations
 
@@ -12,6 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from cnnxfer import __version__
+from cnnxfer.doctor.folders import Folder, find_cache, find_folders
+from cnnxfer.doctor.local_weights import (
+    WeightsFile,
+    answers,
+    find_weights_files,
+    weights_address,
+)
 from cnnxfer.hardware.gpus import Gpu, find_gpus
 from cnnxfer.hardware.packages import (
     PACKAGES,
@@ -23,13 +27,6 @@ from cnnxfer.hardware.packages import (
 )
 from cnnxfer.hardware.probing import attempt, beside
 from cnnxfer.hardware.processor import Memory, Processor, find_memory, find_processor
-from cnnxfer.machine.folders import Folder, find_cache, find_folders
-from cnnxfer.machine.weights import (
-    WeightsFile,
-    answers,
-    find_weights_files,
-    weights_address,
-)
 
 NETWORK_SECONDS = 1.5
 GPU_SECONDS = 5.0

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer import machine
+from cnnxfer.doctor import machine
+from cnnxfer.doctor.machine import Machine
 from cnnxfer.hardware.processor import Memory, Processor
-from cnnxfer.machine import Machine
 
 
 def examine(runs_dir: Path = Path("runs"), *, offline: bool = True) -> Machine:
@@ -20,7 +20,8 @@ def examine(runs_dir: Path = Path("runs"), *, offline: bool = True) -> Machine:
 
 def test_examining_is_light() -> None:
     check = (
-        "import sys; from pathlib import Path; from cnnxfer.machine import examine; "
+        "import sys; from pathlib import Path; "
+        "from cnnxfer.doctor.machine import examine; "
         "examine(Path('runs'), offline=True); "
         "print({'tensorflow', 'keras', 'numpy'} & set(sys.modules))"
     )
@@ -94,16 +95,16 @@ def test_what_cannot_be_read_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None
         raise PermissionError("not for you")
 
     for place in (
-        "packages.metadata.requires",
-        "packages.metadata.metadata",
-        "gpus.shutil.which",
-        "folders.shutil.disk_usage",
-        "processor.os.sched_getaffinity",
-        "folders.os.scandir",
-        "weights.find_weights",
-        "processor.Path.read_text",
+        "hardware.packages.metadata.requires",
+        "hardware.packages.metadata.metadata",
+        "hardware.gpus.shutil.which",
+        "doctor.folders.shutil.disk_usage",
+        "hardware.processor.os.sched_getaffinity",
+        "doctor.folders.os.scandir",
+        "doctor.local_weights.find_weights",
+        "hardware.processor.Path.read_text",
     ):
-        monkeypatch.setattr(f"cnnxfer.machine.{place}", refuse, raising=False)
+        monkeypatch.setattr(f"cnnxfer.{place}", refuse, raising=False)
     found = examine()
     assert found.missing is None
     assert found.extras is None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from cnnxfer.doctor.machine import Machine
 from cnnxfer.files import format_bytes
-from cnnxfer.machine import Machine
 
 LOW_DISK_BYTES = 2 * 10**9
 
