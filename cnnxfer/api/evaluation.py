@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from cnnxfer.api.given import Pathlike, check_data_options, find, path_of, text_of
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import find_weights
-from cnnxfer.class_weights_file import check_class_weights
 from cnnxfer.config import load_config
+from cnnxfer.config.class_weights_file import check_class_weights
 from cnnxfer.config.setting import seconds_of
 from cnnxfer.data.sources import find_source
 from cnnxfer.errors import ConfigError

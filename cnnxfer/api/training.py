@@ -13,7 +13,6 @@ from cnnxfer.api.options import TrainOptions, UnfreezeOptions, settings_of
 from cnnxfer.api.receipt import Clock, start_receipt
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights
-from cnnxfer.class_weights_file import AUTO, NONE, check_class_weights
 from cnnxfer.config import (
     Config,
     check_phases,
@@ -21,6 +20,7 @@ from cnnxfer.config import (
     override,
     with_recipe,
 )
+from cnnxfer.config.class_weights_file import AUTO, NONE, check_class_weights
 from cnnxfer.config.phases import USUAL_RATES
 from cnnxfer.data.sources import find_source
 from cnnxfer.errors import CnnxferError, ConfigError, Interrupted

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnxfer.class_weights_file import AUTO, NONE, read_class_weights
+from cnnxfer.config.class_weights_file import AUTO, NONE, read_class_weights
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import suggestion
 

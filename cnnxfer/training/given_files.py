@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnxfer.class_weights_file import AUTO, NONE, check_class_weights
+from cnnxfer.config.class_weights_file import AUTO, NONE, check_class_weights
 from cnnxfer.errors import RunError
 from cnnxfer.files import file_hash
 from cnnxfer.runs import Run

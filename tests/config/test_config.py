@@ -425,7 +425,7 @@ def test_a_recipe_among_the_options_lies_between_a_file_and_the_others(
 
 
 def test_the_textbook_has_no_weight_decay() -> None:
-    xception = Path(__file__).parents[1] / "configs" / "xception_tf_flowers.toml"
+    xception = Path(__file__).parents[2] / "configs" / "xception_tf_flowers.toml"
     for config in (load_config(None, {"recipe": "textbook"}), load_config(xception)):
         assert config.fine_tune.weight_decay == config.frozen.weight_decay == 0.0
 

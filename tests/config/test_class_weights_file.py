@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.class_weights_file import check_class_weights, read_class_weights
+from cnnxfer.config.class_weights_file import check_class_weights, read_class_weights
 from cnnxfer.errors import ConfigError
 
 
@@ -69,7 +69,7 @@ def test_neither_a_word_nor_a_file(word: str, near: str) -> None:
 
 def test_the_check_needs_no_tensorflow() -> None:
     code = (
-        "import sys, cnnxfer.class_weights_file; "
+        "import sys, cnnxfer.config.class_weights_file; "
         "assert not {'keras', 'numpy', 'tensorflow'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
