@@ -32,7 +32,7 @@ from cnnxfer.prediction.writers import WRITERS, Writer
 from cnnxfer.reporting import Reporter, counted
 
 if TYPE_CHECKING:
-    from cnnxfer.data.image_source import ImageSource
+    from cnnxfer.data.images.source import ImageSource
     from cnnxfer.prediction.pile import Pile
     from cnnxfer.prediction.prediction import Prediction
 

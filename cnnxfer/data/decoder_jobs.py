@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from cnnxfer.data.decoder_process import Record
-from cnnxfer.data.image_source import ImageSource
+from cnnxfer.data.images.source import ImageSource
 
 JOBS_EACH = 2  # a worker is given its next job before it asks for it
 # Of encoded images that were read here, and that no worker has yet.

@@ -25,8 +25,8 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from cnnxfer.data.decode import is_animated, open_image, seek
-from cnnxfer.data.picture import Picture
+from cnnxfer.data.images.decode import is_animated, open_image, seek
+from cnnxfer.data.images.picture import Picture
 from cnnxfer.errors import DataError
 
 See = Callable[[Picture], np.ndarray]

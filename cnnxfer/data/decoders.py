@@ -14,7 +14,7 @@ from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.data.decoder_jobs import Jobs
 from cnnxfer.data.decoder_process import See, Setup, reason_why
 from cnnxfer.data.decoder_worker import DecoderProcess, Worker
-from cnnxfer.data.image_source import ImageSource
+from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError
 
 FRAMES = ("first", "all")

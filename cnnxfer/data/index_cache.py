@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnxfer.data.dataset import Example, IndexRow
-from cnnxfer.data.decode import DECODER
+from cnnxfer.data.images.decode import DECODER
 from cnnxfer.files import cache_dir, read_sealed, write_sealed
 
 # The number goes up when images are looked at in another way, as `DECODER` tells when

@@ -14,7 +14,7 @@ import numpy as np
 
 from cnnxfer.data.dataset import IndexRow
 from cnnxfer.data.groups import joined
-from cnnxfer.data.perceptual_hash import SAMPLES, SIDE, cosines, read_hashes
+from cnnxfer.data.images.perceptual_hash import SAMPLES, SIDE, cosines, read_hashes
 
 # Likeness is the cosine of the angle between two pictures' frequencies: 1 for the
 # same, near 0 for most others. Among 9.3 million pairs of photographs, of tf_flowers,

@@ -19,7 +19,7 @@ from cnnxfer.config import Config
 from cnnxfer.data.augmentation.chances import Chances
 from cnnxfer.data.augmentation.mixing import mix
 from cnnxfer.data.dataset import DIVIDER, Dataset, Example
-from cnnxfer.data.picture import Picture
+from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.views import CentralViews, open_picture, training_views
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.files import atomic_path, bears_mark

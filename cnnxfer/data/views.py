@@ -15,9 +15,9 @@ from cnnxfer.config import Augment, Config
 from cnnxfer.data.augmentation.chances import Chances
 from cnnxfer.data.augmentation.view import RandomView
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.geometry import square_box
+from cnnxfer.data.images.geometry import square_box
+from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.parallel import parallel_map
-from cnnxfer.data.picture import Picture
 from cnnxfer.errors import DataError
 
 

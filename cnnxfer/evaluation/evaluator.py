@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 
 from cnnxfer.data.dataset import Dataset, Example
-from cnnxfer.data.image_source import ImageSource
+from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.index import build_index, report_problems
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.data.splits import TEST

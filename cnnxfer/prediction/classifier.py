@@ -18,7 +18,7 @@ from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.data.decoder_process import See
 from cnnxfer.data.decoders import decode_all
-from cnnxfer.data.image_source import ImageSource
+from cnnxfer.data.images.source import ImageSource
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.answers import Answers
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network

@@ -115,7 +115,7 @@ def _file_name(path: str, content: bytes) -> str:
 
 def _suffix(content: bytes) -> str:
     # It imports Pillow, and is seldom needed.
-    from cnnxfer.data.decode import open_image
+    from cnnxfer.data.images.decode import open_image
 
     try:
         found = open_image(content).format or ""

@@ -14,7 +14,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from cnnxfer.data.image_source import ImageSource
+from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.files import atomic_path, cache_dir, file_hash, read_sealed, write_sealed
 from cnnxfer.prediction.output_file import gzipped, is_gz

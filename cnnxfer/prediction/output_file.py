@@ -62,7 +62,7 @@ def check_target(option: str, path: Path, inputs: Sequence[str]) -> None:
         raise ConfigError(f"{option} is {path}, which is no file. Name a file in it.")
     if is_input(path, inputs):
         raise ConfigError(f"{option} {path} is one of the inputs. Name another file.")
-    from cnnxfer.data.image_names import names_image  # imports NumPy
+    from cnnxfer.data.images.names import names_image  # imports NumPy
 
     if names_image(path.name):
         refuse_own_food(option, path, inputs)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnxfer.data.decoders import FRAMES
-from cnnxfer.data.image_source import ImageSource
+from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.engines import check_batch, check_choice
 from cnnxfer.prediction.inputs import InputOptions, count_images, find_images

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from cnnxfer.data.image_source import ImageSource
+    from cnnxfer.data.images.source import ImageSource
 
 UNSURE = "unsure"
 NONE = "none"  # of the classes that an image may have several of

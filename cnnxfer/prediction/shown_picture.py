@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PIL import Image
 
-from cnnxfer.data import geometry
 from cnnxfer.data.dataset import MAX_PIXELS
-from cnnxfer.data.decode import open_image, seek, to_rgb
-from cnnxfer.data.image_source import ImageSource
+from cnnxfer.data.images import geometry
+from cnnxfer.data.images.decode import open_image, seek, to_rgb
+from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.prediction import Prediction
 

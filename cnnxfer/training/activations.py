@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.decode import DECODER
+from cnnxfer.data.images.decode import DECODER
 from cnnxfer.data.views import Views, pixel_batches
 from cnnxfer.errors import RunError
 from cnnxfer.prediction.engines.engine import Engine

@@ -18,12 +18,12 @@ import pytest
 from PIL import Image
 
 from cnnxfer.data import decoder_jobs, decoders
-from cnnxfer.data.decode import decode
 from cnnxfer.data.decoder_jobs import Jobs
 from cnnxfer.data.decoder_worker import DecoderProcess, Worker
 from cnnxfer.data.decoders import decode_all
-from cnnxfer.data.image_source import ImageSource, of_file
-from cnnxfer.data.picture import Picture
+from cnnxfer.data.images.decode import decode
+from cnnxfer.data.images.picture import Picture
+from cnnxfer.data.images.source import ImageSource, of_file
 from cnnxfer.errors import DataError, RunError
 
 # What the processes call; the size of a picture tells them what to do.
@@ -515,7 +515,7 @@ def test_the_end_of_the_work_ends_the_processes(tmp_path, looks):
 SCRIPT = """
 import sys, time
 from cnnxfer.data.decoders import decode_all
-from cnnxfer.data.image_source import of_file
+from cnnxfer.data.images.source import of_file
 import looks
 print("started", flush=True)
 records = decode_all(map(of_file, sys.argv[1:]), looks.slow_process)
@@ -564,7 +564,7 @@ def test_an_interrupt_is_for_the_one_who_asks(tmp_path, looks):
 def test_the_processes_import_little(tmp_path, looks):
     [record] = decode_all(files(tmp_path, 30), looks.modules)
     loaded = set(record.error.split())
-    assert {"numpy", "PIL.Image", "cnnxfer.data.picture"} <= loaded
+    assert {"numpy", "PIL.Image", "cnnxfer.data.images.picture"} <= loaded
     heavy = {"keras", "tensorflow", "openvino", "rich", "typer", "pytest", "filelock"}
     assert not heavy & loaded
 

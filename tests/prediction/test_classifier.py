@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.data.decoders import decode_all
-from cnnxfer.data.image_source import ImageSource, of_file, unreadable
+from cnnxfer.data.images.source import ImageSource, of_file, unreadable
 from cnnxfer.prediction.answering import Answer
 from cnnxfer.prediction.classifier import Computing, load_classifier
 from cnnxfer.prediction.probabilities import sigmoid, softmax

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cnnxfer.data.image_source import ImageSource, of_file, unreadable
+from cnnxfer.data.images.source import ImageSource, of_file, unreadable
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.prediction.copies import copy_files
 from cnnxfer.prediction.prediction import Prediction, RankedClass

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data.geometry import square_box
-from cnnxfer.data.picture import Picture
+from cnnxfer.data.images.geometry import square_box
+from cnnxfer.data.images.picture import Picture
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
 from cnnxfer.prediction.engines.choice import choose_engine
 from cnnxfer.prediction.engines.engine import Network

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from cnnxfer.data.image_source import ImageSource, of_file
+from cnnxfer.data.images.source import ImageSource, of_file
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.files import cache_dir, write_sealed
 from cnnxfer.prediction.journal import Journal, check_journal, open_journal
@@ -362,7 +362,7 @@ KILLED = """
 import os, signal, sys
 from itertools import chain
 from pathlib import Path
-from cnnxfer.data.image_source import of_file
+from cnnxfer.data.images.source import of_file
 from cnnxfer.prediction.journal import open_journal
 from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.reporting import Reporter, counted

@@ -6,7 +6,7 @@ import pytest
 
 from cnnxfer.data import decoders
 from cnnxfer.data.decoders import Decoded, decode_all
-from cnnxfer.data.image_source import of_file
+from cnnxfer.data.images.source import of_file
 
 TABLE = list(odd_files.odd_files())
 

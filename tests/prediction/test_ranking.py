@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnnxfer.data.decoders import Decoded
-from cnnxfer.data.image_source import of_file
+from cnnxfer.data.images.source import of_file
 from cnnxfer.prediction.answering import Answer
 from cnnxfer.prediction.classifier import Classifier, load_classifier
 from cnnxfer.prediction.ranking import rank_answers

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data.image_source import ImageSource, of_file
+from cnnxfer.data.images.source import ImageSource, of_file
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction import sheet_png
 from cnnxfer.prediction.prediction import Prediction, RankedClass

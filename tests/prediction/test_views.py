@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data import picture as picture_module
-from cnnxfer.data.geometry import square_box
-from cnnxfer.data.picture import Picture
+from cnnxfer.data.images import picture as picture_module
+from cnnxfer.data.images.geometry import square_box
+from cnnxfer.data.images.picture import Picture
 from cnnxfer.prediction import views
 from cnnxfer.prediction.views import TTA
 

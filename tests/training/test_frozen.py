@@ -9,7 +9,7 @@ import pytest
 from cnnxfer import api
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.data.image_source import ImageSource
+from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.prediction.classifier import load_classifier
 from cnnxfer.reporting import Reporter

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Self, cast
 
 from cnnxfer.data.dataset import MAX_BYTES, NO_FILE, TOO_LARGE, read_bytes
-from cnnxfer.data.image_source import ImageSource, unreadable
+from cnnxfer.data.images.source import ImageSource, unreadable
 
 # How compressed files begin.
 DECOMPRESSORS: dict[bytes, Callable[[BinaryIO], BufferedIOBase]] = {

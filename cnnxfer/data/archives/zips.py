@@ -10,7 +10,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from cnnxfer.data.archives.problems import damage
 from cnnxfer.data.dataset import MAX_BYTES, NO_FILE, TOO_LARGE
-from cnnxfer.data.image_source import ImageSource
+from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError
 
 _ENCRYPTED = 0x1

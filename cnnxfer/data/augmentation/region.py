@@ -6,7 +6,7 @@ import math
 
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation.chances import Chances
-from cnnxfer.data.geometry import Box, square_box
+from cnnxfer.data.images.geometry import Box, square_box
 
 
 def choose_region(

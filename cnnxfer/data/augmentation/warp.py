@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from cnnxfer.data.augmentation.motion import Motion
-from cnnxfer.data.geometry import Box
-from cnnxfer.data.picture import Picture
+from cnnxfer.data.images.geometry import Box
+from cnnxfer.data.images.picture import Picture
 
 PAD_MODES: dict[str, Any] = {
     "nearest": "edge",

@@ -7,7 +7,7 @@ from posixpath import splitext
 
 from cnnxfer.data.check.facts import Facts
 from cnnxfer.data.check.report import KINDS, NOTE, WARNING, Finding, Item, Kind
-from cnnxfer.data.decode import SUFFIXES
+from cnnxfer.data.images.decode import SUFFIXES
 
 UNREADABLE = KINDS.add(
     Kind(

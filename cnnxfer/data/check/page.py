@@ -10,10 +10,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from cnnxfer.data import geometry
 from cnnxfer.data.check.report import SEVERITIES, Finding, Item, Report
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.decode import open_image, to_rgb
+from cnnxfer.data.images import geometry
+from cnnxfer.data.images.decode import open_image, to_rgb
 from cnnxfer.data.parallel import parallel_map
 from cnnxfer.errors import DataError
 from cnnxfer.files import atomic_path

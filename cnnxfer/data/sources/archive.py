@@ -12,8 +12,8 @@ from zipfile import ZipFile
 from cnnxfer.data import archives
 from cnnxfer.data.archives.problems import archive_problem
 from cnnxfer.data.dataset import Dataset
-from cnnxfer.data.image_names import is_hidden
-from cnnxfer.data.image_source import ImageSource
+from cnnxfer.data.images.names import is_hidden
+from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.sources.layout import arrange
 from cnnxfer.data.sources.packed import Pack, copy_dir, packed
 from cnnxfer.errors import DataError, RunError

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cnnxfer.data.dataset import Dataset, Example
-from cnnxfer.data.image_names import is_hidden
+from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.sources.layout import arrange, written
 from cnnxfer.data.sources.split_words import SPLITS
 from cnnxfer.errors import DataError, reason_of

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cnnxfer.data.image_names import is_hidden, names_image
+from cnnxfer.data.images.names import is_hidden, names_image
 from cnnxfer.data.sources.split_words import SPLITS
 from cnnxfer.data.splits import TRAIN
 from cnnxfer.errors import DataError

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnxfer.data.dataset import DIVIDER, Dataset, Example
-from cnnxfer.data.image_names import names_image
+from cnnxfer.data.images.names import names_image
 from cnnxfer.data.sources.layout import written
 from cnnxfer.data.sources.split_words import SPLITS
 from cnnxfer.data.tables import TEXT, Table, names_of, open_table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from cnnxfer.data.image_source import ImageSource
+from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.inputs.globs import resolve
 from cnnxfer.prediction.inputs.kinds import (

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from cnnxfer.data.archives import ZIP_SUFFIXES, members
 from cnnxfer.data.archives.problems import archive_problem
-from cnnxfer.data.image_names import member_names_image
-from cnnxfer.data.image_source import ImageSource, unreadable
+from cnnxfer.data.images.names import member_names_image
+from cnnxfer.data.images.source import ImageSource, unreadable
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.inputs.kinds import InputOptions
 

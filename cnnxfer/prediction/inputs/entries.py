@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cnnxfer.data.image_source import ImageSource, unreadable
+from cnnxfer.data.images.source import ImageSource, unreadable
 from cnnxfer.prediction.inputs.kinds import InputOptions, find_listed_kind
 
 

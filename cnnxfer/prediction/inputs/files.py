@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cnnxfer.data.image_source import ImageSource, of_file, unreadable
+from cnnxfer.data.images.source import ImageSource, of_file, unreadable
 from cnnxfer.prediction.inputs.kinds import InputOptions
 
 

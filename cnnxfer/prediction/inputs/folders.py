@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from cnnxfer.data.decode import SUFFIXES
-from cnnxfer.data.image_names import is_hidden, names_image
-from cnnxfer.data.image_source import ImageSource, of_file, unreadable
+from cnnxfer.data.images.decode import SUFFIXES
+from cnnxfer.data.images.names import is_hidden, names_image
+from cnnxfer.data.images.source import ImageSource, of_file, unreadable
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.prediction.inputs.kinds import InputOptions
 

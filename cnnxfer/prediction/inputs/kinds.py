@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from cnnxfer.data import archives
-from cnnxfer.data.image_source import ImageSource
+from cnnxfer.data.images.source import ImageSource
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from io import RawIOBase
 from typing import cast
 
-from cnnxfer.data.image_source import ImageSource, unreadable
+from cnnxfer.data.images.source import ImageSource, unreadable
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.prediction.inputs.entries import count_entries, walk_entry
 from cnnxfer.prediction.inputs.globs import near

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
-from cnnxfer.data.image_names import names_image
-from cnnxfer.data.image_source import ImageSource, unreadable
+from cnnxfer.data.images.names import names_image
+from cnnxfer.data.images.source import ImageSource, unreadable
 from cnnxfer.data.tables import TEXT, names_of, open_table
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.inputs.entries import count_entries, walk_entry

@@ -33,7 +33,7 @@ from urllib.request import (
 )
 
 from cnnxfer import __version__
-from cnnxfer.data.image_source import ImageSource
+from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError
 from cnnxfer.files import format_bytes
 from cnnxfer.prediction.inputs.kinds import InputOptions

@@ -9,8 +9,8 @@ from PIL import Image
 from cnnxfer.config import PRESETS, Augment
 from cnnxfer.data.augmentation.chances import Chances
 from cnnxfer.data.augmentation.view import RandomView
-from cnnxfer.data.geometry import square_box
-from cnnxfer.data.picture import Picture
+from cnnxfer.data.images.geometry import square_box
+from cnnxfer.data.images.picture import Picture
 
 SIZE = 48
 EACH = {

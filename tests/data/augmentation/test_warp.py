@@ -11,7 +11,7 @@ from cnnxfer.config import Augment
 from cnnxfer.data.augmentation.chances import Chances
 from cnnxfer.data.augmentation.motion import choose_motion, motion
 from cnnxfer.data.augmentation.warp import LONGEST, warp
-from cnnxfer.data.picture import Picture
+from cnnxfer.data.images.picture import Picture
 
 WIDTH, HEIGHT, SIZE = 240, 200, 80
 

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.data.dataset import IndexRow
-from cnnxfer.data.decode import decode
+from cnnxfer.data.images.decode import decode
 from cnnxfer.data.index import build_index
 from cnnxfer.data.sources import find_source, load_dataset, tfds_copy, tfds_specs
 from cnnxfer.data.sources import tfds as source

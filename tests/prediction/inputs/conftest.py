@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.data.image_source import ImageSource
+from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.inputs import InputOptions, count_images, find_images
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data import picture as module
-from cnnxfer.data.decode import decode, open_image, seek, to_rgb
-from cnnxfer.data.geometry import SPARE, reduction, square_box, view
-from cnnxfer.data.picture import Picture
+from cnnxfer.data.images import picture as module
+from cnnxfer.data.images.decode import decode, open_image, seek, to_rgb
+from cnnxfer.data.images.geometry import SPARE, reduction, square_box, view
+from cnnxfer.data.images.picture import Picture
 from cnnxfer.errors import DataError
 
 # How far a view may be from that of the whole picture, decoded in full: levels of

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.data.image_source import of_file, unreadable
+from cnnxfer.data.images.source import of_file, unreadable
 from cnnxfer.errors import DataError, reason_of
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from cnnxfer.data import geometry
 from cnnxfer.data.dataset import MAX_PIXELS
-from cnnxfer.data.decode import (
+from cnnxfer.data.images import geometry
+from cnnxfer.data.images.decode import (
     FROM_BELOW,
     FROM_THE_RIGHT,
     open_image,
@@ -19,7 +19,7 @@ from cnnxfer.data.decode import (
     to_rgb,
     upright_size,
 )
-from cnnxfer.data.geometry import Box, Size
+from cnnxfer.data.images.geometry import Box, Size
 from cnnxfer.errors import DataError
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnxfer.data.decode import SUFFIXES
+from cnnxfer.data.images.decode import SUFFIXES
 
 # No decoder is at hand for the last two, but nobody should take them for done.
 IMAGE_SUFFIXES = (*SUFFIXES, ".jp2", ".jxl")

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from cnnxfer.data.flowers import draw
-from cnnxfer.data.perceptual_hash import SIDE, look, perceptual_hash, read_hashes
-from cnnxfer.data.picture import Picture
+from cnnxfer.data.images.perceptual_hash import SIDE, look, perceptual_hash, read_hashes
+from cnnxfer.data.images.picture import Picture
 
 
 def encode(image: Image.Image, form: str = "PNG", **options) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnnxfer.data.picture import Picture
+from cnnxfer.data.images.picture import Picture
 
 SIDE = 16  # frequencies down and across
 SAMPLES = 32  # pixels down and across that they are taken from

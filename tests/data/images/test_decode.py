@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from cnnxfer.data import decode as decode_module
-from cnnxfer.data.decode import decode, is_animated, open_image, seek, to_rgb
+from cnnxfer.data.images import decode as decode_module
+from cnnxfer.data.images.decode import decode, is_animated, open_image, seek, to_rgb
 from cnnxfer.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore:::PIL")  # as in production
@@ -333,7 +333,7 @@ def test_a_first_picture_of_any_format_is_decoded_in_silence(tmp_path: Path):
         options = {} if form in ("BMP", "GIF") else {"exif": BROKEN_EXIF[-2]}
         (tmp_path / form).write_bytes(encode(picture(), form, **options))
         code = (
-            "import sys, pathlib; from cnnxfer.data.decode import decode; "
+            "import sys, pathlib; from cnnxfer.data.images.decode import decode; "
             "print(decode(pathlib.Path(sys.argv[1]).read_bytes()).size)"
         )
         done = subprocess.run(
