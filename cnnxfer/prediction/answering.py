@@ -9,7 +9,7 @@ from itertools import chain, tee
 
 import numpy as np
 
-from cnnxfer.data.decoders import Decoded
+from cnnxfer.data.decoding.pool import Decoded
 from cnnxfer.prediction.engines.engine import Engine
 
 # The network's outputs for all views of a picture, float32 `(views, ...)`, to its

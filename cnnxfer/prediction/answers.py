@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnxfer.data.decoders import Decoded
+from cnnxfer.data.decoding.pool import Decoded
 from cnnxfer.prediction.answering import Answer, add_heat, answer_in_order
 from cnnxfer.prediction.engines.choice import (
     SAMPLES,

@@ -16,8 +16,8 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.imagenet import imagenet_classes
 from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.data.dataset import MAX_PIXELS
-from cnnxfer.data.decoder_process import See
-from cnnxfer.data.decoders import decode_all
+from cnnxfer.data.decoding.child import See
+from cnnxfer.data.decoding.pool import decode_all
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.answers import Answers

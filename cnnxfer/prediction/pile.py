@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnxfer.data.decoders import FRAMES
+from cnnxfer.data.decoding.pool import FRAMES
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.engines import check_batch, check_choice

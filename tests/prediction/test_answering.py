@@ -2,7 +2,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from cnnxfer.data.decoders import Decoded
+from cnnxfer.data.decoding.pool import Decoded
 from cnnxfer.data.images.source import of_file
 from cnnxfer.prediction.answering import add_heat, answer_in_order
 

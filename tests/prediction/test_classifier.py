@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data.decoders import decode_all
+from cnnxfer.data.decoding.pool import decode_all
 from cnnxfer.data.images.source import ImageSource, of_file, unreadable
 from cnnxfer.prediction.answering import Answer
 from cnnxfer.prediction.classifier import Computing, load_classifier

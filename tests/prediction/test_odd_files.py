@@ -4,8 +4,8 @@ import numpy as np
 import odd_files
 import pytest
 
-from cnnxfer.data import decoders
-from cnnxfer.data.decoders import Decoded, decode_all
+from cnnxfer.data.decoding import pool
+from cnnxfer.data.decoding.pool import Decoded, decode_all
 from cnnxfer.data.images.source import of_file
 
 TABLE = list(odd_files.odd_files())
@@ -25,8 +25,8 @@ def outcomes(tmp_path_factory) -> dict[str, list[list[Decoded]]]:
             path.write_bytes(content)
         sources[odd.name] = of_file(str(path))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decoders, "TIME_LIMIT", 1.0)
-        patch.setattr(decoders, "WORKERS", 2)
+        patch.setattr(pool, "TIME_LIMIT", 1.0)
+        patch.setattr(pool, "WORKERS", 2)
         passes = [
             list(decode_all(sources.values(), odd_files.look, frames=frames))
             for frames in ("first", "all")

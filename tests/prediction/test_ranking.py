@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnxfer.data.decoders import Decoded
+from cnnxfer.data.decoding.pool import Decoded
 from cnnxfer.data.images.source import of_file
 from cnnxfer.prediction.answering import Answer
 from cnnxfer.prediction.classifier import Classifier, load_classifier

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data import decoder_jobs, decoders
-from cnnxfer.data.decoder_jobs import Jobs
-from cnnxfer.data.decoder_worker import DecoderProcess, Worker
-from cnnxfer.data.decoders import decode_all
+from cnnxfer.data.decoding import jobs, pool
+from cnnxfer.data.decoding.jobs import Jobs
+from cnnxfer.data.decoding.pool import decode_all
+from cnnxfer.data.decoding.worker import DecoderProcess, Worker
 from cnnxfer.data.images.decode import decode
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.images.source import ImageSource, of_file
@@ -90,7 +90,7 @@ def interrupted(picture):
 
 @pytest.fixture(autouse=True)
 def _two_workers(monkeypatch):
-    monkeypatch.setattr(decoders, "WORKERS", 2)
+    monkeypatch.setattr(pool, "WORKERS", 2)
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ def test_sources_of_this_process_are_read_here(tmp_path, looks):
 
 
 def test_what_breaks_its_decoder_costs_itself_alone(tmp_path, looks, monkeypatch):
-    monkeypatch.setattr(decoders, "TIME_LIMIT", 1.0)
+    monkeypatch.setattr(pool, "TIME_LIMIT", 1.0)
     killed = "crashed the decoder (SIGKILL)"
     reasons = {101: killed, 102: "crashed the decoder (SIGABRT)"}
     reasons |= {103: "took over 1 s to decode", 104: "not to my liking"}
@@ -246,14 +246,14 @@ def test_too_little_memory_costs_a_picture_and_no_more(tmp_path, looks):
 
 
 def test_a_slow_pile_is_no_slow_picture(tmp_path, looks, monkeypatch):
-    monkeypatch.setattr(decoders, "TIME_LIMIT", 0.5)
+    monkeypatch.setattr(pool, "TIME_LIMIT", 0.5)
     [pages] = files(tmp_path, 30, frames=30)  # 1.5 s together
     records = list(decode_all([pages], looks.slow_process, frames="all"))
     assert [record.error for record in records] == [None] * 30
 
 
 def test_a_slow_consumer_is_no_slow_picture(tmp_path, looks, monkeypatch):
-    monkeypatch.setattr(decoders, "TIME_LIMIT", 0.5)
+    monkeypatch.setattr(pool, "TIME_LIMIT", 0.5)
     [pages] = files(tmp_path, 30, frames=8)
     records = decode_all([pages], looks.large, frames="all", ahead=1)
     next(records)
@@ -262,7 +262,7 @@ def test_a_slow_consumer_is_no_slow_picture(tmp_path, looks, monkeypatch):
 
 
 def test_a_process_that_is_killed_at_rest_costs_nothing(tmp_path, looks, monkeypatch):
-    monkeypatch.setattr(decoders, "WORKERS", 1)
+    monkeypatch.setattr(pool, "WORKERS", 1)
     one, other = files(tmp_path, 30, 31)
 
     def sources():
@@ -285,7 +285,7 @@ def test_one_picture_has_one_worker(tmp_path, looks, monkeypatch):
         started.append(Worker(*args))
         return started[-1]
 
-    monkeypatch.setattr(decoders, "Worker", start)
+    monkeypatch.setattr(pool, "Worker", start)
     list(decode_all(files(tmp_path, 30), looks.size))
     assert len(started) == 1
     list(decode_all(files(tmp_path, *[30] * 20), looks.size))
@@ -306,7 +306,7 @@ def test_sources_are_taken_no_further_ahead_than_asked(tmp_path, looks):
 
 
 def test_few_sources_that_take_memory_are_under_way(tmp_path, looks, monkeypatch):
-    monkeypatch.setattr(decoders, "BYTES_EACH", 1000)
+    monkeypatch.setattr(pool, "BYTES_EACH", 1000)
     taken = []
 
     def sources():
@@ -402,7 +402,7 @@ class Watched(Jobs):
 
 
 def test_few_frames_wait_for_a_slow_consumer(tmp_path, looks, monkeypatch):
-    monkeypatch.setattr(decoders, "Jobs", Watched)
+    monkeypatch.setattr(pool, "Jobs", Watched)
     monkeypatch.setattr(Watched, "most", 0)
     sources = files(tmp_path, 30, 31, 32, frames=200)
     records = decode_all(sources, looks.size, frames="all", ahead=10)
@@ -438,7 +438,7 @@ def test_large_jobs_and_large_records_pass_each_other(looks):
 
 
 def test_little_is_read_ahead_of_the_workers(looks, monkeypatch):
-    monkeypatch.setattr(decoder_jobs, "MAX_UNSENT_BYTES", 1_000_000)
+    monkeypatch.setattr(jobs, "MAX_UNSENT_BYTES", 1_000_000)
     read = []
 
     def source():
@@ -452,7 +452,7 @@ def test_little_is_read_ahead_of_the_workers(looks, monkeypatch):
 
 
 def test_memory_is_kept_for_what_is_being_read(looks, monkeypatch):
-    monkeypatch.setattr(decoder_jobs, "MAX_UNSENT_BYTES", 1_000_000)
+    monkeypatch.setattr(jobs, "MAX_UNSENT_BYTES", 1_000_000)
     lock, reading, most = threading.Lock(), [], []
 
     def read() -> bytes:
@@ -476,7 +476,7 @@ def test_memory_is_kept_for_what_is_being_read(looks, monkeypatch):
 
 
 def test_the_memory_that_was_kept_is_given_back(monkeypatch):
-    monkeypatch.setattr(decoder_jobs, "MAX_UNSENT_BYTES", 1000)
+    monkeypatch.setattr(jobs, "MAX_UNSENT_BYTES", 1000)
     jobs = Jobs(ahead=9, most_bytes=10_000)
     for _ in range(3):
         jobs.add(replace(in_memory(b""), size_bytes=1000))
@@ -514,7 +514,7 @@ def test_the_end_of_the_work_ends_the_processes(tmp_path, looks):
 
 SCRIPT = """
 import sys, time
-from cnnxfer.data.decoders import decode_all
+from cnnxfer.data.decoding.pool import decode_all
 from cnnxfer.data.images.source import of_file
 import looks
 print("started", flush=True)
@@ -635,7 +635,7 @@ def test_what_is_no_text_in_the_path_of_modules_is_passed_over(
 def test_there_is_a_worker_for_each_core_that_may_be_used():
     code = (
         "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]);"
-        "from cnnxfer.data.decoders import WORKERS; print(WORKERS)"
+        "from cnnxfer.data.decoding.pool import WORKERS; print(WORKERS)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True)
     assert result.stdout.strip() == b"1", result.stderr

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 
-from cnnxfer.data.decoder_process import Record
+from cnnxfer.data.decoding.child import Record
 from cnnxfer.data.images.source import ImageSource
 
 JOBS_EACH = 2  # a worker is given its next job before it asks for it

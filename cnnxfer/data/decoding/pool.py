@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnxfer.data.dataset import MAX_PIXELS
-from cnnxfer.data.decoder_jobs import Jobs
-from cnnxfer.data.decoder_process import See, Setup, reason_why
-from cnnxfer.data.decoder_worker import DecoderProcess, Worker
+from cnnxfer.data.decoding.child import See, Setup, reason_why
+from cnnxfer.data.decoding.jobs import Jobs
+from cnnxfer.data.decoding.worker import DecoderProcess, Worker
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError
 

@@ -13,14 +13,14 @@ import tempfile
 import threading
 from contextlib import suppress
 
-from cnnxfer.data.decoder_jobs import Jobs
-from cnnxfer.data.decoder_process import Record, Setup, read_record
+from cnnxfer.data.decoding.child import Record, Setup, read_record
+from cnnxfer.data.decoding.jobs import Jobs
 from cnnxfer.errors import RunError, reason_of
 
 # It finds its modules where this process finds them.
 START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from cnnxfer.data.decoder_process import main; main()"
+    "from cnnxfer.data.decoding.child import main; main()"
 )
 # There is a worker a core; libraries of linear algebra would start as many threads.
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("MKL", "OMP", "OPENBLAS")}
@@ -98,7 +98,7 @@ class DecoderProcess:
             last = next(filter(None, reversed(said)), self.fate())
             raise RunError(
                 f"a process that decodes images could not start: {last}. See what "
-                f"this says: {sys.executable} -c 'import cnnxfer.data.decoder_process'"
+                f"this says: {sys.executable} -c 'import cnnxfer.data.decoding.child'"
             ) from error
 
     def has_ended(self) -> bool:
