@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnxfer.config import Config, check_views
-from cnnxfer.data.exclude import read_list
-from cnnxfer.data.splits import parse_split
+from cnnxfer.data.preparing.exclude import read_list
+from cnnxfer.data.preparing.splits import parse_split
 from cnnxfer.runs import Run, find_run, resolve_runs_dir
 
 Pathlike = str | Path

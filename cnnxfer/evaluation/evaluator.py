@@ -13,9 +13,9 @@ import numpy as np
 
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.images.source import ImageSource
-from cnnxfer.data.index import build_index, report_problems
+from cnnxfer.data.preparing.index import build_index, report_problems
+from cnnxfer.data.preparing.splits import TEST
 from cnnxfer.data.sources import load_dataset
-from cnnxfer.data.splits import TEST
 from cnnxfer.data.targets import targets_of
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation.chance import wilson_interval

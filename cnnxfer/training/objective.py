@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from cnnxfer.data.balance import SKEWED, skew
+from cnnxfer.data.preparing.balance import SKEWED, skew
 from cnnxfer.data.targets import targets_of
 from cnnxfer.prediction.probabilities import reaches, sigmoid
 from cnnxfer.training.class_weights import class_weights

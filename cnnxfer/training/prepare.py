@@ -18,13 +18,17 @@ from cnnxfer.config import Config
 from cnnxfer.data.check.checking import quick_findings, warn_of
 from cnnxfer.data.check.facts import Facts
 from cnnxfer.data.dataset import DIVIDER, Example
-from cnnxfer.data.exclude import exclude_listed
-from cnnxfer.data.groups import group_names
-from cnnxfer.data.index import build_index, leave_out_untrained, report_problems
-from cnnxfer.data.limit import take_sample
-from cnnxfer.data.near_duplicates import near_duplicates
+from cnnxfer.data.preparing.exclude import exclude_listed
+from cnnxfer.data.preparing.groups import group_names
+from cnnxfer.data.preparing.index import (
+    build_index,
+    leave_out_untrained,
+    report_problems,
+)
+from cnnxfer.data.preparing.near_duplicates import near_duplicates
+from cnnxfer.data.preparing.splits import PARTS, TEST, TRAIN, VALIDATION, assign_parts
+from cnnxfer.data.preparing.subset import take_sample
 from cnnxfer.data.sources import load_dataset
-from cnnxfer.data.splits import PARTS, TEST, TRAIN, VALIDATION, assign_parts
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow, create_run

@@ -13,7 +13,7 @@ import keras
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
-from cnnxfer.data.splits import TRAIN, VALIDATION
+from cnnxfer.data.preparing.splits import TRAIN, VALIDATION
 from cnnxfer.runs import Run
 from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.behind_cut import Cut, choose_cut

@@ -12,8 +12,8 @@ from PIL import Image
 from cnnxfer.config import PRESETS, Augment, Config
 from cnnxfer.data import loader as module
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.index import build_index
 from cnnxfer.data.loader import Loader
+from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder
 from cnnxfer.data.views import CentralViews, open_picture, training_views
 from cnnxfer.errors import DataError

@@ -17,9 +17,9 @@ from cnnxfer.data.dataset import Example
 from cnnxfer.data.images.decode import decode
 from cnnxfer.data.images.geometry import square_box, view
 from cnnxfer.data.images.picture import Picture
-from cnnxfer.data.index import build_index
 from cnnxfer.data.loader import Loader
 from cnnxfer.data.pipeline import central_batches, training_batches
+from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder
 from cnnxfer.data.views import CentralViews, pixel_batches, training_views
 from cnnxfer.errors import DataError

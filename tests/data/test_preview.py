@@ -14,7 +14,7 @@ from cnnxfer.data import preview as module
 from cnnxfer.data.augmentation.chances import Chances
 from cnnxfer.data.augmentation.mixing import mix
 from cnnxfer.data.dataset import Dataset
-from cnnxfer.data.index import build_index
+from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.preview import (
     GAP,
     LINE,

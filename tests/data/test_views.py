@@ -15,9 +15,9 @@ from cnnxfer.data import views as module
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.images.geometry import square_box
 from cnnxfer.data.images.picture import Picture
-from cnnxfer.data.index import build_index
 from cnnxfer.data.loader import Loader
 from cnnxfer.data.pipeline import central_batches
+from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder
 from cnnxfer.data.views import (
     CentralViews,

@@ -149,7 +149,7 @@ def test_what_was_read_before_is_not_read_again(
     colour_run: Run, photos_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By `train`, or `check`: what is known of each image is in the index."""
-    monkeypatch.setattr("cnnxfer.data.index._examine", None)
+    monkeypatch.setattr("cnnxfer.data.preparing.index._examine", None)
     assert cnnxfer.evaluate(colour_run, data=photos_dir).unreadable == 0
 
 

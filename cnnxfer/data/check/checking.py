@@ -23,12 +23,12 @@ from cnnxfer.data.check.report import (
     Report,
 )
 from cnnxfer.data.dataset import Dataset, IndexRow
-from cnnxfer.data.exclude import exclude_listed
-from cnnxfer.data.groups import group_names
-from cnnxfer.data.index import build_index, labels_to_train
-from cnnxfer.data.near_duplicates import near_duplicates
+from cnnxfer.data.preparing.exclude import exclude_listed
+from cnnxfer.data.preparing.groups import group_names
+from cnnxfer.data.preparing.index import build_index, labels_to_train
+from cnnxfer.data.preparing.near_duplicates import near_duplicates
+from cnnxfer.data.preparing.splits import assign_parts, parse_split
 from cnnxfer.data.sources import list_dataset
-from cnnxfer.data.splits import assign_parts, parse_split
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 

@@ -6,11 +6,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from cnnxfer.data.balance import SKEWED, skew
 from cnnxfer.data.check.facts import Facts, grouped
 from cnnxfer.data.check.report import ERROR, KINDS, NOTE, WARNING, Finding, Item, Kind
-from cnnxfer.data.index import enough_classes
-from cnnxfer.data.splits import PARTS
+from cnnxfer.data.preparing.balance import SKEWED, skew
+from cnnxfer.data.preparing.index import enough_classes
+from cnnxfer.data.preparing.splits import PARTS
 from cnnxfer.reporting import counted
 
 FEW = 10  # by default a tenth of a class tests, which is one image then

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cnnxfer.data.check.facts import Facts, Group, grouped
 from cnnxfer.data.check.report import ERROR, KINDS, NOTE, WARNING, Finding, Item, Kind
-from cnnxfer.data.splits import PARTS
+from cnnxfer.data.preparing.splits import PARTS
 
 CONTRADICTION = KINDS.add(
     Kind(

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from cnnxfer.data.check.report import Item
 from cnnxfer.data.dataset import DIVIDER, IndexRow
-from cnnxfer.data.index import labels_to_train
-from cnnxfer.data.splits import PARTS
+from cnnxfer.data.preparing.index import labels_to_train
+from cnnxfer.data.preparing.splits import PARTS
 
 Key = TypeVar("Key", bound=Hashable)
 Group = Sequence[int]  # indices of rows

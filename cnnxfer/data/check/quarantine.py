@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnxfer.data.check.report import Report
-from cnnxfer.data.exclude import written_line
+from cnnxfer.data.preparing.exclude import written_line
 from cnnxfer.files import write_text
 from cnnxfer.reporting import printable
 

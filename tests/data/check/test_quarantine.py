@@ -6,7 +6,7 @@ import pytest
 
 from cnnxfer.data.check.checking import check_data
 from cnnxfer.data.check.quarantine import LIST_MARK
-from cnnxfer.data.exclude import read_list
+from cnnxfer.data.preparing.exclude import read_list
 from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import Reporter
 

@@ -13,7 +13,7 @@ import pytest
 from cnnxfer.data import dataset as images
 from cnnxfer.data.archives import tars, zips
 from cnnxfer.data.dataset import Dataset
-from cnnxfer.data.index import build_index
+from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import archive, load_dataset, packed
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.files import cache_dir

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.data.dataset import Dataset, read_bytes
-from cnnxfer.data.index import build_index
+from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import SOURCES, find_source, list_dataset, load_dataset
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter

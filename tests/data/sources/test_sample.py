@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.data import flowers
-from cnnxfer.data.index import build_index
+from cnnxfer.data.preparing.index import build_index
+from cnnxfer.data.preparing.splits import assign_parts
 from cnnxfer.data.sources import load_dataset
-from cnnxfer.data.splits import assign_parts
 from cnnxfer.reporting import Reporter
 
 

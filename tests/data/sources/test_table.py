@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from cnnxfer.data.dataset import Dataset
-from cnnxfer.data.index import build_index
+from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter

@@ -21,11 +21,11 @@ from PIL import Image
 
 from cnnxfer.data.dataset import IndexRow
 from cnnxfer.data.images.decode import decode
-from cnnxfer.data.index import build_index
+from cnnxfer.data.preparing.index import build_index
+from cnnxfer.data.preparing.splits import assign_parts
 from cnnxfer.data.sources import find_source, load_dataset, tfds_copy, tfds_specs
 from cnnxfer.data.sources import tfds as source
 from cnnxfer.data.sources.tfds_specs import Wanted
-from cnnxfer.data.splits import assign_parts
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter

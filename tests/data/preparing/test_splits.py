@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cnnxfer.data.dataset import Example, IndexRow
-from cnnxfer.data.splits import PARTS, Ratios, assign_parts, parse_split
+from cnnxfer.data.preparing.splits import PARTS, Ratios, assign_parts, parse_split
 from cnnxfer.errors import ConfigError, DataError
 
 DEFAULT = "75/15/10"

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from cnnxfer.data.dataset import IndexRow
-from cnnxfer.data.groups import joined
 from cnnxfer.data.images.perceptual_hash import SAMPLES, SIDE, cosines, read_hashes
+from cnnxfer.data.preparing.groups import joined
 
 # Likeness is the cosine of the angle between two pictures' frequencies: 1 for the
 # same, near 0 for most others. Among 9.3 million pairs of photographs, of tf_flowers,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cnnxfer.data.dataset import IndexRow
-from cnnxfer.data.groups import joined
+from cnnxfer.data.preparing.groups import joined
 from cnnxfer.errors import ConfigError, DataError
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -92,7 +92,7 @@ def assign_parts(
     else:
         if duplicates is None:
             # With NumPy, too slow to import where only an option is checked.
-            from cnnxfer.data.near_duplicates import near_duplicates
+            from cnnxfer.data.preparing.near_duplicates import near_duplicates
 
             duplicates = near_duplicates(rows)
         parts = _by_content(rows, ratios, groups, duplicates)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.data.dataset import Dataset, Example
-from cnnxfer.data.groups import group_names, joined
+from cnnxfer.data.preparing.groups import group_names, joined
 from cnnxfer.errors import ConfigError
 
 IDS = ("rose/p1_front.jpg", "rose/p1_back.jpg", "tulip/p2_front.jpg", "tulip/other.jpg")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cnnxfer.data import index_cache
 from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.flowers import draw
-from cnnxfer.data.index import build_index
+from cnnxfer.data.preparing import index_cache
+from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder
 from cnnxfer.errors import DataError
 from cnnxfer.files import read_sealed, write_sealed

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from cnnxfer.data.dataset import Example, IndexRow
-from cnnxfer.data.limit import take_sample
-from cnnxfer.data.splits import assign_parts
+from cnnxfer.data.preparing.splits import assign_parts
+from cnnxfer.data.preparing.subset import take_sample
 from cnnxfer.errors import ConfigError
 
 

@@ -8,7 +8,7 @@ import pytest
 from messages import Messages
 
 from cnnxfer.data.dataset import Dataset, Example
-from cnnxfer.data.exclude import exclude_listed, read_list, written_line
+from cnnxfer.data.preparing.exclude import exclude_listed, read_list, written_line
 from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import Reporter
 
