@@ -27,7 +27,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from cnnxfer.data import flowers
+from cnnxfer.data.sample import flowers
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 

@@ -13,7 +13,7 @@ from cnnxfer.reporting import Reporter
 
 if TYPE_CHECKING:
     from cnnxfer.data.check.report import Report
-    from cnnxfer.data.preview import Preview
+    from cnnxfer.data.views.preview import Preview
 
 
 def check(
@@ -112,8 +112,8 @@ def preview(
     size = settings.image_size or backbone.image_size
     backbone.check_image_size(size)
     find_source(settings.data)
-    from cnnxfer.data.preview import check_counts, check_own, write_preview
     from cnnxfer.data.sources import load_dataset
+    from cnnxfer.data.views.preview import check_counts, check_own, write_preview
     from cnnxfer.prediction.output_file import check_target
 
     check_counts(images, views)

@@ -9,7 +9,7 @@ import numpy as np
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.feeding import Gate
 from cnnxfer.data.images.picture import Picture
-from cnnxfer.data.views import Views, open_picture, unreadable
+from cnnxfer.data.views.views import Views, open_picture, unreadable
 from cnnxfer.errors import DataError
 from cnnxfer.hardware.processor import find_memory
 

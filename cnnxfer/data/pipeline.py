@@ -15,12 +15,12 @@ import numpy as np
 import tensorflow as tf
 
 from cnnxfer.config import Config
-from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.keyed_random import Chances
 from cnnxfer.data.augmentation.mixing import mix
 from cnnxfer.data.feeding import ahead
 from cnnxfer.data.loader import Loader
 from cnnxfer.data.targets import repetitions
-from cnnxfer.data.views import CentralViews, training_views
+from cnnxfer.data.views.views import CentralViews, training_views
 
 AGAIN = 1_000_000  # more epochs than any run has
 

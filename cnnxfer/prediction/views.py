@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnxfer.data.images.picture import Picture
-from cnnxfer.data.views import Square
+from cnnxfer.data.views.views import Square
 
 TTA = ("none", "flip", "five", "ten", "scales")
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.images.decode import DECODER
-from cnnxfer.data.views import Views, pixel_batches
+from cnnxfer.data.views.views import Views, pixel_batches
 from cnnxfer.errors import RunError
 from cnnxfer.prediction.engines.engine import Engine
 from cnnxfer.reporting import Reporter

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.views import CentralViews, pixel_batches, training_views
+from cnnxfer.data.views.views import CentralViews, pixel_batches, training_views
 from cnnxfer.errors import RunError
 from cnnxfer.prediction.engines.agreement import Verdict
 from cnnxfer.prediction.engines.choice import SAMPLES, choose_engine

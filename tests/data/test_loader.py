@@ -15,7 +15,7 @@ from cnnxfer.data.dataset import Example
 from cnnxfer.data.loader import Loader
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder
-from cnnxfer.data.views import CentralViews, open_picture, training_views
+from cnnxfer.data.views.views import CentralViews, open_picture, training_views
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 

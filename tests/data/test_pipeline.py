@@ -21,7 +21,7 @@ from cnnxfer.data.loader import Loader
 from cnnxfer.data.pipeline import central_batches, training_batches
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder
-from cnnxfer.data.views import CentralViews, pixel_batches, training_views
+from cnnxfer.data.views.views import CentralViews, pixel_batches, training_views
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 

@@ -17,7 +17,7 @@ import pytest
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Augment, Config
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.views import CentralViews, Views, pixel_batches, training_views
+from cnnxfer.data.views.views import CentralViews, Views, pixel_batches, training_views
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.prediction.engines.keras_engine import KerasEngine
 from cnnxfer.reporting import Reporter

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 import cnnxfer
 from cnnxfer import api
-from cnnxfer.data.views import CentralViews, pixel_batches
+from cnnxfer.data.views.views import CentralViews, pixel_batches
 from cnnxfer.errors import Interrupted
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.keyed_random import Chances
 
 # ITU-R BT.601: how bright red, green and blue are; Pillow's mode L is the same.
 LUMA = np.array([0.299, 0.587, 0.114])

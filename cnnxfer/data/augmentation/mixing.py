@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.keyed_random import Chances
 
 STEPS = 256  # shares of pixels are multiples of 1 / 256
 

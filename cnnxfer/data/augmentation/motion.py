@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.keyed_random import Chances
 
 MOVING = ("rotation", "shear", "zoom", "shift")
 

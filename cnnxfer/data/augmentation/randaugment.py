@@ -11,8 +11,8 @@ from collections.abc import Callable
 from PIL import Image, ImageEnhance, ImageOps
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.chances import Chances
 from cnnxfer.data.augmentation.colour import recolour
+from cnnxfer.data.augmentation.keyed_random import Chances
 from cnnxfer.data.augmentation.motion import Motion, motion
 
 HARDEST = 10  # magnitude

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.keyed_random import Chances
 from cnnxfer.data.images.geometry import Box, square_box
 
 

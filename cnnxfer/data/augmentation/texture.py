@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.keyed_random import Chances
 
 
 def blur(image: Image.Image, augment: Augment, chances: Chances) -> Image.Image:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from cnnxfer.data import flowers
 from cnnxfer.data.dataset import Dataset
+from cnnxfer.data.sample import flowers
 from cnnxfer.data.sources import folder
 from cnnxfer.files import cache_dir, cached_directory
 from cnnxfer.reporting import Reporter

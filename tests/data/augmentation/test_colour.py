@@ -6,8 +6,8 @@ from PIL import Image
 
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation import colour as module
-from cnnxfer.data.augmentation.chances import Chances
 from cnnxfer.data.augmentation.colour import change_colours, mean_colour, recolour
+from cnnxfer.data.augmentation.keyed_random import Chances
 
 PIXELS = np.random.default_rng(0).integers(60, 190, (20, 30, 3)).astype(np.uint8)
 IMAGE = Image.fromarray(PIXELS)

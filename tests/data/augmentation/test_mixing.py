@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.keyed_random import Chances
 from cnnxfer.data.augmentation.mixing import cut_mix, mix, mix_up
 
 BATCH, SIZE = 16, 20

@@ -8,7 +8,7 @@ from PIL import Image
 
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation import randaugment as module
-from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.keyed_random import Chances
 from cnnxfer.data.augmentation.randaugment import (
     MOTIONS,
     OPERATIONS,

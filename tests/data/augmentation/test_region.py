@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.keyed_random import Chances
 from cnnxfer.data.augmentation.region import choose_region
 from cnnxfer.data.images.geometry import square_box
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.keyed_random import Chances
 from cnnxfer.data.augmentation.texture import add_noise, blur, cut_out
 
 SIZE = 40

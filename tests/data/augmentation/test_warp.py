@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.keyed_random import Chances
 from cnnxfer.data.augmentation.motion import choose_motion, motion
 from cnnxfer.data.augmentation.warp import LONGEST, warp
 from cnnxfer.data.images.picture import Picture

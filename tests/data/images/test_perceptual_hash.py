@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data.flowers import draw
 from cnnxfer.data.images.perceptual_hash import SIDE, look, perceptual_hash, read_hashes
 from cnnxfer.data.images.picture import Picture
+from cnnxfer.data.sample.flowers import draw
 
 
 def encode(image: Image.Image, form: str = "PNG", **options) -> bytes:

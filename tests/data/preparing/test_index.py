@@ -13,13 +13,13 @@ import pytest
 from PIL import Image, ImageOps
 
 from cnnxfer.data.dataset import Example, IndexRow
-from cnnxfer.data.flowers import draw
 from cnnxfer.data.images.decode import decode
 from cnnxfer.data.preparing.index import (
     build_index,
     leave_out_untrained,
     report_problems,
 )
+from cnnxfer.data.sample.flowers import draw
 from cnnxfer.data.sources import folder
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from cnnxfer.data.dataset import Example, IndexRow
-from cnnxfer.data.flowers import draw
 from cnnxfer.data.preparing import index_cache
 from cnnxfer.data.preparing.index import build_index
+from cnnxfer.data.sample.flowers import draw
 from cnnxfer.data.sources import folder
 from cnnxfer.errors import DataError
 from cnnxfer.files import read_sealed, write_sealed

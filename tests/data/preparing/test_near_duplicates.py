@@ -10,11 +10,11 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from cnnxfer.data.dataset import Example, IndexRow
-from cnnxfer.data.flowers import CLASS_NAMES, draw
 from cnnxfer.data.images.perceptual_hash import look, perceptual_hash
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.preparing import near_duplicates as module
 from cnnxfer.data.preparing.near_duplicates import near_duplicates
+from cnnxfer.data.sample.flowers import CLASS_NAMES, draw
 
 Change = Callable[[Image.Image], Image.Image]
 

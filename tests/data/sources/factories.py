@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data import flowers
+from cnnxfer.data.sample import flowers
 
 # Not in the order of their names, in which the labels must come.
 CLASS_NAMES = ("tulip", "aster", "rose")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.data import flowers
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.preparing.splits import assign_parts
+from cnnxfer.data.sample import flowers
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.reporting import Reporter
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from cnnxfer.config import PRESETS, Augment
-from cnnxfer.data.augmentation.chances import Chances
-from cnnxfer.data.augmentation.view import RandomView
+from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.random_view import RandomView
 from cnnxfer.data.images.geometry import square_box
 from cnnxfer.data.images.picture import Picture
 

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from cnnxfer.config import Augment, Config
-from cnnxfer.data.augmentation.chances import Chances
-from cnnxfer.data.augmentation.view import RandomView
+from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.random_view import RandomView
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.images.geometry import square_box
 from cnnxfer.data.images.picture import Picture

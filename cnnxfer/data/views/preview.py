@@ -16,11 +16,11 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from cnnxfer.config import Config
-from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.keyed_random import Chances
 from cnnxfer.data.augmentation.mixing import mix
 from cnnxfer.data.dataset import DIVIDER, Dataset, Example
 from cnnxfer.data.images.picture import Picture
-from cnnxfer.data.views import CentralViews, open_picture, training_views
+from cnnxfer.data.views.views import CentralViews, open_picture, training_views
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.files import atomic_path, bears_mark
 from cnnxfer.reporting import Reporter, counted, printable

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data import flowers
+from cnnxfer.data.sample import flowers
 from cnnxfer.reporting import Reporter
 
 SUBSET = 20  # pictures a class, enough to judge the colours by

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.keyed_random import Chances
 
 
 def test_the_numbers_are_the_same_everywhere():

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from cnnxfer.config import PRESETS, Augment, Config
-from cnnxfer.data import views as module
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.images.geometry import square_box
 from cnnxfer.data.images.picture import Picture
@@ -19,13 +18,14 @@ from cnnxfer.data.loader import Loader
 from cnnxfer.data.pipeline import central_batches
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder
-from cnnxfer.data.views import (
+from cnnxfer.data.views.views import (
     CentralViews,
     RandomViews,
     Square,
     pixel_batches,
     training_views,
 )
+from cnnxfer.data.views.views import views as module
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 

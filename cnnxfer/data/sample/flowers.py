@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from cnnxfer.data.flower_parts import (
+from cnnxfer.data.sample.flower_parts import (
     ALONG,
     Array,
     Generator,

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from cnnxfer.config import PRESETS, Augment, Config
-from cnnxfer.data import preview as module
-from cnnxfer.data.augmentation.chances import Chances
+from cnnxfer.data.augmentation.keyed_random import Chances
 from cnnxfer.data.augmentation.mixing import mix
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.preparing.index import build_index
-from cnnxfer.data.preview import (
+from cnnxfer.data.sources import folder
+from cnnxfer.data.views.preview import (
     GAP,
     LINE,
     Preview,
@@ -23,8 +23,8 @@ from cnnxfer.data.preview import (
     check_own,
     write_preview,
 )
-from cnnxfer.data.sources import folder
-from cnnxfer.data.views import CentralViews, Views, pixel_batches, training_views
+from cnnxfer.data.views.views import CentralViews, Views, pixel_batches, training_views
+from cnnxfer.data.views.views import preview as module
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 
@@ -213,7 +213,7 @@ def test_counts_have_limits(images: int, views: int, option: str):
 def test_a_preview_needs_no_tensorflow():
     code = """
 import sys
-import cnnxfer.data.preview
+import cnnxfer.data.views.preview
 print({"tensorflow", "keras"} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.chances import Chances
 from cnnxfer.data.augmentation.colour import change_colours
+from cnnxfer.data.augmentation.keyed_random import Chances
 from cnnxfer.data.augmentation.motion import Motion, choose_motion, motion
 from cnnxfer.data.augmentation.randaugment import choose_operations
 from cnnxfer.data.augmentation.region import choose_region
