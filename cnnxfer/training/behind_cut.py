@@ -9,8 +9,8 @@ from typing import Any
 import keras
 
 from cnnxfer.config import Config
-from cnnxfer.data.feeding import Gate
-from cnnxfer.data.rows import rows_in_order, training_rows
+from cnnxfer.data.feeding.activations import rows_in_order, training_rows
+from cnnxfer.data.feeding.gate import Gate
 from cnnxfer.data.targets import targets_of
 from cnnxfer.errors import DataError
 from cnnxfer.files import format_bytes

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from cnnxfer.data.loader import Loader
-from cnnxfer.data.pipeline import central_batches, training_batches
+from cnnxfer.data.feeding.loader import Loader
+from cnnxfer.data.feeding.pixels import central_batches, training_batches
 from cnnxfer.data.targets import targets_of
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.engines.agreement import Verdict, compare

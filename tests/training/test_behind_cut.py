@@ -8,8 +8,8 @@ import pytest
 from messages import Messages
 
 import cnnxfer
-from cnnxfer.data.feeding import Gate
-from cnnxfer.data.rows import rows_in_order, training_rows
+from cnnxfer.data.feeding.activations import rows_in_order, training_rows
+from cnnxfer.data.feeding.gate import Gate
 from cnnxfer.errors import RunError
 from cnnxfer.prediction.engines.agreement import Verdict
 from cnnxfer.runs import Run

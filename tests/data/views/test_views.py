@@ -12,10 +12,10 @@ import pytest
 
 from cnnxfer.config import PRESETS, Augment, Config
 from cnnxfer.data.dataset import Example
+from cnnxfer.data.feeding.loader import Loader
+from cnnxfer.data.feeding.pixels import central_batches
 from cnnxfer.data.images.geometry import square_box
 from cnnxfer.data.images.picture import Picture
-from cnnxfer.data.loader import Loader
-from cnnxfer.data.pipeline import central_batches
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder
 from cnnxfer.data.views.views import (

@@ -14,11 +14,11 @@ from PIL import Image
 
 from cnnxfer.config import PRESETS, Augment, Config
 from cnnxfer.data.dataset import Example
+from cnnxfer.data.feeding.loader import Loader
+from cnnxfer.data.feeding.pixels import central_batches, training_batches
 from cnnxfer.data.images.decode import decode
 from cnnxfer.data.images.geometry import square_box, view
 from cnnxfer.data.images.picture import Picture
-from cnnxfer.data.loader import Loader
-from cnnxfer.data.pipeline import central_batches, training_batches
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder
 from cnnxfer.data.views.views import CentralViews, pixel_batches, training_views
@@ -306,8 +306,8 @@ sys.path.insert(0, sys.argv[2])
 import numpy as np
 from test_pipeline import LIGHT, read_examples, shuffled
 from cnnxfer.data import loader as module
-from cnnxfer.data.loader import Loader
-from cnnxfer.data.pipeline import training_batches
+from cnnxfer.data.feeding.loader import Loader
+from cnnxfer.data.feeding.pixels import training_batches
 
 def slow_picture(example):  # in Python, so that it needs the interpreter to end
     end = time.monotonic() + 0.05

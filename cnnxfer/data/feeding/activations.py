@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
-from cnnxfer.data.feeding import Gate, ahead
+from cnnxfer.data.feeding.gate import Gate, ahead
 from cnnxfer.data.targets import repetitions
 
 

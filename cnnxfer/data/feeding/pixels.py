@@ -17,8 +17,8 @@ import tensorflow as tf
 from cnnxfer.config import Config
 from cnnxfer.data.augmentation.keyed_random import Chances
 from cnnxfer.data.augmentation.mixing import mix
-from cnnxfer.data.feeding import ahead
-from cnnxfer.data.loader import Loader
+from cnnxfer.data.feeding.gate import ahead
+from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.targets import repetitions
 from cnnxfer.data.views.views import CentralViews, training_views
 

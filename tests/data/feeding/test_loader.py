@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from cnnxfer.config import PRESETS, Augment, Config
-from cnnxfer.data import loader as module
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.loader import Loader
+from cnnxfer.data.feeding.gate import loader as module
+from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder
 from cnnxfer.data.views.views import CentralViews, open_picture, training_views

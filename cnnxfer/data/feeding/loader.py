@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.feeding import Gate
+from cnnxfer.data.feeding.gate import Gate
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.views.views import Views, open_picture, unreadable
 from cnnxfer.errors import DataError

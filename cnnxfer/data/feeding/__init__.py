@@ -1,0 +1,1 @@
+"""Batches for training, made ahead of the step that takes them."""
