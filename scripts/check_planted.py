@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
-from cnnxfer.data.check.checking import check_data
 from cnnxfer.data.check.report import KINDS
+from cnnxfer.data.check.run_checks import check_data
 from cnnxfer.reporting import Reporter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))

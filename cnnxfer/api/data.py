@@ -56,7 +56,7 @@ def check(
     )
     find_source(settings.data)
     check_data_options(settings)
-    from cnnxfer.data.check.checking import check_data
+    from cnnxfer.data.check.run_checks import check_data
 
     return check_data(
         settings.data,

@@ -15,8 +15,8 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.config import Config
-from cnnxfer.data.check.checking import quick_findings, warn_of
-from cnnxfer.data.check.facts import Facts
+from cnnxfer.data.check.inspected import Facts
+from cnnxfer.data.check.run_checks import quick_findings, warn_of
 from cnnxfer.data.dataset import DIVIDER, Example
 from cnnxfer.data.preparing.exclude import exclude_listed
 from cnnxfer.data.preparing.groups import group_names

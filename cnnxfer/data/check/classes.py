@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from cnnxfer.data.check.facts import Facts, grouped
+from cnnxfer.data.check.inspected import Facts, grouped
 from cnnxfer.data.check.report import ERROR, KINDS, NOTE, WARNING, Finding, Item, Kind
 from cnnxfer.data.preparing.balance import SKEWED, skew
 from cnnxfer.data.preparing.index import enough_classes

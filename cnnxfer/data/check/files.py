@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from posixpath import splitext
 
-from cnnxfer.data.check.facts import Facts
+from cnnxfer.data.check.inspected import Facts
 from cnnxfer.data.check.report import KINDS, NOTE, WARNING, Finding, Item, Kind
 from cnnxfer.data.images.decode import SUFFIXES
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from planted_problems import GROUP_BY, PHOTOS, Planted, Planter, plant
 
-from cnnxfer.data.check.checking import check_data
 from cnnxfer.data.check.report import Finding, Report
+from cnnxfer.data.check.run_checks import check_data
 from cnnxfer.reporting import Reporter
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.data.check.checking import check_data
 from cnnxfer.data.check.report import KINDS, SEVERITIES, Kind
+from cnnxfer.data.check.run_checks import check_data
 from cnnxfer.reporting import Reporter
 
 

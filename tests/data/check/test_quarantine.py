@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.data.check.checking import check_data
 from cnnxfer.data.check.quarantine import LIST_MARK
+from cnnxfer.data.check.run_checks import check_data
 from cnnxfer.data.preparing.exclude import read_list
 from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import Reporter

@@ -6,10 +6,9 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from cnnxfer.data.check import classes, copies, files, pictures
-from cnnxfer.data.check.facts import Facts, Group
+from cnnxfer.data.check import classes, duplicates, files, pictures
+from cnnxfer.data.check.inspected import Facts, Group
 from cnnxfer.data.check.outputs import check_output
-from cnnxfer.data.check.page import PAGE_MARK, write_page
 from cnnxfer.data.check.quarantine import LIST_MARK, write_list
 from cnnxfer.data.check.report import (
     ERROR,
@@ -30,14 +29,15 @@ from cnnxfer.data.preparing.near_duplicates import near_duplicates
 from cnnxfer.data.preparing.splits import assign_parts, parse_split
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.pages.check_page import PAGE_MARK, write_page
 from cnnxfer.reporting import Reporter
 
 # In the order in which the findings of one severity are told.
 CHECKS: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
     classes.too_few_classes,
-    copies.leaks,
-    copies.group_leaks,
-    copies.contradictions,
+    duplicates.leaks,
+    duplicates.group_leaks,
+    duplicates.contradictions,
     classes.missing_classes,
     classes.similar_names,
     classes.small_classes,
@@ -47,7 +47,7 @@ CHECKS: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
     pictures.tiny,
     pictures.long,
     pictures.huge,
-    copies.spare_copies,
+    duplicates.spare_copies,
     pictures.animated,
     pictures.cmyk,
     pictures.turned,

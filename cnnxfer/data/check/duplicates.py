@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from cnnxfer.data.check.facts import Facts, Group, grouped
+from cnnxfer.data.check.inspected import Facts, Group, grouped
 from cnnxfer.data.check.report import ERROR, KINDS, NOTE, WARNING, Finding, Item, Kind
 from cnnxfer.data.preparing.splits import PARTS
 

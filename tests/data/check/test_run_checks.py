@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.data.check import checking, classes, copies, pictures
-from cnnxfer.data.check.checking import check_data, quick_findings, warn_of
-from cnnxfer.data.check.facts import Facts
+from cnnxfer.data.check import classes, duplicates, pictures, run_checks
+from cnnxfer.data.check.inspected import Facts
 from cnnxfer.data.check.report import Finding, Item
+from cnnxfer.data.check.run_checks import check_data, quick_findings, warn_of
 from cnnxfer.data.dataset import Dataset, Example, IndexRow
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
@@ -77,7 +77,7 @@ def test_no_file_is_touched(planter, tmp_path: Path) -> None:
 def test_tensorflow_stays_unloaded(photos_dir: Path) -> None:
     code = f"""
 import sys
-from cnnxfer.data.check.checking import check_data
+from cnnxfer.data.check.run_checks import check_data
 from cnnxfer.reporting import Reporter
 check_data({str(photos_dir)!r}, Reporter())
 heavy = {{"tensorflow", "keras", "openvino", "tensorflow_datasets"}}
@@ -94,7 +94,7 @@ def test_a_leak_is_mended_on_the_side_that_trains() -> None:
         row("another test", split="test", content="x"),
         row("near", split="validation"),
     ]
-    leaks = found(copies.leaks, rows, near=[[0, 1, 2, 3, 4]])
+    leaks = found(duplicates.leaks, rows, near=[[0, 1, 2, 3, 4]])
     assert leaks["leak"].severity == "error"
     assert leaks["leak"].quarantine == ("train", "validation")
     assert leaks["leak"].items[0].note == "train, validation, test"
@@ -108,14 +108,16 @@ def test_what_is_left_out_leaks_nothing() -> None:
         row("test", split="test", content="x"),
     ]
     left_out = replace(facts(rows, near=[[0, 1]]), parts=["train", ""])
-    assert list(copies.leaks(left_out)) == []
+    assert list(duplicates.leaks(left_out)) == []
 
 
 def test_exact_copies_are_not_told_of_again_as_near_ones() -> None:
     rows = [row("1", 0, content="x"), row("2", 1, content="x")]
-    assert list(found(copies.contradictions, rows, near=[[0, 1]])) == ["contradiction"]
+    assert list(found(duplicates.contradictions, rows, near=[[0, 1]])) == [
+        "contradiction"
+    ]
     rows = [*rows, row("near", 1)]
-    both = found(copies.contradictions, rows, near=[[0, 1, 2]])
+    both = found(duplicates.contradictions, rows, near=[[0, 1, 2]])
     assert list(both) == ["contradiction", "near-contradiction"]
     assert both["contradiction"].quarantine == ("1", "2")
     assert both["near-contradiction"].quarantine == ()  # a person has to look
@@ -124,7 +126,7 @@ def test_exact_copies_are_not_told_of_again_as_near_ones() -> None:
 
 def test_of_copies_the_first_stays() -> None:
     rows = [row(name, content="x") for name in ("1", "2", "3")]
-    same = found(copies.spare_copies, rows, near=[[0, 1, 2]])
+    same = found(duplicates.spare_copies, rows, near=[[0, 1, 2]])
     assert list(same) == ["copies"]
     assert same["copies"].count == 2
     assert same["copies"].quarantine == ("2", "3")
@@ -132,12 +134,12 @@ def test_of_copies_the_first_stays() -> None:
 
 def test_an_id_that_stands_for_two_rows_is_not_left_out() -> None:
     rows = [row("1", content="x"), row("1", content="x")]
-    assert found(copies.spare_copies, rows)["copies"].quarantine == ()
+    assert found(duplicates.spare_copies, rows)["copies"].quarantine == ()
 
 
 def test_labels_of_which_one_is_more_contradict() -> None:
     rows = [row("1", (0,), content="x"), row("2", (0, 1), content="x")]
-    item = found(copies.contradictions, rows)["contradiction"].items[0]
+    item = found(duplicates.contradictions, rows)["contradiction"].items[0]
     assert item.line() == "1 = 2 (a, a|b)"
 
 
@@ -176,9 +178,9 @@ def test_what_most_pictures_are_is_no_exception() -> None:
 
 def test_a_jpeg_with_a_second_picture_is_one() -> None:
     jpegs = [row("a.jpg", format="MPO"), row("b.JPEG"), row("c.jfif")]
-    assert found(checking.files.wrong_suffixes, jpegs) == {}
+    assert found(run_checks.files.wrong_suffixes, jpegs) == {}
     others = [row("no suffix"), row("data.bin"), row("version.1")]
-    assert found(checking.files.wrong_suffixes, others) == {}
+    assert found(run_checks.files.wrong_suffixes, others) == {}
 
 
 def test_limits_of_size() -> None:
@@ -244,7 +246,7 @@ def test_data_that_is_not_there_is_an_error(
 
     with pytest.raises(ConfigError, match="no data called"):
         check_data(str(tmp_path / "nothing"), Reporter())
-    monkeypatch.setattr(checking, "list_dataset", refuse)
+    monkeypatch.setattr(run_checks, "list_dataset", refuse)
     with pytest.raises(DataError, match="cannot be downloaded"):
         check_data("tfds:far_away", Reporter())
 
@@ -271,7 +273,7 @@ def test_what_training_tells_in_passing() -> None:
 
 
 def test_every_check_is_run() -> None:
-    modules = (classes, copies, pictures, checking.files)
+    modules = (classes, duplicates, pictures, run_checks.files)
     defined = {
         function
         for module in modules
@@ -280,7 +282,7 @@ def test_every_check_is_run() -> None:
         and getattr(function, "__module__", "") == module.__name__
         and not name.startswith("_")
     }
-    assert defined == set(checking.CHECKS)
+    assert defined == set(run_checks.CHECKS)
 
 
 def test_an_item_on_a_line() -> None:

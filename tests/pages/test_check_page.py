@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cnnxfer.data.check.checking import check_data
-from cnnxfer.data.check.page import SHOWN_ITEMS, write_page
 from cnnxfer.data.check.report import ClassCount, Finding, Item, Report
+from cnnxfer.data.check.run_checks import check_data
 from cnnxfer.data.dataset import Example
+from cnnxfer.pages.check_page import SHOWN_ITEMS, write_page
 from cnnxfer.reporting import Reporter
 
 EVIL = '"><script>alert(1)</script>\n\x1b\udcff&amp;.jpg'
@@ -99,7 +99,7 @@ def test_a_failure_leaves_what_was_there(
     report = Report("data", 0, 0, (), ())
     write_page(report, [], path, Reporter())
     before = path.read_bytes()
-    monkeypatch.setattr("cnnxfer.data.check.page._page", lambda *_: iter([1]))
+    monkeypatch.setattr("cnnxfer.pages.check_page._page", lambda *_: iter([1]))
     with pytest.raises(TypeError):
         write_page(report, [], path, Reporter())
     assert path.read_bytes() == before
