@@ -12,8 +12,8 @@ from cnnxfer.config import load_config
 from cnnxfer.config.class_weights_file import check_class_weights
 from cnnxfer.config.setting import seconds_of
 from cnnxfer.data.sources import find_source
+from cnnxfer.engines.options import check_choice
 from cnnxfer.errors import ConfigError
-from cnnxfer.prediction.engines import check_choice
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import LATEST, Run

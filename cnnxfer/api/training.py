@@ -23,8 +23,8 @@ from cnnxfer.config import (
 from cnnxfer.config.class_weights_file import AUTO, NONE, check_class_weights
 from cnnxfer.config.phases import USUAL_RATES
 from cnnxfer.data.sources import find_source
+from cnnxfer.engines.options import check_choice
 from cnnxfer.errors import CnnxferError, ConfigError, Interrupted
-from cnnxfer.prediction.engines import check_choice
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.registry import suggestion
 from cnnxfer.reporting import Reporter

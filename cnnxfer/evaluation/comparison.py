@@ -12,9 +12,9 @@ import numpy as np
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
+from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import CnnxferError
 from cnnxfer.evaluation.chance import Accuracy, wilson_interval
-from cnnxfer.prediction.engines.engine import Engine
 from cnnxfer.reporting import Advance, Reporter
 from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.class_weights import require_known_classes

@@ -10,7 +10,7 @@ from itertools import chain, tee
 import numpy as np
 
 from cnnxfer.data.decoding.pool import Decoded
-from cnnxfer.prediction.engines.engine import Engine
+from cnnxfer.engines.engine import Engine
 
 # The network's outputs for all views of a picture, float32 `(views, ...)`, to its
 # probabilities, float32 `(classes,)`.

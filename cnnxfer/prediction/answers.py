@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnxfer.data.decoding.pool import Decoded
-from cnnxfer.prediction.answering import Answer, add_heat, answer_in_order
-from cnnxfer.prediction.engines.choice import (
+from cnnxfer.engines.choice import (
     SAMPLES,
     choose_engine,
     prepare_next_time,
 )
+from cnnxfer.prediction.answering import Answer, add_heat, answer_in_order
 from cnnxfer.reporting import Reporter
 
 if TYPE_CHECKING:
+    from cnnxfer.engines.elastic_engine import ElasticEngine
+    from cnnxfer.engines.engine import Network
     from cnnxfer.prediction.classifier import Classifier
-    from cnnxfer.prediction.engines.elastic_engine import ElasticEngine
-    from cnnxfer.prediction.engines.engine import Network
 
 
 class Answers(Iterator[Answer]):

@@ -19,10 +19,10 @@ from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.data.decoding.child import See
 from cnnxfer.data.decoding.pool import decode_all
 from cnnxfer.data.images.source import ImageSource
+from cnnxfer.engines.engine import Network
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.answers import Answers
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
-from cnnxfer.prediction.engines.engine import Network
 from cnnxfer.prediction.probabilities import as_probabilities
 from cnnxfer.prediction.views import IMAGENET_CROP, test_time_views
 from cnnxfer.reporting import Reporter

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnxfer.data.images.picture import Picture
-from cnnxfer.prediction.engines.engine import MULTI_LABEL, Network, Outputs
+from cnnxfer.engines.engine import MULTI_LABEL, Network, Outputs
 
 if TYPE_CHECKING:
     import keras

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from cnnxfer.data.decoding.pool import FRAMES
 from cnnxfer.data.images.source import ImageSource
+from cnnxfer.engines.options import check_batch, check_choice
 from cnnxfer.errors import ConfigError
-from cnnxfer.prediction.engines import check_batch, check_choice
 from cnnxfer.prediction.inputs import InputOptions, count_images, find_images
 from cnnxfer.prediction.model_choice import check_top, choose_model
 from cnnxfer.prediction.prediction import Prediction

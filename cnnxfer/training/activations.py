@@ -14,8 +14,8 @@ import numpy as np
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.images.decode import DECODER
 from cnnxfer.data.views.views import Views, pixel_batches
+from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import RunError
-from cnnxfer.prediction.engines.engine import Engine
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.activation_entry import Writer
 from cnnxfer.training.activation_store import STORED, Activations, ActivationStore

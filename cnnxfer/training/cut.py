@@ -18,8 +18,8 @@ import numpy as np
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.build import NORMALIZATIONS
+from cnnxfer.engines.engine import Network
 from cnnxfer.errors import ConfigError
-from cnnxfer.prediction.engines.engine import Network
 from cnnxfer.registry import suggestion
 from cnnxfer.training.model import BACKBONE, backbone_of
 

@@ -14,8 +14,8 @@ import keras
 import numpy as np
 
 from cnnxfer.data.targets import targets_of
-from cnnxfer.prediction.engines.agreement import Verdict, compare
-from cnnxfer.prediction.engines.engine import Engine
+from cnnxfer.engines.agreement import Verdict, compare
+from cnnxfer.engines.engine import Engine
 from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.cut import POOLED, behind, network_at
 from cnnxfer.training.front import (

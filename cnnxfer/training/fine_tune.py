@@ -12,8 +12,8 @@ import numpy as np
 
 from cnnxfer.config import FineTune
 from cnnxfer.data.targets import targets_of
+from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import RunError
-from cnnxfer.prediction.engines.agreement import Verdict
 from cnnxfer.runs import Run
 from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.behind_cut import (

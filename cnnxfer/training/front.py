@@ -9,10 +9,10 @@ import numpy as np
 
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.views.views import CentralViews, pixel_batches, training_views
+from cnnxfer.engines.agreement import Verdict
+from cnnxfer.engines.choice import SAMPLES, choose_engine
+from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import RunError
-from cnnxfer.prediction.engines.agreement import Verdict
-from cnnxfer.prediction.engines.choice import SAMPLES, choose_engine
-from cnnxfer.prediction.engines.engine import Engine
 from cnnxfer.training.activation_store import Activations, ActivationStore
 from cnnxfer.training.activations import load_activations
 from cnnxfer.training.cut import CutNetwork

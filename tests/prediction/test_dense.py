@@ -12,9 +12,9 @@ from PIL import Image
 
 from cnnxfer.data.images.geometry import square_box
 from cnnxfer.data.images.picture import Picture
+from cnnxfer.engines.choice import choose_engine
+from cnnxfer.engines.engine import Network
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
-from cnnxfer.prediction.engines.choice import choose_engine
-from cnnxfer.prediction.engines.engine import Network
 from cnnxfer.prediction.probabilities import sigmoid
 from cnnxfer.reporting import Reporter
 

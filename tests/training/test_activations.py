@@ -18,8 +18,8 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Augment, Config
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.views.views import CentralViews, Views, pixel_batches, training_views
+from cnnxfer.engines.keras_engine import KerasEngine
 from cnnxfer.errors import DataError, RunError
-from cnnxfer.prediction.engines.keras_engine import KerasEngine
 from cnnxfer.reporting import Reporter
 from cnnxfer.training import activations as activations_module
 from cnnxfer.training.activation_store import Activations, ActivationStore

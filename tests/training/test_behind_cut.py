@@ -10,8 +10,8 @@ from messages import Messages
 import cnnxfer
 from cnnxfer.data.feeding.activations import rows_in_order, training_rows
 from cnnxfer.data.feeding.gate import Gate
+from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import RunError
-from cnnxfer.prediction.engines.agreement import Verdict
 from cnnxfer.runs import Run
 from cnnxfer.training import behind_cut
 from cnnxfer.training.activation_store import ActivationStore

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from cnnxfer import api
+from cnnxfer.engines import keras_engine
+from cnnxfer.engines.agreement import Verdict
+from cnnxfer.engines.keras_engine import KerasEngine
 from cnnxfer.errors import ConfigError, Interrupted, RunError
-from cnnxfer.prediction.engines import keras_engine
-from cnnxfer.prediction.engines.agreement import Verdict
-from cnnxfer.prediction.engines.keras_engine import KerasEngine
 from cnnxfer.prediction.probabilities import softmax
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run

@@ -10,9 +10,9 @@ from messages import Messages
 import cnnxfer
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import FineTune
+from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import RunError
 from cnnxfer.files import file_hash
-from cnnxfer.prediction.engines.agreement import Verdict
 from cnnxfer.runs import Run, find_run
 from cnnxfer.training import fine_tune
 from cnnxfer.training.batch_size import scaled_rate

@@ -1,4 +1,4 @@
-"""The process that reads, decodes and looks at images for another; see `decoders`.
+"""The process that reads, decodes and looks at images for another; see `pool`.
 
 It takes jobs from its standard input and writes records to its standard output. Jobs
 are pickled, for who asks is trusted. Records are not, since an image may have taken

@@ -29,7 +29,7 @@ PIPE_BYTES = 512 * 1024
 
 
 class DecoderProcess:
-    """A process that runs `decoder_process.main`.
+    """A process that runs `child.main`.
 
     By `subprocess`: `multiprocessing` would import the user's script again, or fork a
     process in which TensorFlow or OpenVINO have threads.

@@ -14,8 +14,8 @@ import numpy as np
 
 from cnnxfer.config import FineTune, Phase
 from cnnxfer.data.targets import targets_of
+from cnnxfer.engines.elastic_engine import is_out_of_memory
 from cnnxfer.errors import RunError
-from cnnxfer.prediction.engines.elastic_engine import is_out_of_memory
 from cnnxfer.reporting import Advance
 from cnnxfer.stopping import Stop, listening
 from cnnxfer.training.model import save_model

@@ -477,14 +477,14 @@ def test_memory_is_kept_for_what_is_being_read(looks, monkeypatch):
 
 def test_the_memory_that_was_kept_is_given_back(monkeypatch):
     monkeypatch.setattr(jobs, "MAX_UNSENT_BYTES", 1000)
-    jobs = Jobs(ahead=9, most_bytes=10_000)
+    queue = Jobs(ahead=9, most_bytes=10_000)
     for _ in range(3):
-        jobs.add(replace(in_memory(b""), size_bytes=1000))
-    first = within(10, jobs.next_unread)
-    jobs.put_content(first, b"little")
-    second = within(10, jobs.next_unread)
-    jobs.finish(second)  # it could not be read
-    assert within(10, jobs.next_unread).number == 2
+        queue.add(replace(in_memory(b""), size_bytes=1000))
+    first = within(10, queue.next_unread)
+    queue.put_content(first, b"little")
+    second = within(10, queue.next_unread)
+    queue.finish(second)  # it could not be read
+    assert within(10, queue.next_unread).number == 2
 
 
 def test_a_picture_over_the_limit_is_refused(tmp_path, looks):

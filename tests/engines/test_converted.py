@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from cnnxfer.prediction.engines import converted
-from cnnxfer.prediction.engines.converted import convert, find_converted
-from cnnxfer.prediction.engines.engine import Network
+from cnnxfer.engines import converted
+from cnnxfer.engines.converted import convert, find_converted
+from cnnxfer.engines.engine import Network
 
 
 def test_a_network_is_converted_once(

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from cnnxfer.prediction.engines.keras_engine import KerasEngine, computes_on_cpu
+from cnnxfer.engines.keras_engine import KerasEngine, computes_on_cpu
 
 
 def test_answers_batches_of_any_size_in_order(

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from cnnxfer.prediction.engines.converted import FILES
-from cnnxfer.prediction.engines.signal_stack import kept_signal_stack
-from cnnxfer.prediction.engines.silent_openvino import openvino
+from cnnxfer.engines.converted import FILES
+from cnnxfer.engines.signal_stack import kept_signal_stack
+from cnnxfer.engines.silent_openvino import openvino
 
 BATCH_SIZE = 8
 TYPES = {"bfloat16": "bf16", "float32": "f32"}

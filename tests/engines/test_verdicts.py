@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from cnnxfer.engines import verdicts
+from cnnxfer.engines.agreement import Verdict
+from cnnxfer.engines.verdicts import Record, keep_record, kept_record
 from cnnxfer.hardware.processor import Processor
-from cnnxfer.prediction.engines import verdicts
-from cnnxfer.prediction.engines.agreement import Verdict
-from cnnxfer.prediction.engines.verdicts import Record, keep_record, kept_record
 
 REFUSED = Record(Verdict(False, "differs by 0.2"), pictures=32)
 PASSED = Record(Verdict(True, "differs by 0.1"), pictures=1, batch_size=4)

@@ -11,18 +11,18 @@ import keras
 import numpy as np
 import pytest
 
-from cnnxfer.errors import ConfigError, DataError, RunError
-from cnnxfer.prediction.engines import agreement, choice, trial
-from cnnxfer.prediction.engines.agreement import Bounds
-from cnnxfer.prediction.engines.choice import (
+from cnnxfer.engines import agreement, choice, trial
+from cnnxfer.engines.agreement import Bounds
+from cnnxfer.engines.choice import (
     SAMPLES,
     choose_engine,
     prepare_next_time,
 )
-from cnnxfer.prediction.engines.converted import find_converted
-from cnnxfer.prediction.engines.elastic_engine import ElasticEngine
-from cnnxfer.prediction.engines.engine import Engine, Network
-from cnnxfer.prediction.engines.openvino_engine import OpenVinoEngine
+from cnnxfer.engines.converted import find_converted
+from cnnxfer.engines.elastic_engine import ElasticEngine
+from cnnxfer.engines.engine import Engine, Network
+from cnnxfer.engines.openvino_engine import OpenVinoEngine
+from cnnxfer.errors import ConfigError, DataError, RunError
 
 on_cpu = choice._on_cpu  # which the fixture below replaces
 ON_VARIANTS = "bfloat16 on variants"

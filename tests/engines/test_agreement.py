@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cnnxfer.prediction.engines.agreement import BOUNDS, TIE, compare
+from cnnxfer.engines.agreement import BOUNDS, TIE, compare
 
 SURE = np.tile(np.array([[0.6, 0.3, 0.1]], np.float32), (32, 1))
 

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnxfer.engines.agreement import Verdict, compare
+from cnnxfer.engines.batch_size import fastest_batch_size
+from cnnxfer.engines.converted import convert, find_converted
+from cnnxfer.engines.elastic_engine import ElasticEngine, is_out_of_memory
+from cnnxfer.engines.engine import Engine, Network
+from cnnxfer.engines.openvino_engine import OpenVinoEngine
+from cnnxfer.engines.refusals import keep_refusal, kept_refusal
+from cnnxfer.engines.variants import variants
+from cnnxfer.engines.verdicts import Record, keep_record, kept_record
 from cnnxfer.errors import ConfigError, RunError
-from cnnxfer.prediction.engines.agreement import Verdict, compare
-from cnnxfer.prediction.engines.batch_size import fastest_batch_size
-from cnnxfer.prediction.engines.converted import convert, find_converted
-from cnnxfer.prediction.engines.elastic_engine import ElasticEngine, is_out_of_memory
-from cnnxfer.prediction.engines.engine import Engine, Network
-from cnnxfer.prediction.engines.openvino_engine import OpenVinoEngine
-from cnnxfer.prediction.engines.refusals import keep_refusal, kept_refusal
-from cnnxfer.prediction.engines.variants import variants
-from cnnxfer.prediction.engines.verdicts import Record, keep_record, kept_record
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 
 if TYPE_CHECKING:
-    from cnnxfer.prediction.engines.keras_engine import KerasEngine
+    from cnnxfer.engines.keras_engine import KerasEngine
 
 # How many pictures are compared. Where fewer are to be answered, converting a network
 # takes longer than Keras takes for all of them.
@@ -62,7 +62,7 @@ class Trial:
         """Keras with the network."""
         # It takes seconds to import. Where OpenVINO has passed before, nobody asks.
         import_tensorflow_quietly()
-        from cnnxfer.prediction.engines.keras_engine import KerasEngine
+        from cnnxfer.engines.keras_engine import KerasEngine
 
         return KerasEngine(self.network.build(), self._batch)
 

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from cnnxfer.prediction.engines.converted import convert
-from cnnxfer.prediction.engines.openvino_engine import OpenVinoEngine, has_bfloat16
+from cnnxfer.engines.converted import convert
+from cnnxfer.engines.openvino_engine import OpenVinoEngine, has_bfloat16
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ import socket, sys
 asked = []
 socket.getaddrinfo = lambda *arguments, **options: asked.append(arguments) or []
 import numpy, keras
-from cnnxfer.prediction.engines.silent_openvino import openvino
+from cnnxfer.engines.silent_openvino import openvino
 pixels = keras.Input((4, 4, 3))
 model = keras.Model(pixels, keras.layers.Flatten()(pixels))
 model.export(sys.argv[1], format="openvino", verbose=False)
@@ -102,7 +102,7 @@ assert not asked, asked
 STACK = """
 import ctypes, sys
 from pathlib import Path
-from cnnxfer.prediction.engines.openvino_engine import OpenVinoEngine, has_bfloat16
+from cnnxfer.engines.openvino_engine import OpenVinoEngine, has_bfloat16
 
 def stack():
     buffer = ctypes.create_string_buffer(24)

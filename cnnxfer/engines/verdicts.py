@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cnnxfer.engines.agreement import VERSION, Verdict
 from cnnxfer.files import read_sealed, write_sealed
 from cnnxfer.hardware.processor import find_processor
-from cnnxfer.prediction.engines.agreement import VERSION, Verdict
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnxfer.prediction.engines.engine import MULTI_LABEL
+from cnnxfer.engines.engine import MULTI_LABEL
 from cnnxfer.prediction.probabilities import as_probabilities
 
 # Classes whose probabilities differ by less are equally probable.

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pytest
 
-from cnnxfer.prediction.engines import batch_size
-from cnnxfer.prediction.engines.batch_size import SIZES, fastest_batch_size
+from cnnxfer.engines import batch_size
+from cnnxfer.engines.batch_size import SIZES, fastest_batch_size
 
 PICTURES = np.zeros((32, 2, 2, 3), np.uint8)
 

@@ -1,4 +1,4 @@
-"""What runs a network, one engine a file; loading them waits until one is needed."""
+"""Which engines and precisions can be asked for, and the checks of both options."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.prediction.engines.engine import Network
+from cnnxfer.engines.engine import Network
 from cnnxfer.reporting import Reporter
 
 SIZE = 32

@@ -12,10 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnxfer.files import cache_dir, cached_directory, file_hash, json_text
-
 # Keras imports OpenVINO to convert; this has it imported the silent way before.
-from cnnxfer.prediction.engines.silent_openvino import openvino
+from cnnxfer.engines.silent_openvino import openvino
+from cnnxfer.files import cache_dir, cached_directory, file_hash, json_text
 
 if TYPE_CHECKING:
     import keras

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import pytest
 
+from cnnxfer.engines.converted import convert
+from cnnxfer.engines.elastic_engine import ElasticEngine, is_out_of_memory
+from cnnxfer.engines.keras_engine import KerasEngine
 from cnnxfer.errors import DataError, RunError
-from cnnxfer.prediction.engines.converted import convert
-from cnnxfer.prediction.engines.elastic_engine import ElasticEngine, is_out_of_memory
-from cnnxfer.prediction.engines.keras_engine import KerasEngine
 
 
 class Limited:
@@ -196,8 +196,8 @@ import os, resource, sys
 from pathlib import Path
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])  # each takes its share
 import numpy as np
-from cnnxfer.prediction.engines.elastic_engine import ElasticEngine
-from cnnxfer.prediction.engines.openvino_engine import OpenVinoEngine
+from cnnxfer.engines.elastic_engine import ElasticEngine
+from cnnxfer.engines.openvino_engine import OpenVinoEngine
 from cnnxfer.reporting import Reporter
 
 class Told(Reporter):

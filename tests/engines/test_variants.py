@@ -1,6 +1,6 @@
 import numpy as np
 
-from cnnxfer.prediction.engines.variants import variants
+from cnnxfer.engines.variants import variants
 
 
 def test_pictures_come_first_and_variants_of_each_follow(photos: np.ndarray) -> None:

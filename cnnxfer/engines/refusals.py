@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from cnnxfer.engines.converted import cached_at
 from cnnxfer.files import read_sealed, write_sealed
-from cnnxfer.prediction.engines.converted import cached_at
 
 
 def kept_refusal(key: str) -> str | None:

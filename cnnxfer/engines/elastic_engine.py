@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import RunError
-from cnnxfer.prediction.engines.engine import Engine
 from cnnxfer.reporting import Reporter
 
 # What types and messages say: those of TensorFlow, whose message has no such words,

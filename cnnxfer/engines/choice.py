@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from cnnxfer.engines.elastic_engine import ElasticEngine
+from cnnxfer.engines.engine import Engine, Network
+from cnnxfer.engines.openvino_engine import has_bfloat16
+from cnnxfer.engines.options import check_batch, check_choice
+from cnnxfer.engines.trial import SAMPLES, Trial
 from cnnxfer.errors import ConfigError
 from cnnxfer.hardware.gpus import find_gpus
 from cnnxfer.hardware.probing import attempt
-from cnnxfer.prediction.engines import check_batch, check_choice
-from cnnxfer.prediction.engines.elastic_engine import ElasticEngine
-from cnnxfer.prediction.engines.engine import Engine, Network
-from cnnxfer.prediction.engines.openvino_engine import has_bfloat16
-from cnnxfer.prediction.engines.trial import SAMPLES, Trial
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 
 if TYPE_CHECKING:
-    from cnnxfer.prediction.engines.keras_engine import KerasEngine
+    from cnnxfer.engines.keras_engine import KerasEngine
 
 __all__ = ["SAMPLES", "choose_engine", "prepare_next_time"]
 
@@ -115,7 +115,7 @@ def _on_cpu() -> bool:
     if "keras" not in sys.modules and _no_gpu():
         return True
     import_tensorflow_quietly()
-    from cnnxfer.prediction.engines.keras_engine import computes_on_cpu
+    from cnnxfer.engines.keras_engine import computes_on_cpu
 
     return computes_on_cpu()
 
