@@ -30,7 +30,7 @@ from cnnxfer.runs import (
     list_runs,
     resolve_runs_dir,
 )
-from cnnxfer.training.score import ACCURACY, NAMES
+from cnnxfer.tasks.score import ACCURACY, NAMES
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run.")]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnxfer.engines.engine import MULTI_LABEL
-from cnnxfer.prediction.probabilities import as_probabilities
+from cnnxfer.tasks.probabilities import as_probabilities
 
 # Classes whose probabilities differ by less are equally probable.
 TIE = 1e-3

@@ -16,7 +16,6 @@ from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.preparing.index import build_index, report_problems
 from cnnxfer.data.preparing.splits import TEST
 from cnnxfer.data.sources import load_dataset
-from cnnxfer.data.targets import targets_of
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation.chance import wilson_interval
 from cnnxfer.evaluation.metrics import (
@@ -27,10 +26,11 @@ from cnnxfer.evaluation.metrics import (
 )
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.classifier import Classifier, Computing, load_classifier
-from cnnxfer.prediction.probabilities import reaches
 from cnnxfer.prediction.seen_images import say_seen, seen_parts
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
+from cnnxfer.tasks.probabilities import reaches
+from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.prepare import load_parts
 
 

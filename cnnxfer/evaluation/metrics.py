@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnxfer.evaluation.chance import LEVEL, Accuracy, pair_chance, wilson_interval
 from cnnxfer.reporting import counted
-from cnnxfer.training.per_class import average_precisions, f1_scores
+from cnnxfer.tasks.per_class import average_precisions, f1_scores
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnxfer.prediction.answering import Answer
 from cnnxfer.prediction.prediction import Prediction, RankedClass
-from cnnxfer.prediction.probabilities import reaches
+from cnnxfer.tasks.probabilities import reaches
 
 if TYPE_CHECKING:
     from cnnxfer.prediction.classifier import Classifier

@@ -11,12 +11,12 @@ import keras
 from cnnxfer.config import Config
 from cnnxfer.data.feeding.activations import rows_in_order, training_rows
 from cnnxfer.data.feeding.gate import Gate
-from cnnxfer.data.targets import targets_of
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import DataError
 from cnnxfer.files import format_bytes
 from cnnxfer.reporting import counted
+from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.activation_store import Activations, ActivationStore
 from cnnxfer.training.cut import (
     activation_shape,

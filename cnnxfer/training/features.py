@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from cnnxfer.data.targets import targets_of
 from cnnxfer.engines.agreement import Verdict, compare
 from cnnxfer.engines.engine import Engine
+from cnnxfer.tasks.objective import objective_of
+from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.cut import POOLED, behind, network_at
 from cnnxfer.training.front import (
@@ -26,7 +27,6 @@ from cnnxfer.training.front import (
     strayed,
 )
 from cnnxfer.training.head import Head, HeadSettings, fit_head
-from cnnxfer.training.objective import objective_of
 from cnnxfer.training.prepare import Task
 
 # Of features whose spread is 1. Chosen by cross-validation on training images: the loss

@@ -11,10 +11,13 @@ import keras
 import numpy as np
 
 from cnnxfer.config import FineTune
-from cnnxfer.data.targets import targets_of
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import RunError
 from cnnxfer.runs import Run
+from cnnxfer.tasks.objective import objective_of
+from cnnxfer.tasks.score import Score
+from cnnxfer.tasks.targets import targets_of
+from cnnxfer.tasks.thresholds import keep_thresholds
 from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.behind_cut import (
     choose_cut,
@@ -32,15 +35,12 @@ from cnnxfer.training.model import (
     learning_parameters,
     load_model,
 )
-from cnnxfer.training.objective import objective_of
 from cnnxfer.training.phase.checkpoint import Checkpoint, read_checkpoint
 from cnnxfer.training.phase.loop import PhaseRun
 from cnnxfer.training.phase.search import search
 from cnnxfer.training.precision import describe_precision
 from cnnxfer.training.prepare import Setup
-from cnnxfer.training.score import Score
 from cnnxfer.training.stage_table import feeding_text, times_of_all
-from cnnxfer.training.thresholds import keep_thresholds
 from cnnxfer.training.trainee import Trainee, WholeNetwork
 from cnnxfer.training.unfreezing import (
     Stage,

@@ -10,6 +10,8 @@ import keras
 from cnnxfer.errors import Interrupted
 from cnnxfer.files import format_bytes
 from cnnxfer.reporting import counted
+from cnnxfer.tasks.score import Score
+from cnnxfer.tasks.thresholds import keep_thresholds
 from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.features import Learned, feature_bytes, learn_head
 from cnnxfer.training.given_files import require_same_class_weights, require_unchanged
@@ -19,8 +21,6 @@ from cnnxfer.training.phase.loop import PhaseRun
 from cnnxfer.training.phase.search import search
 from cnnxfer.training.precision import describe_precision
 from cnnxfer.training.prepare import Setup, find_weights_file
-from cnnxfer.training.score import Score
-from cnnxfer.training.thresholds import keep_thresholds
 from cnnxfer.training.trainee import WholeNetwork
 
 PHASE = "frozen"

@@ -14,15 +14,15 @@ import numpy as np
 from keras import ops
 
 from cnnxfer.config import Phase
-from cnnxfer.data.targets import repetitions
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
+from cnnxfer.tasks.objective import Objective
+from cnnxfer.tasks.score import Score
+from cnnxfer.tasks.targets import repetitions
 from cnnxfer.training.model import head_layers
-from cnnxfer.training.objective import Objective
 from cnnxfer.training.optimizers import build_optimizer
 from cnnxfer.training.rates import Rates
 from cnnxfer.training.sampling import epoch_order
-from cnnxfer.training.score import Score
 from cnnxfer.training.undone import all_variables, state_hash
 
 # Wide enough for each of the optimizers.

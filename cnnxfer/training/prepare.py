@@ -32,11 +32,11 @@ from cnnxfer.data.sources import load_dataset
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow, create_run
-from cnnxfer.training.class_weights import require_known_classes
+from cnnxfer.tasks.class_weights import require_known_classes
+from cnnxfer.tasks.thresholds import UNKNOWN
 from cnnxfer.training.devices import Devices, prepare_devices
 from cnnxfer.training.model import build_classifier
 from cnnxfer.training.precision import resolve_precision
-from cnnxfer.training.thresholds import UNKNOWN
 
 
 @dataclass(frozen=True)

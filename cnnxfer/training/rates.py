@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from cnnxfer.config import Phase
-from cnnxfer.training.score import Score
+from cnnxfer.tasks.score import Score
 
 # Of one-cycle: the share of the steps in which the rate rises, what part of its
 # highest it begins with, and what part it ends with.

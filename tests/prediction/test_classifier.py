@@ -12,9 +12,9 @@ from cnnxfer.data.decoding.pool import decode_all
 from cnnxfer.data.images.source import ImageSource, of_file, unreadable
 from cnnxfer.prediction.answering import Answer
 from cnnxfer.prediction.classifier import Computing, load_classifier
-from cnnxfer.prediction.probabilities import sigmoid, softmax
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
+from cnnxfer.tasks.probabilities import sigmoid, softmax
 
 COLOURS = {"blue": (40, 60, 200), "green": (50, 170, 60), "red": (200, 50, 40)}
 

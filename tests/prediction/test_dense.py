@@ -15,8 +15,8 @@ from cnnxfer.data.images.picture import Picture
 from cnnxfer.engines.choice import choose_engine
 from cnnxfer.engines.engine import Network
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
-from cnnxfer.prediction.probabilities import sigmoid
 from cnnxfer.reporting import Reporter
+from cnnxfer.tasks.probabilities import sigmoid
 
 SIZE = 64
 

@@ -13,7 +13,7 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.errors import RunError
 from cnnxfer.prediction.fully_convolutional import cell_model, dense_model
-from cnnxfer.prediction.probabilities import sigmoid, softmax
+from cnnxfer.tasks.probabilities import sigmoid, softmax
 from cnnxfer.training.model import (
     build_classifier,
     build_imagenet_classifier,

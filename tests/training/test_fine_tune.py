@@ -14,6 +14,7 @@ from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import RunError
 from cnnxfer.files import file_hash
 from cnnxfer.runs import Run, find_run
+from cnnxfer.tasks.score import Score
 from cnnxfer.training import fine_tune
 from cnnxfer.training.batch_size import scaled_rate
 from cnnxfer.training.model import (
@@ -25,7 +26,6 @@ from cnnxfer.training.model import (
 )
 from cnnxfer.training.phase.checkpoint import read_checkpoint
 from cnnxfer.training.phase.loop import PhaseRun
-from cnnxfer.training.score import Score
 from cnnxfer.training.trainee import WholeNetwork
 from cnnxfer.training.twin.network import training_twin
 from cnnxfer.training.unfreezing import stages_of, unfreeze

@@ -12,9 +12,11 @@ from cnnxfer.config import Config, Phase, override
 from cnnxfer.config.phases import OPTIMIZERS, SCHEDULES
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
+from cnnxfer.tasks.class_weights import class_weights as weights_of
+from cnnxfer.tasks.objective import Objective
+from cnnxfer.tasks.score import Score
 from cnnxfer.training import features
 from cnnxfer.training import head as head_module
-from cnnxfer.training.class_weights import class_weights as weights_of
 from cnnxfer.training.head import Head, HeadSettings, fit_head
 from cnnxfer.training.model import (
     build_classifier,
@@ -22,9 +24,7 @@ from cnnxfer.training.model import (
     load_model,
     save_model,
 )
-from cnnxfer.training.objective import Objective
 from cnnxfer.training.rates import Rates
-from cnnxfer.training.score import Score
 
 CLASSES = 3
 CHANNELS = 8

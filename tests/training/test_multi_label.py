@@ -15,11 +15,11 @@ from cnnxfer.data.views.views import CentralViews, pixel_batches
 from cnnxfer.errors import Interrupted
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
+from cnnxfer.tasks.score import Score
 from cnnxfer.training import frozen
 from cnnxfer.training.model import load_model
 from cnnxfer.training.phase import loop
 from cnnxfer.training.prepare import load_parts
-from cnnxfer.training.score import Score
 
 Train = Callable[..., Run]
 SHARES = {"disc": 0.5, "square": 0.3, "triangle": 0.2}  # of the images

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from cnnxfer.config import FineTune, Phase
+from cnnxfer.tasks.score import Score
 from cnnxfer.training.rates import Rates
-from cnnxfer.training.score import Score
 
 SCHEDULES = ["constant", "cosine", "inverse-time", "step", "plateau"]
 

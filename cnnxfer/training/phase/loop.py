@@ -13,13 +13,15 @@ import keras
 import numpy as np
 
 from cnnxfer.config import FineTune, Phase
-from cnnxfer.data.targets import targets_of
 from cnnxfer.engines.elastic_engine import is_out_of_memory
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Advance
 from cnnxfer.stopping import Stop, listening
+from cnnxfer.tasks.objective import objective_of
+from cnnxfer.tasks.score import Score
+from cnnxfer.tasks.targets import targets_of
+from cnnxfer.tasks.thresholds import keep_thresholds
 from cnnxfer.training.model import save_model
-from cnnxfer.training.objective import objective_of
 from cnnxfer.training.phase.budget import fit_into_time
 from cnnxfer.training.phase.checkpoint import (
     Checkpoint,
@@ -42,8 +44,6 @@ from cnnxfer.training.phase.telling import (
 from cnnxfer.training.phase.watch import Watch
 from cnnxfer.training.prepare import Setup
 from cnnxfer.training.rates import Rates
-from cnnxfer.training.score import Score
-from cnnxfer.training.thresholds import keep_thresholds
 from cnnxfer.training.trainee import Trainee
 
 Result = TypeVar("Result")

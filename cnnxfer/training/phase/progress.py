@@ -9,8 +9,8 @@ from typing import Any
 from cnnxfer.config import Phase
 from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import counted
+from cnnxfer.tasks.score import Score
 from cnnxfer.training.prepare import Setup
-from cnnxfer.training.score import Score
 
 BATCH_SIZE = 32
 

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 
 from cnnxfer.config import Phase
-from cnnxfer.data.targets import targets_of
 from cnnxfer.stopping import Stop
-from cnnxfer.training.objective import Objective
+from cnnxfer.tasks.objective import Objective
+from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.optimizers import build_optimizer
 from cnnxfer.training.phase.progress import Progress
 from cnnxfer.training.phase.state import changing_variables, draw_anew, seed_states

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from cnnxfer.errors import Interrupted
 from cnnxfer.reporting import counted
 from cnnxfer.runs import Run
+from cnnxfer.tasks.score import Score
 from cnnxfer.training.phase.progress import Progress
-from cnnxfer.training.score import Score
 
 
 def title(progress: Progress) -> str:

@@ -11,7 +11,7 @@ import math
 from statistics import median
 from typing import Any
 
-from cnnxfer.training.score import Score
+from cnnxfer.tasks.score import Score
 
 WINDOW = 10  # updates
 FACTOR = 2.0

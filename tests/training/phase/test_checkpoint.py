@@ -7,6 +7,7 @@ import pytest
 
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
+from cnnxfer.tasks.score import Score
 from cnnxfer.training.phase import checkpoint
 from cnnxfer.training.phase.checkpoint import (
     checkpoint_at,
@@ -17,7 +18,6 @@ from cnnxfer.training.phase.checkpoint import (
     values_of,
 )
 from cnnxfer.training.phase.progress import Progress
-from cnnxfer.training.score import Score
 
 BEST = Score(
     accuracy=0.75,

@@ -14,11 +14,11 @@ import pytest
 from tiny_phase import SETTINGS, STEPS, Killed, at_update, end_of, kill, tiny_phase
 
 from cnnxfer.errors import Interrupted, RunError
+from cnnxfer.tasks.score import Score
 from cnnxfer.training.phase import budget, checkpoint, loop
 from cnnxfer.training.phase.budget import epochs_that_fit
 from cnnxfer.training.phase.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.phase.loop import PhaseRun
-from cnnxfer.training.score import Score
 
 KINDS = {
     "sgd": SETTINGS,

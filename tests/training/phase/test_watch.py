@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
+from cnnxfer.tasks.score import Score
 from cnnxfer.training.phase.watch import WINDOW, Watch
-from cnnxfer.training.score import Score
 
 CHANCE = math.log(5)
 IMAGES = 500

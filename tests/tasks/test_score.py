@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from cnnxfer.training.score import Score
+from cnnxfer.tasks.score import Score
 
 BEST = Score(accuracy=0.75, macro_f1=0.6, loss=0.5, epoch=2)
 

@@ -13,19 +13,19 @@ import numpy as np
 from keras import ops
 
 from cnnxfer.data.preparing.balance import SKEWED, skew
-from cnnxfer.data.targets import targets_of
-from cnnxfer.prediction.probabilities import reaches, sigmoid
-from cnnxfer.training.class_weights import class_weights
-from cnnxfer.training.per_class import average_precisions, f1_scores, macro
-from cnnxfer.training.prepare import Task
-from cnnxfer.training.score import (
+from cnnxfer.tasks.class_weights import class_weights
+from cnnxfer.tasks.per_class import average_precisions, f1_scores, macro
+from cnnxfer.tasks.probabilities import reaches, sigmoid
+from cnnxfer.tasks.score import (
     ACCURACY,
     MACRO_F1,
     MEAN_AVERAGE_PRECISION,
     NAMES,
     Score,
 )
-from cnnxfer.training.thresholds import choose_thresholds
+from cnnxfer.tasks.targets import targets_of
+from cnnxfer.tasks.thresholds import choose_thresholds
+from cnnxfer.training.prepare import Task
 
 # Where a probability rounds to 1, small powers of what is left have no slope.
 SMALLEST_REST = 1e-6

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from cnnxfer.prediction.probabilities import reaches
-from cnnxfer.training.per_class import f1_scores
-from cnnxfer.training.thresholds import choose_thresholds
+from cnnxfer.tasks.per_class import f1_scores
+from cnnxfer.tasks.probabilities import reaches
+from cnnxfer.tasks.thresholds import choose_thresholds
 
 
 def choose(probabilities: list[float], shown: list[int]) -> float:

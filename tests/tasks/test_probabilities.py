@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cnnxfer.prediction.probabilities import (
+from cnnxfer.tasks.probabilities import (
     as_probabilities,
     reaches,
     sigmoid,

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.targets import repetitions, targets_of
+from cnnxfer.tasks.targets import repetitions, targets_of
 
 
 def test_each_label_of_an_image_is_one() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cnnxfer.training.per_class import average_precisions, f1_scores, macro
+from cnnxfer.tasks.per_class import average_precisions, f1_scores, macro
 
 
 def test_f1_is_the_harmonic_mean_of_precision_and_recall() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnxfer.prediction.prediction import DIGITS
 from cnnxfer.runs import Run
-from cnnxfer.training.score import Score
+from cnnxfer.tasks.score import Score
 
 UNKNOWN = 0.5
 SCALE = 10.0**DIGITS

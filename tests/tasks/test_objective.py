@@ -13,7 +13,7 @@ from keras import ops
 from cnnxfer.config import Config
 from cnnxfer.data.dataset import Example
 from cnnxfer.reporting import Reporter
-from cnnxfer.training.objective import Objective, objective_of
+from cnnxfer.tasks.objective import Objective, objective_of
 
 CLASSES = 4
 RANDOM = np.random.default_rng(0)

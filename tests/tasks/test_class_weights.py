@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnnxfer.errors import ConfigError
-from cnnxfer.training.class_weights import class_weights
+from cnnxfer.tasks.class_weights import class_weights
 
 NAMES = ("daisy", "rose", "tulip")
 LABELS = np.repeat([0, 1, 2], [30, 10, 20])

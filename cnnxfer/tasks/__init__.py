@@ -1,0 +1,1 @@
+"""What is learned and answered: targets, loss, score and probabilities."""
