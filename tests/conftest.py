@@ -133,7 +133,7 @@ def colour_run(photos_dir: Path, tmp_path: Path) -> Run:
     """
     import keras
 
-    from cnnxfer.training.model import save_model
+    from cnnxfer.networks.classifier import save_model
     from cnnxfer.training.prepare import prepare_run
 
     config = Config(

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from cnnxfer.files import TEMPORARY
+from cnnxfer.networks.classifier import load_model
 from cnnxfer.runs import Run
 from cnnxfer.runs.hold import HOLDER
-from cnnxfer.training.model import load_model
 from cnnxfer.training.phase.checkpoint import read_checkpoint
 
 LOOK_EVERY_SECONDS = 0.0005

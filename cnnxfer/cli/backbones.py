@@ -19,7 +19,7 @@ from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.quiet import import_tensorflow_quietly
 
 if TYPE_CHECKING:
-    from cnnxfer.training.layers import LayerRow
+    from cnnxfer.networks.layer_list import LayerRow
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A backbone; case and hyphens are free.")
@@ -92,7 +92,7 @@ def show(
 def _show_layers(backbone: Backbone, as_json: bool) -> None:
     import_tensorflow_quietly()
     from cnnxfer.backbones.build import build_backbone
-    from cnnxfer.training.layers import list_layers
+    from cnnxfer.networks.layer_list import list_layers
 
     rows = list_layers(build_backbone(backbone, image_size=backbone.image_size))
     if as_json:

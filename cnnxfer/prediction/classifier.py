@@ -172,13 +172,13 @@ def _imagenet_network(backbone: Backbone, reporter: Reporter) -> Network:
 
 # Keras is imported by who builds a network; not everybody has to.
 def _load(path: Path) -> keras.Model:
-    from cnnxfer.training.model import load_model
+    from cnnxfer.networks.classifier import load_model
 
     return load_model(path)
 
 
 def _build(backbone: Backbone, path: Path) -> keras.Model:
-    from cnnxfer.training.model import build_imagenet_classifier
+    from cnnxfer.networks.classifier import build_imagenet_classifier
 
     return build_imagenet_classifier(backbone, path)
 

@@ -106,7 +106,7 @@ def _derived(network: Network, way: str, outputs: Outputs) -> Network:
 
 def _build(network: Network, way: str) -> keras.Model:
     # Keras is imported by who builds a network; not everybody has to.
-    from cnnxfer.prediction import fully_convolutional
+    from cnnxfer.networks import fully_convolutional
 
     ways = {
         "dense": fully_convolutional.dense_model,

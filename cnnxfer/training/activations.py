@@ -16,10 +16,10 @@ from cnnxfer.data.images.decode import DECODER
 from cnnxfer.data.views.views import Views, pixel_batches
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import RunError
+from cnnxfer.networks.cut import CutNetwork
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.activation_entry import Writer
 from cnnxfer.training.activation_store import STORED, Activations, ActivationStore
-from cnnxfer.training.cut import CutNetwork
 
 FORMAT = 1  # raised when a view has other pixels, or rows are stored in another way
 CHUNK_ROWS = 256

@@ -15,20 +15,20 @@ from cnnxfer.engines.agreement import Verdict
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import DataError
 from cnnxfer.files import format_bytes
-from cnnxfer.reporting import counted
-from cnnxfer.tasks.targets import targets_of
-from cnnxfer.training.activation_store import Activations, ActivationStore
-from cnnxfer.training.cut import (
+from cnnxfer.networks.classifier import backbone_of
+from cnnxfer.networks.cut import (
     activation_shape,
     behind,
     cut_before,
     network_at,
 )
+from cnnxfer.networks.fused.network import training_twin
+from cnnxfer.reporting import counted
+from cnnxfer.tasks.targets import targets_of
+from cnnxfer.training.activation_store import Activations, ActivationStore
 from cnnxfer.training.front import activations_of_parts, engines_for, strayed
-from cnnxfer.training.model import backbone_of
 from cnnxfer.training.prepare import Setup
 from cnnxfer.training.trainee import Order, compared, some_of_validation
-from cnnxfer.training.twin.network import training_twin
 
 
 @dataclass(frozen=True)

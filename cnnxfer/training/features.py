@@ -15,10 +15,10 @@ import numpy as np
 
 from cnnxfer.engines.agreement import Verdict, compare
 from cnnxfer.engines.engine import Engine
+from cnnxfer.networks.cut import POOLED, behind, network_at
 from cnnxfer.tasks.objective import objective_of
 from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.activation_store import ActivationStore
-from cnnxfer.training.cut import POOLED, behind, network_at
 from cnnxfer.training.front import (
     activations_of_parts,
     central_pixels,

@@ -13,6 +13,14 @@ import numpy as np
 from cnnxfer.config import FineTune
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import RunError
+from cnnxfer.networks.classifier import (
+    all_layers,
+    backbone_of,
+    copy_weights,
+    learning_parameters,
+    load_model,
+)
+from cnnxfer.networks.precision import describe_precision
 from cnnxfer.runs import Run
 from cnnxfer.tasks.objective import objective_of
 from cnnxfer.tasks.score import Score
@@ -28,17 +36,9 @@ from cnnxfer.training.given_files import (
     require_same_class_weights,
     require_unchanged,
 )
-from cnnxfer.training.model import (
-    all_layers,
-    backbone_of,
-    copy_weights,
-    learning_parameters,
-    load_model,
-)
 from cnnxfer.training.phase.checkpoint import Checkpoint, read_checkpoint
 from cnnxfer.training.phase.loop import PhaseRun
 from cnnxfer.training.phase.search import search
-from cnnxfer.training.precision import describe_precision
 from cnnxfer.training.prepare import Setup
 from cnnxfer.training.stage_table import feeding_text, times_of_all
 from cnnxfer.training.trainee import Trainee, WholeNetwork

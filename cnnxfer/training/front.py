@@ -13,9 +13,9 @@ from cnnxfer.engines.agreement import Verdict
 from cnnxfer.engines.choice import SAMPLES, choose_engine
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import RunError
+from cnnxfer.networks.cut import CutNetwork
 from cnnxfer.training.activation_store import Activations, ActivationStore
 from cnnxfer.training.activations import load_activations
-from cnnxfer.training.cut import CutNetwork
 from cnnxfer.training.prepare import Task
 
 

@@ -9,17 +9,17 @@ import keras
 
 from cnnxfer.errors import Interrupted
 from cnnxfer.files import format_bytes
+from cnnxfer.networks.classifier import backbone_of, learning_parameters, save_model
+from cnnxfer.networks.precision import describe_precision
 from cnnxfer.reporting import counted
 from cnnxfer.tasks.score import Score
 from cnnxfer.tasks.thresholds import keep_thresholds
 from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.features import Learned, feature_bytes, learn_head
 from cnnxfer.training.given_files import require_same_class_weights, require_unchanged
-from cnnxfer.training.model import backbone_of, learning_parameters, save_model
 from cnnxfer.training.phase.checkpoint import Checkpoint, read_checkpoint
 from cnnxfer.training.phase.loop import PhaseRun
 from cnnxfer.training.phase.search import search
-from cnnxfer.training.precision import describe_precision
 from cnnxfer.training.prepare import Setup, find_weights_file
 from cnnxfer.training.trainee import WholeNetwork
 

@@ -15,11 +15,11 @@ from keras import ops
 
 from cnnxfer.config import Phase
 from cnnxfer.errors import RunError
+from cnnxfer.networks.classifier import head_layers
 from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.objective import Objective
 from cnnxfer.tasks.score import Score
 from cnnxfer.tasks.targets import repetitions
-from cnnxfer.training.model import head_layers
 from cnnxfer.training.optimizers import build_optimizer
 from cnnxfer.training.rates import Rates
 from cnnxfer.training.sampling import epoch_order

@@ -30,13 +30,13 @@ from cnnxfer.data.preparing.splits import PARTS, TEST, TRAIN, VALIDATION, assign
 from cnnxfer.data.preparing.subset import take_sample
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.networks.classifier import build_classifier
+from cnnxfer.networks.precision import resolve_precision
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow, create_run
 from cnnxfer.tasks.class_weights import require_known_classes
 from cnnxfer.tasks.thresholds import UNKNOWN
 from cnnxfer.training.devices import Devices, prepare_devices
-from cnnxfer.training.model import build_classifier
-from cnnxfer.training.precision import resolve_precision
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ import keras
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
 from cnnxfer.data.preparing.splits import TRAIN, VALIDATION
+from cnnxfer.networks.classifier import BACKBONE, backbone_of, build_classifier
+from cnnxfer.networks.cut import multiply_adds
 from cnnxfer.runs import Run
 from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.behind_cut import Cut, choose_cut
-from cnnxfer.training.cut import multiply_adds
-from cnnxfer.training.model import BACKBONE, backbone_of, build_classifier
 from cnnxfer.training.unfreezing import (
     Stage,
     counts,

@@ -12,10 +12,10 @@ from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.feeding.pixels import central_batches, training_batches
 from cnnxfer.engines.agreement import Verdict, compare
 from cnnxfer.errors import DataError
+from cnnxfer.networks.fused.network import training_twin
 from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.front import central_pixels, spread
 from cnnxfer.training.prepare import Setup
-from cnnxfer.training.twin.network import training_twin
 
 Order = Callable[[int], np.ndarray]
 

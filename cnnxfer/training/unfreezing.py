@@ -10,9 +10,9 @@ import keras
 
 from cnnxfer.config import FineTune
 from cnnxfer.errors import ConfigError
+from cnnxfer.networks.classifier import backbone_of
+from cnnxfer.networks.cut import boundaries
 from cnnxfer.registry import did_you_mean
-from cnnxfer.training.cut import boundaries
-from cnnxfer.training.model import backbone_of
 
 # Groups of layers that have a rate of their own: twelve, however deep a network is, as
 # in https://github.com/facebookresearch/ConvNeXt (optim_factory.py), which took layer

@@ -18,8 +18,7 @@ from cnnxfer.backbones.build import NORMALIZATIONS, build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import find_weights
 from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.registry import load_object
-from cnnxfer.training.model import (
+from cnnxfer.networks.classifier import (
     ADMITTED,
     all_layers,
     backbone_of,
@@ -30,6 +29,7 @@ from cnnxfer.training.model import (
     load_model,
     save_model,
 )
+from cnnxfer.registry import load_object
 
 # Deep or wide: with the rest of their family, they differ in numbers only.
 GIANTS = {

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from cnnxfer.networks.classifier import load_model
 from cnnxfer.runs import Run, find_run
-from cnnxfer.training.model import load_model
 from cnnxfer.training.phase.checkpoint import read_checkpoint
 
 Act = Callable[[], object]

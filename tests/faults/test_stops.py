@@ -10,8 +10,8 @@ import keras
 import pytest
 import tensorflow as tf
 
+from cnnxfer.networks.classifier import load_model
 from cnnxfer.runs import Run, find_run, hold_run
-from cnnxfer.training.model import load_model
 from cnnxfer.training.phase.checkpoint import read_checkpoint
 from cnnxfer.training.phase.stepper import Stepper
 

@@ -20,12 +20,12 @@ from cnnxfer.data.dataset import Example
 from cnnxfer.data.views.views import CentralViews, Views, pixel_batches, training_views
 from cnnxfer.engines.keras_engine import KerasEngine
 from cnnxfer.errors import DataError, RunError
+from cnnxfer.networks.classifier import build_classifier
+from cnnxfer.networks.cut import POOLED, CutNetwork, behind, network_at
 from cnnxfer.reporting import Reporter
 from cnnxfer.training import activations as activations_module
 from cnnxfer.training.activation_store import Activations, ActivationStore
 from cnnxfer.training.activations import load_activations
-from cnnxfer.training.cut import POOLED, CutNetwork, behind, network_at
-from cnnxfer.training.model import build_classifier
 
 IMAGE_SIZE = 16
 CONFIG = Config(augment=Augment(crop=0.7, flip=True), seed=0)

@@ -12,12 +12,12 @@ from cnnxfer.data.feeding.activations import rows_in_order, training_rows
 from cnnxfer.data.feeding.gate import Gate
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import RunError
+from cnnxfer.networks.classifier import all_layers, load_model
 from cnnxfer.runs import Run
 from cnnxfer.tasks.score import Score
 from cnnxfer.training import behind_cut
 from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.behind_cut import BehindCut
-from cnnxfer.training.model import all_layers, load_model
 
 IMAGES = 13
 SHAPE = (3, 2)

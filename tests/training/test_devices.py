@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from cnnxfer.errors import ConfigError
+from cnnxfer.networks.classifier import load_model
 from cnnxfer.runs import Run
 from cnnxfer.training import prepare
 from cnnxfer.training.devices import Devices, prepare_devices
-from cnnxfer.training.model import load_model
 
 CONFIG = """
 cache = false

@@ -11,11 +11,11 @@ from cnnxfer.engines import keras_engine
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.engines.keras_engine import KerasEngine
 from cnnxfer.errors import ConfigError, Interrupted, RunError
+from cnnxfer.networks.classifier import HEAD, HIDDEN, load_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.probabilities import softmax
 from cnnxfer.training import activations, features, front, frozen
-from cnnxfer.training.model import HEAD, HIDDEN, load_model
 from cnnxfer.training.prepare import load_parts
 
 Train = Callable[..., Run]

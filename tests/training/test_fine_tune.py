@@ -13,21 +13,21 @@ from cnnxfer.config import FineTune
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import RunError
 from cnnxfer.files import file_hash
-from cnnxfer.runs import Run, find_run
-from cnnxfer.tasks.score import Score
-from cnnxfer.training import fine_tune
-from cnnxfer.training.batch_size import scaled_rate
-from cnnxfer.training.model import (
+from cnnxfer.networks.classifier import (
     HEAD,
     all_layers,
     backbone_of,
     build_classifier,
     load_model,
 )
+from cnnxfer.networks.fused.network import training_twin
+from cnnxfer.runs import Run, find_run
+from cnnxfer.tasks.score import Score
+from cnnxfer.training import fine_tune
+from cnnxfer.training.batch_size import scaled_rate
 from cnnxfer.training.phase.checkpoint import read_checkpoint
 from cnnxfer.training.phase.loop import PhaseRun
 from cnnxfer.training.trainee import WholeNetwork
-from cnnxfer.training.twin.network import training_twin
 from cnnxfer.training.unfreezing import stages_of, unfreeze
 
 

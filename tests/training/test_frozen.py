@@ -11,12 +11,12 @@ from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError, RunError
+from cnnxfer.networks.classifier import HEAD, backbone_of, load_model
 from cnnxfer.prediction.classifier import load_classifier
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.score import Score
 from cnnxfer.training import frozen
-from cnnxfer.training.model import HEAD, backbone_of, load_model
 from cnnxfer.training.phase.loop import PhaseRun
 from cnnxfer.training.phase.recovery import LOWERED_BY, LOWERINGS
 from cnnxfer.training.prepare import load_parts, set_up

@@ -11,6 +11,12 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, Phase, override
 from cnnxfer.config.phases import OPTIMIZERS, SCHEDULES
 from cnnxfer.errors import RunError
+from cnnxfer.networks.classifier import (
+    build_classifier,
+    head_layers,
+    load_model,
+    save_model,
+)
 from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.class_weights import class_weights as weights_of
 from cnnxfer.tasks.objective import Objective
@@ -18,12 +24,6 @@ from cnnxfer.tasks.score import Score
 from cnnxfer.training import features
 from cnnxfer.training import head as head_module
 from cnnxfer.training.head import Head, HeadSettings, fit_head
-from cnnxfer.training.model import (
-    build_classifier,
-    head_layers,
-    load_model,
-    save_model,
-)
 from cnnxfer.training.rates import Rates
 
 CLASSES = 3

@@ -13,11 +13,11 @@ import cnnxfer
 from cnnxfer import api
 from cnnxfer.data.views.views import CentralViews, pixel_batches
 from cnnxfer.errors import Interrupted
+from cnnxfer.networks.classifier import load_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.score import Score
 from cnnxfer.training import frozen
-from cnnxfer.training.model import load_model
 from cnnxfer.training.phase import loop
 from cnnxfer.training.prepare import load_parts
 

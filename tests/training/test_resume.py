@@ -12,8 +12,8 @@ import pytest
 import cnnxfer
 from cnnxfer import api
 from cnnxfer.errors import Interrupted
+from cnnxfer.networks.classifier import load_model
 from cnnxfer.runs import Run, find_run
-from cnnxfer.training.model import load_model
 from cnnxfer.training.phase import loop, stepper
 from cnnxfer.training.phase.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.phase.progress import Progress

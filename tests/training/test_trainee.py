@@ -7,8 +7,8 @@ import pytest
 
 from cnnxfer.config import Augment, Config
 from cnnxfer.errors import DataError
+from cnnxfer.networks.classifier import HEAD, backbone_of
 from cnnxfer.reporting import Reporter
-from cnnxfer.training.model import HEAD, backbone_of
 from cnnxfer.training.prepare import Setup, prepare_run
 from cnnxfer.training.trainee import WholeNetwork
 

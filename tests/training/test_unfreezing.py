@@ -9,8 +9,8 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, FineTune
 from cnnxfer.config.config import PRESETS
 from cnnxfer.errors import ConfigError
+from cnnxfer.networks.classifier import HEAD, all_layers, backbone_of, build_classifier
 from cnnxfer.training.activation_store import ActivationStore
-from cnnxfer.training.model import HEAD, all_layers, backbone_of, build_classifier
 from cnnxfer.training.stage_table import StageRow, feeding_text, stage_table
 from cnnxfer.training.unfreezing import (
     GROUPS,

@@ -15,13 +15,13 @@ import numpy as np
 from cnnxfer.config import FineTune, Phase
 from cnnxfer.engines.elastic_engine import is_out_of_memory
 from cnnxfer.errors import RunError
+from cnnxfer.networks.classifier import save_model
 from cnnxfer.reporting import Advance
 from cnnxfer.stopping import Stop, listening
 from cnnxfer.tasks.objective import objective_of
 from cnnxfer.tasks.score import Score
 from cnnxfer.tasks.targets import targets_of
 from cnnxfer.tasks.thresholds import keep_thresholds
-from cnnxfer.training.model import save_model
 from cnnxfer.training.phase.budget import fit_into_time
 from cnnxfer.training.phase.checkpoint import (
     Checkpoint,

@@ -10,10 +10,10 @@ from keras import layers, ops
 from keras.src.applications.convnext import ConvNeXt
 
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.training.cut import behind, boundaries
-from cnnxfer.training.model import all_layers, backbone_of, build_classifier
-from cnnxfer.training.twin.layers import Norm
-from cnnxfer.training.twin.network import training_twin
+from cnnxfer.networks.classifier import all_layers, backbone_of, build_classifier
+from cnnxfer.networks.cut import behind, boundaries
+from cnnxfer.networks.fused.layers import Norm
+from cnnxfer.networks.fused.network import training_twin
 
 LABELS = np.array([0, 1, 2, 0])
 # Two devices that share the processor, and a half of the batch each.

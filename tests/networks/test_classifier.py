@@ -8,15 +8,15 @@ import pytest
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.errors import DataError, RunError
-from cnnxfer.runs import Run
-from cnnxfer.training import model as model_module
-from cnnxfer.training.model import (
+from cnnxfer.networks import classifier as model_module
+from cnnxfer.networks.classifier import (
     backbone_of,
     build_classifier,
     copy_weights,
     load_model,
     save_model,
 )
+from cnnxfer.runs import Run
 
 
 @pytest.fixture

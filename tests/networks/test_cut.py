@@ -11,7 +11,14 @@ from families import SMALLEST
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.errors import ConfigError
-from cnnxfer.training.cut import (
+from cnnxfer.networks.classifier import (
+    all_layers,
+    backbone_of,
+    build_classifier,
+    load_model,
+    save_model,
+)
+from cnnxfer.networks.cut import (
     POOLED,
     before,
     behind,
@@ -19,13 +26,6 @@ from cnnxfer.training.cut import (
     cut_before,
     multiply_adds,
     network_at,
-)
-from cnnxfer.training.model import (
-    all_layers,
-    backbone_of,
-    build_classifier,
-    load_model,
-    save_model,
 )
 
 # Every cell of NASNet reads the two before it.

@@ -11,18 +11,18 @@ from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.errors import ConfigError
 from cnnxfer.hardware.processor import Processor
-from cnnxfer.runs import Run
-from cnnxfer.training.model import (
+from cnnxfer.networks.classifier import (
     all_layers,
     backbone_of,
     build_classifier,
     load_model,
 )
-from cnnxfer.training.precision import (
+from cnnxfer.networks.precision import (
     describe_precision,
     precision_policy,
     resolve_precision,
 )
+from cnnxfer.runs import Run
 
 # One entry for each way of normalizing.
 WAYS = [
@@ -131,7 +131,7 @@ def test_auto_follows_the_processor(
     # A GPU, if there is one, is what counts.
     assert resolve_precision("auto", (7, 5), processor) == "float16"
     assert resolve_precision("auto", (6, 1), processor) == "float32"
-    monkeypatch.setattr("cnnxfer.training.precision.find_processor", lambda: processor)
+    monkeypatch.setattr("cnnxfer.networks.precision.find_processor", lambda: processor)
     assert resolve_precision("auto", None) == precision
     # JAX emulates bfloat16 on a CPU.
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")

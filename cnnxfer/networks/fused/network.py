@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from cnnxfer.training.precision import POLICIES
-from cnnxfer.training.twin.layers import Convolution, Norm, Same
+from cnnxfer.networks.fused.layers import Convolution, Norm, Same
+from cnnxfer.networks.precision import POLICIES
 
 PIXEL_LAYERS = (layers.Rescaling, layers.Normalization)
 

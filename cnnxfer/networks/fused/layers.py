@@ -8,8 +8,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from cnnxfer.training.precision import POLICIES
-from cnnxfer.training.twin.depthwise import depthwise
+from cnnxfer.networks.fused.depthwise import depthwise
+from cnnxfer.networks.precision import POLICIES
 
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 

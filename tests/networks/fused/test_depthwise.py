@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from cnnxfer.training.twin.depthwise import depthwise
+from cnnxfer.networks.fused.depthwise import depthwise
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

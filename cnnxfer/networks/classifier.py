@@ -15,7 +15,7 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.build import NORMALIZATIONS, build_backbone
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.files import atomic_path, format_bytes
-from cnnxfer.training.precision import precision_policy
+from cnnxfer.networks.precision import precision_policy
 
 BACKBONE = "backbone"
 HEAD = "logits"

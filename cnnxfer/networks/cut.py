@@ -20,8 +20,8 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.build import NORMALIZATIONS
 from cnnxfer.engines.engine import Network
 from cnnxfer.errors import ConfigError
+from cnnxfer.networks.classifier import BACKBONE, backbone_of
 from cnnxfer.registry import suggestion
-from cnnxfer.training.model import BACKBONE, backbone_of
 
 POOLED = "pool"  # the name of the classifier's pooling layer
 # A place with at most half the activations is preferred to one nearer to what learns,

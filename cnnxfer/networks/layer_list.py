@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import keras
 
-from cnnxfer.training.cut import boundaries
+from cnnxfer.networks.cut import boundaries
 
 
 @dataclass(frozen=True)
