@@ -114,7 +114,7 @@ def preview(
     find_source(settings.data)
     from cnnxfer.data.sources import load_dataset
     from cnnxfer.data.views.preview import check_counts, check_own, write_preview
-    from cnnxfer.prediction.output_file import check_target
+    from cnnxfer.prediction.outputs.file import check_target
 
     check_counts(images, views)
     check_target("--out", Path(out), [settings.data])

@@ -14,8 +14,8 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
 if TYPE_CHECKING:
-    from cnnxfer.prediction.pile import Pile
     from cnnxfer.prediction.prediction import Prediction
+    from cnnxfer.prediction.request import Pile
 
 
 def predict(
@@ -77,7 +77,7 @@ def predict(
             picture fits into memory; or an engine or a precision that is asked for
             by name does not answer as Keras does.
     """
-    from cnnxfer.prediction.pile import open_pile
+    from cnnxfer.prediction.request import open_pile
 
     if isinstance(inputs, str | Path):
         inputs = [inputs]
@@ -103,7 +103,7 @@ def predict(
 
 
 def _and_prepare(pile: Pile) -> Iterator[Prediction]:
-    from cnnxfer.prediction.totals import Totals
+    from cnnxfer.prediction.outputs.totals import Totals
 
     totals = Totals()
     # Who stops early is rid of the decoders at once, and not when garbage is collected.

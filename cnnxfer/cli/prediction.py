@@ -22,19 +22,19 @@ from cnnxfer.cli.options import (
 from cnnxfer.cli.terminal import TerminalReporter, stdout
 from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.errors import ConfigError, DataError, Interrupted
-from cnnxfer.prediction.copies import copy_files
-from cnnxfer.prediction.journal import check_journal, open_journal
-from cnnxfer.prediction.output_file import check_target, choose_writer, write_file
-from cnnxfer.prediction.sheet import draw_sheet
-from cnnxfer.prediction.stages import Flow, Stage, through
-from cnnxfer.prediction.totals import Totals
-from cnnxfer.prediction.writers import WRITERS, Writer
+from cnnxfer.prediction.outputs.copy_to import copy_files
+from cnnxfer.prediction.outputs.file import check_target, choose_writer, write_file
+from cnnxfer.prediction.outputs.formats import WRITERS, Writer
+from cnnxfer.prediction.outputs.resumable_file import check_journal, open_journal
+from cnnxfer.prediction.outputs.sheet import draw_sheet
+from cnnxfer.prediction.outputs.stages import Flow, Stage, through
+from cnnxfer.prediction.outputs.totals import Totals
 from cnnxfer.reporting import Reporter, counted
 
 if TYPE_CHECKING:
     from cnnxfer.data.images.source import ImageSource
-    from cnnxfer.prediction.pile import Pile
     from cnnxfer.prediction.prediction import Prediction
+    from cnnxfer.prediction.request import Pile
 
 SOME_UNREADABLE = 3
 READING, LOOKING, WRITING = "What is read", "What is looked at", "What is written"
@@ -202,8 +202,8 @@ def predict(
     writer = choose_writer("json" if json else output_format, out)
     _check_output(writer, out, inputs, resume=resume)
     # These import NumPy, and `cnnxfer --help` does without.
-    from cnnxfer.prediction.heatmap import save_heatmaps
-    from cnnxfer.prediction.pile import open_pile
+    from cnnxfer.prediction.outputs.heatmap import save_heatmaps
+    from cnnxfer.prediction.request import open_pile
 
     # Lines that appear one by one are progress enough, and a bar would garble them.
     bars = not (out is None and writer.gradual and stdout().is_terminal)

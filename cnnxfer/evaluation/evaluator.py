@@ -26,7 +26,7 @@ from cnnxfer.evaluation.metrics import (
 )
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.classifier import Classifier, Computing, load_classifier
-from cnnxfer.prediction.seen_images import say_seen, seen_parts
+from cnnxfer.prediction.known_images import say_seen, seen_parts
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.probabilities import reaches

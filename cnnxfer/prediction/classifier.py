@@ -23,7 +23,7 @@ from cnnxfer.engines.engine import Network
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.answers import Answers
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
-from cnnxfer.prediction.views import IMAGENET_CROP, test_time_views
+from cnnxfer.prediction.tta import IMAGENET_CROP, test_time_views
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.probabilities import as_probabilities

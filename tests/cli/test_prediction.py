@@ -14,7 +14,7 @@ from PIL import Image
 from cnnxfer.cli.main import run
 from cnnxfer.prediction.answering import Answer
 from cnnxfer.prediction.answers import Answers
-from cnnxfer.prediction.output_folder import FileAdder
+from cnnxfer.prediction.outputs.folder import FileAdder
 from cnnxfer.runs import Run
 
 COLOURS = {"red": (200, 50, 40), "blue": (40, 60, 200)}
@@ -383,7 +383,7 @@ def test_mistakes_are_told_before_any_work(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("cnnxfer.prediction.pile.Pile.predictions", None)
+    monkeypatch.setattr("cnnxfer.prediction.request.Pile.predictions", None)
     Image.new("RGB", (9, 9)).save("a.png")
     assert run(["predict", pile[0], "--copy-to", "sorted", *options]) == 2
     shown = capsys.readouterr()

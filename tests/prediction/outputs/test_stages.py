@@ -2,8 +2,8 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
+from cnnxfer.prediction.outputs.stages import Flow, Stage, through
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.prediction.stages import Flow, Stage, through
 
 PREDICTIONS = [Prediction(name, error="empty file") for name in "abc"]
 

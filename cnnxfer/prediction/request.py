@@ -13,11 +13,11 @@ from cnnxfer.data.images.source import ImageSource
 from cnnxfer.engines.options import check_batch, check_choice
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.inputs import InputOptions, count_images, find_images
+from cnnxfer.prediction.known_images import seen_parts
 from cnnxfer.prediction.model_choice import check_top, choose_model
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.ranking import rank_answers
-from cnnxfer.prediction.seen_images import seen_parts
-from cnnxfer.prediction.views import TTA
+from cnnxfer.prediction.tta import TTA
 from cnnxfer.registry import check_known
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run

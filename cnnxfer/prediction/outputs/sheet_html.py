@@ -12,9 +12,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from cnnxfer.prediction.output_folder import bare_name
+from cnnxfer.prediction.outputs.folder import bare_name
+from cnnxfer.prediction.outputs.thumbnails import PictureReader
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.prediction.shown_picture import PictureReader
 from cnnxfer.reporting import Reporter, counted, printable
 
 WIDTH, HEIGHT = 240, 180  # what a picture fits in; the second is 11.25rem below

@@ -11,9 +11,9 @@ from typing import IO, TextIO, cast
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import atomic_path, check_folder_of
-from cnnxfer.prediction.output_folder import is_input, refuse_own_food
+from cnnxfer.prediction.outputs.folder import is_input, refuse_own_food
+from cnnxfer.prediction.outputs.formats import WRITERS, Writer
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.prediction.writers import WRITERS, Writer
 
 GZ = ".gz"
 

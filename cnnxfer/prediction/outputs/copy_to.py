@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cnnxfer.errors import DataError, RunError
-from cnnxfer.prediction.output_folder import (
+from cnnxfer.prediction.outputs.folder import (
     FileAdder,
     bare_name,
     made_folder,
@@ -15,8 +15,8 @@ from cnnxfer.prediction.output_folder import (
     refuse_own_food,
     safe_name,
 )
+from cnnxfer.prediction.outputs.stages import Flow, Stage
 from cnnxfer.prediction.prediction import NONE, UNSURE, Prediction
-from cnnxfer.prediction.stages import Flow, Stage
 from cnnxfer.reporting import Reporter
 
 NO_NAME = "image"

@@ -10,9 +10,9 @@ import pyarrow.parquet
 import pytest
 
 from cnnxfer.errors import ConfigError
-from cnnxfer.prediction.output_file import check_target, choose_writer, write_file
+from cnnxfer.prediction.outputs.file import check_target, choose_writer, write_file
+from cnnxfer.prediction.outputs.formats import WRITERS
 from cnnxfer.prediction.prediction import Prediction, RankedClass
-from cnnxfer.prediction.writers import WRITERS
 
 PREDICTIONS = [
     Prediction("ä.jpg", 4, 3, (RankedClass(1, "a", "a", 0.5),)),

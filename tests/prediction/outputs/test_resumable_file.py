@@ -15,9 +15,13 @@ from filelock import FileLock
 from cnnxfer.data.images.source import ImageSource, of_file
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.files import cache_dir, write_sealed
-from cnnxfer.prediction.journal import Journal, check_journal, open_journal
+from cnnxfer.prediction.outputs.jsonl import write_jsonl
+from cnnxfer.prediction.outputs.resumable_file import (
+    Journal,
+    check_journal,
+    open_journal,
+)
 from cnnxfer.prediction.prediction import Prediction, RankedClass
-from cnnxfer.prediction.writers.jsonl import write_jsonl
 from cnnxfer.reporting import Reporter, counted
 
 SETTINGS: dict[str, Any] = {"model": "m", "top": 2, "min_confidence": None}
@@ -363,7 +367,7 @@ import os, signal, sys
 from itertools import chain
 from pathlib import Path
 from cnnxfer.data.images.source import of_file
-from cnnxfer.prediction.journal import open_journal
+from cnnxfer.prediction.outputs.resumable_file import open_journal
 from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.reporting import Reporter, counted
 

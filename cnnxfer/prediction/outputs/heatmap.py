@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cnnxfer.prediction.output_folder import (
+from cnnxfer.prediction.outputs.folder import (
     FileAdder,
     bare_name,
     made_folder,
     refuse_own_food,
     safe_name,
 )
+from cnnxfer.prediction.outputs.stages import Flow, Stage
+from cnnxfer.prediction.outputs.thumbnails import PictureReader
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.prediction.shown_picture import PictureReader
-from cnnxfer.prediction.stages import Flow, Stage
 from cnnxfer.reporting import Reporter, counted
 
 LARGEST = 1024  # longer side of a heat map, in pixels

@@ -6,8 +6,8 @@ import csv
 from collections.abc import Iterable
 from typing import TextIO
 
+from cnnxfer.prediction.outputs.rows import columns_and_rows
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.prediction.writers.rows import columns_and_rows
 
 
 def write_csv(predictions: Iterable[Prediction], stream: TextIO) -> None:

@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
+from cnnxfer.prediction.known_images import say_seen
+from cnnxfer.prediction.outputs.stages import Flow
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.prediction.seen_images import say_seen
-from cnnxfer.prediction.stages import Flow
 from cnnxfer.reporting import counted
 
 SHOWN_KINDS = 8

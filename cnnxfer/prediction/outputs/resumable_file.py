@@ -17,9 +17,9 @@ from typing import Any
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.files import atomic_path, cache_dir, file_hash, read_sealed, write_sealed
-from cnnxfer.prediction.output_file import gzipped, is_gz
+from cnnxfer.prediction.outputs.file import gzipped, is_gz
+from cnnxfer.prediction.outputs.jsonl import write_jsonl
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.prediction.writers.jsonl import write_jsonl
 from cnnxfer.reporting import Reporter, counted
 
 

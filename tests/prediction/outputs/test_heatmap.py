@@ -9,7 +9,7 @@ from PIL import Image
 
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.prediction.heatmap import (
+from cnnxfer.prediction.outputs.heatmap import (
     COLOURS,
     file_name,
     heated,

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.prediction.seen_images import say_seen, seen_parts
+from cnnxfer.prediction.known_images import say_seen, seen_parts
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow
 

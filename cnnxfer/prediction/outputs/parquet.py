@@ -8,8 +8,8 @@ from typing import TextIO
 import pyarrow as pa
 from pyarrow import parquet
 
+from cnnxfer.prediction.outputs.rows import Row, columns_and_rows
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.prediction.writers.rows import Row, columns_and_rows
 
 TYPES = {
     "frame": pa.int32(),

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
+from cnnxfer.prediction.outputs.totals import Totals
 from cnnxfer.prediction.prediction import Prediction, RankedClass
-from cnnxfer.prediction.totals import Totals
 
 FINE = Prediction("a.jpg", 4, 3, (RankedClass(1, "a", "a", 1.0),))
 

@@ -13,10 +13,10 @@ from PIL import Image
 
 from cnnxfer.data.images.source import ImageSource, of_file
 from cnnxfer.errors import ConfigError
-from cnnxfer.prediction import sheet_png
+from cnnxfer.prediction.outputs import sheet_png
+from cnnxfer.prediction.outputs.sheet import SHEETS, draw_sheet
+from cnnxfer.prediction.outputs.thumbnails import PictureReader
 from cnnxfer.prediction.prediction import Prediction, RankedClass
-from cnnxfer.prediction.sheet import SHEETS, draw_sheet
-from cnnxfer.prediction.shown_picture import PictureReader
 from cnnxfer.reporting import Reporter
 
 EVIL = '"><script>alert(1)</script>\n\x1b\udcff&amp;.jpg'

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cnnxfer.data.images.source import ImageSource, of_file, unreadable
 from cnnxfer.errors import ConfigError, RunError
-from cnnxfer.prediction.copies import copy_files
+from cnnxfer.prediction.outputs.copy_to import copy_files
 from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.reporting import Reporter
 

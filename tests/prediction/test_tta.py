@@ -10,11 +10,11 @@ from PIL import Image
 from cnnxfer.data.images import picture as picture_module
 from cnnxfer.data.images.geometry import square_box
 from cnnxfer.data.images.picture import Picture
-from cnnxfer.prediction import views
-from cnnxfer.prediction.views import TTA
+from cnnxfer.prediction import tta
+from cnnxfer.prediction.tta import TTA
 
 SIZE = 32
-views_of = views.test_time_views  # whose own name pytest takes for a test
+views_of = tta.test_time_views  # whose own name pytest takes for a test
 
 
 def noise(kind: str) -> bytes:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import atomic_path, bears_mark
-from cnnxfer.prediction.output_file import check_target
+from cnnxfer.prediction.outputs.file import check_target
+from cnnxfer.prediction.outputs.stages import Flow, Stage
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.prediction.stages import Flow, Stage
 from cnnxfer.registry import load_object
 from cnnxfer.reporting import Reporter
 
@@ -20,8 +20,8 @@ Sheet = Callable[
 ]
 
 SHEETS = {
-    ".html": "cnnxfer.prediction.sheet_html:html_sheet",
-    ".png": "cnnxfer.prediction.sheet_png:png_sheet",
+    ".html": "cnnxfer.prediction.outputs.sheet_html:html_sheet",
+    ".png": "cnnxfer.prediction.outputs.sheet_png:png_sheet",
 }
 # What a sheet is known by, near its beginning.
 MARKS = {".html": b'name="generator" content="cnnxfer"', ".png": b"Software\0cnnxfer"}

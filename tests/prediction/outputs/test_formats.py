@@ -10,8 +10,9 @@ import pyarrow.parquet
 import pytest
 from rich.cells import cell_len
 
+from cnnxfer.prediction.outputs import parquet, table
+from cnnxfer.prediction.outputs.formats import WRITERS, Writer
 from cnnxfer.prediction.prediction import Prediction, RankedClass
-from cnnxfer.prediction.writers import WRITERS, Writer, parquet, table
 
 STRANGE = "a [red]b[/] \x1b[31m\n\udcff.jpg"
 PREDICTIONS = [

@@ -13,9 +13,9 @@ from textwrap import wrap
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from cnnxfer.prediction.output_folder import bare_name
+from cnnxfer.prediction.outputs.folder import bare_name
+from cnnxfer.prediction.outputs.thumbnails import PictureReader
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.prediction.shown_picture import PictureReader
 from cnnxfer.reporting import Reporter, counted, printable
 
 MAX_IMAGES = 500  # about 5,000 by 7,500 pixels and 30 MB

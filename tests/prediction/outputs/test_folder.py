@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.errors import ConfigError
-from cnnxfer.prediction.output_folder import (
+from cnnxfer.prediction.outputs.folder import (
     FileAdder,
     bare_name,
     made_folder,

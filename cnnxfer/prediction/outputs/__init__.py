@@ -1,0 +1,1 @@
+"""What becomes of predictions: one writer, sheet or folder a file."""
