@@ -20,7 +20,7 @@ from cnnxfer.files import TEMPORARY
 from cnnxfer.networks.classifier import load_model
 from cnnxfer.runs import Run
 from cnnxfer.runs.hold import HOLDER
-from cnnxfer.training.phase.checkpoint import read_checkpoint
+from cnnxfer.training.loop.checkpoint import read_checkpoint
 
 LOOK_EVERY_SECONDS = 0.0005
 PHASES = ("train", "unfreeze")

@@ -18,12 +18,12 @@ from cnnxfer.config import Config, FineTune
 from cnnxfer.data.dataset import Example
 from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
-from cnnxfer.training.devices import Devices
-from cnnxfer.training.phase.checkpoint import read_arrays, read_checkpoint
-from cnnxfer.training.phase.loop import PhaseRun
-from cnnxfer.training.phase.progress import Progress
+from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
+from cnnxfer.training.loop.loop import PhaseRun
+from cnnxfer.training.loop.progress import Progress
+from cnnxfer.training.optimization.devices import Devices
+from cnnxfer.training.phases.trained_network import Order
 from cnnxfer.training.prepare import Parts, Setup
-from cnnxfer.training.trainee import Order
 
 CLASSES = ("a", "b", "c")
 FEATURES, TRAIN, VALIDATION, BATCH = 5, 26, 20, 4

@@ -40,8 +40,8 @@ from cnnxfer.runs import (
 from cnnxfer.stopping import interrupted_by_sigterm
 
 if TYPE_CHECKING:
+    from cnnxfer.training.phases.plan import StageRow
     from cnnxfer.training.prepare import Setup
-    from cnnxfer.training.stage_table import StageRow
 
 
 # What a second phase has from the first.
@@ -306,7 +306,7 @@ def _check_cache(settings: Config) -> None:
     """Makes sure that what is to be kept can be computed and kept, before any work."""
     if not settings.cache:
         return
-    from cnnxfer.training.activation_store import ActivationStore
+    from cnnxfer.training.activations.store import ActivationStore
 
     ActivationStore()  # tells of a wrong limit
     if settings.augment.plain and settings.precision != "float16":
@@ -321,7 +321,7 @@ def _check_stages(parent: Run, settings: Config) -> None:
 
 def _plan(parent: Run, settings: Config) -> list[StageRow]:
     import_tensorflow_quietly()
-    from cnnxfer.training.stage_table import plan_fine_tuning
+    from cnnxfer.training.phases.plan import plan_fine_tuning
 
     return plan_fine_tuning(parent, settings)
 
@@ -385,7 +385,7 @@ def _data_name(spec: str) -> str:
 
 
 def _train_head(setup: Setup) -> None:
-    from cnnxfer.training.frozen import train_head
+    from cnnxfer.training.phases.frozen import train_head
 
     best = train_head(setup)
     setup.reporter.info(
@@ -396,7 +396,7 @@ def _train_head(setup: Setup) -> None:
 
 def _fine_tune(setup: Setup) -> None:
     from cnnxfer.evaluation.before_after import compare_with_parent
-    from cnnxfer.training.fine_tune import fine_tune
+    from cnnxfer.training.phases.fine_tune import fine_tune
 
     run, reporter = setup.run, setup.reporter
     outcome = fine_tune(setup)

@@ -21,7 +21,7 @@ from cnnxfer.files import cache_dir, format_bytes
 from cnnxfer.reporting import printable
 
 if TYPE_CHECKING:
-    from cnnxfer.training.activation_store import ActivationStore, Entry
+    from cnnxfer.training.activations.store import ActivationStore, Entry
 
 group = typer.Typer()
 
@@ -132,7 +132,7 @@ def clear(
 
 def _store() -> ActivationStore:
     # NumPy comes with it, and `cnnxfer --help` does without.
-    from cnnxfer.training.activation_store import ActivationStore
+    from cnnxfer.training.activations.store import ActivationStore
 
     return ActivationStore()
 

@@ -52,7 +52,7 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.runs import Run
 
 if TYPE_CHECKING:
-    from cnnxfer.training.stage_table import StageRow
+    from cnnxfer.training.phases.plan import StageRow
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from cnnxfer.training.stage_table import GroupRow, StageRow
+    from cnnxfer.training.phases.plan import GroupRow, StageRow
 
 
 def stages_table(rows: list[StageRow]) -> Table:

@@ -17,9 +17,9 @@ from cnnxfer.errors import CnnxferError
 from cnnxfer.evaluation.chance import Accuracy, wilson_interval
 from cnnxfer.reporting import Advance, Reporter
 from cnnxfer.tasks.class_weights import require_known_classes
-from cnnxfer.training.activation_store import ActivationStore
-from cnnxfer.training.devices import Devices, prepare_devices
-from cnnxfer.training.features import learn_head
+from cnnxfer.training.activations.store import ActivationStore
+from cnnxfer.training.optimization.devices import Devices, prepare_devices
+from cnnxfer.training.phases.head_on_features import learn_head
 from cnnxfer.training.prepare import Data, Task, find_weights_file, read_data
 
 SPEED_SECONDS = 1.0

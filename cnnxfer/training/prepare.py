@@ -36,7 +36,7 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow, create_run
 from cnnxfer.tasks.class_weights import require_known_classes
 from cnnxfer.tasks.thresholds import UNKNOWN
-from cnnxfer.training.devices import Devices, prepare_devices
+from cnnxfer.training.optimization.devices import Devices, prepare_devices
 
 
 @dataclass(frozen=True)

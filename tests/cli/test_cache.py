@@ -12,7 +12,7 @@ import pytest
 from cnnxfer.cli.main import run
 from cnnxfer.files import format_bytes
 from cnnxfer.reporting import Reporter
-from cnnxfer.training.activation_store import ActivationStore
+from cnnxfer.training.activations.store import ActivationStore
 
 NETWORK = "ab" * 32
 ROWS = np.zeros((1000, 50), "<f2")  # 100 kB

@@ -2,7 +2,7 @@ import pytest
 from rich.console import Console
 
 from cnnxfer.cli.unfreezing_table import stages_table
-from cnnxfer.training.stage_table import GroupRow, StageRow
+from cnnxfer.training.phases.plan import GroupRow, StageRow
 
 
 def shown(rows: list[StageRow], capsys: pytest.CaptureFixture[str]) -> list[str]:

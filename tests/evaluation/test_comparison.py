@@ -11,7 +11,7 @@ from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.evaluation import comparison
 from cnnxfer.evaluation.chance import Accuracy
 from cnnxfer.reporting import Reporter
-from cnnxfer.training import activations
+from cnnxfer.training.activations.compute import compute
 
 NAMES = ["mobilenet-0.25", "mobilenetv2-0.35"]
 
@@ -34,14 +34,14 @@ def test_the_best_comes_first_and_a_second_time_nothing_is_computed(
     photos_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows: list[int] = []
-    original = activations.pixel_batches
+    original = compute.pixel_batches
 
     def counting(*arguments: object, **options: object) -> Iterator[np.ndarray]:
         for batch in original(*arguments, **options):
             rows.append(len(batch))
             yield batch
 
-    monkeypatch.setattr(activations, "pixel_batches", counting)
+    monkeypatch.setattr(compute, "pixel_batches", counting)
     first = compare(photos_dir)
     assert sum(rows) == len(NAMES) * 36
     assert {place.backbone for place in first.places} == set(NAMES)

@@ -107,7 +107,7 @@ def before_update(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[int, Callable[[], object]], None]:
     """Has something done once, before the update of a number, from 0."""
-    from cnnxfer.training.phase.stepper import Stepper
+    from cnnxfer.training.loop.stepper import Stepper
 
     update = Stepper.update
 

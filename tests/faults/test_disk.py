@@ -12,7 +12,7 @@ import pytest
 
 from cnnxfer.networks.classifier import load_model
 from cnnxfer.runs import Run, find_run
-from cnnxfer.training.phase.checkpoint import read_checkpoint
+from cnnxfer.training.loop.checkpoint import read_checkpoint
 
 Act = Callable[[], object]
 Train = Callable[[Path], tuple[int, Run]]

@@ -99,7 +99,7 @@ def test_a_process_that_is_given_no_more_memory_leaves_a_run_to_go_on_with(
     """On a CPU, TensorFlow raises an error, or crashes: not all of it looks."""
     cap = f"""
 import os, resource
-from cnnxfer.training.phase.loop import PhaseRun
+from cnnxfer.training.loop.loop import PhaseRun
 fit = PhaseRun.fit
 def capped(phase):
     pages = int(open("/proc/self/statm").read().split()[0])

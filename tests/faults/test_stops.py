@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from cnnxfer.networks.classifier import load_model
 from cnnxfer.runs import Run, find_run, hold_run
-from cnnxfer.training.phase.checkpoint import read_checkpoint
-from cnnxfer.training.phase.stepper import Stepper
+from cnnxfer.training.loop.checkpoint import read_checkpoint
+from cnnxfer.training.loop.stepper import Stepper
 
 Act = Callable[[], object]
 Train = Callable[[Path], tuple[int, Run]]

@@ -17,8 +17,8 @@ from cnnxfer.networks.classifier import load_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.score import Score
-from cnnxfer.training import frozen
-from cnnxfer.training.phase import loop
+from cnnxfer.training.loop import loop
+from cnnxfer.training.phases import frozen
 from cnnxfer.training.prepare import load_parts
 
 Train = Callable[..., Run]

@@ -11,7 +11,7 @@ from cnnxfer.config import Config
 from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
-from cnnxfer.training.devices import Devices
+from cnnxfer.training.optimization.devices import Devices
 from cnnxfer.training.prepare import Parts, Setup, prepare_run, read_data
 
 

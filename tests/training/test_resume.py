@@ -14,9 +14,9 @@ from cnnxfer import api
 from cnnxfer.errors import Interrupted
 from cnnxfer.networks.classifier import load_model
 from cnnxfer.runs import Run, find_run
-from cnnxfer.training.phase import loop, stepper
-from cnnxfer.training.phase.checkpoint import read_arrays, read_checkpoint
-from cnnxfer.training.phase.progress import Progress
+from cnnxfer.training.loop import loop, stepper
+from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
+from cnnxfer.training.loop.progress import Progress
 
 Train = Callable[..., Run]
 TUNING = {"lr": 0.01, "epochs": 3, "last": "40%", "bn": "train"}

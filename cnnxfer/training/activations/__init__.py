@@ -1,0 +1,1 @@
+"""What a network makes of images before the cut, computed once and kept."""

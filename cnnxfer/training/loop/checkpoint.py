@@ -1,0 +1,169 @@
+"""What `resume` needs to go on: two files a checkpoint, the last two checkpoints.
+
+A checkpoint is numbered: `000012.npz` has the variables by name, `000012.json` how
+far the phase was and the hash of the first, below a hash of its own. The second is
+written when the first is whole, and older checkpoints go when both are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from cnnxfer.errors import RunError
+from cnnxfer.files import atomic_path, file_hash, read_sealed, write_sealed
+from cnnxfer.reporting import Reporter
+from cnnxfer.training.loop.progress import Progress
+
+KEPT = 2
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A moment between two updates.
+
+    Attributes:
+        progress: how far the phase was.
+        arrays_path: the file of the variables.
+    """
+
+    progress: Progress
+    arrays_path: Path
+
+    @property
+    def number(self) -> int:
+        """Later ones have higher numbers."""
+        return int(self.arrays_path.stem)
+
+
+def save_checkpoint(
+    directory: Path,
+    progress: Progress,
+    arrays: Mapping[str, np.ndarray],
+    *,
+    also_keep: int = 0,
+) -> int:
+    """Writes a checkpoint, and then removes all but the last two.
+
+    Whenever the process dies, the one before is whole.
+
+    Args:
+        directory: of checkpoints; it is made.
+        progress: how far the phase is.
+        arrays: the variables' values by name.
+        also_keep: number of a checkpoint that stays.
+
+    Returns:
+        Its number.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    directory.mkdir(exist_ok=True)
+    arrays_known, known = _numbers(directory, "npz"), _numbers(directory, "json")
+    number = max(arrays_known | known, default=0) + 1
+    path = _path(directory, number, "npz")
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)
+    manifest = {"sha256": file_hash(path), "progress": progress.as_json()}
+    write_sealed(_path(directory, number, "json"), manifest)
+    whole = sorted(arrays_known & known)
+    for old in (arrays_known | known) - {also_keep, *whole[1 - KEPT :]}:
+        for suffix in ("json", "npz"):
+            _path(directory, old, suffix).unlink(missing_ok=True)
+    return number
+
+
+def read_checkpoint(
+    directory: Path, reporter: Reporter | None = None
+) -> Checkpoint | None:
+    """Returns the last whole checkpoint; None if none was ever whole.
+
+    Args:
+        directory: of checkpoints.
+        reporter: told if the last one is torn, and the one before is taken.
+
+    Raises:
+        RunError: if all are torn.
+    """
+    numbers = sorted(_numbers(directory, "npz") | _numbers(directory, "json"))[::-1]
+    for number in numbers:
+        checkpoint = checkpoint_at(directory, number)
+        if checkpoint:
+            if number != numbers[0] and reporter:
+                last = _path(directory, numbers[0], "npz")
+                reporter.warn(
+                    f"the last checkpoint, {last}, is torn or not whole. The one "
+                    "before it is taken."
+                )
+            return checkpoint
+    # The process may have died while it wrote its very first.
+    if numbers in ([], [1]) and not _numbers(directory, "json"):
+        return None
+    raise RunError(
+        f"the checkpoints in {directory} are torn. Remove them to train this phase "
+        f"again from its start: rm -r {directory}"
+    )
+
+
+def checkpoint_at(directory: Path, number: int) -> Checkpoint | None:
+    """Returns the checkpoint of a number if it is there and whole."""
+    arrays_path = _path(directory, number, "npz")
+    manifest = read_sealed(_path(directory, number, "json"))
+    try:
+        if file_hash(arrays_path) != manifest["sha256"]:
+            return None
+        return Checkpoint(Progress.from_json(manifest["progress"]), arrays_path)
+    except (OSError, KeyError, TypeError):
+        return None
+
+
+def read_arrays(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    """Returns the values of a checkpoint's variables by name."""
+    with np.load(checkpoint.arrays_path, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def restore(arrays: Mapping[str, np.ndarray], variables: Mapping[str, Any]) -> None:
+    """Sets variables to what arrays of the same names hold.
+
+    Raises:
+        RunError: if names or shapes differ.
+    """
+    shapes = {name: value.shape for name, value in arrays.items()}
+    expected = {name: tuple(variable.shape) for name, variable in variables.items()}
+    if shapes != expected:
+        differing = sorted(
+            name for name in shapes | expected if shapes.get(name) != expected.get(name)
+        )
+        raise RunError(
+            f"the checkpoint does not fit the network: they differ in {differing[0]} "
+            f"and {len(differing) - 1} more. Train a new run."
+        )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+
+
+def values_of(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Returns copies of the values of variables, by their names."""
+    return {
+        name: np.array(keras.ops.convert_to_numpy(variable))
+        for name, variable in variables.items()
+    }
+
+
+def _numbers(directory: Path, suffix: str) -> set[int]:
+    return {
+        int(path.stem)
+        for path in directory.glob(f"*.{suffix}")
+        if path.stem.isdecimal()
+    }
+
+
+def _path(directory: Path, number: int, suffix: str) -> Path:
+    return directory / f"{number:06d}.{suffix}"

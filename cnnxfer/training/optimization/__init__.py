@@ -1,0 +1,1 @@
+"""How weights are changed: optimizers, learning rates, batches and devices."""

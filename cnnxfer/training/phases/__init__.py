@@ -1,0 +1,1 @@
+"""The phases of training: which layers learn, from what, and in which stages."""

@@ -1,0 +1,314 @@
+import itertools
+import math
+import random
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from cnnxfer.config import Phase
+from cnnxfer.config.phases import OPTIMIZERS
+from cnnxfer.errors import RunError
+from cnnxfer.reporting import Reporter
+from cnnxfer.training.optimization import learning_rate_search, rolled_back
+from cnnxfer.training.optimization.learning_rate_search import (
+    RANGES,
+    choose_rate,
+    find_rate,
+    smoothed,
+)
+from cnnxfer.training.optimization.optimizers import build_optimizer
+from cnnxfer.training.optimization.rolled_back import all_variables, state_hash
+
+
+class Listener(Reporter):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def info(self, message: str) -> None:
+        self.said.append(message)
+
+
+class Student:
+    """A small network with all that training changes, and what it learns from."""
+
+    def __init__(self, optimizer: str = "sgd", precision: str = "float32") -> None:
+        keras.utils.set_random_seed(0)
+        layers = [
+            keras.layers.Dense(16, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.2, seed=1),
+            keras.layers.Dense(3),
+        ]
+        self.model = keras.Sequential([keras.Input((8,)), *layers])
+        settings = Phase(optimizer=optimizer, ema=0.9, clip_norm=1.0)
+        self.model.compile(
+            build_optimizer(
+                settings, self.model.trainable_variables, precision=precision
+            ),
+            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+            auto_scale_loss=False,
+        )
+        self.rates: list[tuple[int, float]] = []
+
+    def update(self, number: int, rate: float) -> tuple[float, float]:
+        self.rates.append((number, rate))
+        random.random()
+        np.random.random()
+        draw = np.random.default_rng(number)
+        labels = np.arange(32) % 3
+        centres = np.random.default_rng(0).normal(size=(3, 8))
+        inputs = (centres[labels] + draw.normal(size=(32, 8))).astype(np.float32)
+        for layer in self.model.layers:
+            if hasattr(layer, "seed_generator"):
+                layer.seed_generator.state.assign([7, number])
+        self.model.optimizer.learning_rate = rate
+        logs = self.model.train_on_batch(
+            inputs, np.eye(3, dtype=np.float32)[labels], return_dict=True
+        )
+        return float(logs["loss"]), float(logs["accuracy"])
+
+    def find(self, optimizer: str = "sgd", reporter: Reporter | None = None) -> float:
+        return find_rate(
+            self.model,
+            self.update,
+            optimizer=optimizer,
+            steps_per_epoch=50,
+            reporter=reporter or Reporter(),
+        )
+
+    def loss_after(self, rate: float, updates: int = 60) -> float:
+        """Returns the mean loss of the last of some updates."""
+        with rolled_back.undone(self.model, "a trial"):
+            losses = [self.update(1000 + it, rate)[0] for it in range(updates)]
+        return float(np.mean(losses[-20:]))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_all_is_left_as_it_was(optimizer: str) -> None:
+    student = Student(optimizer)
+    for number in range(3):  # slots, averages and counters are no zeros
+        student.update(number, 0.01)
+    state = all_variables(student.model)
+    before = state_hash(state)
+    draws = random.getstate(), np.random.get_state()[1].tolist()
+    student.find(optimizer)
+    assert state_hash(state) == before
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == draws
+    # An update after it is the update that would have been.
+    expected = student.update(5, 0.01)
+    other = Student(optimizer)
+    for number in range(3):
+        other.update(number, 0.01)
+    assert other.update(5, 0.01) == expected
+
+
+def test_all_that_training_changes_is_looked_at() -> None:
+    student = Student()
+    paths = {variable.path for variable in all_variables(student.model)}
+    for part in ("kernel", "moving_mean", "seed_generator_state", "momentum"):
+        assert any(part in path for path in paths), part
+    for part in ("average", "iteration", "learning_rate"):
+        assert any(part in path for path in paths), part
+
+
+def test_what_is_not_brought_back_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    student = Student()
+    norm = next(it for it in student.model.variables if "moving_mean" in it.path)
+
+    def some(model: keras.Model) -> list[Any]:
+        return [it for it in all_variables(model) if it is not norm]
+
+    before = state_hash([norm])
+    student.find()
+    assert state_hash([norm]) == before
+    monkeypatch.setattr(rolled_back, "all_variables", some)
+    student.find()
+    assert state_hash([norm]) != before, "it does not change, which shows nothing"
+
+    class Stubborn:
+        """A variable that does not take a value back."""
+
+        path = "stubborn"
+
+        def __init__(self) -> None:
+            self.draws = itertools.count()
+
+        def assign(self, value: Any) -> None:
+            pass
+
+        def __array__(self, *unused: Any, **also: Any) -> np.ndarray:
+            return np.array(next(self.draws))
+
+    monkeypatch.setattr(rolled_back, "all_variables", lambda model: [Stubborn()])
+    monkeypatch.setattr(rolled_back.keras.ops, "convert_to_numpy", np.asarray)
+    with pytest.raises(RunError, match=r"not as it was before the search.*as a bug"):
+        student.find()
+
+
+def test_an_interrupted_test_leaves_all_as_it_was() -> None:
+    student = Student()
+    before = state_hash(all_variables(student.model))
+    update = student.update
+
+    def interrupted(number: int, rate: float) -> tuple[float, float]:
+        if number == 10 and rate:
+            raise KeyboardInterrupt
+        return update(number, rate)
+
+    with pytest.raises(KeyboardInterrupt):
+        find_rate(
+            student.model,
+            interrupted,
+            optimizer="sgd",
+            steps_per_epoch=50,
+            reporter=Reporter(),
+        )
+    assert state_hash(all_variables(student.model)) == before
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_rate_that_learns_is_found(optimizer: str) -> None:
+    student = Student(optimizer)
+    listener = Listener()
+    rate = student.find(optimizer, listener)
+    low, high = RANGES[optimizer]
+    assert low < rate < high
+    assert len(listener.said) == 1
+    assert listener.said[0].startswith(f"learning rate {rate:g}: ")
+    assert student.loss_after(rate) < 0.9 * student.loss_after(0.0)
+
+
+def test_each_rate_is_tried_on_the_images_of_a_rate_of_0() -> None:
+    student = Student()
+    student.find()
+    numbers = [number for number, rate in student.rates if not rate]
+    assert numbers == list(range(25))  # half an epoch
+    tried = [(number, rate) for number, rate in student.rates if rate]
+    assert [number for number, _ in tried] == list(range(len(tried)))
+    rates = [rate for _, rate in tried]
+    ratios = [after / before for before, after in itertools.pairwise(rates)]
+    assert rates[0] == pytest.approx(RANGES["sgd"][0])
+    assert ratios == pytest.approx([ratios[0]] * len(ratios))
+
+
+@pytest.mark.parametrize(("steps", "count"), [(5, 24), (80, 40), (5000, 60)])
+def test_the_test_has_its_share_of_an_epoch(steps: int, count: int) -> None:
+    student = Student()
+    tried = []
+
+    def update(number: int, rate: float) -> tuple[float, float]:
+        tried.append(rate)
+        return 1.0, 0.5
+
+    find_rate(
+        student.model,
+        update,
+        optimizer="sgd",
+        steps_per_epoch=steps,
+        reporter=Reporter(),
+    )
+    assert len(tried) == 2 * count
+
+
+def test_a_loss_that_is_no_number_from_the_start_is_an_error() -> None:
+    with pytest.raises(RunError, match=r"no number before.*--precision float32"):
+        find_rate(
+            Student().model,
+            lambda number, rate: (math.nan, 0.0),
+            optimizer="sgd",
+            steps_per_epoch=50,
+            reporter=Reporter(),
+        )
+
+
+def test_a_third_of_the_rate_some_updates_before_the_end_is_taken() -> None:
+    rates = np.geomspace(1e-4, 1.0, 41).tolist()  # ten a decade
+    assert choose_rate(rates[:31]) == float(f"{rates[25] / 3:.0e}") == 0.01
+    assert choose_rate(rates[:31], share=0.5) == 0.005
+    assert choose_rate(rates[:3]) == rates[0]
+
+
+def test_small_batches_have_lower_rates() -> None:
+    found = {
+        size: find_rate(
+            Student().model,
+            lambda number, rate: (100.0 if rate > 0.3 else 1.0, 0.5),
+            optimizer="sgd",
+            steps_per_epoch=80,
+            batch_size=size,
+            reporter=Reporter(),
+        )
+        for size in (8, 32, 128)
+    }
+    assert found[8] == pytest.approx(found[32] / 4, rel=0.3)
+    assert found[128] == found[32]
+
+
+@pytest.mark.parametrize("trouble", [math.nan, math.inf, 100.0])
+def test_it_ends_where_the_loss_rises(trouble: float) -> None:
+    student, listener = Student(), Listener()
+    tried = []
+
+    def update(number: int, rate: float) -> tuple[float, float]:
+        tried.append(rate)
+        return (trouble if rate > 0.1 else 1.0), 0.5
+
+    rate = find_rate(
+        student.model,
+        update,
+        optimizer="sgd",
+        steps_per_epoch=80,
+        reporter=listener,
+    )
+    rates = np.geomspace(*RANGES["sgd"], 40)
+    high = int(np.argmax(rates > 0.1))
+    assert tried[40:] == pytest.approx(rates[: high + 1])
+    assert rate == choose_rate(rates[: high + 1].tolist())
+    assert "where the loss had risen" in listener.said[0]
+
+
+def test_where_nothing_rises_all_are_tried() -> None:
+    listener = Listener()
+    rate = find_rate(
+        Student().model,
+        lambda number, rate: (1.0, 0.5),
+        optimizer="sgd",
+        steps_per_epoch=80,
+        reporter=listener,
+    )
+    assert rate == choose_rate(np.geomspace(*RANGES["sgd"], 40).tolist()) < 1.0
+    assert listener.said == [
+        f"learning rate {rate:g}: tried from 0.0001 to 3, no trouble, in 40 updates"
+    ]
+
+
+def test_noise_of_the_batches_does_not_matter() -> None:
+    """Their losses differ by ten times of what a step learns."""
+    model, rates = Student().model, set()
+    for seed in range(5):
+        noise = np.random.default_rng(seed).normal(1.0, 0.3, 60)
+
+        def update(number: int, rate: float, noise: Any = noise) -> tuple[float, float]:
+            learned = -0.03 + (rate / 0.1) ** 2 if rate else 0.0
+            return noise[number] + learned, 0.5
+
+        rates.add(
+            find_rate(
+                model,
+                update,
+                optimizer="sgd",
+                steps_per_epoch=120,
+                reporter=Reporter(),
+            )
+        )
+    assert len(rates) == 1
+
+
+def test_smoothing_is_free_of_the_beginning() -> None:
+    assert smoothed([3.0] * 5) == pytest.approx([3.0] * 5)
+    assert smoothed([0.0, 1.0]) == pytest.approx([0.0, 0.2 / 0.36])
+    assert smoothed([1.0, math.nan]) == [1.0, math.inf]
+    assert learning_rate_search.SMOOTHING == 0.8

@@ -1,0 +1,381 @@
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from families import SMALLEST
+from messages import Messages
+
+import cnnxfer
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.config import FineTune
+from cnnxfer.engines.agreement import Verdict
+from cnnxfer.errors import RunError
+from cnnxfer.files import file_hash
+from cnnxfer.networks.classifier import (
+    HEAD,
+    all_layers,
+    backbone_of,
+    build_classifier,
+    load_model,
+)
+from cnnxfer.networks.fused.network import training_twin
+from cnnxfer.runs import Run, find_run
+from cnnxfer.tasks.score import Score
+from cnnxfer.training.loop.checkpoint import read_checkpoint
+from cnnxfer.training.loop.loop import PhaseRun
+from cnnxfer.training.optimization.batch_size_search import scaled_rate
+from cnnxfer.training.phases import fine_tune
+from cnnxfer.training.phases.stages import stages_of, unfreeze
+from cnnxfer.training.phases.trained_network import WholeNetwork
+
+
+def content(run: Run) -> dict[Path, str]:
+    return {path: file_hash(path) for path in run.path.rglob("*") if path.is_file()}
+
+
+def changes(child: Run, parent: Run) -> dict[str, list[bool]]:
+    """Returns for each layer with weights which of them changed."""
+    pairs = zip(
+        all_layers(load_model(child.model_path)),
+        all_layers(load_model(parent.model_path)),
+        strict=True,
+    )
+    return {
+        mine.name: [
+            not np.array_equal(*pair)
+            for pair in zip(mine.get_weights(), its.get_weights(), strict=True)
+        ]
+        for mine, its in pairs
+        if mine.weights
+    }
+
+
+def norms_of(run: Run) -> set[str]:
+    return {
+        layer.name
+        for layer in backbone_of(load_model(run.model_path)).layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    }
+
+
+def keep_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes `model.keras` the last epoch's, to see what it changed."""
+    monkeypatch.setattr(Score, "beats", lambda self, other: True)
+
+
+def test_the_chosen_layers_learn_and_no_other(
+    parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_every_epoch(monkeypatch)
+    reporter = Messages()
+    child = cnnxfer.unfreeze(
+        parent,
+        optimizer="sgd",
+        lr=0.01,
+        epochs=1,
+        last="30%",
+        seed=7,
+        reporter=reporter,
+    )
+    norms = norms_of(parent)
+    moved = changes(child, parent)
+    learnable = [name for name in moved if name not in norms and name != HEAD]
+    chosen = learnable[-round(0.3 * len(learnable)) :]
+    assert {name for name in moved if any(moved[name])} == {*chosen, HEAD}
+    assert (
+        f"{len(chosen)} of the backbone's {len(learnable)} layers learn, "
+        in (reporter.said[0])
+    )
+    assert f"from {chosen[0]} on, with the head (" in reporter.said[0]
+    assert any("is kept; the model is" in said for said in reporter.said)
+    # It is the same task still.
+    for name in ("split.csv", "classes.json"):
+        assert (child.path / name).read_bytes() == (parent.path / name).read_bytes()
+    for name in ("data_sha256", "weights_sha256"):
+        assert child.receipt[name] == parent.receipt[name]
+    before, of_parent = child.metrics["before"], parent.metrics["frozen"]
+    assert {**before, "epoch": of_parent["epoch"]} == pytest.approx(of_parent)
+    assert child.parent == parent
+
+
+def test_batch_norm_train_moves_its_statistics(
+    parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_every_epoch(monkeypatch)
+    child = cnnxfer.unfreeze(
+        parent, optimizer="sgd", lr=0.01, epochs=1, last="30%", bn="train"
+    )
+    moved = changes(child, parent)
+    norms = norms_of(parent)
+    # gamma, beta, moving mean, moving variance
+    learning = {name for name in moved if name in norms and all(moved[name])}
+    still = {name for name in moved if name in norms and not any(moved[name])}
+    assert learning | still == norms
+    assert len(learning) == 8
+
+
+def test_norms_that_move_although_frozen_are_noticed(
+    parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit(phase: PhaseRun) -> Score | None:
+        norm = backbone_of(phase.trainee.classifier).get_layer("conv_pw_3_bn")
+        norm.moving_mean.assign(norm.moving_mean + 1e-3)
+        return phase.best
+
+    monkeypatch.setattr(PhaseRun, "fit", fit)
+    with pytest.raises(RunError, match="statistics moved although they were frozen"):
+        cnnxfer.unfreeze(parent, last="10%")
+    cnnxfer.unfreeze(parent, last="10%", bn="train")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in SMALLEST else pytest.mark.slow)
+        for name in BACKBONES.names()
+    ],
+)
+def test_frozen_statistics_stay_bit_for_bit(name: str) -> None:
+    backbone = BACKBONES.get(name)
+    classifier = build_classifier(
+        backbone, image_size=backbone.min_size, num_classes=3, dropout=0.2
+    )
+    settings = FineTune(last="100%", batch_norm="frozen")
+    unfreeze(classifier, stages_of(classifier, settings)[0], settings)
+    statistics = fine_tune.statistics_hash(classifier)
+    twin = training_twin(classifier, "float32")
+    # Step by step: one step is not worth compiling it.
+    twin.compile(keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)
+    scales = {
+        weight.path: np.array(weight)
+        for layer in all_layers(classifier)
+        if isinstance(layer, keras.layers.BatchNormalization)
+        for weight in layer.weights
+    }
+    bias = np.array(classifier.get_layer(HEAD).bias)
+    size = backbone.min_size
+    pixels = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
+    twin.train_on_batch(pixels, np.ones((2, 3), np.float32))
+    assert fine_tune.statistics_hash(classifier) == statistics
+    for layer in all_layers(classifier):
+        for weight in layer.weights:
+            if weight.path in scales:
+                np.testing.assert_array_equal(weight, scales[weight.path])
+    # It did learn; signals of random weights are too weak to move many.
+    assert not np.array_equal(classifier.get_layer(HEAD).bias, bias)
+
+
+def test_the_hash_tells_that_statistics_moved() -> None:
+    classifier = build_classifier(
+        BACKBONES.get("mobilenet-0.25"), image_size=32, num_classes=3, dropout=0.2
+    )
+    settings = FineTune(last="100%", batch_norm="train")
+    unfreeze(classifier, stages_of(classifier, settings)[0], settings)
+    statistics = fine_tune.statistics_hash(classifier)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    training_twin(classifier, "float32")(pixels, training=True)
+    assert fine_tune.statistics_hash(classifier) != statistics
+
+
+def test_stages_follow_one_another(parent: Run) -> None:
+    reporter = Messages()
+    child = cnnxfer.unfreeze(
+        parent,
+        optimizer="sgd",
+        lr=0.003,
+        epochs=3,
+        last="30%",
+        gradual=2,
+        layer_decay=0.5,
+        keep="last",
+        reporter=reporter,
+    )
+    said = [line for line in reporter.said if line.startswith("fine-tuning, stage")]
+    assert [line.split(":")[0] for line in said] == [
+        "fine-tuning, stage 1 of 2",
+        "fine-tuning, stage 2 of 2",
+    ]
+    assert "4 of the backbone's 27 layers learn" in said[0]
+    assert "8 of the backbone's 27 layers learn" in said[1]
+    assert "sgd at 0.003 times 0.5 a group, cosine, 1 epochs" in said[0]
+    assert [row["epoch"] for row in child.history] == ["1", "2", "3"]
+    assert child.metrics["fine_tune"]["epoch"] == 3
+    moved = changes(child, parent)
+    assert sum(any(found) for found in moved.values()) == 8 + 1
+
+
+def test_it_goes_on_between_two_stages(
+    parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed when the second stage is about to begin, it ends as if undisturbed."""
+    settings = {
+        "optimizer": "sgd",
+        "lr": 0.003,
+        "epochs": 2,
+        "last": "30%",
+        "gradual": 2,
+        "keep": "last",
+        "cache": True,
+        "engine": "keras",
+    }
+    undisturbed = cnnxfer.unfreeze(parent, **settings)
+    begin = fine_tune._begin
+
+    def killed(setup, trainee, stages, *others, **named):
+        if stages[0].number == 1:
+            raise ZeroDivisionError
+        return begin(setup, trainee, stages, *others, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fine_tune, "_begin", killed)
+        with pytest.raises(ZeroDivisionError):
+            cnnxfer.unfreeze(parent, **settings)
+    stopped = find_run("latest", parent.path.parent)
+    assert len(stopped.history) == 1
+    child = cnnxfer.resume(stopped)
+    assert not any(any(found) for found in changes(child, undisturbed).values())
+    seconds = {"seconds": ""}
+    assert [{**row, **seconds} for row in child.history] == [
+        {**row, **seconds} for row in undisturbed.history
+    ]
+
+
+def test_batch_and_rate_can_be_found(parent: Run) -> None:
+    reporter = Messages()
+    child = cnnxfer.unfreeze(
+        parent,
+        optimizer="sgd",
+        lr="auto",
+        batch="auto",
+        epochs=1,
+        last="10%",
+        reporter=reporter,
+    )
+    assert "sgd at a rate that is looked for, cosine, 1 epochs" in reporter.said[0]
+    # 26 images in 8 updates.
+    (batch,) = [line for line in reporter.said if line.startswith("batches of ")]
+    assert batch.startswith("batches of 3:")
+    (rate,) = [line for line in reporter.said if line.startswith("learning rate ")]
+    found = float(rate.split()[2].rstrip(":"))
+    first = float(child.history[0]["learning_rate"])
+    assert 0 < first <= found
+    progress = read_checkpoint(child.checkpoints_dir).progress
+    assert (progress.peak, progress.batch_size) == (found, 3)
+    assert progress.steps_per_epoch == 26 // 3
+
+
+def test_a_found_batch_begins_with_a_new_optimizer(
+    parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And all stages have the rate that goes with it."""
+    began = []
+    fit = PhaseRun.fit
+
+    def noting(phase: PhaseRun) -> Score:
+        optimizer = phase.stepper.optimizer
+        began.append((int(optimizer.iterations), phase.progress.peak))
+        assert not any(np.any(slot) for slot in optimizer._momentums)
+        return fit(phase)
+
+    monkeypatch.setattr(PhaseRun, "fit", noting)
+    cnnxfer.unfreeze(
+        parent, lr=0.01, batch="auto", gradual=2, epochs=2, last="30%", engine="keras"
+    )
+    rate = scaled_rate(0.01, 3, "adamw")
+    assert began == [(0, rate), (0, rate)]
+
+
+def test_memory_may_run_out_while_a_rate_is_looked_for(
+    parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_on_batch = keras.Model.train_on_batch
+
+    def small_ones_alone(self, x, *others, **named):
+        if len(x) > 2:
+            raise MemoryError
+        return train_on_batch(self, x, *others, **named)
+
+    monkeypatch.setattr(keras.Model, "train_on_batch", small_ones_alone)
+    reporter = Messages()
+    child = cnnxfer.unfreeze(
+        parent, lr="auto", batch=4, epochs=1, last="10%", reporter=reporter
+    )
+    (line,) = reporter.warned
+    assert "The batch stays 4, in 2 parts of 2." in line
+    progress = read_checkpoint(child.checkpoints_dir).progress
+    assert (progress.batch_size, progress.accumulate) == (4, 2)
+
+
+def test_it_says_in_what_it_computes_and_stays_with_it(
+    parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reporter = Messages()
+    child = cnnxfer.unfreeze(
+        parent, precision="bfloat16", epochs=1, last="10%", reporter=reporter
+    )
+    assert any(
+        line.startswith("computes in bfloat16, as asked") for line in reporter.said
+    )
+    assert child.receipt["precision"] == "bfloat16"
+    child.update_receipt(precision="float32")  # as if begun on another machine
+    reporter = Messages()
+    cnnxfer.resume(child, epochs="+1", reporter=reporter)
+    assert any(line.startswith("computes in float32") for line in reporter.said)
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_a_whole_network_that_strays_is_measured_anew(
+    parent: Run, monkeypatch: pytest.MonkeyPatch, better: bool
+) -> None:
+    """In float32 there is nothing to stray."""
+    line = "the saved model strays from what was trained: far off"
+    reporter = Messages()
+
+    def beats(mine: Score, other: Score | None) -> bool:
+        in_the_end = any(line in said for said in reporter.warned)
+        return better if in_the_end else mine.epoch > 0
+
+    monkeypatch.setattr(WholeNetwork, "agreement", lambda _: Verdict(False, "far off"))
+    monkeypatch.setattr(Score, "beats", beats)
+    options = {"epochs": 1, "last": "10%", "cache": False, "reporter": reporter}
+    exact = cnnxfer.unfreeze(parent, precision="float32", **options)
+    assert not any(line in said for said in reporter.warned)
+    assert exact.metrics["fine_tune"]["epoch"] == 1
+    child = cnnxfer.unfreeze(parent, precision="bfloat16", **options)
+    assert any(line in said for said in reporter.warned)
+    assert child.metrics["fine_tune"]["epoch"] == int(better)
+
+
+def test_a_parent_that_changed_is_noticed(parent: Run, tmp_path: Path) -> None:
+    first = Run(tmp_path / parent.name)
+    shutil.copytree(parent.path, first.path)
+    child = cnnxfer.unfreeze(first, epochs=1, last="10%")
+    cnnxfer.resume(child, epochs="+1")
+    model = load_model(first.model_path)
+    model.get_layer(HEAD).bias.assign_add([1.0, 0.0, 0.0])
+    model.save(first.model_path)
+    with pytest.raises(RunError, match=r"model.keras has changed since .* began"):
+        cnnxfer.resume(child, epochs="+1")
+
+
+def test_tuning_that_ruins_the_model_ends_with_the_parents(
+    parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def beats(mine: Score, other: Score | None) -> bool:
+        """The parent is at the level of chance, which a ruined model may reach."""
+        return other is None
+
+    monkeypatch.setattr(Score, "beats", beats)
+    reporter = Messages()
+    before = content(parent)
+    child = cnnxfer.unfreeze(
+        parent, optimizer="sgd", lr=0.01, epochs=2, last="100%", reporter=reporter
+    )
+    assert content(parent) == before
+    assert not any(any(moved) for moved in changes(child, parent).values())
+    assert child.metrics["fine_tune"] == child.metrics["before"]
+    (line,) = [said for said in reporter.said if said.startswith("no epoch beat")]
+    assert "is the model as it was before. Try a lower --lr." in line
+    assert len(child.history) == 2  # it did train

@@ -1,0 +1,231 @@
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnxfer import api
+from cnnxfer.backbones.build import build_backbone
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.data.images.source import ImageSource
+from cnnxfer.errors import ConfigError, DataError, RunError
+from cnnxfer.networks.classifier import HEAD, backbone_of, load_model
+from cnnxfer.prediction.classifier import load_classifier
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run, find_run
+from cnnxfer.tasks.score import Score
+from cnnxfer.training.loop.loop import PhaseRun
+from cnnxfer.training.loop.recovery import LOWERED_BY, LOWERINGS
+from cnnxfer.training.phases import frozen
+from cnnxfer.training.prepare import load_parts, set_up
+
+Train = Callable[..., Run]
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Warnings(Reporter):
+    def __init__(self) -> None:
+        self.warned: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warned.append(message)
+
+
+def test_only_the_head_learns(parent: Run, weights_path: Path) -> None:
+    model = load_model(parent.model_path)
+    assert np.abs(model.get_layer(HEAD).get_weights()[1]).min() > 0  # began at 0
+    fresh = build_backbone(
+        BACKBONES.get(parent.config.backbone),
+        image_size=parent.config.image_size,
+        weights_path=weights_path,
+    )
+    pairs = zip(backbone_of(model).weights, fresh.weights, strict=True)
+    for trained, original in pairs:
+        np.testing.assert_array_equal(trained, original, original.path)
+
+
+def test_metrics_are_the_best_epoch_and_the_kept_model_has_them(parent: Run) -> None:
+    kept = parent.metrics["frozen"]
+    epochs = [
+        (float(row["val_accuracy"]), -float(row["val_loss"]), int(row["epoch"]))
+        for row in parent.history
+    ]
+    assert len(epochs) == 3
+    assert (kept["val_accuracy"], -kept["val_loss"], kept["epoch"]) == max(epochs)
+    examples = load_parts(parent, Reporter()).validation
+    answers = load_classifier(parent, Reporter()).answer(
+        [ImageSource(example.id, example.read) for example in examples],
+        "",
+        Reporter(),
+    )
+    right = [
+        answer.probabilities.argmax() == example.label
+        for answer, example in zip(answers, examples, strict=True)
+    ]
+    assert kept["val_images"] == len(examples)
+    assert kept["val_accuracy"] == round(float(np.mean(right)), 6)
+
+
+def test_the_best_epoch_is_kept_not_the_last(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([(0.5, 1.0), (0.9, 1.0), (0.9, 2.0)])  # accuracy, loss
+    heads = []
+    keep = PhaseRun.keep
+
+    def keep_scripted(phase: PhaseRun, score: Score, row: dict[str, str]) -> None:
+        heads.append(phase.model.get_layer(HEAD).get_weights()[0])
+        accuracy, loss = next(scores)
+        keep(phase, replace(score, accuracy=accuracy, loss=loss), row)
+
+    monkeypatch.setattr(PhaseRun, "keep", keep_scripted)
+    run = train(tmp_path)
+    kept = load_model(run.model_path).get_layer(HEAD).get_weights()[0]
+    assert [np.array_equal(kept, head) for head in heads] == [False, True, False]
+    assert run.metrics["frozen"]["epoch"] == 2
+
+
+def test_a_loss_that_is_no_number_stops_with_epoch_step_and_rate(
+    train: Train, tmp_path: Path
+) -> None:
+    reporter = Warnings()
+    with pytest.raises(RunError) as caught:
+        train(tmp_path, optimizer="sgd", lr=1e38, epochs=1, reporter=reporter)
+    assert reporter.warned[0] == (
+        "the loss became nan in epoch 1, step 2, at learning rate 7.5e+37: too high. "
+        f"The phase begins again, at {1e38 / LOWERED_BY:.3g}."
+    )
+    assert len(reporter.warned) == LOWERINGS
+    end = f"It was lowered {LOWERINGS} times. Try a lower --lr, or --lr auto."
+    assert end in str(caught.value)
+    run = find_run("latest", tmp_path)
+    assert run.receipt["status"] == "failed"
+    assert not run.model_path.exists()
+
+
+def test_running_out_of_memory_is_explained(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+    import tensorflow as tf
+
+    def predict(*_: object, **__: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+
+    def scoring(phase: PhaseRun) -> None:
+        phase.score(0)
+
+    monkeypatch.setattr(keras.Model, "predict", predict)
+    monkeypatch.setattr(PhaseRun, "fit", scoring)
+    with pytest.raises(RunError) as caught:
+        train(tmp_path)
+    assert str(caught.value) == (
+        "memory ran out with --batch 8 at 64 pixels. Try half of it."
+    )
+
+
+KEPT = {"cache": True, "engine": "keras", "epochs": 4}
+
+
+@pytest.fixture(scope="module")
+def on_features(train: Train, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(tmp_path_factory.mktemp("runs"), **KEPT)
+
+
+@pytest.mark.parametrize("place", ["learn_head", "keep_thresholds", "add_history"])
+def test_head_training_that_is_killed_begins_again(
+    train: Train,
+    tmp_path: Path,
+    on_features: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+) -> None:
+    original, calls = getattr(Run if place == "add_history" else frozen, place), []
+
+    def die_the_second_time(*arguments: object) -> None:
+        calls.append(arguments)
+        if len(calls) == (2 if place == "add_history" else 1):
+            raise Killed
+        original(*arguments)
+
+    owner = Run if place == "add_history" else frozen
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, place, die_the_second_time)
+        with pytest.raises(Killed):
+            train(tmp_path, **KEPT)
+    run = find_run("latest", tmp_path)
+    run.update_receipt(status="running")
+    api.resume(run)
+    assert without_seconds(run) == without_seconds(on_features)
+    assert run.metrics["frozen"] == on_features.metrics["frozen"]
+    models = [load_model(each.model_path).get_weights() for each in (run, on_features)]
+    for mine, its in zip(*models, strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+def without_seconds(run: Run) -> list[dict[str, str]]:
+    return [{**row, "seconds": ""} for row in run.history]
+
+
+def test_more_epochs_of_a_head_on_features(train: Train, tmp_path: Path) -> None:
+    run = train(tmp_path, **KEPT)
+    run.update_receipt(more_epochs=3)
+    learned = frozen.train_head(set_up(run, Reporter()))
+    assert run.config.frozen.epochs == 4
+    assert [row["epoch"] for row in run.history] == list("1234567")
+    known = train(tmp_path, **{**KEPT, "epochs": 7})
+    assert without_seconds(known) == without_seconds(run)
+    assert learned.as_metrics(10).items() <= run.metrics["frozen"].items()
+
+
+def test_more_epochs_on_new_views(parent: Run, tmp_path: Path) -> None:
+    run = Run(tmp_path / parent.name)
+    shutil.copytree(parent.path, run.path)
+    run.update_receipt(more_epochs=1)
+    frozen.train_head(set_up(run, Reporter()))
+    assert [row["epoch"] for row in run.history] == list("1234")
+    assert run.history[:3] == parent.history
+    assert run.config == parent.config
+
+
+def test_a_photo_that_broke_since_is_named(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnnxfer.training import prepare
+
+    def split(data: prepare.Data) -> prepare.Parts:
+        parts = original(data)
+        broken = parts.validation[0].path
+        content[broken] = broken.read_bytes()
+        broken.write_bytes(content[broken][:100])
+        return parts
+
+    original, content = prepare.Data.split, {}
+    monkeypatch.setattr(prepare.Data, "split", split)
+    try:
+        with pytest.raises(DataError, match=r"\.png cannot be read any more"):
+            train(tmp_path)
+    finally:
+        for path, data in content.items():
+            path.write_bytes(data)
+
+
+def test_weights_of_ones_own_that_are_gone_are_missed(
+    train: Train, tmp_path: Path, weights_path: Path
+) -> None:
+    mine = tmp_path / "mine.weights.h5"
+    mine.write_bytes(weights_path.read_bytes())
+    run = train(tmp_path / "runs", weights=mine, epochs=1)
+    run.update_receipt(status="interrupted")
+    with mine.open("ab") as stream:
+        stream.write(b"!")
+    with pytest.raises(RunError, match=r"mine\.weights\.h5 has changed since"):
+        api.resume(run)
+    mine.unlink()
+    with pytest.raises(ConfigError, match=r"mine\.weights\.h5 is no file any more"):
+        api.resume(run)

@@ -1,0 +1,319 @@
+"""What lies behind a cut learns as the whole network would."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from messages import Messages
+
+import cnnxfer
+from cnnxfer.data.feeding.activations import rows_in_order, training_rows
+from cnnxfer.data.feeding.gate import Gate
+from cnnxfer.engines.agreement import Verdict
+from cnnxfer.errors import RunError
+from cnnxfer.networks.classifier import all_layers, load_model
+from cnnxfer.runs import Run
+from cnnxfer.tasks.score import Score
+from cnnxfer.training.activations.store import ActivationStore
+from cnnxfer.training.phases import trained_behind_cut
+from cnnxfer.training.phases.trained_behind_cut import BehindCut
+
+IMAGES = 13
+SHAPE = (3, 2)
+
+
+class KeptRows:
+    """Rows whose numbers tell the view and the image."""
+
+    def __init__(self, view: int) -> None:
+        self.shape = (IMAGES, *SHAPE)
+        self.view = view
+
+    def stored(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = np.ones((len(indices), *SHAPE), np.float16)
+        rows *= (100 * self.view + indices).reshape(-1, 1, 1)
+        return rows, np.full(len(indices), 0.25, np.float32)
+
+
+def order(epoch: int) -> np.ndarray:
+    """Every image once, the first one twice."""
+    return np.append(np.random.default_rng(epoch).permutation(IMAGES), 0)
+
+
+def batches_from(first_step: int, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    targets = np.eye(IMAGES, dtype=np.float32)
+    data = training_rows(
+        [KeptRows(0), KeptRows(1), KeptRows(2)],
+        targets,
+        order,
+        Gate(),
+        batch_size=7,
+        steps_per_epoch=2,
+        first_step=first_step,
+    )
+    return list(data.take(count).as_numpy_iterator())
+
+
+def test_each_epoch_takes_the_next_view() -> None:
+    for epoch in range(4):
+        steps = batches_from(2 * epoch, 2)
+        rows = np.concatenate([rows for rows, _ in steps])
+        targets = np.concatenate([targets for _, targets in steps])
+        images = order(epoch)
+        np.testing.assert_array_equal(targets.argmax(axis=1), images)
+        again = np.arange(len(images)) == len(images) - 1  # the first one's second time
+        views = (epoch + again) % 3
+        expected = 0.25 * (100 * views + images)
+        np.testing.assert_array_equal(rows[:, 2, 1], expected)
+        assert rows.dtype == np.float32
+        assert rows.shape == (14, *SHAPE)
+
+
+def test_batches_follow_from_their_step() -> None:
+    whole = batches_from(0, 6)
+    for (rows, targets), later in zip(whole[3:], batches_from(3, 3), strict=True):
+        np.testing.assert_array_equal(rows, later[0])
+        np.testing.assert_array_equal(targets, later[1])
+
+
+def test_the_last_batch_is_filled_up() -> None:
+    data, steps = rows_in_order(KeptRows(1), Gate(), batch_size=5)
+    rows = list(data.as_numpy_iterator())
+    assert steps == 3
+    assert [len(batch) for batch in rows] == [5, 5, 5]
+    images = np.arange(15) % IMAGES
+    found = np.concatenate(rows)[:, 0, 0]
+    np.testing.assert_array_equal(found, 0.25 * (100 + images))
+
+
+def test_nothing_is_read_behind_a_closed_gate() -> None:
+    gate = Gate()
+    gate.close()
+    data, _ = rows_in_order(KeptRows(1), gate, batch_size=5)
+    assert not next(data.as_numpy_iterator()).any()
+
+
+def tune(
+    parent: Run, reporter: Messages | None = None, **settings: object
+) -> tuple[Run, Messages]:
+    """Fine-tunes behind a cut, in Keras, which takes the least time to be ready."""
+    reporter = reporter or Messages()
+    options = {
+        "cache": True,
+        "engine": "keras",
+        "precision": "float32",
+        "epochs": 2,
+        "batch": 13,
+        "last": "33%",
+        "optimizer": "sgd",
+        "lr": 0.01,
+        "clip_norm": 1.0,
+        "keep": "last",
+        **settings,
+    }
+    return cnnxfer.unfreeze(parent, reporter=reporter, **options), reporter
+
+
+def weights_of(run: Run) -> dict[str, np.ndarray]:
+    model = load_model(run.model_path)
+    return {
+        f"{layer.name} {index}": value
+        for layer in all_layers(model)
+        for index, value in enumerate(layer.get_weights())
+    }
+
+
+def moved(run: Run, other: Run) -> set[str]:
+    mine, its = weights_of(run), weights_of(other)
+    return {
+        name.split()[0] for name in mine if not np.array_equal(mine[name], its[name])
+    }
+
+
+@pytest.fixture(scope="module")
+def still_parent(
+    train: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    """A run whose views are all the same, and of which nothing is dropped."""
+    return train(tmp_path_factory.mktemp("runs"), augment="none")
+
+
+@pytest.fixture(scope="module")
+def behind(still_parent: Run) -> tuple[Run, Messages]:
+    return tune(still_parent)
+
+
+def test_only_what_is_chosen_learns(
+    still_parent: Run, behind: tuple[Run, Messages]
+) -> None:
+    run, _ = behind
+    chosen = [
+        "conv_pw_9",
+        *(f"conv_{k}_{n}" for n in range(10, 14) for k in ("dw", "pw")),
+    ]
+    assert moved(run, still_parent) == {*chosen, "logits"}
+
+
+def test_it_says_what_is_kept(behind: tuple[Run, Messages]) -> None:
+    run, reporter = behind
+    assert "9 of the backbone's 27 layers learn, from conv_pw_9" in reporter.said[0]
+    assert reporter.said[2].startswith(
+        "up to conv_dw_9_relu the network runs once for each image and view; 1 view of "
+        "each training image kept, 147.5 kB; with --all, a step would take about "
+    )
+    assert run.metrics["activations"] == {
+        "0": {"cut": "conv_dw_9_relu", "views": 1, "engine": "keras float32"}
+    }
+    assert any(
+        said.startswith("the saved model agrees with what was trained:")
+        for said in reporter.said
+    )
+
+
+def test_it_learns_what_the_whole_network_learns(
+    still_parent: Run, behind: tuple[Run, Messages]
+) -> None:
+    run, _ = behind
+    whole, reporter = tune(still_parent, cache=False)
+    assert reporter.said[2].startswith("the whole network runs in every step; with")
+    assert "activations" not in whole.metrics
+    start, cut, uncut = map(weights_of, (still_parent, run, whole))
+    way = sum(np.abs(uncut[name] - start[name]).sum() for name in start)
+    apart = sum(np.abs(uncut[name] - cut[name]).sum() for name in start)
+    # Activations are rounded to 11 bits; in other views or another order, the two are
+    # as far apart as each is from the start.
+    assert 0 < apart < 0.2 * way
+    for mine, its in zip(run.history, whole.history, strict=True):
+        for name in ("loss", "val_loss"):
+            assert float(mine[name]) == pytest.approx(float(its[name]), abs=0.01)
+
+
+def test_the_saved_model_is_the_one_that_was_scored(
+    noisy_photos_dir: Path, behind: tuple[Run, Messages]
+) -> None:
+    run, _ = behind
+    ids = {row.id: row.label for row in run.split if row.split == "validation"}
+    paths = [noisy_photos_dir / name for name in ids]
+    found = cnnxfer.predict(paths, model=run.path, top=1)
+    right = [
+        prediction.ranking[0].class_id == label
+        for prediction, label in zip(found, ids.values(), strict=True)
+    ]
+    accuracy = float(run.history[-1]["val_accuracy"])
+    assert np.mean(right) == pytest.approx(accuracy)
+
+
+def test_views_take_turns(
+    parent: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path))
+    run, reporter = tune(parent, views=3, epochs=1)
+    assert "3 views of each training image kept" in reporter.said[2]
+    kept = [
+        entry.manifest
+        for entry in ActivationStore().entries()
+        if entry.manifest and entry.manifest.about["cut"] == "conv_dw_9_relu"
+    ]
+    numbers = {
+        manifest.key["views"]["number"]
+        for manifest in kept
+        if manifest.key["views"]["views"] == "random"
+    }
+    assert numbers == {0, 1, 2}
+    assert run.metrics["activations"]["0"]["views"] == 3
+
+
+def test_a_cache_that_is_too_small(
+    parent: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path))
+    monkeypatch.setenv("CNNXFER_CACHE_LIMIT", "10KB")
+    run, reporter = tune(parent, epochs=1)
+    (warning,) = [said for said in reporter.warned if said.startswith("at ")]
+    assert "at conv_dw_9_relu, one view of each image would take " in warning
+    assert "so the whole network runs in every step" in warning
+    assert run.metrics["activations"]["0"]["views"] == 0
+    assert len(run.history) == 1
+    assert ActivationStore().entries() == []
+
+
+def no_agreement(trainee: BehindCut) -> Verdict:
+    return Verdict(False, "a probability differs by 0.9")
+
+
+def test_an_engine_that_strays_is_not_taken(
+    still_parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines = trained_behind_cut.engines_for
+
+    def twice(*arguments):
+        for engine in engines(*arguments):
+            monkeypatch.setattr(type(engine.engine), "precision", "bfloat16")
+            yield engine
+            monkeypatch.setattr(type(engine.engine), "precision", "float32")
+            yield engine
+
+    monkeypatch.setattr(trained_behind_cut, "engines_for", twice)
+    monkeypatch.setattr(BehindCut, "agreement", no_agreement)
+    run, reporter = tune(still_parent, epochs=1)
+    assert (
+        "keras in bfloat16 strays from Keras with this network behind it: a "
+        "probability differs by 0.9."
+    ) in reporter.said
+    assert run.metrics["activations"]["0"]["engine"] == "keras float32"
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_a_network_that_strays_in_the_end_is_measured_anew(
+    still_parent: Run, monkeypatch: pytest.MonkeyPatch, better: bool
+) -> None:
+    reporter = Messages()
+    line = "the saved model strays from what was trained: "
+
+    def beats(mine: Score, other: Score | None) -> bool:
+        """Tuning wins while it is measured behind the cut."""
+        in_the_end = any(line in said for said in reporter.warned)
+        return better if in_the_end else mine.epoch > 0
+
+    monkeypatch.setattr(BehindCut, "agreement", no_agreement)
+    monkeypatch.setattr(Score, "beats", beats)
+    run, _ = tune(still_parent, reporter, epochs=1, keep="best")
+    assert any(line in said for said in reporter.warned)
+    assert bool(moved(run, still_parent)) == better
+    assert run.metrics["fine_tune"]["epoch"] == int(better)
+
+
+def test_the_stage_of_which_an_epoch_is_kept_is_compared(
+    still_parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two stages of an epoch each, the first has the best."""
+    after: list[int] = []  # how many epochs
+
+    def agreement(trainee: BehindCut) -> Verdict:
+        after.append(len(trainee.setup.run.history))
+        return no_agreement(trainee)
+
+    monkeypatch.setattr(BehindCut, "agreement", agreement)
+    monkeypatch.setattr(
+        Score, "beats", lambda mine, other: other is None or mine.epoch == 1
+    )
+    run, reporter = tune(still_parent, epochs=2, gradual=2, keep="best")
+    assert len(run.history) == 2
+    assert after == [1]
+    assert any("the saved model strays" in said for said in reporter.warned)
+
+
+def test_an_engine_that_was_asked_for_and_strays(
+    still_parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one(*arguments):
+        for engine in engines(*arguments):
+            monkeypatch.setattr(type(engine.engine), "precision", "bfloat16")
+            yield engine
+
+    engines = trained_behind_cut.engines_for
+    monkeypatch.setattr(trained_behind_cut, "engines_for", one)
+    monkeypatch.setattr(BehindCut, "agreement", no_agreement)
+    with pytest.raises(RunError, match=r"make another classifier than the saved"):
+        tune(still_parent, epochs=1)
