@@ -19,7 +19,7 @@ from typing import Any
 from cnnxfer.files import TEMPORARY
 from cnnxfer.networks.classifier import load_model
 from cnnxfer.runs import Run
-from cnnxfer.runs.hold import HOLDER
+from cnnxfer.runs.lock import HOLDER
 from cnnxfer.training.loop.checkpoint import read_checkpoint
 
 LOOK_EVERY_SECONDS = 0.0005

@@ -88,24 +88,17 @@ def test_wrong_inputs_are_refused_at_the_call(colour_run: Run) -> None:
 
 
 def test_the_command_line_takes_the_names_of_the_functions() -> None:
-    from cnnxfer.cli import (
-        check,
-        comparison,
-        evaluation,
-        prediction,
-        preview,
-        training,
-    )
+    from cnnxfer.cli import check, compare, evaluate, predict, preview, train
 
     commands = {
-        "train": training.train,
-        "unfreeze": training.unfreeze,
-        "resume": training.resume,
+        "train": train.train,
+        "unfreeze": train.unfreeze,
+        "resume": train.resume,
         "check": check.check,
         "preview": preview.preview,
-        "predict": prediction.predict,
-        "evaluate": evaluation.evaluate,
-        "compare": comparison.compare,
+        "predict": predict.predict,
+        "evaluate": evaluate.evaluate,
+        "compare": compare.compare,
     }
     assert commands.keys() == set(FUNCTIONS) - {"unfreeze_plan"}
     options = {"train": TrainOptions, "unfreeze": UnfreezeOptions}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnxfer.api.given import Pathlike, check_data_options, path_of, text_of
+from cnnxfer.api.arguments import Pathlike, check_data_options, path_of, text_of
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import load_config
 from cnnxfer.data.sources import find_source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cnnxfer.api.given import Pathlike, check_data_options, find, path_of, text_of
+from cnnxfer.api.arguments import Pathlike, check_data_options, find, path_of, text_of
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import find_weights
 from cnnxfer.config import load_config

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnxfer.api.given import Pathlike
+from cnnxfer.api.arguments import Pathlike
 from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from cnnxfer.api.given import Pathlike, check_data_options, find, path_of, text_of
+from cnnxfer.api.arguments import Pathlike, check_data_options, find, path_of, text_of
 from cnnxfer.api.options import TrainOptions, UnfreezeOptions, settings_of
 from cnnxfer.api.receipt import Clock, start_receipt
 from cnnxfer.backbones.catalog import BACKBONES

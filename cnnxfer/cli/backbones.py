@@ -14,7 +14,7 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weight_files import weight_file
 from cnnxfer.backbones.weights import find_weights, ways_on
-from cnnxfer.cli.options import Json, Quiet, Verbose
+from cnnxfer.cli.shared_options import Json, Quiet, Verbose
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.quiet import import_tensorflow_quietly
 

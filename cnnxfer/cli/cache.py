@@ -15,7 +15,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cnnxfer.cli.options import Json, Quiet, Verbose
+from cnnxfer.cli.shared_options import Json, Quiet, Verbose
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.files import cache_dir, format_bytes
 from cnnxfer.reporting import printable

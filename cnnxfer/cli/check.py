@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnnxfer import api
-from cnnxfer.cli.options import Exclude, GroupBy, Json, Quiet, Split, Verbose
+from cnnxfer.cli.shared_options import Exclude, GroupBy, Json, Quiet, Split, Verbose
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.reporting import counted, printable
 

@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cnnxfer.cli.options import Json, Quiet, RunsDir, Verbose
+from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.files import format_bytes
 from cnnxfer.reporting import counted

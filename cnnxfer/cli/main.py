@@ -14,17 +14,17 @@ from cnnxfer.cli import (
     backbones,
     cache,
     check,
-    comparison,
+    compare,
     doctor,
-    evaluation,
-    prediction,
+    evaluate,
+    predict,
     preview,
     runs,
     terminal,
-    training,
+    train,
     weights,
 )
-from cnnxfer.cli.options import Quiet, Verbose
+from cnnxfer.cli.shared_options import Quiet, Verbose
 from cnnxfer.cli.terminal import print_error
 from cnnxfer.errors import CnnxferError, Interrupted
 from cnnxfer.files import REFUSALS
@@ -35,10 +35,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for group in (
-    training,
-    prediction,
-    evaluation,
-    comparison,
+    train,
+    predict,
+    evaluate,
+    compare,
     check,
     preview,
     runs,

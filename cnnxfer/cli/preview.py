@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cnnxfer import api
-from cnnxfer.cli.options import Augment, ConfigFile, Json, Quiet, Seed, Verbose
+from cnnxfer.cli.shared_options import Augment, ConfigFile, Json, Quiet, Seed, Verbose
 from cnnxfer.cli.terminal import TerminalReporter, print_json
 
 

@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cnnxfer.cli.options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.run_difference import print_difference
 from cnnxfer.cli.run_summary import (
     epochs_of,
@@ -18,6 +17,7 @@ from cnnxfer.cli.run_summary import (
     shown_accuracy,
     summary_of,
 )
+from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.errors import RunError
 from cnnxfer.evaluation.difference import difference_of

@@ -22,7 +22,7 @@ from cnnxfer.backbones.weights import (
     verify_weights,
     ways_on,
 )
-from cnnxfer.cli.options import Json, Quiet, Verbose, or_of_group
+from cnnxfer.cli.shared_options import Json, Quiet, Verbose, or_of_group
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.files import format_bytes

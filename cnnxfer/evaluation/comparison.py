@@ -14,7 +14,7 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import CnnxferError
-from cnnxfer.evaluation.chance import Accuracy, wilson_interval
+from cnnxfer.evaluation.significance import Accuracy, wilson_interval
 from cnnxfer.reporting import Advance, Reporter
 from cnnxfer.tasks.class_weights import require_known_classes
 from cnnxfer.training.activations.store import ActivationStore

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnnxfer.evaluation.chance import (
+from cnnxfer.evaluation.significance import (
     LEVEL,
     Accuracy,
     difference_interval,

@@ -17,13 +17,13 @@ from cnnxfer.data.preparing.index import build_index, report_problems
 from cnnxfer.data.preparing.splits import TEST
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.errors import DataError, RunError
-from cnnxfer.evaluation.chance import wilson_interval
 from cnnxfer.evaluation.metrics import (
     Evaluation,
     micro_f1,
     score_classes,
     top_k_accuracy,
 )
+from cnnxfer.evaluation.significance import wilson_interval
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.classifier import Classifier, Computing, load_classifier
 from cnnxfer.prediction.known_images import say_seen, seen_parts

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnxfer.evaluation.chance import LEVEL, Accuracy, pair_chance, wilson_interval
+from cnnxfer.evaluation.significance import (
+    LEVEL,
+    Accuracy,
+    pair_chance,
+    wilson_interval,
+)
 from cnnxfer.reporting import counted
 from cnnxfer.tasks.per_class import average_precisions, f1_scores
 

@@ -1,8 +1,9 @@
 """Run directories: what is in them, where they are, who writes to them."""
 
-from cnnxfer.runs.families import Relative, in_families
-from cnnxfer.runs.hold import hold_run, require_idle, status_of
-from cnnxfer.runs.places import (
+from cnnxfer.runs.lineage import Relative, in_families
+from cnnxfer.runs.lock import hold_run, require_idle, status_of
+from cnnxfer.runs.run import Run, SplitRow
+from cnnxfer.runs.runs_dir import (
     LATEST,
     check_place,
     create_run,
@@ -10,7 +11,6 @@ from cnnxfer.runs.places import (
     list_runs,
     resolve_runs_dir,
 )
-from cnnxfer.runs.run import Run, SplitRow
 
 __all__ = [
     "LATEST",

@@ -319,7 +319,7 @@ def test_verbose_tells_times_and_causes(
         stderr = capsys.readouterr().err
         assert stderr.startswith("error: no run called 'x'")
         assert "Traceback (most recent call last)" in stderr
-        assert "cnnxfer/runs/places.py" in stderr
+        assert "cnnxfer/runs/runs_dir.py" in stderr
 
     terminal.TerminalReporter().info("fact")
     assert re.fullmatch(r" *\d+\.\d s  fact\n", capsys.readouterr().err)

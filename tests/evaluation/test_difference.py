@@ -6,12 +6,16 @@ import pytest
 
 from cnnxfer.config import Config, override
 from cnnxfer.errors import RunError
-from cnnxfer.evaluation.chance import Accuracy, difference_interval, wilson_interval
 from cnnxfer.evaluation.difference import (
     Change,
     DataDifference,
     ResultDifference,
     difference_of,
+)
+from cnnxfer.evaluation.significance import (
+    Accuracy,
+    difference_interval,
+    wilson_interval,
 )
 from cnnxfer.runs import Run, SplitRow
 

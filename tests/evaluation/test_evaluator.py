@@ -11,8 +11,8 @@ from PIL import Image
 
 import cnnxfer
 from cnnxfer.errors import DataError, RunError
-from cnnxfer.evaluation.chance import wilson_interval
 from cnnxfer.evaluation.metrics import Evaluation
+from cnnxfer.evaluation.significance import wilson_interval
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from cnnxfer.evaluation.chance import wilson_interval
 from cnnxfer.evaluation.metrics import (
     micro_f1,
     score_classes,
     top_k_accuracy,
 )
+from cnnxfer.evaluation.significance import wilson_interval
 
 NAMES = ("a", "b", "c", "d")
 

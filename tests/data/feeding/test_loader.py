@@ -11,7 +11,7 @@ from PIL import Image
 
 from cnnxfer.config import PRESETS, Augment, Config
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.feeding.gate import loader as module
+from cnnxfer.data.feeding import loader as module
 from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder

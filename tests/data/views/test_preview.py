@@ -15,6 +15,7 @@ from cnnxfer.data.augmentation.mixing import mix
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder
+from cnnxfer.data.views import preview as module
 from cnnxfer.data.views.preview import (
     GAP,
     LINE,
@@ -24,7 +25,6 @@ from cnnxfer.data.views.preview import (
     write_preview,
 )
 from cnnxfer.data.views.views import CentralViews, Views, pixel_batches, training_views
-from cnnxfer.data.views.views import preview as module
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 

@@ -18,6 +18,7 @@ from cnnxfer.data.images.geometry import square_box
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder
+from cnnxfer.data.views import views as module
 from cnnxfer.data.views.views import (
     CentralViews,
     RandomViews,
@@ -25,7 +26,6 @@ from cnnxfer.data.views.views import (
     pixel_batches,
     training_views,
 )
-from cnnxfer.data.views.views import views as module
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 

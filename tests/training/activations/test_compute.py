@@ -23,7 +23,7 @@ from cnnxfer.errors import DataError, RunError
 from cnnxfer.networks.classifier import build_classifier
 from cnnxfer.networks.cut import POOLED, CutNetwork, behind, network_at
 from cnnxfer.reporting import Reporter
-from cnnxfer.training.activations.compute import compute as activations_module
+from cnnxfer.training.activations import compute as compute_module
 from cnnxfer.training.activations.compute import load_activations
 from cnnxfer.training.activations.store import Activations, ActivationStore
 
@@ -107,7 +107,7 @@ def store(tmp_path: Path) -> ActivationStore:
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(activations_module, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(compute_module, "CHUNK_ROWS", 10)
 
 
 def load(

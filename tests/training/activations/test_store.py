@@ -13,7 +13,7 @@ import pytest
 
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.reporting import Reporter
-from cnnxfer.training.activations.compute import store
+from cnnxfer.training.activations import store as store_module
 from cnnxfer.training.activations.entry import Writer
 from cnnxfer.training.activations.store import ActivationStore
 
@@ -234,7 +234,7 @@ def test_the_usual_limit_is_half_of_what_is_free_without_the_cache(
     monkeypatch.setattr(ActivationStore, "_free", lambda store: 1000 - used)
     assert ActivationStore(store.root).limit_bytes == 500
     monkeypatch.setattr(ActivationStore, "_free", lambda store: 10**15)
-    default = store.DEFAULT_LIMIT_BYTES
+    default = store_module.DEFAULT_LIMIT_BYTES
     assert ActivationStore(store.root).limit_bytes == default
     assert store.fits(store.limit_bytes)
     assert not store.fits(store.limit_bytes + 1)

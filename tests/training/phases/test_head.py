@@ -111,7 +111,7 @@ def logits_of(head: Head, features: np.ndarray, kind: str = "linear") -> np.ndar
     inputs = keras.Input((CHANNELS,))
     model = keras.Sequential([inputs, *head_layers(kind, CLASSES, 0.2)])
     model.set_weights(head.weights)
-    return np.asarray(model.predict_on_batch(head_on_features))
+    return np.asarray(model.predict_on_batch(features))
 
 
 @pytest.mark.parametrize("kind", ["linear", "mlp"])
@@ -447,7 +447,7 @@ class Recorder:
 
     def __init__(self, features: np.ndarray) -> None:
         self.features = features
-        self.shape = head_on_features.shape
+        self.shape = features.shape
         self.batches: list[np.ndarray] = []
 
     def __len__(self) -> int:

@@ -15,7 +15,7 @@ from cnnxfer.networks.classifier import HEAD, HIDDEN, load_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.probabilities import softmax
-from cnnxfer.training.activations.compute import compute, engines
+from cnnxfer.training.activations import compute, engines
 from cnnxfer.training.phases import frozen, head_on_features
 from cnnxfer.training.prepare import load_parts
 

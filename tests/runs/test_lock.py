@@ -17,7 +17,7 @@ import pytest
 from cnnxfer.errors import RunError
 from cnnxfer.files import atomic_path
 from cnnxfer.runs import Run, hold_run, require_idle, status_of
-from cnnxfer.runs.hold import HOLDER, LOCK
+from cnnxfer.runs.lock import HOLDER, LOCK
 
 Make = Callable[..., Run]
 HOLD = """

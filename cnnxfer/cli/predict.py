@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnxfer.cli.options import (
+from cnnxfer.cli.shared_options import (
     Engine,
     EnginePrecision,
     Json,

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnnxfer import api
-from cnnxfer.cli.options import (
+from cnnxfer.cli.shared_options import (
     Engine,
     EnginePrecision,
     Json,
@@ -21,8 +21,8 @@ from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.reporting import counted, printable
 
 if TYPE_CHECKING:
-    from cnnxfer.evaluation.chance import Accuracy
     from cnnxfer.evaluation.metrics import Evaluation
+    from cnnxfer.evaluation.significance import Accuracy
 
 
 def register(app: typer.Typer) -> None:

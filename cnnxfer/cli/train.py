@@ -10,7 +10,7 @@ import typer
 
 from cnnxfer import api
 from cnnxfer.api.options import UnfreezeOptions
-from cnnxfer.cli.options import (
+from cnnxfer.cli.shared_options import (
     Augment,
     ConfigFile,
     Data,
@@ -27,8 +27,9 @@ from cnnxfer.cli.options import (
     Split,
     Verbose,
 )
+from cnnxfer.cli.stages_table import stages_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
-from cnnxfer.cli.training_options import (
+from cnnxfer.cli.train_options import (
     Accumulate,
     Batch,
     Cache,
@@ -47,7 +48,6 @@ from cnnxfer.cli.training_options import (
     Warmup,
     WeightDecay,
 )
-from cnnxfer.cli.unfreezing_table import stages_table
 from cnnxfer.errors import ConfigError
 from cnnxfer.runs import Run
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.cli.main import run
-from cnnxfer.evaluation.chance import wilson_interval
+from cnnxfer.evaluation.significance import wilson_interval
 from cnnxfer.runs import Run
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cnnxfer.evaluation.chance import (
+from cnnxfer.evaluation.significance import (
     Accuracy,
     difference_interval,
     pair_chance,

@@ -1,7 +1,7 @@
 import pytest
 from rich.console import Console
 
-from cnnxfer.cli.unfreezing_table import stages_table
+from cnnxfer.cli.stages_table import stages_table
 from cnnxfer.training.phases.plan import GroupRow, StageRow
 
 

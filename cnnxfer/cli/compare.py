@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from cnnxfer import api
-from cnnxfer.cli.options import (
+from cnnxfer.cli.shared_options import (
     ConfigFile,
     Data,
     Devices,
