@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import cnnxfer
 from cnnxfer.config import Config
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
 COLOURS = {"blue": (40, 60, 200), "green": (50, 170, 60), "red": (200, 50, 40)}
+BACKBONE = "mobilenet-0.25"
+IMAGE_SIZE = 64  # pixels
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -133,8 +136,8 @@ def colour_run(photos_dir: Path, tmp_path: Path) -> Run:
     """
     import keras
 
-    from cnnxfer.networks.classifier import save_model
-    from cnnxfer.training.prepare import prepare_run
+    from cnnxfer.networks.saving import save_model
+    from cnnxfer.training.start import prepare_run
 
     config = Config(
         backbone="mobilenet-0.25",
@@ -167,3 +170,35 @@ def _picture(rng: np.random.Generator, colour: np.ndarray) -> Image.Image:
     pixels = colour + 50 * disc[..., None] + np.asarray(patches)[..., None] - 30.0
     pixels = pixels + rng.normal(0, 12, (height, width, 3))
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="session")
+def train(noisy_photos_dir: Path, weights_path: Path) -> Callable[..., Run]:
+    """Trains the small backbone on the photos, on the CPU; takes `train`'s settings.
+
+    Every epoch sees new views, unless `cache=True`.
+    """
+
+    def train_small(runs_dir: Path, **settings: object) -> Run:
+        settings = {
+            "data": noisy_photos_dir,
+            "weights": weights_path,
+            "split": "60/20/20",
+            "image_size": IMAGE_SIZE,
+            "batch_size": 8,
+            "epochs": 3,
+            "lr": 0.01,
+            "cache": False,
+            "devices": "cpu",
+            "precision": "float32",
+            **settings,
+        }
+        return cnnxfer.train(BACKBONE, runs_dir=runs_dir, **settings)
+
+    return train_small
+
+
+@pytest.fixture(scope="session")
+def parent(train: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with a trained head; tests fine-tune it and leave it as it is."""
+    return train(tmp_path_factory.mktemp("runs"))

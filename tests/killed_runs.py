@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnxfer.files import TEMPORARY
-from cnnxfer.networks.classifier import load_model
+from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run
 from cnnxfer.runs.lock import HOLDER
 from cnnxfer.training.loop.checkpoint import read_checkpoint

@@ -16,6 +16,7 @@ from messages import Messages
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, FineTune
 from cnnxfer.data.dataset import Example
+from cnnxfer.data.preparing.prepared import Parts
 from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
 from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
@@ -23,7 +24,7 @@ from cnnxfer.training.loop.loop import PhaseRun
 from cnnxfer.training.loop.progress import Progress
 from cnnxfer.training.optimization.devices import Devices
 from cnnxfer.training.phases.trained_network import Order
-from cnnxfer.training.prepare import Parts, Setup
+from cnnxfer.training.task import Setup
 
 CLASSES = ("a", "b", "c")
 FEATURES, TRAIN, VALIDATION, BATCH = 5, 26, 20, 4

@@ -41,7 +41,7 @@ from cnnxfer.stopping import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from cnnxfer.training.phases.plan import StageRow
-    from cnnxfer.training.prepare import Setup
+    from cnnxfer.training.task import Setup
 
 
 # What a second phase has from the first.
@@ -104,7 +104,8 @@ def train(
     check_place(place)
     settings = _with_weights(settings, reporter)
     import_tensorflow_quietly()
-    from cnnxfer.training.prepare import data_hash, prepare_run
+    from cnnxfer.data.preparing.prepared import data_hash
+    from cnnxfer.training.start import prepare_run
 
     setup = prepare_run(settings, place, reporter)
     run = setup.run
@@ -165,7 +166,7 @@ def unfreeze(
     settings = _to_unfreeze(parent, path_of(config), options)
     _check_stages(parent, settings)
     import_tensorflow_quietly()
-    from cnnxfer.training.prepare import claim_processors, set_up
+    from cnnxfer.training.start import claim_processors, set_up
 
     claim_processors(settings.devices, settings.precision)  # tells if they can't
     child = create_run(parent.path.parent, settings.backbone, _data_name(settings.data))
@@ -235,7 +236,7 @@ def resume(
             f"cnnxfer resume {found.path} --epochs +5"
         )
     import_tensorflow_quietly()
-    from cnnxfer.training.prepare import set_up
+    from cnnxfer.training.start import set_up
 
     with hold_run(found):
         setup = set_up(found, reporter)  # if images are gone, nothing has changed

@@ -22,8 +22,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cnnxfer.engines.elastic_engine import is_out_of_memory
 from cnnxfer.engines.engine import Engine
+from cnnxfer.hardware.memory import is_out_of_memory
 
 SIZES = (4, 8, 16, 2, 1)  # in the order in which they are tried
 SECONDS = 3.0  # for all of them, at most

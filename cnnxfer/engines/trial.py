@@ -13,13 +13,14 @@ import numpy as np
 from cnnxfer.engines.agreement import Verdict, compare
 from cnnxfer.engines.batch_size import fastest_batch_size
 from cnnxfer.engines.converted import convert, find_converted
-from cnnxfer.engines.elastic_engine import ElasticEngine, is_out_of_memory
+from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.engines.engine import Engine, Network
 from cnnxfer.engines.openvino_engine import OpenVinoEngine
 from cnnxfer.engines.refusals import keep_refusal, kept_refusal
 from cnnxfer.engines.variants import variants
 from cnnxfer.engines.verdicts import Record, keep_record, kept_record
 from cnnxfer.errors import ConfigError, RunError
+from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 

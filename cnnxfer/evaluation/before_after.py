@@ -6,12 +6,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from cnnxfer.data.preparing.prepared import load_parts
 from cnnxfer.evaluation.evaluator import measure_beside_parent
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.prediction.classifier import Computing
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
-from cnnxfer.training.prepare import load_parts
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
+from cnnxfer.data.preparing.prepared import Data, read_data
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import CnnxferError
 from cnnxfer.evaluation.significance import Accuracy, wilson_interval
@@ -20,7 +21,8 @@ from cnnxfer.tasks.class_weights import require_known_classes
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.optimization.devices import Devices, prepare_devices
 from cnnxfer.training.phases.head_on_features import learn_head
-from cnnxfer.training.prepare import Data, Task, find_weights_file, read_data
+from cnnxfer.training.start import find_weights_file
+from cnnxfer.training.task import Task
 
 SPEED_SECONDS = 1.0
 

@@ -14,6 +14,7 @@ import numpy as np
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.preparing.index import build_index, report_problems
+from cnnxfer.data.preparing.prepared import load_parts
 from cnnxfer.data.preparing.splits import TEST
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.errors import DataError, RunError
@@ -31,7 +32,6 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.probabilities import reaches
 from cnnxfer.tasks.targets import targets_of
-from cnnxfer.training.prepare import load_parts
 
 
 def evaluate_run(

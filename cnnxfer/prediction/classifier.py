@@ -172,7 +172,7 @@ def _imagenet_network(backbone: Backbone, reporter: Reporter) -> Network:
 
 # Keras is imported by who builds a network; not everybody has to.
 def _load(path: Path) -> keras.Model:
-    from cnnxfer.networks.classifier import load_model
+    from cnnxfer.networks.saving import load_model
 
     return load_model(path)
 

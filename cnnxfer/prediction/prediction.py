@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cnnxfer.tasks.digits import DIGITS
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
 
 UNSURE = "unsure"
 NONE = "none"  # of the classes that an image may have several of
-DIGITS = 6  # of a probability, in what programs read
 
 
 @dataclass(frozen=True)

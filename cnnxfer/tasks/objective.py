@@ -6,13 +6,16 @@ of them, and each class has a probability of its own (sigmoid).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from keras import ops
 
+from cnnxfer.config import Config
 from cnnxfer.data.preparing.balance import SKEWED, skew
+from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.class_weights import class_weights
 from cnnxfer.tasks.per_class import average_precisions, f1_scores, macro
 from cnnxfer.tasks.probabilities import reaches, sigmoid
@@ -23,9 +26,7 @@ from cnnxfer.tasks.score import (
     NAMES,
     Score,
 )
-from cnnxfer.tasks.targets import targets_of
 from cnnxfer.tasks.thresholds import choose_thresholds
-from cnnxfer.training.prepare import Task
 
 # Where a probability rounds to 1, small powers of what is left have no slope.
 SMALLEST_REST = 1e-6
@@ -146,37 +147,48 @@ class Objective:
         )
 
 
-def objective_of(task: Task, label_smoothing: float) -> Objective:
-    """Returns what a task's settings ask for, and says what is monitored and why.
+def build_objective(
+    config: Config,
+    class_names: Sequence[str],
+    targets: np.ndarray,
+    *,
+    multi_label: bool,
+    label_smoothing: float,
+    reporter: Reporter,
+) -> Objective:
+    """Returns what the settings ask for, and says what is monitored and why.
 
     Args:
-        task: what is to be learned.
-        label_smoothing: of the phase.
+        config: all settings.
+        class_names: in label order.
+        targets: of the training images, `(images, classes)`; see `targets_of`.
+        multi_label: whether an image may have any number of labels.
+        label_smoothing: of the phase, a fraction in [0, 1).
+        reporter: told what is monitored, where that is not accuracy.
 
     Raises:
         ConfigError: if the file of class weights is wrong.
     """
-    config = task.config
-    targets = targets_of(task.parts.train, len(task.class_names))
+    monitor = config.monitor
+    if monitor == "auto":
+        monitor, reason = _choose_monitor(targets, multi_label)
+        if reason:
+            reporter.info(f"{reason}, so {NAMES[monitor]} tells the best epoch")
     return Objective(
-        multi_label=task.multi_label,
-        class_weights=class_weights(config.class_weights, task.class_names, targets),
+        multi_label=multi_label,
+        class_weights=class_weights(config.class_weights, class_names, targets),
         focal_gamma=config.focal_gamma if config.loss == "focal" else 0.0,
         label_smoothing=label_smoothing,
-        monitor=_monitored(task, targets),
+        monitor=monitor,
     )
 
 
-def _monitored(task: Task, targets: np.ndarray) -> str:
-    if task.config.monitor != "auto":
-        return task.config.monitor
-    # With thresholds chosen on the same few images, F1 scores are noisy.
-    if task.multi_label:
-        monitor, reason = MEAN_AVERAGE_PRECISION, "images have several labels"
-    elif (times := skew(targets.sum(axis=0).astype(int).tolist())) >= SKEWED:
-        monitor = MACRO_F1
-        reason = f"one class has {times:.0f} times the images of another"
-    else:
-        return ACCURACY
-    task.reporter.info(f"{reason}, so {NAMES[monitor]} tells the best epoch")
-    return monitor
+def _choose_monitor(targets: np.ndarray, multi_label: bool) -> tuple[str, str]:
+    """Returns what tells the best epoch, and why; no reason for what is usual."""
+    if multi_label:
+        # With thresholds chosen on the same few images, F1 scores are noisy.
+        return MEAN_AVERAGE_PRECISION, "images have several labels"
+    times = skew(targets.sum(axis=0).astype(int).tolist())
+    if times >= SKEWED:
+        return MACRO_F1, f"one class has {times:.0f} times the images of another"
+    return ACCURACY, ""

@@ -23,21 +23,3 @@ def targets_of(examples: Sequence[Example], num_classes: int) -> np.ndarray:
     for row, example in zip(targets, examples, strict=True):
         row[list(example.labels)] = 1
     return targets
-
-
-def repetitions(order: np.ndarray) -> np.ndarray:
-    """Returns how often each image of an order came before: 0 for its first time.
-
-    Args:
-        order: int64 `(images,)`; indices of images.
-
-    Returns:
-        int64 `(images,)`.
-    """
-    by_image = np.argsort(order, kind="stable")
-    ranked = order[by_image]
-    places = np.arange(len(order))
-    firsts = np.searchsorted(ranked, ranked)  # where the same image begins
-    repeated = np.empty_like(places)
-    repeated[by_image] = places - firsts
-    return repeated

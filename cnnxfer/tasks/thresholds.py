@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from cnnxfer.prediction.prediction import DIGITS
 from cnnxfer.runs import Run
+from cnnxfer.tasks.digits import DIGITS
 from cnnxfer.tasks.score import Score
 
 UNKNOWN = 0.5

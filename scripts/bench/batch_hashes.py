@@ -25,7 +25,7 @@ def main(folder: str, level: str, threads: int) -> None:
     from cnnxfer.data.pipeline import training_batches
     from cnnxfer.data.targets import targets_of
     from cnnxfer.reporting import Reporter
-    from cnnxfer.training.prepare import read_data
+    from cnnxfer.data.preparing.prepared import read_data
     from cnnxfer.training.sampling import epoch_order
 
     config = load_config(None, {"data": folder, "augment": level})

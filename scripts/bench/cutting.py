@@ -20,7 +20,7 @@ from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.activations import load_activations
 from cnnxfer.training.cut import behind, boundaries, network_at
 from cnnxfer.training.model import backbone_of
-from cnnxfer.training.prepare import read_data
+from cnnxfer.data.preparing.prepared import read_data
 
 LITE = "efficientnet-lite0"
 LITE_CUT = "blocks_10_add"  # activations of 14x14x112

@@ -19,16 +19,13 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import find_weights
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.networks.classifier import (
-    ADMITTED,
     all_layers,
     backbone_of,
     build_classifier,
     build_imagenet_classifier,
-    class_names,
     copy_weights,
-    load_model,
-    save_model,
 )
+from cnnxfer.networks.saving import ADMITTED, class_names, load_model, save_model
 from cnnxfer.registry import load_object
 
 # Deep or wide: with the rest of their family, they differ in numbers only.

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from cnnxfer.engines.converted import convert
-from cnnxfer.engines.elastic_engine import ElasticEngine, is_out_of_memory
+from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.engines.keras_engine import KerasEngine
 from cnnxfer.errors import DataError, RunError
+from cnnxfer.hardware.memory import is_out_of_memory
 
 
 class Limited:

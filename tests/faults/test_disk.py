@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cnnxfer.networks.classifier import load_model
+from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run, find_run
 from cnnxfer.training.loop.checkpoint import read_checkpoint
 

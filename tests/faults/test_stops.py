@@ -10,7 +10,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from cnnxfer.networks.classifier import load_model
+from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run, find_run, hold_run
 from cnnxfer.training.loop.checkpoint import read_checkpoint
 from cnnxfer.training.loop.stepper import Stepper

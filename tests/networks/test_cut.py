@@ -11,13 +11,7 @@ from families import SMALLEST
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.errors import ConfigError
-from cnnxfer.networks.classifier import (
-    all_layers,
-    backbone_of,
-    build_classifier,
-    load_model,
-    save_model,
-)
+from cnnxfer.networks.classifier import all_layers, backbone_of, build_classifier
 from cnnxfer.networks.cut import (
     POOLED,
     before,
@@ -27,6 +21,7 @@ from cnnxfer.networks.cut import (
     multiply_adds,
     network_at,
 )
+from cnnxfer.networks.saving import load_model, save_model
 
 # Every cell of NASNet reads the two before it.
 FEWEST = {"nasnetmobile": 2, "nasnetlarge": 2, "convnexttiny": 20}

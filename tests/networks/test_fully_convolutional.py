@@ -12,13 +12,9 @@ from PIL import Image
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.errors import RunError
-from cnnxfer.networks.classifier import (
-    build_classifier,
-    build_imagenet_classifier,
-    load_model,
-    save_model,
-)
+from cnnxfer.networks.classifier import build_classifier, build_imagenet_classifier
 from cnnxfer.networks.fully_convolutional import cell_model, dense_model
+from cnnxfer.networks.saving import load_model, save_model
 from cnnxfer.tasks.probabilities import sigmoid, softmax
 
 # One of each kind of head and of body.

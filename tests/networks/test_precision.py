@@ -11,17 +11,13 @@ from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.errors import ConfigError
 from cnnxfer.hardware.processor import Processor
-from cnnxfer.networks.classifier import (
-    all_layers,
-    backbone_of,
-    build_classifier,
-    load_model,
-)
+from cnnxfer.networks.classifier import all_layers, backbone_of, build_classifier
 from cnnxfer.networks.precision import (
     describe_precision,
     precision_policy,
     resolve_precision,
 )
+from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run
 
 # One entry for each way of normalizing.

@@ -1,8 +1,6 @@
 """What training lowers, by the definitions of the papers, and what it is scored by."""
 
 import dataclasses
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -11,9 +9,8 @@ import pytest
 from keras import ops
 
 from cnnxfer.config import Config
-from cnnxfer.data.dataset import Example
 from cnnxfer.reporting import Reporter
-from cnnxfer.tasks.objective import Objective, objective_of
+from cnnxfer.tasks.objective import Objective, build_objective
 
 CLASSES = 4
 RANDOM = np.random.default_rng(0)
@@ -189,23 +186,20 @@ class Messages(Reporter):
         self.lines.append(message)
 
 
-def task(
+def objective_of(
     counts: list[int], multi_label: bool = False, **settings: Any
-) -> tuple[Any, Messages]:
-    examples = [
-        Example(f"{label}-{i}.jpg", (label,), "train", Path("x.jpg"))
-        for label, count in enumerate(counts)
-        for i in range(count)
-    ]
+) -> tuple[Objective, list[str]]:
+    """Returns the objective for so many images of each class, and what was said."""
     messages = Messages()
-    found = SimpleNamespace(
-        config=Config(**settings),
-        class_names=tuple("abcdef"[: len(counts)]),
-        parts=SimpleNamespace(train=examples),
+    objective = build_objective(
+        Config(**settings),
+        "abcdef"[: len(counts)],
+        np.repeat(np.eye(len(counts), dtype=np.float32), counts, axis=0),
         multi_label=multi_label,
+        label_smoothing=0.2,
         reporter=messages,
     )
-    return found, messages
+    return objective, messages.lines
 
 
 @pytest.mark.parametrize(
@@ -236,16 +230,17 @@ def task(
 def test_skewed_classes_are_watched_by_macro_f1_and_it_is_said(
     counts: list[int], multi_label: bool, asked: str, monitor: str, said: str | None
 ) -> None:
-    found, messages = task(counts, multi_label, monitor=asked)
-    assert objective_of(found, 0.1).monitor == monitor
-    assert messages.lines == ([said] if said else [])
+    objective, lines = objective_of(counts, multi_label, monitor=asked)
+    assert objective.monitor == monitor
+    assert lines == ([said] if said else [])
 
 
 def test_settings_make_the_objective() -> None:
-    found, _ = task([30, 10], class_weights="auto", loss="focal", focal_gamma=3.0)
-    objective = objective_of(found, 0.2)
+    objective, _ = objective_of(
+        [30, 10], class_weights="auto", loss="focal", focal_gamma=3.0
+    )
     assert objective.focal_gamma == 3
     assert objective.label_smoothing == 0.2
     assert objective.class_weights[1] == pytest.approx(3 * objective.class_weights[0])
-    plain, _ = task([30, 10], focal_gamma=3.0)
-    assert objective_of(plain, 0.0).focal_gamma == 0
+    plain, _ = objective_of([30, 10], focal_gamma=3.0)
+    assert plain.focal_gamma == 0

@@ -11,15 +11,15 @@ from PIL import Image, ImageDraw
 
 import cnnxfer
 from cnnxfer import api
+from cnnxfer.data.preparing.prepared import load_parts
 from cnnxfer.data.views.views import CentralViews, pixel_batches
 from cnnxfer.errors import Interrupted
-from cnnxfer.networks.classifier import load_model
+from cnnxfer.networks.saving import load_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop import loop
 from cnnxfer.training.phases import frozen
-from cnnxfer.training.prepare import load_parts
 
 Train = Callable[..., Run]
 SHARES = {"disc": 0.5, "square": 0.3, "triangle": 0.2}  # of the images

@@ -8,11 +8,13 @@ import tensorflow as tf
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
+from cnnxfer.data.preparing.prepared import Parts, read_data
 from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.training.optimization.devices import Devices
-from cnnxfer.training.prepare import Parts, Setup, prepare_run, read_data
+from cnnxfer.training.start import prepare_run
+from cnnxfer.training.task import Setup
 
 
 def weights(seed: int) -> list[np.ndarray]:

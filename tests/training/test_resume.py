@@ -12,7 +12,7 @@ import pytest
 import cnnxfer
 from cnnxfer import api
 from cnnxfer.errors import Interrupted
-from cnnxfer.networks.classifier import load_model
+from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run, find_run
 from cnnxfer.training.loop import loop, stepper
 from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint

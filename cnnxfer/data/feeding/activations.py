@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnnxfer.data.feeding.gate import Gate, ahead
-from cnnxfer.tasks.targets import repetitions
+from cnnxfer.data.feeding.order import repetitions
 
 
 class Rows(Protocol):

@@ -19,8 +19,8 @@ from cnnxfer.data.augmentation.keyed_random import Chances
 from cnnxfer.data.augmentation.mixing import mix
 from cnnxfer.data.feeding.gate import ahead
 from cnnxfer.data.feeding.loader import Loader
+from cnnxfer.data.feeding.order import repetitions
 from cnnxfer.data.views.views import CentralViews, training_views
-from cnnxfer.tasks.targets import repetitions
 
 AGAIN = 1_000_000  # more epochs than any run has
 

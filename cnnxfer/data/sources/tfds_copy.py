@@ -17,7 +17,7 @@ from tensorflow_datasets.core.download import downloader
 
 from cnnxfer.data.sources.packed import Copy, Pack, copy_dir, packed
 from cnnxfer.data.sources.split_words import SPLITS
-from cnnxfer.data.sources.tfds import KIND, Record, state_of
+from cnnxfer.data.sources.tfds_record import KIND, Record, state_of
 from cnnxfer.data.sources.tfds_specs import Wanted, manual_dir, tfds_dir, tfds_names
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.registry import did_you_mean

@@ -7,7 +7,8 @@ from itertools import chain, islice
 from typing import Any
 
 from cnnxfer.data.dataset import DIVIDER
-from cnnxfer.prediction.prediction import DIGITS, Prediction
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.tasks.digits import DIGITS
 
 COLUMNS = (
     "path",

@@ -16,7 +16,7 @@ from cnnxfer.errors import RunError
 from cnnxfer.networks.cut import CutNetwork
 from cnnxfer.training.activations.compute import load_activations
 from cnnxfer.training.activations.store import Activations, ActivationStore
-from cnnxfer.training.prepare import Task
+from cnnxfer.training.task import Task
 
 
 def engines_for(

@@ -13,12 +13,11 @@ import keras
 import numpy as np
 
 from cnnxfer.config import FineTune, Phase
-from cnnxfer.engines.elastic_engine import is_out_of_memory
 from cnnxfer.errors import RunError
-from cnnxfer.networks.classifier import save_model
+from cnnxfer.hardware.memory import is_out_of_memory
+from cnnxfer.networks.saving import save_model
 from cnnxfer.reporting import Advance
 from cnnxfer.stopping import Stop, listening
-from cnnxfer.tasks.objective import objective_of
 from cnnxfer.tasks.score import Score
 from cnnxfer.tasks.targets import targets_of
 from cnnxfer.tasks.thresholds import keep_thresholds
@@ -44,7 +43,7 @@ from cnnxfer.training.loop.stepper import Stepper
 from cnnxfer.training.loop.time_budget import fit_into_time
 from cnnxfer.training.optimization.learning_rates import Rates
 from cnnxfer.training.phases.trained_network import Trainee
-from cnnxfer.training.prepare import Setup
+from cnnxfer.training.task import Setup
 
 Result = TypeVar("Result")
 
@@ -107,7 +106,7 @@ class PhaseRun:
         self.trainee = trainee
         self.factors = factors
         self.share = share
-        self.objective = objective_of(setup, settings.label_smoothing)
+        self.objective = setup.objective(settings.label_smoothing)
         targets = targets_of(setup.parts.train, len(setup.class_names))
         self.chance = self._loss_of_guessing(targets[:CHANCE_IMAGES])
         self.validation_targets = targets_of(

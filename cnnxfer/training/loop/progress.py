@@ -10,7 +10,7 @@ from cnnxfer.config import Phase
 from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import counted
 from cnnxfer.tasks.score import Score
-from cnnxfer.training.prepare import Setup
+from cnnxfer.training.task import Setup
 
 BATCH_SIZE = 32
 

@@ -18,7 +18,7 @@ from cnnxfer.training.loop.variables import changing_variables, draw_anew, seed_
 from cnnxfer.training.optimization.optimizers import build_optimizer
 from cnnxfer.training.optimization.sampling import epoch_order
 from cnnxfer.training.phases.trained_network import Trainee
-from cnnxfer.training.prepare import Setup
+from cnnxfer.training.task import Setup
 
 
 class Stepper:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import keras
 
-from cnnxfer.engines.elastic_engine import is_out_of_memory
 from cnnxfer.errors import RunError
+from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.optimization.rolled_back import undone
 

@@ -18,11 +18,10 @@ from cnnxfer.networks.classifier import (
     backbone_of,
     copy_weights,
     learning_parameters,
-    load_model,
 )
 from cnnxfer.networks.precision import describe_precision
+from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run
-from cnnxfer.tasks.objective import objective_of
 from cnnxfer.tasks.score import Score
 from cnnxfer.tasks.targets import targets_of
 from cnnxfer.tasks.thresholds import keep_thresholds
@@ -48,7 +47,7 @@ from cnnxfer.training.phases.unchanged_files import (
     require_same_class_weights,
     require_unchanged,
 )
-from cnnxfer.training.prepare import Setup
+from cnnxfer.training.task import Setup
 
 PHASE = "fine_tune"
 # In a run's metrics: what each stage keeps, and how near the model that is kept is to
@@ -273,7 +272,7 @@ def _score_whole(setup: Setup, run: Run, epoch: int) -> Score:
     with setup.reporter.progress("measuring the whole network"):
         logits = trainee.model.predict(batches, steps=steps, verbose=0)
     trainee.close()
-    objective = objective_of(setup, setup.config.fine_tune.label_smoothing)
+    objective = setup.objective(setup.config.fine_tune.label_smoothing)
     return objective.score(logits[: len(targets)], targets, epoch)
 
 

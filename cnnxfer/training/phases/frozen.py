@@ -9,8 +9,9 @@ import keras
 
 from cnnxfer.errors import Interrupted
 from cnnxfer.files import format_bytes
-from cnnxfer.networks.classifier import backbone_of, learning_parameters, save_model
+from cnnxfer.networks.classifier import backbone_of, learning_parameters
 from cnnxfer.networks.precision import describe_precision
+from cnnxfer.networks.saving import save_model
 from cnnxfer.reporting import counted
 from cnnxfer.tasks.score import Score
 from cnnxfer.tasks.thresholds import keep_thresholds
@@ -24,7 +25,8 @@ from cnnxfer.training.phases.unchanged_files import (
     require_same_class_weights,
     require_unchanged,
 )
-from cnnxfer.training.prepare import Setup, find_weights_file
+from cnnxfer.training.start import find_weights_file
+from cnnxfer.training.task import Setup
 
 PHASE = "frozen"
 

@@ -14,12 +14,12 @@ import numpy as np
 from keras import ops
 
 from cnnxfer.config import Phase
+from cnnxfer.data.feeding.order import repetitions
 from cnnxfer.errors import RunError
 from cnnxfer.networks.classifier import head_layers
 from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.objective import Objective
 from cnnxfer.tasks.score import Score
-from cnnxfer.tasks.targets import repetitions
 from cnnxfer.training.optimization.learning_rates import Rates
 from cnnxfer.training.optimization.optimizers import build_optimizer
 from cnnxfer.training.optimization.rolled_back import all_variables, state_hash

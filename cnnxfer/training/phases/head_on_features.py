@@ -16,7 +16,6 @@ import numpy as np
 from cnnxfer.engines.agreement import Verdict, compare
 from cnnxfer.engines.engine import Engine
 from cnnxfer.networks.cut import POOLED, behind, network_at
-from cnnxfer.tasks.objective import objective_of
 from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.activations.engines import (
     activations_of_parts,
@@ -27,7 +26,7 @@ from cnnxfer.training.activations.engines import (
 )
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.phases.head import Head, HeadSettings, fit_head
-from cnnxfer.training.prepare import Task
+from cnnxfer.training.task import Task
 
 # Of features whose spread is 1. Chosen by cross-validation on training images: the loss
 # on those held out falls from 0.294 to 0.273 (EfficientNet-Lite0, tf_flowers) and from
@@ -73,7 +72,7 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
         DataError: if an image cannot be read any more.
         RunError: if an engine that was asked for strays from Keras.
     """
-    objective = objective_of(task, task.config.frozen.label_smoothing)
+    objective = task.objective(task.config.frozen.label_smoothing)
     num_classes = len(task.class_names)
     samples = spread(len(task.parts.validation))
     pixels = central_pixels(task, [task.parts.validation[i] for i in samples])

@@ -32,7 +32,7 @@ from cnnxfer.training.activations.engines import (
 )
 from cnnxfer.training.activations.store import Activations, ActivationStore
 from cnnxfer.training.phases.trained_network import Order, compared, some_of_validation
-from cnnxfer.training.prepare import Setup
+from cnnxfer.training.task import Setup
 
 
 @dataclass(frozen=True)

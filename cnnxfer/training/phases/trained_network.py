@@ -15,7 +15,7 @@ from cnnxfer.errors import DataError
 from cnnxfer.networks.fused.network import training_twin
 from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.activations.engines import central_pixels, spread
-from cnnxfer.training.prepare import Setup
+from cnnxfer.training.task import Setup
 
 Order = Callable[[int], np.ndarray]
 

@@ -23,7 +23,13 @@ from cnnxfer.data.dataset import IndexRow
 from cnnxfer.data.images.decode import decode
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.preparing.splits import assign_parts
-from cnnxfer.data.sources import find_source, load_dataset, tfds_copy, tfds_specs
+from cnnxfer.data.sources import (
+    find_source,
+    load_dataset,
+    tfds_copy,
+    tfds_record,
+    tfds_specs,
+)
 from cnnxfer.data.sources import tfds as source
 from cnnxfer.data.sources.tfds_specs import Wanted
 from cnnxfer.errors import ConfigError, DataError
@@ -337,7 +343,7 @@ def test_a_folder_of_classes_is_no_prepared_set(photos_dir: Path):
 def test_images_are_copied_once(data_dir: Path, monkeypatch: pytest.MonkeyPatch):
     prepare(data_dir, {"train": 6})
     first = load()
-    [record] = source.own_copies_dir().glob("*.json")
+    [record] = tfds_record.own_copies_dir().glob("*.json")
     record.unlink()
 
     def read(*arguments: object) -> None:
@@ -479,7 +485,7 @@ def test_another_release_of_tfds_is_asked_again(
 def test_a_damaged_record_is_made_anew(data_dir: Path, asked: list[str], damage):
     prepare(data_dir, {"train": 6})
     first = load()
-    [record] = source.own_copies_dir().glob("*.json")
+    [record] = tfds_record.own_copies_dir().glob("*.json")
     whole = record.read_bytes()
     record.write_bytes(damage(whole))
     assert load() == first
@@ -491,7 +497,7 @@ def test_a_damaged_record_is_made_anew(data_dir: Path, asked: list[str], damage)
 def test_a_record_of_another_form_is_made_anew(data_dir: Path, asked: list[str]):
     prepare(data_dir, {"train": 6})
     first = load()
-    [record] = source.own_copies_dir().glob("*.json")
+    [record] = tfds_record.own_copies_dir().glob("*.json")
     text = json.dumps({"name": "my_flowers"})
     record.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
     assert load() == first
@@ -502,7 +508,7 @@ def test_a_record_of_another_form_is_made_anew(data_dir: Path, asked: list[str])
 def test_a_cache_that_cannot_be_written_does(data_dir: Path, asked, monkeypatch):
     prepare(data_dir, {"train": 6})
     first = load()
-    [record] = source.own_copies_dir().glob("*.json")
+    [record] = tfds_record.own_copies_dir().glob("*.json")
     record.unlink()
 
     def refuse(*arguments: object, **options: object) -> None:

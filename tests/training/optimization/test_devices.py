@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from cnnxfer.errors import ConfigError
-from cnnxfer.networks.classifier import load_model
+from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run
-from cnnxfer.training import prepare
+from cnnxfer.training import start
 from cnnxfer.training.optimization.devices import Devices, prepare_devices
 
 CONFIG = """
@@ -42,12 +42,12 @@ tf.config.set_logical_device_configuration(
     cpu, [tf.config.LogicalDeviceConfiguration()] * 2
 )
 import cnnxfer
-from cnnxfer.training import prepare
+from cnnxfer.training import start
 from cnnxfer.training.optimization.devices import Devices
 
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 devices = Devices(replicas=strategy.num_replicas_in_sync, strategy=strategy)
-prepare.prepare_devices = lambda choice: devices
+start.prepare_devices = lambda choice: devices
 data, weights, config, runs_dir = sys.argv[1:]
 run = cnnxfer.train(
     "mobilenet-0.25", data, weights=weights, config=config, batch=11,
@@ -134,7 +134,7 @@ def test_batches_prefetched_to_a_device_train_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     devices = Devices(prefetch_to="/CPU:0")
-    monkeypatch.setattr(prepare, "prepare_devices", lambda choice: devices)
+    monkeypatch.setattr(start, "prepare_devices", lambda choice: devices)
     run = train(tmp_path)
     models = [load_model(each.model_path).get_weights() for each in (run, parent)]
     for weight, expected in zip(*models, strict=True):

@@ -10,8 +10,10 @@ from cnnxfer import api
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.data.images.source import ImageSource
+from cnnxfer.data.preparing.prepared import load_parts
 from cnnxfer.errors import ConfigError, DataError, RunError
-from cnnxfer.networks.classifier import HEAD, backbone_of, load_model
+from cnnxfer.networks.classifier import HEAD, backbone_of
+from cnnxfer.networks.saving import load_model
 from cnnxfer.prediction.classifier import load_classifier
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
@@ -19,7 +21,7 @@ from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.loop import PhaseRun
 from cnnxfer.training.loop.recovery import LOWERED_BY, LOWERINGS
 from cnnxfer.training.phases import frozen
-from cnnxfer.training.prepare import load_parts, set_up
+from cnnxfer.training.start import set_up
 
 Train = Callable[..., Run]
 
@@ -196,17 +198,17 @@ def test_more_epochs_on_new_views(parent: Run, tmp_path: Path) -> None:
 def test_a_photo_that_broke_since_is_named(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cnnxfer.training import prepare
+    from cnnxfer.data.preparing import prepared
 
-    def split(data: prepare.Data) -> prepare.Parts:
+    def split(data: prepared.Data) -> prepared.Parts:
         parts = original(data)
         broken = parts.validation[0].path
         content[broken] = broken.read_bytes()
         broken.write_bytes(content[broken][:100])
         return parts
 
-    original, content = prepare.Data.split, {}
-    monkeypatch.setattr(prepare.Data, "split", split)
+    original, content = prepared.Data.split, {}
+    monkeypatch.setattr(prepared.Data, "split", split)
     try:
         with pytest.raises(DataError, match=r"\.png cannot be read any more"):
             train(tmp_path)

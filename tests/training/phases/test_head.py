@@ -11,12 +11,8 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, Phase, override
 from cnnxfer.config.phases import OPTIMIZERS, SCHEDULES
 from cnnxfer.errors import RunError
-from cnnxfer.networks.classifier import (
-    build_classifier,
-    head_layers,
-    load_model,
-    save_model,
-)
+from cnnxfer.networks.classifier import build_classifier, head_layers
+from cnnxfer.networks.saving import load_model, save_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.class_weights import class_weights as weights_of
 from cnnxfer.tasks.objective import Objective

@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 
 from cnnxfer import api
+from cnnxfer.data.preparing.prepared import load_parts
 from cnnxfer.engines import keras_engine
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.engines.keras_engine import KerasEngine
 from cnnxfer.errors import ConfigError, Interrupted, RunError
-from cnnxfer.networks.classifier import HEAD, HIDDEN, load_model
+from cnnxfer.networks.classifier import HEAD, HIDDEN
+from cnnxfer.networks.saving import load_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.probabilities import softmax
 from cnnxfer.training.activations import compute, engines
 from cnnxfer.training.phases import frozen, head_on_features
-from cnnxfer.training.prepare import load_parts
 
 Train = Callable[..., Run]
 

@@ -12,7 +12,8 @@ from cnnxfer.data.feeding.activations import rows_in_order, training_rows
 from cnnxfer.data.feeding.gate import Gate
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import RunError
-from cnnxfer.networks.classifier import all_layers, load_model
+from cnnxfer.networks.classifier import all_layers
+from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.activations.store import ActivationStore

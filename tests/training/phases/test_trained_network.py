@@ -10,7 +10,8 @@ from cnnxfer.errors import DataError
 from cnnxfer.networks.classifier import HEAD, backbone_of
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.phases.trained_network import WholeNetwork
-from cnnxfer.training.prepare import Setup, prepare_run
+from cnnxfer.training.start import prepare_run
+from cnnxfer.training.task import Setup
 
 BATCH, STEPS = 4, 4
 SIZE = 64

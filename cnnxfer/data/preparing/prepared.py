@@ -1,0 +1,161 @@
+"""Sound images, each in its part: read for a new run, or found again for an old one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cnnxfer.config import Config
+from cnnxfer.data.check.inspected import Facts
+from cnnxfer.data.check.run_checks import quick_findings, warn_of
+from cnnxfer.data.dataset import DIVIDER, Example
+from cnnxfer.data.preparing.exclude import exclude_listed
+from cnnxfer.data.preparing.groups import group_names
+from cnnxfer.data.preparing.index import (
+    build_index,
+    leave_out_untrained,
+    report_problems,
+)
+from cnnxfer.data.preparing.near_duplicates import near_duplicates
+from cnnxfer.data.preparing.splits import PARTS, TEST, TRAIN, VALIDATION, assign_parts
+from cnnxfer.data.preparing.subset import take_sample
+from cnnxfer.data.sources import load_dataset
+from cnnxfer.errors import DataError
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run, SplitRow
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A run's images by part; labels index the run's class names."""
+
+    train: list[Example]
+    validation: list[Example]
+    test: list[Example]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Sound images, each in its part.
+
+    Attributes:
+        name: short, for the names of runs.
+        class_names: in label order.
+        examples: in the order of their content's hashes; labels index `class_names`.
+        parts: where each of them belongs, beside `examples`.
+        multi_label: whether an image may have any number of labels.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    examples: tuple[Example, ...]
+    parts: tuple[str, ...]
+    multi_label: bool = False
+
+    def label_of(self, example: Example) -> str:
+        """Returns the name of an example's class; several are joined."""
+        return DIVIDER.join(self.class_names[label] for label in example.labels)
+
+    def split(self) -> Parts:
+        """Returns the images by part."""
+        lists: dict[str, list[Example]] = {part: [] for part in PARTS}
+        for example, part in zip(self.examples, self.parts, strict=True):
+            lists[part].append(example)
+        return Parts(lists[TRAIN], lists[VALIDATION], lists[TEST])
+
+
+def read_data(config: Config, reporter: Reporter) -> Data:
+    """Lists the images, looks at each, leaves out what is broken, and splits them.
+
+    Raises:
+        ConfigError: if the configuration does not suit the data.
+        DataError: if no classifier can be trained on the data.
+    """
+    dataset = load_dataset(config.data, reporter)
+    if config.exclude:
+        dataset = exclude_listed(dataset, Path(config.exclude), reporter)
+    ids = [example.id for example in dataset.examples]
+    names = group_names(dataset, config.group_by) if config.group_by and ids else []
+    group_of = dict(zip(ids, names, strict=True)) if names else {}
+    rows = report_problems(build_index(dataset.examples, reporter), reporter)
+    class_names, rows = leave_out_untrained(dataset.class_names, rows, reporter)
+    rows = [rows[index] for index in take_sample(rows, config.limit)]
+    groups = [group_of[row.example.id] for row in rows] if group_of else []
+    duplicates = near_duplicates(rows)
+    parts = assign_parts(
+        rows,
+        config.split,
+        shuffled=dataset.shuffled,
+        groups=groups or None,
+        duplicates=duplicates,
+    )
+    facts = Facts(
+        class_names,
+        rows,
+        parts,
+        near=duplicates,
+        groups=groups,
+    )
+    warn_of(quick_findings(facts), config.data, reporter)
+    counts = [f"{parts.count(part)} {part}" for part in PARTS]
+    reporter.info(
+        f"{dataset.title or dataset.name}: {len(rows)} images of {len(class_names)} "
+        f"classes: {', '.join(counts)}"
+    )
+    # By content, so that names and places have no say in what is learned.
+    # Copies may have several labels.
+    examples = [row.example for row in rows]
+    order = sorted(
+        range(len(rows)),
+        key=lambda index: (examples[index].sha256, examples[index].labels),
+    )
+    return Data(
+        dataset.name,
+        class_names,
+        tuple(examples[index] for index in order),
+        tuple(parts[index] for index in order),
+        dataset.multi_label,
+    )
+
+
+def load_parts(run: Run, reporter: Reporter) -> Parts:
+    """Finds a run's images again.
+
+    Raises:
+        DataError: if some are gone.
+    """
+    spec = run.config.data
+    found = {row.id: row for row in load_dataset(spec, reporter).examples}
+    split = run.split
+    labels = _labels(run, split)
+    gone = [row.id for row in split if row.id not in found]
+    if gone:
+        raise DataError(
+            f"{len(gone)} of the {len(split)} images of {run.path} are no longer "
+            f"in {spec}, such as {gone[0]}. Put them back, or train a new run."
+        )
+    examples = tuple(
+        replace(found[row.id], labels=labels[row.label], sha256=row.sha256)
+        for row in split
+    )
+    parts = tuple(row.split for row in split)
+    return Data(spec, run.class_names, examples, parts).split()
+
+
+def _labels(run: Run, split: Iterable[SplitRow]) -> dict[str, tuple[int, ...]]:
+    """Returns what each text in the column of labels means."""
+    label_of = {name: label for label, name in enumerate(run.class_names)}
+    if run.thresholds is None:
+        return {name: (label,) for name, label in label_of.items()}
+    return {
+        row.label: tuple(label_of[name] for name in row.label.split(DIVIDER) if name)
+        for row in split
+    }
+
+
+def data_hash(split: Iterable[SplitRow]) -> str:
+    """Returns one SHA-256 for all images, their labels and their parts."""
+    lines = sorted(f"{row.sha256} {row.label} {row.split}\n" for row in split)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

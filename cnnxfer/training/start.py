@@ -1,0 +1,110 @@
+"""How a run starts: a new one from settings, or an old one from its directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.backbones.weights import ensure_weights
+from cnnxfer.config import Config
+from cnnxfer.data.preparing.prepared import load_parts, read_data
+from cnnxfer.errors import ConfigError
+from cnnxfer.networks.precision import resolve_precision
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run, SplitRow, create_run
+from cnnxfer.tasks.class_weights import require_known_classes
+from cnnxfer.tasks.thresholds import UNKNOWN
+from cnnxfer.training.optimization.devices import Devices, prepare_devices
+from cnnxfer.training.task import Setup
+
+
+def claim_processors(devices: str, precision: str) -> tuple[Devices, str]:
+    """Returns what trains, and in which precision; while nothing has been computed yet.
+
+    Args:
+        devices: of the settings.
+        precision: the same.
+
+    Raises:
+        ConfigError: if this machine can't do that.
+    """
+    claimed = prepare_devices(devices)
+    return claimed, resolve_precision(precision, claimed.compute_capability)
+
+
+def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
+    """Reads the data, splits it, and makes the run directory.
+
+    The directory is a run once it has its receipt and then its settings.
+
+    Raises:
+        ConfigError: if the configuration does not suit the machine or the data.
+        DataError: if no classifier can be trained on the data.
+    """
+    devices, precision = claim_processors(config.devices, config.precision)
+    data = read_data(config, reporter)
+    require_known_classes(config.class_weights, data.class_names)
+    run = create_run(runs_dir, config.backbone, data.name)
+    run.write_classes(data.class_names)
+    run.write_split(
+        SplitRow(example.id, data.label_of(example), part, example.sha256)
+        for example, part in zip(data.examples, data.parts, strict=True)
+    )
+    if data.multi_label:  # the file says so; the phase chooses the numbers
+        run.write_thresholds(dict.fromkeys(data.class_names, UNKNOWN))
+    return Setup(
+        config=config,
+        backbone=BACKBONES.get(config.backbone),
+        class_names=data.class_names,
+        parts=data.split(),
+        devices=devices,
+        precision=precision,
+        reporter=reporter,
+        multi_label=data.multi_label,
+        run=run,
+    )
+
+
+def set_up(run: Run, reporter: Reporter) -> Setup:
+    """Claims the processors and finds the images of a run.
+
+    What it computes in stays what it began with, on whatever machine it goes on.
+
+    Raises:
+        ConfigError: if the devices cannot be used.
+        DataError: if images are gone.
+    """
+    config = run.config
+    devices, precision = claim_processors(
+        config.devices, run.receipt.get("precision", config.precision)
+    )
+    return Setup(
+        config=config,
+        backbone=BACKBONES.get(config.backbone),
+        class_names=run.class_names,
+        parts=load_parts(run, reporter),
+        devices=devices,
+        precision=precision,
+        reporter=reporter,
+        multi_label=run.thresholds is not None,
+        run=run,
+    )
+
+
+def find_weights_file(config: Config, reporter: Reporter) -> Path | None:
+    """Returns the file of the backbone's first weights; None for random ones.
+
+    Raises:
+        ConfigError: if a file of one's own is gone.
+        DataError: if a published file is damaged.
+        RunError: if it could not be downloaded.
+    """
+    if config.weights == "none":
+        return None
+    if config.weights == "imagenet":
+        backbone = BACKBONES.get(config.backbone)
+        return ensure_weights(backbone, include_top=False, reporter=reporter)
+    path = Path(config.weights)
+    if not path.is_file():
+        raise ConfigError(f"--weights {path} is no file any more. Bring it back.")
+    return path
