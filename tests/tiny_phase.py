@@ -20,11 +20,11 @@ from cnnxfer.data.preparing.prepared import Parts
 from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
 from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
-from cnnxfer.training.loop.loop import PhaseRun
 from cnnxfer.training.loop.progress import Progress
+from cnnxfer.training.loop.session import Session
 from cnnxfer.training.optimization.devices import Devices
-from cnnxfer.training.phases.trained_network import Order
 from cnnxfer.training.task import Setup
+from cnnxfer.training.trained_network import Order
 
 CLASSES = ("a", "b", "c")
 FEATURES, TRAIN, VALIDATION, BATCH = 5, 26, 20, 4
@@ -52,7 +52,7 @@ class Killed(BaseException):
     """The process is gone: nothing is saved any more."""
 
 
-class TinyTrainee:
+class TinyNetwork:
     """Learns the class of five noisy numbers; a layer is frozen, a norm learns."""
 
     failure: DataError | None = None
@@ -143,15 +143,15 @@ def tiny_phase(
     before: Progress | None = None,
     extra_epochs: int = 0,
     **config: Any,
-) -> PhaseRun:
+) -> Session:
     """Returns a phase from its start, or from the last checkpoint in `path`."""
     setup = tiny_setup(path, **config)
     checkpoint = read_checkpoint(setup.run.checkpoints_dir, setup.reporter)
-    phase = PhaseRun(
+    phase = Session(
         setup,
         "fine_tune",
         settings,
-        TinyTrainee(setup),
+        TinyNetwork(setup),
         checkpoint=checkpoint,
         stage=stage,
         before=before,
@@ -162,7 +162,7 @@ def tiny_phase(
     return phase
 
 
-def at_update(phase: PhaseRun, number: int, act: Callable[[], None]) -> None:
+def at_update(phase: Session, number: int, act: Callable[[], None]) -> None:
     """Has something done before the update of a number, from 0."""
     update = phase.stepper.update
 
@@ -180,13 +180,13 @@ def kill() -> None:
     raise Killed
 
 
-def end_of(phase: PhaseRun) -> dict[str, Any]:
+def end_of(phase: Session) -> dict[str, Any]:
     """Returns every number that a phase ends with, but times."""
     run = phase.setup.run
     checkpoint = read_checkpoint(run.checkpoints_dir)
     assert checkpoint
     digest = hashlib.sha256()
-    for weight in phase.trainee.classifier.get_weights():
+    for weight in phase.trained.classifier.get_weights():
         digest.update(weight.tobytes())
     progress = checkpoint.progress.as_json()
     times = {"seconds": 0.0, "epoch_seconds": 0.0, "start": 0, "time_limit": 0.0}

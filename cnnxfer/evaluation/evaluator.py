@@ -26,6 +26,7 @@ from cnnxfer.evaluation.metrics import (
 )
 from cnnxfer.evaluation.significance import wilson_interval
 from cnnxfer.files import file_hash
+from cnnxfer.prediction.answers import answer_images
 from cnnxfer.prediction.classifier import Classifier, Computing, load_classifier
 from cnnxfer.prediction.known_images import say_seen, seen_parts
 from cnnxfer.reporting import Reporter
@@ -199,7 +200,8 @@ def _measure(
 ) -> list[_Measured]:
     classifier = load_classifier(run, reporter, computing)
     examples = [example for part in parts for example in part]
-    answers = classifier.answer(
+    answers = answer_images(
+        classifier,
         [ImageSource(example.id, example.read) for example in examples],
         "evaluating",
         reporter,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,13 +15,9 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.imagenet import imagenet_classes
 from cnnxfer.backbones.weights import ensure_weights
-from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.data.decoding.child import See
-from cnnxfer.data.decoding.pool import decode_all
-from cnnxfer.data.images.source import ImageSource
 from cnnxfer.engines.engine import Network
 from cnnxfer.files import file_hash
-from cnnxfer.prediction.answers import Answers
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
 from cnnxfer.prediction.tta import IMAGENET_CROP, test_time_views
 from cnnxfer.reporting import Reporter
@@ -71,29 +67,6 @@ class Classifier:
     computing: Computing
     thresholds: np.ndarray | None = None
     cells: Network | None = None
-
-    def answer(
-        self,
-        sources: Iterable[ImageSource],
-        title: str,
-        reporter: Reporter,
-        *,
-        total: int | None = None,
-        frames: str = "first",
-        max_pixels: int = MAX_PIXELS,
-    ) -> Answers:
-        """Returns an answer for each image, in order; decodes while it computes.
-
-        Args:
-            sources: the images.
-            title: what the progress bar says.
-            reporter: draws it.
-            total: how many answers there will be; None if that is not known.
-            frames: "first", or "all" of a file that has several, one answer each.
-            max_pixels: larger pictures are not decoded.
-        """
-        decoded = decode_all(sources, self.see, frames=frames, max_pixels=max_pixels)
-        return Answers(self, decoded, title, reporter, total)
 
     def conclude(self, outputs: np.ndarray) -> np.ndarray:
         """Returns the mean of the probabilities for a picture's views.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnxfer.prediction.answering import Answer
+from cnnxfer.prediction.answers import Answer
 from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.tasks.probabilities import reaches
 

@@ -62,7 +62,10 @@ class Pile:
     @cached_property
     def answers(self) -> Answers:
         """An answer for each of the sources, in order."""
-        return self.classifier.answer(
+        from cnnxfer.prediction.answers import answer_images
+
+        return answer_images(
+            self.classifier,
             self.sources,
             "predicting",
             self.reporter,

@@ -12,8 +12,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.cli.main import run
-from cnnxfer.prediction.answering import Answer
-from cnnxfer.prediction.answers import Answers
+from cnnxfer.prediction.answers import Answer, Answers
 from cnnxfer.prediction.outputs.folder import FileAdder
 from cnnxfer.runs import Run
 

@@ -99,14 +99,14 @@ def test_a_process_that_is_given_no_more_memory_leaves_a_run_to_go_on_with(
     """On a CPU, TensorFlow raises an error, or crashes: not all of it looks."""
     cap = f"""
 import os, resource
-from cnnxfer.training.loop.loop import PhaseRun
-fit = PhaseRun.fit
+from cnnxfer.training.phases import frozen
+fit = frozen.fit
 def capped(phase):
     pages = int(open("/proc/self/statm").read().split()[0])
     size = pages * os.sysconf("SC_PAGE_SIZE") + {megabytes << 20}
     resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
     return fit(phase)
-PhaseRun.fit = capped
+frozen.fit = capped
 from cnnxfer.__main__ import main
 main()
 """

@@ -10,7 +10,7 @@ from PIL import Image
 
 from cnnxfer.data.decoding.pool import decode_all
 from cnnxfer.data.images.source import ImageSource, of_file, unreadable
-from cnnxfer.prediction.answering import Answer
+from cnnxfer.prediction.answers import Answer, answer_images
 from cnnxfer.prediction.classifier import Computing, load_classifier
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
@@ -41,7 +41,7 @@ def test_engines_answer_alike(colour_run: Run, photos_dir: Path) -> None:
         classifier = load_classifier(
             colour_run, Reporter(), Computing(engine, "float32")
         )
-        answers = classifier.answer(photos(photos_dir), "answering", Reporter())
+        answers = answer_images(classifier, photos(photos_dir), "answering", Reporter())
         found[engine] = probabilities(answers)
     assert found["keras"].shape == (36, 3)
     assert (found["keras"].argmax(axis=1) == np.repeat([0, 1, 2], 12)).all()
@@ -73,7 +73,7 @@ def test_many_images_take_no_more_memory_than_some(
             yield of_file(str(photos_dir / "red/00.jpg"))
 
     classifier = load_classifier(colour_run, Reporter(), Computing(engine="keras"))
-    answers = classifier.answer(photos(), "answering", Reporter())
+    answers = answer_images(classifier, photos(), "answering", Reporter())
     next(answers)
     time.sleep(1)  # in which many more could be taken
     assert 32 <= taken <= 300
@@ -84,7 +84,7 @@ def test_where_nothing_can_be_read_no_engine_is_chosen(colour_run: Run) -> None:
     told = Told()
     classifier = load_classifier(colour_run, told)
     sources = [unreadable("1", "no picture 1"), unreadable("2", "no picture 2")]
-    answers = classifier.answer(sources, "", told)
+    answers = answer_images(classifier, sources, "", told)
     assert [answer.picture.error for answer in answers] == [
         "no picture 1",
         "no picture 2",
@@ -99,7 +99,7 @@ def test_views_of_a_picture_are_averaged(
     plain = load_classifier(colour_run, Reporter(), Computing("keras"))
     several = load_classifier(colour_run, Reporter(), Computing("keras"), tta=tta)
     source = photos(photos_dir)[0]
-    (answer,) = several.answer([source], "", Reporter())
+    (answer,) = answer_images(several, [source], "", Reporter())
     (picture,) = decode_all([source], several.see)
     assert picture.pixels is not None
     assert len(picture.pixels) == {"flip": 2, "ten": 10, "scales": 3}[tta]
@@ -120,7 +120,7 @@ def test_classes_that_may_be_several_have_probabilities_of_their_own(
     assert several.thresholds.tolist() == [0.1, 0.2, 0.3]  # in label order
     assert several.network.key != single.network.key
     source = photos(photos_dir)[0]
-    (answer,) = several.answer([source], "", Reporter())
+    (answer,) = answer_images(several, [source], "", Reporter())
     (picture,) = decode_all([source], several.see)
     model = several.network.build()
     expected = sigmoid(model.predict_on_batch(picture.pixels)).mean(axis=0)
@@ -140,7 +140,9 @@ def test_dense_sees_what_a_crop_cuts_off(colour_run: Run, tmp_path: Path) -> Non
         classifier = load_classifier(
             colour_run, Reporter(), Computing("keras"), dense=dense, heat=dense
         )
-        (answers[dense],) = classifier.answer([of_file(str(path))], "", Reporter())
+        (answers[dense],) = answer_images(
+            classifier, [of_file(str(path))], "", Reporter()
+        )
     assert best(answers[False]) == "blue"
     assert best(answers[True]) == "red"
     heat = answers[True].heat
@@ -161,7 +163,7 @@ def test_one_picture_is_answered_without_tensorflow_the_second_time(
     """The first time, Keras answers, and makes ready for the next."""
     told = Told()
     source = photos(photos_dir)[:1]
-    (answer,) = load_classifier(colour_run, told).answer(source, "", told)
+    (answer,) = answer_images(load_classifier(colour_run, told), source, "", told)
     if told.lines[-1] == "engine: keras, float32":
         pytest.skip("Keras has a GPU here")
     assert told.lines[0] == "engine: keras, float32"
@@ -188,7 +190,7 @@ def test_tensorflow_rests_where_openvino_has_passed(
     """Importing it takes longer than answering."""
     told = Told()
     classifier = load_classifier(colour_run, told)
-    list(classifier.answer(photos(photos_dir), "answering", told))
+    list(answer_images(classifier, photos(photos_dir), "answering", told))
     if "openvino" not in told.lines[-1]:
         pytest.skip("Keras has a GPU here")
     assert ranked_elsewhere(photos_dir, colour_run) > 0.5

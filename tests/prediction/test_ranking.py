@@ -5,7 +5,7 @@ import pytest
 
 from cnnxfer.data.decoding.pool import Decoded
 from cnnxfer.data.images.source import of_file
-from cnnxfer.prediction.answering import Answer
+from cnnxfer.prediction.answers import Answer, answer_images
 from cnnxfer.prediction.classifier import Classifier, load_classifier
 from cnnxfer.prediction.ranking import rank_answers
 from cnnxfer.reporting import Reporter
@@ -96,7 +96,7 @@ def test_equal_classes_keep_their_order(classifier: Classifier) -> None:
 
 def test_a_photograph_is_ranked(classifier: Classifier, photos_dir: Path) -> None:
     photo = of_file(str(photos_dir / "red/02.jpg"))
-    answers = classifier.answer([photo], "answering", Reporter())
+    answers = answer_images(classifier, [photo], "answering", Reporter())
     (prediction,) = rank_answers(classifier, answers, 3)
     assert prediction.label == "red"
     assert sum(ranked.probability for ranked in prediction.ranking) == pytest.approx(1)

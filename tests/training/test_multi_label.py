@@ -18,7 +18,7 @@ from cnnxfer.networks.saving import load_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.score import Score
-from cnnxfer.training.loop import loop
+from cnnxfer.training.loop.session import Session
 from cnnxfer.training.phases import frozen
 
 Train = Callable[..., Run]
@@ -137,17 +137,17 @@ def test_thresholds_change_with_the_model_and_not_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Only the second of three epochs is better than the one before it."""
-    keep, seen, epochs = loop.PhaseRun.keep, [], []
+    keep, seen, epochs = Session.keep, [], []
 
-    def watch(phase: loop.PhaseRun, score: Score, row: dict[str, Any]) -> None:
+    def watch(phase: Session, score: Score, row: dict[str, Any]) -> None:
         keep(phase, score, row)
         epochs.append(list(score.thresholds))
         seen.append(list(phase.setup.run.thresholds.values()))
 
     values = iter([(0.5, 3), (0.9, 2), (0.1, 1)])
-    original = loop.PhaseRun.score
+    original = Session.score
 
-    def score(phase: loop.PhaseRun, epoch: int) -> Score:
+    def score(phase: Session, epoch: int) -> Score:
         value, number = next(values)
         found = original(phase, epoch)
         return Score(
@@ -160,8 +160,8 @@ def test_thresholds_change_with_the_model_and_not_without(
             (number / 10,) * 3,
         )
 
-    monkeypatch.setattr(loop.PhaseRun, "keep", watch)
-    monkeypatch.setattr(loop.PhaseRun, "score", score)
+    monkeypatch.setattr(Session, "keep", watch)
+    monkeypatch.setattr(Session, "score", score)
     train(tmp_path, epochs=3, **settings)
     assert seen == [[0.3] * 3, [0.2] * 3, [0.2] * 3]
 

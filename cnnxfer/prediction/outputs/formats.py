@@ -36,7 +36,7 @@ class Writer:
         return write
 
 
-_HERE = "cnnxfer.prediction.outputs.formats"
+_HERE = "cnnxfer.prediction.outputs"
 
 WRITERS: Registry[Writer] = Registry("format")
 WRITERS.add(Writer("table", f"{_HERE}.table:write_table", False, (".txt",)))

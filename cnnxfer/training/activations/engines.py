@@ -16,7 +16,7 @@ from cnnxfer.errors import RunError
 from cnnxfer.networks.cut import CutNetwork
 from cnnxfer.training.activations.compute import load_activations
 from cnnxfer.training.activations.store import Activations, ActivationStore
-from cnnxfer.training.task import Task
+from cnnxfer.training.task import Setup, Task
 
 
 def engines_for(
@@ -111,6 +111,13 @@ def strayed(engine: Engine, verdict: Verdict) -> RunError:
         f"than the saved model: {verdict.figures}. Try --engine auto --precision auto, "
         "or --no-cache."
     )
+
+
+def some_of_validation(setup: Setup) -> tuple[np.ndarray, np.ndarray]:
+    """Returns numbers of validation images, and their uint8 pixels."""
+    validation = setup.parts.validation
+    samples = spread(len(validation))
+    return samples, central_pixels(setup, [validation[index] for index in samples])
 
 
 def central_pixels(task: Task, examples: Sequence[Example]) -> np.ndarray:

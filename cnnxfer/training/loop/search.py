@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cnnxfer.training.loop.loop import PhaseRun
 from cnnxfer.training.loop.progress import parts_of
+from cnnxfer.training.loop.recovery import retried
+from cnnxfer.training.loop.session import Session
 from cnnxfer.training.optimization.batch_size_search import find_batch_size, scaled_rate
 from cnnxfer.training.optimization.learning_rate_search import find_rate
 
 TO_BE_FOUND = 1.0  # in place of a learning rate that is looked for
 
 
-def search(phase: PhaseRun) -> None:
+def search(session: Session) -> None:
     """Finds what the settings leave to be found, for a stage that has not begun.
 
     The batch is looked for once in the life of a run, the rate in each stage.
@@ -22,52 +23,54 @@ def search(phase: PhaseRun) -> None:
         DataError: if an image cannot be read any more.
         RunError: if memory ran out, or the loss is no number at any rate.
     """
-    config = phase.setup.config
-    if config.batch_size < 0 and not phase.progress.stage:
-        _find_batch(phase)
-    if not phase.settings.learning_rate:
-        _find_rate(phase)
+    config = session.setup.config
+    if config.batch_size < 0 and not session.progress.stage:
+        _find_batch(session)
+    if not session.settings.learning_rate:
+        _find_rate(session)
 
 
-def _find_batch(phase: PhaseRun) -> None:
-    setup, settings = phase.setup, phase.settings
+def _find_batch(session: Session) -> None:
+    setup, settings = session.setup, session.settings
     images = len(setup.parts.train)
 
     def train_in(wanted: int) -> None:
-        progress = phase.progress
+        progress = session.progress
         progress.batch_size = size = setup.devices.batch_size(wanted, images)
         progress.accumulate = parts_of(size, settings.accumulate)
         progress.steps_per_epoch = images // size
-        phase.build()
+        session.build()
 
     def update_of(size: int) -> Callable[[int, float], object]:
         train_in(size)
-        return phase.stepper.update
+        return session.stepper.update
 
-    size = phase.tried(
+    size = retried(
+        session,
         lambda: find_batch_size(
-            phase.model, update_of, images=images, reporter=setup.reporter
-        )
+            session.model, update_of, images=images, reporter=setup.reporter
+        ),
     )
     train_in(size)  # with a new optimizer: that of the trial has made updates
     if settings.learning_rate:
         rate = scaled_rate(settings.learning_rate, size, settings.optimizer)
-        phase.progress.peak = rate
-        phase.follow(phase.progress)
+        session.progress.peak = rate
+        session.follow(session.progress)
         setup.reporter.info(f"learning rate {rate:.3g} for batches of {size}")
 
 
-def _find_rate(phase: PhaseRun) -> None:
-    progress = phase.progress
-    progress.peak = phase.tried(
+def _find_rate(session: Session) -> None:
+    progress = session.progress
+    progress.peak = retried(
+        session,
         lambda: find_rate(
-            phase.model,
-            phase.stepper.update,
-            optimizer=phase.settings.optimizer,
+            session.model,
+            session.stepper.update,
+            optimizer=session.settings.optimizer,
             steps_per_epoch=progress.steps_per_epoch,
             batch_size=progress.batch_size,
-            reporter=phase.setup.reporter,
-        )
+            reporter=session.setup.reporter,
+        ),
     )
     progress.scale = 1.0
-    phase.follow(progress)
+    session.follow(progress)

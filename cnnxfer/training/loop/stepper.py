@@ -17,8 +17,8 @@ from cnnxfer.training.loop.progress import Progress
 from cnnxfer.training.loop.variables import changing_variables, draw_anew, seed_states
 from cnnxfer.training.optimization.optimizers import build_optimizer
 from cnnxfer.training.optimization.sampling import epoch_order
-from cnnxfer.training.phases.trained_network import Trainee
 from cnnxfer.training.task import Setup
+from cnnxfer.training.trained_network import TrainedNetwork
 
 
 class Stepper:
@@ -35,25 +35,25 @@ class Stepper:
     def __init__(
         self,
         setup: Setup,
-        trainee: Trainee,
+        trained: TrainedNetwork,
         settings: Phase,
         objective: Objective,
         progress: Progress,
         factors: Mapping[str, float] | None,
     ) -> None:
-        """Compiles the trainee's model; what is trainable in it is fixed from here.
+        """Compiles the trained's model; what is trainable in it is fixed from here.
 
         Args:
             setup: the run.
-            trainee: what learns.
+            trained: what learns.
             settings: of the phase.
             objective: what is to be learned.
             progress: how batches are cut into epochs and parts.
             factors: multiples of the learning rate by variables' paths.
         """
         self.setup = setup
-        self.trainee = trainee
-        self.model = trainee.model
+        self.trained = trained
+        self.model = trained.model
         self.parts = progress.accumulate
         self.part_size = progress.part_size
         self.steps_per_epoch = progress.steps_per_epoch
@@ -74,9 +74,9 @@ class Stepper:
                 metrics=[objective.accuracy],
                 auto_scale_loss=False,  # build_optimizer has done it
             )
-        self.variables = changing_variables(trainee.classifier, self.optimizer)
+        self.variables = changing_variables(trained.classifier, self.optimizer)
         self._seed_states = seed_states(self.model)
-        self._validation = trainee.validation_batches(
+        self._validation = trained.validation_batches(
             devices.batch_size(self.part_size, len(setup.parts.validation))
         )
         self._batches: Iterator[Any] | None = None
@@ -167,7 +167,7 @@ class Stepper:
         setup = self.setup
         targets = targets_of(setup.parts.train, len(setup.class_names))
         seed, sampling = setup.config.seed, setup.config.sampling
-        batches = self.trainee.training_batches(
+        batches = self.trained.training_batches(
             lambda epoch: epoch_order(targets, seed, epoch, sampling),
             batch_size=self.part_size,
             steps_per_epoch=self.steps_per_epoch * self.parts,

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from cnnxfer.reporting import counted
+from cnnxfer.training.loop.session import Session
 from cnnxfer.training.loop.stepper import Stepper
 from cnnxfer.training.optimization.rolled_back import undone
-
-if TYPE_CHECKING:
-    from cnnxfer.training.loop.loop import PhaseRun
 
 SHARE = 0.95  # of the time; the rest is for saving, and for steps that take longer
 # What is measured, after a first step, which compiles.
@@ -18,19 +15,19 @@ TRIAL_STEPS = 3
 TRIAL_SECONDS = 5.0
 
 
-def fit_into_time(phase: PhaseRun, seconds: float) -> None:
+def fit_into_time(session: Session, seconds: float) -> None:
     """Gives a stage as many epochs as fit, and says so.
 
     Its schedule spans exactly these.
 
     Args:
-        phase: at its beginning.
+        session: at its beginning.
         seconds: that the stage may take, measuring included.
     """
-    progress, reporter = phase.progress, phase.setup.reporter
+    progress, reporter = session.progress, session.setup.reporter
     wanted, whole = progress.epochs, progress.steps_per_epoch
     started = time.monotonic()
-    step_seconds, score_seconds = measure(phase.stepper, phase.number)
+    step_seconds, score_seconds = measure(session.stepper, session.number)
     progress.time_limit = progress.seconds + seconds
     progress.epochs, progress.steps_per_epoch = epochs_that_fit(
         seconds - (time.monotonic() - started),
@@ -40,7 +37,7 @@ def fit_into_time(phase: PhaseRun, seconds: float) -> None:
         steps_per_epoch=whole,
     )
     progress.planned = True
-    phase.follow(progress)
+    session.follow(progress)
     left = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{max(seconds, 0):.0f} s"
     what = f"{progress.epochs} of {counted(wanted, 'epoch')}"
     if progress.steps_per_epoch < whole:

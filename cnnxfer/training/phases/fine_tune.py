@@ -27,8 +27,14 @@ from cnnxfer.tasks.targets import targets_of
 from cnnxfer.tasks.thresholds import keep_thresholds
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.loop.checkpoint import Checkpoint, read_checkpoint
-from cnnxfer.training.loop.loop import PhaseRun
+from cnnxfer.training.loop.loop import fit
 from cnnxfer.training.loop.search import search
+from cnnxfer.training.loop.session import Session
+from cnnxfer.training.phases.network_behind_cut import (
+    choose_cut,
+    engine_text,
+    open_behind_cut,
+)
 from cnnxfer.training.phases.plan import feeding_text, times_of_all
 from cnnxfer.training.phases.stages import (
     Stage,
@@ -37,17 +43,13 @@ from cnnxfer.training.phases.stages import (
     stages_of,
     unfreeze,
 )
-from cnnxfer.training.phases.trained_behind_cut import (
-    choose_cut,
-    engine_text,
-    open_behind_cut,
-)
-from cnnxfer.training.phases.trained_network import Trainee, WholeNetwork
 from cnnxfer.training.phases.unchanged_files import (
     require_same_class_weights,
     require_unchanged,
 )
+from cnnxfer.training.phases.whole_network import WholeNetwork
 from cnnxfer.training.task import Setup
+from cnnxfer.training.trained_network import TrainedNetwork
 
 PHASE = "fine_tune"
 # In a run's metrics: what each stage keeps, and how near the model that is kept is to
@@ -104,24 +106,24 @@ def fine_tune(setup: Setup) -> Outcome:
     stages = stages_of(classifier, settings)
     checkpoint = read_checkpoint(run.checkpoints_dir, reporter)
     first = checkpoint.progress.stage if checkpoint else 0
-    phase: PhaseRun | None = None
+    phase: Session | None = None
     for stage in stages[first:]:
         unfreeze(classifier, stage, settings)
         reporter.info(describe(classifier, settings, stage, len(stages)))
         if not phase:
             reporter.info(describe_precision(setup.config.precision, setup.precision))
-        trainee = _trainee(setup, classifier, stage)
+        trained = _trained_network(setup, classifier, stage)
         phase = _begin(
             setup,
-            trainee,
+            trained,
             stages[stage.number :],
             phase,
             checkpoint,
             preparing=time.monotonic() - since,
         )
         checkpoint = None
-        phase.fit()
-        _compare(setup, trainee, phase)
+        fit(phase)
+        _compare(setup, trained, phase)
         since = time.monotonic()
     assert phase
     assert phase.best
@@ -139,32 +141,32 @@ def fine_tune(setup: Setup) -> Outcome:
 
 def _begin(
     setup: Setup,
-    trainee: Trainee,
+    trained: TrainedNetwork,
     stages: list[Stage],
-    last: PhaseRun | None,
+    last: Session | None,
     checkpoint: Checkpoint | None,
     preparing: float,
-) -> PhaseRun:
+) -> Session:
     """Returns the first of the stages, ready to train.
 
     Args:
         setup: the run.
-        trainee: what the stage trains.
+        trained: what the stage trains.
         stages: those that are left.
         last: the stage before, if it was trained in this process.
         checkpoint: of this stage, if it has begun.
         preparing: seconds that went by since the stage before, or the start.
     """
     stage, settings = stages[0], setup.config.fine_tune
-    phase = PhaseRun(
+    phase = Session(
         setup,
         PHASE,
         dataclasses.replace(settings, epochs=stage.epochs),
-        trainee,
+        trained,
         checkpoint=checkpoint,
         stage=stage.number,
         before=last.progress if last else None,
-        factors=rate_factors(trainee.classifier, settings),
+        factors=rate_factors(trained.classifier, settings),
         extra_epochs=setup.more_epochs if len(stages) == 1 else 0,
         preparing=preparing,
         share=stage.epochs / sum(stage.epochs for stage in stages),
@@ -176,7 +178,7 @@ def _begin(
     return phase
 
 
-def _score_before(phase: PhaseRun) -> Score:
+def _score_before(phase: Session) -> Score:
     """Returns the parent's score, measured once in the life of a run."""
     setup = phase.setup
     known = setup.run.metrics.get("before")
@@ -188,7 +190,9 @@ def _score_before(phase: PhaseRun) -> Score:
     return score
 
 
-def _trainee(setup: Setup, classifier: keras.Model, stage: Stage) -> Trainee:
+def _trained_network(
+    setup: Setup, classifier: keras.Model, stage: Stage
+) -> TrainedNetwork:
     """Returns what a stage trains: what lies behind the cut, or the whole network."""
     run, reporter = setup.run, setup.reporter
     kept = run.metrics.get(KEPT, {})
@@ -209,17 +213,17 @@ def _trainee(setup: Setup, classifier: keras.Model, stage: Stage) -> Trainee:
     if not cut:
         return WholeNetwork(setup, classifier)
     now = {"cut": cut.name, "views": cut.views, "engine": ""}
-    trainee: Trainee
+    trained: TrainedNetwork
     if cut.views:
-        trainee = open_behind_cut(setup, classifier, cut, store, taken.get("engine"))
-        now["engine"] = engine_text(trainee.engine)
+        trained = open_behind_cut(setup, classifier, cut, store, taken.get("engine"))
+        now["engine"] = engine_text(trained.engine)
     else:
-        trainee = WholeNetwork(setup, classifier)
+        trained = WholeNetwork(setup, classifier)
     run.update_metrics(**{KEPT: {**kept, str(stage.number): now}})
-    return trainee
+    return trained
 
 
-def _compare(setup: Setup, trainee: Trainee, phase: PhaseRun) -> None:
+def _compare(setup: Setup, trained: TrainedNetwork, phase: Session) -> None:
     """Notes how near the network in float32 is to what a stage trained in its place.
 
     That is asked of the stage of which the run keeps an epoch.
@@ -227,8 +231,8 @@ def _compare(setup: Setup, trainee: Trainee, phase: PhaseRun) -> None:
     assert phase.best
     if phase.best.epoch <= phase.progress.first_epoch:
         return
-    exact = setup.precision == "float32" and isinstance(trainee, WholeNetwork)
-    verdict = None if exact else dataclasses.asdict(trainee.agreement())
+    exact = setup.precision == "float32" and isinstance(trained, WholeNetwork)
+    verdict = None if exact else dataclasses.asdict(trained.agreement())
     setup.run.update_metrics(**{AGREEMENT: verdict})
 
 
@@ -266,12 +270,12 @@ def _confirmed(setup: Setup, verdict: Verdict, outcome: Outcome) -> Outcome:
 def _score_whole(setup: Setup, run: Run, epoch: int) -> Score:
     """Returns how well a run's model does on validation, all of it in Keras."""
     setup = dataclasses.replace(setup, precision="float32")
-    trainee = WholeNetwork(setup, load_model(run.require_model()))
-    batches, steps = trainee.validation_batches(setup.devices.batch_size(32, 32))
+    trained = WholeNetwork(setup, load_model(run.require_model()))
+    batches, steps = trained.validation_batches(setup.devices.batch_size(32, 32))
     targets = targets_of(setup.parts.validation, len(setup.class_names))
     with setup.reporter.progress("measuring the whole network"):
-        logits = trainee.model.predict(batches, steps=steps, verbose=0)
-    trainee.close()
+        logits = trained.model.predict(batches, steps=steps, verbose=0)
+    trained.close()
     objective = setup.objective(setup.config.fine_tune.label_smoothing)
     return objective.score(logits[: len(targets)], targets, epoch)
 

@@ -17,14 +17,15 @@ from cnnxfer.tasks.score import Score
 from cnnxfer.tasks.thresholds import keep_thresholds
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.loop.checkpoint import Checkpoint, read_checkpoint
-from cnnxfer.training.loop.loop import PhaseRun
+from cnnxfer.training.loop.loop import fit
 from cnnxfer.training.loop.search import search
+from cnnxfer.training.loop.session import Session
 from cnnxfer.training.phases.head_on_features import Learned, feature_bytes, learn_head
-from cnnxfer.training.phases.trained_network import WholeNetwork
 from cnnxfer.training.phases.unchanged_files import (
     require_same_class_weights,
     require_unchanged,
 )
+from cnnxfer.training.phases.whole_network import WholeNetwork
 from cnnxfer.training.start import find_weights_file
 from cnnxfer.training.task import Setup
 
@@ -120,7 +121,7 @@ def _train_streaming(
     setup.reporter.info(describe_precision(setup.config.precision, setup.precision))
     with setup.devices.scope():
         classifier = _build(setup, weights_path)
-    phase = PhaseRun(
+    phase = Session(
         setup,
         PHASE,
         settings,
@@ -130,7 +131,7 @@ def _train_streaming(
     )
     if not checkpoint:
         search(phase)
-    return phase.fit()
+    return fit(phase)
 
 
 def _build(setup: Setup, weights_path: Path | None) -> keras.Model:

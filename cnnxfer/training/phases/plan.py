@@ -18,6 +18,7 @@ from cnnxfer.networks.classifier import BACKBONE, backbone_of, build_classifier
 from cnnxfer.networks.cut import multiply_adds
 from cnnxfer.runs import Run
 from cnnxfer.training.activations.store import ActivationStore
+from cnnxfer.training.phases.network_behind_cut import Cut, choose_cut
 from cnnxfer.training.phases.stages import (
     Stage,
     counts,
@@ -27,7 +28,6 @@ from cnnxfer.training.phases.stages import (
     stages_of,
     unfreeze,
 )
-from cnnxfer.training.phases.trained_behind_cut import Cut, choose_cut
 
 # What a number of an operation's output costs, in multiplications: normalization and
 # depthwise convolutions take as long as memory does. On two cores with AVX-512, a step

@@ -15,9 +15,10 @@ from tiny_phase import SETTINGS, STEPS, Killed, at_update, end_of, kill, tiny_ph
 
 from cnnxfer.errors import Interrupted, RunError
 from cnnxfer.tasks.score import Score
-from cnnxfer.training.loop import checkpoint, loop, time_budget
+from cnnxfer.training.loop import checkpoint, recorder, time_budget
 from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
-from cnnxfer.training.loop.loop import PhaseRun
+from cnnxfer.training.loop.loop import fit
+from cnnxfer.training.loop.session import Session
 from cnnxfer.training.loop.time_budget import epochs_that_fit
 
 KINDS = {
@@ -54,7 +55,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], End
     def end(kind: str) -> End:
         if kind not in ends:
             phase = tiny_phase(tmp_path_factory.mktemp("runs") / "run", KINDS[kind])
-            phase.fit()
+            fit(phase)
             ends[kind] = end_of(phase)
         return ends[kind]
 
@@ -70,10 +71,10 @@ def test_a_killed_phase_ends_as_if_undisturbed(
         phase = tiny_phase(tmp_path / "run", KINDS[kind], checkpoint_every=ALWAYS)
         at_update(phase, moment, kill)
         with pytest.raises(Killed):
-            phase.fit()
+            fit(phase)
     phase = tiny_phase(tmp_path / "run", KINDS[kind], checkpoint_every=ALWAYS)
     assert phase.progress.updates == MOMENTS[-1]  # nothing is computed twice
-    phase.fit()
+    fit(phase)
     assert end_of(phase) == undisturbed(kind)
 
 
@@ -83,10 +84,10 @@ def test_without_a_checkpoint_in_it_an_epoch_is_computed_again(
     phase = tiny_phase(tmp_path / "run")
     at_update(phase, STEPS + 3, kill)
     with pytest.raises(Killed):
-        phase.fit()
+        fit(phase)
     phase = tiny_phase(tmp_path / "run")
     assert (phase.progress.epoch, phase.progress.step) == (1, 0)
-    phase.fit()
+    fit(phase)
     assert end_of(phase) == undisturbed("sgd")
 
 
@@ -97,15 +98,15 @@ def test_a_later_stage_goes_on_too(
     ended = replace(tiny_phase(tmp_path / "before").progress, epochs=4, epoch=4)
     later = {"stage": 1, "before": ended}
     known = tiny_phase(tmp_path / "known", **later)
-    known.fit()
+    fit(known)
     assert known.best.epoch >= 5
     phase = tiny_phase(tmp_path / "run", checkpoint_every=ALWAYS, **later)
     at_update(phase, 4 * STEPS + 2, kill)
     with pytest.raises(Killed):
-        phase.fit()
+        fit(phase)
     phase = tiny_phase(tmp_path / "run", **later)
     assert phase.progress.updates == 2
-    phase.fit()
+    fit(phase)
     assert end_of(phase) == end_of(known)
     rows, first = phase.setup.run.history, undisturbed("sgd")["history"]
     assert [row["epoch"] for row in rows] == list("567")
@@ -128,12 +129,14 @@ def test_death_while_an_epoch_is_kept(
     phase = tiny_phase(tmp_path / "run")
     with monkeypatch.context() as patch:
         patch.setattr(
-            loop if place == "keep_thresholds" else type(phase.setup.run), place, die
+            recorder if place == "keep_thresholds" else type(phase.setup.run),
+            place,
+            die,
         )
         with pytest.raises(Killed):
-            phase.fit()
+            fit(phase)
     phase = tiny_phase(tmp_path / "run")
-    phase.fit()
+    fit(phase)
     assert end_of(phase) == undisturbed("sgd")
 
 
@@ -145,18 +148,18 @@ def test_a_signal_saves_the_step_and_stops(
     phase = tiny_phase(tmp_path / "run")
     at_update(phase, STEPS + 2, lambda: signal.raise_signal(number))
     with pytest.raises(Interrupted) as caught:
-        phase.fit()
+        fit(phase)
     assert signal.getsignal(number) == before
     assert str(caught.value) == (
         f"interrupted in epoch 2 of 3 (fine-tuning). {tmp_path / 'run'} has a usable "
         f"model (of epoch 1, validation {phase.best.text}). "
         f"Go on with: cnnxfer resume {tmp_path / 'run'}"
     )
-    assert phase.trainee.closed
+    assert phase.trained.closed
     phase = tiny_phase(tmp_path / "run")
     # The update that was under way when the signal came is done.
     assert (phase.progress.epoch, phase.progress.step) == (1, 3)
-    phase.fit()
+    fit(phase)
     assert end_of(phase) == undisturbed("sgd")
 
 
@@ -173,11 +176,11 @@ def test_a_signal_ends_validation_too(
 
     monkeypatch.setattr(phase.stepper, "answers", pressed)
     with pytest.raises(Interrupted):
-        phase.fit()
+        fit(phase)
     assert seen == [2]  # the first batch of ten
     phase = tiny_phase(tmp_path / "run", KINDS["adamw"])
     assert (phase.progress.epoch, phase.progress.step) == (0, STEPS)
-    phase.fit()
+    fit(phase)
     assert end_of(phase) == undisturbed("adamw")
 
 
@@ -191,7 +194,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
 
     at_update(phase, STEPS + 2, press_twice)
     with pytest.raises(Interrupted, match="in epoch 2 of 3"):
-        phase.fit()
+        fit(phase)
     saved = read_checkpoint(phase.setup.run.checkpoints_dir)
     assert saved.progress.updates == STEPS
 
@@ -202,7 +205,7 @@ def test_a_torn_checkpoint_costs_the_steps_since_the_one_before(
     phase = tiny_phase(tmp_path / "run", checkpoint_every=ALWAYS)
     at_update(phase, STEPS + 3, kill)
     with pytest.raises(Killed):
-        phase.fit()
+        fit(phase)
     last = max(phase.setup.run.checkpoints_dir.glob("*.npz"))
     with last.open("r+b") as stream:
         stream.truncate(1000)
@@ -212,14 +215,14 @@ def test_a_torn_checkpoint_costs_the_steps_since_the_one_before(
         f"the last checkpoint, {last}, is torn or not whole. "
         "The one before it is taken."
     ]
-    phase.fit()
+    fit(phase)
     assert end_of(phase) == undisturbed("sgd")
 
 
 def test_what_is_kept_and_scored_are_the_averages(tmp_path: Path) -> None:
     phase = tiny_phase(tmp_path / "run", replace(KINDS["adamw"], keep="last"))
     before = phase.model.get_layer("hidden").get_weights()[0]
-    phase.fit()
+    fit(phase)
     saved = read_arrays(read_checkpoint(phase.setup.run.checkpoints_dir))
     weights = saved["model/hidden/kernel"]
     averages = saved["optimizer/hidden_kernel_average"]
@@ -229,7 +232,7 @@ def test_what_is_kept_and_scored_are_the_averages(tmp_path: Path) -> None:
     np.testing.assert_array_equal(model.get_layer("hidden").get_weights()[0], averages)
     # What a later stage goes on from.
     np.testing.assert_array_equal(phase.model.get_layer("hidden").kernel, averages)
-    logits = model.predict(phase.trainee.validation, verbose=0)
+    logits = model.predict(phase.trained.validation, verbose=0)
     score = phase.objective.score(logits, phase.validation_targets, 3)
     assert score.accuracy == phase.progress.last.accuracy
     assert score.loss == pytest.approx(phase.progress.last.loss, rel=1e-4)
@@ -239,7 +242,7 @@ def test_averages_have_no_say_in_what_is_learned(tmp_path: Path) -> None:
     kernels = []
     for ema in (0.0, 0.9):
         phase = tiny_phase(tmp_path / str(ema), replace(SETTINGS, ema=ema))
-        phase.fit()
+        fit(phase)
         saved = read_checkpoint(phase.setup.run.checkpoints_dir)
         kernels.append(read_arrays(saved)["model/hidden/kernel"])
     np.testing.assert_array_equal(*kernels)
@@ -254,10 +257,10 @@ def test_a_lower_rate_of_the_schedule_stays(tmp_path: Path) -> None:
     script_scores(phase, scores)
     at_update(phase, 2 * STEPS + 1, kill)
     with pytest.raises(Killed):
-        phase.fit()
+        fit(phase)
     phase = tiny_phase(tmp_path / "run", settings)
     script_scores(phase, scores)
-    phase.fit()
+    fit(phase)
     rates = [row["learning_rate"] for row in phase.setup.run.history]
     assert rates == ["0.05", "0.05", "0.005", "0.0005"]
 
@@ -279,7 +282,7 @@ def test_the_last_epoch_may_be_kept_in_place_of_the_best(tmp_path: Path) -> None
     for keep, epoch in [("best", 1), ("last", 3)]:
         phase = tiny_phase(tmp_path / keep, replace(SETTINGS, keep=keep))
         script_scores(phase, scores)
-        assert phase.fit().epoch == epoch
+        assert fit(phase).epoch == epoch
         run = phase.setup.run
         assert run.metrics["fine_tune"]["epoch"] == epoch
         kept = keras.saving.load_model(run.model_path).get_layer("logits").kernel
@@ -294,26 +297,26 @@ def test_patience_ends_a_phase(tmp_path: Path) -> None:
     phase.progress.before = phase.progress.kept = scored(0.99, 0)
     script_scores(phase, scores)
     # None of them beats what was before; they count among themselves.
-    assert phase.fit().epoch == 0
+    assert fit(phase).epoch == 0
     assert len(phase.setup.run.history) == 4
     assert phase.setup.reporter.said[-1] == (
         "the phase ends here: no better epoch for 2 epochs"
     )
     phase = tiny_phase(tmp_path / "run", settings)
-    phase.fit()
+    fit(phase)
     assert len(phase.setup.run.history) == 4
     # Asked for more, it is patient again.
     phase = tiny_phase(tmp_path / "run", settings, extra_epochs=2)
     script_scores(phase, scores)
-    phase.fit()
+    fit(phase)
     assert [row["epoch"] for row in phase.setup.run.history] == list("123456")
 
 
 def test_more_epochs_have_the_rates_of_a_longer_phase(tmp_path: Path) -> None:
     longer = tiny_phase(tmp_path / "longer", replace(SETTINGS, epochs=5))
-    longer.fit()
+    fit(longer)
     phase = tiny_phase(tmp_path / "run")
-    phase.fit()
+    fit(phase)
     phase = tiny_phase(tmp_path / "run", extra_epochs=2)
     assert phase.setup.reporter.said == [
         "2 more epochs, 5 in all, which go on at the learning rates that a phase of 5 "
@@ -321,10 +324,10 @@ def test_more_epochs_have_the_rates_of_a_longer_phase(tmp_path: Path) -> None:
     ]
     at_update(phase, 4 * STEPS + 1, kill)
     with pytest.raises(Killed):
-        phase.fit()
+        fit(phase)
     phase = tiny_phase(tmp_path / "run", extra_epochs=2)  # the same two
     assert phase.setup.reporter.said == []
-    phase.fit()
+    fit(phase)
     rates = [
         [row["learning_rate"] for row in each.setup.run.history]
         for each in (phase, longer)
@@ -349,16 +352,16 @@ def test_a_budget_decides_once_how_many_epochs_there_are(
     phase = tiny_phase(tmp_path / "run", settings, time_budget=250.0)
     at_update(phase, STEPS + 1, kill)
     with pytest.raises(Killed):
-        phase.fit()
+        fit(phase)
     assert "in the 4 min that are left there is time for 2 of 9 epochs" in (
         phase.setup.reporter.said
     )
     phase = tiny_phase(tmp_path / "run", settings, time_budget=250.0)
-    phase.fit()
+    fit(phase)
     assert len(measured) == 1
-    phase.fit()
+    fit(phase)
     known = tiny_phase(tmp_path / "two", replace(SETTINGS, epochs=2))
-    known.fit()
+    fit(known)
     ends = [end_of(each) for each in (phase, known)]
     assert ends[0]["weights"] == ends[1]["weights"]
     assert ends[0]["history"] == ends[1]["history"]
@@ -366,9 +369,9 @@ def test_a_budget_decides_once_how_many_epochs_there_are(
 
 def test_measuring_leaves_no_trace(tmp_path: Path) -> None:
     known = tiny_phase(tmp_path / "known")
-    known.fit()
+    fit(known)
     phase = tiny_phase(tmp_path / "run", time_budget=1e6)
-    phase.fit()
+    fit(phase)
     assert "in the 16667 min that are left there is time for 3 of 3 epochs" in (
         phase.setup.reporter.said
     )
@@ -381,7 +384,7 @@ def test_a_time_that_is_up_ends_a_phase_with_an_epoch(
     monkeypatch.setattr(time_budget, "measure", lambda *_: (0.001, 0.001))
     phase = tiny_phase(tmp_path / "run", time_budget=1e6)
     at_update(phase, STEPS + 1, lambda: setattr(phase.progress, "seconds", 1e7))
-    phase.fit()
+    fit(phase)
     assert len(phase.setup.run.history) == 2
     assert phase.setup.reporter.said[-1] == "the phase ends here: the time is up"
 
@@ -411,7 +414,7 @@ def test_a_full_disk_is_told_and_what_there_is_stays_usable(
 
     at_update(phase, STEPS + 1, fill)
     with pytest.raises(RunError) as caught:
-        phase.fit()
+        fit(phase)
     run = phase.setup.run.path
     assert str(caught.value) == (
         f"{run}/checkpoints/000003.npz cannot be written: no space left on device. "
@@ -419,11 +422,11 @@ def test_a_full_disk_is_told_and_what_there_is_stays_usable(
     )
     monkeypatch.undo()
     phase = tiny_phase(tmp_path / "run")
-    phase.fit()
+    fit(phase)
     assert end_of(phase) == undisturbed("sgd")
 
 
-def script_scores(phase: PhaseRun, accuracies: dict[int, float]) -> None:
+def script_scores(phase: Session, accuracies: dict[int, float]) -> None:
     """Has epochs score what a script says."""
     phase.score = lambda epoch: scored(accuracies[epoch], epoch)
 

@@ -13,8 +13,9 @@ from tiny_phase import tiny_phase as begin
 from cnnxfer.errors import RunError
 from cnnxfer.training.loop import time_budget
 from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
-from cnnxfer.training.loop.loop import PhaseRun
+from cnnxfer.training.loop.loop import fit
 from cnnxfer.training.loop.recovery import LOWERED_BY, LOWERINGS
+from cnnxfer.training.loop.session import Session
 
 ALWAYS = 1e-9  # a checkpoint after every step
 SOUND = 0.06  # and less
@@ -23,7 +24,7 @@ Update = Callable[[int, float], tuple[float, float]]
 
 
 def spoil(
-    phase: PhaseRun, when: Callable[[float], bool], loss: float, first: int = 1
+    phase: Session, when: Callable[[float], bool], loss: float, first: int = 1
 ) -> None:
     """Has updates at some rates tell of a loss, from a step of an epoch on."""
     update = phase.stepper.update
@@ -40,7 +41,7 @@ def test_a_rate_that_is_too_high_is_taken_back(tmp_path: Path) -> None:
     settings = replace(SETTINGS, schedule="constant", warmup_epochs=0.0)
     phase = begin(tmp_path / "run", replace(settings, learning_rate=0.45))
     spoil(phase, lambda rate: rate > 0.02, np.nan)
-    phase.fit()
+    fit(phase)
     assert phase.setup.reporter.warned == [
         "the loss became nan in epoch 1, step 2, at learning rate 0.45: too high. The "
         "phase begins again, at 0.045.",
@@ -48,7 +49,7 @@ def test_a_rate_that_is_too_high_is_taken_back(tmp_path: Path) -> None:
         "phase begins again, at 0.0045.",
     ]
     known = begin(tmp_path / "known", replace(settings, learning_rate=0.45 / 100))
-    known.fit()
+    fit(known)
     for name in ("weights", "model", "arrays", "metrics", "history"):
         assert end_of(phase)[name] == end_of(known)[name], name
 
@@ -62,7 +63,7 @@ def test_what_was_taken_back_stays_so_after_a_kill(
 ) -> None:
     """The update is come to at three rates, and the process killed there each time."""
 
-    def too_high(path: str, every: float) -> PhaseRun:
+    def too_high(path: str, every: float) -> Session:
         settings = replace(
             SETTINGS, learning_rate=TOO_HIGH, schedule="constant", warmup_epochs=0.0
         )
@@ -71,7 +72,7 @@ def test_what_was_taken_back_stays_so_after_a_kill(
         return phase
 
     undisturbed = too_high("undisturbed", 300.0)
-    undisturbed.fit()
+    fit(undisturbed)
     assert undisturbed.progress.lowered == 2
     for lowered in times:
         phase = too_high("run", ALWAYS)
@@ -80,7 +81,7 @@ def test_what_was_taken_back_stays_so_after_a_kill(
         def killing(
             number: int,
             rate: float,
-            phase: PhaseRun = phase,
+            phase: Session = phase,
             update: Update = update,
             lowered: int = lowered,
         ) -> tuple[float, float]:
@@ -90,9 +91,9 @@ def test_what_was_taken_back_stays_so_after_a_kill(
 
         phase.stepper.update = killing
         with pytest.raises(Killed):
-            phase.fit()
+            fit(phase)
     phase = too_high("run", ALWAYS)
-    phase.fit()
+    fit(phase)
     assert end_of(phase) == end_of(undisturbed)
 
 
@@ -112,7 +113,7 @@ def test_the_time_that_is_left_is_planned_anew(
         return update(number, rate)
 
     phase.stepper.update = slow
-    phase.fit()
+    fit(phase)
     planned = [
         said for said in phase.setup.reporter.said if "there is time for" in said
     ]
@@ -128,10 +129,10 @@ def test_epochs_that_were_added_are_not_taken_back(tmp_path: Path) -> None:
     phase = begin(tmp_path / "run", settings, checkpoint_every=ALWAYS)
     at_update(phase, 2, kill)
     with pytest.raises(Killed):
-        phase.fit()
+        fit(phase)
     phase = begin(tmp_path / "run", settings, extra_epochs=2)
     spoil(phase, lambda rate: rate > 0.02, np.nan)
-    phase.fit()
+    fit(phase)
     assert phase.progress.lowered == 1
     assert len(phase.setup.run.history) == SETTINGS.epochs + 2
 
@@ -145,7 +146,7 @@ def test_a_network_that_forgets_is_taken_back(tmp_path: Path) -> None:
     spoil(phase, lambda rate: phase.progress.lowered == 0, 1.0)
     phase.stepper.update, update = (lambda n, r: (0.9, 1.0)), phase.stepper.update
     at_update(phase, 1, lambda: setattr(phase.stepper, "update", update))
-    phase.fit()
+    fit(phase)
     (warned,) = phase.setup.reporter.warned
     assert warned.startswith("validation accuracy fell from 99.0% to ")
     assert "after epoch 1, at learning rate" in warned
@@ -157,7 +158,7 @@ def test_in_the_end_a_rate_is_to_be_typed(tmp_path: Path) -> None:
     phase = begin(tmp_path / "run", settings)
     spoil(phase, lambda rate: True, np.nan)
     with pytest.raises(RunError) as caught:
-        phase.fit()
+        fit(phase)
     assert len(phase.setup.reporter.warned) == LOWERINGS
     assert str(caught.value) == (
         "the loss became nan in epoch 1, step 2, at learning rate "
@@ -176,7 +177,7 @@ def test_later_on_a_loss_that_is_no_number_ends_the_phase(tmp_path: Path) -> Non
     at_update(phase, 2 * STEPS + 3, ruin)
     assert phase._watched_epochs == 2  # it warms up in the first
     with pytest.raises(RunError) as caught:
-        phase.fit()
+        fit(phase)
     rate = phase.rate
     assert str(caught.value) == (
         f"the loss became nan in epoch 3, step 4, at learning rate {rate:.3g}. "
@@ -201,7 +202,7 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
 
     phase.stepper.update = ruining
     with pytest.raises(RunError, match="the weights are no numbers any more in epoch"):
-        phase.fit()
+        fit(phase)
     saved = read_checkpoint(phase.setup.run.checkpoints_dir)
     assert saved.progress.updates == 2 * STEPS + 3
 
@@ -218,21 +219,21 @@ def test_without_memory_parts_are_smaller_and_batches_are_not(
     tmp_path: Path, error: Exception
 ) -> None:
     phase = begin(tmp_path / "run", checkpoint_every=ALWAYS)
-    trainee = phase.trainee
+    trained = phase.trained
 
     def fail() -> None:
         # A step that fails may have changed some of the variables.
         kernel = phase.model.get_layer("hidden").kernel
         kernel.assign(kernel + 1)
-        trainee.largest = 0
+        trained.largest = 0
         raise error
 
     at_update(phase, STEPS + 2, fail)
-    phase.fit()
+    fit(phase)
     assert phase.setup.reporter.warned == [
         "memory ran out with 4 images at once. The batch stays 4, in 2 parts of 2."
     ]
-    assert trainee.largest == 2
+    assert trained.largest == 2
     saved = read_checkpoint(phase.setup.run.checkpoints_dir)
     assert (saved.progress.accumulate, saved.progress.batch_size) == (2, BATCH)
     # Keras counts parts.
@@ -243,24 +244,24 @@ def test_without_memory_parts_are_smaller_and_batches_are_not(
 def test_smaller_parts_compute_what_whole_batches_do(tmp_path: Path) -> None:
     """But for normalization, whose statistics are those of a part, and dropout."""
 
-    def still(path: str) -> PhaseRun:
+    def still(path: str) -> Session:
         phase = begin(tmp_path / path, settings)
-        phase.trainee.classifier.get_layer("norm").trainable = False
+        phase.trained.classifier.get_layer("norm").trainable = False
         for name in ("drop", "again"):
-            phase.trainee.classifier.get_layer(name).rate = 0.0
+            phase.trained.classifier.get_layer(name).rate = 0.0
         phase.build()
         return phase
 
     settings = replace(SETTINGS, optimizer="adamw", clip_norm=1.0)
     whole = still("whole")
-    whole.fit()
+    fit(whole)
     phase = still("run")
 
     def fail() -> None:
         raise MemoryError
 
     at_update(phase, STEPS + 2, fail)
-    phase.fit()
+    fit(phase)
     assert phase.progress.accumulate == 2
     for mine, its in zip(
         phase.model.get_weights(), whole.model.get_weights(), strict=True
@@ -282,7 +283,7 @@ def test_one_image_that_is_too_much_ends_the_phase(tmp_path: Path) -> None:
     phase.build = build_failing
     phase.stepper.update = fail
     with pytest.raises(RunError) as caught:
-        phase.fit()
+        fit(phase)
     assert len(phase.setup.reporter.warned) == 2
     assert str(caught.value) == (
         "memory ran out with one image at once, at 224 pixels. Let fewer layers learn, "
@@ -290,7 +291,7 @@ def test_one_image_that_is_too_much_ends_the_phase(tmp_path: Path) -> None:
     )
 
 
-def sizes_seen(phase: PhaseRun) -> list[int]:
+def sizes_seen(phase: Session) -> list[int]:
     """Notes how many images each part of an update has."""
     seen: list[int] = []
     train_on_batch = phase.model.train_on_batch
@@ -313,7 +314,7 @@ def test_parts_leave_no_image_of_a_batch_out(
 ) -> None:
     phase = begin(tmp_path / "run", replace(SETTINGS, epochs=1), batch=batch)
     seen = sizes_seen(phase)
-    phase.fit()
+    fit(phase)
     steps = TRAIN // batch
     assert seen[-steps * len(parts) :] == parts * steps
     (*_, warned) = phase.setup.reporter.warned
@@ -324,7 +325,7 @@ def test_memory_may_run_out_while_the_time_is_planned(tmp_path: Path) -> None:
     settings = replace(SETTINGS, epochs=1)
     phase = begin(tmp_path / "run", settings, time_budget=3600.0)
     seen = sizes_seen(phase)
-    phase.fit()
+    fit(phase)
     assert seen[-2:] == [2, 2]
     assert phase.progress.finished
 
@@ -343,7 +344,7 @@ def test_a_rate_is_taken_back_although_memory_ran_out(tmp_path: Path) -> None:
         spoil(phase, lambda rate: rate > 0.1, np.nan)
 
     phase.build = spoiling
-    phase.fit()
+    fit(phase)
     memory, rate = phase.setup.reporter.warned
     assert "in 2 parts of 2" in memory
     assert rate.endswith("too high. The phase begins again, at 0.03.")
@@ -371,7 +372,7 @@ def test_what_is_taken_back_is_no_longer_the_best(tmp_path: Path) -> None:
         score(epoch), accuracy=0.5 if phase.progress.lowered else 0.99
     )
     phase.stepper.update = failing_once
-    phase.fit()
+    fit(phase)
     assert len(phase.setup.reporter.warned) == 1
     kept = phase.setup.run.metrics["fine_tune"]
     assert kept["val_accuracy"] == 0.5

@@ -19,11 +19,11 @@ from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.checkpoint import read_checkpoint
-from cnnxfer.training.loop.loop import PhaseRun
+from cnnxfer.training.loop.session import Session
 from cnnxfer.training.optimization.batch_size_search import scaled_rate
 from cnnxfer.training.phases import fine_tune
 from cnnxfer.training.phases.stages import stages_of, unfreeze
-from cnnxfer.training.phases.trained_network import WholeNetwork
+from cnnxfer.training.phases.whole_network import WholeNetwork
 
 
 def content(run: Run) -> dict[Path, str]:
@@ -114,12 +114,12 @@ def test_batch_norm_train_moves_its_statistics(
 def test_norms_that_move_although_frozen_are_noticed(
     parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fit(phase: PhaseRun) -> Score | None:
-        norm = backbone_of(phase.trainee.classifier).get_layer("conv_pw_3_bn")
+    def fit(phase: Session) -> Score | None:
+        norm = backbone_of(phase.trained.classifier).get_layer("conv_pw_3_bn")
         norm.moving_mean.assign(norm.moving_mean + 1e-3)
         return phase.best
 
-    monkeypatch.setattr(PhaseRun, "fit", fit)
+    monkeypatch.setattr(fine_tune, "fit", fit)
     with pytest.raises(RunError, match="statistics moved although they were frozen"):
         cnnxfer.unfreeze(parent, last="10%")
     cnnxfer.unfreeze(parent, last="10%", bn="train")
@@ -218,10 +218,10 @@ def test_it_goes_on_between_two_stages(
     undisturbed = cnnxfer.unfreeze(parent, **settings)
     begin = fine_tune._begin
 
-    def killed(setup, trainee, stages, *others, **named):
+    def killed(setup, trained, stages, *others, **named):
         if stages[0].number == 1:
             raise ZeroDivisionError
-        return begin(setup, trainee, stages, *others, **named)
+        return begin(setup, trained, stages, *others, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(fine_tune, "_begin", killed)
@@ -266,15 +266,15 @@ def test_a_found_batch_begins_with_a_new_optimizer(
 ) -> None:
     """And all stages have the rate that goes with it."""
     began = []
-    fit = PhaseRun.fit
+    fit = fine_tune.fit
 
-    def noting(phase: PhaseRun) -> Score:
+    def noting(phase: Session) -> Score:
         optimizer = phase.stepper.optimizer
         began.append((int(optimizer.iterations), phase.progress.peak))
         assert not any(np.any(slot) for slot in optimizer._momentums)
         return fit(phase)
 
-    monkeypatch.setattr(PhaseRun, "fit", noting)
+    monkeypatch.setattr(fine_tune, "fit", noting)
     cnnxfer.unfreeze(
         parent, lr=0.01, batch="auto", gradual=2, epochs=2, last="30%", engine="keras"
     )

@@ -14,12 +14,13 @@ from cnnxfer.data.preparing.prepared import load_parts
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.networks.classifier import HEAD, backbone_of
 from cnnxfer.networks.saving import load_model
+from cnnxfer.prediction.answers import answer_images
 from cnnxfer.prediction.classifier import load_classifier
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.score import Score
-from cnnxfer.training.loop.loop import PhaseRun
 from cnnxfer.training.loop.recovery import LOWERED_BY, LOWERINGS
+from cnnxfer.training.loop.session import Session
 from cnnxfer.training.phases import frozen
 from cnnxfer.training.start import set_up
 
@@ -60,7 +61,8 @@ def test_metrics_are_the_best_epoch_and_the_kept_model_has_them(parent: Run) -> 
     assert len(epochs) == 3
     assert (kept["val_accuracy"], -kept["val_loss"], kept["epoch"]) == max(epochs)
     examples = load_parts(parent, Reporter()).validation
-    answers = load_classifier(parent, Reporter()).answer(
+    answers = answer_images(
+        load_classifier(parent, Reporter()),
         [ImageSource(example.id, example.read) for example in examples],
         "",
         Reporter(),
@@ -78,14 +80,14 @@ def test_the_best_epoch_is_kept_not_the_last(
 ) -> None:
     scores = iter([(0.5, 1.0), (0.9, 1.0), (0.9, 2.0)])  # accuracy, loss
     heads = []
-    keep = PhaseRun.keep
+    keep = Session.keep
 
-    def keep_scripted(phase: PhaseRun, score: Score, row: dict[str, str]) -> None:
+    def keep_scripted(phase: Session, score: Score, row: dict[str, str]) -> None:
         heads.append(phase.model.get_layer(HEAD).get_weights()[0])
         accuracy, loss = next(scores)
         keep(phase, replace(score, accuracy=accuracy, loss=loss), row)
 
-    monkeypatch.setattr(PhaseRun, "keep", keep_scripted)
+    monkeypatch.setattr(Session, "keep", keep_scripted)
     run = train(tmp_path)
     kept = load_model(run.model_path).get_layer(HEAD).get_weights()[0]
     assert [np.array_equal(kept, head) for head in heads] == [False, True, False]
@@ -119,11 +121,11 @@ def test_running_out_of_memory_is_explained(
     def predict(*_: object, **__: object) -> None:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM")
 
-    def scoring(phase: PhaseRun) -> None:
+    def scoring(phase: Session) -> None:
         phase.score(0)
 
     monkeypatch.setattr(keras.Model, "predict", predict)
-    monkeypatch.setattr(PhaseRun, "fit", scoring)
+    monkeypatch.setattr(frozen, "fit", scoring)
     with pytest.raises(RunError) as caught:
         train(tmp_path)
     assert str(caught.value) == (

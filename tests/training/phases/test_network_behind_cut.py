@@ -17,8 +17,8 @@ from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.activations.store import ActivationStore
-from cnnxfer.training.phases import trained_behind_cut
-from cnnxfer.training.phases.trained_behind_cut import BehindCut
+from cnnxfer.training.phases import network_behind_cut
+from cnnxfer.training.phases.network_behind_cut import NetworkBehindCut
 
 IMAGES = 13
 SHAPE = (3, 2)
@@ -239,14 +239,14 @@ def test_a_cache_that_is_too_small(
     assert ActivationStore().entries() == []
 
 
-def no_agreement(trainee: BehindCut) -> Verdict:
+def no_agreement(trained: NetworkBehindCut) -> Verdict:
     return Verdict(False, "a probability differs by 0.9")
 
 
 def test_an_engine_that_strays_is_not_taken(
     still_parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engines = trained_behind_cut.engines_for
+    engines = network_behind_cut.engines_for
 
     def twice(*arguments):
         for engine in engines(*arguments):
@@ -255,8 +255,8 @@ def test_an_engine_that_strays_is_not_taken(
             monkeypatch.setattr(type(engine.engine), "precision", "float32")
             yield engine
 
-    monkeypatch.setattr(trained_behind_cut, "engines_for", twice)
-    monkeypatch.setattr(BehindCut, "agreement", no_agreement)
+    monkeypatch.setattr(network_behind_cut, "engines_for", twice)
+    monkeypatch.setattr(NetworkBehindCut, "agreement", no_agreement)
     run, reporter = tune(still_parent, epochs=1)
     assert (
         "keras in bfloat16 strays from Keras with this network behind it: a "
@@ -277,7 +277,7 @@ def test_a_network_that_strays_in_the_end_is_measured_anew(
         in_the_end = any(line in said for said in reporter.warned)
         return better if in_the_end else mine.epoch > 0
 
-    monkeypatch.setattr(BehindCut, "agreement", no_agreement)
+    monkeypatch.setattr(NetworkBehindCut, "agreement", no_agreement)
     monkeypatch.setattr(Score, "beats", beats)
     run, _ = tune(still_parent, reporter, epochs=1, keep="best")
     assert any(line in said for said in reporter.warned)
@@ -291,11 +291,11 @@ def test_the_stage_of_which_an_epoch_is_kept_is_compared(
     """Of two stages of an epoch each, the first has the best."""
     after: list[int] = []  # how many epochs
 
-    def agreement(trainee: BehindCut) -> Verdict:
-        after.append(len(trainee.setup.run.history))
-        return no_agreement(trainee)
+    def agreement(trained: NetworkBehindCut) -> Verdict:
+        after.append(len(trained.setup.run.history))
+        return no_agreement(trained)
 
-    monkeypatch.setattr(BehindCut, "agreement", agreement)
+    monkeypatch.setattr(NetworkBehindCut, "agreement", agreement)
     monkeypatch.setattr(
         Score, "beats", lambda mine, other: other is None or mine.epoch == 1
     )
@@ -313,8 +313,8 @@ def test_an_engine_that_was_asked_for_and_strays(
             monkeypatch.setattr(type(engine.engine), "precision", "bfloat16")
             yield engine
 
-    engines = trained_behind_cut.engines_for
-    monkeypatch.setattr(trained_behind_cut, "engines_for", one)
-    monkeypatch.setattr(BehindCut, "agreement", no_agreement)
+    engines = network_behind_cut.engines_for
+    monkeypatch.setattr(network_behind_cut, "engines_for", one)
+    monkeypatch.setattr(NetworkBehindCut, "agreement", no_agreement)
     with pytest.raises(RunError, match=r"make another classifier than the saved"):
         tune(still_parent, epochs=1)

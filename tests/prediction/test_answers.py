@@ -4,7 +4,7 @@ import numpy as np
 
 from cnnxfer.data.decoding.pool import Decoded
 from cnnxfer.data.images.source import of_file
-from cnnxfer.prediction.answering import add_heat, answer_in_order
+from cnnxfer.prediction.answers import add_heat, answer_in_order
 
 
 class Means:

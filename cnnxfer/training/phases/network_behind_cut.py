@@ -28,11 +28,12 @@ from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.activations.engines import (
     activations_of_parts,
     engines_for,
+    some_of_validation,
     strayed,
 )
 from cnnxfer.training.activations.store import Activations, ActivationStore
-from cnnxfer.training.phases.trained_network import Order, compared, some_of_validation
 from cnnxfer.training.task import Setup
+from cnnxfer.training.trained_network import Order, compared
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def choose_cut(
     return Cut(name, views, size_bytes(max(views, 1)))
 
 
-class BehindCut:
+class NetworkBehindCut:
     """What lies behind a cut, which learns from activations that are kept.
 
     Attributes:
@@ -144,7 +145,7 @@ class BehindCut:
     def training_batches(
         self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
     ) -> Any:
-        """See `Trainee`; inputs are float32 `(batch, height, width, channels)`."""
+        """See `TrainedNetwork`; inputs: float32 `(batch, height, width, channels)`."""
         setup = self.setup
         return training_rows(
             self._views,
@@ -158,7 +159,7 @@ class BehindCut:
         )
 
     def validation_batches(self, batch_size: int) -> tuple[Any, int]:
-        """See `Trainee`; inputs are float32 `(batch, height, width, channels)`."""
+        """See `TrainedNetwork`; inputs: float32 `(batch, height, width, channels)`."""
         return rows_in_order(
             self._validation,
             self._gate,
@@ -168,15 +169,15 @@ class BehindCut:
 
     @property
     def failure(self) -> DataError | None:
-        """See `Trainee`: no image is read any more."""
+        """See `TrainedNetwork`: no image is read any more."""
         return None
 
     def close(self) -> None:
-        """See `Trainee`."""
+        """See `TrainedNetwork`."""
         self._gate.close()
 
     def agreement(self) -> Verdict:
-        """See `Trainee`: what lies before the cut is computed by two engines."""
+        """See `TrainedNetwork`: what lies before the cut is computed by two engines."""
         samples, pixels = some_of_validation(self.setup)
         return compared(self, self._validation[samples], pixels)
 
@@ -187,7 +188,7 @@ def open_behind_cut(
     cut: Cut,
     store: ActivationStore,
     taken: str | None = None,
-) -> BehindCut:
+) -> NetworkBehindCut:
     """Computes what lies before the cut, in the fastest engine that agrees with Keras.
 
     Args:
@@ -213,14 +214,14 @@ def open_behind_cut(
             views=cut.views,
             title=f"{{}} images up to {cut.name}",
         )
-        trainee = BehindCut(setup, classifier, cut, engine, views, validation)
+        trained = NetworkBehindCut(setup, classifier, cut, engine, views, validation)
         if taken or engine.precision == "float32":
-            return trainee
+            return trained
         # What small errors of the activations do to answers, only these show.
-        verdict = trainee.agreement()
+        verdict = trained.agreement()
         if verdict.passed:
-            return trainee
-        trainee.close()
+            return trained
+        trained.close()
         setup.reporter.info(
             f"{engine.name} in {engine.precision} strays from Keras with this network "
             f"behind it: {verdict.figures}."

@@ -9,7 +9,7 @@ from cnnxfer.config import Augment, Config
 from cnnxfer.errors import DataError
 from cnnxfer.networks.classifier import HEAD, backbone_of
 from cnnxfer.reporting import Reporter
-from cnnxfer.training.phases.trained_network import WholeNetwork
+from cnnxfer.training.phases.whole_network import WholeNetwork
 from cnnxfer.training.start import prepare_run
 from cnnxfer.training.task import Setup
 
@@ -36,9 +36,9 @@ def whole_network(setup: Setup) -> WholeNetwork:
     return WholeNetwork(setup, setup.build_classifier(precision="float32"))
 
 
-def drawn(trainee: WholeNetwork, first_step: int, count: int) -> list[np.ndarray]:
-    images = len(trainee.setup.parts.train)
-    batches = trainee.training_batches(
+def drawn(trained: WholeNetwork, first_step: int, count: int) -> list[np.ndarray]:
+    images = len(trained.setup.parts.train)
+    batches = trained.training_batches(
         lambda epoch: np.random.default_rng(epoch).permutation(images),
         batch_size=BATCH,
         steps_per_epoch=STEPS,
@@ -60,13 +60,13 @@ def test_a_step_is_the_same_without_those_before(setup: Setup) -> None:
 
 
 def test_the_last_validation_batch_is_filled_up(setup: Setup) -> None:
-    trainee = whole_network(setup)
+    trained = whole_network(setup)
     images = len(setup.parts.validation)
     assert images % BATCH
-    batches, steps = trainee.validation_batches(BATCH)
+    batches, steps = trained.validation_batches(BATCH)
     seen = [np.asarray(batch) for batch in batches]
     assert [len(batch) for batch in seen] == [BATCH] * steps
-    in_ones, _ = trainee.validation_batches(1)
+    in_ones, _ = trained.validation_batches(1)
     alone = np.concatenate([np.asarray(batch) for batch in in_ones])
     np.testing.assert_array_equal(np.concatenate(seen)[:images], alone)
 
@@ -79,13 +79,13 @@ def test_what_learns_is_in_the_classifier_in_float32(
     classifier = setup.build_classifier(precision="float32", weights_path=weights_path)
     backbone_of(classifier).trainable = False
     before = [np.array(weight) for weight in classifier.get_weights()]
-    trainee = WholeNetwork(setup, classifier)
-    model = trainee.model
+    trained = WholeNetwork(setup, classifier)
+    model = trained.model
     model.compile(
         keras.optimizers.SGD(0.1),
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
     )
-    pixels, targets = drawn(trainee, 0, 1)
+    pixels, targets = drawn(trained, 0, 1)
     model.train_on_batch(pixels, targets)
     assert classifier.dtype_policy.name == "float32"
     assert {layer.compute_dtype for layer in backbone_of(classifier).layers} == {
@@ -103,12 +103,12 @@ def test_what_learns_is_in_the_classifier_in_float32(
 
 
 def test_an_image_that_is_gone_is_its_failure(setup: Setup) -> None:
-    trainee = whole_network(setup)
-    assert trainee.failure is None
+    trained = whole_network(setup)
+    assert trained.failure is None
     gone = setup.parts.validation[0]
     gone.path.unlink()
-    batches, _ = trainee.validation_batches(2)
+    batches, _ = trained.validation_batches(2)
     with pytest.raises(Exception, match="DataError"):
         list(batches)
-    assert isinstance(trainee.failure, DataError)
-    assert gone.id in str(trainee.failure)
+    assert isinstance(trained.failure, DataError)
+    assert gone.id in str(trained.failure)

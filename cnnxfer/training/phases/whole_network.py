@@ -1,0 +1,84 @@
+"""A whole network that learns from pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from cnnxfer.data.feeding.loader import Loader
+from cnnxfer.data.feeding.pixels import central_batches, training_batches
+from cnnxfer.engines.agreement import Verdict
+from cnnxfer.errors import DataError
+from cnnxfer.networks.fused.network import training_twin
+from cnnxfer.tasks.targets import targets_of
+from cnnxfer.training.activations.engines import some_of_validation
+from cnnxfer.training.task import Setup
+from cnnxfer.training.trained_network import Order, compared
+
+
+class WholeNetwork:
+    """A classifier that learns from pixels, every layer computed in every step."""
+
+    def __init__(self, setup: Setup, classifier: keras.Model) -> None:
+        """Makes the classifier's twin, in the precision of the run.
+
+        Args:
+            setup: the run.
+            classifier: in float32, built in the scope of the run's devices; what is
+                trainable in it learns.
+        """
+        self.setup = setup
+        self.classifier = classifier
+        with setup.devices.scope():
+            self.model = training_twin(classifier, setup.precision)
+        self._train_loader = Loader(setup.parts.train, setup.image_size)
+        self._loaders = [self._train_loader]
+
+    def training_batches(
+        self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
+    ) -> Any:
+        """See `TrainedNetwork`; inputs are uint8 `(batch, size, size, 3)`."""
+        setup = self.setup
+        return training_batches(
+            self._train_loader,
+            targets_of(setup.parts.train, len(setup.class_names)),
+            setup.config,
+            order,
+            batch_size=batch_size,
+            steps_per_epoch=steps_per_epoch,
+            first_step=first_step,
+            prefetch_to=setup.devices.prefetch_to,
+        )
+
+    def validation_batches(self, batch_size: int) -> tuple[Any, int]:
+        """See `TrainedNetwork`; inputs are uint8 `(batch, size, size, 3)`."""
+        setup = self.setup
+        validation = setup.parts.validation
+        filled = [*validation, *validation[: -len(validation) % batch_size]]
+        loader = Loader(filled, setup.image_size)
+        for former in self._loaders[1:]:  # of other batches
+            former.close()
+        self._loaders = [self._train_loader, loader]
+        batches = central_batches(
+            loader,
+            setup.config.central_crop,
+            batch_size=batch_size,
+            prefetch_to=setup.devices.prefetch_to,
+        )
+        return batches, len(filled) // batch_size
+
+    def agreement(self) -> Verdict:
+        """See `TrainedNetwork`."""
+        _, pixels = some_of_validation(self.setup)
+        return compared(self, pixels, pixels)
+
+    @property
+    def failure(self) -> DataError | None:
+        """See `TrainedNetwork`."""
+        return next((it.failure for it in self._loaders if it.failure), None)
+
+    def close(self) -> None:
+        """See `TrainedNetwork`."""
+        for loader in self._loaders:
+            loader.close()
