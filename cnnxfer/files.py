@@ -88,7 +88,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def explained(command: str) -> Iterator[None]:
+def explained_os_errors(command: str) -> Iterator[None]:
     """Turns what the machine refuses to write into an error that says what to do.
 
     Args:

@@ -17,7 +17,7 @@ from cnnxfer.files import (
     cache_dir,
     cached_directory,
     check_writable,
-    explained,
+    explained_os_errors,
     file_hash,
     format_bytes,
     json_text,
@@ -96,7 +96,7 @@ def test_another_file_that_fails_keeps_its_name(tmp_path: Path) -> None:
     ],
 )
 def test_what_the_machine_refuses_is_explained(number: int, reason: str) -> None:
-    with pytest.raises(RunError) as caught, explained("cnnxfer resume x"):
+    with pytest.raises(RunError) as caught, explained_os_errors("cnnxfer resume x"):
         raise OSError(number, "what HDF5 says,\nin many lines", "runs/x/a")
     assert str(caught.value) == (
         f"runs/x/a cannot be written: {reason}, then go on with: cnnxfer resume x"
@@ -107,7 +107,7 @@ def test_what_the_machine_refuses_is_explained(number: int, reason: str) -> None
     "error", [OSError(errno.EBADF, "a bug"), FileNotFoundError(2, "a bug"), OSError()]
 )
 def test_a_bug_is_not_explained(error: OSError) -> None:
-    with pytest.raises(type(error)) as caught, explained("cnnxfer resume x"):
+    with pytest.raises(type(error)) as caught, explained_os_errors("cnnxfer resume x"):
         raise error
     assert caught.value is error
 
@@ -118,7 +118,7 @@ def test_a_device_that_is_full(tmp_path: Path) -> None:
     write_text(path, "old")
 
     def write() -> None:
-        with explained("cnnxfer resume x"), atomic_path(path) as temporary:
+        with explained_os_errors("cnnxfer resume x"), atomic_path(path) as temporary:
             temporary.unlink()
             temporary.symlink_to("/dev/full")
             temporary.write_text("new")

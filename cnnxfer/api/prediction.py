@@ -15,7 +15,7 @@ from cnnxfer.runs import Run
 
 if TYPE_CHECKING:
     from cnnxfer.prediction.prediction import Prediction
-    from cnnxfer.prediction.request import Pile
+    from cnnxfer.prediction.request import PredictionRequest
 
 
 def predict(
@@ -55,7 +55,7 @@ def predict(
         max_pixels: larger pictures are not decoded.
         allow_private: whether addresses may lead into private networks.
         tta: what of a picture is looked at, and averaged: "none" (the middle),
-            "flip", "five", "ten" or "scales"; see `test_time_views`.
+            "flip", "five", "ten" or "scales"; see `tta_views`.
         dense: whether the whole picture is looked at instead, without cropping.
         engine: "openvino", "keras", or "auto": the fastest that answers as Keras
             does in float32, which is checked on the first images.
@@ -77,11 +77,11 @@ def predict(
             picture fits into memory; or an engine or a precision that is asked for
             by name does not answer as Keras does.
     """
-    from cnnxfer.prediction.request import open_pile
+    from cnnxfer.prediction.request import open_request
 
     if isinstance(inputs, str | Path):
         inputs = [inputs]
-    pile = open_pile(
+    pile = open_request(
         [str(item) for item in inputs],
         model=model,
         top=top,
@@ -102,7 +102,7 @@ def predict(
     return _and_prepare(pile)
 
 
-def _and_prepare(pile: Pile) -> Iterator[Prediction]:
+def _and_prepare(pile: PredictionRequest) -> Iterator[Prediction]:
     from cnnxfer.prediction.outputs.totals import Totals
 
     totals = Totals()

@@ -33,7 +33,7 @@ from cnnxfer.runs import (
     Run,
     check_place,
     create_run,
-    hold_run,
+    lock_run,
     require_idle,
     resolve_runs_dir,
 )
@@ -109,7 +109,7 @@ def train(
 
     setup = prepare_run(settings, place, reporter)
     run = setup.run
-    with hold_run(run):
+    with lock_run(run):
         data_sha256 = data_hash(run.split)
         start_receipt(
             run,
@@ -170,7 +170,7 @@ def unfreeze(
 
     claim_processors(settings.devices, settings.precision)  # tells if they can't
     child = create_run(parent.path.parent, settings.backbone, _data_name(settings.data))
-    with hold_run(child):
+    with lock_run(child):
         child.copy_model(parent)
         child.write_classes(parent.class_names)
         child.write_split(parent.split)
@@ -238,7 +238,7 @@ def resume(
     import_tensorflow_quietly()
     from cnnxfer.training.start import set_up
 
-    with hold_run(found):
+    with lock_run(found):
         setup = set_up(found, reporter)  # if images are gone, nothing has changed
         found.update_receipt(status="running", more_epochs=setup.more_epochs + more)
         found.update_metrics(validation=None, test=None)  # of the model until now

@@ -25,7 +25,10 @@ from cnnxfer.errors import ConfigError, DataError, Interrupted
 from cnnxfer.prediction.outputs.copy_to import copy_files
 from cnnxfer.prediction.outputs.file import check_target, choose_writer, write_file
 from cnnxfer.prediction.outputs.formats import WRITERS, Writer
-from cnnxfer.prediction.outputs.resumable_file import check_journal, open_journal
+from cnnxfer.prediction.outputs.resumable_file import (
+    check_resumable_file,
+    open_resumable_file,
+)
 from cnnxfer.prediction.outputs.sheet import draw_sheet
 from cnnxfer.prediction.outputs.stages import Flow, Stage, through
 from cnnxfer.prediction.outputs.totals import Totals
@@ -34,7 +37,7 @@ from cnnxfer.reporting import Reporter, counted
 if TYPE_CHECKING:
     from cnnxfer.data.images.source import ImageSource
     from cnnxfer.prediction.prediction import Prediction
-    from cnnxfer.prediction.request import Pile
+    from cnnxfer.prediction.request import PredictionRequest
 
 SOME_UNREADABLE = 3
 READING, LOOKING, WRITING = "What is read", "What is looked at", "What is written"
@@ -203,7 +206,7 @@ def predict(
     _check_output(writer, out, inputs, resume=resume)
     # These import NumPy, and `cnnxfer --help` does without.
     from cnnxfer.prediction.outputs.heatmap import save_heatmaps
-    from cnnxfer.prediction.request import open_pile
+    from cnnxfer.prediction.request import open_request
 
     # Lines that appear one by one are progress enough, and a bar would garble them.
     bars = not (out is None and writer.gradual and stdout().is_terminal)
@@ -216,7 +219,7 @@ def predict(
         stages.append(copy_files(copy_to, inputs, reporter))
     if heatmap is not None:
         stages.append(save_heatmaps(heatmap, inputs, reporter))
-    pile = open_pile(
+    pile = open_request(
         inputs,
         model=model,
         top=top,
@@ -263,14 +266,14 @@ def _some(sources: Iterator[ImageSource]) -> Iterator[ImageSource]:
 
 
 def _write_journal(
-    pile: Pile,
+    pile: PredictionRequest,
     out: Path,
     stages: Sequence[Stage],
     totals: Totals,
     reporter: Reporter,
     *,
     resume: bool,
-) -> Pile:
+) -> PredictionRequest:
     """Writes a file that can be gone on with; returns what was left to answer."""
     kept = 0
 
@@ -281,7 +284,7 @@ def _write_journal(
             # The next one is asked for, so this one is written, if not from before.
             kept = max(kept, number)
 
-    with open_journal(out, pile.settings, reporter, resume=resume) as journal:
+    with open_resumable_file(out, pile.settings, reporter, resume=resume) as journal:
         kept = totals.earlier = journal.done
         if pile.total is not None:
             pile = replace(pile, total=pile.total - journal.done)
@@ -306,7 +309,7 @@ def _check_output(
         return
     check_target("--out", out, inputs)
     if writer.name == "jsonl":
-        check_journal(out, resume=resume)
+        check_resumable_file(out, resume=resume)
 
 
 def _batch(batch: str) -> int | None:

@@ -25,7 +25,7 @@ from cnnxfer.hardware.packages import (
     installed_version,
     missing_requirements,
 )
-from cnnxfer.hardware.probing import attempt, beside
+from cnnxfer.hardware.probing import attempt, in_background
 from cnnxfer.hardware.processor import Memory, Processor, find_memory, find_processor
 
 NETWORK_SECONDS = 1.5
@@ -73,8 +73,12 @@ def examine(runs_dir: Path, *, offline: bool = False) -> Machine:
         offline: leaves the network alone.
     """
     host, port = weights_address()
-    network = None if offline else beside(partial(answers, host, port), NETWORK_SECONDS)
-    gpus = beside(find_gpus, GPU_SECONDS)
+    network = (
+        None
+        if offline
+        else in_background(partial(answers, host, port), NETWORK_SECONDS)
+    )
+    gpus = in_background(find_gpus, GPU_SECONDS)
     cache, cache_error = find_cache()
     return Machine(
         cnnxfer=__version__,

@@ -28,7 +28,7 @@ SPEED_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Place:
+class RankedBackbone:
     """What one backbone reached.
 
     Attributes:
@@ -71,7 +71,7 @@ class Comparison:
     data: str
     train_images: int
     val_images: int
-    places: tuple[Place, ...]
+    places: tuple[RankedBackbone, ...]
     left_out: dict[str, str]
 
 
@@ -97,7 +97,7 @@ def compare_backbones(
     devices = prepare_devices(config.devices)
     data = read_data(config, reporter)
     require_known_classes(config.class_weights, data.class_names)
-    places: list[Place] = []
+    places: list[RankedBackbone] = []
     left_out: dict[str, str] = {}
     for name in names:
         own = dataclasses.replace(
@@ -122,7 +122,9 @@ def compare_backbones(
     )
 
 
-def _place(config: Config, data: Data, devices: Devices, clock: _Budget) -> Place:
+def _place(
+    config: Config, data: Data, devices: Devices, clock: _Budget
+) -> RankedBackbone:
     started = time.perf_counter()
     clock.info(f"{config.backbone}:")
     task = Task(
@@ -141,7 +143,7 @@ def _place(config: Config, data: Data, devices: Devices, clock: _Budget) -> Plac
     images = len(task.parts.validation)
     score = learned.head.score
     parameters = classifier.count_params()
-    return Place(
+    return RankedBackbone(
         backbone=config.backbone,
         monitor=score.monitor,
         val_monitored=score.value,
@@ -155,7 +157,7 @@ def _place(config: Config, data: Data, devices: Devices, clock: _Budget) -> Plac
     )
 
 
-def _rank(place: Place) -> tuple[float, float]:
+def _rank(place: RankedBackbone) -> tuple[float, float]:
     return -place.val_monitored, -place.images_per_second
 
 

@@ -28,7 +28,7 @@ from cnnxfer.evaluation.significance import wilson_interval
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.answers import answer_images
 from cnnxfer.prediction.classifier import Classifier, Computing, load_classifier
-from cnnxfer.prediction.known_images import say_seen, seen_parts
+from cnnxfer.prediction.known_images import known_parts, warn_of_known
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.probabilities import reaches
@@ -113,10 +113,10 @@ def evaluate_data(
     rows = report_problems(build_index(examples, reporter), reporter)
     if not rows:
         raise DataError(f"none of the {len(examples)} images of {spec} could be read.")
-    seen = seen_parts(run, reporter)
+    seen = known_parts(run, reporter)
     parts = [seen.get(row.sha256, TEST) for row in rows]
     new = [row.example for row, part in zip(rows, parts, strict=True) if part == TEST]
-    if repeats := say_seen(Counter(parts), len(rows), run.name):
+    if repeats := warn_of_known(Counter(parts), len(rows), run.name):
         reporter.warn(f"{repeats}; left out, as that is no test.")
     if not new:
         raise DataError(

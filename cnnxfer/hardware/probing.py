@@ -17,7 +17,7 @@ def attempt(probe: Callable[[], Found]) -> Found | None:
         return None
 
 
-def beside(
+def in_background(
     probe: Callable[[float], Found], timeout_seconds: float
 ) -> Callable[[], Found | None]:
     """Starts `probe` in a thread; the function returned waits for what it finds.

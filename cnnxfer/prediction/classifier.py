@@ -19,7 +19,7 @@ from cnnxfer.data.decoding.child import See
 from cnnxfer.engines.engine import Network
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
-from cnnxfer.prediction.tta import IMAGENET_CROP, test_time_views
+from cnnxfer.prediction.tta import IMAGENET_CROP, tta_views
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.probabilities import as_probabilities
@@ -96,7 +96,7 @@ def load_classifier(
         model: the run, or the backbone's name.
         reporter: told of a download.
         computing: what is to run it.
-        tta: what of a picture it is shown; see `test_time_views`.
+        tta: what of a picture it is shown; see `tta_views`.
         dense: whether that is the whole picture instead; see `dense_network`.
         heat: whether it tells where the class is, too; with `dense`.
 
@@ -113,7 +113,7 @@ def load_classifier(
         network, crop = _imagenet_network(BACKBONES.get(model), reporter), IMAGENET_CROP
         class_ids = [item.class_id for item in imagenet_classes()]
         labels = [item.label for item in imagenet_classes()]
-    see: See = test_time_views(tta, crop, network.image_size)
+    see: See = tta_views(tta, crop, network.image_size)
     cells = cell_network(network) if heat else None
     if dense:
         see = DenseView(crop, network.image_size)

@@ -10,7 +10,7 @@ from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import Run
 
 
-def seen_parts(run: Run, reporter: Reporter) -> dict[str, str]:
+def known_parts(run: Run, reporter: Reporter) -> dict[str, str]:
     """Returns the part of each of a run's images, by the SHA-256 of its content.
 
     Of copies in several parts, the one that has told the run most counts: "train" goes
@@ -29,7 +29,7 @@ def seen_parts(run: Run, reporter: Reporter) -> dict[str, str]:
     return {row.sha256: row.split for row in first_last}
 
 
-def say_seen(splits: Mapping[str, int], images: int, run: str) -> str:
+def warn_of_known(splits: Mapping[str, int], images: int, run: str) -> str:
     """Says how many images a run has learned from, or was chosen by.
 
     Args:

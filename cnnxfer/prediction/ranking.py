@@ -30,7 +30,7 @@ def rank_answers(
         top: how many classes to name; all if there are fewer. Where an image may have
             several, all that it has are named besides.
         min_confidence: see `Prediction`.
-        seen: what `seen_parts` returns for the classifier's run.
+        seen: what `known_parts` returns for the classifier's run.
     """
     thresholds = classifier.thresholds
     if thresholds is not None:

@@ -13,7 +13,7 @@ from cnnxfer.data.images.source import ImageSource
 from cnnxfer.engines.options import check_batch, check_choice
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.inputs import InputOptions, count_images, find_images
-from cnnxfer.prediction.known_images import seen_parts
+from cnnxfer.prediction.known_images import known_parts
 from cnnxfer.prediction.model_choice import check_top, choose_model
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.ranking import rank_answers
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Pile:
+class PredictionRequest:
     """Images, and the classifier that is to answer.
 
     Attributes:
@@ -42,7 +42,7 @@ class Pile:
         min_confidence: see `Prediction`.
         frames: "first" or "all".
         max_pixels: larger pictures are not decoded.
-        seen: the parts of the model's own images; see `seen_parts`.
+        seen: the parts of the model's own images; see `known_parts`.
         reporter: draws the progress.
     """
 
@@ -107,7 +107,7 @@ class Pile:
         )
 
 
-def open_pile(
+def open_request(
     inputs: Sequence[str],
     *,
     model: Run | str | Path | None,
@@ -126,7 +126,7 @@ def open_pile(
     batch: int | None,
     runs_dir: str | Path | None,
     reporter: Reporter,
-) -> Pile:
+) -> PredictionRequest:
     """Finds the images and the model; the arguments are those of `cnnxfer.predict`.
 
     With `heat`, which needs `dense`, predictions tell where the class is.
@@ -149,7 +149,7 @@ def open_pile(
     # It takes OpenVINO a tenth of a second to be imported.
     from cnnxfer.prediction.classifier import Computing, load_classifier
 
-    return Pile(
+    return PredictionRequest(
         sources=sources,
         total=count_images(inputs, options) if frames == "first" else None,
         classifier=load_classifier(
@@ -167,7 +167,7 @@ def open_pile(
         min_confidence=min_confidence,
         frames=frames,
         max_pixels=max_pixels,
-        seen=seen_parts(chosen, reporter) if isinstance(chosen, Run) else {},
+        seen=known_parts(chosen, reporter) if isinstance(chosen, Run) else {},
         reporter=reporter,
     )
 

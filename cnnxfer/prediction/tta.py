@@ -41,7 +41,7 @@ class SquareViews:
         return np.stack([view.of(picture, self.size) for view in self.views])
 
 
-def test_time_views(tta: str, central_crop: float, size: int) -> SquareViews:
+def tta_views(tta: str, central_crop: float, size: int) -> SquareViews:
     """Returns what a picture is answered by.
 
     - `none`: the square in the middle.

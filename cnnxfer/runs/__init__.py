@@ -1,7 +1,7 @@
 """Run directories: what is in them, where they are, who writes to them."""
 
 from cnnxfer.runs.lineage import Relative, in_families
-from cnnxfer.runs.lock import hold_run, require_idle, status_of
+from cnnxfer.runs.lock import lock_run, require_idle, status_of
 from cnnxfer.runs.run import Run, SplitRow
 from cnnxfer.runs.runs_dir import (
     LATEST,
@@ -20,9 +20,9 @@ __all__ = [
     "check_place",
     "create_run",
     "find_run",
-    "hold_run",
     "in_families",
     "list_runs",
+    "lock_run",
     "require_idle",
     "resolve_runs_dir",
     "status_of",

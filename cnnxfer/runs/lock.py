@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 0.5  # who asks for a run's status holds it for a moment
 
 
 @contextmanager
-def hold_run(run: Run) -> Iterator[None]:
+def lock_run(run: Run) -> Iterator[None]:
     """Makes this process the only one that trains a run, as long as it lasts.
 
     However the process ends, the run is free then. What a killed one was writing is

@@ -15,7 +15,7 @@ from typing import Any
 
 from cnnxfer.config import Config, load_config
 from cnnxfer.errors import RunError
-from cnnxfer.files import atomic_path, explained, json_text, write_text
+from cnnxfer.files import atomic_path, explained_os_errors, json_text, write_text
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ class Run:
         """
         begun = (self.path / "config.toml").exists()  # else there is nothing to resume
         path = shlex.quote(str(self.path))
-        with explained(f"cnnxfer resume {path}" if begun else ""):
+        with explained_os_errors(f"cnnxfer resume {path}" if begun else ""):
             yield
 
     @contextmanager

@@ -382,7 +382,9 @@ def test_mistakes_are_told_before_any_work(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("cnnxfer.prediction.request.Pile.predictions", None)
+    monkeypatch.setattr(
+        "cnnxfer.prediction.request.PredictionRequest.predictions", None
+    )
     Image.new("RGB", (9, 9)).save("a.png")
     assert run(["predict", pile[0], "--copy-to", "sorted", *options]) == 2
     shown = capsys.readouterr()

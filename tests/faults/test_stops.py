@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from cnnxfer.networks.saving import load_model
-from cnnxfer.runs import Run, find_run, hold_run
+from cnnxfer.runs import Run, find_run, lock_run
 from cnnxfer.training.loop.checkpoint import read_checkpoint
 from cnnxfer.training.loop.stepper import Stepper
 
@@ -50,7 +50,7 @@ def test_the_second_on_a_run_is_told_who_holds_it(
 ) -> None:
     before = head.receipt
     head.update_receipt(status="running")
-    with hold_run(head):
+    with lock_run(head):
         assert go_on(head) == 1
         said = told()
         assert head.receipt["status"] == "running"

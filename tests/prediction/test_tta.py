@@ -10,11 +10,9 @@ from PIL import Image
 from cnnxfer.data.images import picture as picture_module
 from cnnxfer.data.images.geometry import square_box
 from cnnxfer.data.images.picture import Picture
-from cnnxfer.prediction import tta
-from cnnxfer.prediction.tta import TTA
+from cnnxfer.prediction.tta import TTA, tta_views
 
 SIZE = 32
-views_of = tta.test_time_views  # whose own name pytest takes for a test
 
 
 def noise(kind: str) -> bytes:
@@ -37,21 +35,21 @@ def square(picture: Picture, fraction: float, across: float, down: float) -> np.
 
 @pytest.mark.parametrize("crop", [0.8, 0.875, 1.0])
 def test_without_tricks_the_view_is_the_plain_one(picture, crop):
-    seen = views_of("none", crop, SIZE)(picture)
+    seen = tta_views("none", crop, SIZE)(picture)
     box = square_box(picture.width, picture.height, crop, 0.5, 0.5)
     assert seen.dtype == np.uint8
     np.testing.assert_array_equal(seen, picture.view(box, SIZE)[None])
 
 
 def test_flip_adds_the_mirror_image(picture):
-    plain, mirrored = views_of("flip", 0.875, SIZE)(picture)
+    plain, mirrored = tta_views("flip", 0.875, SIZE)(picture)
     np.testing.assert_array_equal(plain, square(picture, 0.875, 0.5, 0.5))
     np.testing.assert_array_equal(mirrored, plain[:, ::-1])
 
 
 @pytest.mark.parametrize(("crop", "fraction"), [(0.6, 0.6), (1.0, 0.875)])
 def test_five_are_the_middle_and_the_corners(picture, crop, fraction):
-    seen = views_of("five", crop, SIZE)(picture)
+    seen = tta_views("five", crop, SIZE)(picture)
     places = [(0.5, 0.5), (0, 0), (1, 0), (0, 1), (1, 1)]
     expected = [square(picture, fraction, *place) for place in places]
     np.testing.assert_array_equal(seen, expected)
@@ -59,14 +57,14 @@ def test_five_are_the_middle_and_the_corners(picture, crop, fraction):
 
 
 def test_ten_are_the_five_and_their_mirror_images(picture):
-    five = views_of("five", 0.875, SIZE)(picture)
-    ten = views_of("ten", 0.875, SIZE)(picture)
+    five = tta_views("five", 0.875, SIZE)(picture)
+    ten = tta_views("ten", 0.875, SIZE)(picture)
     np.testing.assert_array_equal(ten, np.concatenate([five, five[:, :, ::-1]]))
 
 
 def test_scales_show_the_shorter_side_at_224_256_and_320_of_224(picture):
     # What is left of the plain view's crop makes no difference.
-    seen = views_of("scales", 0.6, SIZE)(picture)
+    seen = tta_views("scales", 0.6, SIZE)(picture)
     fractions = [224 / 224, 224 / 256, 224 / 320]
     expected = [square(picture, fraction, 0.5, 0.5) for fraction in fractions]
     np.testing.assert_array_equal(seen, expected)
@@ -78,13 +76,13 @@ def test_a_picture_is_decoded_once_for_all_its_views(monkeypatch):
     monkeypatch.setattr(
         picture_module, "to_rgb", lambda *a: opened.append(a) or decode(*a)
     )
-    assert len(views_of("ten", 0.875, SIZE)(Picture(noise("JPEG")))) == 10
+    assert len(tta_views("ten", 0.875, SIZE)(Picture(noise("JPEG")))) == 10
     assert len(opened) == 1
 
 
 @pytest.mark.parametrize("tta", TTA)
 def test_views_can_be_sent_to_another_process(picture, tta):
-    see = views_of(tta, 0.875, SIZE)
+    see = tta_views(tta, 0.875, SIZE)
     again = pickle.loads(pickle.dumps(see))
     assert again == see
     np.testing.assert_array_equal(again(picture), see(picture))

@@ -16,16 +16,16 @@ import pytest
 
 from cnnxfer.errors import RunError
 from cnnxfer.files import atomic_path
-from cnnxfer.runs import Run, hold_run, require_idle, status_of
+from cnnxfer.runs import Run, lock_run, require_idle, status_of
 from cnnxfer.runs.lock import HOLDER, LOCK
 
 Make = Callable[..., Run]
 HOLD = """
 import sys
 from pathlib import Path
-from cnnxfer.runs import Run, hold_run
+from cnnxfer.runs import Run, lock_run
 path = Path(sys.argv.pop())
-with hold_run(Run(path)):
+with lock_run(Run(path)):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -49,7 +49,7 @@ def test_the_second_is_told_who_holds_the_run(make: Make) -> None:
     run = make("a")
     with held(run) as process:
         before = datetime.now()
-        with pytest.raises(RunError) as caught, hold_run(run):
+        with pytest.raises(RunError) as caught, lock_run(run):
             pytest.fail("two hold it")
         found = re.fullmatch(
             rf"{run.path} is being trained by process {process.pid} "
@@ -60,7 +60,7 @@ def test_the_second_is_told_who_holds_the_run(make: Make) -> None:
         assert found
         assert found[1] in (f"{before:%H:%M}", f"{datetime.now():%H:%M}")
         process.communicate()
-    with hold_run(run):
+    with lock_run(run):
         assert json.loads((run.path / HOLDER).read_text())["process"] == os.getpid()
     assert not (run.path / HOLDER).exists()
 
@@ -70,7 +70,7 @@ def test_a_run_that_is_trained_is_not_idle(make: Make) -> None:
     require_idle(run)
     assert not (run.path / LOCK).exists()
     with held(run) as process:
-        with pytest.raises(RunError) as refused, hold_run(run):
+        with pytest.raises(RunError) as refused, lock_run(run):
             pytest.fail("two hold it")
         with pytest.raises(RunError) as caught:
             require_idle(run)
@@ -79,7 +79,7 @@ def test_a_run_that_is_trained_is_not_idle(make: Make) -> None:
         process.communicate()
     assert (run.path / LOCK).exists()
     require_idle(run)
-    with hold_run(run):  # asking leaves no hold behind
+    with lock_run(run):  # asking leaves no hold behind
         pass
 
 
@@ -95,15 +95,15 @@ def test_a_killed_process_holds_nothing(make: Make) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert (run.path / HOLDER).exists()
-    with hold_run(run):
+    with lock_run(run):
         pass
 
 
 def test_an_error_frees_the_run(make: Make) -> None:
     run = make("a")
-    with pytest.raises(KeyboardInterrupt), hold_run(run):
+    with pytest.raises(KeyboardInterrupt), lock_run(run):
         raise KeyboardInterrupt
-    with hold_run(run):
+    with lock_run(run):
         pass
 
 
@@ -117,7 +117,7 @@ def test_a_holder_elsewhere_or_of_another_day_is_called_so(make: Make) -> None:
     }
     with held(run) as process:
         (run.path / HOLDER).write_text(json.dumps(holder))
-        with pytest.raises(RunError) as caught, hold_run(run):
+        with pytest.raises(RunError) as caught, lock_run(run):
             pass
         assert str(caught.value).endswith(
             "by process 7 on far (cnnxfer train) since 2026-01-02 03:04. "
@@ -125,7 +125,7 @@ def test_a_holder_elsewhere_or_of_another_day_is_called_so(make: Make) -> None:
         )
         for torn in ("{", "[]", '{"process": 7}'):
             (run.path / HOLDER).write_text(torn)
-            with pytest.raises(RunError, match="by another process"), hold_run(run):
+            with pytest.raises(RunError, match="by another process"), lock_run(run):
                 pass
         process.communicate()
 
@@ -137,7 +137,7 @@ def test_what_a_killed_writer_left_is_removed(make: Make) -> None:
     kept = [run.path / "history.csv", run.checkpoints_dir / "b.npz"]
     for path in (*left, *kept):
         path.write_text("half")
-    with hold_run(run):
+    with lock_run(run):
         assert not any(path.exists() for path in left)
         assert all(path.exists() for path in kept)
 
@@ -157,7 +157,7 @@ def test_what_another_process_writes_now_is_left_alone(make: Make) -> None:
     writer = threading.Thread(target=write)
     writer.start()
     writing.wait()
-    with hold_run(run):
+    with lock_run(run):
         assert run.metrics == {}
         assert (run.path / "metrics.json").exists()
     writer.join()
@@ -165,7 +165,7 @@ def test_what_another_process_writes_now_is_left_alone(make: Make) -> None:
 
 def test_a_run_that_is_gone_cannot_be_held(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"the run .*lost is gone"):
-        hold_run(Run(tmp_path / "lost")).__enter__()
+        lock_run(Run(tmp_path / "lost")).__enter__()
     assert not (tmp_path / "lost").exists()
 
 
@@ -178,7 +178,7 @@ def test_a_run_that_cannot_be_written_is_not_held(
         raise OSError(errno.EROFS, "Read-only file system", "/some/temporary/name")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
-    with pytest.raises(RunError) as caught, hold_run(run):
+    with pytest.raises(RunError) as caught, lock_run(run):
         pytest.fail("it is held")
     assert str(caught.value) == (
         f"{run.path} cannot be written: read-only file system. Make it writable, "
@@ -188,12 +188,12 @@ def test_a_run_that_cannot_be_written_is_not_held(
 
 def test_a_read_only_disk(make: Make, mounted: Callable[..., None]) -> None:
     run = make("disk/a", status="running")
-    with hold_run(run):  # which leaves its lock file
+    with lock_run(run):  # which leaves its lock file
         pass
     mounted("--bind", run.path, run.path)
     mounted("-o", "remount,ro,bind", run.path)
     with pytest.raises(RunError, match=f"{run.path} cannot be written: read-only"):
-        hold_run(run).__enter__()
+        lock_run(run).__enter__()
     with pytest.raises(RunError, match=r"cannot be written: read-only .*resume"):
         run.update_metrics(test=1)
     assert status_of(run) == "running"  # it can't be told
@@ -207,7 +207,7 @@ def test_folders_of_checkpoints_are_looked_at_too(
     run.checkpoints_dir.mkdir()
     mounted("-t", "tmpfs", "-o", "ro", "none", run.checkpoints_dir)
     with pytest.raises(RunError, match=f"{run.checkpoints_dir} cannot be written"):
-        hold_run(run).__enter__()
+        lock_run(run).__enter__()
 
 
 def test_a_full_disk_leaves_the_run_usable(

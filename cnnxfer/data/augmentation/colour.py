@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 
 # ITU-R BT.601: how bright red, green and blue are; Pillow's mode L is the same.
 LUMA = np.array([0.299, 0.587, 0.114])
@@ -20,7 +20,7 @@ SETTINGS = (
 
 
 def change_colours(
-    image: Image.Image, augment: Augment, chances: Chances
+    image: Image.Image, augment: Augment, chances: KeyedRandom
 ) -> Image.Image:
     """Returns a view, of mode RGB, in other light and colours."""
     if not any(getattr(augment, name) for name in SETTINGS):

@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Chances:
+class KeyedRandom:
     """Draws for each purpose, by its name; one more purpose changes no other's.
 
     Attributes:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 
 STEPS = 256  # shares of pixels are multiples of 1 / 256
 
 
 def mix(
-    pixels: np.ndarray, targets: np.ndarray, augment: Augment, chances: Chances
+    pixels: np.ndarray, targets: np.ndarray, augment: Augment, chances: KeyedRandom
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns a batch in which every image has something of another one.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 
 MOVING = ("rotation", "shear", "zoom", "shift")
 
@@ -69,7 +69,7 @@ def motion(
     return Motion(matrix, -matrix @ np.array(shift, float))
 
 
-def choose_motion(augment: Augment, chances: Chances) -> Motion | None:
+def choose_motion(augment: Augment, chances: KeyedRandom) -> Motion | None:
     """Returns the rotation, shear, zoom and shift of a view; None if there are none."""
     if not any(getattr(augment, name) for name in MOVING):
         return None

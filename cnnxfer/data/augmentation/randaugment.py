@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation.colour import recolour
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.motion import Motion, motion
 
 HARDEST = 10  # magnitude
@@ -52,7 +52,7 @@ OPERATIONS = (*MOTIONS, *RECOLOURINGS)
 
 
 def choose_operations(
-    augment: Augment, chances: Chances
+    augment: Augment, chances: KeyedRandom
 ) -> tuple[list[Motion], list[Recolouring]]:
     """Returns what a view goes through: each drawn from all, whatever the others."""
     motions: list[Motion] = []

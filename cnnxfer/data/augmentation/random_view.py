@@ -10,7 +10,7 @@ from PIL import Image
 
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation.colour import change_colours
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.motion import Motion, choose_motion, motion
 from cnnxfer.data.augmentation.randaugment import choose_operations
 from cnnxfer.data.augmentation.region import choose_region
@@ -32,7 +32,7 @@ class RandomView:
 
     augment: Augment
     central_crop: float
-    chances: Chances
+    chances: KeyedRandom
 
     def of(self, picture: Picture, size: int) -> np.ndarray:
         """Returns its pixels, uint8 `(size, size, 3)`.

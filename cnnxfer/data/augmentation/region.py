@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.images.geometry import Box, square_box
 
 
 def choose_region(
     augment: Augment,
     central_crop: float,
-    chances: Chances,
+    chances: KeyedRandom,
     *,
     width: int,
     height: int,

@@ -6,16 +6,16 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 
 
-def blur(image: Image.Image, augment: Augment, chances: Chances) -> Image.Image:
+def blur(image: Image.Image, augment: Augment, chances: KeyedRandom) -> Image.Image:
     """Returns a view out of focus, or as it is."""
     radius = _half(augment.blur, chances, "blur")
     return image.filter(ImageFilter.GaussianBlur(radius)) if radius else image
 
 
-def add_noise(pixels: np.ndarray, augment: Augment, chances: Chances) -> np.ndarray:
+def add_noise(pixels: np.ndarray, augment: Augment, chances: KeyedRandom) -> np.ndarray:
     """Returns uint8 pixels with Gaussian noise, or as they are."""
     deviation = _half(augment.noise, chances, "noise")
     if not deviation:
@@ -26,7 +26,7 @@ def add_noise(pixels: np.ndarray, augment: Augment, chances: Chances) -> np.ndar
     return grainy
 
 
-def cut_out(pixels: np.ndarray, augment: Augment, chances: Chances) -> np.ndarray:
+def cut_out(pixels: np.ndarray, augment: Augment, chances: KeyedRandom) -> np.ndarray:
     """Returns uint8 `(size, size, 3)` with a square covered, or as it is.
 
     Its middle is anywhere, so that a part of it may lie outside (DeVries and Taylor,
@@ -45,6 +45,6 @@ def cut_out(pixels: np.ndarray, augment: Augment, chances: Chances) -> np.ndarra
     return covered
 
 
-def _half(bound: float, chances: Chances, name: str) -> float:
+def _half(bound: float, chances: KeyedRandom, name: str) -> float:
     """Returns 0 for half of the views, for the others up to `bound`."""
     return max(0.0, chances.within(bound, name))

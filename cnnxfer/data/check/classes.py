@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from cnnxfer.data.check.inspected import Facts, grouped
+from cnnxfer.data.check.inspected import InspectedData, grouped
 from cnnxfer.data.check.report import ERROR, KINDS, NOTE, WARNING, Finding, Item, Kind
 from cnnxfer.data.preparing.balance import SKEWED, skew
 from cnnxfer.data.preparing.index import enough_classes
@@ -108,7 +108,7 @@ UNLABELLED = KINDS.add(
 )
 
 
-def too_few_classes(facts: Facts) -> Iterator[Finding]:
+def too_few_classes(facts: InspectedData) -> Iterator[Finding]:
     """Finds that there is nothing to tell apart."""
     if not facts.sound:
         yield from NO_IMAGES.found([Item(note="none")], count=0)
@@ -117,7 +117,7 @@ def too_few_classes(facts: Facts) -> Iterator[Finding]:
         yield from ONE_CLASS.found([Item(classes=names)], count=len(names))
 
 
-def missing_classes(facts: Facts) -> Iterator[Finding]:
+def missing_classes(facts: InspectedData) -> Iterator[Finding]:
     """Finds classes without images: at all, to train on, or to measure with."""
     empty, untrained, unmeasured = [], [], []
     parts = [part for part in PARTS if part in facts.parts]
@@ -136,7 +136,7 @@ def missing_classes(facts: Facts) -> Iterator[Finding]:
     yield from MISSING_IN_SPLIT.found(unmeasured)
 
 
-def small_classes(facts: Facts) -> Iterator[Finding]:
+def small_classes(facts: InspectedData) -> Iterator[Finding]:
     """Finds classes with so few images that neither training nor test tells much."""
     yield from FEW_IMAGES.found(
         _class(facts.class_names[label], counted(size, "image"))
@@ -145,7 +145,7 @@ def small_classes(facts: Facts) -> Iterator[Finding]:
     )
 
 
-def imbalance(facts: Facts) -> Iterator[Finding]:
+def imbalance(facts: InspectedData) -> Iterator[Finding]:
     """Finds that some class has many times the images of another."""
     sizes = _trained_sizes(facts)
     if skew(list(sizes.values())) >= SKEWED:
@@ -158,7 +158,7 @@ def imbalance(facts: Facts) -> Iterator[Finding]:
         yield from IMBALANCE.found([Item(classes=names, note=note)], count=2)
 
 
-def similar_names(facts: Facts) -> Iterator[Finding]:
+def similar_names(facts: InspectedData) -> Iterator[Finding]:
     """Finds classes that a slip of the keyboard has made two of."""
     names = enumerate(facts.class_names)
     groups = grouped((_plain(name), label) for label, name in names)
@@ -169,14 +169,14 @@ def similar_names(facts: Facts) -> Iterator[Finding]:
     )
 
 
-def odd_names(facts: Facts) -> Iterator[Finding]:
+def odd_names(facts: InspectedData) -> Iterator[Finding]:
     """Finds names that nobody would type as they are."""
     yield from ODD_NAME.found(
         Item(classes=(_shown(name),)) for name in facts.class_names if _is_odd(name)
     )
 
 
-def unlabelled(facts: Facts) -> Iterator[Finding]:
+def unlabelled(facts: InspectedData) -> Iterator[Finding]:
     """Finds images of a multi-label set that no label was given to."""
     yield from UNLABELLED.found(
         facts.item(index)
@@ -185,7 +185,7 @@ def unlabelled(facts: Facts) -> Iterator[Finding]:
     )
 
 
-def _trained_sizes(facts: Facts) -> dict[int, int]:
+def _trained_sizes(facts: InspectedData) -> dict[int, int]:
     return {label: facts.class_sizes[label] for label in sorted(facts.trained)}
 
 

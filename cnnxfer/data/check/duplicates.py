@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from cnnxfer.data.check.inspected import Facts, Group, grouped
+from cnnxfer.data.check.inspected import Group, InspectedData, grouped
 from cnnxfer.data.check.report import ERROR, KINDS, NOTE, WARNING, Finding, Item, Kind
 from cnnxfer.data.preparing.splits import PARTS
 
@@ -73,7 +73,7 @@ NEAR_COPIES = KINDS.add(
 )
 
 
-def contradictions(facts: Facts) -> Iterator[Finding]:
+def contradictions(facts: InspectedData) -> Iterator[Finding]:
     """Finds one picture under several labels."""
     exact = [group for group in facts.copies if _differ(facts.labels, group)]
     near = [group for group in facts.near if _near_differ(facts, facts.labels, group)]
@@ -85,7 +85,7 @@ def contradictions(facts: Facts) -> Iterator[Finding]:
     yield from NEAR_CONTRADICTION.found(_with_labels(facts, group) for group in near)
 
 
-def leaks(facts: Facts) -> Iterator[Finding]:
+def leaks(facts: InspectedData) -> Iterator[Finding]:
     """Finds one picture in several parts, as the data's own splits may have it."""
     part = facts.parts.__getitem__
     exact = [group for group in _used(facts, facts.copies) if _differ(part, group)]
@@ -102,7 +102,7 @@ def leaks(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def group_leaks(facts: Facts) -> Iterator[Finding]:
+def group_leaks(facts: InspectedData) -> Iterator[Finding]:
     """Finds groups of `--group-by` that the data's own splits tear apart."""
     groups = grouped(
         (name, index)
@@ -116,7 +116,7 @@ def group_leaks(facts: Facts) -> Iterator[Finding]:
     )
 
 
-def spare_copies(facts: Facts) -> Iterator[Finding]:
+def spare_copies(facts: InspectedData) -> Iterator[Finding]:
     """Finds copies that do no harm but count twice: of one label, in one part."""
     alike = [
         same
@@ -143,7 +143,7 @@ def spare_copies(facts: Facts) -> Iterator[Finding]:
     )
 
 
-def _used(facts: Facts, groups: Iterable[Group]) -> Iterator[list[int]]:
+def _used(facts: InspectedData, groups: Iterable[Group]) -> Iterator[list[int]]:
     """Yields the groups without what has no part."""
     for group in groups:
         yield [index for index in group if facts.parts[index]]
@@ -153,7 +153,9 @@ def _differ(value: Callable[[int], str], group: Group) -> bool:
     return len(set(map(value, group))) > 1
 
 
-def _near_differ(facts: Facts, value: Callable[[int], str], group: Group) -> bool:
+def _near_differ(
+    facts: InspectedData, value: Callable[[int], str], group: Group
+) -> bool:
     """Tells whether near duplicates differ in more than exact copies do already.
 
     They don't where every content is there with every value.
@@ -164,22 +166,22 @@ def _near_differ(facts: Facts, value: Callable[[int], str], group: Group) -> boo
     return len(values) > 1 and len(pairs) < len(values) * len(contents)
 
 
-def _with_labels(facts: Facts, group: Group) -> Item:
+def _with_labels(facts: InspectedData, group: Group) -> Item:
     classes = tuple(dict.fromkeys(map(facts.labels, group)))
     return Item(tuple(map(facts.id, group)), classes)
 
 
-def _with_parts(facts: Facts, group: Group, note: str = "") -> Item:
+def _with_parts(facts: InspectedData, group: Group, note: str = "") -> Item:
     group = sorted(group, key=lambda index: PARTS.index(facts.parts[index]))
     parts = dict.fromkeys(facts.parts[index] for index in group)
     return facts.together(group, ", ".join(filter(None, (note, *parts))))
 
 
-def _one_a_part(facts: Facts, group: Group) -> Sequence[int]:
+def _one_a_part(facts: InspectedData, group: Group) -> Sequence[int]:
     return list({facts.parts[index]: index for index in reversed(group)}.values())
 
 
-def _earlier(facts: Facts, group: Group) -> list[int]:
+def _earlier(facts: InspectedData, group: Group) -> list[int]:
     """Returns all but those of the part that stands last: test, or validation."""
     places = [PARTS.index(facts.parts[index]) for index in group]
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from posixpath import splitext
 
-from cnnxfer.data.check.inspected import Facts
+from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.report import KINDS, NOTE, WARNING, Finding, Item, Kind
 from cnnxfer.data.images.decode import SUFFIXES
 
@@ -86,7 +86,7 @@ SUFFIXES_OF = {
 }
 
 
-def broken_files(facts: Facts) -> Iterator[Finding]:
+def broken_files(facts: InspectedData) -> Iterator[Finding]:
     """Finds what cannot be decoded, sorted by what can be done about it."""
     kinds = [
         (index, _kind_of(facts.id(index), row.problem))
@@ -101,7 +101,7 @@ def broken_files(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def wrong_suffixes(facts: Facts) -> Iterator[Finding]:
+def wrong_suffixes(facts: InspectedData) -> Iterator[Finding]:
     """Finds images whose name ends as those of another format do."""
     yield from WRONG_SUFFIX.found(
         facts.item(index, f"is {facts.rows[index].format}")
@@ -111,7 +111,7 @@ def wrong_suffixes(facts: Facts) -> Iterator[Finding]:
     )
 
 
-def hidden_files(facts: Facts) -> Iterator[Finding]:
+def hidden_files(facts: InspectedData) -> Iterator[Finding]:
     """Finds what was passed over without a look into it."""
     yield from HIDDEN.found(Item((name,)) for name in facts.hidden)
 

@@ -18,7 +18,7 @@ Group = Sequence[int]  # indices of rows
 
 
 @dataclass(frozen=True)
-class Facts:
+class InspectedData:
     """What is known of a data set; nothing in here costs another look at a file.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cnnxfer.data.check.inspected import Facts
+from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.report import KINDS, NOTE, WARNING, Finding, Item, Kind
 from cnnxfer.data.dataset import IndexRow
 
@@ -100,7 +100,7 @@ GREY_CLASS = KINDS.add(
 )
 
 
-def animated(facts: Facts) -> Iterator[Finding]:
+def animated(facts: InspectedData) -> Iterator[Finding]:
     """Finds files with several frames or pages."""
     yield from ANIMATED.found(
         facts.item(index, f"{facts.rows[index].frames} frames")
@@ -109,14 +109,14 @@ def animated(facts: Facts) -> Iterator[Finding]:
     )
 
 
-def cmyk(facts: Facts) -> Iterator[Finding]:
+def cmyk(facts: InspectedData) -> Iterator[Finding]:
     """Finds pictures in the colours of printers."""
     yield from CMYK.found(
         facts.item(index) for index in facts.sound if facts.rows[index].mode == "CMYK"
     )
 
 
-def turned(facts: Facts) -> Iterator[Finding]:
+def turned(facts: InspectedData) -> Iterator[Finding]:
     """Finds pictures that are upright by their EXIF block only."""
     yield from TURNED.found(
         facts.item(index, f"orientation {facts.rows[index].orientation}")
@@ -125,7 +125,7 @@ def turned(facts: Facts) -> Iterator[Finding]:
     )
 
 
-def tiny(facts: Facts) -> Iterator[Finding]:
+def tiny(facts: InspectedData) -> Iterator[Finding]:
     """Finds pictures of fewer pixels than a network can make use of."""
     found = [
         facts.item(index, _size(facts.rows[index]))
@@ -136,7 +136,7 @@ def tiny(facts: Facts) -> Iterator[Finding]:
     yield from (TINY_PICTURES if common else TINY_PICTURE).found(found)
 
 
-def huge(facts: Facts) -> Iterator[Finding]:
+def huge(facts: InspectedData) -> Iterator[Finding]:
     """Finds pictures that take long to decode, and much memory."""
     yield from HUGE.found(
         facts.item(index, _size(facts.rows[index]))
@@ -145,7 +145,7 @@ def huge(facts: Facts) -> Iterator[Finding]:
     )
 
 
-def long(facts: Facts) -> Iterator[Finding]:
+def long(facts: InspectedData) -> Iterator[Finding]:
     """Finds pictures most of which lies outside of the square that is seen."""
     yield from LONG_PICTURE.found(
         facts.item(index, _size(facts.rows[index]))
@@ -154,7 +154,7 @@ def long(facts: Facts) -> Iterator[Finding]:
     )
 
 
-def grey(facts: Facts) -> Iterator[Finding]:
+def grey(facts: InspectedData) -> Iterator[Finding]:
     """Finds grey pictures among coloured ones, and classes that are mostly grey."""
     found = {index for index in facts.sound if facts.rows[index].grey}
     if len(found) > COMMON * len(facts.sound):

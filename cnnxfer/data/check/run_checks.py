@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from cnnxfer.data.check import classes, duplicates, files, pictures
-from cnnxfer.data.check.inspected import Facts, Group
+from cnnxfer.data.check.inspected import Group, InspectedData
 from cnnxfer.data.check.outputs import check_output
 from cnnxfer.data.check.quarantine import LIST_MARK, write_list
 from cnnxfer.data.check.report import (
@@ -33,7 +33,7 @@ from cnnxfer.pages.check_page import PAGE_MARK, write_page
 from cnnxfer.reporting import Reporter
 
 # In the order in which the findings of one severity are told.
-CHECKS: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
+CHECKS: tuple[Callable[[InspectedData], Iterable[Finding]], ...] = (
     classes.too_few_classes,
     duplicates.leaks,
     duplicates.group_leaks,
@@ -145,7 +145,7 @@ def check_data(
     return report
 
 
-def quick_findings(facts: Facts) -> tuple[Finding, ...]:
+def quick_findings(facts: InspectedData) -> tuple[Finding, ...]:
     """Returns the errors and warnings that `train` doesn't tell of by itself."""
     found = (finding for check in CHECKS for finding in check(facts))
     return _by_severity(
@@ -177,7 +177,7 @@ def _report(
     except DataError as error:
         findings = NO_SPLIT.found([Item(note=str(error))], count=0)
         parts = [""] * len(rows)
-    facts = Facts(
+    facts = InspectedData(
         dataset.class_names,
         rows,
         parts,

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
-from cnnxfer.data.feeding.gate import Gate, ahead
+from cnnxfer.data.feeding.gate import Gate, prefetched
 from cnnxfer.data.feeding.order import repetitions
 
 
@@ -78,7 +78,7 @@ def training_rows(
         return _unpacked(rows, scales, shape), labels
 
     steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
-    return ahead(steps.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)
+    return prefetched(steps.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)
 
 
 def rows_in_order(
@@ -104,7 +104,7 @@ def rows_in_order(
         return _unpacked(stored, scales, (batch_size, *rows.shape[1:]))
 
     batches = tf.data.Dataset.range(steps).map(batch, num_parallel_calls=os.cpu_count())
-    return ahead(batches, prefetch_to), steps
+    return prefetched(batches, prefetch_to), steps
 
 
 def _take(

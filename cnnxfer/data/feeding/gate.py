@@ -52,7 +52,7 @@ class Gate:
             time.sleep(0.05)
 
 
-def ahead(batches: tf.data.Dataset, device: str | None) -> tf.data.Dataset:
+def prefetched(batches: tf.data.Dataset, device: str | None) -> tf.data.Dataset:
     """Prepares batches while the ones before compute, on their device if given."""
     if device is None:
         return batches.prefetch(2)

@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from cnnxfer.config import Config
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.mixing import mix
-from cnnxfer.data.feeding.gate import ahead
+from cnnxfer.data.feeding.gate import prefetched
 from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.feeding.order import repetitions
 from cnnxfer.data.views.views import CentralViews, training_views
@@ -74,7 +74,7 @@ def training_batches(
                 views = training_views(config, epoch + AGAIN * turn)
                 mine = turns == turn
                 pixels[mine] = loader.batch(indices[mine].tolist(), views)
-            chances = Chances(f"{config.seed} {epoch} {place}")
+            chances = KeyedRandom(f"{config.seed} {epoch} {place}")
             return mix(pixels, targets[indices], config.augment, chances)
 
     def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -85,7 +85,7 @@ def training_batches(
         )
 
     steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
-    return ahead(steps.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)
+    return prefetched(steps.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)
 
 
 def central_batches(
@@ -111,4 +111,4 @@ def central_batches(
         return tf.ensure_shape(pixels, (None, loader.image_size, loader.image_size, 3))
 
     starts = tf.data.Dataset.range(0, count, batch_size)
-    return ahead(starts.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)
+    return prefetched(starts.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnxfer.config import Config
-from cnnxfer.data.check.inspected import Facts
+from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.run_checks import quick_findings, warn_of
 from cnnxfer.data.dataset import DIVIDER, Example
 from cnnxfer.data.preparing.exclude import exclude_listed
@@ -91,7 +91,7 @@ def read_data(config: Config, reporter: Reporter) -> Data:
         groups=groups or None,
         duplicates=duplicates,
     )
-    facts = Facts(
+    facts = InspectedData(
         class_names,
         rows,
         parts,

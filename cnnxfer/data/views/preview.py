@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from cnnxfer.config import Config
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.mixing import mix
 from cnnxfer.data.dataset import DIVIDER, Dataset, Example
 from cnnxfer.data.images.picture import Picture
@@ -117,7 +117,7 @@ def write_preview(
     for epoch in range(views):
         drawn = training_views(config, epoch)
         pixels = [drawn.of(e).of(picture, image_size) for e, picture in shown]
-        chances = Chances(f"{config.seed} {epoch} 0")
+        chances = KeyedRandom(f"{config.seed} {epoch} 0")
         mixed, shares = mix(
             np.stack(pixels),
             np.eye(len(shown), dtype=np.float32),
@@ -185,7 +185,9 @@ def _in_turn(examples: Sequence[Example], seed: int) -> Iterator[Example]:
         if example.split in (None, "train"):
             classes[example.labels].append(example)
     for members in classes.values():
-        members.sort(key=lambda example: Chances(f"{seed} {example.id}").of("preview"))
+        members.sort(
+            key=lambda example: KeyedRandom(f"{seed} {example.id}").of("preview")
+        )
     for turn in zip_longest(*(classes[labels] for labels in sorted(classes))):
         yield from (example for example in turn if example is not None)
 

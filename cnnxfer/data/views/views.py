@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from cnnxfer.config import Augment, Config
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.random_view import RandomView
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.images.geometry import square_box
@@ -108,7 +108,7 @@ class RandomViews:
     def of(self, example: Example) -> View:
         """Returns the view of an image, whose hash must be known."""
         assert example.sha256, f"{example.id} has not been read"
-        chances = Chances(f"{self.seed} {self.number} {example.sha256}")
+        chances = KeyedRandom(f"{self.seed} {self.number} {example.sha256}")
         return RandomView(self.augment, self.central_crop, chances)
 
     def describe(self) -> dict[str, Any]:

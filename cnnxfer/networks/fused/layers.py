@@ -14,7 +14,7 @@ from cnnxfer.networks.precision import POLICIES
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
-class Same(layers.Layer):
+class SharedLayer(layers.Layer):
     """Any layer, in a precision of one's choice."""
 
     def __init__(self, source: layers.Layer, precision: str) -> None:
@@ -55,7 +55,7 @@ class _Casting(layers.Layer):
         return keras.KerasTensor(shape, self.precision)
 
 
-class Norm(_Casting):
+class SharedNorm(_Casting):
     """BatchNormalization, which is a product and a sum where it does not learn."""
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -67,7 +67,7 @@ class Norm(_Casting):
         return x * ops.cast(scale, x.dtype) + ops.cast(shift, x.dtype)
 
 
-class Convolution(_Casting):
+class FusedConvolution(_Casting):
     """A convolution, with the BatchNormalization behind it if there is one.
 
     Where that does not learn, the kernel is multiplied by its scale, in every step

@@ -7,13 +7,13 @@ from typing import Any
 import keras
 from keras import layers
 
-from cnnxfer.networks.fused.layers import Convolution, Norm, Same
+from cnnxfer.networks.fused.layers import FusedConvolution, SharedLayer, SharedNorm
 from cnnxfer.networks.precision import POLICIES
 
 PIXEL_LAYERS = (layers.Rescaling, layers.Normalization)
 
 
-def training_twin(model: keras.Model, precision: str) -> keras.Model:
+def fused_network(model: keras.Model, precision: str) -> keras.Model:
     """Returns a network that learns what `model` learns, in less time.
 
     It has no variables but those of `model`, so that there is nothing to copy. What is
@@ -62,12 +62,12 @@ def _layer(
     if not isinstance(layer, layers.Layer):
         return layer  # an operation without variables
     if isinstance(layer, PIXEL_LAYERS):
-        return Same(layer, "float32")
-    if Convolution.knows(layer):
-        return Convolution(layer, norm, precision)
+        return SharedLayer(layer, "float32")
+    if FusedConvolution.knows(layer):
+        return FusedConvolution(layer, norm, precision)
     if isinstance(layer, layers.BatchNormalization):
-        return Norm(layer, precision)
-    return Same(layer, precision)
+        return SharedNorm(layer, precision)
+    return SharedLayer(layer, precision)
 
 
 def _call_without_mask(
@@ -92,7 +92,7 @@ def _foldable_norms(model: keras.Model) -> dict[int, layers.BatchNormalization]:
         readers.setdefault(id(tensor), []).append(None)
     norms = {}
     for operation in model.operations:
-        if not Convolution.knows(operation):
+        if not FusedConvolution.knows(operation):
             continue
         linear = operation.activation is keras.activations.linear
         match readers.get(id(operation.output), []):

@@ -10,9 +10,9 @@ from cnnxfer.errors import DataError, RunError
 from cnnxfer.prediction.outputs.folder import (
     FileAdder,
     bare_name,
-    made_folder,
+    created_folder,
     numbered,
-    refuse_own_food,
+    refuse_folder_of_inputs,
     safe_name,
 )
 from cnnxfer.prediction.outputs.stages import Flow, Stage
@@ -40,12 +40,12 @@ def copy_files(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage
     Raises:
         ConfigError: if it lies where images are looked for.
     """
-    refuse_own_food("--copy-to", folder, inputs)
+    refuse_folder_of_inputs("--copy-to", folder, inputs)
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
         names, files = _FolderNames(), FileAdder()
         done: Counter[str] = Counter()
-        with made_folder("--copy-to", folder):  # all options are known to be right
+        with created_folder("--copy-to", folder):  # all options are known to be right
             for prediction in predictions:
                 if not prediction.frame:
                     done.update(_copy(prediction, folder, names, files))

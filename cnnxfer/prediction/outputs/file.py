@@ -11,7 +11,7 @@ from typing import IO, TextIO, cast
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import atomic_path, check_folder_of
-from cnnxfer.prediction.outputs.folder import is_input, refuse_own_food
+from cnnxfer.prediction.outputs.folder import is_input, refuse_folder_of_inputs
 from cnnxfer.prediction.outputs.formats import WRITERS, Writer
 from cnnxfer.prediction.prediction import Prediction
 
@@ -65,13 +65,13 @@ def check_target(option: str, path: Path, inputs: Sequence[str]) -> None:
     from cnnxfer.data.images.names import names_image  # imports NumPy
 
     if names_image(path.name):
-        refuse_own_food(option, path, inputs)
+        refuse_folder_of_inputs(option, path, inputs)
 
 
 def write_file(predictions: Iterable[Prediction], writer: Writer, out: Path) -> None:
     """Writes all predictions to a file that is whole or absent.
 
-    JSONL that is to be resumable is written by a `Journal` instead.
+    JSONL that is to be resumable is written by a `ResumableFile` instead.
 
     Raises:
         OSError: if it cannot be written; it names the file.

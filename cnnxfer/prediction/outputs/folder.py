@@ -25,7 +25,7 @@ MAX_SUFFIX_BYTES = 20
 
 
 @contextmanager
-def made_folder(option: str, folder: Path) -> Iterator[None]:
+def created_folder(option: str, folder: Path) -> Iterator[None]:
     """Makes a folder, and those above; what is empty in the end is taken back.
 
     Args:
@@ -51,7 +51,7 @@ def made_folder(option: str, folder: Path) -> Iterator[None]:
                 path.rmdir()
 
 
-def refuse_own_food(option: str, path: Path, inputs: Iterable[str]) -> None:
+def refuse_folder_of_inputs(option: str, path: Path, inputs: Iterable[str]) -> None:
     """Makes sure that what is written is not found among the images the next time.
 
     Args:

@@ -12,8 +12,8 @@ from PIL import Image
 from cnnxfer.prediction.outputs.folder import (
     FileAdder,
     bare_name,
-    made_folder,
-    refuse_own_food,
+    created_folder,
+    refuse_folder_of_inputs,
     safe_name,
 )
 from cnnxfer.prediction.outputs.stages import Flow, Stage
@@ -50,12 +50,12 @@ def save_heatmaps(folder: Path, inputs: Sequence[str], reporter: Reporter) -> St
     Raises:
         ConfigError: if it lies where images are looked for.
     """
-    refuse_own_food("--heatmap", folder, inputs)
+    refuse_folder_of_inputs("--heatmap", folder, inputs)
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
         reader, files = PictureReader(LARGEST, LARGEST), FileAdder()
         drawn = 0
-        with made_folder("--heatmap", folder):
+        with created_folder("--heatmap", folder):
             for prediction in predictions:
                 picture = reader.read(prediction)
                 if picture is not None and prediction.heat is not None:

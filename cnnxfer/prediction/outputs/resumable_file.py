@@ -23,8 +23,8 @@ from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter, counted
 
 
-class Journal:
-    """A JSONL file that is being written under another name; see `open_journal`.
+class ResumableFile:
+    """A JSONL file that is being written under another name; see `open_resumable_file`.
 
     Attributes:
         path: where the whole file will be.
@@ -106,7 +106,7 @@ class Journal:
         os.truncate(self._part, size)
 
 
-def check_journal(path: Path, *, resume: bool) -> None:
+def check_resumable_file(path: Path, *, resume: bool) -> None:
     """Makes sure, before any work, that what is unfinished is not overwritten unasked.
 
     Args:
@@ -124,9 +124,9 @@ def check_journal(path: Path, *, resume: bool) -> None:
 
 
 @contextmanager
-def open_journal(
+def open_resumable_file(
     path: Path, settings: Mapping[str, Any], reporter: Reporter, *, resume: bool = False
-) -> Iterator[Journal]:
+) -> Iterator[ResumableFile]:
     """Opens `FILE.part`, which becomes FILE when all is written.
 
     Beside it, `FILE.part.settings` says how it is made. With `resume`, a finished FILE
@@ -146,7 +146,7 @@ def open_journal(
     """
     from filelock import FileLock, Timeout  # slow to import
 
-    journal = Journal(path, json.loads(json.dumps(dict(settings))))
+    journal = ResumableFile(path, json.loads(json.dumps(dict(settings))))
     part, lock = _part(path), FileLock(f"{_part(path)}.lock")
     try:
         lock.acquire(timeout=0)
@@ -155,7 +155,7 @@ def open_journal(
             f"another process is writing {part}. Wait for it, or end it first."
         ) from None
     try:
-        check_journal(path, resume=resume)
+        check_resumable_file(path, resume=resume)
         copied = resume and not _begun(path) and _copy_finished(path, journal._settings)
         if _begun(path):
             _check_settings(path, journal._settings)

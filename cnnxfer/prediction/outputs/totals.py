@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from cnnxfer.prediction.known_images import say_seen
+from cnnxfer.prediction.known_images import warn_of_known
 from cnnxfer.prediction.outputs.stages import Flow
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import counted
@@ -20,7 +20,7 @@ class Totals:
 
     Attributes:
         images: how many went by, those that could not be read included.
-        earlier: how many of them were there from before; see `Journal`.
+        earlier: how many of them were there from before; see `ResumableFile`.
         failures: of each kind, how many could not be read. The kind is what an
             error says before its first colon or semicolon.
         splits: of the model's own images, how many there were of each part.
@@ -73,7 +73,7 @@ class Totals:
 
     def repeats(self, model: str) -> str:
         """Warns of images that a model has learned from, if there are any."""
-        seen = say_seen(self.splits, self.images, model)
+        seen = warn_of_known(self.splits, self.images, model)
         return seen and f"{seen}: that is no test of how it does on new pictures"
 
 

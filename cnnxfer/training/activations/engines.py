@@ -42,7 +42,9 @@ def engines_for(
         choices.append(("keras", "float32"))
     examples = [*task.parts.validation, *task.parts.train]
     pixels = cache(
-        lambda: central_pixels(task, [examples[i] for i in spread(len(examples))])
+        lambda: central_pixels(
+            task, [examples[i] for i in evenly_spaced(len(examples))]
+        )
     )
     tried = set()
     for name, precision in choices:
@@ -104,7 +106,7 @@ def activations_of_parts(
     return train, validation
 
 
-def strayed(engine: Engine, verdict: Verdict) -> RunError:
+def disagreement(engine: Engine, verdict: Verdict) -> RunError:
     """Returns the error of the last engine that there was to try."""
     return RunError(
         f"the features of {engine.name} in {engine.precision} make another classifier "
@@ -116,7 +118,7 @@ def strayed(engine: Engine, verdict: Verdict) -> RunError:
 def some_of_validation(setup: Setup) -> tuple[np.ndarray, np.ndarray]:
     """Returns numbers of validation images, and their uint8 pixels."""
     validation = setup.parts.validation
-    samples = spread(len(validation))
+    samples = evenly_spaced(len(validation))
     return samples, central_pixels(setup, [validation[index] for index in samples])
 
 
@@ -131,6 +133,6 @@ def central_pixels(task: Task, examples: Sequence[Example]) -> np.ndarray:
     return next(batches)
 
 
-def spread(items: int, count: int = SAMPLES) -> np.ndarray:
+def evenly_spaced(items: int, count: int = SAMPLES) -> np.ndarray:
     """Returns indices of at most `count` of so many items, evenly spread over them."""
     return np.unique(np.linspace(0, items - 1, count).round().astype(int))

@@ -20,7 +20,7 @@ FALL = 0.15
 DEVIATIONS = 3.0
 
 
-class Watch:
+class DivergenceWatch:
     """Follows the losses of a phase's first updates, and the score after them.
 
     A network whose loss stays above both that of guessing and twice that of before has

@@ -64,7 +64,7 @@ def epoch_lines(progress: Progress, score: Score, *, first: bool) -> Iterator[st
         yield f"{counted(left, 'epoch')} to go, about {left * seconds / 60:.0f} min"
 
 
-def told_extension(progress: Progress, epochs: int) -> str:
+def extension_text(progress: Progress, epochs: int) -> str:
     """Returns what is said of a phase that has so many more epochs."""
     number = progress.last_number
     return (

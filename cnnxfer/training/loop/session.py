@@ -22,8 +22,8 @@ from cnnxfer.training.loop.checkpoint import (
     restore,
     values_of,
 )
-from cnnxfer.training.loop.divergence import Watch
-from cnnxfer.training.loop.messages import interruption, told_extension
+from cnnxfer.training.loop.divergence import DivergenceWatch
+from cnnxfer.training.loop.messages import extension_text, interruption
 from cnnxfer.training.loop.progress import Progress, beginning
 from cnnxfer.training.loop.recorder import Recorder
 from cnnxfer.training.loop.stepper import Stepper
@@ -140,7 +140,7 @@ class Session:
             self.progress.extend(added)
             self.follow(self.progress)
             self.begun = False
-            setup.reporter.info(told_extension(self.progress, added))
+            setup.reporter.info(extension_text(self.progress, added))
 
     @property
     def model(self) -> keras.Model:
@@ -228,7 +228,7 @@ class Session:
         self.rates = Rates(settings, steps, progress.peak)
         if progress.rates:
             self.rates.restore(progress.rates)
-        self.watch = Watch(self.chance, progress.before, progress.watch)
+        self.watch = DivergenceWatch(self.chance, progress.before, progress.watch)
         # Until the epoch is over that begins with the highest rate.
         rates = [self.rates.at(epoch * steps) for epoch in range(progress.epochs)]
         self._watched_epochs = 1 + int(np.argmax(rates))

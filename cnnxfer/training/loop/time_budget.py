@@ -7,7 +7,7 @@ import time
 from cnnxfer.reporting import counted
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.loop.stepper import Stepper
-from cnnxfer.training.optimization.rolled_back import undone
+from cnnxfer.training.optimization.rolled_back import rolled_back
 
 SHARE = 0.95  # of the time; the rest is for saving, and for steps that take longer
 # What is measured, after a first step, which compiles.
@@ -52,7 +52,7 @@ def measure(stepper: Stepper, first: int) -> tuple[float, float]:
         stepper: whose.
         first: number of the first update that is tried.
     """
-    with undone(stepper.model, "measuring what fits into the time"):
+    with rolled_back(stepper.model, "measuring what fits into the time"):
         stepper.update(first, 0.0)
         step_seconds: list[float] = []
         while len(step_seconds) < TRIAL_STEPS and sum(step_seconds) < TRIAL_SECONDS:

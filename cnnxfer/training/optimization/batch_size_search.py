@@ -11,7 +11,7 @@ import keras
 from cnnxfer.errors import RunError
 from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.reporting import Reporter
-from cnnxfer.training.optimization.rolled_back import undone
+from cnnxfer.training.optimization.rolled_back import rolled_back
 
 SIZES = (8, 16, 32, 64, 128, 256)
 UPDATES_AN_EPOCH = 8  # at least
@@ -62,7 +62,7 @@ def find_batch_size(
     )
     with (
         reporter.progress("looking for a batch size", len(sizes), "sizes") as advance,
-        undone(model, "the search for a batch size"),
+        rolled_back(model, "the search for a batch size"),
     ):
         for size in sizes:
             try:

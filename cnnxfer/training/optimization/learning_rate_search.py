@@ -11,7 +11,7 @@ import numpy as np
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.optimization.batch_size_search import USUAL, scaled_rate
-from cnnxfer.training.optimization.rolled_back import undone
+from cnnxfer.training.optimization.rolled_back import rolled_back
 
 # What each optimizer may be given, from far too low to far too high.
 RANGES = {
@@ -72,7 +72,7 @@ def find_rate(
     count = min(max(round(SHARE * steps_per_epoch), least), most)
     rates = np.geomspace(*RANGES[optimizer], count).tolist()
     with reporter.progress("looking for a learning rate", 2 * count, "updates") as done:
-        with undone(model, "the search for a learning rate"):
+        with rolled_back(model, "the search for a learning rate"):
             before = []
             for number in range(count):
                 before.append(update(number, 0.0)[0])
@@ -82,7 +82,7 @@ def find_rate(
                 "the loss is no number before anything is learned. "
                 "Try --precision float32."
             )
-        with undone(model, "the search for a learning rate"):
+        with rolled_back(model, "the search for a learning rate"):
             differences: list[float] = []
             for number, rate in enumerate(rates):
                 loss = update(number, rate)[0]

@@ -14,7 +14,7 @@ from cnnxfer.errors import RunError
 
 
 @contextmanager
-def undone(model: keras.Model, trial: str) -> Iterator[None]:
+def rolled_back(model: keras.Model, trial: str) -> Iterator[None]:
     """Takes back, at its end, all that a trial does to a model.
 
     That is what `all_variables` returns, and the state of Python's and NumPy's own

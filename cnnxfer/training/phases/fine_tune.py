@@ -38,7 +38,7 @@ from cnnxfer.training.phases.network_behind_cut import (
 from cnnxfer.training.phases.plan import feeding_text, times_of_all
 from cnnxfer.training.phases.stages import (
     Stage,
-    counts,
+    has_weights,
     rate_factors,
     stages_of,
     unfreeze,
@@ -284,7 +284,9 @@ def describe(
     classifier: keras.Model, settings: FineTune, stage: Stage, stages: int
 ) -> str:
     """Returns one line on what will learn in a stage, and how."""
-    layers = [layer for layer in backbone_of(classifier).operations if counts(layer)]
+    layers = [
+        layer for layer in backbone_of(classifier).operations if has_weights(layer)
+    ]
     learning = [layer for layer in layers if layer.trainable]
     number = f", stage {stage.number + 1} of {stages}" if stages > 1 else ""
     rate = (

@@ -20,9 +20,9 @@ from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.activations.engines import (
     activations_of_parts,
     central_pixels,
+    disagreement,
     engines_for,
-    spread,
-    strayed,
+    evenly_spaced,
 )
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.phases.head import Head, HeadSettings, fit_head
@@ -74,7 +74,7 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
     """
     objective = task.objective(task.config.frozen.label_smoothing)
     num_classes = len(task.class_names)
-    samples = spread(len(task.parts.validation))
+    samples = evenly_spaced(len(task.parts.validation))
     pixels = central_pixels(task, [task.parts.validation[i] for i in samples])
     network = network_at(classifier, task.backbone, POOLED)
     # One model for both comparisons with Keras: compiling it takes seconds.
@@ -117,7 +117,7 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
             f"{engine.name} in {engine.precision} strays from Keras with this head: "
             f"{verdict.figures}."
         )
-    raise strayed(engine, verdict)
+    raise disagreement(engine, verdict)
 
 
 def _head_settings(task: Task) -> HeadSettings:

@@ -22,14 +22,14 @@ from cnnxfer.networks.cut import (
     cut_before,
     network_at,
 )
-from cnnxfer.networks.fused.network import training_twin
+from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.reporting import counted
 from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.activations.engines import (
     activations_of_parts,
+    disagreement,
     engines_for,
     some_of_validation,
-    strayed,
 )
 from cnnxfer.training.activations.store import Activations, ActivationStore
 from cnnxfer.training.task import Setup
@@ -137,7 +137,7 @@ class NetworkBehindCut:
         self.cut = cut
         self.engine = engine
         with setup.devices.scope():
-            self.model = training_twin(behind(classifier, cut.name), setup.precision)
+            self.model = fused_network(behind(classifier, cut.name), setup.precision)
         self._views = views
         self._validation = validation
         self._gate = Gate()
@@ -232,7 +232,7 @@ def open_behind_cut(
             "follows differs a little from what would have been."
         )
         return open_behind_cut(setup, classifier, cut, store)
-    raise strayed(engine, verdict)
+    raise disagreement(engine, verdict)
 
 
 def engine_text(engine: Engine) -> str:

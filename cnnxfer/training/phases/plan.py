@@ -21,9 +21,9 @@ from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.phases.network_behind_cut import Cut, choose_cut
 from cnnxfer.training.phases.stages import (
     Stage,
-    counts,
     group_factor,
     group_starts,
+    has_weights,
     layer_names,
     stages_of,
     unfreeze,
@@ -218,7 +218,7 @@ def _row(layers: list[Any], factor: float, learning_rate: float) -> GroupRow:
     return GroupRow(
         first=layers[0].name,
         last=layers[-1].name,
-        layers=sum(counts(layer) for layer in layers),
+        layers=sum(has_weights(layer) for layer in layers),
         parameters=sum(
             math.prod(variable.shape)
             for layer in layers

@@ -49,7 +49,7 @@ def layer_names(backbone: keras.Model) -> list[str]:
     return [operation.name for operation in backbone.operations]
 
 
-def counts(layer: keras.layers.Layer) -> bool:
+def has_weights(layer: keras.layers.Layer) -> bool:
     """Tells whether a layer has weights that training may change.
 
     BatchNormalization, which learns with the layers around it or not at all, does not
@@ -205,7 +205,7 @@ def _beginnings(names: list[str]) -> list[str]:
 
 
 def _countable(backbone: keras.Model) -> list[int]:
-    return [i for i, layer in enumerate(backbone.operations) if counts(layer)]
+    return [i for i, layer in enumerate(backbone.operations) if has_weights(layer)]
 
 
 def _parts(backbone: keras.Model, start: int, count: int) -> list[int]:

@@ -10,7 +10,7 @@ from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.feeding.pixels import central_batches, training_batches
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import DataError
-from cnnxfer.networks.fused.network import training_twin
+from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.activations.engines import some_of_validation
 from cnnxfer.training.task import Setup
@@ -31,7 +31,7 @@ class WholeNetwork:
         self.setup = setup
         self.classifier = classifier
         with setup.devices.scope():
-            self.model = training_twin(classifier, setup.precision)
+            self.model = fused_network(classifier, setup.precision)
         self._train_loader = Loader(setup.parts.train, setup.image_size)
         self._loaders = [self._train_loader]
 

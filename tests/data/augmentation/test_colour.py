@@ -7,7 +7,7 @@ from PIL import Image
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation import colour as module
 from cnnxfer.data.augmentation.colour import change_colours, mean_colour, recolour
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 
 PIXELS = np.random.default_rng(0).integers(60, 190, (20, 30, 3)).astype(np.uint8)
 IMAGE = Image.fromarray(PIXELS)
@@ -94,7 +94,7 @@ def drawn(monkeypatch, count: int = 1000, **settings) -> list[dict]:
         module, "recolour", lambda image, **given: amounts.append(given) or image
     )
     for number in range(count):
-        change_colours(IMAGE, Augment(**settings), Chances(str(number)))
+        change_colours(IMAGE, Augment(**settings), KeyedRandom(str(number)))
     return amounts
 
 
@@ -136,4 +136,4 @@ def test_a_share_loses_its_colours(monkeypatch):
 
 
 def test_without_such_settings_the_image_is_the_same():
-    assert change_colours(IMAGE, Augment(crop=0.9), Chances("a")) is IMAGE
+    assert change_colours(IMAGE, Augment(crop=0.9), KeyedRandom("a")) is IMAGE

@@ -3,27 +3,29 @@
 import numpy as np
 import pytest
 
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 
 
 def test_the_numbers_are_the_same_everywhere():
     # Drawn once and written down: others would make every kept feature stale.
-    found = Chances(f"42 3 {0:064x}").of(count=3)
+    found = KeyedRandom(f"42 3 {0:064x}").of(count=3)
     assert found == (0.7507570350790793, 0.10917154803485829, found[2])
     assert found[2] < 0.5
-    assert Chances("a").generator("b").random() == 0.49311627244260625
+    assert KeyedRandom("a").generator("b").random() == 0.49311627244260625
 
 
 def test_purposes_and_keys_have_numbers_of_their_own():
-    drawn = {Chances(key).of(name) for key in "ab" for name in ("", "x", "y")}
+    drawn = {KeyedRandom(key).of(name) for key in "ab" for name in ("", "x", "y")}
     assert len(drawn) == 6
-    assert Chances("a").of("x", 5)[:2] == Chances("a").of("x", 2)
-    streams = [Chances(key).generator(name).random() for key in "ab" for name in "xy"]
+    assert KeyedRandom("a").of("x", 5)[:2] == KeyedRandom("a").of("x", 2)
+    streams = [
+        KeyedRandom(key).generator(name).random() for key in "ab" for name in "xy"
+    ]
     assert len(set(streams)) == 4
 
 
 def test_numbers_are_uniform_and_independent():
-    drawn = np.array([Chances(str(key)).of("x", 5) for key in range(4000)])
+    drawn = np.array([KeyedRandom(str(key)).of("x", 5) for key in range(4000)])
     assert 0 <= drawn.min() < 0.001
     assert 0.999 < drawn.max() < 1
     assert np.abs(drawn.mean(axis=0) - 0.5).max() < 0.02
@@ -31,12 +33,12 @@ def test_numbers_are_uniform_and_independent():
 
 
 def test_bounds_are_kept_on_both_sides():
-    drawn = [Chances(str(key)).within(7, "x") for key in range(1000)]
+    drawn = [KeyedRandom(str(key)).within(7, "x") for key in range(1000)]
     assert -7 <= min(drawn) < -6.9
     assert 6.9 < max(drawn) < 7
-    assert Chances("a").within(0, "x") == 0
+    assert KeyedRandom("a").within(0, "x") == 0
 
 
 def test_more_than_a_digest_has_cannot_be_drawn():
     with pytest.raises(AssertionError):
-        Chances("a").of("x", 6)
+        KeyedRandom("a").of("x", 6)

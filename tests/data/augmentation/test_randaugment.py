@@ -8,7 +8,7 @@ from PIL import Image
 
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation import randaugment as module
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.randaugment import (
     MOTIONS,
     OPERATIONS,
@@ -68,7 +68,7 @@ def test_all_are_drawn_alike_and_as_many_as_asked_for(monkeypatch):
     )
     augment = Augment(randaugment=2, magnitude=5.0)
     for number in range(2000):
-        motions, recolourings = choose_operations(augment, Chances(str(number)))
+        motions, recolourings = choose_operations(augment, KeyedRandom(str(number)))
         assert len(motions) + len(recolourings) == 2
         for recolouring in recolourings:
             recolouring(IMAGE)
@@ -81,7 +81,7 @@ def test_each_recolouring_is_its_own():
     # Bound late, all would be the last one.
     augment = Augment(randaugment=3, magnitude=9.0)
     for number in range(60):
-        _, recolourings = choose_operations(augment, Chances(str(number)))
+        _, recolourings = choose_operations(augment, KeyedRandom(str(number)))
         seen = {np.asarray(recolour(IMAGE)).tobytes() for recolour in recolourings}
         if len(seen) > 1:
             return
@@ -89,4 +89,4 @@ def test_each_recolouring_is_its_own():
 
 
 def test_none_are_drawn_unless_asked_for():
-    assert choose_operations(Augment(magnitude=10.0), Chances("a")) == ([], [])
+    assert choose_operations(Augment(magnitude=10.0), KeyedRandom("a")) == ([], [])

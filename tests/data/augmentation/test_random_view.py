@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.config import PRESETS, Augment
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.random_view import RandomView
 from cnnxfer.data.images.geometry import square_box
 from cnnxfer.data.images.picture import Picture
@@ -55,7 +55,7 @@ def augment_of(**settings) -> Augment:
 
 
 def seen_of(picture, augment, key="a") -> np.ndarray:
-    return RandomView(augment, 0.875, Chances(key)).of(picture, SIZE)
+    return RandomView(augment, 0.875, KeyedRandom(key)).of(picture, SIZE)
 
 
 def test_every_setting_is_tried_here():

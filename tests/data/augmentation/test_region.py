@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.region import choose_region
 from cnnxfer.data.images.geometry import square_box
 
@@ -16,7 +16,7 @@ def regions_of(augment: Augment, width: int, height: int, draws: int = DRAWS):
         choose_region(
             augment,
             0.875,
-            Chances(str(number)),
+            KeyedRandom(str(number)),
             width=width,
             height=height,
             image_size=224,

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.texture import add_noise, blur, cut_out
 
 SIZE = 40
@@ -14,7 +14,7 @@ GREY = np.full((SIZE, SIZE, 3), 100, np.uint8)
 
 
 def test_neutral_values_change_nothing():
-    image, chances = Image.fromarray(PIXELS), Chances("a")
+    image, chances = Image.fromarray(PIXELS), KeyedRandom("a")
     assert blur(image, Augment(), chances) is image
     assert add_noise(PIXELS, Augment(), chances) is PIXELS
     assert cut_out(PIXELS, Augment(), chances) is PIXELS
@@ -24,7 +24,7 @@ def test_half_of_the_views_are_blurred_more_or_less():
     image = Image.fromarray(PIXELS)
     deviations = np.array(
         [
-            np.asarray(blur(image, Augment(blur=2.0), Chances(str(number)))).std()
+            np.asarray(blur(image, Augment(blur=2.0), KeyedRandom(str(number)))).std()
             for number in range(300)
         ]
     )
@@ -36,7 +36,7 @@ def test_half_of_the_views_are_blurred_more_or_less():
 
 def test_half_of_the_views_are_noisy_more_or_less():
     noisy = [
-        add_noise(GREY, Augment(noise=20.0), Chances(str(number)))
+        add_noise(GREY, Augment(noise=20.0), KeyedRandom(str(number)))
         for number in range(300)
     ]
     deviations = np.array([pixels.std() for pixels in noisy])
@@ -54,7 +54,7 @@ def test_noise_stays_within_bytes():
     # The same values as bytes that overflow would be the other end of the scale.
     chances = next(
         chances
-        for chances in map(Chances, "abcdefghij")
+        for chances in map(KeyedRandom, "abcdefghij")
         if add_noise(GREY, Augment(noise=20.0), chances).std() > 5
     )
     black = add_noise(np.zeros_like(GREY), Augment(noise=20.0), chances)
@@ -66,7 +66,7 @@ def test_a_square_is_covered():
     augment = Augment(cutout=0.5, fill_value=7)
     corners, areas = set(), []
     for number in range(300):
-        seen = cut_out(GREY, augment, Chances(str(number)))
+        seen = cut_out(GREY, augment, KeyedRandom(str(number)))
         covered = (seen == 7).all(axis=-1)
         assert (seen[~covered] == 100).all()
         rows, columns = (

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.config import Augment
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.motion import choose_motion, motion
 from cnnxfer.data.augmentation.warp import LONGEST, warp
 from cnnxfer.data.images.picture import Picture
@@ -179,7 +179,7 @@ def test_pictures_of_every_shape_are_filled(monkeypatch, size, fill):
 def test_settings_draw_their_amounts():
     settings = {"rotation": 30.0, "shear": 20.0, "zoom": 0.5, "shift": 0.1}
     drawn = [
-        choose_motion(Augment(**settings), Chances(str(number)))
+        choose_motion(Augment(**settings), KeyedRandom(str(number)))
         for number in range(2000)
     ]
     matrices = np.array([found.matrix for found in drawn])
@@ -202,7 +202,7 @@ def test_settings_draw_their_amounts():
 def test_angles_are_within_their_bounds(setting, bound, angle):
     augment = Augment(**{setting: bound})
     angles = [
-        angle(choose_motion(augment, Chances(str(number))).matrix)
+        angle(choose_motion(augment, KeyedRandom(str(number))).matrix)
         for number in range(2000)
     ]
     assert -bound <= min(angles) < -0.98 * bound
@@ -211,4 +211,4 @@ def test_angles_are_within_their_bounds(setting, bound, angle):
 
 
 def test_without_such_settings_nothing_moves():
-    assert choose_motion(Augment(crop=0.9, flip=True), Chances("a")) is None
+    assert choose_motion(Augment(crop=0.9, flip=True), KeyedRandom("a")) is None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.data.check import classes, duplicates, pictures, run_checks
-from cnnxfer.data.check.inspected import Facts
+from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.report import Finding, Item
 from cnnxfer.data.check.run_checks import check_data, quick_findings, warn_of
 from cnnxfer.data.dataset import Dataset, Example, IndexRow
@@ -39,9 +39,9 @@ def row(
     return IndexRow(example, **{"width": 300, "height": 200, "format": "JPEG", **facts})
 
 
-def facts(rows: list[IndexRow], names: str = "ab", **more) -> Facts:
+def facts(rows: list[IndexRow], names: str = "ab", **more) -> InspectedData:
     parts = [item.example.split or "train" for item in rows]
-    return Facts(tuple(names), rows, parts, **more)
+    return InspectedData(tuple(names), rows, parts, **more)
 
 
 def found(check, *args, **more) -> dict[str, Finding]:
@@ -163,7 +163,7 @@ def test_labels_of_which_one_is_more_contradict() -> None:
 )
 def test_names_that_a_slip_may_have_made_two(names, alike: bool) -> None:
     rows = [row("1", 0), row("2", 1)]
-    assert bool(list(classes.similar_names(Facts(names, rows, [])))) == alike
+    assert bool(list(classes.similar_names(InspectedData(names, rows, [])))) == alike
 
 
 def test_what_most_pictures_are_is_no_exception() -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.config import PRESETS, Augment, Config
-from cnnxfer.data.augmentation.keyed_random import Chances
+from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.mixing import mix
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.preparing.index import build_index
@@ -95,7 +95,7 @@ def test_columns_are_mixed_as_batches_are(tmp_path: Path, dataset):
     tiles = tiles_of(preview)
     for epoch in range(VIEWS):
         pixels = seen_of(dataset, preview, training_views(MIXED, epoch))
-        chances = Chances(f"5 {epoch} 0")  # as of the epoch's first step
+        chances = KeyedRandom(f"5 {epoch} 0")  # as of the epoch's first step
         mixed, _ = mix(pixels, np.eye(4, dtype=np.float32), MIXED.augment, chances)
         np.testing.assert_array_equal(tiles[1 + epoch], mixed)
         assert (mixed != pixels).any()

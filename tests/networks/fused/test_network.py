@@ -12,8 +12,8 @@ from keras.src.applications.convnext import ConvNeXt
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.networks.classifier import all_layers, backbone_of, build_classifier
 from cnnxfer.networks.cut import behind, boundaries
-from cnnxfer.networks.fused.layers import Norm
-from cnnxfer.networks.fused.network import training_twin
+from cnnxfer.networks.fused.layers import SharedNorm
+from cnnxfer.networks.fused.network import fused_network
 
 LABELS = np.array([0, 1, 2, 0])
 # Two devices that share the processor, and a half of the batch each.
@@ -141,7 +141,7 @@ def assert_same(model: keras.Model) -> None:
     logits, gradients = learn(model, variables)
     length = np.linalg.norm(np.concatenate([x.ravel() for x in gradients]))
     for precision in ("float32", "bfloat16"):
-        twin = training_twin(model, precision)
+        twin = fused_network(model, precision)
         assert ids(twin.variables) == ids(model.variables)
         assert ids(twin.trainable_variables) == ids(variables)
         found, slopes = learn(twin, variables)
@@ -195,7 +195,7 @@ def test_batch_normalization_that_learns_does_so_in_the_twin() -> None:
     expected = [np.array(values) for values in statistics]
     for values, old in zip(statistics, before, strict=True):
         values.assign(old)
-    found, slopes = learn(training_twin(model, "float32"), variables)
+    found, slopes = learn(fused_network(model, "float32"), variables)
     assert apart(found, logits) < 1e-4
     assert likeness(slopes, gradients) > 0.99999
     for index, values in enumerate(statistics):
@@ -208,7 +208,7 @@ def test_what_the_twin_learns_the_model_knows(precision: str) -> None:
     model = small_classifier()
     first = backbone_of(model).layers[1]
     first.trainable = False
-    twin = training_twin(model, precision)
+    twin = fused_network(model, precision)
     twin.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     inputs = pixels_for(model)
     before = model.predict(inputs, verbose=0)
@@ -229,7 +229,7 @@ def test_what_the_twin_learns_the_model_knows(precision: str) -> None:
 
 def test_it_has_the_names_and_the_dropout_of_the_model() -> None:
     model = small_classifier()
-    twin = training_twin(model, "float32")
+    twin = fused_network(model, "float32")
     mine, others = (
         [x.name for x in all_layers(it) if not isinstance(x, layers.InputLayer)]
         for it in (twin, model)
@@ -241,7 +241,7 @@ def test_it_has_the_names_and_the_dropout_of_the_model() -> None:
 
 
 def test_pixels_and_head_stay_in_float32() -> None:
-    twin = training_twin(small_classifier(), "bfloat16")
+    twin = fused_network(small_classifier(), "bfloat16")
     assert backbone_of(twin)(np.zeros((1, 32, 32, 3))).dtype == "bfloat16"
     outer = [layer for layer in twin.layers if layer.name != "backbone"]
     assert {layer.compute_dtype for layer in outer} == {"float32"}
@@ -250,7 +250,7 @@ def test_pixels_and_head_stay_in_float32() -> None:
             [layers.Rescaling(0.5), layers.Conv2D(4, 3), layers.ReLU()], name="backbone"
         )
     )
-    rescaling, *others = backbone_of(training_twin(inside, "bfloat16")).layers
+    rescaling, *others = backbone_of(fused_network(inside, "bfloat16")).layers
     assert rescaling.compute_dtype == "float32"
     assert rescaling(np.full((1, 2, 2, 1), 255.0)).numpy().max() == 127.5
     assert others[-1].compute_dtype == "bfloat16"
@@ -260,16 +260,16 @@ def test_what_lies_behind_a_cut_has_a_twin() -> None:
     model = small_classifier()
     for cut in (boundaries(backbone_of(model))[9], "pool"):
         part = behind(model, cut)
-        twin = training_twin(part, "bfloat16")
+        twin = fused_network(part, "bfloat16")
         inputs = pixels_for(part) / 255
         assert apart(np.asarray(twin(inputs)), np.asarray(part(inputs))) < 0.05
         assert ids(twin.variables) == ids(part.variables)
 
 
 def test_batch_normalization_is_folded_where_it_can_be() -> None:
-    inner = backbone_of(training_twin(small_classifier(), "float32")).layers
+    inner = backbone_of(fused_network(small_classifier(), "float32")).layers
     assert sum(isinstance(layer, layers.Identity) for layer in inner) == 3
-    assert sum(isinstance(layer, Norm) for layer in inner) == 3
+    assert sum(isinstance(layer, SharedNorm) for layer in inner) == 3
 
 
 def test_several_replicas_train_it() -> None:
@@ -284,6 +284,6 @@ def test_several_replicas_train_it() -> None:
 
 def test_rates_of_layers_follow_the_paths_of_the_model() -> None:
     model = small_classifier()
-    twin = training_twin(model, "bfloat16")
+    twin = fused_network(model, "bfloat16")
     paths = {variable.path for variable in model.trainable_variables}
     assert {variable.path for variable in twin.trainable_variables} == paths

@@ -185,8 +185,8 @@ def test_stdin_of_a_process() -> None:
 STOPS = """
 from cnnxfer.data.decoding.pool import decode_all
 from cnnxfer.prediction.inputs import find_images
-from cnnxfer.prediction.tta import test_time_views
-print(next(decode_all(find_images(["-"]), test_time_views("none", 1.0, 8))).error)
+from cnnxfer.prediction.tta import tta_views
+print(next(decode_all(find_images(["-"]), tta_views("none", 1.0, 8))).error)
 """
 
 

@@ -8,8 +8,8 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.outputs.folder import (
     FileAdder,
     bare_name,
-    made_folder,
-    refuse_own_food,
+    created_folder,
+    refuse_folder_of_inputs,
     safe_name,
 )
 
@@ -141,16 +141,16 @@ def test_file_systems_without_links_will_do(
 
 
 def test_a_folder_that_stays_empty_is_taken_back(tmp_path: Path) -> None:
-    with made_folder("--copy-to", tmp_path / "new" / "deep"):
+    with created_folder("--copy-to", tmp_path / "new" / "deep"):
         assert (tmp_path / "new" / "deep").is_dir()
     assert os.listdir(tmp_path) == []
-    with made_folder("--copy-to", tmp_path / "new" / "deep"):
+    with created_folder("--copy-to", tmp_path / "new" / "deep"):
         (tmp_path / "new" / "file").touch()
     assert os.listdir(tmp_path / "new") == ["file"]
-    with made_folder("--copy-to", tmp_path):
+    with created_folder("--copy-to", tmp_path):
         pass
     (tmp_path / "there").mkdir()
-    with made_folder("--copy-to", tmp_path / "there"):
+    with created_folder("--copy-to", tmp_path / "there"):
         pass
     assert (tmp_path / "there").is_dir()
 
@@ -174,7 +174,7 @@ def test_food_is_found_behind_globs(
     monkeypatch.chdir(tmp_path)
     Path("img/a").mkdir(parents=True)
     with pytest.raises(ConfigError) as caught:
-        refuse_own_food("--copy-to", Path(path), ["x.jpg", item])
+        refuse_folder_of_inputs("--copy-to", Path(path), ["x.jpg", item])
     assert str(caught.value) == (
         f"--copy-to {path} lies in {above}, where images are looked for: what is "
         "written there would be found too. Name one outside."
@@ -187,4 +187,4 @@ def test_what_lies_beside_is_no_food(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("img/a/deep").mkdir(parents=True)
-    refuse_own_food("--copy-to", Path("img/out"), [item])
+    refuse_folder_of_inputs("--copy-to", Path("img/out"), [item])

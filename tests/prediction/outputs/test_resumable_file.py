@@ -17,9 +17,9 @@ from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.files import cache_dir, write_sealed
 from cnnxfer.prediction.outputs.jsonl import write_jsonl
 from cnnxfer.prediction.outputs.resumable_file import (
-    Journal,
-    check_journal,
-    open_journal,
+    ResumableFile,
+    check_resumable_file,
+    open_resumable_file,
 )
 from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.reporting import Reporter, counted
@@ -67,7 +67,7 @@ def run(
     """Writes a file; an error comes after `stop` new predictions."""
     seen = []
 
-    def watch(journal: Journal) -> Iterator[Prediction]:
+    def watch(journal: ResumableFile) -> Iterator[Prediction]:
         images = sources(names)
         new = answers(images)
         for prediction in chain(journal.earlier(images), islice(new, stop)):
@@ -77,7 +77,7 @@ def run(
             raise KeyboardInterrupt
 
     reporter = reporter or Recorder()
-    with open_journal(path, settings, reporter, resume=resume) as journal:
+    with open_resumable_file(path, settings, reporter, resume=resume) as journal:
         journal.write(watch(journal))
     return seen
 
@@ -158,7 +158,7 @@ def test_what_was_torn_is_done_again(path: Path, torn: bytes) -> None:
         run(path, stop=3)
     with part_of(path).open("ab") as stream:
         stream.write(torn)
-    with open_journal(path, SETTINGS, Recorder(), resume=True) as journal:
+    with open_resumable_file(path, SETTINGS, Recorder(), resume=True) as journal:
         assert journal.done == 3
     run(path, resume=True)
     assert content(path) == undisturbed()
@@ -169,7 +169,7 @@ def test_a_file_whose_frames_were_cut_is_done_again(path: Path, stop: int) -> No
     names = ["0.jpg", "clip.gif", "clip.gif", "1.jpg"]  # 1, 3, 3 and 1 predictions
     with pytest.raises(KeyboardInterrupt):
         run(path, names, stop=stop)
-    with open_journal(path, SETTINGS, Recorder(), resume=True) as journal:
+    with open_resumable_file(path, SETTINGS, Recorder(), resume=True) as journal:
         # A new file begins after 1, 4, and 7; that it does shows that one was whole.
         assert journal.done == {1: 1, 2: 1, 3: 1, 4: 1, 5: 4, 6: 4, 7: 4, 8: 8}[stop]
     run(path, names, resume=True)
@@ -181,11 +181,11 @@ def test_what_is_unfinished_is_not_overwritten_unasked(path: Path) -> None:
         run(path, stop=2)
     before = part_of(path).read_bytes()
     with pytest.raises(ConfigError, match=r"part holds .* --resume, or remove it"):
-        check_journal(path, resume=False)
+        check_resumable_file(path, resume=False)
     with pytest.raises(ConfigError, match="--resume"):
         run(path)
     assert part_of(path).read_bytes() == before
-    check_journal(path, resume=True)
+    check_resumable_file(path, resume=True)
 
 
 def test_other_settings_are_refused(path: Path) -> None:
@@ -276,7 +276,7 @@ def test_a_finished_file_needs_no_new_answers(path: Path) -> None:
 def test_a_finished_file_is_gone_on_with_for_new_images(path: Path) -> None:
     run(path)
     more = [*NAMES, "new.jpg"]
-    with open_journal(path, SETTINGS, Recorder(), resume=True) as journal:
+    with open_resumable_file(path, SETTINGS, Recorder(), resume=True) as journal:
         assert journal.done == 6
     run(path, more, resume=True)
     assert content(path) == undisturbed(more)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cnnxfer.tasks.score import Score
-from cnnxfer.training.loop.divergence import WINDOW, Watch
+from cnnxfer.training.loop.divergence import WINDOW, DivergenceWatch
 
 CHANCE = math.log(5)
 IMAGES = 500
@@ -29,7 +29,7 @@ def seen(
     images: int = IMAGES,
 ) -> str:
     """Returns what is wrong in an epoch of such losses, or ""."""
-    watch = Watch(chance, scored(before, 0.3) if before else None)
+    watch = DivergenceWatch(chance, scored(before, 0.3) if before else None)
     for index, loss in enumerate(losses):
         if trouble := watch.update_done(loss, 2 * index >= len(losses)):
             return trouble
@@ -78,7 +78,7 @@ def test_few_images_prove_nothing() -> None:
 
 
 def test_a_network_that_is_worse_than_guessing_is_noticed_at_once() -> None:
-    watch = Watch(CHANCE, TRAINED)
+    watch = DivergenceWatch(CHANCE, TRAINED)
     troubles = [watch.update_done(loss, False) for loss in [0.5, *[1.7] * WINDOW]]
     assert troubles.index("the loss went from 0.5 to 1.7") == WINDOW - 1
 
@@ -103,8 +103,11 @@ def test_a_network_that_forgot_is_noticed() -> None:
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_what_is_no_number_is_noticed(loss: float) -> None:
-    assert Watch(CHANCE, None).update_done(loss, False) == f"the loss became {loss}"
-    watch = Watch(CHANCE, TRAINED)
+    assert (
+        DivergenceWatch(CHANCE, None).update_done(loss, False)
+        == f"the loss became {loss}"
+    )
+    watch = DivergenceWatch(CHANCE, TRAINED)
     assert watch.epoch_done(scored(0.5, loss), 10) == (
         f"the validation loss became {loss}"
     )
@@ -119,10 +122,10 @@ def test_many_classes_give_a_loss_more_room() -> None:
 def test_it_goes_on_from_its_state() -> None:
     losses = [0.5, *[1.7] * WINDOW]
     for stop in range(len(losses)):
-        watch = Watch(CHANCE, TRAINED)
+        watch = DivergenceWatch(CHANCE, TRAINED)
         for loss in losses[:stop]:
             watch.update_done(loss, loss > 1)
-        again = Watch(CHANCE, TRAINED, json.loads(json.dumps(watch.state())))
+        again = DivergenceWatch(CHANCE, TRAINED, json.loads(json.dumps(watch.state())))
         troubles = [again.update_done(loss, loss > 1) for loss in losses[stop:]]
         assert "the loss went from 0.5 to 1.7" in troubles
         assert "more than 1.61" in again.epoch_done(scored(0.9), 10)

@@ -81,7 +81,7 @@ class Student:
 
     def loss_after(self, rate: float, updates: int = 60) -> float:
         """Returns the mean loss of the last of some updates."""
-        with rolled_back.undone(self.model, "a trial"):
+        with rolled_back.rolled_back(self.model, "a trial"):
             losses = [self.update(1000 + it, rate)[0] for it in range(updates)]
         return float(np.mean(losses[-20:]))
 

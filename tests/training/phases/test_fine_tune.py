@@ -14,7 +14,7 @@ from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import RunError
 from cnnxfer.files import file_hash
 from cnnxfer.networks.classifier import HEAD, all_layers, backbone_of, build_classifier
-from cnnxfer.networks.fused.network import training_twin
+from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.score import Score
@@ -140,7 +140,7 @@ def test_frozen_statistics_stay_bit_for_bit(name: str) -> None:
     settings = FineTune(last="100%", batch_norm="frozen")
     unfreeze(classifier, stages_of(classifier, settings)[0], settings)
     statistics = fine_tune.statistics_hash(classifier)
-    twin = training_twin(classifier, "float32")
+    twin = fused_network(classifier, "float32")
     # Step by step: one step is not worth compiling it.
     twin.compile(keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)
     scales = {
@@ -170,7 +170,7 @@ def test_the_hash_tells_that_statistics_moved() -> None:
     unfreeze(classifier, stages_of(classifier, settings)[0], settings)
     statistics = fine_tune.statistics_hash(classifier)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
-    training_twin(classifier, "float32")(pixels, training=True)
+    fused_network(classifier, "float32")(pixels, training=True)
     assert fine_tune.statistics_hash(classifier) != statistics
 
 

@@ -15,9 +15,9 @@ from cnnxfer.training.phases.plan import StageRow, feeding_text, stage_table
 from cnnxfer.training.phases.stages import (
     GROUPS,
     Stage,
-    counts,
     find_layer,
     group_starts,
+    has_weights,
     layer_names,
     rate_factors,
     stages_of,
@@ -117,7 +117,7 @@ def test_stages_share_layers_and_epochs(mobilenet: keras.Model) -> None:
     backbone = backbone_of(mobilenet)
     assert stages[-1].start == layer_names(backbone).index("conv1")
     learning = [
-        sum(counts(layer) for layer in backbone.operations[stage.start :])
+        sum(has_weights(layer) for layer in backbone.operations[stage.start :])
         for stage in stages
     ]
     assert learning == [9, 18, 27]
