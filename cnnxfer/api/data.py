@@ -9,6 +9,7 @@ from cnnxfer.api.arguments import Pathlike, check_data_options, path_of, text_of
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import load_config
 from cnnxfer.data.sources import find_source
+from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -56,17 +57,33 @@ def check(
     )
     find_source(settings.data)
     check_data_options(settings)
+    from cnnxfer.data.check.outputs import check_output
+    from cnnxfer.data.check.quarantine import LIST_MARK, write_list
     from cnnxfer.data.check.run_checks import check_data
+    from cnnxfer.pages.check_page import PAGE_MARK, write_page
 
-    return check_data(
+    reporter = reporter or Reporter()
+    list_path, page_path = path_of(write), path_of(html)
+    if list_path:
+        check_output("--write", list_path, LIST_MARK, settings.data)
+    if page_path:
+        check_output("--html", page_path, PAGE_MARK, settings.data)
+    if list_path and page_path and list_path.resolve() == page_path.resolve():
+        raise ConfigError(
+            f"--write and --html are both {page_path}. Name two different files."
+        )
+    report, examples = check_data(
         settings.data,
-        reporter or Reporter(),
+        reporter,
         split=settings.split,
         group_by=settings.group_by,
         exclude=settings.exclude,
-        write=path_of(write),
-        html=path_of(html),
     )
+    if list_path:
+        write_list(report, list_path)
+    if page_path:
+        write_page(report, examples, page_path, reporter)
+    return report
 
 
 def preview(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from base64 import b64encode
 from collections.abc import Iterable, Iterator
-from html import escape
 from pathlib import Path
 
 from PIL import Image
@@ -17,18 +14,17 @@ from cnnxfer.data.images.decode import open_image, to_rgb
 from cnnxfer.data.parallel import parallel_map
 from cnnxfer.errors import DataError
 from cnnxfer.files import atomic_path
-from cnnxfer.reporting import Reporter, counted, printable
+from cnnxfer.pages.html import COLOURS, NOTHING_ELSE, picture_address, safe_text
+from cnnxfer.reporting import Reporter, counted
 
 SHOWN_ITEMS = 48  # of a finding; the JSON has all
 SHOWN_COPIES = 8  # of one picture
 WIDTH, HEIGHT = 200, 150  # what a picture fits in
-QUALITY = 72  # of the JPEGs; about 5 kB each
 PAGE_MARK = 'name="generator" content="cnnxfer check"'
 
-STYLE = """
-:root { color-scheme: light dark;
-  --paper: light-dark(#fff, #17181b); --tile: light-dark(#f5f5f4, #222327);
-  --ink: light-dark(#1c1917, #ececea); --pale: light-dark(#68625d, #a09d99);
+STYLE = (
+    COLOURS
+    + """\
   --error: light-dark(#b42318, #ff9d92); --warning: light-dark(#93620a, #f0c060);
   --note: light-dark(#2f6690, #8ec1e8); }
 * { box-sizing: border-box; }
@@ -58,15 +54,14 @@ figcaption, .remark { font-size: .75rem; overflow-wrap: anywhere; }
 .copies + .remark { width: 0; min-width: 100%; }
 @media print { :root { color-scheme: light; } section { break-inside: auto; } }
 """
+)
 
-# The page may load nothing and run nothing, whatever the names in it hold.
 HEAD = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta {mark}>
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+{nothing_else}
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>{style}</style>
@@ -114,8 +109,9 @@ def write_page(
 def _page(report: Report, shown: dict[str, str]) -> Iterator[str]:
     counts = [counted(len(report.of(name)), name) for name in SEVERITIES]
     yield HEAD.format(
-        title=_text(f"check of {report.data}"),
+        title=safe_text(f"check of {report.data}"),
         style=STYLE,
+        nothing_else=NOTHING_ELSE,
         counts=", ".join([report.size, *counts]),
         mark=PAGE_MARK,
     )
@@ -128,10 +124,10 @@ def _page(report: Report, shown: dict[str, str]) -> Iterator[str]:
 def _section(finding: Finding, shown: dict[str, str]) -> Iterator[str]:
     yield (
         f'<section class="{finding.severity}" id="{finding.kind}">\n'
-        f"<h2><b>{finding.severity}</b> {_text(finding.title)}: "
+        f"<h2><b>{finding.severity}</b> {safe_text(finding.title)}: "
         f"{finding.count:,}</h2>\n"
-        f"<dl><dt>cnnxfer</dt><dd>{_text(finding.done)}</dd>"
-        f"<dt>you</dt><dd>{_text(finding.advice)}</dd></dl>\n"
+        f"<dl><dt>cnnxfer</dt><dd>{safe_text(finding.done)}</dd>"
+        f"<dt>you</dt><dd>{safe_text(finding.advice)}</dd></dl>\n"
         '<div class="items">\n'
     )
     for item in finding.items[:SHOWN_ITEMS]:
@@ -147,7 +143,7 @@ def _item(item: Item, shown: dict[str, str]) -> str:
     figures = "".join(_figure(name, shown) for name in item.ids[:SHOWN_COPIES])
     more = len(item.ids) - SHOWN_COPIES
     remarks = [*item.classes, item.note, f"and {more} more" if more > 0 else ""]
-    remark = _text(", ".join(filter(None, remarks)))
+    remark = safe_text(", ".join(filter(None, remarks)))
     copies = f'<div class="copies">{figures}</div>' if figures else ""
     return f'<div class="item">{copies}<div class="remark">{remark}</div></div>\n'
 
@@ -156,7 +152,7 @@ def _figure(name: str, shown: dict[str, str]) -> str:
     picture = ""
     if data := shown.get(name):
         picture = f'<div class="picture"><img src="{data}" alt=""></div>'
-    return f"<figure>{picture}<figcaption>{_text(name)}</figcaption></figure>"
+    return f"<figure>{picture}<figcaption>{safe_text(name)}</figcaption></figure>"
 
 
 def _class_table(report: Report) -> str:
@@ -165,7 +161,7 @@ def _class_table(report: Report) -> str:
     columns = ("train", "validation", "test")
     head = "".join(f'<th class="number">{name}</th>' for name in columns)
     rows = "".join(
-        f"<tr><td>{_text(row.name)}</td>"
+        f"<tr><td>{safe_text(row.name)}</td>"
         + "".join(f'<td class="number">{getattr(row, name):,}</td>' for name in columns)
         + "</tr>\n"
         for row in report.classes
@@ -182,10 +178,4 @@ def _thumbnail(example: Example) -> str:
     except DataError:
         return ""
     picture.thumbnail((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
-    content = io.BytesIO()
-    picture.save(content, "JPEG", quality=QUALITY, optimize=True)
-    return f"data:image/jpeg;base64,{b64encode(content.getvalue()).decode('ascii')}"
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))
+    return picture_address(picture)

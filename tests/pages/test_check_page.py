@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import cnnxfer
 from cnnxfer.data.check.report import ClassCount, Finding, Item, Report
-from cnnxfer.data.check.run_checks import check_data
 from cnnxfer.data.dataset import Example
 from cnnxfer.pages.check_page import SHOWN_ITEMS, write_page
 from cnnxfer.reporting import Reporter
@@ -49,7 +49,7 @@ def test_the_page_shows_what_was_found(planter, tmp_path: Path) -> None:
     planter.put("data/rose/wide.jpg", Image.new("RGB", (800, 200), (200, 30, 30)))
     planter.put("data/rose/broken.jpg", b"broken")
     path = tmp_path / "page.html"
-    check_data(str(tmp_path / "data"), Reporter(), html=path)
+    cnnxfer.check(str(tmp_path / "data"), html=path)
     page = Page(path.read_text("utf-8"))
     assert not page.open
     assert [section["id"] for section in page.all("section")] == ["unreadable", "long"]

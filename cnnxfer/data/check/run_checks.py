@@ -8,8 +8,6 @@ from pathlib import Path
 
 from cnnxfer.data.check import classes, duplicates, files, pictures
 from cnnxfer.data.check.inspected import Group, InspectedData
-from cnnxfer.data.check.outputs import check_output
-from cnnxfer.data.check.quarantine import LIST_MARK, write_list
 from cnnxfer.data.check.report import (
     ERROR,
     KINDS,
@@ -21,15 +19,14 @@ from cnnxfer.data.check.report import (
     Kind,
     Report,
 )
-from cnnxfer.data.dataset import Dataset, IndexRow
+from cnnxfer.data.dataset import Dataset, Example, IndexRow
 from cnnxfer.data.preparing.exclude import exclude_listed
 from cnnxfer.data.preparing.groups import group_names
 from cnnxfer.data.preparing.index import build_index, labels_to_train
 from cnnxfer.data.preparing.near_duplicates import near_duplicates
 from cnnxfer.data.preparing.splits import assign_parts, parse_split
 from cnnxfer.data.sources import list_dataset
-from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.pages.check_page import PAGE_MARK, write_page
+from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 
 # In the order in which the findings of one severity are told.
@@ -95,9 +92,7 @@ def check_data(
     split: str = "75/15/10",
     group_by: str = "",
     exclude: str = "",
-    write: Path | None = None,
-    html: Path | None = None,
-) -> Report:
+) -> tuple[Report, list[Example]]:
     """Tells what is wrong with a data set before anything is trained on it.
 
     Its files are read, and never changed.
@@ -108,22 +103,15 @@ def check_data(
         split: as `train` would get it: shares, or "slices".
         group_by: the same; see `group_names`.
         exclude: a file of images to leave out; see `exclude_listed`.
-        write: where to write such a file, of what training is better without.
-        html: where to write a page that shows what was found.
+
+    Returns:
+        What was found, and the images that were looked at.
 
     Raises:
         ConfigError: if there is no such data, or an option is wrong.
         DataError: if data that lies elsewhere cannot be had.
     """
     parse_split(split)
-    if write is not None:
-        check_output("--write", write, LIST_MARK, spec)
-    if html is not None:
-        check_output("--html", html, PAGE_MARK, spec)
-        if write is not None and write.resolve() == html.resolve():
-            raise ConfigError(
-                f"--write and --html are both {html}. Name two different files."
-            )
     try:
         dataset = list_dataset(spec, reporter)
     except DataError as error:
@@ -138,11 +126,7 @@ def check_data(
         rows = build_index(dataset.examples, reporter)
         groups = group_names(dataset, group_by) if group_by and rows else []
         report = _report(spec, dataset, rows, groups, split)
-    if write is not None:
-        write_list(report, write)
-    if html is not None:
-        write_page(report, [row.example for row in rows], html, reporter)
-    return report
+    return report, [row.example for row in rows]
 
 
 def quick_findings(facts: InspectedData) -> tuple[Finding, ...]:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import io
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from html import escape
 from pathlib import Path
 
 from PIL import Image
 
+from cnnxfer.pages.html import COLOURS, NOTHING_ELSE, picture_address, safe_text
 from cnnxfer.prediction.outputs.folder import bare_name
 from cnnxfer.prediction.outputs.thumbnails import PictureReader
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.reporting import Reporter, counted, printable
+from cnnxfer.reporting import Reporter, counted
 
 WIDTH, HEIGHT = 240, 180  # what a picture fits in; the second is 11.25rem below
-QUALITY = 72  # of the JPEGs; about 7 kB each
 SHOWN_CLASSES = 5
 
 # `content-visibility` lets a browser skip the pictures that are out of sight.
-STYLE = """
-:root { color-scheme: light dark;
-  --paper: light-dark(#fff, #17181b); --tile: light-dark(#f5f5f4, #222327);
-  --ink: light-dark(#1c1917, #ececea); --pale: light-dark(#68625d, #a09d99);
+STYLE = (
+    COLOURS
+    + """\
   --bar: light-dark(#bfdcf5, #28516f); --doubt: light-dark(#e7e0cf, #4b432f);
   --bad: light-dark(#b42318, #ff9d92); }
 * { box-sizing: border-box; }
@@ -57,14 +53,13 @@ li span + span { font-variant-numeric: tabular-nums; }
   main { grid-template-columns: repeat(4, 1fr); gap: .5rem; }
   figure { content-visibility: visible; border: 1px solid #ddd; } }
 """
+)
 
-# The page may load nothing and run nothing, whatever the names in it hold.
 HEAD = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+{nothing_else}
 <meta name="generator" content="cnnxfer">
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
@@ -85,7 +80,10 @@ def html_sheet(
     unsure: Counter[str] = Counter()  # by what is said of them
     reader = PictureReader(WIDTH, HEIGHT)
     with path.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(HEAD.format(title=_text(title), style=STYLE))
+        head = HEAD.format(
+            title=safe_text(title), style=STYLE, nothing_else=NOTHING_ELSE
+        )
+        stream.write(head)
 
         def add(prediction: Prediction) -> None:
             nonlocal images, unreadable
@@ -105,21 +103,21 @@ def html_sheet(
 
 
 def _figure(prediction: Prediction, picture: Image.Image | None) -> str:
-    path = _text(prediction.path)
-    name = _text(bare_name(prediction.path) or prediction.path)
+    path = safe_text(prediction.path)
+    name = safe_text(bare_name(prediction.path) or prediction.path)
     name += prediction.frame_mark
     if prediction.error is not None:
-        shown = f"<span>{_text(prediction.error)}</span>"
+        shown = f"<span>{safe_text(prediction.error)}</span>"
     elif picture is None:
         shown = "<span>no picture</span>"
     else:
-        shown = f'<img src="{_data(picture)}" alt="" decoding="async">'
+        shown = f'<img src="{picture_address(picture)}" alt="" decoding="async">'
     unsure = prediction.unsure
     mark = f'<span class="unsure">{prediction.label}</span>' if unsure else ""
     classes = "".join(
         f"<li{' class=not' * prediction.lacks(ranked)} "
         f'style="--part:{ranked.probability:.1%}">'
-        f"<span>{_text(ranked.label)}</span><span>{ranked.probability:.1%}</span></li>"
+        f"<span>{safe_text(ranked.label)}</span><span>{ranked.probability:.1%}</span></li>"
         for ranked in prediction.answers_first[:SHOWN_CLASSES]
     )
     ranking = f"<ol>{classes}</ol>" if classes else ""
@@ -129,13 +127,3 @@ def _figure(prediction: Prediction, picture: Image.Image | None) -> str:
         f'<figcaption><div class="name" title="{path}">{mark}{name}</div>{ranking}'
         "</figcaption></figure>\n"
     )
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))
-
-
-def _data(picture: Image.Image) -> str:
-    content = io.BytesIO()
-    picture.save(content, "JPEG", quality=QUALITY, optimize=True)
-    return f"data:image/jpeg;base64,{b64encode(content.getvalue()).decode('ascii')}"

@@ -21,7 +21,7 @@ class Planting:
                 str(root / spec),
                 Reporter(),
                 group_by=GROUP_BY if spec == PHOTOS else "",
-            )
+            )[0]
             for spec in sorted({item.spec for item in self.planted})
         }
 

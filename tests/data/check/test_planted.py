@@ -64,7 +64,7 @@ def test_sound_data_has_no_findings(splits, planter, tmp_path: Path) -> None:
     for split in splits:
         for name in ("aster", "daisy", "iris 2", "iris 1-2", "iris 12"):
             planter.sound(f"data/{split}{name}", 20)
-    report = check_data(str(tmp_path / "data"), Reporter())
+    report, _ = check_data(str(tmp_path / "data"), Reporter())
     assert report.findings == ()
     assert report.images == report.sound == 100 * len(splits)
     assert not report.alarming
@@ -73,7 +73,7 @@ def test_sound_data_has_no_findings(splits, planter, tmp_path: Path) -> None:
 def test_of_real_flowers_nothing_is_said_that_a_look_does_not_confirm(
     shared: Path,
 ) -> None:
-    report = check_data(str(shared / "data" / "flowers12"), Reporter())
+    report, _ = check_data(str(shared / "data" / "flowers12"), Reporter())
     kinds = {finding.kind for finding in report.findings}
     assert kinds == {"near-leak", "copies", "near-copies"}
     lines = Path(__file__).with_name("flowers12_pairs.txt").read_text().splitlines()

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
+import cnnxfer
 from cnnxfer.data.check.quarantine import LIST_MARK
-from cnnxfer.data.check.run_checks import check_data
 from cnnxfer.data.preparing.exclude import read_list
 from cnnxfer.errors import ConfigError
-from cnnxfer.reporting import Reporter
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def data(planter, tmp_path: Path) -> Path:
 
 def test_what_is_left_out_is_no_longer_found(data: Path, tmp_path: Path) -> None:
     path = tmp_path / "quarantine.txt"
-    report = check_data(str(data), Reporter(), write=path)
+    report = cnnxfer.check(str(data), write=path)
     assert {finding.kind for finding in report.findings} == {
         *("leak", "contradiction", "copies", "unreadable", "other-file")
     }
@@ -49,7 +48,7 @@ def test_what_is_left_out_is_no_longer_found(data: Path, tmp_path: Path) -> None
         "train/iris/# broken \n.jpg",
         "train/iris/notes.txt",
     }
-    again = check_data(str(data), Reporter(), exclude=str(path))
+    again = cnnxfer.check(str(data), exclude=str(path))
     assert again.findings == ()
     assert again.images == report.images - 8
 
@@ -58,7 +57,7 @@ def test_an_empty_list_is_written_too(planter, tmp_path: Path) -> None:
     planter.sound("data/iris", 12)
     planter.sound("data/rose", 12)
     path = tmp_path / "quarantine.txt"
-    check_data(str(tmp_path / "data"), Reporter(), write=path)
+    cnnxfer.check(str(tmp_path / "data"), write=path)
     assert read_list(path) == []
 
 
@@ -67,11 +66,11 @@ def test_files_of_others_are_spared(option: str, data: Path, tmp_path: Path) -> 
     path = tmp_path / "notes"
     path.write_text("mine")
     with pytest.raises(ConfigError, match=f"--{option} .*notes is there already"):
-        check_data(str(data), Reporter(), **{option: path})
+        cnnxfer.check(str(data), **{option: path})
     assert path.read_text() == "mine"
     path.unlink()
     for _ in range(2):  # its own is written anew
-        check_data(str(data), Reporter(), **{option: path})
+        cnnxfer.check(str(data), **{option: path})
         assert path.stat().st_size > 100
 
 
@@ -80,12 +79,12 @@ def test_files_lie_outside_of_the_images(
     option: str, data: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match="among the images"):
-        check_data(str(data), Reporter(), **{option: data / "train" / "iris" / "x"})
+        cnnxfer.check(str(data), **{option: data / "train" / "iris" / "x"})
     with pytest.raises(ConfigError, match="there is no folder"):
-        check_data(str(data), Reporter(), **{option: tmp_path / "no" / "x"})
+        cnnxfer.check(str(data), **{option: tmp_path / "no" / "x"})
     with pytest.raises(ConfigError, match="is there already"):
-        check_data(str(data), Reporter(), **{option: tmp_path})
-    check_data(str(data), Reporter(), **{option: data / "x"})
+        cnnxfer.check(str(data), **{option: tmp_path})
+    cnnxfer.check(str(data), **{option: data / "x"})
     assert (data / "x").is_file()
 
 
@@ -95,12 +94,12 @@ def test_nothing_is_added_to_a_prepared_set(tmp_path: Path) -> None:
     for name in ("dataset_info.json", "features.json"):
         (prepared / name).touch()
     with pytest.raises(ConfigError, match="among the images"):
-        check_data(str(prepared), Reporter(), write=prepared / "x")
+        cnnxfer.check(str(prepared), write=prepared / "x")
 
 
 def test_two_files_have_two_names(data: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.symlink_to(tmp_path)
     with pytest.raises(ConfigError, match="--write and --html are both"):
-        check_data(str(data), Reporter(), write=tmp_path / "x", html=there / "x")
+        cnnxfer.check(str(data), write=tmp_path / "x", html=there / "x")
     assert not (tmp_path / "x").exists()

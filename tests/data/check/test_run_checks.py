@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import cnnxfer
 from cnnxfer.data.check import classes, duplicates, pictures, run_checks
 from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.report import Finding, Item
@@ -65,9 +66,8 @@ def test_no_file_is_touched(planter, tmp_path: Path) -> None:
     planter.put("data/rose/broken.jpg", b"broken")
     planter.put("data/rose/copy.jpg", (tmp_path / "data/rose/000.jpg").read_bytes())
     before = tree(tmp_path / "data")
-    check_data(
-        str(tmp_path / "data"),
-        Reporter(),
+    cnnxfer.check(
+        tmp_path / "data",
         write=tmp_path / "list.txt",
         html=tmp_path / "page.html",
     )
@@ -226,7 +226,7 @@ def test_groups_stay_together_and_copies_do(planter, tmp_path: Path) -> None:
         for number in range(6):
             planter.put(f"data/{name}/plant7 {number}.jpg", planter.picture())
     spec = str(tmp_path / "data")
-    report = check_data(spec, Reporter(), group_by=r"(rose|iris)/plant\d+")
+    report, _ = check_data(spec, Reporter(), group_by=r"(rose|iris)/plant\d+")
     assert report.findings == ()
     assert sum(item.test for item in report.classes) > 0
 
