@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cnnxfer.version import __version__
+
 if TYPE_CHECKING:
     from cnnxfer.api import (
         check,
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
         unfreeze_plan,
     )
 
-__version__ = "0.1.0"
 __all__ = [
     "__version__",
     "check",

@@ -8,9 +8,9 @@ import sys
 from datetime import datetime
 from typing import Any
 
-from cnnxfer import __version__
 from cnnxfer.errors import Interrupted, RunError
 from cnnxfer.runs import Run
+from cnnxfer.version import __version__
 
 
 class Clock:

@@ -13,10 +13,10 @@ from urllib.request import Request, urlopen
 
 from filelock import FileLock, Timeout
 
-from cnnxfer import __version__
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.files import atomic_path, format_bytes
 from cnnxfer.reporting import Reporter
+from cnnxfer.version import __version__
 
 TIMEOUT_SECONDS = 30.0  # without one byte from the server
 _READ_BYTES = 1 << 16

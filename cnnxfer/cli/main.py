@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from cnnxfer import __version__
 from cnnxfer.cli import (
     backbones,
     cache,
@@ -28,6 +27,7 @@ from cnnxfer.cli.shared_options import Quiet, Verbose
 from cnnxfer.cli.terminal import print_error
 from cnnxfer.errors import CnnxferError, Interrupted
 from cnnxfer.files import REFUSALS
+from cnnxfer.version import __version__
 
 app = typer.Typer(
     name="cnnxfer",

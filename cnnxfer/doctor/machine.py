@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cnnxfer import __version__
 from cnnxfer.doctor.folders import Folder, find_cache, find_folders
 from cnnxfer.doctor.local_weights import (
     WeightsFile,
@@ -27,6 +26,7 @@ from cnnxfer.hardware.packages import (
 )
 from cnnxfer.hardware.probing import attempt, in_background
 from cnnxfer.hardware.processor import Memory, Processor, find_memory, find_processor
+from cnnxfer.version import __version__
 
 NETWORK_SECONDS = 1.5
 GPU_SECONDS = 5.0

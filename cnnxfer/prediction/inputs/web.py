@@ -32,11 +32,11 @@ from urllib.request import (
     build_opener,
 )
 
-from cnnxfer import __version__
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError
 from cnnxfer.files import format_bytes
 from cnnxfer.prediction.inputs.kinds import InputOptions
+from cnnxfer.version import __version__
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
