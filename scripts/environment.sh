@@ -2,10 +2,11 @@
 # Makes .venv in the repository's root and installs cnnxfer there, editable:
 #   bash scripts/environment.sh        what using it takes
 #   bash scripts/environment.sh dev    what developing it takes, too
-# Does nothing if that was done before and pyproject.toml is still the same.
+# Versions and hashes of all other packages stand in requirements/. Does nothing if that
+# was done before and these files and pyproject.toml are still the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-extra=${1:-}
+name=${1:-use}
 
 find_python() {
     # Debian splits ensurepip off; without it no environment can be made.
@@ -25,8 +26,8 @@ sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
 }
 
 # What an installation depends on: the path counts, as it is editable.
-state=$(pwd && cat pyproject.toml)
-stamp=.venv/installed${extra:+-$extra}
+state=$(pwd && cat pyproject.toml requirements/*.txt | cksum)
+stamp=.venv/installed-$name
 
 if ! .venv/bin/python -c '' 2>/dev/null; then
     python=$(find_python)
@@ -34,10 +35,12 @@ if ! .venv/bin/python -c '' 2>/dev/null; then
     "$python" -m venv --clear .venv
 fi
 if [[ ! -f $stamp || $(<"$stamp") != "$state" ]]; then
-    echo "Installing cnnxfer${extra:+[$extra]} into .venv; TensorFlow takes a while" >&2
+    echo "Installing cnnxfer and requirements/$name.txt into .venv;" \
+        "TensorFlow takes a while" >&2
+    bash scripts/install_locked.sh .venv/bin/python "$name"
     .venv/bin/python -m pip install -qq --disable-pip-version-check \
-        --editable ".${extra:+[$extra]}"
+        --no-deps --no-build-isolation --editable .
     echo "$state" >"$stamp"
     # What developing takes includes what using takes.
-    echo "$state" >.venv/installed
+    echo "$state" >.venv/installed-use
 fi
