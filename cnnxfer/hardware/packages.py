@@ -70,7 +70,7 @@ def find_extras() -> tuple[Extra, ...]:
     return tuple(
         Extra(name, missing_requirements("cnnxfer", name))
         for name in names
-        if name != "dev"
+        if name not in ("dev", "docs")
     )
 
 

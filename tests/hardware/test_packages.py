@@ -63,6 +63,8 @@ def test_extras_are_those_for_users(
         "Requires-Dist: absent-library>=12; extra == 'gpu'",
         "Provides-Extra: dev",
         "Requires-Dist: absent-linter; extra == 'dev'",
+        "Provides-Extra: docs",
+        "Requires-Dist: absent-renderer; extra == 'docs'",
     )
     monkeypatch.syspath_prepend(tmp_path)
     assert missing_requirements("cnnxfer") == ("absent-thing",)
