@@ -16,7 +16,7 @@ from messages import Messages
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, FineTune
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.preparing.prepared import Parts
+from cnnxfer.data.prepared import Parts
 from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
 from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint

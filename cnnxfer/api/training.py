@@ -104,7 +104,7 @@ def train(
     check_place(place)
     settings = _with_weights(settings, reporter)
     import_tensorflow_quietly()
-    from cnnxfer.data.preparing.prepared import data_hash
+    from cnnxfer.data.prepared import data_hash
     from cnnxfer.training.start import prepare_run
 
     setup = prepare_run(settings, place, reporter)

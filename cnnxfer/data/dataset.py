@@ -14,6 +14,8 @@ MAX_PIXELS = 200_000_000  # the largest sensors of telephones have as many
 # Why something is not read as an image.
 TOO_LARGE = f"too large: over {MAX_BYTES // 2**20} MiB, the limit"
 NO_FILE = "not a file"
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+PARTS = (TRAIN, VALIDATION, TEST)
 DIVIDER = "|"  # between the labels of an image, in tables
 
 

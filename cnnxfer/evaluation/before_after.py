@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from cnnxfer.data.preparing.prepared import load_parts
+from cnnxfer.data.prepared import load_parts
 from cnnxfer.evaluation.evaluator import measure_beside_parent
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.prediction.classifier import Computing

@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
-from cnnxfer.data.preparing.prepared import Data, read_data
+from cnnxfer.data.prepared import Data, read_data
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import CnnxferError
 from cnnxfer.evaluation.significance import Accuracy, wilson_interval

@@ -11,11 +11,10 @@ from itertools import islice
 
 import numpy as np
 
-from cnnxfer.data.dataset import Dataset, Example
+from cnnxfer.data.dataset import TEST, Dataset, Example
 from cnnxfer.data.images.source import ImageSource
+from cnnxfer.data.prepared import load_parts
 from cnnxfer.data.preparing.index import build_index, report_problems
-from cnnxfer.data.preparing.prepared import load_parts
-from cnnxfer.data.preparing.splits import TEST
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation.metrics import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cnnxfer.data.preparing.splits import PARTS, TRAIN, VALIDATION
+from cnnxfer.data.dataset import PARTS, TRAIN, VALIDATION
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import Run

@@ -7,7 +7,7 @@ from pathlib import Path
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.config import Config
-from cnnxfer.data.preparing.prepared import load_parts, read_data
+from cnnxfer.data.prepared import load_parts, read_data
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.precision import resolve_precision
 from cnnxfer.reporting import Reporter

@@ -12,7 +12,7 @@ import keras
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.config import Config
-from cnnxfer.data.preparing.prepared import Parts
+from cnnxfer.data.prepared import Parts
 from cnnxfer.networks.classifier import build_classifier
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run

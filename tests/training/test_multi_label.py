@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 import cnnxfer
 from cnnxfer import api
-from cnnxfer.data.preparing.prepared import load_parts
+from cnnxfer.data.prepared import load_parts
 from cnnxfer.data.views.views import CentralViews, pixel_batches
 from cnnxfer.errors import Interrupted
 from cnnxfer.networks.saving import load_model

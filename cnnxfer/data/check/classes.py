@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from cnnxfer.data.check.inspected import InspectedData, grouped
 from cnnxfer.data.check.report import ERROR, KINDS, NOTE, WARNING, Finding, Item, Kind
+from cnnxfer.data.dataset import PARTS
 from cnnxfer.data.preparing.balance import SKEWED, skew
 from cnnxfer.data.preparing.index import enough_classes
-from cnnxfer.data.preparing.splits import PARTS
 from cnnxfer.reporting import counted
 
 FEW = 10  # by default a tenth of a class tests, which is one image then

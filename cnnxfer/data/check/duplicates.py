@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cnnxfer.data.check.inspected import Group, InspectedData, grouped
 from cnnxfer.data.check.report import ERROR, KINDS, NOTE, WARNING, Finding, Item, Kind
-from cnnxfer.data.preparing.splits import PARTS
+from cnnxfer.data.dataset import PARTS
 
 CONTRADICTION = KINDS.add(
     Kind(

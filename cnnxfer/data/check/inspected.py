@@ -9,9 +9,8 @@ from functools import cached_property
 from typing import TypeVar
 
 from cnnxfer.data.check.report import Item
-from cnnxfer.data.dataset import DIVIDER, IndexRow
+from cnnxfer.data.dataset import DIVIDER, PARTS, IndexRow
 from cnnxfer.data.preparing.index import labels_to_train
-from cnnxfer.data.preparing.splits import PARTS
 
 Key = TypeVar("Key", bound=Hashable)
 Group = Sequence[int]  # indices of rows

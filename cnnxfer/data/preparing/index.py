@@ -9,13 +9,12 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from cnnxfer.data.dataset import Example, IndexRow
+from cnnxfer.data.dataset import TRAIN, Example, IndexRow
 from cnnxfer.data.images.decode import TURNS, is_animated, open_image, orientation
 from cnnxfer.data.images.perceptual_hash import look, perceptual_hash
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.parallel import parallel_map
 from cnnxfer.data.preparing.index_cache import IndexCache, Stamp, stamp_all
-from cnnxfer.data.preparing.splits import TRAIN
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 

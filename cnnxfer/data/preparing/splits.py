@@ -8,12 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cnnxfer.data.dataset import IndexRow
+from cnnxfer.data.dataset import PARTS, TEST, TRAIN, VALIDATION, IndexRow
 from cnnxfer.data.preparing.groups import joined
 from cnnxfer.errors import ConfigError, DataError
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
-PARTS = (TRAIN, VALIDATION, TEST)
 SLICES = "slices"
 
 

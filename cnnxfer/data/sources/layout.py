@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cnnxfer.data.dataset import TRAIN
 from cnnxfer.data.images.names import is_hidden, names_image
-from cnnxfer.data.preparing.splits import TRAIN
 from cnnxfer.data.sources.split_words import SPLITS
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted

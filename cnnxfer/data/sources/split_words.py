@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnxfer.data.preparing.splits import TEST, TRAIN, VALIDATION
+from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION
 
 # Part by word in lower case: of a folder, of a split, or in a table's column.
 SPLITS = {

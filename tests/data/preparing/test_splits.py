@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnxfer.data.dataset import Example, IndexRow
-from cnnxfer.data.preparing.splits import PARTS, Ratios, assign_parts, parse_split
+from cnnxfer.data.dataset import PARTS, Example, IndexRow
+from cnnxfer.data.preparing.splits import Ratios, assign_parts, parse_split
 from cnnxfer.errors import ConfigError, DataError
 
 DEFAULT = "75/15/10"

@@ -10,7 +10,7 @@ from cnnxfer import api
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.data.images.source import ImageSource
-from cnnxfer.data.preparing.prepared import load_parts
+from cnnxfer.data.prepared import load_parts
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.networks.classifier import HEAD, backbone_of
 from cnnxfer.networks.saving import load_model
@@ -200,7 +200,7 @@ def test_more_epochs_on_new_views(parent: Run, tmp_path: Path) -> None:
 def test_a_photo_that_broke_since_is_named(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cnnxfer.data.preparing import prepared
+    from cnnxfer.data import prepared
 
     def split(data: prepared.Data) -> prepared.Parts:
         parts = original(data)

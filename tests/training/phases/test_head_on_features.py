@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cnnxfer import api
-from cnnxfer.data.preparing.prepared import load_parts
+from cnnxfer.data.prepared import load_parts
 from cnnxfer.engines import keras_engine
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.engines.keras_engine import KerasEngine

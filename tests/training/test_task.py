@@ -1,5 +1,4 @@
 import random
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +7,10 @@ import tensorflow as tf
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
-from cnnxfer.data.preparing.prepared import Parts, read_data
-from cnnxfer.errors import ConfigError
+from cnnxfer.data.prepared import Parts
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.training.optimization.devices import Devices
-from cnnxfer.training.start import prepare_run
 from cnnxfer.training.task import Setup
 
 
@@ -57,39 +54,3 @@ def test_a_callers_random_numbers_are_left_alone(draw: object) -> None:
     before = draw()
     weights(1)
     assert draw() != before
-
-
-def test_a_class_of_weights_that_is_unknown_is_told_before_there_is_a_run(
-    photos_dir: Path, tmp_path: Path
-) -> None:
-    weights_file = tmp_path / "weights.csv"
-    weights_file.write_text("roos,2\n")
-    config = Config(
-        data=str(photos_dir), class_weights=str(weights_file), devices="cpu"
-    )
-    with pytest.raises(ConfigError, match="unknown class 'roos'"):
-        prepare_run(config, tmp_path / "runs", Reporter())
-    assert not (tmp_path / "runs").exists()
-
-
-def test_names_and_places_have_no_say_in_what_is_learned(
-    photos_dir: Path, tmp_path: Path
-) -> None:
-    folder, table = tmp_path / "folder", tmp_path / "table.csv"
-    shutil.copytree(photos_dir, folder)
-    picture = next((folder / "red").iterdir())
-    shutil.copy(picture, folder / "blue" / "0.jpg")  # one picture of two classes
-    rows = ["path,label"]
-    for number, path in enumerate(sorted(folder.glob("*/*.jpg"), reverse=True)):
-        shutil.copy(path, tmp_path / f"{number}.jpg")
-        rows.append(f"{number}.jpg,{path.parent.name}")
-    table.write_text("\n".join(rows))
-
-    def content(spec: Path) -> list[tuple[str, int, str]]:
-        data = read_data(Config(data=str(spec)), Reporter())
-        return [
-            (example.sha256, example.label, part)
-            for example, part in zip(data.examples, data.parts, strict=True)
-        ]
-
-    assert content(folder) == content(table)

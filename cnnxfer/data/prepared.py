@@ -10,7 +10,7 @@ from pathlib import Path
 from cnnxfer.config import Config
 from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.run_checks import quick_findings, warn_of
-from cnnxfer.data.dataset import DIVIDER, Example
+from cnnxfer.data.dataset import DIVIDER, PARTS, TEST, TRAIN, VALIDATION, Example
 from cnnxfer.data.preparing.exclude import exclude_listed
 from cnnxfer.data.preparing.groups import group_names
 from cnnxfer.data.preparing.index import (
@@ -19,7 +19,7 @@ from cnnxfer.data.preparing.index import (
     report_problems,
 )
 from cnnxfer.data.preparing.near_duplicates import near_duplicates
-from cnnxfer.data.preparing.splits import PARTS, TEST, TRAIN, VALIDATION, assign_parts
+from cnnxfer.data.preparing.splits import assign_parts
 from cnnxfer.data.preparing.subset import take_sample
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.errors import DataError

@@ -1,0 +1,29 @@
+import shutil
+from pathlib import Path
+
+from cnnxfer.config import Config
+from cnnxfer.data.prepared import read_data
+from cnnxfer.reporting import Reporter
+
+
+def test_names_and_places_have_no_say_in_what_is_learned(
+    photos_dir: Path, tmp_path: Path
+) -> None:
+    folder, table = tmp_path / "folder", tmp_path / "table.csv"
+    shutil.copytree(photos_dir, folder)
+    picture = next((folder / "red").iterdir())
+    shutil.copy(picture, folder / "blue" / "0.jpg")  # one picture of two classes
+    rows = ["path,label"]
+    for number, path in enumerate(sorted(folder.glob("*/*.jpg"), reverse=True)):
+        shutil.copy(path, tmp_path / f"{number}.jpg")
+        rows.append(f"{number}.jpg,{path.parent.name}")
+    table.write_text("\n".join(rows))
+
+    def content(spec: Path) -> list[tuple[str, int, str]]:
+        data = read_data(Config(data=str(spec)), Reporter())
+        return [
+            (example.sha256, example.label, part)
+            for example, part in zip(data.examples, data.parts, strict=True)
+        ]
+
+    assert content(folder) == content(table)
