@@ -1,6 +1,6 @@
 """Prints hashes of a folder's split and of its first training batches, as JSON.
 
-python scripts/bench/batch_hashes.py FOLDER LEVEL THREADS
+python -m bench.data.batch_hashes FOLDER LEVEL THREADS
 """
 
 from __future__ import annotations

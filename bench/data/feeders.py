@@ -1,6 +1,6 @@
 """What feeds a training with pictures: cnnxfer, Keras, and a loader in torch's manner.
 
-    python scripts/bench/feeders.py keras FOLDER --epochs 4
+    python -m bench.data.feeders keras FOLDER --epochs 4
 
 Goes through the pictures below FOLDER, which lie in class folders, as a training would
 that takes no time, in batches of 32 at 224 pixels. Prints JSON: how many images an
@@ -11,7 +11,6 @@ anywhere, at 224 pixels, mirrored every other time.
 
 cnnxfer       any level, as `cnnxfer LEVEL`; uint8 pixels, which the network normalizes.
               The first epoch decodes, the others find the pictures decoded in memory.
-cnnxfer-anew  textbook, with nothing kept: every epoch decodes.
 keras         `image_dataset_from_directory`, `RandomCrop` and `RandomFlip`. The crop is
               one of the middle square, at 224 of 249 pixels; without antialiasing.
 keras-cached  the same, and what `image_dataset_from_directory` yields is kept in
@@ -29,7 +28,8 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from multiprocessing import Pool, RawArray
 from pathlib import Path
 from typing import Any
@@ -43,13 +43,11 @@ AHEAD = 2 * WORKERS  # batches: torch's `prefetch_factor`
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)[:, None, None]
 SPREAD = np.array([0.229, 0.224, 0.225], np.float32)[:, None, None]
 
-# Yields batches, an epoch after the other.
-Epochs = Callable[[Path], Iterator[Iterator[Any]]]
+Batches = Iterator[Any]
+Epochs = Generator[Batches, None, None]
 
 
-def cnnxfer_epochs(
-    folder: Path, level: str, keep: bool = True
-) -> Iterator[Iterator[Any]]:
+def cnnxfer_epochs(folder: Path, level: str) -> Epochs:
     """Feeds from cnnxfer's own pipeline."""
     from cnnxfer.quiet import import_tensorflow_quietly
 
@@ -63,7 +61,7 @@ def cnnxfer_epochs(
 
     rows = build_index(load(str(folder), Reporter()).examples, Reporter())
     examples = [row.example for row in rows]
-    loader = Loader(examples, SIZE, keep_bytes=None if keep else 0)
+    loader = Loader(examples, SIZE)
     steps = len(examples) // BATCH
     batches = iter(
         training_batches(
@@ -82,7 +80,7 @@ def cnnxfer_epochs(
         loader.close()
 
 
-def keras_epochs(folder: Path, cached: bool = False) -> Iterator[Iterator[Any]]:
+def keras_epochs(folder: Path, cached: bool = False) -> Epochs:
     """Feeds as Keras's guides do."""
     from cnnxfer.quiet import import_tensorflow_quietly
 
@@ -111,7 +109,7 @@ def keras_epochs(folder: Path, cached: bool = False) -> Iterator[Iterator[Any]]:
         yield iter(batches)
 
 
-def torch_epochs(folder: Path) -> Iterator[Iterator[Any]]:
+def torch_epochs(folder: Path) -> Epochs:
     """Feeds from processes that write to shared memory."""
     paths = sorted(folder.rglob("*.jpg"))
     shape = (AHEAD, BATCH, 3, SIZE, SIZE)
@@ -122,13 +120,13 @@ def torch_epochs(folder: Path) -> Iterator[Iterator[Any]]:
             yield _torch_epoch(pool, paths, slots)
 
 
-def _torch_epoch(pool: Any, paths: Sequence[Path], slots: np.ndarray) -> Iterator[Any]:
+def _torch_epoch(pool: Any, paths: Sequence[Path], slots: np.ndarray) -> Batches:
     order = random.sample(range(len(paths)), len(paths))
     batches = [
         [paths[index] for index in order[start : start + BATCH]]
         for start in range(0, len(order), BATCH)
     ]
-    waiting = []
+    waiting: list[Any] = []
     for number, batch in enumerate(batches):
         if len(waiting) == AHEAD:
             yield slots[waiting.pop(0).get()]
@@ -164,14 +162,13 @@ def _torch_view(path: Path) -> np.ndarray:
     return view
 
 
-FEEDERS: dict[str, Epochs] = {
+FEEDERS: dict[str, Callable[[Path], Epochs]] = {
     **{
-        f"cnnxfer {level}": lambda folder, level=level: cnnxfer_epochs(folder, level)
+        f"cnnxfer {level}": partial(cnnxfer_epochs, level=level)
         for level in ("none", "textbook", "light", "strong")
     },
-    "cnnxfer-anew": lambda folder: cnnxfer_epochs(folder, "textbook", keep=False),
     "keras": keras_epochs,
-    "keras-cached": lambda folder: keras_epochs(folder, cached=True),
+    "keras-cached": partial(keras_epochs, cached=True),
     "torch": torch_epochs,
 }
 
@@ -186,7 +183,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     options = parser.parse_args()
     images = len(list(options.folder.rglob("*.jpg")))
-    assert images % BATCH == 0, f"{images} images are no whole batches"
+    assert images % BATCH == 0, f"{images} images are not whole batches"
     epochs = FEEDERS[options.feeder](options.folder)
     seconds = []
     for _, epoch in zip(range(options.epochs), epochs, strict=False):

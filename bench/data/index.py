@@ -1,16 +1,10 @@
 """How fast the images of a data set are read, beside what decoding alone takes.
 
-    python scripts/bench/index.py --images 2000
-    python scripts/bench/index.py --out index.jsonl
-
 Each round takes an empty cache: decoding alone on all cores, by Pillow at the scale
 that the index takes, in processes of their own; the index, which also hashes and looks
 at them; and the index again, of unchanged files. 20,000 photographs take 2 minutes a
-round on two cores. They lie in 200 folders, and no two files are the same. Where
-`CNNXFER_SHARED`, or the folder `shared` beside the repository, has ImageNet's, those
-are copied, else drawn ones. Everything is written to temporary folders (TMPDIR), about
-2 GB of it; whether that is a fast disk hardly matters, as files that were just written
-are in memory. Let the machine rest meanwhile.
+round and 2 GB. They lie in 200 folders, and no two files are the same. Whether that is
+a fast disk hardly matters, as files that were just written are in memory.
 """
 
 from __future__ import annotations
@@ -21,6 +15,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import cycle, islice
 from pathlib import Path
@@ -28,15 +23,15 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from PIL import Image
-from piles import photographs
-from processes import Finished, run_process
-from results import Results, Row
 
+from bench.lib.options import add_rounds
+from bench.lib.photographs import find_photographs
+from bench.lib.processes import Finished, run_process
+from bench.lib.results import Table, show
 from cnnxfer.data.dataset import read_bytes
 from cnnxfer.data.decoders import WORKERS
 from cnnxfer.data.geometry import reduction
 from cnnxfer.data.perceptual_hash import SAMPLES
-from cnnxfer.machine.processor import find_processor
 
 CLASSES, FOLDERS = 20, 10  # of each class
 # Reads the index twice, the second time as the next command would.
@@ -53,35 +48,39 @@ print(json.dumps([len(rows), time.perf_counter() - started]))
 """
 
 
-def main() -> None:
-    """Measures, and prints a table of the rounds' medians."""
-    options = _options()
-    results = Results(options.out)
-    processor = find_processor()
-    results.add(
-        "machine",
-        {"processor": processor.model, "logical_cores": processor.logical_cores},
-    )
-    rounds = []
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this benchmark."""
+    parser.add_argument("--images", type=int, default=20_000, help="by default 20,000")
+    add_rounds(parser, 3)
+
+
+def measure(options: argparse.Namespace) -> Table:
+    """Looks at the images twice a round; medians of the rounds."""
     with TemporaryDirectory() as name:
-        paths = write_images(Path(name), options.images)
-        for _ in range(options.rounds):
-            rounds.append(measure(Path(name), paths))
-            results.add("index", rounds[-1])
-    medians = {key: median(row[key] for row in rounds) for key in rounds[0]}
-    results.table(
-        f"Index of {len(paths)} JPEGs, {options.rounds} round(s); peak of the process.",
-        [medians],
+        paths = _write_images(Path(name), options.images)
+        rounds = [_round(Path(name), paths) for _ in range(options.rounds)]
+    return Table(
+        "Looking at a data set: decoding, SHA-256, perceptual hash",
+        (
+            "images",
+            "first look, images a second",
+            "share of decoding alone",
+            "second look, s",
+            "share of the first look",
+            "peak MB",
+        ),
+        [[len(paths), *(median(figures) for figures in zip(*rounds, strict=True))]],
+        [f"Medians of {options.rounds} round(s)."],
     )
 
 
-def write_images(folder: Path, number: int) -> list[Path]:
+def _write_images(folder: Path, number: int) -> list[Path]:
     """Writes photographs into class folders, each with a few bytes of its own behind.
 
     Returns:
         Their paths.
     """
-    contents = [path.read_bytes() for path in photographs(folder / "originals")]
+    contents = [path.read_bytes() for path in find_photographs(folder / "originals")]
     paths = []
     for i, content in enumerate(islice(cycle(contents), number)):
         place = folder / "images" / f"class{i % CLASSES}" / f"{i // CLASSES % FOLDERS}"
@@ -91,26 +90,18 @@ def write_images(folder: Path, number: int) -> list[Path]:
     return paths
 
 
-def measure(folder: Path, paths: list[Path]) -> Row:
-    """Measures a round with an empty cache."""
+def _round(folder: Path, paths: Sequence[Path]) -> tuple[float, ...]:
+    """Measures with an empty cache; returns the cells behind the number of images."""
     with ProcessPoolExecutor(WORKERS) as processes:
         list(processes.map(_decode, paths[:100]))  # they start
         started = time.perf_counter()
         list(processes.map(_decode, paths, chunksize=64))
         decoding = time.perf_counter() - started
     with TemporaryDirectory() as cache:
-        first, first_process = _index(folder, cache)
-        second, second_process = _index(folder, cache)
-    return {
-        "images": len(paths),
-        "decoding_per_second": len(paths) / decoding,
-        "index_per_second": len(paths) / first,
-        "share": decoding / first,
-        "second_seconds": second,
-        "second_share": second / first,
-        "peak_mb": first_process.peak_mb,
-        "second_peak_mb": second_process.peak_mb,
-    }
+        first, process = _index(folder, cache)
+        second, _ = _index(folder, cache)
+    show("index", decoding=decoding, first=first, second=second)
+    return len(paths) / first, decoding / first, second, second / first, process.peak_mb
 
 
 def _index(folder: Path, cache: str) -> tuple[float, Finished]:
@@ -127,17 +118,3 @@ def _decode(path: Path) -> None:
     scale = reduction((0, 0, *image.size), SAMPLES)
     image.draft(None, (image.width // scale, image.height // scale))
     image.load()
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--images", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=3, help="for medians")
-    parser.add_argument("--out", type=Path, help="a file for every figure, JSON lines")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()

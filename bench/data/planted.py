@@ -1,33 +1,35 @@
 """What `cnnxfer check` finds of the problems that were planted for it.
 
-    python scripts/check_planted.py
-
-Makes folders with problems of all kinds, checks them, and prints a line a kind: how
-many were planted, how many of these were found, and how many were found that nobody
-planted. Ends with exit code 1 unless all were found, and no more.
+Makes folders with problems of all kinds and checks them. Prints a line a kind: how many
+were planted, how many of these were found, and how many were found that nobody planted.
+Fails unless all were found, and no more.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rich.console import Console
-from rich.table import Table
-
+from bench.lib.results import Table, show
+from bench.lib.shared import ROOT
+from cnnxfer.data.check.checking import check_data
 from cnnxfer.data.check.report import KINDS
-from cnnxfer.data.check.run_checks import check_data
 from cnnxfer.reporting import Reporter
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(ROOT / "tests"))
 
 from planted_problems import GROUP_BY, PHOTOS, plant
 
 
-def main() -> int:
-    """Returns the exit code."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds no options."""
+
+
+def measure(options: argparse.Namespace) -> Table:
+    """Plants, checks and compares."""
     with TemporaryDirectory() as directory:
         root = Path(directory)
         planted = {(item.spec, item.kind, item.about) for item in plant(root)}
@@ -42,19 +44,17 @@ def main() -> int:
             }
     sides = planted, planted & found, found - planted
     counts = [Counter(kind for _, kind, _ in side) for side in sides]
-    table = Table(box=None, pad_edge=False)
-    table.add_column("kind")
-    table.add_column("severity")
-    for column in ("planted", "found", "not planted"):
-        table.add_column(column, justify="right")
     for kind in KINDS:
-        table.add_row(kind.name, kind.severity, *(str(c[kind.name]) for c in counts))
-    table.add_row("all", "", *map(str, map(len, sides)))
-    Console().print(table)
-    for spec, kind, about in sorted(planted ^ found):
-        print(f"{spec}: {kind}: {', '.join(about)}")
-    return int(planted != found)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        numbers = (count[kind.name] for count in counts)
+        names = ("planted", "found", "not_planted")
+        show(kind.name, **dict(zip(names, numbers, strict=True)))
+    return Table(
+        "Planted problems that `cnnxfer check` finds",
+        ("kinds", "planted", "found", "found, but not planted"),
+        [[len(counts[0]), *map(len, sides)]],
+        [
+            f"{spec}: {kind}: {', '.join(about)}"
+            for spec, kind, about in sorted(planted ^ found)
+        ],
+        passed=planted == found,
+    )

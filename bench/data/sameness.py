@@ -1,120 +1,109 @@
 """Whether the same data gives the same split, pixels and head, wherever it is read.
 
-    python scripts/bench/sameness.py --points 1
-    python scripts/bench/sameness.py --out sameness.jsonl
-
-Point by point, with how long it takes on two cores:
-
-1  Hashes of the split and of the first 100 training batches, in two processes, with one
-   thread and two, and of a folder whose files have other names: 3 minutes.
-2  The index, the split and the trained head of TensorFlow Datasets, a folder and a CSV
-   file: 3 minutes.
-
-Both read tf_flowers; set TFDS_DATA_DIR to where it is prepared, or it is downloaded.
-Where `CNNXFER_SHARED`, or the folder `shared` beside the repository, has it, that is
-taken. Everything is written to temporary folders (TMPDIR), about 0.2 GB of them.
+Hashes of the split and of the first 100 training batches of tf_flowers: in two
+processes, with one thread and two, and of a folder whose files have other names, at two
+levels of augmentation. Then the index, the split and the trained head of TensorFlow
+Datasets, a folder and a CSV file. Each half takes 3 minutes.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
 import json
-import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from options import describe_machine, options_parser
-from photographs import shared_dir
-from processes import run_process
-from results import Results
 
+from bench.lib.processes import run_process
+from bench.lib.results import Cell, Table, show
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.index import build_index
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.reporting import Reporter
 
-HASHES = Path(__file__).with_name("batch_hashes.py")
-POINTS = (1, 2)
 DATA = "tf_flowers"
 LEVELS = ("textbook", "strong")
+PLACES = (  # folder, threads
+    ("flowers", 2),  # twice: one process, another process
+    ("flowers", 2),
+    ("flowers", 1),
+    ("renamed", 2),
+)
 TRAIN = """import sys, cnnxfer
 print(cnnxfer.train(data=sys.argv[1], runs_dir=sys.argv[2]).path)"""
 
 
-def main() -> None:
-    """Measures what the options ask for."""
-    options = options_parser(__doc__, POINTS).parse_args()
-    results = Results(options.out)
-    results.add("machine", describe_machine())
-    shared = shared_dir()
-    if shared:
-        os.environ.setdefault("TFDS_DATA_DIR", str(shared / "data" / "tfds"))
-    if 1 in options.points:
-        compare_processes(results)
-    if 2 in options.points:
-        compare_sources(results)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this benchmark."""
+    parser.add_argument(
+        "--levels",
+        nargs="+",
+        choices=LEVELS,
+        default=LEVELS,
+        metavar="LEVEL",
+        help="of augmentation; by default textbook and strong",
+    )
 
 
-def compare_processes(results: Results) -> None:
-    """Hashes the split and 100 training batches in several processes and places."""
+def measure(options: argparse.Namespace) -> Table:
+    """Compares processes and places, and then sources; fails where they differ."""
     with TemporaryDirectory() as directory:
         place = Path(directory)
         dataset = load_dataset(DATA, Reporter())
         _write_folder(place / "flowers", dataset)
         _write_folder(place / "renamed", dataset, prefix="another-")
-        rows = []
-        for level in LEVELS:
-            for name, folder, threads in (
-                ("one process", "flowers", 2),
-                ("another process", "flowers", 2),
-                ("one thread", "flowers", 1),
-                ("files and folder renamed", "renamed", 2),
-            ):
-                found = _hashes(place / folder, level, threads, place / "cache")
-                rows.append({"level": level, "where": name, **found})
-                results.add("hashes", rows[-1])
-        results.table(
-            f"1. {DATA} in folders: hashes of the split, and of the pixels and "
-            "targets of the first 100 training batches.",
-            rows,
-        )
-
-
-def compare_sources(results: Results) -> None:
-    """Reads one set in three ways, and trains a head on each in a cache of its own."""
-    with TemporaryDirectory() as directory:
-        place = Path(directory)
-        dataset = load_dataset(DATA, Reporter())
-        _write_folder(place / "flowers", dataset)
         _write_table(place / "flowers.csv", place / "flowers")
-        rows = []
-        first: tuple[str, dict[str, np.ndarray]] | None = None
-        for kind, spec in (
-            ("TFDS", DATA),
-            ("folder", str(place / "flowers")),
-            ("CSV", str(place / "flowers.csv")),
-        ):
-            index = _index_hash(load_dataset(spec, Reporter()))
-            split, weights = _train(spec, place / kind)
-            first = first or (split, weights)
-            rows.append(
-                {
-                    "source": kind,
-                    "index": index,
-                    "split": split,
-                    "head differs by": _difference(weights, first[1]),
-                }
-            )
-            results.add("sources", rows[-1])
-        results.table(
-            f"2. {DATA} in three ways: hashes of the index and of the split, and the "
-            "largest difference of a weight of the trained head from the first one's.",
-            rows,
-        )
+        rows = [_compare_places(place, level) for level in options.levels]
+        rows += _compare_sources(place)
+    return Table(
+        "The same data is the same classifier",
+        ("what", "result"),
+        rows,
+        passed=all(result in ("equal", 0.0) for _, result in rows),
+    )
+
+
+def _compare_places(place: Path, level: str) -> list[Cell]:
+    hashes = [
+        _hashes(place / folder, level, threads, place / "cache")
+        for folder, threads in PLACES
+    ]
+    show(f"hashes, {level}", found=hashes)
+    return [
+        "hashes of the parts and of the first 100 training batches "
+        f"(--augment {level}): two processes, one thread and two, other names",
+        _equal(hashes),
+    ]
+
+
+def _compare_sources(place: Path) -> list[list[Cell]]:
+    """Reads one set in three ways, and trains a head on each in a cache of its own."""
+    specs = {
+        "TFDS": DATA,
+        "folder": str(place / "flowers"),
+        "CSV": str(place / "flowers.csv"),
+    }
+    indexes = [_index_hash(load_dataset(spec, Reporter())) for spec in specs.values()]
+    trained = [_train(spec, place / kind) for kind, spec in specs.items()]
+    first = trained[0][1]
+    sources = "from TensorFlow Datasets, a folder and a table"
+    return [
+        [f"index {sources}", _equal(indexes)],
+        [f"parts {sources}", _equal([split for split, _ in trained])],
+        [
+            f"largest difference of a weight of the heads {sources}",
+            max(_difference(weights, first) for _, weights in trained),
+        ],
+    ]
+
+
+def _equal(hashes: Sequence[object]) -> str:
+    return "equal" if all(each == hashes[0] for each in hashes) else "different"
 
 
 def _write_folder(folder: Path, dataset: Dataset, prefix: str = "") -> None:
@@ -136,7 +125,8 @@ def _write_table(path: Path, folder: Path) -> None:
 
 
 def _hashes(folder: Path, level: str, threads: int, cache: Path) -> dict[str, str]:
-    command = [sys.executable, str(HASHES), str(folder), level, str(threads)]
+    command = [sys.executable, "-m", "bench.data.batch_hashes"]
+    command += [str(folder), level, str(threads)]
     found: dict[str, str] = json.loads(run_process(command, _cached(cache)).output)
     return found
 
@@ -171,8 +161,4 @@ def _difference(
 
 
 def _cached(cache: Path) -> dict[str, str]:
-    return {**os.environ, "CNNXFER_CACHE": str(cache)}
-
-
-if __name__ == "__main__":
-    main()
+    return {"CNNXFER_CACHE": str(cache)}

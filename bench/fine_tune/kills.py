@@ -1,16 +1,13 @@
 """Whether a run that is killed at any moment goes on as if it had not been.
 
-    python scripts/kill_trial.py
-    python scripts/kill_trial.py --kills 10 --seed 7 --backbone mobilenet-0.25
-
 Trains both phases undisturbed, and then again and again while they are killed (SIGKILL)
 at random moments, some of them while a file is written, and go on with `cnnxfer
 resume`. Half of the kills meet phases that keep what is frozen; the others meet phases
 that see new views in every epoch, with averaged weights, batches in parts, two stages.
 
-Prints a line a kill. Fails if the model or the history is not whole, at any moment.
-Ends with exit code 1 if a phase's weights, history or metrics are not those of the
-undisturbed one, bit for bit. 40 kills take a quarter of an hour on two cores.
+Prints a line a kill. Fails if the model or the history is not whole, at any moment, or
+if a phase's weights, history or metrics are not those of the undisturbed one, bit for
+bit.
 """
 
 from __future__ import annotations
@@ -27,11 +24,13 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from cnnxfer.data.sample import flowers
+from bench.lib.results import Table
+from bench.lib.shared import ROOT
+from cnnxfer.data import flowers
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(ROOT / "tests"))
 
 from killed_runs import PHASES, Journey, Kill, Moment, end_of, moments
 
@@ -52,21 +51,28 @@ WAYS: dict[str, Options] = {
 LINE = "{:>4}  {:9}  {:8}  {:>8}  {:16}  {:>4}  {:5}  {}"
 
 
-def main() -> int:
-    """Returns the exit code."""
-    arguments = parsed()
-    chance = random.Random(arguments.seed)
-    print(LINE.format("", "way", "phase", "after", "from", "rows", "model", "writing"))
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this benchmark."""
+    parser.add_argument("--kills", type=int, default=40, help="by default 40")
+    parser.add_argument("--seed", type=int, default=1, help="of the moments")
+    parser.add_argument("--backbone", default="efficientnet-lite0")
+    parser.add_argument("--image-size", type=int, default=64)
+
+
+def measure(options: argparse.Namespace) -> Table:
+    """Kills until there are enough kills, and compares the ends of all phases."""
+    chance = random.Random(options.seed)
     numbers = count(1)
     kills = 0
     ends: list[bool] = []
-    with TemporaryDirectory(dir=arguments.directory) as directory:
+    print(LINE.format("", "way", "phase", "after", "from", "rows", "model", "writing"))
+    with TemporaryDirectory() as directory:
         root = Path(directory)
-        data = arguments.data or made_up_photos(root)
-        for place, (way, options) in enumerate(WAYS.items(), start=1):
-            wanted = arguments.kills * place // len(WAYS)
-            options = whole(options, arguments, data)
-            undisturbed = Journey(root / way, options)
+        data = drawn_photos(root)
+        for place, (way, arguments) in enumerate(WAYS.items(), start=1):
+            wanted = options.kills * place // len(WAYS)
+            arguments = whole(arguments, options, data)
+            undisturbed = Journey(root / way, arguments)
             expected = [end_of(run) for _, run in travelled(undisturbed)]
 
             def tell(kill: Kill, way: str = way) -> None:
@@ -74,7 +80,7 @@ def main() -> int:
 
             while kills < wanted:
                 path = root / f"{way} {kills}"
-                journey = Journey(path, options, undisturbed.spans, tell)
+                journey = Journey(path, arguments, undisturbed.spans, tell)
                 phases = travelled(journey, chance, wanted - kills)
                 for (phase, run), end in zip(phases, expected, strict=True):
                     differing = differences(end_of(run), end)
@@ -82,8 +88,12 @@ def main() -> int:
                     told = differing or "the same end"
                     print(f"      {way}, {phase}: {told}", flush=True)
                 kills += len(journey.kills)
-    print(f"{kills} kills; {sum(ends)} of {len(ends)} phases ended as if undisturbed")
-    return int(not all(ends))
+    return Table(
+        "Runs killed by SIGKILL at random moments of both phases",
+        ("kills", "phases", "ended as the undisturbed ones, bit for bit"),
+        [[kills, len(ends), sum(ends)]],
+        passed=all(ends),
+    )
 
 
 def travelled(
@@ -106,17 +116,17 @@ def travelled(
         yield phase, run
 
 
-def whole(options: Options, arguments: argparse.Namespace, data: str) -> Options:
-    """Returns the options of both commands, with those that all trials share."""
+def whole(arguments: Options, options: argparse.Namespace, data: str) -> Options:
+    """Returns the arguments of both commands, with those that all trials share."""
     train = [
-        *("--backbone", arguments.backbone, "--data", data, "--limit", "200"),
-        *("--image-size", str(arguments.image_size), "--batch", "8"),
+        *("--backbone", options.backbone, "--data", data, "--limit", "200"),
+        *("--image-size", str(options.image_size), "--batch", "8"),
         *("--precision", "float32", "--checkpoint-every", "0.3s"),
     ]
-    return {**options, "train": [*train, *options["train"]]}
+    return {**arguments, "train": [*train, *arguments["train"]]}
 
 
-def made_up_photos(root: Path) -> str:
+def drawn_photos(root: Path) -> str:
     """Draws the sample data set, which has its own place for the caches of all."""
     path = root / "photos"
     path.mkdir()
@@ -145,21 +155,3 @@ def differences(found: dict[str, Any], expected: dict[str, Any]) -> str:
         for name in found | expected
         if found.get(name) != expected.get(name)
     )
-
-
-def parsed() -> argparse.Namespace:
-    """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--kills", type=int, default=40)
-    parser.add_argument("--seed", type=int, default=1, help="of the moments")
-    parser.add_argument("--backbone", default="efficientnet-lite0")
-    parser.add_argument("--image-size", type=int, default=64)
-    parser.add_argument("--data", help="instead of the built-in sample")
-    parser.add_argument("--directory", help="where all is written, and removed again")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,7 @@
-"""Times training steps in one way, for `train_step.py`, which starts it."""
+"""Times training steps in one way, for `step.py`, which starts it.
+
+python -m bench.fine_tune.step_timer BACKBONE textbook|cnnxfer SECONDS
+"""
 
 from __future__ import annotations
 
@@ -23,33 +26,32 @@ UNTIMED_STEPS = 2  # the first is compiled, the second still slower than others
 FEWEST_STEPS = 3
 
 
-def main() -> None:
+def main(backbone: str, way: str, seconds: float) -> None:
     """Prints what was measured as JSON."""
-    way = json.loads(sys.argv[1])
-    precision = resolve_precision(way["precision"], None)
-    model = build(way["backbone"], precision, way["twin"], way["batch_norm"])
+    model = build(backbone)
+    precision = "float32"
+    if way == "cnnxfer":
+        precision = resolve_precision("auto", None)
+        for norm in batch_norms(model):
+            norm.trainable = False
+        model = training_twin(model, precision)
     model.compile(
         keras.optimizers.SGD(1e-4, momentum=0.9, nesterov=True),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=way["jit"] or "auto",
     )
     random = np.random.default_rng(0)
     shape = (BATCH_SIZE, IMAGE_SIZE, IMAGE_SIZE, 3)
     images = np.tile(random.integers(0, 256, shape, np.uint8), (MOST_STEPS, 1, 1, 1))
-    clock = Clock(way["seconds"])
+    clock = Clock(seconds)
     labels = np.arange(len(images)) % 5
     model.fit(images, labels, BATCH_SIZE, callbacks=[clock], verbose=0, shuffle=False)
-    steps, cpu = (
-        np.diff(times)[UNTIMED_STEPS - 1 :].tolist()
-        for times in (clock.ends, clock.cpu_ends)
-    )
+    steps = np.diff(clock.ends)[UNTIMED_STEPS - 1 :].tolist()
     print(
         json.dumps(
             {
                 "precision": precision,
                 "images_per_second": BATCH_SIZE / median(steps),
                 "best": BATCH_SIZE / min(steps),
-                "cpu_seconds": median(cpu),
                 "steps": len(steps),
                 "first_step_seconds": clock.ends[0] - clock.began,
             }
@@ -57,22 +59,14 @@ def main() -> None:
     )
 
 
-def build(name: str, precision: str, twin: bool, batch_norm: str) -> keras.Model:
+def build(name: str) -> keras.Model:
     """Builds a classifier through which signals get, all of whose layers learn."""
     keras.utils.set_random_seed(0)
     model = build_classifier(
-        BACKBONES.get(name),
-        image_size=IMAGE_SIZE,
-        num_classes=5,
-        dropout=0.2,
-        precision="float32" if twin else precision,
+        BACKBONES.get(name), image_size=IMAGE_SIZE, num_classes=5, dropout=0.2
     )
-    norms = [
-        layer
-        for layer in all_layers(model)
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
     backbone_of(model).trainable = True
+    norms = batch_norms(model)
     momentum = norms[0].momentum
     for norm in norms:
         norm.momentum = 0.0
@@ -80,8 +74,17 @@ def build(name: str, precision: str, twin: bool, batch_norm: str) -> keras.Model
     model(noise.astype("float32"), training=True)
     for norm in norms:
         norm.momentum = momentum
-        norm.trainable = batch_norm == "train"
-    return training_twin(model, precision) if twin else model
+        norm.trainable = True
+    return model
+
+
+def batch_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
+    """Returns all layers that normalize batches."""
+    return [
+        layer
+        for layer in all_layers(model)
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
 
 
 class Clock(keras.callbacks.Callback):
@@ -90,8 +93,6 @@ class Clock(keras.callbacks.Callback):
     Attributes:
         began: when training did, in seconds.
         ends: of the steps, in seconds.
-        cpu_ends: the same in seconds of all cores together, which other work on the
-            machine changes less.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -99,21 +100,18 @@ class Clock(keras.callbacks.Callback):
         super().__init__()
         self.seconds = seconds
         self.ends: list[float] = []
-        self.cpu_ends: list[float] = []
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Starts."""
         self.began = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Waits for the loss, as JAX goes on while it is being computed."""
-        float(logs["loss"])
+        """Notes the time."""
         self.ends.append(time.perf_counter())
-        self.cpu_ends.append(time.process_time())
         timed = self.ends[UNTIMED_STEPS - 1 :]
         if len(timed) > FEWEST_STEPS and timed[-1] - timed[0] > self.seconds:
             self.model.stop_training = True
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))

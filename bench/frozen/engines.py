@@ -1,4 +1,4 @@
-"""Networks and engines as `cnnxfer train` sets them up, for points 3 and 4."""
+"""Networks and engines as `cnnxfer train` sets them up."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from photographs import write_photographs
 
+from bench.lib.photographs import write_photographs
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.weights import find_weights
 from cnnxfer.data.dataset import Example
@@ -21,7 +21,6 @@ from cnnxfer.training.cut import CutNetwork
 from cnnxfer.training.model import build_classifier
 
 IMAGE_SIZE = 224
-PICTURE_SIZE = (500, 375)
 CENTRAL = CentralViews(0.875)
 SAMPLES = 32
 
@@ -45,7 +44,7 @@ def write_examples(folder: Path, number: int) -> list[Example]:
     """Writes at most `number` JPEGs of 500x375 pixels; see `write_photographs`."""
     return [
         Example(path.name, (0,), None, path, sha256=file_hash(path))
-        for path in write_photographs(folder, number, PICTURE_SIZE)
+        for path in write_photographs(folder, number)
     ]
 
 

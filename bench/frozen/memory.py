@@ -1,56 +1,57 @@
-"""Point 5: whether the peak of memory grows with the number of images."""
+"""Whether the peak of memory grows with the number of images.
+
+Trains MobileNet 0.25 at 96 pixels, with random weights and an empty cache, on folders
+of different numbers of small images, each time in a new process. No two files are the
+same: each has a comment of its own, so none is taken for a copy.
+"""
 
 from __future__ import annotations
 
+import argparse
 from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from contenders import Place
-from photographs import write_photographs
-from results import Results
+from bench.lib.photographs import write_photographs
+from bench.lib.results import Cell, Table, show
+from bench.lib.trainings import Workplace
 
-NUMBERS = (1_000, 20_000)
 CLASSES = 5
 SIZE = (160, 120)
 
 
-def measure_memory(results: Results) -> None:
-    """Trains on folders of 1,000 and 20,000 small images, each time in a new process.
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this benchmark."""
+    parser.add_argument(
+        "--images",
+        type=int,
+        nargs="+",
+        default=(1_000, 20_000),
+        metavar="N",
+        help="of each training; by default 1,000 and 20,000",
+    )
 
-    MobileNet 0.25 at 96 pixels, random weights, an empty cache. No two files are the
-    same: each has a comment of its own, so none is taken for a copy.
-    """
-    rows = []
-    for number in NUMBERS:
+
+def measure(options: argparse.Namespace) -> Table:
+    """Trains with each number of images."""
+    rows: list[list[Cell]] = []
+    for number in options.images:
         with TemporaryDirectory() as folder:
             place = Path(folder)
             _write_images(place / "images", number)
-            options = ["--data", str(place / "images"), "--image-size", "96"]
-            options += ["--backbone", "mobilenet-0.25", "--weights", "none"]
-            process = Place(place).train(*options).process
-        rows.append(
-            {
-                "images": number,
-                "wall_seconds": process.wall_seconds,
-                "cpu_seconds": process.cpu_seconds,
-                "peak_mb": process.peak_mb,
-            }
-        )
-        results.add("memory", rows[-1])
-    growth = rows[1]["peak_mb"] - rows[0]["peak_mb"]
-    results.table(
-        "5. Peak of `cnnxfer train`, mobilenet-0.25 at 96 pixels, empty cache: "
-        f"{growth:+.0f} MB, {growth * 1000 / (NUMBERS[1] - NUMBERS[0]):.2f} kB an "
-        "image more.",
-        rows,
+            arguments = ["--data", str(place / "images"), "--image-size", "96"]
+            arguments += ["--backbone", "mobilenet-0.25", "--weights", "none"]
+            process = Workplace(place).run("train", *arguments).process
+        rows.append([number, process.peak_mb])
+        show("memory", images=number, peak_mb=process.peak_mb)
+    return Table(
+        "Peak memory of `cnnxfer train`, by number of images", ("images", "MB"), rows
     )
 
 
 def _write_images(folder: Path, number: int) -> None:
-    originals = folder.with_name("originals")
-    originals.mkdir()
-    contents = [path.read_bytes() for path in write_photographs(originals, 200, SIZE)]
+    originals = write_photographs(folder.with_name("originals"), 200, SIZE)
+    contents = [path.read_bytes() for path in originals]
     for label in range(CLASSES):
         (folder / f"class{label}").mkdir(parents=True)
     for i, content in enumerate(islice(cycle(contents), number)):

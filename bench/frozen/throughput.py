@@ -1,25 +1,24 @@
-"""Point 3: features from JPEGs, against decoding alone and the engine alone."""
+"""How fast JPEGs become features, against decoding alone and the engine alone.
+
+512 JPEGs of 500x375 pixels to pooled features at 224 pixels, in turn: decoding, the
+engine, and both together, which is what `cnnxfer train` does: decode, compute and keep.
+A minute a backbone. Backbones have ImageNet weights where this machine has them.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+import argparse
+import os
+from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from engines import (
-    CENTRAL,
-    IMAGE_SIZE,
-    PICTURE_SIZE,
-    build,
-    central_batches,
-    choose,
-    write_examples,
-)
-from results import Results, Row
-
+from bench.frozen.engines import CENTRAL, build, central_batches, choose, write_examples
+from bench.lib.options import add_backbones, add_rounds
+from bench.lib.results import Cell, Table, show
+from bench.lib.timing import drain, race, share_of_limit
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.data.dataset import Example
 from cnnxfer.reporting import Reporter
@@ -27,49 +26,48 @@ from cnnxfer.training.activation_store import ActivationStore
 from cnnxfer.training.activations import load_activations
 from cnnxfer.training.cut import POOLED, network_at
 
-IMAGES = 512
-ROUNDS = 3
 STORE_BYTES = 10**9
 
 
-def measure_throughput(results: Results, backbones: Sequence[str]) -> None:
-    """Measures images a second, three times in turn: decoding, engine, both together.
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this benchmark."""
+    add_backbones(parser, "resnet50", "xception", "efficientnet-lite0")
+    parser.add_argument("--images", type=int, default=512, help="by default 512")
+    add_rounds(parser, 3)
 
-    Both together is what `cnnxfer train` does: decode, compute and keep. The share is
-    what that reaches of 1 / (1 / decoding + 1 / engine), which each would reach with
-    all cores by turns; the median of the rounds' shares.
 
-    Args:
-        results: where the figures go.
-        backbones: of the catalog.
-    """
-    table = []
-    with TemporaryDirectory() as folder:
-        written = write_examples(Path(folder), IMAGES)
-        kilobytes = sum(len(example.read()) for example in written) / len(written) / 1e3
-        examples = list(islice(cycle(written), IMAGES))
-        for backbone in backbones:
-            table.append(_measure(backbone, examples, Path(folder)))
-            results.add("throughput", table[-1])
-    width, height = PICTURE_SIZE
-    results.table(
-        f"3. Images a second: {IMAGES} JPEGs of {width}x{height}, {kilobytes:.0f} kB "
-        f"each, to pooled features at {IMAGE_SIZE} pixels; median of {ROUNDS} rounds.",
-        table,
+def measure(options: argparse.Namespace) -> Table:
+    """Measures each backbone; medians of the rounds."""
+    rows: list[list[Cell]] = []
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ["CNNXFER_CACHE"] = str(folder / "cache")
+        written = write_examples(folder / "photographs", options.images)
+        examples = list(islice(cycle(written), options.images))
+        for backbone in options.backbones:
+            rows.append(_measure(backbone, examples, folder, options.rounds))
+            show("throughput", row=rows[-1])
+    return Table(
+        "From 500x375 JPEGs to features, images a second",
+        ("backbone", "decoding", "engine", "together", "share of the limit"),
+        rows,
+        [f"Medians of {options.rounds} round(s) of {options.images} images."],
     )
 
 
-def _measure(name: str, examples: Sequence[Example], folder: Path) -> Row:
+def _measure(
+    name: str, examples: Sequence[Example], folder: Path, rounds: int
+) -> list[Cell]:
     backbone = BACKBONES.get(name)
     network = network_at(build(backbone), backbone, POOLED)
     engine = choose(network, examples)
     ready = list(central_batches(examples, engine.batch_size))
 
     def decode() -> None:
-        _drain(central_batches(examples, engine.batch_size))
+        drain(central_batches(examples, engine.batch_size))
 
     def compute() -> None:
-        _drain(engine.run(ready))
+        drain(engine.run(ready))
 
     def together() -> None:
         with TemporaryDirectory(dir=folder) as empty:
@@ -84,27 +82,7 @@ def _measure(name: str, examples: Sequence[Example], folder: Path) -> Row:
             )
 
     compute()  # the first time is slower
-    rounds = [
-        [_rate(work) for work in (decode, compute, together)] for _ in range(ROUNDS)
-    ]
-    decoding, computing, both = (median(rates) for rates in zip(*rounds, strict=True))
-    return {
-        "backbone": name,
-        "engine": f"{engine.name} {engine.precision}",
-        "decoding": decoding,
-        "computing": computing,
-        "together": both,
-        "share": median(t * (1 / d + 1 / c) for d, c, t in rounds),
-    }
-
-
-def _rate(work: Callable[[], None]) -> float:
-    """Returns images a second."""
-    started = time.perf_counter()
-    work()
-    return IMAGES / (time.perf_counter() - started)
-
-
-def _drain(batches: Iterable[object]) -> None:
-    for _ in batches:
-        pass
+    laps = race((decode, compute, together), images=len(examples), rounds=rounds)
+    decoding, computing, both = (median(rates) for rates in zip(*laps, strict=True))
+    share = median(share_of_limit(*lap) for lap in laps)
+    return [name, decoding, computing, both, share]

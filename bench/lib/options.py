@@ -1,54 +1,53 @@
-"""What every benchmark here can be asked, and the machine that it runs on."""
+"""Options that several benchmarks have."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from importlib.metadata import version
-from pathlib import Path
-
-from results import Row
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.errors import ConfigError
-from cnnxfer.machine.processor import find_processor
 
 
-def options_parser(
-    description: str | None, points: Sequence[int]
-) -> argparse.ArgumentParser:
-    """Returns a parser of `--points`, `--backbones` and `--out`.
-
-    Args:
-        description: what `--help` says first.
-        points: that there are.
-    """
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--points", type=int, nargs="+", choices=points, default=points, metavar="N"
-    )
+def add_backbones(parser: argparse.ArgumentParser, *default: str) -> None:
+    """Adds `--backbones`."""
     parser.add_argument(
         "--backbones",
         type=_backbone,
         nargs="+",
+        default=default,
         metavar="NAME",
-        help="instead of those that each point has by itself",
+        help=f"by default {', '.join(default)}",
     )
-    parser.add_argument("--out", type=Path, help="a file for every figure, JSON lines")
-    return parser
 
 
-def describe_machine() -> Row:
-    """Returns what figures depend on: the processor and the libraries."""
-    processor = find_processor()
-    return {
-        "processor": processor.model,
-        "logical_cores": processor.logical_cores,
-        "features": " ".join(processor.features or ()),
-        **{name: version(name) for name in ("tensorflow", "keras", "openvino")},
-    }
+def add_rounds(parser: argparse.ArgumentParser, default: int) -> None:
+    """Adds `--rounds`."""
+    parser.add_argument(
+        "--rounds", type=int, default=default, help=f"for medians; by default {default}"
+    )
+
+
+def add_seeds(parser: argparse.ArgumentParser) -> None:
+    """Adds `--seeds`."""
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=(0, 1, 2),
+        metavar="SEED",
+        help="one training each; by default 0, 1 and 2",
+    )
+
+
+def add_textbook_epochs(parser: argparse.ArgumentParser) -> None:
+    """Adds `--textbook-epochs`."""
+    parser.add_argument(
+        "--textbook-epochs",
+        type=int,
+        default=5,
+        metavar="N",
+        help="of the textbook's frozen phase; by default 5",
+    )
 
 
 def _backbone(name: str) -> str:

@@ -1,43 +1,65 @@
-"""JPEGs of one size to measure with, and where they come from."""
+"""JPEGs to measure with, and folders of any number of them."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from itertools import count, islice
+from collections.abc import Iterator, Sequence
+from itertools import count, cycle, islice
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from bench.lib.shared import shared_dir
 from cnnxfer.data.flowers import CLASS_NAMES, draw
 
+SIZE = (500, 375)  # that of most of ImageNet's
+ORIGINALS = 100
 
-def shared_dir() -> Path | None:
-    """Returns the folder of photographs and data for tests, if this machine has it.
 
-    It is `CNNXFER_SHARED`, or `shared` beside the repository.
+def find_photographs(folder: Path) -> list[Path]:
+    """Returns JPEGs: ImageNet's where the shared folder is at hand, else drawn ones.
+
+    Args:
+        folder: where they are written; made if need be.
     """
-    beside = Path(__file__).resolve().parents[3] / "shared"
-    path = Path(os.environ.get("CNNXFER_SHARED") or beside)
-    return path if path.is_dir() else None
+    shared = shared_dir()
+    if shared:
+        return sorted((shared / "data" / "imagenet100").iterdir())
+    return write_photographs(folder, ORIGINALS)
 
 
-def write_photographs(folder: Path, number: int, size: tuple[int, int]) -> list[Path]:
+def write_photographs(
+    folder: Path, number: int, size: tuple[int, int] = SIZE
+) -> list[Path]:
     """Writes JPEGs of quality 90, cut and scaled to one size.
 
     They show ImageNet's photographs where the shared folder is at hand, which has a
     hundred, else synthetic flowers.
 
     Args:
-        folder: exists.
+        folder: made if need be.
         number: of pictures, at most; there may be fewer photographs.
         size: width and height in pixels.
     """
+    folder.mkdir(exist_ok=True)
     paths = []
     for i, picture in enumerate(islice(_pictures(), number)):
         paths.append(folder / f"{i:03d}.jpg")
         ImageOps.fit(picture, size).save(paths[-1], quality=90)
     return paths
+
+
+def write_links(folder: Path, originals: Sequence[Path], number: int) -> list[Path]:
+    """Makes a folder of `number` links to the pictures, in turn.
+
+    Returns:
+        The links, in the order of their names.
+    """
+    folder.mkdir()
+    links = []
+    for i, path in enumerate(islice(cycle(originals), number)):
+        links.append(folder / f"{i:06d}.jpg")
+        links[-1].symlink_to(path)
+    return links
 
 
 def _pictures() -> Iterator[Image.Image]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from process_tree import PeakWatch, family
+from bench.lib.process_tree import PeakWatch, family
 
 # What the operating system counts the peak in; Linux in KiB.
 PEAK_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024

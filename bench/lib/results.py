@@ -1,48 +1,93 @@
-"""What was measured: each row at once as a line of JSON, in the end as tables."""
+"""The table that a benchmark makes, and the JSON file that it is written to."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-Row = dict[str, Any]
+from rich.console import Console
+from rich.table import Table as Printed
+
+from bench.lib.machine import describe_commit, describe_machine
+from bench.lib.shared import ROOT
+
+RESULTS = ROOT / "bench" / "results"
+Cell = str | int | float
 
 
 @dataclass(frozen=True)
-class Results:
-    """Where results go.
+class Table:
+    """What a benchmark found.
 
     Attributes:
-        path: a file to which every row is added as a line of JSON, if there is one.
+        title: what the table shows.
+        columns: their names, with units.
+        rows: a cell for each column.
+        notes: sentences that stand under the table.
+        passed: whether what was to be proven is so.
     """
 
-    path: Path | None
-
-    def add(self, kind: str, row: Row) -> None:
-        """Keeps a row, so that it outlives whatever fails later, and shows it."""
-        if self.path:
-            with self.path.open("a", encoding="utf-8") as lines:
-                print(json.dumps({"kind": kind, **row}), file=lines)
-        values = (f"{key} {_text(value)}" for key, value in row.items())
-        print(f"{kind}: {', '.join(values)}", file=sys.stderr)
-
-    def table(self, title: str, rows: Sequence[Row]) -> None:
-        """Prints rows that have the same keys."""
-        texts = [[_text(value) for value in row.values()] for row in rows]
-        lines = [list(rows[0]), *texts]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        print(f"\n{title}\n")
-        for line in lines:
-            cells = zip(line, widths, strict=True)
-            print("  ".join(cell.rjust(width) for cell, width in cells))
-        sys.stdout.flush()
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    notes: Sequence[str] = ()
+    passed: bool = True
 
 
-def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def show(what: str, **figures: object) -> None:
+    """Prints intermediate figures to stderr, so that they outlive a later failure."""
+    texts = (f"{name} {_short(figure)}" for name, figure in figures.items())
+    print(f"{what}: {', '.join(texts)}", file=sys.stderr, flush=True)
+
+
+def write_table(
+    table: Table, path: Path, *, command: str, baseline: str | None
+) -> None:
+    """Writes a table as JSON, with the machine, the day (UTC) and the commit."""
+    document = {
+        "title": table.title,
+        "command": command,
+        "machine": describe_machine(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": describe_commit(),
+        "baseline": baseline,
+        "columns": list(table.columns),
+        "rows": [[_rounded(cell) for cell in row] for row in table.rows],
+        "notes": list(table.notes),
+    }
+    path.write_text(_to_json(document), encoding="utf-8")
+
+
+def print_table(table: Table) -> None:
+    """Prints a table for people."""
+    printed = Printed(*table.columns, title=table.title)
+    for row in table.rows:
+        printed.add_row(*map(_short, row))
+    console = Console()
+    console.print(printed)
+    for note in table.notes:
+        console.print(note)
+
+
+def _to_json(document: Mapping[str, object]) -> str:
+    """Writes rows and notes a line each, for people and for `git diff`."""
+    lines = []
+    for key, value in document.items():
+        text = json.dumps(value, ensure_ascii=False)
+        if key in ("rows", "notes") and isinstance(value, list) and value:
+            items = (json.dumps(item, ensure_ascii=False) for item in value)
+            text = "[\n    " + ",\n    ".join(items) + "\n  ]"
+        lines.append(f'  "{key}": {text}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _rounded(cell: Cell) -> Cell:
+    return float(f"{cell:.4g}") if isinstance(cell, float) else cell
+
+
+def _short(figure: object) -> str:
+    return f"{figure:.4g}" if isinstance(figure, float) else str(figure)

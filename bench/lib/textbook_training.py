@@ -1,7 +1,7 @@
-"""The textbook's two phases: what `frozen.py` and `finetune.py` measure against.
+"""The textbook's two phases of training, which benchmarks measure against.
 
-    python scripts/bench/textbook.py --backbone efficientnet-lite0 --seed 1
-    python scripts/bench/textbook.py --tune-epochs 10
+    python -m bench.lib.textbook_training --backbone efficientnet-lite0 --seed 1
+    python -m bench.lib.textbook_training --tune-epochs 10
 
 "Hands-On Machine Learning with Scikit-Learn, Keras & TensorFlow" by Aurélien Géron,
 chapter 14, "Pretrained Models for Transfer Learning": every epoch decodes, crops and
@@ -11,8 +11,8 @@ as it does in Keras. Nothing is tuned. Only what Keras 3 has no more is put diff
 the optimizer's `decay` is a schedule. Any backbone of cnnxfer's catalog will do; with
 ImageNet weights its normalization is the one that they were trained with.
 
-The last line it prints is JSON: seconds of `fit`, accuracy on validation after each
-epoch and on the test images after the last; the same of the second phase as `tuned`.
+The last line it prints is JSON: of each phase, `frozen` and `tuned`, seconds of `fit`,
+accuracy on validation after each epoch and on the test images after the last.
 TensorFlow Datasets finds tf_flowers by TFDS_DATA_DIR. Five epochs of Xception take
 about ten minutes on two cores, of MobileNet 0.25 one and a half. An epoch of the second
 phase takes half a minute with MobileNet 0.25, four minutes with EfficientNet-Lite0.
@@ -60,9 +60,9 @@ def train(
         seed: of everything that is random.
 
     Returns:
-        Settings, `fit_seconds` (validation included), `val_accuracy` (a fraction an
-        epoch) and `test_accuracy` (a fraction); the last three also of the second
-        phase, if there is one, as `tuned`.
+        Of the phases `frozen` and, if there is one, `tuned`: `seconds` of `fit`
+        (validation included), `val_accuracy` (a fraction an epoch) and
+        `test_accuracy` (a fraction).
     """
     keras.utils.set_random_seed(seed)
     slices, info = tfds.load(
@@ -93,23 +93,16 @@ def train(
             validation_data=validation,
             verbose=2,
         ).history
-        fit_seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started
         _, test_accuracy = model.evaluate(test, verbose=0)
         return {
-            "fit_seconds": fit_seconds,
+            "seconds": seconds,
             "val_accuracy": history["val_accuracy"],
             "test_accuracy": test_accuracy,
         }
 
     network.trainable = False
-    result = {
-        "backbone": backbone.name,
-        "pretrained": pretrained,
-        "epochs": epochs,
-        "tune_epochs": tune_epochs,
-        "seed": seed,
-        **fit(0.2, 0.01, False, epochs),
-    }
+    result = {"frozen": fit(0.2, 0.01, False, epochs)}
     if tune_epochs:
         network.trainable = True
         result["tuned"] = fit(0.01, 0.001, True, tune_epochs)

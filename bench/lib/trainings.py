@@ -1,4 +1,4 @@
-"""The textbook's loop and `cnnxfer train`, each as a whole process."""
+"""The textbook's script and commands of cnnxfer, each as a whole process."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from photographs import shared_dir
-from processes import Finished, run_process
+from bench.lib.processes import Finished, run_process
+from bench.lib.shared import shared_dir
 
 # As the shared script calls what it knows.
-TEXTBOOK_NAMES = {
+SHARED_NAMES = {
     "mobilenet-0.25": "mobilenet_0.25",
     "resnet50": "resnet50",
     "vgg16": "vgg16",
@@ -23,85 +23,58 @@ TEXTBOOK_NAMES = {
 
 @dataclass(frozen=True)
 class Training:
-    """What a training took and came to.
+    """A training that has ended well.
 
     Attributes:
         process: the whole process.
-        val_accuracy: a fraction; the textbook's after its last epoch.
-        fit_seconds: of the textbook: without start-up and test.
-        test_accuracy: of the textbook: a fraction.
-        run: of cnnxfer: its run directory.
-        engine: what ran the backbone, and its precision.
+        document: the JSON that it printed.
     """
 
     process: Finished
-    val_accuracy: float
-    fit_seconds: float | None = None
-    test_accuracy: float | None = None
-    run: str = ""
-    engine: str = "keras float32"
-
-
-def run_textbook(backbone: str, *, weights: str, epochs: int, seed: int) -> Training:
-    """Trains a head in the textbook's way with tf_flowers.
-
-    On random weights by the shared script where it is at hand and knows the backbone,
-    else by `textbook.py`.
-
-    Args:
-        backbone: of the catalog.
-        weights: "imagenet" or "none".
-        epochs: of the head alone; there is no second phase.
-        seed: of all that is random.
-    """
-    shared = shared_dir()
-    if shared and weights == "none" and backbone in TEXTBOOK_NAMES:
-        script = shared / "bench" / "textbook.py"
-        options = ["--backbone", TEXTBOOK_NAMES[backbone], "--tune-epochs", "0"]
-        options += ["--data-dir", os.environ["TFDS_DATA_DIR"]]
-    else:
-        script = Path(__file__).with_name("textbook.py")
-        options = ["--backbone", backbone]
-    options += ["--weights", weights, "--epochs", str(epochs), "--seed", str(seed)]
-    process = run_process([sys.executable, str(script), *options])
-    document: dict[str, Any] = json.loads(process.output.splitlines()[-1])
-    frozen = document.get("frozen", document)  # the shared script's name for it
-    return Training(
-        process,
-        frozen["val_accuracy"][-1],
-        frozen.get("seconds", frozen.get("fit_seconds")),
-        frozen["test_accuracy"],
-    )
+    document: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Place:
+class Workplace:
     """A folder with a cache and runs of cnnxfer's own."""
 
     folder: Path
 
-    def train(self, *options: str) -> Training:
-        """Runs `cnnxfer train`."""
-        process = self._run("train", *options)
-        document = json.loads(process.output)
-        frozen = document["metrics"]["frozen"]
-        return Training(
-            process,
-            frozen["val_accuracy"],
-            run=document["run"],
-            engine=frozen["engine"],
-        )
-
-    def evaluate(self, training: Training) -> float:
-        """Returns the accuracy of a run on its test images, a fraction."""
-        process = self._run("evaluate", training.run)
-        return float(json.loads(process.output)["top1"]["value"])
-
-    def _run(self, command: str, *arguments: str) -> Finished:
-        return run_process(
+    def run(self, command: str, *arguments: str) -> Training:
+        """Runs a command of cnnxfer with `--json`."""
+        process = run_process(
             [sys.executable, "-m", "cnnxfer", command, "--json", *arguments],
             {
                 "CNNXFER_CACHE": str(self.folder / "cache"),
                 "CNNXFER_RUNS": str(self.folder / "runs"),
             },
         )
+        return Training(process, json.loads(process.output))
+
+
+def run_textbook(
+    backbone: str, *, weights: str, epochs: int, seed: int, tune_epochs: int = 0
+) -> Training:
+    """Trains in the textbook's way with tf_flowers.
+
+    On random weights by the shared script where it is at hand and knows the backbone,
+    else by `textbook_training.py`, which prints the same document.
+
+    Args:
+        backbone: of the catalog.
+        weights: "imagenet" or "none".
+        epochs: of the head alone.
+        seed: of all that is random.
+        tune_epochs: of the second phase, in which all layers learn; 0 for none.
+    """
+    shared = shared_dir()
+    if shared and weights == "none" and backbone in SHARED_NAMES:
+        command = [str(shared / "bench" / "textbook.py")]
+        command += ["--backbone", SHARED_NAMES[backbone]]
+        command += ["--data-dir", os.environ["TFDS_DATA_DIR"]]
+    else:
+        command = ["-m", "bench.lib.textbook_training", "--backbone", backbone]
+    command += ["--weights", weights, "--epochs", str(epochs), "--seed", str(seed)]
+    command += ["--tune-epochs", str(tune_epochs)]
+    process = run_process([sys.executable, *command])
+    return Training(process, json.loads(process.output.splitlines()[-1]))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import median
 
 import numpy as np
-from rankers import Ranker
-from results import Row
 
 import cnnxfer
+from bench.lib.timing import drain, race, share_of_limit
+from bench.predict.commands import PredictCommand
 from cnnxfer.data.decoders import decode_all
 from cnnxfer.prediction.classifier import load_classifier
 from cnnxfer.prediction.engines.choice import SAMPLES, choose_engine
@@ -22,25 +22,41 @@ from cnnxfer.prediction.model_choice import choose_model
 from cnnxfer.reporting import Reporter
 
 
-def measure_limit(ranker: Ranker, folder: Path, images: int, rounds: int) -> Row:
-    """Measures images a second, several times in turn.
+@dataclass(frozen=True)
+class Limit:
+    """Images a second, medians of rounds.
 
-    Decoding alone and the engine alone, each with all cores; the two together as
-    `cnnxfer.predict` has them, in this process; `cnnxfer predict` as a process. The
-    shares are what the last two reach of 1 / (1 / decoding + 1 / engine), which each
-    would reach with all cores by turns; medians of the rounds' shares.
+    Attributes:
+        decoding: alone, with all cores.
+        computing: the engine alone, with all cores.
+        together: by `cnnxfer.predict` in a process that goes on.
+        share: of the limit that decoding and computing set, reached by `together`.
+        process: by `cnnxfer predict` as a whole process.
+    """
+
+    decoding: float
+    computing: float
+    together: float
+    share: float
+    process: float
+
+
+def measure_limit(
+    command: PredictCommand, pictures: Path, images: int, rounds: int
+) -> Limit:
+    """Measures decoding, the engine, both, and the whole command, in turn.
 
     Args:
-        ranker: with a network that has been converted and compared before.
-        folder: of the pictures.
+        command: with a network that has been converted and compared before.
+        pictures: a folder of them.
         images: how many there are.
         rounds: how often all is done.
     """
-    os.environ.update(ranker.environment)
-    classifier = load_classifier(choose_model(ranker.model), Reporter())
+    os.environ.update(command.environment)
+    classifier = load_classifier(choose_model(command.model), Reporter())
 
     def views() -> Iterable[np.ndarray]:
-        for decoded in decode_all(find_images([str(folder)]), classifier.see):
+        for decoded in decode_all(find_images([str(pictures)]), classifier.see):
             assert decoded.pixels is not None, decoded.error
             yield decoded.pixels
 
@@ -56,41 +72,21 @@ def measure_limit(ranker: Ranker, folder: Path, images: int, rounds: int) -> Row
     batches = [pixels[at : at + size] for at in range(0, images, size)]
 
     def decode() -> None:
-        _drain(views())
+        drain(views())
 
     def compute() -> None:
-        _drain(engine.run(batches))
+        drain(engine.run(batches))
 
     def together() -> None:
-        _drain(cnnxfer.predict(folder, model=ranker.model))
+        drain(cnnxfer.predict(pictures, model=command.model))
 
     def process() -> None:
-        ranker.rank(folder)
+        command.run(pictures)
 
-    _drain(engine.run(islice(batches, 4)))  # the first time is slower
-    works = (decode, compute, together, process)
-    laps = [[images / _seconds(work) for work in works] for _ in range(rounds)]
+    drain(engine.run(islice(batches, 4)))  # the first time is slower
+    laps = race((decode, compute, together, process), images=images, rounds=rounds)
     decoding, computing, both, whole = (
         median(rates) for rates in zip(*laps, strict=True)
     )
-    return {
-        "backbone": ranker.backbone,
-        "engine": f"{engine.name} {engine.precision}",
-        "decoding": decoding,
-        "computing": computing,
-        "together": both,
-        "share": median(b * (1 / d + 1 / c) for d, c, b, _ in laps),
-        "process": whole,
-        "process_share": median(p * (1 / d + 1 / c) for d, c, _, p in laps),
-    }
-
-
-def _seconds(work: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def _drain(items: Iterable[object]) -> None:
-    for _ in items:
-        pass
+    share = median(share_of_limit(d, c, b) for d, c, b, _ in laps)
+    return Limit(decoding, computing, both, share, whole)

@@ -1,7 +1,13 @@
-"""Point 4: tens of thousands of images, and a process that is killed among them."""
+"""Tens of thousands of images, and a process that is killed among them.
+
+`cnnxfer predict` answers for folders of links to small JPEGs, of a fiftieth, a fifth
+and all of the images: the peak of memory, and whether the output is complete and in
+order. Then it is killed by SIGKILL in the middle and started again with `--resume`.
+"""
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
@@ -9,86 +15,73 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from photographs import write_photographs
-from piles import write_links
-from process_tree import runs
-from processes import kill_process
-from rankers import Ranker
-from results import Results, Row
+from bench.lib.photographs import write_links, write_photographs
+from bench.lib.process_tree import runs
+from bench.lib.processes import kill_process
+from bench.lib.results import Cell, Table, show
+from bench.predict.commands import PredictCommand
 
-ORIGINALS = 200
 SIZE = (160, 120)
-PARTS = (50, 5, 1)  # the memory of a fiftieth, a fifth and all of the images
+PARTS = (50, 5, 1)
 PATIENCE_SECONDS = 5.0
 
 
-def rank_huge_pile(results: Results, backbone: str, images: int) -> None:
-    """Ranks folders of links to small JPEGs, kills the last one and goes on with it.
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this benchmark."""
+    parser.add_argument("--images", type=int, default=50_000, help="by default 50,000")
+    parser.add_argument("--backbone", default="mobilenet-0.25")
 
-    Args:
-        results: where the figures go.
-        backbone: of the catalog.
-        images: in the largest folder.
-    """
-    table: list[Row] = []
+
+def measure(options: argparse.Namespace) -> Table:
+    """Measures each number of images; fails if an output is not as it should be."""
+    rows: list[list[Cell]] = []
+    complete = []
     with TemporaryDirectory() as name:
         folder = Path(name)
-        originals = folder / "originals"
-        originals.mkdir()
-        photographs = write_photographs(originals, ORIGINALS, SIZE)
-        ranker = Ranker(folder, backbone)
-        ranker.rank(originals)  # fills the cache
+        photographs = write_photographs(folder / "originals", 200, SIZE)
+        command = PredictCommand(folder, options.backbone)
+        command.run(folder / "originals")  # fills the cache
         for part in PARTS:
-            pile = folder / f"pile{part}"
-            links = write_links(pile, photographs, images // part)
-            process = ranker.rank(pile)
-            table.append(
-                {
-                    "images": len(links),
-                    "wall_seconds": process.wall_seconds,
-                    "images_per_second": len(links) / process.wall_seconds,
-                    "peak_mb": process.peak_mb,
-                    "complete_in_order": _complete(ranker.records(), links),
-                }
-            )
-            results.add("pile", table[-1])
-        interrupted = _kill_and_resume(ranker, pile)
-    results.add("killed", interrupted)
-    growth = (table[-1]["peak_mb"] - table[0]["peak_mb"]) * 1000
-    results.table(
-        f"4. `cnnxfer predict` on links to {ORIGINALS} JPEGs of "
-        f"{SIZE[0]}x{SIZE[1]}, {backbone}: "
-        f"{growth / (table[-1]['images'] - table[0]['images']):.2f} kB an image more; "
-        "peak of the process and its children together.",
-        table,
+            pictures = folder / f"part{part}"
+            links = write_links(pictures, photographs, options.images // part)
+            process = command.run(pictures)
+            complete.append(_is_complete(command.records(), links))
+            rate = len(links) / process.wall_seconds
+            rows.append([len(links), process.peak_mb, rate])
+            show("many", images=len(links), peak_mb=process.peak_mb, rate=rate)
+        kept, left, equal = _kill_and_resume(command, pictures)
+    told = "byte-equal" if equal else "NOT equal"
+    return Table(
+        f"Predicting many images ({options.backbone}, small JPEGs)",
+        ("images", "peak MB", "images a second"),
+        rows,
+        [
+            f"Killed by SIGKILL after {kept} of {options.images} images and started "
+            f"again with --resume, the output is {told} to that of an undisturbed run; "
+            f"{left} processes were left behind."
+        ],
+        passed=all(complete) and equal and not left,
     )
-    results.table("4. Killed by SIGKILL, and again with --resume.", [interrupted])
 
 
-def _kill_and_resume(ranker: Ranker, pile: Path) -> Row:
-    undisturbed = ranker.output.read_bytes()
-    ranker.output.unlink()
-    unfinished = ranker.output.with_name(ranker.output.name + ".part")
+def _kill_and_resume(command: PredictCommand, pictures: Path) -> tuple[int, int, bool]:
+    """Returns answers that the kill left, processes that it left, if all is equal."""
+    undisturbed = command.output.read_bytes()
+    command.output.unlink()
+    unfinished = command.output.with_name(command.output.name + ".part")
 
     def half_done() -> bool:
         written = unfinished.stat().st_size if unfinished.exists() else 0
         return written >= len(undisturbed) / 2
 
-    pids = kill_process(ranker.command(pile), ranker.environment, half_done)
+    pids = kill_process(command.command(pictures), command.environment, half_done)
     kept = unfinished.read_bytes().count(b"\n")
     left = _still_running(pids)
-    process = ranker.rank(pile, "--resume")
-    return {
-        "images": undisturbed.count(b"\n"),
-        "kept": kept,
-        "processes_left": left,
-        "resumed_seconds": process.wall_seconds,
-        "peak_mb": process.peak_mb,
-        "equal": ranker.output.read_bytes() == undisturbed,
-    }
+    command.run(pictures, "--resume")
+    return kept, left, command.output.read_bytes() == undisturbed
 
 
-def _complete(records: Iterable[dict[str, Any]], links: Sequence[Path]) -> bool:
+def _is_complete(records: Iterable[dict[str, Any]], links: Sequence[Path]) -> bool:
     """Tells whether there is an answer for each image, in its place."""
     return all(
         record is not None

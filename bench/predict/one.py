@@ -1,98 +1,85 @@
-"""Point 2: one picture, again and again, each time in a new process."""
+"""How long one picture takes, and how much memory, each time in a new process.
+
+`cnnxfer` sees the picture once with an empty cache, which prepares the next uses; then
+the textbook's loop and `cnnxfer predict` take turns. A minute a backbone.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from piles import photographs, write_links
-from processes import Finished, run_process
-from rankers import Ranker, run_textbook
-from results import Results, Row
+from bench.lib.options import add_backbones, add_rounds
+from bench.lib.photographs import find_photographs, write_links
+from bench.lib.processes import run_process
+from bench.lib.results import Cell, Table, show
+from bench.predict.commands import PredictCommand, run_textbook
 
-UNWANTED = ("keras", "tensorflow")
 MODULES = """
 import sys
 from cnnxfer.cli.main import run
 assert run(sys.argv[1:]) == 0
-print(*sorted({name.partition(".")[0] for name in sys.modules}))
+print(*{"keras", "tensorflow"} & set(sys.modules))
 """
 
 
-def time_one_picture(
-    results: Results, backbones: Sequence[str], *, repeat: int
-) -> None:
-    """Times the textbook's script and `cnnxfer predict` on one picture, in turn.
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this benchmark."""
+    add_backbones(parser, "efficientnet-lite0", "resnet50")
+    add_rounds(parser, 5)
 
-    Before that, `cnnxfer` has seen the picture once: the first use with an empty
-    cache, which prepares the others.
 
-    Args:
-        results: where the figures go; medians in the table.
-        backbones: of the catalog.
-        repeat: how often each runs.
-    """
-    table: list[Row] = []
+def measure(options: argparse.Namespace) -> Table:
+    """Measures each backbone; medians of the rounds."""
+    rows: list[list[Cell]] = []
     with TemporaryDirectory() as name:
         folder = Path(name)
-        originals = photographs(folder / "originals")
-        write_links(folder / "pile", originals, 1)
-        for backbone in backbones:
+        originals = find_photographs(folder / "originals")
+        write_links(folder / "picture", originals, 1)
+        for backbone in options.backbones:
             with TemporaryDirectory(dir=folder) as place:
-                ranker = Ranker(Path(place), backbone)
-                rows = _measure(ranker, folder / "pile", repeat)
-            for row in rows:
-                results.add("one picture", row)
-            table += rows
-    results.table(
-        "2. One picture, whole processes; the second use: median of "
-        f"{repeat}. Ratios: of the textbook's median to it; peak of a process and its "
-        f"children together.\nImported: which of {' and '.join(UNWANTED)} the second "
-        "use had.",
-        table,
+                command = PredictCommand(Path(place), backbone)
+                rows.append(_measure(command, folder / "picture", options.rounds))
+    return Table(
+        "Predicting one picture, a process of its own, from the second use on",
+        (
+            "backbone",
+            "seconds",
+            "peak MB",
+            "times faster than the textbook's loop",
+            "share of the textbook's memory",
+            "imports Keras or TensorFlow",
+        ),
+        rows,
+        [f"Medians of {options.rounds} round(s)."],
     )
 
 
-def _measure(ranker: Ranker, folder: Path, repeat: int) -> list[Row]:
+def _measure(command: PredictCommand, folder: Path, rounds: int) -> list[Cell]:
     picture = next(folder.iterdir())
-    first = ranker.rank(picture)
-    textbooks, uses = [], []
-    for _ in range(repeat):
-        textbooks.append(run_textbook(ranker.backbone, folder, images=1).process)
-        uses.append(ranker.rank(picture))
-    textbook = _medians(textbooks)
-    rows = {
-        "textbook": (textbook, None),
-        "cnnxfer, first use": (_medians([first]), None),
-        "cnnxfer, second use": (_medians(uses), _unwanted(ranker, picture)),
-    }
+    first = command.run(picture)
+    show(f"{command.backbone}, first use", seconds=first.wall_seconds)
+    textbook, later = [], []
+    for _ in range(rounds):
+        textbook.append(run_textbook(command.backbone, folder, images=1).process)
+        later.append(command.run(picture))
+    seconds, peak = (
+        [
+            median(getattr(process, name) for process in each)
+            for each in (textbook, later)
+        ]
+        for name in ("wall_seconds", "peak_mb")
+    )
+    modules = [sys.executable, "-c", MODULES, *command.arguments(picture)]
+    imported = run_process(modules, command.environment).output.strip()
     return [
-        {
-            "backbone": ranker.backbone,
-            "what": what,
-            **row,
-            "seconds_ratio": textbook["wall_seconds"] / row["wall_seconds"],
-            "peak_ratio": textbook["peak_mb"] / row["peak_mb"],
-            "imported": imported,
-        }
-        for what, (row, imported) in rows.items()
+        command.backbone,
+        seconds[1],
+        peak[1],
+        seconds[0] / seconds[1],
+        peak[1] / peak[0],
+        imported or "no",
     ]
-
-
-def _medians(processes: Sequence[Finished]) -> Row:
-    return {
-        "wall_seconds": median(process.wall_seconds for process in processes),
-        "cpu_seconds": median(process.cpu_seconds for process in processes),
-        "peak_mb": median(process.peak_mb for process in processes),
-    }
-
-
-def _unwanted(ranker: Ranker, picture: Path) -> str:
-    """Returns what the command has imported, of what it should do without."""
-    _, _, _, *arguments = ranker.command(picture)  # python -m cnnxfer
-    command = [sys.executable, "-c", MODULES, *arguments]
-    imported = run_process(command, ranker.environment).output.split()
-    return " ".join(name for name in UNWANTED if name in imported) or "none"

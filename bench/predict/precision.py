@@ -1,71 +1,74 @@
-"""Point 3: what bfloat16 costs in accuracy."""
+"""What bfloat16 costs in accuracy.
+
+`cnnxfer predict` names the ImageNet classes of 100 ImageNet photographs, which only the
+shared folder has, in float32 and, where the processor has units for it, in bfloat16.
+Half a minute a backbone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from photographs import shared_dir
-from rankers import Ranker
-from results import Results, Row
-
+from bench.lib.options import add_backbones
+from bench.lib.results import Cell, Table
+from bench.lib.shared import shared_dir
+from bench.predict.commands import PredictCommand
 from cnnxfer.machine.processor import find_processor
 
 TOP = 5
 
 
-def measure_accuracy(results: Results, backbones: Sequence[str]) -> None:
-    """Ranks ImageNet's classes for its photographs, in each precision.
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this benchmark."""
+    add_backbones(parser, "efficientnet-lite0")
 
-    Args:
-        results: where the figures go.
-        backbones: of the catalog, whose ImageNet weights this machine has.
+
+def measure(options: argparse.Namespace) -> Table:
+    """Measures each backbone in each precision.
 
     Raises:
-        SystemExit: if there are no photographs, which only the shared folder has.
+        SystemExit: if there are no photographs.
     """
     shared = shared_dir()
     if shared is None:
-        raise SystemExit("point 3 needs the shared folder; set CNNXFER_SHARED.")
+        raise SystemExit("this needs the shared folder; set CNNXFER_SHARED.")
     photographs = shared / "data" / "imagenet100"
     precisions = ["float32"]
     if find_processor().bfloat16:
         precisions.append("bfloat16")
-    table: list[Row] = []
-    for backbone in backbones:
+    rows: list[list[Cell]] = []
+    for backbone in options.backbones:
         with TemporaryDirectory() as folder:
-            ranker = Ranker(Path(folder), backbone)
-            records = {}
+            command = PredictCommand(Path(folder), backbone)
+            best: dict[str, list[str]] = {}
             for precision in precisions:
-                ranker.rank(photographs, "--precision", precision, "--top", str(TOP))
-                records[precision] = list(ranker.records())
-        for precision in precisions:
-            row = _row(records[precision], records["float32"])
-            table.append({"backbone": backbone, "precision": precision, **row})
-            results.add("accuracy", table[-1])
-    results.table(
-        f"3. {len(list(photographs.iterdir()))} photographs of ImageNet by `cnnxfer "
-        "predict`. Agreement: the same best class as in float32.",
-        table,
+                command.run(photographs, "--precision", precision, "--top", str(TOP))
+                records = list(command.records())
+                best[precision] = [_classes(record)[0] for record in records]
+                top1 = sum(_classes(record)[0] == _truth(record) for record in records)
+                top5 = sum(_truth(record) in _classes(record) for record in records)
+                pairs = zip(best[precision], best["float32"], strict=True)
+                same = sum(one == other for one, other in pairs)
+                rows.append([backbone, precision, len(records), top1, top5, same])
+    return Table(
+        "ImageNet classes in float32 and bfloat16",
+        (
+            "backbone",
+            "precision",
+            "photographs",
+            "top-1",
+            "top-5",
+            "same class as in float32",
+        ),
+        rows,
     )
 
 
-def _row(records: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> Row:
-    pairs = list(zip(records, others, strict=True))
-    assert all(record["path"] == other["path"] for record, other in pairs)
-    return {
-        "images": len(records),
-        "top1": sum(_classes(record)[0] == _truth(record) for record in records),
-        "top5": sum(_truth(record) in _classes(record) for record in records),
-        "agreement": sum(_classes(a)[0] == _classes(b)[0] for a, b in pairs)
-        / len(pairs),
-    }
-
-
 def _classes(record: dict[str, Any]) -> list[str]:
-    return [ranked["class_id"] for ranked in record["predictions"]]
+    return [answer["class_id"] for answer in record["predictions"]]
 
 
 def _truth(record: dict[str, Any]) -> str:

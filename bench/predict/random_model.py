@@ -1,9 +1,9 @@
 """Makes a run whose network has random weights and ImageNet's 1,000 classes.
 
-    python scripts/bench/random_run.py resnet50 runs/
+    python -m bench.predict.random_model resnet50 runs/
 
-It prints the run's directory. Nothing is trained: `predict.py` measures with it how
-long a network takes whose weights this machine may not have.
+It prints the run's directory. Nothing is trained: with it, benchmarks measure how long
+a network takes whose weights this machine may not have.
 """
 
 from __future__ import annotations

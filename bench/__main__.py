@@ -1,0 +1,86 @@
+"""Runs a benchmark, or lists them all.
+
+    python -m bench                        what there is
+    python -m bench NAME --help            what a benchmark does, and its options
+    python -m bench NAME [options]         runs it
+
+Results are written to `bench/results/NAME.json`, or to the file that `--out` names.
+Everything else goes to temporary folders (TMPDIR). tf_flowers is read from
+TFDS_DATA_DIR, or downloaded. Photographs, tf_flowers, weights and the textbook's own
+script are taken from `CNNXFER_SHARED`, or the folder `shared` beside the repository,
+where they are there. Let the machine rest meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from bench.catalog import BENCHMARKS, Benchmark
+from bench.lib.results import RESULTS, print_table, write_table
+from bench.lib.shared import lend_shared
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Returns the exit code: 1 if what was to be proven is not so."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__)
+        list_benchmarks()
+        return 0
+    name, *given = arguments
+    found = [entry for entry in BENCHMARKS if entry.name == name]
+    if not found:
+        print(
+            f"unknown benchmark {name!r}. `python -m bench` lists them.",
+            file=sys.stderr,
+        )
+        return 2
+    return run(found[0], given)
+
+
+def list_benchmarks() -> None:
+    """Prints what each measures, against what, and how long it takes."""
+    width = max(len(entry.name) for entry in BENCHMARKS)
+    for entry in BENCHMARKS:
+        against = f" (against: {entry.baseline})" if entry.baseline else ""
+        print(f"{entry.name:{width}}  {entry.measures}{against}: {entry.takes}")
+
+
+def run(entry: Benchmark, given: Sequence[str]) -> int:
+    """Runs a benchmark and writes its table; returns the exit code."""
+    module = import_module(entry.module)
+    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    common.add_argument(
+        "--out",
+        type=Path,
+        default=RESULTS / f"{entry.name}.json",
+        metavar="FILE",
+        help="instead of bench/results/NAME.json",
+    )
+    parser = argparse.ArgumentParser(
+        prog=f"python -m bench {entry.name}",
+        description=module.__doc__,
+        epilog=f"Takes {entry.takes} on two cores, with these defaults.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+        allow_abbrev=False,
+    )
+    module.add_options(parser)
+    options = parser.parse_args(given)
+    _, others = common.parse_known_args(given)
+    options.out.parent.mkdir(parents=True, exist_ok=True)  # before hours are spent
+    with lend_shared():
+        table = module.measure(options)
+    command = shlex.join(["python", "-m", "bench", entry.name, *others])
+    write_table(table, options.out, command=command, baseline=entry.baseline)
+    print_table(table)
+    print(f"written to {options.out}", file=sys.stderr)
+    return int(not table.passed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,147 @@
+"""The benchmarks that there are: an entry each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One benchmark, which makes one table.
+
+    Attributes:
+        name: what it is called by; its results are written to `results/NAME.json`.
+        module: where its `add_options(parser)` and `measure(options)` are.
+        measures: what it measures, for the list.
+        baseline: what it measures against; None if there is nothing to compare with.
+        takes: how long it takes with its defaults, on two cores.
+    """
+
+    name: str
+    module: str
+    measures: str
+    baseline: str | None
+    takes: str
+
+
+BENCHMARKS = (
+    Benchmark(
+        "frozen_speed",
+        "bench.frozen.speed",
+        "a whole `cnnxfer train` of a head, with an empty and a filled cache",
+        "the textbook's script: 5 epochs, batch 32, 224 pixels",
+        "35 minutes",
+    ),
+    Benchmark(
+        "frozen_accuracy",
+        "bench.frozen.accuracy",
+        "accuracy of a head on ImageNet weights, by number of views",
+        "the textbook's script, 5 epochs",
+        "25 minutes",
+    ),
+    Benchmark(
+        "frozen_throughput",
+        "bench.frozen.throughput",
+        "images a second from JPEGs to features",
+        "1 / (1/decoding + 1/engine), each alone with all cores",
+        "3 minutes",
+    ),
+    Benchmark(
+        "frozen_activations",
+        "bench.frozen.activations",
+        "time and size of activations that are kept at a cut, four views an image",
+        None,
+        "1 minute",
+    ),
+    Benchmark(
+        "frozen_memory",
+        "bench.frozen.memory",
+        "peak memory of `cnnxfer train` on 1,000 and on 20,000 images",
+        None,
+        "3 minutes",
+    ),
+    Benchmark(
+        "fine_tune_recipes",
+        "bench.fine_tune.recipes",
+        "accuracy and time of both phases by recipe, on ImageNet weights",
+        "the textbook's script: 5 epochs frozen, then 10 with all layers learning",
+        "5 hours, most of it the textbook's",
+    ),
+    Benchmark(
+        "fine_tune_step",
+        "bench.fine_tune.step",
+        "speed and memory of a training step, all layers learning",
+        "Keras in float32 with BatchNormalization that learns",
+        "15 minutes",
+    ),
+    Benchmark(
+        "fine_tune_kills",
+        "bench.fine_tune.kills",
+        "whether runs that are killed at random moments end as undisturbed ones do",
+        "the same runs, undisturbed: bit for bit",
+        "15 minutes",
+    ),
+    Benchmark(
+        "predict_thousand",
+        "bench.predict.thousand",
+        "1,000 photographs by `cnnxfer predict`, first and later uses",
+        "the textbook's loop: Pillow, preprocess_input, model.predict a picture",
+        "30 minutes",
+    ),
+    Benchmark(
+        "predict_one",
+        "bench.predict.one",
+        "seconds and memory of `cnnxfer predict` for a single picture",
+        "the textbook's loop, a process of its own",
+        "2 minutes",
+    ),
+    Benchmark(
+        "predict_precision",
+        "bench.predict.precision",
+        "accuracy on 100 ImageNet photographs in float32 and bfloat16",
+        "the same network in float32",
+        "1 minute",
+    ),
+    Benchmark(
+        "predict_many",
+        "bench.predict.many",
+        "peak memory for up to 50,000 images, and `--resume` after a kill",
+        "the output of an undisturbed run, byte for byte",
+        "3 minutes",
+    ),
+    Benchmark(
+        "data_feeding",
+        "bench.data.feeding",
+        "images a second that a training is fed with, augmented",
+        "Keras's image_dataset_from_directory, and worker processes in torch's manner",
+        "9 minutes",
+    ),
+    Benchmark(
+        "data_levels",
+        "bench.data.levels",
+        "images a second that a training is fed with, by level of augmentation",
+        None,
+        "3 minutes",
+    ),
+    Benchmark(
+        "data_index",
+        "bench.data.index",
+        "images a second of the first and the second look at a data set",
+        "decoding alone by Pillow, in a process for each core",
+        "6 minutes",
+    ),
+    Benchmark(
+        "data_sameness",
+        "bench.data.sameness",
+        "whether the same data gives the same split, pixels and head everywhere",
+        "the same data in one process, from one source",
+        "6 minutes",
+    ),
+    Benchmark(
+        "data_planted",
+        "bench.data.planted",
+        "which of the planted problems `cnnxfer check` finds",
+        "the list of what was planted",
+        "half a minute",
+    ),
+)

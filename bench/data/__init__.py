@@ -1,0 +1,1 @@
+"""Data: looking at it, feeding a training with it."""

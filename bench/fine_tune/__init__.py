@@ -1,0 +1,1 @@
+"""Fine-tuning: the last layers, or all, learn on."""
