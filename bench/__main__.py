@@ -14,6 +14,7 @@ where they are there. Let the machine rest meanwhile.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,7 @@ def list_benchmarks() -> None:
 
 def run(entry: Benchmark, given: Sequence[str]) -> int:
     """Runs a benchmark and writes its table; returns the exit code."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow is talkative
     module = import_module(entry.module)
     common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     common.add_argument(

@@ -13,7 +13,6 @@ bit.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,8 +20,6 @@ from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from bench.lib.results import Table
 from bench.lib.shared import ROOT

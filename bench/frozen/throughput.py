@@ -46,7 +46,6 @@ def measure(options: argparse.Namespace) -> Table:
         examples = list(islice(cycle(written), options.images))
         for backbone in options.backbones:
             rows.append(_measure(backbone, examples, folder, options.rounds))
-            show("throughput", row=rows[-1])
     return Table(
         "From 500x375 JPEGs to features, images a second",
         ("backbone", "decoding", "engine", "together", "share of the limit"),
@@ -85,4 +84,5 @@ def _measure(
     laps = race((decode, compute, together), images=len(examples), rounds=rounds)
     decoding, computing, both = (median(rates) for rates in zip(*laps, strict=True))
     share = median(share_of_limit(*lap) for lap in laps)
+    show(name, decoding=decoding, engine=computing, together=both, share=share)
     return [name, decoding, computing, both, share]

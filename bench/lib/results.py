@@ -64,7 +64,9 @@ def write_table(
 
 def print_table(table: Table) -> None:
     """Prints a table for people."""
-    printed = Printed(*table.columns, title=table.title)
+    printed = Printed(title=table.title)
+    for column in table.columns:
+        printed.add_column(column, overflow="fold")
     for row in table.rows:
         printed.add_row(*map(_short, row))
     console = Console()

@@ -40,7 +40,7 @@ def resolve_precision(
     """Returns what `auto` means: the fastest that the processors have units for.
 
     On a CPU with units for bfloat16, TensorFlow trains in half to two thirds of the
-    time, and to the same accuracy: `scripts/bench/train_step.py` has the figures.
+    time, and to the same accuracy: `bench/results/fine_tune_step_ways.json`.
     Whatever is not known to have them computes in float32; so do other backends on a
     CPU, which are slower in bfloat16.
 
