@@ -5,9 +5,8 @@ at random moments, some of them while a file is written, and go on with `cnnxfer
 resume`. Half of the kills meet phases that keep what is frozen; the others meet phases
 that see new views in every epoch, with averaged weights, batches in parts, two stages.
 
-Prints a line a kill. Fails if the model or the history is not whole, at any moment, or
-if a phase's weights, history or metrics are not those of the undisturbed one, bit for
-bit.
+Fails if the model or the history is not whole, at any moment, or if a phase's weights,
+history or metrics are not those of the undisturbed one, bit for bit.
 """
 
 from __future__ import annotations
@@ -16,12 +15,13 @@ import argparse
 import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count, islice
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench.lib.results import Table
+from bench.lib.results import Table, show
 from bench.lib.shared import ROOT
 from cnnxfer.data import flowers
 from cnnxfer.reporting import Reporter
@@ -45,7 +45,6 @@ WAYS: dict[str, Options] = {
         ],
     },
 }
-LINE = "{:>4}  {:9}  {:8}  {:>8}  {:16}  {:>4}  {:5}  {}"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -59,10 +58,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def measure(options: argparse.Namespace) -> Table:
     """Kills until there are enough kills, and compares the ends of all phases."""
     chance = random.Random(options.seed)
-    numbers = count(1)
     kills = 0
     ends: list[bool] = []
-    print(LINE.format("", "way", "phase", "after", "from", "rows", "model", "writing"))
     with TemporaryDirectory() as directory:
         root = Path(directory)
         data = drawn_photos(root)
@@ -71,19 +68,14 @@ def measure(options: argparse.Namespace) -> Table:
             arguments = whole(arguments, options, data)
             undisturbed = Journey(root / way, arguments)
             expected = [end_of(run) for _, run in travelled(undisturbed)]
-
-            def tell(kill: Kill, way: str = way) -> None:
-                print(line_of(next(numbers), way, kill), flush=True)
-
             while kills < wanted:
                 path = root / f"{way} {kills}"
-                journey = Journey(path, arguments, undisturbed.spans, tell)
+                journey = Journey(path, arguments, undisturbed.spans, show_kill)
                 phases = travelled(journey, chance, wanted - kills)
                 for (phase, run), end in zip(phases, expected, strict=True):
                     differing = differences(end_of(run), end)
                     ends.append(not differing)
-                    told = differing or "the same end"
-                    print(f"      {way}, {phase}: {told}", flush=True)
+                    show(f"{way}, {phase}", differs=differing or "in nothing")
                 kills += len(journey.kills)
     return Table(
         "Runs killed by SIGKILL at random moments of both phases",
@@ -131,18 +123,9 @@ def drawn_photos(root: Path) -> str:
     return str(path)
 
 
-def line_of(number: int, way: str, kill: Kill) -> str:
-    """Returns what is printed of a kill."""
-    return LINE.format(
-        number,
-        way,
-        kill.phase,
-        f"{kill.seconds:.2f} s",
-        kill.reached,
-        kill.rows,
-        "yes" if kill.model else "no",
-        ", ".join(kill.writing),
-    )
+def show_kill(kill: Kill) -> None:
+    """Prints when and where a process was killed."""
+    show("killed", **asdict(kill))
 
 
 def differences(found: dict[str, Any], expected: dict[str, Any]) -> str:
