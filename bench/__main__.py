@@ -22,7 +22,7 @@ from importlib import import_module
 from pathlib import Path
 
 from bench.catalog import BENCHMARKS, Benchmark
-from bench.lib.results import RESULTS, print_table, write_table
+from bench.lib.results import RESULTS, to_json
 from bench.lib.shared import lend_shared
 
 
@@ -78,8 +78,9 @@ def run(entry: Benchmark, given: Sequence[str]) -> int:
     with lend_shared():
         table = module.measure(options)
     command = shlex.join(["python", "-m", "bench", entry.name, *others])
-    write_table(table, options.out, command=command, baseline=entry.baseline)
-    print_table(table)
+    text = to_json(table, command=command, baseline=entry.baseline)
+    options.out.write_text(text, encoding="utf-8")
+    print(text, end="")
     print(f"written to {options.out}", file=sys.stderr)
     return int(not table.passed)
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table as Printed
 
 from bench.lib.machine import describe_commit, describe_machine
 from bench.lib.shared import ROOT
@@ -44,11 +40,12 @@ def show(what: str, **figures: object) -> None:
     print(f"{what}: {', '.join(texts)}", file=sys.stderr, flush=True)
 
 
-def write_table(
-    table: Table, path: Path, *, command: str, baseline: str | None
-) -> None:
-    """Writes a table as JSON, with the machine, the day (UTC) and the commit."""
-    document = {
+def to_json(table: Table, *, command: str, baseline: str | None) -> str:
+    """Returns a table as JSON, with the machine, the day (UTC) and the commit.
+
+    Rows and notes take a line each, for people and for `git diff`.
+    """
+    document: dict[str, str | Sequence[object] | None] = {
         "title": table.title,
         "command": command,
         "machine": describe_machine(),
@@ -59,28 +56,10 @@ def write_table(
         "rows": [[_rounded(cell) for cell in row] for row in table.rows],
         "notes": list(table.notes),
     }
-    path.write_text(_to_json(document), encoding="utf-8")
-
-
-def print_table(table: Table) -> None:
-    """Prints a table for people."""
-    printed = Printed(title=table.title)
-    for column in table.columns:
-        printed.add_column(column, overflow="fold")
-    for row in table.rows:
-        printed.add_row(*map(_short, row))
-    console = Console()
-    console.print(printed)
-    for note in table.notes:
-        console.print(note)
-
-
-def _to_json(document: Mapping[str, object]) -> str:
-    """Writes rows and notes a line each, for people and for `git diff`."""
     lines = []
     for key, value in document.items():
         text = json.dumps(value, ensure_ascii=False)
-        if key in ("rows", "notes") and isinstance(value, list) and value:
+        if key in ("rows", "notes") and value:
             items = (json.dumps(item, ensure_ascii=False) for item in value)
             text = "[\n    " + ",\n    ".join(items) + "\n  ]"
         lines.append(f'  "{key}": {text}')
