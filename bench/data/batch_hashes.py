@@ -21,12 +21,12 @@ def main(folder: str, level: str, threads: int) -> None:
     os.cpu_count = lambda: threads  # what the pipeline asks for its number of threads
     import_tensorflow_quietly()
     from cnnxfer.config import load_config
-    from cnnxfer.data.loader import Loader
-    from cnnxfer.data.pipeline import training_batches
-    from cnnxfer.data.targets import targets_of
+    from cnnxfer.data.feeding.loader import Loader
+    from cnnxfer.data.feeding.pixels import training_batches
+    from cnnxfer.data.prepared import read_data
     from cnnxfer.reporting import Reporter
-    from cnnxfer.data.preparing.prepared import read_data
-    from cnnxfer.training.sampling import epoch_order
+    from cnnxfer.tasks.targets import targets_of
+    from cnnxfer.training.optimization.sampling import epoch_order
 
     config = load_config(None, {"data": folder, "augment": level})
     data = read_data(config, Reporter())

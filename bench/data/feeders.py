@@ -53,9 +53,9 @@ def cnnxfer_epochs(folder: Path, level: str) -> Epochs:
 
     import_tensorflow_quietly()
     from cnnxfer.config import PRESETS, Config
-    from cnnxfer.data.index import build_index
-    from cnnxfer.data.loader import Loader
-    from cnnxfer.data.pipeline import training_batches
+    from cnnxfer.data.feeding.loader import Loader
+    from cnnxfer.data.feeding.pixels import training_batches
+    from cnnxfer.data.preparing.index import build_index
     from cnnxfer.data.sources.folder import load
     from cnnxfer.reporting import Reporter
 

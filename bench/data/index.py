@@ -29,15 +29,15 @@ from bench.lib.photographs import find_photographs
 from bench.lib.processes import Finished, run_process
 from bench.lib.results import Table, show
 from cnnxfer.data.dataset import read_bytes
-from cnnxfer.data.decoders import WORKERS
-from cnnxfer.data.geometry import reduction
-from cnnxfer.data.perceptual_hash import SAMPLES
+from cnnxfer.data.decoding.pool import WORKERS
+from cnnxfer.data.images.geometry import reduction
+from cnnxfer.data.images.perceptual_hash import SAMPLES
 
 CLASSES, FOLDERS = 20, 10  # of each class
 # Reads the index twice, the second time as the next command would.
 INDEX = """
 import json, sys, time
-from cnnxfer.data.index import build_index
+from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.reporting import Reporter
 examples = load_dataset(sys.argv[1], Reporter()).examples

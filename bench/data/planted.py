@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 from bench.lib.results import Table, show
 from bench.lib.shared import ROOT
-from cnnxfer.data.check.checking import check_data
 from cnnxfer.data.check.report import KINDS
+from cnnxfer.data.check.run_checks import check_data
 from cnnxfer.reporting import Reporter
 
 sys.path.insert(0, str(ROOT / "tests"))
@@ -36,7 +36,7 @@ def measure(options: argparse.Namespace) -> Table:
         found = set()
         for spec in sorted({spec for spec, _, _ in planted}):
             group_by = GROUP_BY if spec == PHOTOS else ""
-            report = check_data(str(root / spec), Reporter(), group_by=group_by)
+            report, _ = check_data(str(root / spec), Reporter(), group_by=group_by)
             found |= {
                 (spec, finding.kind, item.ids or item.classes)
                 for finding in report.findings

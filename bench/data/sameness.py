@@ -22,7 +22,7 @@ import numpy as np
 from bench.lib.processes import run_process
 from bench.lib.results import Cell, Table, show
 from cnnxfer.data.dataset import Dataset
-from cnnxfer.data.index import build_index
+from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.reporting import Reporter
 
@@ -141,8 +141,8 @@ def _index_hash(dataset: Dataset) -> str:
 
 
 def _train(spec: str, place: Path) -> tuple[str, dict[str, np.ndarray]]:
+    from cnnxfer.networks.saving import load_model
     from cnnxfer.runs import Run
-    from cnnxfer.training.model import load_model
 
     place.mkdir()
     command = [sys.executable, "-c", TRAIN, spec, str(place)]

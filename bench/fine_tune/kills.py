@@ -23,7 +23,7 @@ from typing import Any
 
 from bench.lib.results import Table, show
 from bench.lib.shared import ROOT
-from cnnxfer.data import flowers
+from cnnxfer.data.sample import flowers
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 

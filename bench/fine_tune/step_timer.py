@@ -15,9 +15,9 @@ import keras
 import numpy as np
 
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.training.model import all_layers, backbone_of, build_classifier
-from cnnxfer.training.precision import resolve_precision
-from cnnxfer.training.twin.network import training_twin
+from cnnxfer.networks.classifier import all_layers, backbone_of, build_classifier
+from cnnxfer.networks.fused.network import fused_network
+from cnnxfer.networks.precision import resolve_precision
 
 BATCH_SIZE = 32
 IMAGE_SIZE = 224
@@ -34,7 +34,7 @@ def main(backbone: str, way: str, seconds: float) -> None:
         precision = resolve_precision("auto", None)
         for norm in batch_norms(model):
             norm.trainable = False
-        model = training_twin(model, precision)
+        model = fused_network(model, precision)
     model.compile(
         keras.optimizers.SGD(1e-4, momentum=0.9, nesterov=True),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -16,12 +16,12 @@ from bench.frozen.engines import build, choose
 from bench.lib.results import Table
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
-from cnnxfer.data.views import training_views
+from cnnxfer.data.prepared import read_data
+from cnnxfer.data.views.views import training_views
+from cnnxfer.networks.cut import network_at
 from cnnxfer.reporting import Reporter
-from cnnxfer.training.activation_store import ActivationStore
-from cnnxfer.training.activations import load_activations
-from cnnxfer.training.cut import network_at
-from cnnxfer.training.prepare import read_data
+from cnnxfer.training.activations.compute import load_activations
+from cnnxfer.training.activations.store import ActivationStore
 
 BACKBONE = "efficientnet-lite0"
 CUT = "blocks_10_add"

@@ -12,13 +12,13 @@ from bench.lib.photographs import write_photographs
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.weights import find_weights
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.views import CentralViews, pixel_batches
+from cnnxfer.data.views.views import CentralViews, pixel_batches
+from cnnxfer.engines.choice import choose_engine
+from cnnxfer.engines.engine import Engine
 from cnnxfer.files import file_hash
-from cnnxfer.prediction.engines.choice import choose_engine
-from cnnxfer.prediction.engines.engine import Engine
+from cnnxfer.networks.classifier import build_classifier
+from cnnxfer.networks.cut import CutNetwork
 from cnnxfer.reporting import Reporter
-from cnnxfer.training.cut import CutNetwork
-from cnnxfer.training.model import build_classifier
 
 IMAGE_SIZE = 224
 CENTRAL = CentralViews(0.875)

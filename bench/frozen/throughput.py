@@ -21,10 +21,10 @@ from bench.lib.results import Cell, Table, show
 from bench.lib.timing import drain, race, share_of_limit
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.data.dataset import Example
+from cnnxfer.networks.cut import POOLED, network_at
 from cnnxfer.reporting import Reporter
-from cnnxfer.training.activation_store import ActivationStore
-from cnnxfer.training.activations import load_activations
-from cnnxfer.training.cut import POOLED, network_at
+from cnnxfer.training.activations.compute import load_activations
+from cnnxfer.training.activations.store import ActivationStore
 
 STORE_BYTES = 10**9
 

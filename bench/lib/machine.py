@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 
 from bench.lib.shared import ROOT
-from cnnxfer.machine.gpus import find_gpus
-from cnnxfer.machine.probing import attempt
-from cnnxfer.machine.processor import find_processor
+from cnnxfer.hardware.gpus import find_gpus
+from cnnxfer.hardware.probing import attempt
+from cnnxfer.hardware.processor import find_processor
 
 GPU_TIMEOUT_SECONDS = 10.0
 UNITS = {

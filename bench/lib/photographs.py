@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from bench.lib.shared import shared_dir
-from cnnxfer.data.flowers import CLASS_NAMES, draw
+from cnnxfer.data.sample.flowers import CLASS_NAMES, draw
 
 SIZE = (500, 375)  # that of most of ImageNet's
 ORIGINALS = 100

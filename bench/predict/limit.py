@@ -14,9 +14,9 @@ import numpy as np
 import cnnxfer
 from bench.lib.timing import drain, race, share_of_limit
 from bench.predict.commands import PredictCommand
-from cnnxfer.data.decoders import decode_all
+from cnnxfer.data.decoding.pool import decode_all
+from cnnxfer.engines.choice import SAMPLES, choose_engine
 from cnnxfer.prediction.classifier import load_classifier
-from cnnxfer.prediction.engines.choice import SAMPLES, choose_engine
 from cnnxfer.prediction.inputs import find_images
 from cnnxfer.prediction.model_choice import choose_model
 from cnnxfer.reporting import Reporter

@@ -16,7 +16,7 @@ from bench.lib.options import add_backbones
 from bench.lib.results import Cell, Table
 from bench.lib.shared import shared_dir
 from bench.predict.commands import PredictCommand
-from cnnxfer.machine.processor import find_processor
+from cnnxfer.hardware.processor import find_processor
 
 TOP = 5
 

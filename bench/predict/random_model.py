@@ -22,7 +22,8 @@ from cnnxfer.runs import Run, create_run
 def make_run(backbone: Backbone, runs_dir: Path) -> Run:
     """Returns a run that `cnnxfer predict` takes; its classes are WordNet ids."""
     import_tensorflow_quietly()
-    from cnnxfer.training.model import build_classifier, save_model
+    from cnnxfer.networks.classifier import build_classifier
+    from cnnxfer.networks.saving import save_model
 
     class_names = [item.class_id for item in imagenet_classes()]
     size = backbone.image_size

@@ -140,7 +140,7 @@ def test_another_process_draws_the_same_pixels(photos_dir: Path, examples):
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from test_pipeline import EVERYTHING, batches_of, digest_of, read_examples
+from test_pixels import EVERYTHING, batches_of, digest_of, read_examples
 print(digest_of(batches_of(read_examples(Path(sys.argv[1])), 6, EVERYTHING)))
 """
     here = Path(__file__).parent
@@ -304,8 +304,8 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import numpy as np
-from test_pipeline import LIGHT, read_examples, shuffled
-from cnnxfer.data import loader as module
+from test_pixels import LIGHT, read_examples, shuffled
+from cnnxfer.data.feeding import loader as module
 from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.feeding.pixels import training_batches
 

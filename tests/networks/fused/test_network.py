@@ -26,12 +26,12 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(
     cpu, [tf.config.LogicalDeviceConfiguration()] * 2
 )
-from test_network import LABELS, pixels_for, small_classifier, training_twin
+from test_network import LABELS, pixels_for, small_classifier, fused_network
 
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 with strategy.scope():
     model = small_classifier()
-    twin = training_twin(model, "bfloat16")
+    twin = fused_network(model, "bfloat16")
     twin.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 learning = [variable.value for variable in model.trainable_variables]
 before = [value.numpy() for value in learning]

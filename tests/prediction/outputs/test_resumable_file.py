@@ -367,7 +367,7 @@ import os, signal, sys
 from itertools import chain
 from pathlib import Path
 from cnnxfer.data.images.source import of_file
-from cnnxfer.prediction.outputs.resumable_file import open_journal
+from cnnxfer.prediction.outputs.resumable_file import open_resumable_file
 from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.reporting import Reporter, counted
 
@@ -383,7 +383,8 @@ def answers():
         ranking = (RankedClass(1, "a", "ä", number / 300),)
         yield Prediction(source.name, 4, 3, ranking, source=source)
 
-with open_journal(path, {"top": 1}, Reporter(), resume=sys.argv[3] == "resume") as it:
+resume = sys.argv[3] == "resume"
+with open_resumable_file(path, {"top": 1}, Reporter(), resume=resume) as it:
     it.write(chain(it.earlier(sources), answers()))
 """
 

@@ -438,7 +438,7 @@ import sys, time
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from cnnxfer.quiet import import_tensorflow_quietly; import_tensorflow_quietly()
 from pathlib import Path
-from test_activations import *
+from test_compute import *
 
 def slow(batch):
     time.sleep(0.05)
