@@ -1,0 +1,57 @@
+"""The parts of pages that are generated while the site is built.
+
+A page asks for a part by a comment on a line of its own, `<!-- part: settings -->`.
+What it gets is Markdown that is made from the code, from the results of benchmarks or
+from files of the repository, so it can't drift away from them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from page_parts.backbones import backbones
+from page_parts.commands import commands
+from page_parts.drawings import with_drawings
+from page_parts.python_reference import HEAVY, python_reference
+from page_parts.repository_files import repository_file
+from page_parts.results import results
+from page_parts.settings import augmentation_levels, recipes, settings
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+__all__ = ["HEAVY", "PARTS", "setup", "with_parts"]
+
+PARTS: dict[str, Callable[..., str]] = {
+    "augmentation-levels": augmentation_levels,
+    "backbones": backbones,
+    "commands": commands,
+    "file": repository_file,
+    "python-reference": python_reference,
+    "recipes": recipes,
+    "results": results,
+    "settings": settings,
+}
+_MARK = re.compile(r"^<!-- part: ([a-z-]+)(.*?) -->$", re.MULTILINE)
+
+
+def with_parts(page: str) -> str:
+    """Returns a page's Markdown with its generated parts and drawings filled in.
+
+    Raises:
+        KeyError: if the page asks for a part that does not exist.
+    """
+    filled = _MARK.sub(lambda mark: PARTS[mark[1]](*mark[2].split()), page)
+    return with_drawings(filled)
+
+
+def _fill_in(app: Sphinx, name: str, source: list[str]) -> None:
+    source[0] = with_parts(source[0])
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Makes this package an extension of Sphinx."""
+    app.connect("source-read", _fill_in)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
