@@ -155,9 +155,10 @@ def test_every_command_has_help_and_the_common_options(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_is_in_the_readme(command: str) -> None:
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    assert re.search(rf"\bcnnxfer {command}\b", readme)
+def test_every_command_is_in_the_documentation(command: str) -> None:
+    pages = (REPOSITORY / "docs").glob("*.md")
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    assert any(re.search(rf"\bcnnxfer {command}\b", text) for text in texts)
 
 
 def test_help_without_arguments(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,12 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
-from sphinx.ext.autodoc import mock
-
 import cnnxfer
-
-# Packages that take seconds to import, and that docstrings do without.
-HEAVY = ["keras", "openvino", "tensorflow", "tensorflow_datasets"]
 
 
 def python_reference() -> str:
@@ -39,12 +34,11 @@ def python_reference() -> str:
 def result_classes() -> tuple[type[Any], ...]:
     """Returns the classes that functions return, and those that these consist of."""
     found: dict[type[Any], None] = {}
-    with mock(HEAVY):
-        for name in cnnxfer.__all__:
-            function = getattr(cnnxfer, name)
-            if inspect.isfunction(function):
-                for kind in _classes(_hints(function)["return"]):
-                    _collect(kind, found)
+    for name in cnnxfer.__all__:
+        function = getattr(cnnxfer, name)
+        if inspect.isfunction(function):
+            for kind in _classes(_hints(function)["return"]):
+                _collect(kind, found)
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from cnnxfer.cli.main import app
 from page_parts.markdown import code, directive, sentence
-from page_parts.settings import SECTIONS, Setting, settings_of
+from page_parts.setting_reference import SECTIONS, Setting, settings_of
 
 # The tables whose settings a command's options set; the first that has one counts.
 _TABLES = {

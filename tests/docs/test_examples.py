@@ -1,0 +1,221 @@
+"""The examples in the README and the pages: they parse, and what is cheap runs."""
+
+import ast
+import dataclasses
+import inspect
+import logging
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_parts.api_reference import result_classes
+from page_parts.command_reference import all_commands
+
+import cnnxfer
+from cnnxfer.api.options import TrainOptions, UnfreezeOptions, settings_of
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.cli import terminal
+from cnnxfer.cli.main import run as run_command
+from cnnxfer.config import Config, load_config
+from cnnxfer.runs import Run
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = all_commands()
+OPTIONS = {
+    "train": (TrainOptions, "frozen"),
+    "unfreeze": (UnfreezeOptions, "fine_tune"),
+}
+
+
+def blocks(*languages: str) -> Iterator[tuple[Path, str]]:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S):
+            if language in languages:
+                yield page, block
+
+
+def lines_of(page: Path, block: str) -> Iterator[str]:
+    """Yields what is typed: all of a block, or the lines behind a prompt."""
+    lines = block.splitlines()
+    prompted = [line[2:] for line in lines if line.startswith("$ ")]
+    for line in prompted or lines:
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["cnnxfer"]:
+            yield shlex.join(words[1:])
+
+
+SHELL = {
+    f"{page.stem}: {line}": line
+    for page, block in blocks("sh", "console")
+    for line in lines_of(page, block)
+}
+SPANS = {
+    f"{page.stem}: {span}": span
+    for page in PAGES
+    for span in re.findall(r"`cnnxfer ([^`\n]+)`", page.read_text(encoding="utf-8"))
+}
+PYTHON = {f"{page.stem}, {n}": code for n, (page, code) in enumerate(blocks("python"))}
+
+
+@pytest.fixture(autouse=True)
+def _volume(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "volume", terminal.Volume())
+
+
+def split_command(words: list[str]) -> tuple[str, list[str]]:
+    """Returns the name of a command, and what is typed behind it."""
+    both = " ".join(words[:2])
+    return (both, words[2:]) if both in COMMANDS else (words[0], words[1:])
+
+
+def test_there_are_examples_of_each_kind() -> None:
+    assert len(SHELL) > 30
+    assert len(SPANS) > 20
+    assert len(PYTHON) > 2
+
+
+@pytest.mark.parametrize("line", SHELL.values(), ids=SHELL)
+def test_a_command_line_is_one_that_the_program_takes(line: str) -> None:
+    name, rest = split_command(shlex.split(line))
+    context = COMMANDS[name].make_context(name, rest)
+    if backbone := context.params.get("backbone"):
+        BACKBONES.get(backbone)
+    if name in OPTIONS:
+        kind, phase = OPTIONS[name]
+        given = {
+            option: value
+            for option, value in context.params.items()
+            if option in kind.__annotations__
+        }
+        settings = load_config(None, settings_of(given, phase))
+        assert 0 < settings.fine_tune.fraction <= 1
+
+
+@pytest.mark.parametrize("span", SPANS.values(), ids=SPANS)
+def test_a_command_in_a_sentence_has_the_options_it_is_shown_with(span: str) -> None:
+    words = shlex.split(span.replace(r"\|", "|"))
+    if words[0] == "COMMAND":
+        words[0] = "train"
+    name, rest = split_command(words)
+    known = {
+        spelling
+        for parameter in COMMANDS[name].params
+        for spelling in (*parameter.opts, *parameter.secondary_opts, "--help")
+    }
+    assert {word for word in rest if word.startswith("-")} <= known
+
+
+def example_of(kind: type[Any]) -> Any:
+    """Returns an object of a class with something in each of its fields."""
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):
+        if field.default is dataclasses.MISSING:
+            values[field.name] = Path("runs/x") if field.name == "path" else 1
+    return kind(**values)
+
+
+def stand_in(name: str, results: dict[str, Any]) -> Callable[..., Any]:
+    """Returns a function that takes what the real one takes, and does nothing."""
+    signature = inspect.signature(getattr(cnnxfer, name))
+    options = {"train": TrainOptions, "unfreeze": UnfreezeOptions}.get(name)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs).arguments
+        if options:
+            assert bound.get("options", {}).keys() <= options.__annotations__.keys()
+        return results[str(signature.return_annotation)]
+
+    return call
+
+
+@pytest.mark.parametrize("code", PYTHON.values(), ids=PYTHON)
+def test_python_runs_with_functions_that_do_nothing(
+    code: str, colour_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names, arguments and attributes are the real ones; only the work is left out."""
+    kinds = {kind.__name__: kind for kind in result_classes()}
+    ranked = example_of(kinds["RankedClass"])
+    prediction = kinds["Prediction"]("a.jpg", ranking=(ranked,))
+    report = kinds["Report"]("photos", 1, 1, (), ())
+    results = {
+        "Run": colour_run,
+        "Evaluation": example_of(kinds["Evaluation"]),
+        "Iterator[Prediction]": [prediction],
+        "Report": report,
+    }
+    for name in cnnxfer.__all__:
+        if inspect.isfunction(getattr(cnnxfer, name)):
+            monkeypatch.setattr(cnnxfer, name, stand_in(name, results), raising=False)
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+    monkeypatch.chdir(colour_run.path)  # where there is a model.keras
+    exec(compile(ast.parse(code), "example", "exec"), {})
+
+
+def test_settings_in_toml_are_settings(tmp_path: Path) -> None:
+    for number, (_, block) in enumerate(blocks("toml")):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(block)
+        assert load_config(path) != Config()
+
+
+def run_block(page: str, containing: str) -> list[tuple[str, int]]:
+    """Runs the lines of a block as they stand, and returns each with its exit code."""
+    (block,) = (
+        (path, block)
+        for path, block in blocks("sh", "console")
+        if path.stem == page and containing in block
+    )
+    return [(line, run_command(shlex.split(line))) for line in lines_of(*block)]
+
+
+def test_looking_at_data_as_the_page_does(
+    photos_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(photos_dir.parent)
+    (photos_dir / "red" / "torn.jpg").write_bytes(
+        (photos_dir / "red" / "00.jpg").read_bytes()[:500]
+    )
+    assert run_block("data", "preview photos") == [
+        ("preview photos --augment strong --out preview.png", 0)
+    ]
+    assert Path("preview.png").stat().st_size > 1000
+    first = "check photos --html check.html --write quarantine.txt"
+    assert run_command(shlex.split(first)) == 0
+    assert first in SHELL.values()
+    assert "red/torn.jpg" in Path("quarantine.txt").read_text()
+    assert "torn.jpg" in Path("check.html").read_text()
+    strict = "check photos --exclude quarantine.txt --strict"
+    assert run_command(shlex.split(strict)) == 0
+    assert strict in SHELL.values()
+
+
+def test_predicting_as_the_page_does(
+    colour_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CNNXFER_RUNS", str(colour_run.path.parent))
+    # Without --resume there is nothing to go on with yet; the page's line works anew.
+    done = run_block("prediction", "--copy-to sorted/")
+    assert [code for _, code in done] == [0, 0, 0, 0]
+    assert Path("results.csv.gz").stat().st_size > 100
+    assert len(Path("results.jsonl").read_text().splitlines()) == 36
+    assert "red" in Path("photos.html").read_text()
+    copies = [path for path in Path("sorted").glob("*/*") if path.suffix == ".jpg"]
+    assert len(copies) == 36
+
+
+def test_looking_around_as_the_pages_do(
+    colour_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    named = colour_run.path.with_name("flowers")
+    colour_run.path.rename(named)
+    (named.parent / "flowers-tuned").symlink_to(named)
+    assert {code for _, code in run_block("resume", "cnnxfer runs diff")} == {0}

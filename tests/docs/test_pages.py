@@ -1,0 +1,170 @@
+"""The pages: whole, and made of parts that follow the code."""
+
+import json
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+from page_parts import PARTS, results, with_parts
+from page_parts.api_reference import python_reference
+from page_parts.command_reference import all_commands, commands
+from page_parts.repository_files import repository_file
+from page_parts.setting_reference import SECTIONS, settings_of
+
+import cnnxfer
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.config import Config, load_config
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = {page.stem: page.read_text(encoding="utf-8") for page in DOCS.glob("*.md")}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = ROOT / "bench" / "results"
+
+
+def test_every_command_has_a_section_with_all_its_options() -> None:
+    sections = re.split(r"^#+ `cnnxfer (.+)`$", commands(), flags=re.MULTILINE)[1:]
+    found = dict(zip(sections[::2], sections[1::2], strict=True))
+    assert found.keys() == all_commands().keys()
+    for name, command in all_commands().items():
+        for parameter in command.params:
+            if parameter.param_type_name == "option":
+                for option in (*parameter.opts, *parameter.secondary_opts):
+                    assert re.search(rf"{option}\b", found[name]), f"{name} {option}"
+
+
+def test_options_have_the_defaults_that_hold_without_them() -> None:
+    section = commands().split("## `cnnxfer unfreeze`")[0]
+    train = section.split("## `cnnxfer train`")[1]
+    for option, default in {
+        "--backbone TEXT, -b TEXT": Config().backbone,
+        "--lr TEXT": "auto",
+        "--epochs NUMBER": str(Config().frozen.epochs),
+        "--cache, --no-cache": "--cache",
+        "--checkpoint-every TEXT": "5m",
+        "--seed NUMBER": str(Config().seed),
+    }.items():
+        entry = train.split(f":::{{option}} {option}\n")[1].split(":::")[0]
+        assert f"Default: `{default}`" in entry
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_defaults_of_settings_are_what_a_file_may_say(
+    section: str, tmp_path: Path
+) -> None:
+    """A file with every default that the reference names changes nothing."""
+    lines = [f"[{section}]"] if section else []
+    for setting in settings_of(section):
+        assert setting.text
+        name = setting.name.rpartition(".")[2]
+        # Rounded in the reference, as people read it.
+        default = repr(4 / 3) if name == "aspect" else setting.default
+        lines.append(f"{name} = {default}")
+    path = tmp_path / "all.toml"
+    path.write_text("\n".join(lines))
+    assert load_config(path) == Config()
+
+
+def test_the_python_reference_has_every_function_and_what_it_returns() -> None:
+    reference = python_reference()
+    for name in cnnxfer.__all__:
+        assert name.startswith("__") or f"autofunction:: cnnxfer.{name}\n" in reference
+    for name in ("Run", "Evaluation", "Prediction", "Report", "Preview", "Comparison"):
+        assert f"### `{name}`" in reference
+
+
+def test_every_backbone_is_in_the_table() -> None:
+    table = PARTS["backbones"]()
+    assert all(f"| `{backbone.name}` |" in table for backbone in BACKBONES)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_left_to_be_filled_in(name: str) -> None:
+    if name == "measured" and not RESULTS.is_dir():
+        pytest.skip("needs the benchmarks' results")
+    assert "<!-- part:" not in with_parts(PAGES[name])
+
+
+def test_results_become_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("page_parts.result_tables.RESULTS", tmp_path)
+    result = {
+        "title": "How fast it is",
+        "command": "python -m bench speed",
+        "machine": "an abacus",
+        "date": "2026-11-22",
+        "commit": "abc1234",
+        "baseline": "fingers",
+        "columns": ["network", "images a second", "with"],
+        "rows": [["ResNet50", 1234, "--views 4"], ["a|b", None, ""]],
+        "notes": ["It was warm."],
+    }
+    (tmp_path / "speed.json").write_text(json.dumps(result))
+    (tmp_path / "area.json").write_text(json.dumps(result | {"title": "Its area"}))
+    page = results("speed", "*")
+    assert page.index("### How fast it is") < page.index("### Its area")
+    assert page.count("### How fast") == 1
+    assert "Compared with: fingers\n" in page
+    assert "| network | images a second | with |\n| --- | ---: | --- |\n" in page
+    assert "| ResNet50 | 1,234 | `--views` 4 |\n| a\\|b | - |  |\n" in page
+    assert "It was warm.\n" in page
+    assert (
+        "*Measured with* `python -m bench speed` *on an abacus; 2026-11-22, "
+        "commit* `abc1234`" in page
+    )
+    with pytest.raises(LookupError, match=r"no file in .* matches lost.json"):
+        results("lost")
+
+
+@pytest.mark.skipif(not RESULTS.is_dir(), reason="needs the benchmarks' results")
+def test_every_result_is_on_the_page() -> None:
+    marks = re.findall(r"<!-- part: results (.+) -->", PAGES["measured"])
+    patterns = " ".join(marks).split()
+    for path in RESULTS.glob("*.json"):
+        assert any(fnmatch(path.stem, pattern) for pattern in patterns), path.stem
+
+
+@pytest.mark.skipif(not RESULTS.is_dir(), reason="needs the benchmarks' results")
+def test_headline_figures_are_measured_ones() -> None:
+    section = README.split("## Three figures")[1].split("\n## ")[0]
+    figures = re.findall(r"\*\*([\d.]+)\*\*", section)
+    measured = {
+        figure
+        for path in RESULTS.glob("*.json")
+        for row in json.loads(path.read_text(encoding="utf-8"))["rows"]
+        for cell in row
+        for figure in re.findall(r"[\d.]+", str(cell))
+    }
+    assert len(figures) >= 3
+    assert set(figures) <= measured
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.encode()) < 10_000
+    assert len(README.splitlines()) <= 160
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *DOCS.glob("*.md")], ids=str)
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        path, _, heading = target.partition("#")
+        if "://" in path:
+            continue
+        linked = page.parent / path if path else page
+        assert linked.is_file(), target
+        if heading:
+            assert heading in _headings(linked.read_text(encoding="utf-8")), target
+
+
+def test_links_of_the_readme_hold_on_the_site() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)[)#]", repository_file("README.md")):
+        assert (DOCS / target).is_file(), target
+
+
+def _headings(markdown: str) -> set[str]:
+    """Returns the anchors that GitHub and the site make of headings."""
+    return {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", markdown, re.MULTILINE)
+    }
