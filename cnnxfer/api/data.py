@@ -29,22 +29,26 @@ def check(
 ) -> Report:
     """Tells what is wrong with images and labels before anything is trained on them.
 
-    Nothing is changed, and neither Keras nor TensorFlow is loaded but for a set of
-    TensorFlow Datasets that has not been copied before.
+    No image is changed. Keras and TensorFlow are not loaded, except for a data set of
+    TensorFlow Datasets that has not been copied into the cache before.
 
     Args:
-        spec: data as `train` takes it.
-        split: as of `train`.
-        group_by: as of `train`.
-        exclude: as of `train`.
-        write: where to write a file for `exclude`: what training is better without.
-        html: where to write a page that shows the pictures in question.
-        reporter: told of the progress; the logger "cnnxfer" by default.
+        spec: the data: whatever `train` accepts.
+        split: how the images would be split, as in `train`.
+        group_by: what would stay in one part, as in `train`.
+        exclude: a file that lists images to leave out, as in `train`.
+        write: a file to be written, which lists the images that training is better
+            without; `exclude` reads it.
+        html: a page to be written, which shows the pictures in question.
+        reporter: what hears of the progress; by default, the logger "cnnxfer".
+
+    Returns:
+        What was found, the gravest first.
 
     Raises:
         ConfigError: if there is no such data, an option is wrong, or a file to be
-            written is there already and none of these.
-        DataError: if data that lies elsewhere cannot be had.
+            written exists and was not written by an earlier check.
+        DataError: if data cannot be downloaded or copied.
     """
     settings = load_config(
         None,
@@ -101,20 +105,23 @@ def preview(
     """Draws what the network will see in training: photographs, and views of each.
 
     Args:
-        data: as `train` takes it.
-        out: the PNG to write.
-        augment: as of `train`.
+        data: the data: whatever `train` accepts.
+        out: the PNG to be written.
+        augment: how training views differ, as in `train`.
         config: a TOML file of settings.
-        images: how many photographs, of all classes in turn.
-        views: how many training views of each.
-        image_size: side of a view in pixels; the backbone's by default.
-        seed: of all that is random.
-        reporter: told of the progress; the logger "cnnxfer" by default.
+        images: number of photographs, from 1 to 50, of all classes in turn.
+        views: number of training views of each, from 1 to 20.
+        image_size: side of a view in pixels; by default the backbone's.
+        seed: what everything random follows from.
+        reporter: what hears of the progress; by default, the logger "cnnxfer".
+
+    Returns:
+        What the picture shows.
 
     Raises:
-        ConfigError: if there is no such data, a setting is wrong, or `out` is there
-            already and no preview.
-        DataError: if the data cannot be read, or no picture of it.
+        ConfigError: if there is no such data, a setting is wrong, or `out` exists and
+            was not written by an earlier preview.
+        DataError: if the data cannot be read, or none of its pictures.
     """
     settings = load_config(
         path_of(config),

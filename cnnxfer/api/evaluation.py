@@ -32,28 +32,33 @@ def evaluate(
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = None,
 ) -> Evaluation:
-    """Measures a run on its test images, which nothing else has looked at.
+    """Measures a run on its test images, which no phase has looked at.
 
-    A fine-tuned run is measured beside the run that it began with. The figures are
-    added to the run's metrics.
+    A fine-tuned run is measured beside the run that it was fine-tuned from. The
+    figures are added to the run's metrics.
 
     Args:
-        run: a directory, a name, or "latest".
-        data: other labelled images; their class names must be the run's. Those that
-            it was trained or validated on are left out. The figures are returned only.
-        engine: "openvino", "keras", or "auto": the fastest that answers as Keras
-            does in float32, which is checked on the first images.
-        precision: "float32", "bfloat16", or "auto": the fastest, likewise.
-        runs_dir: where runs live; `runs` by default.
-        reporter: told of the progress; the logger "cnnxfer" by default.
+        run: a run, its directory, its name, or "latest".
+        data: other labelled images, whose class names must be the run's. Those that
+            the run was trained or validated on are left out. The figures are returned
+            and not added to the run's metrics.
+        engine: "openvino", "keras", or "auto": the fastest whose answers agree with
+            those of Keras in float32, which is checked on the first images.
+        precision: what the engine computes in: "float32", "bfloat16", or "auto": the
+            fastest that passes the same check.
+        runs_dir: the folder of the runs; by default $CNNXFER_RUNS, or `runs`.
+        reporter: what hears of the progress; by default, the logger "cnnxfer".
+
+    Returns:
+        The figures, those of each class among them.
 
     Raises:
         ConfigError: if there is no such run or data, or the engine or the precision
-            is unknown or cannot be had here.
-        DataError: if there are no test images, classes the run doesn't know, other
-            kinds of labels than the run's, or no image that is new to it.
+            is unknown or not available on this machine.
+        DataError: if there are no test images, or `data` has classes that the run does
+            not know, another kind of labels, or no image that is new to the run.
         RunError: if the run has no model yet, or an engine or a precision that is
-            asked for by name does not answer as Keras does.
+            asked for by name does not agree with Keras.
     """
     reporter = reporter or Reporter()
     check_choice(engine, precision)
@@ -88,27 +93,33 @@ def compare(
     devices: str | None = None,
     reporter: Reporter | None = None,
 ) -> Comparison:
-    """Ranks backbones by a head on the features of each, on the same images.
+    """Ranks backbones by the accuracy of a head on the features of each.
 
-    Settings that are None come from `config`, or else are the defaults of
-    `cnnxfer.config.Config`, which says what each means.
+    All are trained and measured on the same images. Settings that are None are those
+    of `config`, or else the defaults.
 
     Args:
-        data: as `train` takes it.
-        backbones: names of the catalog; by default all whose weights are here.
-        budget: when to stop, such as "90s", "10m" or "2h".
+        data: the data: whatever `train` accepts.
+        backbones: names of the catalog; by default all whose weights are on this
+            machine.
+        budget: the time after which no backbone is begun or gone on with, such as
+            "90s", "10m" or "2h".
         config: a TOML file of settings.
         weights: "imagenet" or "none".
-        split: "75/15/10" or "slices".
-        group_by: as of `train`.
-        limit: as of `train`.
-        exclude: as of `train`.
-        views: how many random views of each image are computed and kept.
-        seed: of all that is random.
-        engine: "auto", "openvino" or "keras".
-        precision: of the engine.
+        split: how the images are split, as in `train`.
+        group_by: what stays in one part, as in `train`.
+        limit: number of images to use at most, as in `train`.
+        exclude: a file that lists images to leave out, as in `train`.
+        views: number of random views of each image that are computed and kept.
+        seed: what everything random follows from.
+        engine: what computes the features: "auto", "openvino" or "keras".
+        precision: what the engine computes in: "auto", "float32", "bfloat16" or
+            "float16".
         devices: "one" or "cpu".
-        reporter: told of the progress; the logger "cnnxfer" by default.
+        reporter: what hears of the progress; by default, the logger "cnnxfer".
+
+    Returns:
+        The backbones, the best first, and why others were left out.
 
     Raises:
         ConfigError: if a setting or a name is wrong.

@@ -19,31 +19,35 @@ _SETTINGS = {
 
 
 class PhaseOptions(TypedDict, total=False):
-    """What both phases take; what is None or absent stays as it is.
+    """Options of both `train` and `unfreeze`; None means that an option is not given.
 
     Attributes:
-        recipe: "textbook", "fast" or "best", whose settings are taken.
-        lr: highest learning rate, or "auto".
-        epochs: passes over the training images.
+        recipe: settings that belong together: "textbook", "fast" or "best".
+        lr: the highest learning rate, or "auto" to have it found.
+        epochs: number of passes over the training images.
         optimizer: "sgd", "adamw", "adam", "lion" or "rmsprop".
         schedule: "cosine", "constant", "one-cycle", "inverse-time", "step" or
             "plateau".
-        warmup: epochs over which the rate climbs to its highest.
-        weight_decay: decoupled, per step, times the rate.
-        clip_norm: longest gradient; 0 for any length.
+        warmup: number of epochs over which the rate climbs to its highest.
+        weight_decay: share of the weights that a step takes away, times the learning
+            rate (decoupled weight decay).
+        clip_norm: length to which longer gradients are cut; 0 for no limit.
         label_smoothing: share of a label that is spread over all classes.
-        patience: epochs without a better one after which the phase ends.
-        ema: share that the moving average of the weights keeps at each step.
-        accumulate: parts of a batch that are computed one after the other.
-        batch: images a step, or "auto".
-        views: random views of each training image that are computed and kept.
-        cache: False keeps nothing: every epoch computes the whole backbone.
-        augment: how views differ: "none", "textbook", "light" or "strong".
+        patience: number of epochs without a better one after which the phase ends.
+        ema: share of the moving average of the weights that a step keeps.
+        accumulate: number of parts of a batch that are computed one after the other.
+        batch: number of images in a step, or "auto".
+        views: number of random views of each training image that are computed and
+            kept.
+        cache: whether what frozen layers compute is kept; if not, every epoch runs the
+            whole backbone.
+        augment: how training views differ: "none", "textbook", "light" or "strong".
         time_budget: how long training may take, such as "30m" or a number of seconds.
-        checkpoint_every: how often a checkpoint is written within an epoch.
-        seed: of all that is random.
-        engine: of what is frozen: "auto", "openvino" or "keras".
-        precision: of the backbone's arithmetic: "auto", "float32", "bfloat16" or
+        checkpoint_every: how often a checkpoint is written within an epoch, such as
+            "5m" or a number of seconds.
+        seed: what everything random follows from.
+        engine: what computes the frozen layers: "auto", "openvino" or "keras".
+        precision: what the backbone computes in: "auto", "float32", "bfloat16" or
             "float16".
         devices: "one", "all" or "cpu".
     """
@@ -73,22 +77,25 @@ class PhaseOptions(TypedDict, total=False):
 
 
 class TrainOptions(PhaseOptions, total=False):
-    """What `train` takes besides.
+    """Options of `train`, besides those of `PhaseOptions`.
 
     Attributes:
         weights: "imagenet", "none" or a file.
-        split: "75/15/10" or "slices".
-        group_by: what images have in common that must stay in one part: a column of
-            a table, or a regular expression that is searched in their ids.
-        limit: how many images to use at most, the same share of every class.
-        exclude: a file with the id or the path of an image a line, to leave out.
-        image_size: side in pixels.
+        split: shares of training, validation and test, such as "75/15/10", or
+            "slices".
+        group_by: what images that stay in one part have in common: a column of a
+            table, or a regular expression that is searched in their ids.
+        limit: number of images to use at most, the same share of every class.
+        exclude: a file that lists images to leave out: an id or a path on each line.
+        image_size: side of the pictures in pixels.
         head: "linear" or "mlp".
-        class_weights: "none", "auto" (the more, the rarer) or a file of CLASS,WEIGHT
-            lines.
-        sampling: "natural", or "balanced": as many images of every class an epoch.
+        class_weights: "none", "auto" (rare classes count more) or a file of
+            CLASS,WEIGHT lines.
+        sampling: "natural", or "balanced" for as many images of every class in an
+            epoch.
         loss: "cross-entropy" or "focal".
-        monitor: what tells the best epoch: "accuracy", "macro-f1", or "auto".
+        monitor: the figure that tells the best epoch: "accuracy", "macro-f1" or
+            "auto".
     """
 
     weights: str | Path | None
@@ -105,17 +112,20 @@ class TrainOptions(PhaseOptions, total=False):
 
 
 class UnfreezeOptions(PhaseOptions, total=False):
-    """What `unfreeze` takes besides.
+    """Options of `unfreeze`, besides those of `PhaseOptions`.
 
     Attributes:
         last: share of the backbone that learns, such as "30%"; "100%" for all.
-        start: the layer from which on all learn, by its position or the beginning
-            of its name: the command line's `--from`.
-        gradual: in how many stages the layers begin to learn.
-        layer_decay: by how much the rate falls from a group of layers to the one
-            before.
-        bn: "frozen" keeps BatchNormalization as it is, "train" does not.
-        keep: "best" or "last".
+        start: the first layer that learns, and all after it do; its position, or the
+            beginning of its name. On the command line, this is `--from`.
+        gradual: number of stages in which the layers begin to learn, those nearest to
+            the output first.
+        layer_decay: factor by which the rate falls from a group of layers to the one
+            before it.
+        bn: "frozen" to keep the statistics and scales of BatchNormalization, or
+            "train".
+        keep: "best" for the best model on validation, the one before fine-tuning
+            among them, or "last".
     """
 
     last: str | None

@@ -41,41 +41,47 @@ def predict(
 
     Args:
         inputs: files, folders, globs, `.zip` and `.tar` archives, http(s) addresses,
-            tables with a column of paths, `@FILE` with a file, folder, archive or
-            address a line, and "-" for such a list on stdin.
-        model: a run, or a backbone's name for its ImageNet head. By default the
-            latest run, or the built-in backbone where there is none.
-        top: how many classes to name; by default 5, or all if there are fewer.
+            tables with a column of paths, `@FILE` for a file that lists one file,
+            folder, archive or address on each line, and "-" for such a list on stdin.
+        model: a run, or the name of a backbone, which answers with its ImageNet
+            classes. By default the latest run, or the built-in backbone if there is
+            none.
+        top: number of classes to name, from 1 to 1,000; by default 5, or all if there
+            are fewer.
         min_confidence: the probability, above 0 and at most 1, below which a class is
-            no answer: `Prediction.label` is "unsure". Where an image may have several,
-            each must reach its own threshold besides.
-        recursive: whether folders are walked with all that lies below.
-        column: the one of tables that holds paths; by default "path", or the only one.
-        frames: "first", or "all" of a file that has several, one prediction each.
-        max_pixels: larger pictures are not decoded.
+            not an answer: then `Prediction.label` is "unsure". Where an image may have
+            several classes, each must reach its own threshold, too.
+        recursive: whether folders are read with everything below them.
+        column: the column of tables that holds paths; by default "path", or the only
+            one.
+        frames: "first", or "all" for a prediction of each frame or page of a file.
+        max_pixels: the number of pixels above which a picture is not decoded.
         allow_private: whether addresses may lead into private networks.
-        tta: what of a picture is looked at, and averaged: "none" (the middle),
-            "flip", "five", "ten" or "scales"; see `tta_views`.
+        tta: the views of each picture whose probabilities are averaged: "none" (the
+            middle only), "flip" (and its mirror image), "five" (the middle and the
+            corners), "ten" (these and their mirror images) or "scales" (three sizes
+            of the middle).
         dense: whether the whole picture is looked at instead, without cropping.
-        engine: "openvino", "keras", or "auto": the fastest that answers as Keras
-            does in float32, which is checked on the first images.
-        precision: "float32", "bfloat16", or "auto": the fastest, likewise.
-        batch: how many pictures are computed at once; by default as many as the
-            engine does best with. Fewer where memory runs out.
-        runs_dir: where runs live; `runs` by default.
-        reporter: told of the progress; the logger "cnnxfer" by default.
+        engine: "openvino", "keras", or "auto": the fastest whose answers agree with
+            those of Keras in float32, which is checked on the first images.
+        precision: what the engine computes in: "float32", "bfloat16", or "auto": the
+            fastest that passes the same check.
+        batch: number of pictures that are computed at once; by default as many as the
+            engine is fastest with. They become fewer where memory runs out.
+        runs_dir: the folder of the runs; by default $CNNXFER_RUNS, or `runs`.
+        reporter: what hears of the progress; by default, the logger "cnnxfer".
 
     Returns:
         A prediction for each image, in the order of the inputs; one with an `error`
         for an image that cannot be read.
 
     Raises:
-        ConfigError: if the model or an option is unknown or cannot be had here, or
-            the model has fewer classes than `top`.
+        ConfigError: if the model or an option is unknown or not available on this
+            machine, or the model has fewer classes than `top`.
         DataError: if an input does not exist or holds no image.
-        RunError: if the run has no model, weights could not be downloaded, or no
-            picture fits into memory; or an engine or a precision that is asked for
-            by name does not answer as Keras does.
+        RunError: if the run has no model, weights could not be downloaded, not even
+            one picture fits into memory, or an engine or a precision that is asked for
+            by name does not agree with Keras.
     """
     from cnnxfer.prediction.request import open_request
 

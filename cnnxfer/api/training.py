@@ -69,26 +69,27 @@ def train(
 ) -> Run:
     """Trains a new head on a frozen backbone.
 
-    Settings that are not given come from the recipe that is, or else from `config`, or
-    else are the defaults of `cnnxfer.config.Config`, which says what each means.
+    Settings that are not given are those of the recipe, or else of `config`, or else
+    the defaults.
 
     Args:
         backbone: a name of the catalog.
-        data: a TFDS name, a folder of class folders, a table of paths and labels, an
-            archive, an address in a cloud, or "sample"; the README has them all.
+        data: a folder of class folders, a table of paths and labels, an archive, the
+            name of a set of TensorFlow Datasets, an address in a bucket, or "sample".
         config: a TOML file of settings.
-        fine_tune: goes on with `unfreeze` at the settings of the recipe or `config`.
-        runs_dir: where runs live; `runs` by default.
-        reporter: told of the progress; the logger "cnnxfer" by default.
+        fine_tune: whether to go on with `unfreeze`, with the settings of the recipe or
+            of `config`.
+        runs_dir: the folder of the runs; by default $CNNXFER_RUNS, or `runs`.
+        reporter: what hears of the progress; by default, the logger "cnnxfer".
         **options: see `TrainOptions`.
 
     Returns:
-        The run; with `fine_tune`, the second one.
+        The run; with `fine_tune`, the one that was fine-tuned.
 
     Raises:
         ConfigError: if a setting is wrong.
         DataError: if no classifier can be trained on the data.
-        Interrupted: on Ctrl-C or SIGTERM; `resume` goes on.
+        Interrupted: on Ctrl-C or SIGTERM, after saving; `resume` goes on.
     """
     started = time.monotonic()
     reporter = reporter or Reporter()
@@ -137,18 +138,18 @@ def unfreeze(
     reporter: Reporter | None = None,
     **options: Unpack[UnfreezeOptions],
 ) -> Run:
-    """Fine-tunes a run: its last layers, or all, learn on from its head.
+    """Fine-tunes a run: the last layers of its backbone, or all, learn on.
 
-    The same images, parts, classes and normalization as in `run`, which is left as it
-    was. If no epoch beats it on validation, the new run's model is its model, unless
-    the last is to be kept.
+    The new run has the images, parts, classes and normalization of `run`, which is
+    left as it was. If no epoch beats the model of `run` on validation, the new run's
+    model is that model, unless `keep` is "last".
 
     Args:
-        run: the run to go on from; a directory, a name, or "latest".
-        config: a TOML file of settings, such as that of a run which is to be repeated;
-            of the same network and images.
-        runs_dir: where runs live; `runs` by default.
-        reporter: told of the progress; the logger "cnnxfer" by default.
+        run: the run to fine-tune, its directory, its name, or "latest".
+        config: a TOML file of settings for the same network and images, such as the
+            `config.toml` of a run that is to be repeated.
+        runs_dir: the folder of the runs; by default $CNNXFER_RUNS, or `runs`.
+        reporter: what hears of the progress; by default, the logger "cnnxfer".
         **options: see `UnfreezeOptions`; those not given are the settings of `run`.
 
     Returns:
@@ -157,7 +158,7 @@ def unfreeze(
     Raises:
         ConfigError: if a setting or the run is wrong.
         RunError: if the run has no model yet.
-        Interrupted: on Ctrl-C or SIGTERM; `resume` goes on.
+        Interrupted: on Ctrl-C or SIGTERM, after saving; `resume` goes on.
     """
     reporter = reporter or Reporter()
     parent = find(run, runs_dir)
@@ -196,7 +197,7 @@ def unfreeze_plan(
     runs_dir: Pathlike | None = None,
     **options: Unpack[UnfreezeOptions],
 ) -> list[StageRow]:
-    """Returns what `unfreeze` would do with the same arguments, a row a stage.
+    """Returns what `unfreeze` would do with the same arguments: a row for each stage.
 
     Raises:
         ConfigError: if a setting or the run is wrong.
@@ -214,17 +215,24 @@ def resume(
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = None,
 ) -> Run:
-    """Goes on with a run where it stopped, with the same steps as if it had not.
+    """Goes on with a run where it stopped, and takes the steps that it had left.
+
+    In float32 and on the same machine, the run ends with the weights of one that was
+    never interrupted, to the bit.
 
     Args:
-        run: a directory, a name, or "latest".
-        epochs: such as "+5": so many more than it was to have, for a finished run too.
-        runs_dir: where runs live; `runs` by default.
-        reporter: told of the progress; the logger "cnnxfer" by default.
+        run: a run, its directory, its name, or "latest".
+        epochs: how many epochs to add to those that the run was to have, such as "+5";
+            this extends a finished run, too.
+        runs_dir: the folder of the runs; by default $CNNXFER_RUNS, or `runs`.
+        reporter: what hears of the progress; by default, the logger "cnnxfer".
+
+    Returns:
+        The same run.
 
     Raises:
-        ConfigError: if there is no such run, or it is finished.
-        Interrupted: on Ctrl-C or SIGTERM; it can be resumed again.
+        ConfigError: if there is no such run, or it is finished and `epochs` is None.
+        Interrupted: on Ctrl-C or SIGTERM, after saving; it can be resumed again.
     """
     reporter = reporter or Reporter()
     more = 0 if epochs is None else _more_epochs(epochs)
