@@ -22,35 +22,40 @@ class Augment:
 
     Attributes:
         level: the preset that the others start from.
-        crop: side of a random square, of the shorter side; 0 for the square in the
-            middle that validation sees.
+        crop: side of a random square, as a share of the shorter side; 0 for the square
+            in the middle that validation sees.
         area: least share of the picture that a random rectangle has; 0 for none.
         aspect: the widest shape of that rectangle, width over height; the narrowest
             is its inverse.
         shorter_side: least length in pixels to which the shorter side is scaled,
             before a square of the network's size is taken; 0 for none.
-        shorter_side_to: the greatest.
+        shorter_side_to: greatest length in pixels to which the shorter side is scaled.
         flip: whether half of the views are mirrored left to right.
-        vertical_flip: whether half of them are mirrored top to bottom.
-        rotation: in degrees.
-        shift: of the view's side, across and down.
-        shear: in degrees, across and down.
-        zoom: 0.2 shows things 1.2 times larger, or smaller, at most.
+        vertical_flip: whether half of the views are mirrored top to bottom.
+        rotation: greatest rotation, in degrees.
+        shift: greatest shift across and down, as a share of the view's side.
+        shear: greatest shear across and down, in degrees.
+        zoom: greatest zoom; 0.2 shows things 1.2 times larger, or smaller, at most.
         fill: what is seen beyond the picture's edges: `nearest` pixels, the picture
             mirrored (`reflect`) or repeated (`wrap`), or a `constant` grey.
-        fill_value: that grey, and the one of `cutout`, from 0 to 255.
-        brightness: 0.4 scales all values by 0.6 to 1.4.
-        contrast: the same for their distance from the mean luma.
-        saturation: the same for their distance from the pixel's luma.
-        hue: turns colours, in degrees of the circle of colours.
-        channel_shift: added to red, green and blue each, in levels of 255.
+        fill_value: the grey of `fill` and of `cutout`, from 0 to 255.
+        brightness: greatest change of brightness; 0.4 scales all values by 0.6 to 1.4.
+        contrast: greatest change of contrast; 0.4 scales the distance of all values
+            from the mean luma by 0.6 to 1.4.
+        saturation: greatest change of saturation; 0.4 scales the distance of all
+            values from the pixel's luma by 0.6 to 1.4.
+        hue: greatest turn of colours, in degrees of the circle of colours.
+        channel_shift: greatest amount that is added to red, green and blue each, in
+            levels of 255.
         greyscale: share of the views that lose their colours.
-        blur: standard deviation in pixels of the network's; half of the views have
-            none.
-        noise: standard deviation in levels of 255; half of the views have none.
-        cutout: side of a square that is covered, of the view's side; always this.
-        randaugment: how many operations of RandAugment a view goes through.
-        magnitude: how strong these are, from 0 to 10.
+        blur: greatest standard deviation of a blur, in pixels of the view; half of the
+            views have none.
+        noise: greatest standard deviation of noise, in levels of 255; half of the
+            views have none.
+        cutout: side of a square that is covered, as a share of the view's side; this
+            amount is always the same.
+        randaugment: number of operations of RandAugment that a view goes through.
+        magnitude: how strong the operations of RandAugment are, from 0 to 10.
         mixup: alpha of MixUp, which blends two images and their labels; 0 for none.
         cutmix: alpha of CutMix, which puts a part of one into another; 0 for none.
             With both, half of the batches go through each.

@@ -26,42 +26,52 @@ class Config:
     """All that decides what a run computes.
 
     Attributes:
-        backbone: a name of the catalog.
-        data: a specification of the data, such as `tf_flowers` or a folder.
-        recipe: whose settings were taken, one of `RECIPES`, or `none`.
-        weights: `imagenet`, `none`, or a file.
-        split: shares of train, validation and test, or `slices`.
-        image_size: side in pixels; 0 for the backbone's own.
-        head: `linear`, or `mlp` with a hidden layer.
-        exclude: a file with an image's path or id a line, which are left out.
-        group_by: images that have this in common stay in one part: a column of a
+        backbone: the name of the backbone, one of the catalog.
+        data: the data, such as a folder of class folders or `tf_flowers`.
+        recipe: the recipe whose settings were taken, or `none`.
+        weights: the backbone's first weights: `imagenet`, `none` for random ones, or a
+            file.
+        split: shares of training, validation and test, such as `75/15/10`, or
+            `slices`, which is the textbook's, for a set of TensorFlow Datasets: the
+            first tenth is the test part, and the next 15% are validation.
+        image_size: side of the pictures in pixels; 0 for the backbone's own.
+        head: `linear`, or `mlp` for a head with a hidden layer.
+        exclude: a file that lists images to leave out: a path or an id on each line.
+        group_by: what images that stay in one part have in common: a column of a
             table, or a regular expression that is searched in their ids.
-        limit: use so many images at most, the same share of every class; 0 for all.
-        class_weights: what each class counts in the loss: `none` for the same,
+        limit: number of images to use at most, the same share of every class; 0 for
+            all.
+        class_weights: how much each class counts in the loss: `none` for the same,
             `auto` for more the fewer images it has, or a file of CLASS,WEIGHT lines.
-        sampling: `balanced` draws as many images of every class in an epoch.
-        loss: `cross-entropy`, or `focal`, which minds hard images more.
-        focal_gamma: how much more; 0 is cross-entropy.
-        monitor: what tells the best epoch on validation: `accuracy`, `macro-f1`,
-            which minds rare classes as much as common ones, or `auto`: the latter
-            where classes are skewed, and mean average precision where images have
-            several labels.
-        views: how many random views of each training image are computed and kept
-            for the frozen phase.
-        cache: whether what a frozen layer makes of an image is kept; if not, every
+        sampling: whether an epoch shows every image once (`natural`), or as many
+            images of every class (`balanced`).
+        loss: `cross-entropy`, or `focal`, which counts hard images more.
+        focal_gamma: how much more the focal loss counts hard images; 0 is
+            cross-entropy.
+        monitor: the figure that tells the best epoch on validation: `accuracy`;
+            `macro-f1`, which counts rare classes as much as common ones; or `auto`:
+            macro-F1 where classes are skewed, mean average precision where images
+            have several labels, and else accuracy.
+        views: number of random views of each training image that are computed and
+            kept for the frozen phase.
+        cache: whether what frozen layers compute of an image is kept; if not, every
             epoch draws new views, and the whole backbone runs on them again.
-        engine: what computes the frozen backbone: the fastest that agrees with Keras
+        engine: what computes frozen layers: the fastest engine that agrees with Keras
             (`auto`), or the one named.
-        central_crop: side of the square that validation, test and prediction see.
-        dropout: rate in front of the head.
-        batch_size: images a step; 0 is 32, and on kept features more for more images.
-            -1, or `auto`, has fine-tuning try which is the fastest.
-        seed: of the head's first weights and of every view.
-        precision: of the backbone's arithmetic; `auto` follows the processor.
+        central_crop: side of the square that validation, test and prediction see, as
+            a share of the picture's shorter side.
+        dropout: share of the features that is left out at random in front of the head.
+        batch_size: number of images in a step. 0 stands for 32, and on kept features
+            for more the more images there are. With `auto`, fine-tuning tries which
+            is the fastest.
+        seed: what everything random follows from: the head's first weights and every
+            view.
+        precision: what the backbone computes in; `auto` is the fastest of which this
+            processor is capable.
         devices: `one` accelerator, `all` of them, or the `cpu`.
         checkpoint_every: seconds between two checkpoints within an epoch.
-        time_budget: seconds that training may take, both phases together; 0 for as
-            many as it takes. Fine-tuning has as many epochs as fit.
+        time_budget: seconds that training may take, both phases together; 0 for no
+            limit. Fine-tuning has as many epochs as fit.
         augment: how training views differ. Unless by region and flip alone, they are
             new in every epoch, so nothing is kept.
         frozen: the first phase.

@@ -28,33 +28,36 @@ class Phase:
     """How one phase trains.
 
     Attributes:
-        epochs: passes over the training images.
-        learning_rate: the highest; the schedule lowers it step by step. 0, or `auto`,
-            has the phase find it. On kept features, it is that of features which are
-            scaled to a spread of 1.
+        epochs: number of passes over the training images.
+        learning_rate: the highest learning rate; the schedule lowers it step by step.
+            With `auto`, the phase finds it. On kept features, it is the rate for
+            features that are scaled to a spread of 1.
         optimizer: `sgd` (with momentum), `adamw`, `adam`, `lion` or `rmsprop`.
-        momentum: of SGD.
-        nesterov: Nesterov's form of momentum, for SGD.
-        weight_decay: per step, times the learning rate (the decoupled form), but
-            not of biases, normalization and depthwise kernels; 0 for none.
+        momentum: momentum of SGD.
+        nesterov: whether SGD takes Nesterov's form of momentum.
+        weight_decay: share of the weights that a step takes away, times the learning
+            rate (decoupled weight decay), but not of biases, normalization and
+            depthwise kernels; 0 for none.
         schedule: `cosine` to zero; `constant`; `one-cycle`: up, and down to almost
             zero; `inverse-time`, the textbook's learning_rate / (1 + decay * step);
             `step`: times `step_factor` every `step_epochs` epochs; `plateau`: times
             `step_factor` after `plateau_patience` epochs without a better one.
-        decay: of `inverse-time`, per step.
-        step_epochs: of `step`.
-        step_factor: of `step` and `plateau`.
-        plateau_patience: of `plateau`.
-        warmup_epochs: over which the rate climbs to its highest.
-        clip_norm: longest gradient, over all weights together; 0 for any length.
+        decay: the decay of the schedule `inverse-time`, per step.
+        step_epochs: number of epochs after which the schedule `step` lowers the rate.
+        step_factor: factor by which the schedules `step` and `plateau` lower the rate.
+        plateau_patience: number of epochs without a better one after which the
+            schedule `plateau` lowers the rate.
+        warmup_epochs: number of epochs over which the rate climbs to its highest.
+        clip_norm: length to which longer gradients are cut, over all weights together;
+            0 for no limit.
         label_smoothing: share of a label that is spread over all classes, where an
-            image has one.
-        patience: the phase ends after so many epochs without a better one; 0 for
-            never.
-        ema: share that a moving average of the weights keeps at each step, less at
-            first; the average is what is scored and saved. 0 for none.
-        accumulate: so many parts of a batch are computed one after the other, which
-            takes less memory.
+            image has one label.
+        patience: number of epochs without a better one after which the phase ends; 0
+            for no end before `epochs`.
+        ema: share of the moving average of the weights that a step keeps, less at
+            first; the average is what is scored and saved. 0 for no average.
+        accumulate: number of parts of a batch that are computed one after the other,
+            which takes less memory.
     """
 
     epochs: int = setting(10, "--epochs", at_least=1)
@@ -81,10 +84,12 @@ class Frozen(Phase):
     """The frozen phase: `Phase`, of which two settings may be left to be chosen.
 
     Attributes:
-        weight_decay: -1, or `auto`, is what a head on kept features needs, and none
-            with new views in every epoch.
-        patience: -1, or `auto`, is 10 epochs on kept features, and never with new
-            views in every epoch.
+        weight_decay: share of the weights that a step takes away, times the learning
+            rate (decoupled weight decay). `auto` is what a head on kept features
+            needs, and none with new views in every epoch.
+        patience: number of epochs without a better one after which the phase ends.
+            `auto` is 10 on kept features, and no end before `epochs` with new views
+            in every epoch.
     """
 
     weight_decay: float = setting(
@@ -117,14 +122,15 @@ class FineTune(Phase):
             output: `100%` is all of it.
         start: the layer from which on all learn, by its position or the beginning of
             its name; "" to go by `last`.
-        gradual: in how many stages the layers begin to learn, those nearest to the
-            output first.
-        layer_decay: by how much the rate falls from one group of layers to the one
-            before; 1 for the same rate everywhere.
-        batch_norm: `frozen` keeps BatchNormalization's statistics and scales.
-        views: how many random views of each training image are kept at the cut.
-        keep: which model is kept: the `best` on validation, the one before among
-            them, or the `last`.
+        gradual: number of stages in which the layers begin to learn, those nearest to
+            the output first.
+        layer_decay: factor by which the rate falls from one group of layers to the one
+            before it; 1 for the same rate everywhere.
+        batch_norm: whether BatchNormalization keeps its statistics and scales
+            (`frozen`) or learns (`train`).
+        views: number of random views of each training image that are kept at the cut.
+        keep: which model is kept: the `best` on validation, the one before fine-tuning
+            among them, or the `last`.
     """
 
     epochs: int = setting(8, "--epochs", at_least=1)
