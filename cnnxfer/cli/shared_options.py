@@ -84,7 +84,8 @@ Augment = Annotated[
     ),
 ]
 Devices = Annotated[
-    str | None, typer.Option("--devices", help="one accelerator, all, or cpu.")
+    str | None,
+    typer.Option("--devices", help="What trains: one accelerator, all, or cpu."),
 ]
 Data = Annotated[
     str | None,
@@ -101,26 +102,37 @@ ConfigFile = Annotated[
 Split = Annotated[
     str | None,
     typer.Option(
-        "--split", help="Train/validation/test, or slices.", show_default="75/15/10"
+        "--split",
+        help="Shares of train/validation/test, or slices.",
+        show_default="75/15/10",
     ),
 ]
 GroupBy = Annotated[
     str | None,
     typer.Option(
         "--group-by",
-        help="What stays in one part together: a table's column, or a pattern in ids.",
+        help="What stays in one part: a table's column, or a pattern in ids.",
     ),
 ]
 Limit = Annotated[
     int | None,
-    typer.Option("--limit", help="Use so many images, the same share of a class."),
+    typer.Option(
+        "--limit", help="Images to use at most, the same share of every class."
+    ),
 ]
 Exclude = Annotated[
     Path | None,
-    typer.Option("--exclude", help="A file of images to leave out, one a line."),
+    typer.Option(
+        "--exclude", help="A file that lists images to leave out, one on each line."
+    ),
 ]
-Seed = Annotated[int | None, typer.Option("--seed", help="Of all that is random.")]
+Seed = Annotated[
+    int | None, typer.Option("--seed", help="What everything random follows from.")
+]
 Precision = Annotated[
     str | None,
-    typer.Option("--precision", help="auto, float32, bfloat16 or float16."),
+    typer.Option(
+        "--precision",
+        help="What the backbone computes in: auto, float32, bfloat16 or float16.",
+    ),
 ]

@@ -54,21 +54,23 @@ WeightDecay = Annotated[
     float | None,
     typer.Option(
         "--weight-decay",
-        help="Not of norms and biases; 0 for none.",
+        help="Decoupled weight decay, not of norms and biases; 0 for none.",
         rich_help_panel=LEARNING,
     ),
 ]
 ClipNorm = Annotated[
     float | None,
     typer.Option(
-        "--clip-norm", help="Longest gradient; 0 for any.", rich_help_panel=LEARNING
+        "--clip-norm",
+        help="Length to which longer gradients are cut; 0 for no limit.",
+        rich_help_panel=LEARNING,
     ),
 ]
 LabelSmoothing = Annotated[
     float | None,
     typer.Option(
         "--label-smoothing",
-        help="Share of a label for the other classes.",
+        help="Share of a label that is spread over all classes.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -76,7 +78,7 @@ Patience = Annotated[
     int | None,
     typer.Option(
         "--patience",
-        help="Stop after so many epochs without a better one.",
+        help="Epochs without a better one after which training stops.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -84,7 +86,7 @@ Ema = Annotated[
     float | None,
     typer.Option(
         "--ema",
-        help="Score and save an average of the weights that keeps, say, 0.99.",
+        help="Score and save the moving average of the weights, such as 0.99.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -92,7 +94,7 @@ Accumulate = Annotated[
     int | None,
     typer.Option(
         "--accumulate",
-        help="Compute a batch in so many parts.",
+        help="Parts of a batch that are computed one after the other.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -100,7 +102,7 @@ Batch = Annotated[
     str | None,
     typer.Option(
         "--batch",
-        help="Images a step, or auto: those that train fastest.",
+        help="Images in a step, or auto: the number that trains fastest.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -108,7 +110,7 @@ Views = Annotated[
     int | None,
     typer.Option(
         "--views",
-        help="Random views of each image, kept for all epochs.",
+        help="Random views of each image that are kept for all epochs.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -131,6 +133,8 @@ TimeBudget = Annotated[
 CheckpointEvery = Annotated[
     str | None,
     typer.Option(
-        "--checkpoint-every", help="Save so often within an epoch.", show_default="5m"
+        "--checkpoint-every",
+        help="How often to save within an epoch.",
+        show_default="5m",
     ),
 ]
