@@ -144,7 +144,9 @@ def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 160
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *DOCS.glob("*.md")], ids=str)
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *DOCS.glob("*.md")], ids=lambda page: page.stem
+)
 def test_links_lead_to_files_and_headings(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)]+)\)", text):
