@@ -8,11 +8,10 @@ from page_parts.markdown import table
 
 def backbones() -> str:
     """Returns a table with a row for each backbone."""
-    header = ("name", "paper", "pixels", "at least", "parameters", "top-1", "top-5")
+    header = ("name and paper", "pixels", "at least", "parameters", "top-1", "top-5")
     rows = (
         (
-            f"`{backbone.name}`",
-            f"[paper]({backbone.paper})",
+            f"[`{backbone.name}`]({backbone.paper})",
             str(backbone.image_size),
             str(backbone.min_size),
             f"{backbone.parameters / 1e6:.1f} M",

@@ -76,7 +76,7 @@ def test_the_python_reference_has_every_function_and_what_it_returns() -> None:
 
 def test_every_backbone_is_in_the_table() -> None:
     table = PARTS["backbones"]()
-    assert all(f"| `{backbone.name}` |" in table for backbone in BACKBONES)
+    assert all(f"| [`{backbone.name}`](" in table for backbone in BACKBONES)
 
 
 @pytest.mark.parametrize("name", PAGES)
