@@ -33,6 +33,7 @@ autodoc_member_order = "bysource"
 autodoc_mock_imports = HEAVY  # nothing of them is needed to read a docstring
 maximum_signature_line_length = 60
 napoleon_use_ivar = True
+python_use_unqualified_type_names = True
 toc_object_entries = False
 
 html_theme = "furo"

@@ -57,7 +57,19 @@ def _fill_in(app: Sphinx, name: str, source: list[str]) -> None:
         source[0] = with_parts(source[0])
 
 
+def _whole_first_line(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Undoes what Napoleon makes of a colon in a property's docstring: a type."""
+    types = [line for line in lines if line.startswith(":type: ")]
+    if what == "property" and types:
+        lines.remove(types[0])
+        lines[0] = f"{types[0].removeprefix(':type: ')}: {lines[0]}"
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Makes this package an extension of Sphinx."""
+    app.setup_extension("sphinx.ext.autodoc")  # whose event is connected to
     app.connect("source-read", _fill_in)
+    app.connect("autodoc-process-docstring", _whole_first_line, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

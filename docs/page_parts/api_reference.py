@@ -6,6 +6,7 @@ import ast
 import collections.abc
 import dataclasses
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -25,7 +26,8 @@ def python_reference() -> str:
     for kind in result_classes():
         lines += [f"### `{kind.__name__}`", ""]
         lines += _eval_rst(
-            f".. autoclass:: {kind.__module__}.{kind.__qualname__}()", "   :members:"
+            f".. autoclass:: {kind.__module__}.{kind.__qualname__}()",
+            f"   :members: {', '.join(_members(kind))}",
         )
     return "\n".join(lines)
 
@@ -51,6 +53,24 @@ def _collect(kind: type[Any], found: dict[type[Any], None]) -> None:
             hint = _hints(kind)[field.name]
             for inner in _classes(hint):
                 _collect(inner, found)
+
+
+def _members(kind: type[Any]) -> list[str]:
+    """Returns the public properties, and methods that return something.
+
+    Those that only do something, such as writing a file of a run, are for the package.
+    """
+    return [
+        name
+        for name, member in vars(kind).items()
+        if not name.startswith("_")
+        and (isinstance(member, property | classmethod) or _returns(member))
+    ]
+
+
+def _returns(member: Any) -> bool:
+    returned = getattr(member, "__annotations__", {}).get("return", "None")
+    return inspect.isfunction(member) and not re.match("None|Iterator", returned)
 
 
 def _classes(hint: Any) -> Iterator[type[Any]]:
