@@ -29,19 +29,19 @@ SPEED_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class RankedBackbone:
-    """What one backbone reached.
+    """What one backbone reached in a comparison.
 
     Attributes:
-        backbone: its name.
-        monitor: the figure that ranks the backbones, a key of `score.NAMES`.
-        val_monitored: that figure of the head on the validation images.
-        val_accuracy: of the head on the same, with its interval.
-        images_per_second: of the engine alone, on pixels in memory.
-        engine: which one, and what it computes in.
-        image_size: side in pixels.
-        parameters: of the backbone with its new head.
-        size_bytes: of its weights in float32.
-        seconds: that it took to compare.
+        backbone: name of the backbone.
+        monitor: name of the figure that ranks the backbones, such as "accuracy".
+        val_monitored: that figure on the validation images, a fraction.
+        val_accuracy: accuracy on the validation images, with its interval.
+        images_per_second: speed of the engine alone, on pixels in memory.
+        engine: name of the engine, and what it computed in.
+        image_size: side of the pictures in pixels.
+        parameters: number of parameters of the backbone with its new head.
+        size_bytes: size of the weights in float32.
+        seconds: time that the backbone took.
     """
 
     backbone: str
@@ -58,14 +58,14 @@ class RankedBackbone:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Backbones on one data set.
+    """Backbones, ranked on one data set.
 
     Attributes:
         data: name of the data set.
-        train_images: that the heads learned from.
-        val_images: that they were measured on.
-        places: the best first.
-        left_out: reasons, by the name of the backbone.
+        train_images: number of images that the heads learned from.
+        val_images: number of images that the heads were measured on.
+        places: the backbones that were measured, the best first.
+        left_out: why others were not, by the name of the backbone.
     """
 
     data: str

@@ -20,20 +20,21 @@ from cnnxfer.tasks.per_class import average_precisions, f1_scores
 
 @dataclass(frozen=True)
 class ClassScores:
-    """How one class did; all figures are fractions.
+    """The figures of one class; shares are fractions.
 
     Attributes:
-        label: its name.
-        images: how many are of it.
-        correct: how many of them were recognized.
-        named: how many images the model says are of it, rightly or not.
-        recall: share of its images that were recognized; None without any.
-        precision: share of what was named so that is of it; None if nothing was.
-        f1: harmonic mean of the two; None without images.
-        threshold: from which probability on an image is named so; None where the most
+        label: name of the class.
+        images: number of its images.
+        correct: number of its images that were recognized.
+        named: number of images that the model says are of the class, rightly or not.
+        recall: share of its images that were recognized; None if it has no images.
+        precision: share of the images named so that are of the class; None if no image
+            was named so.
+        f1: harmonic mean of recall and precision; None if it has no images.
+        threshold: probability from which on an image is named so; None where the most
             probable class is named.
-        average_precision: over all thresholds, where an image may have several
-            classes; else, and without images, None.
+        average_precision: mean precision over all thresholds, where an image may have
+            several classes; None otherwise, or if the class has no images.
     """
 
     label: str
@@ -49,26 +50,31 @@ class ClassScores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model does on labelled images that it has not seen before.
+    """How a model answers labelled images that it has not seen before.
 
     Attributes:
         run: name of the run.
-        images: how many were measured.
-        unreadable: how many could not be read and are left out.
-        seen: how many are left out because the run was trained or validated on them.
-        top1: share whose most probable class is right.
-        top5: share with a right class among five; None with five classes or fewer.
-        macro_f1: mean of the classes' F1, all alike, those without images left out.
-        classes: figures by class, in label order.
-        exact: share with all classes right and none too many, where an image may have
-            several; else None, as the next two.
-        micro_f1: F1 of all labels together, so that frequent classes count for more.
-        mean_average_precision: of the classes that have images.
-        before: of the run that fine-tuning began with, on the same images; None for
-            a first phase.
-        gained: how many images are answered right, with all their labels, that were
-            not before; None for a first phase.
-        lost: how many were answered right before and are not now, likewise.
+        images: number of images that were measured.
+        unreadable: number of images that could not be read and are left out.
+        seen: number of images that are left out because the run was trained or
+            validated on them.
+        top1: share of images whose most probable class is right.
+        top5: share of images with a right class among the five most probable; None
+            with five classes or fewer.
+        macro_f1: mean F1 of the classes that have images, each counting alike.
+        classes: the figures of each class, in label order.
+        exact: share of images with all classes right and none too many, where an image
+            may have several classes; None otherwise.
+        micro_f1: F1 of all labels together, so that frequent classes count for more,
+            where an image may have several classes; None otherwise.
+        mean_average_precision: mean average precision of the classes that have images,
+            where an image may have several classes; None otherwise.
+        before: the figures of the run that was fine-tuned, on the same images; None
+            for a frozen phase.
+        gained: number of images that are answered right, with all their labels, and
+            were not before fine-tuning; None for a frozen phase.
+        lost: number of images that were answered right before fine-tuning and are not
+            now; None for a frozen phase.
     """
 
     run: str

@@ -16,7 +16,7 @@ class Accuracy:
     Attributes:
         value: a fraction.
         low: lower end of the interval.
-        high: upper end.
+        high: upper end of the interval.
     """
 
     value: float
@@ -25,7 +25,7 @@ class Accuracy:
 
     @property
     def text(self) -> str:
-        """Such as `91.2% [88.5, 93.4]`."""
+        """The share and its interval, such as `91.2% [88.5, 93.4]`."""
         return f"{self.value:.1%} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
 
 

@@ -21,9 +21,9 @@ class RankedClass:
     """One class of a ranking.
 
     Attributes:
-        rank: 1 for the most probable.
-        class_id: WordNet id for ImageNet heads, the class name otherwise.
-        label: name for people.
+        rank: place in the ranking; 1 for the most probable class.
+        class_id: WordNet id for ImageNet's classes, the class name otherwise.
+        label: name of the class for people.
         probability: a fraction; those of all classes sum to 1, unless an image may
             have several.
     """
@@ -39,18 +39,18 @@ class Prediction:
     """The ranked classes of one image, or why there are none.
 
     Attributes:
-        path: as it was given or found.
-        width: of the upright image, in pixels; 0 if it could not be read.
-        height: the same.
-        ranking: the most probable classes, best first; where an image may have
-            several, all of those too that it has.
+        path: path or address of the image, as it was given or found.
+        width: width of the upright image in pixels; 0 if it could not be read.
+        height: height of the upright image in pixels; 0 if it could not be read.
+        ranking: the most probable classes, best first. Where an image may have
+            several, all those that it has are among them.
         error: why the image could not be read; None if it could.
-        frame: which one of a file with several, from 0; None if there is but one, or
-            if only the first was asked for.
-        min_confidence: the probability below which the best class is no answer; None
-            if it always is one. The same for every image, read or not.
-        source: reads the encoded image once more; None from Python for what lies in
-            an archive or at a web address.
+        frame: number of the frame in a file with several, from 0; None if the file has
+            only one, or if only the first was asked for.
+        min_confidence: the probability below which the best class is not an answer;
+            None if it always is one. It is the same for every image.
+        source: what reads the encoded image once more; None from Python for what lies
+            in an archive or at a web address.
         heat: float32 `(rows, columns)`, the probability of the best class over the
             picture; None if it was not asked for.
         split: the part of the run's images that this one is in, by its content:
@@ -85,7 +85,7 @@ class Prediction:
 
     @property
     def frame_mark(self) -> str:
-        """What people read behind the path: " #3", or nothing."""
+        """What people read behind the path, such as " #3"; empty without a frame."""
         return "" if self.frame is None else f" #{self.frame}"
 
     @property
@@ -102,10 +102,10 @@ class Prediction:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names for people of the classes that are the answer, best first.
+        """Names of the classes that are the answer, best first.
 
-        There is one, or none if that is unsure; where an image may have several, any
-        number.
+        There is one, or none if the answer is unsure. Where an image may have several
+        classes, there is any number.
 
         Raises:
             ValueError: if the image could not be read.
@@ -117,7 +117,9 @@ class Prediction:
 
     @property
     def label(self) -> str:
-        """The first of the labels; without any, "unsure", or "none" of several.
+        """The first of the labels.
+
+        Without any, it is "unsure", or "none" where an image may have several classes.
 
         Raises:
             ValueError: if the image could not be read.
@@ -125,12 +127,12 @@ class Prediction:
         return next(iter(self.labels), UNSURE if self.chosen is None else NONE)
 
     def lacks(self, ranked: RankedClass) -> bool:
-        """Whether the image, which may have several classes, has not this one."""
+        """Returns whether an image that may have several classes lacks this one."""
         return self.chosen is not None and ranked.label not in self.chosen
 
     @property
     def answers_first(self) -> list[RankedClass]:
-        """The ranking for where room is short: what the image has comes first."""
+        """The ranking, with the classes that are the answer in front."""
         return sorted(self.ranking, key=self.lacks)
 
     def as_json(self) -> dict[str, Any]:
@@ -162,10 +164,13 @@ class Prediction:
     def from_json(
         cls, document: dict[str, Any], min_confidence: float | None = None
     ) -> Prediction:
-        """Returns what `as_json` made the object of; it has no source and no heat.
+        """Returns the prediction that `as_json` made an object of.
+
+        It has no source and no heat.
 
         Raises:
-            KeyError: if it lacks something; with TypeError, what is no such object.
+            KeyError: if the object lacks an entry.
+            TypeError: if an entry is not what `as_json` writes.
         """
         labels = document.get("labels")
         return cls(

@@ -33,7 +33,11 @@ class SplitRow:
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory. What is written to it is whole or absent."""
+    """A run directory, whose files are whole or absent.
+
+    Attributes:
+        path: path of the directory.
+    """
 
     path: Path
 
@@ -44,12 +48,12 @@ class Run:
 
     @property
     def model_path(self) -> Path:
-        """The model to use, pixels to logits; absent before the first epoch ends."""
+        """Path of the model, pixels to logits; absent before the first epoch ends."""
         return self.path / "model.keras"
 
     @property
     def checkpoints_dir(self) -> Path:
-        """What `resume` needs."""
+        """Path of the folder with what `resume` needs."""
         return self.path / "checkpoints"
 
     @property
@@ -59,12 +63,12 @@ class Run:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names in label order."""
+        """Names of the classes, in label order."""
         return tuple(self._read_json("classes.json", list))
 
     @property
     def split(self) -> list[SplitRow]:
-        """Every image that the run trains, validates or tests on."""
+        """Every image that the run trains, validates or tests on, and its part."""
         return [
             SplitRow(row["id"], row["label"], row["split"], row["sha256"])
             for row in self._read_csv("split.csv", "id", "label", "split", "sha256")
@@ -72,10 +76,10 @@ class Run:
 
     @property
     def thresholds(self) -> dict[str, float] | None:
-        """From which probability on an image shows a class, by the class's name.
+        """The probability from which on an image shows a class, by the class's name.
 
-        None for a run whose images show one class each; it has the file from its
-        beginning if they may show any number.
+        None for a run whose images show one class each. Where they may show any
+        number, the run has the file from its beginning.
         """
         path = self.path / "thresholds.json"
         if not path.exists():
@@ -88,7 +92,7 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """Accuracies so far; empty before there are any."""
+        """The accuracies that were measured so far; empty before there are any."""
         path = self.path / "metrics.json"
         return dict(self._read_json("metrics.json", dict)) if path.exists() else {}
 
@@ -99,18 +103,21 @@ class Run:
 
     @property
     def parent(self) -> Run | None:
-        """The run that this one goes on from; None for a first phase."""
+        """The run that this one was fine-tuned from; None for a frozen phase."""
         parent = self.receipt.get("parent")
         return Run(self.path.parent / parent) if parent else None
 
     @property
     def phase(self) -> str:
-        """`frozen` or `fine_tune`: the table of its settings, and of its metrics."""
+        """The phase of the run, `frozen` or `fine_tune`.
+
+        The tables of its settings and of its metrics are named so.
+        """
         return "fine_tune" if self.receipt.get("parent") else "frozen"
 
     @property
     def history(self) -> list[dict[str, str]]:
-        """One row an epoch, in the order they were trained."""
+        """One row for each epoch, in the order in which they were trained."""
         path = self.path / "history.csv"
         return self._read_csv("history.csv", "phase", "epoch") if path.exists() else []
 

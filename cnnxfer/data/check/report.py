@@ -19,9 +19,10 @@ class Item:
     """One case of a finding.
 
     Attributes:
-        ids: of its images; several where they belong together, as copies do.
-        classes: the images' labels where these matter, or the classes it is about.
-        note: what is particular to it: a reason, a size.
+        ids: ids of its images; several where they belong together, as copies do.
+        classes: the images' labels where these matter, or the classes that the case is
+            about.
+        note: what is particular to the case, such as a reason or a size.
     """
 
     ids: tuple[str, ...] = ()
@@ -29,7 +30,7 @@ class Item:
     note: str = ""
 
     def line(self, most_ids: int = 3) -> str:
-        """Returns it on one line: `a.jpg = b.jpg (rose, tulip)`."""
+        """Returns the case on one line, such as `a.jpg = b.jpg (rose, tulip)`."""
         ids = [*self.ids[:most_ids], *["..."] * (len(self.ids) > most_ids)]
         subject, remarks = " = ".join(ids), [*self.classes, self.note]
         if not ids:
@@ -40,16 +41,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Finding:
-    """All cases of one kind.
+    """All cases of one kind of finding.
 
     Attributes:
-        kind: the name of the kind.
-        severity: of the kind, as are the title, what is done, and the advice.
-        title: see `Kind`.
-        count: how many of these there are.
-        done: see `Kind`.
-        advice: see `Kind`.
-        items: each case.
+        kind: short name of the kind, such as "truncated".
+        severity: "error", "warning" or "note".
+        title: what was found, in the plural, such as "truncated images".
+        count: number of cases.
+        done: what cnnxfer does about it, such as "left out".
+        advice: what a person can do about it: a sentence.
+        items: the cases.
         quarantine: ids of images that training is better without; `train --exclude`
             leaves them out.
     """
@@ -114,7 +115,14 @@ KINDS: Registry[Kind] = Registry("kind of finding")
 
 @dataclass(frozen=True)
 class ClassCount:
-    """How many images of a class each part would get."""
+    """How many images of a class each part would get.
+
+    Attributes:
+        name: name of the class.
+        train: number of images for training.
+        validation: number of images for validation.
+        test: number of images for the test.
+    """
 
     name: str
     train: int
@@ -124,14 +132,14 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class Report:
-    """What was looked at, and what was found.
+    """What a check of data looked at, and what it found.
 
     Attributes:
-        data: the specification, as it was typed.
-        images: how many files or records there are.
-        sound: how many of them can be used.
-        classes: in label order.
-        findings: the gravest first.
+        data: the data, as it was specified.
+        images: number of files or records.
+        sound: number of those that can be used.
+        classes: the classes, in label order.
+        findings: what was found, the gravest first.
     """
 
     data: str
@@ -150,7 +158,7 @@ class Report:
         return f"{images}, {classes:,} class{'es' * (classes != 1)}"
 
     def of(self, severity: str) -> list[Finding]:
-        """Returns the findings of one severity."""
+        """Returns the findings of a severity: "error", "warning" or "note"."""
         return [item for item in self.findings if item.severity == severity]
 
     @property

@@ -37,8 +37,8 @@ class Preview:
     """What a preview shows, from top to bottom.
 
     Attributes:
-        path: the PNG.
-        level: of the augmentation.
+        path: path of the PNG.
+        level: level of the augmentation.
         image_size: side of each view in pixels.
         images: ids of the photographs.
         labels: names of their classes; several are joined by "|".

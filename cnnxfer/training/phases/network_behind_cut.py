@@ -41,9 +41,10 @@ class Cut:
     """Where a stage cuts the network, and what is kept there.
 
     Attributes:
-        name: one of `cut.boundaries`.
-        views: kept of each training image; 0 if not even one fits the cache.
-        size_bytes: of all that is kept, or would be of one view.
+        name: name of the layer behind which the network is cut.
+        views: number of views that are kept of each training image; 0 if not even one
+            fits into the cache.
+        size_bytes: size of all that is kept, or of one view where none is kept.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Cut:
 
     @property
     def text(self) -> str:
-        """What is kept, for people."""
+        """A sentence that tells what is kept."""
         if self.views:
             return (
                 f"up to {self.name} the network runs once for each image and view; "

@@ -42,12 +42,13 @@ class GroupRow:
     """Layers that learn at one rate.
 
     Attributes:
-        first: name of the first of them.
-        last: name of the last.
-        layers: how many, not counting BatchNormalization.
-        parameters: how many numbers of theirs learn.
-        factor: multiple of the learning rate.
-        learning_rate: the highest; None where it is to be found.
+        first: name of the first layer.
+        last: name of the last layer.
+        layers: number of layers, not counting BatchNormalization.
+        parameters: number of parameters that learn.
+        factor: multiple of the phase's learning rate at which the layers learn.
+        learning_rate: highest learning rate of the layers; None where it is to be
+            found.
     """
 
     first: str
@@ -63,12 +64,12 @@ class StageRow:
     """A stage of fine-tuning.
 
     Attributes:
-        stage: its number, from 1.
-        first_epoch: from 1, over all stages.
-        epochs: how many.
-        groups: what learns, from the pixels on; the head comes last.
-        cut: where the network is cut, and what is kept there; None if all of it runs
-            in every step.
+        stage: number of the stage, from 1.
+        first_epoch: its first epoch, counted from 1 over all stages.
+        epochs: number of its epochs.
+        groups: the layers that learn, from the pixels on; the head comes last.
+        cut: where the network is cut, and what is kept there; None if the whole
+            network runs in every step.
         all_times: about how many times as long a step would take if all layers
             learned.
     """
@@ -82,7 +83,7 @@ class StageRow:
 
     @property
     def text(self) -> str:
-        """What runs in every step, for people."""
+        """A sentence that tells what runs in every step."""
         return feeding_text(self.cut, self.all_times)
 
 
