@@ -12,18 +12,19 @@ PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "README.md": "index.md",
 }
-_LINK = re.compile(r"(?<=\]\()([^)#:]+)(?=[)#])")
+_LINK = re.compile(r"\[([^\]]*)\]\(([^)#:]+)(#[^)]*)?\)")
 
 
 def repository_file(name: str) -> str:
     """Returns a Markdown file of the repository's root, its links made to work here."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    return _LINK.sub(lambda link: _link_from_docs(link[1]), text)
+    return _LINK.sub(_link_from_docs, text)
 
 
-def _link_from_docs(target: str) -> str:
+def _link_from_docs(link: re.Match[str]) -> str:
     """Returns a link that holds in the root as one that holds in docs/."""
-    if target in PAGES:
-        return PAGES[target]
-    below_docs = target.startswith("docs/")
-    return target.removeprefix("docs/") if below_docs else f"../{target}"
+    text, target, heading = link[1], link[2], link[3] or ""
+    if (ROOT / target).is_dir():  # of which the site has no page
+        return text
+    place = PAGES.get(target, f"../{target}").removeprefix("../docs/")
+    return f"[{text}]({place}{heading})"

@@ -160,8 +160,14 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
 
 
 def test_links_of_the_readme_hold_on_the_site() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)[)#]", repository_file("README.md")):
+    page = repository_file("README.md")
+    targets = re.findall(r"\]\(([^)#:]+)[)#]", page)
+    assert len(targets) > 15
+    for target in targets:
         assert (DOCS / target).is_file(), target
+    assert "](data.md#look-before-you-train)" in page
+    assert "](changelog.md)" in page
+    assert "](../LICENSE)" in page
 
 
 def _headings(markdown: str) -> set[str]:
