@@ -358,7 +358,7 @@ def test_what_is_taken_back_is_no_longer_the_best(tmp_path: Path) -> None:
         SETTINGS, learning_rate=0.3, schedule="constant", warmup_epochs=2.0
     )
     parent = begin(tmp_path / "parent")
-    parent.save()
+    parent.recorder.save_model()
     phase = begin(tmp_path / "run", settings)
     phase.setup.run.update_receipt(parent="parent")
     score, update = phase.score, phase.stepper.update
