@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from cnnxfer.data.check import classes, duplicates, files, pictures
+from cnnxfer.data.check import classes, duplicates, files, image_properties
 from cnnxfer.data.check.inspected import Group, InspectedData
 from cnnxfer.data.check.report import (
     ERROR,
@@ -40,14 +40,14 @@ CHECKS: tuple[Callable[[InspectedData], Iterable[Finding]], ...] = (
     classes.small_classes,
     classes.imbalance,
     files.broken_files,
-    pictures.grey,
-    pictures.tiny,
-    pictures.long,
-    pictures.huge,
+    image_properties.grey,
+    image_properties.tiny,
+    image_properties.long,
+    image_properties.huge,
     duplicates.spare_copies,
-    pictures.animated,
-    pictures.cmyk,
-    pictures.turned,
+    image_properties.animated,
+    image_properties.cmyk,
+    image_properties.turned,
     files.wrong_suffixes,
     classes.odd_names,
     classes.unlabelled,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import cnnxfer
-from cnnxfer.data.check import classes, duplicates, pictures, run_checks
+from cnnxfer.data.check import classes, duplicates, image_properties, run_checks
 from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.report import Finding, Item
 from cnnxfer.data.check.run_checks import check_data, quick_findings, warn_of
@@ -169,11 +169,11 @@ def test_names_that_a_slip_may_have_made_two(names, alike: bool) -> None:
 def test_what_most_pictures_are_is_no_exception() -> None:
     small = [row(str(number), width=28, height=28) for number in range(3)]
     large = [row(f"large {number}") for number in range(3)]
-    assert list(found(pictures.tiny, small + large)) == ["tiny"]
-    assert list(found(pictures.tiny, small + large[:2])) == ["all-tiny"]
+    assert list(found(image_properties.tiny, small + large)) == ["tiny"]
+    assert list(found(image_properties.tiny, small + large[:2])) == ["all-tiny"]
     grey = [row(f"grey {number}", 1, grey=True) for number in range(3)]
-    assert list(found(pictures.grey, small + grey)) == ["grey", "grey-class"]
-    assert list(found(pictures.grey, small[:2] + grey)) == []
+    assert list(found(image_properties.grey, small + grey)) == ["grey", "grey-class"]
+    assert list(found(image_properties.grey, small[:2] + grey)) == []
 
 
 def test_a_jpeg_with_a_second_picture_is_one() -> None:
@@ -185,12 +185,14 @@ def test_a_jpeg_with_a_second_picture_is_one() -> None:
 
 def test_limits_of_size() -> None:
     at, over = row("at", width=900, height=300), row("over", width=300, height=901)
-    assert found(pictures.long, [at, over])["long"].items[0].ids == ("over",)
+    assert found(image_properties.long, [at, over])["long"].items[0].ids == ("over",)
     at = row("at", width=10_000, height=5_000)
     over = row("over", width=10_000, height=5_001)
-    assert found(pictures.huge, [at, over])["huge"].items[0].ids == ("over",)
+    assert found(image_properties.huge, [at, over])["huge"].items[0].ids == ("over",)
     at, over = row("at", width=32), row("over", width=31)
-    assert found(pictures.tiny, [at, at, over])["tiny"].items[0].ids == ("over",)
+    assert found(image_properties.tiny, [at, at, over])["tiny"].items[0].ids == (
+        "over",
+    )
 
 
 def test_limits_of_classes() -> None:
@@ -273,7 +275,7 @@ def test_what_training_tells_in_passing() -> None:
 
 
 def test_every_check_is_run() -> None:
-    modules = (classes, duplicates, pictures, run_checks.files)
+    modules = (classes, duplicates, image_properties, run_checks.files)
     defined = {
         function
         for module in modules
