@@ -1,1 +1,1 @@
-"""Images decoded by processes of their own, which a broken file may crash."""
+"""Decodes images in separate processes, so that a broken file can crash only those."""

@@ -1,8 +1,8 @@
-"""The process that reads, decodes and looks at images for another; see `pool`.
+"""The decoder process: reads and decodes images for its parent, which is in `pool`.
 
 It takes jobs from its standard input and writes records to its standard output. Jobs
-are pickled, for who asks is trusted. Records are not, since an image may have taken
-over this process: each is a line of JSON, with bare pixels behind it.
+are pickled, since the parent is trusted. Records are not, since a malicious image may
+have taken over this process: a record is a line of JSON, followed by bare pixels.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from cnnxfer.data.images.picture import Picture
 from cnnxfer.errors import DataError
 
 See = Callable[[Picture], np.ndarray]
-# What a job is here: the encoded image, or what reads it.
-Order = bytes | Callable[[], bytes]
+# What is sent for a job: the encoded image, or a function that reads it.
+JobInput = bytes | Callable[[], bytes]
 Record = tuple[dict[str, Any], np.ndarray | None]
 
 MAX_FRAMES = 1000  # of one file
@@ -39,36 +39,37 @@ MAX_FRAMES = 1000  # of one file
 
 @dataclass(frozen=True)
 class Setup:
-    """What holds for all jobs.
+    """What all jobs of a decoder process have in common.
 
     Attributes:
-        see: the function, pickled, that returns what is looked at of a picture.
+        see: the pickled function that computes uint8 pixels from a decoded image.
         frames: "first" or "all".
-        max_pixels: the most that a picture may have.
-        time_limit: seconds that a picture, or a frame, may take.
+        max_pixels: the most pixels that an image may have.
+        time_limit_seconds: how long an image, or a frame, may take.
     """
 
     see: bytes
     frames: str
     max_pixels: int
-    time_limit: float
+    time_limit_seconds: float
 
 
 def main() -> None:
-    """Works until nobody is at the other end of its standard input."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who asks
-    with _taken_over(sys.stdin, "rb") as jobs, _taken_over(sys.stdout, "wb") as records:
-        _end_with(jobs)
+    """Decodes images until the parent closes this process's standard input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+    with _claimed(sys.stdin, "rb") as jobs, _claimed(sys.stdout, "wb") as records:
+        _exit_when_closed(jobs)
         try:
             setup: Setup = pickle.load(jobs)
             see: See = pickle.loads(setup.see)
             write_record(records, {"ready": True})
-            # Libraries in C complain of images there.
+            # C libraries write warnings about images to standard error.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-            for job in _received(jobs):
-                for record in _limited(_records(job, see, setup), setup.time_limit):
+            for job in _read_jobs(jobs):
+                results = _records(job, see, setup)
+                for record in _with_time_limit(results, setup.time_limit_seconds):
                     write_record(records, *record)
-        except MemoryError:  # even for a job, or for its record: it costs that image
+        except MemoryError:  # while a job is read or a record written
             sys.exit("too little memory")
         except BaseException:
             write_record(records, {"bug": traceback.format_exc()})
@@ -77,28 +78,28 @@ def main() -> None:
 def write_record(
     stream: IO[bytes], record: dict[str, Any], pixels: np.ndarray | None = None
 ) -> None:
-    """Writes a record, which `read_record` reads, and flushes.
+    """Writes a record in the form that `read_record` reads, and flushes the stream.
 
     Args:
-        stream: to write to.
-        record: what JSON can hold.
-        pixels: uint8, of any shape.
+        stream: the stream to write to.
+        record: values of types that JSON has.
+        pixels: uint8, of any shape; None for no pixels.
     """
     if pixels is None:
         data = b""
     else:
         assert pixels.dtype == np.uint8, f"{pixels.dtype} instead of uint8"
         record, data = {**record, "shape": pixels.shape}, pixels.tobytes()
-    # In one piece, so that who reads is woken once.
+    # In one piece, so that the reader is woken once.
     stream.write(json.dumps(record).encode() + b"\n" + data)
     stream.flush()
 
 
 def read_record(stream: IO[bytes]) -> Record:
-    """Reads what `write_record` wrote.
+    """Returns the next record of a stream that `write_record` wrote to.
 
     Raises:
-        EOFError: if the stream ended before.
+        EOFError: if the stream ends before the end of a record.
     """
     line = stream.readline()
     if not line.endswith(b"\n"):
@@ -112,41 +113,41 @@ def read_record(stream: IO[bytes]) -> Record:
     return record, pixels
 
 
-def reason_why(error: DataError | MemoryError) -> str:
-    """Returns why an image is not read, as its record says it."""
+def error_text(error: DataError | MemoryError) -> str:
+    """Returns why an image could not be read, for the error of its record."""
     return "too little memory" if isinstance(error, MemoryError) else str(error)
 
 
-def _taken_over(stream: Any, mode: str) -> IO[bytes]:
-    """Returns a standard stream, and leaves nothing in its place.
+def _claimed(stream: Any, mode: str) -> IO[bytes]:
+    """Returns a standard stream, and puts the null device in its place.
 
-    So nothing that is printed by chance gets between the records.
+    So nothing that a library prints gets between the records.
     """
-    kept = os.fdopen(os.dup(stream.fileno()), mode)
+    claimed = os.fdopen(os.dup(stream.fileno()), mode)
     os.dup2(os.open(os.devnull, os.O_RDWR), stream.fileno())
-    return kept
+    return claimed
 
 
-def _end_with(jobs: IO[bytes]) -> None:
-    """Ends the process, whatever it does, when nobody is there to give more jobs."""
-    end = select.poll()
-    end.register(jobs, 0)  # not what comes in, only that nothing can any more
+def _exit_when_closed(jobs: IO[bytes]) -> None:
+    """Ends this process, whatever it does, when the parent closes its end of `jobs`."""
+    hang_up = select.poll()
+    hang_up.register(jobs, 0)  # no events except the closing, which needs no flag
 
     def wait() -> None:
-        end.poll()
+        hang_up.poll()
         os._exit(0)
 
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _received(jobs: IO[bytes]) -> Iterator[Order]:
+def _read_jobs(stream: IO[bytes]) -> Iterator[JobInput]:
     with suppress(EOFError):
         while True:
-            yield pickle.load(jobs)
+            yield pickle.load(stream)
 
 
-def _limited(records: Iterator[Record], seconds: float) -> Iterator[Record]:
-    """Yields records; ends the process when one takes too long, whatever it does."""
+def _with_time_limit(records: Iterator[Record], seconds: float) -> Iterator[Record]:
+    """Yields records; ends this process if one takes too long."""
     while True:
         signal.setitimer(signal.ITIMER_REAL, seconds)
         record = next(records, None)
@@ -156,8 +157,8 @@ def _limited(records: Iterator[Record], seconds: float) -> Iterator[Record]:
         yield record
 
 
-def _records(job: Order, see: See, setup: Setup) -> Iterator[Record]:
-    """Yields the record of an image, or one for each frame; the last one says so."""
+def _records(job: JobInput, see: See, setup: Setup) -> Iterator[Record]:
+    """Yields the record of an image, or one for each frame; the last one is marked."""
     try:
         content = job if isinstance(job, bytes) else job()
         known = {"sha256": hashlib.sha256(content).hexdigest()}
@@ -168,10 +169,10 @@ def _records(job: Order, see: See, setup: Setup) -> Iterator[Record]:
                     yield known | record, pixels
                 yield {"done": True}, None
                 return
-        record, pixels = _seen(Picture(content, max_pixels=setup.max_pixels), see)
+        record, pixels = _record(Picture(content, max_pixels=setup.max_pixels), see)
         yield {**known, **record, "done": True}, pixels
     except (DataError, MemoryError) as error:
-        yield {"error": reason_why(error), "done": True}, None
+        yield {"error": error_text(error), "done": True}, None
 
 
 def _frame_records(opened: Image.Image, see: See, max_pixels: int) -> Iterator[Record]:
@@ -185,13 +186,13 @@ def _frame_records(opened: Image.Image, see: See, max_pixels: int) -> Iterator[R
             yield {"frame": frame, "error": str(error)}, None
             return
         try:
-            record, pixels = _seen(Picture.of_frame(opened), see)
+            record, pixels = _record(Picture.of_frame(opened), see)
             yield {"frame": frame, **record}, pixels
         except (DataError, MemoryError) as error:
-            yield {"frame": frame, "error": reason_why(error)}, None
+            yield {"frame": frame, "error": error_text(error)}, None
             if opened.format != "TIFF":  # frames build on one another; pages don't
                 return
 
 
-def _seen(picture: Picture, see: See) -> Record:
+def _record(picture: Picture, see: See) -> Record:
     return {"width": picture.width, "height": picture.height}, see(picture)

@@ -1,4 +1,4 @@
-"""The jobs of decoder processes: who does which, and what of them waits."""
+"""The queue of decoding jobs, which readers, workers and the consumer share."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from cnnxfer.data.decoding.child import Record
 from cnnxfer.data.images.source import ImageSource
 
-JOBS_EACH = 2  # a worker is given its next job before it asks for it
-# Of encoded images that were read here, and that no worker has yet.
+JOBS_PER_WORKER = 2  # so that a process has its next job when it finishes one
+# Of encoded images that this process has read and that no worker has taken yet.
 MAX_UNSENT_BYTES = 64 * 1024 * 1024
 
 
@@ -20,13 +20,14 @@ class Job:
     """An image to decode.
 
     Attributes:
-        number: of its place in the order of all.
+        number: the position of the image among all images, from 0.
         source: the image.
-        content: once it was read, of a source that only this process can read.
-        reserved_bytes: how much memory is kept for it while it is read.
-        records: those that wait for the consumer.
-        frames: how many records of frames there have been.
-        done: whether there will be no more records.
+        content: the encoded image, once it was read, if only this process can read it;
+            otherwise None.
+        reserved_bytes: how much memory is reserved for it while it is read.
+        records: the records that wait for the consumer.
+        frames: how many records of frames have been added.
+        done: whether all records have been added.
     """
 
     number: int
@@ -42,58 +43,59 @@ class Job:
 
 
 class Jobs:
-    """What the threads share: of readers, of workers, and of the one consumer.
+    """The jobs that the threads share: readers, workers, and the one consumer.
 
-    However many records a file has, few wait. While `ahead` of them do, a worker stops,
-    unless it is in the way of the one that the consumer waits for.
+    Few records wait, however many frames a file has. While `ahead` records wait, a
+    worker stops, unless the consumer waits for a record that cannot be decoded before
+    the worker continues.
 
-    Images are taken by a thread of its own, so that those at hand are done while the
-    next is waited for. An image is under way from the time that it is taken until the
+    A separate thread adds the images, so that those at hand are decoded while the next
+    one is awaited. An image is in progress from the time that it is added until the
     consumer has all its records.
 
     Attributes:
-        closed: whether all is over.
+        closed: whether all work has ended.
     """
 
-    def __init__(self, ahead: int, most_bytes: int) -> None:
-        """Begins without a job.
+    def __init__(self, ahead: int, max_bytes: int) -> None:
+        """Starts without a job.
 
         Args:
-            ahead: how many images may be under way, and how many records may wait.
-            most_bytes: of sources that take memory, no more than one over that is
-                under way.
+            ahead: how many images may be in progress, and how many records may wait.
+            max_bytes: no further image is added while images in progress take so much
+                memory.
         """
         self.closed = False
         self._ahead = ahead
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._changed = threading.Condition()
         self._added = 0
-        self._under_way: deque[Job] = deque()
-        self._under_way_bytes = 0
+        self._in_progress: deque[Job] = deque()
+        self._in_progress_bytes = 0
         self._ended = False  # whether there are no more images
-        self._end: BaseException | None = None  # what they ended with
+        self._end_error: BaseException | None = None  # what the images ended with
         self._unread: deque[Job] = deque()
         self._unsent_bytes = 0
         self._ready: list[Job] = []  # a heap
-        self._held: list[deque[Job]] = []  # by each worker; it is at the first
-        self._waiting = 0  # records
-        self._wanted = 0  # number of the job that the consumer is at
-        self._starving = False  # whether it waits for a record
+        self._held: list[deque[Job]] = []  # by each worker; it works on the first
+        self._waiting_records = 0
+        self._current = 0  # the number of the job whose records the consumer takes
+        self._consumer_waits = False  # whether the consumer waits for a record
         self._failure: BaseException | None = None
 
     def wait_for_room(self) -> bool:
-        """Waits until one more image may be taken; returns False if all is over."""
+        """Waits until one more image may be added; returns False if all work ended."""
         with self._changed:
             self._changed.wait_for(lambda: self.closed or self._may_add())
             return not self.closed
 
     def add(self, source: ImageSource) -> None:
-        """Adds an image behind all others."""
+        """Adds an image after all others."""
         with self._changed:
             job = Job(self._added, source)
             self._added += 1
-            self._under_way.append(job)
-            self._under_way_bytes += source.size_bytes
+            self._in_progress.append(job)
+            self._in_progress_bytes += source.size_bytes
             if source.here:
                 self._unread.append(job)
             else:
@@ -101,67 +103,71 @@ class Jobs:
             self._changed.notify_all()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Says that there are no more images, and what has gone wrong with them."""
+        """Ends the sequence of images.
+
+        Args:
+            error: the error that the images raised; None if there are no more.
+        """
         with self._changed:
-            self._ended, self._end = True, error
+            self._ended, self._end_error = True, error
             self._changed.notify_all()
 
-    def lack_readers(self, readers: int) -> bool:
-        """Tells whether more jobs are to be read here than there are readers."""
+    def needs_reader(self, readers: int) -> bool:
+        """Tells whether more images wait to be read here than there are readers."""
         with self._changed:
             return len(self._unread) > readers
 
-    def lack_workers(self) -> bool:
-        """Tells whether there is more to do than there are workers who hold nothing."""
+    def needs_worker(self) -> bool:
+        """Tells whether more jobs wait than there are idle workers."""
         with self._changed:
-            return len(self._ready) + len(self._unread) > self._free()
+            return len(self._ready) + len(self._unread) > self._idle_workers()
 
     def next_job(self) -> Job | None:
-        """Returns the consumer's next job, in its time; None if there are no more.
+        """Waits for the consumer's next job; returns None if there are no more.
 
         Raises:
             BaseException: what a thread failed with, or what the images ended with.
         """
         with self._changed:
             self._changed.wait_for(
-                lambda: self._under_way or self._ended or self._failure
+                lambda: self._in_progress or self._ended or self._failure
             )
             if self._failure:
                 raise self._failure
-            if self._under_way:
-                return self._under_way[0]
-            if self._end:
-                raise self._end
+            if self._in_progress:
+                return self._in_progress[0]
+            if self._end_error:
+                raise self._end_error
             return None
 
-    def leave(self, job: Job) -> None:
-        """Says that the consumer has all records of a job."""
+    def remove(self, job: Job) -> None:
+        """Removes a job of which the consumer has all records."""
         with self._changed:
-            self._under_way.remove(job)  # the first
-            self._under_way_bytes -= job.source.size_bytes
+            self._in_progress.remove(job)  # the first
+            self._in_progress_bytes -= job.source.size_bytes
             self._changed.notify_all()
 
     def next_record(self, job: Job) -> Record | None:
-        """Returns the consumer's next record of a job, in its time; None if done.
+        """Waits for the consumer's next record of a job; returns None after the last.
 
         Raises:
             BaseException: what a thread failed with.
         """
         with self._changed:
-            self._wanted = job.number
-            self._starving = not job.records
+            self._current = job.number
+            self._consumer_waits = not job.records
             self._changed.notify_all()
             self._changed.wait_for(lambda: job.records or job.done or self._failure)
             if self._failure:
                 raise self._failure
             if not job.records:
                 return None
-            self._waiting -= 1
+            self._waiting_records -= 1
             self._changed.notify_all()
             return job.records.popleft()
 
     def next_unread(self) -> Job | None:
-        """Returns a reader's next job, in its time; None if all is over."""
+        """Waits for a reader's next job; returns None if all work ended."""
         with self._changed:
             self._changed.wait_for(lambda: self.closed or self._may_read())
             if self.closed:
@@ -172,34 +178,38 @@ class Jobs:
             return job
 
     def put_content(self, job: Job, content: bytes) -> None:
-        """Gives a job that was read to the workers."""
+        """Adds the content of a job that was read, so that a worker can take it."""
         with self._changed:
             job.content = content
             self._release(job)
             self._make_ready(job)
 
-    def enter(self) -> deque[Job]:
-        """Returns the jobs that a new worker holds: none, and all that it takes."""
+    def add_worker(self) -> deque[Job]:
+        """Adds a worker; returns the jobs that it holds, which `take` adds to."""
         with self._changed:
             self._held.append(deque())
             return self._held[-1]
 
-    def quit(self, held: deque[Job]) -> bool:
-        """Takes out a worker that holds none; returns whether there are others."""
+    def remove_worker(self, held: deque[Job]) -> bool:
+        """Removes a worker that holds no jobs; returns whether there are others."""
         with self._changed:
             self._held = [other for other in self._held if other is not held]
             return bool(self._held)
 
     def take(self, held: deque[Job]) -> list[Job]:
-        """Adds a worker's next jobs to those that it holds, in their time.
+        """Waits until a worker may take or continue jobs; adds those that it takes.
+
+        Args:
+            held: the jobs that the worker holds, from `add_worker`.
 
         Returns:
-            What was added: nothing if it should go on with what it has, or all is over.
+            The jobs that were added to `held`: none if the worker should continue with
+            those that it has, or all work ended.
         """
         new: list[Job] = []
         with self._changed:
             self._changed.wait_for(
-                lambda: self.closed or self._may_take(held) or self._may_go_on(held)
+                lambda: self.closed or self._may_take(held) or self._may_continue(held)
             )
             while self._may_take(held) and not self.closed:
                 job = heapq.heappop(self._ready)
@@ -210,23 +220,23 @@ class Jobs:
         return new
 
     def give_back(self, held: deque[Job]) -> None:
-        """Leaves what a worker holds to others, except for the job that it is at."""
+        """Returns a worker's jobs to the queue, except for the one that it works on."""
         with self._changed:
             while len(held) > 1:
                 self._make_ready(held.pop())
 
     def put(self, job: Job, record: Record) -> None:
-        """Adds a record for the consumer."""
+        """Adds a record of a job, for the consumer."""
         with self._changed:
             job.records.append(record)
             job.frames += "frame" in record[0]
-            self._waiting += 1
-            if job.number == self._wanted:
-                self._starving = False
+            self._waiting_records += 1
+            if job.number == self._current:
+                self._consumer_waits = False
             self._changed.notify_all()
 
     def finish(self, job: Job) -> None:
-        """Says that there will be no more records."""
+        """Marks a job as done: it will have no more records."""
         with self._changed:
             job.done, job.content = True, None
             self._release(job)
@@ -236,13 +246,13 @@ class Jobs:
             self._changed.notify_all()
 
     def fail(self, error: BaseException) -> None:
-        """Ends the work with an error that is not an image's."""
+        """Ends the work with an error that is not due to an image."""
         with self._changed:
             self._failure = self._failure or error
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Ends the work: nobody waits any longer."""
+        """Ends all work and wakes all threads that wait."""
         with self._changed:
             self.closed = True
             self._changed.notify_all()
@@ -258,38 +268,40 @@ class Jobs:
 
     def _may_add(self) -> bool:
         return (
-            len(self._under_way) < self._ahead
-            and self._under_way_bytes < self._most_bytes
+            len(self._in_progress) < self._ahead
+            and self._in_progress_bytes < self._max_bytes
         )
 
-    def _free(self) -> int:
+    def _idle_workers(self) -> int:
         return sum(not held for held in self._held)
 
     def _has_room(self) -> bool:
-        return self._waiting < self._ahead
+        return self._waiting_records < self._ahead
 
     def _may_read(self) -> bool:
         if not self._unread:
             return False
-        wanted = self._unread[0].number == self._wanted
-        return wanted or self._unsent_bytes < MAX_UNSENT_BYTES
+        is_current = self._unread[0].number == self._current
+        return is_current or self._unsent_bytes < MAX_UNSENT_BYTES
 
     def _may_take(self, held: deque[Job]) -> bool:
-        if not self._ready or len(held) == JOBS_EACH:
+        if not self._ready or len(held) == JOBS_PER_WORKER:
             return False
         if not held:
             return True
-        # Who holds none comes first. And a process that is at work takes no more than
-        # the pipe holds: while it cannot write a record, an image would not go in.
-        return len(self._ready) > self._free() and self._ready[0].content is None
+        # Idle workers come first. And a busy process is not sent an encoded image: if
+        # the process waits to write a record, the image would block the pipe.
+        return (
+            len(self._ready) > self._idle_workers() and self._ready[0].content is None
+        )
 
-    def _may_go_on(self, held: deque[Job]) -> bool:
+    def _may_continue(self, held: deque[Job]) -> bool:
         if not held:
             return False
-        return self._has_room() or (self._starving and self._is_in_the_way(held))
+        return self._has_room() or (self._consumer_waits and self._blocks(held))
 
-    def _is_in_the_way(self, held: deque[Job]) -> bool:
-        """Tells whether the wanted job is held, or can't be while these jobs are."""
+    def _blocks(self, held: deque[Job]) -> bool:
+        """Tells whether the current job is held here, or waits for these jobs."""
         oldest = min(map(min, filter(None, self._held)))
-        wanted = min([oldest, *self._ready[:1]]).number == self._wanted
-        return wanted and oldest in held
+        is_current = min([oldest, *self._ready[:1]]).number == self._current
+        return is_current and oldest in held

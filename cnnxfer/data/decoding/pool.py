@@ -1,4 +1,4 @@
-"""Images decoded by other processes: what breaks a decoder costs one image."""
+"""Decodes images on all cores, in processes that a broken image may crash."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnxfer.data.dataset import MAX_PIXELS
-from cnnxfer.data.decoding.child import See, Setup, reason_why
+from cnnxfer.data.decoding.child import See, Setup, error_text
 from cnnxfer.data.decoding.jobs import Jobs
 from cnnxfer.data.decoding.worker import DecoderProcess, Worker
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError
 
 FRAMES = ("first", "all")
-TIME_LIMIT = 60.0  # seconds for a picture, or for a frame
-# As many as the cores that this process may use; only some systems tell.
+TIME_LIMIT_SECONDS = 60.0  # for an image, or for a frame
+# The number of cores that this process may use, where the system tells it.
 WORKERS = (
     len(os.sched_getaffinity(0))
     if hasattr(os, "sched_getaffinity")
     else os.cpu_count() or 1
 )
-BYTES_EACH = 16 * 1024 * 1024  # of sources that take memory, under way for a worker
-READERS = 8  # of sources that only this process can read
+# Of encoded images that are held in this process's memory.
+BYTES_PER_WORKER = 16 * 1024 * 1024
+READERS = 8  # threads for images that only this process can read
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What became of an image, or of a frame of it.
+    """The result of decoding an image, or one frame of it.
 
     Attributes:
         source: the image.
-        frame: number of the frame, from 0, of a file with several when all are asked
-            for; else None.
-        width: of the upright picture, in pixels; 0 if it could not be read.
-        height: the same.
-        pixels: what `see` returned, uint8; None if it could not be read.
-        error: why it could not be read; None if it could.
-        sha256: of the encoded image, in hexadecimal; may be empty if it could not be
-            read.
+        frame: the number of the frame, from 0, if all frames were requested and the
+            file has several; otherwise None.
+        width: the width of the upright image, in pixels; 0 if it could not be read.
+        height: the height of the upright image, in pixels; 0 if it could not be read.
+        pixels: what `see` returned, uint8; None if the image could not be read.
+        error: why the image could not be read; None if it could.
+        sha256: the SHA-256 of the encoded image, in hexadecimal; may be empty if it
+            could not be read.
     """
 
     source: ImageSource
@@ -62,42 +63,44 @@ def decode_all(
     max_pixels: int = MAX_PIXELS,
     ahead: int = 128,
 ) -> Generator[Decoded, None, None]:
-    """Reads, decodes and sees images in processes of their own, on all cores.
+    """Reads and decodes images in separate processes, on all cores.
 
-    An image that crashes its decoder, or takes over a minute, is a record as any other
-    that cannot be read. The first process is started by the call itself, so that it is
-    ready when the first image is asked for. A consumer that stops early (an exception,
-    Ctrl-C) ends all of them at once.
+    An image that crashes its decoder, or takes over a minute, yields a result with an
+    `error`, as any unreadable image does. The call itself starts the first process, so
+    that it is ready when the first result is requested. A consumer that stops early
+    (an exception, Ctrl-C) ends all processes at once.
 
     Args:
-        sources: images, taken by another thread, at most `ahead` further than what
-            was yielded; an error of theirs is raised in its place.
-        see: what is looked at of a picture: returns uint8 of any shape, or raises
-            DataError. It is pickled, so it must be importable.
-        frames: "first", or "all" of GIF, WebP, TIFF, AVIF and PNG, up to 1,000 a file.
-        max_pixels: the most that a picture may have.
-        ahead: how many images may be under way, and how many records may wait.
+        sources: the images. Another thread takes them, at most `ahead` images before
+            the one that is yielded. An error that they raise is raised in its place.
+        see: computes what is needed from a decoded image: returns uint8 of any shape,
+            or raises DataError. It is pickled, so it must be importable.
+        frames: "first", or "all" for every frame of GIF, WebP, TIFF, AVIF and PNG, up
+            to 1,000 a file.
+        max_pixels: the most pixels that an image may have.
+        ahead: how many images may be in progress, and how many results may wait.
 
     Yields:
-        Records in the order of `sources`, and of frames.
+        The results, in the order of `sources` and of the frames.
 
     Raises:
         RunError: if no process can be started.
     """
     assert frames in FRAMES, frames
-    setup = Setup(pickle.dumps(see), frames, max_pixels, TIME_LIMIT)
+    setup = Setup(pickle.dumps(see), frames, max_pixels, TIME_LIMIT_SECONDS)
     return _Decoders(setup, ahead).decode(iter(sources), DecoderProcess(setup))
 
 
 class _Decoders:
-    """The threads at work: readers and workers, as many as there is work for."""
+    """The reader and worker threads, started as there is work for them."""
 
     def __init__(self, setup: Setup, ahead: int) -> None:
         self._setup = setup
-        self._jobs = Jobs(ahead, WORKERS * BYTES_EACH)
+        self._jobs = Jobs(ahead, WORKERS * BYTES_PER_WORKER)
         self._workers: list[Worker] = []
         self._readers = 0
-        self._starting = threading.Lock()  # of workers, which are ended all
+        # While it is held, a worker may start, and will be stopped at the end.
+        self._starting = threading.Lock()
 
     def decode(
         self, sources: Iterator[ImageSource], first: DecoderProcess
@@ -109,7 +112,7 @@ class _Decoders:
                 while found := self._jobs.next_record(job):
                     record, pixels = found
                     yield Decoded(job.source, pixels=pixels, **record)
-                self._jobs.leave(job)
+                self._jobs.remove(job)
         finally:
             with self._starting:
                 self._jobs.close()
@@ -117,7 +120,7 @@ class _Decoders:
                 worker.stop()
 
     def _take(self, sources: Iterator[ImageSource]) -> None:
-        """Takes the images as they come; where they come from may keep one waiting."""
+        """Takes the images as they come, in a thread, since taking one may wait."""
         try:
             while self._jobs.wait_for_room() and (source := next(sources, None)):
                 self._add(source)
@@ -127,9 +130,9 @@ class _Decoders:
 
     def _add(self, source: ImageSource) -> None:
         self._jobs.add(source)
-        if len(self._workers) < WORKERS and self._jobs.lack_workers():
+        if len(self._workers) < WORKERS and self._jobs.needs_worker():
             self._start_worker(None)
-        if self._readers < READERS and self._jobs.lack_readers(self._readers):
+        if self._readers < READERS and self._jobs.needs_reader(self._readers):
             self._readers += 1
             threading.Thread(target=_read, args=[self._jobs], daemon=True).start()
 
@@ -140,13 +143,13 @@ class _Decoders:
 
 
 def _read(jobs: Jobs) -> None:
-    """Reads what only this process can read, until the jobs are closed."""
+    """Reads images that only this process can read, until the jobs are closed."""
     try:
         while job := jobs.next_unread():
             try:
                 jobs.put_content(job, job.source.read())
             except (DataError, MemoryError) as error:
-                jobs.put(job, ({"error": reason_why(error)}, None))
+                jobs.put(job, ({"error": error_text(error)}, None))
                 jobs.finish(job)
     except BaseException as error:
         jobs.fail(error)

@@ -1,4 +1,4 @@
-"""A decoder process, for the one who asks, and the thread that talks to it."""
+"""A decoder process as its parent sees it, and the thread that sends it jobs."""
 
 from __future__ import annotations
 
@@ -17,66 +17,70 @@ from cnnxfer.data.decoding.child import Record, Setup, read_record
 from cnnxfer.data.decoding.jobs import Jobs
 from cnnxfer.errors import RunError, reason_of
 
-# It finds its modules where this process finds them.
-START = (
+# The decoder process gets this process's search path, to find the same modules.
+START_CODE = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from cnnxfer.data.decoding.child import main; main()"
 )
-# There is a worker a core; libraries of linear algebra would start as many threads.
+# Each core has a worker, so libraries of linear algebra need no threads of their own.
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("MKL", "OMP", "OPENBLAS")}
-# Room for a few records of the usual size, so that nobody is woken for a part of one.
+# Room for a few records of the usual size, so that no thread wakes for part of one.
 PIPE_BYTES = 512 * 1024
 
 
 class DecoderProcess:
     """A process that runs `child.main`.
 
-    By `subprocess`: `multiprocessing` would import the user's script again, or fork a
-    process in which TensorFlow or OpenVINO have threads.
+    It is started by `subprocess`, because `multiprocessing` would import the user's
+    script again, or fork a process in which TensorFlow or OpenVINO have threads.
     """
 
     def __init__(self, setup: Setup) -> None:
-        """Starts it, without waiting for it.
+        """Starts the process, without waiting until it is ready.
+
+        Args:
+            setup: what all jobs of the process have in common.
 
         Raises:
-            RunError: if it cannot be started.
+            RunError: if the process cannot be started.
         """
-        self._time_limit = setup.time_limit
+        self._time_limit_seconds = setup.time_limit_seconds
         try:
             self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", START, json.dumps(_search_path())],
+                [sys.executable, "-P", "-c", START_CODE, json.dumps(_search_path())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
                 env=os.environ | ONE_THREAD,
-                process_group=0,  # Ctrl-C and Ctrl-Z are for the one who asks
+                process_group=0,  # so that Ctrl-C and Ctrl-Z reach only the parent
             )
         except OSError as error:
             raise RunError(
-                f"images are decoded by processes of their own, and {sys.executable!r} "
-                f"cannot be started: {reason_of(error)}. End "
-                "other programs, or raise the limits that `ulimit -a` shows."
+                f"images are decoded in separate processes, and {sys.executable!r} "
+                f"cannot be started: {reason_of(error)}. End other programs, or raise "
+                "the limits that `ulimit -a` shows."
             ) from error
         assert self._process.stdin
         assert self._process.stdout
         self._jobs, self._records = self._process.stdin, self._process.stdout
-        if hasattr(fcntl, "F_SETPIPE_SZ"):  # of Linux
-            with suppress(OSError):  # there is a limit for each user
+        if hasattr(fcntl, "F_SETPIPE_SZ"):  # only on Linux
+            with suppress(OSError):  # over the user's limit
                 fcntl.fcntl(self._records, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        self.give(setup)
+        self.send(setup)
 
-    def give(self, job: object) -> None:
-        """Gives it a job, or its setup before all jobs."""
-        with suppress(OSError):  # it has ended, and `hear` will tell
+    def send(self, job: object) -> None:
+        """Sends a job to the process; the first that it is sent is its setup."""
+        with suppress(OSError):  # it has ended, which `receive` will raise
             pickle.dump(job, self._jobs, pickle.HIGHEST_PROTOCOL)
             self._jobs.flush()
 
-    def hear(self) -> Record:
-        """Returns its next record, once it is there.
+    def receive(self) -> Record:
+        """Waits for the next record of the process and returns it.
 
         Raises:
-            EOFError: if it has ended instead.
+            EOFError: if the process has ended instead.
+            RuntimeError: if the process failed by a bug.
         """
         record = read_record(self._records)
         if "bug" in record[0]:
@@ -84,57 +88,57 @@ class DecoderProcess:
         return record
 
     def wait_for_start(self) -> None:
-        """Waits until it has imported all that it needs.
+        """Waits until the process has imported all that it needs.
 
         Raises:
-            RunError: if it has ended instead.
+            RunError: if the process has ended instead.
         """
         try:
-            self.hear()
+            self.receive()
         except EOFError as error:
             self._process.wait()
             self._stderr.seek(0)
-            said = self._stderr.read().decode(errors="replace").split("\n")
-            last = next(filter(None, reversed(said)), self.fate())
+            lines = self._stderr.read().decode(errors="replace").split("\n")
+            last = next(filter(None, reversed(lines)), self.exit_reason())
             raise RunError(
                 f"a process that decodes images could not start: {last}. See what "
                 f"this says: {sys.executable} -c 'import cnnxfer.data.decoding.child'"
             ) from error
 
     def has_ended(self) -> bool:
-        """Tells whether it is no more."""
+        """Tells whether the process has ended."""
         return self._process.poll() is not None
 
-    def fate(self) -> str:
-        """Waits for its end; returns what that was, as the reason of a record."""
+    def exit_reason(self) -> str:
+        """Waits until the process ends; returns why it did, as an image's error."""
         code = self._process.wait()
         if code == -signal.SIGALRM:
-            return f"took over {self._time_limit:g} s to decode"
+            return f"took over {self._time_limit_seconds:g} s to decode"
         try:
             return f"crashed the decoder ({signal.Signals(-code).name})"
         except ValueError:
             return f"crashed the decoder (exit code {code})"
 
     def kill(self) -> None:
-        """Ends it at once; any thread may."""
+        """Ends the process at once; any thread may call this."""
         self._process.kill()
 
     def close(self) -> None:
-        """Ends it, and frees all that it took here."""
+        """Ends the process and closes its streams."""
         self._process.kill()
         self._process.wait()
         for stream in (self._jobs, self._records, self._stderr):
-            with suppress(OSError):  # it will not take what is left to write
+            with suppress(OSError):  # what is still buffered cannot be written
                 stream.close()
 
 
 def _search_path() -> list[str]:
-    # Python passes over other types in it, such as a Path.
+    # Python ignores entries of other types, such as a Path.
     return [entry for entry in sys.path if isinstance(entry, str)]
 
 
 class Worker:
-    """A thread that has a process do jobs; another one where that has ended."""
+    """A thread that sends jobs to a decoder process, and replaces one that ended."""
 
     def __init__(
         self, jobs: Jobs, setup: Setup, process: DecoderProcess | None
@@ -142,19 +146,19 @@ class Worker:
         """Starts the thread.
 
         Args:
-            jobs: where it gets its jobs.
-            setup: of its processes.
-            process: the first of them, if it was started before.
+            jobs: the jobs to do.
+            setup: the setup of the decoder processes.
+            process: a decoder process to begin with; None to start one.
         """
         self._jobs = jobs
         self._setup = setup
         self._process = process
-        self._held = jobs.enter()
+        self._held = jobs.add_worker()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Has it end at once, after the jobs were closed."""
+        """Ends the thread and its process at once, after the jobs were closed."""
         if self._process:
             self._process.kill()
         self._thread.join()
@@ -165,8 +169,8 @@ class Worker:
             try:
                 process = self._started(process)
             except RunError:
-                if self._jobs.quit(self._held):
-                    return  # others do the work
+                if self._jobs.remove_worker(self._held):
+                    return  # other workers do the jobs
                 raise
             while not self._jobs.closed:
                 idle = not self._held
@@ -174,10 +178,10 @@ class Worker:
                 if idle and new and process.has_ended():
                     process = self._started(None)
                 for job in new:
-                    here = job.content is not None
-                    process.give(job.content if here else job.source.read)
+                    was_read = job.content is not None
+                    process.send(job.content if was_read else job.source.read)
                 if not new and not self._jobs.closed:
-                    self._hear(process)
+                    self._receive(process)
         except BaseException as error:
             self._jobs.fail(error)
         finally:
@@ -189,20 +193,20 @@ class Worker:
             if self._process:
                 self._process.close()
             process = self._process = DecoderProcess(self._setup)
-        if self._jobs.closed:  # `stop` may have come before it was there
+        if self._jobs.closed:  # `stop` may have been called before there was a process
             process.kill()
         process.wait_for_start()
         return process
 
-    def _hear(self, process: DecoderProcess) -> None:
-        """Takes a record; where the process has ended, its job is to blame."""
+    def _receive(self, process: DecoderProcess) -> None:
+        """Takes a record; if the process has ended, its job gets an error."""
         job = self._held[0]
         try:
-            record, pixels = process.hear()
+            record, pixels = process.receive()
         except EOFError:
             self._jobs.give_back(self._held)
             frame = {"frame": job.frames} if job.frames else {}
-            record, pixels = {**frame, "error": process.fate()}, None
+            record, pixels = {**frame, "error": process.exit_reason()}, None
             self._jobs.put(job, (record, pixels))
             self._jobs.finish(job)
             return

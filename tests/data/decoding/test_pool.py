@@ -219,7 +219,7 @@ def test_sources_of_this_process_are_read_here(tmp_path, looks):
 
 
 def test_what_breaks_its_decoder_costs_itself_alone(tmp_path, looks, monkeypatch):
-    monkeypatch.setattr(pool, "TIME_LIMIT", 1.0)
+    monkeypatch.setattr(pool, "TIME_LIMIT_SECONDS", 1.0)
     killed = "crashed the decoder (SIGKILL)"
     reasons = {101: killed, 102: "crashed the decoder (SIGABRT)"}
     reasons |= {103: "took over 1 s to decode", 104: "not to my liking"}
@@ -246,14 +246,14 @@ def test_too_little_memory_costs_a_picture_and_no_more(tmp_path, looks):
 
 
 def test_a_slow_pile_is_no_slow_picture(tmp_path, looks, monkeypatch):
-    monkeypatch.setattr(pool, "TIME_LIMIT", 0.5)
+    monkeypatch.setattr(pool, "TIME_LIMIT_SECONDS", 0.5)
     [pages] = files(tmp_path, 30, frames=30)  # 1.5 s together
     records = list(decode_all([pages], looks.slow_process, frames="all"))
     assert [record.error for record in records] == [None] * 30
 
 
 def test_a_slow_consumer_is_no_slow_picture(tmp_path, looks, monkeypatch):
-    monkeypatch.setattr(pool, "TIME_LIMIT", 0.5)
+    monkeypatch.setattr(pool, "TIME_LIMIT_SECONDS", 0.5)
     [pages] = files(tmp_path, 30, frames=8)
     records = decode_all([pages], looks.large, frames="all", ahead=1)
     next(records)
@@ -306,7 +306,7 @@ def test_sources_are_taken_no_further_ahead_than_asked(tmp_path, looks):
 
 
 def test_few_sources_that_take_memory_are_under_way(tmp_path, looks, monkeypatch):
-    monkeypatch.setattr(pool, "BYTES_EACH", 1000)
+    monkeypatch.setattr(pool, "BYTES_PER_WORKER", 1000)
     taken = []
 
     def sources():
@@ -398,7 +398,7 @@ class Watched(Jobs):
 
     def put(self, job, record) -> None:
         super().put(job, record)
-        Watched.most = max(Watched.most, self._waiting)
+        Watched.most = max(Watched.most, self._waiting_records)
 
 
 def test_few_frames_wait_for_a_slow_consumer(tmp_path, looks, monkeypatch):
@@ -477,7 +477,7 @@ def test_memory_is_kept_for_what_is_being_read(looks, monkeypatch):
 
 def test_the_memory_that_was_kept_is_given_back(monkeypatch):
     monkeypatch.setattr(jobs, "MAX_UNSENT_BYTES", 1000)
-    queue = Jobs(ahead=9, most_bytes=10_000)
+    queue = Jobs(ahead=9, max_bytes=10_000)
     for _ in range(3):
         queue.add(replace(in_memory(b""), size_bytes=1000))
     first = within(10, queue.next_unread)
