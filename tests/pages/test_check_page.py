@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from planted_problems import Planter
 
 import cnnxfer
 from cnnxfer.data.check.report import ClassCount, Finding, Item, Report
@@ -43,7 +44,8 @@ class Page(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag == name]
 
 
-def test_the_page_shows_what_was_found(planter, tmp_path: Path) -> None:
+def test_the_page_shows_what_was_found(tmp_path: Path) -> None:
+    planter = Planter(tmp_path)
     for name in ("iris", "rose"):
         planter.sound(f"data/{name}", 12)
     planter.put("data/rose/wide.jpg", Image.new("RGB", (800, 200), (200, 30, 30)))
