@@ -43,7 +43,7 @@ def test_json(
         (["--out", "preview.jpg"], "--out is preview.jpg; its suffix should be .png."),
         (["--out", "none/preview.png"], "there is no folder none. Make it first."),
         (["--out", "photos/red/a.png"], "lies in photos, where images are looked for"),
-        (["--out", "mine.png"], "is no preview of cnnxfer"),
+        (["--out", "mine.png"], "is not a preview of cnnxfer"),
     ],
 )
 def test_wrong_options_are_told_before_any_work(

@@ -1,1 +1,1 @@
-"""What training views differ in: one subject a file, put together in `view`."""
+"""Augmentation: random changes of training images; `random_view` combines them."""

@@ -1,4 +1,4 @@
-"""Light and colours: all changes that are linear are one matrix."""
+"""Random changes of light and colours, combined into one matrix."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 
-# ITU-R BT.601: how bright red, green and blue are; Pillow's mode L is the same.
+# The brightness of red, green and blue by ITU-R BT.601, as in Pillow's mode L.
 LUMA = np.array([0.299, 0.587, 0.114])
 GREY_AXIS = np.full(3, 1 / math.sqrt(3))
 SETTINGS = (
@@ -20,19 +20,25 @@ SETTINGS = (
 
 
 def change_colours(
-    image: Image.Image, augment: Augment, chances: KeyedRandom
+    image: Image.Image, augment: Augment, random: KeyedRandom
 ) -> Image.Image:
-    """Returns a view, of mode RGB, in other light and colours."""
+    """Returns an image with randomly changed light and colours.
+
+    Args:
+        image: an image of mode RGB.
+        augment: the settings of the augmentation; those in `SETTINGS` are used.
+        random: what the changes are drawn from.
+    """
     if not any(getattr(augment, name) for name in SETTINGS):
         return image
-    shift = [chances.within(augment.channel_shift, f"channel {i}") for i in range(3)]
-    grey = augment.greyscale and chances.of("greyscale")[0] < augment.greyscale
+    shift = [random.within(augment.channel_shift, f"channel {i}") for i in range(3)]
+    grey = augment.greyscale and random.uniform("greyscale")[0] < augment.greyscale
     return recolour(
         image,
-        brightness=1 + chances.within(augment.brightness, "brightness"),
-        contrast=1 + chances.within(augment.contrast, "contrast"),
-        saturation=0 if grey else 1 + chances.within(augment.saturation, "saturation"),
-        hue=chances.within(augment.hue, "hue"),
+        brightness=1 + random.within(augment.brightness, "brightness"),
+        contrast=1 + random.within(augment.contrast, "contrast"),
+        saturation=0 if grey else 1 + random.within(augment.saturation, "saturation"),
+        hue=random.within(augment.hue, "hue"),
         shift=shift,
     )
 
@@ -46,18 +52,18 @@ def recolour(
     hue: float = 0,
     shift: tuple[float, ...] | list[float] = (0, 0, 0),
 ) -> Image.Image:
-    """Returns an image of mode RGB in other light and colours.
+    """Returns an image with changed light and colours.
 
     Args:
-        image: of mode RGB.
-        brightness: scales all values.
-        contrast: scales their distance from the picture's mean luma.
-        saturation: scales their distance from the pixel's own luma.
-        hue: in degrees, by which colours are turned about the axis of greys.
-        shift: added to red, green and blue in the end, in levels of 255.
+        image: an image of mode RGB.
+        brightness: the factor of all values.
+        contrast: the factor of the values' distance from the image's mean luma.
+        saturation: the factor of the values' distance from the pixel's own luma.
+        hue: the degrees by which colours are turned about the axis of greys.
+        shift: what is added to red, green and blue at the end, in levels of 255.
     """
-    # One linear map does all: the colours are turned, then x -> saturate @ x, then
-    # x -> x * brightness * contrast + what keeps the mean luma where it was.
+    # One affine map does it all: colours are turned, then x -> saturate @ x, then
+    # x -> brightness * contrast * x + an offset that preserves the mean luma.
     saturate = saturation * np.eye(3) + (1 - saturation) * LUMA
     colours = saturate @ turn_hue(hue)
     mean = brightness * (LUMA @ colours @ mean_colour(image)) if contrast != 1 else 0
@@ -69,8 +75,8 @@ def recolour(
 def turn_hue(degrees: float) -> np.ndarray:
     """Returns the `(3, 3)` matrix that turns colours about the axis of greys.
 
-    Greys and the sum of a pixel's values stay. 120 degrees make red green, green blue
-    and blue red.
+    Greys and the sum of a pixel's values do not change. 120 degrees turn red to green,
+    green to blue and blue to red.
 
     Source: Haeberli, 1993, "Matrix Operations for Image Processing",
     http://www.graficaobscura.com/matrix/index.html; the rotation is Rodrigues' formula.
@@ -87,7 +93,7 @@ def turn_hue(degrees: float) -> np.ndarray:
 
 
 def mean_colour(image: Image.Image) -> np.ndarray:
-    """Returns the mean of red, green and blue, in levels of 255."""
+    """Returns the means of red, green and blue of an RGB image, `(3,)`, in [0, 255]."""
     # A histogram is ten times faster than the mean of an array of bytes.
     counts = np.array(image.histogram()).reshape(3, 256)
     mean: np.ndarray = counts @ np.arange(256) / counts[0].sum()

@@ -1,4 +1,4 @@
-"""Random numbers that follow from a key: no state, so the same in any order."""
+"""Random numbers that follow from a key, in whatever order they are drawn."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ import numpy as np
 
 @dataclass(frozen=True)
 class KeyedRandom:
-    """Draws for each purpose, by its name; one more purpose changes no other's.
+    """Draws random numbers for named purposes.
+
+    The numbers of a purpose follow from the key and its name, so a new purpose does not
+    change the numbers of others.
 
     Attributes:
-        key: what all follows from.
+        key: the text that all numbers follow from.
     """
 
     key: str
 
-    def of(self, name: str = "", count: int = 1) -> tuple[float, ...]:
-        """Returns at most five numbers, uniform in [0, 1)."""
+    def uniform(self, name: str = "", count: int = 1) -> tuple[float, ...]:
+        """Returns numbers that are uniform in [0, 1).
+
+        Args:
+            name: the purpose of the numbers.
+            count: how many, at most five; the first ones do not depend on it.
+        """
         digest = self._digest(name)
         assert 6 * count <= len(digest)
         return tuple(
@@ -28,11 +36,16 @@ class KeyedRandom:
         )
 
     def within(self, bound: float, name: str) -> float:
-        """Returns a number, uniform in [-bound, bound); no number is drawn for 0."""
-        return bound * (2 * self.of(name)[0] - 1) if bound else 0.0
+        """Returns a number that is uniform in [-bound, bound); 0 for a bound of 0.
+
+        Args:
+            bound: the bound, at least 0.
+            name: the purpose of the number.
+        """
+        return bound * (2 * self.uniform(name)[0] - 1) if bound else 0.0
 
     def generator(self, name: str) -> np.random.Generator:
-        """Returns a source of many numbers."""
+        """Returns a NumPy generator for a named purpose that needs many numbers."""
         return np.random.Generator(
             np.random.PCG64(int.from_bytes(self._digest(name)[:16]))
         )

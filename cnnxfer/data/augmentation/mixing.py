@@ -1,4 +1,4 @@
-"""MixUp and CutMix: images of a batch mixed in pairs, and their labels with them."""
+"""MixUp and CutMix, which mix the images of a batch in pairs, and their labels."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ import numpy as np
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 
-STEPS = 256  # shares of pixels are multiples of 1 / 256
+STEPS = 256  # MixUp rounds shares to multiples of 1 / 256
 
 
 def mix(
-    pixels: np.ndarray, targets: np.ndarray, augment: Augment, chances: KeyedRandom
+    pixels: np.ndarray, targets: np.ndarray, augment: Augment, random: KeyedRandom
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a batch in which every image has something of another one.
+    """Returns a batch in which every image is mixed with another one.
 
     Args:
         pixels: uint8 `(batch, size, size, 3)`.
         targets: float32 `(batch, classes)`.
-        augment: whether by MixUp or by CutMix; with both, each has half of the batches.
-        chances: what pairs and shares are drawn from.
+        augment: its `mixup` and `cutmix` are used; with both, each has half of the
+            batches, and with neither, the batch is returned unchanged.
+        random: what pairs and shares are drawn from.
 
     Returns:
-        Both, mixed in the same shares.
+        Pixels and targets in the same shapes and dtypes, mixed in the same shares.
     """
     if not augment.mixup and not augment.cutmix:
         return pixels, targets
-    cut = augment.cutmix and (not augment.mixup or chances.of("cutmix")[0] < 0.5)
-    random = chances.generator("mixing")
-    others = random.permutation(len(pixels))
+    cut = augment.cutmix and (not augment.mixup or random.uniform("cutmix")[0] < 0.5)
+    generator = random.generator("mixing")
+    others = generator.permutation(len(pixels))
     alpha = augment.cutmix if cut else augment.mixup
-    shares = random.beta(alpha, alpha, len(pixels))
+    shares = generator.beta(alpha, alpha, len(pixels))
     if cut:
-        pixels, shares = cut_mix(pixels, pixels[others], shares, random)
+        pixels, shares = cut_mix(pixels, pixels[others], shares, generator)
     else:
         pixels, shares = mix_up(pixels, pixels[others], shares)
     own = shares[:, None].astype(np.float32)
@@ -42,15 +43,16 @@ def mix(
 def mix_up(
     pixels: np.ndarray, others: np.ndarray, shares: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a weighted mean of images.
+    """Returns weighted means of pairs of images.
 
     Args:
-        pixels: uint8 `(batch, height, width, 3)`.
-        others: the same.
-        shares: `(batch,)`, in [0, 1], of `pixels`.
+        pixels: uint8 `(batch, height, width, 3)`, the first images.
+        others: uint8 `(batch, height, width, 3)`, the second images.
+        shares: `(batch,)`, the weights of the first images, in [0, 1].
 
     Returns:
-        The mean, uint8, and the exact shares that it has.
+        The means, uint8 `(batch, height, width, 3)`, and the exact weights of the
+        first images after rounding, `(batch,)`.
 
     Source: Zhang et al., 2018, https://arxiv.org/abs/1710.09412.
     """
@@ -63,26 +65,29 @@ def cut_mix(
     pixels: np.ndarray,
     others: np.ndarray,
     shares: np.ndarray,
-    random: np.random.Generator,
+    generator: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns images with a rectangle of another one in each, from the same place.
+    """Returns images in which a rectangle is replaced by that of another image.
 
-    Its middle is anywhere, and what would lie outside is cut off.
+    The middle of the rectangle is anywhere in the image; what would lie outside of the
+    image is cut off.
 
     Args:
-        pixels: uint8 `(batch, height, width, 3)`.
-        others: the same.
-        shares: `(batch,)`, in [0, 1], that `pixels` would keep if nothing were cut off.
-        random: where the middles are drawn from.
+        pixels: uint8 `(batch, height, width, 3)`, the images.
+        others: uint8 `(batch, height, width, 3)`, where the rectangles are taken from.
+        shares: `(batch,)`, in [0, 1]: the share of pixels that each image keeps if
+            nothing of its rectangle is cut off.
+        generator: what the middles are drawn from.
 
     Returns:
-        The images, uint8, and the exact shares that `pixels` kept.
+        The images, uint8 `(batch, height, width, 3)`, and the exact shares of pixels
+        that they kept, `(batch,)`.
 
     Source: Yun et al., 2019, https://arxiv.org/abs/1905.04899.
     """
     lengths = np.array(pixels.shape[1:3])
     halves = np.sqrt(1 - shares)[:, None] * lengths / 2
-    middles = random.random((len(pixels), 2)) * lengths
+    middles = generator.random((len(pixels), 2)) * lengths
     starts = np.rint((middles - halves).clip(0, lengths)).astype(int)
     ends = np.rint((middles + halves).clip(0, lengths)).astype(int)
     mixed = pixels.copy()

@@ -1,4 +1,4 @@
-"""How what a view shows is turned, sheared, scaled and shifted: one affine map."""
+"""Rotation, shear, zoom and shift of a view, combined into one affine map."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ import numpy as np
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 
-MOVING = ("rotation", "shear", "zoom", "shift")
+SETTINGS = ("rotation", "shear", "zoom", "shift")
 
 
 @dataclass(frozen=True)
 class Motion:
-    """Where each point of a view comes from, both seen from the middle.
+    """An affine map from the points of a view to the points that they show.
 
-    In units of the view's side: (0, 0) is the middle, (0.5, 0.5) the lower right
-    corner. Point `p` shows what is at `matrix @ p + shift` of the region.
+    Points are in units of the side: (0, 0) is the middle, and (0.5, 0.5) is the lower
+    right corner. Point `p` of the view shows point `matrix @ p + shift` of the region.
 
     Attributes:
-        matrix: `(2, 2)`.
-        shift: `(2,)`, across and down.
+        matrix: the linear part, `(2, 2)`.
+        shift: the constant part, `(2,)`: across and down.
     """
 
     matrix: np.ndarray
     shift: np.ndarray
 
     def then(self, other: Motion) -> Motion:
-        """Returns this motion, followed by `other`."""
+        """Returns the motion that has the effect of this one, followed by `other`."""
         return Motion(
             self.matrix @ other.matrix, self.matrix @ other.shift + self.shift
         )
 
     @property
     def upright(self) -> bool:
-        """Whether rectangles stay upright rectangles."""
+        """Whether upright rectangles remain upright rectangles."""
         return not (self.matrix[0, 1] or self.matrix[1, 0])
 
 
@@ -47,18 +47,19 @@ def motion(
     scale: tuple[float, float] = (1, 1),
     shift: tuple[float, float] = (0, 0),
 ) -> Motion:
-    """Returns the motion that scales what is seen, shears, turns, and shifts it.
+    """Returns the motion that scales, shears, turns and then shifts a view's contents.
 
     Args:
-        degrees: counterclockwise.
-        shear: how far to the right what lies a side below the middle moves, and how
-            far down what lies a side to its right.
-        scale: above 1, things are larger; -1 mirrors them.
-        shift: to the right and downwards, of the side.
+        degrees: the rotation, counterclockwise.
+        shear: how far a point one side below the middle moves to the right, and how
+            far a point one side to the right of it moves down; in sides.
+        scale: the factors across and down; above 1, things get larger, and -1 mirrors
+            them.
+        shift: how far the contents move to the right and down, in sides.
     """
     turn = math.radians(degrees)
     cosine, sine = math.cos(turn), math.sin(turn)
-    # What is seen moves forwards, so where it comes from moves backwards.
+    # A `Motion` maps the view to what it shows: the inverse of how contents move.
     forwards = (
         np.array([[cosine, sine], [-sine, cosine]])
         @ np.array([[1, shear[0]], [0, 1]])
@@ -69,16 +70,24 @@ def motion(
     return Motion(matrix, -matrix @ np.array(shift, float))
 
 
-def choose_motion(augment: Augment, chances: KeyedRandom) -> Motion | None:
-    """Returns the rotation, shear, zoom and shift of a view; None if there are none."""
-    if not any(getattr(augment, name) for name in MOVING):
+def choose_motion(augment: Augment, random: KeyedRandom) -> Motion | None:
+    """Returns a random motion of a view.
+
+    Args:
+        augment: its `rotation`, `shear`, `zoom` and `shift` limit the motion.
+        random: what the motion is drawn from.
+
+    Returns:
+        The motion; None if all four settings are 0.
+    """
+    if not any(getattr(augment, name) for name in SETTINGS):
         return None
-    zoom = (1 + augment.zoom) ** chances.within(1, "zoom")
-    shears = (chances.within(augment.shear, f"shear {axis}") for axis in "xy")
+    zoom = (1 + augment.zoom) ** random.within(1, "zoom")
+    shears = (random.within(augment.shear, f"shear {axis}") for axis in "xy")
     shear_x, shear_y = (math.tan(math.radians(degrees)) for degrees in shears)
-    across, down = (chances.within(augment.shift, f"shift {axis}") for axis in "xy")
+    across, down = (random.within(augment.shift, f"shift {axis}") for axis in "xy")
     return motion(
-        degrees=chances.within(augment.rotation, "rotation"),
+        degrees=random.within(augment.rotation, "rotation"),
         shear=(shear_x, shear_y),
         scale=(zoom, zoom),
         shift=(across, down),

@@ -1,4 +1,4 @@
-"""RandAugment: a few of fourteen operations, all as strong as one number says.
+"""RandAugment: a few of fourteen operations, all with the same magnitude.
 
 Source: Cubuk et al., 2019, https://arxiv.org/abs/1909.13719, with the ranges of
 AutoAugment, https://arxiv.org/abs/1805.09501, table 6.
@@ -15,13 +15,13 @@ from cnnxfer.data.augmentation.colour import recolour
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.motion import Motion, motion
 
-HARDEST = 10  # magnitude
-DEGREES, SHEAR, SHIFT, GAIN = 30, 0.3, 150 / 331, 0.9  # at the hardest
+MAX_MAGNITUDE = 10
+DEGREES, SHEAR, SHIFT, GAIN = 30, 0.3, 150 / 331, 0.9  # at the highest magnitude
 
 Recolouring = Callable[[Image.Image], Image.Image]
 
-# Each takes a strength from -1 to 1. Those that move what is seen go into the view's
-# one resampling; the order among the others is that in which they were drawn.
+# Each takes a strength from -1 to 1. Motions are combined into the view's only
+# resampling; the other operations are applied in the order in which they were drawn.
 MOTIONS: dict[str, Callable[[float], Motion]] = {
     "rotate": lambda strength: motion(degrees=DEGREES * strength),
     "shear-x": lambda strength: motion(shear=(SHEAR * strength, 0)),
@@ -52,23 +52,32 @@ OPERATIONS = (*MOTIONS, *RECOLOURINGS)
 
 
 def choose_operations(
-    augment: Augment, chances: KeyedRandom
+    augment: Augment, random: KeyedRandom
 ) -> tuple[list[Motion], list[Recolouring]]:
-    """Returns what a view goes through: each drawn from all, whatever the others."""
+    """Returns the operations of a view, each drawn independently from all of them.
+
+    Args:
+        augment: its `randaugment` is how many are drawn, and its `magnitude`, from 0
+            to 10, how strong they are.
+        random: what the operations are drawn from.
+
+    Returns:
+        The motions and the changes of colours, in the order in which they were drawn.
+    """
     motions: list[Motion] = []
     recolourings: list[Recolouring] = []
     for number in range(augment.randaugment):
-        which, side = chances.of(f"randaugment {number}", 2)
-        name = OPERATIONS[int(which * len(OPERATIONS))]
-        strength = augment.magnitude / HARDEST * (1 if side < 0.5 else -1)
+        operation, sign = random.uniform(f"randaugment {number}", 2)
+        name = OPERATIONS[int(operation * len(OPERATIONS))]
+        strength = augment.magnitude / MAX_MAGNITUDE * (1 if sign < 0.5 else -1)
         if name in MOTIONS:
             motions.append(MOTIONS[name](strength))
         else:
-            recolourings.append(_at(strength, RECOLOURINGS[name]))
+            recolourings.append(_with_strength(RECOLOURINGS[name], strength))
     return motions, recolourings
 
 
-def _at(
-    strength: float, recolour: Callable[[Image.Image, float], Image.Image]
+def _with_strength(
+    recolour: Callable[[Image.Image, float], Image.Image], strength: float
 ) -> Recolouring:
     return lambda image: recolour(image, strength)

@@ -1,4 +1,4 @@
-"""A training view: where it lies, how it is moved, its light, and what spoils it."""
+"""Random views for training: region, motion, colours, blur, noise and cutout."""
 
 from __future__ import annotations
 
@@ -21,58 +21,66 @@ from cnnxfer.data.images.picture import Picture
 
 @dataclass(frozen=True)
 class RandomView:
-    """One view of a picture, new in all that `augment` lets vary.
+    """A randomly augmented view of an image.
 
     Attributes:
-        augment: what that is.
-        central_crop: side of the square in the middle, where nothing else says what
-            part is seen.
-        chances: what all is drawn from.
+        augment: the settings of the augmentation.
+        central_crop: the side of the central square, as a fraction of the image's
+            shorter side; used if `augment` does not choose another region.
+        random: what everything is drawn from.
     """
 
     augment: Augment
     central_crop: float
-    chances: KeyedRandom
+    random: KeyedRandom
 
     def of(self, picture: Picture, size: int) -> np.ndarray:
-        """Returns its pixels, uint8 `(size, size, 3)`.
+        """Returns the pixels of this view of an image, uint8 `(size, size, 3)`.
+
+        Args:
+            picture: the image.
+            size: the side of the view, in pixels.
 
         Raises:
-            DataError: if the picture is truncated or corrupt; the message is the
-                reason alone.
+            DataError: if the image is truncated or corrupt; the message is only the
+                reason.
         """
-        augment, chances = self.augment, self.chances
-        motions, recolourings = choose_operations(augment, chances)
-        if chosen := choose_motion(augment, chances):
+        augment, random = self.augment, self.random
+        motions, recolourings = choose_operations(augment, random)
+        if chosen := choose_motion(augment, random):
             motions.insert(0, chosen)
-        pixels = self._shown(picture, size, motions)
+        pixels = self._region_pixels(picture, size, motions)
         if not augment.plain:
             image = Image.fromarray(pixels)
             for recolouring in recolourings:
                 image = recolouring(image)
-            image = change_colours(image, augment, chances)
-            image = blur(image, augment, chances)
-            pixels = add_noise(np.asarray(image), augment, chances)
-            pixels = cut_out(pixels, augment, chances)
+            image = change_colours(image, augment, random)
+            image = blur(image, augment, random)
+            pixels = add_noise(np.asarray(image), augment, random)
+            pixels = cut_out(pixels, augment, random)
         return pixels
 
-    def _shown(self, picture: Picture, size: int, motions: list[Motion]) -> np.ndarray:
-        augment, chances = self.augment, self.chances
+    def _region_pixels(
+        self, picture: Picture, size: int, motions: list[Motion]
+    ) -> np.ndarray:
+        augment, random = self.augment, self.random
         region = choose_region(
             augment,
             self.central_crop,
-            chances,
+            random,
             width=picture.width,
             height=picture.height,
             image_size=size,
         )
-        *_, side = chances.of(count=3)
-        flip = augment.flip and side < 0.5
-        upset = augment.vertical_flip and chances.of("vertical_flip")[0] < 0.5
+        *_, chance = random.uniform(count=3)  # the first two choose the region
+        flip = augment.flip and chance < 0.5
+        vertical_flip = (
+            augment.vertical_flip and random.uniform("vertical_flip")[0] < 0.5
+        )
         if not motions:
             pixels = picture.view(region, size, flip=flip)
-            return pixels[::-1] if upset else pixels
-        mirror = motion(scale=(-1 if flip else 1, -1 if upset else 1))
+            return pixels[::-1] if vertical_flip else pixels
+        mirror = motion(scale=(-1 if flip else 1, -1 if vertical_flip else 1))
         return warp(
             picture,
             region,

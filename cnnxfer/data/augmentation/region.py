@@ -1,4 +1,4 @@
-"""Which rectangle of a picture a training view shows."""
+"""Chooses the region of an image that a training view shows."""
 
 from __future__ import annotations
 
@@ -12,31 +12,33 @@ from cnnxfer.data.images.geometry import Box, square_box
 def choose_region(
     augment: Augment,
     central_crop: float,
-    chances: KeyedRandom,
+    random: KeyedRandom,
     *,
     width: int,
     height: int,
     image_size: int,
 ) -> Box:
-    """Returns a rectangle inside the picture, in pixels.
+    """Returns a random region inside an image, in pixels of the image.
 
     Args:
-        augment: how large it is, and where; see its `crop`, `area` and `shorter_side`.
-        central_crop: side of the square in the middle, where there is none of these.
-        chances: what it is drawn from.
-        width: of the picture.
-        height: of the picture.
-        image_size: side of the view.
+        augment: its `area` and `aspect`, `shorter_side` or `crop` decide the size.
+        central_crop: the side of the central square, as a fraction of the image's
+            shorter side; used if `augment` sets none of these.
+        random: what the region is drawn from.
+        width: the width of the image, in pixels.
+        height: the height of the image, in pixels.
+        image_size: the side of the view, in pixels.
     """
-    across, down = chances.of(count=2)
+    across, down = random.uniform(count=2)
     if augment.area:
-        area, aspect = chances.of("area", 2)
+        area, aspect = random.uniform("area", 2)
         share = augment.area + area * (1 - augment.area)
         ratio = augment.aspect ** (2 * aspect - 1)
         return rectangle(width, height, share, ratio, across, down)
     if augment.shorter_side:
         sides = augment.shorter_side_to - augment.shorter_side
-        side = augment.shorter_side + int(chances.of("shorter_side")[0] * (sides + 1))
+        chance = random.uniform("shorter_side")[0]
+        side = augment.shorter_side + int(chance * (sides + 1))
         fraction = min(1, image_size / side)
     elif augment.crop:
         fraction = augment.crop
@@ -48,21 +50,21 @@ def choose_region(
 def rectangle(
     width: int, height: int, share: float, ratio: float, across: float, down: float
 ) -> Box:
-    """Returns a rectangle inside the picture.
+    """Returns a rectangle inside an image, in pixels of the image.
 
-    Where the picture is too narrow for one of this area and shape, it is the largest
-    of this shape.
+    If a rectangle of this area and shape does not fit, it is the largest one of this
+    shape that does.
 
     Args:
-        width: in pixels.
-        height: in pixels.
-        share: its area, of the picture's.
-        ratio: its shape, width over height.
-        across: 0 at the left edge, 1 at the right one.
-        down: 0 at the top, 1 at the bottom.
+        width: the width of the image, in pixels.
+        height: the height of the image, in pixels.
+        share: the area of the rectangle, as a fraction of the image's.
+        ratio: the shape of the rectangle: its width divided by its height.
+        across: where the rectangle lies: 0 at the left edge, 1 at the right edge.
+        down: where the rectangle lies: 0 at the top, 1 at the bottom.
     """
     pixels = width * height * share
     box_width = min(math.sqrt(pixels * ratio), width, height * ratio)
-    box_height = min(box_width / ratio, height)  # not above it by a rounding error
+    box_height = min(box_width / ratio, height)  # a rounding error must not exceed it
     left, top = across * (width - box_width), down * (height - box_height)
     return left, top, left + box_width, top + box_height

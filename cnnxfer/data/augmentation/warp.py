@@ -1,4 +1,4 @@
-"""A region of a picture, moved: one antialiased path from picture to view."""
+"""Resamples a region of an image under an affine map, with antialiasing."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ PAD_MODES: dict[str, Any] = {
     "wrap": "wrap",
     "constant": "constant",
 }
-REACH = 2  # of the bicubic filter, in pixels
-LONGEST = 16  # of what is repeated of a panorama at full resolution, in views
+FILTER_RADIUS = 2  # of the bicubic filter, in pixels
+# The most pixels that an image is resized to along an axis, in sides of the view.
+MAX_SPAN_VIEWS = 16
 
 
 def warp(
@@ -32,28 +33,30 @@ def warp(
     fill: str,
     fill_value: int,
 ) -> np.ndarray:
-    """Returns what a region of a picture shows when it is moved.
+    """Returns the view of a region whose contents are moved.
 
-    Beyond the region is the rest of the picture, and beyond that what `fill` says. An
-    upright rectangle inside the picture is resized once, as every other view is. Else
-    what is needed of the picture is resized with antialiasing to one pixel for each of
-    the view's, filled up, and turned by bicubic interpolation.
+    Outside of the region, the view shows the rest of the image, and outside of the
+    image what `fill` says. If the view is an upright rectangle inside the image, it is
+    resized once, as other views are. Otherwise the part of the image that is needed is
+    resized with antialiasing to the view's resolution, padded, and then turned with
+    bicubic interpolation.
 
     Args:
-        picture: what to look at.
-        region: inside the picture, in its pixels.
-        size: side of the view, in pixels.
-        motion: how what the region shows is moved.
-        fill: a key of `PAD_MODES`.
-        fill_value: of `constant`, from 0 to 255.
+        picture: the image.
+        region: the region inside the image, in pixels of the image.
+        size: the side of the view, in pixels.
+        motion: how the contents of the region are moved.
+        fill: a key of `PAD_MODES`: what is shown outside of the image.
+        fill_value: the grey level for the fill "constant", from 0 to 255.
 
     Returns:
         uint8 `(size, size, 3)`.
 
     Raises:
-        DataError: if the picture is truncated or corrupt; the message is the reason.
+        DataError: if the image is truncated or corrupt; the message is only the
+            reason.
     """
-    # From points of the view, (0, 0) to (1, 1), to pixels of the picture.
+    # Points of the view, from (0, 0) to (1, 1), are mapped to pixels of the image.
     sides = np.array([region[2] - region[0], region[3] - region[1]])
     steps = sides[:, None] * motion.matrix
     middle = np.array(region[:2]) + sides / 2 + sides * motion.shift
@@ -75,14 +78,14 @@ def warp(
     padding = (rows.padding, columns.padding, (0, 0))
     canvas = np.pad(shown, padding, PAD_MODES[fill], **options)
 
-    # From pixels of the view to pixels of the canvas.
+    # Pixels of the view are mapped to pixels of the canvas.
     scale = np.array([columns.density, rows.density])
     offset = np.array([columns.padding[0], rows.padding[0]])
     start = np.array([columns.start, rows.start])
     affine = np.column_stack(
         [scale[:, None] * steps / size, scale * (origin - start) + offset]
     )
-    # Pillow rounds down here, so that all is half a level darker on average.
+    # Pillow rounds down here, so views get darker by half a level on average.
     turned = Image.fromarray(canvas).transform(
         (size, size),
         Image.Transform.AFFINE,
@@ -94,13 +97,13 @@ def warp(
 
 @dataclass(frozen=True)
 class _Span:
-    """What is taken of the picture along one axis, and what is added to it.
+    """The part of an image that a view needs along one axis, and its padding.
 
     Attributes:
-        start: in pixels of the picture.
-        end: the same.
-        pixels: that it is resized to.
-        padding: how many are missing before and after it.
+        start: where the part begins, in pixels of the image.
+        end: where the part ends, in pixels of the image.
+        pixels: how many pixels the part is resized to.
+        padding: how many pixels are added before and after it.
     """
 
     start: float
@@ -110,21 +113,21 @@ class _Span:
 
     @property
     def density(self) -> float:
-        """Its pixels to one of the picture."""
+        """How many pixels of the resized part stand for one pixel of the image."""
         return self.pixels / (self.end - self.start)
 
     @classmethod
     def of(
         cls, low: float, high: float, length: int, density: float, size: int, fill: str
     ) -> _Span:
-        """Returns what covers `low` to `high` of a picture of that length."""
-        low, high = low - REACH / density, high + REACH / density
+        """Returns the span that covers `low` to `high` of an image of that length."""
+        low, high = low - FILTER_RADIUS / density, high + FILTER_RADIUS / density
         start, end = 0.0, float(length)
         if fill != "wrap" or (low >= 0 and high <= length):
-            # To mirror it, as much is needed on this side of an edge as beyond it.
+            # Mirroring needs as much inside of an edge as it fills outside of it.
             start = max(0.0, min(low, 2 * length - high))
             end = min(float(length), max(high, -low))
-        pixels = min(round((end - start) * density), LONGEST * size)
+        pixels = min(round((end - start) * density), MAX_SPAN_VIEWS * size)
         pixels = max(pixels, 1)
         scale = pixels / (end - start)
         padding = (start - low) * scale, (high - end) * scale
@@ -133,7 +136,7 @@ class _Span:
 
 
 def _inside(box: Box, picture: Picture) -> bool:
-    # Pillow allows no rounding error.
+    # Exactly: Pillow refuses a box that exceeds the image by a rounding error.
     left, top, right, bottom = box
     return (
         left >= 0 and top >= 0 and right <= picture.width and bottom <= picture.height

@@ -1,1 +1,1 @@
-"""Batches for training, made ahead of the step that takes them."""
+"""Makes batches for training ahead of the steps that take them."""

@@ -1,4 +1,4 @@
-"""Rows that were computed and kept, as batches to train on and to test."""
+"""Makes batches of stored activations, to train and to evaluate with."""
 
 from __future__ import annotations
 
@@ -15,16 +15,24 @@ from cnnxfer.data.feeding.order import repetitions
 
 
 class Rows(Protocol):
-    """Rows of numbers, one an image.
+    """Stored activations: an array with one row for each image.
 
     Attributes:
-        shape: with the number of rows in front.
+        shape: the shape of the array; the number of rows is the first dimension.
     """
 
     shape: tuple[int, ...]
 
     def stored(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns rows in float16, and what each is to be multiplied with, float32."""
+        """Returns rows as they are stored, and the scale of each.
+
+        Args:
+            indices: int64 `(rows,)`, the numbers of the rows.
+
+        Returns:
+            The rows, float16 `(rows, ...)`, and the factors to multiply them with,
+            float32 `(rows,)`.
+        """
 
 
 def training_rows(
@@ -38,22 +46,23 @@ def training_rows(
     first_step: int = 0,
     prefetch_to: str | None = None,
 ) -> tf.data.Dataset:
-    """Returns batches of kept rows, without end; each epoch takes the next view.
+    """Returns an endless data set of batches; each epoch takes the next view.
 
     Args:
-        views: of the same images.
+        views: the rows of each view of the same images.
         targets: float32 `(images, classes)`.
-        order: of an epoch, counted from 0: the indices of its images; one that is
-            there again is taken in the next view. What is more than the steps need is
-            left out.
-        gate: to be closed when all has been trained.
-        batch_size: images a step.
-        steps_per_epoch: how many batches an epoch has.
-        first_step: to begin with, counted from the first of epoch 0.
-        prefetch_to: a device on which batches wait.
+        order: returns the indices of the images of an epoch, counted from 0. An image
+            that occurs again is taken in the next view. Images beyond what the steps
+            need are left out.
+        gate: is closed by the caller when training ends.
+        batch_size: the number of images in a batch.
+        steps_per_epoch: the number of batches in an epoch.
+        first_step: the step to start with, counted from the first step of epoch 0.
+        prefetch_to: the device to which batches are copied ahead; None for the host.
 
     Returns:
-        A data set of float32 `(batch, ...)` and of float32 targets `(batch, classes)`.
+        A data set of float32 rows `(batch, ...)` and float32 targets `(batch,
+        classes)`.
     """
     assert steps_per_epoch, "an epoch without a batch would never end"
 
@@ -63,16 +72,16 @@ def training_rows(
         return indices, (epoch + repetitions(indices)) % len(views)
 
     def load(step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        epoch, place = divmod(int(step), steps_per_epoch)
-        taken = slice(place * batch_size, (place + 1) * batch_size)
+        epoch, position = divmod(int(step), steps_per_epoch)
+        in_batch = slice(position * batch_size, (position + 1) * batch_size)
         with gate.at_work():
-            indices, chosen = (numbers[taken] for numbers in rows_of(epoch))
+            indices, chosen = (numbers[in_batch] for numbers in rows_of(epoch))
             assert len(indices) == batch_size, "the epoch has too few images"
             return (*_take(views, chosen, indices, gate), targets[indices])
 
     def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        kinds = (tf.float16, tf.float32, tf.float32)
-        rows, scales, labels = tf.numpy_function(load, [step], kinds)
+        dtypes = (tf.float16, tf.float32, tf.float32)
+        rows, scales, labels = tf.numpy_function(load, [step], dtypes)
         shape = (batch_size, *views[0].shape[1:])
         labels = tf.ensure_shape(labels, (batch_size, targets.shape[1]))
         return _unpacked(rows, scales, shape), labels
@@ -84,9 +93,15 @@ def training_rows(
 def rows_in_order(
     rows: Rows, gate: Gate, *, batch_size: int, prefetch_to: str | None = None
 ) -> tuple[tf.data.Dataset, int]:
-    """Returns batches of all rows in order, and how many these are.
+    """Returns batches of all rows in order, and how many batches there are.
 
     The last batch is filled up with the first rows.
+
+    Args:
+        rows: the rows of one view of all images.
+        gate: is closed by the caller when the batches are no longer needed.
+        batch_size: the number of rows in a batch.
+        prefetch_to: the device to which batches are copied ahead; None for the host.
 
     Returns:
         A data set of float32 `(batch, ...)`, and its length.
@@ -110,13 +125,13 @@ def rows_in_order(
 def _take(
     views: Sequence[Rows], chosen: np.ndarray, indices: np.ndarray, gate: Gate
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns rows, each of its chosen view, as they are stored."""
+    """Returns rows, each of the view chosen for it, as they are stored."""
     rows = np.zeros((len(indices), *views[0].shape[1:]), np.float16)
     scales = np.zeros(len(indices), np.float32)
     if not gate.closed:
         for view in np.unique(chosen):
-            mine = chosen == view
-            rows[mine], scales[mine] = views[view].stored(indices[mine])
+            of_view = chosen == view
+            rows[of_view], scales[of_view] = views[view].stored(indices[of_view])
     return rows, scales
 
 

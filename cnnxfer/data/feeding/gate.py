@@ -1,4 +1,4 @@
-"""What all feeds that run Python code on TensorFlow's threads have in common."""
+"""Lets a process end safely while TensorFlow's threads run Python code."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from contextlib import contextmanager
 
 import tensorflow as tf
 
-CLOSING_SECONDS = 5.0  # more than the largest picture takes
+CLOSING_SECONDS = 5.0  # more than the largest image takes
 
 
 class Gate:
-    """Has whoever ends a process wait for the code that makes batches.
+    """Makes `close` wait for the code that makes batches.
 
-    TensorFlow reads ahead on threads of its own. A Python process that ends while one
-    of them is at work hangs for ever: each waits for the other. Once TensorFlow's
-    buffers are full, nobody is.
+    TensorFlow makes batches ahead, on threads of its own. A Python process that ends
+    while one of these runs Python code hangs for ever: each waits for the other. Once
+    TensorFlow's buffers are full, none of them runs.
 
     Attributes:
-        closed: whether batches need not hold anything any more.
+        closed: whether the contents of batches no longer matter.
     """
 
     def __init__(self) -> None:
-        """Opens it."""
+        """Starts open."""
         self.closed = False
         self._running = 0
         self._calls = 0
@@ -32,7 +32,7 @@ class Gate:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Has `close` wait for what a thread of TensorFlow does meanwhile."""
+        """Returns a context that `close` waits for; it makes a batch inside."""
         with self._lock:
             self._running += 1
             self._calls += 1
@@ -43,7 +43,7 @@ class Gate:
                 self._running -= 1
 
     def close(self) -> None:
-        """Waits until nobody is at work any more."""
+        """Waits until no batch is being made; at most `CLOSING_SECONDS`."""
         self.closed = True
         deadline = time.monotonic() + CLOSING_SECONDS
         calls = -1
@@ -53,7 +53,12 @@ class Gate:
 
 
 def prefetched(batches: tf.data.Dataset, device: str | None) -> tf.data.Dataset:
-    """Prepares batches while the ones before compute, on their device if given."""
+    """Returns batches that are made ahead, while earlier ones are computed with.
+
+    Args:
+        batches: the data set of batches.
+        device: the device to which batches are copied ahead; None for the host.
+    """
     if device is None:
         return batches.prefetch(2)
     return batches.apply(tf.data.experimental.prefetch_to_device(device, 2))

@@ -1,4 +1,4 @@
-"""Views of a set's images, whole batches at a time, each image decoded once."""
+"""Loads batches of views of images, and keeps decoded images in memory."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ from cnnxfer.data.views.views import Views, open_picture, unreadable
 from cnnxfer.errors import DataError
 from cnnxfer.hardware.processor import find_memory
 
-KEPT_SHARE = 0.2  # of the memory that is free; training and validation each have one
+# Of the free memory, for decoded images; training and validation have a loader each.
+KEPT_SHARE = 0.2
 
 
 class Loader(Gate):
-    """Reads examples' pixels; remembers why it failed. Closed, it gives black ones.
+    """Loads batches of views of examples; once closed, its batches are black.
 
-    Decoded pictures are kept while there is room, so that the next view of them costs
-    no decoding. TensorFlow turns an exception of ours into one of its own; `failure`
-    keeps the original, for whoever runs the pipeline to raise.
+    Decoded images are kept while there is room, so that their next view needs no
+    decoding.
+
+    Attributes:
+        examples: the images.
+        image_size: the side of the views, in pixels.
+        failure: the error of an image that could not be read; None if there was none.
+            TensorFlow replaces exceptions by its own, so the caller has to raise it.
     """
 
     def __init__(
@@ -31,13 +37,13 @@ class Loader(Gate):
         *,
         keep_bytes: int | None = None,
     ) -> None:
-        """Loads views of `examples`.
+        """Prepares to load views; nothing is read yet.
 
         Args:
             examples: the images.
-            image_size: side of the views, in pixels.
-            keep_bytes: how much memory decoded pictures may take; by default a fifth
-                of what is free now, and nothing where that is unknown.
+            image_size: the side of the views, in pixels.
+            keep_bytes: how much memory decoded images may take; by default a fifth of
+                what is free now, and none where that is unknown.
         """
         super().__init__()
         if keep_bytes is None:
@@ -45,11 +51,15 @@ class Loader(Gate):
         self.examples = examples
         self.image_size = image_size
         self.failure: DataError | None = None
-        self._room = keep_bytes
-        self._kept: dict[int, tuple[Picture, int]] = {}  # with its bytes
+        self._free_bytes = keep_bytes
+        self._kept: dict[int, tuple[Picture, int]] = {}  # with its size in bytes
 
     def batch(self, indices: Sequence[int], views: Views) -> np.ndarray:
-        """Returns views of the examples at `indices`.
+        """Returns a view of each of several examples.
+
+        Args:
+            indices: the positions of the images in `examples`.
+            views: what decides the view of each image.
 
         Returns:
             uint8 `(batch, size, size, 3)`; black once the loader is closed.
@@ -60,10 +70,10 @@ class Loader(Gate):
         size = self.image_size
         pixels = np.empty((len(indices), size, size, 3), np.uint8)
         for row, index in zip(pixels, indices, strict=True):
-            row[:] = 0 if self.closed else self._look(index, views)
+            row[:] = 0 if self.closed else self._view(index, views)
         return pixels
 
-    def _look(self, index: int, views: Views) -> np.ndarray:
+    def _view(self, index: int, views: Views) -> np.ndarray:
         example = self.examples[index]
         picture, _ = self._kept.get(index, (None, 0))
         try:
@@ -76,12 +86,12 @@ class Loader(Gate):
         return pixels
 
     def _keep(self, index: int, picture: Picture) -> None:
-        """Keeps a picture as far as it was decoded, if there is room."""
+        """Keeps an image, with what of it has been decoded, if there is room."""
         with self._lock:
             # It may have grown: views of other sizes are decoded at other scales.
             _, size_bytes = self._kept.pop(index, (None, 0))
-            self._room += size_bytes
+            self._free_bytes += size_bytes
             size_bytes = picture.size_bytes
-            if size_bytes <= self._room:
-                self._room -= size_bytes
+            if size_bytes <= self._free_bytes:
+                self._free_bytes -= size_bytes
                 self._kept[index] = picture, size_bytes

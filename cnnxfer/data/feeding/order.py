@@ -1,4 +1,4 @@
-"""The order in which images are fed, and how often each of them came before."""
+"""Counts repetitions in the order in which images are fed."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import numpy as np
 
 
 def repetitions(order: np.ndarray) -> np.ndarray:
-    """Returns how often each image of an order came before: 0 for its first time.
+    """Returns how often each image of an order occurred before it in that order.
 
     Args:
-        order: int64 `(images,)`; indices of images.
+        order: int64 `(images,)`; indices of images, in the order in which they are fed.
 
     Returns:
-        int64 `(images,)`.
+        int64 `(images,)`; 0 for the first occurrence of an image.
     """
     by_image = np.argsort(order, kind="stable")
     ranked = order[by_image]
-    places = np.arange(len(order))
+    positions = np.arange(len(order))
     firsts = np.searchsorted(ranked, ranked)  # where the same image begins
-    repeated = np.empty_like(places)
-    repeated[by_image] = places - firsts
+    repeated = np.empty_like(positions)
+    repeated[by_image] = positions - firsts
     return repeated

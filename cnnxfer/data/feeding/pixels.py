@@ -1,8 +1,8 @@
-"""Examples to batches of pixels: seeded views to train on, central ones to test.
+"""Makes batches of pixels: random views to train on, central ones to evaluate with.
 
-Every random choice follows from the seed, the epoch and the image or the step, so the
-same seed gives the same pixels on one core or eight, and an epoch can be drawn again
-without the ones before it.
+Every random choice follows from the seed, the epoch, and the image or the step. So the
+same seed gives the same pixels on any number of cores, and an epoch can be repeated
+without the epochs before it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.feeding.order import repetitions
 from cnnxfer.data.views.views import CentralViews, training_views
 
-AGAIN = 1_000_000  # more epochs than any run has
+# View number `epoch + REPEAT_OFFSET * n` is for the n-th repetition of an image in an
+# epoch. No run has so many epochs, so no view is used twice.
+REPEAT_OFFSET = 1_000_000
 
 
 def training_batches(
@@ -36,22 +38,22 @@ def training_batches(
     first_step: int = 0,
     prefetch_to: str | None = None,
 ) -> tf.data.Dataset:
-    """Returns batches of randomly augmented views, without end.
+    """Returns an endless data set of batches of randomly augmented views.
 
     Args:
-        loader: of the training images.
+        loader: loads the training images.
         targets: float32 `(images, classes)`, of the loader's examples.
         config: its `augment`, `central_crop` and `seed` decide the pixels.
-        order: of an epoch, counted from 0: the indices of its images; one that is
-            there again is seen in another view. What is more than the steps need is
-            left out.
-        batch_size: images a step.
-        steps_per_epoch: how many batches an epoch has.
-        first_step: to begin with, counted from the first of epoch 0.
-        prefetch_to: a device on which batches wait.
+        order: returns the indices of the images of an epoch, counted from 0. An image
+            that occurs again is seen in another view. Images beyond what the steps
+            need are left out.
+        batch_size: the number of images in a batch.
+        steps_per_epoch: the number of batches in an epoch.
+        first_step: the step to start with, counted from the first step of epoch 0.
+        prefetch_to: the device to which batches are copied ahead; None for the host.
 
     Returns:
-        A data set of uint8 `(batch, size, size, 3)` and of float32 targets `(batch,
+        A data set of uint8 `(batch, size, size, 3)` and float32 targets `(batch,
         classes)`, which are mixed as the images are.
     """
     assert steps_per_epoch, "an epoch without a batch would never end"
@@ -64,18 +66,18 @@ def training_batches(
         return indices, repetitions(indices)
 
     def load(step: int) -> tuple[np.ndarray, np.ndarray]:
-        epoch, place = divmod(int(step), steps_per_epoch)
+        epoch, position = divmod(int(step), steps_per_epoch)
         with loader.at_work():
-            taken = slice(place * batch_size, (place + 1) * batch_size)
-            indices, turns = (numbers[taken] for numbers in images_of(epoch))
+            in_batch = slice(position * batch_size, (position + 1) * batch_size)
+            indices, repeats = (numbers[in_batch] for numbers in images_of(epoch))
             assert len(indices) == batch_size, "the epoch has too few images"
             pixels = np.empty(shape, np.uint8)
-            for turn in set(turns.tolist()):  # what comes again is seen anew
-                views = training_views(config, epoch + AGAIN * turn)
-                mine = turns == turn
-                pixels[mine] = loader.batch(indices[mine].tolist(), views)
-            chances = KeyedRandom(f"{config.seed} {epoch} {place}")
-            return mix(pixels, targets[indices], config.augment, chances)
+            for repeat in set(repeats.tolist()):
+                views = training_views(config, epoch + REPEAT_OFFSET * repeat)
+                chosen = repeats == repeat
+                pixels[chosen] = loader.batch(indices[chosen].tolist(), views)
+            random = KeyedRandom(f"{config.seed} {epoch} {position}")
+            return mix(pixels, targets[indices], config.augment, random)
 
     def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         pixels, mixed = tf.numpy_function(load, [step], (tf.uint8, tf.float32))
@@ -95,7 +97,14 @@ def central_batches(
     batch_size: int,
     prefetch_to: str | None = None,
 ) -> tf.data.Dataset:
-    """Returns the central view of every example once, in order.
+    """Returns batches of the central view of every example once, in order.
+
+    Args:
+        loader: loads the images.
+        fraction: the side of the central square, as a fraction of the image's shorter
+            side, in (0, 1].
+        batch_size: the number of images in a batch.
+        prefetch_to: the device to which batches are copied ahead; None for the host.
 
     Returns:
         A data set of uint8 `(batch, size, size, 3)`; the last batch may be smaller.

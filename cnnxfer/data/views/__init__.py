@@ -1,1 +1,1 @@
-"""What the network sees of each image, and a picture of that for people."""
+"""Views: what the network sees of each image; and previews that show them."""

@@ -1,4 +1,4 @@
-"""A picture of what the network will see: photographs and training views of each."""
+"""Draws previews: a PNG of photographs and of training views of each."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from cnnxfer.files import atomic_path, bears_mark
 from cnnxfer.reporting import Reporter, counted, printable
 
 MAX_IMAGES, MAX_VIEWS = 50, 20
-MARK = ("Title", "cnnxfer preview")  # what a preview is known by, near its beginning
-LINE, GAP, LETTERS = 20, 12, 13  # in pixels
+MARK = ("Title", "cnnxfer preview")  # metadata by which a preview is recognized
+LINE_HEIGHT, GAP, FONT_SIZE = 20, 12, 13  # in pixels
 PAPER, INK, PALE = "#ffffff", "#1c1917", "#78716c"
-LEAST_SHARE = 0.005  # of a class that is worth a word
+MIN_SHARE = 0.005  # smaller shares of a class are not named in captions
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a preview shows, from top to bottom.
+    """A preview that was written, and what it shows.
 
     Attributes:
-        path: path of the PNG.
-        level: level of the augmentation.
-        image_size: side of each view in pixels.
-        images: ids of the photographs.
-        labels: names of their classes; several are joined by "|".
+        path: the PNG file.
+        level: the name of the augmentation level.
+        image_size: the side of each view, in pixels.
+        images: the ids of the images, from top to bottom.
+        labels: the names of their classes; several are joined by "|".
     """
 
     path: Path
@@ -52,30 +52,38 @@ class Preview:
 
 
 def check_counts(images: int, views: int) -> None:
-    """Makes sure that a preview is no larger than a screen or two.
+    """Checks that a preview will not be larger than a screen or two.
+
+    Args:
+        images: how many images it will show: 1 to 50.
+        views: how many training views of each it will show: 1 to 20.
 
     Raises:
-        ConfigError: if there are no images or views, or too many.
+        ConfigError: if one of the two is out of its range.
     """
-    for option, count, most in (
+    for option, count, maximum in (
         ("--images", images, MAX_IMAGES),
         ("--views", views, MAX_VIEWS),
     ):
-        if not 1 <= count <= most:
-            raise ConfigError(f"{option} is {count}; it must be from 1 to {most}.")
+        if not 1 <= count <= maximum:
+            raise ConfigError(f"{option} is {count}; it must be from 1 to {maximum}.")
 
 
 def check_own(path: Path) -> None:
-    """Makes sure that a preview overwrites no picture of others.
+    """Checks that a preview may be written: it overwrites only another preview.
+
+    Args:
+        path: the file to write.
 
     Raises:
-        ConfigError: if the name is none of a PNG, or what is there is no preview.
+        ConfigError: if the suffix is not .png, or the file exists and is not a
+            preview.
     """
     if path.suffix.lower() != ".png":
         raise ConfigError(f"--out is {path}; its suffix should be .png.")
     if path.exists() and not bears_mark(path, "\0".join(MARK).encode()):
         raise ConfigError(
-            f"--out {path} is there already, and is no preview of cnnxfer. "
+            f"--out {path} already exists and is not a preview of cnnxfer. "
             "Name another file, or remove it first."
         )
 
@@ -90,23 +98,28 @@ def write_preview(
     views: int,
     reporter: Reporter,
 ) -> Preview:
-    """Draws photographs of a set: the central view of each, then training views.
+    """Draws images of a data set: the central view of each, then training views.
 
-    Every pixel of a view is one that the network will see. Where images are mixed,
-    those of one column are a batch.
+    The views have exactly the pixels that the network will see. Where augmentation
+    mixes the images of a batch, the images of a column are mixed.
 
     Args:
-        path: the PNG that is written, whole or not at all.
-        dataset: what to show; classes take turns, and the seed chooses the images.
+        path: the PNG file; it is written completely or not at all.
+        dataset: the images to choose from; classes take turns, and the seed decides
+            which images of a class are shown.
         config: its `augment`, `central_crop` and `seed` decide the views.
-        image_size: side of the views in pixels.
-        images: how many, at most.
-        views: how many of each; those of the first epochs.
-        reporter: told of images that cannot be read.
+        image_size: the side of the views, in pixels.
+        images: the most images to show.
+        views: how many training views of each image are shown, from the first epoch
+            on.
+        reporter: warns of images that cannot be read.
+
+    Returns:
+        What the preview shows.
 
     Raises:
         DataError: if no image can be read.
-        OSError: if the file cannot be written; it names it.
+        OSError: if the file cannot be written; the error names it.
     """
     shown = _choose(dataset, config.seed, images, reporter)
     examples = [example for example, _ in shown]
@@ -115,21 +128,21 @@ def write_preview(
     columns = [[central.of(e).of(picture, image_size) for e, picture in shown]]
     captions = [labels]
     for epoch in range(views):
-        drawn = training_views(config, epoch)
-        pixels = [drawn.of(e).of(picture, image_size) for e, picture in shown]
-        chances = KeyedRandom(f"{config.seed} {epoch} 0")
+        random_views = training_views(config, epoch)
+        pixels = [random_views.of(e).of(picture, image_size) for e, picture in shown]
+        random = KeyedRandom(f"{config.seed} {epoch} 0")
         mixed, shares = mix(
             np.stack(pixels),
             np.eye(len(shown), dtype=np.float32),
             config.augment,
-            chances,
+            random,
         )
         columns.append(list(mixed))
-        recipes = [_recipe(row, labels) for row in shares]
+        mixtures = [_mixture(row, labels) for row in shares]
         captions.append(
             [
-                "" if recipe == f"{label} 100%" else recipe
-                for recipe, label in zip(recipes, labels, strict=True)
+                "" if mixture == f"{label} 100%" else mixture
+                for mixture, label in zip(mixtures, labels, strict=True)
             ]
         )
     heading = (
@@ -154,7 +167,7 @@ def write_preview(
 def _choose(
     dataset: Dataset, seed: int, count: int, reporter: Reporter
 ) -> list[tuple[Example, Picture]]:
-    """Returns images that can be read, of all classes in turn."""
+    """Returns readable images, of all classes in turn."""
     chosen: list[tuple[Example, Picture]] = []
     reason: DataError | None = None
     for example in _in_turn(dataset.examples, seed):
@@ -166,7 +179,7 @@ def _choose(
                 example, sha256=hashlib.sha256(content).hexdigest()
             )
             picture = open_picture(found)
-            CentralViews(1).of(found).of(picture, 1)  # decodes it
+            CentralViews(1).of(found).of(picture, 1)  # decodes it, to notice damage
         except DataError as error:
             reason = error
             reporter.warn(f"{example.id} is left out: {error}")
@@ -179,14 +192,14 @@ def _choose(
 
 
 def _in_turn(examples: Sequence[Example], seed: int) -> Iterator[Example]:
-    """Yields one of each class, another of each, and so on; those to train on alone."""
+    """Yields the images to train on: one of each class, another of each, and so on."""
     classes: dict[tuple[int, ...], list[Example]] = defaultdict(list)
     for example in examples:
         if example.split in (None, "train"):
             classes[example.labels].append(example)
     for members in classes.values():
         members.sort(
-            key=lambda example: KeyedRandom(f"{seed} {example.id}").of("preview")
+            key=lambda example: KeyedRandom(f"{seed} {example.id}").uniform("preview")
         )
     for turn in zip_longest(*(classes[labels] for labels in sorted(classes))):
         yield from (example for example in turn if example is not None)
@@ -196,14 +209,14 @@ def _names(dataset: Dataset, example: Example) -> list[str]:
     return [dataset.class_names[label] for label in example.labels]
 
 
-def _recipe(shares: np.ndarray, labels: Sequence[str]) -> str:
-    """Returns what a view consists of: classes, and their shares."""
-    parts: dict[str, float] = defaultdict(float)
+def _mixture(shares: np.ndarray, labels: Sequence[str]) -> str:
+    """Returns the classes that a view was mixed of, with their shares in percent."""
+    totals: dict[str, float] = defaultdict(float)
     for share, label in zip(shares.tolist(), labels, strict=True):
-        parts[label] += share
-    ranked = sorted(parts.items(), key=lambda part: -part[1])
+        totals[label] += share
+    ranked = sorted(totals.items(), key=lambda item: -item[1])
     return ", ".join(
-        f"{label} {share:.0%}" for label, share in ranked if share >= LEAST_SHARE
+        f"{label} {share:.0%}" for label, share in ranked if share >= MIN_SHARE
     )
 
 
@@ -213,18 +226,18 @@ def _draw(
     heading: str,
     size: int,
 ) -> Image.Image:
-    across, down = size + GAP, size + LINE + GAP
-    top = GAP + 2 * LINE
+    across, down = size + GAP, size + LINE_HEIGHT + GAP
+    top = GAP + 2 * LINE_HEIGHT
     width = GAP + len(columns) * across
     sheet = Image.new("RGB", (width, top + len(columns[0]) * down), PAPER)
     draw = ImageDraw.Draw(sheet)
-    _write(draw, (GAP, GAP), heading, width - 2 * GAP, INK, LETTERS + 3)
+    _write(draw, (GAP, GAP), heading, width - 2 * GAP, INK, FONT_SIZE + 3)
     for column, (views, words) in enumerate(zip(columns, captions, strict=True)):
         for row, (pixels, caption) in enumerate(zip(views, words, strict=True)):
             left, upper = GAP + column * across, top + row * down
             sheet.paste(Image.fromarray(pixels), (left, upper))
             colour = PALE if column else INK
-            _write(draw, (left, upper + size + 2), caption, size, colour, LETTERS)
+            _write(draw, (left, upper + size + 2), caption, size, colour, FONT_SIZE)
     return sheet
 
 
@@ -236,7 +249,7 @@ def _write(
     colour: str,
     size: int,
 ) -> None:
-    """Writes one line, cut where there is no more room."""
+    """Writes one line of text, shortened to the width."""
     font, text = _font(size), printable(text)
     whole = text
     while text and font.getlength(text) > width:

@@ -1,4 +1,4 @@
-"""Which part of each image the network sees, and the pixels of many of them."""
+"""Central and random views of images, and batches of their pixels."""
 
 from __future__ import annotations
 
@@ -22,36 +22,41 @@ from cnnxfer.errors import DataError
 
 
 class View(Protocol):
-    """What the network sees of a picture."""
+    """What the network sees of an image."""
 
     def of(self, picture: Picture, size: int) -> np.ndarray:
-        """Returns its pixels, uint8 `(size, size, 3)`.
+        """Returns the pixels of this view of an image, uint8 `(size, size, 3)`.
+
+        Args:
+            picture: the image.
+            size: the side of the view, in pixels.
 
         Raises:
-            DataError: if the picture is truncated or corrupt; the message is the
-                reason alone.
+            DataError: if the image is truncated or corrupt; the message is only the
+                reason.
         """
 
 
 class Views(Protocol):
-    """How the images of a set are looked at, one view each."""
+    """A view for each image of a data set."""
 
     def of(self, example: Example) -> View:
         """Returns the view of an image."""
 
     def describe(self) -> dict[str, Any]:
-        """Returns all that decides the views, for JSON."""
+        """Returns all settings that decide the views, in types that JSON has."""
 
 
 @dataclass(frozen=True)
 class Square:
-    """A square in a picture; see `geometry.square_box`.
+    """A view that shows a square of an image.
 
     Attributes:
-        fraction: side of the square, of the shorter side.
-        across: 0 at the left edge, 1 at the right one.
-        down: 0 at the top, 1 at the bottom.
-        flip: whether it is mirrored left to right.
+        fraction: the side of the square, as a fraction of the image's shorter side, in
+            (0, 1].
+        across: where the square lies: 0 at the left edge, 1 at the right edge.
+        down: where the square lies: 0 at the top, 1 at the bottom.
+        flip: whether the view is mirrored left to right.
     """
 
     fraction: float
@@ -60,7 +65,7 @@ class Square:
     flip: bool = False
 
     def of(self, picture: Picture, size: int) -> np.ndarray:
-        """Returns its pixels, uint8 `(size, size, 3)`."""
+        """Returns the pixels of this view of an image, uint8 `(size, size, 3)`."""
         box = square_box(
             picture.width, picture.height, self.fraction, self.across, self.down
         )
@@ -69,34 +74,36 @@ class Square:
 
 @dataclass(frozen=True)
 class CentralViews:
-    """The square in the middle: what validation, test and prediction see.
+    """Views of the square in the middle, which evaluation and prediction use.
 
     Attributes:
-        fraction: its side, of the shorter side.
+        fraction: the side of the square, as a fraction of the image's shorter side, in
+            (0, 1].
     """
 
     fraction: float
 
     def of(self, example: Example) -> View:
-        """Returns the view of an image: the same for each."""
+        """Returns the view of an image, which is the same for all images."""
         return Square(self.fraction)
 
     def describe(self) -> dict[str, Any]:
-        """Returns all that decides the views, for JSON."""
+        """Returns all settings that decide the views, in types that JSON has."""
         return {"views": "central", **asdict(self)}
 
 
 @dataclass(frozen=True)
 class RandomViews:
-    """A random view each, drawn from the seed, the number and the image's content.
+    """A random view of each image, drawn from the seed, the number and the content.
 
-    So they are the same on every machine, in any order, for any choice of images.
+    So the views are the same on every machine, whatever the order and the choice of
+    images.
 
     Attributes:
-        augment: what they differ in.
-        central_crop: side of the square in the middle, where `augment` says nothing
-            else about what part is seen.
-        seed: of the run.
+        augment: the settings of the augmentation.
+        central_crop: the side of the central square, as a fraction of the image's
+            shorter side; used if `augment` does not choose another region.
+        seed: the seed of the run.
         number: 0 for the first view of each image, 1 for the second, and so on.
     """
 
@@ -106,13 +113,13 @@ class RandomViews:
     number: int
 
     def of(self, example: Example) -> View:
-        """Returns the view of an image, whose hash must be known."""
+        """Returns the view of an image, whose SHA-256 must be known."""
         assert example.sha256, f"{example.id} has not been read"
-        chances = KeyedRandom(f"{self.seed} {self.number} {example.sha256}")
-        return RandomView(self.augment, self.central_crop, chances)
+        random = KeyedRandom(f"{self.seed} {self.number} {example.sha256}")
+        return RandomView(self.augment, self.central_crop, random)
 
     def describe(self) -> dict[str, Any]:
-        """Returns all that decides the views, for JSON."""
+        """Returns all settings that decide the views, in types that JSON has."""
         augment = self.augment
         augmentation = augment.operations if augment.plain else asdict(augment)
         if augment.area:
@@ -127,12 +134,12 @@ class RandomViews:
 
 
 def training_views(config: Config, number: int) -> Views:
-    """Returns how the training images are looked at.
+    """Returns the views of the training images: random ones, or central ones.
 
     Args:
-        config: its `augment`, `central_crop` and `seed` decide.
-        number: of the epoch, where each has new views; of the view, where some of each
-            image are kept; from 0.
+        config: its `augment`, `central_crop` and `seed` decide the views.
+        number: the number of the view, from 0: the epoch if each epoch has new views,
+            or else the number among the stored views of an image.
     """
     if not config.augment.operations:
         return CentralViews(config.central_crop)
@@ -140,23 +147,28 @@ def training_views(config: Config, number: int) -> Views:
 
 
 def open_picture(example: Example) -> Picture:
-    """Reads an image that could be read before.
+    """Reads the image of an example, and checks that it has not changed.
 
     Raises:
-        DataError: if it is another one than the one whose hash the example has, or
-            cannot be read any more; the message is the reason alone.
+        DataError: if the content does not have the example's SHA-256, or cannot be
+            read; the message is only the reason.
     """
     content = example.read()
     if example.sha256 not in ("", hashlib.sha256(content).hexdigest()):
         raise DataError(
-            "it is not the image that it was when the data was split; bring that "
-            "back, or train a new run"
+            "it has changed since the data was split; restore the original image, or "
+            "train a new run"
         )
     return Picture(content)
 
 
 def unreadable(example: Example, reason: DataError) -> DataError:
-    """Returns the error of an image that could be read before."""
+    """Returns the error for an image that can no longer be read.
+
+    Args:
+        example: the image.
+        reason: the error of reading it, whose message is only the reason.
+    """
     return DataError(f"{example.id} cannot be read any more: {reason}")
 
 
@@ -172,15 +184,20 @@ def pixel_batches(
     Each image is read and decoded once; its views follow one another: image 0 view 0,
     image 0 view 1, ..., image 1 view 0, ... At most two batches wait.
 
-    Returns:
+    Args:
+        examples: the images.
+        views: what decides the views of each image; at least one.
+        image_size: the side of the views, in pixels.
+        batch_size: the number of views in a batch.
+
+    Yields:
         uint8 `(batch_size, size, size, 3)`; the last batch may be smaller.
 
     Raises:
-        DataError: if an image cannot be read any more, or is another one than the
-            one whose hash its example has.
+        DataError: if an image cannot be read any more, or has changed.
     """
 
-    def look(example: Example) -> list[np.ndarray]:
+    def read_views(example: Example) -> list[np.ndarray]:
         try:
             picture = open_picture(example)
             return [view.of(example).of(picture, image_size) for view in views]
@@ -188,6 +205,6 @@ def pixel_batches(
             raise unreadable(example, error) from error
 
     ahead = (os.cpu_count() or 1) + -(-2 * batch_size // len(views))
-    seen = chain.from_iterable(parallel_map(look, examples, ahead))
-    while batch := list(islice(seen, batch_size)):
+    pixels = chain.from_iterable(parallel_map(read_views, examples, ahead))
+    while batch := list(islice(pixels, batch_size)):
         yield np.stack(batch)

@@ -8,16 +8,16 @@ from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 
 def test_the_numbers_are_the_same_everywhere():
     # Drawn once and written down: others would make every kept feature stale.
-    found = KeyedRandom(f"42 3 {0:064x}").of(count=3)
+    found = KeyedRandom(f"42 3 {0:064x}").uniform(count=3)
     assert found == (0.7507570350790793, 0.10917154803485829, found[2])
     assert found[2] < 0.5
     assert KeyedRandom("a").generator("b").random() == 0.49311627244260625
 
 
 def test_purposes_and_keys_have_numbers_of_their_own():
-    drawn = {KeyedRandom(key).of(name) for key in "ab" for name in ("", "x", "y")}
+    drawn = {KeyedRandom(key).uniform(name) for key in "ab" for name in ("", "x", "y")}
     assert len(drawn) == 6
-    assert KeyedRandom("a").of("x", 5)[:2] == KeyedRandom("a").of("x", 2)
+    assert KeyedRandom("a").uniform("x", 5)[:2] == KeyedRandom("a").uniform("x", 2)
     streams = [
         KeyedRandom(key).generator(name).random() for key in "ab" for name in "xy"
     ]
@@ -25,7 +25,7 @@ def test_purposes_and_keys_have_numbers_of_their_own():
 
 
 def test_numbers_are_uniform_and_independent():
-    drawn = np.array([KeyedRandom(str(key)).of("x", 5) for key in range(4000)])
+    drawn = np.array([KeyedRandom(str(key)).uniform("x", 5) for key in range(4000)])
     assert 0 <= drawn.min() < 0.001
     assert 0.999 < drawn.max() < 1
     assert np.abs(drawn.mean(axis=0) - 0.5).max() < 0.02
@@ -41,4 +41,4 @@ def test_bounds_are_kept_on_both_sides():
 
 def test_more_than_a_digest_has_cannot_be_drawn():
     with pytest.raises(AssertionError):
-        KeyedRandom("a").of("x", 6)
+        KeyedRandom("a").uniform("x", 6)

@@ -25,8 +25,8 @@ def test_targets_are_shares_of_pixels(kind):
     before = PIXELS.copy()
     mixed = 0
     for step in range(20):
-        chances = KeyedRandom(str(step))
-        pixels, targets = mix(PIXELS, TARGETS, Augment(**{kind: 1.0}), chances)
+        random = KeyedRandom(str(step))
+        pixels, targets = mix(PIXELS, TARGETS, Augment(**{kind: 1.0}), random)
         assert pixels.dtype == np.uint8
         assert targets.dtype == np.float32
         np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)

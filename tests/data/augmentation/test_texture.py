@@ -14,10 +14,10 @@ GREY = np.full((SIZE, SIZE, 3), 100, np.uint8)
 
 
 def test_neutral_values_change_nothing():
-    image, chances = Image.fromarray(PIXELS), KeyedRandom("a")
-    assert blur(image, Augment(), chances) is image
-    assert add_noise(PIXELS, Augment(), chances) is PIXELS
-    assert cut_out(PIXELS, Augment(), chances) is PIXELS
+    image, random = Image.fromarray(PIXELS), KeyedRandom("a")
+    assert blur(image, Augment(), random) is image
+    assert add_noise(PIXELS, Augment(), random) is PIXELS
+    assert cut_out(PIXELS, Augment(), random) is PIXELS
 
 
 def test_half_of_the_views_are_blurred_more_or_less():
@@ -52,12 +52,12 @@ def test_half_of_the_views_are_noisy_more_or_less():
 
 def test_noise_stays_within_bytes():
     # The same values as bytes that overflow would be the other end of the scale.
-    chances = next(
-        chances
-        for chances in map(KeyedRandom, "abcdefghij")
-        if add_noise(GREY, Augment(noise=20.0), chances).std() > 5
+    random = next(
+        random
+        for random in map(KeyedRandom, "abcdefghij")
+        if add_noise(GREY, Augment(noise=20.0), random).std() > 5
     )
-    black = add_noise(np.zeros_like(GREY), Augment(noise=20.0), chances)
+    black = add_noise(np.zeros_like(GREY), Augment(noise=20.0), random)
     assert black.max() < 128
     assert (black == 0).mean() > 0.4
 

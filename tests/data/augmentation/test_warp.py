@@ -10,7 +10,7 @@ from PIL import Image
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.motion import choose_motion, motion
-from cnnxfer.data.augmentation.warp import LONGEST, warp
+from cnnxfer.data.augmentation.warp import MAX_SPAN_VIEWS, warp
 from cnnxfer.data.images.picture import Picture
 
 WIDTH, HEIGHT, SIZE = 240, 200, 80
@@ -173,7 +173,7 @@ def test_pictures_of_every_shape_are_filled(monkeypatch, size, fill):
     picture = picture_of(np.full((height, width, 3), 200))
     seen = seen_of(picture, (0, 0, side, side), motion(degrees=40), fill=fill, size=24)
     assert seen[12, 12].tolist() == [200, 200, 200]
-    assert pads[0].shape[1] <= LONGEST * 24
+    assert pads[0].shape[1] <= MAX_SPAN_VIEWS * 24
 
 
 def test_settings_draw_their_amounts():

@@ -138,7 +138,7 @@ def test_a_file_that_vanished_is_named(examples):
 def test_a_file_that_changed_is_named(examples):
     examples[5].path.write_bytes(examples[6].read())
     loader = Loader(examples, SIZE)
-    with pytest.raises(DataError, match=r"^blue/05\.jpg .* not the image that it was"):
+    with pytest.raises(DataError, match=r"^blue/05\.jpg .* it has changed since"):
         loader.batch([5], CentralViews(1))
 
 

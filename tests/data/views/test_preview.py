@@ -18,7 +18,7 @@ from cnnxfer.data.sources import folder
 from cnnxfer.data.views import preview as module
 from cnnxfer.data.views.preview import (
     GAP,
-    LINE,
+    LINE_HEIGHT,
     Preview,
     check_counts,
     check_own,
@@ -53,13 +53,13 @@ def drawn(path: Path, dataset: Dataset, config: Config = CONFIG, images: int = 4
 def tiles_of(preview: Preview) -> np.ndarray:
     """Returns what a preview shows, `(columns, rows, size, size, 3)`."""
     sheet = np.asarray(Image.open(preview.path))
-    top = GAP + 2 * LINE
+    top = GAP + 2 * LINE_HEIGHT
     return np.array(
         [
             [
                 sheet[y : y + SIZE, x : x + SIZE]
                 for y in (
-                    top + row * (SIZE + LINE + GAP)
+                    top + row * (SIZE + LINE_HEIGHT + GAP)
                     for row in range(len(preview.images))
                 )
             ]
@@ -95,8 +95,8 @@ def test_columns_are_mixed_as_batches_are(tmp_path: Path, dataset):
     tiles = tiles_of(preview)
     for epoch in range(VIEWS):
         pixels = seen_of(dataset, preview, training_views(MIXED, epoch))
-        chances = KeyedRandom(f"5 {epoch} 0")  # as of the epoch's first step
-        mixed, _ = mix(pixels, np.eye(4, dtype=np.float32), MIXED.augment, chances)
+        random = KeyedRandom(f"5 {epoch} 0")  # as of the epoch's first step
+        mixed, _ = mix(pixels, np.eye(4, dtype=np.float32), MIXED.augment, random)
         np.testing.assert_array_equal(tiles[1 + epoch], mixed)
         assert (mixed != pixels).any()
 
@@ -192,7 +192,7 @@ def test_a_preview_may_be_overwritten_and_nothing_else(tmp_path: Path, dataset):
     drawn(path, dataset)
     check_own(path)
     Image.new("RGB", (4, 4)).save(path)
-    with pytest.raises(ConfigError, match=r"is there already, and is no preview"):
+    with pytest.raises(ConfigError, match=r"already exists and is not a preview"):
         check_own(path)
     path.write_bytes(b"")  # as of mktemp
     check_own(path)
