@@ -1,1 +1,1 @@
-"""From a data specification to batches of pixels."""
+"""Reads data sets, prepares their images, and feeds them to training."""

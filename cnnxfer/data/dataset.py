@@ -1,4 +1,4 @@
-"""Labelled images: where they lie, and what one reading of them tells."""
+"""The data set's types: labelled images, where they lie, and what reading them told."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from pathlib import Path
 from cnnxfer.errors import DataError, reason_of
 
 MAX_BYTES = 512 * 1024 * 1024
-MAX_PIXELS = 200_000_000  # the largest sensors of telephones have as many
-# Why something is not read as an image.
+MAX_PIXELS = 200_000_000  # as many as the largest sensors of telephones have
+# Reasons why a file is not read as an image.
 TOO_LARGE = f"too large: over {MAX_BYTES // 2**20} MiB, the limit"
-NO_FILE = "not a file"
+NOT_A_FILE = "not a file"
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 PARTS = (TRAIN, VALIDATION, TEST)
-DIVIDER = "|"  # between the labels of an image, in tables
+DIVIDER = "|"  # separates the labels of an image, in tables
 
 
 @dataclass(frozen=True)
 class Example:
-    """A labelled image, where it lies.
+    """A labelled image, and the file that holds it.
 
     Attributes:
-        id: names the image within its data set, the same on every machine.
-        labels: indices into the class names: one, unless the set is multi-label.
-        split: the part that the data set itself puts it in: "train", "validation",
-            "test", or None.
-        path: the file that holds it.
-        offset: where in the file it begins, in bytes.
-        size_bytes: how long it is; None for the whole file.
-        sha256: of the encoded image, in hexadecimal; empty until it has been read.
+        id: identifies the image within its data set, the same on every machine.
+        labels: indices into the class names: one, unless the data set is multi-label.
+        split: the split that the data set itself puts the image in: "train",
+            "validation" or "test"; None if it has no splits.
+        path: the file that holds the image.
+        offset: where in the file the image begins, in bytes.
+        size_bytes: the length of the encoded image; None for the whole file.
+        sha256: the SHA-256 of the encoded image, in hexadecimal; empty until it has
+            been read.
     """
 
     id: str
@@ -44,7 +45,7 @@ class Example:
 
     @property
     def label(self) -> int:
-        """The only one, of a set that isn't multi-label."""
+        """The only label of an image whose data set is not multi-label."""
         (label,) = self.labels
         return label
 
@@ -52,26 +53,25 @@ class Example:
         """Returns the encoded image.
 
         Raises:
-            DataError: if the file cannot be read; the message is the reason.
+            DataError: if the file cannot be read; the message is only the reason.
         """
         return read_bytes(self.path, self.offset, self.size_bytes)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a source yields.
+    """The labelled images of a data specification, as its source lists them.
 
     Attributes:
-        name: short, for the names of runs.
-        class_names: in label order.
-        examples: in the source's own order.
-        shuffled: whether that order is already mixed, so that slices of it are
-            fair samples.
-        title: how messages call it; empty for its name.
+        name: a short name, which names of runs begin with.
+        class_names: the names of the classes, in label order.
+        examples: the images, in the source's own order.
+        shuffled: whether that order is random, so that slices of it are fair samples.
+        title: the name that messages use; empty for `name`.
         multi_label: whether an image may have any number of labels.
-        columns: what else a table tells of its images, beside `examples`, by name.
-        hidden: what was passed over: hidden and system files, by the ids they would
-            have.
+        columns: the values of a table's other columns, by the column's name; each has
+            a value for every example.
+        hidden: the ids of hidden and system files, which were left out.
     """
 
     name: str
@@ -86,21 +86,22 @@ class Dataset:
 
 @dataclass(frozen=True)
 class IndexRow:
-    """An example with what one reading of it tells.
+    """An example with what reading it once has told.
 
-    A sound image alone, one without a problem, has all but the example.
+    If the image has a problem, the other attributes keep their defaults.
 
     Attributes:
         example: the image.
-        width: of the upright picture, in pixels.
-        height: the same.
-        format: Pillow's name of it.
-        problem: why it cannot be used; None for a sound image.
-        mode: how its pixels are stored, in Pillow's words: RGB, L, CMYK, P, RGBA.
-        orientation: EXIF's, 1 to 8; 1 is upright.
-        frames: how many it has; the first is the one that is used.
-        grey: whether no pixel of it has a colour.
-        phash: perceptual hash, in hexadecimal; near for pictures that look alike.
+        width: the width of the upright image, in pixels.
+        height: the height of the upright image, in pixels.
+        format: the format of the file, as Pillow names it.
+        problem: why the image cannot be used; None if it can.
+        mode: how its pixels are stored, as Pillow names it: RGB, L, CMYK, P, RGBA.
+        orientation: the EXIF orientation, 1 to 8; 1 is upright.
+        frames: the number of frames or pages; only the first one is used.
+        grey: whether no pixel of the image has a colour.
+        phash: the perceptual hash, in hexadecimal; similar for images that look alike,
+            and empty for an image with too little detail.
     """
 
     example: Example
@@ -116,20 +117,26 @@ class IndexRow:
 
     @property
     def sha256(self) -> str:
-        """Of the encoded image; empty if it could not be read."""
+        """The SHA-256 of the encoded image; empty if it could not be read."""
         return self.example.sha256
 
 
 def read_bytes(path: Path, offset: int = 0, size_bytes: int | None = None) -> bytes:
-    """Reads an encoded image, or part of a file that holds many.
+    """Returns an encoded image: a whole file, or a section of one that holds many.
+
+    Args:
+        path: the file.
+        offset: where the image begins, in bytes.
+        size_bytes: the length of the image; None for the size of the file.
 
     Raises:
-        DataError: if it cannot be read or is over 512 MiB; the message is the reason.
+        DataError: if the image cannot be read or is over 512 MiB; the message is only
+            the reason.
     """
     try:
         found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe would keep us waiting
-            raise DataError(NO_FILE)
+        if not stat.S_ISREG(found.st_mode):  # reading from a pipe would wait
+            raise DataError(NOT_A_FILE)
         size_bytes = found.st_size if size_bytes is None else size_bytes
         if size_bytes > MAX_BYTES:
             raise DataError(TOO_LARGE)

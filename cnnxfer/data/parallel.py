@@ -1,4 +1,4 @@
-"""A thread pool that keeps order, little memory, and Ctrl-C working."""
+"""A parallel `map` that keeps the order, uses little memory and obeys Ctrl-C."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ def parallel_map(
 ) -> Iterator[Result]:
     """Yields `function(item)` for each item, in order, computed on all cores.
 
-    At most `ahead` results wait at a time. A consumer that stops early (an
-    exception, Ctrl-C) ends the work at once.
+    A consumer that stops early (an exception, Ctrl-C) ends the work at once.
+
+    Args:
+        function: what is called for each item, in one of several threads.
+        items: the arguments of the calls.
+        ahead: the most results that wait for the consumer at a time.
     """
     threads = ThreadPoolExecutor(os.cpu_count())
     try:

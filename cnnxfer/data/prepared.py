@@ -1,4 +1,4 @@
-"""Sound images, each in its part: read for a new run, or found again for an old one."""
+"""Readable images with their splits: read for a new run, or found again for an old."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cnnxfer.data.preparing.index import (
     report_problems,
 )
 from cnnxfer.data.preparing.near_duplicates import near_duplicates
-from cnnxfer.data.preparing.splits import assign_parts
+from cnnxfer.data.preparing.splits import assign_splits
 from cnnxfer.data.preparing.subset import take_sample
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.errors import DataError
@@ -29,7 +29,13 @@ from cnnxfer.runs import Run, SplitRow
 
 @dataclass(frozen=True)
 class Parts:
-    """A run's images by part; labels index the run's class names."""
+    """The images of each split.
+
+    Attributes:
+        train: the images to train on.
+        validation: the images that choose the best epoch.
+        test: the images that the finished model is measured with.
+    """
 
     train: list[Example]
     validation: list[Example]
@@ -38,13 +44,14 @@ class Parts:
 
 @dataclass(frozen=True)
 class Data:
-    """Sound images, each in its part.
+    """Readable images, each with its split.
 
     Attributes:
-        name: short, for the names of runs.
-        class_names: in label order.
-        examples: in the order of their content's hashes; labels index `class_names`.
-        parts: where each of them belongs, beside `examples`.
+        name: a short name, which names of runs begin with.
+        class_names: the names of the classes, in label order.
+        examples: the images, sorted by the SHA-256 of their content; their labels are
+            indices into `class_names`.
+        parts: the split of each example: "train", "validation" or "test".
         multi_label: whether an image may have any number of labels.
     """
 
@@ -55,19 +62,23 @@ class Data:
     multi_label: bool = False
 
     def label_of(self, example: Example) -> str:
-        """Returns the name of an example's class; several are joined."""
+        """Returns the names of an example's classes, joined by "|"."""
         return DIVIDER.join(self.class_names[label] for label in example.labels)
 
     def split(self) -> Parts:
-        """Returns the images by part."""
-        lists: dict[str, list[Example]] = {part: [] for part in PARTS}
-        for example, part in zip(self.examples, self.parts, strict=True):
-            lists[part].append(example)
+        """Returns the images of each split."""
+        lists: dict[str, list[Example]] = {name: [] for name in PARTS}
+        for example, name in zip(self.examples, self.parts, strict=True):
+            lists[name].append(example)
         return Parts(lists[TRAIN], lists[VALIDATION], lists[TEST])
 
 
 def read_data(config: Config, reporter: Reporter) -> Data:
-    """Lists the images, looks at each, leaves out what is broken, and splits them.
+    """Lists the images, reads each, leaves out the unreadable ones and splits them.
+
+    Args:
+        config: its `data`, `exclude`, `group_by`, `limit` and `split` are used.
+        reporter: shows progress, warnings of problems, and the sizes of the splits.
 
     Raises:
         ConfigError: if the configuration does not suit the data.
@@ -84,28 +95,28 @@ def read_data(config: Config, reporter: Reporter) -> Data:
     rows = [rows[index] for index in take_sample(rows, config.limit)]
     groups = [group_of[row.example.id] for row in rows] if group_of else []
     duplicates = near_duplicates(rows)
-    parts = assign_parts(
+    parts = assign_splits(
         rows,
         config.split,
         shuffled=dataset.shuffled,
         groups=groups or None,
         duplicates=duplicates,
     )
-    facts = InspectedData(
+    inspected = InspectedData(
         class_names,
         rows,
         parts,
         near=duplicates,
         groups=groups,
     )
-    warn_of(quick_findings(facts), config.data, reporter)
+    warn_of(quick_findings(inspected), config.data, reporter)
     counts = [f"{parts.count(part)} {part}" for part in PARTS]
     reporter.info(
         f"{dataset.title or dataset.name}: {len(rows)} images of {len(class_names)} "
         f"classes: {', '.join(counts)}"
     )
-    # By content, so that names and places have no say in what is learned.
-    # Copies may have several labels.
+    # Sorted by content, so that training does not depend on names and folders; and by
+    # labels, since copies may have different ones.
     examples = [row.example for row in rows]
     order = sorted(
         range(len(rows)),
@@ -121,10 +132,17 @@ def read_data(config: Config, reporter: Reporter) -> Data:
 
 
 def load_parts(run: Run, reporter: Reporter) -> Parts:
-    """Finds a run's images again.
+    """Returns a run's images again, in the splits that they had.
+
+    Args:
+        run: the run, whose data specification and `split.csv` are used.
+        reporter: shows progress and warnings.
+
+    Returns:
+        The images of each split; their labels are indices into the run's class names.
 
     Raises:
-        DataError: if some are gone.
+        DataError: if some of the images are no longer in the data.
     """
     spec = run.config.data
     found = {row.id: row for row in load_dataset(spec, reporter).examples}
@@ -145,7 +163,7 @@ def load_parts(run: Run, reporter: Reporter) -> Parts:
 
 
 def _labels(run: Run, split: Iterable[SplitRow]) -> dict[str, tuple[int, ...]]:
-    """Returns what each text in the column of labels means."""
+    """Returns the labels that each text in the column of labels stands for."""
     label_of = {name: label for label, name in enumerate(run.class_names)}
     if run.thresholds is None:
         return {name: (label,) for name, label in label_of.items()}
@@ -156,6 +174,10 @@ def _labels(run: Run, split: Iterable[SplitRow]) -> dict[str, tuple[int, ...]]:
 
 
 def data_hash(split: Iterable[SplitRow]) -> str:
-    """Returns one SHA-256 for all images, their labels and their parts."""
+    """Returns one SHA-256, in hexadecimal, of all images, labels and splits.
+
+    Args:
+        split: the rows of a run's `split.csv`, in any order.
+    """
     lines = sorted(f"{row.sha256} {row.label} {row.split}\n" for row in split)
     return hashlib.sha256("".join(lines).encode()).hexdigest()

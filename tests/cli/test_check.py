@@ -141,7 +141,7 @@ def test_mistakes(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
         f"check {photos} --split half": "--split is 'half'",
         f"check {photos} --exclude none.txt": "--exclude none.txt cannot be read",
         f"check {photos} --write {photos}/red/x.txt": "among the images",
-        f"check {photos} --html {photos}/red": "is there already",
+        f"check {photos} --html {photos}/red": "already exists",
     }.items():
         assert run(arguments.split()) == 2
         shown = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""Zip and tar archives: the files in them, read without unpacking them to a disk."""
+"""Reads the files in zip and tar archives without unpacking them to disk."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ SUFFIXES = (*ZIP_SUFFIXES, *TAR_SUFFIXES)
 
 
 def members(path: str, wanted: Callable[[str], bool]) -> Iterator[ImageSource]:
-    """Yields the files in an archive, in its own order, by the names that it has.
+    """Yields the files in an archive, in the archive's order.
 
-    What can't be read of a sound archive, such as links and encrypted files, is an
-    image whose `read` raises a DataError with the reason.
+    A member that cannot be read, such as a link or an encrypted file, is an image
+    source whose `read` raises a DataError with the reason.
 
     Args:
-        path: of a zip, by its suffix, or a tar, plain or compressed.
+        path: the path of a zip, recognized by its suffix, or of a tar, plain or
+            compressed.
         wanted: tells by a file's name in the archive whether to yield it.
 
+    Yields:
+        Image sources, named as in the archive.
+
     Raises:
-        Exception: whatever a parser trips over, when it does; `archive_problem` puts
-            it into words.
+        Exception: an error of any type if the archive is damaged; `archive_problem`
+            returns its message.
     """
     kind = "zips" if path.lower().endswith(ZIP_SUFFIXES) else "tars"
     reader = import_module(f"cnnxfer.data.archives.{kind}")

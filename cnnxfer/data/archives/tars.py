@@ -1,4 +1,4 @@
-"""A tar archive, plain or compressed: read once, from the beginning to the end."""
+"""Reads tar archives, plain or compressed, once from the beginning to the end."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, Self, cast
 
-from cnnxfer.data.dataset import MAX_BYTES, NO_FILE, TOO_LARGE, read_bytes
+from cnnxfer.data.dataset import MAX_BYTES, NOT_A_FILE, TOO_LARGE, read_bytes
 from cnnxfer.data.images.source import ImageSource, unreadable
 
-# How compressed files begin.
+# By the first bytes of a compressed file.
 DECOMPRESSORS: dict[bytes, Callable[[BinaryIO], BufferedIOBase]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
     b"BZh": bz2.BZ2File,
@@ -25,13 +25,15 @@ DECOMPRESSORS: dict[bytes, Callable[[BinaryIO], BufferedIOBase]] = {
 Wanted = Callable[[str], bool]
 
 _READ_BYTES = 1 << 16
-_LONGEST_HEADER_BYTES = 1 << 20  # of a name, which Python reads as long as it says
+# Python reads a long name into memory, however long the header says that it is.
+_MAX_NAME_BYTES = 1 << 20
 
 
 def members(path: str, wanted: Wanted) -> Iterator[ImageSource]:
-    """Yields the files in a tar archive; see `archives.members`.
+    """Yields the files in a tar archive, as `archives.members` describes.
 
-    Those of a compressed archive are in memory; the others are read where they lie.
+    Files of a compressed archive are held in memory; those of a plain one are read
+    from the archive when they are needed.
     """
     with open(path, "rb") as file:
         start = file.peek(8)
@@ -52,8 +54,8 @@ def _plain(path: str, file: BufferedReader, wanted: Wanted) -> Iterator[ImageSou
                 continue
             if member.offset_data + member.size > size_bytes:
                 raise tarfile.ReadError("unexpected end of data")
-            place = (Path(path), member.offset_data, member.size)
-            yield ImageSource(member.name, partial(read_bytes, *place))
+            read = partial(read_bytes, Path(path), member.offset_data, member.size)
+            yield ImageSource(member.name, read)
 
 
 def _compressed(stream: BufferedIOBase, wanted: Wanted) -> Iterator[ImageSource]:
@@ -72,31 +74,32 @@ def _compressed(stream: BufferedIOBase, wanted: Wanted) -> Iterator[ImageSource]
 
 def _files(archive: tarfile.TarFile, wanted: Wanted) -> Iterator[tarfile.TarInfo]:
     while (member := archive.next()) is not None:
-        if member.size < 0:  # reading would go back, for ever
+        if member.size < 0:  # reading would go back and never end
             raise tarfile.ReadError("negative size")
-        archive.members.clear()  # type: ignore[attr-defined]  # else it keeps them all
+        archive.members.clear()  # type: ignore[attr-defined]  # it would keep them all
         if not member.isdir() and wanted(member.name):
             yield member
 
 
 def _refusal(member: tarfile.TarInfo) -> str | None:
     if not member.isreg() or member.issparse():
-        return NO_FILE
+        return NOT_A_FILE
     return TOO_LARGE if member.size > MAX_BYTES else None
 
 
 class _Header(tarfile.TarInfo):
-    """A member's header that doesn't pass over damage."""
+    """A member's header that raises an error if it is damaged."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         try:
             header = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
-            # `TarFile.next` takes any for the end, which is nothing or all zeros.
+            # `TarFile.next` takes each of these errors for the end of the archive. Only
+            # an empty or all-zero block is.
             if buf.strip(b"\0"):
                 raise tarfile.ReadError(str(error)) from error
             raise
-        if not header.isreg() and not 0 <= header.size <= _LONGEST_HEADER_BYTES:
+        if not header.isreg() and not 0 <= header.size <= _MAX_NAME_BYTES:
             raise tarfile.ReadError(f"a header of {header.size:,} bytes")
         return header

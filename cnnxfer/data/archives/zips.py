@@ -1,4 +1,4 @@
-"""A zip archive: its members are read when they are asked for."""
+"""Reads zip archives; members are read when they are needed."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from cnnxfer.data.archives.problems import damage
-from cnnxfer.data.dataset import MAX_BYTES, NO_FILE, TOO_LARGE
+from cnnxfer.data.archives.problems import damage_reason
+from cnnxfer.data.dataset import MAX_BYTES, NOT_A_FILE, TOO_LARGE
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError
 
 _ENCRYPTED = 0x1
-# Of the others, zipfile unpacks a piece at once, however much comes out: bzip2 makes
-# 45 MB of 40 bytes.
+# zipfile unpacks other methods in one piece, however large: 40 bytes of bzip2 may
+# become 45 MB.
 _METHODS = (ZIP_STORED, ZIP_DEFLATED)
 _READ_BYTES = 1 << 16
 
 
 def members(path: str, wanted: Callable[[str], bool]) -> Iterator[ImageSource]:
-    """Yields the files in a zip archive; see `archives.members`."""
-    # It is closed when the last file that is in it is forgotten.
+    """Yields the files in a zip archive, as `archives.members` describes."""
+    # It is closed when the last of its image sources is deleted.
     archive = ZipFile(path)
     lock = threading.Lock()
     for member in archive.infolist():
@@ -33,20 +33,21 @@ def members(path: str, wanted: Callable[[str], bool]) -> Iterator[ImageSource]:
 
 
 def _read(archive: ZipFile, lock: threading.Lock, member: ZipInfo) -> bytes:
-    kind = stat.S_IFMT(member.external_attr >> 16)  # 0 if no Unix wrote it
+    kind = stat.S_IFMT(member.external_attr >> 16)  # 0 unless a Unix system wrote it
     if kind not in (0, stat.S_IFREG):
-        raise DataError(NO_FILE)
+        raise DataError(NOT_A_FILE)
     if member.flag_bits & _ENCRYPTED:
         raise DataError("encrypted")
     if member.compress_type not in _METHODS:
         raise DataError(
             f"unknown compression: method {member.compress_type}; expected deflate"
         )
-    # This is what the archive says; `read` stops there, whatever is in it.
+    # The archive declares this size; reading stops there, however much follows.
     if member.file_size > MAX_BYTES:
         raise DataError(TOO_LARGE)
     try:
-        # Threads may read side by side, but not open: ZipFile counts who has it open.
+        # Threads may read at the same time, but not open or close: ZipFile counts
+        # its open members.
         with lock:
             stream = archive.open(member)
         try:
@@ -54,5 +55,5 @@ def _read(archive: ZipFile, lock: threading.Lock, member: ZipInfo) -> bytes:
         finally:
             with lock:
                 stream.close()
-    except Exception as error:  # zipfile and zlib raise many kinds
-        raise DataError(damage(error)) from error
+    except Exception as error:  # zipfile and zlib raise errors of many types
+        raise DataError(damage_reason(error)) from error

@@ -1,1 +1,1 @@
-"""What is wrong with images and their labels, told before they train."""
+"""Finds what is wrong with images and their labels before training starts."""

@@ -1,4 +1,4 @@
-"""Checks of classes: too few, too small, too uneven, or one under two names."""
+"""Checks of classes: too few, too small, uneven in size, or doubtfully named."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from cnnxfer.data.preparing.balance import SKEWED, skew
 from cnnxfer.data.preparing.index import enough_classes
 from cnnxfer.reporting import counted
 
-FEW = 10  # by default a tenth of a class tests, which is one image then
-BYTES = re.compile(r"\\x[89a-f][0-9a-f]")  # as `written` writes what is no UTF-8
+# The default split puts a tenth of a class into the test split: one image of ten.
+MIN_IMAGES = 10
+ESCAPED_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")  # how `utf8_name` writes other bytes
 
 NO_IMAGES = KINDS.add(
     Kind(
@@ -65,7 +66,7 @@ FEW_IMAGES = KINDS.add(
     Kind(
         name="few-images",
         severity=WARNING,
-        title=f"classes of fewer than {FEW} images",
+        title=f"classes of fewer than {MIN_IMAGES} images",
         done="used",
         advice="Add images: some dozens a class are a fair beginning.",
     )
@@ -108,94 +109,92 @@ UNLABELLED = KINDS.add(
 )
 
 
-def too_few_classes(facts: InspectedData) -> Iterator[Finding]:
-    """Finds that there is nothing to tell apart."""
-    if not facts.sound:
-        yield from NO_IMAGES.found([Item(note="none")], count=0)
-    elif not enough_classes(facts.rows):
-        names = tuple(facts.class_names[label] for label in facts.trained)
-        yield from ONE_CLASS.found([Item(classes=names)], count=len(names))
+def too_few_classes(data: InspectedData) -> Iterator[Finding]:
+    """Finds that there are no usable images, or too few classes to train on."""
+    if not data.sound:
+        yield from NO_IMAGES.findings([Item(note="none")], count=0)
+    elif not enough_classes(data.rows):
+        names = tuple(data.class_names[label] for label in data.trained)
+        yield from ONE_CLASS.findings([Item(classes=names)], count=len(names))
 
 
-def missing_classes(facts: InspectedData) -> Iterator[Finding]:
-    """Finds classes without images: at all, to train on, or to measure with."""
+def missing_classes(data: InspectedData) -> Iterator[Finding]:
+    """Finds classes without any image, or without one in some split."""
     empty, untrained, unmeasured = [], [], []
-    parts = [part for part in PARTS if part in facts.parts]
-    for label, name in enumerate(facts.class_names):
-        found, sizes = facts.by_class[label], facts.part_sizes[label]
-        missing = [part for part in parts if not sizes[part]]
+    used = [split for split in PARTS if split in data.splits]
+    for label, name in enumerate(data.class_names):
+        found, sizes = data.by_class[label], data.split_sizes[label]
+        missing = [split for split in used if not sizes[split]]
         if not found:
             empty.append(Item(classes=(name,)))
-        elif label not in facts.trained:
-            splits = sorted({str(facts.rows[index].example.split) for index in found})
-            untrained.append(_class(name, f"only in {', '.join(splits)}"))
+        elif label not in data.trained:
+            only_in = sorted({str(data.rows[index].example.split) for index in found})
+            untrained.append(_class_item(name, f"only in {', '.join(only_in)}"))
         elif missing:
-            unmeasured.append(_class(name, f"none in {', '.join(missing)}"))
-    yield from EMPTY_CLASS.found(empty)
-    yield from UNTRAINED_CLASS.found(untrained)
-    yield from MISSING_IN_SPLIT.found(unmeasured)
+            unmeasured.append(_class_item(name, f"none in {', '.join(missing)}"))
+    yield from EMPTY_CLASS.findings(empty)
+    yield from UNTRAINED_CLASS.findings(untrained)
+    yield from MISSING_IN_SPLIT.findings(unmeasured)
 
 
-def small_classes(facts: InspectedData) -> Iterator[Finding]:
-    """Finds classes with so few images that neither training nor test tells much."""
-    yield from FEW_IMAGES.found(
-        _class(facts.class_names[label], counted(size, "image"))
-        for label, size in _trained_sizes(facts).items()
-        if size < FEW
+def small_classes(data: InspectedData) -> Iterator[Finding]:
+    """Finds classes with too few images to learn from or to measure accuracy with."""
+    yield from FEW_IMAGES.findings(
+        _class_item(data.class_names[label], counted(size, "image"))
+        for label, size in _trained_sizes(data).items()
+        if size < MIN_IMAGES
     )
 
 
-def imbalance(facts: InspectedData) -> Iterator[Finding]:
-    """Finds that some class has many times the images of another."""
-    sizes = _trained_sizes(facts)
+def imbalance(data: InspectedData) -> Iterator[Finding]:
+    """Finds that the largest class has many times the images of the smallest."""
+    sizes = _trained_sizes(data)
     if skew(list(sizes.values())) >= SKEWED:
         most, least = (
             max(sizes, key=sizes.__getitem__),
             min(sizes, key=sizes.__getitem__),
         )
-        names = facts.class_names[most], facts.class_names[least]
+        names = data.class_names[most], data.class_names[least]
         note = f"{sizes[most]:,} and {counted(sizes[least], 'image')}"
-        yield from IMBALANCE.found([Item(classes=names, note=note)], count=2)
+        yield from IMBALANCE.findings([Item(classes=names, note=note)], count=2)
 
 
-def similar_names(facts: InspectedData) -> Iterator[Finding]:
-    """Finds classes that a slip of the keyboard has made two of."""
-    names = enumerate(facts.class_names)
-    groups = grouped((_plain(name), label) for label, name in names)
-    yield from SIMILAR_NAMES.found(
-        Item(classes=tuple(_shown(facts.class_names[label]) for label in group))
+def similar_names(data: InspectedData) -> Iterator[Finding]:
+    """Finds classes whose names may be two spellings of one."""
+    names = enumerate(data.class_names)
+    groups = grouped((_normalized(name), label) for label, name in names)
+    yield from SIMILAR_NAMES.findings(
+        Item(classes=tuple(_visible(data.class_names[label]) for label in group))
         for group in groups.values()
         if len(group) > 1
     )
 
 
-def odd_names(facts: InspectedData) -> Iterator[Finding]:
-    """Finds names that nobody would type as they are."""
-    yield from ODD_NAME.found(
-        Item(classes=(_shown(name),)) for name in facts.class_names if _is_odd(name)
+def odd_names(data: InspectedData) -> Iterator[Finding]:
+    """Finds class names with invisible, unusual or undecodable characters."""
+    yield from ODD_NAME.findings(
+        Item(classes=(_visible(name),)) for name in data.class_names if _is_odd(name)
     )
 
 
-def unlabelled(facts: InspectedData) -> Iterator[Finding]:
-    """Finds images of a multi-label set that no label was given to."""
-    yield from UNLABELLED.found(
-        facts.item(index)
-        for index in facts.sound
-        if not facts.rows[index].example.labels
+def unlabelled(data: InspectedData) -> Iterator[Finding]:
+    """Finds images of a multi-label data set that have no label."""
+    yield from UNLABELLED.findings(
+        data.item(index) for index in data.sound if not data.rows[index].example.labels
     )
 
 
-def _trained_sizes(facts: InspectedData) -> dict[int, int]:
-    return {label: facts.class_sizes[label] for label in sorted(facts.trained)}
+def _trained_sizes(data: InspectedData) -> dict[int, int]:
+    return {label: data.class_sizes[label] for label in sorted(data.trained)}
 
 
-def _plain(name: str) -> str:
-    """Returns what is left of a name without what a slip may change.
+def _normalized(name: str) -> str:
+    """Returns a name without case, separators and invisible characters.
 
-    A separator between digits stays: 1-1 is another number than 11.
+    A separator between digits stays: 1-1 is not the number 11.
     """
     name = unicodedata.normalize("NFKC", name).casefold()
-    name = "".join(sign for sign in name if unicodedata.category(sign) != "Cf")
+    name = "".join(char for char in name if unicodedata.category(char) != "Cf")
     name = re.sub(r"[\s_-]+", " ", name).strip()
     return re.sub(r"(?<!\d) | (?!\d)", "", name)
 
@@ -204,15 +203,15 @@ def _is_odd(name: str) -> bool:
     return (
         name != " ".join(name.split())
         or not name.isprintable()
-        or BYTES.search(name) is not None
+        or ESCAPED_BYTE.search(name) is not None
         or name != unicodedata.normalize("NFC", name)
     )
 
 
-def _shown(name: str) -> str:
-    """Returns a name in which everything shows."""
+def _visible(name: str) -> str:
+    """Returns a name in which every character can be seen."""
     return ascii(name) if _is_odd(name) else name
 
 
-def _class(name: str, note: str) -> Item:
+def _class_item(name: str, note: str) -> Item:
     return Item(classes=(name,), note=note)

@@ -1,4 +1,4 @@
-"""Checks of copies: one picture twice, in several parts or under several labels."""
+"""Checks of copies: one image twice, in several splits or under several labels."""
 
 from __future__ import annotations
 
@@ -73,80 +73,82 @@ NEAR_COPIES = KINDS.add(
 )
 
 
-def contradictions(facts: InspectedData) -> Iterator[Finding]:
-    """Finds one picture under several labels."""
-    exact = [group for group in facts.copies if _differ(facts.labels, group)]
-    near = [group for group in facts.near if _near_differ(facts, facts.labels, group)]
-    yield from CONTRADICTION.found(
-        (_with_labels(facts, group) for group in exact),
-        # Nobody but a person can tell which of the labels is wrong.
-        quarantine=(facts.id(index) for group in exact for index in group),
+def contradictions(data: InspectedData) -> Iterator[Finding]:
+    """Finds copies and near duplicates of one image that have different labels."""
+    exact = [group for group in data.copies if _differ(data.labels, group)]
+    near = [group for group in data.near if _near_differ(data, data.labels, group)]
+    yield from CONTRADICTION.findings(
+        (_with_labels(data, group) for group in exact),
+        # Only a person can tell which of the labels is wrong, so all are listed.
+        quarantine=(data.id(index) for group in exact for index in group),
     )
-    yield from NEAR_CONTRADICTION.found(_with_labels(facts, group) for group in near)
+    yield from NEAR_CONTRADICTION.findings(_with_labels(data, group) for group in near)
 
 
-def leaks(facts: InspectedData) -> Iterator[Finding]:
-    """Finds one picture in several parts, as the data's own splits may have it."""
-    part = facts.parts.__getitem__
-    exact = [group for group in _used(facts, facts.copies) if _differ(part, group)]
+def leaks(data: InspectedData) -> Iterator[Finding]:
+    """Finds one image in several splits, as the data's own splits may have it."""
+    split = data.splits.__getitem__
+    exact = [group for group in _used(data, data.copies) if _differ(split, group)]
     near = [
-        group for group in _used(facts, facts.near) if _near_differ(facts, part, group)
+        group for group in _used(data, data.near) if _near_differ(data, split, group)
     ]
     for kind, groups in ((LEAK, exact), (NEAR_LEAK, near)):
-        yield from kind.found(
-            (_with_parts(facts, group) for group in groups),
-            # What tests stays: figures can still be compared with those of others.
+        yield from kind.findings(
+            (_with_splits(data, group) for group in groups),
+            # The test split stays whole, so that results on it remain comparable.
             quarantine=(
-                facts.id(index) for group in groups for index in _earlier(facts, group)
+                data.id(index)
+                for group in groups
+                for index in _outside_last_split(data, group)
             ),
         )
 
 
-def group_leaks(facts: InspectedData) -> Iterator[Finding]:
-    """Finds groups of `--group-by` that the data's own splits tear apart."""
+def group_leaks(data: InspectedData) -> Iterator[Finding]:
+    """Finds groups of `--group-by` that the data's own splits divide."""
     groups = grouped(
         (name, index)
-        for index, name in enumerate(facts.groups)
-        if name and facts.parts[index]
+        for index, name in enumerate(data.groups)
+        if name and data.splits[index]
     )
-    yield from GROUP_LEAK.found(
-        _with_parts(facts, _one_a_part(facts, group), f"group {name}")
+    yield from GROUP_LEAK.findings(
+        _with_splits(data, _first_of_each_split(data, group), f"group {name}")
         for name, group in groups.items()
-        if _differ(facts.parts.__getitem__, group)
+        if _differ(data.splits.__getitem__, group)
     )
 
 
-def spare_copies(facts: InspectedData) -> Iterator[Finding]:
-    """Finds copies that do no harm but count twice: of one label, in one part."""
+def spare_copies(data: InspectedData) -> Iterator[Finding]:
+    """Finds harmless copies, which only count twice: of one label, in one split."""
     alike = [
         same
-        for group in facts.copies
+        for group in data.copies
         for same in grouped(
-            ((facts.labels(index), facts.parts[index]), index) for index in group
+            ((data.labels(index), data.splits[index]), index) for index in group
         ).values()
         if len(same) > 1
     ]
     spare = [index for same in alike for index in same[1:]]
-    # A table may list an image twice, and its id would leave out both.
-    kept = {facts.id(same[0]) for same in alike}
-    yield from COPIES.found(
-        map(facts.together, alike),
-        quarantine=(name for name in map(facts.id, spare) if name not in kept),
+    # A table may list an image twice; excluding its id would leave out both.
+    kept = {data.id(same[0]) for same in alike}
+    yield from COPIES.findings(
+        map(data.group_item, alike),
+        quarantine=(name for name in map(data.id, spare) if name not in kept),
         count=len(spare),
     )
-    yield from NEAR_COPIES.found(
-        facts.together(group)
-        for group in facts.near
-        if _differ(lambda index: facts.rows[index].sha256, group)
-        and not _differ(facts.labels, group)
-        and not _differ(facts.parts.__getitem__, group)
+    yield from NEAR_COPIES.findings(
+        data.group_item(group)
+        for group in data.near
+        if _differ(lambda index: data.rows[index].sha256, group)
+        and not _differ(data.labels, group)
+        and not _differ(data.splits.__getitem__, group)
     )
 
 
-def _used(facts: InspectedData, groups: Iterable[Group]) -> Iterator[list[int]]:
-    """Yields the groups without what has no part."""
+def _used(data: InspectedData, groups: Iterable[Group]) -> Iterator[list[int]]:
+    """Yields the groups without the images that are left out of all splits."""
     for group in groups:
-        yield [index for index in group if facts.parts[index]]
+        yield [index for index in group if data.splits[index]]
 
 
 def _differ(value: Callable[[int], str], group: Group) -> bool:
@@ -154,36 +156,36 @@ def _differ(value: Callable[[int], str], group: Group) -> bool:
 
 
 def _near_differ(
-    facts: InspectedData, value: Callable[[int], str], group: Group
+    data: InspectedData, value: Callable[[int], str], group: Group
 ) -> bool:
-    """Tells whether near duplicates differ in more than exact copies do already.
+    """Tells whether near duplicates differ where exact copies do not differ already.
 
-    They don't where every content is there with every value.
+    They do not if each content occurs with each value.
     """
     values = set(map(value, group))
-    contents = {facts.rows[index].sha256 for index in group}
-    pairs = {(facts.rows[index].sha256, value(index)) for index in group}
+    contents = {data.rows[index].sha256 for index in group}
+    pairs = {(data.rows[index].sha256, value(index)) for index in group}
     return len(values) > 1 and len(pairs) < len(values) * len(contents)
 
 
-def _with_labels(facts: InspectedData, group: Group) -> Item:
-    classes = tuple(dict.fromkeys(map(facts.labels, group)))
-    return Item(tuple(map(facts.id, group)), classes)
+def _with_labels(data: InspectedData, group: Group) -> Item:
+    classes = tuple(dict.fromkeys(map(data.labels, group)))
+    return Item(tuple(map(data.id, group)), classes)
 
 
-def _with_parts(facts: InspectedData, group: Group, note: str = "") -> Item:
-    group = sorted(group, key=lambda index: PARTS.index(facts.parts[index]))
-    parts = dict.fromkeys(facts.parts[index] for index in group)
-    return facts.together(group, ", ".join(filter(None, (note, *parts))))
+def _with_splits(data: InspectedData, group: Group, note: str = "") -> Item:
+    group = sorted(group, key=lambda index: PARTS.index(data.splits[index]))
+    splits = dict.fromkeys(data.splits[index] for index in group)
+    return data.group_item(group, ", ".join(filter(None, (note, *splits))))
 
 
-def _one_a_part(facts: InspectedData, group: Group) -> Sequence[int]:
-    return list({facts.parts[index]: index for index in reversed(group)}.values())
+def _first_of_each_split(data: InspectedData, group: Group) -> Sequence[int]:
+    return list({data.splits[index]: index for index in reversed(group)}.values())
 
 
-def _earlier(facts: InspectedData, group: Group) -> list[int]:
-    """Returns all but those of the part that stands last: test, or validation."""
-    places = [PARTS.index(facts.parts[index]) for index in group]
+def _outside_last_split(data: InspectedData, group: Group) -> list[int]:
+    """Returns all but the images of the group's last split: test, or validation."""
+    ranks = [PARTS.index(data.splits[index]) for index in group]
     return [
-        index for index, place in zip(group, places, strict=True) if place < max(places)
+        index for index, rank in zip(group, ranks, strict=True) if rank < max(ranks)
     ]

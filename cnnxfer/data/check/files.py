@@ -1,4 +1,4 @@
-"""Checks of files: what is no image, or says that it is another one."""
+"""Checks of files: unreadable, not an image, or with the suffix of another format."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ HIDDEN = KINDS.add(
     )
 )
 
-# How the reasons begin that `decode` and `read_bytes` give.
-REASONS = {
+# By the beginning of the reasons that `images.decode` and `read_bytes` give.
+KIND_BY_REASON = {
     "truncated": TRUNCATED,
     "over ": TOO_LARGE,
     "too large": TOO_LARGE,
 }
-NO_IMAGE = ("not an image", "SVG ", "empty file")
-# By Pillow's name of the format. A JPEG with a second picture in it is an MPO.
+NOT_AN_IMAGE = ("not an image", "SVG ", "empty file")
+# Pillow calls a JPEG file that holds a second image an MPO.
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 SUFFIXES_OF = {
     "JPEG": JPEG_SUFFIXES,
@@ -86,41 +86,43 @@ SUFFIXES_OF = {
 }
 
 
-def broken_files(facts: InspectedData) -> Iterator[Finding]:
-    """Finds what cannot be decoded, sorted by what can be done about it."""
+def broken_files(data: InspectedData) -> Iterator[Finding]:
+    """Finds files that cannot be decoded, by what can be done about them."""
     kinds = [
-        (index, _kind_of(facts.id(index), row.problem))
-        for index, row in enumerate(facts.rows)
+        (index, _kind_of(data.id(index), row.problem))
+        for index, row in enumerate(data.rows)
         if row.problem
     ]
     for kind in (UNREADABLE, TRUNCATED, TOO_LARGE, OTHER_FILE):
-        found = [index for index, its in kinds if its is kind]
-        yield from kind.found(
-            (facts.item(index, facts.rows[index].problem or "") for index in found),
-            quarantine=map(facts.id, found),
+        found = [index for index, other in kinds if other is kind]
+        yield from kind.findings(
+            (data.item(index, data.rows[index].problem or "") for index in found),
+            quarantine=map(data.id, found),
         )
 
 
-def wrong_suffixes(facts: InspectedData) -> Iterator[Finding]:
-    """Finds images whose name ends as those of another format do."""
-    yield from WRONG_SUFFIX.found(
-        facts.item(index, f"is {facts.rows[index].format}")
-        for index in facts.sound
-        if _suffix(facts.id(index)) in SUFFIXES
-        and _suffix(facts.id(index)) not in SUFFIXES_OF[facts.rows[index].format]
+def wrong_suffixes(data: InspectedData) -> Iterator[Finding]:
+    """Finds images whose suffix is that of another format."""
+    yield from WRONG_SUFFIX.findings(
+        data.item(index, f"is {data.rows[index].format}")
+        for index in data.sound
+        if _suffix(data.id(index)) in SUFFIXES
+        and _suffix(data.id(index)) not in SUFFIXES_OF[data.rows[index].format]
     )
 
 
-def hidden_files(facts: InspectedData) -> Iterator[Finding]:
-    """Finds what was passed over without a look into it."""
-    yield from HIDDEN.found(Item((name,)) for name in facts.hidden)
+def hidden_files(data: InspectedData) -> Iterator[Finding]:
+    """Finds hidden and system files, which are left out without being read."""
+    yield from HIDDEN.findings(Item((name,)) for name in data.hidden)
 
 
 def _kind_of(name: str, problem: str) -> Kind:
-    if problem.startswith(NO_IMAGE) and _suffix(name) not in SUFFIXES:
+    if problem.startswith(NOT_AN_IMAGE) and _suffix(name) not in SUFFIXES:
         return OTHER_FILE
-    begins = (kind for start, kind in REASONS.items() if problem.startswith(start))
-    return next(begins, UNREADABLE)
+    matching = (
+        kind for start, kind in KIND_BY_REASON.items() if problem.startswith(start)
+    )
+    return next(matching, UNREADABLE)
 
 
 def _suffix(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Checks of single pictures: what a network sees otherwise than a person."""
+"""Checks of single images: size, shape, colours, orientation and frames."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.report import KINDS, NOTE, WARNING, Finding, Item, Kind
 from cnnxfer.data.dataset import IndexRow
 
-# The side of the smallest picture that Keras's backbones take.
-TINY = 32
-# What a camera with one of the finest common sensors gives; 150 MB when decoded.
-HUGE_PIXELS = 50_000_000
-# The square that a network sees of such a picture is a third of it, or less.
-LONG = 3.0
-# What more than half of the pictures are is no exception among them.
-COMMON = 0.5
+# The side of the smallest image that Keras's backbones take.
+MIN_SIDE_PIXELS = 32
+# As many as a high-resolution camera takes; 150 MB when decoded.
+MAX_USUAL_PIXELS = 50_000_000
+# A network sees the square in the middle: a third of such an image, or less.
+MAX_ASPECT_RATIO = 3.0
+# A property of more than half of the images is usual there, not worth a warning.
+USUAL_SHARE = 0.5
 
 ANIMATED = KINDS.add(
     Kind(
@@ -44,20 +44,20 @@ TURNED = KINDS.add(
         advice="Nothing. Other programs may show them turned.",
     )
 )
-TINY_PICTURE = KINDS.add(
+TINY = KINDS.add(
     Kind(
         name="tiny",
         severity=WARNING,
-        title=f"images of under {TINY} pixels a side",
+        title=f"images of under {MIN_SIDE_PIXELS} pixels a side",
         done="enlarged",
         advice="Look whether they are thumbnails or icons, and delete these.",
     )
 )
-TINY_PICTURES = KINDS.add(
+ALL_TINY = KINDS.add(
     Kind(
         name="all-tiny",
         severity=NOTE,
-        title=f"images of under {TINY} pixels a side, as most are",
+        title=f"images of under {MIN_SIDE_PIXELS} pixels a side, as most are",
         done="enlarged",
         advice="Train with a small --image-size, which takes less time.",
     )
@@ -66,16 +66,16 @@ HUGE = KINDS.add(
     Kind(
         name="huge",
         severity=NOTE,
-        title=f"images of over {HUGE_PIXELS // 10**6} megapixels",
+        title=f"images of over {MAX_USUAL_PIXELS // 10**6} megapixels",
         done="used, but slow to read",
         advice="Save them smaller: a network sees a few hundred pixels a side.",
     )
 )
-LONG_PICTURE = KINDS.add(
+LONG = KINDS.add(
     Kind(
         name="long",
         severity=WARNING,
-        title=f"images longer than {LONG:.0f} to 1",
+        title=f"images longer than {MAX_ASPECT_RATIO:.0f} to 1",
         done="only the middle is seen",
         advice="Crop them to what they show.",
     )
@@ -100,71 +100,73 @@ GREY_CLASS = KINDS.add(
 )
 
 
-def animated(facts: InspectedData) -> Iterator[Finding]:
+def animated(data: InspectedData) -> Iterator[Finding]:
     """Finds files with several frames or pages."""
-    yield from ANIMATED.found(
-        facts.item(index, f"{facts.rows[index].frames} frames")
-        for index in facts.sound
-        if facts.rows[index].frames > 1
+    yield from ANIMATED.findings(
+        data.item(index, f"{data.rows[index].frames} frames")
+        for index in data.sound
+        if data.rows[index].frames > 1
     )
 
 
-def cmyk(facts: InspectedData) -> Iterator[Finding]:
-    """Finds pictures in the colours of printers."""
-    yield from CMYK.found(
-        facts.item(index) for index in facts.sound if facts.rows[index].mode == "CMYK"
+def cmyk(data: InspectedData) -> Iterator[Finding]:
+    """Finds images in CMYK, the colours of printers."""
+    yield from CMYK.findings(
+        data.item(index) for index in data.sound if data.rows[index].mode == "CMYK"
     )
 
 
-def turned(facts: InspectedData) -> Iterator[Finding]:
-    """Finds pictures that are upright by their EXIF block only."""
-    yield from TURNED.found(
-        facts.item(index, f"orientation {facts.rows[index].orientation}")
-        for index in facts.sound
-        if facts.rows[index].orientation != 1
+def turned(data: InspectedData) -> Iterator[Finding]:
+    """Finds images that are stored turned, and upright by their EXIF block only."""
+    yield from TURNED.findings(
+        data.item(index, f"orientation {data.rows[index].orientation}")
+        for index in data.sound
+        if data.rows[index].orientation != 1
     )
 
 
-def tiny(facts: InspectedData) -> Iterator[Finding]:
-    """Finds pictures of fewer pixels than a network can make use of."""
+def tiny(data: InspectedData) -> Iterator[Finding]:
+    """Finds images that are smaller than the input of any backbone."""
     found = [
-        facts.item(index, _size(facts.rows[index]))
-        for index in facts.sound
-        if min(facts.rows[index].width, facts.rows[index].height) < TINY
+        data.item(index, _size(data.rows[index]))
+        for index in data.sound
+        if min(data.rows[index].width, data.rows[index].height) < MIN_SIDE_PIXELS
     ]
-    common = len(found) > COMMON * len(facts.sound)
-    yield from (TINY_PICTURES if common else TINY_PICTURE).found(found)
+    usual = len(found) > USUAL_SHARE * len(data.sound)
+    yield from (ALL_TINY if usual else TINY).findings(found)
 
 
-def huge(facts: InspectedData) -> Iterator[Finding]:
-    """Finds pictures that take long to decode, and much memory."""
-    yield from HUGE.found(
-        facts.item(index, _size(facts.rows[index]))
-        for index in facts.sound
-        if facts.rows[index].width * facts.rows[index].height > HUGE_PIXELS
+def huge(data: InspectedData) -> Iterator[Finding]:
+    """Finds images that take much time and memory to decode."""
+    yield from HUGE.findings(
+        data.item(index, _size(data.rows[index]))
+        for index in data.sound
+        if data.rows[index].width * data.rows[index].height > MAX_USUAL_PIXELS
     )
 
 
-def long(facts: InspectedData) -> Iterator[Finding]:
-    """Finds pictures most of which lies outside of the square that is seen."""
-    yield from LONG_PICTURE.found(
-        facts.item(index, _size(facts.rows[index]))
-        for index in facts.sound
-        if _ratio(facts.rows[index]) > LONG
+def long(data: InspectedData) -> Iterator[Finding]:
+    """Finds long images, of which the square in the middle shows only a small part."""
+    yield from LONG.findings(
+        data.item(index, _size(data.rows[index]))
+        for index in data.sound
+        if _aspect_ratio(data.rows[index]) > MAX_ASPECT_RATIO
     )
 
 
-def grey(facts: InspectedData) -> Iterator[Finding]:
-    """Finds grey pictures among coloured ones, and classes that are mostly grey."""
-    found = {index for index in facts.sound if facts.rows[index].grey}
-    if len(found) > COMMON * len(facts.sound):
+def grey(data: InspectedData) -> Iterator[Finding]:
+    """Finds grey images among coloured ones, and classes that are mostly grey."""
+    found = {index for index in data.sound if data.rows[index].grey}
+    if len(found) > USUAL_SHARE * len(data.sound):
         return
-    yield from GREY.found(map(facts.item, sorted(found)))
-    counts = [(len(found.intersection(its)), len(its)) for its in facts.by_class]
-    yield from GREY_CLASS.found(
-        Item(classes=(facts.class_names[label],), note=f"{grey} of {images} images")
+    yield from GREY.findings(map(data.item, sorted(found)))
+    counts = [
+        (len(found.intersection(images)), len(images)) for images in data.by_class
+    ]
+    yield from GREY_CLASS.findings(
+        Item(classes=(data.class_names[label],), note=f"{grey} of {images} images")
         for label, (grey, images) in enumerate(counts)
-        if grey > COMMON * images
+        if grey > USUAL_SHARE * images
     )
 
 
@@ -172,5 +174,5 @@ def _size(row: IndexRow) -> str:
     return f"{row.width} x {row.height}"
 
 
-def _ratio(row: IndexRow) -> float:
+def _aspect_ratio(row: IndexRow) -> float:
     return max(row.width, row.height) / min(row.width, row.height)

@@ -1,4 +1,4 @@
-"""What the checks look at: one reading of all images, and where each would go."""
+"""The data that all checks work on: the index of images, and each image's split."""
 
 from __future__ import annotations
 
@@ -18,38 +18,41 @@ Group = Sequence[int]  # indices of rows
 
 @dataclass(frozen=True)
 class InspectedData:
-    """What is known of a data set; nothing in here costs another look at a file.
+    """What one reading of a data set told; the checks read no file again.
 
     Attributes:
-        class_names: in label order.
-        rows: the index, broken images too.
-        parts: where each row's image would go; "" for one that is left out.
-        near: rows that show the same picture, group by group, exact copies too.
-        groups: what `--group-by` calls each row's group, "" for none; or nothing.
-        hidden: ids of hidden and system files.
+        class_names: the names of the classes, in label order.
+        rows: the index of all images, unreadable ones included.
+        splits: the split that each row's image would get: "train", "validation" or
+            "test"; "" for an image that is left out.
+        near: groups of indices of rows whose images show the same, exact copies
+            included.
+        groups: the name of each row's group by `--group-by`, "" for a row without
+            one; empty where images are not grouped.
+        hidden: the ids of hidden and system files.
     """
 
     class_names: tuple[str, ...]
     rows: Sequence[IndexRow]
-    parts: Sequence[str]
+    splits: Sequence[str]
     near: Sequence[Group] = ()
     groups: Sequence[str] = ()
     hidden: tuple[str, ...] = ()
 
     @cached_property
     def sound(self) -> list[int]:
-        """Rows without a problem."""
+        """The indices of the rows whose images can be used."""
         return [index for index, row in enumerate(self.rows) if not row.problem]
 
     @cached_property
     def copies(self) -> list[list[int]]:
-        """Sound rows with one content, for each content that several have."""
+        """The indices of the usable rows that are exact copies, group by group."""
         groups = grouped((self.rows[index].sha256, index) for index in self.sound)
         return [group for group in groups.values() if len(group) > 1]
 
     @cached_property
     def by_class(self) -> list[list[int]]:
-        """The sound rows of each class."""
+        """The indices of the usable rows of each class, in label order."""
         classes: list[list[int]] = [[] for _ in self.class_names]
         for index in self.sound:
             for label in self.rows[index].example.labels:
@@ -58,24 +61,24 @@ class InspectedData:
 
     @cached_property
     def class_sizes(self) -> list[int]:
-        """How many sound images each class has; copies of one count once."""
+        """How many usable images each class has; copies of an image count once."""
         return [
             len({self.rows[index].sha256 for index in found}) for found in self.by_class
         ]
 
     @cached_property
-    def part_sizes(self) -> list[dict[str, int]]:
-        """How many images of each class would go into each part."""
+    def split_sizes(self) -> list[dict[str, int]]:
+        """How many images of each class each split would get, in label order."""
         sizes = [dict.fromkeys(PARTS, 0) for _ in self.class_names]
         for label, found in enumerate(self.by_class):
             for index in found:
-                if self.parts[index]:
-                    sizes[label][self.parts[index]] += 1
+                if self.splits[index]:
+                    sizes[label][self.splits[index]] += 1
         return sizes
 
     @cached_property
     def trained(self) -> set[int]:
-        """Labels of images that may train; see `labels_to_train`."""
+        """The labels that have images to train on; see `labels_to_train`."""
         return labels_to_train(self.rows)
 
     def id(self, index: int) -> str:
@@ -83,21 +86,21 @@ class InspectedData:
         return self.rows[index].example.id
 
     def labels(self, index: int) -> str:
-        """Returns the labels of a row's image, joined by "|"."""
+        """Returns the names of the labels of a row's image, joined by "|"."""
         labels = self.rows[index].example.labels
         return DIVIDER.join(self.class_names[label] for label in labels)
 
     def item(self, index: int, note: str = "") -> Item:
-        """Returns a case of one image."""
+        """Returns an item of a finding that is about one image."""
         return Item((self.id(index),), note=note)
 
-    def together(self, group: Group, note: str = "") -> Item:
-        """Returns a case of several images."""
+    def group_item(self, group: Group, note: str = "") -> Item:
+        """Returns an item of a finding that is about several images together."""
         return Item(tuple(map(self.id, group)), note=note)
 
 
 def grouped(pairs: Iterable[tuple[Key, int]]) -> dict[Key, list[int]]:
-    """Returns the indices of each key, in order."""
+    """Returns the indices of each key, in the order of the pairs."""
     groups: dict[Key, list[int]] = defaultdict(list)
     for key, index in pairs:
         groups[key].append(index)

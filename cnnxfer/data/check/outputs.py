@@ -1,4 +1,4 @@
-"""What a check writes lies outside of the images, and over nothing of others."""
+"""Checks that the output files of `check` spare the images and other files."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from cnnxfer.files import bears_mark, check_folder_of
 
 
 def check_output(option: str, path: Path, mark: str, spec: str) -> None:
-    """Makes sure that a file can be written, and should be, before there is any work.
+    """Makes sure, before any work is done, that an output file may be written.
 
     Args:
-        option: as it was typed, such as "--html".
-        path: the file; one that is there must bear the mark.
-        mark: what such a file has near its beginning.
-        spec: of the data.
+        option: the option that names the file, as it was typed, such as "--html".
+        path: the file. If it exists, it must have been written by `check`.
+        mark: the text by which a file that `check` wrote is recognized.
+        spec: the data specification.
 
     Raises:
-        ConfigError: if it cannot, would lie among the images, or is another's.
+        ConfigError: if the folder does not exist or cannot be written to, or the file
+            would lie among the images, or exists and was not written by `check`.
     """
     check_folder_of(option, path)
     folder = path.parent
     data = Path(spec).resolve()
-    # At the top of the data, beside the folders of classes, it is in nobody's way. A
-    # set that is copied would be copied anew, for the file more in its folder.
-    beside = folder.resolve() == data and find_source(spec).name == "folder"
-    if data in path.resolve().parents and not beside:
+    # A file beside the class folders is not read as an image. But one more file in the
+    # folder of a prepared set would have the whole set copied again.
+    beside_classes = folder.resolve() == data and find_source(spec).name == "folder"
+    if data in path.resolve().parents and not beside_classes:
         raise ConfigError(
-            f"{option} {path} lies among the images of {spec}, and would be found as "
-            "one of them. Name a file outside."
+            f"{option} {path} lies among the images of {spec} and would be taken for "
+            "one of them. Name a file outside that folder."
         )
-    # A pipe would keep us waiting.
-    ours = path.is_file() and bears_mark(path, mark.encode())
-    if os.path.lexists(path) and not ours:
+    # `is_file` first: reading from a pipe would wait.
+    written_by_check = path.is_file() and bears_mark(path, mark.encode())
+    if os.path.lexists(path) and not written_by_check:
         raise ConfigError(
-            f"{option} {path} is there already, and not by cnnxfer check. Name another "
-            "file, or remove it first."
+            f"{option} {path} already exists and was not written by cnnxfer check. "
+            "Name another file, or remove it first."
         )

@@ -1,11 +1,11 @@
-"""`--write`: the images that training is better without, for `train --exclude`."""
+"""Writes the list of `check --write`, which `train --exclude` reads."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from cnnxfer.data.check.report import Report
-from cnnxfer.data.preparing.exclude import written_line
+from cnnxfer.data.preparing.exclude import format_line
 from cnnxfer.files import write_text
 from cnnxfer.reporting import printable
 
@@ -18,12 +18,16 @@ HEADER = """{mark} One image a line, by its id in {data}.
 
 
 def write_list(report: Report, path: Path) -> None:
-    """Writes the ids of all findings' quarantine, under a heading for each kind.
+    """Writes the ids of the images that should be excluded, one a line.
 
-    An image that several findings name is listed once.
+    Each kind of finding has a heading. An image of several findings is listed once.
+
+    Args:
+        report: the report whose findings name the images.
+        path: the file to write.
 
     Raises:
-        OSError: if it cannot be written; it names the file.
+        OSError: if the file cannot be written; the error names it.
     """
     lines = [HEADER.format(mark=LIST_MARK, data=printable(report.data))]
     seen: set[str] = set()
@@ -32,5 +36,5 @@ def write_list(report: Report, path: Path) -> None:
         seen.update(new)
         if new:
             lines.append(f"\n# {finding.title}\n")
-            lines += [f"{written_line(name)}\n" for name in new]
+            lines += [f"{format_line(name)}\n" for name in new]
     write_text(path, "".join(lines))

@@ -1,4 +1,4 @@
-"""What a check says: findings by severity, and how many images there are of what."""
+"""The report of a check: its findings by severity, and the sizes of the classes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from dataclasses import dataclass
 from cnnxfer.registry import Registry
 from cnnxfer.reporting import counted
 
-ERROR = "error"  # training cannot work, or its figures would lie
-WARNING = "warning"  # it likely hurts
+ERROR = "error"  # training cannot work, or its accuracy would be misleading
+WARNING = "warning"  # it probably lowers accuracy
 NOTE = "note"  # cnnxfer handles it
 SEVERITIES = (ERROR, WARNING, NOTE)
 
 
 @dataclass(frozen=True)
 class Item:
-    """One case of a finding.
+    """One case of a finding: an image, several that belong together, or classes.
 
     Attributes:
-        ids: ids of its images; several where they belong together, as copies do.
-        classes: the images' labels where these matter, or the classes that the case is
-            about.
-        note: what is particular to the case, such as a reason or a size.
+        ids: the ids of its images; several where they belong together, as copies do.
+        classes: the images' labels where these matter, or the classes it is about.
+        note: what distinguishes this case, such as a reason or a size.
     """
 
     ids: tuple[str, ...] = ()
@@ -30,7 +29,11 @@ class Item:
     note: str = ""
 
     def line(self, most_ids: int = 3) -> str:
-        """Returns the case on one line, such as `a.jpg = b.jpg (rose, tulip)`."""
+        """Returns the item as one line, such as `a.jpg = b.jpg (rose, tulip)`.
+
+        Args:
+            most_ids: how many ids are written before "..." stands for the others.
+        """
         ids = [*self.ids[:most_ids], *["..."] * (len(self.ids) > most_ids)]
         subject, remarks = " = ".join(ids), [*self.classes, self.note]
         if not ids:
@@ -41,18 +44,18 @@ class Item:
 
 @dataclass(frozen=True)
 class Finding:
-    """All cases of one kind of finding.
+    """All cases of one kind of problem in a data set.
 
     Attributes:
-        kind: short name of the kind, such as "truncated".
+        kind: the name of the kind, such as "truncated".
         severity: "error", "warning" or "note".
-        title: what was found, in the plural, such as "truncated images".
-        count: number of cases.
+        title: what was found, in the plural.
+        count: how many there are of what the title names.
         done: what cnnxfer does about it, such as "left out".
         advice: what a person can do about it: a sentence.
         items: the cases.
-        quarantine: ids of images that training is better without; `train --exclude`
-            leaves them out.
+        quarantine: the ids of images that should be excluded from training, with
+            `train --exclude`.
     """
 
     kind: str
@@ -67,12 +70,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of finding.
+    """A kind of finding, with the texts that all findings of the kind share.
 
     Attributes:
-        name: short, and always the same, such as "truncated".
+        name: a short name that never changes, such as "truncated".
         severity: one of `SEVERITIES`.
-        title: what was found, in the plural; a number follows.
+        title: what was found, in the plural; a count follows it.
         done: what cnnxfer does about it, such as "left out".
         advice: what a person can do about it: a sentence.
     """
@@ -83,14 +86,20 @@ class Kind:
     done: str
     advice: str
 
-    def found(
+    def findings(
         self,
         items: Iterable[Item],
         *,
         quarantine: Iterable[str] = (),
         count: int | None = None,
     ) -> list[Finding]:
-        """Returns the finding, or nothing without a case."""
+        """Returns a list of the one finding of these items; an empty one without items.
+
+        Args:
+            items: the cases.
+            quarantine: the ids of images that should be excluded from training.
+            count: how many were found; by default the number of items.
+        """
         items = tuple(items)
         if not items:
             return []
@@ -115,13 +124,13 @@ KINDS: Registry[Kind] = Registry("kind of finding")
 
 @dataclass(frozen=True)
 class ClassCount:
-    """How many images of a class each part would get.
+    """How many images of a class each split would get.
 
     Attributes:
-        name: name of the class.
-        train: number of images for training.
-        validation: number of images for validation.
-        test: number of images for the test.
+        name: the name of the class.
+        train: the number of images to train on.
+        validation: the number of images for validation.
+        test: the number of images for the test.
     """
 
     name: str
@@ -132,14 +141,14 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class Report:
-    """What a check of data looked at, and what it found.
+    """What was checked, and what was found.
 
     Attributes:
-        data: the data, as it was specified.
-        images: number of files or records.
-        sound: number of those that can be used.
-        classes: the classes, in label order.
-        findings: what was found, the gravest first.
+        data: the data specification, as it was typed.
+        images: how many files or records the data has.
+        sound: how many of them are images that can be used.
+        classes: the number of images of each class, in label order.
+        findings: the findings: errors first, then warnings, then notes.
     """
 
     data: str
@@ -150,7 +159,7 @@ class Report:
 
     @property
     def size(self) -> str:
-        """How much there is, such as "75 of 78 images can be used, 6 classes"."""
+        """The size of the data, such as "75 of 78 images can be used, 6 classes"."""
         images = counted(self.images, "image")
         if self.sound < self.images:
             images = f"{self.sound:,} of {images} can be used"

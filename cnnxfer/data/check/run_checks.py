@@ -1,4 +1,4 @@
-"""Looks at a data set, runs every check on it, and says what was found."""
+"""Runs every check on a data set and reports what was found."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from cnnxfer.data.preparing.exclude import exclude_listed
 from cnnxfer.data.preparing.groups import group_names
 from cnnxfer.data.preparing.index import build_index, labels_to_train
 from cnnxfer.data.preparing.near_duplicates import near_duplicates
-from cnnxfer.data.preparing.splits import assign_parts, parse_split
+from cnnxfer.data.preparing.splits import assign_splits, parse_split
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 
-# In the order in which the findings of one severity are told.
+# In the order in which the findings of one severity are reported.
 CHECKS: tuple[Callable[[InspectedData], Iterable[Finding]], ...] = (
     classes.too_few_classes,
     duplicates.leaks,
@@ -71,8 +71,8 @@ NO_SPLIT = KINDS.add(
         advice="Add images, or choose other shares with --split.",
     )
 )
-# `train` tells of these by itself.
-TOLD = {
+# `train` warns of these elsewhere.
+REPORTED_BY_TRAINING = {
     kind.name
     for kind in (
         files.UNREADABLE,
@@ -93,23 +93,26 @@ def check_data(
     group_by: str = "",
     exclude: str = "",
 ) -> tuple[Report, list[Example]]:
-    """Tells what is wrong with a data set before anything is trained on it.
+    """Finds what is wrong with a data set before anything is trained on it.
 
     Its files are read, and never changed.
 
     Args:
-        spec: of the data.
-        reporter: told of the progress.
-        split: as `train` would get it: shares, or "slices".
-        group_by: the same; see `group_names`.
-        exclude: a file of images to leave out; see `exclude_listed`.
+        spec: the data specification.
+        reporter: shows the progress.
+        split: the split that `train` would use: shares such as "75/15/10", or
+            "slices".
+        group_by: a column or a regular expression that groups images, as
+            `group_names` takes it; empty for no groups.
+        exclude: the path of a list of images to leave out, as `exclude_listed` takes
+            it; empty for none.
 
     Returns:
-        What was found, and the images that were looked at.
+        The report, and the images that were checked.
 
     Raises:
-        ConfigError: if there is no such data, or an option is wrong.
-        DataError: if data that lies elsewhere cannot be had.
+        ConfigError: if the data does not exist, or an option is wrong.
+        DataError: if data that is not on this disk cannot be downloaded or prepared.
     """
     parse_split(split)
     try:
@@ -118,7 +121,7 @@ def check_data(
         if not Path(spec).exists():
             raise
         rows: list[IndexRow] = []
-        findings = NO_DATA.found([Item(note=str(error))], count=0)
+        findings = NO_DATA.findings([Item(note=str(error))], count=0)
         report = Report(spec, 0, 0, (), tuple(findings))
     else:
         if exclude:
@@ -129,16 +132,24 @@ def check_data(
     return report, [row.example for row in rows]
 
 
-def quick_findings(facts: InspectedData) -> tuple[Finding, ...]:
-    """Returns the errors and warnings that `train` doesn't tell of by itself."""
-    found = (finding for check in CHECKS for finding in check(facts))
+def quick_findings(data: InspectedData) -> tuple[Finding, ...]:
+    """Returns the errors and warnings of which `train` does not warn elsewhere."""
+    findings = (finding for check in CHECKS for finding in check(data))
     return _by_severity(
-        item for item in found if item.severity != NOTE and item.kind not in TOLD
+        finding
+        for finding in findings
+        if finding.severity != NOTE and finding.kind not in REPORTED_BY_TRAINING
     )
 
 
 def warn_of(findings: Iterable[Finding], spec: str, reporter: Reporter) -> None:
-    """Warns of each finding in a line, and says where to see more."""
+    """Warns of each finding in a line, and names the command that shows more.
+
+    Args:
+        findings: what was found.
+        spec: the data specification, for the command.
+        reporter: shows the warnings.
+    """
     findings = list(findings)
     for finding in findings:
         example = finding.items[0].line()
@@ -157,39 +168,39 @@ def _report(
     findings: list[Finding] = []
     near = near_duplicates(rows)
     try:
-        parts = _parts(dataset, rows, groups, near, split)
+        splits = _splits(dataset, rows, groups, near, split)
     except DataError as error:
-        findings = NO_SPLIT.found([Item(note=str(error))], count=0)
-        parts = [""] * len(rows)
-    facts = InspectedData(
+        findings = NO_SPLIT.findings([Item(note=str(error))], count=0)
+        splits = [""] * len(rows)
+    data = InspectedData(
         dataset.class_names,
         rows,
-        parts,
+        splits,
         near=near,
         groups=groups,
         hidden=dataset.hidden,
     )
-    findings += [finding for check in CHECKS for finding in check(facts)]
+    findings += [finding for check in CHECKS for finding in check(data)]
     return Report(
         data=spec,
         images=len(rows),
-        sound=len(facts.sound),
+        sound=len(data.sound),
         classes=tuple(
             ClassCount(name, **sizes)
-            for name, sizes in zip(facts.class_names, facts.part_sizes, strict=True)
+            for name, sizes in zip(data.class_names, data.split_sizes, strict=True)
         ),
         findings=_by_severity(findings),
     )
 
 
-def _parts(
+def _splits(
     dataset: Dataset,
     rows: Sequence[IndexRow],
     groups: Sequence[str],
     near: Sequence[Group],
     split: str,
 ) -> list[str]:
-    """Returns the part of each row, as training would find it; "" for left out."""
+    """Returns the split that training would give each row; "" for a row left out."""
     trained = labels_to_train(rows)
     used = [
         index
@@ -197,11 +208,11 @@ def _parts(
         if not row.problem
         and (not row.example.labels or trained.intersection(row.example.labels))
     ]
-    parts = [""] * len(rows)
+    splits = [""] * len(rows)
     if not used:
-        return parts
-    place = {index: number for number, index in enumerate(used)}
-    assigned = assign_parts(
+        return splits
+    positions = {index: position for position, index in enumerate(used)}
+    assigned = assign_splits(
         [rows[index] for index in used],
         split,
         shuffled=dataset.shuffled,
@@ -209,12 +220,12 @@ def _parts(
         duplicates=[
             together
             for group in near
-            if (together := [place[index] for index in group if index in place])
+            if (together := [positions[index] for index in group if index in positions])
         ],
     )
-    for index, part in zip(used, assigned, strict=True):
-        parts[index] = part
-    return parts
+    for index, name in zip(used, assigned, strict=True):
+        splits[index] = name
+    return splits
 
 
 def _by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -1,1 +1,1 @@
-"""One encoded image: where it is, how it is decoded, which part of it is seen."""
+"""Single images: where they come from, how they are decoded, and views of them."""

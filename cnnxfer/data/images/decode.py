@@ -1,4 +1,4 @@
-"""The one decoder: encoded bytes to upright RGB pixels, for every command."""
+"""Decodes images to upright RGB pixels, in one way for all commands."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from PIL import ExifTags, Image
 from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.errors import DataError
 
-# What an earlier decoder found out about images is not used. The number goes up when
-# they are judged or decoded in another way.
+# Cached results of another decoder are not used. The number is raised when images are
+# decoded, or problems found, in another way.
 DECODER = f"2, Pillow {PIL.__version__}"
-# No other parser meets a stranger's file; HEIF joins them when one comes.
+# Untrusted files reach no other parsers, except that of HEIF for a HEIC file.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
 SUPPORTED = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, HEIC"
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"),
     *(".tif", ".tiff", ".avif", ".heic", ".heif"),
 )
-# With frames to look at. A second picture in a JPEG (MPO) or a HEIC is a map of depths
-# or the like.
+# Formats with several frames to look at. A second image in a JPEG (MPO) or a HEIC is a
+# depth map or the like.
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF", "TIFF")
 
-# Pillow warns above this limit of its own and refuses to open above twice of it. It is
-# one for all threads, so it only grows, to the largest that any of them asks for.
+# Pillow warns above this limit and refuses to open images of twice as many pixels. All
+# threads share it, so it is only raised, to the largest that any of them allows.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
-_growing = threading.Lock()
-# Nobody can act on its warnings: of large pictures, of broken EXIF blocks.
+_limit_lock = threading.Lock()
+# Its warnings, of large images and broken EXIF blocks, are of no use to users.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-# EXIF orientation -> what turns the picture upright; 1 is upright.
+# What turns an image upright, by its EXIF orientation; 1 is upright.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -46,13 +46,15 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = (5, 6, 7, 8)  # turning exchanges width and height
-FROM_THE_RIGHT = (2, 3, 6, 7)  # turning moves what was first to the right edge,
-FROM_BELOW = (3, 4, 7, 8)  # and to the lower one
+# Turning an image of these orientations upright moves the stored rows' or columns'
+# beginning to the right edge, or to the lower edge.
+START_AT_RIGHT = (2, 3, 6, 7)
+START_AT_BOTTOM = (3, 4, 7, 8)
 
-# How the photographs of iPhones are marked, and what HEIC and AVIF have in common.
+# Brands of HEIC files, such as photographs of iPhones, and brands shared with AVIF.
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 COMMON_BRANDS = (b"mif1", b"msf1")
-# What isn't an image that Pillow knows, but is often found in the place of one.
+# The reason for files that are often found in place of an image, by how they begin.
 OTHER_FILES = {
     b"<!doctype html": "not an image: HTML",
     b"<html": "not an image: HTML",
@@ -64,16 +66,16 @@ OTHER_FILES = {
 
 
 def open_image(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Reads an image's header; no pixel is decoded yet.
+    """Opens an image by its header; no pixel is decoded yet.
 
     Args:
         content: a whole encoded image, of one of `FORMATS`; or HEIC, where pillow-heif
             is installed.
-        max_pixels: the most that it may claim to have.
+        max_pixels: the most pixels that the header may declare.
 
     Raises:
-        DataError: if it is empty, no image, of another format, or too large; the
-            message is the reason alone.
+        DataError: if the content is empty, not an image, of another format, or too
+            large; the message is only the reason.
     """
     if not content:
         raise DataError("empty file")
@@ -82,42 +84,43 @@ def open_image(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
         if not _has_heif():
             raise DataError("HEIC cannot be decoded; install cnnxfer[heif]")
         formats = ("HEIF",)
-    _let_through(max_pixels)
+    _raise_limit(max_pixels)
     try:
         image = Image.open(io.BytesIO(content), formats=formats)
     except Image.DecompressionBombError as error:
         raise _too_large(max_pixels) from error
-    except Exception as error:  # Pillow's parsers raise whatever they trip over
+    except Exception as error:  # Pillow's parsers raise errors of many types
         raise DataError(_unreadable(content, error)) from error
     _check_size(image, max_pixels)
     return image
 
 
 def is_animated(image: Image.Image) -> bool:
-    """Tells whether an opened image has several frames, or pages, to look at."""
+    """Tells whether an opened image has several frames or pages to look at."""
     try:
         return image.format in ANIMATED and bool(getattr(image, "is_animated", False))
-    except Exception:  # what follows the first frame is broken; it may still be sound
+    except Exception:  # a later frame is broken; the first one may still be readable
         return False
 
 
 def seek(image: Image.Image, frame: int, max_pixels: int = MAX_PIXELS) -> bool:
-    """Turns an opened image to a frame, for `to_rgb`; fast only to the next one.
+    """Moves an opened image to a frame, for `to_rgb`; fast only to the next frame.
 
     Args:
-        image: as `open_image` returns it.
-        frame: from 0.
-        max_pixels: the most that it may have.
+        image: an image that `open_image` returned.
+        frame: the number of the frame, from 0.
+        max_pixels: the most pixels that the frame may have.
 
     Returns:
-        Whether there is such a frame.
+        Whether the image has such a frame.
 
     Raises:
-        DataError: if it cannot be reached, or is too large; the message is the reason.
+        DataError: if the frame is corrupt or too large; the message is only the
+            reason.
     """
     try:
         if image.format == "GIF" and frame and image.tell() == 0:
-            _let_clear(image)
+            _keep_transparency(image)
         image.seek(frame)
     except EOFError:
         return False
@@ -130,21 +133,23 @@ def seek(image: Image.Image, frame: int, max_pixels: int = MAX_PIXELS) -> bool:
 
 
 def to_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
-    """Decodes an opened image as a person sees it.
+    """Returns the pixels of an opened image, as a person sees it.
 
-    Turned upright by its EXIF orientation, the first frame of an animation or the one
-    that was sought, transparency over white, 16 bits and floats scaled to 8 bits.
+    The image is turned upright by its EXIF orientation, transparency is laid over
+    white, and 16 bits and floats are scaled to 8 bits. Of an animation, it is the
+    frame that `seek` moved to, or else the first one.
 
     Args:
-        image: as `open_image` returns it.
+        image: an image that `open_image` returned.
         scale: 2, 4 or 8 decodes a JPEG that many times smaller, and faster; its last
-            row and column may reach beyond the picture. Other formats ignore it.
+            row and column may reach beyond the image. Other formats ignore it.
 
     Returns:
         An image of mode RGB, uint8 values in [0, 255].
 
     Raises:
-        DataError: if the file is truncated or corrupt; the message is the reason.
+        DataError: if the file is truncated or corrupt; the message is only the
+            reason.
     """
     if scale > 1:
         width, height = image.size
@@ -159,9 +164,14 @@ def to_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
     return rgb if turn is None else rgb.transpose(turn)
 
 
-def upright_size(size: tuple[int, int], turned: int) -> tuple[int, int]:
-    """Returns width and height of an image, stored in `size`, once it is upright."""
-    return size[::-1] if turned in SIDEWAYS else size
+def upright_size(size: tuple[int, int], exif_orientation: int) -> tuple[int, int]:
+    """Returns the width and height of an image once it is upright.
+
+    Args:
+        size: the width and height as they are stored, in pixels.
+        exif_orientation: the EXIF orientation, as `orientation` returns it.
+    """
+    return size[::-1] if exif_orientation in SIDEWAYS else size
 
 
 def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -170,30 +180,34 @@ def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
 
 def orientation(image: Image.Image) -> int:
-    """Returns the EXIF orientation, 1 to 8; anything else, too, means upright."""
+    """Returns the EXIF orientation of an opened image.
+
+    Returns:
+        1 to 8; 1 means upright, and so does any other number that a file may hold.
+    """
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # a broken EXIF block must not cost the picture
+    except Exception:  # an image with a broken EXIF block can still be used
         return 1
 
 
 def _flatten(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        # Pillow's own conversion clips every value above 255.
+        # Pillow's conversion would clip values above 255.
         image = Image.fromarray(_eight_bits(image))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    image.load()  # of what is RGB already, `open` has read the header alone
+    image.load()  # an image of mode RGB has not been decoded yet
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _eight_bits(image: Image.Image) -> np.ndarray:
-    """Scales integers of 16 bits, and values whose range nothing tells, to 8 bits.
+    """Returns 16-bit integers, or floats of unknown range, scaled to 8 bits.
 
-    White is 65,535; in floats 1, or 255 if there are greater ones. Where values lie
-    outside, as in measurements, the least becomes black and the greatest white.
+    White is 65,535; for floats 1, or 255 or 65,535 if values are greater. If values
+    lie outside, as in measurements, the least becomes black and the greatest white.
     """
     values = np.asarray(image, dtype=np.float32)
     known = values[np.isfinite(values)]
@@ -204,19 +218,23 @@ def _eight_bits(image: Image.Image) -> np.ndarray:
         low, white = low, high - low
     else:
         low = 0
-    levels = np.nan_to_num((values - low) * (255 / white), posinf=255, neginf=0)
+    levels: np.ndarray = np.nan_to_num(
+        (values - low) * (255 / white), posinf=255, neginf=0
+    )
     levels = np.rint(levels.clip(0, 255)).astype(np.uint8)
     if _is_negative(image):
         levels = 255 - levels
-    clear = image.info.get("transparency")  # of a PNG: one value that isn't seen
-    return levels if clear is None else np.where(values == clear, np.uint8(255), levels)
+    transparent = image.info.get("transparency")  # in a PNG, one of the values
+    if transparent is not None:
+        levels = np.where(values == transparent, np.uint8(255), levels)
+    return levels
 
 
-def _let_clear(image: Image.Image) -> None:
-    """Has Pillow keep transparency in a GIF whose first frame has none.
+def _keep_transparency(image: Image.Image) -> None:
+    """Makes Pillow keep transparency in a GIF whose first frame has none.
 
-    A later frame may be disposed of, and leave a hole. Without transparency, Pillow
-    fills it with whatever colour stands for clear in the palette.
+    A later frame may be disposed of and leave a hole, which Pillow would fill with
+    the colour that the palette has for transparency.
     """
     image.load()
     used = {index for _, index in image.getcolors() or ()}
@@ -226,14 +244,14 @@ def _let_clear(image: Image.Image) -> None:
 
 
 def _is_negative(image: Image.Image) -> bool:
-    """Tells whether 0 is white in a TIFF; Pillow itself minds it in 8 bits alone."""
+    """Tells whether 0 is white in a TIFF, which Pillow respects only with 8 bits."""
     tags = getattr(image, "tag_v2", {})
     return tags.get(ExifTags.Base.PhotometricInterpretation) == 0
 
 
-def _let_through(max_pixels: int) -> None:
-    """Lets Pillow open what a caller allows; the caller refuses what it does not."""
-    with _growing:
+def _raise_limit(max_pixels: int) -> None:
+    """Lets Pillow open images of so many pixels; `_check_size` refuses larger ones."""
+    with _limit_lock:
         limit = Image.MAX_IMAGE_PIXELS
         if limit is not None:
             Image.MAX_IMAGE_PIXELS = max(limit, -(-max_pixels // 2))
@@ -274,10 +292,10 @@ def _unreadable(content: bytes, error: Exception) -> str:
     for signature, reason in OTHER_FILES.items():
         if start.startswith(signature):
             return reason
-    start = content[:16].ljust(16, b"\0")  # as much as Pillow shows its parsers
+    start = content[:16].ljust(16, b"\0")  # as much as Pillow passes to its parsers
     Image.init()
     for found, (_, accept) in Image.OPEN.items():
-        # Some look at the first bytes and return why they cannot read on.
+        # Some of these functions return a text, the reason why they cannot read it.
         if accept is not None and accept(start) is True:
             if found in (*FORMATS, "HEIF"):
                 return _corrupt(found, error)

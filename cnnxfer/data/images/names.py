@@ -1,12 +1,12 @@
-"""Which names in a folder or an archive are those of images."""
+"""Tells by their names which files in a folder or an archive are images."""
 
 from __future__ import annotations
 
 from cnnxfer.data.images.decode import SUFFIXES
 
-# No decoder is at hand for the last two, but nobody should take them for done.
+# The last two cannot be decoded, but are images; so they are reported, not left out.
 IMAGE_SUFFIXES = (*SUFFIXES, ".jp2", ".jxl")
-# What systems keep for themselves, in lower case: no pictures of anybody's.
+# Files and folders of operating systems, in lower case, which hold no user's images.
 SYSTEM_NAMES = frozenset(
     {
         "__macosx",
@@ -23,7 +23,7 @@ SYSTEM_NAMES = frozenset(
 
 
 def is_hidden(name: str) -> bool:
-    """Tells whether a file or a folder is to be left out, by its bare name."""
+    """Tells whether a file or folder is hidden or the system's, by its bare name."""
     return name.startswith(".") or name.lower() in SYSTEM_NAMES
 
 
@@ -35,6 +35,6 @@ def names_image(name: str) -> bool:
 def member_names_image(name: str) -> bool:
     """Tells whether a file in an archive may hold an image, by its whole name."""
     *folders, last = name.replace("\\", "/").split("/")
-    # An archive of a folder's content may call it "./a.jpg", and a strange one "../".
+    # Names in archives may begin with "./", and in odd ones with "../".
     folders = [folder for folder in folders if folder not in (".", "..")]
     return names_image(last) and not any(is_hidden(folder) for folder in folders)

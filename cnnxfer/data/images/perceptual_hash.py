@@ -1,7 +1,7 @@
-"""What a picture looks like, in digits that resizing or recompressing hardly changes.
+"""Perceptual hashes, which resizing and recompressing an image hardly change.
 
-They are the 16x16 lowest frequencies of its brightness, a hexadecimal digit each.
-Square roots keep the few strong ones from drowning the others.
+A hash has a hexadecimal digit for each of the 16x16 lowest frequencies of the image's
+brightness: the square root of its strength, so that a few strong ones don't dominate.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ import numpy as np
 from cnnxfer.data.images.picture import Picture
 
 SIDE = 16  # frequencies down and across
-SAMPLES = 32  # pixels down and across that they are taken from
-MARGIN = 0.04  # of each side is not looked at: frames, and what a crop takes away
+SAMPLES = 32  # pixels down and across from which they are computed
+MARGIN = 0.04  # of each side is ignored: frames, and what a slight crop removes
 LUMA = (0.299, 0.587, 0.114)  # brightness of red, green and blue, ITU-R BT.601
 LEVELS = 7  # above and below zero, which is the digit 8
-FLAT = 2.0  # contrast, root mean square of 255, that noise has too
-# A picture with fewer frequencies, such as a sky or a numeral, looks like many others.
-ENOUGH = SIDE * SIDE // 2
+MIN_CONTRAST = 2.0  # root mean square, in levels of 255; noise alone may reach it
+# An image with fewer, such as a sky or a numeral, looks like many others.
+MIN_FREQUENCIES = SIDE * SIDE // 2
 
 
-def cosines(places: np.ndarray) -> np.ndarray:
-    """Returns the frequencies' waves, orthonormal over [0, 1].
+def cosines(positions: np.ndarray) -> np.ndarray:
+    """Returns the cosine waves of the frequencies, orthonormal over [0, 1].
 
     Args:
-        places: `(places,)`, where they are wanted; [0, 1] is the picture.
+        positions: `(positions,)`, where the waves are evaluated; the image is [0, 1].
 
     Returns:
-        float64 `(places, SIDE)`.
+        float64 `(positions, SIDE)`.
     """
-    angles = np.pi * np.outer(places, np.arange(SIDE))
+    angles = np.pi * np.outer(positions, np.arange(SIDE))
     waves: np.ndarray = np.sqrt(2) * np.cos(angles)
     waves[:, 0] = 1
     return waves
@@ -40,14 +40,17 @@ def cosines(places: np.ndarray) -> np.ndarray:
 _WAVES = cosines((np.arange(SAMPLES) + 0.5) / SAMPLES) / SAMPLES
 
 
-def look(picture: Picture) -> np.ndarray:
-    """Returns what is looked at of a picture: uint8 `(SAMPLES, SAMPLES, 3)`.
+def sample_pixels(picture: Picture) -> np.ndarray:
+    """Returns the small version of an image from which its hash is computed.
 
-    All of a JPEG's data is read for it.
+    All data of a JPEG is read, so that damage is noticed.
+
+    Returns:
+        uint8 `(SAMPLES, SAMPLES, 3)`.
 
     Raises:
-        DataError: if the picture is truncated or corrupt; the message is the reason
-            alone.
+        DataError: if the image is truncated or corrupt; the message is only the
+            reason.
     """
     width, height = picture.width, picture.height
     left, top = MARGIN * width, MARGIN * height
@@ -55,18 +58,21 @@ def look(picture: Picture) -> np.ndarray:
 
 
 def perceptual_hash(pixels: np.ndarray) -> str:
-    """Returns 256 hexadecimal digits; none for a picture that has too little to see.
+    """Returns the perceptual hash of an image.
 
     Args:
-        pixels: uint8 `(SAMPLES, SAMPLES, 3)`, as `look` returns them.
+        pixels: uint8 `(SAMPLES, SAMPLES, 3)`, as `sample_pixels` returns them.
+
+    Returns:
+        256 hexadecimal digits; an empty text for an image with too little detail.
     """
     waves = _WAVES.T @ (pixels @ LUMA) @ _WAVES
-    waves[0, 0] = 0  # brightness itself tells nothing
-    if np.linalg.norm(waves) < FLAT:
+    waves[0, 0] = 0  # the mean brightness distinguishes no images
+    if np.linalg.norm(waves) < MIN_CONTRAST:
         return ""
     roots = np.sign(waves) * np.sqrt(np.abs(waves))
     digits = np.rint(roots * (LEVELS / np.abs(roots).max())).astype(int)
-    if np.count_nonzero(digits) < ENOUGH:
+    if np.count_nonzero(digits) < MIN_FREQUENCIES:
         return ""
     ones, others = (digits + LEVELS + 1).astype(np.uint8).reshape(-1, 2).T
     packed: np.ndarray = ones << 4 | others
@@ -74,13 +80,14 @@ def perceptual_hash(pixels: np.ndarray) -> str:
 
 
 def read_hashes(hashes: Sequence[str]) -> np.ndarray:
-    """Returns what hashes stand for: signed square roots of frequencies' strengths.
+    """Returns the digits of hashes: signed square roots of frequencies' strengths.
 
     Args:
-        hashes: as `perceptual_hash` returns them, none empty.
+        hashes: hashes as `perceptual_hash` returns them, none of them empty.
 
     Returns:
-        float32 `(hashes, SIDE, SIDE)`, down and across, whole numbers up to `LEVELS`.
+        float32 `(hashes, SIDE, SIDE)`, down and across; whole numbers from `-LEVELS`
+        to `LEVELS`.
     """
     pairs = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8)
     digits = np.stack([pairs >> 4, pairs & 15], axis=-1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""An encoded picture and its views, decoded no larger than these need."""
+"""An encoded image that is decoded only as large as its views need."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.data.images import geometry
 from cnnxfer.data.images.decode import (
-    FROM_BELOW,
-    FROM_THE_RIGHT,
+    START_AT_BOTTOM,
+    START_AT_RIGHT,
     open_image,
     orientation,
     seek,
@@ -24,15 +24,15 @@ from cnnxfer.errors import DataError
 
 
 class Picture:
-    """An encoded picture; a JPEG is decoded when a view of it is asked for.
+    """An encoded image; a JPEG is decoded when a view of it is requested.
 
-    One that is much larger than the view is decoded at a half, a quarter or an eighth
-    of its size. A view follows from the content, the box and the size alone, whatever
-    else is asked of the picture.
+    A JPEG that is much larger than the view is decoded at a half, a quarter or an
+    eighth of its size. A view depends only on the content, the box and the size, not
+    on other views of the image.
 
     Attributes:
-        width: of the whole upright picture, in pixels.
-        height: the same.
+        width: the width of the whole upright image, in pixels.
+        height: the height of the whole upright image, in pixels.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class Picture:
         """Opens a whole encoded image.
 
         Args:
-            content: the whole file.
-            frame: of an animation or a file with several pages, from 0.
-            max_pixels: the most that it may have.
+            content: the whole encoded image.
+            frame: the frame of an animation, or the page of a file, from 0.
+            max_pixels: the most pixels that the image may have.
 
         Raises:
-            DataError: if it cannot be decoded, is larger, or has no such frame; the
-                message is the reason alone.
+            DataError: if the image cannot be decoded, is larger, or has no such frame;
+                the message is only the reason.
         """
         self._decoding = threading.Lock()
         self._content = content
@@ -62,58 +62,63 @@ class Picture:
             self._orientation = orientation(opened)
             self.width, self.height = upright_size(opened.size, self._orientation)
         else:
-            self._show(to_rgb(opened))
+            self._set_decoded(to_rgb(opened))
 
     @classmethod
     def of_frame(cls, opened: Image.Image) -> Picture:
-        """Returns a picture of the frame at which an opened image stands.
+        """Returns the current frame of an opened image.
 
-        It stays as it is when the image is turned to another frame.
+        The frame does not change when the opened image is moved to another one.
 
         Args:
-            opened: one with frames; see `decode.is_animated` and `decode.seek`.
+            opened: an image with frames; see `decode.is_animated` and `decode.seek`.
 
         Raises:
-            DataError: if the frame cannot be decoded; the message is the reason alone.
+            DataError: if the frame cannot be decoded; the message is only the reason.
         """
         rgb = to_rgb(opened)
         picture = cls.__new__(cls)
         picture._decoding = threading.Lock()
         picture._scalable = False
-        picture._show(rgb.copy() if rgb is opened else rgb)
+        picture._set_decoded(rgb.copy() if rgb is opened else rgb)
         return picture
 
-    def _show(self, rgb: Image.Image) -> None:
-        self._content = b""  # it will not be decoded again
+    def _set_decoded(self, rgb: Image.Image) -> None:
+        self._content = b""  # it is not decoded again
         self._decoded = {1: rgb}
         self.width, self.height = rgb.size
 
     def view(self, box: Box, size: Size, *, flip: bool = False) -> np.ndarray:
-        """Returns what lies in `box`, in pixels of the whole picture.
+        """Returns what lies in a box of the image, resized as by `geometry.view`.
+
+        Args:
+            box: what is shown, in pixels of the whole image.
+            size: the size of the view, in pixels.
+            flip: whether the view is mirrored left to right.
 
         Returns:
-            uint8 `(height, width, 3)`; see `geometry.view`.
+            uint8 `(height, width, 3)`.
 
         Raises:
-            DataError: if the picture is truncated or corrupt; the message is the
-                reason alone.
+            DataError: if the image is truncated or corrupt; the message is only the
+                reason.
         """
         scale = geometry.reduction(box, size) if self._scalable else 1
-        image = self._at(scale)
+        image = self._decode(scale)
         if scale > 1:
             box = self._reduced(box, image, scale)
         return geometry.view(image, box, size, flip=flip)
 
     @property
     def size_bytes(self) -> int:
-        """How much memory it takes by now: encoded, and decoded as often as it was."""
+        """How much memory the image takes now: encoded, and decoded at each scale."""
         # Pillow keeps four bytes for each pixel.
         with self._decoding:
             decoded = sum(4 * im.width * im.height for im in self._decoded.values())
         return decoded + len(self._content)
 
-    def _at(self, scale: int) -> Image.Image:
-        with self._decoding:  # several threads may look at a picture that is kept
+    def _decode(self, scale: int) -> Image.Image:
+        with self._decoding:  # several threads may request views of one image
             if scale not in self._decoded:
                 opened = self._opened or open_image(self._content, self._max_pixels)
                 self._opened = None  # an image can be decoded once
@@ -121,11 +126,13 @@ class Picture:
             return self._decoded[scale]
 
     def _reduced(self, box: Box, image: Image.Image, scale: int) -> Box:
-        # 1001 pixels halved are 501, the last of which reaches beyond the picture.
-        # In the file this is the right one; where it is now follows from the turn.
-        turned = self._orientation
-        left = image.width - self.width / scale if turned in FROM_THE_RIGHT else 0
-        top = image.height - self.height / scale if turned in FROM_BELOW else 0
+        # 1001 pixels halved are 501, and the last one reaches beyond the image. It is
+        # the rightmost one in the file; the EXIF orientation may move it to the left.
+        left = top = 0.0
+        if self._orientation in START_AT_RIGHT:
+            left = image.width - self.width / scale
+        if self._orientation in START_AT_BOTTOM:
+            top = image.height - self.height / scale
         return (
             left + box[0] / scale,
             top + box[1] / scale,

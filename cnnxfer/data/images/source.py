@@ -1,4 +1,4 @@
-"""An encoded image, wherever it is: a file, a member of an archive, a web address."""
+"""Encoded images that can be read: files, members of archives, web addresses."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from cnnxfer.errors import DataError
 
 @dataclass(frozen=True)
 class ImageSource:
-    """An encoded image, wherever it is.
+    """An encoded image that can be read, wherever it is.
 
     Attributes:
-        name: what the output calls it.
-        read: returns the encoded bytes, or raises DataError whose message is the
-            reason alone.
+        name: the name of the image in the output.
+        read: returns the encoded bytes, or raises a DataError whose message is only
+            the reason.
         here: whether only this process can call `read` (bytes in memory, an open
-            archive, the network). Others are read by the process that decodes them,
-            so their `read` can be pickled.
-        size_bytes: how much memory it takes here to read it, or it takes already; 0
-            if that is not known.
+            archive, the network). Other images are read by the process that decodes
+            them, so their `read` must be picklable.
+        size_bytes: how much of this process's memory the encoded image takes, now or
+            once it is read; 0 if that is unknown, or if another process reads it.
     """
 
     name: str
@@ -33,19 +33,19 @@ class ImageSource:
 
 
 def of_file(path: str) -> ImageSource:
-    """Returns the image that a file holds, named as its path is written.
+    """Returns the image in a file; its name is the path, as it is written.
 
-    The file isn't opened before it is read, so it need not exist.
+    The file is not opened before `read` is called, so it need not exist.
     """
     return ImageSource(path, partial(read_bytes, Path(path)))
 
 
 def unreadable(name: str, reason: str) -> ImageSource:
-    """Returns what stands in the place of an image that there is no way to read.
+    """Returns an image source that stands for an image that cannot be read.
 
     Args:
-        name: what the output calls it.
-        reason: what its `read` raises a DataError with.
+        name: the name of the image in the output.
+        reason: the message of the DataError that its `read` raises.
     """
     return ImageSource(name, partial(_refuse, reason))
 

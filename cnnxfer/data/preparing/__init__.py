@@ -1,1 +1,1 @@
-"""From the examples of a source to sound images, each in its part."""
+"""Turns the examples of a source into readable images, each with its split."""

@@ -1,4 +1,4 @@
-"""`--exclude`: images that a list names are left out."""
+"""Leaves out the images that a list names, as `--exclude` asks."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ COMMENT, QUOTE = "#", '"'
 
 
 def read_list(path: Path) -> list[str]:
-    """Returns the ids and paths that a file names, one a line.
+    """Returns the ids and paths that a file lists, one a line.
 
-    Lines that are blank or begin with # are skipped. A name in double quotes is JSON,
-    as `written_line` writes it.
+    Lines that are blank or begin with # are skipped. A name in double quotes is a JSON
+    string, as `format_line` writes it.
+
+    Args:
+        path: a text file in UTF-8.
 
     Raises:
         ConfigError: if the file cannot be read.
@@ -31,28 +34,28 @@ def read_list(path: Path) -> list[str]:
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"--exclude {path} is no text in UTF-8; expected an image's id or path a "
-            "line, as cnnxfer check --write writes it."
+            f"--exclude {path} is not a text in UTF-8; expected an image's id or path "
+            "a line, as cnnxfer check --write writes it."
         ) from error
     lines = (line.strip() for line in text.split("\n"))
-    return [_name(line) for line in lines if line and not line.startswith(COMMENT)]
+    return [_parse(line) for line in lines if line and not line.startswith(COMMENT)]
 
 
 def exclude_listed(dataset: Dataset, path: Path, reporter: Reporter) -> Dataset:
-    """Returns the data set without the images that a file names.
+    """Returns the data set without the images that a file lists.
 
     Args:
-        dataset: as its source yields it.
-        path: a file for `read_list`; of ids, or of the images' paths.
-        reporter: told how many are left out, and warned of lines that name no image:
-            it may have been deleted, or misspelt.
+        dataset: the data set, as its source returns it.
+        path: a file that lists ids or paths of images, as `read_list` reads it.
+        reporter: shows how many images are left out, and warns of lines that name no
+            image.
 
     Raises:
         ConfigError: if the file cannot be read.
     """
     names = set(read_list(path))
     ids = {example.id for example in dataset.examples}
-    # What is no id may be a path.
+    # A name that is not an id may be a path.
     paths = {os.path.abspath(name): name for name in names - ids}
     known = names & ids
     kept = []
@@ -82,19 +85,19 @@ def exclude_listed(dataset: Dataset, path: Path, reporter: Reporter) -> Dataset:
     )
 
 
-def written_line(name: str) -> str:
-    """Returns a line that `read_list` reads as `name`, whatever is in it."""
+def format_line(name: str) -> str:
+    """Returns a line that `read_list` reads as `name`, whatever characters it has."""
     plain = name.isprintable() and name == name.strip()
     if plain and name and not name.startswith((COMMENT, QUOTE)):
         return name
     return json.dumps(name)
 
 
-def _name(line: str) -> str:
+def _parse(line: str) -> str:
     if line.startswith(QUOTE):
         try:
             return str(json.loads(line))
-        except ValueError:  # a name that somebody typed, quote and all
+        except ValueError:  # a name that begins with a quotation mark
             return line
     return line
 

@@ -1,4 +1,4 @@
-"""Images that belong together, such as those of one plant or one patient."""
+"""Groups images that belong together, such as those of one plant or one patient."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from cnnxfer.registry import did_you_mean
 
 
 def group_names(dataset: Dataset, group_by: str) -> list[str]:
-    """Returns the name of each example's group; empty for one that has none.
+    """Returns the name of each example's group; empty for an example without one.
 
     Args:
-        dataset: whose images they are.
+        dataset: the data set whose images are grouped.
         group_by: a column of the data's table; or a regular expression that is
-            searched in the ids, whose first group is the name, or all that it
-            matches.
+            searched in the ids. The first group of its match is the name, or the
+            whole match if it has no groups.
 
     Raises:
-        ConfigError: if it is neither, or does not tell the images apart.
+        ConfigError: if `group_by` is neither, or puts all images into one group.
     """
     names = dataset.columns.get(group_by)
     if names is None:
-        names = _searched(dataset, group_by)
+        names = _matches(dataset, group_by)
     if len(set(names)) < 2:
         raise ConfigError(
             f"--group-by {group_by!r} puts all images into one group, {names[0]!r}; "
@@ -34,39 +34,43 @@ def group_names(dataset: Dataset, group_by: str) -> list[str]:
     return list(names)
 
 
-def joined(links: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """Returns the groups of numbers that links join, each sorted."""
-    leaders: dict[int, int] = {}
+def connected_groups(links: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Returns the groups of numbers that are connected by links, each group sorted.
 
-    def leader(number: int) -> int:
-        while (above := leaders.setdefault(number, number)) != number:
-            leaders[number] = leaders[above]  # the next way is shorter
-            number = above
+    Args:
+        links: pairs of numbers; a number linked to itself alone is a group of one.
+    """
+    parents: dict[int, int] = {}
+
+    def root(number: int) -> int:
+        while (parent := parents.setdefault(number, number)) != number:
+            parents[number] = parents[parent]  # shortens the path for the next call
+            number = parent
         return number
 
     for one, other in links:
-        leaders[leader(one)] = leader(other)
+        parents[root(one)] = root(other)
     groups: dict[int, list[int]] = defaultdict(list)
-    for number in sorted(leaders):
-        groups[leader(number)].append(number)
+    for number in sorted(parents):
+        groups[root(number)].append(number)
     return list(groups.values())
 
 
-def _searched(dataset: Dataset, group_by: str) -> tuple[str, ...]:
+def _matches(dataset: Dataset, group_by: str) -> tuple[str, ...]:
     try:
         pattern = re.compile(group_by)
     except re.error as error:
         raise ConfigError(
-            f"--group-by {group_by!r} is no regular expression ({error})"
+            f"--group-by {group_by!r} is not a regular expression ({error})"
             f"{_no_column(dataset, group_by)}"
         ) from error
     found = [pattern.search(example.id) for example in dataset.examples]
     if not any(found):
         raise ConfigError(
-            f"--group-by {group_by!r} is found in the name of no image, such as "
+            f"--group-by {group_by!r} matches no image's name, such as "
             f"{dataset.examples[0].id}{_no_column(dataset, group_by)}"
         )
-    # A group that took no part in the match is None.
+    # An optional group that did not match is None.
     return tuple(
         match[min(1, pattern.groups)] or "" if match else "" for match in found
     )
@@ -75,7 +79,7 @@ def _searched(dataset: Dataset, group_by: str) -> tuple[str, ...]:
 def _no_column(dataset: Dataset, group_by: str) -> str:
     columns = list(dataset.columns)
     if not columns:
-        return ", and the data has no columns. Give an expression that is."
+        return ", and the data has no columns. Give a regular expression that matches."
     return (
         f", and the data has no such column.{did_you_mean(group_by, columns)} "
         f"It has: {', '.join(columns)}."

@@ -1,4 +1,4 @@
-"""One reading of every image: what it is, looks like, and what is wrong with it."""
+"""Reads every image once and records its size, format, looks and problems."""
 
 from __future__ import annotations
 
@@ -11,24 +11,28 @@ from PIL import Image
 
 from cnnxfer.data.dataset import TRAIN, Example, IndexRow
 from cnnxfer.data.images.decode import TURNS, is_animated, open_image, orientation
-from cnnxfer.data.images.perceptual_hash import look, perceptual_hash
+from cnnxfer.data.images.perceptual_hash import perceptual_hash, sample_pixels
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.parallel import parallel_map
 from cnnxfer.data.preparing.index_cache import IndexCache, Stamp, stamp_all
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 
-GREY = 8  # of 255: how far a grey's colours may lie apart, once recompressed
+MAX_GREY_GAP = 8  # of 255: how far channels of a grey may differ after compression
 
 
 def build_index(examples: Sequence[Example], reporter: Reporter) -> list[IndexRow]:
-    """Looks at every image, in order; reads those that it has not seen before.
+    """Returns a row for each example, in order, from the cache or from reading it.
 
-    Images are read and decoded on all cores, and what they told is kept in the cache,
-    until their file's size or time changes.
+    Images are read and decoded on all cores. Their rows are kept in the cache and used
+    again as long as the size and modification time of their file stay the same.
+
+    Args:
+        examples: the images to read.
+        reporter: shows the progress, and warns if the cache cannot be written.
 
     Returns:
-        A row an example, whose examples know their `sha256` where they could be read.
+        A row for each example. Its own example has the `sha256` if it could be read.
     """
     stamps = stamp_all(examples)
     cache = IndexCache(stamps)
@@ -41,19 +45,19 @@ def build_index(examples: Sequence[Example], reporter: Reporter) -> list[IndexRo
                 for index, row in zip(unread, read, strict=True):
                     rows[index] = row
                     advance()
-        finally:  # an interruption costs nothing of what has been read
-            _keep(cache, rows, stamps, reporter)
+        finally:  # after an interruption, what has been read is not read again
+            _save(cache, rows, stamps, reporter)
     return [row for row in rows if row is not None]
 
 
-def _keep(
+def _save(
     cache: IndexCache,
     rows: Sequence[IndexRow | None],
     stamps: Sequence[Stamp | None],
     reporter: Reporter,
 ) -> None:
     try:
-        cache.keep(zip(rows, stamps, strict=True))
+        cache.save(zip(rows, stamps, strict=True))
     except OSError as error:
         reporter.warn(
             f"{error.filename} cannot be written ({error.strerror}); the next command "
@@ -69,17 +73,17 @@ def _examine(example: Example) -> IndexRow:
     example = replace(example, sha256=hashlib.sha256(content).hexdigest())
     try:
         opened, picture = open_image(content), Picture(content)
-        pixels = look(picture)
+        pixels = sample_pixels(picture)
     except DataError as error:
         return IndexRow(example, problem=str(error))
-    turned = orientation(opened)
+    exif_orientation = orientation(opened)
     return IndexRow(
         example,
         picture.width,
         picture.height,
         opened.format or "",
         mode=opened.mode,
-        orientation=turned if turned in TURNS else 1,
+        orientation=exif_orientation if exif_orientation in TURNS else 1,
         frames=_count_frames(opened),
         grey=_is_grey(pixels),
         phash=perceptual_hash(pixels),
@@ -89,18 +93,23 @@ def _examine(example: Example) -> IndexRow:
 def _is_grey(pixels: np.ndarray) -> bool:
     red, green, blue = np.moveaxis(pixels.astype(np.int16), -1, 0)
     gaps = (red - green, green - blue, blue - red)
-    return all(np.abs(gap).max() <= GREY for gap in gaps)
+    return all(np.abs(gap).max() <= MAX_GREY_GAP for gap in gaps)
 
 
 def _count_frames(opened: Image.Image) -> int:
     try:
         return int(opened.n_frames) if is_animated(opened) else 1  # type: ignore[attr-defined]
-    except Exception:  # those behind the first one are broken, and not used
+    except Exception:  # a later frame is broken; only the first one is used
         return 1
 
 
 def report_problems(rows: Iterable[IndexRow], reporter: Reporter) -> list[IndexRow]:
-    """Returns the sound rows; names the broken ones in warnings, with their count."""
+    """Returns the rows without a problem, and warns of the others.
+
+    Args:
+        rows: the index of all images.
+        reporter: warns of the first ten unreadable images, and of how many there are.
+    """
     rows = list(rows)
     broken = [row for row in rows if row.problem]
     for row in broken[:10]:
@@ -113,7 +122,10 @@ def report_problems(rows: Iterable[IndexRow], reporter: Reporter) -> list[IndexR
 
 
 def labels_to_train(rows: Iterable[IndexRow]) -> set[int]:
-    """Returns the labels of sound images that aren't kept for validation or test."""
+    """Returns the labels that at least one readable image has that training may use.
+
+    Images that the data set itself puts into its validation or test split don't count.
+    """
     return {
         label
         for row in rows
@@ -123,7 +135,10 @@ def labels_to_train(rows: Iterable[IndexRow]) -> set[int]:
 
 
 def enough_classes(rows: Sequence[IndexRow]) -> bool:
-    """Tells whether there is something to tell apart: two classes, or one or none."""
+    """Tells whether there are enough classes to train a classifier on.
+
+    Two are enough; one is enough if some images don't have it.
+    """
     some_without = any(not row.problem and not row.example.labels for row in rows)
     return len(labels_to_train(rows)) >= (1 if some_without else 2)
 
@@ -131,40 +146,48 @@ def enough_classes(rows: Sequence[IndexRow]) -> bool:
 def leave_out_untrained(
     class_names: Sequence[str], rows: Sequence[IndexRow], reporter: Reporter
 ) -> tuple[tuple[str, ...], list[IndexRow]]:
-    """Drops the classes that no image can train; names them in a warning.
+    """Leaves out the classes that have no image to train on.
 
-    That is a class whose folder is empty, whose images are all broken, or which the
-    data set has in its test part only. Images that had no other label go with them.
+    These are classes whose folder is empty, whose images are all unreadable, or which
+    the data set has only in its validation or test split. Images that have no other
+    label are left out too.
 
     Args:
-        class_names: in label order.
-        rows: sound images, with any number of labels.
-        reporter: warned.
+        class_names: the names of the classes, in label order.
+        rows: readable images, with any number of labels.
+        reporter: warns of the classes that are left out.
 
     Returns:
-        The remaining class names, and their images with labels that index them.
+        The remaining class names, and the rows of their images with labels that index
+        the remaining names.
 
     Raises:
-        DataError: if too few classes remain to tell apart.
+        DataError: if too few classes remain to train on.
     """
     trained = sorted(labels_to_train(rows))
     kept = tuple(class_names[label] for label in trained)
     dropped = [name for name in class_names if name not in kept]
     if not enough_classes(rows):
-        found = f"left of {', '.join(dropped)}" if dropped else f"without {kept[0]}"
+        found = (
+            f"no image to train on is left of {', '.join(dropped)}"
+            if dropped
+            else f"every image to train on is of class {kept[0]}"
+        )
         raise DataError(
-            f"no image to train on is {found}; expected images of at least two "
-            "classes. Add some that can be read."
+            f"{found}; expected images of at least two classes. Add some that can be "
+            "read."
         )
     if dropped:
         reporter.warn(
             f"left out {len(dropped)} of {len(class_names)} classes, with no image to "
             f"train on: {', '.join(dropped)}."
         )
-    new = {label: number for number, label in enumerate(trained)}
-    left = []
+    new_labels = {label: number for number, label in enumerate(trained)}
+    remaining = []
     for row in rows:
-        labels = tuple(new[label] for label in row.example.labels if label in new)
+        labels = tuple(
+            new_labels[label] for label in row.example.labels if label in new_labels
+        )
         if labels or not row.example.labels:
-            left.append(replace(row, example=replace(row.example, labels=labels)))
-    return kept, left
+            remaining.append(replace(row, example=replace(row.example, labels=labels)))
+    return kept, remaining

@@ -1,4 +1,4 @@
-"""What reading images told, kept for as long as their files stay as they are."""
+"""A cache of index rows, each valid as long as its image's file does not change."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.images.decode import DECODER
 from cnnxfer.files import cache_dir, read_sealed, write_sealed
 
-# The number goes up when images are looked at in another way, as `DECODER` tells when
-# they are decoded in another.
-READING = 2
-# All that a row tells beside its example, and the image's hash before.
-TOLD = tuple(field.name for field in fields(IndexRow))[1:]
-# Path, place in the file, and the file's size and time: what changes with an image.
+# Raised when rows are computed in another way; `DECODER` changes with the decoding.
+INDEX_VERSION = 2
+# The fields of a row except its example, of which only the hash is stored.
+STORED_FIELDS = tuple(field.name for field in fields(IndexRow))[1:]
+# The path, the offset and size of the image in the file, and the file's size and
+# modification time: one of them changes when the image does.
 Stamp = tuple[str, int, int | None, int, int]
-Kept = dict[Stamp, tuple[Any, ...]]
+StoredRows = dict[Stamp, tuple[Any, ...]]
 
 
 def stamp_all(examples: Iterable[Example]) -> list[Stamp | None]:
-    """Returns what tells whether an image has changed; None where there is no file."""
+    """Returns the stamp of each image, by which a change is noticed.
+
+    Returns:
+        A stamp for each example; None if its file does not exist or is not a file.
+    """
 
     @cache  # thousands of images may lie in one file
     def file(path: Path) -> tuple[str, int, int] | None:
@@ -47,57 +51,63 @@ def stamp_all(examples: Iterable[Example]) -> list[Stamp | None]:
 
 
 class IndexCache:
-    """What is known of the images below one folder, or of those in one file."""
+    """The stored index rows of the images in one folder, or in one file."""
 
     def __init__(self, stamps: Sequence[Stamp | None]) -> None:
-        """Reads what is known of the place that holds all of `stamps`."""
+        """Reads the stored rows of the folder or file that holds all of the images.
+
+        Args:
+            stamps: the stamps of the images, as `stamp_all` returns them.
+        """
         paths = {stamp[0] for stamp in stamps if stamp}
-        place = os.path.commonpath(paths) if paths else ""
-        name = hashlib.sha256(os.fsencode(place)).hexdigest()[:16]
+        common_path = os.path.commonpath(paths) if paths else ""
+        name = hashlib.sha256(os.fsencode(common_path)).hexdigest()[:16]
         self._path = cache_dir() / "index" / f"{name}.json"
-        self._kept = _read(self._path)
+        self._rows = _read(self._path)
 
     def row(self, example: Example, stamp: Stamp | None) -> IndexRow | None:
-        """Returns what is known of an unchanged image; None if nothing is."""
-        found = self._kept.get(stamp) if stamp else None
+        """Returns the stored row of an image; None if it is new or has changed."""
+        found = self._rows.get(stamp) if stamp else None
         if found is None:
             return None
         sha256, *rest = found
         return IndexRow(replace(example, sha256=sha256), *rest)
 
-    def keep(self, rows: Iterable[tuple[IndexRow | None, Stamp | None]]) -> None:
-        """Writes what `rows` tell; leaves out what has no row.
+    def save(self, rows: Iterable[tuple[IndexRow | None, Stamp | None]]) -> None:
+        """Writes the rows that have a stamp, and keeps the stored rows of other images.
 
-        What is known of other images, as another table or bucket has them, stays for
-        as long as their files do.
+        Stored rows are dropped when their file is gone or has changed.
+
+        Args:
+            rows: pairs of a row and its stamp; pairs with a None are not written.
 
         Raises:
-            OSError: if it cannot be written; it names the file.
+            OSError: if the cache cannot be written; the error names the file.
         """
         new = {
-            stamp: (row.sha256, *(getattr(row, name) for name in TOLD))
+            stamp: (row.sha256, *(getattr(row, name) for name in STORED_FIELDS))
             for row, stamp in rows
-            # What could not be read has no hash, and may be readable the next time.
+            # A file that could not be read has no hash, and is tried again next time.
             if row and stamp and row.sha256
         }
-        now = {stamp[0]: stamp[3:] for stamp in new}
-        is_there = cache(os.path.exists)
+        file_states = {stamp[0]: stamp[3:] for stamp in new}
+        exists = cache(os.path.exists)
         old = {
-            stamp: told
-            for stamp, told in self._kept.items()
-            if now.get(stamp[0], stamp[3:]) == stamp[3:] and is_there(stamp[0])
+            stamp: values
+            for stamp, values in self._rows.items()
+            if file_states.get(stamp[0], stamp[3:]) == stamp[3:] and exists(stamp[0])
         }
-        kept = [[*stamp, *told] for stamp, told in {**old, **new}.items()]
+        stored = [[*stamp, *values] for stamp, values in {**old, **new}.items()]
         self._path.parent.mkdir(exist_ok=True)
-        write_sealed(self._path, {"reader": _reader(), "rows": kept})
+        write_sealed(self._path, {"reader": _reader(), "rows": stored})
 
 
 def _reader() -> list[Any]:
-    return [DECODER, READING, *TOLD]
+    return [DECODER, INDEX_VERSION, *STORED_FIELDS]
 
 
-def _read(path: Path) -> Kept:
-    """Returns the rows by stamp: none if the file is damaged, or of another reader."""
+def _read(path: Path) -> StoredRows:
+    """Returns the rows by stamp: none if the file is damaged or of another version."""
     document = read_sealed(path)
     if document is None or document.get("reader") != _reader():
         return {}

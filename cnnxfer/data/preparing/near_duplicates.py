@@ -1,8 +1,8 @@
-"""Images that show the same picture: copies, and copies that were changed a little.
+"""Finds near-duplicates: images that are copies of each other, or slightly changed.
 
-Found are resized, recompressed, brightened, blurred, mirrored, framed and slightly
-cropped ones, and shots of one burst. Pairs that are alike at a glance are looked at
-again, with each of the two cropped a little in several ways.
+It finds copies that were resized, recompressed, brightened, blurred, mirrored, framed
+or slightly cropped, and shots of one burst. Pairs with similar coarse frequencies are
+compared again in full, with each of the two cropped a little in several ways.
 """
 
 from __future__ import annotations
@@ -14,37 +14,40 @@ import numpy as np
 
 from cnnxfer.data.dataset import IndexRow
 from cnnxfer.data.images.perceptual_hash import SAMPLES, SIDE, cosines, read_hashes
-from cnnxfer.data.preparing.groups import joined
+from cnnxfer.data.preparing.groups import connected_groups
 
-# Likeness is the cosine of the angle between two pictures' frequencies: 1 for the
-# same, near 0 for most others. Among 9.3 million pairs of photographs, of tf_flowers,
+# Similarity is the cosine of the angle between two images' frequencies: 1 for equal
+# images, near 0 for most others. Among 9.3 million pairs of photographs, of tf_flowers,
 # 12 kinds of Oxford's flowers and ImageNet, those that show different things came to
 # 0.68 at most; photographs that were changed as above, to 0.79 at least.
-GLANCE = 0.65  # to be worth another look
-ALIKE = 0.75  # to show the same
-# Where more than so many would be one group, as pictures of one scene would, each of
-# these asks for more. If so large a share of all pictures still are one, that is how
-# they look here, and nothing can be told by it.
-MANY = 16
-STRICTER = (0.82, 0.90, 0.97)
-MOST = 0.1
-NEAREST = 16  # of a picture's likes, that are looked at again
-GLANCED = 9  # frequencies down and across, of a glance
-CROPPED = 0.95  # of a side, by the second look
-CELLS = 1 << 23  # comparisons at once
-LOOKED = 512  # pairs that are looked at again at once
+CANDIDATE_SIMILARITY = 0.65  # of coarse frequencies, to be compared in full
+DUPLICATE_SIMILARITY = 0.75
+# A group of more than so many, as images of one scene would form, is divided by each of
+# these higher similarities in turn. A group that then is still larger than this share
+# of all images is dropped: so many look alike here that similarity tells nothing.
+LARGE_GROUP = 16
+STRICTER_SIMILARITIES = (0.82, 0.90, 0.97)
+MAX_GROUP_SHARE = 0.1
+MAX_CANDIDATES = 16  # of each image, the most similar ones
+COARSE_SIDE = 9  # frequencies down and across that choose the candidates
+CROP_SHARE = 0.95  # of a side, for the full comparison
+MAX_COMPARISONS = 1 << 23  # of coarse frequencies, in memory at a time
+BATCH_PAIRS = 512  # compared in full at a time
 
 
 def near_duplicates(rows: Sequence[IndexRow]) -> list[list[int]]:
-    """Returns the groups of rows that show the same picture.
+    """Returns the groups of rows whose images are copies or near-duplicates.
 
-    An image belongs to a group if it is like one of it, not all; of a large group, it
-    has to be more alike. Pictures with too little to see, which have no perceptual
-    hash, are like their exact copies alone.
+    An image belongs to a group if it is similar to at least one image of it; large
+    groups require a higher similarity. Images with too little detail for a perceptual
+    hash are grouped with their exact copies only.
+
+    Args:
+        rows: the index; rows with a problem are in no group.
 
     Returns:
-        Two or more indices each, in order, as the groups are by their first; the same
-        groups in whatever order the rows are.
+        Groups of two or more indices of rows, each sorted, and sorted by their first
+        index. The order of the rows does not change which images form a group.
     """
     copies: dict[str, list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
@@ -52,105 +55,109 @@ def near_duplicates(rows: Sequence[IndexRow]) -> list[list[int]]:
             copies[row.sha256].append(index)
     contents = sorted(copies)
     hashes = {content: rows[copies[content][0]].phash for content in contents}
-    seen = [content for content in contents if hashes[content]]
-    pairs = _pairs([hashes[content] for content in seen])
-    alike = _groups_of(pairs, most=max(MANY, int(MOST * len(seen))))
-    together = [[seen[number] for number in group] for group in alike]
-    alone = set(contents).difference(*together)
+    hashed = [content for content in contents if hashes[content]]
+    pairs = _similar_pairs([hashes[content] for content in hashed])
+    max_size = max(LARGE_GROUP, int(MAX_GROUP_SHARE * len(hashed)))
+    similar = [
+        [hashed[number] for number in group] for group in _groups(pairs, max_size)
+    ]
+    others = set(contents).difference(*similar)
     groups = [
         sorted(index for content in group for index in copies[content])
-        for group in [*together, *([content] for content in alone)]
+        for group in [*similar, *([content] for content in others)]
     ]
     return sorted(group for group in groups if len(group) > 1)
 
 
-Pair = tuple[int, int, float]  # two pictures, and how alike they are
+Pair = tuple[int, int, float]  # the numbers of two images, and their similarity
 
 
-def _groups_of(
-    pairs: Sequence[Pair], *, most: int, stricter: Sequence[float] = STRICTER
+def _groups(
+    pairs: Sequence[Pair],
+    max_size: int,
+    stricter: Sequence[float] = STRICTER_SIMILARITIES,
 ) -> Iterator[list[int]]:
-    for group in joined((one, other) for one, other, _ in pairs):
-        if len(group) > MANY and stricter:
+    for group in connected_groups((one, other) for one, other, _ in pairs):
+        if len(group) > LARGE_GROUP and stricter:
             inside = set(group)
             closer = [
                 pair for pair in pairs if pair[0] in inside and pair[2] >= stricter[0]
             ]
-            yield from _groups_of(closer, most=most, stricter=stricter[1:])
-        elif len(group) <= most:
+            yield from _groups(closer, max_size, stricter[1:])
+        elif len(group) <= max_size:
             yield group
 
 
-def _pairs(hashes: Sequence[str]) -> list[Pair]:
+def _similar_pairs(hashes: Sequence[str]) -> list[Pair]:
     if not hashes:
         return []
     roots = read_hashes(hashes)
     strengths = np.sign(roots) * roots**2
-    found: list[Pair] = []
-    for ones, others in _glances(roots):
-        likeness = _second_look(strengths[ones], strengths[others])
-        alike = likeness >= ALIKE
-        found += zip(
-            *(values[alike].tolist() for values in (ones, others, likeness)),
+    pairs: list[Pair] = []
+    for ones, others in _candidates(roots):
+        similarity = _cropped_similarity(strengths[ones], strengths[others])
+        similar = similarity >= DUPLICATE_SIMILARITY
+        pairs += zip(
+            *(values[similar].tolist() for values in (ones, others, similarity)),
             strict=True,
         )
-    return found
+    return pairs
 
 
-def _glances(roots: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields pairs worth a second look: indices of the ones, and of the others."""
-    low = roots[:, :GLANCED, :GLANCED]
-    # A mirrored picture has its odd waves upside down.
+def _candidates(roots: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields pairs to compare in full: the indices of the first and second images."""
+    low = roots[:, :COARSE_SIDE, :COARSE_SIDE]
+    # In a mirrored image, the odd waves have the opposite sign.
     even = low[:, :, ::2].reshape(len(low), -1)
     odd = low[:, :, 1::2].reshape(len(low), -1)
     lengths = np.linalg.norm(low, axis=(1, 2))[:, None]
     even, odd = even / lengths, odd / lengths
-    rows = max(1, CELLS // len(low))
+    rows = max(1, MAX_COMPARISONS // len(low))
     for start in range(0, len(low), rows):
-        likeness = odd[start : start + rows] @ odd[start:].T
-        np.abs(likeness, out=likeness)
-        likeness += even[start : start + rows] @ even[start:].T
-        ones, others = np.nonzero(likeness >= GLANCE)
-        ones, others = _nearest(ones, others, likeness[ones, others])
-        for first in range(0, len(ones), LOOKED):
-            looked = slice(first, first + LOOKED)
-            yield ones[looked] + start, others[looked] + start
+        similarity = odd[start : start + rows] @ odd[start:].T
+        np.abs(similarity, out=similarity)
+        similarity += even[start : start + rows] @ even[start:].T
+        ones, others = np.nonzero(similarity >= CANDIDATE_SIMILARITY)
+        ones, others = _nearest(ones, others, similarity[ones, others])
+        for first in range(0, len(ones), BATCH_PAIRS):
+            batch = slice(first, first + BATCH_PAIRS)
+            yield ones[batch] + start, others[batch] + start
 
 
 def _nearest(
-    ones: np.ndarray, others: np.ndarray, likeness: np.ndarray
+    ones: np.ndarray, others: np.ndarray, similarity: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Keeps pairs of different pictures, each once, and the nearest of each picture."""
+    """Returns each pair of different images once, the most similar of each image."""
     later = others > ones
-    ones, others, likeness = ones[later], others[later], likeness[later]
-    order = np.lexsort((-likeness, ones))
+    ones, others, similarity = ones[later], others[later], similarity[later]
+    order = np.lexsort((-similarity, ones))
     ones, others = ones[order], others[order]
     rank = np.arange(len(ones)) - np.searchsorted(ones, ones)
-    return ones[rank < NEAREST], others[rank < NEAREST]
+    return ones[rank < MAX_CANDIDATES], others[rank < MAX_CANDIDATES]
 
 
-def _second_look(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Returns the likeness of pairs, whichever of the two is a crop of the other.
+def _cropped_similarity(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns the similarity of pairs of which either image may be a crop of the other.
 
     Args:
-        ones: float32 `(pairs, SIDE, SIDE)`, strengths of frequencies.
-        others: the same.
+        ones: float32 `(pairs, SIDE, SIDE)`, strengths of the first images' frequencies.
+        others: float32 `(pairs, SIDE, SIDE)`, those of the second images.
     """
-    likeness = _likeness(ones, others)
+    similarity = _similarity(ones, others)
     for whole, part in ((ones, others), (others, ones)):
         for down in _CROPS:
             for across in _CROPS:
                 crop = down @ whole @ across.T
-                np.maximum(likeness, _likeness(crop, part), out=likeness)
-    return likeness
+                np.maximum(similarity, _similarity(crop, part), out=similarity)
+    return similarity
 
 
-def _likeness(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _similarity(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
     product = _signature(ones) * _signature(others)
     even = product[:, :, ::2].sum(axis=(1, 2))
-    odd = product[:, :, 1::2].sum(axis=(1, 2))  # of a mirrored picture, upside down
-    likeness: np.ndarray = even + np.abs(odd)
-    return likeness
+    odd = product[:, :, 1::2].sum(axis=(1, 2))  # of opposite sign if one is mirrored
+    similarity: np.ndarray = even + np.abs(odd)
+    return similarity
 
 
 def _signature(strengths: np.ndarray) -> np.ndarray:
@@ -160,20 +167,22 @@ def _signature(strengths: np.ndarray) -> np.ndarray:
 
 
 def _crops() -> list[np.ndarray]:
-    """Returns what turns the frequencies of a side into those of a crop of it.
+    """Returns three matrices that turn the frequencies of a side into those of a crop.
 
-    Of its beginning, its middle and its end, float32 `(SIDE, SIDE)`.
+    The crops are at the beginning, the middle and the end; float32 `(SIDE, SIDE)`.
     """
     places = (np.arange(SAMPLES) + 0.5) / SAMPLES
-    spare = 1 - CROPPED
+    cut = 1 - CROP_SHARE
     return [
-        (cosines(places).T @ cosines(CROPPED * places + begin) / SAMPLES).astype("f4")
-        for begin in (0, spare / 2, spare)
+        (cosines(places).T @ cosines(CROP_SHARE * places + begin) / SAMPLES).astype(
+            "f4"
+        )
+        for begin in (0, cut / 2, cut)
     ]
 
 
 _CROPS = _crops()
 _DOWN, _ACROSS = np.mgrid[:SIDE, :SIDE]
-# Fine frequencies are weak in every photograph, and tell the most. The first, which is
-# brightness, tells nothing.
+# High frequencies are weak in every photograph, but distinguish images best. The first
+# one is the brightness, which distinguishes nothing.
 _WEIGHTS = np.hypot(_DOWN, _ACROSS).astype(np.float32) ** 0.25

@@ -1,4 +1,4 @@
-"""Which image trains, which validates, which tests."""
+"""Divides images into the splits train, validation and test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cnnxfer.data.dataset import PARTS, TEST, TRAIN, VALIDATION, IndexRow
-from cnnxfer.data.preparing.groups import joined
+from cnnxfer.data.preparing.groups import connected_groups
 from cnnxfer.errors import ConfigError, DataError
 
 SLICES = "slices"
@@ -17,7 +17,13 @@ SLICES = "slices"
 
 @dataclass(frozen=True)
 class Ratios:
-    """Shares of the three parts, in any unit; test may be 0."""
+    """The shares of the three splits, in any unit.
+
+    Attributes:
+        train: above 0.
+        validation: above 0.
+        test: at least 0.
+    """
 
     train: float
     validation: float
@@ -25,7 +31,13 @@ class Ratios:
 
 
 def parse_split(text: str) -> Ratios | None:
-    """Reads `--split`: "75/15/10", or None for "slices".
+    """Returns the shares that a value of `--split` such as "75/15/10" means.
+
+    Args:
+        text: shares divided by slashes, or "slices".
+
+    Returns:
+        The shares; None for "slices".
 
     Raises:
         ConfigError: if it is neither.
@@ -46,7 +58,7 @@ def parse_split(text: str) -> Ratios | None:
     return ratios
 
 
-def assign_parts(
+def assign_splits(
     rows: Sequence[IndexRow],
     split: str,
     *,
@@ -54,54 +66,55 @@ def assign_parts(
     groups: Sequence[str] | None = None,
     duplicates: Iterable[Sequence[int]] | None = None,
 ) -> list[str]:
-    """Returns the part of each row.
+    """Returns the split of each row: "train", "validation" or "test".
 
-    Parts that the data set has are respected; a missing one is taken from train. An
-    image's part follows from its content alone, on every machine and whatever its
-    name, and it keeps it when others come or go. So each class has its shares by
-    chance: of `n` images, the tenth for test is `n / 10`, give or take
-    `0.3 * sqrt(n)`. There are three exceptions:
+    Splits that the data set has are kept; a missing one is taken from train. An
+    image's split follows from its content alone, on every machine and whatever its
+    name, and does not change when other images are added or removed. So the shares of
+    each class vary by chance: of `n` images, the tenth for test is `n / 10`, give or
+    take `0.3 * sqrt(n)`. There are three exceptions:
 
-    - Near-duplicates are in one part, which follows from one of them, also when they
-      are of several classes; if that one goes, the others' may change.
-    - So are the images of a group, whose part follows from the group's name; groups
-      that have near-duplicates in common count as one.
-    - A class that has nothing in a part gets the one that is nearest to it, as long as
-      every other part keeps one; the first image of a class trains, the second
-      validates, the third tests.
+    - Near-duplicates stay in one split, even if they are of several classes. It
+      follows from one of them; if that one is removed, the split may change.
+    - The images of a group stay in one split, which follows from the group's name.
+      Groups that share near-duplicates count as one.
+    - A class without an image in a split gets its nearest image from another split
+      that keeps one. A class's only image is for train; of two images, one is for
+      train and one for validation.
 
     Args:
-        rows: sound images, with any number of labels.
-        split: as `parse_split` takes it. "slices" is the textbook's: the first tenth
-            for test, up to a quarter for validation, the rest for training, whatever
-            the images are.
-        shuffled: whether the rows' order is mixed, as slices need.
-        groups: a name a row; rows of one name stay together. Empty for none.
-        duplicates: what `near_duplicates(rows)` returns, if that is known already.
+        rows: readable images, with any number of labels.
+        split: shares or "slices", as `parse_split` takes them. With "slices", the
+            first tenth of the rows is for test, up to a quarter for validation, and
+            the rest for training.
+        shuffled: whether the order of the rows is random, as slices need.
+        groups: a name for each row; rows with the same name stay together, and rows
+            with an empty name are in no group. None for no groups.
+        duplicates: the result of `near_duplicates(rows)`; None to compute it here.
 
     Raises:
-        ConfigError: if slices are asked of rows in order of class, of a data set that
-            has parts, or with groups.
-        DataError: if a part that training needs stays empty.
+        ConfigError: if slices are requested of rows in order of class, of a data set
+            that has splits, or with groups.
+        DataError: if train or validation stays empty.
     """
     ratios = parse_split(split)
     if ratios is None:
-        parts = _slices(rows, shuffled, groups)
+        splits = _slices(rows, shuffled, groups)
     else:
         if duplicates is None:
-            # With NumPy, too slow to import where only an option is checked.
+            # It imports NumPy, which is too slow where only an option is checked.
             from cnnxfer.data.preparing.near_duplicates import near_duplicates
 
             duplicates = near_duplicates(rows)
-        parts = _by_content(rows, ratios, groups, duplicates)
-    for part in (TRAIN, VALIDATION):
-        if part not in parts:
+        splits = _by_content(rows, ratios, groups, duplicates)
+    for name in (TRAIN, VALIDATION):
+        if name not in splits:
             raise DataError(
-                f"no image is left for {part} out of {len(rows)}; near-duplicates and "
-                "groups stay in one part. Add images, or give it a larger share with "
+                f"no image is left for {name} out of {len(rows)}; near-duplicates and "
+                "groups stay in one split. Add images, or give it a larger share with "
                 "--split."
             )
-    return parts
+    return splits
 
 
 def _slices(
@@ -117,12 +130,12 @@ def _slices(
             "--split slices needs a TFDS set, whose order is mixed; files in folders "
             "are in order of class. Use --split 75/15/10."
         )
-    given = {row.example.split for row in rows} - {None}
-    if given:
+    existing = {row.example.split for row in rows} - {None}
+    if existing:
         raise ConfigError(
-            "--split slices cuts up a set of one part; this one has its own: "
-            f"{', '.join(sorted(map(str, given)))}. Use --split 75/15/10, which keeps "
-            "them and cuts what is missing from train."
+            "--split slices divides data without splits; this data has its own: "
+            f"{', '.join(sorted(map(str, existing)))}. Use --split 75/15/10, which "
+            "keeps them and takes what is missing from train."
         )
     count = len(rows)
     # Rounded as TFDS rounds train[:10%].
@@ -136,19 +149,19 @@ def _slices(
 
 @dataclass
 class _Unit:
-    """Images that stay together.
+    """Images that stay in one split.
 
     Attributes:
-        indices: of their rows.
-        labels: all of theirs; what has none counts as a class of its own.
-        place: in [0, 1), from what they are.
-        part: where they are.
+        indices: the indices of their rows.
+        labels: all labels of the images; -1 stands for an image without labels.
+        position: a number in [0, 1) that follows from their group or content.
+        split: the split that they are in.
     """
 
     indices: list[int]
     labels: set[int]
-    place: float
-    part: str
+    position: float
+    split: str
 
 
 def _by_content(
@@ -158,8 +171,8 @@ def _by_content(
     duplicates: Iterable[Sequence[int]],
 ) -> list[str]:
     ranges = _ranges({row.example.split for row in rows}, ratios)
-    parts = [row.example.split or TRAIN for row in rows]
-    free = {index for index, part in enumerate(parts) if part == TRAIN}
+    splits = [row.example.split or TRAIN for row in rows]
+    free = {index for index, split in enumerate(splits) if split == TRAIN}
     names = groups or [""] * len(rows)
     units = []
     for together in _together(names, duplicates):
@@ -167,29 +180,31 @@ def _by_content(
             labels = {
                 label for i in indices for label in rows[i].example.labels or [-1]
             }
-            place = _place(names[i] or rows[i].sha256 for i in indices)
-            part = next(part for part in ranges if place < ranges[part][1])
-            units.append(_Unit(indices, labels, place, part))
-    _fill_up(units, ranges)
+            position = _position(names[i] or rows[i].sha256 for i in indices)
+            split = next(split for split in ranges if position < ranges[split][1])
+            units.append(_Unit(indices, labels, position, split))
+    _fill_empty_splits(units, ranges)
     for unit in units:
         for index in unit.indices:
-            parts[index] = unit.part
-    return parts
+            splits[index] = unit.split
+    return splits
 
 
 Ranges = Mapping[str, tuple[float, float]]
 
 
-def _ranges(given: set[str | None], ratios: Ratios) -> Ranges:
-    """Returns where in [0, 1] the parts lie that are cut from train, and train."""
+def _ranges(existing: set[str | None], ratios: Ratios) -> Ranges:
+    """Returns the range of positions in [0, 1] of each missing split, and of train."""
     shares = {TEST: ratios.test, VALIDATION: ratios.validation}
-    wanted = {
-        part: share for part, share in shares.items() if share > 0 and part not in given
+    missing = {
+        split: share
+        for split, share in shares.items()
+        if share > 0 and split not in existing
     }
-    total = ratios.train + sum(wanted.values())
+    total = ratios.train + sum(missing.values())
     ranges, begin = {}, 0.0
-    for part, share in wanted.items():
-        ranges[part] = begin, begin + share / total
+    for split, share in missing.items():
+        ranges[split] = begin, begin + share / total
         begin += share / total
     return {**ranges, TRAIN: (begin, 1.0)}
 
@@ -197,7 +212,7 @@ def _ranges(given: set[str | None], ratios: Ratios) -> Ranges:
 def _together(
     names: Sequence[str], duplicates: Iterable[Sequence[int]]
 ) -> list[list[int]]:
-    """Returns all indices: those of one name, and duplicates, in one list."""
+    """Returns all indices, those of one group or of near-duplicates in one list."""
     firsts: dict[str, int] = {}
 
     def links() -> Iterator[tuple[int, int]]:
@@ -206,47 +221,48 @@ def _together(
         for group in duplicates:
             yield from ((group[0], other) for other in group[1:])
 
-    return joined(links())
+    return connected_groups(links())
 
 
-def _place(names: Iterable[str]) -> float:
-    """Returns a number in [0, 1) that follows from one of the names, by chance."""
+def _position(names: Iterable[str]) -> float:
+    """Returns a number in [0, 1) that is a hash of one of the names."""
     texts = (f"split {name}".encode(errors="backslashreplace") for name in names)
     first = min(hashlib.sha256(text).digest() for text in texts)
-    # Its end: the beginning of the least of many is low.
+    # The last bytes: the first bytes of the smallest of many hashes are low.
     return int.from_bytes(first[-6:]) / 2**48
 
 
-def _fill_up(units: Sequence[_Unit], ranges: Ranges) -> None:
-    """Gives every class at least one unit in each part, as long as it has enough."""
-    found = Counter((label, unit.part) for unit in units for label in unit.labels)
+def _fill_empty_splits(units: Sequence[_Unit], ranges: Ranges) -> None:
+    """Gives every class at least one unit in each split, as long as it has enough."""
+    counts = Counter((label, unit.split) for unit in units for label in unit.labels)
     totals = Counter(label for unit in units for label in unit.labels)
-    order = [part for part in PARTS if part in ranges]
+    order = [split for split in PARTS if split in ranges]
 
-    def needs(label: int, part: str) -> bool:
-        return totals[label] > order.index(part)
+    def needs(label: int, split: str) -> bool:
+        return totals[label] > order.index(split)
 
-    def can_spare(unit: _Unit) -> bool:
+    def can_move(unit: _Unit) -> bool:
         return all(
-            found[label, unit.part] > 1 or not needs(label, unit.part)
+            counts[label, unit.split] > 1 or not needs(label, unit.split)
             for label in unit.labels
         )
 
     for label in sorted(totals, key=lambda label: (totals[label], label)):
-        for part in order:
-            if found[label, part] or not needs(label, part):
+        for split in order:
+            if counts[label, split] or not needs(label, split):
                 continue
-            low, high = ranges[part]
-            having = [unit for unit in units if label in unit.labels]
-            spare = [unit for unit in having if can_spare(unit)]
-            if part == TRAIN:  # without it, the class cannot be learned at all
-                spare = spare or having
-            if not spare:
+            low, high = ranges[split]
+            of_class = [unit for unit in units if label in unit.labels]
+            movable = [unit for unit in of_class if can_move(unit)]
+            if split == TRAIN:  # without it, the class cannot be learned at all
+                movable = movable or of_class
+            if not movable:
                 continue
             nearest = min(
-                spare, key=lambda unit: max(low - unit.place, unit.place - high)
+                movable,
+                key=lambda unit: max(low - unit.position, unit.position - high),
             )
             for moved in nearest.labels:
-                found[moved, nearest.part] -= 1
-                found[moved, part] += 1
-            nearest.part = part
+                counts[moved, nearest.split] -= 1
+                counts[moved, split] += 1
+            nearest.split = split

@@ -1,4 +1,4 @@
-"""A part of the images that stands for all of them, by `--limit`."""
+"""Chooses a representative subset of the images, as `--limit` asks."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ from collections.abc import Sequence
 from cnnxfer.data.dataset import IndexRow
 from cnnxfer.errors import ConfigError
 
-FIRST = 3  # of every class, before shares count: to train, to validate, to test
+# Of every class, chosen before shares count: one each to train, validate and test.
+FIRST_IMAGES = 3
 
 
 def take_sample(rows: Sequence[IndexRow], limit: int) -> list[int]:
-    """Returns which rows to use: the same share of every class and part.
+    """Returns which rows to use: the same share of every class in every split.
 
-    An image is taken for its content, not for its name or place. A larger limit takes
-    all that a smaller one takes. Images of several labels count for their rarest.
+    The choice follows from the images' content, not from their names or order. A
+    larger limit includes all images of a smaller one. An image of several labels
+    counts for the rarest of them.
 
     Args:
-        rows: sound images, with the parts that the data itself has.
-        limit: how many at most; 0 for all.
+        rows: readable images, with the splits that the data itself has.
+        limit: the most images to use; 0 for all.
 
     Returns:
-        Indices, in order.
+        The indices of the chosen rows, sorted.
 
     Raises:
-        ConfigError: if there is not an image for every class in every part.
+        ConfigError: if the limit allows less than one image of every class in every
+            split.
     """
     if not limit or limit >= len(rows):
         return list(range(len(rows)))
@@ -34,10 +37,10 @@ def take_sample(rows: Sequence[IndexRow], limit: int) -> list[int]:
     if limit < len(strata):
         raise ConfigError(
             f"--limit is {limit}; expected at least {len(strata)}, an image for every "
-            "class in every part."
+            "class in every split."
         )
     queue = [
-        (*_turn(rank, len(stratum)), _chance(rows[index]), index)
+        (*_priority(rank, len(stratum)), _random_key(rows[index]), index)
         for stratum in strata
         for rank, index in enumerate(stratum)
     ]
@@ -45,22 +48,24 @@ def take_sample(rows: Sequence[IndexRow], limit: int) -> list[int]:
 
 
 def _strata(rows: Sequence[IndexRow]) -> list[list[int]]:
-    """Returns the indices of each class in each part, those to take first in front."""
+    """Returns the indices of each class in each split, in random order."""
     counts = Counter(label for row in rows for label in row.example.labels)
     strata: dict[tuple[str | None, int], list[int]] = defaultdict(list)
-    for index in sorted(range(len(rows)), key=lambda index: _chance(rows[index])):
+    for index in sorted(range(len(rows)), key=lambda index: _random_key(rows[index])):
         example = rows[index].example
         rarest = min(example.labels or [-1], key=lambda label: (counts[label], label))
         strata[example.split, rarest].append(index)
     return list(strata.values())
 
 
-def _turn(rank: int, count: int) -> tuple[int, float]:
-    """Returns when it is the turn of an image, by its rank in a stratum of so many."""
-    return (rank, 0.0) if rank < FIRST else (FIRST, (rank + 0.5) / count)
+def _priority(rank: int, count: int) -> tuple[int, float]:
+    """Returns what to sort an image by, from its rank among `count` of its stratum."""
+    if rank < FIRST_IMAGES:
+        return rank, 0.0
+    return FIRST_IMAGES, (rank + 0.5) / count
 
 
-def _chance(row: IndexRow) -> tuple[str, str]:
-    # By chance of its own: with that of splits, all taken could be in one part.
+def _random_key(row: IndexRow) -> tuple[str, str]:
+    # Not the hash that assigns splits: it might choose images of one split only.
     digest = hashlib.sha256(f"limit {row.sha256}".encode()).hexdigest()
-    return digest, row.example.id  # of copies, it does not matter which
+    return digest, row.example.id  # the id gives copies an order

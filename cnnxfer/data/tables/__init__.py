@@ -1,4 +1,4 @@
-"""Tables: CSV, TSV, JSON lines and Parquet, read by the names of their columns."""
+"""Reads tables in CSV, TSV, JSON lines or Parquet by the names of their columns."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Column:
     """A column of a table.
 
     Attributes:
-        name: as it is written.
-        type: "string", or what else the file says that it holds.
-        simple: whether a value is a word, a number or a date, and no more.
+        name: the name, as it is written in the file.
+        type: "string", or the file's name for another type.
+        simple: whether each value is a single word, number or date.
     """
 
     name: str
@@ -33,37 +33,40 @@ class Column:
 
 
 class Table(Protocol):
-    """An open table; its file is opened for each reading."""
+    """A table whose columns are known; its rows are read from the file each time."""
 
     @property
     def columns(self) -> Sequence[Column]:
-        """What there is in each row."""
+        """The columns, in the order of the file."""
 
     def rows(
         self, names: Sequence[str], *, strict: bool = False
     ) -> Iterator[tuple[Any, ...]]:
-        """Yields the values of the named columns, row by row; blank lines are none.
+        """Yields the values of the named columns, row by row, without blank lines.
 
         Args:
-            names: of columns.
+            names: the names of the columns.
             strict: whether a row with more values than columns is an error.
 
         Raises:
-            DataError: of a row with too many values; the message is the reason.
-            Exception: whatever a parser trips over, when it does.
+            DataError: if a row has too many values; the message is only the reason.
+            Exception: an error of any type if the file is damaged.
         """
 
 
 def open_table(path: str) -> Table:
-    """Reads the names of a table's columns; its suffix tells how it is written.
+    """Returns the table in a file, after reading the names of its columns.
+
+    Args:
+        path: the path of the file; its suffix is one of `SUFFIXES`.
 
     Raises:
-        DataError: if it can't be read.
+        DataError: if the file cannot be read.
     """
     suffix = "." + path.lower().rpartition(".")[2]
     return cast(Table, import_module(_READERS[suffix]).Reader(path))
 
 
 def names_of(table: Table) -> list[str]:
-    """Returns the names of a table's columns."""
+    """Returns the names of a table's columns, in the order of the file."""
     return [column.name for column in table.columns]

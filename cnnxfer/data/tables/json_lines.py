@@ -1,4 +1,4 @@
-"""A table in JSON: an object a line, whose keys are the columns."""
+"""Reads tables in JSON lines: an object a line, whose keys are the columns."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cnnxfer.errors import DataError, reason_of
 
 
 class Reader:
-    """A table in JSON lines; all of it is in memory, for any row may have a key."""
+    """A table in JSON lines, held in memory, since any row may add a column."""
 
     def __init__(self, path: str) -> None:
         """Reads all lines.
 
         Raises:
-            DataError: if it can't be read, or a line is no object.
+            DataError: if the file cannot be read, or a line is not an object.
         """
         try:
             with open(path, encoding="utf-8-sig") as stream:
@@ -45,7 +45,7 @@ def _object(path: str, number: int, line: str) -> dict[str, Any]:
     expected = 'expected an object a line, such as {"path": "1.jpg", "label": "rose"}'
     try:
         value = json.loads(line)
-    except (ValueError, RecursionError) as error:  # a list in a list in a list ...
+    except (ValueError, RecursionError) as error:  # deeply nested lists
         raise DataError(f"{path}, line {number} is not JSON; {expected}.") from error
     if not isinstance(value, dict):
         raise DataError(f"{path}, line {number} is {line.strip()[:40]}; {expected}.")

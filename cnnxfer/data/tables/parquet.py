@@ -1,4 +1,4 @@
-"""A table in a Parquet file."""
+"""Reads tables in Parquet files."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Reader:
     """A table in a Parquet file, read in batches."""
 
     def __init__(self, path: str) -> None:
-        """Reads its schema.
+        """Reads the schema.
 
         Raises:
-            DataError: if it can't be read.
+            DataError: if the file cannot be read.
         """
         self._path = path
         try:
@@ -34,21 +34,23 @@ class Reader:
     def rows(
         self, names: Sequence[str], *, strict: bool = False
     ) -> Iterator[tuple[Any, ...]]:
-        """Yields the values of the named columns, None where there is none."""
+        """Yields the values of the named columns, None for a missing value."""
         with parquet.ParquetFile(self._path) as table:
             for batch in table.iter_batches(BATCH_ROWS, columns=list(names)):
                 columns = (batch.column(name).to_pylist() for name in names)
                 yield from zip(*columns, strict=True)
 
 
-def _column(name: str, found: pa.DataType) -> Column:
-    held = found.value_type if pa.types.is_dictionary(found) else found
-    # Without rows, or values in them, a column may have the type of nothing.
-    if held in (pa.string(), pa.large_string(), pa.string_view(), pa.null()):
+def _column(name: str, column_type: pa.DataType) -> Column:
+    is_dictionary = pa.types.is_dictionary(column_type)
+    value_type = column_type.value_type if is_dictionary else column_type
+    # A column without any values may have the type null.
+    if value_type in (pa.string(), pa.large_string(), pa.string_view(), pa.null()):
         return Column(name, TEXT)
-    binary = (
-        pa.types.is_binary(held)
-        or pa.types.is_large_binary(held)
-        or pa.types.is_fixed_size_binary(held)
+    simple = not (
+        pa.types.is_binary(value_type)
+        or pa.types.is_large_binary(value_type)
+        or pa.types.is_fixed_size_binary(value_type)
+        or pa.types.is_nested(value_type)
     )
-    return Column(name, str(found), simple=not (binary or pa.types.is_nested(held)))
+    return Column(name, str(column_type), simple)

@@ -1,4 +1,4 @@
-"""A table in a text file: CSV or TSV, with a line of column names."""
+"""Reads tables in text files: CSV or TSV, with a line of column names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TextIO
 from cnnxfer.data.tables import Column
 from cnnxfer.errors import DataError, reason_of
 
-# The byte order marks, as bytes that are no UTF-8 are read.
+# The byte order marks of UTF-16, as "surrogateescape" reads bytes that are not UTF-8.
 _UTF16_MARKS = ("\udcff\udcfe", "\udcfe\udcff")
 
 
@@ -17,10 +17,10 @@ class Reader:
     """A table in a text file."""
 
     def __init__(self, path: str) -> None:
-        """Reads the first line.
+        """Reads the names of the columns.
 
         Raises:
-            DataError: if it can't be read, or is in UTF-16.
+            DataError: if the file cannot be read, or is in UTF-16.
         """
         self._path = path
         try:
@@ -43,8 +43,8 @@ class Reader:
         for cells in lines:
             if strict and any(cells[len(header) :]):
                 raise DataError(
-                    f"{len(cells)} cells under {len(header)} columns; put what holds "
-                    'the dividing mark between quotes, such as "a, b"'
+                    f"{len(cells)} cells under {len(header)} columns; put a cell that "
+                    'contains the separator between quotes, such as "a, b"'
                 )
             yield tuple(
                 cells[position] if position < len(cells) else None
@@ -52,7 +52,7 @@ class Reader:
             )
 
     def _lines(self) -> Iterator[list[str]]:
-        # Spreadsheets mark UTF-8 at the beginning; names of files may be no UTF-8.
+        # Spreadsheets begin UTF-8 with a mark; names of files may not be UTF-8.
         with open(
             self._path, encoding="utf-8-sig", errors="surrogateescape", newline=""
         ) as stream:
@@ -63,9 +63,9 @@ class Reader:
 
 
 def _delimiter(stream: TextIO) -> str:
-    """Returns what divides the names of the columns.
+    """Returns the character that separates the names of the columns.
 
-    Spreadsheets write semicolons where the comma is a decimal point.
+    Spreadsheets write semicolons in languages with a decimal comma.
     """
     header = next(filter(str.strip, stream), "")
     return next((mark for mark in ",;\t" if mark in header), ",")

@@ -65,7 +65,7 @@ def test_an_empty_list_is_written_too(planter, tmp_path: Path) -> None:
 def test_files_of_others_are_spared(option: str, data: Path, tmp_path: Path) -> None:
     path = tmp_path / "notes"
     path.write_text("mine")
-    with pytest.raises(ConfigError, match=f"--{option} .*notes is there already"):
+    with pytest.raises(ConfigError, match=f"--{option} .*notes already exists"):
         cnnxfer.check(str(data), **{option: path})
     assert path.read_text() == "mine"
     path.unlink()
@@ -82,7 +82,7 @@ def test_files_lie_outside_of_the_images(
         cnnxfer.check(str(data), **{option: data / "train" / "iris" / "x"})
     with pytest.raises(ConfigError, match="there is no folder"):
         cnnxfer.check(str(data), **{option: tmp_path / "no" / "x"})
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         cnnxfer.check(str(data), **{option: tmp_path})
     cnnxfer.check(str(data), **{option: data / "x"})
     assert (data / "x").is_file()

@@ -33,20 +33,20 @@ def row(
     *,
     split: str | None = None,
     content: str = "",
-    **facts,
+    **more,
 ) -> IndexRow:
     labels = (label,) if isinstance(label, int) else label
     example = Example(name, labels, split, Path(name), sha256=content or name)
-    return IndexRow(example, **{"width": 300, "height": 200, "format": "JPEG", **facts})
+    return IndexRow(example, **{"width": 300, "height": 200, "format": "JPEG", **more})
 
 
-def facts(rows: list[IndexRow], names: str = "ab", **more) -> InspectedData:
-    parts = [item.example.split or "train" for item in rows]
-    return InspectedData(tuple(names), rows, parts, **more)
+def inspected(rows: list[IndexRow], names: str = "ab", **more) -> InspectedData:
+    splits = [item.example.split or "train" for item in rows]
+    return InspectedData(tuple(names), rows, splits, **more)
 
 
 def found(check, *args, **more) -> dict[str, Finding]:
-    return {finding.kind: finding for finding in check(facts(*args, **more))}
+    return {finding.kind: finding for finding in check(inspected(*args, **more))}
 
 
 def tree(root: Path) -> list[tuple[str, int, str]]:
@@ -107,7 +107,7 @@ def test_what_is_left_out_leaks_nothing() -> None:
         row("train", split="train", content="x"),
         row("test", split="test", content="x"),
     ]
-    left_out = replace(facts(rows, near=[[0, 1]]), parts=["train", ""])
+    left_out = replace(inspected(rows, near=[[0, 1]]), splits=["train", ""])
     assert list(duplicates.leaks(left_out)) == []
 
 
@@ -261,7 +261,7 @@ def test_what_training_tells_in_passing() -> None:
         *[row(f"b{number}", 1, mode="CMYK") for number in range(40)],
         *[row(f"a{number}", 0) for number in range(10)],
     ]
-    findings = quick_findings(facts(rows))
+    findings = quick_findings(inspected(rows))
     # No notes, and nothing that it tells by itself: broken images, the imbalance.
     assert [finding.kind for finding in findings] == ["contradiction"]
     reporter = Recorder()

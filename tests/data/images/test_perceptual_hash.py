@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data.images.perceptual_hash import SIDE, look, perceptual_hash, read_hashes
+from cnnxfer.data.images.perceptual_hash import (
+    SIDE,
+    perceptual_hash,
+    read_hashes,
+    sample_pixels,
+)
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.sample.flowers import draw
 
@@ -18,7 +23,7 @@ def encode(image: Image.Image, form: str = "PNG", **options) -> bytes:
 
 
 def hash_of(image: Image.Image, form: str = "PNG", **options) -> str:
-    return perceptual_hash(look(Picture(encode(image, form, **options))))
+    return perceptual_hash(sample_pixels(Picture(encode(image, form, **options))))
 
 
 def noise(size: tuple[int, int], contrast: float) -> Image.Image:
@@ -100,6 +105,6 @@ def test_a_picture_of_few_frequencies_has_no_hash():
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (500, 3), (33, 31)])
 def test_pictures_of_odd_sizes_can_be_looked_at(size):
-    pixels = look(Picture(encode(noise(size, 60))))
+    pixels = sample_pixels(Picture(encode(noise(size, 60))))
     assert pixels.shape == (32, 32, 3)
     assert len(perceptual_hash(pixels)) in (0, 256)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from cnnxfer.data.images import picture as module
 from cnnxfer.data.images.decode import decode, open_image, seek, to_rgb
-from cnnxfer.data.images.geometry import SPARE, reduction, square_box, view
+from cnnxfer.data.images.geometry import MIN_OVERSAMPLING, reduction, square_box, view
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.errors import DataError
 
@@ -68,7 +68,7 @@ def differences(content: bytes, fraction: float, size: int) -> np.ndarray:
     [(100, 1), (399, 1), (400, 2), (799, 2), (800, 4), (1599, 4), (1600, 8), (9999, 8)],
 )
 def test_twice_the_pixels_that_are_seen_stay(side, scale):
-    assert SPARE == 2
+    assert MIN_OVERSAMPLING == 2
     assert reduction((0, 0, side, side), 100) == scale
     assert reduction((7, 0, 7 + side, 20_000), 100) == scale  # the narrow side counts
 
@@ -81,7 +81,9 @@ def test_a_reduced_view_is_near_the_plain_one(monkeypatch, scale, options):
         module, "to_rgb", lambda image, s=1: scales.append(s) or to_rgb(image, s)
     )
     content = jpeg(detailed(1001, 749), **options)
-    found = np.abs(differences(content, 0.875, int(0.875 * 749 / SPARE / scale)))
+    found = np.abs(
+        differences(content, 0.875, int(0.875 * 749 / MIN_OVERSAMPLING / scale))
+    )
     assert scales == [scale]
     assert 0 < found.mean() < MEAN_BOUND
     assert found.max() < PIXEL_BOUND
@@ -95,7 +97,7 @@ def test_photographs_are_near_the_plain_path(shared: Path, scale):
     for path in paths:
         content = path.read_bytes()
         with Image.open(path) as image:
-            size = int(0.875 * min(image.size) / SPARE / scale)
+            size = int(0.875 * min(image.size) / MIN_OVERSAMPLING / scale)
         found = np.abs(differences(content, 0.875, size))
         assert found.max() < PIXEL_BOUND
         means.append(found.mean())
@@ -137,7 +139,7 @@ def test_a_turned_picture_is_seen_where_it_should_be(orientation, scale):
     content = jpeg(ramp(1009, 745), orientation, subsampling=0)
     whole, picture = decode(content), Picture(content)
     assert (picture.width, picture.height) == whole.size
-    size = int(0.4 * 745 / SPARE / scale)
+    size = int(0.4 * 745 / MIN_OVERSAMPLING / scale)
     for across, down in ((0, 0), (1, 1), (0.5, 0.5)):
         box = square_box(whole.width, whole.height, 0.4, across, down)
         seen = picture.view(box, size).astype(float)

@@ -8,7 +8,7 @@ import pytest
 from messages import Messages
 
 from cnnxfer.data.dataset import Dataset, Example
-from cnnxfer.data.preparing.exclude import exclude_listed, read_list, written_line
+from cnnxfer.data.preparing.exclude import exclude_listed, format_line, read_list
 from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import Reporter
 
@@ -127,7 +127,7 @@ def test_images_in_a_file_of_many_go_by_their_id(tmp_path: Path) -> None:
 )
 def test_any_name_can_be_written(name: str, tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
-    path.write_text(f"{written_line(name)}\n", "utf-8")
+    path.write_text(f"{format_line(name)}\n", "utf-8")
     assert read_list(path) == [name]
 
 
@@ -150,5 +150,7 @@ def test_a_file_that_cannot_be_read(dataset: Dataset, tmp_path: Path) -> None:
         exclude_listed(dataset, tmp_path, Reporter())
     path = tmp_path / "picture.jpg"
     path.write_bytes(os.urandom(3) + b"\xff\xd8")
-    with pytest.raises(ConfigError, match="no text in UTF-8; expected an image's id"):
+    with pytest.raises(
+        ConfigError, match="is not a text in UTF-8; expected"
+    ):
         exclude_listed(dataset, path, Reporter())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.data.dataset import Dataset, Example
-from cnnxfer.data.preparing.groups import group_names, joined
+from cnnxfer.data.preparing.groups import connected_groups, group_names
 from cnnxfer.errors import ConfigError
 
 IDS = ("rose/p1_front.jpg", "rose/p1_back.jpg", "tulip/p2_front.jpg", "tulip/other.jpg")
@@ -41,8 +41,8 @@ def test_what_is_neither_is_refused():
     with pytest.raises(ConfigError) as error:
         group_names(dataset(), "plant")
     assert str(error.value) == (
-        "--group-by 'plant' is found in the name of no image, such as "
-        "rose/p1_front.jpg, and the data has no columns. Give an expression that is."
+        "--group-by 'plant' matches no image's name, such as rose/p1_front.jpg, and "
+        "the data has no columns. Give a regular expression that matches."
     )
 
 
@@ -57,7 +57,9 @@ def test_a_column_that_is_meant_is_suggested():
 
 
 def test_a_broken_expression_is_refused():
-    with pytest.raises(ConfigError, match=r"'p\(' is no regular expression \(missing"):
+    with pytest.raises(
+        ConfigError, match=r"'p\(' is not a regular expression \(missing"
+    ):
         group_names(dataset(), "p(")
 
 
@@ -77,4 +79,4 @@ def test_one_group_of_all_is_refused():
     ],
 )
 def test_links_join_groups(links, groups):
-    assert joined(links) == groups
+    assert connected_groups(links) == groups

@@ -273,7 +273,7 @@ def test_one_class_that_some_images_lack_is_enough(warnings):
     rows = [having[0], lacking]
     assert leave_out_untrained(("rose",), rows, Reporter()) == (("rose",), rows)
     assert warnings() == []
-    with pytest.raises(DataError, match=r"is without rose; .* at least two classes"):
+    with pytest.raises(DataError, match=r"is of class rose; .* at least two classes"):
         leave_out_untrained(("rose",), having, Reporter())
 
 

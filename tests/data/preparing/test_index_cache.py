@@ -182,7 +182,7 @@ def test_another_decoder_reads_anew(photos_dir: Path, reads, monkeypatch):
 
 def test_another_way_of_looking_reads_anew(photos_dir: Path, reads, monkeypatch):
     first = index_of(photos_dir)
-    monkeypatch.setattr(index_cache, "READING", index_cache.READING + 1)
+    monkeypatch.setattr(index_cache, "INDEX_VERSION", index_cache.INDEX_VERSION + 1)
     reads.clear()
     assert index_of(photos_dir) == first
     assert len(reads) == len(first)

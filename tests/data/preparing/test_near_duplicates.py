@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from cnnxfer.data.dataset import Example, IndexRow
-from cnnxfer.data.images.perceptual_hash import look, perceptual_hash
+from cnnxfer.data.images.perceptual_hash import perceptual_hash, sample_pixels
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.preparing import near_duplicates as module
 from cnnxfer.data.preparing.near_duplicates import near_duplicates
@@ -28,7 +28,9 @@ def encode(image: Image.Image, form: str = "JPEG", **options) -> bytes:
 def row(content: bytes, name: str = "", **more) -> IndexRow:
     sha256 = hashlib.sha256(content).hexdigest()
     example = Example(name, (0,), None, Path(), sha256=sha256)
-    return IndexRow(example, phash=perceptual_hash(look(Picture(content))), **more)
+    return IndexRow(
+        example, phash=perceptual_hash(sample_pixels(Picture(content))), **more
+    )
 
 
 def scaled(factor: float) -> Change:
@@ -143,7 +145,7 @@ def test_copies_of_copies_are_one_group():
 
 
 def test_groups_do_not_follow_from_the_order_of_rows(monkeypatch):
-    monkeypatch.setattr(module, "NEAREST", 1)
+    monkeypatch.setattr(module, "MAX_CANDIDATES", 1)
     rows = [row(content) for image in drawn()[:3] for _, content in changed(image)]
     expected = {
         frozenset(rows[index].sha256 for index in group)
@@ -230,6 +232,6 @@ def test_a_block_of_pictures_is_compared_with_all(monkeypatch):
     rows += [row(encode(image, quality=60)) for image in drawn()]
     expected = near_duplicates(rows)
     assert len(expected) == 15
-    monkeypatch.setattr(module, "CELLS", 7 * len(rows))
-    monkeypatch.setattr(module, "LOOKED", 5)
+    monkeypatch.setattr(module, "MAX_COMPARISONS", 7 * len(rows))
+    monkeypatch.setattr(module, "BATCH_PAIRS", 5)
     assert near_duplicates(rows) == expected

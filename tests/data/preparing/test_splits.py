@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cnnxfer.data.dataset import PARTS, Example, IndexRow
-from cnnxfer.data.preparing.splits import Ratios, assign_parts, parse_split
+from cnnxfer.data.preparing.splits import Ratios, assign_splits, parse_split
 from cnnxfer.errors import ConfigError, DataError
 
 DEFAULT = "75/15/10"
@@ -38,7 +38,7 @@ def rows_of(*counts: int, split: str | None = None) -> list[IndexRow]:
 
 
 def parts_of(rows: list[IndexRow], split: str = DEFAULT) -> list[str]:
-    return assign_parts(rows, split, shuffled=False)
+    return assign_splits(rows, split, shuffled=False)
 
 
 def counts(rows: list[IndexRow], parts: list[str], label: int) -> tuple[int, int, int]:
@@ -117,7 +117,7 @@ def test_the_first_images_are_not_favoured():
 
 
 def part_by_name(rows: list[IndexRow], **options) -> dict[str, str]:
-    parts = assign_parts(rows, DEFAULT, shuffled=False, **options)
+    parts = assign_splits(rows, DEFAULT, shuffled=False, **options)
     return {row.example.id: part for row, part in zip(rows, parts, strict=True)}
 
 
@@ -218,7 +218,7 @@ def test_copies_in_several_classes_stay_together_in_any_order():
 def test_near_duplicates_stay_together():
     rows = rows_of(100, 100)
     duplicates = [[first, first + 1, first + 100] for first in range(0, 90, 2)]
-    parts = assign_parts(rows, DEFAULT, shuffled=False, duplicates=duplicates)
+    parts = assign_splits(rows, DEFAULT, shuffled=False, duplicates=duplicates)
     for group in duplicates:
         assert len({parts[index] for index in group}) == 1
     alone = parts_of(rows)
@@ -232,7 +232,7 @@ def test_near_duplicates_stay_together():
 def test_no_part_is_preferred_for_near_duplicates():
     rows = rows_of(5000)
     duplicates = [list(range(first, first + 5)) for first in range(0, 5000, 5)]
-    parts = assign_parts(rows, DEFAULT, shuffled=False, duplicates=duplicates)
+    parts = assign_splits(rows, DEFAULT, shuffled=False, duplicates=duplicates)
     assert 70 * 5 < parts.count("test") < 130 * 5
     assert 715 * 5 < parts.count("train") < 785 * 5
 
@@ -260,7 +260,7 @@ def groups_of(rows: list[IndexRow], size: int) -> list[str]:
 def test_groups_stay_together():
     rows = rows_of(200, 200)
     names = groups_of(rows, 8)
-    parts = assign_parts(rows, DEFAULT, shuffled=False, groups=names)
+    parts = assign_splits(rows, DEFAULT, shuffled=False, groups=names)
     assert len(set(zip(names, parts, strict=True))) == 50
     assert set(parts) == {"train", "validation", "test"}
     for label in (0, 1):
@@ -273,7 +273,7 @@ def test_a_group_keeps_its_part_whatever_it_holds():
     before = dict(
         zip(
             names,
-            assign_parts(rows, DEFAULT, shuffled=False, groups=names),
+            assign_splits(rows, DEFAULT, shuffled=False, groups=names),
             strict=True,
         )
     )
@@ -283,7 +283,7 @@ def test_a_group_keeps_its_part_whatever_it_holds():
         for number in range(3)
     ]
     new_names = [name for name in sorted(before) for _ in range(3)]
-    parts = assign_parts(others, DEFAULT, shuffled=False, groups=new_names)
+    parts = assign_splits(others, DEFAULT, shuffled=False, groups=new_names)
     assert dict(zip(new_names, parts, strict=True)) == before
 
 
@@ -291,7 +291,7 @@ def test_near_duplicates_join_groups():
     rows = rows_of(100, 100)
     names = [f"plant {index // 10}" for index in range(200)]
     duplicates = [[index, index + 100] for index in range(0, 100, 10)]
-    parts = assign_parts(
+    parts = assign_splits(
         rows, DEFAULT, shuffled=False, groups=names, duplicates=duplicates
     )
     for plant in range(10):
@@ -304,7 +304,7 @@ def test_images_without_a_group_follow_from_their_content():
     rows = rows_of(100, 100)
     names = ["", *groups_of(rows[1:], 4)]
     names = [name if index % 2 else "" for index, name in enumerate(names)]
-    parts = assign_parts(rows, DEFAULT, shuffled=False, groups=names)
+    parts = assign_splits(rows, DEFAULT, shuffled=False, groups=names)
     assert parts[::2] == parts_of(rows)[::2]
 
 
@@ -399,7 +399,7 @@ def test_slices_are_cut_where_tfds_cuts_them(count):
         [piece] = tfds.core.ReadInstruction.from_spec(text).to_absolute(splits)
         return piece.from_ or 0, count if piece.to is None else piece.to
 
-    parts = assign_parts(rows_of(count), "slices", shuffled=True)
+    parts = assign_splits(rows_of(count), "slices", shuffled=True)
     for text, part in [
         ("train[25%:]", "train"),
         ("train[10%:25%]", "validation"),
@@ -411,15 +411,15 @@ def test_slices_are_cut_where_tfds_cuts_them(count):
 
 def test_slices_of_files_in_order_of_class_are_refused():
     with pytest.raises(ConfigError, match="slices needs a TFDS set"):
-        assign_parts(rows_of(20), "slices", shuffled=False)
+        assign_splits(rows_of(20), "slices", shuffled=False)
 
 
 def test_slices_of_a_set_with_parts_are_refused():
     rows = rows_of(20, split="train") + rows_of(20, split="test")
     with pytest.raises(ConfigError, match=r"its own: test, train\. Use --split 75"):
-        assign_parts(rows, "slices", shuffled=True)
+        assign_splits(rows, "slices", shuffled=True)
 
 
 def test_slices_keep_no_groups():
     with pytest.raises(ConfigError, match=r"slices cuts by order.*75/15/10 with --gr"):
-        assign_parts(rows_of(20), "slices", shuffled=True, groups=["a"] * 20)
+        assign_splits(rows_of(20), "slices", shuffled=True, groups=["a"] * 20)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cnnxfer.data.dataset import Example, IndexRow
-from cnnxfer.data.preparing.splits import assign_parts
+from cnnxfer.data.preparing.splits import assign_splits
 from cnnxfer.data.preparing.subset import take_sample
 from cnnxfer.errors import ConfigError
 
@@ -80,7 +80,7 @@ def test_images_are_taken_for_their_content():
 
 def test_parts_are_the_same_shares_of_a_sample():
     rows = rows_of(2000, 2000)
-    parts = assign_parts(rows, "75/15/10", shuffled=False)
+    parts = assign_splits(rows, "75/15/10", shuffled=False)
     shares = Counter(parts[index] for index in take_sample(rows, 1000))
     assert shares["train"] == pytest.approx(750, abs=45)
     assert shares["validation"] == pytest.approx(150, abs=35)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.data.preparing.index import build_index
-from cnnxfer.data.preparing.splits import assign_parts
+from cnnxfer.data.preparing.splits import assign_splits
 from cnnxfer.data.sample import flowers
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.reporting import Reporter
@@ -24,7 +24,7 @@ def test_the_sample_is_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert {example.split for example in first.examples} == {None}
     rows = build_index(first.examples, Reporter())
     assert not any(row.problem for row in rows)
-    parts = assign_parts(rows, "75/15/10", shuffled=first.shuffled)
+    parts = assign_splits(rows, "75/15/10", shuffled=first.shuffled)
     assert Counter(parts) == {"train": 10, "validation": 5, "test": 5}
 
     def draw(class_name: str, number: int) -> None:

@@ -22,7 +22,7 @@ from PIL import Image
 from cnnxfer.data.dataset import IndexRow
 from cnnxfer.data.images.decode import decode
 from cnnxfer.data.preparing.index import build_index
-from cnnxfer.data.preparing.splits import assign_parts
+from cnnxfer.data.preparing.splits import assign_splits
 from cnnxfer.data.sources import (
     find_source,
     load_dataset,
@@ -186,7 +186,7 @@ def test_slices_are_those_of_tfds_over_many_files(data_dir: Path):
     builder = prepare(data_dir, {"train": 200}, shards=4)
     dataset = load()
     rows = build_index(dataset.examples, Reporter())
-    parts = assign_parts(rows, "slices", shuffled=dataset.shuffled)
+    parts = assign_splits(rows, "slices", shuffled=dataset.shuffled)
     for text, part in SLICES.items():
         expected = {
             record["image"].tobytes()
@@ -723,7 +723,7 @@ def test_slices_of_tf_flowers_are_the_textbooks(shared: Path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(shared / "data" / "tfds"))
     dataset = load("tf_flowers")
     rows = [IndexRow(example) for example in dataset.examples]
-    parts = assign_parts(rows, "slices", shuffled=dataset.shuffled)
+    parts = assign_splits(rows, "slices", shuffled=dataset.shuffled)
     for text, part in SLICES.items():
         pieces = tfds.load(
             "tf_flowers",
