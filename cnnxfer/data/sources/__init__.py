@@ -1,4 +1,4 @@
-"""Data sources, one a file; a specification as typed finds its source here."""
+"""The data sources, one a file, and the lookup from a specification to its source."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from cnnxfer.reporting import Reporter
 
 @dataclass(frozen=True)
 class Source:
-    """A kind of data: how its specification looks and what loads it.
+    """A kind of data: what its specifications look like and what loads it.
 
     Attributes:
-        name: of the kind.
-        form: an example of a specification, for messages.
-        accepts: tells, without reading any data, whether a specification is its.
-        loader: `"module:function"`, `(spec, reporter) -> Dataset`.
-        checker: the same, `(spec) -> None`: raises what is cheap to see, before
-            anything heavy is loaded.
+        name: name of the kind, such as "folder".
+        form: what a specification looks like, for messages.
+        accepts: tells, without reading any data, whether a specification is of this
+            kind.
+        loader: path of the function that loads the data, `"module:function"`; it takes
+            `(spec, reporter)` and returns a `Dataset`.
+        checker: path of a function `(spec) -> None` that raises the errors that can be
+            found cheaply, before anything heavy is loaded; empty for none.
         absolute: returns a specification that means the same in every working
             directory.
     """
@@ -88,7 +90,7 @@ SOURCES.add(
     Source(
         name="folder",
         form="a folder of class folders",
-        # Nothing typed, such as a variable that is not set, would be this folder.
+        # An empty text, such as an unset variable, would mean the working directory.
         accepts=lambda spec: bool(spec) and Path(spec).is_dir(),
         loader="cnnxfer.data.sources.folder:load",
         absolute=_absolute_path,
@@ -116,27 +118,34 @@ SOURCES.add(
 
 
 def find_source(spec: str) -> Source:
-    """Returns the source that takes `spec`; cheap, for checks before any work.
+    """Returns the source that accepts `spec`; cheap enough to check before any work.
 
     Raises:
-        ConfigError: if none does.
-        DataError: if the source sees at once that it cannot be used.
+        ConfigError: if no source accepts it.
+        DataError: if the source finds at once that the data cannot be read.
     """
     source = next((source for source in SOURCES if source.accepts(spec)), None)
     if source is None:
-        raise ConfigError(_unknown(spec))
+        raise ConfigError(_unknown_message(spec))
     if source.checker:
         load_object(source.checker)(spec)
     return source
 
 
 def load_dataset(spec: str, reporter: Reporter) -> Dataset:
-    """Lists what `spec` holds, to train a classifier on; see `list_dataset`.
+    """Lists the images that `spec` names, and checks that they suit a classifier.
+
+    Args:
+        spec: the data specification, as it was typed.
+        reporter: shows progress and warnings.
+
+    Returns:
+        The data set, as `list_dataset` returns it.
 
     Raises:
-        ConfigError: if no source takes it.
-        DataError: if it cannot be read, or has under two classes; if it is
-            multi-label, none.
+        ConfigError: if no source accepts the specification.
+        DataError: if the data cannot be read, or has fewer than two classes (a
+            multi-label data set needs one).
     """
     dataset = list_dataset(spec, reporter)
     names = dataset.class_names
@@ -157,20 +166,24 @@ def load_dataset(spec: str, reporter: Reporter) -> Dataset:
 
 
 def list_dataset(spec: str, reporter: Reporter) -> Dataset:
-    """Lists what `spec` holds, with its classes in the order of their names.
+    """Lists the images that `spec` names, with the classes sorted by name.
 
-    So the same images have the same labels, wherever they come from.
+    So the same images get the same labels from every source.
+
+    Args:
+        spec: the data specification, as it was typed.
+        reporter: shows progress and warnings.
 
     Raises:
-        ConfigError: if no source takes it.
-        DataError: if it cannot be read.
+        ConfigError: if no source accepts the specification.
+        DataError: if the data cannot be read.
     """
     source = find_source(spec)
     dataset: Dataset = load_object(source.loader)(spec, reporter)
-    names = _told_apart(dataset.class_names)
+    names = _distinct(dataset.class_names)
     class_names = tuple(sorted(names))
-    position = {name: label for label, name in enumerate(class_names)}
-    labels = [position[name] for name in names]
+    new_labels = {name: label for label, name in enumerate(class_names)}
+    labels = [new_labels[name] for name in names]
     examples = tuple(_relabelled(example, labels) for example in dataset.examples)
     return replace(dataset, class_names=class_names, examples=examples)
 
@@ -180,8 +193,8 @@ def _relabelled(example: Example, labels: Sequence[int]) -> Example:
     return example if new == example.labels else replace(example, labels=new)
 
 
-def _told_apart(names: Sequence[str]) -> list[str]:
-    """Returns the names, with the label behind those that several classes have."""
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Returns the names, with the label appended to those that several classes have."""
     count = Counter(names)
     return [
         f"{name} ({label})" if count[name] > 1 else name
@@ -189,14 +202,14 @@ def _told_apart(names: Sequence[str]) -> list[str]:
     ]
 
 
-def _unknown(spec: str) -> str:
-    """Returns what to say of a specification that no source takes."""
+def _unknown_message(spec: str) -> str:
+    """Returns the message for a specification that no source accepts."""
     path = Path(spec)
     forms = f"Expected one of: {', '.join(source.form for source in SOURCES)}."
     if spec and path.exists():
         return f"{spec} is a file that cannot be read as data. {forms}"
     if "://" in spec:
-        return f"{spec} is no address of data. {forms}"
+        return f"{spec} is not an address of data. {forms}"
     folder = path.parent
     if not folder.is_dir():
         return f"no data called {spec!r}: there is no folder {folder}."

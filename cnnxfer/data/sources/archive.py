@@ -1,4 +1,4 @@
-"""A zip or tar archive of a folder of class folders."""
+"""The source for a zip or tar archive of class folders."""
 
 from __future__ import annotations
 
@@ -15,31 +15,35 @@ from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.sources.layout import arrange
-from cnnxfer.data.sources.packed import Pack, copy_dir, packed
+from cnnxfer.data.sources.packed import Pack, copy_dir, ensure_copy
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.files import cache_dir, format_bytes
 from cnnxfer.reporting import Reporter
 
-LEFT_FREE_BYTES = 500_000_000  # a disk that is full stops more than us
+LEFT_FREE_BYTES = 500_000_000  # other programs need room on the disk too
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
-    """Copies the files of an archive into the cache, once, and lists them.
+    """Lists the files of an archive; copies them into the cache the first time.
 
-    They are arranged as those of a folder; see `arrange`. A folder that holds all of
-    them is looked through. Of files of one name, the last one counts.
+    Classes and splits are found as `layout.arrange` describes; a single folder around
+    all files is ignored. Of several files with one name, the last one counts. A member
+    that cannot be read becomes an example that cannot be read.
+
+    Args:
+        spec: the path of the archive.
+        reporter: shows the progress, and warns of images outside of class folders.
 
     Raises:
-        DataError: if the archive is damaged, or holds no file in a class folder. A
-            member that can't be read is an example that can't.
-        RunError: if the cache has no room for what is in it.
+        DataError: if the archive is damaged, or holds no file in a class folder.
+        RunError: if the cache has no room for the files.
     """
     path = Path(spec).resolve()
     found = path.stat()
     key = [os.fspath(path), found.st_size, found.st_mtime_ns]
     directory = copy_dir("archives", path.name, key)
     size_bytes = 0 if directory.exists() else _size_bytes(spec)
-    copy = packed(
+    copy = ensure_copy(
         directory,
         lambda pack: _fill(pack, spec, size_bytes, reporter),
         size_bytes=size_bytes,
@@ -51,42 +55,42 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         class_names=layout.class_names,
         examples=tuple(
             replace(
-                examples[place.name],
-                id=place.id,
-                labels=(place.label,),
-                split=place.split,
+                examples[file.name],
+                id=file.id,
+                labels=(file.label,),
+                split=file.split,
             )
-            for place in layout.places
+            for file in layout.files
         ),
         hidden=layout.hidden,
     )
 
 
-def _fill(pack: Pack, spec: str, told_bytes: int, reporter: Reporter) -> list[str]:
-    """Packs what isn't hidden; returns the names of what is."""
+def _fill(pack: Pack, spec: str, declared_bytes: int, reporter: Reporter) -> list[str]:
+    """Adds the visible files to the pack; returns the names of the hidden ones."""
     hidden = []
     unpacked_bytes = 0
     with reporter.progress(f"reading {os.path.basename(spec)}", None, "files") as step:
         for member in _members(spec):
             step()
-            name = _clean(member.name)
+            name = _relative_name(member.name)
             if any(map(is_hidden, name.split("/"))):
                 hidden.append(name)
                 continue
             try:
                 content = member.read()
             except DataError as error:
-                pack.refuse(name, str(error))
+                pack.add_unreadable(name, str(error))
             else:
                 unpacked_bytes += len(content)
-                if unpacked_bytes > told_bytes:
+                if unpacked_bytes > declared_bytes:
                     _check_room(spec, len(content))
                 pack.add(name, content)
     return hidden
 
 
 def _check_room(spec: str, size_bytes: int) -> None:
-    """Stops what unpacks to more than it told before it has filled the disk."""
+    """Stops an archive that is larger than it declares before the disk is full."""
     free_bytes = shutil.disk_usage(cache_dir()).free
     if size_bytes > free_bytes - LEFT_FREE_BYTES:
         raise RunError(
@@ -100,12 +104,12 @@ def _check_room(spec: str, size_bytes: int) -> None:
 def _members(spec: str) -> Iterator[ImageSource]:
     try:
         yield from archives.members(spec, lambda name: True)
-    except Exception as error:  # the parsers raise whatever they trip over
+    except Exception as error:  # the parsers raise errors of many types
         raise _unreadable(spec, error) from error
 
 
 def _size_bytes(spec: str) -> int:
-    """Returns how much there is to unpack, as far as the archive tells it."""
+    """Returns the unpacked size that a zip declares, or the size of a tar."""
     if not spec.lower().endswith(archives.ZIP_SUFFIXES):
         return os.path.getsize(spec)
     try:
@@ -121,8 +125,8 @@ def _unreadable(spec: str, error: Exception) -> DataError:
     )
 
 
-def _clean(name: str) -> str:
-    """Returns a member's name below the archive, with slashes; never used as a path."""
+def _relative_name(name: str) -> str:
+    """Returns a member's name with slashes and without ".."; it is never a path."""
     parts = name.replace("\\", "/").split("/")
     return "/".join(part for part in parts if part not in ("", ".", ".."))
 

@@ -1,4 +1,4 @@
-"""A folder of class folders in a bucket: Amazon S3, Google Cloud Storage, or alike."""
+"""The source for class folders in a bucket of Amazon S3, Google Cloud Storage, etc."""
 
 from __future__ import annotations
 
@@ -12,35 +12,41 @@ from typing import TYPE_CHECKING, Any
 
 from cnnxfer.data.dataset import MAX_BYTES, TOO_LARGE, Dataset, Example
 from cnnxfer.data.sources.extras import require
-from cnnxfer.data.sources.packed import Pack, check_room, copy_dir, packed, read_copy
+from cnnxfer.data.sources.packed import (
+    Pack,
+    check_room,
+    copy_dir,
+    ensure_copy,
+    read_copy,
+)
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.reporting import Advance, Reporter
 
 if TYPE_CHECKING:
-    from cnnxfer.data.sources.layout import Place
+    from cnnxfer.data.sources.layout import PlacedFile
 
 KIND = "cloud"
 FORM = "s3://BUCKET/FOLDER"
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs"}
-# Or each image would be asked for its size first, to be read in pieces.
+# Without this, s3fs asks for each image's size first, and reads it in pieces.
 OPTIONS: dict[str, dict[str, Any]] = {"s3": {"max_concurrency": 1}, "gs": {}}
 CONNECTIONS = 32
-# At most so much is in memory at a time, but for one image.
+# The most that is in memory at a time; a single larger image may exceed it.
 BATCH_IMAGES, BATCH_BYTES = 128, 64 << 20
 CHUNK_IMAGES = 512  # on average
 
-HELP = {
+CREDENTIALS_HELP = {
     "s3": "aws configure, AWS_PROFILE, or FSSPEC_S3_ANON=true for a public bucket",
     "gs": "gcloud auth application-default login, or GOOGLE_APPLICATION_CREDENTIALS",
 }
-NO_CREDENTIALS = ("NoCredentialsError", "DefaultCredentialsError")
+NO_CREDENTIALS_ERRORS = ("NoCredentialsError", "DefaultCredentialsError")
 
 
 @dataclass(frozen=True)
 class _Object:
-    """A file in a bucket; its etag is another when its content is."""
+    """A file in a bucket; its etag changes with its content."""
 
-    place: Place
+    file: PlacedFile
     path: str
     size_bytes: int
     etag: str
@@ -48,7 +54,7 @@ class _Object:
 
 @dataclass(frozen=True)
 class _Bucket:
-    """A folder in a bucket, and what its files are read with."""
+    """A folder in a bucket, and the file system that reads it."""
 
     spec: str
     files: Any  # an fsspec file system
@@ -63,15 +69,18 @@ class _Bucket:
 
 
 def accepts(spec: str) -> bool:
-    """Tells whether a specification is of this source, asking no network."""
+    """Tells whether a specification is of this source, without network access."""
     return spec.startswith(tuple(f"{scheme}://" for scheme in PACKAGES))
 
 
 def check(spec: str) -> None:
-    """Checks that the address is one and can be read here, asking no network.
+    """Checks an address and the packages that it needs, without network access.
+
+    Args:
+        spec: `s3://BUCKET/FOLDER` or `gs://BUCKET/FOLDER`.
 
     Raises:
-        ConfigError: if it names no bucket, or the extra is not installed.
+        ConfigError: if the address names no bucket, or the extra is not installed.
     """
     scheme, _, root = spec.partition("://")
     if not root.strip("/"):
@@ -80,31 +89,29 @@ def check(spec: str) -> None:
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
-    """Lists class folders in a bucket, whose images are downloaded first, once.
+    """Lists class folders in a bucket; downloads their images the first time.
 
-    They are laid out as `layout.arrange` tells. Where the bucket's content has changed
-    since, what has is downloaded again; a download that breaks off goes on later.
+    Classes and splits are found as `layout.arrange` describes. Files that have changed
+    since the last download are downloaded again; an interrupted download continues
+    where it stopped.
 
     Args:
         spec: `s3://BUCKET/FOLDER` or `gs://BUCKET/FOLDER`. Credentials, endpoints and
             the like are set as for `s3fs` and `gcsfs`.
-        reporter: told of the download.
+        reporter: shows the progress of the download.
 
     Raises:
-        DataError: if there is no such folder, it may not be read, or it holds no
-            class folders.
+        DataError: if the folder does not exist, may not be read, or holds no class
+            folders.
         RunError: if the network fails, or there is no room for the images.
     """
-    from cnnxfer.data.sources.layout import arrange  # NumPy and Pillow come with it
+    from cnnxfer.data.sources.layout import arrange  # it imports NumPy and Pillow
 
     bucket = _open(spec)
     with reporter.progress(f"listing {spec}"):
         found = _list(bucket)
     layout = arrange(found, spec, reporter)
-    objects = [
-        _Object(place, *_facts(bucket, place.name, found[place.name]))
-        for place in layout.places
-    ]
+    objects = [_object(bucket, file, found[file.name]) for file in layout.files]
     return Dataset(
         name=bucket.root.rpartition("/")[2],
         class_names=layout.class_names,
@@ -117,12 +124,12 @@ def _open(spec: str) -> _Bucket:
     check(spec)
     import fsspec  # slow, and what it needs is optional
 
-    # They log what they raise, and what they can do without.
+    # They log the errors that they raise, and problems that they can work around.
     for name in ("gcsfs", "google.auth"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     scheme = spec.partition("://")[0]
     with _failures(spec):
-        # Neither an old listing nor old credentials stand for those of now.
+        # Listings and credentials of an earlier call may be out of date.
         files = fsspec.filesystem(
             scheme,
             use_listings_cache=False,
@@ -133,7 +140,7 @@ def _open(spec: str) -> _Bucket:
 
 
 def _list(bucket: _Bucket) -> dict[str, dict[str, Any]]:
-    """Returns what is known of each file in a folder, by its name relative to it."""
+    """Returns the details of each file in the folder, by its name relative to it."""
     with _failures(bucket.spec):
         found = bucket.files.find(bucket.root, detail=True)
     if bucket.root in found:
@@ -148,18 +155,18 @@ def _list(bucket: _Bucket) -> dict[str, dict[str, Any]]:
     return files
 
 
-def _facts(bucket: _Bucket, name: str, info: dict[str, Any]) -> tuple[str, int, str]:
+def _object(bucket: _Bucket, file: PlacedFile, info: dict[str, Any]) -> _Object:
     etag = info.get("ETag") or info.get("etag") or info.get("md5Hash") or ""
-    return f"{bucket.root}/{name}", int(info["size"]), str(etag)
+    return _Object(file, f"{bucket.root}/{file.name}", int(info["size"]), str(etag))
 
 
 def _examples(
     bucket: _Bucket, objects: list[_Object], reporter: Reporter
 ) -> Iterator[Example]:
-    """Returns the images, in order, once all of them have been downloaded.
+    """Yields the images, in order, once all of them have been downloaded.
 
-    They are copied in chunks, so that what is there stays when a download breaks off,
-    and most of it when the bucket changes.
+    They are copied in chunks, so that an interrupted download loses little, and a
+    change in the bucket makes only a few chunks out of date.
     """
     chunks = list(_chunks(objects))
     directories = [
@@ -177,14 +184,17 @@ def _examples(
             def fill(pack: Pack, chunk: list[_Object] = chunk) -> None:
                 _download(bucket, chunk, pack, advance)
 
-            copied += (copy or packed(directory, fill)).examples
+            copied += (copy or ensure_copy(directory, fill)).examples
     for example, object in zip(copied, objects, strict=True):
-        place = object.place
-        yield replace(example, labels=(place.label,), split=place.split)
+        file = object.file
+        yield replace(example, labels=(file.label,), split=file.split)
 
 
 def _chunks(objects: Iterable[_Object]) -> Iterator[list[_Object]]:
-    """Cuts behind some names, so that others which come or go move no other cut."""
+    """Yields chunks that end at names chosen by their hash.
+
+    So a file that is added or removed changes the chunk that it is in, and no other.
+    """
     chunk: list[_Object] = []
     for object in objects:
         chunk.append(object)
@@ -197,7 +207,7 @@ def _chunks(objects: Iterable[_Object]) -> Iterator[list[_Object]]:
 
 
 def _key(object: _Object) -> list[Any]:
-    return [object.path, object.place.id, object.size_bytes, object.etag]
+    return [object.path, object.file.id, object.size_bytes, object.etag]
 
 
 def _size_bytes(objects: Iterable[_Object]) -> int:
@@ -226,7 +236,7 @@ def _download(
         contents = _contents(bucket, paths) if paths else {}
         for object in batch:
             if not _fits(object):
-                pack.refuse(object.place.id, TOO_LARGE)
+                pack.add_unreadable(object.file.id, TOO_LARGE)
                 continue
             content = contents[object.path]
             if len(content) != object.size_bytes:
@@ -234,7 +244,7 @@ def _download(
                     f"{bucket.scheme}://{object.path} has {len(content):,} bytes, and "
                     f"had {object.size_bytes:,} when it was listed. Try again."
                 )
-            pack.add(object.place.id, content)
+            pack.add(object.file.id, content)
             advance(len(content))
 
 
@@ -254,32 +264,32 @@ def _contents(bucket: _Bucket, paths: list[str]) -> dict[str, bytes]:
         with _failures(f"{bucket.scheme}://{path}"):
             return bytes(bucket.files.cat_file(path))
 
-    # Their own `cat` of many files takes names with brackets for patterns.
+    # fsspec's `cat` of several files takes brackets in a name for a pattern.
     with ThreadPoolExecutor(CONNECTIONS) as threads:
         return dict(zip(paths, threads.map(read, paths), strict=True))
 
 
 @contextlib.contextmanager
 def _failures(address: str) -> Iterator[None]:
-    """Says what a failure of the libraries means, and what to do about it."""
+    """Turns the errors of the libraries into errors with a next step."""
     scheme = address.partition("://")[0]
     try:
         yield
     except FileNotFoundError as error:
         raise DataError(
-            f"{address} is not there: no such bucket, or no such file in it."
+            f"{address} does not exist: no such bucket, or no such file in it."
         ) from error
     except Exception as error:  # botocore's, aiohttp's, google-auth's, ...
-        if type(error).__name__ in NO_CREDENTIALS:
+        if type(error).__name__ in NO_CREDENTIALS_ERRORS:
             raise DataError(
                 f"{address} cannot be read without credentials. Give them: "
-                f"{HELP[scheme]}."
+                f"{CREDENTIALS_HELP[scheme]}."
             ) from error
         reason = _reason(error)
         if isinstance(error, PermissionError) or reason.startswith("Forbidden"):
             raise DataError(
                 f"{address} may not be read: {reason}. Give the credentials of "
-                f"somebody who may: {HELP[scheme]}."
+                f"somebody who may: {CREDENTIALS_HELP[scheme]}."
             ) from error
         raise RunError(
             f"{address} could not be read: {reason}. Check the network and try again; "

@@ -1,4 +1,4 @@
-"""A folder of class folders, with or without a level of split folders above."""
+"""The source for a folder of class folders, with or without split folders above."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ from pathlib import Path
 
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.images.names import is_hidden
-from cnnxfer.data.sources.layout import arrange, written
+from cnnxfer.data.sources.layout import arrange, utf8_name
 from cnnxfer.data.sources.split_words import SPLITS
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.reporting import Reporter
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
-    """Lists every file in the class folders of `spec`, sorted by name; see `arrange`.
+    """Lists every file in the class folders of a folder, sorted by name.
 
-    Hidden and system files and folders are passed over. Links to class folders are
-    followed, and those further below are not.
+    Classes and splits are found as `layout.arrange` describes. Hidden and system files
+    and folders are left out. Links to class folders are followed; links inside of
+    class folders are not.
+
+    Args:
+        spec: the path of the folder.
+        reporter: warns of images outside of class folders.
 
     Raises:
-        DataError: if there is no class folder or no file in any, or a folder cannot
-            be read.
+        DataError: if there is no file in a class folder, or a folder cannot be read.
     """
     root = Path(spec)
     try:
@@ -32,34 +36,34 @@ def load(spec: str, reporter: Reporter) -> Dataset:
             f"{error.filename} cannot be read: {reason_of(error)}."
         ) from error
     return Dataset(
-        name=written(root.resolve().name),
+        name=utf8_name(root.resolve().name),
         class_names=layout.class_names,
         examples=tuple(
-            Example(place.id, (place.label,), place.split, root / place.name)
-            for place in layout.places
+            Example(file.id, (file.label,), file.split, root / file.name)
+            for file in layout.files
         ),
         hidden=layout.hidden,
     )
 
 
 def _names(folder: str, prefix: str = "", links: bool = True) -> Iterator[str]:
-    """Yields the names of files and folders below, as `arrange` takes them.
+    """Yields the names of all files and folders in a folder, as `arrange` takes them.
 
     Args:
-        folder: to list.
-        prefix: of its entries' names.
-        links: whether links to folders are followed, or passed over.
+        folder: the folder to list.
+        prefix: what precedes the names of its entries.
+        links: whether links to folders are followed; otherwise they are left out.
     """
     with os.scandir(folder) as entries:
         for entry in entries:
             name = prefix + entry.name
             is_link = entry.is_symlink()
-            # Of a link that leads in circles, `entry.is_dir` raises.
+            # `entry.is_dir` raises for a link that leads to itself.
             if not (os.path.isdir(entry.path) if is_link else entry.is_dir()):
                 yield name
             elif links or not is_link:
                 yield f"{name}/"
                 if not is_hidden(entry.name):
-                    # Class folders in a split may be links; what is in a class, not.
+                    # Class folders in a split may be links, folders in a class not.
                     is_split = not prefix and entry.name.lower() in SPLITS
                     yield from _names(entry.path, f"{name}/", links=is_split)

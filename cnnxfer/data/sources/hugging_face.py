@@ -1,4 +1,4 @@
-"""A data set that Hugging Face's `datasets` saved to this disk."""
+"""The source for data sets that Hugging Face's `datasets` saved to this disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.sources.extras import require
-from cnnxfer.data.sources.packed import copy_dir, packed
+from cnnxfer.data.sources.packed import copy_dir, ensure_copy
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.reporting import Reporter
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 KIND = "hugging-face"
 FORM = "a folder saved by Hugging Face datasets"
-# By these, the library itself knows what it saved: several splits, or one.
+# The files by which the library itself recognizes several saved splits, or one.
 SPLITS_FILE = "dataset_dict.json"
 ONE_SPLIT_FILES = ("dataset_info.json", "state.json")
 
 
 def accepts(spec: str) -> bool:
-    """Tells whether a specification is of this source, reading no data."""
+    """Tells whether a specification is of this source, without reading data."""
     root = Path(spec)
     return (root / SPLITS_FILE).is_file() or all(
         (root / name).is_file() for name in ONE_SPLIT_FILES
@@ -33,26 +33,30 @@ def accepts(spec: str) -> bool:
 
 
 def check(spec: str) -> None:
-    """Checks that the folder can be read here.
+    """Checks that the package `datasets` is installed.
+
+    Args:
+        spec: the data specification, for the message.
 
     Raises:
-        ConfigError: if the extra is not installed.
+        ConfigError: if it is not installed.
     """
     require(spec, ["datasets"], "hf")
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
-    """Lists a saved data set, whose images are copied first, once.
+    """Lists a saved data set; copies its images into the cache the first time.
 
     Nothing is downloaded, unpickled or run. Labels are a ClassLabel, a sequence of
-    them (the set is multi-label then), or a column called `label` or the like.
+    them (then the data set is multi-label), or a column called `label` or the like.
 
     Args:
         spec: the folder that `save_to_disk` wrote.
-        reporter: told of the copy.
+        reporter: shows the progress of the copy.
 
     Raises:
-        DataError: if it is damaged, or has no images with labels.
+        DataError: if the data set is damaged, or has no images with labels.
+        RunError: if the cache has no room for the images.
     """
     root = Path(spec).absolute()
     try:
@@ -65,13 +69,13 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         ) from error
 
     def fill(pack: Pack) -> object:
-        # It takes a second to import, and a copy does without.
+        # It takes a second to import, and is not needed once there is a copy.
         from cnnxfer.data.sources.hugging_face_copy import copy_set
 
         return copy_set(root, pack, reporter)
 
     directory = copy_dir(KIND, root.name, [os.fspath(root), state])
-    copy = packed(directory, fill, size_bytes=size_bytes)
+    copy = ensure_copy(directory, fill, size_bytes=size_bytes)
     return Dataset(
         name=root.name,
         class_names=tuple(copy.about["class_names"]),
@@ -84,7 +88,7 @@ def _files(root: Path) -> list[Path]:
     return sorted(
         path
         for path in root.rglob("*")
-        # The library keeps what it computes beside the data.
+        # The library writes caches and temporary files beside the data.
         if path.is_file() and not path.name.startswith(("cache-", "tmp", "."))
     )
 

@@ -1,4 +1,4 @@
-"""Copies of data sets that Hugging Face's `datasets` saved, in a form to train on."""
+"""Copies the images of data sets that Hugging Face's `datasets` saved."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from cnnxfer.data.sources.split_words import SPLITS
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted
 
-# Columns of names or numbers that are taken for labels; others may be anything.
+# A column without a ClassLabel holds labels if it has one of these names and types.
 LABEL_COLUMNS = ("label", "labels", "class", "classes", "category", "categories")
-NAMES = ("string", "large_string", "bool", "int8", "int16", "int32", "int64")
+LABEL_TYPES = ("string", "large_string", "bool", "int8", "int16", "int32", "int64")
 BATCH_IMAGES = 64
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """Which columns hold the image and its labels; several of them if it is a list."""
+    """The columns of the image and its label; with lists of labels, multi-label."""
 
     image: str
     label: str
@@ -32,7 +32,7 @@ class _Columns:
 
 @dataclass
 class _Classes:
-    """Label by class name, in the order of appearance."""
+    """The labels by class name, numbered in the order of appearance."""
 
     labels: dict[str, int] = field(default_factory=dict)
 
@@ -41,15 +41,18 @@ class _Classes:
 
 
 def copy_set(root: Path, pack: Pack, reporter: Reporter) -> dict[str, Any]:
-    """Copies the images of a saved data set, and returns what else it tells.
+    """Copies the images of a saved data set.
 
     Args:
         root: the folder that `save_to_disk` wrote.
-        pack: takes the images.
-        reporter: told of the progress, and of images without a label.
+        pack: receives the images.
+        reporter: shows the progress, and how many images have no label.
+
+    Returns:
+        `class_names`, in label order, and `multi_label`, a boolean.
 
     Raises:
-        DataError: if it is damaged, or has no images with labels.
+        DataError: if the data set is damaged, or has no images with labels.
     """
     splits = _open(root)
     columns = _columns(root, next(iter(splits.values())).features)
@@ -57,8 +60,8 @@ def copy_set(root: Path, pack: Pack, reporter: Reporter) -> dict[str, Any]:
     total = sum(map(len, splits.values()))
     unlabelled = 0
     with reporter.progress(f"reading {root.name}", total, "images") as advance:
-        for split, records in splits.items():
-            part = SPLITS.get(split.lower()) if len(splits) > 1 else None
+        for name, records in splits.items():
+            split = SPLITS.get(name.lower()) if len(splits) > 1 else None
             names = _names(root, records, columns, classes)
             for number, (image, found) in enumerate(_records(root, records, columns)):
                 advance()
@@ -66,7 +69,7 @@ def copy_set(root: Path, pack: Pack, reporter: Reporter) -> dict[str, Any]:
                 if labels is None:
                     unlabelled += 1
                     continue
-                _add(pack, root, _id(split, number, image), image, labels, part)
+                _add(pack, root, _id(name, number, image), image, labels, split)
     if unlabelled:
         reporter.info(
             f"left out {counted(unlabelled, 'image')} of {root} without a label."
@@ -75,11 +78,11 @@ def copy_set(root: Path, pack: Pack, reporter: Reporter) -> dict[str, Any]:
 
 
 def _open(root: Path) -> dict[str, Any]:
-    """Returns the splits to read, by name: those that are parts, or all of them."""
+    """Returns the splits to read, by name: train, test and so on, or else all."""
     datasets.disable_progress_bars()
     try:
         found = datasets.load_from_disk(str(root))
-    except Exception as error:  # whatever is wrong with its files
+    except Exception as error:  # damage raises errors of many types
         raise _damaged(root, error) from error
     if not isinstance(found, datasets.DatasetDict):
         return {"": found}
@@ -109,16 +112,16 @@ def _columns(root: Path, features: Any) -> _Columns:
 def _rank(name: str, feature: Any) -> tuple[bool, bool, bool] | None:
     """Returns how well a column serves as the label, the lower the better."""
     item = _item(feature)
-    usual = name.lower() in LABEL_COLUMNS
-    named = isinstance(item, datasets.ClassLabel)
-    plain = isinstance(item, datasets.Value) and item.dtype in NAMES
-    if not named and not (plain and usual):
+    usual_name = name.lower() in LABEL_COLUMNS
+    class_label = isinstance(item, datasets.ClassLabel)
+    plain = isinstance(item, datasets.Value) and item.dtype in LABEL_TYPES
+    if not class_label and not (plain and usual_name):
         return None
-    return not named, item is not feature, not usual
+    return not class_label, item is not feature, not usual_name
 
 
 def _item(feature: Any) -> Any:
-    """Returns what a column holds, or what its lists do."""
+    """Returns the feature of a column, or of the items of its lists."""
     lists = (datasets.List, datasets.LargeList, datasets.Sequence)
     return feature.feature if isinstance(feature, lists) else feature
 
@@ -126,7 +129,7 @@ def _item(feature: Any) -> Any:
 def _names(
     root: Path, records: Any, columns: _Columns, classes: _Classes
 ) -> list[str] | None:
-    """Returns the names that a split's numbers stand for; None if it has no numbers."""
+    """Returns the class names of a split's numeric labels; None if they are names."""
     if not {columns.image, columns.label} <= set(records.features):
         raise DataError(
             f"{root} has a split with the columns {', '.join(records.features)}; "
@@ -135,7 +138,7 @@ def _names(
     item = _item(records.features[columns.label])
     if not isinstance(item, datasets.ClassLabel):
         return None
-    for name in item.names:  # also those of which there is no image
+    for name in item.names:  # a class counts even without an image
         classes.label(name)
     return list(item.names)
 
@@ -151,12 +154,12 @@ def _records(
     try:
         for batch in encoded.iter(batch_size=BATCH_IMAGES):
             yield from zip(batch[columns.image], batch[columns.label], strict=True)
-    except Exception as error:  # Arrow's own kinds
+    except Exception as error:  # Arrow raises errors of its own types
         raise _damaged(root, error) from error
 
 
 def _labels(found: Any, names: list[str] | None, classes: _Classes) -> list[int] | None:
-    """Returns an image's labels; None if they are not known."""
+    """Returns an image's labels; None if one of them is unknown."""
     values = found if isinstance(found, list) else [found]
     if any(value is None or (names and value < 0) for value in values):
         return None
@@ -170,12 +173,12 @@ def _add(
     id: str,
     image: dict[str, Any] | None,
     labels: list[int],
-    part: str | None,
+    split: str | None,
 ) -> None:
     try:
-        pack.add(id, _content(root, image or {}), labels, part)
+        pack.add(id, _content(root, image or {}), labels, split)
     except DataError as error:
-        pack.refuse(id, str(error), labels, part)
+        pack.add_unreadable(id, str(error), labels, split)
 
 
 def _content(root: Path, image: dict[str, Any]) -> bytes:
@@ -186,7 +189,7 @@ def _content(root: Path, image: dict[str, Any]) -> bytes:
         raise DataError("no image")
     if "://" in path:
         raise DataError(f"it lies at {path}, and nothing is downloaded from there")
-    # An old release kept the paths of images that lay in files of their own.
+    # Old releases of the library stored the path of an image file, not its content.
     return read_bytes(root / path)
 
 

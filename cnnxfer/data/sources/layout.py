@@ -1,4 +1,4 @@
-"""The layout of class folders, wherever the files lie: on a disk or in an archive."""
+"""Finds class folders and split folders in a list of file names."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from cnnxfer.data.sources.split_words import SPLITS
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted
 
-Parts = tuple[str, ...]  # of a name, between its slashes
+Parts = tuple[str, ...]  # what lies between the slashes of a name
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a file stands in the layout.
+class PlacedFile:
+    """A file in a class folder.
 
     Attributes:
-        name: as it was given.
-        id: names the image within its data set, in letters that can be written.
+        name: the name, as it was passed to `arrange`.
+        id: the name relative to the root, as valid UTF-8; it identifies the image
+            within its data set.
         label: index into the layout's class names.
-        split: the part of its split folder; None without split folders.
+        split: the split of its split folder: "train", "validation" or "test"; None
+            without split folders.
     """
 
     name: str
@@ -34,39 +36,39 @@ class Place:
 
 @dataclass(frozen=True)
 class Layout:
-    """What the names of files say.
+    """The classes and images that a list of file names describes.
 
     Attributes:
         class_names: the names of the class folders, sorted.
-        places: of the files in them, sorted by name.
-        hidden: ids of hidden and system files, which were passed over; that of a
-            folder ends in a slash and stands for all that is in it.
+        files: the files in the class folders, sorted by name.
+        hidden: ids of hidden and system files, which were left out; the id of a
+            folder ends in a slash and stands for all files in it.
     """
 
     class_names: tuple[str, ...]
-    places: tuple[Place, ...]
+    files: tuple[PlacedFile, ...]
     hidden: tuple[str, ...]
 
 
 def arrange(
     names: Iterable[str], root: str, reporter: Reporter, *, wrapped: bool = False
 ) -> Layout:
-    """Finds class folders, and a level of split folders above them, by names alone.
+    """Finds class folders, and split folders above them, from file names alone.
 
-    Classes are called as their folders; folders in them may be nested. Where there is
-    a folder called train that holds folders, or another called val, valid, validation
-    or test beside it, these are splits, and the class folders lie in them.
+    A class has the name of its folder, which may hold further folders. A folder called
+    train is a split folder if it holds folders, or if a folder called val, valid,
+    validation or test is beside it; then the class folders lie in the split folders.
 
     Args:
-        names: of files, relative to the root, with slashes; of folders, too, with one
-            at the end, where those without files are to be known.
-        root: how messages call the place.
-        reporter: warned of images that lie outside of all class folders.
-        wrapped: whether a folder that holds everything is looked through, as archives
-            have one.
+        names: names of files, relative to the root, with slashes. A name that ends in
+            a slash is a folder, so that empty class folders can be listed too.
+        root: the folder, archive or address that messages name.
+        reporter: warns of images outside of all class folders.
+        wrapped: whether a single folder around everything, as archives often have, is
+            ignored.
 
     Raises:
-        DataError: if there is no file in a class folder, or split folders and class
+        DataError: if no file lies in a class folder, or split folders and class
             folders are mixed.
     """
     visible: dict[Parts, str] = {}
@@ -84,38 +86,34 @@ def arrange(
     inner = sorted(parts[begin:] for parts in visible if parts[:begin] == top)
     root = "/".join((root.rstrip("/"), *top))
     depth = 2 if _has_splits(inner, root) else 1
-    labels = {
-        name: label
-        for label, name in enumerate(
-            sorted({written(parts[depth - 1]) for parts in inner if len(parts) > depth})
-        )
-    }
-    places = tuple(
-        Place(
+    classes = {utf8_name(parts[depth - 1]) for parts in inner if len(parts) > depth}
+    labels = {name: label for label, name in enumerate(sorted(classes))}
+    files = tuple(
+        PlacedFile(
             name=visible[(*top, *parts)],
-            id=written("/".join(parts)),
-            label=labels[written(parts[depth - 1])],
+            id=utf8_name("/".join(parts)),
+            label=labels[utf8_name(parts[depth - 1])],
             split=SPLITS[parts[0].lower()] if depth == 2 else None,
         )
         for parts in inner
         if len(parts) > depth and parts[-1]
     )
-    if not places:
+    if not files:
         raise DataError(
             f"{root} holds no images in class folders; expected one folder a class, "
             f"such as {root}/rose/1.jpg."
         )
     _warn_of_others([parts for parts in inner if len(parts) <= depth], root, reporter)
-    passed = (parts[begin:] if parts[:begin] == top else parts for parts in hidden)
+    left_out = (parts[begin:] if parts[:begin] == top else parts for parts in hidden)
     return Layout(
         class_names=tuple(labels),
-        places=places,
-        hidden=tuple(written("/".join(parts)) for parts in sorted(passed)),
+        files=files,
+        hidden=tuple(utf8_name("/".join(parts)) for parts in sorted(left_out)),
     )
 
 
 def _wrapping(names: Iterable[Parts]) -> Parts:
-    """Returns the folders, one in the other, that hold nothing but the layout."""
+    """Returns the nested single folders around the split or class folders."""
     top: Parts = ()
     while True:
         depth = len(top)
@@ -125,24 +123,24 @@ def _wrapping(names: Iterable[Parts]) -> Parts:
             return top
         (folder,) = folders
         inner = [parts[1:] for parts in below if parts[0] == folder]
-        # A lone class, or the only part.
+        # The folder is the only class, or the only split.
         if not _folders(inner) or folder.lower() in SPLITS:
             return top
         top = (*top, folder)
 
 
 def _has_splits(names: Sequence[Parts], root: str) -> bool:
-    """Tells whether the first folders are splits.
+    """Tells whether the outermost folders are split folders.
 
     Raises:
         DataError: if only some of them can be.
     """
     folders = _folders(names)
     splits = [folder for folder in folders if folder.lower() in SPLITS]
-    holding = {parts[0] for parts in names if len(parts) > 2}  # folders
+    with_folders = {parts[0] for parts in names if len(parts) > 2}
     train = [folder for folder in splits if SPLITS[folder.lower()] == TRAIN]
-    # One class may be called "train": it holds files and stands among other classes.
-    if not train or not (len(splits) > 1 or train[0] in holding):
+    # A class may be called "train": it holds files and lies beside other classes.
+    if not train or not (len(splits) > 1 or train[0] in with_folders):
         return False
     for folder in folders:
         if folder not in splits:
@@ -151,7 +149,7 @@ def _has_splits(names: Sequence[Parts], root: str) -> bool:
                 "split; expected split folders (train, val, test) or class folders, "
                 f"not both. Move or rename {folder}."
             )
-        if folder not in holding:
+        if folder not in with_folders:
             raise DataError(
                 f"{root}/{folder} has no class folders; expected one folder a class, "
                 f"such as {root}/{folder}/rose/1.jpg. Add them, or move {folder} away."
@@ -172,6 +170,6 @@ def _warn_of_others(names: Sequence[Parts], root: str, reporter: Reporter) -> No
         )
 
 
-def written(name: str) -> str:
-    """Returns a file's name as it is written to a run's files, which are UTF-8."""
+def utf8_name(name: str) -> str:
+    r"""Returns a file name as valid UTF-8, with other bytes escaped as `\xff`."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,8 +1,8 @@
-"""Copies of images that don't lie in files of their own on this disk.
+"""Copies, in the cache, of images that are not files of their own on this disk.
 
-Training wants any image at any time; an archive, a file of records or a bucket gives
-them one after the other, or slowly. So the encoded images are copied once, as they
-are, into one file in the cache, with an index of where each begins.
+Training reads images in any order, but archives and files of records are read from
+the beginning to the end, and buckets are slow. So the encoded images are copied once,
+unchanged, into one file in the cache, beside an index of where each begins.
 """
 
 from __future__ import annotations
@@ -31,32 +31,33 @@ from cnnxfer.files import (
 
 IMAGES = "images.bin"
 INDEX = "index.json"
-FORM = 1  # of the index; a copy of another one is made anew
-NOWHERE = -1
+INDEX_VERSION = 1  # copies with an index of another version are made anew
+NO_OFFSET = -1
 
 
 @dataclass(frozen=True)
 class UnreadableExample(Example):
-    """An image of which it is known already that it cannot be read.
+    """An image that is known to be unreadable.
 
     Attributes:
-        reason: why.
+        reason: why it cannot be read.
     """
 
     reason: str = ""
 
     def read(self) -> bytes:
-        """Raises DataError, whose message is the reason."""
+        """Raises a DataError whose message is the reason."""
         raise DataError(self.reason)
 
 
 @dataclass(frozen=True)
 class Copy:
-    """Images that were copied, and what else their source told of them.
+    """A copy of a data set's images, with what else its source told.
 
     Attributes:
-        examples: in the order in which they were added.
-        about: what `fill` returned; JSON made lists of its tuples.
+        examples: the images, in the order in which they were added.
+        about: what the source told, as `fill` of `ensure_copy` returned it; tuples
+            have become lists.
     """
 
     examples: tuple[Example, ...]
@@ -64,10 +65,14 @@ class Copy:
 
 
 class Pack:
-    """Takes the images of a data set, one after the other."""
+    """Writes the images of a data set into one file and remembers where each begins."""
 
     def __init__(self, images: BinaryIO) -> None:
-        """Starts empty; the images go to the stream."""
+        """Starts without an image.
+
+        Args:
+            images: the stream that the encoded images are written to.
+        """
         self._images = images
         self._digest = hashlib.sha256()
         self._rows: list[list[Any]] = []
@@ -79,38 +84,50 @@ class Pack:
         labels: Sequence[int] = (),
         split: str | None = None,
     ) -> None:
-        """Adds an encoded image; one that is too large, as one that can't be read.
+        """Adds an encoded image; one over the size limit counts as unreadable.
 
         Args:
-            id: names it within its data set, the same on every machine.
+            id: identifies the image within its data set, the same on every machine.
             content: the whole encoded image.
-            labels: of the example; a source may do without, and add them to what
-                `packed` returns.
-            split: the same.
+            labels: indices into the class names. A source may leave them out here and
+                add them to the examples that `ensure_copy` returns.
+            split: "train", "validation", "test", or None; may be left out likewise.
         """
         if len(content) > MAX_BYTES:
-            self.refuse(id, TOO_LARGE, labels, split)
+            self.add_unreadable(id, TOO_LARGE, labels, split)
             return
         row = [id, list(labels), split, self._images.tell(), len(content), ""]
         self._rows.append(row)
         self._images.write(content)
         self._digest.update(content)
 
-    def refuse(
+    def add_unreadable(
         self,
         id: str,
         reason: str,
         labels: Sequence[int] = (),
         split: str | None = None,
     ) -> None:
-        """Adds an image that cannot be read; whoever reads it is told the reason."""
-        self._rows.append([id, list(labels), split, NOWHERE, 0, reason])
+        """Adds an image that cannot be read: reading its example raises the reason.
+
+        Args:
+            id: identifies the image within its data set, the same on every machine.
+            reason: why it cannot be read.
+            labels: indices into the class names.
+            split: "train", "validation", "test", or None.
+        """
+        self._rows.append([id, list(labels), split, NO_OFFSET, 0, reason])
 
     def document(self, about: Any, path: Path) -> dict[str, Any]:
-        """Returns the index, of JSON's types, once the images are in `path`."""
+        """Returns the index, in types that JSON has.
+
+        Args:
+            about: what else the source told of the data set, in types that JSON has.
+            path: the file that all images have been written to.
+        """
         found = path.stat()
         return {
-            "form": FORM,
+            "form": INDEX_VERSION,
             "size_bytes": found.st_size,
             "mtime_ns": found.st_mtime_ns,
             "sha256": self._digest.hexdigest(),
@@ -120,40 +137,41 @@ class Pack:
 
 
 def copies_dir() -> Path:
-    """Returns where copies of all kinds of sources lie."""
+    """Returns the directory with the copies of all kinds of sources."""
     return cache_dir() / "copies"
 
 
 def copy_dir(kind: str, name: str, key: Any) -> Path:
-    """Returns where the copy of a data set lies, or would.
+    """Returns the directory for the copy of a data set, which may not exist.
 
     Args:
-        kind: of source, in a word: the directory of its copies in the cache.
-        name: of the set; it only helps people who look into the cache.
-        key: of JSON's types: what changes when the set does, such as its place, size
-            and time.
+        kind: the kind of source, in a word; it names the directory of its copies.
+        name: the name of the data set, for people who look into the cache.
+        key: what changes whenever the data set does, such as its path, size and
+            modification time, in types that JSON has.
     """
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     readable = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip(".-")[:60]
     return copies_dir() / kind / f"{readable or 'data'}-{digest}"
 
 
-def packed(
+def ensure_copy(
     directory: Path, fill: Callable[[Pack], Any], *, size_bytes: int = 0
 ) -> Copy:
-    """Returns a copy of a data set; makes it if it is not there, or damaged.
+    """Returns the copy of a data set; makes it first if it is missing or damaged.
 
-    It is whole or absent. A second process that asks meanwhile waits for the first.
+    The copy is complete or absent. A second process that needs it waits for the first.
 
     Args:
-        directory: from `copy_dir`.
-        fill: adds each image to the pack that it is handed. What it returns, of JSON's
-            types, is kept with the copy. It must turn the failures of what it reads
-            into errors with a next step: an OSError is taken for one of the cache.
-        size_bytes: how much room the images take, as far as that is known before.
+        directory: where the copy lies, from `copy_dir`.
+        fill: adds each image to the pack that it is passed. What it returns, in types
+            that JSON has, is kept with the copy. It must turn the failures of what it
+            reads into errors with a next step: an OSError is taken for one of the
+            cache.
+        size_bytes: how much disk space the images need; 0 if that is not known yet.
 
     Raises:
-        RunError: if the disk has too little room for it, or it cannot be written.
+        RunError: if the disk has too little room, or the copy cannot be written.
     """
     copy = read_copy(directory)
     if copy is not None:
@@ -171,7 +189,7 @@ def packed(
 
 
 def read_copy(directory: Path) -> Copy | None:
-    """Returns a copy of a data set; None if it is not there, or not as it was made."""
+    """Returns the copy of a data set; None if it is missing or has been changed."""
     document = read_sealed(directory / INDEX)
     if not _is_whole(directory / IMAGES, document):
         return None
@@ -182,10 +200,13 @@ def read_copy(directory: Path) -> Copy | None:
 
 
 def check_room(size_bytes: int) -> None:
-    """Checks that the cache has room for images that are to be copied.
+    """Checks that the cache has room for the images of a copy.
+
+    Args:
+        size_bytes: how much disk space the images need.
 
     Raises:
-        RunError: if it has not.
+        RunError: if less is free.
     """
     free_bytes = shutil.disk_usage(cache_dir()).free
     if size_bytes > free_bytes:
@@ -205,12 +226,12 @@ def _example(
     size_bytes: int,
     reason: str,
 ) -> Example:
-    place = (id, tuple(labels), split, path, offset, size_bytes)
-    return UnreadableExample(*place, reason=reason) if reason else Example(*place)
+    values = (id, tuple(labels), split, path, offset, size_bytes)
+    return UnreadableExample(*values, reason=reason) if reason else Example(*values)
 
 
 def _is_whole(images: Path, document: Any) -> bool:
-    if not isinstance(document, dict) or document.get("form") != FORM:
+    if not isinstance(document, dict) or document.get("form") != INDEX_VERSION:
         return False
     try:
         found = images.stat()
@@ -218,7 +239,7 @@ def _is_whole(images: Path, document: Any) -> bool:
             return False
         if found.st_mtime_ns == document["mtime_ns"]:
             return True
-        # A cache that was moved elsewhere may have other times.
+        # In a cache that was moved, files may have new modification times.
         return bool(file_hash(images) == document["sha256"])
     except OSError:
         return False
@@ -229,7 +250,7 @@ def _remove_damaged(directory: Path) -> None:
 
     directory.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(directory.parent / f".{directory.name}.check.lock"):
-        # Another process may have made it anew since we looked.
+        # Another process may have made it anew in the meantime.
         if directory.exists() and read_copy(directory) is None:
             shutil.rmtree(directory)
 

@@ -1,4 +1,4 @@
-"""The built-in synthetic flowers: everything works with no data and no network."""
+"""The source for `sample`: synthetic flowers, which need no download."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from cnnxfer.reporting import Reporter
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
-    """Draws the synthetic pictures into the cache, once, and lists them."""
+    """Lists the synthetic flowers; draws them into the cache the first time.
+
+    Args:
+        spec: "sample".
+        reporter: shows the progress.
+    """
     directory = cached_directory(
         cache_dir() / "sample" / f"v{flowers.VERSION}",
         lambda path: flowers.write_sample(path, reporter),

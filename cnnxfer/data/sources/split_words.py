@@ -1,10 +1,10 @@
-"""What people call the parts of a data set."""
+"""The words that people use for the splits of a data set."""
 
 from __future__ import annotations
 
 from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION
 
-# Part by word in lower case: of a folder, of a split, or in a table's column.
+# By the word in lower case; folders, tables and other libraries name splits by them.
 SPLITS = {
     "train": TRAIN,
     "training": TRAIN,

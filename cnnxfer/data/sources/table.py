@@ -1,4 +1,4 @@
-"""A table of paths and labels: CSV, TSV, JSON lines or Parquet."""
+"""The source for a table of paths and labels: CSV, TSV, JSON lines or Parquet."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Any
 
 from cnnxfer.data.dataset import DIVIDER, Dataset, Example
 from cnnxfer.data.images.names import names_image
-from cnnxfer.data.sources.layout import written
+from cnnxfer.data.sources.layout import utf8_name
 from cnnxfer.data.sources.split_words import SPLITS
 from cnnxfer.data.tables import TEXT, Table, names_of, open_table
 from cnnxfer.errors import DataError
 from cnnxfer.registry import did_you_mean, suggestion
 from cnnxfer.reporting import Reporter, counted
 
-# What columns are called, the first before the others; case, spaces, hyphens and
+# Names that a column may have; the first is preferred. Case, spaces, hyphens and
 # underscores don't matter.
-PATH = ("path", "file", "filename", "filepath", "image", "imagepath")
-LABEL = ("label", "labels", "class", "classname")
-SPLIT = ("split",)
+PATH_NAMES = ("path", "file", "filename", "filepath", "image", "imagepath")
+LABEL_NAMES = ("label", "labels", "class", "classname")
+SPLIT_NAMES = ("split",)
 MAX_SHOWN = 5
 _ADDRESS = re.compile(r"\w[\w+.-]*://")
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """Which columns of a table say what: of each image, its path, label and part."""
+    """The names of the columns with each image's path, label and split."""
 
     path: str
     label: str
@@ -43,55 +43,63 @@ class _Columns:
 
 @dataclass(frozen=True)
 class _Row:
-    """What a row says of an image; `several`: as one that may have several labels."""
+    """A row about one image; `multi_label` tells whether its labels are a list."""
 
     number: int
     id: str
     path: Path
     labels: tuple[str, ...]
-    several: bool
+    multi_label: bool
     split: str | None
     others: tuple[str, ...]
 
 
 def check(spec: str) -> None:
-    """Refuses a table that can't be read, or lacks a column.
+    """Checks that a table can be read and has the columns that it needs.
+
+    Args:
+        spec: the path of the table.
 
     Raises:
-        DataError: with the next step.
+        DataError: if it cannot be read, or lacks a column.
     """
-    _choose(spec, open_table(spec))
+    _choose_columns(spec, open_table(spec))
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
     """Lists the images of a table with the columns path, label and perhaps split.
 
-    Paths are relative to the table's folder. Where a row has several labels, divided
-    by `|`, or a list of them, the whole set is multi-label, and an image may have
-    none. Files that aren't there are examples that can't be read. Rows about the same
-    file are one example.
+    Paths are relative to the table's folder. Where a row has several labels, separated
+    by `|`, or a list of them, the whole data set is multi-label, and an image may have
+    no label. A file that does not exist becomes an example that cannot be read. Rows
+    about the same file become one example.
+
+    Args:
+        spec: the path of the table.
+        reporter: not used.
 
     Raises:
-        DataError: if the table can't be read or understood; it names the row.
+        DataError: if the table cannot be read or understood; the message names the
+            row.
     """
     table = open_table(spec)
-    columns = _choose(spec, table)
+    columns = _choose_columns(spec, table)
     rows = list(_rows(spec, table, columns))
     if not rows:
         raise DataError(f"{spec} has no rows; expected one an image.")
-    multi_label = any(row.several for row in rows)
+    multi_label = any(row.multi_label for row in rows)
     if not multi_label:
         _refuse_unlabelled(spec, rows)
     rows = _merge(spec, rows, multi_label)
     if not any(row.path.is_file() for row in rows):
         raise DataError(
-            f"{spec} names {counted(len(rows), 'file')}, and none is there, such as "
+            f"{spec} names {counted(len(rows), 'file')}, and none exists, such as "
             f"{rows[0].path}. Write paths relative to the folder of the table."
         )
     class_names = sorted({name for row in rows for name in row.labels})
     labels = {name: label for label, name in enumerate(class_names)}
     return Dataset(
-        name=written(Path(spec).stem),
+        name=utf8_name(Path(spec).stem),
         class_names=tuple(class_names),
         examples=tuple(
             Example(
@@ -107,7 +115,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     )
 
 
-def _choose(spec: str, table: Table) -> _Columns:
+def _choose_columns(spec: str, table: Table) -> _Columns:
     names = names_of(table)
     if not names:
         raise DataError(
@@ -119,10 +127,10 @@ def _choose(spec: str, table: Table) -> _Columns:
             f"{spec} begins with {image!r}; expected a line with the names of its "
             "columns above, such as path,label."
         )
-    path = _find(spec, names, PATH)
-    label = _find(spec, names, LABEL)
-    split = _find(spec, names, SPLIT)
-    for role, found in ((PATH[0], path), (LABEL[0], label)):
+    path = _find(spec, names, PATH_NAMES)
+    label = _find(spec, names, LABEL_NAMES)
+    split = _find(spec, names, SPLIT_NAMES)
+    for role, found in ((PATH_NAMES[0], path), (LABEL_NAMES[0], label)):
         if found is None:
             raise DataError(
                 f"{spec} has no column {role!r}; it has {', '.join(names)}."
@@ -130,10 +138,10 @@ def _choose(spec: str, table: Table) -> _Columns:
             )
     assert path is not None
     assert label is not None
-    held = next(column.type for column in table.columns if column.name == path)
-    if held != TEXT:
+    path_type = next(column.type for column in table.columns if column.name == path)
+    if path_type != TEXT:
         raise DataError(
-            f"column {path!r} of {spec} holds {held}; expected paths, as strings."
+            f"column {path!r} of {spec} holds {path_type}; expected paths, as strings."
         )
     others = (column.name for column in table.columns if column.simple)
     return _Columns(
@@ -142,7 +150,7 @@ def _choose(spec: str, table: Table) -> _Columns:
 
 
 def _find(spec: str, names: Iterable[str], words: Sequence[str]) -> str | None:
-    """Returns the column that is called by the first word, or by another of them."""
+    """Returns the column that has the first of the names, or else another of them."""
     keys = [(re.sub(r"[\s_-]", "", name.lower()), name) for name in names]
     found = [name for key, name in keys if key == words[0]]
     found = found or [name for key, name in keys if key in words]
@@ -158,12 +166,12 @@ def _rows(spec: str, table: Table, columns: _Columns) -> Iterator[_Row]:
     folder = os.path.dirname(spec)
     for number, values in _values(spec, table, columns.names):
         if not any(isinstance(value, list) or _filled(value) for value in values):
-            continue  # spreadsheets write rows of empty cells
+            continue  # spreadsheets may write rows of empty cells
         try:
             yield _row(folder, number, values, columns)
         except DataError as error:
             raise DataError(f"{spec}, row {number} {error}") from error
-        except UnicodeEncodeError as error:  # JSON can spell what is no text
+        except UnicodeEncodeError as error:  # JSON can escape half of a surrogate pair
             raise DataError(
                 f"{spec}, row {number} holds {error.object!r:.60}, which is half a "
                 "character; expected text."
@@ -177,7 +185,7 @@ def _values(
     try:
         for number, values in enumerate(table.rows(names, strict=True), 1):
             yield number, values
-    except Exception as error:  # the parsers raise whatever they trip over
+    except Exception as error:  # the parsers raise errors of many types
         reason = " ".join(str(error).split())
         raise DataError(
             f"{spec}, row {number + 1} cannot be read: {reason}."
@@ -194,22 +202,22 @@ def _row(folder: str, number: int, values: Sequence[Any], columns: _Columns) -> 
         id=_id(folder, path),
         path=_locate(folder, path),
         labels=tuple(sorted({text for name in labels if (text := _text(name))})),
-        several=isinstance(label, list) or len(labels) > 1,
-        split=_part(_text(split)),
+        multi_label=isinstance(label, list) or len(labels) > 1,
+        split=_split(_text(split)),
         others=tuple(map(_text, others)),
     )
 
 
 def _filled(value: Any) -> bool:
-    # Tables of numbers write NaN, which differs from itself, where they have none.
+    # Numeric tables may hold NaN, which differs from itself, for a missing value.
     return value is not None and value == value and bool(str(value).strip())
 
 
 def _text(value: Any) -> str:
-    """Returns a cell as text; empty for nothing."""
+    """Returns a cell as text; empty for an empty cell."""
     if isinstance(value, (dict, list, bytes)):
         raise DataError(f"holds {value!r:.60}; expected text.")
-    return written(str(value).strip()) if _filled(value) else ""
+    return utf8_name(str(value).strip()) if _filled(value) else ""
 
 
 def _checked_path(path: Any) -> str:
@@ -228,22 +236,22 @@ def _checked_path(path: Any) -> str:
 
 
 def _id(folder: str, path: str) -> str:
-    """Returns the path relative to the table's folder, if it lies in it."""
+    """Returns the path with slashes, relative to the table's folder if it is in it."""
     path = os.path.normpath(path)
     inside = os.path.join(os.path.abspath(folder), "")
-    return written(path.removeprefix(inside).replace(os.sep, "/"))
+    return utf8_name(path.removeprefix(inside).replace(os.sep, "/"))
 
 
 def _locate(folder: str, path: str) -> Path:
-    """Returns where a file is; as it was meant, if there is none as it is written."""
-    found = Path(folder, path)
-    meant = path.strip().replace("\\", "/")  # written by hand, or on Windows
-    if meant != path and not found.exists():
-        return Path(folder, meant)
-    return found
+    """Returns the path of a file, without spaces and backslashes if it needs that."""
+    as_written = Path(folder, path)
+    corrected = path.strip().replace("\\", "/")  # typed by hand, or on Windows
+    if corrected != path and not as_written.exists():
+        return Path(folder, corrected)
+    return as_written
 
 
-def _part(word: str) -> str | None:
+def _split(word: str) -> str | None:
     if not word:
         return None
     try:
@@ -266,10 +274,10 @@ def _refuse_unlabelled(spec: str, rows: Sequence[_Row]) -> None:
 
 
 def _merge(spec: str, rows: Iterable[_Row], multi_label: bool) -> list[_Row]:
-    """Returns a row an image.
+    """Returns one row for each image.
 
     Raises:
-        DataError: if two about the same one contradict each other.
+        DataError: if two rows about the same image contradict each other.
     """
     images: dict[str, _Row] = {}
     for row in rows:
@@ -277,7 +285,7 @@ def _merge(spec: str, rows: Iterable[_Row], multi_label: bool) -> list[_Row]:
         both = f"{spec}, rows {first.number} and {row.number}: {row.id} is"
         if first.split != row.split:
             raise DataError(
-                f"{both} in two parts, {first.split or 'none'} and "
+                f"{both} in two splits, {first.split or 'none'} and "
                 f"{row.split or 'none'}. Keep one row."
             )
         if first.labels == row.labels:

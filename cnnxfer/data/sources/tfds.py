@@ -1,7 +1,7 @@
-"""TensorFlow Datasets: any image-classification set that it can prepare.
+"""The source for TensorFlow Datasets: any image classification set of its catalog.
 
-It takes seconds to import. So what it told of a set is recorded beside our copy of
-the set's images, and it is asked again only when something has changed since.
+TensorFlow Datasets takes seconds to import. So what it told of a data set is recorded
+beside the copy of its images, and it is imported only if something has changed since.
 """
 
 from __future__ import annotations
@@ -18,32 +18,31 @@ from cnnxfer.reporting import Reporter
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
-    """Lists a prepared set, or downloads and prepares it first.
+    """Lists the images of a data set; downloads and prepares it first if needed.
 
-    A set whose images have any number of labels each, a sequence of them, is
-    multi-label.
+    A data set whose label feature is a sequence of labels is multi-label.
 
     Args:
         spec: `NAME[/CONFIG][:VERSION]`, with or without `tfds:` before it, or the
-            folder of a prepared set. `[SPLIT]` behind it, as TFDS writes it, means a
-            part: `tf_flowers[train[:10%]]`.
-        reporter: told of the download and the copy.
+            folder of a prepared data set. `[SPLIT]` after it, as TFDS writes it,
+            selects records: `tf_flowers[train[:10%]]`.
+        reporter: shows the progress of the download and the copy.
 
     Raises:
-        DataError: if the set is unknown, cannot be prepared, or has no labelled
-            image.
-        ConfigError: if it has no such part.
+        DataError: if the data set is unknown, cannot be prepared, or has no labelled
+            images.
+        ConfigError: if it has no such split.
     """
-    wanted = parse(spec)
-    path = record_path(wanted)
+    requested = parse(spec)
+    path = record_path(requested)
     record = read_record(path)
     copy = record.read() if record else None
     if copy is None:
         import_tensorflow_quietly()
         from cnnxfer.data.sources.tfds_copy import copy_set
 
-        record, copy = copy_set(wanted, reporter)
-        with suppress(OSError):  # a cache that is only read may hold the copy
+        record, copy = copy_set(requested, reporter)
+        with suppress(OSError):  # the copy may lie in a cache that cannot be written to
             write_sealed(path, asdict(record))
     about = copy.about
     return Dataset(
@@ -51,6 +50,6 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         class_names=tuple(about["class_names"]),
         examples=copy.examples,
         shuffled=about["shuffled"],
-        title=f"{about['name']}[{wanted.split}]" if wanted.split else "",
+        title=f"{about['name']}[{requested.split}]" if requested.split else "",
         multi_label=about["multi_label"],
     )

@@ -1,4 +1,4 @@
-"""Copies of the sets that TensorFlow Datasets prepares, in a form to train on."""
+"""Copies the images of the data sets that TensorFlow Datasets prepares."""
 
 from __future__ import annotations
 
@@ -15,78 +15,85 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
-from cnnxfer.data.sources.packed import Copy, Pack, copy_dir, packed
+from cnnxfer.data.sources.packed import Copy, Pack, copy_dir, ensure_copy
 from cnnxfer.data.sources.split_words import SPLITS
 from cnnxfer.data.sources.tfds_record import KIND, Record, state_of
-from cnnxfer.data.sources.tfds_specs import Wanted, manual_dir, tfds_dir, tfds_names
+from cnnxfer.data.sources.tfds_specs import (
+    RequestedSet,
+    manual_dir,
+    tfds_dir,
+    tfds_names,
+)
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.registry import did_you_mean
 from cnnxfer.reporting import Reporter, counted
 
-RETRIES = 6  # with growing pauses, 13 seconds together; TFDS's own ten take minutes
-USUAL = ("image", "label", "labels")  # features that are taken before others
+RETRIES = 6  # they take 13 seconds in all; the ten retries that TFDS makes, minutes
+PREFERRED_FEATURES = ("image", "label", "labels")
 
 
 @dataclass(frozen=True)
 class _Slice:
-    """Records of a split that follow one another, and the part that they are."""
+    """Consecutive records of a TFDS split, and the split that they have in cnnxfer."""
 
-    split: str
+    tfds_split: str
     begin: int
     end: int
-    part: str | None
+    split: str | None
 
 
-def copy_set(wanted: Wanted, reporter: Reporter) -> tuple[Record, Copy]:
-    """Copies a prepared set if there is no copy; downloads and prepares it first.
+def copy_set(requested: RequestedSet, reporter: Reporter) -> tuple[Record, Copy]:
+    """Returns the copy of a data set, with the record that finds it again.
+
+    The data set is downloaded, prepared and copied first if that has not been done.
 
     Args:
-        wanted: the set, or part of one.
-        reporter: told of the download and the copy.
+        requested: the data set, or records of it.
+        reporter: shows the progress of the download and the copy.
 
     Raises:
-        DataError: if the set is unknown, cannot be prepared, or has no labelled
-            image.
-        ConfigError: if it has no such part.
+        DataError: if the data set is unknown, cannot be prepared, or has no labelled
+            images.
+        ConfigError: if it has no such split.
     """
-    builder = _prepared_builder(wanted, reporter)
-    image_key, label_key = _keys(builder, wanted.name)
-    slices = _slices(builder, wanted)
+    builder = _prepared_builder(requested, reporter)
+    image_key, label_key = _keys(builder, requested.name)
+    slices = _slices(builder, requested)
     data_dir = Path(builder.data_dir).absolute()
     state = state_of(data_dir)
     full_name = builder.info.full_name
-    # Two preparations of one version may differ, so the name alone won't do.
-    directory = copy_dir(KIND, full_name, [full_name, state["files"], wanted.split])
+    # Two preparations of one version may differ, so the key needs more than the name.
+    directory = copy_dir(KIND, full_name, [full_name, state["files"], requested.split])
 
     def fill(pack: Pack) -> dict[str, Any]:
-        total = sum(part.end - part.begin for part in slices)
+        total = sum(piece.end - piece.begin for piece in slices)
         with reporter.progress(f"reading {builder.name}", total, "images") as advance:
-            for part in slices:
-                for record in _records(builder, part, image_key, label_key):
+            for piece in slices:
+                for record in _records(builder, piece, image_key, label_key):
                     labels = np.atleast_1d(record[label_key]).tolist()
                     id = record["tfds_id"].decode()
                     if min(labels, default=0) >= 0:  # -1 marks a withheld label
-                        pack.add(id, record[image_key], labels, part.part)
+                        pack.add(id, record[image_key], labels, piece.split)
                     advance()
         label = builder.info.features[label_key]
         return {
             "name": builder.name,
             "class_names": _class_label(label).names,
-            # TFDS mixes the records while it prepares them, with few exceptions.
+            # TFDS shuffles the records while it prepares them, with few exceptions.
             "shuffled": not builder.info.disable_shuffling,
             "multi_label": label is not _class_label(label),
         }
 
-    copy = packed(directory, fill, size_bytes=_size_bytes(builder, slices))
+    copy = ensure_copy(directory, fill, size_bytes=_size_bytes(builder, slices))
     return Record(str(data_dir), state, directory.name), copy
 
 
-def _prepared_builder(wanted: Wanted, reporter: Reporter) -> Any:
-    # TFDS prints what it does on stdout, where only results belong.
+def _prepared_builder(requested: RequestedSet, reporter: Reporter) -> Any:
+    # TFDS prints its progress to stdout, where only results belong.
     with contextlib.redirect_stdout(io.StringIO()):
-        if wanted.folder is not None:
-            return _open(wanted.folder)
-        name = wanted.set_name
+        if requested.folder is not None:
+            return _open(requested.folder)
+        name = requested.set_name
         builder = _find(name)
         if not builder.is_prepared():
             _prepare(builder, name, reporter)
@@ -96,7 +103,7 @@ def _prepared_builder(wanted: Wanted, reporter: Reporter) -> Any:
 def _open(folder: Path) -> Any:
     try:
         return tfds.builder_from_directory(folder)
-    except Exception as error:  # whatever is wrong with its files
+    except Exception as error:  # TFDS raises errors of many types here
         raise DataError(
             f"{folder} cannot be read as a set that TensorFlow Datasets prepared: "
             f"{_reason(error)}. Prepare it anew."
@@ -106,7 +113,7 @@ def _open(folder: Path) -> Any:
 def _find(name: str) -> Any:
     try:
         return tfds.builder(name, data_dir=str(tfds_dir()))
-    except Exception as error:  # TFDS raises a dozen kinds here
+    except Exception as error:  # TFDS raises errors of many types here
         raise DataError(
             f"TensorFlow Datasets has no {name!r}: {_reason(error)}."
             f"{did_you_mean(name, tfds_names())} "
@@ -117,14 +124,14 @@ def _find(name: str) -> Any:
 def _prepare(builder: Any, name: str, reporter: Reporter) -> None:
     tfds.disable_progress_bar()
     downloader.MAX_RETRIES = RETRIES
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs each of them
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs each retry
     config = tfds.download.DownloadConfig(manual_dir=manual_dir())
     try:
         with reporter.progress(f"downloading {name} to {builder.data_dir}"):
             builder.download_and_prepare(download_config=config)
-    except Exception as error:  # network, disk, checksums: each its own kind
+    except Exception as error:  # network, disk, checksums: each of another type
         if instructions := builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
-            raise _by_hand(name, instructions, error) from error
+            raise _manual_download_error(name, instructions, error) from error
         raise DataError(
             f"{name} is not prepared under {builder.data_dir} and could not be "
             f"downloaded: {_reason(error)}. Set TFDS_DATA_DIR to a directory that has "
@@ -132,10 +139,10 @@ def _prepare(builder: Any, name: str, reporter: Reporter) -> None:
         ) from error
 
 
-def _by_hand(name: str, instructions: str, error: Exception) -> DataError:
+def _manual_download_error(name: str, instructions: str, error: Exception) -> DataError:
     directory = manual_dir()
-    there = directory.is_dir() and any(directory.iterdir())
-    found = _reason(error) if there else f"{directory} holds nothing"
+    has_files = directory.is_dir() and any(directory.iterdir())
+    found = _reason(error) if has_files else f"{directory} holds nothing"
     return DataError(
         f"{name} has files that must be downloaded by hand, and {found}. Put them "
         f"into {directory}, or set TFDS_MANUAL_DIR to the directory that has them. "
@@ -144,19 +151,19 @@ def _by_hand(name: str, instructions: str, error: Exception) -> DataError:
 
 
 def _reason(error: Exception) -> str:
-    """Returns the first line; of a failed connection, only where it was to go."""
+    """Returns the first line of an error; the address if a connection failed."""
     request = getattr(error, "request", None)
     if request is not None:
         return f"{request.url} cannot be reached"
     line = str(error).strip().partition("\n")[0]
-    return line.rpartition('}": ')[2].rstrip(".:")  # behind the builder's arguments
+    return line.rpartition('}": ')[2].rstrip(".:")  # after the builder's arguments
 
 
 def _keys(builder: Any, name: str) -> tuple[str, str]:
-    """Returns which features are the image and the label, or labels."""
+    """Returns the names of the features that hold the image and the label or labels."""
     features = builder.info.features
-    # A prepared set tells them in any order.
-    keys = sorted(features, key=lambda key: (key not in USUAL, key))
+    # A prepared data set lists its features in any order.
+    keys = sorted(features, key=lambda key: (key not in PREFERRED_FEATURES, key))
     images = [key for key in keys if _is_image(features[key])]
     labels = [
         *(key for key in keys if _class_label(features[key]) is features[key]),
@@ -174,38 +181,39 @@ def _keys(builder: Any, name: str) -> tuple[str, str]:
 
 
 def _is_image(feature: Any) -> bool:
-    # Floats are stored as the bytes of a PNG, which show nothing.
-    whole = (np.uint8, np.uint16)
-    return isinstance(feature, tfds.features.Image) and feature.np_dtype in whole
+    # TFDS stores floats as a PNG of their bytes, which is not an image to look at.
+    integers = (np.uint8, np.uint16)
+    return isinstance(feature, tfds.features.Image) and feature.np_dtype in integers
 
 
 def _class_label(feature: Any) -> Any:
-    """Returns the label that a feature is, or is a sequence of; else None."""
+    """Returns the label that a feature is or is a sequence of; None for others."""
     if isinstance(feature, tfds.features.Sequence):
         feature = feature.feature
     return feature if isinstance(feature, tfds.features.ClassLabel) else None
 
 
-def _slices(builder: Any, wanted: Wanted) -> list[_Slice]:
-    """Returns the records to read: those asked for, or of all splits that are parts.
+def _slices(builder: Any, requested: RequestedSet) -> list[_Slice]:
+    """Returns the records to read: the requested ones, or all of train, test and so on.
 
-    A single split is no part: it is to be split up.
+    Records of a single TFDS split have no split here, so that they can be divided.
     """
     splits = builder.info.splits
-    asked = wanted.split
-    if not asked:
+    instruction = requested.split
+    if not instruction:
         named = [name for name in splits if name.lower() in SPLITS]
-        asked = "+".join(named or splits)
+        instruction = "+".join(named or splits)
     try:
-        pieces = tfds.core.ReadInstruction.from_spec(asked).to_absolute(splits)
+        pieces = tfds.core.ReadInstruction.from_spec(instruction).to_absolute(splits)
     except Exception as error:  # an assertion, a ValueError, ...
         has = ", ".join(
             f"{name} ({counted(info.num_examples, 'image')})"
             for name, info in splits.items()
         )
         raise ConfigError(
-            f"{wanted.split!r} is no part of {wanted.name}: {_reason(error)}. It has "
-            f"{has}; expected such as {next(iter(splits))}[:10%]."
+            f"{requested.split!r} is not a split of {requested.name}: "
+            f"{_reason(error)}. It has {has}; expected a split such as "
+            f"{next(iter(splits))}[:10%]."
         ) from error
     several = len({piece.splitname for piece in pieces}) > 1
     return [
@@ -220,25 +228,33 @@ def _slices(builder: Any, wanted: Wanted) -> list[_Slice]:
 
 
 def _size_bytes(builder: Any, slices: list[_Slice]) -> int:
-    """Returns how much room the records take where they lie: a bit more than ours."""
+    """Returns how much the prepared records take: a bit more than the copy will."""
     splits = builder.info.splits
-    each = {
+    record_bytes = {
         name: info.num_bytes / max(1, info.num_examples)
         for name, info in splits.items()
     }
-    return int(sum(each[part.split] * (part.end - part.begin) for part in slices))
+    return int(
+        sum(
+            record_bytes[piece.tfds_split] * (piece.end - piece.begin)
+            for piece in slices
+        )
+    )
 
 
 def _records(
-    builder: Any, part: _Slice, image_key: str, label_key: str
+    builder: Any, piece: _Slice, image_key: str, label_key: str
 ) -> Iterator[dict[str, Any]]:
+    instruction = tfds.core.ReadInstruction(
+        piece.tfds_split, from_=piece.begin, to=piece.end
+    )
     dataset = builder.as_dataset(
-        split=tfds.core.ReadInstruction(part.split, from_=part.begin, to=part.end),
+        split=instruction,
         decoders=tfds.decode.PartialDecoding(
             {image_key: True, label_key: True},
             decoders={image_key: tfds.decode.SkipDecoding()},
         ),
-        # One file after the other: the order that slices of a split are cut from.
+        # One file after the other: the order in which TFDS counts the records.
         read_config=tfds.ReadConfig(add_tfds_id=True, interleave_cycle_length=1),
     )
     try:

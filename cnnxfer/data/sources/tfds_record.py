@@ -1,4 +1,4 @@
-"""What TensorFlow Datasets told of a set, recorded beside our copy of its images."""
+"""Records of which prepared TFDS data set a specification means, and of its copy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnxfer.data.sources.packed import Copy, copies_dir, read_copy
-from cnnxfer.data.sources.tfds_specs import Wanted, tfds_dir
+from cnnxfer.data.sources.tfds_specs import RequestedSet, tfds_dir
 from cnnxfer.files import read_sealed
 
 KIND = "tfds"
@@ -19,12 +19,12 @@ KIND = "tfds"
 
 @dataclass(frozen=True)
 class Record:
-    """Which prepared set a specification means, and where our copy of it lies.
+    """The prepared data set that a specification means, and the copy of its images.
 
     Attributes:
-        data_dir: where it is prepared, as `.../NAME[/CONFIG]/VERSION`.
-        state: of `data_dir`, from `state_of`, when the copy was made.
-        copy: the copy's name in `own_copies_dir()`.
+        data_dir: the folder of the prepared data set, `.../NAME[/CONFIG]/VERSION`.
+        state: what `state_of(data_dir)` returned when the copy was made.
+        copy: the name of the copy's directory in `own_copies_dir()`.
     """
 
     data_dir: str
@@ -32,31 +32,32 @@ class Record:
     copy: str
 
     def read(self) -> Copy | None:
-        """Returns the copy, if TFDS would mean the same today and it is sound."""
+        """Returns the copy; None if it is damaged or the prepared data has changed."""
         try:
             state = state_of(Path(self.data_dir))
-        except OSError:  # the set is gone
+        except OSError:  # the prepared data set is gone
             return None
         return read_copy(own_copies_dir() / self.copy) if state == self.state else None
 
 
 def own_copies_dir() -> Path:
-    """Returns where copies and records are kept."""
+    """Returns the directory with the copies of TFDS data sets and their records."""
     return copies_dir() / KIND
 
 
 def state_of(data_dir: Path) -> dict[str, Any]:
-    """Returns what tells whether a set has been prepared anew, or another beside it.
+    """Returns a state that changes when a specification may mean other data.
 
     Args:
-        data_dir: `.../NAME[/CONFIG]/VERSION`.
+        data_dir: the folder of a prepared data set, `.../NAME[/CONFIG]/VERSION`.
 
     Returns:
-        Of JSON's types. `files` stands for the names, sizes and times of the files in
-        it; by `versions` and `default_config`, TFDS chooses what is left open.
+        A dictionary in types that JSON has. `files` is a hash of the names, sizes and
+        modification times of the files in the folder. `versions` and `default_config`
+        are what TFDS chooses from where a specification leaves them open.
 
     Raises:
-        OSError: if it cannot be read.
+        OSError: if the folder cannot be read.
     """
     files = hashlib.sha256()
     for path in sorted(data_dir.iterdir()):
@@ -73,17 +74,17 @@ def state_of(data_dir: Path) -> dict[str, Any]:
     }
 
 
-def record_path(wanted: Wanted) -> Path:
-    """Returns the file of a specification's record, which may not exist."""
-    folder = wanted.folder
-    place = os.path.abspath(folder or tfds_dir())
-    name = "" if folder else wanted.set_name
-    key = json.dumps([version("tensorflow-datasets"), place, name, wanted.split])
+def record_path(requested: RequestedSet) -> Path:
+    """Returns the path of the record for a requested data set; it may not exist."""
+    folder = requested.folder
+    data_dir = os.path.abspath(folder or tfds_dir())
+    name = "" if folder else requested.set_name
+    key = json.dumps([version("tensorflow-datasets"), data_dir, name, requested.split])
     return own_copies_dir() / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 
 
 def read_record(path: Path) -> Record | None:
-    """Returns a record; None if there is none, or it is damaged or of another form."""
+    """Returns the record in a file; None if it is missing, damaged or outdated."""
     document = read_sealed(path)
     try:
         return None if document is None else Record(**document)

@@ -1,4 +1,4 @@
-"""What names a set of TensorFlow Datasets, told without importing it."""
+"""Specifications of TensorFlow Datasets, parsed without importing it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ FORM = "tfds:NAME[SPLIT]"
 INFO = "dataset_info.json"
 FEATURES = "features.json"
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
-# A split is what TFDS takes for one: train, train[:10%], train[:10%]+test.
+# SPLIT is written as TFDS writes it: train, train[:10%], train[:10%]+test.
 _WITH_SPLIT = re.compile(r"(?P<name>[^\[\]]+)\[(?P<split>.+)\]")
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A set, or a part of one.
+class RequestedSet:
+    """The data set that a specification requests.
 
     Attributes:
-        name: `NAME[/CONFIG][:VERSION]`, or the path of a prepared folder.
-        split: which records, in TFDS's own words; empty for the parts that it has.
+        name: `NAME[/CONFIG][:VERSION]`, perhaps after `tfds:`; or the path of a
+            prepared folder.
+        split: the records to read, as TFDS writes a split; empty for all splits.
     """
 
     name: str
@@ -32,24 +33,24 @@ class Wanted:
 
     @property
     def folder(self) -> Path | None:
-        """The prepared folder that its name means, if it means one."""
+        """The prepared folder whose path the name is; None for a name of TFDS."""
         return None if self.name.startswith(PREFIX) else prepared_folder(self.name)
 
     @property
     def set_name(self) -> str:
-        """Its name as TFDS knows it."""
+        """The name by which TFDS knows the data set."""
         return self.name.removeprefix(PREFIX)
 
 
 def tfds_dir() -> Path:
-    """Returns where TensorFlow Datasets keeps what it has prepared."""
+    """Returns the directory in which TensorFlow Datasets keeps prepared data sets."""
     return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
 
 
 def manual_dir() -> Path:
-    """Returns where files lie that no program may download.
+    """Returns the directory for files that a person has to download.
 
-    `TFDS_MANUAL_DIR`, or the directory that TensorFlow Datasets itself looks in.
+    It is `TFDS_MANUAL_DIR`, or else where TensorFlow Datasets itself expects them.
     """
     typed = os.environ.get("TFDS_MANUAL_DIR")
     return Path(typed).expanduser() if typed else tfds_dir() / "downloads" / "manual"
@@ -57,7 +58,7 @@ def manual_dir() -> Path:
 
 @cache
 def tfds_names() -> frozenset[str]:
-    """Names that TensorFlow Datasets knows, found without importing it."""
+    """Returns the names that TensorFlow Datasets knows, without importing it."""
     names = set()
     spec = importlib.util.find_spec("tensorflow_datasets")
     for root in (spec and spec.submodule_search_locations) or ():
@@ -70,32 +71,36 @@ def tfds_names() -> frozenset[str]:
     return frozenset(names)
 
 
-def parse(spec: str) -> Wanted:
-    """Reads `NAME[/CONFIG][:VERSION][[SPLIT]]`, or a folder in the name's place."""
+def parse(spec: str) -> RequestedSet:
+    """Returns what `NAME[/CONFIG][:VERSION][[SPLIT]]` or `FOLDER[[SPLIT]]` requests."""
     match = None if Path(spec).exists() else _WITH_SPLIT.fullmatch(spec)
-    return Wanted(match["name"], match["split"]) if match else Wanted(spec)
+    return RequestedSet(match["name"], match["split"]) if match else RequestedSet(spec)
 
 
 def accepts(spec: str) -> bool:
-    """Tells whether a specification is of this source, reading no data."""
-    wanted = parse(spec)
-    if wanted.name.startswith(PREFIX) or wanted.folder is not None:
+    """Tells whether a specification is of this source, without reading data."""
+    requested = parse(spec)
+    if requested.name.startswith(PREFIX) or requested.folder is not None:
         return True
-    name = wanted.name.partition("/")[0].partition(":")[0]
-    # What lies here is meant before what could be downloaded.
-    return not Path(wanted.name).exists() and name in tfds_names()
+    name = requested.name.partition("/")[0].partition(":")[0]
+    # A file or folder of this name takes precedence over a data set of the catalog.
+    return not Path(requested.name).exists() and name in tfds_names()
 
 
 def absolute(spec: str) -> str:
     """Returns a specification that means the same in every working directory."""
-    wanted = parse(spec)
-    if wanted.folder is None:
+    requested = parse(spec)
+    if requested.folder is None:
         return spec
-    return os.path.abspath(wanted.name) + (f"[{wanted.split}]" if wanted.split else "")
+    split = f"[{requested.split}]" if requested.split else ""
+    return os.path.abspath(requested.name) + split
 
 
 def prepared_folder(path: str) -> Path | None:
-    """Returns the folder of a prepared set: `path`, or the newest version in it."""
+    """Returns the folder of a prepared data set; None if there is none.
+
+    It is `path` itself, or the newest version in it.
+    """
     if _is_prepared(Path(path)):
         return Path(path)
     versions = [

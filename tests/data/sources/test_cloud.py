@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cnnxfer.data.sources import cloud, find_source, load_dataset
-from cnnxfer.data.sources.layout import Place
+from cnnxfer.data.sources.layout import PlacedFile
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.reporting import Reporter
 
@@ -119,7 +119,7 @@ def test_what_has_changed_is_downloaded_again(
 def test_chunks_stay_when_images_come_and_go():
     def chunks(numbers):
         objects = [
-            cloud._Object(Place(str(n), str(n), 0, None), f"b/{n:05}", 1, "")
+            cloud._Object(PlacedFile(str(n), str(n), 0, None), f"b/{n:05}", 1, "")
             for n in numbers
         ]
         return {
@@ -205,7 +205,7 @@ def test_too_little_room_is_said_first(scheme, buckets: Buckets, monkeypatch):
 @pytest.mark.parametrize(
     ("folder", "reason"),
     [
-        ("nothing/set", "is not there: no such bucket, or no such file in it"),
+        ("nothing/set", "does not exist: no such bucket, or no such file in it"),
         ("flowers/nothing", "holds no files, or there is no such folder"),
         ("flowers/set/rose/0.jpg", "is a file; expected a folder of class folders"),
         ("flowers/set/rose", "holds no images in class folders"),

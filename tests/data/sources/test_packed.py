@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.data.sources import packed as source
-from cnnxfer.data.sources.packed import copy_dir, packed, read_copy
+from cnnxfer.data.sources.packed import copy_dir, ensure_copy, read_copy
 from cnnxfer.errors import DataError, RunError
 
 IMAGES = {"a/1.jpg": b"first", "b/2.jpg": b"", "b/3.jpg": b"the third"}
@@ -24,7 +24,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def fill(pack):
     for label, (id, content) in enumerate(IMAGES.items()):
         pack.add(id, content, (label, 7), "test" if label else None)
-    pack.refuse("c/4.jpg", "encrypted", (3,))
+    pack.add_unreadable("c/4.jpg", "encrypted", (3,))
     return {"class_names": ["ä", "b"]}
 
 
@@ -33,7 +33,7 @@ def refill(pack):
 
 
 def test_images_come_back_as_they_were():
-    copy = packed(copy_dir("kind", "my set", 1), fill)
+    copy = ensure_copy(copy_dir("kind", "my set", 1), fill)
     assert copy.about == {"class_names": ["ä", "b"]}
     *sound, broken = copy.examples
     assert {example.id: example.read() for example in sound} == IMAGES
@@ -46,7 +46,11 @@ def test_images_come_back_as_they_were():
 
 def test_they_are_copied_once():
     directory = copy_dir("kind", "my set", 1)
-    assert packed(directory, fill) == packed(directory, refill) == read_copy(directory)
+    assert (
+        ensure_copy(directory, fill)
+        == ensure_copy(directory, refill)
+        == read_copy(directory)
+    )
 
 
 def test_another_key_is_another_copy():
@@ -60,12 +64,12 @@ def test_another_key_is_another_copy():
 def test_any_name_stays_in_the_cache(name, tmp_path: Path):
     directory = copy_dir("kind", name, 1)
     assert directory.parent == tmp_path / "cache" / "copies" / "kind"
-    assert len(packed(directory, fill).examples) == 4
+    assert len(ensure_copy(directory, fill).examples) == 4
 
 
 def test_an_image_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(source, "MAX_BYTES", 8)
-    copy = packed(copy_dir("kind", "my set", 1), fill)
+    copy = ensure_copy(copy_dir("kind", "my set", 1), fill)
     with pytest.raises(DataError, match="too large: over 512 MiB"):
         copy.examples[2].read()
     assert copy.examples[0].read() == b"first"
@@ -113,20 +117,20 @@ def other_form(directory: Path) -> None:
 )
 def test_a_damaged_copy_is_made_anew(damage):
     directory = copy_dir("kind", "my set", 1)
-    whole = packed(directory, fill)
+    whole = ensure_copy(directory, fill)
     damage(directory)
     assert read_copy(directory) is None
-    assert packed(directory, fill) == whole
+    assert ensure_copy(directory, fill) == whole
     assert [example.read() for example in whole.examples[:3]] == list(IMAGES.values())
 
 
 def test_a_cache_that_was_moved_is_read(tmp_path: Path, monkeypatch):
-    packed(copy_dir("kind", "my set", 1), fill)
+    ensure_copy(copy_dir("kind", "my set", 1), fill)
     shutil.copytree(
         tmp_path / "cache", tmp_path / "moved", copy_function=shutil.copyfile
     )
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "moved"))
-    copy = packed(copy_dir("kind", "my set", 1), refill)
+    copy = ensure_copy(copy_dir("kind", "my set", 1), refill)
     assert copy.examples[0].path.is_relative_to(tmp_path / "moved")
     assert copy.examples[0].read() == b"first"
 
@@ -138,14 +142,14 @@ def test_a_failure_leaves_nothing(tmp_path: Path):
 
     directory = copy_dir("kind", "my set", 1)
     with pytest.raises(DataError, match="the archive is damaged"):
-        packed(directory, fail)
+        ensure_copy(directory, fail)
     assert not list((tmp_path / "cache").rglob("*.bin"))
-    assert len(packed(directory, fill).examples) == 4
+    assert len(ensure_copy(directory, fill).examples) == 4
 
 
 def test_too_little_room_is_said_before_anything_is_read():
     with pytest.raises(RunError, match=r"^the images take 1000000\.0 TB, and .*cache "):
-        packed(copy_dir("kind", "my set", 1), refill, size_bytes=10**18)
+        ensure_copy(copy_dir("kind", "my set", 1), refill, size_bytes=10**18)
 
 
 def test_a_disk_that_fills_up_is_named():
@@ -155,17 +159,17 @@ def test_a_disk_that_fills_up_is_named():
     with pytest.raises(
         RunError, match=r"kind/my-set-\w+ cannot be written: no space left on device\. "
     ):
-        packed(copy_dir("kind", "my set", 1), fail)
+        ensure_copy(copy_dir("kind", "my set", 1), fail)
 
 
 FILL_SLOWLY = """
 import json, time
-from cnnxfer.data.sources.packed import copy_dir, packed
+from cnnxfer.data.sources.packed import copy_dir, ensure_copy
 def fill(pack):
     time.sleep(0.3)
     pack.add("a", b"content")
     return "filled by " + str(time.monotonic_ns())
-print(json.dumps(packed(copy_dir("kind", "my set", 1), fill).about))
+print(json.dumps(ensure_copy(copy_dir("kind", "my set", 1), fill).about))
 """
 
 

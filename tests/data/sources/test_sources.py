@@ -77,7 +77,7 @@ def test_names_of_sets_are_suggested_and_forms_listed(tmp_path: Path, monkeypatc
         find_source("qqqqqqqqqq")
     with pytest.raises(ConfigError, match="there is no folder qqqqqqqqqq"):
         find_source("qqqqqqqqqq/flowers")
-    with pytest.raises(ConfigError, match=r"a\.zip is no address of data\. Expec"):
+    with pytest.raises(ConfigError, match=r"a\.zip is not an address of data\. Expec"):
         find_source("ftp://example.org/a.zip")
 
 

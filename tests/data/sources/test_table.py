@@ -282,9 +282,9 @@ def test_utf16_is_refused():
         ("a.jpg", "t.csv, row 2: no label. Fill it in"),
         (
             "a.jpg,rose, white,test",
-            "row 2 cannot be read: 4 cells under 3 columns; put what",
+            "row 2 cannot be read: 4 cells under 3 columns; put a cell",
         ),
-        ("b.jpg,rose,test", "rows 1 and 2: b.jpg is in two parts, none and test."),
+        ("b.jpg,rose,test", "rows 1 and 2: b.jpg is in two splits, none and test."),
         (
             "./b.jpg,rose,",
             "rows 1 and 2: b.jpg is of two classes, tulip and rose. Keep",
@@ -356,7 +356,7 @@ def test_rows_about_one_file_are_one_image():
 
 def test_a_table_none_of_whose_files_is_there_is_refused():
     fails(
-        "t.csv names 2 files, and none is there, such as x/a.jpg. Write paths relative",
+        "t.csv names 2 files, and none exists, such as x/a.jpg. Write paths relative",
         "path,label\nx/a.jpg,rose\nx/b.jpg,lily\n",
     )
     rows = build_index(csv("path,label\nx.jpg,rose\na.jpg,b\n").examples, Reporter())

@@ -31,7 +31,7 @@ from cnnxfer.data.sources import (
     tfds_specs,
 )
 from cnnxfer.data.sources import tfds as source
-from cnnxfer.data.sources.tfds_specs import Wanted
+from cnnxfer.data.sources.tfds_specs import RequestedSet
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
@@ -293,11 +293,11 @@ def test_slices_are_those_of_tfds(data_dir: Path, split, parts):
         ("train[:120%]", "Error parsing split"),
     ],
 )
-def test_a_slice_that_is_none_is_named(data_dir: Path, split, reason):
+def test_an_unknown_split_is_named(data_dir: Path, split, reason):
     prepare(data_dir, {"train": 40, "test": 8})
     expected = (
-        rf"is no part of my_flowers: .*{reason}.* It has train \(40 images\), test "
-        r"\(8 images\); expected such as train\[:10%\]\."
+        rf"is not a split of my_flowers: .*{reason}.* It has train \(40 images\), test "
+        r"\(8 images\); expected a split such as train\[:10%\]\."
     )
     with pytest.raises(ConfigError, match=expected):
         load(f"my_flowers[{split}]")
@@ -389,9 +389,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     copy_set = tfds_copy.copy_set
 
-    def ask(wanted: Wanted, reporter: Reporter) -> Any:
-        names.append(wanted.set_name)
-        return copy_set(wanted, reporter)
+    def ask(requested: RequestedSet, reporter: Reporter) -> Any:
+        names.append(requested.set_name)
+        return copy_set(requested, reporter)
 
     monkeypatch.setattr(tfds_copy, "copy_set", ask)
     return names
