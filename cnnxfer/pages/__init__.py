@@ -1,1 +1,1 @@
-"""HTML pages that need nothing else: one file each, without scripts."""
+"""Self-contained HTML pages: one file each, without scripts."""

@@ -1,4 +1,4 @@
-"""`--html`: a page that shows what was found; one file, without even a script."""
+"""The page of `check --html`, which shows the findings with their images."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from cnnxfer.files import atomic_path
 from cnnxfer.pages.html import COLOURS, NOTHING_ELSE, picture_address, safe_text
 from cnnxfer.reporting import Reporter, counted
 
-SHOWN_ITEMS = 48  # of a finding; the JSON has all
-SHOWN_COPIES = 8  # of one picture
-WIDTH, HEIGHT = 200, 150  # what a picture fits in
+SHOWN_ITEMS = 48  # the most items of a finding; the JSON has all
+SHOWN_IMAGES = 8  # the most images of an item
+WIDTH, HEIGHT = 200, 150  # the most pixels of a thumbnail
 PAGE_MARK = 'name="generator" content="cnnxfer check"'
 
 STYLE = (
@@ -74,39 +74,39 @@ HEAD = """<!DOCTYPE html>
 def write_page(
     report: Report, examples: Iterable[Example], path: Path, reporter: Reporter
 ) -> None:
-    """Writes the page: each finding with the pictures that it is about.
+    """Writes a page with each finding and thumbnails of its images.
 
     Args:
-        report: what was found.
-        examples: the images, for their pictures.
-        path: the file; whole or absent.
-        reporter: told of the progress.
+        report: the report of a check.
+        examples: the images that were checked.
+        path: the HTML file; it is written completely or not at all.
+        reporter: shows the progress.
 
     Raises:
-        OSError: if it cannot be written; it names the file.
+        OSError: if the file cannot be written; the error names it.
     """
     by_id = {example.id: example for example in examples}
     ids = [
         name
         for finding in report.findings
         for item in finding.items[:SHOWN_ITEMS]
-        for name in item.ids[:SHOWN_COPIES]
+        for name in item.ids[:SHOWN_IMAGES]
     ]
     wanted = [by_id[name] for name in dict.fromkeys(ids) if name in by_id]
-    shown = {}
-    with reporter.progress("drawing pictures", len(wanted), "images") as advance:
-        pictures = parallel_map(_thumbnail, wanted)
-        for example, picture in zip(wanted, pictures, strict=True):
-            shown[example.id] = picture
+    urls = {}
+    with reporter.progress("drawing thumbnails", len(wanted), "images") as advance:
+        thumbnails = parallel_map(_thumbnail, wanted)
+        for example, url in zip(wanted, thumbnails, strict=True):
+            urls[example.id] = url
             advance()
     with (
         atomic_path(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="\n") as stream,
     ):
-        stream.writelines(_page(report, shown))
+        stream.writelines(_page(report, urls))
 
 
-def _page(report: Report, shown: dict[str, str]) -> Iterator[str]:
+def _page(report: Report, urls: dict[str, str]) -> Iterator[str]:
     counts = [counted(len(report.of(name)), name) for name in SEVERITIES]
     yield HEAD.format(
         title=safe_text(f"check of {report.data}"),
@@ -117,11 +117,11 @@ def _page(report: Report, shown: dict[str, str]) -> Iterator[str]:
     )
     yield "<main>\n"
     for finding in report.findings:
-        yield from _section(finding, shown)
+        yield from _section(finding, urls)
     yield f"</main>\n{_class_table(report)}</body>\n</html>\n"
 
 
-def _section(finding: Finding, shown: dict[str, str]) -> Iterator[str]:
+def _section(finding: Finding, urls: dict[str, str]) -> Iterator[str]:
     yield (
         f'<section class="{finding.severity}" id="{finding.kind}">\n'
         f"<h2><b>{finding.severity}</b> {safe_text(finding.title)}: "
@@ -131,7 +131,7 @@ def _section(finding: Finding, shown: dict[str, str]) -> Iterator[str]:
         '<div class="items">\n'
     )
     for item in finding.items[:SHOWN_ITEMS]:
-        yield _item(item, shown)
+        yield _item(item, urls)
     yield "</div>\n"
     more = len(finding.items) - SHOWN_ITEMS
     if more > 0:
@@ -139,19 +139,19 @@ def _section(finding: Finding, shown: dict[str, str]) -> Iterator[str]:
     yield "</section>\n"
 
 
-def _item(item: Item, shown: dict[str, str]) -> str:
-    figures = "".join(_figure(name, shown) for name in item.ids[:SHOWN_COPIES])
-    more = len(item.ids) - SHOWN_COPIES
+def _item(item: Item, urls: dict[str, str]) -> str:
+    figures = "".join(_figure(name, urls) for name in item.ids[:SHOWN_IMAGES])
+    more = len(item.ids) - SHOWN_IMAGES
     remarks = [*item.classes, item.note, f"and {more} more" if more > 0 else ""]
     remark = safe_text(", ".join(filter(None, remarks)))
     copies = f'<div class="copies">{figures}</div>' if figures else ""
     return f'<div class="item">{copies}<div class="remark">{remark}</div></div>\n'
 
 
-def _figure(name: str, shown: dict[str, str]) -> str:
+def _figure(name: str, urls: dict[str, str]) -> str:
     picture = ""
-    if data := shown.get(name):
-        picture = f'<div class="picture"><img src="{data}" alt=""></div>'
+    if url := urls.get(name):
+        picture = f'<div class="picture"><img src="{url}" alt=""></div>'
     return f"<figure>{picture}<figcaption>{safe_text(name)}</figcaption></figure>"
 
 
@@ -170,7 +170,7 @@ def _class_table(report: Report) -> str:
 
 
 def _thumbnail(example: Example) -> str:
-    """Returns a picture as an address that holds it; "" if it cannot be read."""
+    """Returns a thumbnail as a data URL; "" if the image cannot be read."""
     try:
         opened = open_image(example.read())
         whole = (0, 0, opened.width, opened.height)

@@ -1,4 +1,4 @@
-"""What pages share: colours for light and dark, safe text, and pictures inside."""
+"""What all pages share: colours, escaped text, and pictures as data URLs."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from cnnxfer.reporting import printable
 
 QUALITY = 72  # of JPEGs; about 5 to 7 kB each at 240 pixels
 
-# The beginning of a style; each page adds its own colours and closes the braces.
+# The beginning of a style sheet; each page adds its own colours and closes the brace.
 COLOURS = """
 :root { color-scheme: light dark;
   --paper: light-dark(#fff, #17181b); --tile: light-dark(#f5f5f4, #222327);
   --ink: light-dark(#1c1917, #ececea); --pale: light-dark(#68625d, #a09d99);
 """
 
-# A page may load nothing and run nothing, whatever the names in it hold.
+# It keeps a page from loading or running anything, whatever names of files contain.
 NOTHING_ELSE = """<meta http-equiv="Content-Security-Policy"
   content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">"""
 
 
 def safe_text(text: str) -> str:
-    """Returns text that a page shows as it is, whatever characters are in it."""
+    """Returns a text as HTML that shows it literally, whatever characters it has."""
     return escape(printable(text))
 
 
 def picture_address(picture: Image.Image) -> str:
-    """Returns an address that holds a picture itself, as JPEG.
+    """Returns a data URL that contains a picture as JPEG.
 
     Args:
-        picture: of mode RGB.
+        picture: an image of mode RGB.
     """
     content = io.BytesIO()
     picture.save(content, "JPEG", quality=QUALITY, optimize=True)

@@ -1,4 +1,4 @@
-"""What the synthetic flowers are made of: petals, discs, stems and leaves.
+"""The parts of synthetic flowers: petals, discs, stems and leaves.
 
 Each part is a mesh of small facets, painted with Pillow, the farthest first.
 """
@@ -18,7 +18,12 @@ ALONG = np.linspace(0, 1, 12)  # from the base of a petal to its tip
 
 
 class Mesh(NamedTuple):
-    """Facets of four corners, `(facets, 4, 3)`, and their RGB, `(facets, 3)`."""
+    """Facets with four corners each, and their colours.
+
+    Attributes:
+        corners: float64 `(facets, 4, 3)`, the x, y and z of each corner.
+        colours: float64 `(facets, 3)`, RGB in levels of 255.
+    """
 
     corners: Array
     colours: Array
@@ -35,11 +40,18 @@ def whorl(
     ripple: float = 0.02,
     rounding: float = 0.08,
 ) -> Mesh:
-    """Petals around the axis, alike but for chance.
+    """Returns petals around the axis, which differ by chance only.
 
-    `radius`, `height`, `half_width` and `colours` describe one petal at each of
-    `ALONG`. `start` turns the whorl, in petals; `ripple` waves the petals, and
-    `rounding` shortens their corners, both as fractions of their length.
+    Args:
+        rng: what the differences are drawn from.
+        count: the number of petals.
+        radius: the distance of a petal from the axis, at each of `ALONG`.
+        height: the height of a petal, at each of `ALONG`.
+        half_width: half of the width of a petal, at each of `ALONG`.
+        colours: the RGB of a petal, at each of `ALONG`.
+        start: how far the whorl is turned, in petals.
+        ripple: how high the waves in a petal are, as a fraction of its length.
+        rounding: how much its corners are shortened, as a fraction of its length.
     """
     along, shape = ALONG[:, None], (count, 1, 1)  # (petals, along, across)
     across = np.linspace(-1, 1, 4 if count > 8 else 10)  # few petals are wide ones
@@ -58,7 +70,7 @@ def whorl(
 def floret_disc(
     rng: Generator, radius: float, dome: float, count: int, colour: Array
 ) -> Mesh:
-    """A domed disc of `count` florets, on the spiral that sunflowers follow."""
+    """Returns a domed disc of `count` florets, on a spiral as in sunflowers."""
     order = np.sqrt((np.arange(count) + 0.5) / count)
     angle = np.pi * (3 - np.sqrt(5)) * np.arange(count)
     outwards = np.stack([np.cos(angle), np.sin(angle), 0 * angle], -1)
@@ -72,7 +84,7 @@ def floret_disc(
 
 
 def ribbon(path: Array, half_width: Array, colour: Array) -> Mesh:
-    """A stem or a leaf along `path`, `(points, 2)`, in the picture's frame."""
+    """Returns a stem or leaf along `path`, `(points, 2)`, in the picture's frame."""
     step = np.gradient(path, axis=0)
     sideways = unit(np.stack([-step[:, 1], step[:, 0]], -1)) * half_width[:, None]
     across = np.linspace(-1, 1, 5)
@@ -83,38 +95,44 @@ def ribbon(path: Array, half_width: Array, colour: Array) -> Mesh:
 
 
 def leaf(start: Array, tip: Array, half_width: float, colour: Array) -> Mesh:
-    """An arched leaf from `start` to `tip`, in the picture's frame."""
+    """Returns an arched leaf from `start` to `tip`, in the picture's frame."""
     path = bend(start, (start + tip) / 2 + (0, half_width), tip)
     swell = np.sin(np.pi * np.linspace(0.02, 1, len(path)) ** 0.8)
     return ribbon(path, half_width * swell, colour)
 
 
 def bend(start: Array, towards: Array, end: Array) -> Array:
-    """A Bézier curve of 12 points."""
+    """Returns 12 points, `(12, 2)`, of a Bézier curve with one control point."""
     t = np.linspace(0, 1, 12)[:, None]
     return (1 - t) ** 2 * start + 2 * t * (1 - t) * towards + t**2 * end
 
 
 def outline(widest: float, tip: float) -> Array:
-    """The width along a petal: 1 at `widest` of its length, `tip` at its end."""
+    """Returns a petal's width at each of `ALONG`: 1 at `widest`, `tip` at the end."""
     swell = np.sin(np.pi / 2 * (ALONG / widest).clip(0, 1))
     taper = ((ALONG - widest) / (1 - widest)).clip(0, 1) ** 2
     return 0.25 + 0.75 * swell - (1 - tip) * taper
 
 
 def gradient(base: Array, tip: Array, power: float = 0.7) -> Array:
-    """The colours along a petal, `(ALONG, 3)`; a high `power` keeps `base` longer."""
+    """Returns a petal's RGB at each of `ALONG`; a high `power` keeps `base` longer."""
     return base + (tip - base) * ALONG[:, None] ** power
 
 
 def join(*meshes: Mesh) -> Mesh:
-    """One mesh of all facets."""
+    """Returns one mesh of the facets of all meshes."""
     corners, colours = zip(*meshes, strict=True)
     return Mesh(np.concatenate(corners), np.concatenate(colours))
 
 
 def paint(canvas: ImageDraw.ImageDraw, mesh: Mesh, light: Array) -> None:
-    """Paints facets upside down: y is up in a mesh, down on the canvas."""
+    """Paints a mesh upside down: y points up in a mesh, but down on the canvas.
+
+    Args:
+        canvas: what is painted on.
+        mesh: the facets; farther ones are painted first.
+        light: the direction of the light, `(3,)`, of length 1.
+    """
     corners, colours = mesh
     normals = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
     shade = 0.5 + 0.55 * np.abs(unit(normals) @ light)  # petals glow from behind too
@@ -126,13 +144,13 @@ def paint(canvas: ImageDraw.ImageDraw, mesh: Mesh, light: Array) -> None:
 
 
 def unit(vectors: Array) -> Array:
-    """Vectors of length 1 along the last axis; those without a length stay 0."""
+    """Returns the vectors scaled to length 1 along the last axis; zeros stay 0."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(length, 1e-9))
 
 
 def _facets(points: Array, colours: Array) -> Mesh:
-    """The facets of surfaces that are given as grids, `(..., rows, columns, 3)`."""
+    """Returns the facets of grids of points, `(..., rows, columns, 3)`."""
     return Mesh(_corners(points), _corners(colours).mean(axis=1))
 
 

@@ -1,8 +1,8 @@
-"""The built-in data set: synthetic flowers, drawn by code.
+"""Draws the built-in data set of synthetic flowers.
 
-It lets every command run with no network and nothing downloaded. The five classes
-differ in shape and share their colours; number, size, pose, light, background and
-sharpness vary, and some pictures are hard, so that accuracy stays short of 100%.
+With it, every command runs without a network or a download. The five classes differ in
+shape and share their colours. Number, size, pose, light, background and sharpness
+vary, and some images are hard, so that accuracy stays below 100%.
 
 A flower is a mesh of small facets. It is built in its own frame, looking along +z
 with petals about 1 long, then turned, moved into the picture (y up, z towards the
@@ -39,11 +39,11 @@ from cnnxfer.reporting import Reporter
 
 CLASS_NAMES = ("daisy", "poppy", "rose", "sunflower", "tulip")
 IMAGES_PER_CLASS = 120
-VERSION = 1  # raised when the pictures change: names their folder in the cache
+VERSION = 1  # raised when the images change; it names their folder in the cache
 
 Size: TypeAlias = npt.NDArray[np.int64]  # width, height in pixels
 
-SUPERSAMPLING = 2  # painted so many times larger, then reduced: smooth edges
+SUPERSAMPLING = 2  # images are painted so many times larger, for smooth edges
 
 PETAL_COLOURS = {
     "white": (240, 238, 232),
@@ -56,8 +56,8 @@ PETAL_COLOURS = {
     "magenta": (186, 52, 122),
     "purple": (112, 62, 150),
 }
-# What each class is likely to wear; a colour that stands twice is twice as likely.
-WARDROBES = {
+# The petal colours of each class; a colour that occurs twice is twice as likely.
+CLASS_COLOURS = {
     "daisy": "white white white cream yellow orange red pink magenta purple",
     "poppy": "red red red crimson orange yellow white pink magenta purple",
     "rose": "red red crimson pink pink white cream yellow orange magenta purple",
@@ -72,14 +72,14 @@ SKY_WALL_SHADE = np.array([(176, 200, 222), (206, 206, 200), (28, 34, 30)])
 
 
 def draw(class_name: str, number: int) -> Image.Image:
-    """Returns one synthetic picture: RGB, sides of 240 to 340 pixels.
+    """Returns one synthetic image: RGB, with sides of 240 to 340 pixels.
 
-    It depends on its arguments alone, not on what was drawn before. Other versions of
-    NumPy and Pillow, or another processor, may give slightly different pixels.
+    It depends only on the arguments. Other versions of NumPy and Pillow, or another
+    processor, may give slightly different pixels.
 
     Args:
         class_name: one of `CLASS_NAMES`.
-        number: at least 0; there is no last one.
+        number: the number of the image in its class, from 0, without a limit.
     """
     label = CLASS_NAMES.index(class_name)
     rng = np.random.Generator(np.random.PCG64([VERSION, label, number]))
@@ -96,7 +96,7 @@ def write_sample(directory: Path, reporter: Reporter) -> None:
     """Writes the synthetic data set: a folder a class, of `IMAGES_PER_CLASS` JPEGs.
 
     Args:
-        directory: exists and is empty.
+        directory: an empty directory.
         reporter: shows the progress.
     """
     total = len(CLASS_NAMES) * IMAGES_PER_CLASS
@@ -110,11 +110,11 @@ def write_sample(directory: Path, reporter: Reporter) -> None:
                 advance()
 
 
-# Flowers, each in its own frame.
+# The flowers of each class, each in its own frame.
 
 
 def _daisy(rng: Generator, colour: Array) -> Mesh:
-    """Many thin petals, blunt at the tip, around a small disc."""
+    """Returns many thin petals, blunt at the tip, around a small disc."""
     disc = rng.uniform(0.2, 0.36)
     count = int(rng.integers(14, 28))
     radius = 0.7 * disc + (1 - 0.7 * disc) * ALONG
@@ -127,7 +127,7 @@ def _daisy(rng: Generator, colour: Array) -> Mesh:
 
 
 def _poppy(rng: Generator, colour: Array) -> Mesh:
-    """A bowl of a few wide crinkled petals, dark at the heart."""
+    """Returns a bowl of a few wide crinkled petals, dark at the heart."""
     openness = rng.uniform(0.5, 1)
     heart = colour * rng.uniform(0.1, 0.8)
     rings = [
@@ -150,7 +150,7 @@ def _poppy(rng: Generator, colour: Array) -> Mesh:
 
 
 def _rose(rng: Generator, colour: Array) -> Mesh:
-    """Layers of petals around each other, upright at the heart, rolled back outside."""
+    """Returns layers of petals, upright at the heart and rolled back outside."""
     openness = rng.uniform(0.6, 1)
     layers = int(rng.integers(5, 8))
     whorls = [
@@ -171,7 +171,7 @@ def _rose(rng: Generator, colour: Array) -> Mesh:
 
 
 def _sunflower(rng: Generator, colour: Array) -> Mesh:
-    """Two rings of broad pointed petals around a large disc of seeds."""
+    """Returns two rings of broad pointed petals around a large disc of seeds."""
     disc = rng.uniform(0.38, 0.55)
     count = int(rng.integers(13, 20))
     lift = rng.uniform(-0.1, 0.5)
@@ -192,7 +192,7 @@ def _sunflower(rng: Generator, colour: Array) -> Mesh:
 
 
 def _tulip(rng: Generator, colour: Array) -> Mesh:
-    """A tall cup of two times three petals."""
+    """Returns a tall cup of two times three petals."""
     belly = 0.64 * np.sin(np.pi * (0.06 + 0.55 * ALONG))
     opening = rng.uniform(-0.22, 0.3)
     base = colour * rng.uniform(0.6, 1) + rng.uniform(0, 50)
@@ -220,17 +220,17 @@ FLOWERS = {
 }
 
 
-# The picture.
+# The scene around the flowers, and the photograph of it.
 
 
 def _background(rng: Generator, size: Size) -> Image.Image:
-    """A garden out of focus: patches of a few colours, blobs of other flowers."""
+    """Returns a garden out of focus: patches of colour and blobs of other flowers."""
     grounds = np.concatenate([GREENS, SOIL_BARK_STRAW, SKY_WALL_SHADE])
     colours = rng.choice(grounds, int(rng.integers(2, 5)))
     rows, columns = rng.integers(3, 10, 2)
     patches = rng.choice(colours, (rows, columns))
     patches = patches * rng.normal(1, 0.15, (rows, columns, 1))
-    # What is blurred needs no resolution.
+    # It is blurred, so a quarter of the resolution is enough.
     small = _image(patches).resize(size // 4, Image.Resampling.BICUBIC)
     canvas = ImageDraw.Draw(small)
     for _ in range(int(rng.integers(0, 30))):
@@ -242,9 +242,9 @@ def _background(rng: Generator, size: Size) -> Image.Image:
 
 
 def _plants(rng: Generator, class_name: str, size: Size) -> Iterator[Mesh]:
-    """Stems, leaves and flowers, the plants from the smallest to the largest."""
-    named = rng.choice(WARDROBES[class_name].split())
-    colour = PETAL_COLOURS[named] + rng.normal(0, 10, 3)
+    """Yields stems, leaves and flowers, the smallest plant first."""
+    colour_name = rng.choice(CLASS_COLOURS[class_name].split())
+    colour = PETAL_COLOURS[colour_name] + rng.normal(0, 10, 3)
     green = rng.choice(GREENS) * rng.uniform(0.8, 1.3)
     count = int(rng.choice([1, 1, 1, 2, 3, 5, 8]))
     margin = 0.25 if count == 1 else 0.1
@@ -264,7 +264,7 @@ def _plants(rng: Generator, class_name: str, size: Size) -> Iterator[Mesh]:
 
 
 def _grass(rng: Generator, size: Size) -> Iterator[Mesh]:
-    """Blades and leaves in the foreground, which hide a part of the flowers."""
+    """Yields blades of grass in the foreground, which hide part of the flowers."""
     for _ in range(int(rng.choice([0, 0, 2, 5, 9, 14]))):
         root = np.array([rng.uniform(0, size[0]), -10])
         tip = root + min(size) * np.array([rng.normal(0, 0.25), rng.uniform(0.2, 0.8)])
@@ -273,7 +273,7 @@ def _grass(rng: Generator, size: Size) -> Iterator[Mesh]:
 
 
 def _pose(rng: Generator, sideways: bool) -> Array:
-    """A rotation that turns a flower away from the viewer, mostly to the sky."""
+    """Returns a rotation that turns a flower away from the viewer, mostly upwards."""
     tilt = rng.uniform(0.9, 1.6) if sideways else rng.uniform(0, 1.15)
     towards = np.pi / 2 + rng.normal(0, 0.2 if sideways else 0.8)
     cos, sin = np.cos(tilt), np.sin(tilt)
@@ -288,7 +288,7 @@ def _about_z(angle: float) -> Array:
 
 
 def _photograph(rng: Generator, picture: Image.Image) -> Image.Image:
-    """What light and camera do: focus, exposure, white balance, sunlight, noise."""
+    """Returns a picture with focus, exposure, white balance, sunlight and noise."""
     blur = float(rng.choice([0, 0.5, 1, 2, 3]))
     curve = np.linspace(0, 1, 256) ** rng.uniform(0.75, 1.4)
     table = np.outer(rng.normal(0.97, 0.06, 3), 255 * curve).clip(0, 255)

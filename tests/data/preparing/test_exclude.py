@@ -150,7 +150,5 @@ def test_a_file_that_cannot_be_read(dataset: Dataset, tmp_path: Path) -> None:
         exclude_listed(dataset, tmp_path, Reporter())
     path = tmp_path / "picture.jpg"
     path.write_bytes(os.urandom(3) + b"\xff\xd8")
-    with pytest.raises(
-        ConfigError, match="is not a text in UTF-8; expected"
-    ):
+    with pytest.raises(ConfigError, match="is not a text in UTF-8; expected"):
         exclude_listed(dataset, path, Reporter())
