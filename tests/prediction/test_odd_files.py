@@ -25,7 +25,7 @@ def outcomes(tmp_path_factory) -> dict[str, list[list[Decoded]]]:
             path.write_bytes(content)
         sources[odd.name] = of_file(str(path))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool, "TIME_LIMIT", 1.0)
+        patch.setattr(pool, "TIME_LIMIT_SECONDS", 1.0)
         patch.setattr(pool, "WORKERS", 2)
         passes = [
             list(decode_all(sources.values(), odd_files.look, frames=frames))

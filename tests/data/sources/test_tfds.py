@@ -1,4 +1,4 @@
-"""TensorFlow Datasets: prepared sets of every kind, downloads, and their failures."""
+"""Tests of prepared TFDS data sets, downloads, and their failures."""
 
 import hashlib
 import json
@@ -385,7 +385,7 @@ def test_the_second_process_needs_no_tensorflow(data_dir: Path):
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What TFDS was asked for, in order."""
+    """The names of the data sets that TFDS was asked for, in order."""
     names: list[str] = []
     copy_set = tfds_copy.copy_set
 
@@ -466,7 +466,7 @@ def test_another_release_of_tfds_is_asked_again(
 ):
     prepare(data_dir, {"train": 6})
     load()
-    monkeypatch.setattr(source, "version", lambda package: "9.9.9")
+    monkeypatch.setattr(tfds_record, "version", lambda package: "9.9.9")
     load()
     load()
     assert len(asked) == 2
