@@ -1,4 +1,4 @@
-"""Reading encoded images: whole files, parts of files, and what is no file."""
+"""Tests of reading encoded images from files, parts of files and other things."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The page: pictures beside what is said of them, and nothing that could harm."""
+"""Tests that the page of `check` shows findings and images, and nothing harmful."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""Light and colours: each change has its effect, and none for its neutral value."""
+"""Tests that each change of colours has its effect, and none for a neutral value."""
 
 import numpy as np
 import pytest

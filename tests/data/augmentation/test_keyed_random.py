@@ -1,4 +1,4 @@
-"""Random numbers from keys: repeatable, independent, spread."""
+"""Tests that keyed random numbers are repeatable, independent and uniform."""
 
 import numpy as np
 import pytest

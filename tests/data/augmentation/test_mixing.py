@@ -1,4 +1,4 @@
-"""MixUp and CutMix: labels are shares of pixels."""
+"""Tests that MixUp and CutMix mix labels in the shares of the pixels."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""RandAugment: all operations are drawn, each has its effect."""
+"""Tests that RandAugment draws all operations, and that each has its effect."""
 
 from collections import Counter
 

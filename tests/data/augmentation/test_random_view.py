@@ -1,4 +1,4 @@
-"""Whole views: each setting has its effect, and leaves what others draw alone."""
+"""Tests that each setting changes random views, and not what other settings draw."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Parts of pictures: inside them, of the sizes and shapes that are asked for."""
+"""Tests that random regions lie inside of images and have the requested sizes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Blur, noise and covers."""
+"""Tests of blur, noise and cutout."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Turned, sheared, scaled and shifted views: each pixel is where it should be."""
+"""Tests that each pixel of a turned, sheared or shifted view is in its place."""
 
 import io
 import math

@@ -1,4 +1,4 @@
-"""Planted problems, and what a check says of them."""
+"""Fixtures: data with planted problems, and the reports of checks of it."""
 
 from pathlib import Path
 
@@ -39,5 +39,5 @@ def planting(tmp_path_factory: pytest.TempPathFactory) -> Planting:
 
 @pytest.fixture
 def planter(tmp_path: Path) -> Planter:
-    """Makes pictures, none like another, in `tmp_path`."""
+    """Writes images, all of them different, into `tmp_path`."""
     return Planter(tmp_path)

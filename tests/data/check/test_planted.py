@@ -1,4 +1,4 @@
-"""Every planted problem is found, and nothing else."""
+"""Tests that checks find every planted problem, and nothing else."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The list of what to leave out: what is in it, and that it works."""
+"""Tests what the list of `check --write` contains, and that `--exclude` reads it."""
 
 from pathlib import Path
 

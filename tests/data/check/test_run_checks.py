@@ -1,4 +1,4 @@
-"""What the checks make of data, beyond what is planted."""
+"""Tests of single checks with made-up index rows."""
 
 import hashlib
 import os
@@ -203,7 +203,7 @@ def test_limits_of_classes() -> None:
         Item(classes=("a", "b"), note="30 and 10 images"),
     )
     assert list(found(classes.imbalance, rows[1:])) == []
-    # Copies are no more images.
+    # Copies do not count as further images.
     rows[-1] = row("copy", 1, content="b0")
     small = found(classes.small_classes, rows)["few-images"]
     assert small.items == (Item(classes=("b",), note="9 images"),)

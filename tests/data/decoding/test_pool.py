@@ -1,4 +1,4 @@
-"""Decoding in other processes: in order, bounded, and no image costs another."""
+"""Tests that decoding keeps the order and memory limits, and survives bad images."""
 
 import hashlib
 import io
@@ -392,7 +392,7 @@ def test_the_pages_behind_a_bad_one_are_seen(tmp_path, looks):
 
 
 class Watched(Jobs):
-    """Remembers how many records waited at most."""
+    """Jobs that remember the most records that waited at a time."""
 
     most = 0
 

@@ -1,4 +1,4 @@
-"""Batches of views: each picture decoded once, as far as memory allows."""
+"""Tests that the loader decodes each image once, as far as memory allows."""
 
 import threading
 from collections import Counter

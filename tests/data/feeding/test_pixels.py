@@ -1,4 +1,4 @@
-"""Batches: seeded, repeatable, fair; views inside the picture."""
+"""Tests that batches of pixels are seeded and repeatable, and use images evenly."""
 
 import hashlib
 import shutil

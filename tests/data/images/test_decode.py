@@ -1,4 +1,4 @@
-"""One decoder: every format upright, in RGB; broken files named, never a crash."""
+"""Tests that every format is decoded upright, in RGB, and broken files are named."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Squares in pictures: where they lie, and what a network sees of them."""
+"""Tests where squares lie in images, and what their views show."""
 
 import numpy as np
 import pytest

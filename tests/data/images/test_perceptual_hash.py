@@ -1,4 +1,4 @@
-"""What pictures look like: digits that follow from what is seen, not how it is kept."""
+"""Tests that hashes depend on what an image shows, not on how it is stored."""
 
 import io
 

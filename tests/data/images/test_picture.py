@@ -1,4 +1,4 @@
-"""Large JPEGs are decoded small, and the views hardly differ for it."""
+"""Tests that large JPEGs are decoded smaller, and that views hardly differ."""
 
 import io
 import threading

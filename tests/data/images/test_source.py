@@ -1,4 +1,4 @@
-"""Where an image lies doesn't matter to who reads it."""
+"""Tests that image sources are read in one way, wherever the image is."""
 
 import pickle
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Lists of images to leave out."""
+"""Tests of lists of images to leave out."""
 
 import os
 from dataclasses import replace

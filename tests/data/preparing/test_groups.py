@@ -1,4 +1,4 @@
-"""Images that belong together: by a column, or by what their names have in common."""
+"""Tests that images are grouped by a column or by their names."""
 
 from itertools import combinations
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One reading of every image: what is broken is named, counted and left out."""
+"""Tests that the index describes images, and that broken ones are left out."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""What was read once is remembered, as long as it is true."""
+"""Tests that images are read again only if they have changed."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Copies that were changed are found, whatever was done; other pictures are not."""
+"""Tests that changed copies of an image are found, and other images are not."""
 
 import hashlib
 import io
@@ -178,7 +178,7 @@ def test_what_could_not_be_read_is_like_nothing():
 
 
 def motif(count: int, variety: float) -> list[IndexRow]:
-    """Pictures of one motif, each with something of its own."""
+    """Returns images of one motif that differ in details."""
     rng = np.random.default_rng(1)
     common = rng.normal(0, 60, (16, 16))
     rows = []
@@ -190,7 +190,7 @@ def motif(count: int, variety: float) -> list[IndexRow]:
 
 
 def others(count: int) -> list[IndexRow]:
-    """Rows of pictures that look like nothing else."""
+    """Returns rows of images that look like no other image."""
     rng = np.random.default_rng(2)
     return [
         IndexRow(
@@ -206,7 +206,7 @@ def test_a_few_that_look_alike_are_one_group():
 
 
 def test_many_that_look_alike_have_to_be_more_alike():
-    # Otherwise all of a data set of numerals would be in one part.
+    # Otherwise all of a data set of numerals would be in one split.
     content = encode(drawn()[0], quality=90)
     rows = [*others(500), *motif(40, 18), row(content)]
     rows.append(row(encode(drawn()[0], quality=70)))

@@ -1,4 +1,4 @@
-"""Splits: by content, what belongs together in one part, given parts kept, slices."""
+"""Tests that splits follow from content, and keep groups and existing splits."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""A limit takes the same share of every class, by content, and nests."""
+"""Tests that a limit takes the same share of every class, by content."""
 
 import hashlib
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The synthetic data set: repeatable, varied, and not to be told by its colours."""
+"""Tests that synthetic flowers are repeatable, varied, and not told by colour."""
 
 from contextlib import contextmanager
 from pathlib import Path

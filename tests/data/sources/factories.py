@@ -27,7 +27,7 @@ BROKEN = b"no picture"
 
 @dataclass(frozen=True)
 class Photo:
-    """A file that belongs to a class and a part of the data set."""
+    """A file that belongs to a class and a split of the data set."""
 
     name: str
     class_name: str
@@ -40,9 +40,9 @@ Factory = Callable[[Path, pytest.MonkeyPatch], str]
 
 @cache
 def photos() -> tuple[Photo, ...]:
-    """Four pictures of each class in train, and one in each other part.
+    """Four pictures of each class in train, and one in each other split.
 
-    One more file, a rose in train, is no picture.
+    One more file, a rose in train, is not an image.
     """
     rng = np.random.default_rng(0)
     parts = ("train",) * 4 + ("validation", "test")

@@ -1,4 +1,4 @@
-"""The photographs of `factories.py` in the forms that take a library of their own."""
+"""Writes the photographs of `factories.py` in forms that need other libraries."""
 
 import atexit
 import io

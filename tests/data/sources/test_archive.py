@@ -1,4 +1,4 @@
-"""Archives of folders of class folders: sound, odd, damaged and hostile."""
+"""Tests of archives of class folders: normal, odd, damaged and hostile ones."""
 
 import io
 import shutil

@@ -1,4 +1,4 @@
-"""Class folders in buckets: listed, downloaded once and verified, by a local server."""
+"""Tests that images in buckets are listed, downloaded once and verified."""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What every source owes to those who train on what it yields."""
+"""Tests of what every source must do."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Folders of class folders, with every odd name and layout."""
+"""Tests of folders of class folders, with odd names and layouts."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Folders that Hugging Face's `datasets` saved: read offline, and in silence."""
+"""Tests that data that `datasets` saved is read offline and without output."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""Copies of images in one file: whole or absent, verified, and made anew if damaged."""
+"""Tests that copies of images are complete, and made anew if damaged."""
 
 import json
 import os

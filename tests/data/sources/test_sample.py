@@ -1,4 +1,4 @@
-"""The built-in set: drawn once into the cache, then only listed."""
+"""Tests that the sample is drawn once into the cache, then only listed."""
 
 from collections import Counter
 from pathlib import Path

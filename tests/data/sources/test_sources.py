@@ -1,4 +1,4 @@
-"""A specification finds its source; what is none is named, with the nearest name."""
+"""Tests that specifications find their source, and others get a suggestion."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Tables of paths and labels: what they say, and what is wrong with them."""
+"""Tests of tables of paths and labels, and of what may be wrong with them."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Previews: exactly what the network will see, and no picture of others is lost."""
+"""Tests that previews show what the network sees, and overwrite no other files."""
 
 import dataclasses
 import subprocess

@@ -1,4 +1,4 @@
-"""Views of many images: repeatable, in order, and little memory for any number."""
+"""Tests that views are repeatable, in order, and take little memory."""
 
 import hashlib
 import os
