@@ -1,1 +1,1 @@
-"""What runs a network, one engine a file; each is admitted by a measured verdict."""
+"""Engines that run a network; an engine is used once its answers match Keras's."""

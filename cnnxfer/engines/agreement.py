@@ -1,4 +1,4 @@
-"""Whether an engine answers as Keras does in float32."""
+"""Comparison of an engine's answers with those of Keras in float32."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ import numpy as np
 from cnnxfer.engines.engine import MULTI_LABEL
 from cnnxfer.tasks.probabilities import as_probabilities
 
-# Classes whose probabilities differ by less are equally probable.
-TIE = 1e-3
-HALF = 0.5  # from here on, a class of several is more probable than not
+# Probabilities that differ by less than this count as equal.
+TIE_TOLERANCE = 1e-3
+# A label is counted as found from this probability on.
+LABEL_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How far from Keras an engine may be.
+    """How far an engine's answers may be from those of Keras.
 
     Attributes:
-        difference: largest difference of a probability, over all images and classes.
-        agreement: smallest share of images with the same most probable class; where
-            images have several, of classes that are found by one that both find.
-        distance: largest L2 distance of the features, as a share of their norm.
+        difference: largest allowed difference of a probability, in [0, 1], over all
+            images and classes.
+        agreement: smallest allowed share, in [0, 1], of images with the same most
+            probable class. For multi-label outputs, the smallest allowed Dice
+            coefficient of the labels that either finds.
+        distance: largest allowed L2 distance of the features, as a share of the norm
+            of Keras's features.
     """
 
     difference: float
@@ -30,7 +34,7 @@ class Bounds:
     distance: float
 
 
-# Measured on groups of 32 pictures, of ImageNet's validation set and of flowers, on a
+# Measured on groups of 32 images, from ImageNet's validation set and of flowers, on a
 # processor with AVX-512 BF16:
 #
 #                                          a probability     same class,
@@ -41,24 +45,25 @@ class Bounds:
 #   MobileNet 0.25, 12 flowers               0.07 to 0.32     30 to 32
 #   both in float32                          under 0.0001        32
 #
-# A bfloat16 has 8 significant bits. A sure network doesn't mind; the small one would
-# give every ninth of ImageNet's pictures another class. In float32, only the order of
-# sums differs, and more than that is a mistake of the conversion.
+# A bfloat16 has 8 significant bits. A confident network tolerates that; the small one
+# would give one in nine ImageNet images another class. In float32, only the order of
+# sums differs, so a larger difference is an error of the conversion.
 #
 # Features differ by 4% and 12% in bfloat16, and by 0.0003% in float32. Their bound
-# notices gross errors; what the rest does to answers, the head trained on them shows.
-# That head has learned what is in the features, so its bound is wider: 0.05 is usual,
-# 0.18 the largest on 487 flowers (EfficientNet-Lite0, same class on 99.4%).
+# catches gross errors; smaller ones show in the answers of the head that is trained on
+# the features. That head has learned from these very features, so its bound is wider:
+# 0.05 is usual, 0.18 the largest on 487 flowers (EfficientNet-Lite0, same class on
+# 99.4%).
 #
-# Crops of few pictures stray about as far as real pictures do, but those of one picture
-# not like those of another, so their bound is tighter. So many such comparisons passed
+# Crops of a few images differ about as much as real images do, but how much depends on
+# the image that they were made from, so their bound is tighter. Comparisons that passed
 # (with 0.15 in place of 0.1, MobileNet would have passed in 6 of the 104):
 #
-#                                    32 variants of 1 picture   of 4 pictures
+#                                     32 variants of 1 image      of 4 images
 #   EfficientNet-Lite0, photographs         62 of 64               38 of 40
 #   MobileNet 0.25, photographs              0 of 64                0 of 40
 #
-# Where pictures have several labels (17 kinds and colours of flowers, EfficientNet-
+# Where images have several labels (17 kinds and colours of flowers, EfficientNet-
 # Lite0), a probability differs by 0.04 to 0.08 in bfloat16, and 97.5% to 100% of the
 # labels are the same.
 BOUNDS = {
@@ -67,16 +72,16 @@ BOUNDS = {
     "head": Bounds(difference=0.25, agreement=0.9, distance=0.25),
     "float32": Bounds(difference=0.001, agreement=1.0, distance=0.001),
 }
-VERSION = 2  # of this module's comparison; goes up with every change of it
+VERSION = 2  # of the comparison; raise it whenever the comparison changes
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a comparison.
+    """The result of a comparison.
 
     Attributes:
-        passed: whether the engine may answer.
-        figures: how near it was, in words.
+        passed: whether the answers are within the bounds.
+        figures: the measured differences and their bounds, as text.
     """
 
     passed: bool
@@ -86,15 +91,16 @@ class Verdict:
 def compare(
     answers: np.ndarray, reference: np.ndarray, *, outputs: str, precision: str
 ) -> Verdict:
-    """Returns whether answers are near enough to those of Keras in float32.
+    """Returns whether answers are close enough to those of Keras in float32.
 
     Args:
-        answers: of the engine, float32 `(images, ...)`.
-        reference: of Keras, to the same pictures.
-        outputs: what they are; one of `engine.Outputs`.
-        precision: what the engine computes in, "bfloat16 on variants" where most
-            pictures are variants of others, or "head" for answers of a head that was
-            trained on the engine's features; a key of `BOUNDS`.
+        answers: the engine's outputs, float32 `(images, ...)`.
+        reference: Keras's outputs for the same images, of the same shape and dtype.
+        outputs: what the numbers are; one of `engine.Outputs`.
+        precision: which bounds apply, a key of `BOUNDS`: the precision that the engine
+            computes in; "bfloat16 on variants" where most images are variants of
+            others; "head" for the answers of a head that was trained on the engine's
+            features.
     """
     bounds = BOUNDS[precision]
     if not np.isfinite(answers).all():
@@ -123,9 +129,9 @@ def _compare_probabilities(
     answers: np.ndarray, reference: np.ndarray, bounds: Bounds
 ) -> Verdict:
     difference = float(np.abs(answers - reference).max())
-    chosen = answers.argmax(axis=1)
-    preferred = reference[np.arange(len(reference)), chosen]
-    same = int((preferred >= reference.max(axis=1) - TIE).sum())
+    best = answers.argmax(axis=1)
+    of_best = reference[np.arange(len(reference)), best]
+    same = int((of_best >= reference.max(axis=1) - TIE_TOLERANCE).sum())
     return Verdict(
         difference <= bounds.difference and same >= bounds.agreement * len(answers),
         f"a probability differs by {difference:.3f} (at most {bounds.difference:g}), "
@@ -137,15 +143,17 @@ def _compare_probabilities(
 def _compare_labels(
     answers: np.ndarray, reference: np.ndarray, bounds: Bounds
 ) -> Verdict:
-    """Compares probabilities of classes that may be several to a picture.
+    """Compares multi-label probabilities.
 
-    Most classes are not in most pictures, and to agree on that is no art. So what
-    counts is those that are found: twice the number that both find, of all that each
-    of them finds (Dice, 1945, https://doi.org/10.2307/1932409).
+    Most classes are absent from most images, and agreeing on that says little. So only
+    the labels that are found count, by the Dice coefficient: twice the number that
+    both find, divided by the sum of what each finds
+    (Dice, 1945, https://doi.org/10.2307/1932409).
     """
     difference = float(np.abs(answers - reference).max())
-    found, expected = answers >= HALF, reference >= HALF
-    expected = np.where(np.abs(reference - HALF) < TIE, found, expected)
+    found, expected = answers >= LABEL_THRESHOLD, reference >= LABEL_THRESHOLD
+    tied = np.abs(reference - LABEL_THRESHOLD) < TIE_TOLERANCE
+    expected = np.where(tied, found, expected)
     both, all_found = int((found & expected).sum()), int(found.sum() + expected.sum())
     same = 2 * both / all_found if all_found else 1.0
     return Verdict(

@@ -1,7 +1,8 @@
-"""How many pictures an engine is to take at once: what is fastest, found by trying.
+"""Search for an engine's fastest batch size, by timing it.
 
-No size is near the best for all. OpenVINO's pictures a second, as shares of the best in
-the line (medians of five runs in turn, 0.8 s each, two cores with AVX-512 BF16):
+No single size is close to the best for all networks. OpenVINO's images per second, as
+shares of the best in each row (medians of five runs in turn, 0.8 s each, two cores with
+AVX-512 BF16):
 
                                      1      2      4      8     16     32
     EfficientNet-Lite0, bfloat16   0.94   1.00   0.99   0.97   0.91   0.84
@@ -11,8 +12,8 @@ the line (medians of five runs in turn, 0.8 s each, two cores with AVX-512 BF16)
     EfficientNet-Lite0, float32    1.00   0.97   0.90   0.82   0.76   0.78
     MobileNet 0.25, float32        0.93   1.00   0.96   0.93   0.85   0.77
 
-With matrix units (AMX), it is the other way round: in bfloat16, ResNet50 answers 211
-pictures a second one by one and 265 by eights, VGG16 44 and 74.
+With matrix units (AMX), larger batches are faster: in bfloat16, ResNet50 answers 211
+images per second in batches of 1 and 265 in batches of 8; VGG16 answers 44 and 74.
 """
 
 from __future__ import annotations
@@ -26,36 +27,38 @@ from cnnxfer.engines.engine import Engine
 from cnnxfer.hardware.memory import is_out_of_memory
 
 SIZES = (4, 8, 16, 2, 1)  # in the order in which they are tried
-SECONDS = 3.0  # for all of them, at most
-SECONDS_EACH = 0.15  # at least, so that small networks take about a second
+TOTAL_SECONDS = 3.0  # for all sizes, at most
+SECONDS_PER_SIZE = 0.15  # at least; a small network then takes about a second in all
 
 
-def fastest_batch_size(engine: Engine, pictures: np.ndarray) -> int:
-    """Returns the one of `SIZES` with which most pictures are answered in a second.
+def fastest_batch_size(engine: Engine, images: np.ndarray) -> int:
+    """Returns the batch size of `SIZES` that answers the most images per second.
 
-    The first is tried, and of the others those that will be done within `SECONDS`.
+    The first size is always tried; each of the others is skipped if it would not be
+    done within `TOTAL_SECONDS`. A size that does not fit into memory is not returned.
 
     Args:
-        engine: what answers them.
-        pictures: uint8 `(images, size, size, 3)`, as many as the largest size or more.
+        engine: the engine to time.
+        images: uint8 `(images, size, size, 3)`, at least as many as the largest of
+            `SIZES`.
     """
-    begun = time.perf_counter()
+    search_start = time.perf_counter()
     rates = {1: 0.0}
-    seconds_a_picture = 0.0
+    seconds_per_image = 0.0
     for size in SIZES:
         start = time.perf_counter()
-        if start + size * seconds_a_picture > begun + SECONDS:
+        if start + size * seconds_per_image > search_start + TOTAL_SECONDS:
             continue
         try:
-            rates[size] = _pictures_per_second(engine, pictures[:size])
+            rates[size] = _images_per_second(engine, images[:size])
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-        seconds_a_picture = (time.perf_counter() - start) / size
+        seconds_per_image = (time.perf_counter() - start) / size
     return max(rates, key=lambda size: rates[size])
 
 
-def _pictures_per_second(engine: Engine, batch: np.ndarray) -> float:
+def _images_per_second(engine: Engine, batch: np.ndarray) -> float:
     taken = 0
 
     def batches() -> Iterator[np.ndarray]:
@@ -66,12 +69,12 @@ def _pictures_per_second(engine: Engine, batch: np.ndarray) -> float:
 
     answers = engine.run(batches())
     next(answers)
-    wave = taken  # so many are computed at the same time, or wait
-    for _ in range(wave):  # what is compiled for this size is so now
+    in_flight = taken  # batches that are being computed or waiting
+    for _ in range(in_flight):  # warm up: compilation for this size is done then
         next(answers)
     start = time.perf_counter()
     answered = 0
-    while answered < wave or time.perf_counter() < start + SECONDS_EACH:
+    while answered < in_flight or time.perf_counter() < start + SECONDS_PER_SIZE:
         next(answers)
         answered += 1
     return answered * len(batch) / (time.perf_counter() - start)

@@ -1,4 +1,4 @@
-"""The fastest engine whose answers are those of Keras."""
+"""Choice of the fastest engine whose answers match those of Keras."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SAMPLES", "choose_engine", "prepare_next_time"]
 
-GPU_SECONDS = 5.0  # a driver that takes longer has a GPU to look after
+# A driver that takes longer than this to answer is taken to have a GPU.
+GPU_TIMEOUT_SECONDS = 5.0
 
 
 def choose_engine(
@@ -37,28 +38,29 @@ def choose_engine(
     reference: Callable[[], np.ndarray] | None = None,
     reporter: Reporter,
 ) -> ElasticEngine:
-    """Returns the fastest engine that answers as Keras does, and says which it is.
+    """Returns the fastest engine that answers as Keras does, and reports the choice.
 
-    OpenVINO in bfloat16, where the processor has that, comes first, then in float32,
-    then Keras. OpenVINO has to pass a comparison with Keras on real pictures, once a
-    network and processor: the verdict is kept in the cache, beside the converted
-    network. Without one, "auto" takes `SAMPLES` pictures to make it; where there are
-    fewer, Keras answers, and `prepare_next_time` may follow. On a GPU, "auto" means
-    Keras, in float32.
+    OpenVINO in bfloat16 comes first, if the processor supports it, then OpenVINO in
+    float32, then Keras. OpenVINO must pass a comparison with Keras on real images, once
+    per network and processor: the verdict is cached beside the converted network.
+    Without a cached verdict, "auto" needs `SAMPLES` images to reach one; with fewer,
+    Keras answers, and `prepare_next_time` may be called afterwards. On a GPU, "auto"
+    means Keras, in float32.
 
     Args:
-        network: what to run.
+        network: the network to run.
         engine: one of `ENGINES`.
         precision: "auto", "float32" or "bfloat16".
-        batch: how many pictures it is to take at once, at most `LARGEST_BATCH`; None
-            for as many as it does best with. It takes fewer where memory runs out.
-        samples: reads real pictures, uint8 `(images, size, size, 3)`, `SAMPLES` of
-            them, or fewer where there are no more; called when needed.
-        reference: answers of Keras in float32 to them, where the caller has those.
-        reporter: told of the choice.
+        batch: the number of images per batch, 1 to `LARGEST_BATCH`; None takes the
+            fastest size. Batches become smaller where memory runs out.
+        samples: returns real images, uint8 `(images, size, size, 3)`: `SAMPLES` of
+            them, or fewer where there are no more. It is called only when needed.
+        reference: returns the answers of Keras in float32 to `samples`; None if the
+            caller has not computed them.
+        reporter: receives a line that names the chosen engine and precision.
 
     Raises:
-        ConfigError: if the options are wrong or this processor lacks bfloat16.
+        ConfigError: if an option is wrong or this processor lacks bfloat16.
         RunError: if OpenVINO or bfloat16 is asked for by name and does not pass.
     """
     check_choice(engine, precision)
@@ -67,8 +69,9 @@ def choose_engine(
     chosen: Engine | None = None
     if engine == "openvino" or (engine == "auto" and _on_cpu()):
         precisions = _precisions(precision)
-        insisted = engine == "openvino" or precision == "bfloat16"
-        chosen = trial.insist(precisions) if insisted else trial.fastest(precisions)
+        required = engine == "openvino" or precision == "bfloat16"
+        find = trial.require if required else trial.find_fastest
+        chosen = find(precisions)
     chosen = chosen or trial.keras_engine
     reporter.info(f"engine: {chosen.name}, {chosen.precision}")
     return ElasticEngine(chosen, reporter)
@@ -83,36 +86,36 @@ def prepare_next_time(
     samples: Callable[[], np.ndarray],
     reporter: Reporter,
 ) -> None:
-    """Makes the verdict for which `choose_engine` had too few pictures.
+    """Reaches the verdict for which `choose_engine` had too few images.
 
-    To be called when all is answered. The next time, OpenVINO answers if it has passed.
-    What was made of the pictures is compared in place of more; when there are
-    `SAMPLES` of them, `choose_engine` compares once more. Where there is a verdict, or
-    Keras was chosen for another reason, nothing is done.
+    Call it after the last answer. The next time, OpenVINO answers if it has passed.
+    The images are compared together with variants that are made of them; as soon as
+    `SAMPLES` real images are there, `choose_engine` compares once more. Nothing is
+    done where a verdict exists or Keras was chosen for another reason.
 
     Args:
-        network: what has run.
-        chosen: what `choose_engine` returned for the same arguments.
+        network: the network that has run.
+        chosen: the engine that `choose_engine` returned for the same arguments.
         engine: one of `ENGINES`.
         precision: "auto", "float32" or "bfloat16".
-        samples: returns the pictures, uint8 `(images, size, size, 3)`.
-        reporter: told that the network is converted, and of what fails.
+        samples: returns the images, uint8 `(images, size, size, 3)`.
+        reporter: receives a line when the network is converted and when that fails.
     """
     if engine != "auto" or chosen.name != "keras" or not _on_cpu():
         return
     trial = Trial(network, samples, reporter, occasion="for the next time")
-    trial.keras_engine = cast("KerasEngine", chosen.engine)  # loaded already
+    trial.keras_engine = cast("KerasEngine", chosen.engine)  # it is loaded already
     try:
-        if len(trial.pictures) < SAMPLES:
+        if len(trial.images) < SAMPLES:
             trial.prepare(_precisions(precision))
-    except Exception as error:  # whatever it is, all has been answered
+    except Exception as error:  # never fatal: all images have been answered
         reporter.info(f"OpenVINO is not ready for the next time: {error}")
 
 
 def _on_cpu() -> bool:
     """Tells whether Keras computes on the CPU in this process."""
-    # To be asked, it has to be imported, which takes seconds.
-    if "keras" not in sys.modules and _no_gpu():
+    # Asking Keras means importing it, which takes seconds.
+    if "keras" not in sys.modules and _has_no_gpu():
         return True
     import_tensorflow_quietly()
     from cnnxfer.engines.keras_engine import computes_on_cpu
@@ -120,13 +123,13 @@ def _on_cpu() -> bool:
     return computes_on_cpu()
 
 
-def _no_gpu() -> bool:
-    """Tells whether there is no NVIDIA GPU, as far as its driver can be asked."""
-    return attempt(lambda: find_gpus(GPU_SECONDS)) == ()
+def _has_no_gpu() -> bool:
+    """Tells whether the driver answers that there is no NVIDIA GPU."""
+    return attempt(lambda: find_gpus(GPU_TIMEOUT_SECONDS)) == ()
 
 
 def _precisions(precision: str) -> list[str]:
-    """Returns what OpenVINO is to be tried in, fastest first."""
+    """Returns the precisions in which to try OpenVINO, fastest first."""
     if precision == "float32" or (precision == "auto" and not has_bfloat16()):
         return ["float32"]
     if not has_bfloat16():

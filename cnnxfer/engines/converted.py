@@ -1,4 +1,4 @@
-"""Networks in OpenVINO's form: converted once, kept in the cache, verified at use."""
+"""Cache of networks in OpenVINO's format: converted once, verified at each use."""
 
 from __future__ import annotations
 
@@ -12,64 +12,68 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# Keras imports OpenVINO to convert; this has it imported the silent way before.
+# Keras imports OpenVINO to convert. This imports it first, without telemetry.
 from cnnxfer.engines.silent_openvino import openvino
 from cnnxfer.files import cache_dir, cached_directory, file_hash, json_text
 
 if TYPE_CHECKING:
     import keras
 
-FORMAT = 1  # of the directory
+FORMAT = 1  # version of the directory's format
 FILES = ("model.xml", "model.bin")
 MANIFEST = "manifest.json"
-LIMIT_BYTES = 5 * 10**9  # of all networks together: some fifty of ResNet50's size
+# Limit for all cached networks together: about fifty of the size of ResNet50.
+CACHE_LIMIT_BYTES = 5 * 10**9
 
 
 def find_converted(key: str) -> Path | None:
-    """Returns the directory of a converted network, if the cache has it.
+    """Returns the directory of a converted network; None if the cache lacks it.
 
-    One that is not as it was written is removed.
+    A damaged directory is removed and counts as missing.
 
     Args:
-        key: of the network.
+        key: `Network.key` of the network.
 
     Raises:
-        ConfigError: if there can be no cache.
+        ConfigError: if the cache directory cannot be created.
     """
-    directory = cached_at(key)
+    directory = cached_dir(key)
     if not directory.exists():
         return None
     if not _is_whole(directory):
         shutil.rmtree(directory, ignore_errors=True)
         return None
-    with suppress(OSError):  # a cache that may only be read
+    with suppress(OSError):  # the cache may be read-only
         os.utime(directory)
     return directory
 
 
 def convert(key: str, model: keras.Model) -> Path:
-    """Returns the directory of a network that is converted now.
+    """Converts a network and returns its directory in the cache.
 
     Args:
-        key: of the network.
-        model: float32, of pixels `(batch, size, size, 3)`.
+        key: `Network.key` of the network.
+        model: computes in float32 on pixels `(batch, size, size, 3)`.
 
     Raises:
-        Exception: of many kinds, if OpenVINO does not know all that the model does,
-            or the cache cannot be written.
+        Exception: of many kinds, if OpenVINO does not support all of the model's
+            operations, or the cache cannot be written.
     """
-    directory = cached_directory(cached_at(key), partial(_export, model))
-    if not _is_whole(directory):  # where only reading is allowed, it stays as it is
+    directory = cached_directory(cached_dir(key), partial(_export, model))
+    if not _is_whole(directory):  # a damaged copy in a read-only cache stays damaged
         raise OSError(f"{directory} is damaged")
-    _forget_others(directory)
+    _delete_least_recently_used(directory)
     return directory
 
 
-def cached_at(*parts: str) -> Path:
-    """Returns the directory in the cache for what these versions make of something.
+def cached_dir(*parts: str) -> Path:
+    """Returns a cache directory that is specific to the Keras and OpenVINO versions.
+
+    Args:
+        *parts: strings that together identify what is cached.
 
     Raises:
-        ConfigError: if there can be no cache.
+        ConfigError: if the cache directory cannot be created.
     """
     parts = (str(FORMAT), version("keras"), openvino.__version__, *parts)
     name = hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -82,14 +86,14 @@ def _export(model: keras.Model, directory: Path) -> None:
     (directory / MANIFEST).write_text(json_text(hashes), encoding="utf-8")
 
 
-def _forget_others(directory: Path) -> None:
-    """Deletes the networks that were used least recently, beyond `LIMIT_BYTES`."""
+def _delete_least_recently_used(directory: Path) -> None:
+    """Deletes other networks until all take at most `CACHE_LIMIT_BYTES`."""
     others = [path for path in directory.parent.glob("[!.]*") if path != directory]
     others.sort(key=_last_used, reverse=True)
     total = _size_bytes(directory)
     for other in others:
         total += _size_bytes(other)
-        if total > LIMIT_BYTES:
+        if total > CACHE_LIMIT_BYTES:
             shutil.rmtree(other, ignore_errors=True)
 
 
@@ -102,7 +106,7 @@ def _last_used(directory: Path) -> float:
 
 def _size_bytes(directory: Path) -> int:
     size_bytes = 0
-    with suppress(OSError):  # likewise
+    with suppress(OSError):  # another process has just deleted it
         for file in directory.iterdir():
             size_bytes += file.stat().st_size
     return size_bytes

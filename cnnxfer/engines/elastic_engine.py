@@ -15,111 +15,117 @@ from cnnxfer.reporting import Reporter
 
 
 class ElasticEngine:
-    """Runs another engine on as many pictures at once as fit into memory.
+    """Runs an engine on as many images at once as fit into memory.
 
     Attributes:
-        engine: the other one.
+        engine: the engine that computes the answers.
     """
 
     def __init__(self, engine: Engine, reporter: Reporter) -> None:
-        """Begins with the engine's own batches.
+        """Starts with the batch size of `engine`.
 
         Args:
-            engine: one that answers batches of any size; its `run` can be called
-                again after it has failed.
-            reporter: told when batches become smaller.
+            engine: an engine that answers batches of any size, and whose `run` can be
+                called again after it has failed.
+            reporter: receives a line when batches become smaller.
         """
         self.engine = engine
         self._reporter = reporter
-        self._fitting = self._told = engine.batch_size
+        self._fitting_size = self._reported_size = engine.batch_size
 
     @property
     def name(self) -> str:
-        """That of the other engine."""
+        """The name of `engine`."""
         return self.engine.name
 
     @property
     def precision(self) -> str:
-        """That of the other engine."""
+        """The precision of `engine`."""
         return self.engine.precision
 
     @property
     def batch_size(self) -> int:
-        """That of the other engine, even where only parts of it fit."""
+        """The batch size of `engine`, even where only parts of a batch fit."""
         return self.engine.batch_size
 
     @property
     def image_size(self) -> int:
-        """Side in pixels."""
+        """The side in pixels of the images that `engine` takes."""
         return self.engine.image_size
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yields the network's answers; see `Engine.run`.
 
         Raises:
-            RunError: if not even one picture fits into memory.
+            RunError: if not even one image fits into memory.
         """
-        coming = _Coming(iter(batches))
+        pending = _PendingBatches(iter(batches))
         while True:
             try:
-                yield from self._answers(coming)
+                yield from self._answers(pending)
                 return
             except Exception as error:
-                if coming.failed or not is_out_of_memory(error):
+                if pending.source_failed or not is_out_of_memory(error):
                     raise
-                if self._fitting == 1:
+                if self._fitting_size == 1:
                     raise RunError(
-                        f"memory runs out in {self.name} with one picture at once. Try "
+                        f"memory runs out in {self.name} with one image at a time. Try "
                         "a smaller backbone (cnnxfer backbones), a smaller "
                         "--max-pixels, or another --precision or --engine."
                     ) from error
-            # Here, not above: while the error was held, so was what had been allocated.
+            # Out here, the error no longer holds on to what had been allocated.
             gc.collect()
-            self._fitting //= 2
+            self._fitting_size //= 2
 
-    def _answers(self, coming: _Coming) -> Iterator[np.ndarray]:
+    def _answers(self, pending: _PendingBatches) -> Iterator[np.ndarray]:
         parts: list[np.ndarray] = []
-        for rows in self.engine.run(coming.parts(self._fitting)):
-            self._tell()
+        for rows in self.engine.run(pending.parts(self._fitting_size)):
+            self._report_smaller_batches()
             parts.append(rows)
-            if sum(map(len, parts)) == len(coming.unanswered[0]):
-                coming.unanswered.popleft()
+            if sum(map(len, parts)) == len(pending.unanswered[0]):
+                pending.unanswered.popleft()
                 yield np.concatenate(parts)
                 parts = []
 
-    def _tell(self) -> None:
-        """Says that batches are smaller, once it is known which fit."""
-        if self._fitting < self._told:
-            self._told = self._fitting
+    def _report_smaller_batches(self) -> None:
+        """Reports the new batch size once an answer has shown that it fits."""
+        if self._fitting_size < self._reported_size:
+            self._reported_size = self._fitting_size
             self._reporter.info(
-                f"memory runs out: {self.name} goes on with batches of {self._fitting}"
+                f"memory runs out: {self.name} goes on with batches of "
+                f"{self._fitting_size}"
             )
 
 
-class _Coming:
-    """Batches on their way: those that were taken are kept until they are answered."""
+class _PendingBatches:
+    """Batches from a source, each kept until it is answered.
+
+    Attributes:
+        unanswered: batches that were taken from the source and not yet answered.
+        source_failed: whether the source of the batches raised the last error.
+    """
 
     def __init__(self, batches: Iterator[np.ndarray]) -> None:
         self.unanswered: deque[np.ndarray] = deque()
-        self.failed = False
+        self.source_failed = False
         self._batches = batches
 
     def parts(self, size: int) -> Iterator[np.ndarray]:
-        """Yields all that is unanswered, then all that comes, in parts of `size`."""
+        """Yields the unanswered batches, then new ones, in parts of at most `size`."""
         for batch in list(self.unanswered):
             yield from _split(batch, size)
-        for batch in self._arriving():
+        for batch in self._new_batches():
             self.unanswered.append(batch)
             yield from _split(batch, size)
 
-    def _arriving(self) -> Iterator[np.ndarray]:
-        """Notes if an error is theirs who make the batches: there is no going on."""
-        self.failed = True
+    def _new_batches(self) -> Iterator[np.ndarray]:
+        """Yields batches of the source, and notes if it fails: it cannot be resumed."""
+        self.source_failed = True
         for batch in self._batches:
-            self.failed = False
+            self.source_failed = False
             yield batch
-            self.failed = True
-        self.failed = False
+            self.source_failed = True
+        self.source_failed = False
 
 
 def _split(batch: np.ndarray, size: int) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""What an engine is, and what it runs."""
+"""The interface of an engine, and the description of the network that it runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-# Multi-label: each class has a probability of its own, whatever the others have.
+# What the numbers of a network are. In multi-label outputs, each class has its own
+# probability, and they need not sum to 1.
 Outputs = Literal[
     "features",
     "logits",
@@ -24,15 +25,16 @@ MULTI_LABEL = ("multi-label logits", "multi-label probabilities")
 
 @dataclass(frozen=True)
 class Network:
-    """What an engine runs: pixels in, numbers out.
+    """A network that an engine can run: pixels in, numbers out.
 
     Attributes:
-        key: hexadecimal SHA-256 of everything that decides its answers: the layers,
-            their weights, the image size. It names what is kept of the network.
-        image_size: side in pixels.
-        build: makes it with Keras, in float32: from uint8 pixels
+        key: hexadecimal SHA-256 of everything that determines its answers: the layers,
+            their weights and the image size. Cache entries of the network are named
+            after it.
+        image_size: side of its input images in pixels.
+        build: returns the Keras model, which computes in float32 and maps uint8 pixels
             `(batch, size, size, 3)` in [0, 255] to float32 `(batch, ...)`.
-        outputs: what its numbers are.
+        outputs: what the numbers that it returns are.
     """
 
     key: str
@@ -46,33 +48,33 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """One of `ENGINES`."""
+        """The name of the engine, one of `ENGINES`."""
         ...
 
     @property
     def precision(self) -> str:
-        """What it computes in: "float32" or "bfloat16"."""
+        """The precision that the engine computes in: "float32" or "bfloat16"."""
         ...
 
     @property
     def batch_size(self) -> int:
-        """How many images it takes at once, at most."""
+        """The largest number of images in a batch."""
         ...
 
     @property
     def image_size(self) -> int:
-        """Side in pixels."""
+        """The side in pixels of the images that the network takes."""
         ...
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yields the network's answers, batch by batch, in order.
 
-        It takes a few batches more than it has answered, never many.
+        An engine reads only a few batches ahead of its answers.
 
         Args:
             batches: uint8 `(images, size, size, 3)`, 1 to `batch_size` images each.
 
-        Returns:
+        Yields:
             float32 `(images, ...)` for each batch.
         """
         ...

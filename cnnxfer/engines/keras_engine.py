@@ -1,4 +1,4 @@
-"""Keras itself, on any of its backends."""
+"""The engine that runs a network in Keras itself, on any of its backends."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ class KerasEngine:
     precision = "float32"
 
     def __init__(self, model: keras.Model, batch_size: int | None = None) -> None:
-        """Takes a model of pixels in [0, 255], and how many pictures it is to take."""
+        """Wraps a model.
+
+        Args:
+            model: takes pixels `(batch, size, size, 3)` in [0, 255].
+            batch_size: the largest number of images in a batch; None for `BATCH_SIZE`.
+        """
         self.model = model
         self.batch_size = batch_size or BATCH_SIZE
 
     @property
     def image_size(self) -> int:
-        """Side in pixels of what the model takes."""
+        """The side in pixels of the images that the model takes."""
         return int(self.model.input_shape[1])
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yields the model's answers; see `Engine.run`."""
-        largest: dict[tuple[int, ...], int] = {}  # batch of each shape of pictures
+        largest: dict[tuple[int, ...], int] = {}  # batch so far, by shape of the images
         for pixels in batches:
             shape, count = pixels.shape[1:], len(pixels)
-            # A smaller batch, as the last one, would be compiled anew.
+            # A smaller batch, such as the last one, would be compiled again.
             largest[shape] = max(largest.get(shape, 0), count)
             missing = largest[shape] - count
             pixels = np.pad(pixels, [(0, missing), (0, 0), (0, 0), (0, 0)])
@@ -40,7 +45,7 @@ class KerasEngine:
 
 
 def computes_on_cpu() -> bool:
-    """Tells whether Keras has no accelerator in this process."""
+    """Returns whether Keras has no accelerator in this process."""
     backend = keras.backend.backend()
     if backend == "torch":
         import torch

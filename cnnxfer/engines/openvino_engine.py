@@ -1,4 +1,4 @@
-"""OpenVINO, several times as fast as Keras on a CPU."""
+"""The engine that runs a network in OpenVINO, which is much faster on a CPU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnnxfer.engines.converted import FILES
-from cnnxfer.engines.signal_stack import kept_signal_stack
+from cnnxfer.engines.signal_stack import preserve_signal_stack
 from cnnxfer.engines.silent_openvino import openvino
 
 BATCH_SIZE = 8
@@ -26,12 +26,12 @@ class OpenVinoEngine:
     def __init__(
         self, directory: Path, precision: str, batch_size: int | None = None
     ) -> None:
-        """Compiles the network in `directory`; see `converted`.
+        """Compiles a converted network.
 
         Args:
-            directory: what `convert` or `find_converted` returned.
-            precision: "float32" or "bfloat16".
-            batch_size: how many pictures it is to take at once, at most.
+            directory: the directory that `convert` or `find_converted` returned.
+            precision: the precision to compute in, "float32" or "bfloat16".
+            batch_size: the largest number of images in a batch; None for `BATCH_SIZE`.
 
         Raises:
             RuntimeError: if OpenVINO cannot run it.
@@ -42,9 +42,9 @@ class OpenVinoEngine:
         steps = openvino.preprocess.PrePostProcessor(
             core.read_model(directory / FILES[0])
         )
-        # Four times less to copy than float32.
+        # uint8 pixels are a quarter of the size of float32 ones to copy.
         steps.input().tensor().set_element_type(openvino.Type.u8)
-        with kept_signal_stack():
+        with preserve_signal_stack():
             self._compiled = core.compile_model(
                 steps.build(),
                 "CPU",
@@ -56,13 +56,13 @@ class OpenVinoEngine:
 
     @property
     def image_size(self) -> int:
-        """Side in pixels of what the network takes."""
+        """The side in pixels of the images that the network takes."""
         return int(self._compiled.input().partial_shape[1].get_length())
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yields the network's answers; see `Engine.run`."""
         streams = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        # As many again wait, so that no stream does.
+        # Twice as many requests as streams, so that no stream waits for a batch.
         idle = [self._compiled.create_infer_request() for _ in range(2 * streams)]
         busy: deque[Any] = deque()
         try:
@@ -77,18 +77,18 @@ class OpenVinoEngine:
                 busy.popleft()
         finally:
             for request in busy:
-                with suppress(RuntimeError):  # one failure has been told already
+                with suppress(RuntimeError):  # the first failure has been raised
                     request.wait()
 
 
 def has_bfloat16() -> bool:
-    """Tells whether this processor computes in bfloat16."""
-    with kept_signal_stack():
-        abilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "BF16" in abilities
+    """Returns whether this processor computes in bfloat16."""
+    with preserve_signal_stack():
+        capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in capabilities
 
 
 def _answer(request: Any) -> np.ndarray:
     request.wait()
-    # The request's own memory takes the next answer.
+    # A copy, because the request overwrites its own memory with the next answer.
     return np.array(request.get_output_tensor().data)

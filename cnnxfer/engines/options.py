@@ -1,4 +1,4 @@
-"""Which engines and precisions can be asked for, and the checks of both options."""
+"""The engines and precisions that can be asked for, and the checks of these options."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LARGEST_BATCH = 1024
 
 
 def check_choice(engine: str, precision: str) -> None:
-    """Checks the two options against each other.
+    """Checks the options `--engine` and `--precision`.
 
     Raises:
         ConfigError: if one is unknown, or Keras is asked for bfloat16.
@@ -28,10 +28,10 @@ def check_choice(engine: str, precision: str) -> None:
 
 
 def check_batch(batch: int | None) -> None:
-    """Checks how many pictures an engine is to take at once; None leaves it to us.
+    """Checks the option `--batch`, the number of images per batch; None means auto.
 
     Raises:
-        ConfigError: if it is out of range.
+        ConfigError: if it is not from 1 to `LARGEST_BATCH`.
     """
     if batch is not None and not 1 <= batch <= LARGEST_BATCH:
         raise ConfigError(

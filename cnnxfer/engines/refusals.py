@@ -1,30 +1,34 @@
-"""Networks that OpenVINO cannot take, so that it isn't tried at each use."""
+"""Cached reasons why networks cannot be converted, so that each is tried only once."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
 
-from cnnxfer.engines.converted import cached_at
+from cnnxfer.engines.converted import cached_dir
 from cnnxfer.files import read_sealed, write_sealed
 
 
-def kept_refusal(key: str) -> str | None:
-    """Returns why a network could not be converted; None if nobody has tried."""
+def read_refusal(key: str) -> str | None:
+    """Returns why a network could not be converted; None if no failure is recorded.
+
+    Args:
+        key: `Network.key` of the network.
+    """
     reason: str | None = read_sealed(_path(key))
     return reason
 
 
-def keep_refusal(key: str, reason: str) -> None:
-    """Keeps the reason for the next time, if the cache can be written."""
+def save_refusal(key: str, reason: str) -> None:
+    """Records why a network could not be converted, if the cache can be written."""
     with suppress(OSError):
         _path(key).parent.mkdir(parents=True, exist_ok=True)
         write_sealed(_path(key), reason)
 
 
 def _path(key: str) -> Path:
-    # It is what the backend makes of the layers that is converted. Who gets here has
-    # imported Keras to do so; this module is imported by others as well.
+    # The conversion depends on the backend, so the reason is kept per backend. Keras is
+    # imported here because this module is also imported where Keras is not needed.
     import keras
 
-    return cached_at("refusal", keras.backend.backend(), key) / "refusal.json"
+    return cached_dir("refusal", keras.backend.backend(), key) / "refusal.json"

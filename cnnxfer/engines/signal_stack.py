@@ -1,4 +1,4 @@
-"""The memory in which a thread handles signals, which OpenVINO doesn't leave alone."""
+"""Protection of a thread's alternate signal stack, which OpenVINO replaces."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class _Stack(ctypes.Structure):
-    """`stack_t` of Linux, sigaltstack(2)."""
+    """The structure `stack_t` of Linux; see sigaltstack(2)."""
 
     _fields_ = (
         ("pointer", ctypes.c_void_p),
@@ -19,12 +19,12 @@ class _Stack(ctypes.Structure):
 
 
 @contextmanager
-def kept_signal_stack() -> Iterator[None]:
-    """Gives the thread its former stack for signals back.
+def preserve_signal_stack() -> Iterator[None]:
+    """Restores the thread's alternate signal stack at the end of the block.
 
-    OpenVINO (2026.4, on Linux) sets another one when its CPU plugin is loaded, and its
-    memory goes with the plugin. Python handles signals there, so that the next Ctrl-C
-    would end the process by a segmentation fault.
+    OpenVINO (2026.4, on Linux) sets a stack of its own when its CPU plugin is loaded,
+    and frees it with the plugin. Signals would then be handled in freed memory, and the
+    next Ctrl-C would end the process with a segmentation fault.
     """
     if sys.platform != "linux":
         yield

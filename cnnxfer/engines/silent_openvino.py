@@ -1,11 +1,11 @@
-"""OpenVINO, which tells nobody that it is used."""
+"""The package `openvino`, imported without its usage telemetry."""
 
 from __future__ import annotations
 
 import sys
 
-# OpenVINO reports imports and conversions to its maker unless the package that does so
-# cannot be imported; it has a stand-in for that case.
+# OpenVINO reports imports and conversions to its maker through `openvino_telemetry`. If
+# that package cannot be imported, OpenVINO uses a stub of its own, which sends nothing.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402

@@ -1,4 +1,4 @@
-"""OpenVINO against Keras, on one network."""
+"""The trial that decides whether OpenVINO may run a network in place of Keras."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from cnnxfer.engines.converted import convert, find_converted
 from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.engines.engine import Engine, Network
 from cnnxfer.engines.openvino_engine import OpenVinoEngine
-from cnnxfer.engines.refusals import keep_refusal, kept_refusal
+from cnnxfer.engines.refusals import read_refusal, save_refusal
 from cnnxfer.engines.variants import variants
-from cnnxfer.engines.verdicts import Record, keep_record, kept_record
+from cnnxfer.engines.verdicts import Record, read_record, save_record
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.quiet import import_tensorflow_quietly
@@ -27,16 +27,20 @@ from cnnxfer.reporting import Reporter
 if TYPE_CHECKING:
     from cnnxfer.engines.keras_engine import KerasEngine
 
-# How many pictures are compared. Where fewer are to be answered, converting a network
-# takes longer than Keras takes for all of them.
+# The number of images that are compared. For fewer, converting a network takes longer
+# than Keras takes to answer all of them.
 SAMPLES = 32
-TOO_FEW = "there are too few pictures to compare it with Keras on"
+TOO_FEW = "there are too few images to compare it with Keras"
 
 
 class Trial:
-    """Lets OpenVINO answer where it has shown that it answers as Keras does.
+    """Compares OpenVINO with Keras on one network.
 
-    What is costly is done when it is needed, and once.
+    Costly results are computed when they are first needed, and once.
+
+    Attributes:
+        network: the network to run.
+        reporter: receives a line when the network is converted or OpenVINO is refused.
     """
 
     def __init__(
@@ -49,64 +53,79 @@ class Trial:
         reference: Callable[[], np.ndarray] | None = None,
         occasion: str = "once",
     ) -> None:
-        """Takes what `choose_engine` takes, and what is said of a conversion."""
+        """Sets up a trial; nothing is computed yet.
+
+        Args:
+            network: the network to run.
+            samples: returns real images; see `choose_engine`.
+            reporter: receives a line when the network is converted or OpenVINO is
+                refused.
+            batch: the number of images per batch; None takes the fastest size.
+            reference: returns the answers of Keras to `samples`; see `choose_engine`.
+            occasion: why the network is converted now, as reported.
+        """
         self.network = network
         self.reporter = reporter
         self._samples = samples
         self._batch = batch
         self._reference = reference
         self._occasion = occasion
-        self._openvino = cache(OpenVinoEngine)  # it takes a while to compile
+        self._openvino = cache(OpenVinoEngine)  # compiling a network takes a while
 
     @cached_property
     def keras_engine(self) -> KerasEngine:
-        """Keras with the network."""
-        # It takes seconds to import. Where OpenVINO has passed before, nobody asks.
+        """The Keras engine with the network."""
+        # Keras takes seconds to import. It is not needed if OpenVINO has passed before.
         import_tensorflow_quietly()
         from cnnxfer.engines.keras_engine import KerasEngine
 
         return KerasEngine(self.network.build(), self._batch)
 
     @cached_property
-    def pictures(self) -> np.ndarray:
-        """What there is, uint8 `(images, size, size, 3)`."""
+    def images(self) -> np.ndarray:
+        """The real images, uint8 `(images, size, size, 3)`."""
         return self._samples()
 
     @cached_property
-    def compared(self) -> np.ndarray:
-        """What is compared: the pictures, and where they are too few, variants."""
-        return variants(self.pictures, max(SAMPLES, len(self.pictures)))
+    def compared_images(self) -> np.ndarray:
+        """The real images, with variants of them to make at least `SAMPLES`."""
+        return variants(self.images, max(SAMPLES, len(self.images)))
 
     @cached_property
     def reference(self) -> np.ndarray:
-        """What Keras answers to them, in float32."""
-        if self._reference is not None and len(self.pictures) >= SAMPLES:
+        """The answers of Keras to `compared_images`, float32 `(images, ...)`."""
+        if self._reference is not None and len(self.images) >= SAMPLES:
             return self._reference()
         return answer_all(
-            ElasticEngine(self.keras_engine, self.reporter), self.compared
+            ElasticEngine(self.keras_engine, self.reporter), self.compared_images
         )
 
-    def fastest(self, precisions: Sequence[str]) -> OpenVinoEngine | None:
+    def find_fastest(self, precisions: Sequence[str]) -> OpenVinoEngine | None:
         """Returns OpenVINO in the first precision that passes.
 
-        Without a verdict in the cache, it takes `SAMPLES` pictures to compare.
+        Without a cached verdict, the comparison needs `SAMPLES` real images.
 
         Args:
-            precisions: fastest first.
+            precisions: the precisions to try, fastest first.
 
         Returns:
-            None if none passes or the pictures are too few.
+            The engine; None if no precision passes or there are too few images.
         """
         try:
             return self._engine(precisions, SAMPLES)
         except Refused:
             return None
 
-    def insist(self, precisions: Sequence[str]) -> OpenVinoEngine:
-        """Returns the same, compared on variants too where pictures are few.
+    def require(self, precisions: Sequence[str]) -> OpenVinoEngine:
+        """Returns OpenVINO in the first precision that passes.
+
+        With fewer than `SAMPLES` real images, variants of them are compared too.
+
+        Args:
+            precisions: the precisions to try, fastest first.
 
         Raises:
-            RunError: if none passes.
+            RunError: if no precision passes.
         """
         try:
             return self._engine(precisions, 1)
@@ -117,72 +136,78 @@ class Trial:
             ) from refused
 
     def prepare(self, precisions: Sequence[str]) -> None:
-        """Sees to it that the cache has a verdict, on few pictures too."""
-        with suppress(Refused):
-            self._passing(precisions, 1)
+        """Fills the cache with verdicts, even if there are only a few images.
 
-    def _engine(self, precisions: Sequence[str], least: int) -> OpenVinoEngine:
-        directory, precision, batch_size = self._passing(precisions, least)
+        Args:
+            precisions: the precisions to try until one passes, fastest first.
+        """
+        with suppress(Refused):
+            self._find_passing(precisions, 1)
+
+    def _engine(self, precisions: Sequence[str], min_images: int) -> OpenVinoEngine:
+        directory, precision, batch_size = self._find_passing(precisions, min_images)
         return self._openvino(directory, precision, self._batch or batch_size)
 
-    def _passing(
-        self, precisions: Sequence[str], least: int
+    def _find_passing(
+        self, precisions: Sequence[str], min_images: int
     ) -> tuple[Path, str, int | None]:
-        """Returns the converted network, the first precision that passes, its batch."""
-        directory = self._find() or self._convert(least)
+        """Returns the network's directory, the first passing precision, its batch."""
+        directory = self._find_converted() or self._convert(min_images)
         refusals = []
         for precision in precisions:
-            record = self._record(directory, precision, least)
+            record = self._record(directory, precision, min_images)
             if record.verdict.passed:
                 return directory, precision, record.batch_size
             refusals.append(f"in {precision}, {record.verdict.figures}")
         raise Refused("; ".join(refusals))
 
-    def _find(self) -> Path | None:
+    def _find_converted(self) -> Path | None:
         try:
             return find_converted(self.network.key)
-        except ConfigError as error:  # there is no place for a cache
+        except ConfigError as error:  # there is no cache directory
             self.reporter.info(f"OpenVINO is not used: {error}")
             raise Refused(str(error).removesuffix(".")) from error
 
-    def _convert(self, least: int) -> Path:
-        if len(self.pictures) < least:
+    def _convert(self, min_images: int) -> Path:
+        if len(self.images) < min_images:
             raise Refused(TOO_FEW)
-        model = self.keras_engine.model  # its own errors are not OpenVINO's
-        reason = kept_refusal(self.network.key)
+        model = self.keras_engine.model  # before `try`: its errors are not OpenVINO's
+        reason = read_refusal(self.network.key)
         if reason is None:
             self.reporter.info(f"converting the network for OpenVINO, {self._occasion}")
             try:
                 return convert(self.network.key, model)
             except Exception as error:  # OpenVINO raises many kinds
-                reason = _short(error)
+                reason = _short_reason(error)
                 if not (isinstance(error, OSError) or is_out_of_memory(error)):
-                    keep_refusal(self.network.key, reason)
+                    save_refusal(self.network.key, reason)
         self.reporter.info(
-            f"OpenVINO is not used: it cannot take this network ({reason})"
+            f"OpenVINO is not used: it does not support this network ({reason})"
         )
-        raise Refused(f"it cannot take this network ({reason})")
+        raise Refused(f"it does not support this network ({reason})")
 
-    def _record(self, directory: Path, precision: str, least: int) -> Record:
-        kept = kept_record(directory, precision)
-        if kept and kept.verdict.passed:
-            # Beside it, the first pictures are decoded. Likely these need no look.
-            self._openvino(directory, precision, self._batch or kept.batch_size)
-        # What rests on few pictures is good until there are more.
-        if kept and (kept.pictures >= SAMPLES or len(self.pictures) < SAMPLES):
-            return kept
-        if len(self.pictures) < least:
+    def _record(self, directory: Path, precision: str, min_images: int) -> Record:
+        stored = read_record(directory, precision)
+        if stored and stored.verdict.passed:
+            # The engine compiles while the first images are decoded; most likely it
+            # will be used.
+            self._openvino(directory, precision, self._batch or stored.batch_size)
+        # A verdict on few images is valid until there are more of them.
+        if stored and (stored.pictures >= SAMPLES or len(self.images) < SAMPLES):
+            return stored
+        if len(self.images) < min_images:
             return Record(Verdict(False, TOO_FEW), pictures=0)
-        reference = self.reference  # its own errors are not OpenVINO's
+        reference = self.reference  # before `try`: its errors are not OpenVINO's
         try:
             record = self._compare(directory, precision, reference)
-        except Exception as error:  # as many kinds
-            record = Record(Verdict(False, f"it fails ({_short(error)})"), pictures=0)
+        except Exception as error:  # OpenVINO raises many kinds
+            verdict = Verdict(False, f"it fails ({_short_reason(error)})")
+            record = Record(verdict, pictures=0)
         else:
-            keep_record(directory, precision, record)
+            save_record(directory, precision, record)
         if not record.verdict.passed:
             self.reporter.info(
-                f"OpenVINO in {precision} is not used, for it does not answer as "
+                f"OpenVINO in {precision} is not used because it does not answer as "
                 f"Keras does: {record.verdict.figures}"
             )
         return record
@@ -192,31 +217,41 @@ class Trial:
     ) -> Record:
         engine = OpenVinoEngine(directory, precision)
         elastic = ElasticEngine(engine, self.reporter)
-        few = precision == "bfloat16" and len(self.pictures) < SAMPLES
+        on_variants = precision == "bfloat16" and len(self.images) < SAMPLES
         verdict = compare(
-            answer_all(elastic, self.compared),
+            answer_all(elastic, self.compared_images),
             reference,
             outputs=self.network.outputs,
-            precision="bfloat16 on variants" if few else precision,
+            precision="bfloat16 on variants" if on_variants else precision,
         )
-        size = fastest_batch_size(engine, self.compared) if verdict.passed else None
-        return Record(verdict, len(self.pictures), size)
+        if not verdict.passed:
+            return Record(verdict, len(self.images))
+        batch_size = fastest_batch_size(engine, self.compared_images)
+        return Record(verdict, len(self.images), batch_size)
 
 
 class Refused(Exception):
-    """OpenVINO may not answer; the message is the reason."""
+    """Raised when OpenVINO may not answer; the message is the reason."""
 
 
-def answer_all(engine: Engine, pictures: np.ndarray) -> np.ndarray:
-    """Returns an engine's answers to any number of pictures that are in memory."""
+def answer_all(engine: Engine, images: np.ndarray) -> np.ndarray:
+    """Returns an engine's answers to any number of images that are in memory.
+
+    Args:
+        engine: the engine to run.
+        images: uint8 `(images, size, size, 3)`, at least one.
+
+    Returns:
+        float32 `(images, ...)`.
+    """
     size = engine.batch_size
-    batches = (pictures[at : at + size] for at in range(0, len(pictures), size))
+    batches = (images[at : at + size] for at in range(0, len(images), size))
     return np.concatenate(list(engine.run(batches)))
 
 
-def _short(error: Exception) -> str:
-    """Returns the line of a message that says most."""
+def _short_reason(error: Exception) -> str:
+    """Returns the most informative line of an error's message."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    # OpenVINO lists what it cannot do, between what everybody knows.
+    # OpenVINO marks the lines that name unsupported operations with "-- ".
     reasons = [line for line in lines if line.startswith("-- ")]
     return reasons[0].removeprefix("-- ") if reasons else lines[-1]

@@ -1,4 +1,4 @@
-"""Records of trials, kept beside the converted network."""
+"""Records of trials, stored beside the converted network."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from cnnxfer.hardware.processor import find_processor
 
 @dataclass(frozen=True)
 class Record:
-    """What came of a trial.
+    """The result of a trial.
 
     Attributes:
-        pictures: on how many the verdict rests; what was made of them doesn't count.
-        batch_size: how many pictures the engine takes at once when it is fastest; None
-            where it has not passed.
+        verdict: the result of the comparison with Keras.
+        pictures: the number of real images that were compared, without their variants.
+        batch_size: the engine's fastest number of images per batch; None if the engine
+            has not passed.
     """
 
     verdict: Verdict
@@ -27,25 +28,25 @@ class Record:
     batch_size: int | None = None
 
 
-def kept_record(directory: Path, precision: str) -> Record | None:
-    """Returns what was found on this processor; None if there is no sound record.
+def read_record(directory: Path, precision: str) -> Record | None:
+    """Returns the record of a trial on this processor; None if no valid one exists.
 
     Args:
-        directory: of the converted network.
-        precision: "float32" or "bfloat16".
+        directory: the directory of the converted network.
+        precision: the engine's precision, "float32" or "bfloat16".
     """
-    kept = read_sealed(_path(directory, precision))
-    return kept and Record(**{**kept, "verdict": Verdict(**kept["verdict"])})
+    fields = read_sealed(_path(directory, precision))
+    return fields and Record(**{**fields, "verdict": Verdict(**fields["verdict"])})
 
 
-def keep_record(directory: Path, precision: str, record: Record) -> None:
-    """Keeps it for the next time, if the cache can be written."""
+def save_record(directory: Path, precision: str, record: Record) -> None:
+    """Stores the record of a trial on this processor, if the cache can be written."""
     with suppress(OSError):
         write_sealed(_path(directory, precision), asdict(record))
 
 
 def _path(directory: Path, precision: str) -> Path:
-    # Another processor may have other units for the same numbers.
+    # Another processor may compute slightly different answers.
     processor = find_processor()
     parts = [str(VERSION), precision, str(processor.model), str(processor.features)]
     name = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

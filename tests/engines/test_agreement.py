@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cnnxfer.engines.agreement import BOUNDS, TIE, compare
+from cnnxfer.engines.agreement import BOUNDS, TIE_TOLERANCE, compare
 
 SURE = np.tile(np.array([[0.6, 0.3, 0.1]], np.float32), (32, 1))
 
@@ -52,7 +52,7 @@ def test_few_pictures_may_have_another_best_class(flips: int, passed: bool) -> N
 def test_one_of_two_equal_classes_is_as_good_as_the_other() -> None:
     """Rounding decides between them."""
     half = np.array([[0.5, 0.5]], np.float32)
-    nudge = np.array([[TIE / 4, -TIE / 4]], np.float32)
+    nudge = np.array([[TIE_TOLERANCE / 4, -TIE_TOLERANCE / 4]], np.float32)
     verdict = compare(
         half + nudge, half - nudge, outputs="probabilities", precision="float32"
     )
@@ -103,7 +103,7 @@ def test_few_labels_may_be_others(missed: int, passed: bool) -> None:
 
 def test_a_label_as_probable_as_not_is_as_good_as_none() -> None:
     half = np.full((32, 3), 0.5, np.float32)
-    for nudge in (TIE / 4, -TIE / 4):
+    for nudge in (TIE_TOLERANCE / 4, -TIE_TOLERANCE / 4):
         verdict = compare(
             half + nudge,
             half - nudge,

@@ -7,7 +7,7 @@ import pytest
 from cnnxfer.engines import batch_size
 from cnnxfer.engines.batch_size import SIZES, fastest_batch_size
 
-PICTURES = np.zeros((32, 2, 2, 3), np.uint8)
+IMAGES = np.zeros((32, 2, 2, 3), np.uint8)
 
 
 class Timed:
@@ -40,7 +40,7 @@ class Timed:
 def fastest(monkeypatch: pytest.MonkeyPatch) -> object:
     def find(engine: Timed) -> int:
         monkeypatch.setattr(time, "perf_counter", lambda: engine.now)
-        return fastest_batch_size(engine, PICTURES)
+        return fastest_batch_size(engine, IMAGES)
 
     return find
 
@@ -57,7 +57,7 @@ def test_a_slow_network_is_tried_with_few_sizes(fastest: object) -> None:
     engine = Timed({size: 0.07 * size for size in SIZES})
     fastest(engine)  # type: ignore[operator]
     assert engine.tried == [4, 2, 1]
-    assert engine.now < batch_size.SECONDS
+    assert engine.now < batch_size.TOTAL_SECONDS
 
 
 def test_a_size_that_does_not_fit_into_memory_is_not_taken(fastest: object) -> None:
@@ -71,4 +71,4 @@ def test_other_errors_are_told() -> None:
             raise RuntimeError("no such layer")
 
     with pytest.raises(RuntimeError, match="no such layer"):
-        fastest_batch_size(Broken({}), PICTURES)
+        fastest_batch_size(Broken({}), IMAGES)

@@ -149,7 +149,7 @@ def test_who_insists_compares_on_what_there_is(
     choose()  # it is compared on enough pictures when there are, once
     choose()
     assert build.call_count == 2
-    with pytest.raises(RunError, match="too few pictures"):
+    with pytest.raises(RunError, match="too few images"):
         choose(engine="openvino", precision="float32", samples=lambda: photos[:0])
 
 
@@ -334,11 +334,11 @@ def test_a_network_that_openvino_cannot_take_is_answered_by_keras(
     monkeypatch.setattr(trial, "convert", fail)
     assert named(choose()) == ("keras", "float32")
     assert told.lines[1:] == [
-        "OpenVINO is not used: it cannot take this network "
+        "OpenVINO is not used: it does not support this network "
         "(No conversion rule for XlaCallModule)",
         "engine: keras, float32",
     ]
-    with pytest.raises(RunError, match="cannot take this network"):
+    with pytest.raises(RunError, match="does not support this network"):
         choose(engine="openvino")
     fail.assert_called_once()  # and it is known from then on
     monkeypatch.undo()

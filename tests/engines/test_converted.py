@@ -111,11 +111,11 @@ def test_those_used_least_recently_make_room(
         os.utime(directory, (number, number))
     assert find_converted("oldest") == first  # which has been used just now
     size_bytes = sum(file.stat().st_size for file in first.iterdir())
-    monkeypatch.setattr(converted, "LIMIT_BYTES", int(3.5 * size_bytes))
+    monkeypatch.setattr(converted, "CACHE_LIMIT_BYTES", int(3.5 * size_bytes))
     fourth = convert("new", model)
     left = {path for path in first.parent.iterdir() if not path.name.startswith(".")}
     assert left == {first, third, fourth}
-    monkeypatch.setattr(converted, "LIMIT_BYTES", 0)
+    monkeypatch.setattr(converted, "CACHE_LIMIT_BYTES", 0)
     fifth = convert("newest", model)  # what was asked for stays
     left = {path for path in first.parent.iterdir() if not path.name.startswith(".")}
     assert left == {fifth}

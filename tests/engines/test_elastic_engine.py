@@ -88,7 +88,7 @@ def test_memory_may_run_out_in_the_middle(told: Any) -> None:
 
 def test_a_picture_that_does_not_fit_alone_is_an_error(told: Any) -> None:
     engine = ElasticEngine(Limited(fits=0), told)
-    with pytest.raises(RunError, match=r"limited with one picture at once\. Try a sm"):
+    with pytest.raises(RunError, match=r"limited with one image at a time\. Try a sm"):
         list(engine.run(numbered(8)))
     assert told.lines == []
 

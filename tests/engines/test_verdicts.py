@@ -5,7 +5,7 @@ import pytest
 
 from cnnxfer.engines import verdicts
 from cnnxfer.engines.agreement import Verdict
-from cnnxfer.engines.verdicts import Record, keep_record, kept_record
+from cnnxfer.engines.verdicts import Record, read_record, save_record
 from cnnxfer.hardware.processor import Processor
 
 REFUSED = Record(Verdict(False, "differs by 0.2"), pictures=32)
@@ -13,24 +13,24 @@ PASSED = Record(Verdict(True, "differs by 0.1"), pictures=1, batch_size=4)
 
 
 def test_a_verdict_is_kept_for_its_precision(tmp_path: Path) -> None:
-    keep_record(tmp_path, "bfloat16", REFUSED)
-    assert kept_record(tmp_path, "bfloat16") == REFUSED
-    assert kept_record(tmp_path, "float32") is None
-    keep_record(tmp_path, "float32", PASSED)
-    assert kept_record(tmp_path, "float32") == PASSED
-    assert kept_record(tmp_path, "bfloat16") == REFUSED
+    save_record(tmp_path, "bfloat16", REFUSED)
+    assert read_record(tmp_path, "bfloat16") == REFUSED
+    assert read_record(tmp_path, "float32") is None
+    save_record(tmp_path, "float32", PASSED)
+    assert read_record(tmp_path, "float32") == PASSED
+    assert read_record(tmp_path, "bfloat16") == REFUSED
 
 
 def test_it_is_of_one_processor_and_one_comparison(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_record(tmp_path, "bfloat16", REFUSED)
+    save_record(tmp_path, "bfloat16", REFUSED)
     with monkeypatch.context() as patch:
         patch.setattr(verdicts, "VERSION", 99)
-        assert kept_record(tmp_path, "bfloat16") is None
+        assert read_record(tmp_path, "bfloat16") is None
     other = Processor(model="another", features=("amx_bf16",))
     monkeypatch.setattr(verdicts, "find_processor", lambda: other)
-    assert kept_record(tmp_path, "bfloat16") is None
+    assert read_record(tmp_path, "bfloat16") is None
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_it_is_of_one_processor_and_one_comparison(
 def test_a_damaged_record_counts_for_nothing(
     tmp_path: Path, damage: Callable[[str], str]
 ) -> None:
-    keep_record(tmp_path, "bfloat16", REFUSED)
+    save_record(tmp_path, "bfloat16", REFUSED)
     (record,) = tmp_path.iterdir()
     record.write_text(damage(record.read_text()))
-    assert kept_record(tmp_path, "bfloat16") is None
+    assert read_record(tmp_path, "bfloat16") is None
 
 
 def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(tmp_path: Path) -> None:
-    keep_record(tmp_path / "gone", "bfloat16", REFUSED)
-    assert kept_record(tmp_path / "gone", "bfloat16") is None
+    save_record(tmp_path / "gone", "bfloat16", REFUSED)
+    assert read_record(tmp_path / "gone", "bfloat16") is None
