@@ -1,1 +1,1 @@
-"""Classifiers: a backbone and a head, where they are cut, how they are saved."""
+"""Networks: a backbone with a head, its cut into two parts, saving and loading."""

@@ -1,4 +1,4 @@
-"""The classifier: pixels, normalization, backbone, pooling, a head."""
+"""Construction of classifiers: normalization, backbone, pooling and head."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.build import NORMALIZATIONS, build_backbone
 from cnnxfer.networks.precision import precision_policy
 
-BACKBONE = "backbone"
-HEAD = "logits"
-HIDDEN = "hidden"
+BACKBONE = "backbone"  # name of the layer that is the backbone
+HEAD = "logits"  # name of the last layer
+HIDDEN = "hidden"  # name of the hidden layer of an `mlp` head
 HIDDEN_UNITS = 256
 
 
@@ -28,9 +28,17 @@ def build_classifier(
     precision: str = "float32",
     weights_path: Path | None = None,
 ) -> keras.Model:
-    """Builds a backbone with a new head, `linear` or `mlp`.
+    """Builds a classifier: a backbone with a new head.
 
-    Normalization and head compute in float32 whatever the precision.
+    Args:
+        backbone: the catalog entry of the backbone.
+        image_size: side of the input images in pixels.
+        num_classes: the number of logits.
+        dropout: dropout rate before the head's first weights, in [0, 1).
+        head: `linear`, or `mlp` for one hidden layer of `HIDDEN_UNITS`.
+        precision: what the backbone computes in, a key of `precision.POLICIES`.
+            Normalization and head always compute in float32.
+        weights_path: file of the backbone's weights; None for random weights.
 
     Returns:
         A model of pixels, float32 or uint8 `(batch, image_size, image_size, 3)` in
@@ -54,13 +62,14 @@ def build_classifier(
 def head_layers(
     head: str, num_classes: int, dropout: float, seed: int | None = None
 ) -> list[keras.layers.Layer]:
-    """Returns new layers that turn pooled features into logits, both float32.
+    """Returns new layers that map pooled features to logits, both float32.
 
     Args:
-        head: `linear`, or `mlp` with a hidden layer in between.
-        num_classes: how many logits.
-        dropout: rate in front of the first weights.
-        seed: of first weights and dropout; None draws from Python's own random.
+        head: `linear`, or `mlp` for one hidden layer of `HIDDEN_UNITS`.
+        num_classes: the number of logits.
+        dropout: dropout rate before the first weights, in [0, 1).
+        seed: seed of the initial weights and of dropout; None draws one from Python's
+            `random`.
     """
 
     def dense(units: int, name: str, activation: str | None = None) -> Any:
@@ -72,18 +81,23 @@ def head_layers(
             dtype="float32",
         )
 
-    drop = keras.layers.Dropout(dropout, seed=seed, name="dropout", dtype="float32")
+    first = keras.layers.Dropout(dropout, seed=seed, name="dropout", dtype="float32")
     hidden = [dense(HIDDEN_UNITS, HIDDEN, "relu")] if head == "mlp" else []
-    return [drop, *hidden, dense(num_classes, HEAD)]
+    return [first, *hidden, dense(num_classes, HEAD)]
 
 
 def build_imagenet_classifier(
     backbone: Backbone, weights_path: Path | None
 ) -> keras.Model:
-    """Builds a backbone with its own head, at its own size.
+    """Builds a backbone with its own ImageNet head, at the backbone's image size.
+
+    Args:
+        backbone: the catalog entry of the backbone.
+        weights_path: file of the weights with the head; None for random weights.
 
     Returns:
-        A model of pixels in [0, 255] to probabilities `(batch, 1000)`.
+        A model of pixels, float32 or uint8 `(batch, size, size, 3)` in [0, 255], to
+        float32 probabilities `(batch, 1000)`.
     """
     size = backbone.image_size
     pixels = keras.Input((size, size, 3), dtype="float32", name="pixels")
@@ -100,7 +114,7 @@ def backbone_of(model: keras.Model) -> keras.Model:
 
 
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns a classifier's layers, those of its backbone in place of it."""
+    """Returns a classifier's layers, with the backbone replaced by its layers."""
     return [
         inner
         for layer in model.layers
@@ -109,13 +123,13 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def learning_parameters(model: keras.Model) -> int:
-    """Returns how many numbers training may change."""
+    """Returns the number of a model's trainable parameters."""
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Gives a classifier the weights of another of the same layers."""
+    """Copies all weights of one classifier to another that has the same layers."""
     target.set_weights(source.get_weights())
     for layer in all_layers(target):
         if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # it computes with a copy of its weights
+            layer.finalize_state()  # the layer computes with a copy of its weights

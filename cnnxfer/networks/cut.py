@@ -1,8 +1,9 @@
-"""The cut: what lies before it runs once an image and view, what lies behind learns.
+"""The cut of a classifier into a frozen part and a part that learns.
 
-A classifier may be cut at its pooled features, or inside its backbone wherever one
-tensor alone carries everything on to the end. Both halves share the classifier's
-layers: what is learned behind the cut is learned by the whole network.
+The part before the cut is run once per image and view; the part behind it is trained on
+the activations. A classifier can be cut at its pooled features, or inside its backbone
+wherever a single tensor carries all information to the end. Both parts share the
+classifier's layers: what is learned behind the cut is learned by the whole network.
 """
 
 from __future__ import annotations
@@ -23,21 +24,22 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import BACKBONE, backbone_of
 from cnnxfer.registry import suggestion
 
-POOLED = "pool"  # the name of the classifier's pooling layer
-# A place with at most half the activations is preferred to one nearer to what learns,
-# if no more than this share of the network's arithmetic is done in every step for it.
-DETOUR = 0.05
-LEAST = 0.1  # of the arithmetic; what saves less is not worth keeping
-FORMAT = 1  # raised when `before` gives other answers for the same weights
+POOLED = "pool"  # name of the classifier's pooling layer
+# A cut with at most half as many activations is preferred to a later one, if running
+# the layers between them in every step costs at most this share of the arithmetic.
+MAX_EXTRA_WORK = 0.05
+# A cut that saves less than this share of the arithmetic is not worth its activations.
+MIN_SAVED_WORK = 0.1
+FORMAT = 1  # raise it when `model_before` gives other answers for the same weights
 
 
 @dataclass(frozen=True)
 class CutNetwork(Network):
-    """What lies before a cut, for engines.
+    """The part of a classifier before a cut, as engines take it.
 
     Attributes:
-        backbone: its name in the catalog.
-        cut: `POOLED`, or one of `boundaries`.
+        backbone: name of the backbone in the catalog.
+        cut: where the classifier is cut: `POOLED`, or one of `boundaries`.
     """
 
     backbone: str
@@ -47,8 +49,8 @@ class CutNetwork(Network):
 def boundaries(backbone: keras.Model) -> list[str]:
     """Returns the names of the layers after which a backbone can be cut, in order.
 
-    These are the layers on every path from the pixels to the features, without the
-    last, whose output is what is pooled.
+    These are the layers that lie on every path from the pixels to the features, except
+    for the last layer, whose output is pooled.
     """
     operations = backbone.operations
     position = {operation.output: i for i, operation in enumerate(operations)}
@@ -57,47 +59,49 @@ def boundaries(backbone: keras.Model) -> list[str]:
         for tensor in _inputs(operation):
             last_reader[position[tensor]] = reader
     names = []
-    awaited = 0  # up to where something before is still read
+    farthest_reader = 0  # the last operation that reads a tensor from before `i`
     for i, operation in enumerate(operations[:-1]):
-        if awaited <= i and not isinstance(operation, keras.layers.InputLayer):
+        is_input = isinstance(operation, keras.layers.InputLayer)
+        if farthest_reader <= i and not is_input:
             names.append(operation.name)
-        awaited = max(awaited, last_reader[i])
+        farthest_reader = max(farthest_reader, last_reader[i])
     return names
 
 
 def cut_before(backbone: keras.Model, start: int) -> str | None:
-    """Returns where to cut a network whose layers learn from some position on.
+    """Returns where to cut a backbone whose layers learn from some position on.
 
-    That is the last place before them, or one shortly before it where activations are
-    much smaller: inside a block they are up to six times as large as between two.
+    This is the last boundary before them, or one shortly before it with much smaller
+    activations: inside a block they are up to six times as large as between blocks.
 
     Args:
-        backbone: the network; all before `start` is frozen.
+        backbone: the network; all layers before `start` are frozen.
         start: position of the first layer that learns, in `backbone.operations`.
 
     Returns:
-        One of `boundaries`; None if hardly anything lies before it.
+        One of `boundaries`; None if a cut would save hardly any arithmetic.
     """
     work = multiply_adds(backbone)
     total = sum(work)
     names = [operation.name for operation in backbone.operations]
-    places = [i for i in map(names.index, boundaries(backbone)) if i < start]
-    if not places:
+    cuts = [i for i in map(names.index, boundaries(backbone)) if i < start]
+    if not cuts:
         return None
-    # The last of those that are alike: what is done once is done.
-    behind = {i: sum(work[i + 1 : start]) for i in reversed(places)}
-    sizes = {i: math.prod(_shape(backbone, i)) for i in behind}
-    least = behind[places[-1]]
-    place = min((i for i in behind if behind[i] == least), key=sizes.__getitem__)
-    near = (i for i in behind if behind[i] <= DETOUR * total)
-    smallest = min(near, key=sizes.__getitem__, default=place)
-    if 2 * sizes[smallest] <= sizes[place]:
-        place = smallest
-    return names[place] if sum(work[: place + 1]) >= LEAST * total else None
+    # Frozen arithmetic that a cut leaves for every step. Later cuts come first: `min`
+    # returns the first of equals, and a later cut saves more.
+    extra_work = {i: sum(work[i + 1 : start]) for i in reversed(cuts)}
+    sizes = {i: math.prod(_shape(backbone, i)) for i in extra_work}
+    least = extra_work[cuts[-1]]
+    best = min((i for i in extra_work if extra_work[i] == least), key=sizes.__getitem__)
+    near = (i for i in extra_work if extra_work[i] <= MAX_EXTRA_WORK * total)
+    smallest = min(near, key=sizes.__getitem__, default=best)
+    if 2 * sizes[smallest] <= sizes[best]:
+        best = smallest
+    return names[best] if sum(work[: best + 1]) >= MIN_SAVED_WORK * total else None
 
 
 def activation_shape(backbone: keras.Model, cut: str) -> tuple[int, ...]:
-    """Returns the shape of one image's activations at one of `boundaries`."""
+    """Returns the shape of one image's activations at `cut`, one of `boundaries`."""
     names = [operation.name for operation in backbone.operations]
     return _shape(backbone, names.index(cut))
 
@@ -107,9 +111,9 @@ def _shape(backbone: keras.Model, position: int) -> tuple[int, ...]:
 
 
 def multiply_adds(backbone: keras.Model) -> list[int]:
-    """Returns how often each operation multiplies and adds for one image.
+    """Returns each operation's number of multiply-adds for one image, in order.
 
-    Every number of a kernel is used once at each place of the output.
+    Every number of a kernel is used once at each position of the output.
     """
     return [
         math.prod(operation.output.shape[1:-1])
@@ -122,14 +126,14 @@ def multiply_adds(backbone: keras.Model) -> list[int]:
     ]
 
 
-def before(classifier: keras.Model, entry: Backbone, cut: str) -> keras.Model:
-    """Returns what lies before the cut, normalization included.
+def model_before(classifier: keras.Model, entry: Backbone, cut: str) -> keras.Model:
+    """Returns the part of a classifier before the cut, with the normalization.
 
     Args:
-        classifier: from `build_classifier`, or loaded again. Its precision is that of
-            the answer; its BatchNormalization layers follow whoever runs it, so run
-            it for inference.
-        entry: its backbone in the catalog.
+        classifier: a model from `build_classifier` or `load_model`. The result computes
+            in its precision. Call the result with `training=False`, or
+            BatchNormalization uses the statistics of the batch.
+        entry: the catalog entry of its backbone.
         cut: `POOLED`, or one of `boundaries`.
 
     Returns:
@@ -142,29 +146,30 @@ def before(classifier: keras.Model, entry: Backbone, cut: str) -> keras.Model:
     """
     pixels = keras.Input(classifier.input_shape[1:], dtype="float32", name="pixels")
     x = NORMALIZATIONS[entry.normalization](pixels)
-    x = _front(classifier, cut)(x)
+    x = _backbone_before(classifier, cut)(x)
     if cut == POOLED:
         x = classifier.get_layer(POOLED)(x)
     return keras.Model(pixels, x, name="before")
 
 
 def behind(classifier: keras.Model, cut: str) -> keras.Model:
-    """Returns what lies behind the cut; its layers are the classifier's own.
+    """Returns the part of a classifier behind the cut.
 
-    So are their `trainable` flags: freeze BatchNormalization in the classifier.
+    It shares the classifier's layers and their `trainable` flags, so BatchNormalization
+    that is frozen in the classifier is frozen here.
 
     Args:
-        classifier: from `build_classifier`, or loaded again.
+        classifier: a model from `build_classifier` or `load_model`.
         cut: `POOLED`, or one of `boundaries`.
 
     Returns:
-        A model of activations, as `before` gives them, to float32 logits
+        A model of activations, as `model_before` returns them, to float32 logits
         `(batch, num_classes)`.
 
     Raises:
         ConfigError: if the network cannot be cut there.
     """
-    front = _front(classifier, cut)
+    front = _backbone_before(classifier, cut)
     if cut == POOLED:
         last = POOLED
         x = activations = keras.Input(classifier.get_layer(POOLED).output.shape[1:])
@@ -179,19 +184,20 @@ def behind(classifier: keras.Model, cut: str) -> keras.Model:
 
 
 def network_at(classifier: keras.Model, entry: Backbone, cut: str) -> CutNetwork:
-    """Describes what lies before the cut to an engine; it is built when asked for.
+    """Returns a description, for engines, of the part of a classifier before the cut.
 
     Args:
-        classifier: one that computes in float32.
-        entry: its backbone in the catalog.
+        classifier: a model from `build_classifier` or `load_model`, in float32.
+        entry: the catalog entry of its backbone.
         cut: `POOLED`, or one of `boundaries`.
 
     Raises:
         ConfigError: if the network cannot be cut there.
     """
     image_size = int(classifier.input_shape[1])
-    front = _front(classifier, cut)
-    # In models that were saved long ago, numbered layers may have other names.
+    front = _backbone_before(classifier, cut)
+    # The key holds the depth of the cut, not its name: numbered layers may have other
+    # names in a model that was saved by another process.
     depth = POOLED if cut == POOLED else len(front.operations)
     parts = (FORMAT, keras.__version__, entry.name, image_size, depth)
     digest = hashlib.sha256(repr(parts).encode())
@@ -202,22 +208,22 @@ def network_at(classifier: keras.Model, entry: Backbone, cut: str) -> CutNetwork
     return CutNetwork(
         key=digest.hexdigest(),
         image_size=image_size,
-        build=functools.partial(before, classifier, entry, cut),
+        build=functools.partial(model_before, classifier, entry, cut),
         outputs="features",
         backbone=entry.name,
         cut=cut,
     )
 
 
-def _front(classifier: keras.Model, cut: str) -> keras.Model:
-    """Returns the backbone up to the cut."""
+def _backbone_before(classifier: keras.Model, cut: str) -> keras.Model:
+    """Returns the backbone's layers up to the cut."""
     backbone = backbone_of(classifier)
     if cut == POOLED:
         return keras.Model(backbone.input, backbone.output)
-    places = boundaries(backbone)
-    if cut not in places:
+    cuts = boundaries(backbone)
+    if cut not in cuts:
         raise ConfigError(
-            f"the network cannot be cut after {cut!r}.{suggestion(cut, places)}"
+            f"the network cannot be cut after {cut!r}.{suggestion(cut, cuts)}"
         )
     outputs = {operation.name: operation.output for operation in backbone.operations}
     return keras.Model(backbone.input, outputs[cut])

@@ -1,9 +1,9 @@
-"""Classifiers that take pictures of any size: the head is a convolution over the map.
+"""Fully convolutional classifiers, which take images of any size.
 
 The layers are the classifier's own, called again on pixels of any height and width.
-What turned the whole map of features into one answer is applied at every window of
-the map that is as large as the native map was. A picture of the native size has one
-window, and the answer is the classifier's.
+The head, which turned a whole feature map into one answer, is applied at every window
+of the map that is as large as the original map was. An image of the original size has
+one window, and the answer is the classifier's.
 
 Source: Sermanet et al., 2014 (OverFeat), https://arxiv.org/abs/1312.6229.
 """
@@ -23,62 +23,65 @@ Flatten = keras.layers.Flatten
 
 
 def dense_model(classifier: keras.Model, outputs: str) -> keras.Model:
-    """Returns the classifier for whole pictures.
+    """Returns a model that classifies whole images and shares the classifier's layers.
 
     Args:
-        classifier: of pixels `(batch, size, size, 3)`; its head begins with global
-            average pooling or with Flatten and Dense. It shares its layers.
-        outputs: what its numbers are; one of `engines.engine.Outputs`, not features.
+        classifier: a model of pixels `(batch, size, size, 3)` whose head begins with
+            global average pooling or with Flatten and Dense.
+        outputs: what its outputs are; one of `engines.engine.Outputs`, but not
+            "features".
 
     Returns:
         A model of pixels, float32 or uint8 `(batch, height, width, 3)` in [0, 255],
-        to float32 probabilities `(batch, classes)`: the mean over all windows. Sides
-        are the native size and multiples of 32 more.
+        to float32 probabilities `(batch, classes)`: the mean over all windows. Each
+        side is the classifier's image size plus a multiple of 32.
 
     Raises:
-        RunError: if it has no such head.
+        RunError: if the classifier has no such head.
     """
-    end, head = _head(classifier)
-    window = end.input.shape[1:3]
+    map_end, head = _split_head(classifier)
+    window = map_end.input.shape[1:3]
     pool = keras.layers.AveragePooling2D(window, strides=1, dtype="float32")
-    ending = pool if isinstance(end, Pooling) else _same
-    pixels, x = _on_map(classifier, end, head, ending)
+    replacement = pool if isinstance(map_end, Pooling) else _identity
+    pixels, x = _call_on_map(classifier, map_end, head, replacement)
     # (batch, rows, columns, classes) -> (batch, classes)
     x = Pooling(dtype="float32", name="mean")(_probabilities(x, outputs))
     return keras.Model(pixels, x, name="dense")
 
 
 def cell_model(classifier: keras.Model, outputs: str) -> keras.Model:
-    """Returns what tells the class at each cell of the map of features.
+    """Returns a model that classifies each cell of the feature map.
 
-    Behind average pooling, the head is applied to each cell alone: the class activation
-    map (Zhou et al., 2016, https://arxiv.org/abs/1512.04150), for heads of any
-    layers. A head behind Flatten knows windows alone; a cell then has the mean of all
-    windows that it lies in.
+    If the head begins with average pooling, it is applied to each cell alone: the class
+    activation map (Zhou et al., 2016, https://arxiv.org/abs/1512.04150), for heads of
+    any layers. If it begins with Flatten, it needs whole windows; a cell then gets the
+    mean over all windows that it lies in.
 
     Args:
-        classifier: as for `dense_model`.
-        outputs: the same.
+        classifier: a model of pixels `(batch, size, size, 3)` whose head begins with
+            global average pooling or with Flatten and Dense.
+        outputs: what its outputs are; one of `engines.engine.Outputs`, but not
+            "features".
 
     Returns:
         A model of pixels, as `dense_model` takes them, to float32 probabilities
         `(batch, rows, columns, classes)`.
 
     Raises:
-        RunError: if it has no such head.
+        RunError: if the classifier has no such head.
     """
-    end, head = _head(classifier)
-    pixels, x = _on_map(classifier, end, head, _same)
+    map_end, head = _split_head(classifier)
+    pixels, x = _call_on_map(classifier, map_end, head, _identity)
     x = _probabilities(x, outputs)
-    if isinstance(end, Flatten):
-        x = _spread(x, end.input.shape[1:3])
+    if isinstance(map_end, Flatten):
+        x = _windows_to_cells(x, map_end.input.shape[1:3])
     return keras.Model(pixels, x, name="cells")
 
 
-def _head(classifier: keras.Model) -> tuple[Any, list[Any]]:
-    """Returns the layer that ends the map of features, and what comes behind it."""
+def _split_head(classifier: keras.Model) -> tuple[Any, list[Any]]:
+    """Returns the layer that ends the feature map, and the operations behind it."""
     operations = list(_operations(classifier))
-    # Those of squeeze-and-excitation lie before the one that ends the map.
+    # The last pooling: those of squeeze-and-excitation blocks come before it.
     found = [i for i, layer in enumerate(operations) if isinstance(layer, Pooling)][-1:]
     found += [i for i, layer in enumerate(operations) if isinstance(layer, Flatten)]
     if not found:
@@ -90,7 +93,7 @@ def _head(classifier: keras.Model) -> tuple[Any, list[Any]]:
 
 
 def _operations(model: keras.Model) -> Iterator[Any]:
-    """Yields a model's operations in order, those of a model inside in place of it."""
+    """Yields a model's operations in order, with inner models replaced by theirs."""
     is_chain = isinstance(model, keras.Sequential)
     for operation in model.layers if is_chain else model.operations:
         if isinstance(operation, keras.Model):
@@ -99,50 +102,53 @@ def _operations(model: keras.Model) -> Iterator[Any]:
             yield operation
 
 
-def _on_map(
-    classifier: keras.Model, end: Any, head: list[Any], ending: Callable[[Any], Any]
+def _call_on_map(
+    classifier: keras.Model,
+    map_end: Any,
+    head: list[Any],
+    replacement: Callable[[Any], Any],
 ) -> tuple[Any, Any]:
-    """Calls all layers again, on pictures of any size; the head keeps the map.
+    """Calls all layers again, on images of any size, so that the head keeps the map.
 
     Args:
-        classifier: whose layers they are.
-        end: the layer that ends the map.
-        head: the operations behind it.
-        ending: what is called in place of `end`.
+        classifier: the model whose layers are called.
+        map_end: the layer that ends the feature map.
+        head: the operations behind `map_end`.
+        replacement: called in place of `map_end`.
 
     Returns:
-        The pixels and the outputs, `(batch, rows, columns, classes)`.
+        The symbolic pixels and outputs, `(batch, rows, columns, classes)`.
     """
-    replaced = {end: ending}
-    # What only drops sides of one cell has nothing to do on a map.
+    replaced = {map_end: replacement}
+    # These layers remove rows and columns of size 1, which a map keeps.
     replaced |= {
-        layer: _same
+        layer: _identity
         for layer in head
         if isinstance(layer, Flatten | keras.layers.Reshape)
     }
-    if isinstance(end, Flatten):
+    if isinstance(map_end, Flatten):
         dense = next(layer for layer in head if isinstance(layer, keras.layers.Dense))
-        replaced[dense] = _as_convolution(dense, end.input.shape[1:])
+        replaced[dense] = _as_convolution(dense, map_end.input.shape[1:])
 
     def call(operation: Any, *arguments: Any, **options: Any) -> Any:
         if isinstance(operation, keras.Sequential):
             return reduce(lambda x, layer: call(layer, x), operation.layers, *arguments)
         if isinstance(operation, keras.Model):
-            operation = again(operation)
+            operation = rebuild(operation)
         return replaced.get(operation, operation)(*arguments, **options)
 
-    def again(model: keras.Model) -> keras.Model:
-        anywhere = keras.Input((None, None, model.input.shape[-1]), name="pixels")
+    def rebuild(model: keras.Model) -> keras.Model:
+        any_size = keras.Input((None, None, model.input.shape[-1]), name="pixels")
         return keras.models.clone_model(
-            model, anywhere, clone_function=_same, call_function=call
+            model, any_size, clone_function=_identity, call_function=call
         )
 
-    model = again(classifier)
+    model = rebuild(classifier)
     return model.input, model.output
 
 
 def _as_convolution(dense: Any, shape: tuple[int, int, int]) -> keras.layers.Conv2D:
-    """Returns the convolution that is `dense` on a flattened map of this shape."""
+    """Returns a convolution that equals `dense` on a flattened map of this shape."""
     convolution = keras.layers.Conv2D(
         dense.units,
         shape[:2],
@@ -165,13 +171,13 @@ def _probabilities(x: Any, outputs: str) -> Any:
     return x
 
 
-def _spread(x: Any, window: tuple[int, int]) -> Any:
-    """Turns values of windows into those of cells: the mean over all that cover it."""
+def _windows_to_cells(x: Any, window: tuple[int, int]) -> Any:
+    """Turns values of windows into values of cells: each the mean over its windows."""
     rows, columns = window
-    around = keras.layers.ZeroPadding2D((rows - 1, columns - 1))
+    pad = keras.layers.ZeroPadding2D((rows - 1, columns - 1))
     mean = keras.layers.AveragePooling2D(window, strides=1, dtype="float32")
-    return mean(around(x)) / mean(around(keras.ops.ones_like(x)))
+    return mean(pad(x)) / mean(pad(keras.ops.ones_like(x)))
 
 
-def _same(x: Any) -> Any:
+def _identity(x: Any) -> Any:
     return x

@@ -1,4 +1,4 @@
-"""The layers of a backbone, as people choose among them."""
+"""A list of a backbone's layers, from which people choose where to cut."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ class LayerRow:
     """A layer of a backbone.
 
     Attributes:
-        position: from 0; for networks of `keras.applications`, that in `layers`.
-        name: the same in every process.
-        kind: its class.
-        shape: of its output for one image.
-        parameters: how many numbers it has, those that never learn included.
-        boundary: whether the network can be cut behind it.
+        position: position in the network, from 0. For networks of
+            `keras.applications`, it is the index in `layers`.
+        name: name of the layer, the same in every process.
+        kind: name of the layer's class.
+        shape: shape of the layer's output for one image.
+        parameters: number of its parameters, including those that never learn.
+        boundary: whether the network can be cut behind the layer.
     """
 
     position: int
@@ -34,9 +35,9 @@ def list_layers(backbone: keras.Model) -> list[LayerRow]:
     """Returns a row for each layer of a network, in order.
 
     Args:
-        backbone: from `build_backbone`.
+        backbone: a network from `build_backbone`.
     """
-    places = set(boundaries(backbone))
+    cuts = set(boundaries(backbone))
     return [
         LayerRow(
             position=position,
@@ -44,7 +45,7 @@ def list_layers(backbone: keras.Model) -> list[LayerRow]:
             kind=type(layer).__name__,
             shape=tuple(layer.output.shape[1:]),
             parameters=layer.count_params() if hasattr(layer, "weights") else 0,
-            boundary=layer.name in places,
+            boundary=layer.name in cuts,
         )
         for position, layer in enumerate(backbone.operations)
     ]

@@ -1,4 +1,4 @@
-"""In which numbers the backbone computes."""
+"""Choice of the number format that the backbone computes in."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import keras
 from cnnxfer.errors import ConfigError
 from cnnxfer.hardware.processor import Processor, find_processor
 
+# Precisions, and the Keras dtype policies that they stand for.
 POLICIES = {
     "float32": "float32",
     "bfloat16": "mixed_bfloat16",
@@ -19,17 +20,20 @@ POLICIES = {
 
 @contextmanager
 def precision_policy(precision: str) -> Iterator[None]:
-    """Gives the layers built inside the precision: a key of `POLICIES`.
+    """Makes layers that are built inside the block compute in a precision.
 
-    Weights stay in float32; `keras.applications` takes no other way to set this than
-    the global policy.
+    Weights stay in float32. The global policy is the only way to set the precision of
+    networks from `keras.applications`.
+
+    Args:
+        precision: a key of `POLICIES`.
     """
-    before = keras.config.dtype_policy()
+    previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(POLICIES[precision])
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.config.set_dtype_policy(previous)
 
 
 def resolve_precision(
@@ -37,20 +41,21 @@ def resolve_precision(
     compute_capability: tuple[int, int] | None,
     processor: Processor | None = None,
 ) -> str:
-    """Returns what `auto` means: the fastest that the processors have units for.
+    """Returns the precision to train in; `auto` means the fastest with hardware units.
 
     On a CPU with units for bfloat16, TensorFlow trains in half to two thirds of the
     time, and to the same accuracy: `bench/results/fine_tune_step_ways.json`.
-    Whatever is not known to have them computes in float32; so do other backends on a
-    CPU, which are slower in bfloat16.
+    A processor that is not known to have such units computes in float32; so do other
+    backends on a CPU, which are slower in bfloat16.
 
     Args:
-        precision: `auto`, or a key of `POLICIES`, which is returned as it is.
-        compute_capability: of the slowest NVIDIA GPU in use; None without one.
-        processor: that computes without a GPU; None for this machine's.
+        precision: `auto`, or a key of `POLICIES`, which is returned unchanged.
+        compute_capability: the lowest compute capability of the NVIDIA GPUs in use;
+            None without a GPU.
+        processor: the CPU that computes if there is no GPU; None for this machine's.
 
     Raises:
-        ConfigError: for float16 on a CPU: how far its sums stray there depends on the
+        ConfigError: for float16 on a CPU. Its rounding errors there depend on the
             processor, and bfloat16 is as fast and keeps the range of float32.
 
     Source: NVIDIA, CUDA C++ Programming Guide, "Compute Capabilities": bfloat16
@@ -60,7 +65,7 @@ def resolve_precision(
     if precision == "float16" and on_cpu:
         raise ConfigError(
             "--precision float16 needs a GPU, and this run computes on a CPU. "
-            "Use bfloat16, or float32."
+            "Use bfloat16 or float32."
         )
     if precision != "auto":
         return precision
@@ -73,21 +78,21 @@ def resolve_precision(
 
 
 def describe_precision(asked: str, precision: str) -> str:
-    """Returns one line on what the arithmetic is, and why.
+    """Returns one line that says what a run computes in, and why.
 
     Args:
-        asked: of the configuration.
-        precision: what `resolve_precision` makes of it.
+        asked: the configured precision, `auto` or a key of `POLICIES`.
+        precision: the precision that `resolve_precision` returned for it.
     """
     if precision == "float32":
-        kept = "throughout"
+        scope = "throughout"
     else:
-        kept = "with weights, normalization of pixels and head in float32"
+        scope = "with weights, normalization of pixels and head in float32"
     if asked != "auto":
-        return f"computes in {precision}, as asked, {kept}"
+        return f"computes in {precision}, as asked, {scope}"
     if precision == "float32":
         return "computes in float32 throughout: nothing is known to be faster here"
     return (
-        f"computes in {precision}, which is fastest here, {kept} "
+        f"computes in {precision}, which is fastest here, {scope} "
         "(--precision float32 is for exact figures)"
     )

@@ -1,4 +1,4 @@
-"""Model files: written whole or not at all, loaded without running what they name."""
+"""Saving of model files, and loading that runs no code from the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from cnnxfer.errors import DataError, RunError
 from cnnxfer.files import atomic_path, format_bytes
 
 MODEL_LIMIT_BYTES = 4 << 30
-ADMITTED = frozenset(
+# The only classes that a model file may refer to.
+ALLOWED_CLASSES = frozenset(
     [
         "__ellipsis__",
         "__keras_tensor__",
@@ -59,23 +60,25 @@ ADMITTED = frozenset(
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Writes a model to a `.keras` file, whole or not at all.
+    """Writes a model to a `.keras` file, completely or not at all.
 
-    Its training state (optimizer, loss) is left out.
+    The training state (optimizer, loss) is not saved.
     """
     with atomic_path(path) as temporary:
         keras.Model(model.input, model.output, name=model.name).save(temporary)
 
 
 def load_model(path: Path) -> keras.Model:
-    """Loads a `.keras` file that holds nothing but what our own networks are made of.
+    """Loads a `.keras` file that cnnxfer has saved.
 
-    A model file is a program. Besides Keras's own safe mode, every class that is not
-    in `ADMITTED` is refused before anything is built.
+    A model file can run code when Keras builds it. So any file that refers to a class
+    outside `ALLOWED_CLASSES` is refused before anything is built, in addition to
+    Keras's own safe mode.
 
     Raises:
-        DataError: if the file is no such model.
-        RunError: if it is absent.
+        DataError: if the file is damaged, too large, not a Keras model, or refers to
+            any other class.
+        RunError: if the file does not exist.
     """
     if not path.is_file():
         raise RunError(f"{path} does not exist.")
@@ -89,35 +92,39 @@ def load_model(path: Path) -> keras.Model:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
     except Exception as error:  # zipfile and json raise many kinds for a wrong file
-        raise _no_model(path, error) from error
-    for name in class_names(config):
-        if name not in ADMITTED:
+        raise _damaged(path, error) from error
+    for name in config_classes(config):
+        if name not in ALLOWED_CLASSES:
             raise DataError(
-                f"{path} asks for {name}, which no model of cnnxfer has. Only models "
+                f"{path} refers to {name}, which no model of cnnxfer uses. Only models "
                 "that cnnxfer trained are loaded."
             )
     try:
         return keras.saving.load_model(path, safe_mode=True, compile=False)
-    except Exception as error:  # as many kinds
-        raise _no_model(path, error) from error
+    except Exception as error:  # Keras raises many kinds for a damaged file
+        raise _damaged(path, error) from error
 
 
-def class_names(config: Any) -> Iterator[str]:
-    """Yields each class, `module.name`, that a model's config asks Keras for."""
-    waiting = [config]
-    while waiting:
-        item = waiting.pop()
+def config_classes(config: Any) -> Iterator[str]:
+    """Yields the name, `module.class`, of each class that a model's config refers to.
+
+    Args:
+        config: the parsed JSON of the model file's `config.json`.
+    """
+    pending = [config]
+    while pending:
+        item = pending.pop()
         if isinstance(item, dict):
             # Keras looks for the registered name first.
             for key in ("class_name", "registered_name"):
                 if item.get(key):
                     module = item.get("module")
                     yield f"{module}.{item[key]}" if module else str(item[key])
-            waiting.extend(item.values())
+            pending.extend(item.values())
         elif isinstance(item, list):
-            waiting.extend(item)
+            pending.extend(item)
 
 
-def _no_model(path: Path, error: Exception) -> DataError:
+def _damaged(path: Path, error: Exception) -> DataError:
     reason = (str(error).strip() or type(error).__name__).split("\n")[0]
-    return DataError(f"{path} is not a whole Keras model file: {reason}")
+    return DataError(f"{path} is not a complete Keras model file: {reason}")

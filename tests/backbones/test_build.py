@@ -25,7 +25,12 @@ from cnnxfer.networks.classifier import (
     build_imagenet_classifier,
     copy_weights,
 )
-from cnnxfer.networks.saving import ADMITTED, class_names, load_model, save_model
+from cnnxfer.networks.saving import (
+    ALLOWED_CLASSES,
+    config_classes,
+    load_model,
+    save_model,
+)
 from cnnxfer.registry import load_object
 
 # Deep or wide: with the rest of their family, they differ in numbers only.
@@ -189,7 +194,7 @@ def test_a_saved_model_holds_admitted_classes_only(
     classifier: tuple[Backbone, keras.Model],
 ) -> None:
     config = keras.saving.serialize_keras_object(classifier[1])
-    assert set(class_names(config)) <= ADMITTED
+    assert set(config_classes(config)) <= ALLOWED_CLASSES
 
 
 @pytest.mark.parametrize("classifier", entries(RELOADED), indirect=True)

@@ -14,10 +14,10 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import all_layers, backbone_of, build_classifier
 from cnnxfer.networks.cut import (
     POOLED,
-    before,
     behind,
     boundaries,
     cut_before,
+    model_before,
     multiply_adds,
     network_at,
 )
@@ -124,7 +124,7 @@ def test_the_halves_make_the_whole(name: str, place: str) -> None:
     differences = np.ptp(whole, axis=0).max()  # random weights make small ones
     assert differences > 0
     for cut in (place, POOLED):
-        activations = answer(before(classifier, entry, cut), PIXELS)
+        activations = answer(model_before(classifier, entry, cut), PIXELS)
         again = answer(behind(classifier, cut), activations)
         np.testing.assert_allclose(again, whole, atol=1e-4 * differences, rtol=0)
 
@@ -149,7 +149,7 @@ def test_what_learns_behind_the_cut_is_the_classifiers_own(
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
     pixels = PIXELS[:, :64, :64]
-    front, rear = before(classifier, entry, cut), behind(classifier, cut)
+    front, rear = model_before(classifier, entry, cut), behind(classifier, cut)
     activations = front.predict_on_batch(pixels)
     old = weights_of(classifier)
     learning = {weight.path for weight in rear.trainable_weights}

@@ -168,7 +168,7 @@ def test_float16_needs_a_gpu(
     train: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert resolve_precision("float16", (7, 5)) == "float16"
-    with pytest.raises(ConfigError, match="Use bfloat16, or float32"):
+    with pytest.raises(ConfigError, match="Use bfloat16 or float32"):
         train(tmp_path, precision="float16")
     assert not list(tmp_path.iterdir()), "a run was left that cannot go on"
     # Of other backends, nobody here knows where they compute.

@@ -51,7 +51,7 @@ def rewritten(path: Path, old: str, new: str) -> Path:
     ("layer", "name"),
     [
         (keras.layers.Lambda(lambda x: x, output_shape=(4,)), "keras.layers.Lambda"),
-        (Strange(), "test_model.Strange"),
+        (Strange(), "test_saving.Strange"),
         (keras.layers.Hashing(3), "keras.layers.Hashing"),
     ],
     ids=["lambda", "custom", "unused"],
@@ -84,7 +84,7 @@ def test_a_disguise_is_seen_through(disguise: str, tmp_path: Path) -> None:
     rewritten(
         path, '"module": "keras.layers", "class_name": "Dense", "config": {', disguise
     )
-    with pytest.raises(DataError, match="which no model of cnnxfer has"):
+    with pytest.raises(DataError, match="which no model of cnnxfer uses"):
         load_model(path)
 
 
@@ -93,18 +93,18 @@ def test_a_file_that_is_no_model(tmp_path: Path, parent: Run) -> None:
     with pytest.raises(RunError, match=r"model\.keras does not exist"):
         load_model(path)
     path.write_text("hello")
-    with pytest.raises(DataError, match=r"model\.keras is not a whole Keras model"):
+    with pytest.raises(DataError, match=r"model\.keras is not a complete Keras model"):
         load_model(path)
     path.write_bytes(parent.model_path.read_bytes()[:10_000])
-    with pytest.raises(DataError, match=r"model\.keras is not a whole Keras model"):
+    with pytest.raises(DataError, match=r"model\.keras is not a complete Keras model"):
         load_model(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", "[" * 100_000)
-    with pytest.raises(DataError, match=r"model\.keras is not a whole Keras model"):
+    with pytest.raises(DataError, match=r"model\.keras is not a complete Keras model"):
         load_model(path)
     path.write_bytes(parent.model_path.read_bytes())
     rewritten(path, '"kernel_size": [3, 3]', '"kernel_size": [5, 5]')
-    with pytest.raises(DataError, match=r"model\.keras is not a whole Keras model"):
+    with pytest.raises(DataError, match=r"model\.keras is not a complete Keras model"):
         load_model(path)
 
 

@@ -1,1 +1,1 @@
-"""A network that computes the same as another's, and learns faster."""
+"""Networks that compute the same as another with its variables, and train faster."""

@@ -1,7 +1,8 @@
 """Depthwise convolution with gradients that are fast on a CPU in TensorFlow.
 
-TensorFlow leaves these gradients to oneDNN, which has fast code for some shapes only.
-The others, 5 to 30 times slower than they could be, are put in terms of those.
+TensorFlow leaves these gradients to oneDNN, which has fast code for some shapes only;
+others are 5 to 30 times slower than they could be. This module computes the gradients
+of the slow shapes by operations on fast shapes.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ FAST_WIDTH = 3
 
 
 def depthwise(x: Any, kernel: Any, stride: int, padding: str) -> Any:
-    """Convolves each channel by itself.
+    """Convolves each channel by itself, as `keras.ops.depthwise_conv` does.
 
     Args:
-        x: `(batch, height, width, channels)`.
-        kernel: `(height, width, channels, 1)`, of the same dtype.
-        stride: the same both ways.
+        x: the inputs, `(batch, height, width, channels)`.
+        kernel: the weights, `(height, width, channels, 1)`, of the dtype of `x`.
+        stride: the stride in pixels along both height and width.
         padding: `same` or `valid`.
 
     Returns:
-        What `keras.ops.depthwise_conv` returns; only its gradients are computed in
-        another way, where that is faster.
+        A tensor `(batch, height, width, channels)` of the dtype of `x`. On a CPU in
+        TensorFlow, its gradients are computed in a faster way.
     """
     if keras.backend.backend() == "tensorflow" and _on_cpu():
         return _on_tensorflow(x, kernel, stride, padding.upper())
@@ -46,10 +47,10 @@ def _on_tensorflow(x: Any, kernel: Any, stride: int, padding: str) -> Any:
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def convolve(x: Any, kernel: Any) -> tuple[Any, Any]:
-        def gradients(above: Any) -> tuple[Any, Any]:
+        def gradients(upstream: Any) -> tuple[Any, Any]:
             return (
-                _input_gradient(tf.shape(x), kernel, above, strides, padding),
-                _kernel_gradient(x, kernel.shape, above, strides, padding),
+                _input_gradient(tf.shape(x), kernel, upstream, strides, padding),
+                _kernel_gradient(x, kernel.shape, upstream, strides, padding),
             )
 
         return tf.nn.depthwise_conv2d(x, kernel, strides, padding), gradients
@@ -58,59 +59,61 @@ def _on_tensorflow(x: Any, kernel: Any, stride: int, padding: str) -> Any:
 
 
 def _input_gradient(
-    shape: Any, kernel: Any, above: Any, strides: list[int], padding: str
+    shape: Any, kernel: Any, upstream: Any, strides: list[int], padding: str
 ) -> Any:
     import tensorflow as tf
 
-    # With strides, what is fast in float32 is 10 to 60 times slower in bfloat16.
-    dtype = tf.float32 if strides[1] > 1 else above.dtype
+    # With a stride above 1, this is 10 to 60 times slower in bfloat16 than in float32.
+    dtype = tf.float32 if strides[1] > 1 else upstream.dtype
     gradient = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
         input_sizes=shape,
         filter=tf.cast(kernel, dtype),
-        out_backprop=tf.cast(above, dtype),
+        out_backprop=tf.cast(upstream, dtype),
         strides=strides,
         padding=padding,
     )
-    return tf.cast(gradient, above.dtype)
+    return tf.cast(gradient, upstream.dtype)
 
 
 def _kernel_gradient(
-    x: Any, shape: Any, above: Any, strides: list[int], padding: str
+    x: Any, shape: Any, upstream: Any, strides: list[int], padding: str
 ) -> Any:
-    """Computes the gradient by strips of columns that are narrow enough."""
+    """Computes the gradient in strips of at most `FAST_WIDTH` kernel columns."""
     import tensorflow as tf
 
     height, width, channels, _ = shape
 
-    def strip(x: Any, width: int, padding: str) -> Any:
+    def strip_gradient(x: Any, width: int, padding: str) -> Any:
         return tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
             input=x,
             filter_sizes=[height, width, channels, 1],
-            out_backprop=above,
+            out_backprop=upstream,
             strides=strides,
             padding=padding,
         )
 
     if width <= FAST_WIDTH:
-        return strip(x, width, padding)
+        return strip_gradient(x, width, padding)
     stride = strides[1]
     if padding == "SAME":
-        across, down = (
-            _padding(size, length, stride)
-            for size, length in ((x.shape[1], height), (x.shape[2], width))
+        rows, columns = (
+            _same_padding(size, kernel_size, stride)
+            for size, kernel_size in ((x.shape[1], height), (x.shape[2], width))
         )
-        x = tf.pad(x, [[0, 0], across, down, [0, 0]])
-    reach = (above.shape[2] - 1) * stride  # from the first place to the last
+        x = tf.pad(x, [[0, 0], rows, columns, [0, 0]])
+    reach = (
+        upstream.shape[2] - 1
+    ) * stride  # from the first kernel position to the last
     strips = []
     for left in range(0, width, FAST_WIDTH):
-        columns = min(FAST_WIDTH, width - left)
-        part = x[:, :, left : left + reach + columns]
-        strips.append(strip(part, columns, "VALID"))
+        strip_width = min(FAST_WIDTH, width - left)
+        strip = x[:, :, left : left + reach + strip_width]
+        strips.append(strip_gradient(strip, strip_width, "VALID"))
     return tf.concat(strips, axis=1)
 
 
-def _padding(size: int, length: int, stride: int) -> tuple[int, int]:
-    """Returns how many zeros TensorFlow puts before and behind."""
-    places = -(-size // stride)
-    zeros = max((places - 1) * stride + length - size, 0)
+def _same_padding(size: int, kernel_size: int, stride: int) -> tuple[int, int]:
+    """Returns how many zeros TensorFlow adds before and after one axis."""
+    positions = -(-size // stride)
+    zeros = max((positions - 1) * stride + kernel_size - size, 0)
     return zeros // 2, zeros - zeros // 2

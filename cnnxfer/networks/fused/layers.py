@@ -1,4 +1,4 @@
-"""Layers that compute what others do, with the others' variables, faster."""
+"""Layers that compute the same as another layer with its variables, but faster."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
 class SharedLayer(layers.Layer):
-    """Any layer, in a precision of one's choice."""
+    """A layer with another layer's variables and a precision of its own."""
 
     def __init__(self, source: layers.Layer, precision: str) -> None:
-        """Takes over the variables of `source`, which is built."""
+        """Wraps a layer.
+
+        Args:
+            source: the layer to wrap, which is built.
+            precision: what to compute in, a key of `POLICIES`.
+        """
         super().__init__(name=source.name, dtype=POLICIES[precision])
         self.source = source
         self.takes_training = "training" in inspect.signature(source.call).parameters
@@ -26,22 +31,22 @@ class SharedLayer(layers.Layer):
 
     @property
     def seed_generator(self) -> keras.random.SeedGenerator:
-        """What Dropout draws from; other layers have none."""
+        """The generator that Dropout draws from; other layers have none."""
         return self.source.seed_generator
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Returns what `source` does of the same inputs, or of the list of them."""
+        """Returns the outputs of `source` for a tensor or a list of tensors."""
         options = {"training": training} if self.takes_training else {}
         return ops.cast(self.source.call(inputs, **options), self.compute_dtype)
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
-        """Returns shape and dtype of the outputs."""
+        """Returns the shape and dtype of the outputs."""
         shape = self.source.compute_output_spec(inputs).shape
         return keras.KerasTensor(shape, self.compute_dtype)
 
 
-class _Casting(layers.Layer):
-    """A layer that casts by itself, after what it computes of variables in float32."""
+class _SelfCastingLayer(layers.Layer):
+    """A layer that combines its variables in float32 and casts the results itself."""
 
     def __init__(self, source: layers.Layer, precision: str) -> None:
         super().__init__(name=source.name, dtype="float32", autocast=False)
@@ -50,16 +55,16 @@ class _Casting(layers.Layer):
         self.built = True
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None) -> Any:
-        """Returns shape and dtype of the outputs."""
+        """Returns the shape and dtype of the outputs."""
         shape = self.source.compute_output_shape(inputs.shape)
         return keras.KerasTensor(shape, self.precision)
 
 
-class SharedNorm(_Casting):
-    """BatchNormalization, which is a product and a sum where it does not learn."""
+class SharedNorm(_SelfCastingLayer):
+    """BatchNormalization that computes one product and one sum where it is frozen."""
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Returns what the source does."""
+        """Returns the normalized inputs, in the layer's precision."""
         if training and self.source.trainable:
             return ops.cast(self.source.call(inputs, training=True), self.precision)
         scale, shift = affine(self.source)
@@ -67,11 +72,11 @@ class SharedNorm(_Casting):
         return x * ops.cast(scale, x.dtype) + ops.cast(shift, x.dtype)
 
 
-class FusedConvolution(_Casting):
-    """A convolution, with the BatchNormalization behind it if there is one.
+class FusedConvolution(_SelfCastingLayer):
+    """A convolution, together with the BatchNormalization behind it if there is one.
 
-    Where that does not learn, the kernel is multiplied by its scale, in every step
-    anew: a kernel is small, activations are not.
+    Where the normalization is frozen, the kernel is multiplied by its scale in every
+    step. That costs little: a kernel is much smaller than the activations.
     """
 
     def __init__(
@@ -80,24 +85,30 @@ class FusedConvolution(_Casting):
         norm: layers.BatchNormalization | None,
         precision: str,
     ) -> None:
-        """Takes over the variables of `source`, which `knows` it, and of `norm`."""
+        """Wraps a convolution and its normalization.
+
+        Args:
+            source: the convolution, which `supports` accepts.
+            norm: the BatchNormalization that reads it; None if it is not fused.
+            precision: what to compute in, a key of `POLICIES`.
+        """
         super().__init__(source, precision)
         self.norm = norm
 
     @staticmethod
-    def knows(layer: Any) -> bool:
-        """Whether `layer` is a convolution of the kinds that are done here."""
+    def supports(layer: Any) -> bool:
+        """Returns whether `layer` is a convolution that this class can compute."""
         return (
             type(layer) in CONVOLUTIONS
             and layer.data_format == "channels_last"
             and layer.strides[0] == layer.strides[1]
             and layer.dilation_rate == (1, 1)
             and getattr(layer, "depth_multiplier", 1) == 1
-            and (_by_channel(layer) or getattr(layer, "groups", 1) == 1)
+            and (_is_depthwise(layer) or getattr(layer, "groups", 1) == 1)
         )
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Returns what the sources do, one after the other."""
+        """Returns the convolved and normalized inputs, in the layer's precision."""
         norm, bias = self.norm, self.source.bias
         if norm is None:
             return self.source.activation(self._convolve(inputs, None, bias))
@@ -110,7 +121,7 @@ class FusedConvolution(_Casting):
         return self._convolve(inputs, scale, shift)
 
     def _convolve(self, inputs: Any, scale: Any, shift: Any) -> Any:
-        """Convolves, multiplies by `scale` and adds `shift`; None does neither."""
+        """Convolves, multiplies by `scale` and adds `shift`; None skips either step."""
         source = self.source
         stride, padding = source.strides[0], source.padding
         x = ops.cast(inputs, self.precision)
@@ -120,18 +131,18 @@ class FusedConvolution(_Casting):
             stride, kernel = 1, source.pointwise_kernel
         else:
             kernel = source.kernel
-        by_channel = _by_channel(source)
-        if by_channel and isinstance(source, layers.Conv2D):
+        is_depthwise = _is_depthwise(source)
+        if is_depthwise and isinstance(source, layers.Conv2D):
             kernel = ops.swapaxes(kernel, 2, 3)  # (h, w, 1, c) -> (h, w, c, 1)
         if scale is not None:
-            kernel = kernel * (scale[:, None] if by_channel else scale)
-        convolve = depthwise if by_channel else ops.conv
+            kernel = kernel * (scale[:, None] if is_depthwise else scale)
+        convolve = depthwise if is_depthwise else ops.conv
         x = convolve(x, ops.cast(kernel, x.dtype), stride, padding)
         return x if shift is None else _add_bias(x, ops.cast(shift, x.dtype))
 
 
-def _by_channel(layer: layers.Layer) -> bool:
-    """Whether each channel is convolved by itself, and no more."""
+def _is_depthwise(layer: layers.Layer) -> bool:
+    """Returns whether the layer only convolves each channel by itself."""
     if isinstance(layer, layers.DepthwiseConv2D):
         return True
     groups = getattr(layer, "groups", 1)
@@ -142,16 +153,17 @@ def _add_bias(x: Any, bias: Any) -> Any:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        # TensorFlow makes it one operation with the convolution before and an
-        # activation behind.
+        # TensorFlow fuses this operation with the convolution before it and the
+        # activation behind it.
         return tf.nn.bias_add(x, bias)
     return x + bias
 
 
 def affine(norm: layers.BatchNormalization) -> tuple[Any, Any]:
-    """Returns what BatchNormalization multiplies by, and then adds, for inference.
+    """Returns the scale and the shift that BatchNormalization applies at inference.
 
-    Both are float32 `(channels,)`.
+    Returns:
+        The factor and the summand, each float32 `(channels,)`.
     """
     scale = ops.rsqrt(norm.moving_variance + norm.epsilon)
     if norm.gamma is not None:

@@ -1,4 +1,4 @@
-"""A second network of the same variables, which is faster to train."""
+"""A copy of a network that shares its variables and is faster to train."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ PIXEL_LAYERS = (layers.Rescaling, layers.Normalization)
 def fused_network(model: keras.Model, precision: str) -> keras.Model:
     """Returns a network that learns what `model` learns, in less time.
 
-    It has no variables but those of `model`, so that there is nothing to copy. What is
-    frozen in one is frozen in the other; compile the twin after that is set.
+    It shares all variables with `model`, so nothing has to be copied back. A layer that
+    is frozen in one is frozen in the other; set that before you compile the copy.
 
-    - The network inside `model`, the backbone or what of it lies behind a cut,
+    - The network inside `model`, which is the backbone or its part behind a cut,
       computes in `precision`; normalization of pixels and head stay in float32.
-    - BatchNormalization that is frozen is folded into the convolution before it.
+    - Frozen BatchNormalization is folded into the convolution before it.
     - Depthwise convolutions have gradients that are faster on a CPU in TensorFlow.
 
     Args:
-        model: of `build_classifier` or `behind`, in float32.
-        precision: a key of `POLICIES`.
+        model: a model from `build_classifier` or `behind`, in float32.
+        precision: what the inner network computes in, a key of `POLICIES`.
 
     Returns:
         A model of the same inputs to float32 logits, which differ from those of
-        `model` by rounding. Its layers have the names of the model's.
+        `model` by rounding errors. Its layers have the same names.
     """
     return _copy(model, "float32", precision)
 
@@ -38,32 +38,32 @@ def fused_network(model: keras.Model, precision: str) -> keras.Model:
 def _copy(model: keras.Model, precision: str, inner_precision: str) -> keras.Model:
     """Copies a network; networks inside it compute in `inner_precision`."""
     if isinstance(model, keras.Sequential):
-        copies = [_layer(layer, None, precision) for layer in model.layers]
+        copies = [_copy_layer(layer, None, precision) for layer in model.layers]
         return keras.Sequential(copies, name=model.name)
     norms = _foldable_norms(model)
     folded = {id(norm) for norm in norms.values()}
 
-    def twin_of(layer: Any) -> Any:
+    def copy(layer: Any) -> Any:
         if isinstance(layer, keras.Model):
             return _copy(layer, inner_precision, inner_precision)
         if id(layer) in folded:
             return layers.Identity(name=layer.name, dtype=POLICIES[precision])
-        return _layer(layer, norms.get(id(layer)), precision)
+        return _copy_layer(layer, norms.get(id(layer)), precision)
 
     return keras.models.clone_model(
-        model, clone_function=twin_of, call_function=_call_without_mask
+        model, clone_function=copy, call_function=_call_without_mask
     )
 
 
-def _layer(
+def _copy_layer(
     layer: Any, norm: layers.BatchNormalization | None, precision: str
 ) -> keras.layers.Layer:
-    """Copies a layer, a convolution with the normalization that is folded into it."""
+    """Copies a layer; `norm` is folded into it if it is a convolution."""
     if not isinstance(layer, layers.Layer):
         return layer  # an operation without variables
     if isinstance(layer, PIXEL_LAYERS):
         return SharedLayer(layer, "float32")
-    if FusedConvolution.knows(layer):
+    if FusedConvolution.supports(layer):
         return FusedConvolution(layer, norm, precision)
     if isinstance(layer, layers.BatchNormalization):
         return SharedNorm(layer, precision)
@@ -73,15 +73,14 @@ def _layer(
 def _call_without_mask(
     layer: Any, *arguments: Any, mask: None = None, **options: Any
 ) -> Any:
-    """Calls a layer as its original was, which got a mask if it is for sequences."""
+    """Calls a layer without the mask, which only layers for sequences accept."""
     return layer(*arguments, **options)
 
 
 def _foldable_norms(model: keras.Model) -> dict[int, layers.BatchNormalization]:
-    """Finds each BatchNormalization that alone reads what a convolution gives.
+    """Returns the BatchNormalization layers that alone read a convolution's output.
 
-    Returns:
-        These layers, by the id of the convolution.
+    The keys are the `id` of each convolution.
     """
     readers: dict[int, list[Any]] = {}
     for operation in model.operations:
@@ -92,7 +91,7 @@ def _foldable_norms(model: keras.Model) -> dict[int, layers.BatchNormalization]:
         readers.setdefault(id(tensor), []).append(None)
     norms = {}
     for operation in model.operations:
-        if not FusedConvolution.knows(operation):
+        if not FusedConvolution.supports(operation):
             continue
         linear = operation.activation is keras.activations.linear
         match readers.get(id(operation.output), []):
