@@ -1,1 +1,1 @@
-"""The catalog of pretrained networks and where their weights come from."""
+"""Backbones: the catalog of pretrained networks, their construction and weights."""

@@ -1,4 +1,4 @@
-"""What the catalog knows about one backbone."""
+"""The type of a catalog entry: one backbone and its published figures."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from cnnxfer.errors import ConfigError
 
 @dataclass(frozen=True)
 class Backbone:
-    """A pretrained network, as a table entry; it imports nothing heavy.
+    """The catalog entry of a pretrained network; it does not import the network.
 
     Attributes:
-        name: as users type it: the constructor's name in lower case; width last.
-        builder: `"module:function"`, called with `include_top`, `weights=None`,
-            `input_shape` and `arguments`.
-        normalization: what turns pixels in [0, 255] into what the network was
-            trained on; a name in `cnnxfer.backbones.normalization`.
-        image_size: side in pixels that the published accuracy was measured at.
+        name: the name that users type: the constructor's name in lower case, followed
+            by the width if it is not the full one.
+        builder: the function that builds the network, as `"module:function"`. It is
+            called with `include_top`, `weights=None`, `input_shape` and `arguments`.
+        normalization: how pixels in [0, 255] are mapped to the range that the network
+            was trained on; a key of `cnnxfer.backbones.build.NORMALIZATIONS`.
+        image_size: side in pixels at which the published accuracy was measured.
         min_size: smallest side in pixels that the network accepts without its head.
-        parameters: with the 1,000-class ImageNet head.
-        top1: published ImageNet validation accuracy, a fraction.
-        top5: the same within five guesses; None where none was published.
-        paper: address of the paper that describes it.
+        parameters: number of parameters with the 1,000-class ImageNet head.
+        top1: published top-1 accuracy on ImageNet's validation set, in [0, 1].
+        top5: published top-5 accuracy on it, in [0, 1]; None if none was published.
+        paper: web address of the paper that describes the network.
         arguments: further arguments of the builder, such as a width.
     """
 
@@ -40,10 +41,10 @@ class Backbone:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def check_image_size(self, image_size: int) -> None:
-        """Checks that the network has anything left to see at this size in pixels.
+        """Checks that the network accepts images with sides of `image_size` pixels.
 
         Raises:
-            ConfigError: if it has not.
+            ConfigError: if the images are smaller than `min_size`.
         """
         if image_size < self.min_size:
             raise ConfigError(

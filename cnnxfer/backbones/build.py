@@ -1,4 +1,4 @@
-"""From a catalog entry to a Keras network that takes pixels in [0, 255]."""
+"""Construction of a Keras network from a catalog entry."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from cnnxfer.registry import load_object
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
-_NUMBERS = "object_name_uids"  # by name, what Keras's next layer of it gets
+# Keras's global counters: for each layer name, the number of layers so far.
+_LAYER_COUNTERS = "object_name_uids"
 
 
 def _caffe(x: Any) -> Any:
     offset = [-mean for mean in CAFFE_MEAN_BGR]
-    blue_first = keras.ops.flip(x, axis=-1)  # torch has no slices that go backwards
+    blue_first = keras.ops.flip(x, axis=-1)  # torch has no slices with negative steps
     return keras.layers.Rescaling(1.0, offset, dtype="float32")(blue_first)
 
 
@@ -67,23 +68,24 @@ def build_backbone(
     """Builds the network that a catalog entry describes.
 
     Args:
-        backbone: the entry.
-        image_size: side in pixels.
-        include_top: with its ImageNet head; its output is then probabilities.
-        weights_path: a verified file of the entry's weights, or a file of one's own
-            for the same layers; None for random weights.
+        backbone: the catalog entry.
+        image_size: side of the input images in pixels.
+        include_top: whether to build the ImageNet head, which returns probabilities.
+        weights_path: a verified file of the entry's weights, or the user's own file for
+            the same layers; None for random weights.
 
     Returns:
-        A model of float32 `(batch, image_size, image_size, 3)`, normalized as the
-        entry says, to features `(batch, height, width, channels)`. Its layers have
-        the same names in every process, whatever was built before.
+        A model of float32 `(batch, image_size, image_size, 3)`, normalized as
+        `backbone.normalization` says, to features `(batch, height, width, channels)`,
+        or to probabilities `(batch, 1000)` with the head. Its layers have the same
+        names in every process, whatever was built before.
 
     Raises:
         ConfigError: if `image_size` is too small for the network.
-        DataError: if the weights do not fit it.
+        DataError: if the weights do not fit the network.
     """
     backbone.check_image_size(image_size)
-    with _numbered_anew():
+    with _fresh_layer_numbers():
         network = load_object(backbone.builder)(
             include_top=include_top,
             weights=None,
@@ -91,39 +93,41 @@ def build_backbone(
             **backbone.arguments,
         )
         if backbone.normalization == "built_in":
-            network = _adjusted(network)
+            network = _adjust(network)
     if weights_path is not None:
         _load_weights(network, backbone, weights_path)
     return network
 
 
 @contextmanager
-def _numbered_anew() -> Iterator[None]:
-    """Has Keras number layers without a name (conv2d_17) as in a new process.
+def _fresh_layer_numbers() -> Iterator[None]:
+    """Makes Keras number unnamed layers (conv2d_17) as in a new process.
 
-    What is built afterwards has higher numbers than anything before it, so that it may
-    stand in one model with any of that. Keras itself begins anew with `clear_session`
-    only, which forgets much else.
+    Layers that are built after the block get higher numbers than all before, so that
+    they can share a model with any of them. Keras only restarts its numbers with
+    `clear_session`, which also resets much else.
     """
-    before = global_state.get_global_attribute(_NUMBERS, {})
-    inside: dict[str, int] = defaultdict(int)
-    global_state.set_global_attribute(_NUMBERS, inside)
+    previous = global_state.get_global_attribute(_LAYER_COUNTERS, {})
+    counters: dict[str, int] = defaultdict(int)
+    global_state.set_global_attribute(_LAYER_COUNTERS, counters)
     try:
         yield
     finally:
-        for name, number in before.items():
-            inside[name] = max(inside[name], number)
+        for name, number in previous.items():
+            counters[name] = max(counters[name], number)
 
 
-def _adjusted(network: keras.Model) -> keras.Model:
-    """Copies a network that normalizes for itself, before it has its weights.
+def _adjust(network: keras.Model) -> keras.Model:
+    """Returns an adjusted copy of a network with a normalization of its own.
 
-    - Pixels keep their precision whatever the rest of the network has.
-    - Nothing is dropped: `fit` would do so even in a frozen network, whose answer must
-      not change from epoch to epoch.
-    - EfficientNet V1 gets the layer that Keras gives it with `weights="imagenet"`
-      only. The published weights need it whatever way they are loaded; it has none
-      itself, so nothing complains where it is absent.
+    It is called before the weights are loaded, and makes three changes:
+
+    - The normalization of pixels computes in float32, whatever the rest computes in.
+    - Dropout has a rate of 0. `fit` would apply it even in a frozen network, whose
+      answers must not change from epoch to epoch.
+    - EfficientNet V1 gets the layer that Keras adds only with `weights="imagenet"`.
+      The published weights need it however they are loaded. The layer has no weights,
+      so no error would tell that it is missing.
     """
     scale = [1 / math.sqrt(deviation) for deviation in IMAGENET_DEVIATION]
 
@@ -138,7 +142,7 @@ def _adjusted(network: keras.Model) -> keras.Model:
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
         x = layer(*arguments, **options)
         is_norm = isinstance(layer, keras.layers.Normalization)
-        # In V2 and ConvNeXt, the layer has its mean as an argument.
+        # In V2 and ConvNeXt, the layer has its mean as an argument and needs no more.
         if is_norm and layer.input_mean is None:
             x = keras.layers.Rescaling(scale, name="deviation", dtype="float32")(x)
         return x
@@ -150,7 +154,7 @@ def _load_weights(network: keras.Model, backbone: Backbone, path: Path) -> None:
     size_bytes = path.stat().st_size
     if size_bytes > SIZE_LIMIT_BYTES:
         raise DataError(
-            f"{path} has {format_bytes(size_bytes)}; the limit for weights is "
+            f"{path} has {format_bytes(size_bytes)}; the limit for a weight file is "
             f"{format_bytes(SIZE_LIMIT_BYTES)}."
         )
     try:

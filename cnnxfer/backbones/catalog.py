@@ -1,15 +1,17 @@
-"""The table of backbones: one line each, figures with their sources.
+"""The table of backbones, one line each, with the sources of the figures.
 
-`parameters` are counted on the built network with its 1,000-class head. Image sizes
-are the constructors' own. Accuracies are single-crop figures for these very weights:
+Parameters are counted on the built network with its 1,000-class head. Image sizes are
+the defaults of the constructors. Accuracies are single-crop figures for the weights
+that cnnxfer uses:
 
-- https://keras.io/api/applications/ for all that its table lists; it has no top-5 of
-  ConvNeXt, whose Base, Large and XLarge were pretrained on ImageNet-21k.
+- https://keras.io/api/applications/ for all networks in its table. It gives no top-5
+  accuracy for ConvNeXt, whose Base, Large and XLarge were pretrained on ImageNet-21k.
 - https://github.com/keras-team/keras-applications (README) for the widths of
   MobileNet V1 and V2, from the same evaluation.
-- The docstring of `keras.applications.MobileNetV3Small`, which has no top-5.
+- The docstring of `keras.applications.MobileNetV3Small` for MobileNet V3; it gives no
+  top-5 accuracy.
 - https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite for
-  EfficientNet-Lite0, without top-5 too.
+  EfficientNet-Lite0; it gives no top-5 accuracy either.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One file from the network: whole and verified, or not there at all."""
+"""Download of one file, which is stored complete and verified or not at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cnnxfer.files import atomic_path, format_bytes
 from cnnxfer.reporting import Reporter
 from cnnxfer.version import __version__
 
-TIMEOUT_SECONDS = 30.0  # without one byte from the server
+TIMEOUT_SECONDS = 30.0  # how long the server may send nothing
 _READ_BYTES = 1 << 16
 
 
@@ -30,30 +30,30 @@ def download(
     reporter: Reporter,
     size_limit: int,
 ) -> None:
-    """Downloads `url` to `target`, unless it is there already.
+    """Downloads `url` to `target`, unless `target` exists.
 
-    The bytes go to a temporary name in the same directory, which is created where
-    it is missing. However the download ends, `target` holds the whole verified
+    The bytes are written under a temporary name in the same directory, which is created
+    if it does not exist. However the download ends, `target` is the complete verified
     file or does not exist. Of several processes that ask for the same file, one
     downloads it and the others wait.
 
     Args:
-        url: http or https; the proxy settings of the environment are followed.
-        target: path of the file.
-        verify: gets the temporary file and raises if it is not what was wanted.
-        reporter: hears of progress, and of waiting for another process.
-        size_limit: in bytes; a longer answer is refused.
+        url: an http or https address; proxy settings of the environment are used.
+        target: the path to store the file at.
+        verify: receives the path of the temporary file and raises if the file is wrong.
+        reporter: shows progress, and that another process is waited for.
+        size_limit: largest accepted size in bytes.
 
     Raises:
         ConfigError: if `url` is neither http nor https.
-        RunError: if the host cannot be reached, answers with an error, falls
-            silent for `TIMEOUT_SECONDS`, or sends too much or too little.
+        RunError: if the host cannot be reached, answers with an error, sends nothing
+            for `TIMEOUT_SECONDS`, or sends too much or too little.
         OSError: if the directory or the file cannot be written.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise ConfigError(f"{url} cannot be downloaded; expected http:// or https://.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _turn(target, reporter):
+    with _download_lock(target, reporter):
         if target.exists():
             return
         _remove_leftovers(target)
@@ -63,8 +63,8 @@ def download(
 
 
 @contextmanager
-def _turn(target: Path, reporter: Reporter) -> Iterator[None]:
-    """Holds the lock beside `target`; the system frees it when a process dies."""
+def _download_lock(target: Path, reporter: Reporter) -> Iterator[None]:
+    """Holds a lock file beside `target`; the system frees it when a process dies."""
     lock = FileLock(target.with_name(f".{target.name}.lock"))
     try:
         lock.acquire(blocking=False)
@@ -78,9 +78,9 @@ def _turn(target: Path, reporter: Reporter) -> Iterator[None]:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Removes what killed downloads left; under the lock, nobody writes there."""
-    # Eight characters exactly, as `tempfile` draws them: with `*`, "b.h5" would
-    # also match what another process is downloading for "a-b.h5".
+    """Removes temporary files of killed downloads; the lock must be held."""
+    # Exactly eight characters, as in names from `tempfile`: with `*`, the pattern for
+    # "b.h5" would also match a running download of "a-b.h5".
     for path in target.parent.glob(f".tmp-????????-{glob.escape(target.name)}"):
         path.unlink(missing_ok=True)
 
@@ -110,9 +110,7 @@ def _fetch(
             advance(len(chunk))
     # `HTTPResponse.read(size)` ends quietly when the connection closes early.
     if total is not None and received < total:
-        raise RunError(
-            f"{url} broke off after {received:,} of {total:,} bytes. Try again."
-        )
+        raise RunError(f"{url} ended after {received:,} of {total:,} bytes. Try again.")
 
 
 def _read(response: HTTPResponse, url: str) -> bytes:
@@ -126,7 +124,7 @@ def _too_large(url: str, size_limit: int) -> RunError:
 
 @contextmanager
 def _network_errors(url: str) -> Iterator[None]:
-    """Says what went wrong on the network in a sentence that names the host."""
+    """Turns network errors into a RunError that names the host."""
     host = urlsplit(url).netloc
     try:
         yield
@@ -134,13 +132,13 @@ def _network_errors(url: str) -> Iterator[None]:
         error.close()
         raise RunError(f"{url} answered HTTP {error.code} ({error.reason}).") from error
     except (OSError, HTTPException) as error:
-        # urllib wraps what happens up to the request, and nothing after it.
+        # urllib wraps errors up to the request in a URLError, but none after it.
         reason = error.reason if isinstance(error, URLError) else error
         if isinstance(reason, TimeoutError):
             message = f"{host} did not answer for {TIMEOUT_SECONDS:g} seconds."
         elif isinstance(error, URLError):
-            why = getattr(reason, "strerror", None) or reason
-            message = f"{host} cannot be reached ({why})."
+            detail = getattr(reason, "strerror", None) or reason
+            message = f"{host} cannot be reached ({detail})."
         else:
-            message = f"the connection to {host} broke ({error}). Try again."
+            message = f"the connection to {host} was lost ({error}). Try again."
         raise RunError(message) from error

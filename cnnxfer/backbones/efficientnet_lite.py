@@ -1,7 +1,8 @@
-"""EfficientNet-Lite0: ImageNet accuracy near ResNet50's at a twentieth of its work.
+"""EfficientNet-Lite0, near ResNet50's ImageNet accuracy at a twentieth of its work.
 
-EfficientNet-B0 (Tan and Le, 2019, https://arxiv.org/abs/1905.11946) without what
-slows small processors: no squeeze-and-excitation, and ReLU6 for swish
+It is EfficientNet-B0 (Tan and Le, 2019, https://arxiv.org/abs/1905.11946) without the
+parts that are slow on small processors: it has no squeeze-and-excitation, and ReLU6 in
+place of swish
 (https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite).
 """
 
@@ -44,13 +45,21 @@ def EfficientNetLite0(
     classifier_activation: str | None = "softmax",
     name: str = "efficientnet-lite0",
 ) -> keras.Model:
-    """Builds the network with random weights; `load_checkpoint` fills it.
+    """Builds the network with random weights; `load_checkpoint` loads trained ones.
 
-    Takes the arguments of keras.applications that cnnxfer uses.
+    The arguments are those of `keras.applications` that cnnxfer uses.
+
+    Args:
+        include_top: whether to build the ImageNet head.
+        weights: always None.
+        input_shape: height and width in pixels, and 3 channels.
+        classifier_activation: activation of the head; None returns logits.
+        name: name of the model.
 
     Returns:
         A model of float32 `(batch, height, width, 3)`, pixels as (x - 127) / 128, to
-        1,000 ImageNet classes, or without its top to `(batch, h / 32, w / 32, 1280)`.
+        `(batch, 1000)` with the head, or to features
+        `(batch, height / 32, width / 32, 1280)` without.
     """
     inputs = keras.Input(input_shape)
     x = _convolution(inputs, 32, 3, 2, name="conv_stem")
@@ -104,10 +113,10 @@ def _normalization(x: Any, name: str, *, activation: bool) -> Any:
 
 
 def load_checkpoint(model: keras.Model, path: Path) -> None:
-    """Fills `model` from the PyTorch checkpoint of the same network.
+    """Loads the weights of a PyTorch checkpoint of the same network into `model`.
 
     Raises:
-        DataError: if `path` is no such checkpoint.
+        DataError: if `path` is not a PyTorch checkpoint that can be read safely.
     """
     tensors = read_checkpoint(path)
     for layer in model.layers:
@@ -118,7 +127,8 @@ def load_checkpoint(model: keras.Model, path: Path) -> None:
 def _layer_weights(
     layer: keras.layers.Layer, tensors: dict[str, np.ndarray]
 ) -> list[np.ndarray]:
-    # "blocks_3_bn1" is "_blocks.3._bn1" in the checkpoint, "conv_stem" "_conv_stem".
+    # The checkpoint's names: "blocks_3_bn1" is "_blocks.3._bn1" there, and "conv_stem"
+    # is "_conv_stem".
     prefix = "_" + re.sub(r"^blocks_(\d+)_", r"blocks.\1._", layer.name)
     weight = tensors[f"{prefix}.weight"]
     if isinstance(layer, keras.layers.BatchNormalization):

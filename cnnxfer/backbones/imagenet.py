@@ -1,7 +1,7 @@
 """The 1,000 classes of ILSVRC2012, in the order of the networks' outputs.
 
-`imagenet_classes.tsv` holds the WordNet ids, in their sorted order, each with its
-first lemma in WordNet 3.0 (https://wordnet.princeton.edu). It was made from
+`imagenet_classes.tsv` lists the WordNet ids in sorted order, each with its first lemma
+in WordNet 3.0 (https://wordnet.princeton.edu). It was made from
 `imagenet_synsets.txt` and `imagenet_synset_to_lemma.txt` in timm 1.0.31
 (https://github.com/huggingface/pytorch-image-models, Apache-2.0).
 """
@@ -15,11 +15,11 @@ from importlib.resources import files
 
 @dataclass(frozen=True)
 class ImagenetClass:
-    """One class; two labels occur twice (crane, maillot), an id only once.
+    """One class of ImageNet.
 
     Attributes:
-        class_id: WordNet id, such as "n02123045".
-        label: a name for people, such as "tabby".
+        class_id: WordNet id, such as "n02123045"; unique.
+        label: readable name, such as "tabby". Two labels occur twice: crane, maillot.
     """
 
     class_id: str
@@ -28,7 +28,7 @@ class ImagenetClass:
 
 @cache
 def imagenet_classes() -> tuple[ImagenetClass, ...]:
-    """Returns the classes; class `i` is what output `i` of an ImageNet head means."""
+    """Returns the 1,000 classes; output `i` of an ImageNet head is for class `i`."""
     table = files("cnnxfer.backbones").joinpath("imagenet_classes.tsv")
     lines = table.read_text("utf-8").splitlines()
     return tuple(ImagenetClass(*line.split("\t")) for line in lines)

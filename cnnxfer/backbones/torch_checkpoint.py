@@ -1,13 +1,13 @@
-"""Reads tensors from a PyTorch checkpoint without PyTorch, and without risk.
+"""A safe reader of PyTorch checkpoints, which does not need PyTorch.
 
-A pickle can call anything that it names. The unpickler here admits the four names
+A pickle can call any function that it names. The unpickler here allows the four names
 that a plain state dictionary in PyTorch's older, non-zip format needs, and refuses
-every other.
+all others.
 
-Format: `torch/serialization.py`, `_legacy_save`: four pickles (magic number,
-protocol, system information, the state dictionary whose tensors point to storages
-by key), a pickled list of the keys, then each storage: its int64 number of
-elements and its raw little-endian values.
+The format is that of `_legacy_save` in `torch/serialization.py`: four pickles (magic
+number, protocol, system information, and the state dictionary whose tensors refer to
+storages by key), a pickled list of the keys, then each storage: its number of elements
+as int64 and its raw little-endian values.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Tensor:
         values = storages[self.storage.key][self.offset :]
         steps = zip(self.shape, self.strides, strict=True)
         last = sum((size - 1) * step for size, step in steps)
-        # as_strided reads wherever it is told to, as often as it is told to.
+        # `as_strided` itself checks neither bounds nor sizes.
         lowest = min(self.offset, *self.shape, *self.strides, 0)
         if lowest < 0 or max(last + 1, math.prod(self.shape)) > len(values):
             raise ValueError("a tensor lies outside its storage")
@@ -66,7 +66,7 @@ def _rebuild_tensor(
 
 
 FLOAT, LONG = "<f4", "<i8"
-_ADMITTED: dict[tuple[str, str], Callable[..., Any] | str] = {
+_ALLOWED_NAMES: dict[tuple[str, str], Callable[..., Any] | str] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
     ("torch", "FloatStorage"): FLOAT,
@@ -77,9 +77,9 @@ _ADMITTED: dict[tuple[str, str], Callable[..., Any] | str] = {
 class _StateDictUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         try:
-            return _ADMITTED[module, name]
+            return _ALLOWED_NAMES[module, name]
         except KeyError:
-            raise ValueError(f"it asks for {module}.{name}") from None
+            raise ValueError(f"it refers to {module}.{name}") from None
 
     def persistent_load(self, pid: Any) -> _Storage:
         kind, dtype, key, _location, _elements, view = pid
@@ -93,21 +93,21 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
 
     Args:
         path: a checkpoint in PyTorch's older format, at most 1 GiB. Check its hash
-            first: a checked reader of a file of unknown origin still trusts numbers.
+            first: reading is safe, but the values could be anybody's.
 
     Returns:
-        Tensor names to arrays, float32 or int64, in PyTorch's axis order.
+        Arrays by tensor name, float32 or int64, in PyTorch's order of axes.
 
     Raises:
-        DataError: if the file is no such checkpoint, names anything that a state
-            dictionary does not need, or ends too early.
+        DataError: if the file is not such a checkpoint, refers to a name that a state
+            dictionary does not need, or is truncated.
     """
     if path.stat().st_size > SIZE_LIMIT_BYTES:
         raise DataError(f"{path} is over 1 GiB; expected a small checkpoint.")
     try:
         with path.open("rb") as stream:
             return _read(stream)
-    except Exception as error:  # a damaged pickle can raise any kind
+    except Exception as error:  # a damaged pickle can raise any kind of error
         raise DataError(
             f"{path} is not a PyTorch state dictionary that can be read safely: "
             f"{error}. Expected one in PyTorch's older, non-zip format."

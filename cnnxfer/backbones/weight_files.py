@@ -1,7 +1,7 @@
-"""Which files hold the ImageNet weights of each backbone, and where they come from.
+"""The files of each backbone's ImageNet weights, and where they are downloaded from.
 
-The table in `weight_files.toml` is what `scripts/weight_files.py` recorded from
-the constructors of `keras.applications`; a new Keras version is a rerun of it.
+`scripts/weight_files.py` writes `weight_files.toml` from the constructors of
+`keras.applications`; run it again for a new version of Keras.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from cnnxfer.backbones.backbone import Backbone
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A file of ImageNet weights, as Keras downloads it.
+    """A file of ImageNet weights that Keras publishes.
 
     Attributes:
-        name: of the file in Keras's cache, `$KERAS_HOME/models`.
-        url: where it is downloaded from.
-        digest: hexadecimal; 32 digits are MD5, 64 are SHA-256; empty for the
-            MobileNet V1 and V2 files, for which Keras publishes none.
+        name: name of the file in Keras's cache, `$KERAS_HOME/models`.
+        url: address that the file is downloaded from.
+        digest: published hash in hexadecimal: 32 digits are MD5, 64 are SHA-256. It is
+            empty for the files of MobileNet V1 and V2, for which Keras publishes none.
     """
 
     name: str
@@ -32,9 +32,11 @@ class WeightFile:
 
 
 def weight_file(backbone: Backbone, *, include_top: bool) -> WeightFile | None:
-    """Returns the file with or without the 1,000-class head.
+    """Returns the weight file of a backbone, with or without the 1,000-class head.
 
-    None for a backbone whose weights are not a download, such as the built-in one.
+    Returns:
+        The file; None for a backbone whose weights are not downloaded, such as the
+        built-in one.
     """
     entry = _table().get(backbone.name)
     if entry is None:

@@ -1,13 +1,13 @@
-"""Where the ImageNet weights of a backbone are on this machine, and how they get here.
+"""Finds, downloads and verifies the files of a backbone's ImageNet weights.
 
-The built-in backbone's weights come with an installed package. Those of the others
-live in Keras's cache, `$KERAS_HOME/models` or `~/.keras/models`, and are downloaded
-to it when they are first needed. Unlike Keras, cnnxfer also reads a cache that it
-cannot write, such as one that a group shares.
+The built-in backbone's weights come with an installed package. Those of the others are
+kept in Keras's cache, `$KERAS_HOME/models` or `~/.keras/models`, and are downloaded
+when they are first needed. Unlike Keras, cnnxfer can also read from a cache that it
+cannot write to, such as one that a group shares.
 
-`CNNXFER_WEIGHTS_MIRROR` is the base address of a mirror that replaces the servers
-Keras names: a served copy of Keras's cache. File names, as `cnnxfer weights list`
-shows them, are appended to it; hashes are checked just the same.
+`CNNXFER_WEIGHTS_MIRROR` is the base address of a server that replaces those that Keras
+names: one that serves a copy of Keras's cache. File names, as `cnnxfer weights list`
+shows them, are appended to the address; hashes are checked in the same way.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.files import file_hash, format_bytes
 from cnnxfer.reporting import Reporter
 
-# The largest, ConvNeXtXLarge, has 350 million float32 parameters: 1.4 GB.
+# The largest file, that of ConvNeXtXLarge, has 350 million float32 parameters: 1.4 GB.
 SIZE_LIMIT_BYTES = 2 << 30
 
 # The built-in backbone, efficientnet-lite0. The hash is that of the file in
@@ -35,35 +35,40 @@ _PACKAGE_INSTALL = "pip install --force-reinstall efficientnet-lite0-pytorch-mod
 
 
 def keras_models_dir() -> Path:
-    """Returns the directory of Keras's weight files, which may not exist."""
+    """Returns the path of Keras's directory of weight files, which may not exist."""
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
 
 
 def find_weights(backbone: Backbone, *, include_top: bool) -> Path | None:
-    """Returns the backbone's weight file if this machine has it; reads nothing.
+    """Returns the path of a backbone's weight file; None if this machine lacks it.
 
-    The built-in backbone has one file, with the head, for both values of
-    `include_top`.
+    The file is not opened. The built-in backbone has a single file, with the head, for
+    both values of `include_top`.
     """
     file = weight_file(backbone, include_top=include_top)
     path = _packaged_path() if file is None else keras_models_dir() / file.name
-    # Path.is_file would raise on a directory that may not be entered.
+    # Path.is_file would raise for a directory without permission to enter.
     return path if path is not None and os.path.isfile(path) else None
 
 
 def ensure_weights(
     backbone: Backbone, *, include_top: bool, reporter: Reporter
 ) -> Path:
-    """Returns the backbone's weight file, verified; downloads it if it is missing.
+    """Returns the path of a backbone's verified weight file; downloads a missing file.
+
+    Args:
+        backbone: the catalog entry.
+        include_top: whether the file is to include the ImageNet head.
+        reporter: shows the progress of the download.
 
     Raises:
         ConfigError: if the file is missing and cannot be stored.
-        DataError: if the file that is here is not the one Keras publishes.
-        RunError: if the download failed.
+        DataError: if the file on this machine differs from the published one.
+        RunError: if the download fails.
     """
     found = find_weights(backbone, include_top=include_top)
     if found is None:
-        return _pull(backbone, include_top, reporter)
+        return _download(backbone, include_top, reporter)
     try:
         verify_weights(found, expected_digest(backbone, include_top=include_top))
     except DataError as error:
@@ -74,53 +79,56 @@ def ensure_weights(
 
 
 def expected_digest(backbone: Backbone, *, include_top: bool) -> str:
-    """Returns the hash of the weight file, as `verify_weights` takes it."""
+    """Returns the published hash of a weight file; see `verify_weights`."""
     file = weight_file(backbone, include_top=include_top)
     return _PACKAGE_SHA256 if file is None else file.digest
 
 
 def verify_weights(path: Path, digest: str) -> None:
-    """Checks that a weight file is whole and is the one that was published.
+    """Checks that a weight file is complete and is the one that was published.
 
     Args:
-        path: of the file.
-        digest: hexadecimal: 32 digits are MD5, 64 are SHA-256. With "", where none
-            is published, the file must be HDF5 and every tensor in it readable,
-            which notices a truncated file but not another one's weights.
+        path: path of the file.
+        digest: hash in hexadecimal: 32 digits are MD5, 64 are SHA-256. If it is empty,
+            because none is published, the file must be HDF5 and every tensor in it
+            readable; that detects a truncated file, but not the weights of another
+            network.
 
     Raises:
-        DataError: if it is not; the message names the file and what was found.
+        DataError: if the check fails; the message names the file and what was found.
     """
     _verify(path, digest, name=str(path))
 
 
 def repair(backbone: Backbone) -> str:
-    """Returns what to do, in a sentence, about a wrong weight file."""
+    """Returns a sentence that says how to replace a wrong weight file."""
     if weight_file(backbone, include_top=False) is None:
         return f"Install it again: `{_PACKAGE_INSTALL}`."
     return f"Delete it and get it again: `cnnxfer weights pull {backbone.name}`."
 
 
 def ways_on(backbone: Backbone, *, include_top: bool) -> str:
-    """Returns what to do, in a sentence, without the network and the weights."""
+    """Returns a sentence that says how to go on without a download of the weights."""
     file = weight_file(backbone, include_top=include_top)
     if file is None:
         return f"Install them: `{_PACKAGE_INSTALL}`."
     return (
-        "Three ways on: --backbone efficientnet-lite0, which is built in; "
-        f"--weights FILE; or `cnnxfer weights pull {backbone.name}` where there is a "
-        f"network, its file copied here as {keras_models_dir() / file.name}."
+        "You can use --backbone efficientnet-lite0, which is built in; give --weights "
+        f"FILE; or run `cnnxfer weights pull {backbone.name}` on a machine with "
+        f"network access and copy its file to {keras_models_dir() / file.name}."
     )
 
 
-def _pull(backbone: Backbone, include_top: bool, reporter: Reporter) -> Path:
-    # Only a download pays for the import of what speaks HTTP.
+def _download(backbone: Backbone, include_top: bool, reporter: Reporter) -> Path:
+    # The HTTP modules are imported only when they are needed.
     from cnnxfer.backbones.download import download
 
     file = weight_file(backbone, include_top=include_top)
-    ways = ways_on(backbone, include_top=include_top)
+    next_step = ways_on(backbone, include_top=include_top)
     if file is None:
-        raise ConfigError(f"the weights of {backbone.name} are not installed. {ways}")
+        raise ConfigError(
+            f"the weights of {backbone.name} are not installed. {next_step}"
+        )
     url, target = _url(file), keras_models_dir() / file.name
     try:
         download(
@@ -138,7 +146,8 @@ def _pull(backbone: Backbone, include_top: bool, reporter: Reporter) -> Path:
         ) from error
     except (RunError, DataError) as error:
         raise RunError(
-            f"the weights of {backbone.name} could not be downloaded: {error} {ways}"
+            f"the weights of {backbone.name} could not be downloaded: {error} "
+            f"{next_step}"
         ) from error
     return target
 
@@ -149,7 +158,7 @@ def _url(file: WeightFile) -> str:
 
 
 def _packaged_path() -> Path | None:
-    # find_spec locates a top-level package without running it.
+    # find_spec locates a top-level package without importing it.
     spec = find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         return None
@@ -157,7 +166,7 @@ def _packaged_path() -> Path | None:
 
 
 def _verify(path: Path, digest: str, *, name: str) -> None:
-    """Checks `path`, called `name` in the error."""
+    """Checks the file at `path`, which the error calls `name`."""
     try:
         problem = _hash_problem(path, digest) if digest else _hdf5_problem(path)
     except OSError as error:
@@ -178,7 +187,7 @@ def _hdf5_problem(path: Path) -> str:
     if path.stat().st_size > SIZE_LIMIT_BYTES:
         return _too_large()
     try:
-        # Nobody writes to it, and a read-only file system may refuse to lock.
+        # No process writes to the file, and a read-only file system may refuse locks.
         with h5py.File(path, "r", locking=False) as file:
             return _link_problem(file) or _tensor_problem(file)
     except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
@@ -186,7 +195,7 @@ def _hdf5_problem(path: Path) -> str:
 
 
 def _link_problem(file: Any) -> str:
-    """Says if the file points outside itself, or to itself by name."""
+    """Describes the first soft or external link in the file; "" if there is none."""
     import h5py
 
     def describe(name: str, link: Any) -> str | None:
@@ -198,7 +207,7 @@ def _link_problem(file: Any) -> str:
 
 
 def _tensor_problem(file: Any) -> str:
-    """Reads every tensor, once it is clear that they fit in memory."""
+    """Reads every tensor, unless all together are too large; describes the problem."""
     import h5py
 
     tensors: list[Any] = []

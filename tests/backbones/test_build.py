@@ -383,7 +383,7 @@ def test_weights_over_the_limit_are_not_read(
     path = tmp_path / "x.h5"
     path.write_bytes(b"0" * 2000)
     monkeypatch.setattr(build, "SIZE_LIMIT_BYTES", 1000)
-    with pytest.raises(DataError, match=r"the limit for weights is 1\.0 kB"):
+    with pytest.raises(DataError, match=r"the limit for a weight file is 1\.0 kB"):
         build_backbone(
             BACKBONES.get("mobilenet-0.25"), image_size=32, weights_path=path
         )

@@ -138,7 +138,7 @@ def test_nothing_else_is_called(
     marker.unlink(missing_ok=True)
     for state in (OrderedDict(x=call), OrderedDict(x=Tensor((call,)))):
         path = written(tmp_path / "x.pth", state)
-        assert f"it asks for {name}" in refusal(path)
+        assert f"it refers to {name}" in refusal(path)
         assert not marker.exists()
     assert written_before == ("marker" in str(arguments))
 
@@ -149,7 +149,7 @@ def test_nothing_else_is_called(
 def test_names_are_admitted_whole(tmp_path: Path, name: bytes) -> None:
     path = tmp_path / "x.pth"
     path.write_bytes(b"c" + name + b"\n.")
-    assert "it asks for " + name.decode().replace("\n", ".") in refusal(path)
+    assert "it refers to " + name.decode().replace("\n", ".") in refusal(path)
 
 
 @pytest.mark.parametrize(

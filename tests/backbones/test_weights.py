@@ -238,7 +238,7 @@ def test_a_found_file_with_a_wrong_hash_tells_what_to_do(models_dir: Path) -> No
 
 
 @pytest.mark.parametrize("include_top", [False, True])
-def test_offline_names_three_ways_on(models_dir: Path, include_top: bool) -> None:
+def test_offline_names_what_to_do_instead(models_dir: Path, include_top: bool) -> None:
     file = weight_file(XCEPTION, include_top=include_top)
     assert file is not None
     with pytest.raises(RunError) as caught:
@@ -249,7 +249,7 @@ def test_offline_names_three_ways_on(models_dir: Path, include_top: bool) -> Non
     assert "--backbone efficientnet-lite0" in message
     assert "--weights FILE" in message
     assert "`cnnxfer weights pull xception`" in message
-    assert f"its file copied here as {models_dir / file.name}." in message
+    assert f"copy its file to {models_dir / file.name}." in message
     assert "\n" not in message
 
 

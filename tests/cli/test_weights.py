@@ -142,7 +142,7 @@ def test_pull_offline_names_the_ways_on(capsys: pytest.CaptureFixture[str]) -> N
     output = capsys.readouterr()
     assert output.out == ""
     assert "127.0.0.1:9 cannot be reached" in output.err
-    assert "Three ways on: --backbone efficientnet-lite0" in output.err
+    assert "You can use --backbone efficientnet-lite0" in output.err
 
 
 def test_verify_names_every_wrong_file(
@@ -190,7 +190,7 @@ def test_path_is_that_of_the_file_without_head(
     assert run(["weights", "path", "mobilenet-0.25"]) == 2
     output = capsys.readouterr()
     assert output.out == ""
-    assert "Three ways on" in output.err
+    assert "You can use --backbone" in output.err
     assert str(models_dir / NO_TOP) in output.err
 
     path = write_tensors(models_dir / NO_TOP)
