@@ -1,4 +1,4 @@
-"""What is typed as input to the images that it means."""
+"""Search for the images that the inputs of a prediction refer to."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ __all__ = ["InputOptions", "count_images", "find_images"]
 def find_images(
     inputs: Sequence[str], options: InputOptions = DEFAULT_OPTIONS
 ) -> Iterator[ImageSource]:
-    """Returns the images that the inputs mean, in their order.
+    """Returns the images that the inputs refer to, in the order of the inputs.
 
-    What was typed is checked at once. What lies in folders, archives, lists and tables
-    is met as it is asked for, never all in memory; what goes wrong there is an image
-    in its place whose `read` raises a DataError. Threads may read side by side.
+    The inputs themselves are checked at once. The contents of folders, archives, lists
+    and tables are read as they are needed and never kept in memory; each error there
+    becomes an image whose `read` raises a DataError. Several threads may read images at
+    the same time.
 
     Args:
-        inputs: files, whatever their suffixes; folders; globs; zip and tar archives;
-            http and https addresses; `@FILE`, a list of such; `-`, the same on stdin;
-            CSV, TSV and Parquet tables. What exists by its name is taken for itself.
-        options: how they are read.
+        inputs: files with any suffix; folders; globs; zip and tar archives; http and
+            https addresses; `@FILE`, a file that lists such inputs; `-`, such a list on
+            stdin; CSV, TSV and Parquet tables. The name of an existing file or folder
+            is never taken for a pattern.
+        options: how the inputs are read.
 
     Raises:
         ConfigError: if a column is asked for and no input is a table.
-        DataError: if an input does not exist, can't be read, holds no image or has no
-            such column.
+        DataError: if an input does not exist, cannot be read, holds no image or lacks
+            the column.
     """
     found = _resolve(inputs)
     if options.column is not None and all(kind is not TABLE for kind, _ in found):
@@ -52,9 +54,15 @@ def find_images(
 def count_images(
     inputs: Sequence[str], options: InputOptions = DEFAULT_OPTIONS
 ) -> int | None:
-    """Returns how many images `find_images` yields, where that is cheap to know.
+    """Returns how many images `find_images` yields, if that is quick to count.
 
-    None for stdin and tar archives, and for lists and tables that name some.
+    Args:
+        inputs: the inputs; see `find_images`.
+        options: how the inputs are read.
+
+    Returns:
+        The number of images; None for stdin and tar archives, and for lists and tables
+        that name a tar archive.
 
     Raises:
         DataError: if an input does not exist.

@@ -1,4 +1,4 @@
-"""Zip and tar archives: the images in them; damage is reported where it is met."""
+"""Reader of the images in zip and tar archives."""
 
 from __future__ import annotations
 
@@ -14,24 +14,20 @@ from cnnxfer.prediction.inputs.kinds import InputOptions
 
 
 def check(item: str, options: InputOptions) -> None:
-    """Refuses an archive that can't be opened or holds no image.
-
-    Raises:
-        DataError: with the next step.
-    """
+    """Checks that an archive can be opened and holds an image; see `Reader.check`."""
     try:
         first = next(members(item, member_names_image), None)
-    except Exception as error:  # the parsers raise whatever they trip over
+    except Exception as error:  # the parsers raise many kinds for a damaged file
         raise DataError(f"{item} cannot be read: {archive_problem(error)}.") from error
     if first is None:
         raise DataError(f"{item} holds no images.")
 
 
 def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
-    """Yields the images in the archive's order, whatever folders they are in.
+    """Yields the images in the archive's order, from all its folders.
 
-    In the place of damage, it is an unreadable one. What the output calls a member is
-    never used as a path.
+    A damaged part of the archive becomes an unreadable image. The name of an image is
+    only shown, and never used as a path.
     """
     try:
         for member in members(item, member_names_image):

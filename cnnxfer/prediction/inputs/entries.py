@@ -1,4 +1,4 @@
-"""What lists and tables name: files, folders, archives and addresses."""
+"""Entries of lists and tables: files, folders, archives and web addresses."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from cnnxfer.prediction.inputs.kinds import InputOptions, find_listed_kind
 
 
 def walk_entry(entry: str, options: InputOptions) -> Iterator[ImageSource]:
-    """Yields the images that an entry means.
+    """Yields the images that an entry of a list or a table refers to.
 
-    Nobody typed it, so it is no error if there is none: it is an unreadable image.
+    An entry without images becomes one unreadable image, since the user did not type it
+    and the other entries should be read.
     """
     found = False
     for source in find_listed_kind(entry).load().walk(entry, options):
@@ -22,9 +23,9 @@ def walk_entry(entry: str, options: InputOptions) -> Iterator[ImageSource]:
 
 
 def count_entries(entries: Iterable[str | None], options: InputOptions) -> int | None:
-    """Returns how many images the entries mean; None if it isn't cheap to know.
+    """Returns how many images the entries refer to; None if that is slow to count.
 
-    An entry that is None, or holds no image, is one that can't be read.
+    An entry that is None or holds no image counts as one unreadable image.
     """
     total = 0
     for entry in entries:

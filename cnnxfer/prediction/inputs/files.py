@@ -1,4 +1,4 @@
-"""A file, whatever its suffix: it is named, so it is meant."""
+"""Reader of a single file that is named itself, whatever its suffix."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from cnnxfer.prediction.inputs.kinds import InputOptions
 
 
 def check(item: str, options: InputOptions) -> None:
-    """Accepts it: a file that can't be read is reported in its place."""
+    """Accepts any file; one that cannot be read becomes an unreadable image."""
 
 
 def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
-    """Yields the one image."""
-    if "\0" in item:  # no system has such a file, and Python refuses to ask
+    """Yields the file as one image."""
+    if "\0" in item:  # no file system has such a name, and Python refuses it
         yield unreadable(item, "no such file or directory")
     else:
         yield of_file(item)

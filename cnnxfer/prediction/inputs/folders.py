@@ -1,4 +1,4 @@
-"""A folder: the images in it and, if asked for, below it."""
+"""Reader of the images in a folder and, if asked for, in the folders below it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ from cnnxfer.prediction.inputs.kinds import InputOptions
 
 
 def check(item: str, options: InputOptions) -> None:
-    """Refuses a folder that can't be listed or holds no image.
-
-    Raises:
-        DataError: with the next step.
-    """
+    """Checks that a folder can be listed and holds an image; see `Reader.check`."""
     try:
         os.scandir(item).close()
     except OSError as error:
@@ -30,10 +26,10 @@ def check(item: str, options: InputOptions) -> None:
 
 
 def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
-    """Yields the images, sorted by name, those of a folder before those below it.
+    """Yields the images sorted by name, those of a folder before those below it.
 
-    Hidden files and folders are left out; links to folders are not followed. A folder
-    below that can't be listed is an unreadable image in its place.
+    Hidden files and folders are left out; links to folders are not followed. A
+    subfolder that cannot be listed becomes an unreadable image.
     """
     pending = [item]
     while pending:
@@ -51,19 +47,19 @@ def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
 
 
 def count(item: str, options: InputOptions) -> int:
-    """Returns how many images there are at present."""
+    """Returns how many images the folder holds now."""
     return sum(1 for _ in walk(item, options))
 
 
 def _list(folder: str) -> tuple[list[str], list[str]]:
-    """Returns the names of the images and of the folders in a folder, sorted."""
+    """Returns the sorted names of the images and of the subfolders in a folder."""
     names, subfolders = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 if not is_hidden(entry.name):
                     subfolders.append(entry.name)
-            # Of a link that leads in circles, `entry.is_dir` raises.
+            # `entry.is_dir` would raise for a link that leads back to itself.
             elif names_image(entry.name) and not os.path.isdir(entry.path):
                 names.append(entry.name)
     return sorted(names), sorted(subfolders)

@@ -1,4 +1,4 @@
-"""Patterns to what they match."""
+"""Expansion of glob patterns into the files and folders that they match."""
 
 from __future__ import annotations
 
@@ -12,30 +12,33 @@ from cnnxfer.registry import did_you_mean
 
 
 def resolve(item: str) -> Iterator[tuple[Kind, str]]:
-    """Yields what an input stands for: itself, or the matches of a pattern, sorted.
+    """Yields an input with its kind, or the sorted matches of a pattern with theirs.
 
-    What exists by its name is taken for itself, whatever characters are in it.
+    The name of an existing file or folder is never taken for a pattern.
 
     Raises:
-        DataError: if there is no such thing.
+        DataError: if nothing exists by that name and nothing matches.
     """
     if kind := find_kind(item):
         yield kind, item
         return
     matches = sorted(glob.glob(item, recursive=True)) if glob.has_magic(item) else []
     if not matches:
-        raise DataError(f"no file, folder or match for {item!r}.{near(item)}")
+        raise DataError(f"no file, folder or match for {item!r}.{hint_for(item)}")
     # `**` matches the folders too, whose files it has matched already.
     files = [match for match in matches if not os.path.isdir(match)]
     for match in files or matches:
-        yield find_kind(match) or FILE, match  # it may be gone in the meantime
+        yield find_kind(match) or FILE, match  # it may have been deleted since
 
 
-def near(path: str) -> str:
-    """Returns a sentence on what is there instead of a path, after a space, or ""."""
+def hint_for(path: str) -> str:
+    """Returns a sentence about a missing path, after a space; "" if there is no hint.
+
+    It names a file of a similar name, or says that the folder does not exist.
+    """
     folder, name = os.path.split(path)
     if folder and not os.path.isdir(folder):
-        return f" There is no folder {folder}."
+        return f" The folder {folder} does not exist."
     try:
         return did_you_mean(name, os.listdir(folder or "."))
     except OSError:

@@ -1,4 +1,4 @@
-"""The kinds of input, one a file; what was typed finds its kind here."""
+"""The kinds of input, and how the kind of an input is found."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class InputOptions:
     """How inputs are read.
 
     Attributes:
-        recursive: whether folders are read with the folders below.
-        column: which column of a table names the images; by default "path", or the
-            only one.
-        allow_private: whether addresses may lie in private networks or on this
+        recursive: whether folders are read together with the folders below them.
+        column: the column of a table that names the images; None for "path", or for
+            the only column.
+        allow_private: whether web addresses may lie in private networks or on this
             machine.
     """
 
@@ -33,16 +33,20 @@ DEFAULT_OPTIONS = InputOptions()
 
 
 class Reader(Protocol):
-    """What the module of a kind of input defines."""
+    """The functions that the module of a kind of input defines."""
 
     def check(self, item: str, options: InputOptions) -> None:
-        """Raises a DataError with the next step if `item`, typed, can't be used."""
+        """Checks an input that the user typed.
+
+        Raises:
+            DataError: if it cannot be used; the message says what to do next.
+        """
 
     def walk(self, item: str, options: InputOptions) -> Iterator[ImageSource]:
-        """Yields the images; what fails is an unreadable one in its place."""
+        """Yields the images of an input; each error becomes an unreadable image."""
 
     def count(self, item: str, options: InputOptions) -> int | None:
-        """Returns how many images `walk` yields; None if it isn't cheap to know."""
+        """Returns how many images `walk` yields; None if that is slow to count."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,8 @@ class Kind:
     """A kind of input.
 
     Attributes:
-        module: which reads it, a `Reader`.
-        accepts: tells, without opening anything, whether an input is of this kind.
+        module: name of the module that reads it, which is a `Reader`.
+        accepts: returns whether an input is of this kind; opens nothing.
         listed: whether a list or a table may name such inputs.
     """
 
@@ -60,12 +64,12 @@ class Kind:
     listed: bool = True
 
     def load(self) -> Reader:
-        """Imports the module."""
+        """Imports and returns the module."""
         return cast(Reader, import_module(self.module))
 
 
 def is_web_address(item: str) -> bool:
-    """Tells whether an input is an address and no path."""
+    """Returns whether an input is a web address rather than a path."""
     return item.lower().startswith(("http://", "https://"))
 
 
@@ -73,7 +77,7 @@ def _file_ending_in(*suffixes: str) -> Callable[[str], bool]:
     return lambda item: item.lower().endswith(suffixes) and os.path.isfile(item)
 
 
-# The first that accepts an input reads it.
+# An input is read by the first kind that accepts it.
 KINDS = (
     Kind(
         module="cnnxfer.prediction.inputs.lists",
@@ -99,7 +103,7 @@ KINDS = (
     ),
     FILE := Kind(
         module="cnnxfer.prediction.inputs.files",
-        accepts=os.path.lexists,  # a dangling link is reported in its place
+        accepts=os.path.lexists,  # a dangling link becomes an unreadable image
     ),
     Kind(
         module="cnnxfer.prediction.inputs.lists",
@@ -110,10 +114,10 @@ KINDS = (
 
 
 def find_kind(item: str) -> Kind | None:
-    """Returns the kind of an input as typed; None if it can only be a glob."""
+    """Returns the kind of an input that the user typed; None if it must be a glob."""
     return next((kind for kind in KINDS if kind.accepts(item)), None)
 
 
 def find_listed_kind(item: str) -> Kind:
-    """Returns the kind of an input that a list names: a file where it is no other."""
+    """Returns the kind of an entry of a list; a file if it is of no other kind."""
     return next((kind for kind in KINDS if kind.listed and kind.accepts(item)), FILE)

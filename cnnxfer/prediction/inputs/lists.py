@@ -1,4 +1,4 @@
-"""A list of paths and addresses: `@files.txt`, or `-` for stdin."""
+"""Reader of a list of paths and web addresses: `@files.txt`, or `-` for stdin."""
 
 from __future__ import annotations
 
@@ -13,20 +13,16 @@ from typing import cast
 from cnnxfer.data.images.source import ImageSource, unreadable
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.prediction.inputs.entries import count_entries, walk_entry
-from cnnxfer.prediction.inputs.globs import near
+from cnnxfer.prediction.inputs.globs import hint_for
 from cnnxfer.prediction.inputs.kinds import InputOptions
 
 STDIN = "-"
 _CHUNK_BYTES = 1 << 16
-_LONGEST_BYTES = 1 << 16
+_MAX_ENTRY_BYTES = 1 << 16
 
 
 def check(item: str, options: InputOptions) -> None:
-    """Refuses a list that isn't there or can't be read.
-
-    Raises:
-        DataError: with the next step.
-    """
+    """Checks that a list exists and can be read; see `Reader.check`."""
     if item == STDIN:
         if sys.stdin is None or sys.stdin.closed:
             raise DataError("- means a list on stdin, which is closed.")
@@ -39,20 +35,21 @@ def check(item: str, options: InputOptions) -> None:
         )
     if not os.path.exists(path):
         raise DataError(
-            f"{item} means a list in a file, and there is no {path!r}.{near(path)}"
+            f"{item} means a list in the file {path!r}, which does not exist."
+            f"{hint_for(path)}"
         )
     if not os.access(path, os.R_OK):
         raise DataError(f"the list {path} cannot be read: permission denied.")
 
 
 def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
-    """Yields the images of each entry, as soon as it is there.
+    """Yields the images of each entry as soon as the entry has been read.
 
-    An entry is a line, or what lies between NULs where there are any: a file, a
-    folder, an archive or an address. Relative paths are relative to the working
-    directory, not to the list. Blank lines are passed over. An entry that does not
-    exist or holds no image is an unreadable one in its place; a list or a table in a
-    list is taken for an image.
+    An entry is a file, a folder, an archive or a web address. Entries are lines, or are
+    separated by NUL characters if there are any. Relative paths are relative to the
+    working directory, not to the list. Blank lines are skipped. An entry that does not
+    exist or holds no image becomes an unreadable image. A list or a table that is named
+    in a list is read as an image.
     """
     try:
         with _open(item) as stream:
@@ -65,9 +62,9 @@ def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
 
 
 def count(item: str, options: InputOptions) -> int | None:
-    """Returns how many images a list in a file means.
+    """Returns how many images the list refers to; None if that is slow to count.
 
-    None for what can be read only once, and where an entry has no cheap count.
+    It is None too for a list that can be read only once, such as stdin.
     """
     if item == STDIN or not os.path.isfile(_path(item)):
         return None
@@ -84,40 +81,42 @@ def _path(item: str) -> str:
 
 def _open(item: str) -> AbstractContextManager[RawIOBase]:
     if item == STDIN:
-        # Not the buffer, whose lock Python needs at its end, when a thread may still
-        # wait for more.
+        # The raw stream, because a thread that waits in the buffered one would hold a
+        # lock that Python needs when it exits.
         buffer = sys.stdin.buffer
         return nullcontext(cast(RawIOBase, getattr(buffer, "raw", buffer)))
     return open(_path(item), "rb", buffering=0)
 
 
 def _entries(stream: RawIOBase) -> Iterator[str]:
-    """Yields the entries that aren't blank, in the letters of the file system.
+    """Yields the entries that are not blank, decoded as file names.
 
     Raises:
-        DataError: if one is longer than a path or an address can be, or in UTF-16.
+        DataError: if the list is in UTF-16, or an entry is too long for a path or an
+            address.
     """
-    for piece in _pieces(stream):
-        if piece.strip():
-            yield os.fsdecode(piece)
+    for entry in _encoded_entries(stream):
+        if entry.strip():
+            yield os.fsdecode(entry)
 
 
-def _pieces(stream: RawIOBase) -> Iterator[bytes]:
+def _encoded_entries(stream: RawIOBase) -> Iterator[bytes]:
     rest, separator = b"", b"\n"
-    mark = codecs.BOM_UTF8
-    while chunk := stream.read(_CHUNK_BYTES):  # what there is
-        if mark and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    bom = codecs.BOM_UTF8
+    while chunk := stream.read(_CHUNK_BYTES):  # returns what is available
+        if bom and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise DataError("a list in UTF-16; expected UTF-8")
-        chunk, mark = chunk.removeprefix(mark), b""
+        chunk, bom = chunk.removeprefix(bom), b""
         if b"\0" in chunk:
             separator = b"\0"
-        *pieces, rest = (rest + chunk).split(separator)
-        for piece in pieces:
-            yield _without_return(piece, separator)
-        if len(rest) > _LONGEST_BYTES:
+        *entries, rest = (rest + chunk).split(separator)
+        for entry in entries:
+            yield _without_return(entry, separator)
+        if len(rest) > _MAX_ENTRY_BYTES:
             raise DataError("not a list of paths")
     yield _without_return(rest, separator)
 
 
-def _without_return(piece: bytes, separator: bytes) -> bytes:
-    return piece.removesuffix(b"\r") if separator == b"\n" else piece
+def _without_return(entry: bytes, separator: bytes) -> bytes:
+    """Removes the carriage return of a line that ends in CR LF."""
+    return entry.removesuffix(b"\r") if separator == b"\n" else entry

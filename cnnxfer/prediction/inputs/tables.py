@@ -1,4 +1,4 @@
-"""Tables: one column names the images, a row each."""
+"""Reader of a table in which one column names the images."""
 
 from __future__ import annotations
 
@@ -17,31 +17,27 @@ DEFAULT_COLUMN = "path"
 
 
 def check(item: str, options: InputOptions) -> None:
-    """Refuses a table that can't be read or doesn't have a column of paths.
-
-    Raises:
-        DataError: with the next step.
-    """
+    """Checks that a table can be read and has a column of paths; see `Reader.check`."""
     table = open_table(item)
     names = names_of(table)
     if options.column is None and len(names) == 1 and names_image(names[0]):
         raise DataError(
             f"{item} begins with {names[0]!r}; expected a line with the name of the "
-            f"column above it. Add one, or hand it over as a list: @{item}"
+            f"column above it. Add one, or pass the file as a list: @{item}"
         )
-    chosen = _choose(item, names, options)
+    chosen = _choose_column(item, names, options)
     column = next(column for column in table.columns if column.name == chosen)
     if column.type != TEXT:
         raise DataError(
             f"column {chosen!r} of {item} holds {column.type}; expected paths, as "
-            "strings. Choose another with --column."
+            "strings. Choose another column with --column."
         )
 
 
 def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
     """Yields the images of each row; relative paths are relative to the table's folder.
 
-    Blank lines are passed over.
+    Blank lines are skipped.
     """
     row = 0
     try:
@@ -50,24 +46,24 @@ def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
                 yield unreadable(f"{item}, row {row}", "no path")
             else:
                 yield from walk_entry(entry, options)
-    except Exception as error:  # the parsers raise whatever they trip over
+    except Exception as error:  # the parsers raise many kinds for a damaged file
         reason = " ".join(str(error).split())
         yield unreadable(item, f"damaged table: {reason} (after row {row})")
 
 
 def count(item: str, options: InputOptions) -> int | None:
-    """Returns how many images the rows mean; None if it isn't cheap to know."""
+    """Returns how many images the rows refer to; None if that is slow to count."""
     try:
         return count_entries(_entries(item, options), options)
     except Exception:  # see walk
         return None
 
 
-def _choose(item: str, columns: Sequence[str], options: InputOptions) -> str:
-    """Returns which column of a table names the images.
+def _choose_column(item: str, columns: Sequence[str], options: InputOptions) -> str:
+    """Returns the name of the column that names the images.
 
     Raises:
-        DataError: if it has no such column; the message names those it has.
+        DataError: if the table has no such column; the message names its columns.
     """
     if options.column is None and len(columns) == 1:
         return columns[0]
@@ -76,18 +72,18 @@ def _choose(item: str, columns: Sequence[str], options: InputOptions) -> str:
         return wanted
     if not columns:
         raise DataError(f"{item} is empty; expected a line that names its columns.")
-    choose = " Choose one with --column." if options.column is None else ""
+    next_step = " Choose one with --column." if options.column is None else ""
     raise DataError(
         f"{item} has no column {wanted!r}; it has {', '.join(columns)}."
-        f"{did_you_mean(wanted, columns)}{choose}"
+        f"{did_you_mean(wanted, columns)}{next_step}"
     )
 
 
 def _entries(item: str, options: InputOptions) -> Iterable[str | None]:
-    """Yields what each row names, None where it is nothing."""
+    """Yields the path or address of each row; None if the row has none."""
     folder = os.path.dirname(item)
     table = open_table(item)
-    column = _choose(item, names_of(table), options)
+    column = _choose_column(item, names_of(table), options)
     for (value,) in table.rows([column]):
         if value is None or not value.strip():
             yield None

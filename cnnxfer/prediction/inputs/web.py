@@ -1,4 +1,4 @@
-"""An image at a web address: whole and from a public place, or a reason why not."""
+"""Reader of an image at a web address, which by default must be a public one."""
 
 from __future__ import annotations
 
@@ -43,25 +43,25 @@ if TYPE_CHECKING:
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-SILENCE_SECONDS = 10.0
-WHOLE_SECONDS = 60.0
+IDLE_TIMEOUT_SECONDS = 10.0
+TOTAL_TIMEOUT_SECONDS = 60.0
 MAX_BYTES = 100_000_000
 MAX_REDIRECTS = 5
 REDIRECTS = (301, 302, 303, 307, 308)
-# IPv6 addresses that end in the IPv4 address which they lead to: in old notation
-# (RFC 4291, 2.5.5), as sockets show them, and behind NAT64 (RFC 6052, 2.1).
-_MEAN_IPV4 = tuple(
+# Networks of IPv6 addresses that end in the IPv4 address that they lead to: compatible
+# and mapped addresses (RFC 4291, 2.5.5), and those behind NAT64 (RFC 6052, 2.1).
+_IPV4_NETWORKS = tuple(
     map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "64:ff9b::/96"))
 )
 _READ_BYTES = 1 << 16
 
 
 def check(item: str, options: InputOptions) -> None:
-    """Accepts it: only the network knows, and what it says is reported in its place."""
+    """Accepts any address; one that cannot be read becomes an unreadable image."""
 
 
 def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
-    """Yields the one image."""
+    """Yields the image at the address."""
     read = partial(fetch, item, allow_private=options.allow_private)
     yield ImageSource(item, read, here=True)
 
@@ -72,54 +72,58 @@ def count(item: str, options: InputOptions) -> int:
 
 
 def fetch(url: str, *, allow_private: bool = False) -> bytes:
-    """Returns what a web address holds, following its redirects.
+    """Downloads a file from a web address, following redirects.
 
-    Whether an address is private is seen before anything connects to it, and again at
-    the connection, before anything is sent: a name may mean one address when it is
-    looked up and another when it is used. The proxies of the environment are used, and
-    may be private; what lies behind one is only looked up, and left to the proxy where
-    this machine doesn't know the name.
+    Private addresses are refused before a connection is opened, and again on the open
+    connection before anything is sent, because a name can resolve to different
+    addresses each time. The proxies of the environment are used, and may be private.
+    Behind a proxy, the address is only checked in advance, and a name that this machine
+    cannot resolve is left to the proxy.
 
     Args:
-        url: http or https.
-        allow_private: whether the address may lie in a private network, on this
-            machine or the like.
+        url: an http or https address.
+        allow_private: whether the address may lie in a private network or on this
+            machine.
+
+    Returns:
+        The bytes of the file.
 
     Raises:
-        DataError: if it can't be had within `WHOLE_SECONDS`, is over `MAX_BYTES`,
-            shorter than announced, or refused; the message is the reason alone.
+        DataError: if the download takes longer than `TOTAL_TIMEOUT_SECONDS`, is larger
+            than `MAX_BYTES` or shorter than announced, fails, or is refused; the
+            message is only the reason.
     """
-    deadline = time.monotonic() + WHOLE_SECONDS
-    with _reasons(deadline):
+    deadline = time.monotonic() + TOTAL_TIMEOUT_SECONDS
+    with _network_errors(deadline):
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 with _open(url, deadline, allow_private) as response:
-                    return _body(response)
+                    return _read_body(response)
             except HTTPError as error:
                 error.close()
-                url = _redirected(url, error)
+                url = _redirect_target(url, error)
     raise DataError(f"too many redirects: over {MAX_REDIRECTS}, the limit")
 
 
 def _open(url: str, deadline: float, allow_private: bool) -> HTTPResponse:
     request = Request(_ascii(url), headers={"User-Agent": f"cnnxfer/{__version__}"})
     opener = build_opener(_NoRedirects, _Handler(deadline, allow_private))
-    response: HTTPResponse = opener.open(request, timeout=SILENCE_SECONDS)
+    response: HTTPResponse = opener.open(request, timeout=IDLE_TIMEOUT_SECONDS)
     return response
 
 
-def _body(response: HTTPResponse) -> bytes:
+def _read_body(response: HTTPResponse) -> bytes:
     too_large = DataError(f"too large: over {format_bytes(MAX_BYTES)}, the limit")
-    total = response.length  # None if the server doesn't say
+    total = response.length  # None if the server does not say
     if total is not None and total > MAX_BYTES:
         raise too_large
     content = bytearray()
     with suppress(IncompleteRead, ConnectionError):
-        while piece := response.read(_READ_BYTES):
-            content += piece
+        while chunk := response.read(_READ_BYTES):
+            content += chunk
             if len(content) > MAX_BYTES:
                 raise too_large
-        # `read` ends quietly, too, when the connection closes early.
+        # `read` also ends without an error when the connection closes early.
         if total is None or len(content) == total:
             return bytes(content)
     if total is None:
@@ -127,13 +131,17 @@ def _body(response: HTTPResponse) -> bytes:
     raise DataError(f"truncated download: {len(content):,} of {total:,} bytes")
 
 
-def _redirected(url: str, answer: HTTPError) -> str:
-    """Returns where an answer that isn't the image sends us on to."""
-    location = answer.headers.get("Location")
-    if answer.code not in REDIRECTS or not location:
-        # The server's own words may be anything.
-        raise DataError(f"HTTP {answer.code} {responses.get(answer.code, '')}".strip())
-    # Headers are read as Latin-1, whatever their bytes were.
+def _redirect_target(url: str, error: HTTPError) -> str:
+    """Returns the address that a response redirects to.
+
+    Raises:
+        DataError: if it is not a redirect to an http or https address.
+    """
+    location = error.headers.get("Location")
+    if error.code not in REDIRECTS or not location:
+        # The standard phrase, since the server's own text could be anything.
+        raise DataError(f"HTTP {error.code} {responses.get(error.code, '')}".strip())
+    # `http.client` decodes headers as Latin-1, whatever their encoding was.
     location = quote(location, safe=string.punctuation, encoding="latin-1")
     url = urljoin(url, location)
     scheme = urlsplit(url).scheme
@@ -143,7 +151,7 @@ def _redirected(url: str, answer: HTTPError) -> str:
 
 
 def _ascii(url: str) -> str:
-    """Returns an address as it is sent: in ASCII, without spaces."""
+    """Returns an address as it is sent to the server: in ASCII, without spaces."""
     parts = urlsplit(url)
     if not parts.netloc.isascii():
         parts = parts._replace(netloc=parts.netloc.encode("idna").decode())
@@ -151,14 +159,17 @@ def _ascii(url: str) -> str:
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Leaves redirects to `fetch`: urllib's own go to FTP, too, and read any body."""
+    """Leaves redirects to `fetch`.
+
+    urllib's own handler would also follow them to FTP, and read bodies of any size.
+    """
 
     def redirect_request(self, *arguments: object) -> None:
         return None
 
 
 class _Handler(HTTPHandler, HTTPSHandler):
-    """Opens connections that look at the address and at the clock."""
+    """Opens connections that check the address and keep to the deadline."""
 
     def __init__(self, deadline: float, allow_private: bool) -> None:
         super().__init__(context=_tls())
@@ -190,11 +201,16 @@ class _Handler(HTTPHandler, HTTPSHandler):
 
 @cache
 def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()  # it reads many certificates
+    return ssl.create_default_context()  # cached: it reads many certificates
 
 
 class _Connection(HTTPConnection):
-    """A connection that ends at `deadline`, to a public address if `checked`."""
+    """A connection that times out at a deadline.
+
+    Attributes:
+        deadline: time of `time.monotonic` at which reading ends.
+        checked: whether private addresses are refused.
+    """
 
     deadline: float
     checked: bool
@@ -216,13 +232,14 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(HTTPSConnection, _Connection):
-    """The same, and encrypted once the address has been looked at."""
+    """A `_Connection` that is encrypted once the address has been checked."""
 
 
 class _TimedReader(io.RawIOBase):
-    """What comes out of a socket until the deadline, with `makefile` like a socket.
+    """A stream from a socket that times out at a deadline; it has `makefile` too.
 
-    The timeout of a socket is for each piece; one byte now and then would never end.
+    A socket's own timeout applies to each read, so a server that sends a byte now and
+    then would never time out.
     """
 
     def __init__(self, connected: socket.socket, deadline: float) -> None:
@@ -240,7 +257,7 @@ class _TimedReader(io.RawIOBase):
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        self._socket.settimeout(min(SILENCE_SECONDS, left))
+        self._socket.settimeout(min(IDLE_TIMEOUT_SECONDS, left))
         return self._stream.readinto(buffer)
 
     def close(self) -> None:
@@ -257,13 +274,14 @@ def _refuse_private_name(host: str) -> None:
 def _refuse_private(text: str) -> None:
     address = ipaddress.ip_address(text)
     if isinstance(address, ipaddress.IPv6Address):
-        address = _meant_by(address)
+        address = _embedded_ipv4(address)
     if not address.is_global or address.is_multicast or _is_site_local(address):
         raise DataError(f"private address: {text}; allow it with --allow-private")
 
 
-def _meant_by(address: ipaddress.IPv6Address) -> _Address:
-    if any(address in network for network in _MEAN_IPV4):
+def _embedded_ipv4(address: ipaddress.IPv6Address) -> _Address:
+    """Returns the IPv4 address that an IPv6 address leads to, or the address itself."""
+    if any(address in network for network in _IPV4_NETWORKS):
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.sixtofour or address
 
@@ -273,8 +291,8 @@ def _is_site_local(address: _Address) -> bool:
 
 
 @contextmanager
-def _reasons(deadline: float) -> Iterator[None]:
-    """Says in few words what went wrong on the network."""
+def _network_errors(deadline: float) -> Iterator[None]:
+    """Turns network errors into a DataError with a short reason."""
     try:
         yield
     except (OSError, HTTPException, ValueError) as error:
@@ -282,15 +300,15 @@ def _reasons(deadline: float) -> Iterator[None]:
 
 
 def _reason(error: Exception, deadline: float) -> str:
-    # urllib wraps what happens up to the request, and nothing after it.
+    # urllib wraps errors up to the request in a URLError, but none after it.
     cause = error.reason if isinstance(error, URLError) else error
     if time.monotonic() >= deadline:
-        return f"timeout: not whole after {WHOLE_SECONDS:g} seconds"
+        return f"timeout: not whole after {TOTAL_TIMEOUT_SECONDS:g} seconds"
     if isinstance(cause, TimeoutError):
-        return f"timeout: no answer for {SILENCE_SECONDS:g} seconds"
+        return f"timeout: no answer for {IDLE_TIMEOUT_SECONDS:g} seconds"
     if isinstance(cause, (ValueError, InvalidURL)):
         return "not a web address"
-    # Other messages may hold what the server has sent.
-    said = cause if isinstance(cause, str) else getattr(cause, "strerror", None)
+    # Only messages of the system: others could contain what the server has sent.
+    detail = cause if isinstance(cause, str) else getattr(cause, "strerror", None)
     kind = "unreachable" if isinstance(error, URLError) else "broken connection"
-    return f"{kind}: {said.lower() if said else type(cause).__name__}"
+    return f"{kind}: {detail.lower() if detail else type(cause).__name__}"

@@ -187,7 +187,7 @@ def test_folders_are_walked_as_they_are_asked_for(
     ("item", "message"),
     [
         ("photos/c.jpg", "no file, folder or match for 'photos/c.jpg'. Did you mean"),
-        ("nosuch/c.jpg", "There is no folder nosuch."),
+        ("nosuch/c.jpg", "The folder nosuch does not exist."),
         ("*.heic", "no file, folder or match for '*.heic'."),
         ("empty", "empty holds no images; expected .jpg,"),
         ("", "no file, folder or match for ''."),

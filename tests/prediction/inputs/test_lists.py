@@ -150,10 +150,10 @@ def test_a_long_list_is_read_lazily() -> None:
 @pytest.mark.parametrize(
     ("item", "message"),
     [
-        ("@nosuch.txt", "there is no 'nosuch.txt'"),
+        ("@nosuch.txt", "'nosuch.txt', which does not exist"),
         ("@photos/note.txt", "Did you mean 'notes.txt'?"),
         ("@photos", "which is a folder. Name the folder without the @."),
-        ("@", "there is no ''"),
+        ("@", "'', which does not exist"),
     ],
 )
 def test_a_list_that_cannot_be_read_is_refused(item: str, message: str) -> None:

@@ -200,7 +200,7 @@ def test_what_is_sent_is_limited_whatever_is_announced(
 def test_a_server_that_falls_silent(
     path: str, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "SILENCE_SECONDS", 0.1)
+    monkeypatch.setattr(web, "IDLE_TIMEOUT_SECONDS", 0.1)
     assert reason(server.url(path)) == "timeout: no answer for 0.1 seconds"
 
 
@@ -208,7 +208,7 @@ def test_a_server_that_falls_silent(
 def test_a_server_that_is_never_done(
     path: str, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "WHOLE_SECONDS", 0.3)
+    monkeypatch.setattr(web, "TOTAL_TIMEOUT_SECONDS", 0.3)
     assert reason(server.url(path)) == "timeout: not whole after 0.3 seconds"
 
 
