@@ -1,1 +1,1 @@
-"""What becomes of predictions: one writer, sheet or folder a file."""
+"""Outputs of predictions: written formats, contact sheets and folders of files."""

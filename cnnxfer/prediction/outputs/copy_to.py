@@ -1,4 +1,4 @@
-"""`--copy-to`: the files themselves, in a folder for each class."""
+"""The output of `--copy-to`: copies of the images, sorted into a folder per class."""
 
 from __future__ import annotations
 
@@ -19,51 +19,54 @@ from cnnxfer.prediction.outputs.stages import Flow, Stage
 from cnnxfer.prediction.prediction import NONE, UNSURE, Prediction
 from cnnxfer.reporting import Reporter
 
-NO_NAME = "image"
-# Where a format's name is not the suffix.
+DEFAULT_NAME = "image"  # for an image whose path has no file name
+# Suffixes of formats whose name is not their suffix.
 FORMAT_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}
 
 
 def copy_files(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
     """Returns a stage that copies each image into `folder/<its class>/`.
 
-    One of several classes is copied into the folder of each. Unsure ones go into
-    `unsure`, those of none into `none`, and those that could not be read nowhere. A
-    file of several frames is copied once, by its first. Copies are the original
-    bytes; nothing is overwritten, and what is there already is not copied again.
+    An image with several labels is copied into the folder of each. Images without an
+    answer are copied into `unsure`, or into `none` in a multi-label model. Unreadable
+    images are not copied. A file with several frames is copied once, by the answer for
+    its first frame. Copies have the original bytes. No file is overwritten, and a file
+    that is already there is not copied again.
 
     Args:
-        folder: made, if need be, when the flow begins; a ConfigError then says why not.
-        inputs: what the images are found in.
-        reporter: told at the end how many were copied.
+        folder: the folder to copy to. It is created when the first prediction is asked
+            for, which raises a ConfigError if it cannot be created.
+        inputs: the inputs in which the images are found.
+        reporter: receives the number of copies at the end.
 
     Raises:
-        ConfigError: if it lies where images are looked for.
+        ConfigError: if the folder lies where images are looked for.
     """
     refuse_folder_of_inputs("--copy-to", folder, inputs)
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
         names, files = _FolderNames(), FileAdder()
-        done: Counter[str] = Counter()
-        with created_folder("--copy-to", folder):  # all options are known to be right
+        outcomes: Counter[str] = Counter()
+        with created_folder("--copy-to", folder):  # only now: all options are checked
             for prediction in predictions:
                 if not prediction.frame:
-                    done.update(_copy(prediction, folder, names, files))
+                    outcomes.update(_copy(prediction, folder, names, files))
                 yield prediction
-        reporter.info(_summary(done, folder))
+        reporter.info(_summary(outcomes, folder))
 
     return stage
 
 
 class _FolderNames:
-    """The folders of classes: one each, also where file systems ignore case."""
+    """Assigns a folder name to each class; names differ in more than their case."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}  # by class
         self._taken: set[str] = set()
 
     def of(self, prediction: Prediction) -> list[str]:
-        # One of these is kept for what has no class; a class may be called the other.
+        """Returns the names of the folders that an image belongs in."""
+        # The name for images without an answer is reserved; a class may have the other.
         self._taken.add(UNSURE if prediction.chosen is None else NONE)
         if prediction.unsure:
             return [prediction.label]
@@ -85,52 +88,54 @@ class _FolderNames:
 def _copy(
     prediction: Prediction, folder: Path, names: _FolderNames, files: FileAdder
 ) -> list[str]:
-    """Copies one file into all its folders; returns what came of each copy."""
+    """Copies one file into all its folders; returns the outcome of each copy."""
     if prediction.error is not None or prediction.source is None:
         return ["unreadable"]
     try:
         content = prediction.source.read()
-    except DataError:  # it was there a moment ago
+    except DataError:  # the file has been deleted since it was answered
         return ["gone"]
     name = _file_name(prediction.path, content)
     folders = [folder / class_folder for class_folder in names.of(prediction)]
-    return [_put(directory, name, content, files) for directory in folders]
+    return [_write_copy(directory, name, content, files) for directory in folders]
 
 
-def _put(directory: Path, name: str, content: bytes, files: FileAdder) -> str:
+def _write_copy(directory: Path, name: str, content: bytes, files: FileAdder) -> str:
     try:
         directory.mkdir(exist_ok=True)
     except FileExistsError as error:
         raise RunError(
-            f"{directory} is a file, where a folder of images is to be. Move it away."
+            f"{directory} is a file, and a folder of images is needed there. "
+            "Move it away."
         ) from error
     return "copied" if files.add(directory / name, content) else "there"
 
 
 def _file_name(path: str, content: bytes) -> str:
-    """Returns the last part of a path or an address, with a suffix in any case."""
-    name = safe_name(bare_name(path) or NO_NAME)
+    """Returns the last part of a path or an address, with a suffix added if needed."""
+    name = safe_name(bare_name(path) or DEFAULT_NAME)
     return name if Path(name).suffix else name + _suffix(content)
 
 
 def _suffix(content: bytes) -> str:
-    # It imports Pillow, and is seldom needed.
+    # Imported here because it is rarely needed, and imports Pillow.
     from cnnxfer.data.images.decode import open_image
 
     try:
-        found = open_image(content).format or ""
-    except DataError:  # it is larger than usual
+        image_format = open_image(content).format or ""
+    except DataError:  # the image is larger than the default limit
         return ""
-    return FORMAT_SUFFIXES.get(found, f".{found.lower()}" if found else "")
+    default = f".{image_format.lower()}" if image_format else ""
+    return FORMAT_SUFFIXES.get(image_format, default)
 
 
-def _summary(done: Counter[str], folder: Path) -> str:
-    text = f"{done['copied']:,} copied to {folder}"
+def _summary(outcomes: Counter[str], folder: Path) -> str:
+    text = f"{outcomes['copied']:,} copied to {folder}"
     for kind, words in (
-        ("there", "there already"),
+        ("there", "already there"),
         ("unreadable", "unreadable and not copied"),
         ("gone", "gone before they could be copied"),
     ):
-        if done[kind]:
-            text += f", {done[kind]:,} {words}"
+        if outcomes[kind]:
+            text += f", {outcomes[kind]:,} {words}"
     return text

@@ -1,4 +1,4 @@
-"""CSV: a row a rank, as RFC 4180 has it."""
+"""Writer of CSV (RFC 4180) with one row per ranked class."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from cnnxfer.prediction.prediction import Prediction
 
 
 def write_csv(predictions: Iterable[Prediction], stream: TextIO) -> None:
-    """Writes the rows of each prediction as soon as it is there.
+    """Writes the rows of each prediction as soon as it is available.
 
     Lines end in CR LF, and fields that hold line breaks, commas or quotes are quoted.
-    All else is written as it is, a path such as `=1+1.jpg` too, which a spreadsheet
-    would take for a formula: programs are to find the file by what they read here.
+    All other text is written unchanged, even a path such as `=1+1.jpg`, which a
+    spreadsheet would take for a formula, so that programs find the file by its path.
+
+    Args:
+        predictions: the predictions.
+        stream: the text stream to write to.
     """
     columns, rows = columns_and_rows(predictions)
     writer = csv.writer(stream)

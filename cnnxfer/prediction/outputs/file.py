@@ -1,4 +1,4 @@
-"""`--out`: where predictions are written, whole or not at all, and in which format."""
+"""The output file of `--out`: its checks, its format, and how it is written."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ GZ = ".gz"
 
 
 def choose_writer(name: str | None, out: Path | None) -> Writer:
-    """Returns the format that is asked for, or that the suffix of a file means.
+    """Returns the writer of the format that is asked for, or that the suffix implies.
 
     Args:
-        name: as it was typed; None to go by the suffix.
-        out: the file; None for stdout, which gets a table by default.
+        name: name of the format, as typed; None to choose it by the suffix of `out`.
+        out: the output file; None for stdout, whose default format is a table.
 
     Raises:
-        ConfigError: if the name or the suffix is unknown, or the format does not go
-            with where it is to be written.
+        ConfigError: if the name or the suffix is unknown, or the format cannot be
+            written there.
     """
     if name is None:
         writer = WRITERS.get("table") if out is None else _by_suffix(out)
@@ -46,20 +46,22 @@ def choose_writer(name: str | None, out: Path | None) -> Writer:
 
 
 def check_target(option: str, path: Path, inputs: Sequence[str]) -> None:
-    """Makes sure that a file can be written, and should be, before there is any work.
+    """Checks, before any work, that a file can be written and should be.
 
     Args:
-        option: as it was typed, such as "--out".
-        path: the file, which may exist.
-        inputs: what the images are found in.
+        option: name of the option, such as "--out".
+        path: the file to write, which may exist.
+        inputs: the inputs in which the images are found.
 
     Raises:
-        ConfigError: if it cannot, or is one of the inputs, or would be an image where
-            they are looked for.
+        ConfigError: if the file cannot be written, is one of the inputs, or would be
+            an image where images are looked for.
     """
     check_folder_of(option, path)
-    if path.exists() and not path.is_file():  # a rename would replace a device
-        raise ConfigError(f"{option} is {path}, which is no file. Name a file in it.")
+    if path.exists() and not path.is_file():  # writing would replace a device by a file
+        raise ConfigError(
+            f"{option} is {path}, which is not a file. Name a file in it."
+        )
     if is_input(path, inputs):
         raise ConfigError(f"{option} {path} is one of the inputs. Name another file.")
     from cnnxfer.data.images.names import names_image  # imports NumPy
@@ -69,12 +71,17 @@ def check_target(option: str, path: Path, inputs: Sequence[str]) -> None:
 
 
 def write_file(predictions: Iterable[Prediction], writer: Writer, out: Path) -> None:
-    """Writes all predictions to a file that is whole or absent.
+    """Writes all predictions to a file; after an error, the file is not created.
 
-    JSONL that is to be resumable is written by a `ResumableFile` instead.
+    A JSONL file that can be resumed is written by a `ResumableFile` instead.
+
+    Args:
+        predictions: the predictions.
+        writer: the format.
+        out: path of the file; with the suffix `.gz`, it is compressed.
 
     Raises:
-        OSError: if it cannot be written; it names the file.
+        OSError: if the file cannot be written; the error names it.
     """
     write = writer.load()
     with atomic_path(out) as temporary, open_text(temporary) as stream:
@@ -82,13 +89,13 @@ def write_file(predictions: Iterable[Prediction], writer: Writer, out: Path) -> 
 
 
 def is_gz(path: Path) -> bool:
-    """Whether a file is compressed, by its name."""
+    """Returns whether a file is compressed, judging by its name."""
     return path.suffix.lower() == GZ
 
 
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
-    """Opens a file for UTF-8 with the line ends that are written, `.gz` compressed."""
+    """Opens a file to write UTF-8 text; keeps line ends, and compresses `.gz`."""
     with ExitStack() as stack:
         raw: IO[bytes] = stack.enter_context(path.open("wb"))
         if is_gz(path):
@@ -97,7 +104,7 @@ def open_text(path: Path) -> Iterator[TextIO]:
 
 
 def gzipped(raw: IO[bytes]) -> IO[bytes]:
-    """Returns a stream that compresses into `raw`: the same content, the same bytes."""
+    """Returns a stream that compresses into `raw`; equal content gives equal bytes."""
     stream = GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0)
     return cast(IO[bytes], stream)
 

@@ -1,4 +1,4 @@
-"""Folders that files are added to: under safe names, and over nothing."""
+"""Writing into folders under safe names, without overwriting any file."""
 
 from __future__ import annotations
 
@@ -18,54 +18,54 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.files import atomic_path, file_hash
 from cnnxfer.prediction.inputs.kinds import find_kind, is_web_address
 
-# What Windows makes no file of, whatever follows after a dot.
+# Names that Windows does not allow for a file, with any suffix.
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.I)
-MAX_NAME_BYTES = 200  # file systems take 255; a number may be added
+MAX_NAME_BYTES = 200  # file systems allow 255; a number may be added
 MAX_SUFFIX_BYTES = 20
 
 
 @contextmanager
 def created_folder(option: str, folder: Path) -> Iterator[None]:
-    """Makes a folder, and those above; what is empty in the end is taken back.
+    """Creates a folder and its parents; those that stay empty are removed at the end.
 
     Args:
-        option: that asks for it, such as "--copy-to".
-        folder: to be made.
+        option: name of the option that names the folder, such as "--copy-to".
+        folder: the folder to create; it may exist.
 
     Raises:
-        ConfigError: if it cannot be made.
+        ConfigError: if it cannot be created.
     """
-    made = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
+    missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"{option} {folder} cannot be made ({error.strerror}). "
+            f"{option} {folder} cannot be created ({error.strerror}). "
             "Name a folder that can be written."
         ) from error
     try:
         yield
     finally:
-        with suppress(OSError):  # it is not empty
-            for path in made:
+        with suppress(OSError):  # the folder is not empty
+            for path in missing:
                 path.rmdir()
 
 
 def refuse_folder_of_inputs(option: str, path: Path, inputs: Iterable[str]) -> None:
-    """Makes sure that what is written is not found among the images the next time.
+    """Checks that written files will not be found among the images the next time.
 
     Args:
-        option: as it was typed, such as "--copy-to".
-        path: where something will be written.
-        inputs: what the images are found in.
+        option: name of the option, such as "--copy-to".
+        path: path of the file or folder to write.
+        inputs: the inputs in which the images are found.
 
     Raises:
-        ConfigError: if it lies where images are looked for.
+        ConfigError: if the path lies where images are looked for.
     """
-    inside = path.resolve()
+    resolved = path.resolve()
     for item in inputs:
         for folder in _folders_of(item, path):
-            if inside.is_relative_to(Path(folder).resolve()):
+            if resolved.is_relative_to(Path(folder).resolve()):
                 raise ConfigError(
                     f"{option} {path} lies in {folder}, where images are looked for: "
                     "what is written there would be found too. Name one outside."
@@ -73,7 +73,7 @@ def refuse_folder_of_inputs(option: str, path: Path, inputs: Iterable[str]) -> N
 
 
 def is_input(path: Path, inputs: Iterable[str]) -> bool:
-    """Whether a file is one of the inputs: named, matched by a glob, or a list."""
+    """Returns whether a file is an input: named, matched by a glob, or a list."""
     if not path.exists():
         return False
     for item in inputs:
@@ -86,45 +86,50 @@ def is_input(path: Path, inputs: Iterable[str]) -> bool:
 
 
 class FileAdder:
-    """Writes files: over nothing, and nothing twice."""
+    """Writes files without overwriting any, and without writing the same file twice."""
 
     def __init__(self) -> None:
-        # By path: the hashes of what is beside it under numbers, and the names behind.
-        # To look at all of them for each new one would take for ever.
-        self._beside: dict[Path, tuple[set[str], Iterator[str]]] = {}
+        # For each path, the hashes of the numbered files beside it that were checked,
+        # and the names that were not. Checking all again for each new file would be
+        # far too slow.
+        self._numbered: dict[Path, tuple[set[str], Iterator[str]]] = {}
 
     def add(self, path: Path, content: bytes) -> bool:
-        """Writes a file at `path`, or beside it under the first number that is free.
+        """Writes a file at `path`, or beside it with the first free number in its name.
+
+        Args:
+            path: the preferred path.
+            content: the bytes to write.
 
         Returns:
-            Whether it was written: a file of that name, or of one of those with a
-            number before, that holds the same is left as it is, and is enough.
+            Whether a file was written: none is written if a file at `path`, or one with
+            a lower number than the first free one, has the same content.
 
         Raises:
-            OSError: if it cannot be written; it names the file.
+            OSError: if the file cannot be written; the error names it.
         """
-        if _put(path, content):
+        if _write_new(path, content):
             return True
         if _holds(path, content):
             return False
-        if path not in self._beside:
-            behind = islice(numbered(path.stem, path.suffix), 1, None)
-            self._beside[path] = set(), behind
-        hashes, names = self._beside[path]
-        ours = hashlib.sha256(content).hexdigest()
-        while ours not in hashes:
+        if path not in self._numbered:
+            unchecked = islice(numbered(path.stem, path.suffix), 1, None)
+            self._numbered[path] = set(), unchecked
+        hashes, names = self._numbered[path]
+        content_hash = hashlib.sha256(content).hexdigest()
+        while content_hash not in hashes:
             target = path.with_name(next(names))
-            if _put(target, content):
-                hashes.add(ours)
+            if _write_new(target, content):
+                hashes.add(content_hash)
                 return True
-            with suppress(OSError):  # a file that others may not read
-                if target.is_file():  # a pipe would keep us waiting
+            with suppress(OSError):  # the file may not be readable
+                if target.is_file():  # reading a pipe would block
                     hashes.add(file_hash(target))
         return False
 
 
 def numbered(stem: str, suffix: str = "") -> Iterator[str]:
-    """Yields a name, then the same with numbers: `a.jpg`, `a-2.jpg`, `a-3.jpg`..."""
+    """Yields a name without and with numbers: `a.jpg`, `a-2.jpg`, `a-3.jpg`..."""
     yield stem + suffix
     for number in count(2):
         yield f"{stem}-{number}{suffix}"
@@ -138,10 +143,11 @@ def bare_name(path: str) -> str:
 
 
 def safe_name(name: str) -> str:
-    """Returns a name that every common file system takes, and takes for itself.
+    """Returns a file name that is valid on every common file system.
 
-    Separators and what cannot be printed or typed become `_`, and so do names of
-    folders above, of devices of Windows, and none at all.
+    Separators and characters that cannot be printed or are not allowed become `_`.
+    Reserved names of Windows, names of parent folders and an empty name get a leading
+    `_`.
     """
     name = unicodedata.normalize("NFC", name)
     name = "".join(
@@ -157,41 +163,41 @@ def safe_name(name: str) -> str:
 
 
 def _folders_of(item: str, target: Path) -> Iterator[str]:
-    """Yields the folders that an input is looked for in, as far as they matter."""
+    """Yields the folders whose files an input includes, now or the next time."""
     if find_kind(item):
         if os.path.isdir(item):
             yield item
     elif "**" in item:
         before = item.partition("**")[0]
         yield from glob.glob(before) if before else ["."]
-    elif all(map(os.path.isdir, matches := glob.glob(item))):  # else, files are meant
+    elif all(map(os.path.isdir, matches := glob.glob(item))):  # the glob means folders
         yield from matches
-        # What is not there yet will be matched the next time.
+        # A folder that does not exist yet may match the next time.
         pattern = os.path.abspath(item)
         parts = Path(os.path.abspath(target)).parts[: len(Path(pattern).parts)]
         if matches and Path(*parts).match(pattern):
             yield os.path.relpath(Path(*parts))
 
 
-def _put(path: Path, content: bytes) -> bool:
-    """Writes a whole file where there is none; returns whether there was none.
+def _write_new(path: Path, content: bytes) -> bool:
+    """Writes a complete file unless `path` exists; returns whether it was written.
 
-    Another process may do the same, so there is no gap between look and leap.
+    Checking and writing are one atomic step, because another process may write too.
     """
     if os.path.lexists(path):
         return False
     with TemporaryDirectory(prefix=".tmp-", dir=path.parent) as directory:
-        whole = Path(directory, path.name)
-        with atomic_path(whole) as temporary:
+        complete = Path(directory, path.name)
+        with atomic_path(complete) as temporary:
             temporary.write_bytes(content)
         try:
-            os.link(whole, path)
+            os.link(complete, path)
         except FileExistsError:
             return False
         except OSError:  # not all file systems have links
             if os.path.lexists(path):
                 return False
-            os.replace(whole, path)
+            os.replace(complete, path)
     return True
 
 

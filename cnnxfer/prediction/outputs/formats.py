@@ -1,4 +1,4 @@
-"""Output formats of predictions, one a file."""
+"""The output formats of predictions; each is written by a module of its own."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ class Writer:
     """An output format.
 
     Attributes:
-        name: as users type it.
-        writer: `"module:function"`, `(predictions, stream) -> None`.
-        gradual: whether it writes each prediction as soon as it is there.
-        suffixes: of files that hold it, in lower case; the first is the usual one.
-        binary: whether it writes bytes, to `stream.buffer`, so that it needs a file.
+        name: name of the format, as users type it.
+        writer: the function that writes it, as `"module:function"`; its signature is
+            `(predictions, stream) -> None`.
+        gradual: whether each prediction is written as soon as it is available.
+        suffixes: suffixes of files in this format, in lower case; the first is the
+            usual one.
+        binary: whether bytes are written, to `stream.buffer`, so that it needs a file.
     """
 
     name: str
@@ -31,7 +33,7 @@ class Writer:
     binary: bool = False
 
     def load(self) -> Write:
-        """Imports the function."""
+        """Imports and returns the function that writes the format."""
         write: Write = load_object(self.writer)
         return write
 

@@ -1,4 +1,4 @@
-"""`--heatmap`: where in each picture its class is, as colours over it."""
+"""The output of `--heatmap`: colours over each image that show where its class is."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from cnnxfer.prediction.outputs.folder import (
     safe_name,
 )
 from cnnxfer.prediction.outputs.stages import Flow, Stage
-from cnnxfer.prediction.outputs.thumbnails import PictureReader
+from cnnxfer.prediction.outputs.thumbnails import ThumbnailReader
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter, counted
 
-LARGEST = 1024  # longer side of a heat map, in pixels
-COVER = 0.5  # how much of the picture the colours hide
-# sRGB, from no heat to the greatest: from purple to yellow in steps of equal lightness
-# (0.22 to 0.92 in OKLab, https://bottosson.github.io/posts/oklab), so that nothing
-# looks like an edge that is none, to anybody's eyes.
+MAX_SIDE = 1024  # longest side of a heat map, in pixels
+OPACITY = 0.5  # of the colours over the image
+# sRGB colours, from no heat to the greatest: purple to yellow in equal steps of
+# lightness (0.22 to 0.92 in OKLab, https://bottosson.github.io/posts/oklab), so that no
+# step looks like an edge, also to colour-blind people.
 COLOURS = (
     (29, 9, 70),
     (94, 24, 101),
@@ -37,29 +37,30 @@ COLOURS = (
 
 
 def save_heatmaps(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
-    """Returns a stage that draws the heat of each picture that has one.
+    """Returns a stage that draws a heat map for each prediction with heat.
 
-    Files are called as the picture and its best class: `lake-grey_whale.png`. None is
-    overwritten; what is there already is not written again.
+    Files are named after the image and its best class: `lake-grey_whale.png`. No file
+    is overwritten, and a file that is already there is not written again.
 
     Args:
-        folder: made, if need be, when the flow begins; a ConfigError then says why not.
-        inputs: what the images are found in.
-        reporter: told at the end how many there are.
+        folder: the folder to write to. It is created when the first prediction is asked
+            for, which raises a ConfigError if it cannot be created.
+        inputs: the inputs in which the images are found.
+        reporter: receives the number of heat maps at the end.
 
     Raises:
-        ConfigError: if it lies where images are looked for.
+        ConfigError: if the folder lies where images are looked for.
     """
     refuse_folder_of_inputs("--heatmap", folder, inputs)
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
-        reader, files = PictureReader(LARGEST, LARGEST), FileAdder()
+        reader, files = ThumbnailReader(MAX_SIDE, MAX_SIDE), FileAdder()
         drawn = 0
         with created_folder("--heatmap", folder):
             for prediction in predictions:
-                picture = reader.read(prediction)
-                if picture is not None and prediction.heat is not None:
-                    content = encoded_heatmap(picture, prediction.heat)
+                image = reader.read(prediction)
+                if image is not None and prediction.heat is not None:
+                    content = encode_heatmap(image, prediction.heat)
                     files.add(folder / file_name(prediction), content)
                     drawn += 1
                 yield prediction
@@ -69,39 +70,39 @@ def save_heatmaps(folder: Path, inputs: Sequence[str], reporter: Reporter) -> St
 
 
 def file_name(prediction: Prediction) -> str:
-    """Returns what a heat map is called: the picture's own name, frame and class."""
+    """Returns the file name of a heat map: the image's name, its frame and class."""
     frame = "" if prediction.frame is None else f"-{prediction.frame}"
     label = prediction.label.replace(" ", "_")
     return safe_name(f"{Path(bare_name(prediction.path)).stem}{frame}-{label}") + ".png"
 
 
-def encoded_heatmap(picture: Image.Image, heat: np.ndarray) -> bytes:
-    """Returns a picture under transparent heat, as PNG; see `heated`."""
+def encode_heatmap(image: Image.Image, heat: np.ndarray) -> bytes:
+    """Returns a heat map as PNG; see `draw_heatmap`."""
     stream = io.BytesIO()
-    heated(picture, heat).save(stream, "PNG")
+    draw_heatmap(image, heat).save(stream, "PNG")
     return stream.getvalue()
 
 
-def heated(picture: Image.Image, heat: np.ndarray) -> Image.Image:
-    """Returns a picture under transparent heat.
+def draw_heatmap(image: Image.Image, heat: np.ndarray) -> Image.Image:
+    """Returns a copy of an image with its heat as transparent colours over it.
 
-    The greatest heat has the brightest colour, however small it is: the map says where
-    the class is, not how probable.
+    The greatest heat always has the brightest colour, however small it is: the map
+    shows where the class is, not how probable it is.
 
     Args:
-        picture: mode RGB.
-        heat: float32 `(rows, columns)`, at least 0, over the whole picture.
+        image: an image of mode RGB.
+        heat: float32 `(rows, columns)`, at least 0, at the cells of the whole image.
     """
     share = heat / max(float(heat.max()), 1e-12)
     smooth = Image.fromarray(share.astype(np.float32)).resize(
-        picture.size, Image.Resampling.BICUBIC
+        image.size, Image.Resampling.BICUBIC
     )
-    warmth = np.asarray(smooth).clip(0, 1)[..., None]
-    places = np.linspace(0, 1, len(COLOURS))
+    level = np.asarray(smooth).clip(0, 1)[..., None]
+    stops = np.linspace(0, 1, len(COLOURS))
     colour = np.concatenate(
-        [np.interp(warmth, places, channel) for channel in zip(*COLOURS, strict=True)],
+        [np.interp(level, stops, channel) for channel in zip(*COLOURS, strict=True)],
         axis=-1,
     )
-    pixels = np.asarray(picture)
-    mixed = pixels + COVER * (colour - pixels)
+    pixels = np.asarray(image)
+    mixed = pixels + OPACITY * (colour - pixels)
     return Image.fromarray(np.rint(mixed).astype(np.uint8))

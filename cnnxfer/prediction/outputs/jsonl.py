@@ -1,4 +1,4 @@
-"""JSON: a line an image, or one list of all."""
+"""Writers of JSON Lines, with one object per image, and of JSON, one list of them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cnnxfer.prediction.prediction import Prediction
 
 
 def write_jsonl(predictions: Iterable[Prediction], stream: TextIO) -> None:
-    """Writes each prediction as soon as it is there, one object a line."""
+    """Writes one object per line, each as soon as its prediction is available."""
     for prediction in predictions:
         stream.write(json_text(prediction.as_json()) + "\n")
         stream.flush()
 
 
 def write_json(predictions: Iterable[Prediction], stream: TextIO) -> None:
-    """Writes one list with an object a line, each as soon as it is there."""
+    """Writes one list of objects, each as soon as its prediction is available."""
     stream.write("[")
     separator = "\n  "
     for prediction in predictions:

@@ -1,4 +1,4 @@
-"""Parquet: a row a rank."""
+"""Writer of Parquet with one row per ranked class."""
 
 from __future__ import annotations
 
@@ -11,18 +11,24 @@ from pyarrow import parquet
 from cnnxfer.prediction.outputs.rows import Row, columns_and_rows
 from cnnxfer.prediction.prediction import Prediction
 
+# The types of the columns that are not strings.
 TYPES = {
     "frame": pa.int32(),
     "width": pa.int32(),
     "height": pa.int32(),
     "rank": pa.int32(),
     "probability": pa.float64(),
-}  # the others are strings
+}
 GROUP_ROWS = 50_000
 
 
 def write_parquet(predictions: Iterable[Prediction], stream: TextIO) -> None:
-    """Writes to `stream.buffer`, in groups of rows, so that few are in memory."""
+    """Writes the rows in groups, which bounds the memory that they take.
+
+    Args:
+        predictions: the predictions.
+        stream: the stream whose `buffer` is written to.
+    """
     columns, rows = columns_and_rows(predictions)
     schema = pa.schema([(name, TYPES.get(name, pa.string())) for name in columns])
     with parquet.ParquetWriter(stream.buffer, schema) as writer:

@@ -1,4 +1,4 @@
-"""JSONL that survives a kill: what was written is kept, and gone on with."""
+"""A JSONL file that can be completed after its writer was interrupted or killed."""
 
 from __future__ import annotations
 
@@ -24,58 +24,58 @@ from cnnxfer.reporting import Reporter, counted
 
 
 class ResumableFile:
-    """A JSONL file that is being written under another name; see `open_resumable_file`.
+    """A JSONL file that is written under a temporary name; see `open_resumable_file`.
 
     Attributes:
-        path: where the whole file will be.
-        done: how many predictions were there from before.
+        path: path of the file when it is complete.
+        done: the number of predictions that were written before.
     """
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         self.path = path
         self.done = 0
-        self._part = _part(path)
+        self._part = _part_path(path)
         self._settings = settings
 
     def earlier(self, sources: Iterator[ImageSource]) -> Iterator[Prediction]:
-        """Yields what was there from before, and leaves the rest of the sources.
+        """Yields the predictions that were written before.
 
         Args:
-            sources: the images, in the order of the inputs; one is taken from them
-                for each file that is done.
+            sources: the images, in the order of the inputs. One is consumed for each
+                file that is done; the rest is left.
 
         Raises:
-            DataError: if the images are others, or in another order.
+            DataError: if these are other images, or the same in another order.
         """
         min_confidence = self._settings.get("min_confidence")
         source = None
         with self._part.open("rb") as stream:
             for number, line in enumerate(islice(stream, self.done), start=1):
-                prediction = _read(line, min_confidence)
-                assert prediction is not None  # it has been read before
+                prediction = _parse(line, min_confidence)
+                assert prediction is not None  # `_complete_part` has parsed it
                 if not prediction.frame:
                     source = next(sources, None)
                 if source is None or source.name != prediction.path:
-                    now = "there is none" if source is None else f"it is {source.name}"
+                    now = "no image" if source is None else source.name
                     raise DataError(
-                        f"{self._part} is of other images: its line {number} is of "
-                        f"{prediction.path}, and now {now}. Name the same inputs. To "
-                        f"start from the beginning, remove {self._part} and leave "
-                        "--resume out."
+                        f"{self._part} was written for other images: its line {number} "
+                        f"is for {prediction.path}, and the inputs now have {now} "
+                        "there. Name the same inputs. To start from the beginning, "
+                        f"remove {self._part} and leave out --resume."
                     )
                 yield replace(prediction, source=source)
 
     def write(self, predictions: Iterable[Prediction]) -> None:
-        """Adds all but the first `done` predictions; then the file is whole.
+        """Appends all but the first `done` predictions, and renames the complete file.
 
-        Each is written out as soon as it is there. If an error ends them, what was
-        written is kept.
+        Each is written as soon as it is available. If an error interrupts the
+        predictions, what was written is kept.
 
         Args:
-            predictions: all of them, those from before included.
+            predictions: all predictions, including those that were written before.
 
         Raises:
-            OSError: if it cannot be written.
+            OSError: if the file cannot be written.
         """
         with self._part.open("a", encoding="utf-8", newline="\n") as stream:
             write_jsonl(islice(predictions, self.done, None), stream)
@@ -87,12 +87,12 @@ class ResumableFile:
                 gzipped(raw) as stream_gz,
             ):
                 shutil.copyfileobj(content, stream_gz)
-            _remember(self.path, self._settings)
+            _save_record(self.path, self._settings)
             self._part.unlink()
         else:
             with self._part.open("rb") as content:
                 os.fsync(content.fileno())
-            _remember(self._part, self._settings)  # it is the same file
+            _save_record(self._part, self._settings)  # it is renamed next
             os.replace(self._part, self.path)
         _settings_path(self.path).unlink(missing_ok=True)
 
@@ -100,25 +100,25 @@ class ResumableFile:
         write_sealed(_settings_path(self.path), self._settings)
         self._part.write_bytes(b"")
 
-    def _go_on(self) -> None:
-        """Cuts off what is not whole."""
-        size, self.done = _whole(self._part)
+    def _continue(self) -> None:
+        """Cuts off incomplete lines and counts the complete ones."""
+        size, self.done = _complete_part(self._part)
         os.truncate(self._part, size)
 
 
 def check_resumable_file(path: Path, *, resume: bool) -> None:
-    """Makes sure, before any work, that what is unfinished is not overwritten unasked.
+    """Checks, before any work, that an unfinished file will not be overwritten.
 
     Args:
         path: the file that is to be written.
-        resume: whether what is unfinished is to be gone on with.
+        resume: whether to continue an unfinished file.
 
     Raises:
-        ConfigError: if there is something, and it is not.
+        ConfigError: if an unfinished file exists and `resume` is False.
     """
-    if _begun(path) and not resume:
+    if _is_unfinished(path) and not resume:
         raise ConfigError(
-            f"{_part(path)} holds what was done before. Go on with it by --resume, "
+            f"{_part_path(path)} holds earlier predictions. Continue with --resume, "
             "or remove it to start from the beginning."
         )
 
@@ -127,27 +127,31 @@ def check_resumable_file(path: Path, *, resume: bool) -> None:
 def open_resumable_file(
     path: Path, settings: Mapping[str, Any], reporter: Reporter, *, resume: bool = False
 ) -> Iterator[ResumableFile]:
-    """Opens `FILE.part`, which becomes FILE when all is written.
+    """Opens `FILE.part`, which is renamed to FILE when it is complete.
 
-    Beside it, `FILE.part.settings` says how it is made. With `resume`, a finished FILE
-    that was made with the same settings is gone on with too: if there are no more
-    images, it comes out as it was.
+    Beside it, `FILE.part.settings` records the settings. With `resume`, a finished FILE
+    that was made with the same settings is continued too: without new images, it stays
+    as it was.
 
     Args:
-        path: FILE; with the suffix `.gz`, it will be compressed.
-        settings: all that the predictions follow from, but for the images; values
-            that JSON can hold. "min_confidence" is used here.
-        reporter: told what there is from before, and what is kept after an error.
-        resume: whether to go on with what was done before, if there is anything.
+        path: FILE; with the suffix `.gz`, it is compressed at the end.
+        settings: everything but the images that the predictions depend on, as JSON
+            values; see `PredictionRequest.settings`. "min_confidence" is used here.
+        reporter: receives the number of earlier predictions, and after an error the
+            name of the file that keeps the new ones.
+        resume: whether to continue earlier predictions, if there are any.
+
+    Yields:
+        The file, whose `earlier` and then `write` are to be called.
 
     Raises:
-        ConfigError: if there is something unfinished and it is not to be gone on with,
-            or was made with other settings, or another process is at it.
+        ConfigError: if an unfinished file exists and `resume` is False, if it was made
+            with other settings, or if another process is writing it.
     """
     from filelock import FileLock, Timeout  # slow to import
 
-    journal = ResumableFile(path, json.loads(json.dumps(dict(settings))))
-    part, lock = _part(path), FileLock(f"{_part(path)}.lock")
+    file = ResumableFile(path, json.loads(json.dumps(dict(settings))))
+    part, lock = _part_path(path), FileLock(f"{_part_path(path)}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -156,34 +160,34 @@ def open_resumable_file(
         ) from None
     try:
         check_resumable_file(path, resume=resume)
-        copied = resume and not _begun(path) and _copy_finished(path, journal._settings)
-        if _begun(path):
-            _check_settings(path, journal._settings)
-            journal._go_on()
-            what = path if copied else part
-            reporter.info(f"going on after {counted(journal.done, 'image')} of {what}")
+        unfinished = _is_unfinished(path)
+        copied = resume and not unfinished and _copy_finished(path, file._settings)
+        if _is_unfinished(path):
+            _check_settings(path, file._settings)
+            file._continue()
+            resumed = path if copied else part
+            reporter.info(f"going on after {counted(file.done, 'image')} of {resumed}")
         else:
-            journal._begin()
+            file._begin()
             if resume:
-                reporter.info("nothing was begun: starting from the beginning")
+                reporter.info("nothing to resume: starting from the beginning")
         size = part.stat().st_size
         try:
-            yield journal
+            yield file
         finally:
             if part.exists():
-                grown = part.stat().st_size > size
-                if grown:
-                    reporter.info(f"what is done is kept in {part}; add: --resume")
+                if part.stat().st_size > size:
+                    reporter.info(f"predictions are kept in {part}; add: --resume")
                 elif copied or size == 0:
                     part.unlink()
                     _settings_path(path).unlink()
     finally:
-        with suppress(OSError):  # Windows removes no open file
+        with suppress(OSError):  # Windows does not remove open files
             Path(lock.lock_file).unlink()
         lock.release()
 
 
-def _part(path: Path) -> Path:
+def _part_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
@@ -191,24 +195,24 @@ def _settings_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.part.settings")
 
 
-def _begun(path: Path) -> bool:
-    part = _part(path)
+def _is_unfinished(path: Path) -> bool:
+    part = _part_path(path)
     return part.exists() and part.stat().st_size > 0
 
 
 def _check_settings(path: Path, settings: dict[str, Any]) -> None:
-    part, made = _part(path), read_sealed(_settings_path(path))
-    if made is None:
+    part, earlier = _part_path(path), read_sealed(_settings_path(path))
+    if earlier is None:
         raise ConfigError(
-            f"it is not known how {part} was made: {_settings_path(path)} is missing "
+            f"the settings of {part} are not known: {_settings_path(path)} is missing "
             f"or damaged. Remove {part} to start from the beginning."
         )
-    for name in settings | made:
-        if made.get(name) != settings.get(name):
+    for name in settings | earlier:
+        if earlier.get(name) != settings.get(name):
             raise ConfigError(
-                f"{part} was made with {name} {_value(made.get(name))}, and now it is "
-                f"{_value(settings.get(name))}. Go on with the same, or remove {part} "
-                "to start from the beginning."
+                f"{part} was made with {name} {_value(earlier.get(name))}, and now it "
+                f"is {_value(settings.get(name))}. Use the same setting, or remove "
+                f"{part} to start from the beginning."
             )
 
 
@@ -216,29 +220,30 @@ def _value(value: Any) -> str:
     return "not set" if value is None else shorten(str(value), 60, placeholder="…")
 
 
-def _whole(part: Path) -> tuple[int, int]:
-    """Returns up to where a file is whole: in bytes, and in lines.
+def _complete_part(part: Path) -> tuple[int, int]:
+    """Returns the size in bytes and in lines of the complete beginning of a file.
 
-    A kill may tear its last line, and a power cut more of them. Of a file of several
-    frames that comes last, some may be missing: it does not count.
+    A kill can leave an incomplete last line, and a power cut several damaged ones. If
+    the last image is a file with several frames, it does not count, because frames may
+    be missing.
     """
     size = lines = 0
-    whole = (0, 0)
+    complete = (0, 0)
     with part.open("rb") as stream:
         for line in stream:
-            prediction = _read(line)
+            prediction = _parse(line)
             if prediction is None:
                 break
             if not prediction.frame:
-                whole = (size, lines)
+                complete = (size, lines)
             size, lines = size + len(line), lines + 1
             if prediction.frame is None:
-                whole = (size, lines)
-    return whole
+                complete = (size, lines)
+    return complete
 
 
-def _read(line: bytes, min_confidence: float | None = None) -> Prediction | None:
-    """Returns what a line holds; None if that is no prediction."""
+def _parse(line: bytes, min_confidence: float | None = None) -> Prediction | None:
+    """Returns the prediction in a line; None if the line does not hold one."""
     if not line.endswith(b"\n"):
         return None
     try:
@@ -247,25 +252,30 @@ def _read(line: bytes, min_confidence: float | None = None) -> Prediction | None
         return None
 
 
-# A finished file is known by its content, wherever it is.
-def _remember(path: Path, settings: dict[str, Any]) -> None:
+def _save_record(path: Path, settings: dict[str, Any]) -> None:
+    """Records in the cache the settings that a finished file was made with."""
     with suppress(OSError, ConfigError):  # the cache may be read-only
-        record = _record(path)
+        record = _record_path(path)
         record.parent.mkdir(exist_ok=True)
         write_sealed(record, settings)
 
 
 def _copy_finished(path: Path, settings: dict[str, Any]) -> bool:
-    """Makes a finished file the unfinished one, if it was made with these settings."""
-    if not path.is_file() or read_sealed(_record(path)) != settings:
+    """Copies a finished file to its `.part`, if it was made with these settings.
+
+    Returns:
+        Whether it was copied.
+    """
+    if not path.is_file() or read_sealed(_record_path(path)) != settings:
         return False
     write_sealed(_settings_path(path), settings)
-    with atomic_path(_part(path)) as temporary, path.open("rb") as raw:
+    with atomic_path(_part_path(path)) as temporary, path.open("rb") as raw:
         content = GzipFile(fileobj=raw) if is_gz(path) else raw
         with temporary.open("wb") as stream:
             shutil.copyfileobj(content, stream)
     return True
 
 
-def _record(path: Path) -> Path:
+def _record_path(path: Path) -> Path:
+    # By content, so that a finished file is recognized under any name.
     return cache_dir() / "outputs" / f"{file_hash(path)}.json"

@@ -1,4 +1,4 @@
-"""A row a rank: what CSV and Parquet hold."""
+"""The rows and columns of CSV and Parquet outputs: one row per ranked class."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLUMNS = (
     "probability",
     "error",
 )
-# A column more, where the best class need not be the answer.
+# An additional column for predictions whose best class need not be the answer.
 ANSWER = "answer"
 
 Row = tuple[Any, ...]
@@ -30,12 +30,12 @@ Row = tuple[Any, ...]
 def columns_and_rows(
     predictions: Iterable[Prediction],
 ) -> tuple[tuple[str, ...], Iterator[tuple[Row, ...]]]:
-    r"""Returns the names of the columns, and the rows of each prediction.
+    r"""Returns the names of the columns, and an iterator over each prediction's rows.
 
-    An image that could not be read has one row. What does not apply is None. Where an
-    image may have several classes, the answer is all of them: `rose|tulip`. Names
-    that are not UTF-8 hold escapes, as in the table (`a\udcff.jpg`): neither format
-    could carry them otherwise.
+    An image that could not be read has one row. Values that do not apply are None. The
+    answer of a multi-label model joins all labels: `rose|tulip`. Names that are not
+    valid UTF-8 are escaped, as in the table (`a\udcff.jpg`), because neither format
+    could store them otherwise.
     """
     predictions = iter(predictions)
     first = list(islice(predictions, 1))

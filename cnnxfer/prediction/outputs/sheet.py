@@ -1,4 +1,4 @@
-"""`--sheet`: a contact sheet, every picture with its classes, in one file."""
+"""The output of `--sheet`: a contact sheet of all images with their classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.registry import load_object
 from cnnxfer.reporting import Reporter
 
-# Yields what adds a prediction.
+# A context manager that yields a function that adds a prediction to the sheet.
 Sheet = Callable[
     [Path, str, Reporter], AbstractContextManager[Callable[[Prediction], None]]
 ]
@@ -23,20 +23,21 @@ SHEETS = {
     ".html": "cnnxfer.prediction.outputs.sheet_html:html_sheet",
     ".png": "cnnxfer.prediction.outputs.sheet_png:png_sheet",
 }
-# What a sheet is known by, near its beginning.
+# Bytes near the beginning of a file by which a contact sheet is recognized.
 MARKS = {".html": b'name="generator" content="cnnxfer"', ".png": b"Software\0cnnxfer"}
 
 
 def draw_sheet(path: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
-    """Returns a stage that draws all that go by; the file is whole or absent.
+    """Returns a stage that draws a contact sheet; no file is left after an error.
 
     Args:
-        path: an HTML or PNG file, by its suffix.
-        inputs: what the images are found in; written above.
-        reporter: told if not all fit.
+        path: path of the sheet, with the suffix `.html` or `.png`.
+        inputs: the inputs in which the images are found; they are the sheet's title.
+        reporter: receives a warning if not all images fit on the sheet.
 
     Raises:
-        ConfigError: if it is neither, cannot be written, or is there and no sheet.
+        ConfigError: if the suffix is another, the file cannot be written, or the file
+            exists and is not a contact sheet.
     """
     kind = path.suffix.lower()
     if kind not in SHEETS:
@@ -44,7 +45,7 @@ def draw_sheet(path: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
             f"--sheet is {path}; its suffix should be one of {', '.join(SHEETS)}."
         )
     check_target("--sheet", path, inputs)
-    _spare_others(path, MARKS[kind])
+    _check_replaceable(path, MARKS[kind])
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
         sheet: Sheet = load_object(SHEETS[kind])
@@ -57,10 +58,13 @@ def draw_sheet(path: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
     return stage
 
 
-def _spare_others(path: Path, mark: bytes) -> None:
-    """Refuses a picture or a page of others, such as the first match of `*.png`."""
+def _check_replaceable(path: Path, mark: bytes) -> None:
+    """Refuses to replace a file that is not a contact sheet.
+
+    The shell may have put one there, such as the first match of `--sheet *.png`.
+    """
     if path.exists() and not bears_mark(path, mark):
         raise ConfigError(
-            f"--sheet {path} is there already, and is no contact sheet of cnnxfer. "
+            f"--sheet {path} already exists and is not a contact sheet of cnnxfer. "
             "Name another file, or remove it first."
         )

@@ -1,4 +1,4 @@
-"""A contact sheet as a page: one file that needs nothing else, not even a script."""
+"""A contact sheet as one HTML file that needs no other file and no script."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from PIL import Image
 
 from cnnxfer.pages.html import COLOURS, NOTHING_ELSE, picture_address, safe_text
 from cnnxfer.prediction.outputs.folder import bare_name
-from cnnxfer.prediction.outputs.thumbnails import PictureReader
+from cnnxfer.prediction.outputs.thumbnails import ThumbnailReader
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter, counted
 
-WIDTH, HEIGHT = 240, 180  # what a picture fits in; the second is 11.25rem below
+WIDTH, HEIGHT = 240, 180  # of an image, at most; the height is 11.25rem in STYLE
 SHOWN_CLASSES = 5
 
-# `content-visibility` lets a browser skip the pictures that are out of sight.
+# `content-visibility` lets a browser skip images that are out of sight.
 STYLE = (
     COLOURS
     + """\
@@ -75,10 +75,18 @@ HEAD = """<!DOCTYPE html>
 def html_sheet(
     path: Path, title: str, reporter: Reporter
 ) -> Iterator[Callable[[Prediction], None]]:
-    """Yields what adds a picture; each is written at once, so memory stays flat."""
+    """Opens a sheet and yields the function that adds a prediction to it.
+
+    Each image is written at once, so that memory does not grow with their number.
+
+    Args:
+        path: path of the file to write.
+        title: title of the sheet.
+        reporter: not used, since every image fits.
+    """
     images = unreadable = 0
-    unsure: Counter[str] = Counter()  # by what is said of them
-    reader = PictureReader(WIDTH, HEIGHT)
+    unsure: Counter[str] = Counter()  # numbers of images without an answer, by label
+    reader = ThumbnailReader(WIDTH, HEIGHT)
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         head = HEAD.format(
             title=safe_text(title), style=STYLE, nothing_else=NOTHING_ELSE

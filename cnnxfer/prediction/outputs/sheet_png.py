@@ -1,4 +1,4 @@
-"""A contact sheet as one picture."""
+"""A contact sheet as one PNG image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from cnnxfer.prediction.outputs.folder import bare_name
-from cnnxfer.prediction.outputs.thumbnails import PictureReader
+from cnnxfer.prediction.outputs.thumbnails import ThumbnailReader
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter, counted, printable
 
@@ -31,38 +31,44 @@ Tile = tuple[Prediction, Image.Image | None]
 def png_sheet(
     path: Path, title: str, reporter: Reporter
 ) -> Iterator[Callable[[Prediction], None]]:
-    """Yields what adds a picture; the first 500 are drawn, when all are there.
+    """Opens a sheet and yields the function that adds a prediction to it.
 
-    Letters are those of Pillow's own font, which has the Latin ones.
+    The first `MAX_IMAGES` images are drawn at the end of the block. Text is drawn in
+    Pillow's built-in font, which has Latin letters only.
+
+    Args:
+        path: path of the file to write.
+        title: title of the sheet.
+        reporter: receives a warning if there are more than `MAX_IMAGES` images.
     """
     tiles: list[Tile] = []
     images = 0
-    reader = PictureReader(TILE, PICTURE)
+    reader = ThumbnailReader(TILE, PICTURE)
 
     def add(prediction: Prediction) -> None:
         nonlocal images
         images += 1
         if len(tiles) < MAX_IMAGES:
             picture = reader.read(prediction)
-            # Some sources hold the whole file in memory.
+            # The source is dropped, because it may hold a whole file in memory.
             tiles.append((replace(prediction, source=None, heat=None), picture))
 
     yield add
     mark = PngInfo()
     mark.add_text("Software", "cnnxfer")
     sheet = _draw(tiles, title, images)
-    sheet.save(path, "PNG", compress_level=3, pnginfo=mark)  # 3 of 9: fast
+    sheet.save(path, "PNG", compress_level=3, pnginfo=mark)  # 3 of 9 is fast
     if images > len(tiles):
         reporter.warn(
             f"the sheet shows the first {len(tiles):,} of {images:,} images. "
-            "For all, name it .html"
+            "To show all, give it the suffix .html"
         )
 
 
 def _draw(tiles: list[Tile], title: str, images: int) -> Image.Image:
     lines = min(SHOWN_CLASSES, max((len(p.ranking) for p, _ in tiles), default=0))
     height = PICTURE + LINE * (1 + lines) + GAP
-    # About as much higher than wide as a sheet of paper.
+    # The sheet has about the proportions of a sheet of paper.
     columns = max(3, math.ceil(math.sqrt(len(tiles) * height / (TILE * 1.414))))
     rows = math.ceil(len(tiles) / columns)
     top = GAP + 2 * LINE
@@ -121,7 +127,7 @@ def _write(
     colour: str,
     size: int = 13,
 ) -> None:
-    """Writes one line, cut where there is no more room."""
+    """Writes one line of text, shortened to `width` pixels."""
     font, text = _font(size), printable(text)
     whole = text
     while text and font.getlength(text) > width:

@@ -1,8 +1,8 @@
-"""What predictions flow through on their way to the output.
+"""Stages that predictions pass through on their way to the output.
 
-A stage takes predictions, does something with each and hands it on: it counts them,
-copies their files, draws a sheet. It ends its work when they end, and takes back what
-is half done when they don't.
+A stage takes predictions, does something with each and passes it on: it counts them,
+copies their files or draws a sheet. It finishes its work when the predictions end, and
+removes unfinished files if they are interrupted.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ Stage = Callable[[Iterable[Prediction]], Flow]
 def through(
     predictions: Iterable[Prediction], stages: Sequence[Stage]
 ) -> Iterator[Iterable[Prediction]]:
-    """Yields the predictions as they come out of the last stage.
+    """Passes predictions through stages and yields what comes out of the last one.
 
-    Leaving the block ends all stages, also where an error stopped the flow.
+    All stages are closed at the end of the block, even after an error.
+
+    Args:
+        predictions: the predictions that enter the first stage.
+        stages: the stages, in order.
     """
     with ExitStack() as stack:
         for stage in stages:

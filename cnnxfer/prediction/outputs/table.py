@@ -1,4 +1,4 @@
-"""A table for people."""
+"""Writer of a readable table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.reporting import printable
 
 BAR_WIDTH = 20
-BLOCK = 500  # images that are kept to measure the columns
+BLOCK = 500  # number of images whose rows are aligned together
 GAP = "  "  # between two columns
 
 Cells = tuple[Text, ...]
@@ -26,11 +26,15 @@ RANK = 1  # the column that is aligned to the right
 
 
 def write_table(predictions: Iterable[Prediction], stream: TextIO) -> None:
-    """Writes one row a rank, with a bar as long as the class is probable.
+    """Writes one row per ranked class, with a bar in proportion to its probability.
 
-    Classes that are no answer, as they are too improbable, are in parentheses.
+    Classes that are not an answer, because they are not probable enough, are in
+    parentheses. Rows are written in blocks of `BLOCK` images; from one block to the
+    next, columns only become wider.
 
-    A large pile is written in blocks; from one to the next, columns only grow wider.
+    Args:
+        predictions: the predictions.
+        stream: the text stream to write to.
     """
     console = Console(file=stream, highlight=False)
     widths = [0] * len(HEAD)
@@ -42,15 +46,15 @@ def write_table(predictions: Iterable[Prediction], stream: TextIO) -> None:
         needed = sum(widths) + len(GAP) * (len(widths) - 1)
         if stream.isatty() and needed > console.width:
             console.print(_folded(rows))
-        else:  # a fifth of the time; and in a pipe, nothing is folded
+        else:  # this takes a fifth of the time, and a pipe should not get folded lines
             console.print(_aligned(rows, widths), soft_wrap=True, end="")
 
 
 def _blocks(predictions: Iterable[Prediction]) -> Iterator[list[Cells]]:
-    """Yields the rows of `BLOCK` images at a time, below the head."""
+    """Yields the rows of `BLOCK` images at a time, with `HEAD` before the first."""
     predictions = iter(predictions)
     rows = [HEAD]
-    # The rows are kept, not the predictions: their sources may hold whole files.
+    # Rows are kept instead of predictions, whose sources may hold whole files.
     while block := [_rows(prediction) for prediction in islice(predictions, BLOCK)]:
         yield rows + [row for ranks in block for row in ranks]
         rows = []

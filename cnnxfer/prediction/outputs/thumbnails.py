@@ -1,4 +1,4 @@
-"""A picture once more, for people: on contact sheets and under heat maps."""
+"""Images read a second time, to be shown on contact sheets and under heat maps."""
 
 from __future__ import annotations
 
@@ -12,37 +12,42 @@ from cnnxfer.errors import DataError
 from cnnxfer.prediction.prediction import Prediction
 
 
-class PictureReader:
-    """Reads pictures once more, as they come; frames of a file fast if in order."""
+class ThumbnailReader:
+    """Reads the images of predictions again, at a reduced size.
+
+    The frames of a file are read fast if they are asked for in order.
+    """
 
     def __init__(self, width: int, height: int) -> None:
-        """Takes the greatest size of what is shown, in pixels."""
+        """Sets the largest width and height of the results, in pixels."""
         self._size = width, height
-        self._last: tuple[ImageSource, Image.Image] | None = None  # with frames
+        # The last file with several frames, and its image.
+        self._last: tuple[ImageSource, Image.Image] | None = None
 
     def read(self, prediction: Prediction) -> Image.Image | None:
-        """Returns the whole upright picture, of mode RGB; None if it cannot be read."""
+        """Returns the whole upright image, of mode RGB; None if it cannot be read."""
         if prediction.error is not None or prediction.source is None:
             return None
         max_pixels = max(MAX_PIXELS, prediction.width * prediction.height)
         try:
             opened = self._open(prediction.source, prediction.frame, max_pixels)
-            # `reduction` leaves more than the network needs; here, twice less will do.
-            whole = (0, 0, opened.width, opened.height)
-            scale = geometry.reduction(whole, min(self._size) // 2)
-            picture = to_rgb(opened, scale)
-        except DataError:  # it is another file by now
+            # `reduction` keeps more pixels than asked for; half of them suffice here.
+            box = (0, 0, opened.width, opened.height)
+            scale = geometry.reduction(box, min(self._size) // 2)
+            image = to_rgb(opened, scale)
+        except DataError:  # the file has changed since it was answered
             self._last = None
             return None
-        picture.thumbnail(self._size, Image.Resampling.BICUBIC)
-        return picture
+        image.thumbnail(self._size, Image.Resampling.BICUBIC)
+        return image
 
     def _open(
         self, source: ImageSource, frame: int | None, max_pixels: int
     ) -> Image.Image:
-        """Returns an image turned to a frame, from the last one if it is on the way.
+        """Returns an image at one of its frames.
 
-        To reach a frame of most formats, all before it are decoded.
+        In most formats, a frame can be decoded only after all before it. So the last
+        image is reused if its position is not after the frame.
         """
         if frame is None:
             self._last = None

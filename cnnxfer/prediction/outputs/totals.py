@@ -1,4 +1,4 @@
-"""How many images there were, how fast, and what was wrong with some of them."""
+"""Totals of a prediction: numbers of images, speed and errors."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ SHOWN_KINDS = 8
 
 
 class Totals:
-    """Counts predictions that go by.
+    """Counts the predictions that pass through `watch`.
 
     Attributes:
-        images: how many went by, those that could not be read included.
-        earlier: how many of them were there from before; see `ResumableFile`.
-        failures: of each kind, how many could not be read. The kind is what an
-            error says before its first colon or semicolon.
-        splits: of the model's own images, how many there were of each part.
-        seconds: from the beginning of `watch` to the last prediction so far.
+        images: the number of predictions, including unreadable images.
+        earlier: how many of them were made before; see `ResumableFile`.
+        failures: the number of unreadable images by kind of error. The kind is the text
+            of the error before its first colon or semicolon.
+        splits: the number of images that the model's run has, by split.
+        seconds: time from the start of `watch` to the latest prediction.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Totals:
         self.seconds = 0.0
 
     def watch(self, predictions: Iterable[Prediction]) -> Flow:
-        """Counts each prediction and hands it on: a `Stage`."""
+        """Counts each prediction and passes it on; see `Stage`."""
         started = time.monotonic()
         for prediction in predictions:
             self.images += 1
@@ -48,7 +48,7 @@ class Totals:
 
     @property
     def summary(self) -> str:
-        """Such as "1,000 images in 4.2 s (238 images/s)"."""
+        """The number and speed, such as "1,000 images in 4.2 s (238 images/s)"."""
         new = self.images - self.earlier
         rate = f" ({_rate(new / max(self.seconds, 1e-3))})" if new > 1 else ""
         done = counted(self.images, "image")
@@ -58,9 +58,9 @@ class Totals:
 
     @property
     def problems(self) -> str:
-        """Such as "3 images could not be read: 2 truncated JPEG, 1 not an image".
+        """The number of unreadable images by kind of error; empty if there are none.
 
-        Empty if all could be read.
+        An example is "3 images could not be read: 2 truncated JPEG, 1 not an image".
         """
         if not self.failures:
             return ""
@@ -72,9 +72,16 @@ class Totals:
         return f"{failed} could not be read: {', '.join(kinds)}"
 
     def repeats(self, model: str) -> str:
-        """Warns of images that a model has learned from, if there are any."""
-        seen = warn_of_known(self.splits, self.images, model)
-        return seen and f"{seen}: that is no test of how it does on new pictures"
+        """Returns a warning about images that a model was trained or validated on.
+
+        Args:
+            model: name of the model.
+
+        Returns:
+            A sentence without its full stop; empty if there are no such images.
+        """
+        known = warn_of_known(self.splits, self.images, model)
+        return known and f"{known}; these do not show how it performs on new images"
 
 
 def _rate(rate: float) -> str:

@@ -132,7 +132,7 @@ def test_what_cannot_be_read_is_counted(tmp_path: Path) -> None:
     list(copy_files(tmp_path / "out", [], reporter)(predictions))
     assert os.listdir(tmp_path / "out" / "tabby") == ["c.jpg"]
     assert reporter.said == [
-        f"1 copied to {tmp_path / 'out'}, 1 there already, 1 unreadable and not "
+        f"1 copied to {tmp_path / 'out'}, 1 already there, 1 unreadable and not "
         "copied, 1 gone before they could be copied"
     ]
 
@@ -244,9 +244,9 @@ def test_it_does_not_feed_itself(
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"cannot be made .*can be written\.$"):
+    with pytest.raises(ConfigError, match=r"cannot be created .*can be written\.$"):
         list(copy_files(tmp_path / "file", [], Reporter())([]))
-    with pytest.raises(ConfigError, match="cannot be made"):
+    with pytest.raises(ConfigError, match="cannot be created"):
         list(copy_files(tmp_path / "file" / "out", [], Reporter())([]))
 
 

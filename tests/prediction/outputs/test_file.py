@@ -71,10 +71,10 @@ def test_a_target_that_cannot_be_written_is_refused_before_any_work(
     check_target("--out", tmp_path / "old.csv", [])
     with pytest.raises(ConfigError, match=r"--out is .*, but there is no folder .*no"):
         check_target("--out", tmp_path / "no" / "a.csv", [])
-    with pytest.raises(ConfigError, match="which is no file"):
+    with pytest.raises(ConfigError, match="which is not a file"):
         check_target("--sheet", tmp_path, [])
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ConfigError, match="which is no file"):
+    with pytest.raises(ConfigError, match="which is not a file"):
         check_target("--out", tmp_path / "pipe", [])
 
 

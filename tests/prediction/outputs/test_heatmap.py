@@ -11,8 +11,8 @@ from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.prediction.outputs.heatmap import (
     COLOURS,
+    draw_heatmap,
     file_name,
-    heated,
     save_heatmaps,
 )
 from cnnxfer.prediction.prediction import Prediction, RankedClass
@@ -62,7 +62,7 @@ def test_colours_grow_lighter_in_equal_steps():
 
 
 def test_the_picture_is_lightest_where_the_heat_is():
-    light = lightness(np.asarray(heated(GREY, CORNER)))
+    light = lightness(np.asarray(draw_heatmap(GREY, CORNER)))
     corners = light[5, 5], light[5, -5], light[-5, 5], light[-5, -5]
     assert int(np.argmax(corners)) == 1
     assert int(np.argmin(corners)) == 2
@@ -74,13 +74,17 @@ def test_the_picture_is_lightest_where_the_heat_is():
 def test_the_picture_shows_through():
     halves = np.zeros((60, 80, 3), np.uint8)
     halves[:, 40:] = 255
-    flat = np.asarray(heated(Image.fromarray(halves), np.ones((3, 4), np.float32)))
+    flat = np.asarray(
+        draw_heatmap(Image.fromarray(halves), np.ones((3, 4), np.float32))
+    )
     assert (flat[:, 40:].astype(int) - flat[:, :40] > 100).all()
 
 
 def test_little_heat_is_shown_as_well_as_much():
-    np.testing.assert_array_equal(heated(GREY, CORNER), heated(GREY, CORNER / 50))
-    assert heated(GREY, np.zeros((2, 2), np.float32)).size == GREY.size
+    np.testing.assert_array_equal(
+        draw_heatmap(GREY, CORNER), draw_heatmap(GREY, CORNER / 50)
+    )
+    assert draw_heatmap(GREY, np.zeros((2, 2), np.float32)).size == GREY.size
 
 
 @pytest.mark.parametrize(
@@ -133,12 +137,12 @@ def test_a_frame_has_its_own_picture_below_the_heat(tmp_path: Path):
     list(save_heatmaps(tmp_path, [], Reporter())(frames))
     for frame, picture in enumerate((black, white)):
         with Image.open(tmp_path / f"a-{frame}-grey_whale.png") as written:
-            np.testing.assert_array_equal(written, heated(picture, CORNER))
+            np.testing.assert_array_equal(written, draw_heatmap(picture, CORNER))
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ConfigError, match=r"^--heatmap .*file cannot be made \("):
+    with pytest.raises(ConfigError, match=r"^--heatmap .*file cannot be created \("):
         list(save_heatmaps(tmp_path / "file", [], Reporter())([]))
 
 

@@ -122,7 +122,7 @@ def test_an_interrupted_run_is_gone_on_with(path: Path, stop: int) -> None:
     part = part_of(path)
     assert part.read_bytes() == b"".join(undisturbed().splitlines(True)[:stop])
     assert files(path.parent) == [part.name, f"{part.name}.settings"]
-    assert reporter.said == [f"what is done is kept in {part}; add: --resume"]
+    assert reporter.said == [f"predictions are kept in {part}; add: --resume"]
 
     reporter = Recorder()
     seen = run(path, resume=True, reporter=reporter)
@@ -192,7 +192,7 @@ def test_other_settings_are_refused(path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(path, stop=2)
     before = part_of(path).read_bytes()
-    message = r"was made with top 2, and now it is 5\. Go on with the same, or remove"
+    message = r"was made with top 2, and now it is 5\. Use the same setting, or remove"
     with pytest.raises(ConfigError, match=message):
         run(path, resume=True, settings=SETTINGS | {"top": 5})
     with pytest.raises(ConfigError, match=r"tta not set, and now it is flip\."):
@@ -215,16 +215,21 @@ def test_unknown_settings_are_refused(path: Path, damage: str) -> None:
         settings.unlink()
     else:
         settings.write_text(settings.read_text().replace('"top": 2', '"top": 5'))
-    with pytest.raises(ConfigError, match=r"not known how .* Remove .*\.part to start"):
+    with pytest.raises(
+        ConfigError, match=r"settings of .* are not known: .* Remove .*\.part to start"
+    ):
         run(path, resume=True, settings=SETTINGS | {"top": 5})
 
 
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["0.jpg", "x.jpg", *NAMES[2:]], "line 2 is of 1.jpg, and now it is x.jpg"),
-        (NAMES[1:], "line 1 is of 0.jpg, and now it is 1.jpg"),
-        (NAMES[:2], "line 3 is of 1.jpg, and now there is none"),
+        (
+            ["0.jpg", "x.jpg", *NAMES[2:]],
+            "line 2 is for 1.jpg, and the inputs now have x.jpg",
+        ),
+        (NAMES[1:], "line 1 is for 0.jpg, and the inputs now have 1.jpg"),
+        (NAMES[:2], "line 3 is for 1.jpg, and the inputs now have no image"),
     ],
 )
 def test_other_images_are_refused(path: Path, names: list[str], message: str) -> None:
@@ -250,7 +255,7 @@ def test_nothing_to_go_on_with_is_a_beginning(path: Path) -> None:
     reporter = Recorder()
     run(path, resume=True, reporter=reporter)
     assert content(path) == undisturbed()
-    assert reporter.said == ["nothing was begun: starting from the beginning"]
+    assert reporter.said == ["nothing to resume: starting from the beginning"]
 
 
 def test_a_run_that_failed_at_once_leaves_nothing(path: Path) -> None:
@@ -286,7 +291,9 @@ def test_a_finished_file_is_gone_on_with_for_new_images(path: Path) -> None:
 def test_a_finished_file_of_other_images_stays(path: Path) -> None:
     run(path)
     before = path.read_bytes()
-    with pytest.raises(DataError, match=r"line 1 is of 0\.jpg, and now it is x"):
+    with pytest.raises(
+        DataError, match=r"line 1 is for 0\.jpg, and the inputs now have x"
+    ):
         run(path, ["x.jpg"], resume=True)
     assert path.read_bytes() == before
     assert files(path.parent) == [path.name]
@@ -308,7 +315,7 @@ def test_a_finished_file_is_only_trusted_if_it_is_known(
             record.write_text(record.read_text()[:-1])
     reporter = Recorder()
     run(path, resume=True, settings=settings, reporter=reporter)
-    assert reporter.said == ["nothing was begun: starting from the beginning"]
+    assert reporter.said == ["nothing to resume: starting from the beginning"]
     assert content(path) == undisturbed()
 
 
@@ -384,8 +391,8 @@ def answers():
         yield Prediction(source.name, 4, 3, ranking, source=source)
 
 resume = sys.argv[3] == "resume"
-with open_resumable_file(path, {"top": 1}, Reporter(), resume=resume) as it:
-    it.write(chain(it.earlier(sources), answers()))
+with open_resumable_file(path, {"top": 1}, Reporter(), resume=resume) as file:
+    file.write(chain(file.earlier(sources), answers()))
 """
 
 

@@ -15,7 +15,7 @@ from cnnxfer.data.images.source import ImageSource, of_file
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.outputs import sheet_png
 from cnnxfer.prediction.outputs.sheet import SHEETS, draw_sheet
-from cnnxfer.prediction.outputs.thumbnails import PictureReader
+from cnnxfer.prediction.outputs.thumbnails import ThumbnailReader
 from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.reporting import Reporter
 
@@ -79,7 +79,7 @@ def answer(
 
 
 def shown_picture(prediction: Prediction) -> Image.Image | None:
-    return PictureReader(240, 180).read(prediction)
+    return ThumbnailReader(240, 180).read(prediction)
 
 
 def drawn(path: Path, predictions: list[Prediction]) -> Recorder:
@@ -229,7 +229,7 @@ def test_the_picture_shows_the_first_ones(
     assert reporter.said == []
     reporter = drawn(tmp_path / "many.png", [answer("a.jpg", WIDE)] * 9)
     assert reporter.said == [
-        "the sheet shows the first 2 of 9 images. For all, name it .html"
+        "the sheet shows the first 2 of 9 images. To show all, give it the suffix .html"
     ]
     few, many = (Image.open(tmp_path / name) for name in ("few.png", "many.png"))
     assert few.size == many.size
@@ -273,7 +273,9 @@ def test_sheets_alone_are_replaced(tmp_path: Path, suffix: str) -> None:
     drawn(path, [FAILURE, FAILURE])
     for content in (WIDE, b"<!DOCTYPE html>\n<title>cnnxfer</title>"):
         path.write_bytes(content)
-        with pytest.raises(ConfigError, match=r"no contact sheet .* remove it first"):
+        with pytest.raises(
+            ConfigError, match=r"not a contact sheet .* remove it first"
+        ):
             draw_sheet(path, [], Reporter())
         assert path.read_bytes() == content
 
@@ -337,7 +339,7 @@ def test_frames_in_order_are_as_each_for_itself(kind: str) -> None:
 
     first = answer("a", content)
     source = ImageSource("a", read)
-    reader = PictureReader(240, 180)
+    reader = ThumbnailReader(240, 180)
     # Going back, and the same once more, are right too.
     for number in (0, 1, 2, 4, 4, 3):
         asked = replace(first, frame=number, source=source)

@@ -80,8 +80,8 @@ def test_images_that_the_model_knows_are_counted() -> None:
     parts = ["train", None, "validation", "train", "test"]
     list(totals.watch([replace(FINE, split=part) for part in parts]))
     assert totals.repeats("R") == (
-        "2 of 5 images were in the training part of R and 1 in its validation part: "
-        "that is no test of how it does on new pictures"
+        "2 of 5 images were in the training split of R and 1 in its validation split; "
+        "these do not show how it performs on new images"
     )
     assert Totals().repeats("R") == ""
 
