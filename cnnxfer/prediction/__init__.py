@@ -1,1 +1,1 @@
-"""Ranked classes for any pile of images."""
+"""Prediction of ranked classes for any number of images."""

@@ -1,4 +1,4 @@
-"""Answers as they come: batches for the engine that the first pictures choose."""
+"""A stream of answers: decoded images are run in batches on the fastest engine."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from cnnxfer.engines.engine import Engine, Network
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.reporting import Reporter
 
-# The network's outputs for all views of a picture, float32 `(views, ...)`, to its
-# probabilities, float32 `(classes,)`.
-Conclude = Callable[[np.ndarray], np.ndarray]
+# Maps the network's outputs for all views of an image, float32 `(views, ...)`, to the
+# image's probabilities, float32 `(classes,)`.
+CombineViews = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says of one image.
+    """The model's answer to one image.
 
     Attributes:
-        picture: the image, or why it could not be read; its pixels are those of all
-            views, `(views, height, width, 3)`.
+        picture: the decoded image, or why it could not be read. Its pixels are those
+            of all views, uint8 `(views, height, width, 3)`.
         probabilities: float32 `(classes,)`; None if the image could not be read.
-        heat: float32 `(rows, columns)`, the probability of the best class over the
-            picture; None if it was not asked for.
+        heat: float32 `(rows, columns)`, the probability of the best class at each cell
+            of the image; None if it was not asked for.
     """
 
     picture: Decoded
@@ -57,18 +57,20 @@ def answer_images(
     Args:
         classifier: the model that answers.
         sources: the images.
-        title: what the progress bar says.
+        title: title of the progress bar.
         reporter: draws the progress bar.
-        total: how many answers there will be; None if that is not known.
-        frames: "first", or "all" of a file that has several, one answer each.
-        max_pixels: larger pictures are not decoded.
+        total: the number of answers; None if it is not known.
+        frames: "first" to answer the first frame of each file, or "all" to answer
+            every frame.
+        max_pixels: images with more pixels are not decoded.
     """
-    decoded = decode_all(sources, classifier.see, frames=frames, max_pixels=max_pixels)
+    views = classifier.views
+    decoded = decode_all(sources, views, frames=frames, max_pixels=max_pixels)
     return Answers(classifier, decoded, title, reporter, total)
 
 
 class Answers(Iterator[Answer]):
-    """An answer for each image, in order."""
+    """An iterator over the answers to images, in the order of the images."""
 
     def __init__(
         self,
@@ -78,10 +80,18 @@ class Answers(Iterator[Answer]):
         reporter: Reporter,
         total: int | None,
     ) -> None:
-        """Takes what `answer_images` takes, and pictures as they are decoded."""
+        """Sets up the iterator; nothing is decoded yet.
+
+        Args:
+            classifier: the model that answers.
+            decoded: the images, as `decode_all` yields them.
+            title: title of the progress bar.
+            reporter: draws the progress bar.
+            total: the number of answers; None if it is not known.
+        """
         self._classifier = classifier
         self._decoded = decoded
-        self._pictures = _Pictures(decoded, classifier.network.image_size)
+        self._images = _SampledImages(decoded, classifier.network.image_size)
         self._reporter = reporter
         self._engines: list[tuple[Network, ElasticEngine]] = []
         self._answers = self._answer(title, total)
@@ -90,21 +100,21 @@ class Answers(Iterator[Answer]):
         """Returns the next answer.
 
         Raises:
-            ConfigError: if the engine or the precision cannot be had here.
-            RunError: if one that is asked for by name does not answer as Keras does.
+            ConfigError: if this machine lacks the engine or the precision.
+            RunError: if an engine or a precision that is asked for by name does not
+                answer as Keras does.
         """
         return next(self._answers)
 
     def close(self) -> None:
-        """Ends the work at once."""
+        """Ends decoding and computing at once."""
         self._answers.close()
         self._decoded.close()
 
     def prepare_next_time(self) -> None:
-        """Lets a faster engine answer the next time, where pictures were too few now.
+        """Prepares a faster engine for the next time, if there were too few images now.
 
-        To be called behind the last answer, which need not wait for it; see
-        `engines.choice.prepare_next_time`.
+        Call it after the last answer; see `engines.choice.prepare_next_time`.
         """
         for network, engine in self._engines:
             prepare_next_time(
@@ -112,7 +122,7 @@ class Answers(Iterator[Answer]):
                 engine,
                 engine=self._classifier.computing.engine,
                 precision=self._classifier.computing.precision,
-                samples=self._pictures.samples,
+                samples=self._images.samples,
                 reporter=self._reporter,
             )
 
@@ -123,7 +133,7 @@ class Answers(Iterator[Answer]):
             engine=classifier.computing.engine,
             precision=classifier.computing.precision,
             batch=classifier.computing.batch,
-            samples=self._pictures.samples,
+            samples=self._images.samples,
             reporter=self._reporter,
         )
         with closing(self._decoded):
@@ -131,97 +141,99 @@ class Answers(Iterator[Answer]):
             try:
                 self._engines = [(network, choose(network)) for network in networks]
             except NothingReadable:
-                yield from map(Answer, self._pictures)
+                yield from map(Answer, self._images)
                 return
-            (_, engine), *heating = self._engines
-            answers = answer_in_order(engine, self._pictures, classifier.conclude)
-            for _, cells_engine in heating:
-                answers = add_heat(cells_engine, answers)
+            (_, engine), *cell_engines = self._engines
+            answers = answer_in_order(
+                engine, self._images, classifier.mean_probabilities
+            )
+            for _, cell_engine in cell_engines:
+                answers = add_heat(cell_engine, answers)
             with self._reporter.progress(title, total, "images") as advance:
                 for answer in answers:
                     yield answer
                     advance()
 
 
-class _Pictures(Iterator[Decoded]):
-    """Pictures as they come, the first of which can be looked at before their turn."""
+class _SampledImages(Iterator[Decoded]):
+    """An iterator over decoded images that can sample the first ones in advance."""
 
-    def __init__(self, pictures: Iterator[Decoded], size: int) -> None:
-        """Takes pictures, and the side in pixels of what the network sees."""
-        self._coming = pictures
-        self._waiting: deque[Decoded] = deque()
+    def __init__(self, images: Iterator[Decoded], size: int) -> None:
+        """Wraps `images`; samples have sides of `size` pixels."""
+        self._source = images
+        self._read_ahead: deque[Decoded] = deque()
         self._size = size
         self._samples: list[np.ndarray] = []
 
     def __next__(self) -> Decoded:
-        return self._waiting.popleft() if self._waiting else self._take()
+        return self._read_ahead.popleft() if self._read_ahead else self._read()
 
     def samples(self) -> np.ndarray:
-        """Returns what is seen of the first `SAMPLES` readable pictures.
+        """Returns the central squares of the first `SAMPLES` readable images.
 
         Returns:
-            uint8 `(pictures, size, size, 3)`; of fewer, if there are no more.
+            uint8 `(images, size, size, 3)`; fewer than `SAMPLES` if there are no more.
 
         Raises:
-            NothingReadable: if there is none.
+            NothingReadable: if no image can be read.
         """
         while len(self._samples) < SAMPLES:
             try:
-                self._waiting.append(self._take())
+                self._read_ahead.append(self._read())
             except StopIteration:
                 break
         if not self._samples:
             raise NothingReadable
         return np.stack(self._samples)
 
-    def _take(self) -> Decoded:
-        picture = next(self._coming)
-        if picture.pixels is not None and len(self._samples) < SAMPLES:
-            self._samples.append(_middle(picture.pixels[0], self._size))
-        return picture
+    def _read(self) -> Decoded:
+        image = next(self._source)
+        if image.pixels is not None and len(self._samples) < SAMPLES:
+            self._samples.append(_central_square(image.pixels[0], self._size))
+        return image
 
 
 class NothingReadable(Exception):
-    """There is no picture to try an engine on."""
+    """Raised if there is no readable image to choose an engine with."""
 
 
-def _middle(pixels: np.ndarray, size: int) -> np.ndarray:
+def _central_square(pixels: np.ndarray, size: int) -> np.ndarray:
     """Returns the square in the middle, uint8 `(size, size, 3)`."""
     top, left = (pixels.shape[0] - size) // 2, (pixels.shape[1] - size) // 2
     return pixels[top : top + size, left : left + size]
 
 
 def answer_in_order(
-    engine: Engine, pictures: Iterable[Decoded], conclude: Conclude
+    engine: Engine, images: Iterable[Decoded], combine: CombineViews
 ) -> Iterator[Answer]:
-    """Yields an answer for each picture; those that could not be read pass through.
+    """Yields an answer for each image; unreadable images get one without probabilities.
 
     Args:
-        engine: takes views in batches, which may hold those of several pictures.
-        pictures: as `decode_all` yields them.
-        conclude: from the outputs for a picture's views to its probabilities.
+        engine: runs batches of views; a batch may hold the views of several images.
+        images: the images, as `decode_all` yields them.
+        combine: maps the outputs for an image's views to its probabilities.
     """
-    asked: deque[Answer] = deque()
+    pending: deque[Answer] = deque()
 
     def views() -> Iterator[np.ndarray]:
-        for picture in pictures:
-            asked.append(Answer(picture))
-            if picture.pixels is not None:
-                yield from picture.pixels
+        for image in images:
+            pending.append(Answer(image))
+            if image.pixels is not None:
+                yield from image.pixels
 
     def unreadable() -> Iterator[Answer]:
-        while asked and asked[0].picture.pixels is None:
-            yield asked.popleft()
+        while pending and pending[0].picture.pixels is None:
+            yield pending.popleft()
 
-    outputs: list[np.ndarray] = []  # for the views of the picture whose turn it is
+    outputs: list[np.ndarray] = []  # for the views of the first pending image
     batches = _batches(views(), lambda: engine.batch_size)
     for output in chain.from_iterable(engine.run(batches)):
         yield from unreadable()
         outputs.append(output)
-        pixels = asked[0].picture.pixels
+        pixels = pending[0].picture.pixels
         if pixels is not None and len(outputs) == len(pixels):
-            probabilities = conclude(np.stack(outputs))
-            yield replace(asked.popleft(), probabilities=probabilities)
+            probabilities = combine(np.stack(outputs))
+            yield replace(pending.popleft(), probabilities=probabilities)
             outputs = []
     yield from unreadable()
 
@@ -230,13 +242,13 @@ def add_heat(engine: Engine, answers: Iterable[Answer]) -> Iterator[Answer]:
     """Yields the answers with their heat.
 
     Args:
-        engine: runs a `cell_network`.
-        answers: to the whole picture, their only view.
+        engine: runs a network from `cell_network`.
+        answers: answers to images whose only view is the whole image.
     """
-    ours, theirs = tee(answers)
-    pixels = (answer.picture.pixels for answer in theirs)
+    answers, answers_to_run = tee(answers)
+    pixels = (answer.picture.pixels for answer in answers_to_run)
     cells = engine.run(views for views in pixels if views is not None)
-    for answer in ours:
+    for answer in answers:
         if answer.probabilities is None:
             yield answer
         else:
@@ -247,7 +259,7 @@ def add_heat(engine: Engine, answers: Iterable[Answer]) -> Iterator[Answer]:
 def _batches(
     views: Iterable[np.ndarray], size: Callable[[], int]
 ) -> Iterator[np.ndarray]:
-    """Yields stacks of at most `size()` views, all of one shape."""
+    """Yields batches of at most `size()` views that all have the same shape."""
     batch: list[np.ndarray] = []
     for view in views:
         if batch and view.shape != batch[0].shape:

@@ -1,4 +1,4 @@
-"""A model with its classes: encoded images in, probabilities out."""
+"""A model with its class names and settings, and how it is loaded for prediction."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Computing:
-    """What a network is run by.
+    """The options that decide which engine runs a network, and how.
 
     Attributes:
         engine: one of `ENGINES`.
         precision: one of `PRECISIONS`.
-        batch: how many pictures at once; None for as many as it does best with.
+        batch: the number of images per batch; None for the fastest size.
     """
 
     engine: str = "auto"
@@ -45,34 +45,35 @@ class Computing:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A model with all that answering takes.
+    """A model with everything that is needed to answer images.
 
     Attributes:
-        network: what an engine runs; its outputs are logits or probabilities.
-        class_ids: in label order; WordNet ids for ImageNet heads, else the labels.
-        labels: names for people, in label order.
-        see: what of a picture the network is shown; the answers to several views of
-            it are averaged.
-        computing: what it is run by.
-        thresholds: `(classes,)`: from which probability on each class is an answer, of
-            a model that knows several for a picture; None where the best one is it.
-        cells: tells the class at each cell of the picture; None where no heat is
-            asked for.
+        network: the network, whose outputs are logits or probabilities.
+        class_ids: ids of the classes, in label order: WordNet ids for ImageNet heads,
+            the labels otherwise.
+        labels: readable names of the classes, in label order.
+        views: returns the views of an image that the network is shown; the
+            probabilities of all views are averaged.
+        computing: the options of the engine.
+        thresholds: `(classes,)`, the probability from which each label is assigned, in
+            a multi-label model; None in a model with one class per image.
+        cells: a network that returns the classes at each cell of an image; None if no
+            heat is asked for.
     """
 
     network: Network
     class_ids: Sequence[str]
     labels: Sequence[str]
-    see: See
+    views: See
     computing: Computing
     thresholds: np.ndarray | None = None
     cells: Network | None = None
 
-    def conclude(self, outputs: np.ndarray) -> np.ndarray:
-        """Returns the mean of the probabilities for a picture's views.
+    def mean_probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        """Returns the mean of the probabilities for an image's views.
 
         Args:
-            outputs: of the network, float32 `(views, classes)`.
+            outputs: the network's outputs, float32 `(views, classes)`.
 
         Returns:
             float32 `(classes,)`.
@@ -90,15 +91,17 @@ def load_classifier(
     dense: bool = False,
     heat: bool = False,
 ) -> Classifier:
-    """Finds a run's model, or a backbone with its ImageNet head.
+    """Returns the classifier of a run, or of a backbone with its ImageNet head.
+
+    The model itself is loaded later, when an engine needs it.
 
     Args:
         model: the run, or the backbone's name.
-        reporter: told of a download.
-        computing: what is to run it.
-        tta: what of a picture it is shown; see `tta_views`.
-        dense: whether that is the whole picture instead; see `dense_network`.
-        heat: whether it tells where the class is, too; with `dense`.
+        reporter: shows the download of missing weights.
+        computing: the options of the engine.
+        tta: which views of an image the model is shown; see `tta_views`.
+        dense: whether it is shown the whole image instead; see `dense_network`.
+        heat: whether answers include heat; needs `dense`.
 
     Raises:
         RunError: if the run has no model, or weights could not be downloaded.
@@ -113,23 +116,23 @@ def load_classifier(
         network, crop = _imagenet_network(BACKBONES.get(model), reporter), IMAGENET_CROP
         class_ids = [item.class_id for item in imagenet_classes()]
         labels = [item.label for item in imagenet_classes()]
-    see: See = tta_views(tta, crop, network.image_size)
+    views: See = tta_views(tta, crop, network.image_size)
     cells = cell_network(network) if heat else None
     if dense:
-        see = DenseView(crop, network.image_size)
+        views = DenseView(crop, network.image_size)
         network = dense_network(network)
-    return Classifier(network, class_ids, labels, see, computing, thresholds, cells)
+    return Classifier(network, class_ids, labels, views, computing, thresholds, cells)
 
 
 def _run_network(run: Run) -> Network:
     path = run.require_model()
     config = run.config
-    several = run.thresholds is not None
+    multi_label = run.thresholds is not None
     return Network(
-        key=_key("multi-label run" if several else "run", file_hash(path)),
+        key=_key("multi-label run" if multi_label else "run", file_hash(path)),
         image_size=config.image_size or BACKBONES.get(config.backbone).image_size,
         build=partial(_load, path),
-        outputs="multi-label logits" if several else "logits",
+        outputs="multi-label logits" if multi_label else "logits",
     )
 
 
@@ -143,7 +146,7 @@ def _imagenet_network(backbone: Backbone, reporter: Reporter) -> Network:
     )
 
 
-# Keras is imported by who builds a network; not everybody has to.
+# Keras is imported only when a network is built, which is not always needed.
 def _load(path: Path) -> keras.Model:
     from cnnxfer.networks.saving import load_model
 

@@ -1,9 +1,9 @@
-"""Dense evaluation: the whole picture, without cropping, by networks of any size.
+"""Dense evaluation of the whole image, without cropping, by a convolutional network.
 
 The answer is the mean of the probabilities at all positions of the network in the
-picture, 32 pixels apart (Simonyan and Zisserman, 2015, section 3.2,
-https://arxiv.org/abs/1409.1556). Heat maps come from a network of their own beside
-it, so that nothing about the answer depends on whether they are wanted.
+image, 32 pixels apart (Simonyan and Zisserman, 2015, section 3.2,
+https://arxiv.org/abs/1409.1556). Heat maps come from a second network, so the answer is
+the same with and without them.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from cnnxfer.engines.engine import MULTI_LABEL, Network, Outputs
 if TYPE_CHECKING:
     import keras
 
-VERSION = 1  # raised when the same network gives other answers, or other cells
-# Pixels between neighbours on the last map of every network in the catalog. Where
-# sides differ from the native one by multiples of it, all strides and paddings fall
-# as they do there.
+VERSION = 1  # raise it when the same network gives other answers or other cells
+# Pixels between neighbouring cells of the last feature map, for every network in the
+# catalog. If an image's sides differ from the network's image size by multiples of it,
+# all strides and paddings align as they do at that size.
 STRIDE = 32
-# Times the shorter side; a longer picture is squeezed. A row of 10 plain views is what
-# a batch of them takes in memory.
-LONGEST = 8
+# The longer side is at most this many times the shorter; longer images are squeezed,
+# which bounds the memory that an image takes.
+MAX_ASPECT_RATIO = 8
 
 
 @dataclass(frozen=True)
 class DenseView:
-    """The whole picture, at the scale at which the plain view sees its middle.
+    """The view of a whole image, at the scale at which the plain view shows its middle.
 
     Attributes:
-        central_crop: side of the plain view's square, of the shorter side.
+        central_crop: side of the plain view's square, as a share of the shorter side.
         image_size: side in pixels that the network was built for.
     """
 
@@ -44,72 +44,77 @@ class DenseView:
     image_size: int
 
     def __call__(self, picture: Picture) -> np.ndarray:
-        """Returns its pixels, uint8 `(1, height, width, 3)`.
+        """Returns the pixels of an image, uint8 `(1, height, width, 3)`.
 
         Raises:
-            DataError: if the picture is truncated or corrupt; the message is the
-                reason alone.
+            DataError: if the image is truncated or corrupt; the message is only the
+                reason.
         """
         box = (0, 0, picture.width, picture.height)
         return picture.view(box, self.shown_size(picture.width, picture.height))[None]
 
     def shown_size(self, width: int, height: int) -> tuple[int, int]:
-        """Returns the width and height in pixels at which a picture is shown.
+        """Returns the width and height in pixels at which an image is shown.
 
         The shorter side is `image_size / central_crop`, the longer one in proportion,
-        up to `LONGEST` times as long; each is then rounded to the native side and a
-        multiple of `STRIDE` more.
+        up to `MAX_ASPECT_RATIO` times as long. Each is then rounded to `image_size`
+        plus a multiple of `STRIDE`.
+
+        Args:
+            width: width of the upright image in pixels.
+            height: height of the upright image in pixels.
         """
         shorter = self.image_size / self.central_crop
         scale = shorter / min(width, height)
         return self._rounded(width * scale), self._rounded(height * scale)
 
     def _rounded(self, side: float) -> int:
-        side = min(side, LONGEST * self.image_size / self.central_crop)
+        side = min(side, MAX_ASPECT_RATIO * self.image_size / self.central_crop)
         return self.image_size + STRIDE * round((side - self.image_size) / STRIDE)
 
 
 def dense_network(network: Network) -> Network:
-    """Describes the classifier for whole pictures, one or more of equal size at a time.
+    """Returns a network that classifies whole images, of equal size within a batch.
 
     Args:
-        network: a classifier, for pictures of one size.
+        network: a classifier of images of one size.
 
     Returns:
-        What gives probabilities `(pictures, classes)` to pixels as `DenseView` shows
-        them; see `fully_convolutional.dense_model`.
+        A network of pixels, as `DenseView` shows them, to probabilities
+        `(images, classes)`; see `fully_convolutional.dense_model`.
     """
-    several = network.outputs in MULTI_LABEL
-    outputs: Outputs = "multi-label probabilities" if several else "probabilities"
+    multi_label = network.outputs in MULTI_LABEL
+    outputs: Outputs = "multi-label probabilities" if multi_label else "probabilities"
     return _derived(network, "dense", outputs)
 
 
 def cell_network(network: Network) -> Network:
-    """Describes what tells the class at each cell of the picture, for heat maps.
+    """Returns a network that classifies each cell of an image, for heat maps.
 
     Args:
-        network: a classifier, for pictures of one size.
+        network: a classifier of images of one size.
 
     Returns:
-        What gives probabilities `(pictures, rows, columns, classes)` to pixels as
-        `DenseView` shows them; see `fully_convolutional.cell_model`.
+        A network of pixels, as `DenseView` shows them, to probabilities
+        `(images, rows, columns, classes)`; see `fully_convolutional.cell_model`.
     """
-    # Engines compare probabilities of pictures; cells are as good as features to them.
+    # Engines can only compare probabilities of whole images, so cells are compared as
+    # features.
     return _derived(network, "cells", "features")
 
 
-def _derived(network: Network, way: str, outputs: Outputs) -> Network:
-    key = hashlib.sha256(f"{way} {VERSION} {network.key}".encode()).hexdigest()
-    build = partial(_build, network, way)
+def _derived(network: Network, kind: str, outputs: Outputs) -> Network:
+    key = hashlib.sha256(f"{kind} {VERSION} {network.key}".encode()).hexdigest()
+    build = partial(_build, network, kind)
     return replace(network, key=key, build=build, outputs=outputs)
 
 
-def _build(network: Network, way: str) -> keras.Model:
-    # Keras is imported by who builds a network; not everybody has to.
+def _build(network: Network, kind: str) -> keras.Model:
+    # Keras is imported only when a network is built, which is not always needed.
     from cnnxfer.networks import fully_convolutional
 
-    ways = {
+    builders = {
         "dense": fully_convolutional.dense_model,
         "cells": fully_convolutional.cell_model,
     }
-    return ways[way](network.build(), network.outputs)
+    return builders[kind](network.build(), network.outputs)

@@ -1,4 +1,4 @@
-"""Images that a run has seen before: known by their content, wherever they are now."""
+"""Recognition, by their content, of images that a run was trained or tested on."""
 
 from __future__ import annotations
 
@@ -11,37 +11,39 @@ from cnnxfer.runs import Run
 
 
 def known_parts(run: Run, reporter: Reporter) -> dict[str, str]:
-    """Returns the part of each of a run's images, by the SHA-256 of its content.
+    """Returns the split of each of a run's images, by the SHA-256 of its content.
 
-    Of copies in several parts, the one that has told the run most counts: "train" goes
-    before "validation", and that before "test".
+    For an image with copies in several splits, "train" takes precedence over
+    "validation", and "validation" over "test".
 
     Args:
-        run: trained on them. Where its list of images is gone, it still answers.
-        reporter: told if that is so.
+        run: the run whose images are listed.
+        reporter: receives a line if the run's list of images is missing; the result is
+            then empty.
     """
     try:
         rows = run.split
     except RunError as error:
         reporter.info(f"which images the run was trained on is not known: {error}")
         return {}
-    first_last = sorted(rows, key=lambda row: PARTS.index(row.split), reverse=True)
-    return {row.sha256: row.split for row in first_last}
+    # The last of several equal keys remains, so "train" comes last.
+    train_last = sorted(rows, key=lambda row: PARTS.index(row.split), reverse=True)
+    return {row.sha256: row.split for row in train_last}
 
 
 def warn_of_known(splits: Mapping[str, int], images: int, run: str) -> str:
-    """Says how many images a run has learned from, or was chosen by.
+    """Returns how many images a run was trained or validated on, as text.
 
     Args:
-        splits: how many of them are in which part.
-        images: how many there are, new ones included.
-        run: its name.
+        splits: the number of known images by split.
+        images: the number of all images, unknown ones included.
+        run: name of the run.
 
     Returns:
-        Such as "12 of 40 images were in the training part of RUN and 3 in its
-        validation part"; empty if there are none.
+        Text such as "12 of 40 images were in the training split of RUN and 3 in its
+        validation split"; empty if there are none.
     """
-    names = {TRAIN: "training part", VALIDATION: "validation part"}
+    names = {TRAIN: "training split", VALIDATION: "validation split"}
     found = [
         (splits[split], name) for split, name in names.items() if splits.get(split)
     ]

@@ -1,4 +1,4 @@
-"""Which model answers: a run, or a backbone with its ImageNet classes."""
+"""Choice of the model that answers: a run, or a backbone with its ImageNet head."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ DEFAULT_TOP = 5
 def choose_model(
     model: Run | str | Path | None, runs_dir: str | Path | None = None
 ) -> Run | str:
-    """Returns the run, or the name of the backbone, that `model` means.
+    """Returns the run, or the name of the backbone, that `model` refers to.
+
+    Args:
+        model: a run, its name or directory, "latest", or a backbone's name; None for
+            the latest run, or for the built-in backbone if there are no runs.
+        runs_dir: directory of the runs; None for the default.
 
     Raises:
-        ConfigError: if it means neither.
-        RunError: if it is a run without a model yet.
+        ConfigError: if it refers to neither a run nor a backbone.
+        RunError: if the run has no trained model yet.
     """
     directory = resolve_runs_dir(runs_dir)
     if model is None:
@@ -37,10 +42,10 @@ def choose_model(
 
 
 def check_top(top: int | None, model: Run | str) -> int:
-    """Returns how many classes are to be named: 5, where `top` is None.
+    """Returns the number of classes in a ranking: `top`, or 5 if it is None.
 
     Raises:
-        ConfigError: if the model has not so many.
+        ConfigError: if it is below 1 or above the model's number of classes.
     """
     if top is None:
         return DEFAULT_TOP
@@ -58,7 +63,9 @@ def _run_or_backbone(name: str, directory: Path) -> Run:
     except ConfigError as error:
         if name == LATEST:
             raise
-        near = did_you_mean(name, BACKBONES.names())
-        if not near:
+        hint = did_you_mean(name, BACKBONES.names())
+        if not hint:
             raise
-        raise ConfigError(f"no run and no backbone called {name!r}.{near}") from error
+        raise ConfigError(
+            f"there is no run or backbone called {name!r}.{hint}"
+        ) from error

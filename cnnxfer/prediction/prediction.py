@@ -1,4 +1,4 @@
-"""What is said of one image."""
+"""The prediction for one image."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from cnnxfer.data.images.source import ImageSource
 
-UNSURE = "unsure"
-NONE = "none"  # of the classes that an image may have several of
+UNSURE = "unsure"  # the answer if the best class is below `min_confidence`
+NONE = "none"  # the answer of a multi-label model that assigns no label
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class RankedClass:
     """One class of a ranking.
 
     Attributes:
-        rank: place in the ranking; 1 for the most probable class.
-        class_id: WordNet id for ImageNet's classes, the class name otherwise.
-        label: name of the class for people.
-        probability: a fraction; those of all classes sum to 1, unless an image may
-            have several.
+        rank: position in the ranking; 1 is the most probable class.
+        class_id: WordNet id for ImageNet heads, the class name otherwise.
+        label: readable name.
+        probability: a fraction in [0, 1]. Those of all classes sum to 1, except in a
+            multi-label model.
     """
 
     rank: int
@@ -36,28 +36,29 @@ class RankedClass:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The ranked classes of one image, or why there are none.
+    """The ranked classes of one image, or the reason why there are none.
 
     Attributes:
         path: path or address of the image, as it was given or found.
         width: width of the upright image in pixels; 0 if it could not be read.
         height: height of the upright image in pixels; 0 if it could not be read.
-        ranking: the most probable classes, best first. Where an image may have
-            several, all those that it has are among them.
+        ranking: the most probable classes, best first. In a multi-label model, all
+            assigned labels are included.
         error: why the image could not be read; None if it could.
         frame: number of the frame in a file with several, from 0; None if the file has
-            only one, or if only the first was asked for.
+            only one, or only the first was asked for.
         min_confidence: the probability below which the best class is not an answer;
-            None if it always is one. It is the same for every image.
-        source: what reads the encoded image once more; None from Python for what lies
-            in an archive or at a web address.
-        heat: float32 `(rows, columns)`, the probability of the best class over the
-            picture; None if it was not asked for.
-        split: the part of the run's images that this one is in, by its content:
-            "train", "validation" or "test"; None for one that the run does not know.
-        chosen: where an image may have several classes, the names of those that are
-            at or above their thresholds, and `min_confidence`, best first; None where
-            the best class is the answer.
+            None if the best class always is the answer. It is the same for every image.
+        source: reads the encoded image again; None, in Python, for images in archives
+            and at web addresses.
+        heat: float32 `(rows, columns)`, the probability of the best class at each cell
+            of the image; None if it was not asked for.
+        split: the split of the run's images that this image belongs to, by its content:
+            "train", "validation" or "test"; None for an image that the run does not
+            have.
+        chosen: in a multi-label model, the names of the assigned labels, best first:
+            those whose probability reaches their threshold and `min_confidence`. None
+            in a model with one class per image.
     """
 
     path: str
@@ -85,27 +86,27 @@ class Prediction:
 
     @property
     def frame_mark(self) -> str:
-        """What people read behind the path, such as " #3"; empty without a frame."""
+        """The text to print after the path, such as " #3"; empty without a frame."""
         return "" if self.frame is None else f" #{self.frame}"
 
     @property
     def unsure(self) -> bool:
-        """Whether no class is probable enough to be the answer."""
+        """Whether the image could be read but no class is probable enough."""
         if self.error is not None:
             return False
         if self.chosen is not None:
             return not self.chosen
         if self.min_confidence is None:
             return False
-        # As it is printed, so that figure and answer never contradict each other.
+        # Rounded as it is printed, so that the figure never contradicts the answer.
         return round(self.top.probability, DIGITS) < self.min_confidence
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the classes that are the answer, best first.
+        """The readable names of the classes that are the answer, best first.
 
-        There is one, or none if the answer is unsure. Where an image may have several
-        classes, there is any number.
+        There is one, or none if the prediction is unsure. In a multi-label model, there
+        can be any number.
 
         Raises:
             ValueError: if the image could not be read.
@@ -117,9 +118,7 @@ class Prediction:
 
     @property
     def label(self) -> str:
-        """The first of the labels.
-
-        Without any, it is "unsure", or "none" where an image may have several classes.
+        """The first of `labels`; without any, "unsure", or "none" if multi-label.
 
         Raises:
             ValueError: if the image could not be read.
@@ -127,12 +126,12 @@ class Prediction:
         return next(iter(self.labels), UNSURE if self.chosen is None else NONE)
 
     def lacks(self, ranked: RankedClass) -> bool:
-        """Returns whether an image that may have several classes lacks this one."""
+        """Returns whether a multi-label model did not assign this class."""
         return self.chosen is not None and ranked.label not in self.chosen
 
     @property
     def answers_first(self) -> list[RankedClass]:
-        """The ranking, with the classes that are the answer in front."""
+        """The ranking with the assigned labels first, for a shortened display."""
         return sorted(self.ranking, key=self.lacks)
 
     def as_json(self) -> dict[str, Any]:
@@ -164,13 +163,15 @@ class Prediction:
     def from_json(
         cls, document: dict[str, Any], min_confidence: float | None = None
     ) -> Prediction:
-        """Returns the prediction that `as_json` made an object of.
+        """Returns the prediction that `as_json` turned into an object.
 
-        It has no source and no heat.
+        Args:
+            document: the object; source and heat are not in it.
+            min_confidence: the `min_confidence` of the prediction.
 
         Raises:
-            KeyError: if the object lacks an entry.
-            TypeError: if an entry is not what `as_json` writes.
+            KeyError: if the object lacks a key.
+            TypeError: if a value has the wrong type.
         """
         labels = document.get("labels")
         return cls(

@@ -1,4 +1,4 @@
-"""From answers to ranked classes."""
+"""Ranking of the classes in a model's answers."""
 
 from __future__ import annotations
 
@@ -20,40 +20,42 @@ def rank_answers(
     answers: Iterable[Answer],
     top: int,
     min_confidence: float | None = None,
-    seen: Mapping[str, str] = {},
+    known_splits: Mapping[str, str] = {},
 ) -> Iterator[Prediction]:
     """Yields a prediction for each answer, with its `top` best classes.
 
     Args:
-        classifier: whose answers they are.
-        answers: as `Classifier.answer` yields them.
-        top: how many classes to name; all if there are fewer. Where an image may have
-            several, all that it has are named besides.
-        min_confidence: see `Prediction`.
-        seen: what `known_parts` returns for the classifier's run.
+        classifier: the model that answered.
+        answers: the answers, as `answer_images` returns them.
+        top: the number of classes in a ranking; all classes if there are fewer. In a
+            multi-label model, all assigned labels are included too.
+        min_confidence: the probability below which no class is an answer; see
+            `Prediction`.
+        known_splits: the splits of the images that the model's run has, by the SHA-256
+            of their content; see `known_parts`.
     """
     thresholds = classifier.thresholds
     if thresholds is not None:
         thresholds = np.maximum(thresholds, min_confidence or 0)
     for answer in answers:
-        picture = answer.picture
-        ranking, chosen = _ranked(classifier, answer.probabilities, top, thresholds)
+        image = answer.picture
+        ranking, chosen = _rank(classifier, answer.probabilities, top, thresholds)
         yield Prediction(
-            picture.source.name,
-            picture.width,
-            picture.height,
+            image.source.name,
+            image.width,
+            image.height,
             ranking,
-            picture.error,
-            picture.frame,
+            image.error,
+            image.frame,
             min_confidence,
-            picture.source,
+            image.source,
             answer.heat,
-            None if picture.error else seen.get(picture.sha256),
+            None if image.error else known_splits.get(image.sha256),
             None if thresholds is None else chosen,
         )
 
 
-def _ranked(
+def _rank(
     classifier: Classifier,
     probabilities: np.ndarray | None,
     top: int,
@@ -63,18 +65,18 @@ def _ranked(
     if probabilities is None:
         return (), ()
     order = np.argsort(-probabilities, kind="stable")
-    named = np.arange(len(order)) < top
+    listed = np.arange(len(order)) < top
     chosen: list[int] = []
     if thresholds is not None:
         reached = reaches(probabilities, thresholds)[order]
-        named, chosen = named | reached, order[reached].tolist()
+        listed, chosen = listed | reached, order[reached].tolist()
     ranking = tuple(
         RankedClass(
-            rank=place + 1,
-            class_id=classifier.class_ids[order[place]],
-            label=classifier.labels[order[place]],
-            probability=float(probabilities[order[place]]),
+            rank=position + 1,
+            class_id=classifier.class_ids[order[position]],
+            label=classifier.labels[order[position]],
+            probability=float(probabilities[order[position]]),
         )
-        for place in np.flatnonzero(named).tolist()
+        for position in np.flatnonzero(listed).tolist()
     )
     return ranking, tuple(classifier.labels[label] for label in chosen)

@@ -1,4 +1,4 @@
-"""A pile of images with all that is asked about it, checked before any work."""
+"""A prediction request: the images, the model and the options, all checked."""
 
 from __future__ import annotations
 
@@ -29,21 +29,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PredictionRequest:
-    """Images, and the classifier that is to answer.
+    """Images, the classifier that is to answer them, and the options.
 
     Attributes:
-        sources: the images that have not been answered, in the order of the inputs.
-        total: how many there are at first; None if that is not known.
-        classifier: answers.
-        model: its name: a run's or a backbone's.
-        tta: one of `TTA`.
-        dense: whether the whole picture is looked at instead.
-        top: how many classes are named.
-        min_confidence: see `Prediction`.
-        frames: "first" or "all".
-        max_pixels: larger pictures are not decoded.
-        seen: the parts of the model's own images; see `known_parts`.
-        reporter: draws the progress.
+        sources: the images that are not yet answered, in the order of the inputs.
+        total: the number of all images; None if it is not known.
+        classifier: the model that answers.
+        model: name of the run or the backbone.
+        tta: which views of an image the model is shown; one of `TTA`.
+        dense: whether the model is shown the whole image instead.
+        top: the number of classes in a ranking.
+        min_confidence: the probability below which the best class is not an answer;
+            None if the best class always is the answer.
+        frames: "first" or "all": the frames to answer in a file with several.
+        max_pixels: images with more pixels are not decoded.
+        known_splits: the splits of the images that the model's run has, by the SHA-256
+            of their content; see `known_parts`.
+        reporter: draws the progress bar.
     """
 
     sources: Iterator[ImageSource]
@@ -56,12 +58,12 @@ class PredictionRequest:
     min_confidence: float | None
     frames: str
     max_pixels: int
-    seen: Mapping[str, str] = field(repr=False)
+    known_splits: Mapping[str, str] = field(repr=False)
     reporter: Reporter = field(repr=False)
 
     @cached_property
     def answers(self) -> Answers:
-        """An answer for each of the sources, in order."""
+        """The answers to `sources`, in order."""
         from cnnxfer.prediction.answers import answer_images
 
         return answer_images(
@@ -76,9 +78,10 @@ class PredictionRequest:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the predictions follow from, but for the images; JSON values.
+        """Everything but the images that the predictions depend on, as JSON values.
 
-        What was typed comes first: it is the first difference that a person is told.
+        Options that a user types come first, because the first difference between two
+        settings is the one that is reported.
         """
         thresholds = self.classifier.thresholds
         return {
@@ -92,18 +95,22 @@ class PredictionRequest:
             "engine": self.classifier.computing.engine,
             "precision": self.classifier.computing.precision,
             "network": self.classifier.network.key,
-            "views": repr(self.classifier.see),
+            "views": repr(self.classifier.views),
             "classes": list(self.classifier.labels),
             "thresholds": None if thresholds is None else thresholds.tolist(),
         }
 
     def predictions(self) -> Iterator[Prediction]:
-        """Yields a prediction for each of the sources, in order.
+        """Yields a prediction for each of `sources`, in order.
 
-        When all is written, `answers.prepare_next_time` may follow.
+        After the last one, `answers.prepare_next_time` may be called.
         """
         return rank_answers(
-            self.classifier, self.answers, self.top, self.min_confidence, self.seen
+            self.classifier,
+            self.answers,
+            self.top,
+            self.min_confidence,
+            self.known_splits,
         )
 
 
@@ -127,9 +134,10 @@ def open_request(
     runs_dir: str | Path | None,
     reporter: Reporter,
 ) -> PredictionRequest:
-    """Finds the images and the model; the arguments are those of `cnnxfer.predict`.
+    """Checks the options and finds the images and the model.
 
-    With `heat`, which needs `dense`, predictions tell where the class is.
+    The arguments are those of `cnnxfer.predict`. With `heat`, which needs `dense`,
+    predictions also say where in the image the class is.
 
     Raises:
         ConfigError: if an option is wrong, or the model is unknown.
@@ -138,7 +146,7 @@ def open_request(
     """
     check_choice(engine, precision)
     check_batch(batch)
-    _check_look(tta, frames, dense=dense, heat=heat)
+    _check_views(tta, frames, dense=dense, heat=heat)
     _check_numbers(min_confidence, max_pixels)
     chosen = choose_model(model, runs_dir)
     top = check_top(top, chosen)
@@ -146,7 +154,7 @@ def open_request(
     sources = find_images(inputs, options)
     if model is None:
         reporter.info(f"model: {chosen.path if isinstance(chosen, Run) else chosen}")
-    # It takes OpenVINO a tenth of a second to be imported.
+    # This imports OpenVINO, which takes a tenth of a second; options are checked first.
     from cnnxfer.prediction.classifier import Computing, load_classifier
 
     return PredictionRequest(
@@ -167,18 +175,16 @@ def open_request(
         min_confidence=min_confidence,
         frames=frames,
         max_pixels=max_pixels,
-        seen=known_parts(chosen, reporter) if isinstance(chosen, Run) else {},
+        known_splits=known_parts(chosen, reporter) if isinstance(chosen, Run) else {},
         reporter=reporter,
     )
 
 
-def _check_look(tta: str, frames: str, *, dense: bool, heat: bool) -> None:
+def _check_views(tta: str, frames: str, *, dense: bool, heat: bool) -> None:
     check_known("--tta", tta, TTA)
     check_known("--frames", frames, FRAMES)
     if dense and tta != "none":
-        raise ConfigError(
-            f"--tta {tta} and --dense are two ways to look at a picture. Leave one out."
-        )
+        raise ConfigError(f"--tta {tta} and --dense exclude each other. Leave one out.")
     if heat and not dense:
         raise ConfigError("--heatmap needs --dense. Add it.")
 

@@ -1,4 +1,4 @@
-"""What of a picture is looked at; the answers to several views are averaged."""
+"""Test-time augmentation: the views of an image whose answers are averaged."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from cnnxfer.data.views.views import Square
 
 TTA = ("none", "flip", "five", "ten", "scales")
 
-# The usual central crop of ImageNet's evaluation: 224 of 256.
+# The usual central crop in evaluations on ImageNet: 224 of 256 pixels.
 IMAGENET_CROP = 0.875
-# 224 of 224, of 256 and of 320: the shorter side at 1, 8/7 and 10/7 of the view's.
+# Crops of 224 pixels from shorter sides of 224, 256 and 320 pixels.
 SCALES = (1.0, 7 / 8, 7 / 10)
+# Positions of a square, as shares of the free width and height.
 MIDDLE = (0.5, 0.5)
 CORNERS = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
 
 
 @dataclass(frozen=True)
 class SquareViews:
-    """Squares in a picture, all shown at one size.
+    """Square views of an image, all shown at the same size.
 
     Attributes:
-        views: where they are.
-        size: side in pixels of what is shown.
+        views: the squares.
+        size: side in pixels at which each is shown.
     """
 
     views: tuple[Square, ...]
@@ -35,45 +36,45 @@ class SquareViews:
         """Returns the pixels of all views, uint8 `(views, size, size, 3)`.
 
         Raises:
-            DataError: if the picture is truncated or corrupt; the message is the
-                reason alone.
+            DataError: if the image is truncated or corrupt; the message is only the
+                reason.
         """
         return np.stack([view.of(picture, self.size) for view in self.views])
 
 
 def tta_views(tta: str, central_crop: float, size: int) -> SquareViews:
-    """Returns what a picture is answered by.
+    """Returns the views of an image that a mode of test-time augmentation uses.
 
     - `none`: the square in the middle.
-    - `flip`: that and its mirror image.
-    - `five`: the four corners and the middle; squares of `central_crop` of the shorter
-      side, or 7/8 where that would leave the corners no room.
-    - `ten`: these and their mirror images (Krizhevsky et al., 2012,
+    - `flip`: the square in the middle and its mirror image.
+    - `five`: squares in the four corners and the middle, with sides of `central_crop`
+      of the shorter side, but at most 7/8, so that the corners differ.
+    - `ten`: those of `five` and their mirror images (Krizhevsky et al., 2012,
       https://papers.nips.cc/paper/4824).
     - `scales`: the square in the middle, with the shorter side at 1, 8/7 and 10/7 of
-      `size`, as 224, 256 and 320 (after Simonyan and Zisserman, 2015,
-      https://arxiv.org/abs/1409.1556).
+      `size`: 224, 256 and 320 pixels for a size of 224 (after Simonyan and Zisserman,
+      2015, https://arxiv.org/abs/1409.1556).
 
     Args:
         tta: one of `TTA`.
-        central_crop: side of the plain view's square, of the shorter side.
-        size: side in pixels of what the network sees.
+        central_crop: side of the central square, as a share of the shorter side.
+        size: side in pixels of the network's input.
     """
     assert tta in TTA, tta
     fractions: tuple[float, ...] = (central_crop,)
-    places: tuple[tuple[float, float], ...] = (MIDDLE,)
+    positions: tuple[tuple[float, float], ...] = (MIDDLE,)
     if tta == "scales":
         fractions = SCALES
     if tta in ("five", "ten"):
         fractions = (min(central_crop, IMAGENET_CROP),)
-        places = (MIDDLE, *CORNERS)
+        positions = (MIDDLE, *CORNERS)
     flips = (False, True) if tta in ("flip", "ten") else (False,)
     return SquareViews(
         tuple(
             Square(fraction, across, down, flip)
             for flip in flips
             for fraction in fractions
-            for across, down in places
+            for across, down in positions
         ),
         size,
     )

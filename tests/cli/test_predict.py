@@ -17,7 +17,7 @@ from cnnxfer.prediction.outputs.folder import FileAdder
 from cnnxfer.runs import Run
 
 COLOURS = {"red": (200, 50, 40), "blue": (40, 60, 200)}
-SEEN = ": that is no test of how it does on new pictures."
+SEEN = "; these do not show how it performs on new images."
 FAILED = "2 images could not be read: 1 not an image, 1 no such file or directory."
 
 
@@ -112,8 +112,8 @@ def test_images_that_the_run_knows_are_told(
     Path("photos/red/01.jpg").rename("other-name.jpg")
     command = ["predict", *pile, "other-name.jpg", "-q", "--out", "out.jsonl"]
     warning = (
-        f"warning: 2 of 6 images were in the training part of {colour_run.name} and 1 "
-        f"in its validation part{SEEN}\n"
+        f"warning: 2 of 6 images were in the training split of {colour_run.name} and 1 "
+        f"in its validation split{SEEN}\n"
     )
     for resume in ([], ["--resume"]):
         assert run([*command, *resume]) == 3
@@ -349,7 +349,7 @@ def test_frames_are_answered_one_by_one(
     ("options", "message"),
     [
         (["--tta", "fliip"], "unknown --tta 'fliip'. Did you mean 'flip'?"),
-        (["--tta", "flip", "--dense"], "two ways to look at a picture"),
+        (["--tta", "flip", "--dense"], "--dense exclude each other"),
         (["--heatmap", "heat"], "--heatmap needs --dense"),
         (["--frames", "last"], "unknown --frames 'last'"),
         (["--min-confidence", "50"], "a probability above 0 and at most 1"),
@@ -368,7 +368,7 @@ def test_frames_are_answered_one_by_one(
         (["--dense", "--heatmap", "photos/heat", "photos"], "--heatmap photos/heat"),
         (["--sheet", "photos/s.png", "photos"], "--sheet photos/s.png lies in"),
         (["--sheet", "a.png", "a.*"], "--sheet a.png is one of the inputs."),
-        (["--sheet", "a.png"], "--sheet a.png is there already"),
+        (["--sheet", "a.png"], "--sheet a.png already exists"),
         (["--format", "csv", "--out", "a.png", "a.png"], "is one of the inputs."),
         (["--column", "file"], "--column"),
         (["nosuch.zip"], "nosuch.zip"),

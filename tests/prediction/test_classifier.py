@@ -100,7 +100,7 @@ def test_views_of_a_picture_are_averaged(
     several = load_classifier(colour_run, Reporter(), Computing("keras"), tta=tta)
     source = photos(photos_dir)[0]
     (answer,) = answer_images(several, [source], "", Reporter())
-    (picture,) = decode_all([source], several.see)
+    (picture,) = decode_all([source], several.views)
     assert picture.pixels is not None
     assert len(picture.pixels) == {"flip": 2, "ten": 10, "scales": 3}[tta]
     model = plain.network.build()
@@ -121,7 +121,7 @@ def test_classes_that_may_be_several_have_probabilities_of_their_own(
     assert several.network.key != single.network.key
     source = photos(photos_dir)[0]
     (answer,) = answer_images(several, [source], "", Reporter())
-    (picture,) = decode_all([source], several.see)
+    (picture,) = decode_all([source], several.views)
     model = several.network.build()
     expected = sigmoid(model.predict_on_batch(picture.pixels)).mean(axis=0)
     np.testing.assert_allclose(answer.probabilities, expected, atol=1e-6)

@@ -50,13 +50,13 @@ def test_a_run_whose_list_is_gone_still_answers(
     [
         ({}, 40, ""),
         ({"test": 9}, 40, ""),
-        ({"train": 1, "test": 9}, 40, "1 of 40 images was in the training part of R"),
-        ({"validation": 1}, 1, "1 of 1 image was in the validation part of R"),
+        ({"train": 1, "test": 9}, 40, "1 of 40 images was in the training split of R"),
+        ({"validation": 1}, 1, "1 of 1 image was in the validation split of R"),
         (
             {"train": 1200, "validation": 3},
             4000,
-            "1,200 of 4,000 images were in the training part of R and 3 in its "
-            "validation part",
+            "1,200 of 4,000 images were in the training split of R and 3 in its "
+            "validation split",
         ),
     ],
 )

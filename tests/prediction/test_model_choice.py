@@ -18,7 +18,7 @@ def test_choose_model(
     assert choose_model("ResNet50-V2", runs_dir) == "resnet50v2"
     assert choose_model(colour_run.path) == colour_run
     assert choose_model(colour_run.name, runs_dir) == colour_run
-    with pytest.raises(ConfigError, match="no run and no backbone called 'resnet5'"):
+    with pytest.raises(ConfigError, match="no run or backbone called 'resnet5'"):
         choose_model("resnet5", runs_dir)
     colour_run.model_path.unlink()
     with pytest.raises(RunError, match="has no trained model yet"):

@@ -84,7 +84,7 @@ def test_an_image_that_the_run_knows_is_told(classifier: Classifier) -> None:
         Answer(Decoded(of_file("b"), sha256="bb"), row),
         Answer(Decoded(of_file("c"), sha256="aa", error="truncated GIF", frame=2)),
     ]
-    found = rank_answers(classifier, answers, 1, seen={"aa": "train"})
+    found = rank_answers(classifier, answers, 1, known_splits={"aa": "train"})
     assert [prediction.split for prediction in found] == ["train", None, None]
 
 
