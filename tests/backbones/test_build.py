@@ -85,14 +85,14 @@ def entries(fast: set[str]) -> list[object]:
 def classifier(
     request: pytest.FixtureRequest,
 ) -> Iterator[tuple[Backbone, keras.Model]]:
-    """An entry and its classifier, as small as it can be."""
+    """A catalog entry and its classifier at the smallest image size."""
     yield request.param, small_classifier(request.param)
     keras.backend.clear_session()
 
 
 @pytest.fixture(scope="module")
 def answers(classifier: tuple[Backbone, keras.Model]) -> list[np.ndarray]:
-    """What the classifier makes of `pixels`: features and logits."""
+    """The features and logits of the classifier for `pixels`."""
     return features_and_logits(*classifier)
 
 
@@ -157,7 +157,7 @@ def test_the_network_normalizes_for_itself_or_not_at_all(
 
 
 def by_itself(name: str, x: np.ndarray, layers: list[keras.layers.Layer]) -> np.ndarray:
-    """Returns what the papers' weights were trained on."""
+    """Returns pixels normalized as the published weights expect them."""
     mean, deviation = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
     if name.startswith("mobilenetv3"):
         return x / 127.5 - 1
@@ -323,7 +323,7 @@ def test_keras_goes_on_numbering(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_weights_go_into_models_of_other_names(tmp_path: Path) -> None:
-    """Models that were saved long ago have numbers of their process."""
+    """A model from another process can have other numbers in its layers' names."""
     backbone = BACKBONES.get("inceptionv3")
     old = small_classifier(backbone)
     config = json.dumps(keras.saving.serialize_keras_object(old))

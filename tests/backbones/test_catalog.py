@@ -35,7 +35,7 @@ QUICK = {
 
 
 def each(backbones: list[Backbone]) -> pytest.MarkDecorator:
-    """Parametrizes a test that builds the networks; the long ones are slow."""
+    """Parametrizes a test over the networks; those that take long are marked slow."""
     return pytest.mark.parametrize(
         "backbone",
         [

@@ -86,7 +86,7 @@ class Server(ThreadingHTTPServer):
 
 
 class Recorder(Reporter):
-    """Remembers what it was told."""
+    """A reporter that records its messages."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []

@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture
 def keras_index() -> list[tuple[str, str]]:
-    """WordNet ids and names in label order, as Keras's decode_predictions has them."""
+    """WordNet ids and names in label order, as in Keras's `decode_predictions`."""
     shared = Path(os.environ.get("CNNXFER_SHARED") or REPOSITORY.parent / "shared")
     path = shared / "weights/keras/models/imagenet_class_index.json"
     if not path.is_file():

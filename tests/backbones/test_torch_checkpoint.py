@@ -20,7 +20,7 @@ VALUES = np.arange(12, dtype="<f4")
 
 
 class Storage:
-    """Stands for a storage; `Pickler` writes a reference to it."""
+    """A storage, to which `Pickler` writes a reference."""
 
     def __init__(self, key: str = "1", kind: str = "FloatStorage") -> None:
         self.key = key
@@ -28,7 +28,7 @@ class Storage:
 
 
 class Tensor:
-    """Is written as PyTorch writes a tensor."""
+    """A tensor that is pickled as PyTorch does it."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Pickler(pickle.Pickler):
 
 
 class Call:
-    """Is unpickled by calling a function."""
+    """An object that calls a function when it is unpickled."""
 
     def __init__(self, function: Callable[..., Any], *arguments: object) -> None:
         self.call = function, arguments
@@ -65,7 +65,7 @@ class Call:
 
 @pytest.fixture(autouse=True)
 def _pretend_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gives pickle the names that it looks up while it writes."""
+    """Defines the names that pickle looks up while it writes."""
     torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
     for name in ("FloatStorage", "LongStorage", "DoubleStorage"):
         setattr(torch, name, type(name, (), {"__module__": "torch"}))

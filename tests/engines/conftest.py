@@ -14,7 +14,7 @@ SIZE = 32
 
 
 class Told(Reporter):
-    """Keeps what it is told."""
+    """A reporter that records its messages."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -24,7 +24,7 @@ class Told(Reporter):
 
 
 def small_network() -> keras.Model:
-    """Of the usual layers, with logits of five classes."""
+    """Builds a network of common layers with logits for five classes."""
     keras.utils.set_random_seed(1)
     pixels = keras.Input((SIZE, SIZE, 3), dtype="float32", name="pixels")
     x = keras.layers.Rescaling(1 / 127.5, -1.0)(pixels)
@@ -43,26 +43,26 @@ def told() -> Told:
 
 @pytest.fixture(scope="session")
 def model() -> keras.Model:
-    """A small network; nobody changes it."""
+    """A small network, which no test changes."""
     return small_network()
 
 
 @pytest.fixture
 def build(model: keras.Model) -> Mock:
-    """Makes the network, and counts how often."""
+    """Builds the network, and counts how often."""
     return Mock(return_value=model)
 
 
 @pytest.fixture
 def network(build: Mock, request: pytest.FixtureRequest) -> Network:
-    """The same with a key of its own for each test."""
+    """Describes the small network, with a different key for each test."""
     key = hashlib.sha256(request.node.nodeid.encode()).hexdigest()
     return Network(key=key, image_size=SIZE, build=build, outputs="logits")
 
 
 @pytest.fixture(scope="session")
 def photos() -> np.ndarray:
-    """32 pictures of soft blobs, uint8 `(32, 32, 32, 3)`."""
+    """32 images of soft blobs, uint8 `(32, 32, 32, 3)`."""
     random = np.random.default_rng(0)
     coarse = random.integers(0, 256, (32, 4, 4, 3), np.uint8)
     return np.stack([Image.fromarray(few).resize((SIZE, SIZE)) for few in coarse])
@@ -70,12 +70,12 @@ def photos() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def expected(model: keras.Model, photos: np.ndarray) -> np.ndarray:
-    """What Keras answers to them."""
+    """The answers of Keras to `photos`."""
     answers: np.ndarray = model.predict_on_batch(photos)
     return answers
 
 
 @pytest.fixture
 def batches(photos: np.ndarray) -> Iterator[np.ndarray]:
-    """The first 19 of them, as the first 8, the next 8, and a rest of 3."""
+    """The first 19 of `photos` in batches of 8, 8 and 3."""
     return iter([photos[:8], photos[8:16], photos[16:19]])

@@ -28,7 +28,7 @@ def test_a_probability_may_differ_up_to_the_bound(precision: str) -> None:
 
 
 def test_logits_are_compared_as_probabilities() -> None:
-    """A constant added to all logits changes nothing, another probability does."""
+    """Adding a constant to all logits changes no probability."""
     logits = np.log(SURE)
     same = compare(logits + 7, logits, outputs="logits", precision="float32")
     assert same.passed
@@ -50,7 +50,7 @@ def test_few_pictures_may_have_another_best_class(flips: int, passed: bool) -> N
 
 
 def test_one_of_two_equal_classes_is_as_good_as_the_other() -> None:
-    """Rounding decides between them."""
+    """Rounding decides which of the two is returned."""
     half = np.array([[0.5, 0.5]], np.float32)
     nudge = np.array([[TIE_TOLERANCE / 4, -TIE_TOLERANCE / 4]], np.float32)
     verdict = compare(
@@ -75,7 +75,7 @@ def test_features_that_are_all_zero_agree() -> None:
 
 
 def test_labels_that_are_several_are_compared_one_by_one() -> None:
-    """As logits, each for itself: no softmax would tell these apart."""
+    """Each logit counts by itself: a softmax would hide this difference."""
     logits = np.tile(np.array([[2.0, 2.0, -2.0]], np.float32), (32, 1))
     same = compare(logits, logits, outputs="multi-label logits", precision="float32")
     assert same.passed
@@ -89,7 +89,7 @@ def test_labels_that_are_several_are_compared_one_by_one() -> None:
 
 @pytest.mark.parametrize(("missed", "passed"), [(11, True), (12, False)])
 def test_few_labels_may_be_others(missed: int, passed: bool) -> None:
-    """Those count that are found; that most pictures lack most of them does not."""
+    """Only labels that are found count: most images lack most labels."""
     reference = np.full((32, 80), 0.01, np.float32)
     reference[:, :2] = 0.51
     answers = reference.copy()

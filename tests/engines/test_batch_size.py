@@ -11,7 +11,7 @@ IMAGES = np.zeros((32, 2, 2, 3), np.uint8)
 
 
 class Timed:
-    """Takes as long as it is told for a batch of each size, on a clock of its own."""
+    """An engine that takes a given time for a batch of each size, on its own clock."""
 
     name = "timed"
     precision = "float32"

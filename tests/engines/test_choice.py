@@ -32,7 +32,7 @@ EVERYTHING_PASSES = Bounds(difference=1, agreement=0, distance=1)
 
 @pytest.fixture(autouse=True)
 def processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One with bfloat16 and no GPU; in bfloat16, it computes in what there is."""
+    """Pretends that the processor has bfloat16 and that there is no GPU."""
     monkeypatch.setattr(choice, "has_bfloat16", lambda: True)
     monkeypatch.setattr(choice, "_on_cpu", lambda: True)
     monkeypatch.setitem(agreement.BOUNDS, "bfloat16", EVERYTHING_PASSES)
@@ -42,13 +42,13 @@ def processor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def samples(photos: np.ndarray) -> Mock:
-    """Gives the pictures, and counts how often."""
+    """Returns the images, and counts how often."""
     return Mock(return_value=photos)
 
 
 @pytest.fixture
 def choose(network: Network, samples: Mock, told: Any) -> Callable[..., Engine]:
-    """Chooses with "auto" and these pictures, if nothing else is said."""
+    """Chooses an engine, by default with "auto" and these images."""
 
     def choose_with(**changes: object) -> Engine:
         defaults = {"engine": "auto", "precision": "auto", "samples": samples}
@@ -157,7 +157,7 @@ def test_who_insists_compares_on_what_there_is(
 def prepare(
     network: Network, photos: np.ndarray, told: Any
 ) -> Callable[[ElasticEngine], None]:
-    """Prepares the next time after "auto" had two pictures, if nothing else is said."""
+    """Prepares the next time, by default after "auto" had two images."""
 
     def prepare_with(chosen: ElasticEngine, **changes: object) -> None:
         defaults = {

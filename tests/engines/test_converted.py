@@ -96,7 +96,7 @@ def test_another_version_converts_anew(
 def test_the_model_answers_as_before(
     network: Network, model: keras.Model, photos: np.ndarray, expected: np.ndarray
 ) -> None:
-    """The conversion takes it as it is and leaves it so."""
+    """The conversion does not change the model."""
     convert(network.key, model)
     np.testing.assert_array_equal(model.predict_on_batch(photos), expected)
 

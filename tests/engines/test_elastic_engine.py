@@ -15,7 +15,7 @@ from cnnxfer.hardware.memory import is_out_of_memory
 
 
 class Limited:
-    """Answers with the first value of each picture; larger batches do not fit.
+    """Answers with the first value of each image; larger batches do not fit.
 
     Like OpenVINO, it takes batches ahead of its answers.
     """
@@ -47,7 +47,7 @@ class Limited:
 
 
 def numbered(*sizes: int) -> Iterator[np.ndarray]:
-    """Yields batches of pictures of one pixel, numbered from 0 on."""
+    """Yields batches of one-pixel images that are numbered from 0."""
     start = 0
     for size in sizes:
         numbers = np.arange(start, start + size, dtype=np.uint8)
@@ -106,7 +106,7 @@ def test_other_errors_are_told_as_they_are(told: Any) -> None:
 def test_errors_of_who_gives_the_pictures_end_the_run(
     error: Exception, told: Any
 ) -> None:
-    """An iterator that has failed has nothing more to give."""
+    """An iterator that has failed cannot be continued."""
 
     def failing() -> Iterator[np.ndarray]:
         yield from numbered(8)
@@ -134,15 +134,15 @@ def test_no_more_is_taken_ahead_than_the_engine_takes(told: Any) -> None:
 
 
 class ResourceExhaustedError(Exception):
-    """As TensorFlow names it."""
+    """An error with TensorFlow's name."""
 
 
 class OutOfMemoryError(RuntimeError):
-    """As PyTorch names it, on whatever device."""
+    """An error with PyTorch's name, which is the same on every device."""
 
 
 class Narrower(OutOfMemoryError):
-    """A kind of it."""
+    """A subclass of PyTorch's error."""
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ np.testing.assert_allclose(answers[1][::-1], answers[0], atol=1e-5)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited by its size")
 def test_openvino_goes_on_where_the_system_gives_no_more_memory() -> None:
-    """A convolution's answer to a batch of 256 takes 268 MB, and there are 150 MB."""
+    """A convolution's output for a batch of 256 takes 268 MB; 150 MB are free."""
     pixels = keras.Input((64, 64, 3))
     x = keras.layers.Conv2D(64, 3, padding="same", activation="relu")(pixels)
     x = keras.layers.Conv2D(64, 3, padding="same", activation="relu")(x)

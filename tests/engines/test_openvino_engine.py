@@ -80,7 +80,7 @@ def test_bfloat16_is_what_it_computes_in(
 
 
 def test_openvino_reports_to_nobody(tmp_path: Path) -> None:
-    """The package that would is never imported, its stand-in is, and no host asked."""
+    """Its telemetry package is not imported, its stub is, and no host is looked up."""
     code = """
 import socket, sys
 asked = []
@@ -120,7 +120,7 @@ assert stack() == before
 
 @pytest.mark.skipif(sys.platform != "linux", reason="is about Linux")
 def test_signals_are_handled_where_they_were_before(directory: Path) -> None:
-    """OpenVINO leaves a stack for them that is freed: Ctrl-C would crash."""
+    """OpenVINO would leave a freed signal stack, and Ctrl-C would crash."""
     command = [sys.executable, "-c", STACK, str(directory)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -24,7 +24,7 @@ def test_enough_pictures_stay_as_they_are(photos: np.ndarray) -> None:
 
 
 def test_they_are_crops_of_the_picture_mirrored_and_lit() -> None:
-    """A picture that grows brighter from left to right tells all of that."""
+    """An image that becomes brighter from left to right shows each change."""
     slope = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None], (64, 64, 3))
     made = variants(slope[None], 200)[1:, 32, :, 0].astype(float)
     rise = made[:, -1] - made[:, 0]

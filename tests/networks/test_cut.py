@@ -1,4 +1,4 @@
-"""Any network of the catalog, taken apart and put together again."""
+"""Every network of the catalog can be cut in two, and both parts equal the whole."""
 
 import re
 from pathlib import Path
@@ -55,7 +55,7 @@ def lively(weights_path: Path) -> keras.Model:
 
 
 def answer(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """Runs a model once, which is not worth compiling it."""
+    """Runs a model once, without compiling it."""
     return np.asarray(model(inputs, training=False))
 
 
@@ -64,7 +64,7 @@ def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
 
 
 def dominators(network: keras.Model) -> list[str]:
-    """Returns what no path from input to output gets around, by trying each."""
+    """Returns the operations on every path from input to output, by trying each."""
     readers: dict[str, list[str]] = {}
     for operation in network.operations:
         readers.setdefault(operation.name, [])

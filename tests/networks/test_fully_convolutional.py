@@ -54,14 +54,14 @@ FEWER_BLOCKS = {
 
 
 def soft_noise(side: int, width: int | None = None, count: int = 4) -> np.ndarray:
-    """Pictures of soft blobs, uint8 `(count, side, width, 3)`."""
+    """Returns images of soft blobs, uint8 `(count, side, width, 3)`."""
     coarse = np.random.default_rng(1).integers(0, 256, (count, 5, 5, 3), np.uint8)
     size = (width or side, side)
     return np.stack([Image.fromarray(few).resize(size) for few in coarse])
 
 
 def enlivened(model: keras.Model, pixels: np.ndarray, outputs: str) -> keras.Model:
-    """Has random weights answer differently to different pictures."""
+    """Makes random weights answer differently to different images."""
     layers = list(model._flatten_layers())
     for layer in layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -127,7 +127,7 @@ def test_so_it_is_with_trained_heads(head, tmp_path: Path):
 
 
 def patches(head: Callable[[], list[keras.layers.Layer]]) -> keras.Model:
-    """Sees squares of 32 pixels that do not overlap; nothing is padded."""
+    """Builds a network on squares of 32 pixels without overlap or padding."""
     keras.utils.set_random_seed(2)
     x = pixels = keras.Input((64, 64, 3))
     x = keras.layers.Conv2D(8, 32, strides=32, activation="relu")(x)

@@ -34,7 +34,7 @@ PIXELS = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.floa
 
 
 def normalized(model: keras.Model) -> np.ndarray:
-    """Returns what the first layers make of `PIXELS`, before the first convolution."""
+    """Returns the inputs of the first convolution for `PIXELS`."""
     layers = [
         layer
         for layer in all_layers(model)

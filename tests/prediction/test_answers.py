@@ -8,7 +8,7 @@ from cnnxfer.prediction.answers import add_heat, answer_in_order
 
 
 class Means:
-    """An engine that answers with each view's mean; it works two batches late."""
+    """An engine that answers with each view's mean, delayed by two batches."""
 
     name = "means"
     precision = "float32"

@@ -49,7 +49,7 @@ def test_engines_answer_alike(colour_run: Run, photos_dir: Path) -> None:
 
 
 def test_a_network_is_known_by_what_it_holds(colour_run: Run, tmp_path: Path) -> None:
-    """And not by where it is."""
+    """The path of the run does not matter."""
     key = load_classifier(colour_run, Reporter()).network.key
     moved = Run(colour_run.path.rename(tmp_path / "moved"))
     assert load_classifier(moved, Reporter()).network.key == key
@@ -111,7 +111,7 @@ def test_views_of_a_picture_are_averaged(
 def test_classes_that_may_be_several_have_probabilities_of_their_own(
     colour_run: Run, photos_dir: Path
 ) -> None:
-    """Also averaged over views; the network is another one to the cache."""
+    """Averages over views agree too, and the cache takes it for another network."""
     single = load_classifier(colour_run, Reporter(), Computing("keras"))
     assert single.thresholds is None
     colour_run.write_thresholds({"red": 0.3, "blue": 0.1, "green": 0.2})
@@ -129,7 +129,7 @@ def test_classes_that_may_be_several_have_probabilities_of_their_own(
 
 
 def test_dense_sees_what_a_crop_cuts_off(colour_run: Run, tmp_path: Path) -> None:
-    """A picture that is blue in the middle and red at both ends."""
+    """Encodes an image that is blue in the middle and red at both ends."""
     pixels = np.zeros((40, 320, 3), np.uint8)
     pixels[...] = COLOURS["red"]
     pixels[:, 140:180] = COLOURS["blue"]
@@ -160,7 +160,7 @@ def best(answer: Answer) -> str:
 def test_one_picture_is_answered_without_tensorflow_the_second_time(
     colour_run: Run, photos_dir: Path
 ) -> None:
-    """The first time, Keras answers, and makes ready for the next."""
+    """The first time, Keras answers, and OpenVINO is prepared for the next."""
     told = Told()
     source = photos(photos_dir)[:1]
     (answer,) = answer_images(load_classifier(colour_run, told), source, "", told)
@@ -187,7 +187,7 @@ print(prediction.top.probability)
 def test_tensorflow_rests_where_openvino_has_passed(
     colour_run: Run, photos_dir: Path
 ) -> None:
-    """Importing it takes longer than answering."""
+    """Importing Keras takes longer than answering."""
     told = Told()
     classifier = load_classifier(colour_run, told)
     list(answer_images(classifier, photos(photos_dir), "answering", told))

@@ -22,7 +22,7 @@ SIZE = 64
 
 
 def picture(width: int, height: int, kind: str = "PNG", **options: int) -> Picture:
-    """A picture whose red grows to the right, and its green downwards."""
+    """Returns an image whose red increases to the right and its green downwards."""
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[..., 0] = np.linspace(0, 255, width)
     pixels[..., 1] = np.linspace(0, 255, height)[:, None]
@@ -91,7 +91,7 @@ def test_the_view_can_be_sent_to_another_process():
 
 
 def build() -> keras.Model:
-    """A network of the usual layers, with logits of five classes."""
+    """Builds a network of common layers with logits for five classes."""
     keras.utils.set_random_seed(1)
     x = pixels = keras.Input((SIZE, SIZE, 3), dtype="float32", name="pixels")
     x = keras.layers.Rescaling(1 / 127.5, -1.0)(x)

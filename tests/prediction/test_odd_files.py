@@ -1,4 +1,4 @@
-"""What becomes of odd files: what a person sees in them, or why it cannot be seen."""
+"""Unusual image files are seen as a person sees them, or refused with a reason."""
 
 import numpy as np
 import odd_files
@@ -13,7 +13,7 @@ TABLE = list(odd_files.odd_files())
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory) -> dict[str, list[list[Decoded]]]:
-    """All files in one pass, and all their frames in another, in the table's order."""
+    """Answers all files in one pass, and all their frames in another, in order."""
     folder = tmp_path_factory.mktemp("odd")
     sources = {}
     for odd in TABLE:

@@ -45,7 +45,7 @@ print(strategy.num_replicas_in_sync, "replicas")
 
 
 def small_classifier(network: keras.Model | None = None) -> keras.Model:
-    """Builds a classifier around a network, by default one of all kinds of layers."""
+    """Builds a classifier around a network, by default one with all kinds of layers."""
     keras.utils.set_random_seed(0)
     pixels = keras.Input((32, 32, 3), name="pixels")
     x = layers.Rescaling(1 / 127.5, -1.0)(pixels)
@@ -109,7 +109,7 @@ def pixels_for(model: keras.Model) -> np.ndarray:
 def learn(
     model: keras.Model, variables: list[keras.Variable]
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Returns logits, and a gradient for each of the variables, as in training."""
+    """Returns the logits and the gradient of each variable, as in training."""
     for layer in all_layers(model):
         if hasattr(layer, "seed_generator"):
             layer.seed_generator.state.assign([0, 0])
@@ -123,12 +123,12 @@ def learn(
 
 
 def apart(found: np.ndarray, expected: np.ndarray) -> float:
-    """Returns how far values are from others, relative to the others' length."""
+    """Returns the L2 distance of two arrays, relative to the norm of `expected`."""
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 
 def likeness(found: list[np.ndarray], expected: list[np.ndarray]) -> float:
-    """Returns the cosine between two rows of arrays."""
+    """Returns the cosine similarity of two lists of arrays."""
     mine, other = (
         np.concatenate([x.ravel() for x in row]) for row in (found, expected)
     )
@@ -136,7 +136,7 @@ def likeness(found: list[np.ndarray], expected: list[np.ndarray]) -> float:
 
 
 def assert_same(model: keras.Model) -> None:
-    """Asserts that twins answer and learn as `model` does, with its variables."""
+    """Asserts that fused networks answer and learn as `model` does."""
     variables = model.trainable_variables
     logits, gradients = learn(model, variables)
     length = np.linalg.norm(np.concatenate([x.ravel() for x in gradients]))
@@ -273,7 +273,7 @@ def test_batch_normalization_is_folded_where_it_can_be() -> None:
 
 
 def test_several_replicas_train_it() -> None:
-    """In a process of its own: TensorFlow's devices are fixed once it has begun."""
+    """Runs in its own process, since TensorFlow's devices cannot be changed later."""
     command = [sys.executable, "-c", REPLICAS]
     done = subprocess.run(
         command, cwd=Path(__file__).parent, capture_output=True, text=True

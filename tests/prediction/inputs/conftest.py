@@ -1,4 +1,4 @@
-"""A pile of empty files, and what inputs come to."""
+"""Input files that hold their names, and the images that inputs refer to."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +23,8 @@ NAMES = (
 
 
 @pytest.fixture
-def pile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Files that hold their names; the working directory is theirs."""
+def input_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Creates files that hold their names, and changes to their directory."""
     monkeypatch.chdir(tmp_path)
     for name in NAMES:
         path = tmp_path / name

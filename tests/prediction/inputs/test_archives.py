@@ -60,7 +60,7 @@ def special(name: str, kind: bytes, link: str = "") -> tarfile.TarInfo:
     return header
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", FORMS)
 def test_images_come_in_the_archive_s_own_order(name: str, found) -> None:
     write(name, MEMBERS)
@@ -76,13 +76,13 @@ def test_images_come_in_the_archive_s_own_order(name: str, found) -> None:
     assert sorted(Path().rglob("*")) == before  # nothing was unpacked
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_only_an_archive_that_is_listed_cheaply_is_counted() -> None:
     assert count_images([write("a.zip", MEMBERS)]) == 6
     assert count_images([write("a.tar", MEMBERS)]) is None
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", FORMS)
 def test_an_archive_without_images_is_refused(name: str) -> None:
     write(name, {"notes.txt": "words", "folder.jpg/x.txt": ""})
@@ -90,7 +90,7 @@ def test_an_archive_without_images_is_refused(name: str) -> None:
         find_images([name])
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b", b"\x00" * 3000])
 def test_what_is_no_archive_is_refused(name: str, content: bytes) -> None:
@@ -99,7 +99,7 @@ def test_what_is_no_archive_is_refused(name: str, content: bytes) -> None:
         find_images(["photos/b.jpg", name])
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
 def test_links_and_devices_are_reported(name: str, found) -> None:
     write(
@@ -122,7 +122,7 @@ def test_links_and_devices_are_reported(name: str, found) -> None:
     ]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_links_and_encrypted_members_of_zips_are_reported(found) -> None:
     link = zipfile.ZipInfo("link.jpg")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
@@ -139,7 +139,7 @@ def test_links_and_encrypted_members_of_zips_are_reported(found) -> None:
     assert contents == ["<not a file>", "<encrypted>", "z"]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", FORMS)
 def test_members_over_the_limit_are_reported(
     name: str, found, monkeypatch: pytest.MonkeyPatch
@@ -152,7 +152,7 @@ def test_members_over_the_limit_are_reported(
     assert "limit" in large
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize(
     ("method", "reason"),
     [
@@ -181,7 +181,7 @@ def test_a_member_that_is_more_than_it_says_takes_little_memory(
     assert peak < 5_000_000
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", TARS)
 def test_a_tar_that_is_cut_off_gives_what_was_before(name: str, found) -> None:
     write(name, {f"{number}.jpg": os.urandom(60_000) for number in range(40)})
@@ -195,7 +195,7 @@ def test_a_tar_that_is_cut_off_gives_what_was_before(name: str, found) -> None:
     assert last[1].startswith("<damaged archive: ")
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_damaged_header_is_not_taken_for_the_end(found) -> None:
     write("a.tar", {f"{number}.jpg": "x" * 512 for number in range(10)})
     content = bytearray(Path("a.tar").read_bytes())
@@ -206,7 +206,7 @@ def test_a_damaged_header_is_not_taken_for_the_end(found) -> None:
     assert results[-1] == ("a.tar", "<damaged archive: invalid header>")
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
 @pytest.mark.parametrize("size", [-512, 1 << 33])
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME])
@@ -227,7 +227,7 @@ def test_a_header_that_lies_about_its_size_ends_the_archive(
         assert results[-1][1] == f"<damaged archive: a header of {size:,} bytes>"
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_damaged_member_of_a_zip_costs_itself(found) -> None:
     with zipfile.ZipFile("a.zip", "w") as archive:
         for letter in "abc":
@@ -239,7 +239,7 @@ def test_a_damaged_member_of_a_zip_costs_itself(found) -> None:
     assert second.startswith("<damaged archive: Bad CRC-32")
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_threads_may_read_a_zip_side_by_side() -> None:
     contents = {f"{number}.jpg": os.urandom(200_000) for number in range(60)}
     write("a.zip", contents)
@@ -250,7 +250,7 @@ def test_threads_may_read_a_zip_side_by_side() -> None:
     assert sources[0].read() == read[0]  # and again
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_plain_tar_is_read_where_it_lies() -> None:
     write("a.tar", {f"{number}.jpg": bytes(10_000_000) for number in range(10)})
     tracemalloc.start()
@@ -263,7 +263,7 @@ def test_a_plain_tar_is_read_where_it_lies() -> None:
     assert sources[3].read() == bytes(10_000_000)
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", FORMS)
 def test_what_takes_memory_says_how_much(name: str) -> None:
     write(name, {"a.jpg": bytes(1234), "b.jpg": bytes(5)})
@@ -271,7 +271,7 @@ def test_what_takes_memory_says_how_much(name: str) -> None:
     assert sizes == ([0, 0] if name == "a.tar" else [1234, 5])
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_long_tar_is_not_kept_in_memory() -> None:
     write("a.tar", {f"{number}.jpg": "" for number in range(20_000)})
     tracemalloc.start()
@@ -282,7 +282,7 @@ def test_a_long_tar_is_not_kept_in_memory() -> None:
     assert peak < 1_000_000
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_an_archive_without_permission_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -24,7 +24,7 @@ def names(*inputs: str, options: InputOptions | None = None) -> list[str]:
     return [source.name for source in sources]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_folders_are_sorted_and_hidden_files_left_out() -> None:
     assert names("photos") == [
         "photos/a.PNG",
@@ -34,7 +34,7 @@ def test_folders_are_sorted_and_hidden_files_left_out() -> None:
     ]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_folders_below_are_left_out_when_asked() -> None:
     alone = InputOptions(recursive=False)
     assert names("photos", options=alone) == ["photos/a.PNG", "photos/b.jpg"]
@@ -43,7 +43,7 @@ def test_folders_below_are_left_out_when_asked() -> None:
         find_images(["."], alone)
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_inputs_keep_their_order_and_named_files_are_taken_whatever_they_are() -> None:
     inputs = ["photos/notes.txt", "photos/deep", "photos/b.jpg", "photos/b.jpg"]
     assert names(*inputs) == [
@@ -55,11 +55,11 @@ def test_inputs_keep_their_order_and_named_files_are_taken_whatever_they_are() -
     ]
 
 
-def test_files_are_read_when_they_are_asked_for(pile: Path, found) -> None:
+def test_files_are_read_when_they_are_asked_for(input_files: Path, found) -> None:
     assert found("photos")[0] == ("photos/a.PNG", "photos/a.PNG")
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
@@ -73,43 +73,47 @@ def test_globs(pattern: str, expected: list[str]) -> None:
     assert names(pattern) == expected
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_recursive_glob_takes_each_file_once() -> None:
     files = names("photos/**")
     assert len(files) == len(set(files)) == 5
 
 
-def test_what_a_name_begins_with_means_nothing_where_it_exists(pile: Path) -> None:
-    (pile / "@home.jpg").touch()
+def test_what_a_name_begins_with_means_nothing_where_it_exists(
+    input_files: Path,
+) -> None:
+    (input_files / "@home.jpg").touch()
     assert names("@home.jpg") == ["@home.jpg"]
 
 
-def test_a_dangling_link_is_reported_in_its_place(pile: Path, found) -> None:
-    (pile / "gone.jpg").symlink_to(pile / "nowhere.jpg")
-    (pile / "photos" / "gone.jpg").symlink_to(pile / "nowhere.jpg")
+def test_a_dangling_link_is_reported_in_its_place(input_files: Path, found) -> None:
+    (input_files / "gone.jpg").symlink_to(input_files / "nowhere.jpg")
+    (input_files / "photos" / "gone.jpg").symlink_to(input_files / "nowhere.jpg")
     missing = "<no such file or directory>"
     assert found("photos/b.jpg", "gone.jpg")[1] == ("gone.jpg", missing)
     assert found("photos")[2] == ("photos/gone.jpg", missing)
 
 
-def test_links_that_lead_in_circles_end(pile: Path, found) -> None:
-    (pile / "photos" / "deep" / "up").symlink_to(pile / "photos")
-    (pile / "photos" / "deep" / "up.jpg").symlink_to(pile / "photos")
-    (pile / "photos" / "self.jpg").symlink_to(pile / "photos" / "self.jpg")
+def test_links_that_lead_in_circles_end(input_files: Path, found) -> None:
+    (input_files / "photos" / "deep" / "up").symlink_to(input_files / "photos")
+    (input_files / "photos" / "deep" / "up.jpg").symlink_to(input_files / "photos")
+    (input_files / "photos" / "self.jpg").symlink_to(
+        input_files / "photos" / "self.jpg"
+    )
     results = found("photos")
     assert len(results) == 5
     assert results[2] == ("photos/self.jpg", "<too many levels of symbolic links>")
 
 
-def test_a_file_that_vanishes_is_reported_in_its_place(pile: Path) -> None:
+def test_a_file_that_vanishes_is_reported_in_its_place(input_files: Path) -> None:
     sources = list(find_images(["photos"]))
-    (pile / "photos" / "a.PNG").unlink()
+    (input_files / "photos" / "a.PNG").unlink()
     with pytest.raises(DataError, match=r"^no such file or directory$"):
         sources[0].read()
     assert sources[1].read() == b"photos/b.jpg"
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_folder_below_that_cannot_be_listed_is_reported_in_its_place(
     monkeypatch: pytest.MonkeyPatch, found
 ) -> None:
@@ -123,7 +127,7 @@ def test_a_folder_below_that_cannot_be_listed_is_reported_in_its_place(
     ]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_typed_folder_that_cannot_be_listed_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -144,13 +148,15 @@ def forbid(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 
 
 @needs_permissions
-def test_a_file_without_permission_is_reported_in_its_place(pile: Path, found) -> None:
-    (pile / "photos" / "a.PNG").chmod(0)
+def test_a_file_without_permission_is_reported_in_its_place(
+    input_files: Path, found
+) -> None:
+    (input_files / "photos" / "a.PNG").chmod(0)
     assert found("photos")[0] == ("photos/a.PNG", "<permission denied>")
 
 
-def test_a_folder_deeper_than_calls_can_be(pile: Path) -> None:
-    deep = pile / "deep"
+def test_a_folder_deeper_than_calls_can_be(input_files: Path) -> None:
+    deep = input_files / "deep"
     deep.mkdir()
     here = os.open(deep, os.O_RDONLY)
     for _ in range(1200):
@@ -167,7 +173,7 @@ def test_a_folder_deeper_than_calls_can_be(pile: Path) -> None:
 
 
 def test_folders_are_walked_as_they_are_asked_for(
-    pile: Path, monkeypatch: pytest.MonkeyPatch
+    input_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sources = find_images(["photos"])
     listed = []
@@ -182,7 +188,7 @@ def test_folders_are_walked_as_they_are_asked_for(
     assert listed == ["photos"]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize(
     ("item", "message"),
     [
@@ -200,7 +206,7 @@ def test_what_is_not_there_is_refused(item: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_column_without_a_table_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"--column is 'file', and no input is a tab"):
         find_images(["photos"], InputOptions(column="file"))

@@ -28,7 +28,7 @@ def stdin(monkeypatch: pytest.MonkeyPatch):
     return put
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_list_names_files_folders_archives_and_what_is_not_there(found) -> None:
     with zipfile.ZipFile("a.zip", "w") as archive:
         archive.writestr("in.jpg", "packed")
@@ -49,13 +49,13 @@ def test_a_list_names_files_folders_archives_and_what_is_not_there(found) -> Non
     ]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_folders_of_a_list_follow_the_options(found) -> None:
     Path("list").write_text("photos")
     assert len(found("@list", recursive=False)) == 2
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("item", ["@list", "-"])
 @pytest.mark.parametrize(
     "content",
@@ -76,7 +76,7 @@ def test_what_divides_a_list(item: str, content: bytes, stdin, found) -> None:
     ]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_between_nuls_a_name_may_hold_anything_else(stdin, found) -> None:
     Path("a\nb.jpg").write_text("two lines")
     Path("c.jpg\r").write_text("return")
@@ -84,20 +84,20 @@ def test_between_nuls_a_name_may_hold_anything_else(stdin, found) -> None:
     assert found("-") == [("a\nb.jpg", "two lines"), ("c.jpg\r", "return")]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_names_longer_than_a_piece_of_the_list_are_whole(found) -> None:
     entries = [f"{number}-{'x' * 900}.jpg" for number in range(300)]
     Path("list").write_text("\n".join(entries))
     assert [name for name, _ in found("@list")] == entries
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_file_that_is_no_list_ends(found) -> None:
     Path("list").write_bytes(b"a.jpg\n" + b"x" * 10_000_000)
     assert found("@list") == [("a.jpg", MISSING), ("@list", "<not a list of paths>")]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("item", ["@list", "-"])
 def test_an_empty_list_is_no_error(item: str, stdin, found) -> None:
     Path("list").touch()
@@ -105,7 +105,7 @@ def test_an_empty_list_is_no_error(item: str, stdin, found) -> None:
     assert found(item) == []
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_an_endless_stdin_is_read_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     with open(reading) as stream, open(writing, "wb", buffering=0) as source:
@@ -128,7 +128,7 @@ def read_within_seconds(sources) -> bytes:
     return results[0]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_what_can_be_read_only_once_is_not_counted(stdin) -> None:
     os.mkfifo("pipe")
     stdin(b"photos/b.jpg")
@@ -137,7 +137,7 @@ def test_what_can_be_read_only_once_is_not_counted(stdin) -> None:
     assert next(find_images(["-"])).read() == b"photos/b.jpg"
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_long_list_is_read_lazily() -> None:
     with open("list", "w") as stream:
         stream.writelines(f"{number}.jpg\n" for number in range(100_000))
@@ -146,7 +146,7 @@ def test_a_long_list_is_read_lazily() -> None:
     assert count_images(["@list"]) == 100_000
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize(
     ("item", "message"),
     [
@@ -162,7 +162,7 @@ def test_a_list_that_cannot_be_read_is_refused(item: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_list_without_permission_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("list").touch()
     monkeypatch.setattr(os, "access", lambda path, mode: False)
@@ -170,7 +170,7 @@ def test_a_list_without_permission_is_refused(monkeypatch: pytest.MonkeyPatch) -
         find_images(["@list"])
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_stdin_of_a_process() -> None:
     code = (
         "from cnnxfer.prediction.inputs import find_images;"
@@ -190,7 +190,7 @@ print(next(decode_all(find_images(["-"]), tta_views("none", 1.0, 8))).error)
 """
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_process_ends_though_more_may_come_on_stdin() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", STOPS],
@@ -205,21 +205,21 @@ def test_a_process_ends_though_more_may_come_on_stdin() -> None:
         assert process.stderr.read() == b""
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_closed_stdin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)  # as Python has it then
     with pytest.raises(DataError, match="- means a list on stdin, which is closed"):
         find_images(["-"])
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_a_list_in_utf_16_is_told(encoding: str, found) -> None:
     Path("list").write_bytes("\ufeffa.jpg\r\nb.jpg".encode(encoding))
     assert found("@list") == [("@list", "<a list in UTF-16; expected UTF-8>")]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_an_address_in_a_list_is_fetched_under_the_same_rules(found) -> None:
     Path("list").write_text("http://127.0.0.1:9/a.jpg")
     assert find_images(["@list"], InputOptions())

@@ -25,7 +25,7 @@ def write(name: str, columns: dict[str, list[str | None]]) -> str:
     return name
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", TABLES)
 def test_paths_are_relative_to_the_table(name: str, found) -> None:
     absolute = os.path.abspath("[1].jpg")
@@ -43,7 +43,7 @@ def test_paths_are_relative_to_the_table(name: str, found) -> None:
     ]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", TABLES)
 def test_the_column_is_chosen_or_the_only_one(name: str, found) -> None:
     write(name, {"path": ["b.jpg"], "thumbnail": ["a.PNG"]})
@@ -53,7 +53,7 @@ def test_the_column_is_chosen_or_the_only_one(name: str, found) -> None:
     assert found(name) == [("photos/b.jpg", "photos/b.jpg")]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", TABLES)
 @pytest.mark.parametrize(
     ("column", "message"),
@@ -71,7 +71,7 @@ def test_a_missing_column_is_refused(
     assert message in str(caught.value)
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", TABLES)
 def test_what_is_no_table_is_refused(name: str) -> None:
     Path(name).touch()
@@ -79,21 +79,21 @@ def test_what_is_no_table_is_refused(name: str) -> None:
         find_images([name])
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_without_rows_is_no_error(name: str, found) -> None:
     write(name, {"path": []})
     assert found(name) == []
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_are_found_by_globs(name: str, found) -> None:
     write(name, {"path": ["b.jpg"]})
     assert found(f"photos/*{Path(name).suffix}", column="path")[0][0] == "photos/b.jpg"
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_text_as_spreadsheets_and_file_systems_write_it(found) -> None:
     Path("t.csv").write_bytes(
         b'\xef\xbb\xbfpath,note\r\n"a, ""b"".jpg",x\r\n\r\nname \xff.jpg\r\n,\r\n'
@@ -107,7 +107,7 @@ def test_text_as_spreadsheets_and_file_systems_write_it(found) -> None:
     ]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize(
     "content",
     [
@@ -122,7 +122,7 @@ def test_what_divides_the_names_of_columns_divides_rows(content: str, found) -> 
     assert found("t.csv") == [("a;b.jpg", MISSING)]
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_a_table_in_utf_16_is_refused(encoding: str) -> None:
     Path("t.csv").write_bytes("\ufeffpath\na.jpg\n".encode(encoding))
@@ -132,21 +132,21 @@ def test_a_table_in_utf_16_is_refused(encoding: str) -> None:
         find_images(["t.csv"])
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_row_without_the_column_is_reported_in_its_place(found) -> None:
     Path("t.csv").write_text("label,path\na,[1].jpg\nb\nc,[1].jpg\n")
     assert found("t.csv")[1] == ("t.csv, row 2", "<no path>")
     assert len(found("t.csv")) == 3
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_table_without_a_header_loses_no_image() -> None:
     Path("t.csv").write_text("[1].jpg\nphotos/b.jpg\n")
     with pytest.raises(DataError, match=r"begins with '\[1\]\.jpg'.*: @t\.csv$"):
         find_images(["t.csv"])
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_damaged_text_gives_what_was_before(found) -> None:
     Path("t.csv").write_text('path,n\n[1].jpg,1\n"' + "x" * 200_000)
     first, second = found("t.csv")
@@ -155,7 +155,7 @@ def test_a_damaged_text_gives_what_was_before(found) -> None:
     assert second[1].startswith("<damaged table: field larger than field limit")
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_damaged_parquet_file_gives_what_was_before(found) -> None:
     rows = [f"{number}.jpg" for number in range(4000)]
     parquet.write_table(pa.table({"path": rows}), "t.parquet", row_group_size=2000)
@@ -170,7 +170,7 @@ def test_a_damaged_parquet_file_gives_what_was_before(found) -> None:
     assert results[-1][1].startswith("<damaged table: ")
 
 
-@pytest.mark.usefixtures("pile")
+@pytest.mark.usefixtures("input_files")
 def test_a_parquet_column_holds_text(found) -> None:
     paths = pa.array(["[1].jpg", "photos/b.jpg"])
     table = pa.table(

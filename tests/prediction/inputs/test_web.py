@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 30
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers by the first part of the path."""
+    """A server whose answer depends on the first part of the path."""
 
     server: Server
 
@@ -66,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.go_on.wait(PATIENCE_SECONDS)
 
     def answer_slow(self, rest: str) -> None:
-        """Never silent for long, in the body or in the headers, and never done."""
+        """Sends a byte now and then, in the body or in the headers, and never ends."""
         if rest == "body":
             self.start(len(CONTENT))
         else:
@@ -80,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def answer_to(self, rest: str) -> None:
-        """Redirects to what is left of the path, or to itself with one less."""
+        """Redirects to the rest of the path."""
         self.send_response(302)
         self.send_header("Location", rest)
         self.end_headers()
@@ -290,7 +290,7 @@ def test_what_a_name_means_when_it_is_used_counts(
 
 
 def resolve_to_loopback(monkeypatch: pytest.MonkeyPatch, after: int = 0) -> None:
-    """Lets every name mean this machine; the first times, something public."""
+    """Resolves every name to a public address at first, and to this machine later."""
     real = socket.getaddrinfo
     addresses = ["127.0.0.1", *["8.8.8.8"] * after]
 

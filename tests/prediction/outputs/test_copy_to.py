@@ -55,7 +55,7 @@ def answer(
 def copied(
     folder: Path, predictions: Sequence[Prediction], inputs: Sequence[str] = ()
 ) -> dict[str, bytes]:
-    """What the folder holds afterwards, by its path."""
+    """Returns the contents of the files in the folder afterwards, by their path."""
     stage = copy_files(folder, inputs, Recorder())
     assert list(stage(predictions)) == list(predictions)
     return {

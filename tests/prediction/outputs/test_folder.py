@@ -107,7 +107,7 @@ def test_many_files_of_one_name_take_no_more_looks_each(
 
 
 def write_in_between(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has somebody else write `path` just after it was not there."""
+    """Writes `path`, as another process would, just after it was found missing."""
     lexists = os.path.lexists
 
     def look(asked: Path) -> bool:

@@ -112,7 +112,7 @@ DOUBT_ROWS: list[tuple[Any, ...]] = [
 
 
 def content(name: str, predictions: Iterable[Prediction]) -> bytes:
-    """Through a stream that takes UTF-8 only, as a pipe does."""
+    """The stream accepts UTF-8 only, as a pipe does."""
     content = io.BytesIO()
     stream = io.TextIOWrapper(content, encoding="utf-8", newline="")
     WRITERS.get(name).load()(predictions, stream)
@@ -317,7 +317,7 @@ def test_gradual_writers_do_not_wait(writer: Writer) -> None:
 
 
 def test_jsonl_is_flushed_line_by_line() -> None:
-    """A reader of a pipe has each line at once."""
+    """A reader of a pipe gets each line at once."""
     content = io.BytesIO()
     stream = io.TextIOWrapper(content, encoding="utf-8")
     lines = []

@@ -39,7 +39,7 @@ class Recorder(Reporter):
 
 
 def answers(sources: Iterator[ImageSource]) -> Iterator[Prediction]:
-    """Says something else of each image, and nothing of the fifth."""
+    """Yields a different prediction for each image, and an error for the fifth."""
     for source in sources:
         for number in range(FRAMES.get(source.name, 1)):
             frame = number if source.name in FRAMES else None
@@ -64,7 +64,7 @@ def run(
     stop: int | None = None,
     reporter: Reporter | None = None,
 ) -> list[Prediction]:
-    """Writes a file; an error comes after `stop` new predictions."""
+    """Writes a file; an error interrupts it after `stop` new predictions."""
     seen = []
 
     def watch(journal: ResumableFile) -> Iterator[Prediction]:
@@ -320,7 +320,7 @@ def test_a_finished_file_is_only_trusted_if_it_is_known(
 
 
 def test_a_kill_between_the_last_two_steps_does_no_harm(path: Path) -> None:
-    """Of a compressed file, the part is removed after the whole is there."""
+    """The part of a compressed file is removed only when the file is complete."""
     with pytest.raises(KeyboardInterrupt):
         run(path, stop=len(NAMES))
     path.write_bytes(b"whole")

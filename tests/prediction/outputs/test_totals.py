@@ -15,7 +15,7 @@ def failed(*reasons: str) -> list[Prediction]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """A clock that goes on by its last number whenever it is read."""
+    """Replaces the clock by one that advances whenever it is read."""
     now = [0.0, 0.5]
 
     def monotonic() -> float:
