@@ -56,7 +56,7 @@ def measure_limit(
     classifier = load_classifier(choose_model(command.model), Reporter())
 
     def views() -> Iterable[np.ndarray]:
-        for decoded in decode_all(find_images([str(pictures)]), classifier.see):
+        for decoded in decode_all(find_images([str(pictures)]), classifier.views):
             assert decoded.pixels is not None, decoded.error
             yield decoded.pixels
 
