@@ -45,7 +45,7 @@ def load_config(
     config = base or Config()
     if path:
         place = f" in {path}"
-        given = _completed(_of_today(_read(path)))
+        given = _completed(_read(path))
         own = with_recipe(config, given.get("recipe", NO_RECIPE), place)
         config = override(config if typed == NO_RECIPE else own, given, place)
     if typed is not None:
@@ -177,19 +177,6 @@ def _augmented(current: Augment, values: Mapping[str, Any], place: str) -> Augme
             f"shorter_side, {augment.shorter_side}."
         )
     return augment
-
-
-def _of_today(values: dict[str, Any]) -> dict[str, Any]:
-    """Returns settings of a file, of which the oldest runs have other names."""
-    level = values.get("augment")
-    if level is None and values.keys() & {"crop", "flip"}:
-        level = "light"
-    if isinstance(level, str):  # "strong" had a region of its own
-        given = {name: values.pop(name) for name in ("crop", "flip") if name in values}
-        values["augment"] = {"level": level} | (given if level == "light" else {})
-    if values.get("class_weights") == "balanced":
-        values["class_weights"] = "auto"
-    return values
 
 
 def _completed(values: dict[str, Any]) -> dict[str, Any]:

@@ -255,7 +255,7 @@ def _result(name: str, one: Run, other: Run, same_images: bool) -> ResultDiffere
 
 def _measured_beside(measured: Mapping[str, Any], parent: Run) -> bool:
     before = measured.get("before") or {}
-    return before.get("run") == parent.name and "gained" in measured
+    return bool(before.get("run") == parent.name)
 
 
 def _share(name: str, run: Run, measured: Mapping[str, Any]) -> Accuracy | None:

@@ -97,7 +97,7 @@ def _is_free(run: Run) -> bool:
     from filelock import FileLock, Timeout  # slow to import
 
     if not (run.path / LOCK).exists():
-        return False  # of an older version, which can't be told
+        return True
     try:
         with FileLock(run.path / LOCK, timeout=0):
             return True

@@ -244,9 +244,7 @@ class Run:
 
     def _write_csv(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
         text = io.StringIO()
-        # A run that an older version began has fewer columns.
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        table = csv.DictWriter(text, columns, lineterminator="\n")
+        table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
         self._write_text(name, text.getvalue())

@@ -63,7 +63,7 @@ SUMMARIES = [
     {
         "run": "orphan",
         "phase": "fine_tune",
-        "status": "running",
+        "status": "killed",
         "parent": "lost",
         "monitor": "accuracy",
         "val_monitored": None,
@@ -113,7 +113,7 @@ def test_list(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         ["head [1]", "frozen", "done", "87.5%"],
         ["", "tuned", "fine_tune", "interrupted", *BEFORE_AND_AFTER],
         ["lost", "gone"],
-        ["", "orphan", "fine_tune", "running"],
+        ["", "orphan", "fine_tune", "killed"],
     ]
     assert shown.err == ""
 

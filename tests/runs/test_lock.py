@@ -236,7 +236,7 @@ def test_a_full_disk_leaves_the_run_usable(
 
 def test_a_run_that_says_running_and_is_not_was_killed(make: Make) -> None:
     run = make("a", status="running")
-    assert status_of(run) == "running"  # of an older version: it can't be told
+    assert status_of(run) == "killed"  # nothing has ever held it
     with held(run) as process:
         assert status_of(run) == "running"
         process.send_signal(signal.SIGKILL)

@@ -143,16 +143,6 @@ def test_no_update_of_the_metrics_is_lost(make: Make) -> None:
     assert len(run.metrics) == 40
 
 
-def test_an_epoch_may_have_more_columns_than_those_before(make: Make) -> None:
-    run = make("a")
-    run.add_history({"phase": "frozen", "epoch": 1, "loss": "0.9"})
-    run.add_history({"phase": "frozen", "epoch": 2, "loss": "0.8", "stage": "1"})
-    assert run.history == [
-        {"phase": "frozen", "epoch": "1", "loss": "0.9", "stage": ""},
-        {"phase": "frozen", "epoch": "2", "loss": "0.8", "stage": "1"},
-    ]
-
-
 WRITES: dict[str, Callable[[Run], None]] = {
     "config.toml": lambda run: run.write_config(Config(seed=1)),
     "classes.json": lambda run: run.write_classes(["b"]),
