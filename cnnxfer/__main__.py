@@ -1,4 +1,4 @@
-"""The command, also as `python -m cnnxfer`."""
+"""The entry point of the command `cnnxfer`, and of `python -m cnnxfer`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Runs the command line and ends the process with its exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Names of files may hold what the terminal's encoding cannot say.
+        # File names may contain characters that the terminal's encoding lacks.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        # Here, so that Ctrl-C is answered while it is imported, too.
+        # Imported here, so that Ctrl-C during the import is handled, too.
         from cnnxfer.cli.main import run
 
         code = run()

@@ -1,8 +1,8 @@
 """Errors that a user can act on.
 
-They are raised where the cause is known, with what was found, what was expected
-and what to type next, and caught once, by the command line, which prints the
-message on one line. Anything else is a bug and keeps its traceback.
+They are raised where the cause is known. The message says what was found, what was
+expected and what to type next. The command line catches them in one place and prints
+the message on one line. Any other exception is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -11,7 +11,11 @@ from typing import ClassVar
 
 
 class CnnxferError(Exception):
-    """Base of every error that a user can act on; `exit_code` ends the process."""
+    """Base class of all errors that a user can act on.
+
+    Attributes:
+        exit_code: the exit code with which the command line ends the process.
+    """
 
     exit_code: ClassVar[int] = 1
 
@@ -29,15 +33,15 @@ class DataError(CnnxferError):
 
 
 class RunError(CnnxferError):
-    """Work that started well and failed."""
+    """Work that started correctly and then failed."""
 
 
 class Interrupted(CnnxferError):
-    """Work stopped by Ctrl-C, after what was reached had been saved."""
+    """Work that Ctrl-C or SIGTERM stopped after its progress had been saved."""
 
     exit_code = 130
 
 
 def reason_of(error: OSError) -> str:
-    """Returns what the system says of a failure: "permission denied"."""
+    """Returns the system's reason for a failure, such as "permission denied"."""
     return (error.strerror or str(error)).lower()

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, JSON, hashes, the cache directory."""
+"""Atomic writes, JSON text, file hashes and the cache directory."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import platformdirs
 
 from cnnxfer.errors import ConfigError, RunError
 
-TEMPORARY = ".tmp-"  # begins the names of files that are not whole yet
-MARK_BYTES = 1024  # the beginning of a file, where its mark is
+TEMPORARY = ".tmp-"  # prefix of the names of files that are still being written
+MARK_BYTES = 1024  # the marker of a file is searched in so many leading bytes
 CHUNK_BYTES = 1 << 20
-# What the machine refuses, which is no bug, and what helps.
+# Errors of the operating system that are not bugs, and what the user can do.
 REFUSALS = {
     errno.ENOSPC: "Make room",
     errno.EDQUOT: "Make room",
@@ -34,7 +34,9 @@ REFUSALS = {
 
 
 def cache_dir() -> Path:
-    """Returns cnnxfer's cache: `CNNXFER_CACHE`, or the user's cache directory.
+    """Returns cnnxfer's cache directory, and creates it if it does not exist.
+
+    It is `CNNXFER_CACHE`, or else the user's cache directory.
 
     Raises:
         ConfigError: if it cannot be created.
@@ -54,19 +56,20 @@ def cache_dir() -> Path:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`, renamed to it when all went well.
+    """Yields a temporary path beside `path`, and renames it to `path` at the end.
 
-    The content is flushed to the disk before the rename, so that `path` holds
-    either what it held before or the whole new file, even after a power cut. The
-    temporary name ends in the suffixes of `path`, for writers that look at it.
+    The content is flushed to the disk before the rename, so that `path` has either
+    its old content or the complete new content, even after a power failure. If the
+    block raises, the temporary file is removed. The temporary name ends with the
+    suffixes of `path`, because some writers choose the format by them.
 
     Raises:
-        OSError: if it cannot be written; it names the file.
+        OSError: if the file cannot be written; its `filename` is `path`.
     """
     temporary = None
     try:
         handle, name = tempfile.mkstemp(
-            # A name has at most 255 bytes, of up to four a character.
+            # A name has at most 255 bytes, and a character has up to four.
             prefix=TEMPORARY,
             suffix="-" + path.name[-55:],
             dir=path.parent,
@@ -78,7 +81,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        # A full disk names no file, and nobody knows the temporary one.
+        # A full disk names no file, and users do not know the temporary one.
         if not error.filename or Path(error.filename).name.startswith(TEMPORARY):
             error.filename = str(path)
         raise
@@ -89,21 +92,22 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def explained_os_errors(command: str) -> Iterator[None]:
-    """Turns what the machine refuses to write into an error that says what to do.
+    """Turns a failed write inside the block into an error that says what to do.
 
     Args:
-        command: what to type when that is put right; "" for the same as before.
+        command: the command that goes on once the cause is removed; "" if the same
+            command must be started again.
 
     Raises:
-        RunError: of a full disk, a read-only place, a file of somebody else's: with
-            the file, the reason and the command.
+        RunError: if the disk is full or read-only, or permission is denied. The
+            message has the file, the reason and the command.
     """
     try:
         yield
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
-        reason = os.strerror(error.errno).lower()  # HDF5's own are many lines long
+        reason = os.strerror(error.errno).lower()  # HDF5's messages have many lines
         raise RunError(
             f"{error.filename or 'a file'} cannot be written: {reason}. "
             f"{REFUSALS[error.errno]}, "
@@ -112,12 +116,12 @@ def explained_os_errors(command: str) -> Iterator[None]:
 
 
 def check_writable(directory: Path) -> None:
-    """Makes a file in a directory, and removes it.
+    """Checks that files can be made in a directory, by making and removing one.
 
-    Whether that works, permissions alone don't tell: the disk may be read-only.
+    Permissions alone do not tell: the disk may be read-only.
 
     Raises:
-        OSError: if it cannot be made; it names the directory.
+        OSError: if no file can be made; its `filename` is the directory.
     """
     try:
         with tempfile.TemporaryFile(dir=directory):
@@ -128,9 +132,9 @@ def check_writable(directory: Path) -> None:
 
 
 def remove_leftovers(directory: Path) -> None:
-    """Removes the temporary files of who was killed while writing, at any depth.
+    """Removes the temporary files of killed processes in a directory, at any depth.
 
-    Nobody else may be writing there meanwhile.
+    No other process may be writing to the directory at the same time.
     """
     for path in directory.rglob(f"{TEMPORARY}*"):
         if path.is_file():
@@ -138,19 +142,20 @@ def remove_leftovers(directory: Path) -> None:
 
 
 def cached_directory(path: Path, fill: Callable[[Path], None]) -> Path:
-    """Returns `path`, filled by `fill(directory)` if it isn't there yet.
+    """Returns `path`, and fills it with `fill(directory)` first if it does not exist.
 
-    It is filled under a temporary name and renamed, so it is whole or absent; a
-    second process that asks meanwhile waits for the first.
+    The directory is filled under a temporary name and then renamed, so that it is
+    complete whenever it exists. A second process that needs it at the same time
+    waits for the first.
     """
-    if path.exists():  # a cache that is only read needs no lock
+    if path.exists():  # reading needs no lock
         return path
     from filelock import FileLock  # slow to import
 
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f"{TEMPORARY}{path.name}"
     with FileLock(path.parent / f".{path.name}.lock"):
-        shutil.rmtree(temporary, ignore_errors=True)  # of a process that died
+        shutil.rmtree(temporary, ignore_errors=True)  # left by a killed process
         if not path.exists():
             try:
                 temporary.mkdir()
@@ -165,11 +170,12 @@ def cached_directory(path: Path, fill: Callable[[Path], None]) -> Path:
 
 
 def bears_mark(path: Path, mark: bytes) -> bool:
-    """Tells whether a file is one of ours, by its mark, or holds nothing.
+    """Returns whether a file is empty, or was written by cnnxfer.
 
     Args:
-        path: of a regular file.
-        mark: what files of its kind that cnnxfer writes have in their first kilobyte.
+        path: the path of a regular file.
+        mark: the bytes that cnnxfer puts into the first `MARK_BYTES` bytes of every
+            file of this kind.
     """
     with path.open("rb") as stream:
         start = stream.read(MARK_BYTES)
@@ -177,10 +183,14 @@ def bears_mark(path: Path, mark: bytes) -> bool:
 
 
 def check_folder_of(option: str, path: Path) -> None:
-    """Makes sure that a file can be put where an option says, before any work.
+    """Checks that the folder of an output file exists and can be written.
+
+    Args:
+        option: the command-line option that names the file, for the message.
+        path: the path of the file.
 
     Raises:
-        ConfigError: if its folder is not there, or cannot be written.
+        ConfigError: if the folder does not exist or cannot be written.
     """
     folder = path.parent
     if not folder.is_dir():
@@ -200,10 +210,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_sealed(path: Path, document: Any) -> None:
-    """Writes JSON below its SHA-256, atomically; `read_sealed` trusts nothing else.
+    """Writes a JSON document atomically, below a first line with its SHA-256.
 
     Raises:
-        OSError: if it cannot be written; it names the file.
+        OSError: if the file cannot be written; its `filename` is `path`.
     """
     text = json.dumps(document)
     with atomic_path(path) as temporary:
@@ -211,7 +221,7 @@ def write_sealed(path: Path, document: Any) -> None:
 
 
 def read_sealed(path: Path) -> Any:
-    """Returns what `write_sealed` wrote; None if it is not there, or not as it was."""
+    """Returns what `write_sealed` wrote; None if the file is missing or was changed."""
     try:
         digest, _, text = path.read_text(encoding="ascii").partition("\n")
     except (OSError, UnicodeDecodeError):
@@ -225,9 +235,9 @@ def json_text(
     indent: int | None = None,
     default: Callable[[Any], Any] | None = None,
 ) -> str:
-    """Returns JSON text: readable, or in ASCII where something can't be printed.
+    """Returns a document as JSON text, in ASCII only if it has unprintable characters.
 
-    Names of files that are not UTF-8 hold surrogates, which only escapes can carry.
+    File names that are not UTF-8 contain surrogates, which need escapes.
     """
     text = json.dumps(document, ensure_ascii=False, indent=indent, default=default)
     if text.replace("\n", "").isprintable():
@@ -245,7 +255,7 @@ def file_hash(path: Path, algorithm: str = "sha256") -> str:
 
 
 def format_bytes(size_bytes: float) -> str:
-    """Returns a size for people: `17.3 MB` (powers of 1,000)."""
+    """Returns a size as people read it, in powers of 1,000, such as "17.3 MB"."""
     size = float(size_bytes)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
@@ -255,13 +265,13 @@ def format_bytes(size_bytes: float) -> str:
 
 
 def _flush(path: Path) -> None:
-    """Waits until a file's content is on the disk."""
+    """Waits until the content of a file is on the disk."""
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
 
 
 def _umask() -> int:
-    # The only way to read it is to set it.
+    # The only way to read the mask is to set it.
     mask = os.umask(0o022)
     os.umask(mask)
     return mask

@@ -1,4 +1,4 @@
-"""Keeps TensorFlow's start-up chatter away from the user's terminal."""
+"""Imports TensorFlow without its start-up messages on the terminal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from collections.abc import Iterator
 
 
 def import_tensorflow_quietly() -> None:
-    """Imports Keras and TensorFlow without a line on stderr; GPUs' memory can grow.
+    """Imports Keras and TensorFlow without messages on stderr.
 
-    Part of the chatter is written by C++ before any setting is read, so the file
-    descriptor itself points elsewhere meanwhile. If the import fails, what was
-    written is shown after all. With TF_CPP_MIN_LOG_LEVEL=0, everything is shown.
+    Some messages are written by C++ before any setting is read, so the file
+    descriptor of stderr itself is redirected during the import. If the import fails,
+    the messages are shown. With TF_CPP_MIN_LOG_LEVEL=0, nothing is hidden. GPU memory
+    is allocated as it is needed, not all at once.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" in sys.modules:
@@ -26,36 +27,36 @@ def import_tensorflow_quietly() -> None:
         return
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    with _stderr_held_back(), warnings.catch_warnings():
+    with _stderr_shown_on_error(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _import_tensorflow()
 
 
 def _import_tensorflow() -> None:
     import keras
-    import tensorflow as tf  # with every backend: it reads the pictures
+    import tensorflow as tf  # needed with every backend: it decodes the images
 
-    # The first look at the devices speaks too, of drivers it doesn't find.
+    # Listing the devices prints messages, too: of drivers that are not found.
     gpus = tf.config.list_physical_devices("GPU")
     if keras.backend.backend() == "tensorflow":
-        for gpu in gpus:  # or it would take all their memory at once
+        for gpu in gpus:  # TensorFlow would allocate all their memory at once
             tf.config.experimental.set_memory_growth(gpu, True)
     else:
-        tf.config.set_visible_devices([], "GPU")  # their memory is for the backend
+        tf.config.set_visible_devices([], "GPU")  # leave the memory to the backend
 
 
 @contextlib.contextmanager
-def _stderr_held_back() -> Iterator[None]:
+def _stderr_shown_on_error() -> Iterator[None]:
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as messages:
+        os.dup2(messages.fileno(), 2)
         try:
             yield
         except Exception:
-            held.seek(0)
-            os.write(kept, held.read())
+            messages.seek(0)
+            os.write(stderr, messages.read())
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)

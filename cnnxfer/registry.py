@@ -1,4 +1,4 @@
-"""Names to entries, with "did you mean"."""
+"""Named entries, and suggestions for names that were misspelt."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ MAX_SHOWN = 12
 
 
 class Named(Protocol):
-    """Anything with a name that identifies it."""
+    """Anything that is identified by its name."""
 
     @property
     def name(self) -> str:
-        """Name as users type it."""
+        """The name as users type it."""
         ...
 
 
@@ -25,18 +25,22 @@ Entry = TypeVar("Entry", bound=Named)
 
 
 class Registry(Generic[Entry]):
-    """Entries by name; case, hyphens and underscores don't matter when typed."""
+    """Entries that are found by name; case, hyphens and underscores do not matter."""
 
     def __init__(self, noun: str) -> None:
-        """Starts empty; `noun` names one entry in messages ("backbone")."""
+        """Makes an empty registry.
+
+        Args:
+            noun: what messages call an entry, such as "backbone".
+        """
         self.noun = noun
         self._entries: dict[str, Entry] = {}
 
     def add(self, entry: Entry) -> Entry:
-        """Adds one entry.
+        """Adds an entry and returns it.
 
         Raises:
-            ValueError: if its name is taken.
+            ValueError: if another entry has the same name.
         """
         key = _key(entry.name)
         if key in self._entries:
@@ -48,7 +52,7 @@ class Registry(Generic[Entry]):
         """Returns the entry called `name`.
 
         Raises:
-            ConfigError: if there is none; the message suggests near names.
+            ConfigError: if there is no such entry; the message suggests similar names.
         """
         try:
             return self._entries[_key(name)]
@@ -58,7 +62,7 @@ class Registry(Generic[Entry]):
             ) from None
 
     def names(self) -> list[str]:
-        """Names in the order of registration."""
+        """Returns the names in the order of registration."""
         return [entry.name for entry in self]
 
     def __contains__(self, name: str) -> bool:
@@ -72,34 +76,34 @@ class Registry(Generic[Entry]):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Returns " Did you mean 'x'?" for the nearest of the known words, or ""."""
+    """Returns " Did you mean 'x'?" for the most similar of the known words, or ""."""
     by_key = {_key(name): name for name in known}
-    near = difflib.get_close_matches(_key(word), by_key, n=1, cutoff=0.6)
-    return f" Did you mean {by_key[near[0]]!r}?" if near else ""
+    matches = difflib.get_close_matches(_key(word), by_key, n=1, cutoff=0.6)
+    return f" Did you mean {by_key[matches[0]]!r}?" if matches else ""
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Returns " Did you mean 'x'?", or the first of the known words."""
+    """Returns " Did you mean 'x'?", or else " Expected one of: ..."."""
     known = list(known)
     shown, more = known[:MAX_SHOWN], len(known) - MAX_SHOWN
-    if near := did_you_mean(word, known):
-        return near
+    if question := did_you_mean(word, known):
+        return question
     rest = f" and {more} more" if more > 0 else ""
     return f" Expected one of: {', '.join(shown)}{rest}."
 
 
 def check_known(option: str, value: str, known: Iterable[str]) -> None:
-    """Checks the value of an option.
+    """Checks that the value of an option is a known one.
 
     Raises:
-        ConfigError: if it is not among the known ones; the message suggests some.
+        ConfigError: if it is not; the message suggests known values.
     """
     if value not in known:
         raise ConfigError(f"unknown {option} {value!r}.{suggestion(value, known)}")
 
 
 def load_object(path: str) -> Any:
-    """Imports what `"package.module:attribute"` names."""
+    """Imports the object that `"package.module:attribute"` names."""
     module, _, attribute = path.partition(":")
     return getattr(import_module(module), attribute)
 

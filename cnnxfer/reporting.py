@@ -1,7 +1,8 @@
-"""How long work tells what it does, without knowing who listens.
+"""How long-running work reports its progress.
 
-Functions take a `Reporter`. From Python, it is the standard logger "cnnxfer"; the
-command line passes one that draws progress bars on stderr.
+Functions take a `Reporter`. The one in this module writes to the standard logger
+"cnnxfer", which is what Python users see; the command line passes one that draws
+progress bars on stderr.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ class Reporter:
     """Sends messages to the standard logger and draws nothing."""
 
     def info(self, message: str) -> None:
-        """Says what is being done or what came of it."""
+        """Reports what is being done, or its result."""
         _logger.info(message)
 
     def warn(self, message: str) -> None:
-        """Says what a user should know and may want to change."""
+        """Reports something that a user should know and may want to change."""
         _logger.warning(message)
 
     @contextmanager
     def progress(
         self, title: str, total: int | None = None, unit: str = ""
     ) -> Iterator[Advance]:
-        """Yields `advance(steps=1, note="")` for work of `total` steps.
+        """Yields a function `advance(steps=1, note="")` for work that has steps.
 
         Args:
-            title: what is being done, in a few words.
-            total: number of steps; None if it is not known.
-            unit: what a step is ("images", "bytes"), for the rate that is shown.
+            title: a few words that say what is being done.
+            total: the number of steps; None if it is not known.
+            unit: what a step is, such as "images" or "bytes", for the displayed rate.
         """
 
         def advance(steps: int = 1, note: str = "") -> None:
@@ -45,14 +46,14 @@ class Reporter:
 
 
 def counted(number: int, noun: str) -> str:
-    """Returns such as "1 image" or "1,000 images"."""
+    """Returns a number with its noun, such as "1 image" or "1,000 images"."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def printable(text: str) -> str:
-    """Returns `text` on one line, in escapes where a terminal would act on it.
+    """Returns `text` on one line, with unprintable characters as escapes.
 
-    Names of files may hold newlines, control sequences, and bytes that are not UTF-8.
+    File names may contain newlines, control sequences and bytes that are not UTF-8.
     """
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1]

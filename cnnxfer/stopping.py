@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: heard at once, obeyed where it is safe."""
+"""Ctrl-C and SIGTERM: noted at once, and acted on where it is safe to stop."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
-    """Whether somebody wants the work to end.
+    """Whether the work has been asked to stop.
 
     Attributes:
-        asked: by a signal that came.
+        asked: whether a signal has arrived.
     """
 
     def __init__(self) -> None:
-        """Nobody has asked yet."""
+        """Starts without a request to stop."""
         self.asked = False
 
-    def hear(self, number: int, frame: FrameType | None) -> None:
-        """Notes the first signal; the second one interrupts whatever is done now."""
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Notes the first signal; the second raises `KeyboardInterrupt` at once."""
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
@@ -32,40 +32,40 @@ class Stop:
 
 @contextmanager
 def listening() -> Iterator[Stop]:
-    """Has Ctrl-C and SIGTERM ask for a stop, which whoever works looks for.
+    """Yields a `Stop` that Ctrl-C and SIGTERM set, for the work to look at.
 
-    The handlers of before come back. Only the main thread can have any: elsewhere
-    nothing changes, and nobody asks.
+    The previous signal handlers are restored afterwards. Only the main thread can
+    have signal handlers: in other threads, nothing changes and the stop is never set.
     """
     stop = Stop()
-    with _handled(stop.hear, SIGNALS):
+    with _handled_by(stop.handle, SIGNALS):
         yield stop
 
 
 @contextmanager
 def interrupted_by_sigterm() -> Iterator[None]:
-    """Has SIGTERM do what Ctrl-C does: raise `KeyboardInterrupt`."""
+    """Makes SIGTERM raise `KeyboardInterrupt`, as Ctrl-C does."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    with _handled(interrupt, (signal.SIGTERM,)):
+    with _handled_by(interrupt, (signal.SIGTERM,)):
         yield
 
 
 @contextmanager
-def _handled(
+def _handled_by(
     handler: Callable[[int, FrameType | None], Any], numbers: tuple[signal.Signals, ...]
 ) -> Iterator[None]:
-    former: dict[signal.Signals, Any] = {}
+    previous: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for number in numbers:
-            # What a background job of a shell ignores, it goes on to ignore; and a
-            # handler that is not Python's could not be put back.
+            # A background job of a shell goes on ignoring what it ignores, and a
+            # handler that Python has not installed (None) could not be restored.
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                former[number] = signal.signal(number, handler)
+                previous[number] = signal.signal(number, handler)
     try:
         yield
     finally:
-        for number, before in former.items():
-            signal.signal(number, before)
+        for number, previous_handler in previous.items():
+            signal.signal(number, previous_handler)

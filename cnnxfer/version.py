@@ -1,3 +1,3 @@
-"""The version of cnnxfer. The build reads it from this file, too."""
+"""The version of cnnxfer; the build reads it from this file, too."""
 
 __version__ = "0.1.0"

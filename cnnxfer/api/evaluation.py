@@ -10,7 +10,7 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import find_weights
 from cnnxfer.config import load_config
 from cnnxfer.config.class_weights_file import check_class_weights
-from cnnxfer.config.setting import seconds_of
+from cnnxfer.config.setting import parse_duration
 from cnnxfer.data.sources import find_source
 from cnnxfer.engines.options import check_choice
 from cnnxfer.errors import ConfigError
@@ -163,7 +163,7 @@ def compare(
 
 
 def _seconds(duration: str) -> float:
-    seconds = seconds_of(duration)
+    seconds = parse_duration(duration)
     if not seconds:
         raise ConfigError(
             f"--budget is {duration!r}; expected a time such as 90s, 10m or 2h."

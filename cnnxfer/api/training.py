@@ -21,7 +21,7 @@ from cnnxfer.config import (
     with_recipe,
 )
 from cnnxfer.config.class_weights_file import AUTO, NONE, check_class_weights
-from cnnxfer.config.phases import USUAL_RATES
+from cnnxfer.config.phases import USUAL_LEARNING_RATES
 from cnnxfer.data.sources import find_source
 from cnnxfer.engines.options import check_choice
 from cnnxfer.errors import CnnxferError, ConfigError, Interrupted
@@ -293,8 +293,8 @@ def _to_unfreeze(parent: Run, path: Path | None, options: UnfreezeOptions) -> Co
             fine_tune=ours.fine_tune,
         )
     optimizer = str(given.get("optimizer"))
-    if given.get("lr") is None and optimizer in USUAL_RATES:
-        given["lr"] = USUAL_RATES[optimizer]
+    if given.get("lr") is None and optimizer in USUAL_LEARNING_RATES:
+        given["lr"] = USUAL_LEARNING_RATES[optimizer]
     # What learns is said in one of two ways.
     if given.get("last"):
         given["start"] = ""

@@ -1,8 +1,8 @@
-"""What can be set, checked before any work; TOML in, TOML out.
+"""The settings of a run: their defaults and limits, read from and written to TOML.
 
-A default is the value in the class. The recipe that a configuration file names
-overrides it, and the file overrides that. A recipe that is named on the command line
-overrides the file, and every other option there overrides all.
+The defaults are the values in the classes. They are overridden, in this order, by the
+recipe that a configuration file names, by the file's other settings, by a recipe named
+on the command line, and by the other options of the command line.
 """
 
 from cnnxfer.config.augment import PRESETS, Augment

@@ -1,4 +1,4 @@
-"""How training views differ: single settings, and presets of them."""
+"""The settings of data augmentation, and the presets for `--augment`."""
 
 from __future__ import annotations
 
@@ -14,51 +14,58 @@ FILLS = ("nearest", "reflect", "wrap", "constant")
 
 @dataclass(frozen=True)
 class Augment:
-    """How training views differ. The defaults change nothing.
+    """How training views differ from the image; by default, they do not.
 
-    What a view shows is a square or a rectangle of the picture, chosen by one of
-    `crop`, `area` and `shorter_side`. Of each other setting, a view draws its own
-    amount, uniformly from all up to the one given, in both directions.
+    A view shows a square or a rectangle of the image, which one of `crop`, `area` and
+    `shorter_side` chooses. Of the other settings, each view draws its own amount,
+    uniformly between minus the setting and plus the setting, unless it says otherwise.
 
     Attributes:
-        level: the preset that the others start from.
-        crop: side of a random square, as a share of the shorter side; 0 for the square
-            in the middle that validation sees.
-        area: least share of the picture that a random rectangle has; 0 for none.
-        aspect: the widest shape of that rectangle, width over height; the narrowest
-            is its inverse.
-        shorter_side: least length in pixels to which the shorter side is scaled,
-            before a square of the network's size is taken; 0 for none.
-        shorter_side_to: greatest length in pixels to which the shorter side is scaled.
-        flip: whether half of the views are mirrored left to right.
-        vertical_flip: whether half of the views are mirrored top to bottom.
-        rotation: greatest rotation, in degrees.
-        shift: greatest shift across and down, as a share of the view's side.
-        shear: greatest shear across and down, in degrees.
-        zoom: greatest zoom; 0.2 shows things 1.2 times larger, or smaller, at most.
-        fill: what is seen beyond the picture's edges: `nearest` pixels, the picture
-            mirrored (`reflect`) or repeated (`wrap`), or a `constant` grey.
-        fill_value: the grey of `fill` and of `cutout`, from 0 to 255.
-        brightness: greatest change of brightness; 0.4 scales all values by 0.6 to 1.4.
-        contrast: greatest change of contrast; 0.4 scales the distance of all values
-            from the mean luma by 0.6 to 1.4.
-        saturation: greatest change of saturation; 0.4 scales the distance of all
-            values from the pixel's luma by 0.6 to 1.4.
-        hue: greatest turn of colours, in degrees of the circle of colours.
-        channel_shift: greatest amount that is added to red, green and blue each, in
+        level: the preset from which the other settings start: `none`, `textbook`,
+            `light` or `strong`.
+        crop: the side of a random square, as a fraction of the image's shorter side;
+            0 for the central square that validation sees.
+        area: the smallest area of a random rectangle, as a fraction of the image's
+            area; 0 for no rectangle.
+        aspect: the largest width over height of that rectangle; the smallest is
+            1 / `aspect`.
+        shorter_side: the smallest number of pixels to which the image's shorter side
+            is scaled before a square of the network's input size is cropped; 0 for
+            no such crop.
+        shorter_side_to: the largest number of pixels for `shorter_side`.
+        flip: whether a random half of the views is mirrored left to right.
+        vertical_flip: whether a random half of the views is mirrored top to bottom.
+        rotation: the largest rotation, in degrees.
+        shift: the largest shift in each direction, as a fraction of the view's side.
+        shear: the largest shear in each direction, in degrees.
+        zoom: the largest zoom: 0.2 shows objects up to 1.2 times larger or smaller.
+        fill: what is drawn beyond the edges of the image: the `nearest` pixels, the
+            image mirrored (`reflect`) or repeated (`wrap`), or a `constant` grey.
+        fill_value: the grey level of the `constant` fill and of `cutout`, from 0 to
+            255.
+        brightness: the largest change of brightness: 0.4 multiplies all values by 0.6
+            to 1.4.
+        contrast: the largest change of contrast: 0.4 multiplies the distance of each
+            value from the image's mean luma by 0.6 to 1.4.
+        saturation: the largest change of saturation: 0.4 multiplies the distance of
+            each value from the pixel's luma by 0.6 to 1.4.
+        hue: the largest rotation of the hue, in degrees of the colour circle.
+        channel_shift: the largest amount added to each of red, green and blue, in
             levels of 255.
-        greyscale: share of the views that lose their colours.
-        blur: greatest standard deviation of a blur, in pixels of the view; half of the
-            views have none.
-        noise: greatest standard deviation of noise, in levels of 255; half of the
-            views have none.
-        cutout: side of a square that is covered, as a share of the view's side; this
-            amount is always the same.
-        randaugment: number of operations of RandAugment that a view goes through.
-        magnitude: how strong the operations of RandAugment are, from 0 to 10.
-        mixup: alpha of MixUp, which blends two images and their labels; 0 for none.
-        cutmix: alpha of CutMix, which puts a part of one into another; 0 for none.
-            With both, half of the batches go through each.
+        greyscale: the fraction of the views that are made grey.
+        blur: the largest standard deviation of a Gaussian blur, in pixels of the
+            network's input; a random half of the views is not blurred.
+        noise: the largest standard deviation of Gaussian noise, in levels of 255; a
+            random half of the views has no noise.
+        cutout: the side of a square that is covered, as a fraction of the view's
+            side; all views have a square of this size.
+        randaugment: how many operations of RandAugment are applied to a view.
+        magnitude: the strength of these operations, from 0 to 10.
+        mixup: the alpha of MixUp, which blends two images and their labels; 0 for no
+            MixUp.
+        cutmix: the alpha of CutMix, which pastes a rectangle of one image into
+            another; 0 for no CutMix. If both are set, each is applied to half of the
+            batches.
 
     Sources: area and aspect: Szegedy et al., 2015, https://arxiv.org/abs/1409.4842;
     shorter_side: Simonyan and Zisserman, 2015, https://arxiv.org/abs/1409.1556; light
@@ -97,27 +104,31 @@ class Augment:
     mixup: float = setting(0.0, at_least=0, at_most=10)
     cutmix: float = setting(0.0, at_least=0, at_most=10)
 
-    @cached_property  # every view asks
+    @cached_property  # every view needs it
     def operations(self) -> dict[str, Any]:
-        """The settings that make views differ, by name: those that are not 0."""
+        """The settings that make views differ and are not 0, by name."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {name: it for name, it in values.items() if it and name not in MANNERS}
+        return {
+            name: value
+            for name, value in values.items()
+            if value and name not in MODIFIERS
+        }
 
     @property
     def plain(self) -> bool:
-        """Whether views differ by region and flip alone, so that few stand for many."""
+        """Whether views differ in region and flip only, so that a few can be cached."""
         return self.operations.keys() <= {"crop", "area", "flip"}
 
     @property
     def region(self) -> str:
-        """The one of `REGIONS` that decides what part is seen; "" for the middle."""
+        """The one of `REGIONS` that is set; "" for the central square."""
         return next((name for name in REGIONS if name in self.operations), "")
 
 
-# What decides where a view lies: one of them at most.
+# The settings that choose the visible region; at most one of them is set.
 REGIONS = ("crop", "area", "shorter_side")
-# How something is done that other settings ask for.
-MANNERS = ("level", "aspect", "shorter_side_to", "fill", "fill_value", "magnitude")
+# The settings that change nothing by themselves, but how others work.
+MODIFIERS = ("level", "aspect", "shorter_side_to", "fill", "fill_value", "magnitude")
 PRESETS = {
     "none": Augment(),
     "textbook": Augment("textbook", crop=0.9, flip=True),

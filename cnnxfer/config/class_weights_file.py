@@ -1,4 +1,4 @@
-"""A file of what each class counts in the loss, written by hand."""
+"""The file of `--class-weights`: the weight of each class in the loss."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ HEADER = ["class", "weight"]
 
 
 def check_class_weights(text: str) -> None:
-    """Checks what was typed for `--class-weights`, as far as it goes without the data.
+    """Checks the value of `--class-weights` without reading the data.
 
     Raises:
-        ConfigError: if it is neither `none` nor `auto` nor a whole file of weights.
+        ConfigError: if it is neither `none` nor `auto` nor a valid file of weights.
     """
     if text not in (NONE, AUTO):
         read_class_weights(Path(text))
 
 
 def read_class_weights(path: Path) -> dict[str, float]:
-    """Returns the weights of a file with a line CLASS,WEIGHT for each class.
+    """Returns the weight of each class in a file of CLASS,WEIGHT lines.
 
-    A line `class,weight` may come first. Lines that begin with # are comments, and
-    names that hold a comma stand in double quotes.
+    The first line may be the header `class,weight`. Lines that begin with # are
+    comments, and class names that contain a comma are put in double quotes.
 
     Raises:
-        ConfigError: if it cannot be read, a line is not of that form, a weight is not
-            a finite number above 0, or a class has two.
+        ConfigError: if the file cannot be read, a line has another form, a weight is
+            not a finite number above 0, or a class has two weights.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        near = did_you_mean(str(path), (NONE, AUTO))
+        question = did_you_mean(str(path), (NONE, AUTO))
         expected = f" Expected {NONE}, {AUTO} or a file of CLASS,WEIGHT lines."
         raise ConfigError(
             f"--class-weights {path} cannot be read: {reason_of(error)}."
-            f"{near or expected}"
+            f"{question or expected}"
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"--class-weights {path} is not UTF-8 text.") from error
@@ -52,25 +52,25 @@ def read_class_weights(path: Path) -> dict[str, float]:
         fields = next(csv.reader([line], skipinitialspace=True))
         if not weights and [field.strip().lower() for field in fields] == HEADER:
             continue
-        place = f"{path}, line {number}"
+        location = f"{path}, line {number}"
         if len(fields) != 2:
-            raise ConfigError(f"{place}: expected CLASS,WEIGHT, found {line!r}.")
+            raise ConfigError(f"{location}: expected CLASS,WEIGHT, found {line!r}.")
         name, weight = fields
         if name in weights:
-            raise ConfigError(f"{place}: {name!r} has a weight already. Remove one.")
-        weights[name] = _number(weight, place)
+            raise ConfigError(f"{location}: {name!r} already has a weight. Remove one.")
+        weights[name] = _parse_weight(weight, location)
     if not weights:
-        raise ConfigError(f"{path} has no line CLASS,WEIGHT.")
+        raise ConfigError(f"{path} has no CLASS,WEIGHT lines.")
     return weights
 
 
-def _number(text: str, place: str) -> float:
+def _parse_weight(text: str, location: str) -> float:
     try:
         weight = float(text)
     except ValueError:
         weight = math.nan
     if not (math.isfinite(weight) and weight > 0):
         raise ConfigError(
-            f"{place}: the weight is {text!r}; it must be a number above 0."
+            f"{location}: the weight is {text!r}; it must be a number above 0."
         )
     return weight

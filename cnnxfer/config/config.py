@@ -1,4 +1,4 @@
-"""All that decides what a run computes."""
+"""The settings of a run, apart from those of its phases and its augmentation."""
 
 from __future__ import annotations
 
@@ -23,59 +23,64 @@ MONITORS = ("auto", "accuracy", "macro-f1")
 
 @dataclass(frozen=True)
 class Config:
-    """All that decides what a run computes.
+    """All settings that decide what a run computes.
 
     Attributes:
-        backbone: the name of the backbone, one of the catalog.
-        data: the data, such as a folder of class folders or `tf_flowers`.
-        recipe: the recipe whose settings were taken, or `none`.
-        weights: the backbone's first weights: `imagenet`, `none` for random ones, or a
-            file.
-        split: shares of training, validation and test, such as `75/15/10`, or
-            `slices`, which is the textbook's, for a set of TensorFlow Datasets: the
-            first tenth is the test part, and the next 15% are validation.
-        image_size: side of the pictures in pixels; 0 for the backbone's own.
-        head: `linear`, or `mlp` for a head with a hidden layer.
-        exclude: a file that lists images to leave out: a path or an id on each line.
-        group_by: what images that stay in one part have in common: a column of a
-            table, or a regular expression that is searched in their ids.
-        limit: number of images to use at most, the same share of every class; 0 for
-            all.
-        class_weights: how much each class counts in the loss: `none` for the same,
-            `auto` for more the fewer images it has, or a file of CLASS,WEIGHT lines.
-        sampling: whether an epoch shows every image once (`natural`), or as many
-            images of every class (`balanced`).
-        loss: `cross-entropy`, or `focal`, which counts hard images more.
-        focal_gamma: how much more the focal loss counts hard images; 0 is
-            cross-entropy.
-        monitor: the figure that tells the best epoch on validation: `accuracy`;
-            `macro-f1`, which counts rare classes as much as common ones; or `auto`:
-            macro-F1 where classes are skewed, mean average precision where images
-            have several labels, and else accuracy.
-        views: number of random views of each training image that are computed and
-            kept for the frozen phase.
-        cache: whether what frozen layers compute of an image is kept; if not, every
-            epoch draws new views, and the whole backbone runs on them again.
-        engine: what computes frozen layers: the fastest engine that agrees with Keras
-            (`auto`), or the one named.
-        central_crop: side of the square that validation, test and prediction see, as
-            a share of the picture's shorter side.
-        dropout: share of the features that is left out at random in front of the head.
-        batch_size: number of images in a step. 0 stands for 32, and on kept features
-            for more the more images there are. With `auto`, fine-tuning tries which
-            is the fastest.
-        seed: what everything random follows from: the head's first weights and every
-            view.
-        precision: what the backbone computes in; `auto` is the fastest of which this
-            processor is capable.
-        devices: `one` accelerator, `all` of them, or the `cpu`.
-        checkpoint_every: seconds between two checkpoints within an epoch.
-        time_budget: seconds that training may take, both phases together; 0 for no
-            limit. Fine-tuning has as many epochs as fit.
-        augment: how training views differ. Unless by region and flip alone, they are
-            new in every epoch, so nothing is kept.
-        frozen: the first phase.
-        fine_tune: the second.
+        backbone: the name of a backbone in the catalog.
+        data: the data to train on, such as `tf_flowers` or the path of a folder.
+        recipe: the recipe whose settings were taken, one of `RECIPES`; `none` if
+            there was none.
+        weights: the backbone's initial weights: `imagenet`, `none` for random ones,
+            or the path of a file.
+        split: the proportions of train, validation and test, such as `75/15/10`; or
+            `slices`, which cuts a TFDS data set in its own order: the first 10% for
+            test, the next 15% for validation and the rest for training.
+        image_size: the side of the network's input, in pixels; 0 for the backbone's
+            own size.
+        head: `linear`, or `mlp`, which has a hidden layer.
+        exclude: a file with the path or the id of one image in each line; these
+            images are left out. "" for none.
+        group_by: keeps images that belong together in the same split: the name of a
+            column of the table, or a regular expression that is searched in the
+            images' ids. "" for none.
+        limit: the largest number of images to use, taken from all classes in
+            proportion; 0 for all images.
+        class_weights: the weight of each class in the loss: `none` for equal weights,
+            `auto` for larger weights of classes with fewer images, or a file of
+            CLASS,WEIGHT lines.
+        sampling: `natural`, or `balanced`, which draws equally many images of every
+            class in each epoch.
+        loss: `cross-entropy`, or `focal`, which gives difficult images more weight.
+        focal_gamma: how strongly the focal loss prefers difficult images; 0 is the
+            same as cross-entropy.
+        monitor: the validation metric that chooses the best epoch: `accuracy`;
+            `macro-f1`, in which all classes count equally; or `auto`, which takes
+            macro-F1 if the classes have very different sizes, mean average precision
+            if images have several labels, and accuracy otherwise.
+        views: how many random views of each training image the frozen phase computes
+            and caches.
+        cache: whether the activations of frozen layers are cached. If not, each epoch
+            draws new views and runs the whole backbone on them.
+        engine: what runs the frozen backbone: `openvino`, `keras`, or `auto`, the
+            fastest one that agrees with Keras.
+        central_crop: the side of the central square that validation, test and
+            prediction see, as a fraction of the image's shorter side.
+        dropout: the dropout rate before the head.
+        batch_size: images per update; 0 is 32 or, on cached features, a number that
+            grows with the number of images. -1, or `auto`, lets fine-tuning measure
+            which size is fastest.
+        seed: the seed of the head's initial weights and of all views.
+        precision: the number format of the backbone's arithmetic: `float32`,
+            `bfloat16`, `float16`, or `auto`, which depends on the processor.
+        devices: `one` accelerator, `all` of them, or `cpu`.
+        checkpoint_every: seconds between checkpoints within an epoch.
+        time_budget: seconds that training may take, for both phases together; 0 for
+            no limit. Fine-tuning is given as many epochs as fit.
+        augment: how training views differ from the image. Views that differ in more
+            than the visible region and flips are new in every epoch, and nothing is
+            cached.
+        frozen: the settings of the frozen phase.
+        fine_tune: the settings of the fine-tuning phase.
     """
 
     backbone: str = setting("efficientnet-lite0", "--backbone")

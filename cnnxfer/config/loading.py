@@ -1,4 +1,4 @@
-"""Settings from a recipe, a file and the command line, each checked."""
+"""Loads settings from recipes, files and options, and validates each of them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, TypeVar, get_type_hints
 
 from cnnxfer.config.augment import PRESETS, REGIONS, Augment
 from cnnxfer.config.config import Config
-from cnnxfer.config.phases import USUAL_RATES, FineTune
+from cnnxfer.config.phases import USUAL_LEARNING_RATES, FineTune
 from cnnxfer.config.recipes import NO_RECIPE, recipe_path
-from cnnxfer.config.setting import checked
+from cnnxfer.config.setting import validated
 from cnnxfer.errors import ConfigError, reason_of
 from cnnxfer.registry import suggestion
 
@@ -25,41 +25,42 @@ def load_config(
     overrides: Mapping[str, Any] | None = None,
     base: Config | None = None,
 ) -> Config:
-    """Returns the defaults, overridden by a file, and then by options.
+    """Returns the defaults, overridden by a file and then by options.
 
-    A recipe in the file lies below the file's other settings, one among the options
-    above them and below the other options.
+    A recipe that the file names is applied before the file's other settings. One that
+    the options name is applied after the file and before the other options.
 
     Args:
-        path: a TOML file with keys of `Config` and the tables `augment`, `frozen` and
-            `fine_tune`; None for no file. `augment` may be the name of a level.
-        overrides: the same; a value of None overrides nothing. Either may name a
-            `recipe`; `none` among the options leaves out that of the file.
-        base: in place of the defaults.
+        path: a TOML file with the settings of `Config` and the tables `augment`,
+            `frozen` and `fine_tune`; None for no file. `augment` may also be the name
+            of a level.
+        overrides: settings in the same form; None as a value overrides nothing. The
+            recipe `none` ignores the recipe of the file.
+        base: the settings to start from; by default those of `Config()`.
 
     Raises:
-        ConfigError: if the file cannot be read, or a key or a value is wrong.
+        ConfigError: if the file cannot be read, or a name or a value is wrong.
     """
     options = overrides or {}
-    typed = options.get("recipe")
+    recipe = options.get("recipe")
     config = base or Config()
     if path:
-        place = f" in {path}"
-        given = _completed(_read(path))
-        own = with_recipe(config, given.get("recipe", NO_RECIPE), place)
-        config = override(config if typed == NO_RECIPE else own, given, place)
-    if typed is not None:
-        config = with_recipe(config, typed)
+        origin = f" in {path}"
+        values = _with_usual_learning_rate(_read_toml(path))
+        from_recipe = with_recipe(config, values.get("recipe", NO_RECIPE), origin)
+        config = override(
+            config if recipe == NO_RECIPE else from_recipe, values, origin
+        )
+    if recipe is not None:
+        config = with_recipe(config, recipe)
     return override(config, options)
 
 
 def check_views(config: Config) -> None:
-    """Checks that several views of an image differ.
-
-    A run's settings are read without this, so that no run is lost to it.
+    """Checks that the views of an image differ, if there are several.
 
     Raises:
-        ConfigError: if they would be the same.
+        ConfigError: if all views would be the same.
     """
     if config.views > 1 and not config.augment.operations:
         raise ConfigError(
@@ -71,15 +72,15 @@ def check_views(config: Config) -> None:
 def check_phases(
     config: Config, phases: Sequence[str] = ("frozen", "fine_tune")
 ) -> None:
-    """Checks that phases have the epochs that their settings need.
+    """Checks that phases have as many epochs as their other settings need.
 
     Args:
-        config: the settings; as with `check_views`, a run's are read without this.
-        phases: which are to be trained, by the names of their tables.
+        config: the settings of a run.
+        phases: the names of the phases to check.
 
     Raises:
-        ConfigError: if there are fewer epochs than stages, or the warm-up would be
-            longer than what it begins.
+        ConfigError: if a phase has fewer epochs than stages, or the warm-up is longer
+            than a stage.
     """
     for name in phases:
         phase = getattr(config, name)
@@ -91,42 +92,43 @@ def check_phases(
                 f"--gradual is {stages}, but --epochs is {epochs}; each stage needs an "
                 "epoch."
             )
-        # Each stage warms up; one-cycle has a rise of its own instead.
+        # Each stage has a warm-up; one-cycle has its own rise instead.
         if phase.schedule == "one-cycle" or phase.warmup_epochs <= epochs // stages:
             continue
-        have = f"--epochs is {epochs}" + f" in {stages} stages" * (stages > 1)
+        epochs_text = f"--epochs is {epochs}" + f" in {stages} stages" * (stages > 1)
         raise ConfigError(
-            f"--warmup is {phase.warmup_epochs:g}, but {have} ([{name}]), so the rate "
-            "would never reach its highest. Use a shorter --warmup, or more --epochs."
+            f"--warmup is {phase.warmup_epochs:g}, but {epochs_text} ([{name}]), so "
+            "the learning rate would never reach its highest value. Use a shorter "
+            "--warmup, or more --epochs."
         )
 
 
-def with_recipe(config: Config, name: str, place: str = "") -> Config:
-    """Returns the settings with those of a recipe.
+def with_recipe(config: Config, name: str, origin: str = "") -> Config:
+    """Returns settings overridden by those of a recipe.
 
     Args:
-        config: what the recipe changes.
+        config: the settings to start from.
         name: one of `RECIPES`, or `none`.
-        place: where it is named; see `override`.
+        origin: where the recipe is named, as `override` takes it.
 
     Raises:
         ConfigError: if there is no such recipe.
     """
-    config = override(config, {"recipe": name}, place)
+    config = override(config, {"recipe": name}, origin)
     if name == NO_RECIPE:
         return config
     path = recipe_path(name)
-    return override(config, _read(path), f" in {path}")
+    return override(config, _read_toml(path), f" in {path}")
 
 
-def override(section: Section, values: Mapping[str, Any], place: str = "") -> Section:
-    """Returns `section` with some settings changed, each checked.
+def override(section: Section, values: Mapping[str, Any], origin: str = "") -> Section:
+    """Returns `section` with some settings changed, after validating them.
 
     Args:
-        section: a `Config` or a section of one.
-        values: settings by name; None changes nothing.
-        place: where they come from (" in FILE"); "" for the command line, whose
-            options the messages then name.
+        section: a `Config` or one of its sections.
+        values: the new settings by name; None as a value changes nothing.
+        origin: where the values come from, such as " in FILE", for the messages; "" for
+            the command line, whose messages name the option instead.
 
     Raises:
         ConfigError: if a name or a value is wrong.
@@ -138,57 +140,59 @@ def override(section: Section, values: Mapping[str, Any], place: str = "") -> Se
         if value is None:
             continue
         if name not in known:
-            near = suggestion(name, known)
-            raise ConfigError(f"unknown setting {name!r}{place}.{near}")
+            hint = suggestion(name, known)
+            raise ConfigError(f"unknown setting {name!r}{origin}.{hint}")
         current = getattr(section, name)
         if dataclasses.is_dataclass(current):
             if name == "augment" and isinstance(value, str):
                 value = {"level": value}
             if not isinstance(value, Mapping):
-                raise ConfigError(f"{name}{place} must be a table: [{name}].")
-            nested = f"{place}, [{name}]" if place else ""
+                raise ConfigError(f"{name}{origin} must be a table: [{name}].")
+            nested = f"{origin}, [{name}]" if origin else ""
             if isinstance(current, Augment):
-                changed[name] = _augmented(current, value, nested)
+                changed[name] = _override_augment(current, value, nested)
             else:
                 changed[name] = override(current, value, nested)
         else:
             limits = known[name].metadata
-            label = f"{name}{place}" if place else limits["option"] or name
-            changed[name] = checked(value, types[name], limits, label)
+            label = f"{name}{origin}" if origin else limits["option"] or name
+            changed[name] = validated(value, types[name], limits, label)
     return dataclasses.replace(section, **changed)  # type: ignore[type-var]
 
 
-def _augmented(current: Augment, values: Mapping[str, Any], place: str) -> Augment:
-    """Returns `override(current, values)`; a level starts from its preset."""
+def _override_augment(
+    current: Augment, values: Mapping[str, Any], origin: str
+) -> Augment:
+    """Returns `override(current, values)`, on the preset of a level in `values`."""
     if "level" in values:
-        level = override(current, {"level": values["level"]}, place).level
+        level = override(current, {"level": values["level"]}, origin).level
         current = PRESETS[level]
-    augment = override(current, values, place)
+    augment = override(current, values, origin)
     regions = [name for name in REGIONS if getattr(augment, name)]
     if len(regions) > 1:
         one, other = regions[:2]
         raise ConfigError(
-            f"{one} and {other}{place} exclude each other; with the level "
+            f"{one} and {other}{origin} exclude each other; with the level "
             f"{augment.level}, set one of them to 0."
         )
     if augment.shorter_side_to < augment.shorter_side:
         raise ConfigError(
-            f"shorter_side_to{place} is {augment.shorter_side_to}; it must be at least "
-            f"shorter_side, {augment.shorter_side}."
+            f"shorter_side_to{origin} is {augment.shorter_side_to}; it must be at "
+            f"least shorter_side, {augment.shorter_side}."
         )
     return augment
 
 
-def _completed(values: dict[str, Any]) -> dict[str, Any]:
-    """Returns settings of a file with the usual rate of an optimizer without one."""
+def _with_usual_learning_rate(values: dict[str, Any]) -> dict[str, Any]:
+    """Adds the usual learning rate for an optimizer of fine-tuning without a rate."""
     table = values.get("fine_tune")
     if not isinstance(table, Mapping) or "learning_rate" in table:
         return values
-    rate = USUAL_RATES.get(str(table.get("optimizer")))  # a wrong one is told later
+    rate = USUAL_LEARNING_RATES.get(str(table.get("optimizer")))  # None if unknown
     return {**values, "fine_tune": {**table, "learning_rate": rate}}
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

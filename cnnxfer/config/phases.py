@@ -1,4 +1,4 @@
-"""How the two phases train."""
+"""The settings of the two training phases."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SCHEDULES = ("cosine", "constant", "one-cycle", "inverse-time", "step", "plateau
 BATCH_NORM = ("frozen", "train")
 KEEP = ("best", "last")
 AUTO = {"auto": 0}
-TO_BE_CHOSEN = -1  # in place of a number, where 0 is one
-# What fine-tuning takes with an optimizer where no rate is given.
-USUAL_RATES = {
+AUTOMATIC = -1  # stands for `auto` in settings for which 0 has another meaning
+# The learning rates of fine-tuning if an optimizer is chosen without a rate.
+USUAL_LEARNING_RATES = {
     "sgd": 0.01,
     "adamw": 0.0005,
     "adam": 0.0005,
@@ -28,36 +28,36 @@ class Phase:
     """How one phase trains.
 
     Attributes:
-        epochs: number of passes over the training images.
-        learning_rate: the highest learning rate; the schedule lowers it step by step.
-            With `auto`, the phase finds it. On kept features, it is the rate for
-            features that are scaled to a spread of 1.
+        epochs: passes over the training images.
+        learning_rate: the highest learning rate, which the schedule lowers step by
+            step. 0, or `auto`, searches for it. On cached features, it applies to
+            features that are scaled to a standard deviation of 1.
         optimizer: `sgd` (with momentum), `adamw`, `adam`, `lion` or `rmsprop`.
-        momentum: momentum of SGD.
-        nesterov: whether SGD takes Nesterov's form of momentum.
-        weight_decay: share of the weights that a step takes away, times the learning
-            rate (decoupled weight decay), but not of biases, normalization and
-            depthwise kernels; 0 for none.
-        schedule: `cosine` to zero; `constant`; `one-cycle`: up, and down to almost
-            zero; `inverse-time`, the textbook's learning_rate / (1 + decay * step);
-            `step`: times `step_factor` every `step_epochs` epochs; `plateau`: times
-            `step_factor` after `plateau_patience` epochs without a better one.
-        decay: the decay of the schedule `inverse-time`, per step.
-        step_epochs: number of epochs after which the schedule `step` lowers the rate.
-        step_factor: factor by which the schedules `step` and `plateau` lower the rate.
-        plateau_patience: number of epochs without a better one after which the
-            schedule `plateau` lowers the rate.
-        warmup_epochs: number of epochs over which the rate climbs to its highest.
-        clip_norm: length to which longer gradients are cut, over all weights together;
-            0 for no limit.
-        label_smoothing: share of a label that is spread over all classes, where an
-            image has one label.
-        patience: number of epochs without a better one after which the phase ends; 0
-            for no end before `epochs`.
-        ema: share of the moving average of the weights that a step keeps, less at
-            first; the average is what is scored and saved. 0 for no average.
-        accumulate: number of parts of a batch that are computed one after the other,
-            which takes less memory.
+        momentum: the momentum of `sgd`.
+        nesterov: whether `sgd` uses Nesterov momentum.
+        weight_decay: the decoupled weight decay per update, which is multiplied by
+            the learning rate. Biases, normalization layers and depthwise kernels have
+            none. 0 for no weight decay.
+        schedule: `cosine` falls to zero; `constant` stays; `one-cycle` rises, and
+            falls to almost zero; `inverse-time` is the textbook's
+            learning_rate / (1 + decay * step); `step` multiplies the rate by
+            `step_factor` every `step_epochs` epochs; `plateau` does so after
+            `plateau_patience` epochs without improvement.
+        decay: the decay of `inverse-time`, per update.
+        step_epochs: the number of epochs between two reductions by `step`.
+        step_factor: the factor by which `step` and `plateau` multiply the rate.
+        plateau_patience: epochs without improvement before `plateau` reduces the rate.
+        warmup_epochs: epochs in which the learning rate rises to its highest value.
+        clip_norm: the largest norm of the gradient of all weights together; 0 for no
+            limit.
+        label_smoothing: the fraction of a label that is spread over all classes, if
+            each image has one label.
+        patience: epochs without improvement after which the phase ends; 0 to never
+            end early.
+        ema: the decay of an exponential moving average of the weights, which is lower
+            at first; the average is what is evaluated and saved. 0 for no average.
+        accumulate: the number of parts of a batch that are computed one after the
+            other, which needs less memory.
     """
 
     epochs: int = setting(10, "--epochs", at_least=1)
@@ -81,56 +81,57 @@ class Phase:
 
 @dataclass(frozen=True)
 class Frozen(Phase):
-    """The frozen phase: `Phase`, of which two settings may be left to be chosen.
+    """The settings of the frozen phase: those of `Phase`, two of which have an `auto`.
 
     Attributes:
-        weight_decay: share of the weights that a step takes away, times the learning
-            rate (decoupled weight decay). `auto` is what a head on kept features
-            needs, and none with new views in every epoch.
-        patience: number of epochs without a better one after which the phase ends.
-            `auto` is 10 on kept features, and no end before `epochs` with new views
-            in every epoch.
+        weight_decay: as in `Phase`. -1, or `auto`, is the usual weight decay of a head
+            on cached features, and none if every epoch has new views.
+        patience: as in `Phase`. -1, or `auto`, is 10 epochs on cached features, and
+            never ends early if every epoch has new views.
     """
 
     weight_decay: float = setting(
-        float(TO_BE_CHOSEN), "--weight-decay", at_least=0, words={"auto": TO_BE_CHOSEN}
+        float(AUTOMATIC), "--weight-decay", at_least=0, words={"auto": AUTOMATIC}
     )
     patience: int = setting(
-        TO_BE_CHOSEN, "--patience", at_least=0, words={"auto": TO_BE_CHOSEN}
+        AUTOMATIC, "--patience", at_least=0, words={"auto": AUTOMATIC}
     )
 
     def chosen(self, *, weight_decay: float = 0.0, patience: int = 0) -> Frozen:
-        """Returns the phase with these for what it leaves to be chosen.
+        """Returns the phase with numbers in place of `auto`.
 
-        Without arguments, it is what new views in every epoch need.
+        Args:
+            weight_decay: the weight decay that `auto` stands for; by default that of
+                new views in every epoch.
+            patience: the patience that `auto` stands for, in epochs; likewise.
         """
         return replace(
             self,
             weight_decay=weight_decay
-            if self.weight_decay == TO_BE_CHOSEN
+            if self.weight_decay == AUTOMATIC
             else self.weight_decay,
-            patience=patience if self.patience == TO_BE_CHOSEN else self.patience,
+            patience=patience if self.patience == AUTOMATIC else self.patience,
         )
 
 
 @dataclass(frozen=True)
 class FineTune(Phase):
-    """The fine-tuning phase: `Phase` and what learns in it.
+    """The settings of the fine-tuning phase: those of `Phase`, and which layers learn.
 
     Attributes:
-        last: share of the backbone's weighted layers that learn, counted from the
-            output: `100%` is all of it.
-        start: the layer from which on all learn, by its position or the beginning of
-            its name; "" to go by `last`.
-        gradual: number of stages in which the layers begin to learn, those nearest to
-            the output first.
-        layer_decay: factor by which the rate falls from one group of layers to the one
-            before it; 1 for the same rate everywhere.
-        batch_norm: whether BatchNormalization keeps its statistics and scales
-            (`frozen`) or learns (`train`).
-        views: number of random views of each training image that are kept at the cut.
-        keep: which model is kept: the `best` on validation, the one before fine-tuning
-            among them, or the `last`.
+        last: the percentage of the backbone's layers with weights that learn, counted
+            from the output; `100%` is the whole backbone.
+        start: the first layer that learns, by its position or the beginning of its
+            name; all layers after it learn, too. "" to use `last`.
+        gradual: the number of stages in which the layers start to learn, those nearest
+            to the output first.
+        layer_decay: the factor by which the learning rate falls from one group of
+            layers to the group before it; 1 for the same rate everywhere.
+        batch_norm: `frozen` keeps the statistics and scales of BatchNormalization;
+            `train` trains them.
+        views: how many random views of each training image are cached at the cut.
+        keep: which model is saved: the `best` on validation, which may be the one
+            before fine-tuning, or the `last`.
     """
 
     epochs: int = setting(8, "--epochs", at_least=1)
@@ -151,10 +152,10 @@ class FineTune(Phase):
 
     @property
     def fraction(self) -> float:
-        """`last` as a fraction in (0, 1].
+        """The setting `last` as a fraction in (0, 1].
 
         Raises:
-            ConfigError: if it is no such share.
+            ConfigError: if `last` is not a percentage in that range.
         """
         try:
             fraction = float(self.last.removesuffix("%")) / 100

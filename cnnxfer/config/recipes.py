@@ -1,4 +1,4 @@
-"""Recipes: settings that belong together, as files of the package."""
+"""The recipes: TOML files in the package, each with settings that belong together."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ RECIPES = ("textbook", "fast", "best")
 
 
 def recipe_path(name: str) -> Path:
-    """Returns the TOML file of one of `RECIPES`."""
+    """Returns the path of the TOML file of a recipe, one of `RECIPES`."""
     return FOLDER / f"{name}.toml"

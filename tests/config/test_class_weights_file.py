@@ -37,8 +37,8 @@ def test_words_are_no_files(word: str) -> None:
         ("rose,0\n", "line 1: the weight is '0'; it must be a number above 0."),
         ("rose,nan\n", "line 1: the weight is 'nan'; it must be"),
         ("rose,inf\n", "line 1: the weight is 'inf'; it must be"),
-        ("rose,1\nrose,2\n", "line 2: 'rose' has a weight already. Remove one."),
-        ("class,weight\n", "has no line CLASS,WEIGHT."),
+        ("rose,1\nrose,2\n", "line 2: 'rose' already has a weight. Remove one."),
+        ("class,weight\n", "has no CLASS,WEIGHT lines."),
         (b"\xff\xfe\x00", "is not UTF-8 text."),
     ],
 )

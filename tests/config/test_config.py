@@ -18,7 +18,7 @@ from cnnxfer.config import (
     load_config,
     override,
 )
-from cnnxfer.config.phases import USUAL_RATES
+from cnnxfer.config.phases import USUAL_LEARNING_RATES
 from cnnxfer.errors import ConfigError
 
 
@@ -266,7 +266,7 @@ def test_several_views_without_augmentation_are_refused(tmp_path: Path) -> None:
         ({"epochs": 2, "gradual": 3}, "--gradual is 3, but --epochs is 2; each stage"),
         (
             {"epochs": 2, "warmup_epochs": 2.5},
-            r"--warmup is 2\.5, but --epochs is 2 \(\[fine_tune\]\), so the rate wou",
+            r"--warmup is 2\.5, but --epochs is 2 \(\[fine_tune\]\), so the learn",
         ),
         (
             {"epochs": 8, "warmup_epochs": 3.0, "gradual": 3},
@@ -416,7 +416,7 @@ def test_the_textbook_has_no_weight_decay() -> None:
         assert config.fine_tune.weight_decay == config.frozen.weight_decay == 0.0
 
 
-@pytest.mark.parametrize("optimizer", USUAL_RATES)
+@pytest.mark.parametrize("optimizer", USUAL_LEARNING_RATES)
 @pytest.mark.parametrize("recipe", ["none", "textbook"])
 def test_a_file_with_an_optimizer_alone_has_its_usual_rate(
     tmp_path: Path, optimizer: str, recipe: str
@@ -424,7 +424,7 @@ def test_a_file_with_an_optimizer_alone_has_its_usual_rate(
     path = tmp_path / "config.toml"
     path.write_text(f"recipe = '{recipe}'\n[fine_tune]\noptimizer = '{optimizer}'\n")
     config = load_config(path)
-    assert config.fine_tune.learning_rate == USUAL_RATES[optimizer]
+    assert config.fine_tune.learning_rate == USUAL_LEARNING_RATES[optimizer]
     assert config.frozen == load_config(None, {"recipe": recipe}).frozen
     with path.open("a") as file:
         file.write("learning_rate = 'auto'")
