@@ -31,7 +31,7 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.runs import (
     LATEST,
     Run,
-    check_place,
+    check_runs_dir,
     create_run,
     lock_run,
     require_idle,
@@ -102,7 +102,7 @@ def train(
     settings = _checked(settings)
     _check_cache(settings)
     place = resolve_runs_dir(runs_dir)
-    check_place(place)
+    check_runs_dir(place)
     settings = _with_weights(settings, reporter)
     import_tensorflow_quietly()
     from cnnxfer.data.prepared import data_hash

@@ -26,7 +26,7 @@ from cnnxfer.runs import (
     LATEST,
     Run,
     find_run,
-    in_families,
+    in_tree_order,
     list_runs,
     resolve_runs_dir,
 )
@@ -157,7 +157,7 @@ def _tree(runs: list[Run]) -> Table:
     table.add_column("run", overflow="fold")
     for column in ("phase", "status", "validation", "test"):
         table.add_column(column, no_wrap=True)
-    for relative in in_families(runs):
+    for relative in in_tree_order(runs):
         entry = _entry(relative.run) if relative.run else {"status": "gone"}
         table.add_row(
             Text("  " * relative.depth + printable(relative.name)),

@@ -1,11 +1,11 @@
-"""Run directories: what is in them, where they are, who writes to them."""
+"""Run directories: their files, where they are kept, and which process trains one."""
 
-from cnnxfer.runs.lineage import Relative, in_families
+from cnnxfer.runs.lineage import TreeEntry, in_tree_order
 from cnnxfer.runs.lock import lock_run, require_idle, status_of
 from cnnxfer.runs.run import Run, SplitRow
 from cnnxfer.runs.runs_dir import (
     LATEST,
-    check_place,
+    check_runs_dir,
     create_run,
     find_run,
     list_runs,
@@ -14,13 +14,13 @@ from cnnxfer.runs.runs_dir import (
 
 __all__ = [
     "LATEST",
-    "Relative",
     "Run",
     "SplitRow",
-    "check_place",
+    "TreeEntry",
+    "check_runs_dir",
     "create_run",
     "find_run",
-    "in_families",
+    "in_tree_order",
     "list_runs",
     "lock_run",
     "require_idle",

@@ -1,4 +1,4 @@
-"""Which run goes on from which."""
+"""The tree of runs: which run was fine-tuned from which."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cnnxfer.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Relative:
-    """A run in the tree of parents.
+class TreeEntry:
+    """A run in the tree of runs.
 
     Attributes:
-        name: of the run.
-        depth: how many runs are above it.
-        run: None for a parent that is gone.
+        name: the name of the run.
+        depth: the number of its ancestors in the tree.
+        run: the run; None for a parent that no longer exists.
     """
 
     name: str
@@ -24,34 +24,37 @@ class Relative:
     run: Run | None
 
 
-def in_families(runs: Sequence[Run]) -> list[Relative]:
-    """Returns runs with their children below them, and siblings in the order given.
+def in_tree_order(runs: Sequence[Run]) -> list[TreeEntry]:
+    """Returns runs in the order of a tree, each followed by its children.
 
-    A parent that is not among them is named where its first child would be, above it.
+    A parent that is not among `runs` is added in front of its first child.
+
+    Args:
+        runs: the runs of one directory; siblings keep their order.
     """
     parents = {run.name: _parent_of(run) for run in runs}
-    here = {run.name: run for run in runs}
+    runs_by_name = {run.name: run for run in runs}
     children: dict[str | None, list[str]] = {}
     for name, parent in parents.items():
-        children.setdefault(_above(name, parents), []).append(name)
-        if parent not in (None, *here) and parent not in children.get(None, ()):
+        children.setdefault(_acyclic_parent(name, parents), []).append(name)
+        if parent not in (None, *runs_by_name) and parent not in children.get(None, ()):
             children.setdefault(None, []).append(str(parent))
-    return list(_walk(None, 0, children, here))
+    return list(_walk(None, 0, children, runs_by_name))
 
 
 def _walk(
     name: str | None,
     depth: int,
     children: dict[str | None, list[str]],
-    here: dict[str, Run],
-) -> Iterator[Relative]:
+    runs_by_name: dict[str, Run],
+) -> Iterator[TreeEntry]:
     for child in children.get(name, ()):
-        yield Relative(child, depth, here.get(child))
-        yield from _walk(child, depth + 1, children, here)
+        yield TreeEntry(child, depth, runs_by_name.get(child))
+        yield from _walk(child, depth + 1, children, runs_by_name)
 
 
-def _above(name: str, parents: dict[str, str | None]) -> str | None:
-    """Returns the parent; None where parents go round in a circle."""
+def _acyclic_parent(name: str, parents: dict[str, str | None]) -> str | None:
+    """Returns the parent of a run; None if its ancestors form a circle."""
     seen, ancestor = {name}, parents[name]
     while ancestor in parents:
         if ancestor in seen:
@@ -64,6 +67,6 @@ def _above(name: str, parents: dict[str, str | None]) -> str | None:
 def _parent_of(run: Run) -> str | None:
     try:
         parent = run.receipt.get("parent")
-    except RunError:  # who lists it says so
+    except RunError:  # the caller reports damaged runs
         return None
     return parent if isinstance(parent, str) else None

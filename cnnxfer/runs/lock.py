@@ -1,4 +1,4 @@
-"""One writer a run: who holds it, and what the others are told."""
+"""The lock of a run: only one process at a time may train it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from cnnxfer.errors import RunError
 from cnnxfer.files import check_writable, json_text, remove_leftovers, write_text
 from cnnxfer.runs.run import Run
 
-LOCK = ".lock"  # held by the operating system, for as long as its process lives
-HOLDER = ".holder.json"  # says whose it is
-PATIENCE_SECONDS = 0.5  # who asks for a run's status holds it for a moment
+LOCK = ".lock"  # the operating system releases it when its process ends
+HOLDER = ".holder.json"  # describes the process that holds the lock
+PATIENCE_SECONDS = 0.5  # asking for the status of a run locks it for a moment
 
 
 @contextmanager
 def lock_run(run: Run) -> Iterator[None]:
-    """Makes this process the only one that trains a run, as long as it lasts.
+    """Makes this process the only one that trains a run, until the block ends.
 
-    However the process ends, the run is free then. What a killed one was writing is
-    removed. Reading takes no hold.
+    The lock is released however the process ends. Temporary files of a killed process
+    are removed. Reading a run needs no lock.
 
     Raises:
-        RunError: if another process holds the run, or it is gone or cannot be written.
+        RunError: if another process trains the run, or the run no longer exists or
+            cannot be written.
     """
     if not run.path.is_dir():
         raise RunError(f"the run {run.path} is gone. Put it back.")
@@ -60,19 +61,18 @@ def _acquired(run: Run) -> AbstractContextManager[Any]:
 
 
 def require_idle(run: Run) -> None:
-    """Makes sure that no other process trains a run now, without a hold on it.
+    """Checks that no other process is training a run, without locking it.
 
-    A run without a lock, or with one that cannot be opened, counts as idle.
+    A run without a lock file, or with one that cannot be opened, counts as idle.
 
     Raises:
-        RunError: if another process holds the run.
+        RunError: if another process is training the run.
     """
     from filelock import FileLock, Timeout  # slow to import
 
     if not (run.path / LOCK).exists():
         return
     try:
-        # As in `_acquired`: who asks for a run's status holds it for a moment.
         with FileLock(run.path / LOCK, timeout=PATIENCE_SECONDS):
             return
     except Timeout:
@@ -82,12 +82,14 @@ def require_idle(run: Run) -> None:
 
 
 def status_of(run: Run) -> str:
-    """Returns how a run stands: "running", "done", "interrupted", "failed" or "killed".
+    """Returns the status of a run.
 
-    It is "killed" if it says that it is running, and no process holds it.
+    Returns:
+        "running", "done", "interrupted", "failed", or "killed" if the receipt says that
+        the run is running and no process holds its lock.
 
     Raises:
-        RunError: if it has no receipt, or a damaged one.
+        RunError: if the receipt is missing or damaged.
     """
     status = str(run.receipt.get("status", "unknown"))
     return "killed" if status == "running" and _is_free(run) else status
@@ -101,7 +103,7 @@ def _is_free(run: Run) -> bool:
     try:
         with FileLock(run.path / LOCK, timeout=0):
             return True
-    except (Timeout, OSError):  # the latter where it cannot be written
+    except (Timeout, OSError):  # an OSError if the lock file cannot be opened
         return False
 
 
@@ -122,13 +124,13 @@ def _in_use(run: Run) -> str:
         process, host = int(holder["process"]), str(holder["host"])
         since = datetime.fromisoformat(holder["since"])
         command = str(holder["command"])
-    except (OSError, ValueError, TypeError, KeyError):  # it has just begun, or ended
+    except (OSError, ValueError, TypeError, KeyError):  # just started or ended
         return f"{run.path} is being trained by another process. Wait for it."
-    here = host == socket.gethostname()
+    is_local = host == socket.gethostname()
     today = since.date() == datetime.now().date()
     return (
         f"{run.path} is being trained by process {process}"
-        f"{'' if here else f' on {host}'} ({command}) since "
+        f"{'' if is_local else f' on {host}'} ({command}) since "
         f"{since:{'%H:%M' if today else '%Y-%m-%d %H:%M'}}. Wait for it, or stop it"
-        f"{'' if here else ' there'}: kill {process}"
+        f"{'' if is_local else ' there'}: kill {process}"
     )

@@ -1,4 +1,4 @@
-"""One run directory; this module alone knows the names of its files."""
+"""A run directory and its files; no other module knows their names."""
 
 from __future__ import annotations
 
@@ -20,9 +20,14 @@ from cnnxfer.files import atomic_path, explained_os_errors, json_text, write_tex
 
 @dataclass(frozen=True)
 class SplitRow:
-    """Where an image went: its label is the class's name, its split the part.
+    """An image of a run, as `split.csv` lists it.
 
-    Where images may have any number of labels, it is all their names, `|` between.
+    Attributes:
+        id: the id of the image in its data set.
+        label: the name of its class; if images may have several labels, the names of
+            all its classes, separated by `|`.
+        split: `train`, `validation` or `test`.
+        sha256: the SHA-256 of the image file, in hexadecimal.
     """
 
     id: str
@@ -33,42 +38,45 @@ class SplitRow:
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory, whose files are whole or absent.
+    """A run directory; all files in it are written atomically.
 
     Attributes:
-        path: path of the directory.
+        path: the path of the directory.
     """
 
     path: Path
 
     @property
     def name(self) -> str:
-        """Name of the directory, which begins with the time of its start."""
+        """The name of the directory, which begins with the time of the run's start."""
         return self.path.name
 
     @property
     def model_path(self) -> Path:
-        """Path of the model, pixels to logits; absent before the first epoch ends."""
+        """The path of the model; the file does not exist before the first epoch ends.
+
+        The model takes RGB pixels in [0, 255] and returns logits.
+        """
         return self.path / "model.keras"
 
     @property
     def checkpoints_dir(self) -> Path:
-        """Path of the folder with what `resume` needs."""
+        """The directory of the checkpoints from which `resume` goes on."""
         return self.path / "checkpoints"
 
     @property
     def config(self) -> Config:
-        """Every setting of the run."""
+        """All settings of the run."""
         return load_config(self._existing("config.toml"))
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of the classes, in label order."""
+        """The names of the classes, in label order."""
         return tuple(self._read_json("classes.json", list))
 
     @property
     def split(self) -> list[SplitRow]:
-        """Every image that the run trains, validates or tests on, and its part."""
+        """The images on which the run is trained, validated and tested."""
         return [
             SplitRow(row["id"], row["label"], row["split"], row["sha256"])
             for row in self._read_csv("split.csv", "id", "label", "split", "sha256")
@@ -76,10 +84,10 @@ class Run:
 
     @property
     def thresholds(self) -> dict[str, float] | None:
-        """The probability from which on an image shows a class, by the class's name.
+        """The probability from which an image counts as showing a class, by class name.
 
-        None for a run whose images show one class each. Where they may show any
-        number, the run has the file from its beginning.
+        None for a run whose images have one label each. A run whose images may have
+        several labels has thresholds from its beginning.
         """
         path = self.path / "thresholds.json"
         if not path.exists():
@@ -92,60 +100,70 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The accuracies that were measured so far; empty before there are any."""
+        """The content of `metrics.json`; empty before the first epoch ends."""
         path = self.path / "metrics.json"
         return dict(self._read_json("metrics.json", dict)) if path.exists() else {}
 
     @property
     def receipt(self) -> dict[str, Any]:
-        """Where the run comes from: command, versions, hashes, parent, times."""
+        """The origin of the run: command, versions, hashes, parent and times."""
         return dict(self._read_json("receipt.json", dict))
 
     @property
     def parent(self) -> Run | None:
-        """The run that this one was fine-tuned from; None for a frozen phase."""
+        """The run from which this one was fine-tuned; None for a frozen phase."""
         parent = self.receipt.get("parent")
         return Run(self.path.parent / parent) if parent else None
 
     @property
     def phase(self) -> str:
-        """The phase of the run, `frozen` or `fine_tune`.
-
-        The tables of its settings and of its metrics are named so.
-        """
+        """`frozen` or `fine_tune`, as its settings and metrics are called, too."""
         return "fine_tune" if self.receipt.get("parent") else "frozen"
 
     @property
     def history(self) -> list[dict[str, str]]:
-        """One row for each epoch, in the order in which they were trained."""
+        """One row for each epoch, in the order of training."""
         path = self.path / "history.csv"
         return self._read_csv("history.csv", "phase", "epoch") if path.exists() else []
 
     def write_config(self, config: Config) -> None:
-        """Writes every setting as TOML."""
+        """Writes all settings as TOML."""
         self._write_text("config.toml", config.to_toml())
 
     def write_classes(self, class_names: Sequence[str]) -> None:
-        """Writes the names in label order."""
+        """Writes the names of the classes.
+
+        Args:
+            class_names: the names, in label order.
+        """
         self._write_json("classes.json", list(class_names))
 
     def write_split(self, rows: Iterable[SplitRow]) -> None:
-        """Writes where each image went."""
+        """Writes the images of the run, each with its split."""
         self._write_csv("split.csv", [asdict(row) for row in rows])
 
     def write_thresholds(self, thresholds: Mapping[str, float]) -> None:
-        """Writes from which probability on an image shows a class, by its name."""
+        """Writes the probability from which an image counts as showing a class.
+
+        Args:
+            thresholds: probabilities in [0, 1], by the name of the class.
+        """
         self._write_json("thresholds.json", dict(thresholds))
 
     def update_metrics(self, **values: Any) -> None:
-        """Sets some entries of the metrics and keeps the others; None removes one.
+        """Sets some entries of the metrics and keeps the others.
 
-        Another process may do so at the same time.
+        Several processes may do so at the same time.
+
+        Args:
+            **values: the new entries; None removes an entry.
         """
         with self.updating():
             metrics = {**self.metrics, **values}
-            there = {name: it for name, it in metrics.items() if it is not None}
-            self._write_json("metrics.json", there)
+            present = {
+                name: value for name, value in metrics.items() if value is not None
+            }
+            self._write_json("metrics.json", present)
 
     def update_receipt(self, **values: Any) -> None:
         """Sets some entries of the receipt and keeps the others."""
@@ -155,16 +173,20 @@ class Run:
         )
 
     def add_history(self, row: dict[str, Any]) -> None:
-        """Adds an epoch; one of the same phase and number, or later, is replaced."""
-        kept: list[dict[str, Any]] = [
-            old
-            for old in self.history
-            if old["phase"] != row["phase"] or int(old["epoch"]) < row["epoch"]
+        """Adds an epoch to the history, in place of this epoch and later ones.
+
+        Args:
+            row: the columns of the epoch, among them `phase` and `epoch`.
+        """
+        earlier: list[dict[str, Any]] = [
+            other
+            for other in self.history
+            if other["phase"] != row["phase"] or int(other["epoch"]) < row["epoch"]
         ]
-        self._write_csv("history.csv", [*kept, row])
+        self._write_csv("history.csv", [*earlier, row])
 
     def copy_model(self, other: Run) -> None:
-        """Takes another run's model and its thresholds, if it has any."""
+        """Copies the model of another run, and its thresholds if it has any."""
         source = other.require_model()
         with self.saving(), atomic_path(self.model_path) as temporary:
             shutil.copyfile(source, temporary)
@@ -175,7 +197,7 @@ class Run:
         """Returns the path of the model.
 
         Raises:
-            RunError: if there is none.
+            RunError: if the run has no model yet, or no longer exists.
         """
         if not self.path.is_dir():
             raise RunError(f"the run {self.path} is gone. Put it back.")
@@ -188,20 +210,20 @@ class Run:
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Explains what the machine refuses while something of the run is written.
+        """Turns failed writes inside the block into errors that say how to go on.
 
         Raises:
-            RunError: of a full disk, or a directory that cannot be written: with the
-                file, the reason, and how to go on.
+            RunError: if the disk is full or the directory cannot be written. The
+                message has the file, the reason and the next command.
         """
-        begun = (self.path / "config.toml").exists()  # else there is nothing to resume
+        can_resume = (self.path / "config.toml").exists()
         path = shlex.quote(str(self.path))
-        with explained_os_errors(f"cnnxfer resume {path}" if begun else ""):
+        with explained_os_errors(f"cnnxfer resume {path}" if can_resume else ""):
             yield
 
     @contextmanager
     def updating(self) -> Iterator[None]:
-        """Lets one process at a time change what several may: for moments only."""
+        """Locks, for a moment, the files that several processes may change."""
         from filelock import FileLock  # slow to import
 
         with self.saving(), FileLock(self.path / ".updating.lock"):
@@ -210,7 +232,7 @@ class Run:
     def _existing(self, name: str) -> Path:
         path = self.path / name
         if not path.is_file():
-            raise RunError(f"{self.path} is no whole run: it has no {name}.")
+            raise RunError(f"{self.path} is not a complete run: it has no {name}.")
         return path
 
     def _read(self, name: str) -> str:
@@ -227,7 +249,10 @@ class Run:
         except ValueError as error:
             raise RunError(f"{self.path / name} is not JSON: {error}.") from error
         if not isinstance(document, kind):
-            raise RunError(f"{self.path / name} holds no {kind.__name__}.")
+            raise RunError(
+                f"{self.path / name} is damaged: expected a JSON "
+                f"{'array' if kind is list else 'object'}."
+            )
         return document
 
     def _read_csv(self, name: str, *columns: str) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Where runs live: making, listing and finding them."""
+"""The directory of all runs: creating, listing and finding runs in it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,20 @@ LATEST = "latest"
 
 
 def resolve_runs_dir(option: Path | str | None) -> Path:
-    """Returns where runs live: the option, `CNNXFER_RUNS`, or `runs`."""
+    """Returns the directory of all runs: the option, `CNNXFER_RUNS`, or `runs`."""
     return Path(option or os.environ.get("CNNXFER_RUNS") or "runs")
 
 
 def create_run(runs_dir: Path, backbone: str, data: str) -> Run:
-    """Makes a new, empty run directory; never an existing one.
+    """Creates a new, empty run directory.
+
+    Args:
+        runs_dir: the directory of all runs.
+        backbone: the name of the backbone, for the name of the run.
+        data: a name for the data, for the name of the run.
 
     Raises:
-        ConfigError: if it cannot be made.
+        ConfigError: if the directory cannot be created.
     """
     started = datetime.now().strftime("%Y%m%d-%H%M%S")
     words = re.sub(r"[^\w.-]+", "-", f"{backbone}-{data}").strip("-")
@@ -36,33 +41,35 @@ def create_run(runs_dir: Path, backbone: str, data: str) -> Run:
         except FileExistsError:
             continue
         except OSError as error:
-            raise _no_place(runs_dir, error) from error
+            raise _not_writable(runs_dir, error) from error
         return Run(path)
-    raise ConfigError(f"{runs_dir} has 999 runs of this second; wait a moment.")
+    raise ConfigError(
+        f"{runs_dir} has 999 runs that were started in this second. Wait a moment."
+    )
 
 
-def check_place(runs_dir: Path) -> None:
-    """Makes sure that runs can be made in a directory, before any work.
+def check_runs_dir(runs_dir: Path) -> None:
+    """Checks that runs can be created in a directory, which need not exist yet.
 
     Raises:
-        ConfigError: if they cannot.
+        ConfigError: if runs cannot be created there.
     """
-    there = next(path for path in (runs_dir, *runs_dir.parents) if path.exists())
+    existing = next(path for path in (runs_dir, *runs_dir.parents) if path.exists())
     try:
-        check_writable(there)
+        check_writable(existing)
     except OSError as error:
-        raise _no_place(runs_dir, error) from error
+        raise _not_writable(runs_dir, error) from error
 
 
-def _no_place(runs_dir: Path, error: OSError) -> ConfigError:
+def _not_writable(runs_dir: Path, error: OSError) -> ConfigError:
     return ConfigError(
-        f"no run can be written to {runs_dir} ({reason_of(error)}). "
-        "Choose another place with --runs-dir."
+        f"runs cannot be written to {runs_dir} ({reason_of(error)}). "
+        "Choose another directory with --runs-dir."
     )
 
 
 def list_runs(runs_dir: Path) -> list[Run]:
-    """Returns the runs in a directory, oldest first; none if it does not exist."""
+    """Returns the runs in a directory, oldest first; an empty list if it is missing."""
     if not runs_dir.is_dir():
         return []
     runs = [
@@ -70,11 +77,11 @@ def list_runs(runs_dir: Path) -> list[Run]:
         for path in runs_dir.iterdir()
         if (path / "config.toml").is_file() and not path.name.startswith(".")
     ]
-    return sorted(runs, key=_age)
+    return sorted(runs, key=_start_time)
 
 
-def _age(run: Run) -> tuple[float, str]:
-    """Sorts by start, as names may have been changed; damaged runs come first."""
+def _start_time(run: Run) -> tuple[float, str]:
+    """Returns the time in the receipt, since runs may be renamed; 0 if damaged."""
     try:
         return datetime.fromisoformat(run.receipt["started"]).timestamp(), run.name
     except (RunError, KeyError, TypeError, ValueError):
@@ -82,14 +89,14 @@ def _age(run: Run) -> tuple[float, str]:
 
 
 def find_run(name: str, runs_dir: Path) -> Run:
-    """Returns the run that `name` means.
+    """Returns a run by its path or name.
 
     Args:
-        name: a run directory, the name of one in `runs_dir`, or `latest`.
-        runs_dir: where runs live.
+        name: the path of a run directory, the name of a run in `runs_dir`, or `latest`.
+        runs_dir: the directory of all runs.
 
     Raises:
-        ConfigError: if there is none.
+        ConfigError: if there is no such run.
     """
     runs = list_runs(runs_dir)
     if name == LATEST:
@@ -101,9 +108,9 @@ def find_run(name: str, runs_dir: Path) -> Run:
         return runs[-1]
     for path in (runs_dir / name, Path(name)):
         if (path / "config.toml").is_file():
-            # A run is called by its directory, and "." has no name.
+            # The name of a run is that of its directory, and "." has no name.
             return Run(path.resolve() if path.name in ("", "..") else path)
-    near = did_you_mean(name, (run.name for run in runs))
+    question = did_you_mean(name, (run.name for run in runs))
     raise ConfigError(
-        f"no run called {name!r} in {runs_dir}.{near} List them with: cnnxfer runs"
+        f"no run called {name!r} in {runs_dir}.{question} List them with: cnnxfer runs"
     )

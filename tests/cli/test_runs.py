@@ -341,7 +341,11 @@ def test_diff_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["diff", "tuned"], 2, "Missing argument 'B'."),
         (["diff", "tuned", "tund"], 2, "no run called 'tund' in mine. Did you mean"),
-        (["diff", "tuned", "broken"], 1, "is no whole run: it has no receipt.json"),
+        (
+            ["diff", "tuned", "broken"],
+            1,
+            "is not a complete run: it has no receipt.json",
+        ),
     ],
 )
 def test_diff_of_what_is_no_run(

@@ -194,5 +194,7 @@ def test_epochs(make: Make) -> None:
 def test_damage_is_named(make: Make) -> None:
     one, other = make("a"), make("b")
     (other.path / "split.csv").unlink()
-    with pytest.raises(RunError, match=r"b is no whole run: it has no split\.csv"):
+    with pytest.raises(
+        RunError, match=r"b is not a complete run: it has no split\.csv"
+    ):
         difference_of(one, other)

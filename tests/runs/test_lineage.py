@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from cnnxfer.runs import Run, in_families
+from cnnxfer.runs import Run, in_tree_order
 
 Make = Callable[..., Run]
 
@@ -9,7 +9,7 @@ def shown(runs: list[Run]) -> list[str]:
     """Each name behind a dot for each run above it; those that are gone in brackets."""
     return [
         "." * relative.depth + (relative.name if relative.run else f"({relative.name})")
-        for relative in in_families(runs)
+        for relative in in_tree_order(runs)
     ]
 
 
@@ -30,7 +30,7 @@ def test_children_follow_their_parents_and_siblings_their_age(make: Make) -> Non
         "other",
         ".last",
     ]
-    relatives = in_families(runs)
+    relatives = in_tree_order(runs)
     assert [relative.run for relative in relatives if relative.name == "again"] == [
         runs[3]
     ]
@@ -67,6 +67,6 @@ def test_no_run_is_left_out(make: Make) -> None:
         make("c", parent="b"),
         make("odd", parent=3),
     ]
-    names = [relative.name for relative in in_families(runs)]
+    names = [relative.name for relative in in_tree_order(runs)]
     assert sorted(names) == sorted(run.name for run in runs)
     assert shown(runs)[:2] == ["damaged", ".below"]

@@ -7,7 +7,7 @@ import pytest
 from cnnxfer.errors import ConfigError
 from cnnxfer.runs import (
     Run,
-    check_place,
+    check_runs_dir,
     create_run,
     find_run,
     list_runs,
@@ -27,19 +27,19 @@ def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_a_place_for_runs_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"no run can be written to .*--runs-dir"):
+    with pytest.raises(ConfigError, match=r"runs cannot be written to .*--runs-dir"):
         create_run(tmp_path / "file" / "runs", "xception", "sample")
-    with pytest.raises(ConfigError, match=r"no run can be written to .*--runs-dir"):
-        check_place(tmp_path / "file")
+    with pytest.raises(ConfigError, match=r"runs cannot be written to .*--runs-dir"):
+        check_runs_dir(tmp_path / "file")
 
 
 def test_a_place_that_is_not_made_yet_is_good_where_it_can_be_made(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    check_place(tmp_path / "deep" / "runs")
+    check_runs_dir(tmp_path / "deep" / "runs")
     monkeypatch.chdir(tmp_path)
-    check_place(Path("runs"))
+    check_runs_dir(Path("runs"))
     assert list(tmp_path.iterdir()) == []
 
 
