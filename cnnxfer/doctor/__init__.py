@@ -1,1 +1,1 @@
-"""What `cnnxfer doctor` finds: what this machine has, what it lacks, what to do."""
+"""What `cnnxfer doctor` reports: what this machine has and lacks, and what to do."""

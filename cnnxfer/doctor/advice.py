@@ -1,4 +1,4 @@
-"""What a machine lacks, and what to do about it."""
+"""The problems of a machine, and what to do about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LOW_DISK_BYTES = 2 * 10**9
 
 
 def problems(machine: Machine) -> list[str]:
-    """Returns what keeps cnnxfer from working, each with what to do about it."""
+    """Returns the problems that keep cnnxfer from working, each with its solution."""
     found = []
     if machine.missing:
         found.append(

@@ -1,4 +1,4 @@
-"""The directories that cnnxfer reads and writes: their size, state and disk."""
+"""The directories that cnnxfer reads and writes: their size, state and disk space."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ class Folder:
     """A directory that cnnxfer reads or writes.
 
     Attributes:
-        writable: whether files can be made in it or, before it exists, whether it
-            can be made.
-        size_bytes: of the files in it; None where they were not counted.
-        size_complete: False if counting was cut short, so that `size_bytes` is a
-            lower bound.
-        free_bytes: on the disk that holds it.
+        purpose: what the directory is for, such as "Keras cache".
+        path: the absolute path.
+        exists: whether the directory exists.
+        writable: whether files can be created in the directory or, if it does not
+            exist, whether the directory can be created.
+        size_bytes: the total size of its files; None if they were not counted.
+        size_complete: False if counting took too long and was stopped, so that
+            `size_bytes` is a lower bound.
+        free_bytes: the free space of its disk; None if it cannot be read.
     """
 
     purpose: str
@@ -40,7 +43,7 @@ class Folder:
 
 
 def find_cache() -> tuple[Path | None, str]:
-    """Returns cnnxfer's cache directory, or None and why it cannot be made."""
+    """Returns cnnxfer's cache directory, or None and why it cannot be created."""
     try:
         return cache_dir(), ""
     except ConfigError as error:
@@ -48,14 +51,14 @@ def find_cache() -> tuple[Path | None, str]:
 
 
 def find_folders(cache: Path | None, runs_dir: Path) -> tuple[Folder, ...]:
-    """Returns those directories that can be looked at.
+    """Returns the directories of cnnxfer, without those that cannot be examined.
 
     Args:
-        cache: cnnxfer's cache directory; None if there is none.
-        runs_dir: where runs live.
+        cache: cnnxfer's cache directory; None if it cannot be created.
+        runs_dir: the directory of all runs.
     """
     tfds = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
-    named = [
+    purposes = [
         ("cnnxfer cache", cache),
         ("Keras cache", keras_models_dir().parent),
         ("TFDS data sets", tfds),
@@ -64,7 +67,7 @@ def find_folders(cache: Path | None, runs_dir: Path) -> tuple[Folder, ...]:
     ]
     folders = (
         attempt(partial(_folder, purpose, path))
-        for purpose, path in named
+        for purpose, path in purposes
         if path is not None
     )
     return tuple(folder for folder in folders if folder is not None)
@@ -72,10 +75,12 @@ def find_folders(cache: Path | None, runs_dir: Path) -> tuple[Folder, ...]:
 
 def _folder(purpose: str, path: Path) -> Folder:
     path = path.expanduser().absolute()
-    existing = next(place for place in (path, *path.parents) if os.path.exists(place))
-    # The working directory may be a whole home directory: it is not walked.
-    walked = purpose != "working directory"
-    size_bytes, complete = _size(path) if walked else (None, True)
+    existing = next(
+        parent for parent in (path, *path.parents) if os.path.exists(parent)
+    )
+    # The working directory may be a whole home directory, so it is not counted.
+    counted = purpose != "working directory"
+    size_bytes, complete = _size(path) if counted else (None, True)
     return Folder(
         purpose=purpose,
         path=path,
@@ -88,7 +93,7 @@ def _folder(purpose: str, path: Path) -> Folder:
 
 
 def _size(top: Path) -> tuple[int, bool]:
-    """Adds up file sizes below `top` until done or `WALK_SECONDS` are over."""
+    """Adds up the file sizes below `top`, for at most `WALK_SECONDS`."""
     deadline = time.monotonic() + WALK_SECONDS
     total = 0
     waiting = [os.fspath(top)]
@@ -102,6 +107,6 @@ def _size(top: Path) -> tuple[int, bool]:
                         waiting.append(entry.path)
                     else:
                         total += entry.stat(follow_symlinks=False).st_size
-        except OSError:  # gone meanwhile, or not ours to read
+        except OSError:  # removed in the meantime, or not readable
             continue
     return total, True

@@ -1,4 +1,4 @@
-"""Pretrained weights: which are here, and whether their server answers."""
+"""Which pretrained weights are on this machine, and whether their server answers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,19 @@ WEIGHTS_SERVER = "https://storage.googleapis.com"  # of `keras.applications`
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """Pretrained weights that need no download."""
+    """Pretrained weights that need no download.
+
+    Attributes:
+        backbone: the name of the backbone.
+        path: the path of the weight file.
+    """
 
     backbone: str
     path: Path
 
 
 def find_weights_files() -> tuple[WeightsFile, ...]:
-    """Returns the weights that are here, in the order of the catalog."""
+    """Returns the weights on this machine, in the order of the catalog."""
     found = (
         (backbone.name, find_weights(backbone, include_top=False))
         for backbone in BACKBONES
@@ -32,20 +37,20 @@ def find_weights_files() -> tuple[WeightsFile, ...]:
 
 
 def weights_address() -> tuple[str, int]:
-    """Returns host and port of the server, or mirror, that weights come from."""
+    """Returns the host and port of the server or mirror that has the weights."""
     server = os.environ.get("CNNXFER_WEIGHTS_MIRROR") or WEIGHTS_SERVER
     try:
         url = urlsplit(server)
         return url.hostname or server, url.port or (80 if url.scheme == "http" else 443)
-    except ValueError:  # not an address: what does not exist does not answer
+    except ValueError:  # not an address; the server then does not answer
         return server, 443
 
 
 def answers(host: str, port: int, timeout_seconds: float) -> bool:
-    """Returns True if a connection can be opened.
+    """Returns True if a connection to a server can be opened.
 
     Raises:
-        OSError: if it cannot, or not within `timeout_seconds`.
+        OSError: if it cannot be opened within `timeout_seconds`.
     """
     with socket.create_connection((host, port), timeout=timeout_seconds):
         return True

@@ -1,4 +1,4 @@
-"""What this machine has and lacks, found without loading TensorFlow or Keras."""
+"""Examines this machine without importing TensorFlow or Keras."""
 
 from __future__ import annotations
 
@@ -34,17 +34,26 @@ GPU_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Machine:
-    """Everything that `examine` found; None stands for "unknown".
+    """What `examine` has found; None stands for "unknown".
 
     Attributes:
-        packages: installed version by name; None if it is not installed.
-        missing: requirements of cnnxfer that are absent or of another version;
-            None if cnnxfer runs without having been installed.
-        gpus: None if there is a driver that does not answer.
+        cnnxfer: the version of cnnxfer.
+        python: the version of Python.
+        platform: the operating system.
+        packages: the versions of installed packages by name; None for a package that
+            is not installed.
+        missing: the requirements of cnnxfer that are missing or have another version;
+            None if cnnxfer itself is not installed.
+        extras: the extras of cnnxfer; None if cnnxfer itself is not installed.
+        processor: the processor.
+        memory: the main memory.
+        gpus: the NVIDIA GPUs; None if the driver does not answer.
         cuda_libraries: whether the libraries that TensorFlow needs to use a GPU
             are installed as packages.
-        cache_error: why cnnxfer's cache directory cannot be made, or "".
-        weights_host: where weights are downloaded from.
+        folders: the directories that cnnxfer reads and writes.
+        cache_error: why cnnxfer's cache directory cannot be created, or "".
+        weights: the pretrained weights on this machine.
+        weights_host: the server from which weights are downloaded.
         network: whether `weights_host` answers; None if it was not asked.
     """
 
@@ -66,11 +75,11 @@ class Machine:
 
 
 def examine(runs_dir: Path, *, offline: bool = False) -> Machine:
-    """Returns what this machine has; takes less than a second if all is well.
+    """Examines this machine, usually in less than a second.
 
     Args:
-        runs_dir: where runs live.
-        offline: leaves the network alone.
+        runs_dir: the directory of all runs.
+        offline: whether to make no network connection.
     """
     host, port = weights_address()
     network = (

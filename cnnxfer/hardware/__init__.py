@@ -1,5 +1,5 @@
 """The processor, the memory, the GPUs and the packages of this machine.
 
-Nothing here imports TensorFlow or Keras. What cannot be read is None, which stands
-for "unknown".
+Nothing in this package imports TensorFlow or Keras. Values that cannot be read are
+None, which stands for "unknown".
 """

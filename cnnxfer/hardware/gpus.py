@@ -1,4 +1,4 @@
-"""The NVIDIA GPUs that the driver knows, and what they compute fast."""
+"""The NVIDIA GPUs of this machine, and which number formats are fast on them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from cnnxfer.hardware.probing import attempt
 
 @dataclass(frozen=True)
 class Gpu:
-    """One NVIDIA GPU.
+    """An NVIDIA GPU; None stands for "unknown".
 
     Attributes:
-        bfloat16: whether it computes in bfloat16 (compute capability 8.0).
-        float16: whether it has tensor cores for float16 (compute capability 7.0).
+        name: the name of the model, such as "NVIDIA H200".
+        memory_bytes: the size of its memory.
+        driver: the version of the driver.
+        compute_capability: CUDA's number for the features of the GPU, such as 9.0.
+        bfloat16: whether it computes in bfloat16 (from compute capability 8.0).
+        float16: whether it has tensor cores for float16 (from compute capability 7.0).
     """
 
     name: str
@@ -27,10 +31,16 @@ class Gpu:
 
 
 def find_gpus(timeout_seconds: float) -> tuple[Gpu, ...] | None:
-    """Returns the GPUs; None if there is a driver that does not answer.
+    """Returns the NVIDIA GPUs of this machine.
+
+    Args:
+        timeout_seconds: how long to wait for the driver.
+
+    Returns:
+        The GPUs; empty without a driver, None if the driver reports an error.
 
     Raises:
-        TimeoutExpired: if the driver takes longer than `timeout_seconds`.
+        TimeoutExpired: if the driver does not answer within `timeout_seconds`.
     """
     program = shutil.which("nvidia-smi")
     if program is None:
@@ -55,13 +65,13 @@ def find_gpus(timeout_seconds: float) -> tuple[Gpu, ...] | None:
 def _gpu(line: str) -> Gpu:
     """Reads a line such as `NVIDIA H200, 143771 MiB, 570.86.15, 9.0`."""
     name, memory, driver, capability = (part.strip() for part in line.rsplit(",", 3))
-    # A part that the driver doesn't know reads "[N/A]".
-    level = attempt(lambda: float(capability))
+    # Values that the driver does not know are "[N/A]".
+    compute_capability = attempt(lambda: float(capability))
     return Gpu(
         name=name,
         memory_bytes=attempt(lambda: int(memory.removesuffix(" MiB")) * 2**20),
         driver=driver,
-        compute_capability=level,
-        bfloat16=None if level is None else level >= 8.0,
-        float16=None if level is None else level >= 7.0,
+        compute_capability=compute_capability,
+        bfloat16=None if compute_capability is None else compute_capability >= 8.0,
+        float16=None if compute_capability is None else compute_capability >= 7.0,
     )

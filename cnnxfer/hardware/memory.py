@@ -1,10 +1,10 @@
-"""Whether an error means that memory ran out, of the processor or of a GPU."""
+"""Recognizes errors that mean that the memory of the processor or a GPU is full."""
 
 from __future__ import annotations
 
-# What types and messages say: those of TensorFlow, whose message has no such words,
-# of XLA, of PyTorch on a GPU and on a CPU, of CUDA, and of C++ (OpenVINO).
-SIGNS = (
+# Parts of the names and messages of such errors: of TensorFlow (the name only), XLA,
+# PyTorch on a GPU and on a CPU, CUDA, and C++ (OpenVINO).
+ERROR_TEXTS = (
     "resourceexhausted",
     "resource_exhausted",
     "resource exhausted",
@@ -20,10 +20,10 @@ SIGNS = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tells whether memory ran out, of the processor or of a GPU."""
+    """Returns whether an error means that memory is full, of the processor or a GPU."""
     if isinstance(error, MemoryError):
         return True
-    # Types are known by their names, as frameworks need not be imported here.
+    # Compared by name, since the frameworks are not imported here.
     types = " ".join(kind.__name__ for kind in type(error).__mro__)
-    words = f"{types} {error}".lower()
-    return any(sign in words for sign in SIGNS)
+    text = f"{types} {error}".lower()
+    return any(part in text for part in ERROR_TEXTS)

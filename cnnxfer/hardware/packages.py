@@ -1,4 +1,4 @@
-"""Installed packages, and the requirements that they leave unmet."""
+"""The versions of installed packages, and requirements that are not met."""
 
 from __future__ import annotations
 
@@ -23,14 +23,19 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Extra:
-    """An optional set of requirements, and those of them that are not met."""
+    """An extra of cnnxfer: a set of optional requirements.
+
+    Attributes:
+        name: the name of the extra, such as "gpu".
+        missing: the requirements of the extra that are not met.
+    """
 
     name: str
     missing: tuple[str, ...]
 
 
 def installed_version(name: str) -> str | None:
-    """Returns a package's version; None if it is not installed."""
+    """Returns the version of a package; None if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -38,16 +43,19 @@ def installed_version(name: str) -> str | None:
 
 
 def missing_requirements(distribution: str, extra: str = "") -> tuple[str, ...]:
-    """Returns the requirements that are not met, extras of extras included.
+    """Returns the requirements of a package that are not met.
+
+    Requirements with extras include what these extras require.
 
     Args:
-        distribution: name of an installed package.
-        extra: looks at what this extra adds, instead of what is always required.
+        distribution: the name of an installed package.
+        extra: the extra whose additional requirements are checked; "" for those that
+            are always required.
 
     Raises:
         PackageNotFoundError: if `distribution` is not installed.
     """
-    # Slow to import, and `cnnxfer --help` does without.
+    # Slow to import, and not needed for `cnnxfer --help`.
     from packaging.requirements import Requirement
 
     missing: list[str] = []
@@ -60,12 +68,12 @@ def missing_requirements(distribution: str, extra: str = "") -> tuple[str, ...]:
 
 
 def find_extras() -> tuple[Extra, ...]:
-    """Returns the extras of cnnxfer that are for users.
+    """Returns the extras of cnnxfer that are meant for users.
 
     Raises:
-        PackageNotFoundError: if cnnxfer runs without having been installed.
+        PackageNotFoundError: if cnnxfer is not installed.
     """
-    # What developing cnnxfer takes says nothing about using it.
+    # The extras for developing cnnxfer say nothing about using it.
     names = metadata.metadata("cnnxfer").get_all("Provides-Extra") or []
     return tuple(
         Extra(name, missing_requirements("cnnxfer", name))
@@ -75,7 +83,7 @@ def find_extras() -> tuple[Extra, ...]:
 
 
 def has_cuda_libraries() -> bool:
-    """Tells whether the packages by which TensorFlow uses a GPU are installed.
+    """Returns whether the packages that TensorFlow needs for a GPU are installed.
 
     Raises:
         PackageNotFoundError: if TensorFlow is not installed.

@@ -1,4 +1,4 @@
-"""Looking at a machine that may refuse to answer, or take its time."""
+"""Runs probes of the hardware that may fail or take too long."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Found = TypeVar("Found")
 
 
 def attempt(probe: Callable[[], Found]) -> Found | None:
-    """Returns what `probe` finds, or None: a machine may refuse anything."""
+    """Returns the result of `probe`; None if it raises an exception."""
     try:
         return probe()
     except Exception:
@@ -20,25 +20,29 @@ def attempt(probe: Callable[[], Found]) -> Found | None:
 def in_background(
     probe: Callable[[float], Found], timeout_seconds: float
 ) -> Callable[[], Found | None]:
-    """Starts `probe` in a thread; the function returned waits for what it finds.
+    """Starts `probe` in a thread, and returns a function that waits for its result.
 
-    The thread is a daemon: a name server that keeps silent, which no time-out of
-    ours ends, must not keep the process alive.
+    The thread is a daemon, so that it does not keep the process alive: a name server
+    that does not answer can block it for longer than any timeout given here.
 
     Args:
-        probe: is called with `timeout_seconds`.
-        timeout_seconds: how long the function returned waits.
+        probe: a function that takes a timeout in seconds.
+        timeout_seconds: the timeout for `probe`, and for waiting.
+
+    Returns:
+        A function that returns the result of `probe`; None if `probe` has failed or
+        not finished in time.
     """
-    found: list[Found | None] = []
+    results: list[Found | None] = []
 
-    def find() -> None:
-        found.append(attempt(lambda: probe(timeout_seconds)))
+    def run() -> None:
+        results.append(attempt(lambda: probe(timeout_seconds)))
 
-    thread = threading.Thread(target=find, daemon=True)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
 
     def wait() -> Found | None:
         thread.join(timeout_seconds)
-        return found[0] if found else None
+        return results[0] if results else None
 
     return wait

@@ -1,4 +1,4 @@
-"""The processor and the memory, and how much of them this process may use."""
+"""The processor and the main memory, and how much of them this process may use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cnnxfer.hardware.probing import attempt
 
-# Processor features that decide which engine and number format is fastest.
+# The processor features that decide which engine and number format are fastest.
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8")
 PROC = Path("/proc")
 CONTROL_GROUP = Path("/sys/fs/cgroup")
@@ -22,11 +22,14 @@ class Processor:
     """The processor, and how much of it this process may use.
 
     Attributes:
-        physical_cores: usable cores.
-        logical_cores: usable hardware threads.
-        core_limit: share of them that the process's control group allows, in
-            cores; None without such a limit.
-        features: those of `FEATURES` that it has; None where they cannot be read.
+        model: the name of the model; None if it cannot be read.
+        physical_cores: the number of usable cores; None if it cannot be read.
+        logical_cores: the number of usable hardware threads; None if it cannot be
+            read.
+        core_limit: the processor time that the process's control group allows, in
+            cores; None without a limit.
+        features: those of `FEATURES` that the processor has; None if they cannot be
+            read.
     """
 
     model: str | None = None
@@ -37,9 +40,9 @@ class Processor:
 
     @property
     def bfloat16(self) -> bool | None:
-        """Whether it has units for bfloat16, which OpenVINO computes in where it may.
+        """Whether the processor computes in bfloat16; None if that is not known.
 
-        None where its features cannot be read.
+        OpenVINO uses bfloat16 on such processors unless it is told not to.
         """
         if self.features is None:
             return None
@@ -48,19 +51,26 @@ class Processor:
 
 @dataclass(frozen=True)
 class Memory:
-    """Main memory; a control group's limit counts as the total."""
+    """The main memory.
+
+    Attributes:
+        total_bytes: its size, or the limit of the process's control group if that is
+            smaller; None if it cannot be read.
+        available_bytes: how much of it can be used without swapping; None if it cannot
+            be read.
+    """
 
     total_bytes: int | None = None
     available_bytes: int | None = None
 
 
 def find_processor() -> Processor:
-    """Returns this machine's processor, as far as it can be read."""
+    """Returns this machine's processor; values that cannot be read are None."""
     return attempt(_processor) or Processor()
 
 
 def find_memory() -> Memory:
-    """Returns this machine's memory, as far as it can be read."""
+    """Returns this machine's memory; values that cannot be read are None."""
     return attempt(_memory) or Memory()
 
 
@@ -95,17 +105,17 @@ def _linux_processor() -> Processor:
 
 
 def _macos_processor() -> Processor:
-    facts = _sysctl(
+    values = _sysctl(
         "machdep.cpu.brand_string",
         "machdep.cpu.leaf7_features",  # absent on Apple silicon
         "hw.physicalcpu",
         "hw.logicalcpu",
     )
     return Processor(
-        model=facts.get("machdep.cpu.brand_string"),
-        physical_cores=attempt(lambda: int(facts["hw.physicalcpu"])),
-        logical_cores=attempt(lambda: int(facts["hw.logicalcpu"])),
-        features=_known_features(facts.get("machdep.cpu.leaf7_features", "")),
+        model=values.get("machdep.cpu.brand_string"),
+        physical_cores=attempt(lambda: int(values["hw.physicalcpu"])),
+        logical_cores=attempt(lambda: int(values["hw.logicalcpu"])),
+        features=_known_features(values.get("machdep.cpu.leaf7_features", "")),
     )
 
 
@@ -129,9 +139,9 @@ def _memory() -> Memory:
 
 
 def _linux_memory() -> Memory:
-    facts = _pairs((PROC / "meminfo").read_text(encoding="utf-8"))
-    total = int(facts["MemTotal"].removesuffix(" kB")) * 1024
-    available = int(facts["MemAvailable"].removesuffix(" kB")) * 1024
+    values = _pairs((PROC / "meminfo").read_text(encoding="utf-8"))
+    total = int(values["MemTotal"].removesuffix(" kB")) * 1024
+    available = int(values["MemAvailable"].removesuffix(" kB")) * 1024
     limit = attempt(_memory_limit)
     if limit is not None:
         total = min(total, limit)
@@ -144,13 +154,13 @@ def _memory_limit() -> int | None:
 
 
 def _pairs(text: str) -> dict[str, str]:
-    """Reads lines of `key: value`."""
+    """Parses lines of the form `key: value`."""
     parts = (line.partition(":") for line in text.splitlines())
     return {key.strip(): value.strip() for key, _, value in parts}
 
 
 def _sysctl(*names: str) -> dict[str, str]:
-    # A name that this Mac lacks makes it fail after printing the others.
+    # Unknown names make it fail, but only after it has printed the others.
     result = subprocess.run(
         ["sysctl", *names], capture_output=True, text=True, timeout=2
     )
