@@ -36,7 +36,7 @@ def test_a_run_that_could_not_begin_is_not_to_be_resumed(
     [
         ({"precision": "float16"}, "--precision float16 needs a GPU"),
         ({"gradual": 9, "epochs": 8}, "--gradual is 9, but --epochs is 8"),
-        ({"last": "30%", "start": "conv"}, "--last 30% and --from conv exclude each"),
+        ({"last": "30%", "start": "conv"}, "--last 30% and --from conv cannot be"),
     ],
 )
 def test_settings_that_cannot_be_make_no_run(
@@ -109,7 +109,7 @@ def test_a_fine_tuned_run_is_repeated(colour_run: Run, untrained: None) -> None:
     with pytest.raises(ConfigError) as caught:
         api.train(config=path)
     assert str(caught.value).endswith(
-        f"Repeat it with: cnnxfer unfreeze {colour_run.path} --config {path}"
+        f"Repeat that with: cnnxfer unfreeze {colour_run.path} --config {path}"
     )
     assert api.unfreeze(colour_run, config=path).config == tuned.config
 

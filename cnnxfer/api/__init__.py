@@ -1,7 +1,7 @@
-"""What can be done from Python: the command line's names and defaults.
+"""The functions of `import cnnxfer`, with the names and defaults of the command line.
 
-What is cheap is checked here first. Keras and TensorFlow are imported inside the
-functions, after that, so that a misspelt name is answered at once.
+Each function checks its arguments before it imports Keras and TensorFlow, so that a
+misspelt name is reported at once.
 """
 
 from cnnxfer.api.data import check, preview

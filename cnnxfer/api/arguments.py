@@ -1,4 +1,4 @@
-"""What callers give: runs, paths and settings."""
+"""Resolves and checks the arguments that several functions of the API take."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cnnxfer.runs import Run, find_run, resolve_runs_dir
 Pathlike = str | Path
 
 
-def find(run: Run | Pathlike, runs_dir: Pathlike | None) -> Run:
-    """Returns the run that a directory, a name, or "latest" means.
+def resolve_run(run: Run | Pathlike, runs_dir: Pathlike | None) -> Run:
+    """Returns the run for a path, a name, or "latest".
 
     Raises:
-        ConfigError: if there is none.
+        ConfigError: if there is no such run.
     """
     if isinstance(run, Run):
         return run
@@ -24,10 +24,10 @@ def find(run: Run | Pathlike, runs_dir: Pathlike | None) -> Run:
 
 
 def check_data_options(config: Config) -> None:
-    """Checks how the data is to be read and seen, as far as it goes without the data.
+    """Checks the settings `split`, `views`, `augment` and `exclude`.
 
     Raises:
-        ConfigError: if an option is wrong.
+        ConfigError: if one of them is wrong.
     """
     parse_split(config.split)
     check_views(config)
@@ -35,11 +35,11 @@ def check_data_options(config: Config) -> None:
         read_list(Path(config.exclude))
 
 
-def text_of(path: Pathlike | None) -> str | None:
-    """Returns a path as settings have it."""
+def as_text(path: Pathlike | None) -> str | None:
+    """Returns a path as text, which is how settings store it; None for None."""
     return None if path is None else str(path)
 
 
-def path_of(path: Pathlike | None) -> Path | None:
-    """Returns a path that may not have been given."""
+def as_path(path: Pathlike | None) -> Path | None:
+    """Returns text as a path; None for None."""
     return None if path is None else Path(path)

@@ -1,11 +1,11 @@
-"""Looking at data before anything is trained on it."""
+"""`check` and `preview`: looking at data before training."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnxfer.api.arguments import Pathlike, check_data_options, path_of, text_of
+from cnnxfer.api.arguments import Pathlike, as_path, as_text, check_data_options
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import load_config
 from cnnxfer.data.sources import find_source
@@ -27,28 +27,25 @@ def check(
     html: Pathlike | None = None,
     reporter: Reporter | None = None,
 ) -> Report:
-    """Tells what is wrong with images and labels before anything is trained on them.
+    """Reports what is wrong with images and labels.
 
-    No image is changed. Keras and TensorFlow are not loaded, except for a data set of
-    TensorFlow Datasets that has not been copied into the cache before.
+    The data is not changed. Neither Keras nor TensorFlow is imported, except for a data
+    set of TensorFlow Datasets that has not been copied to the cache yet.
 
     Args:
-        spec: the data: whatever `train` accepts.
-        split: how the images would be split, as in `train`.
-        group_by: what would stay in one part, as in `train`.
-        exclude: a file that lists images to leave out, as in `train`.
-        write: a file to be written, which lists the images that training is better
-            without; `exclude` reads it.
-        html: a page to be written, which shows the pictures in question.
-        reporter: what hears of the progress; by default, the logger "cnnxfer".
-
-    Returns:
-        What was found, the gravest first.
+        spec: the data, as `train` takes it.
+        split: the split, as `train` takes it.
+        group_by: what keeps images together, as `train` takes it.
+        exclude: a file of images to leave out, as `train` takes it.
+        write: the file to write for `exclude`, with the images that should be
+            excluded from training.
+        html: the HTML page to write, with the images that have problems.
+        reporter: receives messages and progress; by default the logger "cnnxfer".
 
     Raises:
-        ConfigError: if there is no such data, an option is wrong, or a file to be
-            written exists and was not written by an earlier check.
-        DataError: if data cannot be downloaded or copied.
+        ConfigError: if there is no such data, an option is wrong, or a file to write
+            exists already and was not written by `check`.
+        DataError: if the data cannot be downloaded or copied.
     """
     settings = load_config(
         None,
@@ -56,7 +53,7 @@ def check(
             "data": str(spec),
             "split": split,
             "group_by": group_by,
-            "exclude": text_of(exclude),
+            "exclude": as_text(exclude),
         },
     )
     find_source(settings.data)
@@ -67,7 +64,7 @@ def check(
     from cnnxfer.pages.check_page import PAGE_MARK, write_page
 
     reporter = reporter or Reporter()
-    list_path, page_path = path_of(write), path_of(html)
+    list_path, page_path = as_path(write), as_path(html)
     if list_path:
         check_output("--write", list_path, LIST_MARK, settings.data)
     if page_path:
@@ -102,31 +99,28 @@ def preview(
     seed: int | None = None,
     reporter: Reporter | None = None,
 ) -> Preview:
-    """Draws what the network will see in training: photographs, and views of each.
+    """Draws what the network will see in training: images, and views of each.
 
     Args:
-        data: the data: whatever `train` accepts.
-        out: the PNG to be written.
-        augment: how training views differ, as in `train`.
+        data: the data, as `train` takes it.
+        out: the PNG file to write.
+        augment: the level of augmentation, as `train` takes it.
         config: a TOML file of settings.
-        images: number of photographs, from 1 to 50, of all classes in turn.
-        views: number of training views of each, from 1 to 20.
-        image_size: side of a view in pixels; by default the backbone's.
-        seed: what everything random follows from.
-        reporter: what hears of the progress; by default, the logger "cnnxfer".
-
-    Returns:
-        What the picture shows.
+        images: the number of images, taken from all classes in turn.
+        views: the number of training views of each image.
+        image_size: the side of a view in pixels; by default the backbone's.
+        seed: the seed of all random numbers.
+        reporter: receives messages and progress; by default the logger "cnnxfer".
 
     Raises:
-        ConfigError: if there is no such data, a setting is wrong, or `out` exists and
-            was not written by an earlier preview.
-        DataError: if the data cannot be read, or none of its pictures.
+        ConfigError: if there is no such data, a setting is wrong, or `out` exists
+            already and is not a preview.
+        DataError: if the data, or all of its images, cannot be read.
     """
     settings = load_config(
-        path_of(config),
+        as_path(config),
         {
-            "data": text_of(data),
+            "data": as_text(data),
             "augment": augment,
             "image_size": image_size,
             "seed": seed,

@@ -1,11 +1,17 @@
-"""Measuring a run, and comparing backbones."""
+"""`evaluate` and `compare`: measuring runs and backbones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cnnxfer.api.arguments import Pathlike, check_data_options, find, path_of, text_of
+from cnnxfer.api.arguments import (
+    Pathlike,
+    as_path,
+    as_text,
+    check_data_options,
+    resolve_run,
+)
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import find_weights
 from cnnxfer.config import load_config
@@ -32,37 +38,34 @@ def evaluate(
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = None,
 ) -> Evaluation:
-    """Measures a run on its test images, which no phase has looked at.
+    """Measures a run on its test images, which no phase has used.
 
-    A fine-tuned run is measured beside the run that it was fine-tuned from. The
-    figures are added to the run's metrics.
+    A fine-tuned run is measured together with the run that it was fine-tuned from. The
+    results are added to the run's metrics.
 
     Args:
-        run: a run, its directory, its name, or "latest".
-        data: other labelled images, whose class names must be the run's. Those that
-            the run was trained or validated on are left out. The figures are returned
-            and not added to the run's metrics.
-        engine: "openvino", "keras", or "auto": the fastest whose answers agree with
-            those of Keras in float32, which is checked on the first images.
-        precision: what the engine computes in: "float32", "bfloat16", or "auto": the
-            fastest that passes the same check.
-        runs_dir: the folder of the runs; by default $CNNXFER_RUNS, or `runs`.
-        reporter: what hears of the progress; by default, the logger "cnnxfer".
-
-    Returns:
-        The figures, those of each class among them.
+        run: the path or the name of a run, or "latest".
+        data: other labelled images to measure on, whose classes have the same names as
+            the run's. Images that the run was trained or validated on are left out,
+            and the results are not added to the run's metrics.
+        engine: "openvino", "keras", or "auto": the fastest engine whose outputs agree
+            with those of Keras in float32, which is checked on the first images.
+        precision: "float32", "bfloat16", or "auto": the fastest one whose outputs
+            agree in the same way.
+        runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
+        reporter: receives messages and progress; by default the logger "cnnxfer".
 
     Raises:
         ConfigError: if there is no such run or data, or the engine or the precision
             is unknown or not available on this machine.
-        DataError: if there are no test images, or `data` has classes that the run does
-            not know, another kind of labels, or no image that is new to the run.
-        RunError: if the run has no model yet, or an engine or a precision that is
-            asked for by name does not agree with Keras.
+        DataError: if there are no test images or no images that are new to the run,
+            or the data has classes or kinds of labels that the run does not have.
+        RunError: if the run has no model yet, or the outputs of the requested engine
+            or precision do not agree with those of Keras.
     """
     reporter = reporter or Reporter()
     check_choice(engine, precision)
-    found = find(run, runs_dir)
+    found = resolve_run(run, runs_dir)
     found.require_model()
     find_source(found.config.data if data is None else str(data))
     import_tensorflow_quietly()
@@ -93,33 +96,28 @@ def compare(
     devices: str | None = None,
     reporter: Reporter | None = None,
 ) -> Comparison:
-    """Ranks backbones by the accuracy of a head on the features of each.
+    """Ranks backbones by the accuracy of a head on their features of the same images.
 
-    All are trained and measured on the same images. Settings that are None are those
-    of `config`, or else the defaults.
+    Arguments that are None come from `config` or are the defaults of
+    `cnnxfer.config.Config`, which explains all settings.
 
     Args:
-        data: the data: whatever `train` accepts.
-        backbones: names of the catalog; by default all whose weights are on this
-            machine.
-        budget: the time after which no backbone is begun or gone on with, such as
-            "90s", "10m" or "2h".
+        data: the data, as `train` takes it.
+        backbones: names of backbones in the catalog; by default all whose weights are
+            on this machine.
+        budget: the time after which the comparison stops, such as "90s", "10m" or "2h".
         config: a TOML file of settings.
         weights: "imagenet" or "none".
-        split: how the images are split, as in `train`.
-        group_by: what stays in one part, as in `train`.
-        limit: number of images to use at most, as in `train`.
-        exclude: a file that lists images to leave out, as in `train`.
-        views: number of random views of each image that are computed and kept.
-        seed: what everything random follows from.
-        engine: what computes the features: "auto", "openvino" or "keras".
-        precision: what the engine computes in: "auto", "float32", "bfloat16" or
-            "float16".
+        split: proportions such as "75/15/10", or "slices".
+        group_by: what keeps images together, as `train` takes it.
+        limit: the largest number of images, as `train` takes it.
+        exclude: a file of images to leave out, as `train` takes it.
+        views: how many random views of each training image are computed and cached.
+        seed: the seed of all random numbers.
+        engine: what runs the backbones: "auto", "openvino" or "keras".
+        precision: the number format of the engine.
         devices: "one" or "cpu".
-        reporter: what hears of the progress; by default, the logger "cnnxfer".
-
-    Returns:
-        The backbones, the best first, and why others were left out.
+        reporter: receives messages and progress; by default the logger "cnnxfer".
 
     Raises:
         ConfigError: if a setting or a name is wrong.
@@ -127,14 +125,14 @@ def compare(
     """
     reporter = reporter or Reporter()
     settings = load_config(
-        path_of(config),
+        as_path(config),
         {
-            "data": text_of(data),
+            "data": as_text(data),
             "weights": weights,
             "split": split,
             "group_by": group_by,
             "limit": limit,
-            "exclude": text_of(exclude),
+            "exclude": as_text(exclude),
             "views": views,
             "seed": seed,
             "engine": engine,
@@ -147,9 +145,13 @@ def compare(
             f"--weights is {settings.weights!r}; to compare backbones, it must be "
             "imagenet or none."
         )
-    budget_seconds = _seconds(budget)
+    budget_seconds = _parse_budget(budget)
     if backbones is None:
-        chosen = [item for item in BACKBONES if find_weights(item, include_top=False)]
+        chosen = [
+            backbone
+            for backbone in BACKBONES
+            if find_weights(backbone, include_top=False)
+        ]
     else:
         chosen = [BACKBONES.get(name.strip()) for name in backbones]
     find_source(settings.data)
@@ -158,14 +160,14 @@ def compare(
     import_tensorflow_quietly()
     from cnnxfer.evaluation.comparison import compare_backbones
 
-    names = list(dict.fromkeys(item.name for item in chosen))
+    names = list(dict.fromkeys(backbone.name for backbone in chosen))
     return compare_backbones(settings, names, budget_seconds, reporter)
 
 
-def _seconds(duration: str) -> float:
-    seconds = parse_duration(duration)
+def _parse_budget(budget: str) -> float:
+    seconds = parse_duration(budget)
     if not seconds:
         raise ConfigError(
-            f"--budget is {duration!r}; expected a time such as 90s, 10m or 2h."
+            f"--budget is {budget!r}; expected a time such as 90s, 10m or 2h."
         )
     return seconds

@@ -1,4 +1,4 @@
-"""The options of training, by the names of the command line."""
+"""The options of `train` and `unfreeze`, with the names of the command line."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, TypedDict
 
 from cnnxfer.config import FineTune
 
-# What is called otherwise in configuration files.
-_SETTINGS = {
+# The options that have other names in configuration files.
+_SETTING_NAMES = {
     "lr": "learning_rate",
     "warmup": "warmup_epochs",
     "bn": "batch_norm",
@@ -19,36 +19,36 @@ _SETTINGS = {
 
 
 class PhaseOptions(TypedDict, total=False):
-    """Options of both `train` and `unfreeze`; None means that an option is not given.
+    """The options that both phases have; None, or a missing option, changes nothing.
 
     Attributes:
-        recipe: settings that belong together: "textbook", "fast" or "best".
-        lr: the highest learning rate, or "auto" to have it found.
-        epochs: number of passes over the training images.
+        recipe: the recipe whose settings are taken: "textbook", "fast" or "best".
+        lr: the highest learning rate, or "auto".
+        epochs: passes over the training images.
         optimizer: "sgd", "adamw", "adam", "lion" or "rmsprop".
         schedule: "cosine", "constant", "one-cycle", "inverse-time", "step" or
             "plateau".
-        warmup: number of epochs over which the rate climbs to its highest.
-        weight_decay: share of the weights that a step takes away, times the learning
-            rate (decoupled weight decay).
-        clip_norm: length to which longer gradients are cut; 0 for no limit.
-        label_smoothing: share of a label that is spread over all classes.
-        patience: number of epochs without a better one after which the phase ends.
-        ema: share of the moving average of the weights that a step keeps.
-        accumulate: number of parts of a batch that are computed one after the other.
-        batch: number of images in a step, or "auto".
-        views: number of random views of each training image that are computed and
-            kept.
-        cache: whether what frozen layers compute is kept; if not, every epoch runs the
-            whole backbone.
-        augment: how training views differ: "none", "textbook", "light" or "strong".
+        warmup: epochs in which the learning rate rises to its highest value.
+        weight_decay: the decoupled weight decay per update, which is multiplied by the
+            learning rate.
+        clip_norm: the largest norm of the gradient; 0 for no limit.
+        label_smoothing: the fraction of a label that is spread over all classes.
+        patience: epochs without improvement after which the phase ends.
+        ema: the decay of the moving average of the weights.
+        accumulate: the number of parts of a batch that are computed one after the
+            other.
+        batch: images per update, or "auto".
+        views: how many random views of each training image are computed and cached.
+        cache: whether the activations of frozen layers are cached; if not, each epoch
+            computes the whole backbone.
+        augment: how views differ: "none", "textbook", "light" or "strong".
         time_budget: how long training may take, such as "30m" or a number of seconds.
-        checkpoint_every: how often a checkpoint is written within an epoch, such as
-            "5m" or a number of seconds.
-        seed: what everything random follows from.
-        engine: what computes the frozen layers: "auto", "openvino" or "keras".
-        precision: what the backbone computes in: "auto", "float32", "bfloat16" or
-            "float16".
+        checkpoint_every: the time between checkpoints within an epoch, such as "5m" or
+            a number of seconds.
+        seed: the seed of all random numbers.
+        engine: what runs the frozen layers: "auto", "openvino" or "keras".
+        precision: the number format of the backbone's arithmetic: "auto", "float32",
+            "bfloat16" or "float16".
         devices: "one", "all" or "cpu".
     """
 
@@ -77,25 +77,27 @@ class PhaseOptions(TypedDict, total=False):
 
 
 class TrainOptions(PhaseOptions, total=False):
-    """Options of `train`, besides those of `PhaseOptions`.
+    """The additional options of `train`.
 
     Attributes:
-        weights: "imagenet", "none" or a file.
-        split: shares of training, validation and test, such as "75/15/10", or
+        weights: the backbone's initial weights: "imagenet", "none" or a file.
+        split: the proportions of train, validation and test, such as "75/15/10"; or
             "slices".
-        group_by: what images that stay in one part have in common: a column of a
-            table, or a regular expression that is searched in their ids.
-        limit: number of images to use at most, the same share of every class.
-        exclude: a file that lists images to leave out: an id or a path on each line.
-        image_size: side of the pictures in pixels.
+        group_by: keeps images that belong together in the same split: a column of the
+            table, or a regular expression that is searched in the images' ids.
+        limit: the largest number of images to use, taken from all classes in
+            proportion.
+        exclude: a file with the id or the path of one image in each line; these images
+            are left out.
+        image_size: the side of the network's input, in pixels.
         head: "linear" or "mlp".
-        class_weights: "none", "auto" (rare classes count more) or a file of
+        class_weights: "none", "auto" (rarer classes get larger weights) or a file of
             CLASS,WEIGHT lines.
-        sampling: "natural", or "balanced" for as many images of every class in an
-            epoch.
+        sampling: "natural", or "balanced" for equally many images of every class in
+            each epoch.
         loss: "cross-entropy" or "focal".
-        monitor: the figure that tells the best epoch: "accuracy", "macro-f1" or
-            "auto".
+        monitor: the validation metric that chooses the best epoch: "accuracy",
+            "macro-f1" or "auto".
     """
 
     weights: str | Path | None
@@ -112,20 +114,19 @@ class TrainOptions(PhaseOptions, total=False):
 
 
 class UnfreezeOptions(PhaseOptions, total=False):
-    """Options of `unfreeze`, besides those of `PhaseOptions`.
+    """The additional options of `unfreeze`.
 
     Attributes:
-        last: share of the backbone that learns, such as "30%"; "100%" for all.
-        start: the first layer that learns, and all after it do; its position, or the
-            beginning of its name. On the command line, this is `--from`.
-        gradual: number of stages in which the layers begin to learn, those nearest to
-            the output first.
-        layer_decay: factor by which the rate falls from a group of layers to the one
-            before it.
-        bn: "frozen" to keep the statistics and scales of BatchNormalization, or
-            "train".
-        keep: "best" for the best model on validation, the one before fine-tuning
-            among them, or "last".
+        last: the percentage of the backbone's layers that learn, such as "30%"; "100%"
+            for all.
+        start: the first layer that learns, by its position or the beginning of its
+            name; `--from` on the command line.
+        gradual: the number of stages in which the layers start to learn.
+        layer_decay: the factor by which the learning rate falls from one group of
+            layers to the group before it.
+        bn: "frozen" keeps the statistics and scales of BatchNormalization, "train"
+            trains them.
+        keep: the model that is saved: "best" or "last".
     """
 
     last: str | None
@@ -137,19 +138,19 @@ class UnfreezeOptions(PhaseOptions, total=False):
 
 
 def settings_of(options: Mapping[str, Any], phase: str) -> dict[str, Any]:
-    """Returns options as `load_config` and `override` take them.
+    """Returns options as the settings that `load_config` and `override` take.
 
     Args:
-        options: by the names above; None for what was not given.
-        phase: whose options those are that both phases have, such as `epochs`:
-            `frozen` or `fine_tune`.
+        options: values by the names of the options; None for an option that was not
+            given.
+        phase: the phase that options such as `epochs` are for, `frozen` or `fine_tune`.
     """
-    of_phase = {item.name for item in fields(FineTune)}
+    phase_settings = {item.name for item in fields(FineTune)}
     if phase == "frozen":
-        of_phase.discard("views")  # the frozen phase's are the run's
+        phase_settings.discard("views")  # it is a setting of the run, not of the phase
     settings: dict[str, Any] = {phase: {}}
     for name, value in options.items():
-        setting = _SETTINGS.get(name, name)
-        table = settings[phase] if setting in of_phase else settings
+        setting = _SETTING_NAMES.get(name, name)
+        table = settings[phase] if setting in phase_settings else settings
         table[setting] = str(value) if isinstance(value, Path) else value
     return settings

@@ -1,4 +1,4 @@
-"""Ranking the classes of images."""
+"""`predict`: ranking the classes of images."""
 
 from __future__ import annotations
 
@@ -41,53 +41,51 @@ def predict(
 
     Args:
         inputs: files, folders, globs, `.zip` and `.tar` archives, http(s) addresses,
-            tables with a column of paths, `@FILE` for a file that lists one file,
-            folder, archive or address on each line, and "-" for such a list on stdin.
-        model: a run, or the name of a backbone, which answers with its ImageNet
-            classes. By default the latest run, or the built-in backbone if there is
-            none.
-        top: number of classes to name, from 1 to 1,000; by default 5, or all if there
+            tables with a column of paths, `@FILE` for a list with a file, folder,
+            archive or address in each line, and "-" for such a list on stdin.
+        model: a run, or the name of a backbone, which then has its ImageNet head. By
+            default the latest run or, if there is none, the built-in backbone.
+        top: the number of classes in each prediction; by default 5, or all if there
             are fewer.
-        min_confidence: the probability, above 0 and at most 1, below which a class is
-            not an answer: then `Prediction.label` is "unsure". Where an image may have
-            several classes, each must reach its own threshold, too.
-        recursive: whether folders are read with everything below them.
-        column: the column of tables that holds paths; by default "path", or the only
-            one.
-        frames: "first", or "all" for a prediction of each frame or page of a file.
-        max_pixels: the number of pixels above which a picture is not decoded.
+        min_confidence: a probability above 0 and at most 1; if no class reaches it,
+            `Prediction.label` is "unsure". If images may have several labels, each
+            label must also reach its own threshold.
+        recursive: whether folders are searched with their subfolders.
+        column: the column of tables that has the paths; by default "path", or the only
+            column.
+        frames: "first", or "all" for one prediction for each frame of a file.
+        max_pixels: the largest number of pixels of an image; larger images are not
+            decoded.
         allow_private: whether addresses may lead into private networks.
-        tta: the views of each picture whose probabilities are averaged: "none" (the
-            middle only), "flip" (and its mirror image), "five" (the middle and the
-            corners), "ten" (these and their mirror images) or "scales" (three sizes
-            of the middle).
-        dense: whether the whole picture is looked at instead, without cropping.
-        engine: "openvino", "keras", or "auto": the fastest whose answers agree with
-            those of Keras in float32, which is checked on the first images.
-        precision: what the engine computes in: "float32", "bfloat16", or "auto": the
-            fastest that passes the same check.
-        batch: number of pictures that are computed at once; by default as many as the
-            engine is fastest with. They become fewer where memory runs out.
-        runs_dir: the folder of the runs; by default $CNNXFER_RUNS, or `runs`.
-        reporter: what hears of the progress; by default, the logger "cnnxfer".
+        tta: the views whose predictions are averaged: "none" (the central view only),
+            "flip", "five", "ten" or "scales".
+        dense: whether the network sees the whole image, without cropping.
+        engine: "openvino", "keras", or "auto": the fastest engine whose outputs agree
+            with those of Keras in float32, which is checked on the first images.
+        precision: "float32", "bfloat16", or "auto": the fastest one whose outputs
+            agree in the same way.
+        batch: the number of images that are computed at once; by default the fastest
+            for the engine. It becomes smaller if memory runs out.
+        runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
+        reporter: receives messages and progress; by default the logger "cnnxfer".
 
     Returns:
-        A prediction for each image, in the order of the inputs; one with an `error`
-        for an image that cannot be read.
+        An iterator over one prediction for each image, in the order of the inputs. The
+        prediction of an image that cannot be read has an `error`.
 
     Raises:
         ConfigError: if the model or an option is unknown or not available on this
             machine, or the model has fewer classes than `top`.
-        DataError: if an input does not exist or holds no image.
-        RunError: if the run has no model, weights could not be downloaded, not even
-            one picture fits into memory, or an engine or a precision that is asked for
-            by name does not agree with Keras.
+        DataError: if an input does not exist or contains no image.
+        RunError: if the run has no model, weights cannot be downloaded, not even one
+            image fits into memory, or the outputs of the requested engine or precision
+            do not agree with those of Keras.
     """
     from cnnxfer.prediction.request import open_request
 
     if isinstance(inputs, str | Path):
         inputs = [inputs]
-    pile = open_request(
+    request = open_request(
         [str(item) for item in inputs],
         model=model,
         top=top,
@@ -105,19 +103,21 @@ def predict(
         runs_dir=runs_dir,
         reporter=reporter or Reporter(),
     )
-    return _and_prepare(pile)
+    return _predictions(request)
 
 
-def _and_prepare(pile: PredictionRequest) -> Iterator[Prediction]:
+def _predictions(request: PredictionRequest) -> Iterator[Prediction]:
     from cnnxfer.prediction.outputs.totals import Totals
 
     totals = Totals()
-    # Who stops early is rid of the decoders at once, and not when garbage is collected.
-    with closing(pile.answers):
-        for prediction in totals.watch(pile.predictions()):
-            # What holds a member of an archive would keep all of it in memory.
-            kept = prediction.source and not prediction.source.here
-            yield prediction if kept else dataclasses.replace(prediction, source=None)
-    if repeats := totals.repeats(pile.model):
-        pile.reporter.warn(f"{repeats}.")
-    pile.answers.prepare_next_time()
+    # If the caller stops early, the decoders end at once, not at garbage collection.
+    with closing(request.answers):
+        for prediction in totals.watch(request.predictions()):
+            # A source that has the content of its file would keep it all in memory.
+            is_light = prediction.source and not prediction.source.here
+            yield (
+                prediction if is_light else dataclasses.replace(prediction, source=None)
+            )
+    if repeats := totals.repeats(request.model):
+        request.reporter.warn(f"{repeats}.")
+    request.answers.prepare_next_time()

@@ -1,4 +1,4 @@
-"""What a run's receipt tells of its beginning and its end."""
+"""Writes the start and the end of a run to its receipt."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from cnnxfer.runs import Run
 from cnnxfer.version import __version__
 
 
-class Clock:
-    """Writes to the receipt how a phase ended and how long it took."""
+class OutcomeRecorder:
+    """Writes to a receipt how a `with` block, a phase, ended and how long it took."""
 
     def __init__(self, run: Run) -> None:
+        """Starts the clock.
+
+        Args:
+            run: the run to whose receipt the outcome is written.
+        """
         self.run = run
         self.started = datetime.now().astimezone()
 
@@ -35,12 +40,18 @@ class Clock:
                 seconds=round((ended - self.started).total_seconds(), 1),
             )
         except RunError:
-            if kind is None:  # else what went wrong first is what counts
+            if kind is None:  # otherwise, the first error is the one to report
                 raise
 
 
 def start_receipt(run: Run, seed: int, **values: Any) -> None:
-    """Writes what a run begins with: command, versions, machine, and `values`."""
+    """Writes a new receipt: command, versions, hardware, seed and time.
+
+    Args:
+        run: the run, whose status becomes "running".
+        seed: the seed of all random numbers.
+        **values: other entries of the receipt.
+    """
     from cnnxfer.hardware.packages import PACKAGES, installed_version
     from cnnxfer.hardware.processor import find_processor
 

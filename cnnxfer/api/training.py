@@ -1,4 +1,4 @@
-"""Training a head, fine-tuning, and going on."""
+"""`train`, `unfreeze` and `resume`: training a head, fine-tuning, and going on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from cnnxfer.api.arguments import Pathlike, check_data_options, find, path_of, text_of
+from cnnxfer.api.arguments import (
+    Pathlike,
+    as_path,
+    as_text,
+    check_data_options,
+    resolve_run,
+)
 from cnnxfer.api.options import TrainOptions, UnfreezeOptions, settings_of
-from cnnxfer.api.receipt import Clock, start_receipt
+from cnnxfer.api.receipt import OutcomeRecorder, start_receipt
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.config import (
@@ -44,8 +50,8 @@ if TYPE_CHECKING:
     from cnnxfer.training.task import Setup
 
 
-# What a second phase has from the first.
-SAME = (
+# The settings of the frozen phase that fine-tuning cannot change.
+INHERITED_SETTINGS = (
     "backbone",
     "data",
     "split",
@@ -69,22 +75,22 @@ def train(
 ) -> Run:
     """Trains a new head on a frozen backbone.
 
-    Settings that are not given are those of the recipe, or else of `config`, or else
-    the defaults.
+    Settings that are not given come from the recipe or `config`, or are the defaults
+    of `cnnxfer.config.Config`, which explains all settings.
 
     Args:
-        backbone: a name of the catalog.
-        data: a folder of class folders, a table of paths and labels, an archive, the
-            name of a set of TensorFlow Datasets, an address in a bucket, or "sample".
+        backbone: the name of a backbone in the catalog.
+        data: the name of a TFDS data set, a folder of class folders, a table of paths
+            and labels, an archive, a folder in a cloud bucket, or "sample".
         config: a TOML file of settings.
         fine_tune: whether to go on with `unfreeze`, with the settings of the recipe or
-            of `config`.
-        runs_dir: the folder of the runs; by default $CNNXFER_RUNS, or `runs`.
-        reporter: what hears of the progress; by default, the logger "cnnxfer".
-        **options: see `TrainOptions`.
+            `config`.
+        runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
+        reporter: receives messages and progress; by default the logger "cnnxfer".
+        **options: the settings of `TrainOptions`.
 
     Returns:
-        The run; with `fine_tune`, the one that was fine-tuned.
+        The new run; with `fine_tune`, the fine-tuned one.
 
     Raises:
         ConfigError: if a setting is wrong.
@@ -93,22 +99,22 @@ def train(
     """
     started = time.monotonic()
     reporter = reporter or Reporter()
-    given = {"backbone": backbone, "data": text_of(data), **options}
-    path = path_of(config)
-    _not_of_second_phase(path)
-    settings = load_config(path, settings_of(given, "frozen"))
+    path = as_path(config)
+    _refuse_fine_tuned_config(path)
+    all_options = {"backbone": backbone, "data": as_text(data), **options}
+    settings = load_config(path, settings_of(all_options, "frozen"))
     check_data_options(settings)
     check_phases(settings)
-    settings = _checked(settings)
+    settings = _resolved(settings)
     _check_cache(settings)
-    place = resolve_runs_dir(runs_dir)
-    check_runs_dir(place)
+    runs_path = resolve_runs_dir(runs_dir)
+    check_runs_dir(runs_path)
     settings = _with_weights(settings, reporter)
     import_tensorflow_quietly()
     from cnnxfer.data.prepared import data_hash
     from cnnxfer.training.start import prepare_run
 
-    setup = prepare_run(settings, place, reporter)
+    setup = prepare_run(settings, runs_path, reporter)
     run = setup.run
     with lock_run(run):
         data_sha256 = data_hash(run.split)
@@ -119,15 +125,15 @@ def train(
             data_sha256=data_sha256,
             precision=setup.precision,
         )
-        run.write_config(settings)  # last: it makes a run of the directory
-        with Clock(run), interrupted_by_sigterm():
+        run.write_config(settings)  # last, since it makes the directory a run
+        with OutcomeRecorder(run), interrupted_by_sigterm():
             _train_head(setup)
     if not fine_tune:
         return run
-    left = None
+    remaining = None
     if settings.time_budget:
-        left = max(settings.time_budget - (time.monotonic() - started), 1.0)
-    return unfreeze(run, time_budget=left, runs_dir=runs_dir, reporter=reporter)
+        remaining = max(settings.time_budget - (time.monotonic() - started), 1.0)
+    return unfreeze(run, time_budget=remaining, runs_dir=runs_dir, reporter=reporter)
 
 
 def unfreeze(
@@ -138,38 +144,38 @@ def unfreeze(
     reporter: Reporter | None = None,
     **options: Unpack[UnfreezeOptions],
 ) -> Run:
-    """Fine-tunes a run: the last layers of its backbone, or all, learn on.
+    """Fine-tunes a run: its head and the last layers of its backbone, or all, learn.
 
-    The new run has the images, parts, classes and normalization of `run`, which is
-    left as it was. If no epoch beats the model of `run` on validation, the new run's
-    model is that model, unless `keep` is "last".
+    The new run has the same images, splits, classes and normalization as `run`, which
+    is not changed. If no epoch is better than `run` on validation, the model of the
+    new run is that of `run`, unless `keep` is "last".
 
     Args:
-        run: the run to fine-tune, its directory, its name, or "latest".
-        config: a TOML file of settings for the same network and images, such as the
-            `config.toml` of a run that is to be repeated.
-        runs_dir: the folder of the runs; by default $CNNXFER_RUNS, or `runs`.
-        reporter: what hears of the progress; by default, the logger "cnnxfer".
-        **options: see `UnfreezeOptions`; those not given are the settings of `run`.
+        run: the run to fine-tune: its path or its name, or "latest".
+        config: a TOML file of settings, such as the `config.toml` of a fine-tuned run
+            that is to be repeated; its network and images must be those of `run`.
+        runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
+        reporter: receives messages and progress; by default the logger "cnnxfer".
+        **options: the settings of `UnfreezeOptions`; by default those of `run`.
 
     Returns:
         The new run, which names `run` as its parent.
 
     Raises:
-        ConfigError: if a setting or the run is wrong.
+        ConfigError: if a setting is wrong, or there is no such run.
         RunError: if the run has no model yet.
         Interrupted: on Ctrl-C or SIGTERM, after saving; `resume` goes on.
     """
     reporter = reporter or Reporter()
-    parent = find(run, runs_dir)
+    parent = resolve_run(run, runs_dir)
     parent.require_model()
     require_idle(parent)
-    settings = _to_unfreeze(parent, path_of(config), options)
+    settings = _fine_tuning_settings(parent, as_path(config), options)
     _check_stages(parent, settings)
     import_tensorflow_quietly()
     from cnnxfer.training.start import claim_processors, set_up
 
-    claim_processors(settings.devices, settings.precision)  # tells if they can't
+    claim_processors(settings.devices, settings.precision)  # fails if they cannot
     child = create_run(parent.path.parent, settings.backbone, _data_name(settings.data))
     with lock_run(child):
         child.copy_model(parent)
@@ -182,8 +188,8 @@ def unfreeze(
             data_sha256=parent.receipt.get("data_sha256"),
             weights_sha256=parent.receipt.get("weights_sha256"),
         )
-        child.write_config(settings)  # last: it makes a run of the directory
-        with Clock(child), interrupted_by_sigterm():
+        child.write_config(settings)  # last, since it makes the directory a run
+        with OutcomeRecorder(child), interrupted_by_sigterm():
             setup = set_up(child, reporter)
             child.update_receipt(precision=setup.precision)
             _fine_tune(setup)
@@ -197,15 +203,15 @@ def unfreeze_plan(
     runs_dir: Pathlike | None = None,
     **options: Unpack[UnfreezeOptions],
 ) -> list[StageRow]:
-    """Returns what `unfreeze` would do with the same arguments: a row for each stage.
+    """Returns what `unfreeze` would do with the same arguments: one row for each stage.
 
     Raises:
-        ConfigError: if a setting or the run is wrong.
+        ConfigError: if a setting is wrong, or there is no such run.
         RunError: if the run has no model yet.
     """
-    parent = find(run, runs_dir)
+    parent = resolve_run(run, runs_dir)
     parent.require_model()
-    return _plan(parent, _to_unfreeze(parent, path_of(config), options))
+    return _plan(parent, _fine_tuning_settings(parent, as_path(config), options))
 
 
 def resume(
@@ -215,29 +221,23 @@ def resume(
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = None,
 ) -> Run:
-    """Goes on with a run where it stopped, and takes the steps that it had left.
-
-    In float32 and on the same machine, the run ends with the weights of one that was
-    never interrupted, to the bit.
+    """Goes on with a run where it stopped, with the updates that it would have made.
 
     Args:
-        run: a run, its directory, its name, or "latest".
-        epochs: how many epochs to add to those that the run was to have, such as "+5";
-            this extends a finished run, too.
-        runs_dir: the folder of the runs; by default $CNNXFER_RUNS, or `runs`.
-        reporter: what hears of the progress; by default, the logger "cnnxfer".
-
-    Returns:
-        The same run.
+        run: the path or the name of a run, or "latest".
+        epochs: the number of additional epochs, such as "+5", with which a finished
+            run goes on, too.
+        runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
+        reporter: receives messages and progress; by default the logger "cnnxfer".
 
     Raises:
-        ConfigError: if there is no such run, or it is finished and `epochs` is None.
+        ConfigError: if there is no such run, or it is finished.
         Interrupted: on Ctrl-C or SIGTERM, after saving; it can be resumed again.
     """
     reporter = reporter or Reporter()
-    more = 0 if epochs is None else _more_epochs(epochs)
-    found = find(run, runs_dir)
-    if found.receipt.get("status") == "done" and not more:
+    more_epochs = 0 if epochs is None else _parse_more_epochs(epochs)
+    found = resolve_run(run, runs_dir)
+    if found.receipt.get("status") == "done" and not more_epochs:
         raise ConfigError(
             f"{found.path} is finished. Fine-tune it with: "
             f"cnnxfer unfreeze {found.path}, or extend it with: "
@@ -247,10 +247,11 @@ def resume(
     from cnnxfer.training.start import set_up
 
     with lock_run(found):
-        setup = set_up(found, reporter)  # if images are gone, nothing has changed
-        found.update_receipt(status="running", more_epochs=setup.more_epochs + more)
-        found.update_metrics(validation=None, test=None)  # of the model until now
-        with Clock(found), interrupted_by_sigterm():
+        setup = set_up(found, reporter)  # first, since it fails if images are gone
+        more_epochs += setup.more_epochs
+        found.update_receipt(status="running", more_epochs=more_epochs)
+        found.update_metrics(validation=None, test=None)  # the model will change
+        with OutcomeRecorder(found), interrupted_by_sigterm():
             if found.parent:
                 _fine_tune(setup)
             else:
@@ -258,72 +259,74 @@ def resume(
     return found
 
 
-def _not_of_second_phase(path: Path | None) -> None:
-    """Makes sure that a file of settings is not one that `unfreeze` has written."""
+def _refuse_fine_tuned_config(path: Path | None) -> None:
+    """Checks that a file of settings does not belong to a fine-tuned run."""
     if not path or path.name != "config.toml":
         return
     run = Run(path.resolve().parent)
     if (run.path / "receipt.json").is_file() and run.parent:
         raise ConfigError(
-            f"{path} is of a run that was fine-tuned. Repeat it with: "
+            f"{path} belongs to a fine-tuned run. Repeat that with: "
             f"cnnxfer unfreeze {run.parent.path} --config {path}"
         )
 
 
-def _to_unfreeze(parent: Run, path: Path | None, options: UnfreezeOptions) -> Config:
-    """Returns the settings of the run that goes on from `parent`, all checked."""
-    # The time was the parent's.
+def _fine_tuning_settings(
+    parent: Run, path: Path | None, options: UnfreezeOptions
+) -> Config:
+    """Returns the settings of a run that fine-tunes `parent`, after checking them."""
+    # The time budget was for the parent.
     settings = dataclasses.replace(parent.config, time_budget=0.0)
     settings = load_config(path, base=settings)
-    given = dict(options)
-    if given.get("last") and given.get("start"):
+    values = dict(options)
+    if values.get("last") and values.get("start"):
         raise ConfigError(
-            f"--last {given['last']} and --from {given['start']} exclude each other. "
-            "Give one."
+            f"--last {values['last']} and --from {values['start']} cannot be combined. "
+            "Use one."
         )
-    if recipe := given.pop("recipe", None):
-        ours = with_recipe(Config(), str(recipe))
+    if recipe := values.pop("recipe", None):
+        from_recipe = with_recipe(Config(), str(recipe))
         settings = dataclasses.replace(
             settings,
-            recipe=ours.recipe,
-            augment=ours.augment,
-            batch_size=ours.batch_size,
-            precision=ours.precision,
-            cache=ours.cache,
-            fine_tune=ours.fine_tune,
+            recipe=from_recipe.recipe,
+            augment=from_recipe.augment,
+            batch_size=from_recipe.batch_size,
+            precision=from_recipe.precision,
+            cache=from_recipe.cache,
+            fine_tune=from_recipe.fine_tune,
         )
-    optimizer = str(given.get("optimizer"))
-    if given.get("lr") is None and optimizer in USUAL_LEARNING_RATES:
-        given["lr"] = USUAL_LEARNING_RATES[optimizer]
-    # What learns is said in one of two ways.
-    if given.get("last"):
-        given["start"] = ""
-    settings = _checked(override(settings, settings_of(given, "fine_tune")))
+    optimizer = str(values.get("optimizer"))
+    if values.get("lr") is None and optimizer in USUAL_LEARNING_RATES:
+        values["lr"] = USUAL_LEARNING_RATES[optimizer]
+    # `start` would have precedence over `last`.
+    if values.get("last"):
+        values["start"] = ""
+    settings = _resolved(override(settings, settings_of(values, "fine_tune")))
     check_phases(settings, ["fine_tune"])
     _check_cache(settings)
-    for name in SAME:
-        here, there = getattr(settings, name), getattr(parent.config, name)
-        if here != there:
+    for name in INHERITED_SETTINGS:
+        value, inherited = getattr(settings, name), getattr(parent.config, name)
+        if value != inherited:
             raise ConfigError(
-                f"{name} is {here!r} in {path}, and {there!r} in {parent.path}. A run "
-                "goes on with the same network and images. Leave it out."
+                f"{name} is {value!r} in {path}, but {inherited!r} in {parent.path}. "
+                "Fine-tuning needs the same network and images. Remove this setting."
             )
     return settings
 
 
 def _check_cache(settings: Config) -> None:
-    """Makes sure that what is to be kept can be computed and kept, before any work."""
+    """Checks that activations can be computed and cached as the settings say."""
     if not settings.cache:
         return
     from cnnxfer.training.activations.store import ActivationStore
 
-    ActivationStore()  # tells of a wrong limit
+    ActivationStore()  # fails if the limit of the cache is wrong
     if settings.augment.plain and settings.precision != "float16":
         check_choice(settings.engine, settings.precision)
 
 
 def _check_stages(parent: Run, settings: Config) -> None:
-    """Makes sure that the network has the layers that are named, before any work."""
+    """Checks that the network has the layers that the settings name."""
     if settings.fine_tune.start or settings.fine_tune.gradual > 1:
         _plan(parent, settings)
 
@@ -335,27 +338,27 @@ def _plan(parent: Run, settings: Config) -> list[StageRow]:
     return plan_fine_tuning(parent, settings)
 
 
-def _more_epochs(text: str) -> int:
+def _parse_more_epochs(text: str) -> int:
     found = re.fullmatch(r"\+(\d{1,6})", text.strip())
     if not found or not int(found[1]):
         raise ConfigError(
-            f"--epochs is {text!r}; expected how many more there are to be, as +5."
+            f"--epochs is {text!r}; expected a number of additional epochs, such as +5."
         )
     return int(found[1])
 
 
-def _checked(config: Config) -> Config:
-    """Returns the settings with every name resolved; all that is cheap is checked."""
+def _resolved(config: Config) -> Config:
+    """Returns the settings with names and paths resolved, after checking them."""
     backbone = BACKBONES.get(config.backbone)
     source = find_source(config.data)
     check_class_weights(config.class_weights)
-    _ = config.fine_tune.fraction
+    _ = config.fine_tune.fraction  # fails if `last` is wrong
     image_size = config.image_size or backbone.image_size
     backbone.check_image_size(image_size)
     return dataclasses.replace(
         config,
         backbone=backbone.name,
-        # A run can be resumed from another directory.
+        # Absolute paths, since a run can be resumed from another directory.
         data=source.absolute(config.data),
         exclude=_absolute(config.exclude),
         class_weights=_absolute(config.class_weights)
@@ -370,7 +373,7 @@ def _absolute(path: str) -> str:
 
 
 def _with_weights(config: Config, reporter: Reporter) -> Config:
-    """Makes sure of the weights before any picture is read or run made."""
+    """Finds or downloads the weights; returns the settings with an absolute path."""
     if config.weights == "none":
         return config
     if config.weights == "imagenet":
@@ -379,12 +382,13 @@ def _with_weights(config: Config, reporter: Reporter) -> Config:
         return config
     path = Path(config.weights)
     if not path.is_file():
-        near = suggestion(config.weights, ("imagenet", "none"))
-        raise ConfigError(f"--weights {path} is no file.{near}")
+        hint = suggestion(config.weights, ("imagenet", "none"))
+        raise ConfigError(f"--weights {path} is not a file.{hint}")
     return dataclasses.replace(config, weights=str(path.resolve()))
 
 
 def _data_name(spec: str) -> str:
+    """Returns a short name for data, for the name of a run."""
     path = Path(spec)
     if path.is_file():
         return path.name.partition(".")[0]
@@ -415,11 +419,11 @@ def _fine_tune(setup: Setup) -> None:
     else:
         reporter.info(
             f"no epoch beat the validation {before.name} of {before.value:.1%}, "
-            f"so {run.model_path} is the model as it was before. Try a lower --lr."
+            f"so {run.model_path} is the model from before. Try a lower --lr."
         )
     try:
         compare_with_parent(run, reporter)
     except Interrupted:
         raise
     except CnnxferError as error:
-        reporter.warn(f"not compared with the model before: {error}")
+        reporter.warn(f"not compared with the model from before: {error}")

@@ -272,7 +272,7 @@ def unfreeze(
     ways = {"--all": all_layers, f"--last {last}": last, f"--from {start}": start}
     given = [way for way, typed in ways.items() if typed]
     if len(given) > 1:
-        raise ConfigError(f"{given[0]} and {given[1]} exclude each other; give one.")
+        raise ConfigError(f"{given[0]} and {given[1]} cannot be combined. Use one.")
     options = UnfreezeOptions(
         recipe=recipe,
         last="100%" if all_layers else last,

@@ -172,7 +172,7 @@ def _override_augment(
     if len(regions) > 1:
         one, other = regions[:2]
         raise ConfigError(
-            f"{one} and {other}{origin} exclude each other; with the level "
+            f"{one} and {other}{origin} cannot be combined; with the level "
             f"{augment.level}, set one of them to 0."
         )
     if augment.shorter_side_to < augment.shorter_side:

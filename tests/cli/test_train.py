@@ -123,7 +123,7 @@ def test_a_wrong_extension_changes_nothing(
 ) -> None:
     before = colour_run.receipt
     assert run(["resume", str(colour_run.path), "--epochs", epochs]) == 2
-    assert "expected how many more there are to be, as +5" in capsys.readouterr().err
+    assert "a number of additional epochs, such as +5" in capsys.readouterr().err
     assert colour_run.receipt == before
 
 
@@ -154,9 +154,9 @@ def test_a_dry_run_shows_stages_and_makes_no_run(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--all", "--last", "30%"], "--all and --last 30% exclude each other"),
-        (["--all", "--from", "conv1"], "--all and --from conv1 exclude each other"),
-        (["--last", "5%", "--from", "9"], "--last 5% and --from 9 exclude each other"),
+        (["--all", "--last", "30%"], "--all and --last 30% cannot be combined"),
+        (["--all", "--from", "conv1"], "--all and --from conv1 cannot be combined"),
+        (["--last", "5%", "--from", "9"], "--last 5% and --from 9 cannot be combined"),
         (["--from", "blokk"], "blokk"),
         (["--gradual", "99"], "--gradual is 99"),
         (["--lr", "quick"], "--lr is 'quick'; expected a number, or 'auto'."),

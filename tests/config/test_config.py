@@ -133,7 +133,7 @@ def test_wrong_values_are_called_by_their_option(
         ),
         (
             "[augment]\narea = 0.2",
-            "crop and area in FILE, [augment] exclude each other; with the level "
+            "crop and area in FILE, [augment] cannot be combined; with the level "
             "light, set one of them to 0.",
         ),
         (

@@ -372,5 +372,5 @@ def test_tuning_that_ruins_the_model_ends_with_the_parents(
     assert not any(any(moved) for moved in changes(child, parent).values())
     assert child.metrics["fine_tune"] == child.metrics["before"]
     (line,) = [said for said in reporter.said if said.startswith("no epoch beat")]
-    assert "is the model as it was before. Try a lower --lr." in line
+    assert "is the model from before. Try a lower --lr." in line
     assert len(child.history) == 2  # it did train
