@@ -1,4 +1,4 @@
-"""`cnnxfer backbones`: the pretrained networks to choose from."""
+"""`cnnxfer backbones`: lists and shows the pretrained networks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from cnnxfer.networks.layer_list import LayerRow
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="A backbone; case and hyphens are free.")
+    str,
+    typer.Argument(
+        metavar="NAME", help="A backbone; case, hyphens and underscores do not matter."
+    ),
 ]
 
 group = typer.Typer()
@@ -40,7 +43,7 @@ def backbones(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the pretrained networks, or show one. Without a command, lists them."""
+    """List the pretrained networks, or show one. Without a command, list them."""
     if context.invoked_subcommand is None:
         list_(as_json)
 
@@ -51,13 +54,13 @@ def list_(
 ) -> None:
     """List the pretrained networks.
 
-    Accuracies are the published ones on the validation images of ImageNet.
+    The accuracies are those published for the validation images of ImageNet.
     """
     if as_json:
         print_json([_document(backbone) for backbone in BACKBONES])
         return
     stdout().print(_table())
-    stdout().print("\nMore on one: cnnxfer backbones show NAME")
+    stdout().print("\nDetails of one: cnnxfer backbones show NAME")
 
 
 @group.command()
@@ -67,15 +70,15 @@ def show(
         bool,
         typer.Option(
             "--layers",
-            help="List its layers, and where it can be cut. Builds the network, which "
-            "takes some seconds; its weights are not needed.",
+            help="List its layers, and where it can be cut. This builds the network, "
+            "which takes some seconds; its weights are not needed.",
         ),
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Tell all about one network."""
+    """Show the details of one network."""
     backbone = BACKBONES.get(name)
     if layers:
         _show_layers(backbone, as_json)
@@ -83,7 +86,7 @@ def show(
     if as_json:
         print_json(_document(backbone))
         return
-    stdout().print(_facts(backbone))
+    stdout().print(_details(backbone))
     stdout().print(
         f"\nTrain on it: cnnxfer train --backbone {backbone.name} --data DIR"
     )
@@ -100,8 +103,8 @@ def _show_layers(backbone: Backbone, as_json: bool) -> None:
         return
     stdout().print(_layer_table(rows))
     stdout().print(
-        "\nLearn from a layer on: cnnxfer unfreeze --from NAME, the beginning of a "
-        "name, or a position.\nAt a cut, the activations of what is frozen can be kept."
+        "\nTrain from a layer on: cnnxfer unfreeze --from NAME, the beginning of a "
+        "name, or a position.\nAt a cut, activations of frozen layers can be cached."
     )
 
 
@@ -125,10 +128,10 @@ def _layer_table(rows: list[LayerRow]) -> Table:
 
 
 def _document(backbone: Backbone) -> dict[str, Any]:
-    return asdict(backbone) | {"weights_path": _weights(backbone)}
+    return asdict(backbone) | {"weights_path": _weights_path(backbone)}
 
 
-def _weights(backbone: Backbone) -> Path | None:
+def _weights_path(backbone: Backbone) -> Path | None:
     return find_weights(backbone, include_top=False)
 
 
@@ -145,12 +148,12 @@ def _table() -> Table:
             _millions(backbone),
             _percent(backbone.top1),
             _percent(backbone.top5),
-            "no" if _weights(backbone) is None else "yes",
+            "no" if _weights_path(backbone) is None else "yes",
         )
     return table
 
 
-def _facts(backbone: Backbone) -> Table:
+def _details(backbone: Backbone) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -162,22 +165,22 @@ def _facts(backbone: Backbone) -> Table:
         ("top-1 accuracy", _accuracy(backbone.top1)),
         ("top-5 accuracy", _accuracy(backbone.top5)),
         ("normalization", backbone.normalization),
-        ("built by", _call(backbone)),
+        ("built by", _constructor(backbone)),
         ("paper", backbone.paper),
-        ("weights", _whereabouts(backbone)),
+        ("weights", _weights_location(backbone)),
     ):
-        # As Text, since a path may hold what Rich takes for markup.
+        # As Text, since Rich would take brackets in paths for markup.
         table.add_row(name, Text(value))
     return table
 
 
-def _call(backbone: Backbone) -> str:
+def _constructor(backbone: Backbone) -> str:
     arguments = ", ".join(f"{key}={value}" for key, value in backbone.arguments.items())
     return f"{backbone.builder.replace(':', '.')}({arguments})"
 
 
-def _whereabouts(backbone: Backbone) -> str:
-    if path := _weights(backbone):
+def _weights_location(backbone: Backbone) -> str:
+    if path := _weights_path(backbone):
         return str(path)
     file = weight_file(backbone, include_top=False)
     if file is None:

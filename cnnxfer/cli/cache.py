@@ -1,4 +1,4 @@
-"""`cnnxfer cache`: what is kept to save work, and the way to be rid of it."""
+"""`cnnxfer cache`: shows and deletes what is cached."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ group = typer.Typer()
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """Activations of one view, or what is left of them: then most is None."""
+class _CachedActivations:
+    """The cached activations of one view; if they are damaged, most values are None."""
 
     backbone: str | None
     cut: str | None
@@ -56,11 +56,11 @@ def cache(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show or clear what is kept to save work. Without a command, shows it.
+    """Show or clear the cache. Without a command, show it.
 
-    It lives in $CNNXFER_CACHE, or the user's cache directory. Activations, which are
-    most of it, take at most $CNNXFER_CACHE_LIMIT (such as 50GB): by default 20 GB, or
-    half of the free disk if that is less.
+    The cache is in $CNNXFER_CACHE, or in the user's cache directory. Activations, which
+    are most of it, take at most $CNNXFER_CACHE_LIMIT (such as 50GB): by default 20 GB,
+    or half of the free disk space if that is less.
     """
     if context.invoked_subcommand is None:
         show(as_json)
@@ -68,11 +68,11 @@ def cache(
 
 @group.command()
 def show(as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """Show the activations that are kept, and how much there is of the rest."""
+    """Show the cached activations, and the size of everything else in the cache."""
     store = _store()
-    kept = [_kept(entry) for entry in store.entries()]
+    cached = [_cached_activations(entry) for entry in store.entries()]
     sizes = {
-        "activations": sum(item.size_bytes for item in kept),
+        "activations": sum(item.size_bytes for item in cached),
         "engines": _size(_engines()),
         "index": _size(_indexes()),
         "outputs": _size(_outputs()),
@@ -84,12 +84,12 @@ def show(as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) 
                 "path": cache_dir(),
                 "limit_bytes": store.limit_bytes,
                 **{f"{name}_bytes": size for name, size in sizes.items()},
-                "activations": kept,
+                "activations": cached,
             }
         )
         return
-    if kept:
-        stdout().print(_activations_table(kept), "")
+    if cached:
+        stdout().print(_activations_table(cached), "")
     stdout().print(_totals(sizes, store.limit_bytes))
 
 
@@ -98,17 +98,18 @@ def clear(
     copies: Annotated[
         bool,
         typer.Option(
-            "--copies", help="Copies of data sets too; runs that train on them fail."
+            "--copies",
+            help="Delete copies of data sets, too; runs that train on them fail.",
         ),
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Delete it all: activations, converted networks, what is known of files.
+    """Delete the cache: activations, converted networks, and what is known of files.
 
-    Activations that a running command computes stay. Copies of data sets stay too,
-    those of archives, buckets and prepared sets, unless they are asked for.
+    Activations that a running command is computing stay. Copies of data sets (of
+    archives, buckets and prepared data sets) stay, too, unless --copies is given.
     """
     store = _store()
     freed = {
@@ -125,13 +126,13 @@ def clear(
         stdout().print(f"freed {format_bytes(sum(freed.values()))} in {cache_dir()}")
     if left := len(store.entries()):
         TerminalReporter().info(
-            f"{left} of the activations stay: a running command computes them, or "
-            "something else lies among them."
+            f"{left} of the activations stay: a running command is computing them, or "
+            "other files are among them."
         )
 
 
 def _store() -> ActivationStore:
-    # NumPy comes with it, and `cnnxfer --help` does without.
+    # It imports NumPy, which `cnnxfer --help` does not need.
     from cnnxfer.training.activations.store import ActivationStore
 
     return ActivationStore()
@@ -143,18 +144,18 @@ def _engines() -> list[Path]:
 
 
 def _indexes() -> list[Path]:
-    """Returns the files that tell what reading images told."""
+    """Returns the files that have what is known of images."""
     return _named(cache_dir() / "index", r"[0-9a-f]{16}\.json")
 
 
 def _outputs() -> list[Path]:
-    """Returns the files that tell how finished outputs of `predict` were made."""
+    """Returns the files that say how finished outputs of `predict` were made."""
     return _named(cache_dir() / "outputs", r"[0-9a-f]{64}\.json")
 
 
 def _copies() -> list[Path]:
     """Returns the directories of copied data sets, and the records of them."""
-    # Pillow comes with them, and `cnnxfer --help` does without.
+    # It imports Pillow, which `cnnxfer --help` does not need.
     from cnnxfer.data.sources.packed import copies_dir
 
     return list(copies_dir().glob("*/*"))
@@ -170,7 +171,7 @@ def _size(paths: Sequence[Path]) -> int:
 
 
 def _delete(paths: Sequence[Path]) -> int:
-    """Deletes files and directories; returns how much that freed."""
+    """Deletes files and directories; returns how many bytes that freed."""
     size_bytes = _size(paths)
     for path in paths:
         if path.is_dir():
@@ -180,11 +181,11 @@ def _delete(paths: Sequence[Path]) -> int:
     return size_bytes - _size([path for path in paths if path.exists()])
 
 
-def _kept(entry: Entry) -> _Kept:
+def _cached_activations(entry: Entry) -> _CachedActivations:
     manifest = entry.manifest
     key = manifest.key if manifest else {}
     about = manifest.about if manifest else {}
-    return _Kept(
+    return _CachedActivations(
         backbone=about.get("backbone"),
         cut=about.get("cut"),
         image_size=about.get("image_size"),
@@ -200,50 +201,50 @@ def _kept(entry: Entry) -> _Kept:
     )
 
 
-def _activations_table(kept: Sequence[_Kept]) -> Table:
-    """Shows a line for all views that differ in their number only."""
+def _activations_table(cached: Sequence[_CachedActivations]) -> Table:
+    """Returns a table with one row for all views that differ in their number only."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("backbone", "cut", "views", "images", "precision"):
         table.add_column(column)
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("last used", no_wrap=True)
     table.add_column("data", overflow="fold")
-    for words, alike in groupby(sorted(kept, key=_words), key=_words):
-        views = list(alike)
-        backbone, cut, described, images, precision, data = words
-        many = f"{len(views)} x " if len(views) > 1 else ""
-        cells = (
+    for cells, group in groupby(sorted(cached, key=_cells), key=_cells):
+        views = list(group)
+        backbone, cut, described, images, precision, data = cells
+        number = f"{len(views)} x " if len(views) > 1 else ""
+        row = (
             backbone,
             cut,
-            many + described,
+            number + described,
             images,
             precision,
             format_bytes(sum(view.size_bytes for view in views)),
             max(view.last_used for view in views),
             data,
         )
-        table.add_row(*[Text(printable(cell)) for cell in cells])
+        table.add_row(*[Text(printable(cell)) for cell in row])
     return table
 
 
-def _words(kept: _Kept) -> tuple[str, ...]:
-    if kept.backbone is None or kept.views is None:
-        return ("damaged", "", "", "", "", str(kept.path))
-    images = f"{kept.images:,}"
-    if kept.computed < kept.images:
-        images = f"{kept.computed:,} of {images}"
+def _cells(cached: _CachedActivations) -> tuple[str, ...]:
+    if cached.backbone is None or cached.views is None:
+        return ("damaged", "", "", "", "", str(cached.path))
+    images = f"{cached.images:,}"
+    if cached.computed < cached.images:
+        images = f"{cached.computed:,} of {images}"
     return (
-        f"{kept.backbone} at {kept.image_size}",
-        str(kept.cut),
-        _describe(kept.views),
+        f"{cached.backbone} at {cached.image_size}",
+        str(cached.cut),
+        _describe(cached.views),
         images,
-        f"{kept.engine} {kept.precision}",
-        str(kept.data),
+        f"{cached.engine} {cached.precision}",
+        str(cached.data),
     )
 
 
 def _describe(views: dict[str, Any]) -> str:
-    """Returns `random, crop 0.9, flip, seed 0` for what `Views.describe` tells."""
+    """Returns the result of `Views.describe` as `random, crop 0.9, flip, seed 0`."""
     words = [str(views["views"])]
     for name, value in {**views, **views.get("augmentation", {})}.items():
         if value is True:

@@ -1,4 +1,4 @@
-"""`check`."""
+"""`cnnxfer check`: what is wrong with images and labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cnnxfer.reporting import counted, printable
 if TYPE_CHECKING:
     from cnnxfer.data.check.report import Finding, Report
 
-SOMETHING_FOUND = 3
+PROBLEMS_FOUND = 3  # exit code
 SHOWN_ITEMS = 2  # of a finding
 STYLES = {"error": "bold red", "warning": "yellow", "note": "blue"}
 
@@ -41,12 +41,12 @@ def check(
     write: Annotated[
         Path | None,
         typer.Option(
-            "--write", help="A list of what to leave out, for: train --exclude."
+            "--write", help="Write a list of images to leave out, for: train --exclude."
         ),
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option("--html", help="A page with the pictures in question."),
+        typer.Option("--html", help="Write a page with the images that have problems."),
     ] = None,
     strict: Annotated[
         bool,
@@ -58,10 +58,11 @@ def check(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Tell what is wrong with images and labels before you train on them.
+    """Find problems of images and labels before you train on them.
 
-    An error keeps training from working, or its figures from being true; a warning
-    likely hurts; a note is of what cnnxfer handles. No image is changed.
+    An error keeps training from working, or makes its results wrong. A warning probably
+    makes them worse. A note is about something that cnnxfer handles. No image is
+    changed.
     """
     reporter = TerminalReporter()
     report = api.check(
@@ -80,7 +81,7 @@ def check(
     for path in filter(None, (write, html)):
         reporter.info(f"written: {path}")
     if strict and report.alarming:
-        raise typer.Exit(SOMETHING_FOUND)
+        raise typer.Exit(PROBLEMS_FOUND)
 
 
 def _show(report: Report, write: Path | None) -> None:
@@ -127,6 +128,6 @@ def _lines(report: Report, write: Path | None) -> Iterator[str]:
     listed = {name for item in report.findings for name in item.quarantine}
     if listed and write is None:
         yield (
-            f"{counted(len(listed), 'image')} had better be left out. "
+            f"{counted(len(listed), 'image')} should be excluded. "
             "List them with --write FILE, for: cnnxfer train --exclude FILE"
         )

@@ -1,4 +1,4 @@
-"""`compare`."""
+"""`cnnxfer compare`: ranks backbones on your images."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def compare(
         typer.Option(
             "--backbones",
             "-b",
-            help="Names from `cnnxfer backbones`, with commas between.",
-            show_default="all whose weights are here",
+            help="Names from `cnnxfer backbones`, separated by commas.",
+            show_default="all whose weights are on this machine",
         ),
     ] = None,
     budget: Annotated[
-        str, typer.Option("--budget", help="When to stop: 90s, 10m, 2h.")
+        str, typer.Option("--budget", help="When to stop, such as 90s, 10m or 2h.")
     ] = "10m",
     config: ConfigFile = None,
     weights: Annotated[
@@ -60,7 +60,7 @@ def compare(
     limit: Limit = None,
     exclude: Exclude = None,
     views: Annotated[
-        int | None, typer.Option("--views", help="Random views of each image.")
+        int | None, typer.Option("--views", help="Random views of each training image.")
     ] = None,
     seed: Seed = None,
     engine: Engine = None,
@@ -70,10 +70,10 @@ def compare(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Rank backbones on your images, by a head on the features of each.
+    """Rank backbones on your images, by training a head on the features of each.
 
-    What is computed is kept: training on one of them, or comparing again with a
-    larger budget, goes on from there.
+    The features are cached: training on one of the backbones, or comparing again with
+    a larger budget, does not compute them again.
     """
     comparison = api.compare(
         data,
@@ -97,8 +97,9 @@ def compare(
         return
     stdout().print(_table(comparison))
     print(
-        f"\n{printable(comparison.data)}: heads learned from "
-        f"{comparison.train_images} images, measured on {comparison.val_images} others"
+        f"\n{printable(comparison.data)}: heads were trained on "
+        f"{comparison.train_images} images and measured on {comparison.val_images} "
+        "others"
     )
     for name, reason in comparison.left_out.items():
         print(f"left out {name}: {printable(reason)}")
@@ -112,7 +113,7 @@ def _table(comparison: Comparison) -> Table:
     table.add_column("backbone", no_wrap=True)
     monitors = {place.monitor for place in comparison.places} - {"accuracy"}
     for column in (
-        *monitors,  # none or one
+        *monitors,  # at most one
         "validation" if not monitors else "accuracy",
         "95% interval",
         "images/s",

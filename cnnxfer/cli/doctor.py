@@ -1,4 +1,4 @@
-"""`cnnxfer doctor`: what this machine has, what it lacks and how to get it."""
+"""`cnnxfer doctor`: what this machine has and lacks, and what to do about it."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     offline: Annotated[
-        bool, typer.Option("--offline", help="Leave the network alone.")
+        bool, typer.Option("--offline", help="Make no network connection.")
     ] = False,
     runs_dir: RunsDir = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Tell what this machine has and lacks, and what to do about it.
+    """Show what this machine has and lacks, and what to do about it.
 
     Ends with exit code 1 if something required is missing.
     """
-    # Slow to import, and `cnnxfer --help` does without.
+    # Slow to import, and not needed for `cnnxfer --help`.
     from cnnxfer.doctor import advice
     from cnnxfer.doctor.machine import examine
 
@@ -54,13 +54,15 @@ def doctor(
         document = dataclasses.asdict(found)
         print_json(document | {"problems": problems, "hints": hints})
     else:
-        stdout().print(Group(_facts(found), "", _folders(found.folders), ""))
+        stdout().print(
+            Group(_machine_table(found), "", _folder_table(found.folders), "")
+        )
         stdout().print(_advice(problems, hints))
     if problems:
         raise typer.Exit(1)
 
 
-def _facts(found: Machine) -> Table:
+def _machine_table(found: Machine) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
@@ -74,7 +76,7 @@ def _facts(found: Machine) -> Table:
         ("weights here", _weights(found)),
         ("network", _network(found)),
     ):
-        # As Text, since names and paths may hold what Rich takes for markup.
+        # As Text, since Rich would take brackets in names and paths for markup.
         table.add_row(name, Text(value))
     return table
 
@@ -107,8 +109,8 @@ def _processor(found: Machine) -> str:
         parts.append("unknown features")
     else:
         parts += processor.features
-        able = "bfloat16 and float32" if processor.bfloat16 else "float32"
-        parts.append(f"fast in {able}")
+        fast = "bfloat16 and float32" if processor.bfloat16 else "float32"
+        parts.append(f"fast in {fast}")
     return ", ".join(parts)
 
 
@@ -124,10 +126,10 @@ def _gpus(gpus: tuple[Gpu, ...] | None) -> Iterable[str]:
 
 
 def _gpu(gpu: Gpu) -> str:
-    able = [
+    formats = [
         name
-        for name, has in (("bfloat16", gpu.bfloat16), ("float16", gpu.float16))
-        if has
+        for name, is_fast in (("bfloat16", gpu.bfloat16), ("float16", gpu.float16))
+        if is_fast
     ]
     return ", ".join(
         [
@@ -135,7 +137,7 @@ def _gpu(gpu: Gpu) -> str:
             _bytes(gpu.memory_bytes),
             f"driver {gpu.driver}",
             f"compute capability {_number(gpu.compute_capability)}",
-            f"fast in {' and '.join([*able, 'float32'])}",
+            f"fast in {' and '.join([*formats, 'float32'])}",
         ]
     )
 
@@ -152,7 +154,7 @@ def _network(found: Machine) -> str:
     return f"{found.weights_host} {'answers' if found.network else 'does not answer'}"
 
 
-def _folders(folders: tuple[Folder, ...]) -> Table:
+def _folder_table(folders: tuple[Folder, ...]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("directory", style="bold", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
@@ -179,7 +181,7 @@ def _size(folder: Folder) -> str:
 def _state(folder: Folder) -> str:
     if folder.exists:
         return "ready" if folder.writable else "read-only"
-    return "not there yet" if folder.writable else "cannot be made"
+    return "does not exist yet" if folder.writable else "cannot be created"
 
 
 def _advice(problems: list[str], hints: list[str]) -> Text:

@@ -1,4 +1,4 @@
-"""`evaluate`."""
+"""`cnnxfer evaluate`: measures a run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ def evaluate(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run.")] = "latest",
     data: Annotated[
         str | None,
-        typer.Option("--data", "-d", help="Other labelled images than the test part."),
+        typer.Option(
+            "--data",
+            "-d",
+            help="Labelled images to measure on, instead of the test images.",
+        ),
     ] = None,
     engine: Engine = None,
     precision: EnginePrecision = "auto",
@@ -85,7 +89,7 @@ def _lines(evaluation: Evaluation) -> list[str]:
     if evaluation.unreadable:
         counts.append(f"{evaluation.unreadable:,} unreadable")
     if evaluation.seen:
-        counts.append(f"{evaluation.seen:,} left out that the run knows")
+        counts.append(f"{evaluation.seen:,} left out, which the run knows")
     lines = [f"{printable(evaluation.run)}: {', '.join(counts)}"]
     before = evaluation.before
     if evaluation.exact:

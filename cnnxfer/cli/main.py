@@ -1,4 +1,4 @@
-"""The command line: every error ends here, on one line."""
+"""The command line: starts commands, and prints their errors on one line."""
 
 from __future__ import annotations
 
@@ -74,7 +74,11 @@ def common(
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code, printing errors on stderr."""
+    """Runs a command, prints its errors on stderr and returns its exit code.
+
+    Args:
+        arguments: the words after `cnnxfer`; by default those of this process.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     terminal.volume = terminal.Volume()
     try:
@@ -87,8 +91,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         print_error(_usage_message(error))
         return error.exit_code
     except BrokenPipeError:
-        # The reader of our output went away (`| head`). Python would complain
-        # again while it flushes at exit, unless stdout points elsewhere.
+        # The reader of the output has ended (`| head`). Python would fail again
+        # when it flushes stdout at exit, unless stdout is redirected.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
@@ -96,16 +100,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
             raise
         print_error(f"{error.filename or 'the output'}: {error.strerror}.")
         return 1
-    if code == Interrupted.exit_code:  # Typer's answer to Ctrl-C
+    if code == Interrupted.exit_code:  # Typer returns it on Ctrl-C
         print_error("interrupted.")
     return code if isinstance(code, int) else 0
 
 
 def _usage_message(error: typer.TyperException) -> str:
-    near = getattr(error, "possibilities", None)
-    message = error.message if near else error.format_message()
-    if near:
-        return f"{message}. Did you mean {near[0]}?"
+    suggestions = getattr(error, "possibilities", None)
+    message = error.message if suggestions else error.format_message()
+    if suggestions:
+        return f"{message}. Did you mean {suggestions[0]}?"
     context = getattr(error, "ctx", None)
     if context and "Did you mean" not in message:
         return f"{message.rstrip('.')}. See: {context.command_path} --help"

@@ -1,4 +1,4 @@
-"""`predict`."""
+"""`cnnxfer predict`: ranks the classes of images."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from cnnxfer.prediction.prediction import Prediction
     from cnnxfer.prediction.request import PredictionRequest
 
-SOME_UNREADABLE = 3
-READING, LOOKING, WRITING = "What is read", "What is looked at", "What is written"
+SOME_UNREADABLE = 3  # exit code
+INPUT, VIEWS, OUTPUT = "Input", "Views of each image", "Output"
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +59,9 @@ def predict(
     ],
     top: Annotated[
         int | None,
-        typer.Option("--top", help="How many classes to name.", show_default="5"),
+        typer.Option(
+            "--top", help="How many classes to list for each image.", show_default="5"
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -74,7 +76,7 @@ def predict(
         float | None,
         typer.Option(
             "--min-confidence",
-            help="The probability below which a class is no answer.",
+            help="Answer `unsure` if no class reaches this probability.",
             show_default="none",
         ),
     ] = None,
@@ -82,17 +84,17 @@ def predict(
         str | None,
         typer.Option(
             "--format",
-            help=f"{', '.join(WRITERS.names())}.",
+            help=f"One of {', '.join(WRITERS.names())}.",
             show_default="by the suffix of --out, or table",
-            rich_help_panel=WRITING,
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
-            help="A file for the results; .gz compresses.",
-            rich_help_panel=WRITING,
+            help="Write the results to this file; .gz compresses it.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     resume: Annotated[
@@ -100,94 +102,94 @@ def predict(
         typer.Option(
             "--resume",
             help="Go on with an unfinished --out FILE.jsonl.",
-            rich_help_panel=WRITING,
+            rich_help_panel=OUTPUT,
         ),
     ] = False,
     sheet: Annotated[
         Path | None,
         typer.Option(
             "--sheet",
-            help="A contact sheet in one file: .html, or .png of the first 500.",
-            rich_help_panel=WRITING,
+            help="Write a contact sheet: .html, or .png of the first 500 images.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     copy_to: Annotated[
         Path | None,
         typer.Option(
             "--copy-to",
-            help="Copy the files here, in folders by class.",
-            rich_help_panel=WRITING,
+            help="Copy the files to this folder, into a folder for each class.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     recursive: Annotated[
         bool,
         typer.Option(
             "--recursive/--no-recursive",
-            help="Folders with all that lies below.",
-            rich_help_panel=READING,
+            help="Search folders with their subfolders, or without.",
+            rich_help_panel=INPUT,
         ),
     ] = True,
     column: Annotated[
         str | None,
         typer.Option(
             "--column",
-            help="The column of tables with paths.",
-            show_default="path, or the only one",
-            rich_help_panel=READING,
+            help="The column of tables that has the paths.",
+            show_default="path, or the only column",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     frames: Annotated[
         str,
         typer.Option(
             "--frames",
-            help="first, or all of a file that has several.",
-            rich_help_panel=READING,
+            help="first, or all frames of files that have several.",
+            rich_help_panel=INPUT,
         ),
     ] = "first",
     max_pixels: Annotated[
         int,
         typer.Option(
             "--max-pixels",
-            help="Larger pictures are not decoded.",
-            rich_help_panel=READING,
+            help="Do not decode images with more pixels than this.",
+            rich_help_panel=INPUT,
         ),
     ] = MAX_PIXELS,
     allow_private: Annotated[
         bool,
         typer.Option(
             "--allow-private",
-            help="Web addresses may lead into private networks.",
-            rich_help_panel=READING,
+            help="Allow web addresses in private networks.",
+            rich_help_panel=INPUT,
         ),
     ] = False,
     tta: Annotated[
         str,
         typer.Option(
             "--tta",
-            help="Views of each picture to average: none, flip, five, ten or scales.",
-            rich_help_panel=LOOKING,
+            help="Average over several views: none, flip, five, ten or scales.",
+            rich_help_panel=VIEWS,
         ),
     ] = "none",
     dense: Annotated[
         bool,
         typer.Option(
             "--dense",
-            help="See the whole picture, without cropping.",
-            rich_help_panel=LOOKING,
+            help="Look at the whole image, without cropping.",
+            rich_help_panel=VIEWS,
         ),
     ] = False,
     heatmap: Annotated[
         Path | None,
         typer.Option(
             "--heatmap",
-            help="A folder for pictures of where the class is (with --dense).",
-            rich_help_panel=WRITING,
+            help="Draw where the class is, into this folder (with --dense).",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     engine: Engine = None,
     precision: EnginePrecision = "auto",
     batch: Annotated[
-        str, typer.Option("--batch", help="Pictures at once: auto, or a number.")
+        str, typer.Option("--batch", help="Images computed at once: auto, or a number.")
     ] = "auto",
     runs_dir: RunsDir = None,
     json: Json = False,
@@ -196,19 +198,19 @@ def predict(
 ) -> None:
     """Rank the classes of images.
 
-    Ends with exit code 3 if some could not be read.
+    Ends with exit code 3 if some images cannot be read.
     """
     if json and (output_format or out):
         raise ConfigError(
-            "--json prints JSON on stdout. Leave it out, or --format and --out."
+            "--json prints JSON on stdout. Remove it, or --format and --out."
         )
     writer = choose_writer("json" if json else output_format, out)
     _check_output(writer, out, inputs, resume=resume)
-    # These import NumPy, and `cnnxfer --help` does without.
+    # These import NumPy, which `cnnxfer --help` does not need.
     from cnnxfer.prediction.outputs.heatmap import save_heatmaps
     from cnnxfer.prediction.request import open_request
 
-    # Lines that appear one by one are progress enough, and a bar would garble them.
+    # Lines that appear one by one show the progress, and a bar would break them up.
     bars = not (out is None and writer.gradual and stdout().is_terminal)
     reporter = TerminalReporter(bars=bars)
     totals = Totals()
@@ -219,7 +221,7 @@ def predict(
         stages.append(copy_files(copy_to, inputs, reporter))
     if heatmap is not None:
         stages.append(save_heatmaps(heatmap, inputs, reporter))
-    pile = open_request(
+    request = open_request(
         inputs,
         model=model,
         top=top,
@@ -234,39 +236,41 @@ def predict(
         heat=heatmap is not None,
         engine=engine or "auto",
         precision=precision,
-        batch=_batch(batch),
+        batch=_parse_batch(batch),
         runs_dir=runs_dir,
         reporter=reporter,
     )
-    pile = replace(pile, sources=_some(pile.sources))
+    request = replace(request, sources=_not_empty(request.sources))
     if out is not None and writer.name == "jsonl":
-        pile = _write_journal(pile, out, stages, totals, reporter, resume=resume)
+        request = _write_resumable(
+            request, out, stages, totals, reporter, resume=resume
+        )
     else:
-        with through(pile.predictions(), stages) as predictions:
+        with through(request.predictions(), stages) as predictions:
             if out is not None:
                 write_file(predictions, writer, out)
             else:
                 writer.load()(predictions, reporter.results)
     reporter.info(totals.summary)
-    with suppress(KeyboardInterrupt):  # all that was asked for is done
-        pile.answers.prepare_next_time()
-    if repeats := totals.repeats(pile.model):
+    with suppress(KeyboardInterrupt):  # all results have been written
+        request.answers.prepare_next_time()
+    if repeats := totals.repeats(request.model):
         reporter.warn(f"{repeats}.")
     if totals.problems:
         reporter.warn(f"{totals.problems}.")
         raise typer.Exit(SOME_UNREADABLE)
 
 
-def _some(sources: Iterator[ImageSource]) -> Iterator[ImageSource]:
-    """Refuses a list of nothing before anything is written."""
+def _not_empty(sources: Iterator[ImageSource]) -> Iterator[ImageSource]:
+    """Returns the sources; raises an error if there are none."""
     first = next(sources, None)
     if first is None:
         raise DataError("the inputs name no images.")
     return chain([first], sources)
 
 
-def _write_journal(
-    pile: PredictionRequest,
+def _write_resumable(
+    request: PredictionRequest,
     out: Path,
     stages: Sequence[Stage],
     totals: Totals,
@@ -274,37 +278,38 @@ def _write_journal(
     *,
     resume: bool,
 ) -> PredictionRequest:
-    """Writes a file that can be gone on with; returns what was left to answer."""
-    kept = 0
+    """Writes a file that `--resume` goes on with; returns the request for the rest."""
+    written = 0
 
-    def count_kept(predictions: Iterable[Prediction]) -> Flow:
-        nonlocal kept
+    def count_written(predictions: Iterable[Prediction]) -> Flow:
+        nonlocal written
         for number, prediction in enumerate(predictions, start=1):
             yield prediction
-            # The next one is asked for, so this one is written, if not from before.
-            kept = max(kept, number)
+            # The next one is requested when this one has been written; the first ones
+            # may have been written by an earlier process.
+            written = max(written, number)
 
-    with open_resumable_file(out, pile.settings, reporter, resume=resume) as journal:
-        kept = totals.earlier = journal.done
-        if pile.total is not None:
-            pile = replace(pile, total=pile.total - journal.done)
-        predictions = chain(journal.earlier(pile.sources), pile.predictions())
+    with open_resumable_file(out, request.settings, reporter, resume=resume) as file:
+        written = totals.earlier = file.done
+        if request.total is not None:
+            request = replace(request, total=request.total - file.done)
+        predictions = chain(file.earlier(request.sources), request.predictions())
         try:
-            with through(predictions, [*stages, count_kept]) as flow:
-                journal.write(flow)
+            with through(predictions, [*stages, count_written]) as flow:
+                file.write(flow)
         except KeyboardInterrupt:
             raise Interrupted(
-                f"interrupted after {counted(kept, 'image')}, kept in the file. "
+                f"interrupted after {counted(written, 'image')}, kept in the file. "
                 "Go on with the same command and --resume."
             ) from None
-    return pile
+    return request
 
 
 def _check_output(
     writer: Writer, out: Path | None, inputs: Sequence[str], *, resume: bool
 ) -> None:
     if resume and (out is None or writer.name != "jsonl"):
-        raise ConfigError("--resume goes on with a file. Add: --out FILE.jsonl")
+        raise ConfigError("--resume needs a file to go on with. Add: --out FILE.jsonl")
     if out is None:
         return
     check_target("--out", out, inputs)
@@ -312,7 +317,7 @@ def _check_output(
         check_resumable_file(out, resume=resume)
 
 
-def _batch(batch: str) -> int | None:
+def _parse_batch(batch: str) -> int | None:
     if batch == "auto":
         return None
     try:

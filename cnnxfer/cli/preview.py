@@ -1,4 +1,4 @@
-"""`preview`."""
+"""`cnnxfer preview`: draws what the network will see in training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
 def preview(
     data: Annotated[
         str | None,
-        typer.Argument(metavar="SPEC", help="Data as of train.", show_default="sample"),
+        typer.Argument(
+            metavar="SPEC", help="The data, as train takes it.", show_default="sample"
+        ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The PNG to write.")] = Path(
         "preview.png"
@@ -28,10 +30,10 @@ def preview(
     augment: Augment = None,
     config: ConfigFile = None,
     images: Annotated[
-        int, typer.Option("--images", help="Photographs to show, one a row.")
+        int, typer.Option("--images", help="Images to show, one in each row.")
     ] = 6,
     views: Annotated[
-        int, typer.Option("--views", help="Training views of each photograph.")
+        int, typer.Option("--views", help="Training views of each image.")
     ] = 6,
     image_size: Annotated[
         int | None,
@@ -47,7 +49,7 @@ def preview(
     verbose: Verbose = False,
 ) -> None:
     """Draw what the network will see in training, before you train."""
-    shown = api.preview(
+    drawn = api.preview(
         data,
         out=out,
         augment=augment,
@@ -59,6 +61,6 @@ def preview(
         reporter=TerminalReporter(),
     )
     if json:
-        print_json(shown)
+        print_json(drawn)
     else:
-        print(shown.path)
+        print(drawn.path)

@@ -1,4 +1,4 @@
-"""What differs between two runs, for people."""
+"""Prints the differences between two runs as tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cnnxfer.reporting import counted, printable
 
 
 def print_difference(difference: RunDifference) -> None:
-    """Prints a table for each kind of difference that there is, and the results."""
+    """Prints a table for each kind of difference, and the results of both runs."""
     one, other = printable(difference.one), printable(difference.other)
     if not difference.any:
         print(f"no difference between {one} and {other}")
@@ -30,7 +30,7 @@ def print_difference(difference: RunDifference) -> None:
     _print_changes("training", difference.training)
     table = _table("result")
     for result in difference.results:
-        table.add_row(result.name, *(_share(it) for it in (result.one, result.other)))
+        table.add_row(result.name, _share(result.one), _share(result.other))
     stdout().print("", table)
     for result in difference.results:
         if verdict := _verdict(result):
@@ -64,36 +64,36 @@ def _share(share: Any) -> Text:
 
 def _data(data: DataDifference) -> str:
     if not data.any:
-        return f"data: the same {counted(data.images[0], 'image')} in the same parts"
-    facts = [f"data: {data.images[0]:,} -> {counted(data.images[1], 'image')}"]
+        return f"data: the same {counted(data.images[0], 'image')} in the same splits"
+    changes = [f"data: {data.images[0]:,} -> {counted(data.images[1], 'image')}"]
     counts = {
         "added": data.added,
         "removed": data.removed,
         "relabelled": data.relabelled,
-        "in another part": data.moved,
+        "in another split": data.moved,
     }
-    facts += [f"{count:,} {what}" for what, count in counts.items() if count]
+    changes += [f"{count:,} {change}" for change, count in counts.items() if count]
     classes = {
         "classes added": data.classes_added,
         "classes removed": data.classes_removed,
     }
-    facts += [
-        f"{what}: {printable(', '.join(names))}"
-        for what, names in classes.items()
+    changes += [
+        f"{change}: {printable(', '.join(names))}"
+        for change, names in classes.items()
         if names
     ]
-    return "; ".join(facts)
+    return "; ".join(changes)
 
 
 def _verdict(result: ResultDifference) -> str | None:
-    """Says how much better B is, and whether chance would do that."""
+    """Returns how much better B is, and whether that could be chance."""
     if not result.one or not result.other:
         return None
     if result.low is None or result.high is None:
         return None
     points = 100 * (result.other.value - result.one.value)
-    what = f"{abs(points):.1f} points {'better' if points > 0 else 'worse'} than"
-    text = f"{result.name}: B is {what if points else 'as good as'} A"
+    better = f"{abs(points):.1f} points {'better' if points > 0 else 'worse'} than"
+    text = f"{result.name}: B is {better if points else 'as good as'} A"
     if result.gained is not None and result.lost is not None:
         text += f"; {result.gained:,} images became right, {result.lost:,} wrong"
     else:

@@ -1,4 +1,4 @@
-"""A run in a few figures."""
+"""The figures by which `cnnxfer runs` summarizes a run."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from cnnxfer.runs import Run, status_of
 
 
 def summary_of(run: Run) -> dict[str, Any]:
-    """Returns what `runs` lists of a run; figures that it has not are None.
+    """Returns the summary of a run; figures that it does not have yet are None.
 
     Raises:
         RunError: if a file of the run is missing or damaged.
     """
     metrics = run.metrics
     phase = run.phase
-    reached, before = metrics.get(phase, {}), metrics.get("before", {})
+    best, before = metrics.get(phase, {}), metrics.get("before", {})
     test = metrics.get("test", {})
-    monitor = reached.get("monitor", "accuracy")
+    monitor = best.get("monitor", "accuracy")
     monitored = f"val_{monitor.replace('-', '_')}"
     return {
         "run": run.name,
@@ -26,19 +26,19 @@ def summary_of(run: Run) -> dict[str, Any]:
         "status": status_of(run),
         "parent": run.receipt.get("parent"),
         "monitor": monitor,
-        "val_monitored": reached.get(monitored),
+        "val_monitored": best.get(monitored),
         "val_before": before.get(monitored),
-        "val_accuracy": reached.get("val_accuracy"),
-        "test_accuracy": _right(test),
-        "test_before": _right(test.get("before")),
-        "best_epoch": reached.get("epoch"),
+        "val_accuracy": best.get("val_accuracy"),
+        "test_accuracy": _test_accuracy(test),
+        "test_before": _test_accuracy(test.get("before")),
+        "best_epoch": best.get("epoch"),
     }
 
 
-def lineage(run: Run) -> list[Run]:
-    """Returns the runs that led to a run, the first phase first, and the run itself.
+def with_ancestors(run: Run) -> list[Run]:
+    """Returns a run and the runs that it was fine-tuned from, the first phase first.
 
-    Where one is gone or damaged, it begins after it.
+    The list starts after an ancestor that no longer exists or is damaged.
     """
     runs = [run]
     while parent := runs[0].parent:
@@ -53,27 +53,32 @@ def lineage(run: Run) -> list[Run]:
 
 
 def epochs_of(run: Run) -> int:
-    """Returns how many epochs a run's phase is to have, with those added later."""
+    """Returns the number of epochs of a run, with those that were added later."""
     epochs: int = getattr(run.config, run.phase).epochs
-    # `resume --epochs +5` writes down there what is not in the settings.
+    # `resume --epochs +5` changes the receipt, not the settings.
     return epochs + int(run.receipt.get("more_epochs", 0))
 
 
-def shown_accuracy(before: float | None, after: float | None) -> str:
-    """Returns `91.2%`, or `91.2% -> 94.1%` where there is something before."""
+def before_and_after(before: float | None, after: float | None) -> str:
+    """Returns `91.2%`, or `91.2% -> 94.1%` for a fine-tuned run.
+
+    Args:
+        before: the accuracy before fine-tuning, as a fraction; None for a first phase.
+        after: the accuracy of the run, as a fraction; None if it is not known.
+    """
     if before is None or after is None:
         return percent(after)
     return f"{percent(before)} -> {percent(after)}"
 
 
 def percent(fraction: float | None) -> str:
-    """Returns `91.2%`; nothing for None."""
+    """Returns a fraction as `91.2%`; "" for None."""
     return "" if fraction is None else f"{fraction:.1%}"
 
 
-def _right(measured: dict[str, Any] | None) -> float | None:
-    """Returns the share of right answers, with all labels, of an evaluation."""
-    if not measured:
+def _test_accuracy(evaluation: dict[str, Any] | None) -> float | None:
+    """Returns the fraction of images whose labels are all right."""
+    if not evaluation:
         return None
-    share: float | None = (measured.get("exact") or measured["top1"])["value"]
-    return share
+    accuracy: float = (evaluation.get("exact") or evaluation["top1"])["value"]
+    return accuracy

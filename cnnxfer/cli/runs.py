@@ -1,4 +1,4 @@
-"""`runs`: list, show, diff, latest."""
+"""`cnnxfer runs`: lists, shows and compares runs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rich.text import Text
 
 from cnnxfer.cli.run_difference import print_difference
 from cnnxfer.cli.run_summary import (
+    before_and_after,
     epochs_of,
-    lineage,
     percent,
-    shown_accuracy,
     summary_of,
+    with_ancestors,
 )
 from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.terminal import print_json, stdout
@@ -50,7 +50,7 @@ def runs(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List, show and compare runs. Without a command, lists them."""
+    """List, show and compare runs. Without a command, list them."""
     if context.invoked_subcommand is None:
         list_(runs_dir, json)
 
@@ -62,10 +62,10 @@ def list_(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the runs, oldest first, each with those below it that go on from it."""
+    """List the runs, oldest first, each followed by those fine-tuned from it."""
     found = list_runs(resolve_runs_dir(runs_dir))
     if json:
-        print_json([_entry(run) for run in found])
+        print_json([_summary(run) for run in found])
     elif not found:
         stdout().print("no runs yet: cnnxfer train --data FOLDER")
     else:
@@ -80,7 +80,7 @@ def show(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show all about a run: its phases, epochs, settings and recipe."""
+    """Show a run: its phases, epochs, settings and recipe."""
     found = find_run(run, resolve_runs_dir(runs_dir))
     if json:
         print_json(
@@ -96,13 +96,13 @@ def show(
         )
         return
     summary = summary_of(found)
-    facts = {name: summary[name] for name in ("run", "status", "parent")}
-    facts |= {
+    details = {name: summary[name] for name in ("run", "status", "parent")}
+    details |= {
         "recipe": found.config.recipe,
         "classes": ", ".join(found.class_names),
         "path": str(found.path),
     }
-    stdout().print(_facts(facts), "", _phase_table(found))
+    stdout().print(_detail_table(details), "", _phase_table(found))
     if found.history:
         table = Table(*found.history[0], box=None, pad_edge=False)
         for row in found.history:
@@ -114,15 +114,15 @@ def show(
 @group.command()
 def diff(
     one: Annotated[str, typer.Argument(metavar="A", help="A run.")],
-    other: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    other: Annotated[str, typer.Argument(metavar="B", help="Another run.")],
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Show what differs between two runs: settings, data, results and versions."""
-    place = resolve_runs_dir(runs_dir)
-    difference = difference_of(find_run(one, place), find_run(other, place))
+    runs_path = resolve_runs_dir(runs_dir)
+    difference = difference_of(find_run(one, runs_path), find_run(other, runs_path))
     if json:
         print_json(difference)
     else:
@@ -144,8 +144,8 @@ def latest(
         print(path)
 
 
-def _entry(run: Run) -> dict[str, Any]:
-    """Returns a run's summary; one damaged run doesn't hide the others."""
+def _summary(run: Run) -> dict[str, Any]:
+    """Returns the summary of a run, or the problem of a damaged one."""
     try:
         return summary_of(run)
     except RunError as error:
@@ -157,37 +157,39 @@ def _tree(runs: list[Run]) -> Table:
     table.add_column("run", overflow="fold")
     for column in ("phase", "status", "validation", "test"):
         table.add_column(column, no_wrap=True)
-    for relative in in_tree_order(runs):
-        entry = _entry(relative.run) if relative.run else {"status": "gone"}
+    for node in in_tree_order(runs):
+        summary = _summary(node.run) if node.run else {"status": "gone"}
         table.add_row(
-            Text("  " * relative.depth + printable(relative.name)),
-            entry.get("phase"),
-            entry["status"],
-            *_figures(entry),
+            Text("  " * node.depth + printable(node.name)),
+            summary.get("phase"),
+            summary["status"],
+            *_figures(summary),
         )
     return table
 
 
-def _figures(entry: dict[str, Any]) -> tuple[str, str]:
-    """Returns a run's figures on validation and test, tuned ones beside those before.
+def _figures(summary: dict[str, Any]) -> tuple[str, str]:
+    """Returns the metric on validation and test, before and after fine-tuning.
 
-    What tells the best epoch is named where it is not accuracy.
+    The metric on validation is named if it is not accuracy.
     """
-    validation = shown_accuracy(entry.get("val_before"), entry.get("val_monitored"))
-    if validation and entry["monitor"] != ACCURACY:
-        validation += f" {NAMES[entry['monitor']]}"
-    test = shown_accuracy(entry.get("test_before"), entry.get("test_accuracy"))
+    validation = before_and_after(
+        summary.get("val_before"), summary.get("val_monitored")
+    )
+    if validation and summary["monitor"] != ACCURACY:
+        validation += f" {NAMES[summary['monitor']]}"
+    test = before_and_after(summary.get("test_before"), summary.get("test_accuracy"))
     return validation, test
 
 
 def _phase_table(run: Run) -> Table:
-    """Returns a row for each phase that led to a run, and what it reached."""
+    """Returns a table of the phases of a run and its ancestors, with their results."""
     table = Table(box=None, pad_edge=False)
     table.add_column("phase", no_wrap=True)
     table.add_column("run", overflow="fold")
     for column in ("epochs", "optimizer", "rate", "schedule", "best", "validation"):
         table.add_column(column, no_wrap=True)
-    for ancestor in lineage(run):
+    for ancestor in with_ancestors(run):
         phase = getattr(ancestor.config, ancestor.phase)
         summary = summary_of(ancestor)
         table.add_row(
@@ -203,11 +205,11 @@ def _phase_table(run: Run) -> Table:
     return table
 
 
-def _facts(facts: dict[str, str | None]) -> Table:
+def _detail_table(details: dict[str, str | None]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in facts.items():
+    for name, value in details.items():
         if value is not None:
             table.add_row(name, Text(printable(value)))
     return table

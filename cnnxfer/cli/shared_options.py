@@ -1,4 +1,4 @@
-"""Options that several commands share; every command has the first three."""
+"""The options that several commands share; all commands have the first three."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ import typer
 from cnnxfer.cli import terminal
 
 
-def or_of_group(context: typer.Context, option: typer.CallbackParam, value: Any) -> Any:
-    """Takes what was typed before the command: `cnnxfer runs --json show`."""
-    given = context.parent.params if context.parent else {}
-    return value or given.get(option.name)
+def own_or_group_value(
+    context: typer.Context, option: typer.CallbackParam, value: Any
+) -> Any:
+    """Returns the value of an option, or that typed before the command.
+
+    An example is `cnnxfer runs --json show`.
+    """
+    group_values = context.parent.params if context.parent else {}
+    return value or group_values.get(option.name)
 
 
-def _be_quiet(value: bool) -> bool:
+def _set_quiet(value: bool) -> bool:
     terminal.volume.quiet |= value
     return value
 
 
-def _be_verbose(value: bool) -> bool:
+def _set_verbose(value: bool) -> bool:
     if value:
         terminal.volume.verbose = True
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")  # see cnnxfer.quiet
@@ -32,14 +37,16 @@ def _be_verbose(value: bool) -> bool:
 Json = Annotated[
     bool,
     typer.Option(
-        "--json", help="Print one JSON document on stdout.", callback=or_of_group
+        "--json",
+        help="Print one JSON document on stdout.",
+        callback=own_or_group_value,
     ),
 ]
-# These two act by themselves: a command lists them and need not look at them.
+# Their callbacks do the work: commands declare these two and need not use them.
 Quiet = Annotated[
     bool,
     typer.Option(
-        "--quiet", "-q", help="Print errors and warnings only.", callback=_be_quiet
+        "--quiet", "-q", help="Print errors and warnings only.", callback=_set_quiet
     ),
 ]
 Verbose = Annotated[
@@ -47,24 +54,24 @@ Verbose = Annotated[
     typer.Option(
         "--verbose",
         "-v",
-        help="Tell times, the causes of errors, and what libraries say.",
-        callback=_be_verbose,
+        help="Print times, the causes of errors, and messages of libraries.",
+        callback=_set_verbose,
     ),
 ]
 RunsDir = Annotated[
     Path | None,
     typer.Option(
         "--runs-dir",
-        help="Where runs live.",
+        help="The directory of all runs.",
         show_default="$CNNXFER_RUNS, or runs",
-        callback=or_of_group,
+        callback=own_or_group_value,
     ),
 ]
 Engine = Annotated[
     str | None,
     typer.Option(
         "--engine",
-        help="openvino, keras, or auto: the fastest that answers as Keras does.",
+        help="openvino, keras, or auto: the fastest that agrees with Keras.",
         show_default="auto",
     ),
 ]
@@ -72,7 +79,7 @@ EnginePrecision = Annotated[
     str,
     typer.Option(
         "--precision",
-        help="float32, bfloat16, or auto: the fastest that answers as float32 does.",
+        help="float32, bfloat16, or auto: the fastest that agrees with float32.",
     ),
 ]
 Augment = Annotated[
@@ -84,8 +91,7 @@ Augment = Annotated[
     ),
 ]
 Devices = Annotated[
-    str | None,
-    typer.Option("--devices", help="What trains: one accelerator, all, or cpu."),
+    str | None, typer.Option("--devices", help="one accelerator, all, or cpu.")
 ]
 Data = Annotated[
     str | None,
@@ -103,7 +109,7 @@ Split = Annotated[
     str | None,
     typer.Option(
         "--split",
-        help="Shares of train/validation/test, or slices.",
+        help="Proportions of train/validation/test, or slices.",
         show_default="75/15/10",
     ),
 ]
@@ -111,28 +117,24 @@ GroupBy = Annotated[
     str | None,
     typer.Option(
         "--group-by",
-        help="What stays in one part: a table's column, or a pattern in ids.",
+        help="Keep images together in one split: a column of the table, or a pattern "
+        "in their ids.",
     ),
 ]
 Limit = Annotated[
     int | None,
     typer.Option(
-        "--limit", help="Images to use at most, the same share of every class."
+        "--limit", help="Use at most this many images, in proportion from all classes."
     ),
 ]
 Exclude = Annotated[
     Path | None,
-    typer.Option(
-        "--exclude", help="A file that lists images to leave out, one on each line."
-    ),
+    typer.Option("--exclude", help="A file of images to leave out, one in each line."),
 ]
 Seed = Annotated[
-    int | None, typer.Option("--seed", help="What everything random follows from.")
+    int | None, typer.Option("--seed", help="The seed of all random numbers.")
 ]
 Precision = Annotated[
     str | None,
-    typer.Option(
-        "--precision",
-        help="What the backbone computes in: auto, float32, bfloat16 or float16.",
-    ),
+    typer.Option("--precision", help="auto, float32, bfloat16 or float16."),
 ]

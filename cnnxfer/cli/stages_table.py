@@ -1,4 +1,4 @@
-"""The stages of fine-tuning, as `unfreeze --dry-run` shows them."""
+"""The table of the stages of fine-tuning that `unfreeze --dry-run` prints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def stages_table(rows: list[StageRow]) -> Table:
-    """Returns a table with a line for each group of layers that learn at one rate."""
+    """Returns a table with a row for each group of layers with one learning rate."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("stage", justify="right", no_wrap=True)
     table.add_column("epochs", no_wrap=True)

@@ -1,4 +1,4 @@
-"""What a person sees: results on stdout, progress and messages on stderr."""
+"""Output for people: results on stdout, progress and messages on stderr."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _started = time.monotonic()
 
 @dataclass
 class Volume:
-    """How much is said on stderr, as `--quiet` and `--verbose` set it.
+    """How much is printed on stderr, as `--quiet` and `--verbose` set it.
 
     Attributes:
-        quiet: errors and warnings only.
-        verbose: messages with their time, errors with their causes.
+        quiet: whether only errors and warnings are printed.
+        verbose: whether messages have their time, and errors their causes.
     """
 
     quiet: bool = False
@@ -43,7 +43,7 @@ volume = Volume()
 
 @cache
 def stdout() -> Console:
-    """Returns the console for results: in a pipe, nothing is folded."""
+    """Returns the console for results, which folds no lines in a pipe."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 1000
@@ -57,18 +57,18 @@ def stderr() -> Console:
 
 
 def print_error(message: str) -> None:
-    """Prints one line to stderr; if verbose, then the exception being handled."""
+    """Prints an error on one line on stderr; if verbose, then its traceback, too."""
     stderr().print(f"[bold red]error:[/] {escape(printable(message))}")
     if volume.verbose:
         traceback.print_exc()
 
 
 def print_json(document: Any) -> None:
-    """Prints one JSON document on stdout; dataclasses and paths are understood."""
-    print(json_text(document, indent=2, default=_plain))
+    """Prints a JSON document on stdout, which may contain dataclasses and paths."""
+    print(json_text(document, indent=2, default=_to_json))
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     if isinstance(value, Path):
@@ -77,21 +77,25 @@ def _plain(value: Any) -> Any:
 
 
 class TerminalReporter(Reporter):
-    """Messages and progress bars on stderr; without a terminal, plain lines."""
+    """Prints messages and progress bars on stderr; without a terminal, plain lines."""
 
     def __init__(self, *, bars: bool = True) -> None:
-        """Without `bars`, progress is a plain line on a terminal too."""
+        """Starts without a progress bar.
+
+        Args:
+            bars: whether progress is drawn as a bar on a terminal, or as a plain line.
+        """
         self.bars = bars
         self._bar: Progress | None = None  # while it is drawn
 
     @property
     def results(self) -> TextIO:
-        """Stdout, for results that come while a bar is drawn: it steps aside."""
-        return cast(TextIO, _Aside(sys.stdout, self))
+        """Stdout for results that are written while a progress bar is drawn."""
+        return cast(TextIO, _BarHidingStream(sys.stdout, self))
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Takes the bar away, if one is drawn, and puts it back."""
+    def bar_hidden(self) -> Iterator[None]:
+        """Hides the progress bar, if one is drawn, while the block runs."""
         bar = self._bar
         if bar:
             bar.stop()
@@ -100,21 +104,21 @@ class TerminalReporter(Reporter):
             bar.start()
 
     def info(self, message: str) -> None:
-        """Prints one line, unless quiet."""
+        """Prints a message on one line, unless quiet."""
         if volume.quiet:
             return
         elapsed = f"{time.monotonic() - _started:7.1f} s  " if volume.verbose else ""
         stderr().print(elapsed + escape(printable(message)))
 
     def warn(self, message: str) -> None:
-        """Prints one line, even when quiet."""
+        """Prints a warning on one line, even if quiet."""
         stderr().print(f"[yellow]warning:[/] {escape(printable(message))}")
 
     @contextmanager
     def progress(
         self, title: str, total: int | None = None, unit: str = ""
     ) -> Iterator[Advance]:
-        """Draws one bar while the work lasts; it is gone afterwards."""
+        """Draws a progress bar, which disappears when the work is done."""
         bars = self.bars and stderr().is_terminal and not volume.verbose
         if volume.quiet or not bars:
             self.info(title)
@@ -135,8 +139,8 @@ class TerminalReporter(Reporter):
             self._bar = None
 
 
-class _Aside:
-    """A stream that writes where no bar is."""
+class _BarHidingStream:
+    """A stream that hides the progress bar while it writes."""
 
     def __init__(self, stream: TextIO, reporter: TerminalReporter) -> None:
         self._stream = stream
@@ -146,7 +150,7 @@ class _Aside:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        with self._reporter.aside():
+        with self._reporter.bar_hidden():
             written = self._stream.write(text)
             self._stream.flush()
         return written
@@ -160,7 +164,7 @@ def _rate(speed: float | None, unit: str) -> str:
 
 
 def _bar() -> Progress:
-    # Slow to import, and `cnnxfer --help` does without.
+    # Slow to import, and not needed for `cnnxfer --help`.
     from rich import progress
 
     return progress.Progress(
@@ -172,5 +176,5 @@ def _bar() -> Progress:
         progress.TextColumn("{task.fields[note]}"),
         console=stderr(),
         transient=True,
-        redirect_stdout=False,  # it would send results to stderr
+        redirect_stdout=False,  # it would redirect results to stderr
     )

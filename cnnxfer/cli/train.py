@@ -1,4 +1,4 @@
-"""`train`, `unfreeze` and `resume`."""
+"""`cnnxfer train`, `unfreeze` and `resume`."""
 
 from __future__ import annotations
 
@@ -83,17 +83,18 @@ def train(
     limit: Limit = None,
     exclude: Exclude = None,
     image_size: Annotated[
-        int | None, typer.Option("--image-size", help="Side in pixels.")
+        int | None,
+        typer.Option("--image-size", help="Side of the network's input in pixels."),
     ] = None,
     head: Annotated[
         str | None,
-        typer.Option("--head", help="linear, or mlp.", show_default="linear"),
+        typer.Option("--head", help="linear or mlp.", show_default="linear"),
     ] = None,
     class_weights: Annotated[
         str | None,
         typer.Option(
             "--class-weights",
-            help="none, auto (the more, the rarer) or a file of CLASS,WEIGHT lines.",
+            help="none, auto (more for rare classes) or a file of CLASS,WEIGHT lines.",
             show_default="none",
         ),
     ] = None,
@@ -101,7 +102,7 @@ def train(
         str | None,
         typer.Option(
             "--sampling",
-            help="natural, or balanced: as many images of every class.",
+            help="natural, or balanced: equally many images of every class.",
             show_default="natural",
         ),
     ] = None,
@@ -109,7 +110,7 @@ def train(
         str | None,
         typer.Option(
             "--loss",
-            help="cross-entropy, or focal: hard images count more.",
+            help="cross-entropy, or focal: difficult images count more.",
             show_default="cross-entropy",
         ),
     ] = None,
@@ -117,7 +118,7 @@ def train(
         str | None,
         typer.Option(
             "--monitor",
-            help="What tells the best epoch: accuracy, macro-f1 or auto.",
+            help="The metric for the best epoch: accuracy, macro-f1 or auto.",
             show_default="auto",
         ),
     ] = None,
@@ -129,7 +130,7 @@ def train(
         bool,
         typer.Option(
             "--fine-tune",
-            help="Go on with the second phase, as the recipe or --config has it.",
+            help="Go on with fine-tuning, with the settings of the recipe or --config.",
         ),
     ] = False,
     lr: Lr = None,
@@ -201,21 +202,23 @@ def train(
 
 def unfreeze(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run to go on from.")
+        str, typer.Argument(metavar="RUN", help="The run to fine-tune.")
     ] = "latest",
     recipe: Recipe = None,
     config: ConfigFile = None,
     last: Annotated[
         str | None,
-        typer.Option("--last", help="Share of the backbone that learns, as 30%."),
+        typer.Option(
+            "--last", help="Percentage of the layers that learn, such as 30%."
+        ),
     ] = None,
     start: Annotated[
         str | None,
         typer.Option(
             "--from",
             metavar="LAYER",
-            help="The backbone learns from this layer on: a position, or the beginning "
-            "of a name, as `cnnxfer backbones show NAME --layers` lists them.",
+            help="The first layer that learns: its position, or the beginning of its "
+            "name, as in `cnnxfer backbones show NAME --layers`.",
         ),
     ] = None,
     all_layers: Annotated[
@@ -223,12 +226,15 @@ def unfreeze(
     ] = False,
     gradual: Annotated[
         int | None,
-        typer.Option("--gradual", help="Layers begin to learn in so many stages."),
+        typer.Option(
+            "--gradual", help="Number of stages in which layers start to learn."
+        ),
     ] = None,
     layer_decay: Annotated[
         float | None,
         typer.Option(
-            "--layer-decay", help="Earlier layers learn slower by this, as 0.8."
+            "--layer-decay",
+            help="Rate of earlier layers relative to later ones, such as 0.8.",
         ),
     ] = None,
     bn: Annotated[
@@ -237,10 +243,10 @@ def unfreeze(
     ] = None,
     keep: Annotated[
         str | None,
-        typer.Option("--keep", help="Which model: best on validation, or last."),
+        typer.Option("--keep", help="The model to save: best on validation, or last."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would learn, and stop.")
+        bool, typer.Option("--dry-run", help="Only show what would learn.")
     ] = False,
     lr: Lr = None,
     epochs: Epochs = None,
@@ -268,11 +274,11 @@ def unfreeze(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Fine-tune a run: its last layers, or all, learn on."""
-    ways = {"--all": all_layers, f"--last {last}": last, f"--from {start}": start}
-    given = [way for way, typed in ways.items() if typed]
-    if len(given) > 1:
-        raise ConfigError(f"{given[0]} and {given[1]} cannot be combined. Use one.")
+    """Fine-tune a run: its last layers, or all, go on learning."""
+    choices = {"--all": all_layers, f"--last {last}": last, f"--from {start}": start}
+    chosen = [option for option, value in choices.items() if value]
+    if len(chosen) > 1:
+        raise ConfigError(f"{chosen[0]} and {chosen[1]} cannot be combined. Use one.")
     options = UnfreezeOptions(
         recipe=recipe,
         last="100%" if all_layers else last,
@@ -307,26 +313,26 @@ def unfreeze(
         rows = api.unfreeze_plan(run, config=config, runs_dir=runs_dir, **options)
         _print_stages(rows, json)
         return
-    tuned = api.unfreeze(
+    fine_tuned = api.unfreeze(
         run,
         config=config,
         runs_dir=runs_dir,
         reporter=TerminalReporter(),
         **options,
     )
-    _print_run(tuned, json)
+    _print_run(fine_tuned, json)
 
 
 def resume(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="An interrupted run.")
+        str, typer.Argument(metavar="RUN", help="The run to go on with.")
     ] = "latest",
     epochs: Annotated[
         str | None,
         typer.Option(
             "--epochs",
             metavar="+N",
-            help="So many more epochs; extends a finished run too.",
+            help="Train N more epochs; a finished run goes on, too.",
         ),
     ] = None,
     runs_dir: RunsDir = None,
@@ -356,6 +362,6 @@ def _print_run(run: Run, json: bool) -> None:
         return
     print(run.path)
     path = shlex.quote(str(run.path))
-    phase = f"cnnxfer evaluate {path}" if run.parent else f"cnnxfer unfreeze {path}"
-    TerminalReporter().info(f"next: {phase}")
+    command = "evaluate" if run.parent else "unfreeze"
+    TerminalReporter().info(f"next: cnnxfer {command} {path}")
     TerminalReporter().info(f"or: cnnxfer predict IMAGES --model {path}")

@@ -1,4 +1,4 @@
-"""Options of `train` and `unfreeze`."""
+"""The options that `train` and `unfreeze` share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-LEARNING = "How it learns"
+LEARNING = "Training"
 
 Recipe = Annotated[
     str | None,
@@ -19,7 +19,7 @@ Recipe = Annotated[
 Lr = Annotated[
     str | None,
     typer.Option(
-        "--lr", help="Highest learning rate, or auto.", rich_help_panel=LEARNING
+        "--lr", help="The highest learning rate, or auto.", rich_help_panel=LEARNING
     ),
 ]
 Epochs = Annotated[
@@ -47,14 +47,16 @@ Schedule = Annotated[
 Warmup = Annotated[
     float | None,
     typer.Option(
-        "--warmup", help="Epochs over which the rate climbs.", rich_help_panel=LEARNING
+        "--warmup",
+        help="Epochs in which the learning rate rises.",
+        rich_help_panel=LEARNING,
     ),
 ]
 WeightDecay = Annotated[
     float | None,
     typer.Option(
         "--weight-decay",
-        help="Decoupled weight decay, not of norms and biases; 0 for none.",
+        help="Weight decay, not of norms and biases; 0 for none.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -62,7 +64,7 @@ ClipNorm = Annotated[
     float | None,
     typer.Option(
         "--clip-norm",
-        help="Length to which longer gradients are cut; 0 for no limit.",
+        help="The largest gradient norm; 0 for no limit.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -70,7 +72,7 @@ LabelSmoothing = Annotated[
     float | None,
     typer.Option(
         "--label-smoothing",
-        help="Share of a label that is spread over all classes.",
+        help="Fraction of a label that is spread over all classes.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -78,7 +80,7 @@ Patience = Annotated[
     int | None,
     typer.Option(
         "--patience",
-        help="Epochs without a better one after which training stops.",
+        help="Stop after this many epochs without improvement.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -86,7 +88,7 @@ Ema = Annotated[
     float | None,
     typer.Option(
         "--ema",
-        help="Score and save the moving average of the weights, such as 0.99.",
+        help="Save an average of the weights with this decay, such as 0.99.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -94,7 +96,7 @@ Accumulate = Annotated[
     int | None,
     typer.Option(
         "--accumulate",
-        help="Parts of a batch that are computed one after the other.",
+        help="Compute each batch in this many parts, to save memory.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -102,7 +104,7 @@ Batch = Annotated[
     str | None,
     typer.Option(
         "--batch",
-        help="Images in a step, or auto: the number that trains fastest.",
+        help="Images per update, or auto: the fastest number.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -110,7 +112,7 @@ Views = Annotated[
     int | None,
     typer.Option(
         "--views",
-        help="Random views of each image that are kept for all epochs.",
+        help="Random views of each image, cached for all epochs.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -118,7 +120,7 @@ Cache = Annotated[
     bool | None,
     typer.Option(
         "--cache/--no-cache",
-        help="Keep what frozen layers make of an image, or compute it every epoch.",
+        help="Cache the activations of frozen layers, or compute them every epoch.",
         rich_help_panel=LEARNING,
     ),
 ]
@@ -126,15 +128,15 @@ TimeBudget = Annotated[
     str | None,
     typer.Option(
         "--time-budget",
-        help="Train as long as this at most, such as 30m; features that are kept take "
-        "the time they take.",
+        help="The longest time to train, such as 30m; computing cached features may "
+        "take longer.",
     ),
 ]
 CheckpointEvery = Annotated[
     str | None,
     typer.Option(
         "--checkpoint-every",
-        help="How often to save within an epoch.",
+        help="Time between checkpoints within an epoch.",
         show_default="5m",
     ),
 ]

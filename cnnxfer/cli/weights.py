@@ -1,4 +1,4 @@
-"""`cnnxfer weights`: which weight files are here; get, check and find them."""
+"""`cnnxfer weights`: lists, downloads, verifies and finds files of weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cnnxfer.backbones.weights import (
     verify_weights,
     ways_on,
 )
-from cnnxfer.cli.shared_options import Json, Quiet, Verbose, or_of_group
+from cnnxfer.cli.shared_options import Json, Quiet, Verbose, own_or_group_value
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.files import format_bytes
@@ -32,7 +32,7 @@ All = Annotated[
     typer.Option(
         "--all",
         help="Also list the backbones whose files are missing.",
-        callback=or_of_group,
+        callback=own_or_group_value,
     ),
 ]
 Name = Annotated[
@@ -47,7 +47,7 @@ group = typer.Typer()
 
 @dataclass(frozen=True)
 class _File:
-    """One weight file of a backbone; `path` and `size_bytes` are None if missing."""
+    """A weight file of a backbone; path and size are None if it is missing."""
 
     backbone: str
     head: str  # "with" or "without" the ImageNet head; "either" if one file is both
@@ -57,7 +57,7 @@ class _File:
 
 @dataclass(frozen=True)
 class _Check:
-    """What verifying one file came to; `problem` is None where it is whole."""
+    """The result of verifying a weight file; `problem` is None if it is intact."""
 
     backbone: str
     head: str
@@ -79,11 +79,11 @@ def weights(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List, get, verify and find the files of ImageNet weights.
+    """List, download, verify and find the files of ImageNet weights.
 
-    They live in $KERAS_HOME/models, or ~/.keras/models, where Keras looks too.
-    CNNXFER_WEIGHTS_MIRROR=URL gets them from a mirror: a served copy of that
-    directory. Without a command, lists what is here.
+    They are in $KERAS_HOME/models, or ~/.keras/models, where Keras looks for them, too.
+    CNNXFER_WEIGHTS_MIRROR=URL downloads them from a mirror, a served copy of that
+    directory. Without a command, list the files on this machine.
     """
     if context.invoked_subcommand is None:
         list_(all_, as_json)
@@ -110,9 +110,9 @@ def list_(
 def pull(
     name: Name, as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
 ) -> None:
-    """Get a backbone's files, with and without the ImageNet head, and verify them.
+    """Download a backbone's files, with and without the ImageNet head, and verify them.
 
-    Prints their paths. To use them on a machine without network, copy them to the
+    Prints their paths. To use them on a machine without a network, copy them to the
     same directory there.
     """
     backbone = BACKBONES.get(name)
@@ -126,7 +126,7 @@ def pull(
         _print_paths(file.path for file in files)
     if any(file.path and file.path.parent == keras_models_dir() for file in files):
         reporter.info(
-            "For a machine without network, copy them to ~/.keras/models there, "
+            "For a machine without a network, copy them to ~/.keras/models there, "
             "or to $KERAS_HOME/models."
         )
 
@@ -138,9 +138,9 @@ def verify(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Check the weight files that are here: their hashes, or every tensor in them.
+    """Verify the weight files on this machine: their hashes, or every tensor in them.
 
-    Ends with exit code 1 if one is wrong.
+    Ends with exit code 1 if a file is wrong.
     """
     backbones = list(BACKBONES) if name is None else [BACKBONES.get(name)]
     checks = [check for backbone in backbones for check in _checks(backbone)]
@@ -165,7 +165,7 @@ def path(
 ) -> None:
     """Print the path of a backbone's file without the ImageNet head.
 
-    Ends with exit code 2 if it isn't here.
+    Ends with exit code 2 if the file is not on this machine.
     """
     backbone = BACKBONES.get(name)
     found = find_weights(backbone, include_top=False)
@@ -178,8 +178,8 @@ def path(
 
 
 def _missing(backbone: Backbone) -> ConfigError:
-    ways = ways_on(backbone, include_top=False)
-    return ConfigError(f"the weights of {backbone.name} are not here. {ways}")
+    advice = ways_on(backbone, include_top=False)
+    return ConfigError(f"the weights of {backbone.name} are not here. {advice}")
 
 
 def _files(backbone: Backbone) -> list[_File]:
@@ -213,7 +213,7 @@ def _checks(backbone: Backbone) -> Iterable[_Check]:
 
 
 def _print_paths(paths: Iterable[Path | None]) -> None:
-    # Not through Rich, which would fold long paths.
+    # Not printed by Rich, which would fold long paths.
     for found in paths:
         print(found)
 

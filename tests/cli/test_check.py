@@ -54,7 +54,7 @@ def test_table(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
         f"{photos}: 36 of 37 images can be used, 3 classes",
         "1 error, 1 warning, 1 note",
     ]
-    assert "3 images had better be left out. List them with --write FILE" in lines[10]
+    assert "3 images should be excluded. List them with --write FILE" in lines[10]
     assert shown.err == "reading images\n"
 
 

@@ -23,7 +23,7 @@ def test_a_leaderboard_as_a_table_and_as_json(
     shown = capsys.readouterr()
     (row,) = [line for line in shown.out.splitlines() if line.startswith("mobilenet")]
     assert "224" in row
-    said = r"heads learned from \d+ images, measured on \d+ others"
+    said = r"heads were trained on \d+ images and measured on \d+ others"
     assert re.search(said, shown.out)
     assert "next: cnnxfer train --backbone mobilenet-0.25" in shown.err
 

@@ -27,7 +27,7 @@ def test_tells_what_is_here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     for part in ("processor", "memory", "GPU", "weights here", "not asked"):
         assert part in shown
     assert "cache [red]" in shown
-    assert "not there yet" in shown
+    assert "does not exist yet" in shown
     assert shown.rstrip().endswith("Everything needed is here.")
 
 

@@ -82,7 +82,7 @@ def test_other_data(
     colour_run.write_split([replace(known, split="train"), *colour_run.split[1:]])
     assert run(["evaluate", str(colour_run.path), "--data", str(other)]) == 0
     shown = capsys.readouterr()
-    assert ": 3 images, 1 unreadable, 1 left out that the run knows\n" in shown.out
+    assert ": 3 images, 1 unreadable, 1 left out, which the run knows\n" in shown.out
     assert "warning: left out red/00.jpg: not an image\n" in shown.err
     assert (
         f"warning: 1 of 4 images was in the training split of {colour_run.name}; "

@@ -282,7 +282,7 @@ def test_diff(capsys: pytest.CaptureFixture[str]) -> None:
         ["parent", "-", "head [1]"],
         ["seed", "42", "7"],
         [
-            "data: 1 -> 2 images; 1 added; 1 relabelled; 1 in another part; "
+            "data: 1 -> 2 images; 1 added; 1 relabelled; 1 in another split; "
             "classes added: rose"
         ],
         ["training", "A", "B"],
