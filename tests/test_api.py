@@ -82,7 +82,7 @@ def test_five_classes_are_named_or_all_of_fewer(
 
 
 def test_wrong_inputs_are_refused_at_the_call(colour_run: Run) -> None:
-    """And not at the first prediction that is asked of the iterator."""
+    """They are not refused only at the first prediction."""
     with pytest.raises(DataError, match="no file, folder or match"):
         cnnxfer.predict("nosuch.jpg", model=colour_run)
 
@@ -111,7 +111,7 @@ def test_the_command_line_takes_the_names_of_the_functions() -> None:
         assert taken <= set(offered)
 
 
-def test_predictions_that_are_not_wanted_any_more_leave_nothing_behind(
+def test_an_iterator_that_is_abandoned_leaves_nothing_behind(
     colour_run: Run, photos_dir: Path
 ) -> None:
     threads = threading.active_count()

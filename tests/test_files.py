@@ -66,8 +66,8 @@ def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
     assert caught.value.filename == str(path)
 
 
-def test_the_file_is_named_that_was_to_be_written(tmp_path: Path) -> None:
-    """And not the temporary one, which nobody knows."""
+def test_the_error_names_the_file_to_write(tmp_path: Path) -> None:
+    """It does not name the temporary file, which users do not know."""
     path = tmp_path / "none" / "a.json"
     with pytest.raises(FileNotFoundError) as caught:
         write_text(path, "new")
@@ -95,7 +95,7 @@ def test_another_file_that_fails_keeps_its_name(tmp_path: Path) -> None:
         (errno.EIO, "input/output error. Check the disk"),
     ],
 )
-def test_what_the_machine_refuses_is_explained(number: int, reason: str) -> None:
+def test_failed_writes_are_explained(number: int, reason: str) -> None:
     with pytest.raises(RunError) as caught, explained_os_errors("cnnxfer resume x"):
         raise OSError(number, "what HDF5 says,\nin many lines", "runs/x/a")
     assert str(caught.value) == (
@@ -145,7 +145,7 @@ def test_check_writable_names_the_directory(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
-def test_permissions_are_looked_at(tmp_path: Path) -> None:
+def test_permissions_are_checked(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     with pytest.raises(PermissionError):
         check_writable(tmp_path)

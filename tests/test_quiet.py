@@ -30,7 +30,7 @@ os.write(2, b"|after")
 def stderr_of_import(
     tmp_path: Path, more: str = "", level: str | None = None
 ) -> tuple[str, str]:
-    """Imports a keras that chatters; returns what came on stdout and on stderr."""
+    """Imports a fake keras that prints; returns its stdout and stderr."""
     (tmp_path / "keras").mkdir()
     (tmp_path / "keras" / "__init__.py").write_text(FAKE_KERAS.format(more=more))
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
@@ -43,11 +43,11 @@ def stderr_of_import(
     return done.stdout, done.stderr
 
 
-def test_chatter_is_held_back_and_stderr_works_again(tmp_path: Path) -> None:
+def test_messages_are_hidden_and_stderr_works_again(tmp_path: Path) -> None:
     assert stderr_of_import(tmp_path) == ("", "|after")
 
 
-def test_what_was_said_is_shown_when_the_import_fails(tmp_path: Path) -> None:
+def test_messages_are_shown_when_the_import_fails(tmp_path: Path) -> None:
     shown = stderr_of_import(tmp_path, "raise ImportError('no CUDA')")
     assert shown == ("ImportError('no CUDA')\n", "chatter|after")
 
@@ -67,7 +67,7 @@ def test_level_0_shows_everything(tmp_path: Path, level: str, shown: bool) -> No
 def test_predict_prints_its_result_and_nothing_of_tensorflow(
     photos_dir: Path, tmp_path: Path
 ) -> None:
-    """With the real TensorFlow and the built-in backbone."""
+    """The real TensorFlow is imported, with the built-in backbone."""
     photo = photos_dir / "red" / "00.jpg"
     done = subprocess.run(
         [sys.executable, "-m", "cnnxfer", "predict", photo, "--format", "jsonl"],

@@ -1,4 +1,4 @@
-"""What `unfreeze` and `resume` find out before they change anything."""
+"""What `unfreeze` and `resume` check before they change anything."""
 
 import dataclasses
 import errno
@@ -16,11 +16,11 @@ from cnnxfer.runs import Run
 
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has phases end before they begin."""
+    """Makes phases end before they begin."""
     monkeypatch.setattr("cnnxfer.api.training._fine_tune", lambda setup: None)
 
 
-def test_a_run_that_could_not_begin_is_not_to_be_resumed(
+def test_a_run_that_could_not_begin_cannot_be_resumed(
     colour_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -32,17 +32,17 @@ def test_a_run_that_could_not_begin_is_not_to_be_resumed(
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"precision": "float16"}, "--precision float16 needs a GPU"),
         ({"gradual": 9, "epochs": 8}, "--gradual is 9, but --epochs is 8"),
         ({"last": "30%", "start": "conv"}, "--last 30% and --from conv cannot be"),
     ],
 )
-def test_settings_that_cannot_be_make_no_run(
-    colour_run: Run, options: dict[str, object], said: str
+def test_invalid_settings_make_no_run(
+    colour_run: Run, options: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         api.unfreeze(colour_run, **options)
     assert list(colour_run.path.parent.iterdir()) == [colour_run.path]
 
@@ -56,7 +56,7 @@ def test_a_wrong_limit_of_the_cache_makes_no_run(
     assert list(colour_run.path.parent.iterdir()) == [colour_run.path]
 
 
-def test_a_run_that_is_being_trained_is_not_gone_on_from(colour_run: Run) -> None:
+def test_a_run_that_is_being_trained_cannot_be_fine_tuned(colour_run: Run) -> None:
     colour_run.update_receipt(status="running")
     lock = FileLock(colour_run.path / ".lock")
     with lock, pytest.raises(RunError, match="is being trained by"):
@@ -76,19 +76,21 @@ def test_nothing_is_lost_where_images_are_gone(
     assert (colour_run.metrics, colour_run.receipt) == before
 
 
-def test_views_of_the_first_phase_are_its_own(colour_run: Run, untrained: None) -> None:
+def test_views_of_the_frozen_phase_are_not_checked(
+    colour_run: Run, untrained: None
+) -> None:
     colour_run.write_config(dataclasses.replace(colour_run.config, views=2))
     tuned = api.unfreeze(colour_run, augment="none")
     assert Run(tuned.path).config.augment.operations == {}
 
 
-def test_time_was_the_parents(colour_run: Run, untrained: None) -> None:
+def test_the_time_budget_is_not_inherited(colour_run: Run, untrained: None) -> None:
     colour_run.write_config(dataclasses.replace(colour_run.config, time_budget=60.0))
     assert api.unfreeze(colour_run).config.time_budget == 0
     assert api.unfreeze(colour_run, time_budget="2m").config.time_budget == 120
 
 
-def test_a_recipe_takes_nothing_from_what_was_typed_before(
+def test_a_recipe_replaces_the_settings_of_the_parent(
     colour_run: Run, untrained: None
 ) -> None:
     typed = api.unfreeze(
@@ -114,14 +116,16 @@ def test_a_fine_tuned_run_is_repeated(colour_run: Run, untrained: None) -> None:
     assert api.unfreeze(colour_run, config=path).config == tuned.config
 
 
-def test_a_file_of_another_task_is_refused(colour_run: Run, tmp_path: Path) -> None:
+def test_a_config_with_another_network_is_refused(
+    colour_run: Run, tmp_path: Path
+) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('backbone = "resnet50"\n')
     with pytest.raises(ConfigError, match=r"backbone is 'resnet50' in .*mine\.toml"):
         api.unfreeze(colour_run, config=path)
 
 
-def test_a_file_reaches_what_no_option_does(
+def test_a_config_can_set_what_no_option_can(
     colour_run: Run, tmp_path: Path, untrained: None
 ) -> None:
     path = tmp_path / "mine.toml"

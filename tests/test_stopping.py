@@ -8,14 +8,14 @@ from cnnxfer.stopping import SIGNALS, interrupted_by_sigterm, listening
 
 
 @pytest.fixture(autouse=True)
-def _handlers_come_back() -> Iterator[None]:
+def _handlers_are_restored() -> Iterator[None]:
     before = [signal.getsignal(number) for number in SIGNALS]
     yield
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=str)
-def test_the_first_signal_asks_and_the_second_interrupts(
+def test_the_first_signal_stops_and_the_second_interrupts(
     number: signal.Signals,
 ) -> None:
     with listening() as stop:
@@ -26,7 +26,7 @@ def test_the_first_signal_asks_and_the_second_interrupts(
             signal.raise_signal(signal.SIGINT)
 
 
-def test_handlers_come_back_after_an_error() -> None:
+def test_handlers_are_restored_after_an_error() -> None:
     with pytest.raises(ValueError, match="it"), listening():
         raise ValueError("it")
 
@@ -37,7 +37,7 @@ def test_sigterm_interrupts_as_ctrl_c_does() -> None:
 
 
 def test_what_was_ignored_stays_ignored() -> None:
-    """As Ctrl-C is by the background jobs of a shell."""
+    """Background jobs of a shell ignore Ctrl-C."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with listening() as stop:
@@ -49,7 +49,7 @@ def test_what_was_ignored_stays_ignored() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def test_another_thread_hears_nothing_and_breaks_nothing() -> None:
+def test_in_another_thread_signals_change_nothing() -> None:
     asked = []
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""What `cnnxfer cache` shows, and what it leaves alone."""
+"""What `cnnxfer cache` shows, and what it does not delete."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def cache_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def keep(views: dict[str, Any], rows: int = 1000) -> Path:
+def cache_activations(views: dict[str, Any], rows: int = 1000) -> Path:
     store = ActivationStore()
     key = {
         "network": NETWORK,
@@ -57,7 +57,7 @@ def random_views(number: int) -> dict[str, Any]:
 
 
 def fill(cache_dir: Path) -> dict[str, Path]:
-    """Puts everything there is into the cache, and something of someone else's."""
+    """Fills the cache with everything that belongs there, and with other files."""
     paths = {
         "network": cache_dir / "engines" / ("cd" * 32) / "model.bin",
         "blob": cache_dir / "engines" / ("cd" * 32) / "blobs" / "1.blob",
@@ -88,8 +88,8 @@ def test_show(
     command: list[str], cache_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(cache_dir)
-    paths = [keep(random_views(number)) for number in range(3)]
-    part = keep({"views": "central", "fraction": 0.875}, rows=400)
+    paths = [cache_activations(random_views(number)) for number in range(3)]
+    part = cache_activations({"views": "central", "fraction": 0.875}, rows=400)
     size_bytes = sum(file.stat().st_size for path in paths for file in path.iterdir())
     part_bytes = sum(file.stat().st_size for file in part.iterdir())
     assert run(command) == 0
@@ -128,10 +128,10 @@ def test_show(
 
 def test_show_as_json(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(cache_dir)
-    path = keep(random_views(3), rows=10)
+    path = cache_activations(random_views(3), rows=10)
     assert run(["cache", "show", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    (kept,) = document.pop("activations")
+    (activations,) = document.pop("activations")
     size_bytes = sum(file.stat().st_size for file in path.iterdir())
     assert document == {
         "path": str(cache_dir),
@@ -142,8 +142,8 @@ def test_show_as_json(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> No
         "outputs_bytes": 1000,
         "copies_bytes": 1000,
     }
-    assert kept.pop("last_used")[:4] in ("1970", "1969")
-    assert kept == {
+    assert activations.pop("last_used")[:4] in ("1970", "1969")
+    assert activations == {
         "backbone": "xception",
         "cut": "pool",
         "image_size": 299,
@@ -159,7 +159,7 @@ def test_show_as_json(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_damage_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    path = keep(random_views(0))
+    path = cache_activations(random_views(0))
     (path / "manifest.json").write_text("no manifest")
     assert run(["cache"]) == 0
     damaged = capsys.readouterr().out.splitlines()[1]
@@ -169,7 +169,7 @@ def test_damage_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_clear(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths = fill(cache_dir)
-    entry = keep(random_views(0))
+    entry = cache_activations(random_views(0))
     size_bytes = sum(file.stat().st_size for file in entry.iterdir())
     assert run(["cache", "clear", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
@@ -195,7 +195,7 @@ def test_clear(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_clear_leaves_what_is_being_computed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    entry = keep(random_views(0))
+    entry = cache_activations(random_views(0))
     with ActivationStore().computing(NETWORK, Reporter()):
         assert run(["cache", "clear"]) == 0
     output = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""`cnnxfer check`, as it is typed."""
+"""The command `cnnxfer check`."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from cnnxfer.cli.main import run
 
 @pytest.fixture
 def sound_dir(photos_dir: Path) -> Path:
-    """Photographs of which nothing is to be said."""
+    """A folder of images without problems."""
     rng = np.random.default_rng(1)
     for path in sorted(photos_dir.rglob("*.jpg")):
         field = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
@@ -25,7 +25,7 @@ def sound_dir(photos_dir: Path) -> Path:
 
 @pytest.fixture
 def photos(sound_dir: Path) -> Path:
-    """The same, with problems."""
+    """A folder of images with problems."""
     shutil.copy(sound_dir / "red" / "00.jpg", sound_dir / "blue" / "[red].jpg")
     (sound_dir / "red" / "01.jpg").write_bytes(b"no image")
     (sound_dir / "red" / "02.jpg").rename(sound_dir / "red" / "02.png")

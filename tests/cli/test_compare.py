@@ -23,8 +23,8 @@ def test_a_leaderboard_as_a_table_and_as_json(
     shown = capsys.readouterr()
     (row,) = [line for line in shown.out.splitlines() if line.startswith("mobilenet")]
     assert "224" in row
-    said = r"heads were trained on \d+ images and measured on \d+ others"
-    assert re.search(said, shown.out)
+    summary = r"heads were trained on \d+ images and measured on \d+ others"
+    assert re.search(summary, shown.out)
     assert "next: cnnxfer train --backbone mobilenet-0.25" in shown.err
 
     assert run([*command, "--json"]) == 0
@@ -35,7 +35,7 @@ def test_a_leaderboard_as_a_table_and_as_json(
     assert document["left_out"] == {}
 
 
-def test_what_ranks_skewed_classes_has_a_column(
+def test_the_metric_of_skewed_classes_has_a_column(
     photos_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for path in sorted((photos_dir / "red").glob("*"))[2:]:
@@ -52,7 +52,7 @@ def test_what_ranks_skewed_classes_has_a_column(
     assert row[2].endswith("%")
 
 
-def test_what_is_left_out_is_told(
+def test_backbones_that_are_left_out_are_reported(
     photos_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = [*COMMAND, "--data", str(photos_dir), "--backbones", "resnet50,vgg16"]
@@ -62,7 +62,7 @@ def test_what_is_left_out_is_told(
     assert "left out vgg16" in shown.out
 
 
-def test_a_misspelt_backbone_is_answered_at_once(
+def test_a_misspelt_backbone_is_reported_at_once(
     photos_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run([*COMMAND, "--data", str(photos_dir), "--backbones", "xceptoin"]) == 2

@@ -13,7 +13,7 @@ from cnnxfer.runs import Run
 
 
 def labels_of_test(colour_run: Run) -> Counter[str]:
-    """How many images of each class the run is tested on."""
+    """Returns the number of test images of each class."""
     return Counter(row.label for row in colour_run.split if row.split == "test")
 
 

@@ -85,7 +85,7 @@ MISTAKES = {
 
 @pytest.fixture(autouse=True)
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with something to mistake."""
+    """A working directory with files that commands refuse."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CNNXFER_RUNS", raising=False)
     monkeypatch.setattr(terminal, "volume", terminal.Volume())
@@ -119,7 +119,7 @@ def test_a_mistake_gets_one_line_with_the_next_step(
     assert shown.err.count("\n") == 1
 
 
-def test_help_and_mistakes_are_answered_before_anything_heavy_is_imported() -> None:
+def test_help_and_mistakes_import_nothing_heavy() -> None:
     code = f"""
 import sys
 from cnnxfer.cli.main import run
@@ -189,7 +189,7 @@ def test_ctrl_c_is_one_line(
     assert capsys.readouterr() == ("", "error: interrupted.\n")
 
 
-def test_ctrl_c_counts_while_the_command_line_is_imported(
+def test_ctrl_c_during_the_import_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     real = __import__
@@ -207,12 +207,12 @@ def test_ctrl_c_counts_while_the_command_line_is_imported(
 
 
 def test_ctrl_c_while_images_are_read(photos_dir: Path) -> None:
-    """The signal itself, as soon as the command says that it is predicting."""
+    """The signal is sent as soon as the command prints that it is predicting."""
     images = [str(photos_dir)] * 200
     with start("predict", *images, "--model", "efficientnet-lite0") as process:
         assert process.stderr
         while process.stderr.readline() not in ("predicting\n", ""):
-            pass  # what answers is chosen first
+            pass  # the engine is chosen first
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate()
     assert process.returncode == 130
@@ -221,7 +221,7 @@ def test_ctrl_c_while_images_are_read(photos_dir: Path) -> None:
     assert "Traceback" not in stderr
 
 
-def test_sigterm_ends_what_keeps_nothing_as_the_system_does(photos_dir: Path) -> None:
+def test_sigterm_ends_commands_that_save_nothing_at_once(photos_dir: Path) -> None:
     images = [str(photos_dir)] * 200
     with start("predict", *images, "--model", "efficientnet-lite0") as process:
         assert process.stderr
@@ -241,7 +241,7 @@ def test_sigterm_ends_what_keeps_nothing_as_the_system_does(photos_dir: Path) ->
         (OSError(errno.EROFS, "Read-only"), "the output: Read-only."),
     ],
 )
-def test_what_the_machine_refuses_is_one_line(
+def test_an_error_of_the_operating_system_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     error: OSError,
@@ -262,7 +262,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "command", ["backbones", "backbones --json", "--help", "--version"]
 )
-def test_a_reader_may_go_away(command: str) -> None:
+def test_the_reader_of_stdout_may_end(command: str) -> None:
     """As in `cnnxfer backbones | head -1`."""
     with start(*command.split()) as process:
         assert process.stdout
@@ -297,17 +297,17 @@ def test_messages_print_any_text_on_one_line(
 def test_quiet_leaves_warnings_and_errors(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def speak(*_: object, reporter: terminal.TerminalReporter, **__: object) -> None:
+    def report(*_: object, reporter: terminal.TerminalReporter, **__: object) -> None:
         reporter.info("fact")
         reporter.warn("danger")
         with reporter.progress("work"):
             raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(api, "evaluate", speak)
+    monkeypatch.setattr(api, "evaluate", report)
     for arguments in (["evaluate", "-q"], ["-q", "evaluate"]):
         assert run(arguments) == 1
         assert capsys.readouterr().err == "warning: danger\nerror: the output: full.\n"
-    assert run(["evaluate"]) == 1  # what was asked before is forgotten
+    assert run(["evaluate"]) == 1  # --quiet of the command before has no effect
     assert capsys.readouterr().err.startswith("fact\nwarning: danger\nwork\n")
 
 
@@ -328,7 +328,7 @@ def test_verbose_tells_times_and_causes(
 
 @pytest.fixture
 def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Consoles that take stderr for a terminal."""
+    """Makes the consoles treat stderr as a terminal."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)

@@ -21,19 +21,19 @@ SEEN = "; these do not show how it performs on new images."
 FAILED = "2 images could not be read: 1 not an image, 1 no such file or directory."
 
 
-def as_new(run: Run) -> None:
-    """Has all photographs be in the test part, which the run has not learned from."""
+def mark_images_as_new(run: Run) -> None:
+    """Moves all images to the test split, on which the run was not trained."""
     run.write_split([replace(row, split="test") for row in run.split])
 
 
 @pytest.fixture
-def pile(
+def inputs(
     colour_run: Run, photos_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[str]:
-    """Three photographs with two files that cannot be read between them."""
+    """Paths of three images, and of two files that cannot be read between them."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CNNXFER_RUNS", raising=False)
-    as_new(colour_run)
+    mark_images_as_new(colour_run)
     Path("notes [1].txt").write_text("no image")
     Path("gone.jpg").symlink_to("nowhere")
     return [
@@ -46,9 +46,9 @@ def pile(
 
 
 def test_table(
-    pile: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
+    inputs: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["predict", *pile, "--top", "1"]) == 3
+    assert run(["predict", *inputs, "--top", "1"]) == 3
     shown = capsys.readouterr()
     rows = [line.split() for line in shown.out.splitlines()]
     assert rows[0] == ["image", "rank", "class", "probability"]
@@ -68,11 +68,11 @@ def test_table(
     assert re.fullmatch(r"5 images in \d.*", shown.err.splitlines()[3])
 
 
-def test_jsonl(pile: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["predict", *pile, "--format", "jsonl", "-q"]) == 3
+def test_jsonl(inputs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["predict", *inputs, "--format", "jsonl", "-q"]) == 3
     shown = capsys.readouterr()
     documents = [json.loads(line) for line in shown.out.splitlines()]
-    assert [document["path"] for document in documents] == pile
+    assert [document["path"] for document in documents] == inputs
     assert documents[1] == {"path": "notes [1].txt", "error": "not an image"}
     assert documents[3] == {"path": "gone.jpg", "error": "no such file or directory"}
     keys = {"path", "width", "height", "split", "predictions"}
@@ -86,13 +86,13 @@ def test_jsonl(pile: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("option", [["--json"], ["--format", "json"]])
 def test_json_is_one_document(
-    pile: list[str], option: list[str], capsys: pytest.CaptureFixture[str]
+    inputs: list[str], option: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["predict", *pile[:1], "photos/green", *option]) == 0
+    assert run(["predict", *inputs[:1], "photos/green", *option]) == 0
     shown = capsys.readouterr()
     documents = json.loads(shown.out)
     assert [document["path"] for document in documents] == [
-        pile[0],
+        inputs[0],
         *(f"photos/green/{number:02d}.jpg" for number in range(12)),
     ]
     assert {document["predictions"][0]["label"] for document in documents[1:]} == {
@@ -100,17 +100,17 @@ def test_json_is_one_document(
     }
 
 
-def test_images_that_the_run_knows_are_told(
-    pile: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
+def test_images_that_the_run_knows_are_reported(
+    inputs: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By their content, and again when the work is gone on with."""
+    """They are known by their content, also when an unfinished file is resumed."""
     splits = {"red/00.jpg": "train", "blue/00.jpg": "train", "green/00.jpg": "test"}
     splits |= dict.fromkeys(["red/01.jpg", "red/02.jpg"], "validation")
     colour_run.write_split(
         [replace(row, split=splits.get(row.id, "test")) for row in colour_run.split]
     )
     Path("photos/red/01.jpg").rename("other-name.jpg")
-    command = ["predict", *pile, "other-name.jpg", "-q", "--out", "out.jsonl"]
+    command = ["predict", *inputs, "other-name.jpg", "-q", "--out", "out.jsonl"]
     warning = (
         f"warning: 2 of 6 images were in the training split of {colour_run.name} and 1 "
         f"in its validation split{SEEN}\n"
@@ -129,12 +129,12 @@ def test_images_that_the_run_knows_are_told(
 
 
 def test_an_image_may_have_several_classes(
-    pile: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
+    inputs: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     colour_run.write_thresholds(dict.fromkeys(("blue", "green", "red"), 0.99))
     Image.new("RGB", (40, 40), (200, 40, 210)).save("purple.png")
     Image.new("RGB", (40, 40), (40, 40, 40)).save("dark.png")
-    command = ["predict", "purple.png", pile[1], "dark.png", "--top", "1"]
+    command = ["predict", "purple.png", inputs[1], "dark.png", "--top", "1"]
     assert run([*command, "--copy-to", "sorted", "--json"]) == 3
     documents = json.loads(capsys.readouterr().out)
     assert [item.get("labels") for item in documents] == [["blue", "red"], None, []]
@@ -155,28 +155,28 @@ def test_an_image_may_have_several_classes(
 
 
 def test_a_model_that_is_named_is_not_announced(
-    pile: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
+    inputs: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["predict", pile[0], "--model", colour_run.name]) == 0
+    assert run(["predict", inputs[0], "--model", colour_run.name]) == 0
     assert "model:" not in capsys.readouterr().err
 
 
 def test_the_engine_and_its_precision_can_be_chosen(
-    pile: list[str], capsys: pytest.CaptureFixture[str]
+    inputs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["predict", pile[0], "--engine", "openvino", "--precision", "float32"]
+    command = ["predict", inputs[0], "--engine", "openvino", "--precision", "float32"]
     assert run(command) == 0
     shown = capsys.readouterr()
     assert "engine: openvino, float32\n" in shown.err
     assert "red" in shown.out
-    assert run(["predict", pile[0], "--engine", "opnvino"]) == 2
+    assert run(["predict", inputs[0], "--engine", "opnvino"]) == 2
     assert "Did you mean 'openvino'?" in capsys.readouterr().err
 
 
 def test_imagenet_classes_of_a_backbone(
-    pile: list[str], capsys: pytest.CaptureFixture[str]
+    inputs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["predict", pile[0], "-m", "EfficientNet_Lite0", "--format", "jsonl"]
+    command = ["predict", inputs[0], "-m", "EfficientNet_Lite0", "--format", "jsonl"]
     assert run([*command, "--top", "1000", "-q"]) == 0
     shown = capsys.readouterr()
     ranked = json.loads(shown.out)["predictions"]
@@ -188,7 +188,7 @@ def test_imagenet_classes_of_a_backbone(
 def test_photographs_are_recognized(
     shared: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the built-in weights, one photograph each of well-known classes."""
+    """The built-in weights rank the right class of well-known images first."""
     ids = ["n01580077", "n01806143", "n01873310", "n02128757"]
     globs = [str(shared / "data/imagenet100" / f"{class_id}_*") for class_id in ids]
     command = ["predict", *globs, "-m", "efficientnet-lite0", "--json", "--top", "1"]
@@ -198,32 +198,32 @@ def test_photographs_are_recognized(
 
 
 def test_a_run_that_has_no_model_says_how_to_get_one(
-    pile: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
+    inputs: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     colour_run.model_path.unlink()
-    assert run(["predict", pile[0]]) == 1
+    assert run(["predict", inputs[0]]) == 1
     assert "has no trained model yet. Go on with: cnnxfer resume" in (
         capsys.readouterr().err
     )
 
 
 def test_results_go_to_a_file_whose_suffix_tells_the_format(
-    pile: list[str], capsys: pytest.CaptureFixture[str]
+    inputs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["predict", *pile, "--out", "out.csv.gz", "--top", "1"]) == 3
+    assert run(["predict", *inputs, "--out", "out.csv.gz", "--top", "1"]) == 3
     with gzip.open("out.csv.gz", "rt", encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert [row["path"] for row in rows] == pile
+    assert [row["path"] for row in rows] == inputs
     assert [row["label"] for row in rows] == ["red", "", "blue", "", "green"]
     assert rows[1]["error"] == "not an image"
     assert capsys.readouterr().out == ""
 
 
-def test_an_unfinished_file_is_gone_on_with(
-    pile: list[str],
+def test_an_unfinished_file_is_resumed(
+    inputs: list[str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    photos = ["photos", *pile]
+    photos = ["photos", *inputs]
     command = ["predict", *photos, "--engine", "keras", "--batch", "4", "-q"]
     assert run([*command, "--out", "whole.jsonl"]) == 3
 
@@ -250,10 +250,10 @@ def test_an_unfinished_file_is_gone_on_with(
     assert not list(Path().glob("out.jsonl.*"))
 
 
-def test_what_is_said_to_be_kept_is_kept_and_not_done_again(
-    pile: list[str], capsys: pytest.CaptureFixture[str]
+def test_images_counted_at_an_interrupt_are_kept_and_not_predicted_again(
+    inputs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["predict", *pile, "--engine", "keras", "-q"]
+    command = ["predict", *inputs, "--engine", "keras", "-q"]
     command += ["--out", "out.jsonl", "--copy-to", "sorted"]
 
     def interrupted(self: FileAdder, path: Path, content: bytes) -> bool:
@@ -279,8 +279,8 @@ def test_what_is_said_to_be_kept_is_kept_and_not_done_again(
     assert run([*command, "--resume"]) == 3
 
 
-def test_an_interrupt_after_the_work_is_no_failure(
-    pile: list[str],
+def test_an_interrupt_after_the_work_is_not_a_failure(
+    inputs: list[str],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -288,15 +288,15 @@ def test_an_interrupt_after_the_work_is_no_failure(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Answers, "prepare_next_time", interrupted)
-    assert run(["predict", *pile, "-q"]) == 3
+    assert run(["predict", *inputs, "-q"]) == 3
     assert capsys.readouterr().err == f"warning: {FAILED}\n"
-    assert run(["predict", pile[0], "-q"]) == 0
+    assert run(["predict", inputs[0], "-q"]) == 0
 
 
 def test_sheet_copies_and_heat_maps_are_made_on_the_way(
-    pile: list[str], capsys: pytest.CaptureFixture[str]
+    inputs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["predict", *pile, "--sheet", "s.html", "--copy-to", "sorted"]
+    command = ["predict", *inputs, "--sheet", "s.html", "--copy-to", "sorted"]
     options = ["--dense", "--heatmap", "heat", "--min-confidence", "0.99999"]
     assert run([*command, *options, "--json"]) == 3
     shown = capsys.readouterr()
@@ -312,8 +312,8 @@ def test_sheet_copies_and_heat_maps_are_made_on_the_way(
 @pytest.mark.parametrize(
     "options", [[], ["--json"], ["--out", "a.csv"], ["--out", "a.jsonl"]]
 )
-def test_no_images_are_a_mistake_and_leave_nothing(
-    pile: list[str],
+def test_inputs_without_images_are_an_error_and_leave_nothing(
+    inputs: list[str],
     item: str,
     options: list[str],
     capsys: pytest.CaptureFixture[str],
@@ -330,8 +330,8 @@ def test_no_images_are_a_mistake_and_leave_nothing(
     assert set(Path().iterdir()) == before
 
 
-def test_frames_are_answered_one_by_one(
-    pile: list[str], capsys: pytest.CaptureFixture[str]
+def test_each_frame_has_its_own_prediction(
+    inputs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     red, blue = (Image.new("RGB", (40, 40), COLOURS[name]) for name in ("red", "blue"))
     red.save("two.gif", save_all=True, append_images=[blue])
@@ -375,8 +375,8 @@ def test_frames_are_answered_one_by_one(
         (["--top", "4"], "1 to 3"),
     ],
 )
-def test_mistakes_are_told_before_any_work(
-    pile: list[str],
+def test_mistakes_are_reported_before_any_work(
+    inputs: list[str],
     options: list[str],
     message: str,
     capsys: pytest.CaptureFixture[str],
@@ -386,7 +386,7 @@ def test_mistakes_are_told_before_any_work(
         "cnnxfer.prediction.request.PredictionRequest.predictions", None
     )
     Image.new("RGB", (9, 9)).save("a.png")
-    assert run(["predict", pile[0], "--copy-to", "sorted", *options]) == 2
+    assert run(["predict", inputs[0], "--copy-to", "sorted", *options]) == 2
     shown = capsys.readouterr()
     assert message in shown.err
     assert shown.err.count("\n") == 1

@@ -46,7 +46,7 @@ def test_json(
         (["--out", "mine.png"], "is not a preview of cnnxfer"),
     ],
 )
-def test_wrong_options_are_told_before_any_work(
+def test_wrong_options_are_reported_before_any_work(
     photos_dir: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -12,7 +12,7 @@ from cnnxfer.runs import Run, SplitRow
 
 @pytest.fixture
 def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A head, its fine-tuning, one without a receipt, and one whose parent is gone."""
+    """A frozen run, its fine-tuned run, one without receipt, and one without parent."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CNNXFER_RUNS", raising=False)
     names = ("head [1]", "orphan", "tuned", "broken")
@@ -103,7 +103,7 @@ BEFORE_AND_AFTER = ["75.0% -> 85.0% macro-F1", "75.0% -> 81.2%"]
     ],
 )
 def test_list(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """As a tree: what goes on from a run is below it, one step to the right."""
+    """The list is a tree: fine-tuned runs are below their parent, and indented."""
     assert run(command) == 0
     shown = capsys.readouterr()
     rows = [re.split("  +", line.rstrip()) for line in shown.out.splitlines()]
@@ -161,7 +161,7 @@ def test_show(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("runs_dir")
-def test_show_has_a_row_for_each_phase_that_led_there(
+def test_show_has_a_row_for_each_phase(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(["runs", "show", "mine/tuned"]) == 0
@@ -184,7 +184,7 @@ def test_show_has_a_row_for_each_phase_that_led_there(
 def test_show_begins_after_a_parent_that_is_damaged(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whatever of it is damaged: its settings are read by others than its files."""
+    """Damaged settings and damaged files are read by different code."""
     parent = Path("mine/head [1]")
     for name, text in (("config.toml", "seed = ["), ("metrics.json", "{")):
         (parent / name).write_text(text)
@@ -299,7 +299,7 @@ def test_diff(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("runs_dir")
-def test_diff_of_figures_that_were_measured_apart(
+def test_diff_of_results_that_were_measured_separately(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     one, other = Run(Path("mine/head [1]")), Run(Path("mine/tuned"))
@@ -348,7 +348,7 @@ def test_diff_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         ),
     ],
 )
-def test_diff_of_what_is_no_run(
+def test_diff_of_something_that_is_not_a_run(
     command: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["runs", "--runs-dir", "mine", *command]) == code

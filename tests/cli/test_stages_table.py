@@ -11,7 +11,7 @@ def shown(rows: list[StageRow], capsys: pytest.CaptureFixture[str]) -> list[str]
     return [line for line in lines if line]
 
 
-def test_a_line_for_each_rate_of_each_stage(
+def test_a_row_for_each_learning_rate_of_each_stage(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     blocks = GroupRow("block13_conv", "block14_conv", 6, 1_234_567, 0.8, 0.008)
@@ -28,7 +28,7 @@ def test_a_line_for_each_rate_of_each_stage(
     ]
 
 
-def test_rates_that_are_to_be_found(capsys: pytest.CaptureFixture[str]) -> None:
+def test_automatic_learning_rates(capsys: pytest.CaptureFixture[str]) -> None:
     groups = (
         GroupRow("a", "b", 2, 10, 0.64, None),
         GroupRow("logits", "logits", 1, 10, 1.0, None),

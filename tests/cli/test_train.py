@@ -27,7 +27,7 @@ def directory(
 def test_train_unfreeze_evaluate_and_predict(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The whole way, each step on the latest run."""
+    """All steps, each on the latest run."""
     assert run(["train", "--data", "photos", *SMALL]) == 0
     shown = capsys.readouterr()
     head = find_run("latest", Path("runs"))
@@ -77,7 +77,7 @@ def test_train_repeats_a_run_from_its_config(
     assert all(map(np.array_equal, *(model.get_weights() for model in models)))
 
 
-def test_a_wrong_limit_of_the_cache_is_told_before_a_run_is_made(
+def test_a_wrong_limit_of_the_cache_makes_no_run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CNNXFER_CACHE_LIMIT", "lots")
@@ -179,7 +179,7 @@ def test_wrong_options_of_unfreeze_make_no_run(
     assert os.listdir("runs") == [colour_run.name]
 
 
-def test_last_takes_the_place_of_the_layer_that_the_parent_began_with(
+def test_last_replaces_the_first_layer_of_the_parents_settings(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(["train", "--data", "photos", *SMALL, "-q"]) == 0

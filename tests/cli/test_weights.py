@@ -35,7 +35,7 @@ def models_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def mirror_dir(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
-    """A directory that a mirror on the loopback interface serves."""
+    """A directory that is served as a mirror on the loopback interface."""
     mirror_dir = tmp_path_factory.mktemp("mirror")
 
     class Quiet(SimpleHTTPRequestHandler):
@@ -137,7 +137,7 @@ def test_pull_of_the_built_in_backbone_needs_nothing(
     assert output.err == ""
 
 
-def test_pull_offline_names_the_ways_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_pull_offline_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["weights", "pull", "xception"]) == 1
     output = capsys.readouterr()
     assert output.out == ""
@@ -178,7 +178,7 @@ def test_verify_of_one_backbone_looks_at_no_other(
     assert run(["weights", "verify", "xception"]) == 1
 
 
-def test_verify_of_what_is_not_here(capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_of_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["weights", "verify", "xception"]) == 2
     assert "the weights of xception are not here" in capsys.readouterr().err
 

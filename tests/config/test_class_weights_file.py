@@ -24,7 +24,7 @@ def test_lines_comments_and_names_with_commas(path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", ["none", "auto"])
-def test_words_are_no_files(word: str) -> None:
+def test_words_are_not_files(word: str) -> None:
     check_class_weights(word)
 
 
@@ -53,17 +53,17 @@ def test_what_is_wrong_is_named_with_its_line(
 
 
 @pytest.mark.parametrize(
-    ("word", "near"),
+    ("word", "hint"),
     [
         ("atuo", "Did you mean 'auto'?"),
         ("balanced", "Expected none, auto or a file of CLASS,WEIGHT lines."),
     ],
 )
-def test_neither_a_word_nor_a_file(word: str, near: str) -> None:
+def test_neither_a_word_nor_a_file(word: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check_class_weights(word)
     assert str(caught.value) == (
-        f"--class-weights {word} cannot be read: no such file or directory. {near}"
+        f"--class-weights {word} cannot be read: no such file or directory. {hint}"
     )
 
 

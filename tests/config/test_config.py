@@ -174,7 +174,7 @@ def test_share_that_learns(last: str, fraction: float) -> None:
 
 
 @pytest.mark.parametrize("last", ["30", "0%", "101%", "-5%", "x%", "nan%", ""])
-def test_no_share(last: str) -> None:
+def test_values_of_last_that_are_not_percentages(last: str) -> None:
     with pytest.raises(ConfigError, match=f"--last is '{last}'; expected a share"):
         _ = FineTune(last=last).fraction
 
@@ -203,7 +203,7 @@ def test_resolved_numbers_outlive_their_preset(
     assert load_config(path) == config
 
 
-def test_presets_are_called_by_their_levels() -> None:
+def test_presets_are_named_by_their_levels() -> None:
     assert [preset.level for preset in PRESETS.values()] == list(PRESETS)
     for level, preset in PRESETS.items():
         assert load_config(None, {"augment": level}).augment == preset
@@ -226,7 +226,7 @@ def test_levels_do_what_they_say() -> None:
     ("settings", "plain"),
     [
         ({"crop": 0.5, "flip": True}, True),
-        ({"fill": "wrap", "magnitude": 9.0, "aspect": 2.0}, True),  # nothing asks
+        ({"fill": "wrap", "magnitude": 9.0, "aspect": 2.0}, True),  # nothing uses these
         ({"crop": 0.5, "rotation": 1.0}, False),
         ({"vertical_flip": True}, False),
         ({"mixup": 0.1}, False),
@@ -255,7 +255,7 @@ def test_several_views_without_augmentation_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text("views = 2\n[augment]\nlevel = 'none'\nflip = true")
     check_views(load_config(path))
-    # A run that has such settings can still be read.
+    # `load_config` itself accepts these settings.
     path.write_text(alike.to_toml())
     assert load_config(path) == alike
 
@@ -400,7 +400,7 @@ def test_a_recipe_among_the_options_lies_between_a_file_and_the_others(
     config = load_config(path, {"recipe": "fast", "fine_tune": {"last": "13%"}})
     assert (config.recipe, config.views, config.seed) == ("fast", fast.views, 7)
     assert config.augment == fast.augment
-    # Of these the recipe says nothing, but the file and its own recipe do.
+    # The recipe does not set these, but the file and the file's recipe do.
     others = {"patience": 5, "decay": 0.001}
     expected = dataclasses.replace(fast.fine_tune, last="13%", **others)
     assert config.fine_tune == expected
@@ -431,16 +431,16 @@ def test_a_file_with_an_optimizer_alone_has_its_usual_rate(
     assert load_config(path).fine_tune.learning_rate == 0.0
 
 
-def test_what_the_frozen_phase_leaves_to_be_chosen() -> None:
+def test_automatic_settings_of_the_frozen_phase() -> None:
     usual = {"weight_decay": 1.0, "patience": 10}
     plain = {"weight_decay": 0.0, "patience": 0}
     default = Frozen()
     assert default.chosen() == dataclasses.replace(default, **plain)
     assert default.chosen(**usual) == dataclasses.replace(default, **usual)
-    for given in (plain, {"weight_decay": 0.5, "patience": 3}):
-        said = dataclasses.replace(default, **given)
-        assert said.chosen() == said.chosen(**usual) == said
-    # No other phase leaves them open.
+    for chosen in (plain, {"weight_decay": 0.5, "patience": 3}):
+        phase = dataclasses.replace(default, **chosen)
+        assert phase.chosen() == phase.chosen(**usual) == phase
+    # The fine-tuning phase has no automatic values for them.
     for phase in (Phase(), FineTune()):
         assert phase.weight_decay >= 0
         assert phase.patience == 0

@@ -33,7 +33,7 @@ HEALTHY = Machine(
 )
 
 
-def place(purpose: str, **changes: object) -> Folder:
+def folder(purpose: str, **changes: object) -> Folder:
     usual = Folder(purpose, Path("/there"), True, True, 0, True, 10**12)
     return dataclasses.replace(usual, **changes)
 
@@ -50,7 +50,7 @@ def test_missing_requirements_are_a_problem_with_its_command() -> None:
     assert problem.endswith("pip install 'numpy>=2.0' rich")
 
 
-def test_a_cache_that_cannot_be_made_is_a_problem(
+def test_a_cache_that_cannot_be_created_is_a_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -62,7 +62,7 @@ def test_a_cache_that_cannot_be_made_is_a_problem(
 
 def test_a_cache_that_cannot_be_written_is_a_problem() -> None:
     found = dataclasses.replace(
-        HEALTHY, folders=(place("cnnxfer cache", writable=False),)
+        HEALTHY, folders=(folder("cnnxfer cache", writable=False),)
     )
     (problem,) = problems(found)
     assert "/there cannot be written" in problem
@@ -76,9 +76,9 @@ def test_a_cache_that_cannot_be_written_is_a_problem() -> None:
         ({"gpus": None}, "Type nvidia-smi to see why."),
         ({"network": False}, "storage.googleapis.com does not answer"),
         ({"missing": None}, "pip install -e ."),
-        ({"folders": (place("Keras cache", writable=False),)}, "set KERAS_HOME"),
+        ({"folders": (folder("Keras cache", writable=False),)}, "set KERAS_HOME"),
         (
-            {"folders": (place("working directory", free_bytes=5 * 10**8),)},
+            {"folders": (folder("working directory", free_bytes=5 * 10**8),)},
             "Only 500.0 MB of disk",
         ),
     ],
@@ -96,7 +96,7 @@ def test_hints(changes: dict[str, object], expected: str) -> None:
         {"gpus": (H200,), "cuda_libraries": True},
         {"gpus": (H200,), "cuda_libraries": None},
         {"network": None},
-        {"folders": (place("TFDS data sets", free_bytes=1),)},
+        {"folders": (folder("TFDS data sets", free_bytes=1),)},
     ],
 )
 def test_no_hint_without_a_reason(changes: dict[str, object]) -> None:

@@ -45,7 +45,7 @@ def test_counting_a_large_folder_is_cut_short(
     assert not folder(find_folders(None, tmp_path), "Keras cache").size_complete
 
 
-def test_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
+def test_folder_below_a_file_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     runs = folder(find_folders(None, tmp_path / "file" / "runs"), "runs")
     assert not runs.exists

@@ -94,7 +94,7 @@ def test_what_cannot_be_read_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None
     def refuse(*arguments: object, **options: object) -> None:
         raise PermissionError("not for you")
 
-    for place in (
+    for function in (
         "hardware.packages.metadata.requires",
         "hardware.packages.metadata.metadata",
         "hardware.gpus.shutil.which",
@@ -104,7 +104,7 @@ def test_what_cannot_be_read_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None
         "doctor.local_weights.find_weights",
         "hardware.processor.Path.read_text",
     ):
-        monkeypatch.setattr(f"cnnxfer.{place}", refuse, raising=False)
+        monkeypatch.setattr(f"cnnxfer.{function}", refuse, raising=False)
     found = examine()
     assert found.missing is None
     assert found.extras is None

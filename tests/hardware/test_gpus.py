@@ -47,7 +47,7 @@ def test_gpus_are_read_from_nvidia_smi(
         ("echo 'No devices were found'; exit 6", ()),
     ],
 )
-def test_nvidia_smi_that_tells_of_no_gpu(
+def test_nvidia_smi_that_reports_no_gpu(
     body: str,
     expected: tuple[Gpu, ...] | None,
     tmp_path: Path,

@@ -16,7 +16,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc"
 def test_processor_counts_usable_cores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Two sockets of two cores with two threads each; threads 0, 4 and 2 are ours.
+    # Two sockets of two cores with two threads each; threads 0, 4 and 2 are usable.
     blocks = [
         f"processor\t: {thread}\nmodel name\t: Fast CPU\nphysical id\t: {socket_}\n"
         f"core id\t\t: {core}\nflags\t\t: fpu amx_bf16 avx2 sse\n"
@@ -72,7 +72,7 @@ def test_processor_without_x86_fields_is_partly_unknown(
         (None, Memory(8_192_000, 4_096_000)),
     ],
 )
-def test_memory_heeds_the_control_group(
+def test_memory_is_limited_by_the_control_group(
     limit: str | None,
     expected: Memory,
     tmp_path: Path,

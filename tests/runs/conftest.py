@@ -13,7 +13,7 @@ Make = Callable[..., Run]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Makes a run by its name, in `tmp_path` or below, with entries of its receipt."""
+    """Returns a function that makes a run from a name and entries of its receipt."""
 
     def make(name: str, **receipt: object) -> Run:
         run = Run(tmp_path / name)

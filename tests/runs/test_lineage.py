@@ -6,7 +6,7 @@ Make = Callable[..., Run]
 
 
 def shown(runs: list[Run]) -> list[str]:
-    """Each name behind a dot for each run above it; those that are gone in brackets."""
+    """Returns names with a dot for each ancestor; missing runs are in brackets."""
     return [
         "." * relative.depth + (relative.name if relative.run else f"({relative.name})")
         for relative in in_tree_order(runs)
@@ -55,7 +55,7 @@ def test_a_parent_that_is_gone_is_named_once(make: Make) -> None:
 
 
 def test_no_run_is_left_out(make: Make) -> None:
-    """Whatever their receipts say: of damage, and of circles by renaming."""
+    """Damaged receipts and circles of parents (by renaming) hide no run."""
     damaged = make("damaged")
     (damaged.path / "receipt.json").write_text("{")
     runs = [

@@ -33,7 +33,7 @@ with lock_run(Run(path)):
 
 @contextmanager
 def held(run: Run) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds a run until its stdin is closed, or it is killed."""
+    """Yields a process that locks a run until its stdin is closed or it is killed."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, "resume", "my run", str(run.path)],
         stdin=subprocess.PIPE,
@@ -45,7 +45,7 @@ def held(run: Run) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def test_the_second_is_told_who_holds_the_run(make: Make) -> None:
+def test_a_second_process_learns_who_trains_the_run(make: Make) -> None:
     run = make("a")
     with held(run) as process:
         before = datetime.now()
@@ -79,17 +79,17 @@ def test_a_run_that_is_trained_is_not_idle(make: Make) -> None:
         process.communicate()
     assert (run.path / LOCK).exists()
     require_idle(run)
-    with lock_run(run):  # asking leaves no hold behind
+    with lock_run(run):  # asking does not leave it locked
         pass
 
 
-def test_a_lock_that_cannot_be_opened_is_nobodys(make: Make) -> None:
+def test_a_lock_that_cannot_be_opened_counts_as_free(make: Make) -> None:
     run = make("a")
     (run.path / LOCK).mkdir()
     require_idle(run)
 
 
-def test_a_killed_process_holds_nothing(make: Make) -> None:
+def test_the_lock_of_a_killed_process_is_free(make: Make) -> None:
     run = make("a")
     with held(run) as process:
         process.send_signal(signal.SIGKILL)
@@ -107,7 +107,7 @@ def test_an_error_frees_the_run(make: Make) -> None:
         pass
 
 
-def test_a_holder_elsewhere_or_of_another_day_is_called_so(make: Make) -> None:
+def test_the_message_names_another_host_and_another_day(make: Make) -> None:
     run = make("a")
     holder = {
         "process": 7,
@@ -143,7 +143,7 @@ def test_what_a_killed_writer_left_is_removed(make: Make) -> None:
 
 
 def test_what_another_process_writes_now_is_left_alone(make: Make) -> None:
-    """Such as `evaluate`, which holds no run and adds to its metrics."""
+    """An example is `evaluate`, which adds metrics without locking the run."""
     run = make("a")
     writing = threading.Event()
 
@@ -196,11 +196,11 @@ def test_a_read_only_disk(make: Make, mounted: Callable[..., None]) -> None:
         lock_run(run).__enter__()
     with pytest.raises(RunError, match=r"cannot be written: read-only .*resume"):
         run.update_metrics(test=1)
-    assert status_of(run) == "running"  # it can't be told
+    assert status_of(run) == "running"  # the lock file cannot be opened
     assert run.metrics == {}
 
 
-def test_folders_of_checkpoints_are_looked_at_too(
+def test_a_read_only_checkpoint_folder_is_reported(
     make: Make, mounted: Callable[..., None]
 ) -> None:
     run = make("a")

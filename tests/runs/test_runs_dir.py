@@ -25,7 +25,7 @@ def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
         assert run.path.is_dir()
 
 
-def test_a_place_for_runs_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_runs_dir_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"runs cannot be written to .*--runs-dir"):
         create_run(tmp_path / "file" / "runs", "xception", "sample")
@@ -33,7 +33,7 @@ def test_a_place_for_runs_that_cannot_be_made(tmp_path: Path) -> None:
         check_runs_dir(tmp_path / "file")
 
 
-def test_a_place_that_is_not_made_yet_is_good_where_it_can_be_made(
+def test_a_runs_dir_need_not_exist_if_it_can_be_created(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -75,7 +75,7 @@ def test_a_run_is_found_by_name_and_by_path(
 def test_a_run_is_found_from_inside(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has its name, and beside it are its relatives."""
+    """The run has its name, and finds its parent beside it."""
     parent = make("runs/parent")
     child = make("runs/child", parent="parent")
     child.checkpoints_dir.mkdir()
@@ -110,7 +110,7 @@ def test_no_run_yet(tmp_path: Path) -> None:
         find_run("latest", tmp_path / "none")
 
 
-def test_where_runs_live(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_directory_of_all_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CNNXFER_RUNS", raising=False)
     assert resolve_runs_dir(None) == Path("runs")
     monkeypatch.setenv("CNNXFER_RUNS", "mine")
