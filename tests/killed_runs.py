@@ -1,11 +1,10 @@
-"""Both phases of a run by commands, killed at any moment and gone on with."""
+"""Runs both phases by commands that are killed at any moment and resumed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from cnnxfer.files import TEMPORARY
@@ -31,9 +31,10 @@ class Moment:
     """When a process is killed.
 
     Attributes:
-        seconds: after its start, or after it holds a run.
-        held: whether its run has to be held first.
-        file: while it writes its file of this number, from 1; 0 for any moment.
+        seconds: the time after its start, or after it holds its run.
+        held: whether the process has to hold its run first.
+        file: the number of the file, from 1, that the process must be writing; 0 for
+            any moment.
     """
 
     seconds: float = 0.0
@@ -43,15 +44,15 @@ class Moment:
 
 @dataclass(frozen=True)
 class Kill:
-    """One that was killed.
+    """What was observed when a process was killed.
 
     Attributes:
-        phase: the command that began it.
-        seconds: how long it lived.
-        writing: names of the files that were not whole yet.
-        reached: what the last checkpoint says, such as `epoch 2, step 5`.
-        rows: how many epochs are in the history.
-        model: whether there was one to use.
+        phase: the command that began the phase.
+        seconds: how long the process ran.
+        writing: the names of the temporary files that it was writing.
+        reached: the progress in the last checkpoint, such as `epoch 2, step 5`.
+        rows: the number of epochs in the history.
+        model: whether the run had a model.
     """
 
     phase: str
@@ -64,21 +65,21 @@ class Kill:
 
 @dataclass
 class Journey:
-    """Runs of both phases below one directory, by commands.
+    """Runs of both phases in one directory, trained by commands that are killed.
 
     Attributes:
-        directory: of runs, and of their cache.
-        options: of each command.
-        spans: how long each phase took that nobody killed, in seconds: from its
-            process's start, and from its run's being held.
-        told: of each kill.
-        kills: so far.
+        directory: the parent directory of the runs and of their cache.
+        options: the options of each command.
+        spans: the duration, in seconds, of each phase that was not killed: from the
+            start of its process, and from the moment that it held its run.
+        on_kill: called with each kill.
+        kills: the kills so far.
     """
 
     directory: Path
     options: Mapping[str, Sequence[str]]
     spans: dict[str, tuple[float, float]] = field(default_factory=dict)
-    told: Callable[[Kill], object] = lambda _: None
+    on_kill: Callable[[Kill], object] = lambda _: None
     kills: list[Kill] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -86,21 +87,21 @@ class Journey:
 
     @property
     def runs_dir(self) -> Path:
-        """Where the runs are."""
+        """The directory of the runs."""
         return self.directory / "runs"
 
-    def travel(
+    def complete(
         self, phase: str, moments: Iterator[Moment], parent: Run | None = None
     ) -> Run:
-        """Runs a phase to its end, killed at each of the moments that comes before.
+        """Runs a phase to its end; kills and resumes it at each moment before that.
 
         Args:
             phase: one of `PHASES`.
-            moments: when to kill the process, the one that goes on, and so forth.
-            parent: of the second phase.
+            moments: when to kill the first process, the one that resumes, and so on.
+            parent: the parent run of the second phase.
 
         Raises:
-            AssertionError: if a command fails, or what is left is not as it should be.
+            AssertionError: if a command fails, or a killed one leaves damaged files.
         """
         known = set(self._names())
         options = [*([str(parent.path)] if parent else []), *self.options[phase]]
@@ -108,20 +109,20 @@ class Journey:
         while True:
             moment = next(moments, None)
             arguments = ["resume", str(run.path)] if run else [phase, *options]
-            killed = self._live(phase, arguments, known, moment)
+            killed = self._run_command(phase, arguments, known, moment)
             run = self._begun(known)
             if killed:
                 self.kills.append(killed)
-                self.told(killed)
-            # Whoever kills a process that is about to end comes too late.
+                self.on_kill(killed)
+            # The kill may come too late, when the process has just ended.
             if run and run.receipt["status"] == "done":
                 return run
             assert killed
 
-    def _live(
+    def _run_command(
         self, phase: str, arguments: list[str], known: set[str], moment: Moment | None
     ) -> Kill | None:
-        """Runs a command, and looks at what it leaves at every moment."""
+        """Runs a command and checks its files at every moment."""
         started = time.monotonic()
         command = [sys.executable, "-m", "cnnxfer", *arguments, "-q"]
         cache = {"CNNXFER_CACHE": str(self.directory / "cache")}
@@ -133,31 +134,31 @@ class Journey:
                 stderr=stderr,
             )
             try:
-                look = Look(process, known, self.runs_dir)
+                observer = Observer(process, known, self.runs_dir)
                 while process.poll() is None:
-                    look.look()
-                    if moment and look.has_come(moment, started):
+                    observer.look()
+                    if moment and observer.has_come(moment, started):
                         break
                     time.sleep(LOOK_EVERY_SECONDS)
             finally:
                 process.kill()
                 process.wait()
             stderr.seek(0)
-            said = stderr.read()
-        look.look()
+            output = stderr.read()
+        observer.look()
         now = time.monotonic()
-        assert "Traceback" not in said, f"{arguments} said: {said}"
+        assert "Traceback" not in output, f"{arguments} printed: {output}"
         if process.returncode == 0:
-            self.spans.setdefault(phase, (now - started, now - look.held_since))
+            self.spans.setdefault(phase, (now - started, now - observer.held_since))
             return None
-        assert process.returncode == -signal.SIGKILL, f"{arguments} said: {said}"
+        assert process.returncode == -signal.SIGKILL, f"{arguments} printed: {output}"
         run = self._begun(known)
         if run:
-            check_whole(run)
+            check_files(run)
         return Kill(
             phase=phase,
             seconds=now - started,
-            writing=tuple(sorted(look.writing)),
+            writing=tuple(sorted(observer.writing)),
             reached=reached_by(run) if run else "nothing",
             rows=len(run.history) if run else 0,
             model=bool(run and run.model_path.exists()),
@@ -167,7 +168,7 @@ class Journey:
         return os.listdir(self.runs_dir) if self.runs_dir.is_dir() else []
 
     def _begun(self, known: set[str]) -> Run | None:
-        """Returns the run that is new, once it can be gone on with."""
+        """Returns the new run, once it can be resumed."""
         runs = [Run(self.runs_dir / name) for name in self._names()]
         runs = [run for run in runs if run.name not in known]
         runs = [run for run in runs if (run.path / "config.toml").exists()]
@@ -175,8 +176,8 @@ class Journey:
         return runs[0] if runs else None
 
 
-class Look:
-    """Watches a process: what it holds, what it writes, and the model it leaves."""
+class Observer:
+    """Watches the files of a process: its lock, those it writes, and its model."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], known: set[str], runs_dir: Path
@@ -190,15 +191,15 @@ class Look:
         self.seen: dict[Path, tuple[int, int]] = {}
 
     def look(self) -> None:
-        """Reads the directories; every new model is read whole.
+        """Reads the directories, and checks every new model.
 
         Raises:
-            AssertionError: if a model is torn.
+            AssertionError: if a model is damaged.
         """
         names: set[str] = set()
         for run in self._directories():
-            held = run / HOLDER
-            if not self.held_since and _process_of(held) == self.process.pid:
+            holder = _process_of(run / HOLDER)
+            if not self.held_since and holder == self.process.pid:
                 self.held_since = time.monotonic()
             if self.held_since:
                 files = _listed(run) + _listed(run / "checkpoints")
@@ -208,7 +209,7 @@ class Look:
         self.writing = names
 
     def has_come(self, moment: Moment, started: float) -> bool:
-        """Tells whether it is time to kill."""
+        """Returns whether the moment to kill the process has come."""
         if moment.held and not self.held_since:
             return False
         since = self.held_since if moment.held else started
@@ -217,44 +218,44 @@ class Look:
         return not moment.file or bool(self.writing and self.written >= moment.file)
 
     def _directories(self) -> list[Path]:
-        return [self.runs_dir / it for it in _listed(self.runs_dir)]
+        return [self.runs_dir / name for name in _listed(self.runs_dir)]
 
     def _read_model(self, path: Path) -> None:
         try:
             state = path.stat()
         except FileNotFoundError:
-            assert path not in self.seen, f"{path} is gone"
+            assert path not in self.seen, f"{path} no longer exists"
             return
         mark = (state.st_ino, state.st_mtime_ns)
         if self.seen.get(path) != mark:
             self.seen[path] = mark
             with zipfile.ZipFile(path) as archive:
-                assert archive.testzip() is None, f"{path} is torn"
+                assert archive.testzip() is None, f"{path} is damaged"
 
 
-def moments(chance: random.Random, span: tuple[float, float]) -> Iterator[Moment]:
-    """Yields moments at random, without end; some files are large, and take longer.
+def moments(random: Random, span: tuple[float, float]) -> Iterator[Moment]:
+    """Yields random moments without end.
 
     Args:
-        chance: draws them.
-        span: how long the phase takes; see `Journey.spans`.
+        random: draws the moments.
+        span: the duration of the phase, in seconds; see `Journey.spans`.
     """
     whole_seconds, held_seconds = span
     while True:
-        kind = chance.random()
+        kind = random.random()
         if kind < 0.1:
-            yield Moment(chance.uniform(0, whole_seconds), held=False)
+            yield Moment(random.uniform(0, whole_seconds), held=False)
         elif kind < 0.6:
-            yield Moment(chance.uniform(0, held_seconds))
-        else:
-            yield Moment(file=chance.randint(1, 40))
+            yield Moment(random.uniform(0, held_seconds))
+        else:  # some files are large, and writing them takes most of the time
+            yield Moment(file=random.randint(1, 40))
 
 
-def check_whole(run: Run) -> None:
-    """Checks what anybody may want to read of a run, at any moment.
+def check_files(run: Run) -> None:
+    """Checks the files of a run that must be readable at any moment.
 
     Raises:
-        AssertionError: if a model or the history is not as it should be.
+        AssertionError: if the model or the history is damaged.
     """
     if run.model_path.exists():
         load_model(run.model_path)
@@ -265,7 +266,7 @@ def check_whole(run: Run) -> None:
 
 
 def reached_by(run: Run) -> str:
-    """Returns what the last whole checkpoint of a run says."""
+    """Returns the epoch and the step of the last complete checkpoint of a run."""
     if not run.checkpoints_dir.is_dir():
         return "no checkpoint"
     checkpoint = read_checkpoint(run.checkpoints_dir)
@@ -276,8 +277,8 @@ def reached_by(run: Run) -> str:
 
 
 def end_of(run: Run) -> dict[str, Any]:
-    """Returns all that a run ends with, but times and names."""
-    check_whole(run)
+    """Returns everything that a run ends with, except times and names."""
+    check_files(run)
     digest = hashlib.sha256()
     for weight in load_model(run.model_path).get_weights():
         digest.update(weight.tobytes())
@@ -289,9 +290,9 @@ def end_of(run: Run) -> dict[str, Any]:
 
 
 def _nameless(metrics: Any) -> Any:
-    """Returns metrics without the names of the runs that they are of."""
+    """Returns metrics without the names of runs."""
     if isinstance(metrics, dict):
-        return {key: _nameless(it) for key, it in metrics.items() if key != "run"}
+        return {key: _nameless(value) for key, value in metrics.items() if key != "run"}
     return metrics
 
 

@@ -1,4 +1,4 @@
-"""A phase of a tiny network on made-up numbers, which trains in moments."""
+"""A phase that trains a tiny network on generated numbers in a moment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from cnnxfer.training.trained_network import Order
 CLASSES = ("a", "b", "c")
 FEATURES, TRAIN, VALIDATION, BATCH = 5, 26, 20, 4
 STEPS = TRAIN // BATCH
-# None of them is left to the defaults.
+# The defaults of these settings may change; the tests depend on the values.
 SETTINGS = FineTune(
     epochs=3,
     learning_rate=0.05,
@@ -49,11 +49,16 @@ SETTINGS = FineTune(
 
 
 class Killed(BaseException):
-    """The process is gone: nothing is saved any more."""
+    """Stands for the end of a killed process: nothing more is saved."""
 
 
 class TinyNetwork:
-    """Learns the class of five noisy numbers; a layer is frozen, a norm learns."""
+    """A network that classifies five noisy numbers, with a frozen layer and a norm.
+
+    Attributes:
+        closed: whether `close` was called.
+        largest_batch: the largest batch size that batches were asked for.
+    """
 
     failure: DataError | None = None
 
@@ -71,17 +76,17 @@ class TinyNetwork:
         self.train = numbers(TRAIN, 0)
         self.validation = numbers(VALIDATION, 1)
         self.closed = False
-        self.largest = 0  # batch
+        self.largest_batch = 0
 
     def training_batches(
         self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
     ) -> Any:
-        self.largest = max(self.largest, batch_size)
+        self.largest_batch = max(self.largest_batch, batch_size)
         labels = np.arange(TRAIN) % len(CLASSES)
 
         def batch(step: np.int64) -> tuple[np.ndarray, np.ndarray]:
-            epoch, place = divmod(int(step), steps_per_epoch)
-            chosen = order(epoch)[place * batch_size : (place + 1) * batch_size]
+            epoch, position = divmod(int(step), steps_per_epoch)
+            chosen = order(epoch)[position * batch_size : (position + 1) * batch_size]
             return self.train[chosen], np.eye(3, dtype=np.float32)[labels[chosen]]
 
         def tensors(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -106,14 +111,14 @@ class TinyNetwork:
 
 
 def numbers(count: int, seed: int) -> np.ndarray:
-    """Returns float32 `(count, 5)`; the first three tell the class, on the whole."""
+    """Returns float32 `(count, 5)`; the first three numbers depend on the class."""
     noise = np.random.default_rng(seed).normal(0, 1.0, (count, FEATURES))
     noise[np.arange(count), np.arange(count) % len(CLASSES)] += 1.5
     return noise.astype(np.float32)
 
 
 def tiny_setup(path: Path, batch: int = BATCH, **config: Any) -> Setup:
-    """Returns a run in a new directory."""
+    """Returns the setup of a run in the directory `path`."""
     path.mkdir(exist_ok=True)
 
     def examples(count: int) -> list[Example]:
@@ -140,11 +145,11 @@ def tiny_phase(
     settings: FineTune = SETTINGS,
     *,
     stage: int = 0,
-    before: Progress | None = None,
+    previous: Progress | None = None,
     extra_epochs: int = 0,
     **config: Any,
 ) -> Session:
-    """Returns a phase from its start, or from the last checkpoint in `path`."""
+    """Returns a phase at its beginning, or at the last checkpoint in `path`."""
     setup = tiny_setup(path, **config)
     checkpoint = read_checkpoint(setup.run.checkpoints_dir, setup.reporter)
     phase = Session(
@@ -154,34 +159,34 @@ def tiny_phase(
         TinyNetwork(setup),
         checkpoint=checkpoint,
         stage=stage,
-        before=before,
+        previous=previous,
         extra_epochs=extra_epochs,
     )
-    if not checkpoint:  # any epoch is better
-        phase.begin_with(replace(phase.score(0), accuracy=0.0))
+    if not checkpoint:  # so that any epoch is better
+        phase.set_initial_score(replace(phase.score(0), accuracy=0.0))
     return phase
 
 
 def at_update(phase: Session, number: int, act: Callable[[], None]) -> None:
-    """Has something done before the update of a number, from 0."""
+    """Calls `act` once, before the update with a number, from 0."""
     update = phase.stepper.update
 
-    def acting(now: int, rate: float) -> tuple[float, float]:
-        if now == number:
+    def act_then_update(current: int, rate: float) -> tuple[float, float]:
+        if current == number:
             phase.stepper.update = update
             act()
-        return update(now, rate)
+        return update(current, rate)
 
-    phase.stepper.update = acting
+    phase.stepper.update = act_then_update
 
 
 def kill() -> None:
-    """Ends the process, as far as a test can."""
+    """Simulates the end of the process."""
     raise Killed
 
 
 def end_of(phase: Session) -> dict[str, Any]:
-    """Returns every number that a phase ends with, but times."""
+    """Returns every number that a phase ends with, except times."""
     run = phase.setup.run
     checkpoint = read_checkpoint(run.checkpoints_dir)
     assert checkpoint

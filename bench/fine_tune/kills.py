@@ -101,7 +101,7 @@ def travelled(
         if chance:
             left = kills - len(journey.kills)
             at = islice(moments(chance, journey.spans[phase]), left)
-        run = journey.travel(phase, at, run)
+        run = journey.complete(phase, at, run)
         yield phase, run
 
 

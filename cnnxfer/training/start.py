@@ -1,4 +1,4 @@
-"""How a run starts: a new one from settings, or an old one from its directory."""
+"""Prepares a run for training: a new one from settings, or one from its directory."""
 
 from __future__ import annotations
 
@@ -19,23 +19,30 @@ from cnnxfer.training.task import Setup
 
 
 def claim_processors(devices: str, precision: str) -> tuple[Devices, str]:
-    """Returns what trains, and in which precision; while nothing has been computed yet.
+    """Returns the processors to train on, and the precision to train in.
+
+    Call this before TensorFlow computes anything in this process.
 
     Args:
-        devices: of the settings.
-        precision: the same.
+        devices: `one`, `all` or `cpu`.
+        precision: `auto`, or a key of `precision.POLICIES`.
 
     Raises:
-        ConfigError: if this machine can't do that.
+        ConfigError: if this machine does not support one of them.
     """
     claimed = prepare_devices(devices)
     return claimed, resolve_precision(precision, claimed.compute_capability)
 
 
 def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
-    """Reads the data, splits it, and makes the run directory.
+    """Reads and splits the data, and creates a run directory.
 
-    The directory is a run once it has its receipt and then its settings.
+    The caller completes the run by writing its receipt and then its settings.
+
+    Args:
+        config: all settings of the run.
+        runs_dir: the directory that the run is created in.
+        reporter: shows progress and messages.
 
     Raises:
         ConfigError: if the configuration does not suit the machine or the data.
@@ -50,7 +57,7 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
         SplitRow(example.id, data.label_of(example), part, example.sha256)
         for example, part in zip(data.examples, data.parts, strict=True)
     )
-    if data.multi_label:  # the file says so; the phase chooses the numbers
+    if data.multi_label:  # the file marks the run as such; a phase sets the values
         run.write_thresholds(dict.fromkeys(data.class_names, UNKNOWN))
     return Setup(
         config=config,
@@ -66,13 +73,17 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
 
 
 def set_up(run: Run, reporter: Reporter) -> Setup:
-    """Claims the processors and finds the images of a run.
+    """Returns an existing run's setup: claims the processors and finds the images.
 
-    What it computes in stays what it began with, on whatever machine it goes on.
+    A run keeps the precision that it began with, even on another machine.
+
+    Args:
+        run: a run with settings, receipt, classes and split.
+        reporter: shows progress and messages.
 
     Raises:
         ConfigError: if the devices cannot be used.
-        DataError: if images are gone.
+        DataError: if images are missing.
     """
     config = run.config
     devices, precision = claim_processors(
@@ -92,12 +103,16 @@ def set_up(run: Run, reporter: Reporter) -> Setup:
 
 
 def find_weights_file(config: Config, reporter: Reporter) -> Path | None:
-    """Returns the file of the backbone's first weights; None for random ones.
+    """Returns the file of the backbone's initial weights; None for random ones.
+
+    Args:
+        config: settings; `weights` and `backbone` determine the file.
+        reporter: shows the progress of a download.
 
     Raises:
-        ConfigError: if a file of one's own is gone.
-        DataError: if a published file is damaged.
-        RunError: if it could not be downloaded.
+        ConfigError: if the user's weights file no longer exists.
+        DataError: if the published file is damaged.
+        RunError: if the published file could not be downloaded.
     """
     if config.weights == "none":
         return None
@@ -106,5 +121,5 @@ def find_weights_file(config: Config, reporter: Reporter) -> Path | None:
         return ensure_weights(backbone, include_top=False, reporter=reporter)
     path = Path(config.weights)
     if not path.is_file():
-        raise ConfigError(f"--weights {path} is no file any more. Bring it back.")
+        raise ConfigError(f"--weights {path} no longer exists. Restore the file.")
     return path

@@ -1,4 +1,4 @@
-"""What a phase is to learn: settings, classes, images and processors of one run."""
+"""What a network is trained for: its settings, classes, images and processors."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ from cnnxfer.training.optimization.devices import Devices
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be learned, from which images, on which processors.
+    """What a classifier is trained to do, from which images and on which processors.
 
     Attributes:
-        config: all settings.
-        backbone: the catalog's entry.
-        class_names: in label order.
-        parts: the images.
-        devices: the processors.
-        precision: of the backbone: a key of `precision.POLICIES`.
-        reporter: told of the progress.
+        config: all settings of the run.
+        backbone: the backbone's entry in the catalog.
+        class_names: the names of the classes, in label order.
+        parts: the images of the three splits.
+        devices: the processors that training runs on.
+        precision: the precision that training computes in, a key of
+            `precision.POLICIES`.
+        reporter: shows progress and messages.
         multi_label: whether an image may have any number of labels.
     """
 
@@ -47,15 +48,20 @@ class Task:
 
     @property
     def image_size(self) -> int:
-        """Side in pixels of what the network sees."""
+        """The side of the network's input images, in pixels."""
         return self.config.image_size or self.backbone.image_size
 
     def build_classifier(
         self, *, precision: str, weights_path: Path | None = None
     ) -> keras.Model:
-        """Builds the network; see `classifier.build_classifier`.
+        """Builds the classifier; see `classifier.build_classifier`.
 
-        Random weights follow from the seed of the settings.
+        The seed in the settings determines the random weights.
+
+        Args:
+            precision: the precision that the network computes in, a key of
+                `precision.POLICIES`.
+            weights_path: the file of the backbone's weights; None for random ones.
         """
         with _seeded(self.config.seed):
             return build_classifier(
@@ -72,11 +78,11 @@ class Task:
         """Returns the loss and the score that the settings ask for.
 
         Args:
-            label_smoothing: share of a label that is spread over all classes, as the
-                phase has it.
+            label_smoothing: the phase's label smoothing: the share of a label that is
+                spread over all classes, in [0, 1).
 
         Raises:
-            ConfigError: if the file of class weights is wrong.
+            ConfigError: if the file of class weights is not valid.
         """
         return build_objective(
             self.config,
@@ -90,7 +96,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Setup(Task):
-    """A run with everything that its phases train with.
+    """A task with the run directory that its results are written to.
 
     Attributes:
         run: the run directory.
@@ -100,15 +106,16 @@ class Setup(Task):
 
     @property
     def more_epochs(self) -> int:
-        """How many epochs were added to those of the settings, by `resume`."""
+        """The number of epochs that `resume` added to those of the settings."""
         return int(self.run.receipt.get("more_epochs", 0))
 
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seeds what Keras draws the seeds of new layers from, and nothing for good.
+    """Seeds Python's random numbers, from which Keras draws the seeds of new layers.
 
-    A caller's own random numbers go on as they would have without us.
+    Their previous state is restored at the end, so that the caller's own random
+    numbers stay as they would have been.
     """
     state = random.getstate()
     random.seed(seed)

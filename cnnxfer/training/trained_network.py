@@ -1,4 +1,4 @@
-"""What a phase trains, and what it is fed with."""
+"""The network that a phase trains, and the batches it is trained on."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Order = Callable[[int], np.ndarray]
 
 
 class TrainedNetwork(Protocol):
-    """What a phase trains, and what it is fed with.
+    """A network in training, with the batches it is trained and validated on.
 
     Attributes:
-        setup: the run.
-        model: what learns: inputs to float32 logits `(batch, classes)`. It has no
-            variables but those of `classifier`.
-        classifier: the whole network, pixels to logits in float32, which is saved.
-            What is trainable in it learns.
+        setup: the run and everything it is trained with.
+        model: the model that is trained; it maps inputs to float32 logits
+            `(batch, classes)` and has no variables other than those of `classifier`.
+        classifier: the whole network that is saved; it maps pixels to logits in
+            float32. Its trainable variables are those that training changes.
     """
 
     setup: Setup
@@ -33,47 +33,56 @@ class TrainedNetwork(Protocol):
     def training_batches(
         self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
     ) -> Any:
-        """Returns batches to train on, without end.
+        """Returns an endless data set of training batches.
 
-        What a step holds follows from the seed and its number alone.
+        The seed and the number of a step alone determine its batch.
 
         Args:
-            order: of an epoch, counted from 0: the indices of its training images.
-            batch_size: images a step.
-            steps_per_epoch: how many batches an epoch has.
-            first_step: to begin with, counted from the first of epoch 0.
+            order: returns the indices of the training images of an epoch, in order;
+                epochs are counted from 0.
+            batch_size: the number of images in a batch.
+            steps_per_epoch: the number of batches in an epoch.
+            first_step: the number of the first batch; 0 is the first of epoch 0.
 
         Returns:
             A `tf.data.Dataset` of inputs and float32 targets `(batch, classes)`.
         """
 
     def validation_batches(self, batch_size: int) -> tuple[Any, int]:
-        """Returns the validation images' inputs in order, and how many batches.
+        """Returns batches of the validation images in order, and their number.
 
-        The last batch is filled up: one of another size would be compiled anew, and
-        replicas left without an image would fail.
+        The last batch is filled up with images from the beginning: Keras would compile
+        the model again for a batch of another size, and replicas without an image
+        would fail.
+
+        Args:
+            batch_size: the number of images in a batch.
+
+        Returns:
+            A `tf.data.Dataset` of inputs, and the number of batches.
         """
 
     def agreement(self) -> Verdict:
-        """Compares what learns with `classifier`, on some of the validation images."""
+        """Compares `model` with `classifier` on some of the validation images."""
 
     @property
     def failure(self) -> DataError | None:
-        """Why batches could not be made; None if they could."""
+        """The error that ended the reading of images; None if there was none."""
 
     def close(self) -> None:
-        """Ends the reading ahead; nothing can be trained any more."""
+        """Stops reading ahead; the network cannot be trained afterwards."""
 
 
 def compared(
     trained: TrainedNetwork, inputs: np.ndarray, pixels: np.ndarray
 ) -> Verdict:
-    """Compares what a network in training and its classifier answer to the same images.
+    """Compares the logits of a network's `model` with those of its `classifier`.
 
     Args:
-        trained: has the model that learns, and the classifier.
-        inputs: what the model that learns takes, a row an image.
-        pixels: uint8 `(images, size, size, 3)`.
+        trained: the network in training.
+        inputs: inputs of `trained.model`, one row for each image.
+        pixels: inputs of `trained.classifier` for the same images, uint8
+            `(images, size, size, 3)`.
     """
     return compare(
         trained.model.predict_on_batch(inputs),

@@ -1,4 +1,4 @@
-"""Small trainings by commands, undisturbed ones among them."""
+"""Small trainings by commands, and what tests do to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Train = Callable[[Path], tuple[int, Run]]
 
 @pytest.fixture(scope="session")
 def train_options(noisy_photos_dir: Path, weights_path: Path) -> list[str]:
-    """Two epochs of three updates, on new views."""
+    """Returns options for two epochs of three updates on new views."""
     return [
         *("--backbone", "mobilenet-0.25", "--weights", str(weights_path)),
         *("--data", str(noisy_photos_dir), "--split", "60/20/20"),
@@ -27,7 +27,7 @@ def train_options(noisy_photos_dir: Path, weights_path: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def tuning_options() -> list[str]:
-    """Two epochs in which statistics of BatchNormalization move, too."""
+    """Returns options for two epochs that move BatchNormalization's statistics too."""
     return [
         *("--last", "40%", "--epochs", "2", "--lr", "0.001", "--bn", "train"),
         *("--keep", "last", "-q"),
@@ -36,7 +36,7 @@ def tuning_options() -> list[str]:
 
 @pytest.fixture(scope="session")
 def train(train_options: list[str]) -> Train:
-    """Trains a head below a directory: the exit code and the run."""
+    """Trains a head in a directory of runs; returns the exit code and the run."""
 
     def train_there(runs_dir: Path) -> tuple[int, Run]:
         code = run_command(["train", *train_options, "--runs-dir", str(runs_dir)])
@@ -47,7 +47,7 @@ def train(train_options: list[str]) -> Train:
 
 @pytest.fixture(scope="session")
 def unfreeze(tuning_options: list[str]) -> Callable[[Run], tuple[int, Run]]:
-    """Fine-tunes a run, beside it: the exit code and the new run."""
+    """Fine-tunes a run; returns the exit code and the new run."""
 
     def unfreeze_there(parent: Run) -> tuple[int, Run]:
         code = run_command(["unfreeze", str(parent.path), *tuning_options])
@@ -58,7 +58,7 @@ def unfreeze(tuning_options: list[str]) -> Callable[[Run], tuple[int, Run]]:
 
 @pytest.fixture(scope="session")
 def head(train: Train, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A trained head that nothing disturbed; tests leave it as it is."""
+    """Returns a run that was trained undisturbed; tests must not change it."""
     code, run = train(tmp_path_factory.mktemp("undisturbed"))
     assert code == 0
     return run
@@ -66,21 +66,21 @@ def head(train: Train, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="session")
 def tuned(unfreeze: Callable[[Run], tuple[int, Run]], head: Run) -> Run:
-    """The same, fine-tuned."""
+    """Returns `head` after undisturbed fine-tuning; tests must not change it."""
     code, run = unfreeze(head)
     assert code == 0
     return run
 
 
 @pytest.fixture
-def go_on() -> Callable[[Run], int]:
-    """Goes on with a run; returns the exit code."""
+def resume() -> Callable[[Run], int]:
+    """Resumes a run; returns the exit code."""
     return lambda run: run_command(["resume", str(run.path), "-q"])
 
 
 @pytest.fixture
 def assert_ends_like() -> Callable[[Run, Run], None]:
-    """Compares all that two runs end with, bit for bit, but times and names."""
+    """Compares everything that two runs end with, except times and names."""
 
     def compare(run: Run, undisturbed: Run) -> None:
         assert run.receipt["status"] == undisturbed.receipt["status"] == "done"
@@ -90,14 +90,14 @@ def assert_ends_like() -> Callable[[Run, Run], None]:
 
 
 @pytest.fixture
-def told(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
-    """Returns what was said since it was last asked: one line, and no result."""
+def error_line(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Returns the line on stderr since the last call, and checks that it is alone."""
 
     def only_line() -> str:
-        shown = capsys.readouterr()
-        assert shown.out == ""
-        assert shown.err.count("\n") == 1, shown.err
-        return shown.err.strip()
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.count("\n") == 1, captured.err
+        return captured.err.strip()
 
     return only_line
 
@@ -106,18 +106,20 @@ def told(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
 def before_update(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[int, Callable[[], object]], None]:
-    """Has something done once, before the update of a number, from 0."""
+    """Calls a function once, before the update with a number, from 0."""
     from cnnxfer.training.loop.stepper import Stepper
 
     update = Stepper.update
 
     def before(number: int, act: Callable[[], object]) -> None:
-        def acting(stepper: Stepper, now: int, rate: float) -> tuple[float, float]:
-            if now == number:
+        def act_then_update(
+            stepper: Stepper, current: int, rate: float
+        ) -> tuple[float, float]:
+            if current == number:
                 monkeypatch.setattr(Stepper, "update", update)
                 act()
-            return update(stepper, now, rate)
+            return update(stepper, current, rate)
 
-        monkeypatch.setattr(Stepper, "update", acting)
+        monkeypatch.setattr(Stepper, "update", act_then_update)
 
     return before

@@ -1,4 +1,4 @@
-"""Disks that are full or read-only: one line that tells, and a run that goes on."""
+"""Full and read-only disks: one line reports them, and the run can be resumed."""
 
 import errno
 import resource
@@ -16,14 +16,14 @@ from cnnxfer.training.loop.checkpoint import read_checkpoint
 
 Act = Callable[[], object]
 Train = Callable[[Path], tuple[int, Run]]
-SECOND_EPOCH = 4  # an update in it
+SECOND_EPOCH = 4  # the number of an update in the second epoch
 
 
-def test_a_full_disk_is_told_and_the_run_goes_on(
+def test_a_full_disk_is_reported_and_the_run_can_be_resumed(
     train: Train,
-    go_on: Callable[[Run], int],
+    resume: Callable[[Run], int],
     head: Run,
-    told: Callable[[], str],
+    error_line: Callable[[], str],
     mounted: Callable[..., None],
     before_update: Callable[[int, Act], None],
     assert_ends_like: Callable[[Run, Run], None],
@@ -39,9 +39,9 @@ def test_a_full_disk_is_told_and_the_run_goes_on(
     before_update(SECOND_EPOCH, fill)
     code, run = train(disk / "runs")
     assert code == 1
-    said = told()
-    assert said.startswith(f"error: {run.path}/")
-    assert said.endswith(
+    line = error_line()
+    assert line.startswith(f"error: {run.path}/")
+    assert line.endswith(
         " cannot be written: no space left on device. "
         f"Make room, then go on with: cnnxfer resume {run.path}"
     )
@@ -49,20 +49,20 @@ def test_a_full_disk_is_told_and_the_run_goes_on(
     load_model(run.model_path)
     assert read_checkpoint(run.checkpoints_dir)
     (disk / "filler").unlink()
-    assert go_on(run) == 0
+    assert resume(run) == 0
     assert_ends_like(run, head)
 
 
-def test_a_model_that_grows_too_large_is_told(
+def test_a_model_that_exceeds_the_file_size_limit_is_reported(
     train: Train,
-    go_on: Callable[[Run], int],
+    resume: Callable[[Run], int],
     head: Run,
-    told: Callable[[], str],
+    error_line: Callable[[], str],
     before_update: Callable[[int, Act], None],
     assert_ends_like: Callable[[Run, Run], None],
     tmp_path: Path,
 ) -> None:
-    """The system itself refuses, in the middle of the file."""
+    """The system refuses to write in the middle of the file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     half = head.model_path.stat().st_size // 2
     before_update(1, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (half, hard)))
@@ -71,19 +71,19 @@ def test_a_model_that_grows_too_large_is_told(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert code == 1
-    said = told()
-    assert f"{run.model_path} cannot be written: file too large. Make room for" in said
-    assert said.endswith(f"then go on with: cnnxfer resume {run.path}")
+    line = error_line()
+    assert f"{run.model_path} cannot be written: file too large. Make room for" in line
+    assert line.endswith(f"then go on with: cnnxfer resume {run.path}")
     assert not run.model_path.exists()
     assert not list(run.path.rglob(".tmp-*"))
-    assert go_on(run) == 0
+    assert resume(run) == 0
     assert_ends_like(run, head)
 
 
-def test_a_run_that_becomes_read_only_is_told(
+def test_a_run_that_becomes_read_only_is_reported(
     train: Train,
     head: Run,
-    told: Callable[[], str],
+    error_line: Callable[[], str],
     before_update: Callable[[int, Act], None],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -96,7 +96,7 @@ def test_a_run_that_becomes_read_only_is_told(
     )
     code, run = train(tmp_path)
     assert code == 1
-    assert told().endswith(
+    assert error_line().endswith(
         " cannot be written: read-only file system. "
         f"Make it writable, then go on with: cnnxfer resume {run.path}"
     )
@@ -106,8 +106,8 @@ def test_a_run_that_becomes_read_only_is_told(
 
 def test_a_read_only_run_is_refused_before_any_work(
     head: Run,
-    go_on: Callable[[Run], int],
-    told: Callable[[], str],
+    resume: Callable[[Run], int],
+    error_line: Callable[[], str],
     mounted: Callable[..., None],
     tmp_path: Path,
 ) -> None:
@@ -117,8 +117,8 @@ def test_a_read_only_run_is_refused_before_any_work(
     mounted("--bind", run.path, run.path)
     mounted("-o", "remount,ro,bind", run.path)
     before = {path: path.read_bytes() for path in run.path.rglob("*.*")}
-    assert go_on(run) == 1
-    assert told() == (
+    assert resume(run) == 1
+    assert error_line() == (
         f"error: {run.path} cannot be written: read-only file system. "
         f"Make it writable, then go on with: cnnxfer resume {run.path}"
     )

@@ -1,20 +1,20 @@
-"""Processes that are killed: what they leave, and what goes on from there."""
+"""Killed processes: the files that they leave, and runs that are resumed from them."""
 
-import random
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from random import Random
 
 import pytest
-from killed_runs import PHASES, Journey, check_whole, moments
+from killed_runs import PHASES, Journey, check_files, moments
 
 from cnnxfer.runs import Run, find_run, list_runs, status_of
 
-# Dies when so many files are written and the next is about to get its name.
-MORTAL = """
+# Kills itself when so many files are complete and the next is about to get its name.
+KILL_ITSELF = """
 import os, signal, sys
 left, replace = int(sys.argv.pop(1)), os.replace
 def replace_or_die(*paths):
@@ -29,8 +29,8 @@ main()
 """
 
 
-def die(files: int, *arguments: str) -> None:
-    command = [sys.executable, "-c", MORTAL, str(files), *arguments, "-q"]
+def run_killed(files: int, *arguments: str) -> None:
+    command = [sys.executable, "-c", KILL_ITSELF, str(files), *arguments, "-q"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
@@ -38,27 +38,27 @@ def die(files: int, *arguments: str) -> None:
 def test_a_run_that_is_killed_again_and_again_ends_as_if_undisturbed(
     train_options: list[str],
     tuning_options: list[str],
-    go_on: Callable[[Run], int],
+    resume: Callable[[Run], int],
     head: Run,
     tuned: Run,
     assert_ends_like: Callable[[Run, Run], None],
     tmp_path: Path,
 ) -> None:
     often = ["--checkpoint-every", "0.001s"]  # after every update
-    die(12, "train", *train_options, *often, "--runs-dir", str(tmp_path))
+    run_killed(12, "train", *train_options, *often, "--runs-dir", str(tmp_path))
     run = find_run("latest", tmp_path)
     assert status_of(run) == "killed"
     assert not run.model_path.exists()
-    die(12, "resume", str(run.path))
-    check_whole(run)
+    run_killed(12, "resume", str(run.path))
+    check_files(run)
     assert run.model_path.exists()
-    assert go_on(run) == 0
+    assert resume(run) == 0
     assert_ends_like(run, head)
-    die(25, "unfreeze", str(run.path), *tuning_options, *often)
+    run_killed(25, "unfreeze", str(run.path), *tuning_options, *often)
     child = list_runs(tmp_path)[-1]
-    check_whole(child)
+    check_files(child)
     assert [row["epoch"] for row in child.history] == ["1"]
-    assert go_on(child) == 0
+    assert resume(child) == 0
     assert_ends_like(child, tuned)
 
 
@@ -79,24 +79,24 @@ def test_kills_at_random_moments(
         "unfreeze": [*tuning_options, *often],
     }
     journey = Journey(tmp_path, options)
-    chance = random.Random(seed)
+    random = Random(seed)
     runs: list[Run] = []
     for phase in PHASES:
-        at = islice(moments(chance, (10.0, 5.0)), 3)
-        runs.append(journey.travel(phase, at, runs[0] if runs else None))
+        at = islice(moments(random, (10.0, 5.0)), 3)
+        runs.append(journey.complete(phase, at, runs[0] if runs else None))
     assert_ends_like(runs[0], head)
     assert_ends_like(runs[1], tuned)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("megabytes", [20, 100, 300])
-def test_a_process_that_is_given_no_more_memory_leaves_a_run_to_go_on_with(
+def test_a_run_whose_process_runs_out_of_memory_can_be_resumed(
     megabytes: int,
     train_options: list[str],
-    go_on: Callable[[Run], int],
+    resume: Callable[[Run], int],
     tmp_path: Path,
 ) -> None:
-    """On a CPU, TensorFlow raises an error, or crashes: not all of it looks."""
+    """On a CPU, TensorFlow raises an error or crashes, depending on the allocation."""
     cap = f"""
 import os, resource
 from cnnxfer.training.phases import frozen
@@ -114,10 +114,10 @@ main()
     command = [sys.executable, "-c", cap, *arguments, "--batch", "26"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     run = find_run("latest", tmp_path)
-    check_whole(run)
+    check_files(run)
     if done.returncode != 0:
-        # Some of TensorFlow's libraries end the process where memory does.
+        # Some of TensorFlow's libraries abort the process when an allocation fails.
         assert done.returncode in (1, -signal.SIGSEGV, -signal.SIGABRT), done.stderr
         assert done.returncode != 1 or "memory ran out" in done.stderr, done.stderr
-        assert go_on(run) == 0
+        assert resume(run) == 0
     assert run.receipt["status"] == "done"

@@ -1,4 +1,4 @@
-"""What stops a training: a signal, another one, numbers that are none, no memory."""
+"""Training is stopped by a signal, another process, a NaN loss or lack of memory."""
 
 import os
 import signal
@@ -17,55 +17,55 @@ from cnnxfer.training.loop.stepper import Stepper
 
 Act = Callable[[], object]
 Train = Callable[[Path], tuple[int, Run]]
-SECOND_EPOCH = 4  # an update in it
+SECOND_EPOCH = 4  # the number of an update in the second epoch
 
 
-def test_sigterm_saves_and_what_goes_on_ends_as_if_undisturbed(
+def test_a_run_resumed_after_sigterm_ends_as_if_undisturbed(
     unfreeze: Callable[[Run], tuple[int, Run]],
-    go_on: Callable[[Run], int],
+    resume: Callable[[Run], int],
     head: Run,
     tuned: Run,
-    told: Callable[[], str],
+    error_line: Callable[[], str],
     before_update: Callable[[int, Act], None],
     assert_ends_like: Callable[[Run, Run], None],
 ) -> None:
     before_update(SECOND_EPOCH, lambda: signal.raise_signal(signal.SIGTERM))
     code, run = unfreeze(head)
     assert code == 130
-    said = told()
-    assert said.startswith("error: interrupted in epoch 2 of 2 (fine-tuning). ")
-    assert said.endswith(f"Go on with: cnnxfer resume {run.path}")
+    line = error_line()
+    assert line.startswith("error: interrupted in epoch 2 of 2 (fine-tuning). ")
+    assert line.endswith(f"Go on with: cnnxfer resume {run.path}")
     assert run.receipt["status"] == "interrupted"
     checkpoint = read_checkpoint(run.checkpoints_dir)
     assert checkpoint
     assert checkpoint.progress.updates == SECOND_EPOCH + 1
     load_model(run.model_path)
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    assert go_on(run) == 0
+    assert resume(run) == 0
     assert_ends_like(run, tuned)
 
 
-def test_the_second_on_a_run_is_told_who_holds_it(
-    head: Run, go_on: Callable[[Run], int], told: Callable[[], str]
+def test_a_second_process_on_a_run_reports_which_one_holds_it(
+    head: Run, resume: Callable[[Run], int], error_line: Callable[[], str]
 ) -> None:
     before = head.receipt
     head.update_receipt(status="running")
     with lock_run(head):
-        assert go_on(head) == 1
-        said = told()
+        assert resume(head) == 1
+        line = error_line()
         assert head.receipt["status"] == "running"
     head.update_receipt(**before)
-    assert said.startswith(
+    assert line.startswith(
         f"error: {head.path} is being trained by process {os.getpid()} ("
     )
-    assert said.endswith(f"Wait for it, or stop it: kill {os.getpid()}")
+    assert line.endswith(f"Wait for it, or stop it: kill {os.getpid()}")
 
 
-def test_a_loss_that_is_no_number_late_stops_with_epoch_step_and_rate(
+def test_a_nan_loss_late_in_a_phase_is_reported_with_epoch_step_and_rate(
     train: Train,
-    go_on: Callable[[Run], int],
+    resume: Callable[[Run], int],
     head: Run,
-    told: Callable[[], str],
+    error_line: Callable[[], str],
     monkeypatch: pytest.MonkeyPatch,
     assert_ends_like: Callable[[Run, Run], None],
     tmp_path: Path,
@@ -79,20 +79,20 @@ def test_a_loss_that_is_no_number_late_stops_with_epoch_step_and_rate(
     monkeypatch.setattr(Stepper, "update", broken)
     code, run = train(tmp_path)
     assert code == 1
-    said = told()
-    assert "the loss became nan in epoch 2, step 2, at learning rate 0.0" in said
-    assert f"{run.path} keeps its model. Try a lower --lr" in said
+    line = error_line()
+    assert "the loss became nan in epoch 2, step 2, at learning rate 0.0" in line
+    assert f"{run.path} keeps its model. Try a lower --lr" in line
     assert [row["epoch"] for row in run.history] == ["1"]
     load_model(run.model_path)
     checkpoint = read_checkpoint(run.checkpoints_dir)
     assert checkpoint
     assert checkpoint.progress.epoch == 1
     monkeypatch.undo()
-    assert go_on(run) == 0
+    assert resume(run) == 0
     assert_ends_like(run, head)
 
 
-def test_a_rate_that_is_absurd_is_lowered_and_then_given_up(
+def test_an_absurd_rate_is_lowered_three_times_before_the_run_fails(
     train_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from cnnxfer.cli.main import run as run_command
@@ -108,14 +108,14 @@ def test_a_rate_that_is_absurd_is_lowered_and_then_given_up(
     assert find_run("latest", tmp_path).history == []
 
 
-def test_without_enough_memory_a_batch_is_computed_in_parts(
+def test_a_batch_is_computed_in_parts_if_memory_runs_out(
     train: Train,
     head: Run,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    """The error is the one that TensorFlow raises where memory has an end."""
+    """The error is the one that TensorFlow raises when memory runs out."""
     train_on_batch = keras.Model.train_on_batch
     sizes = []
 

@@ -137,7 +137,7 @@ def test_thresholds_change_with_the_model_and_not_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Only the second of three epochs is better than the one before it."""
-    keep, seen, epochs = Session.keep, [], []
+    keep, seen, epochs = Session.record_epoch, [], []
 
     def watch(phase: Session, score: Score, row: dict[str, Any]) -> None:
         keep(phase, score, row)
@@ -160,7 +160,7 @@ def test_thresholds_change_with_the_model_and_not_without(
             (number / 10,) * 3,
         )
 
-    monkeypatch.setattr(Session, "keep", watch)
+    monkeypatch.setattr(Session, "record_epoch", watch)
     monkeypatch.setattr(Session, "score", score)
     train(tmp_path, epochs=3, **settings)
     assert seen == [[0.3] * 3, [0.2] * 3, [0.2] * 3]

@@ -1,8 +1,9 @@
-"""What `resume` needs to go on: two files a checkpoint, the last two checkpoints.
+"""Checkpoints, from which `resume` continues a phase; the last two are kept.
 
-A checkpoint is numbered: `000012.npz` has the variables by name, `000012.json` how
-far the phase was and the hash of the first, below a hash of its own. The second is
-written when the first is whole, and older checkpoints go when both are.
+A checkpoint is numbered and has two files: `000012.npz` holds the variables by name,
+and `000012.json` the progress of the phase and the hash of the first file, protected by
+a hash of its own. The second file is written when the first is complete, and older
+checkpoints are removed when both are.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from cnnxfer.files import atomic_path, file_hash, read_sealed, write_sealed
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.loop.progress import Progress
 
-KEPT = 2
+CHECKPOINTS_KEPT = 2
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A moment between two updates.
+    """The state of a phase between two updates, as saved.
 
     Attributes:
         progress: how far the phase was.
-        arrays_path: the file of the variables.
+        arrays_path: the file with the values of the variables.
     """
 
     progress: Progress
@@ -37,7 +38,7 @@ class Checkpoint:
 
     @property
     def number(self) -> int:
-        """Later ones have higher numbers."""
+        """The number of the checkpoint; later ones have higher numbers."""
         return int(self.arrays_path.stem)
 
 
@@ -50,30 +51,32 @@ def save_checkpoint(
 ) -> int:
     """Writes a checkpoint, and then removes all but the last two.
 
-    Whenever the process dies, the one before is whole.
+    If the process dies at any moment, the previous checkpoint is still complete.
 
     Args:
-        directory: of checkpoints; it is made.
+        directory: the directory of the checkpoints; created if it does not exist.
         progress: how far the phase is.
-        arrays: the variables' values by name.
-        also_keep: number of a checkpoint that stays.
+        arrays: the values of the variables by name.
+        also_keep: the number of a checkpoint that is not removed; 0 for none.
 
     Returns:
-        Its number.
+        The number of the new checkpoint.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if a file cannot be written.
     """
     directory.mkdir(exist_ok=True)
-    arrays_known, known = _numbers(directory, "npz"), _numbers(directory, "json")
-    number = max(arrays_known | known, default=0) + 1
+    with_arrays = _numbers(directory, "npz")
+    with_manifest = _numbers(directory, "json")
+    number = max(with_arrays | with_manifest, default=0) + 1
     path = _path(directory, number, "npz")
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
     manifest = {"sha256": file_hash(path), "progress": progress.as_json()}
     write_sealed(_path(directory, number, "json"), manifest)
-    whole = sorted(arrays_known & known)
-    for old in (arrays_known | known) - {also_keep, *whole[1 - KEPT :]}:
+    complete = sorted(with_arrays & with_manifest)
+    kept = {also_keep, *complete[1 - CHECKPOINTS_KEPT :]}
+    for old in (with_arrays | with_manifest) - kept:
         for suffix in ("json", "npz"):
             _path(directory, old, suffix).unlink(missing_ok=True)
     return number
@@ -82,14 +85,14 @@ def save_checkpoint(
 def read_checkpoint(
     directory: Path, reporter: Reporter | None = None
 ) -> Checkpoint | None:
-    """Returns the last whole checkpoint; None if none was ever whole.
+    """Returns the last complete checkpoint; None if none was ever completed.
 
     Args:
-        directory: of checkpoints.
-        reporter: told if the last one is torn, and the one before is taken.
+        directory: the directory of the checkpoints; it need not exist.
+        reporter: warns if the last checkpoint is damaged and an earlier one is used.
 
     Raises:
-        RunError: if all are torn.
+        RunError: if all checkpoints are damaged.
     """
     numbers = sorted(_numbers(directory, "npz") | _numbers(directory, "json"))[::-1]
     for number in numbers:
@@ -98,21 +101,21 @@ def read_checkpoint(
             if number != numbers[0] and reporter:
                 last = _path(directory, numbers[0], "npz")
                 reporter.warn(
-                    f"the last checkpoint, {last}, is torn or not whole. The one "
-                    "before it is taken."
+                    f"the last checkpoint, {last}, is damaged or incomplete. The one "
+                    "before it is used."
                 )
             return checkpoint
-    # The process may have died while it wrote its very first.
+    # The process may have died while it wrote its very first checkpoint.
     if numbers in ([], [1]) and not _numbers(directory, "json"):
         return None
     raise RunError(
-        f"the checkpoints in {directory} are torn. Remove them to train this phase "
+        f"the checkpoints in {directory} are damaged. Remove them to train this phase "
         f"again from its start: rm -r {directory}"
     )
 
 
 def checkpoint_at(directory: Path, number: int) -> Checkpoint | None:
-    """Returns the checkpoint of a number if it is there and whole."""
+    """Returns the checkpoint with a number; None if it is missing or damaged."""
     arrays_path = _path(directory, number, "npz")
     manifest = read_sealed(_path(directory, number, "json"))
     try:
@@ -130,7 +133,7 @@ def read_arrays(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
 
 
 def restore(arrays: Mapping[str, np.ndarray], variables: Mapping[str, Any]) -> None:
-    """Sets variables to what arrays of the same names hold.
+    """Sets variables to the values of the arrays of the same names.
 
     Raises:
         RunError: if names or shapes differ.
@@ -150,7 +153,7 @@ def restore(arrays: Mapping[str, np.ndarray], variables: Mapping[str, Any]) -> N
 
 
 def values_of(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Returns copies of the values of variables, by their names."""
+    """Returns copies of the values of variables, by name."""
     return {
         name: np.array(keras.ops.convert_to_numpy(variable))
         for name, variable in variables.items()

@@ -1,8 +1,8 @@
-"""Whether the learning rate is far too high, told while a phase begins.
+"""Notices, in the first epochs of a phase, that the learning rate is far too high.
 
-Losses differ from batch to batch, rise a little while an optimizer finds its way, and
-are never small with label smoothing or mixed images. So they are compared with the
-phase's own first one and with that of guessing, and a single one tells nothing.
+Losses differ from batch to batch, rise a little at the start of training, and are never
+small with label smoothing or mixed images. So they are compared with the first loss of
+the phase and with that of guessing, and no decision depends on a single loss.
 """
 
 from __future__ import annotations
@@ -15,43 +15,48 @@ from cnnxfer.tasks.score import Score
 
 WINDOW = 10  # updates
 FACTOR = 2.0
-# Of the monitored figure; and in standard deviations of what so many images can tell.
+# A fall of the monitored figure counts if it exceeds both this fraction and so many
+# standard deviations of the figure for the number of validation images.
 FALL = 0.15
 DEVIATIONS = 3.0
 
 
 class DivergenceWatch:
-    """Follows the losses of a phase's first updates, and the score after them.
+    """Follows the losses of a phase's first updates, and the score after an epoch.
 
-    A network whose loss stays above both that of guessing and twice that of before has
-    lost what it knew. So has one that scores far worse than before, while its loss in
-    the second half of an epoch is above its first; where training goes well and only
-    the score falls, the rate is not to blame.
+    A network has lost what it had learned if its loss stays above both that of guessing
+    and twice the loss at the start. The same is true if its score is far below that at
+    the start and its loss in the second half of an epoch is above the first loss. If
+    only the score falls while the loss does not rise, the learning rate is not the
+    cause.
     """
 
     def __init__(
-        self, chance: float, before: Score | None, state: dict[str, Any] | None = None
+        self,
+        chance_loss: float,
+        before: Score | None,
+        state: dict[str, Any] | None = None,
     ) -> None:
-        """Begins to watch, or goes on from a state.
+        """Begins to watch, or continues from a saved state.
 
         Args:
-            chance: loss of a model that knows nothing.
-            before: the score that the phase begins with; None of a new head.
-            state: what `state` returned.
+            chance_loss: the loss of a model that guesses.
+            before: the score that the phase begins with; None for a new head.
+            state: what `state` returned; None to begin.
         """
         state = state or {}
-        self.chance = chance
+        self.chance_loss = chance_loss
         self.before = before
         self._first: float | None = state.get("first")
         self._recent: list[float] = state.get("recent", [])
-        self._late: list[float] = state.get("late", [0.0, 0])  # sum and number
+        self._late: list[float] = state.get("late", [0.0, 0])  # sum and count
 
     def update_done(self, loss: float, late: bool) -> str:
-        """Takes the loss of an update; returns what is wrong, or "".
+        """Takes the loss of an update and returns what is wrong, or "".
 
         Args:
-            loss: of the batch, before the update.
-            late: whether it is in the second half of its epoch.
+            loss: the loss of the batch, before the update.
+            late: whether the update is in the second half of its epoch.
         """
         if not math.isfinite(loss):
             return f"the loss became {loss}"
@@ -59,7 +64,7 @@ class DivergenceWatch:
             self._first = loss
         self._recent = [*self._recent, loss][-WINDOW:]
         if late:
-            # Cut off, so that a single one does not make the mean.
+            # Limited, so that a single loss does not dominate the mean.
             cut_off = min(loss, FACTOR * self._limit)
             self._late = [self._late[0] + cut_off, self._late[1] + 1]
         now = median(self._recent)
@@ -68,11 +73,11 @@ class DivergenceWatch:
         return ""
 
     def epoch_done(self, score: Score, images: int) -> str:
-        """Takes the score after an epoch; returns what is wrong, or "".
+        """Takes the score after an epoch and returns what is wrong, or "".
 
         Args:
-            score: of validation.
-            images: how many it is of.
+            score: the score on the validation images.
+            images: the number of validation images.
         """
         before = self.before
         if not math.isfinite(score.loss):
@@ -98,12 +103,12 @@ class DivergenceWatch:
         )
 
     def state(self) -> dict[str, Any]:
-        """Returns what a new one needs to go on from here, as JSON can hold it."""
+        """Returns the state as a JSON object, for the constructor of a new watch."""
         return {"first": self._first, "recent": self._recent, "late": self._late}
 
     @property
     def _limit(self) -> float:
         assert self._first is not None
-        # A single batch may be an easy one.
-        known = self.before.loss if self.before else self.chance
-        return max(self.chance, FACTOR * max(self._first, known))
+        # The first batch alone may be an easy one.
+        initial = self.before.loss if self.before else self.chance_loss
+        return max(self.chance_loss, FACTOR * max(self._first, initial))

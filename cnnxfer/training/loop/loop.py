@@ -1,4 +1,4 @@
-"""The loop of a phase, or of a stage of one: from where it stopped to its end."""
+"""The training loop of a phase, or of one stage of it."""
 
 from __future__ import annotations
 
@@ -15,33 +15,40 @@ from cnnxfer.training.loop.messages import (
     live_text,
     title,
 )
-from cnnxfer.training.loop.recovery import go_on_in_less_memory, lower_rate, retried
+from cnnxfer.training.loop.recovery import (
+    continue_with_less_memory,
+    restart_at_lower_rate,
+    retry_with_less_memory,
+)
 from cnnxfer.training.loop.session import Diverged, Session, Stopped
 from cnnxfer.training.loop.time_budget import fit_into_time
 
 
 def fit(session: Session) -> Score:
-    """Trains to the last epoch and returns the score of the model that is kept.
+    """Trains to the last epoch and returns the score of the saved model.
 
-    The run's model, metrics and history grow with each epoch. At its end the trained
-    network has the weights of the last one, or their averages.
+    Each epoch updates the run's model, metrics and history. At the end, the trained
+    network has the weights of the last epoch, or their moving averages.
+
+    Args:
+        session: a stage at its beginning or where a checkpoint left it.
 
     Raises:
         Interrupted: on Ctrl-C or SIGTERM, after saving.
         RunError: if training failed; the run keeps its model and checkpoints.
-        DataError: if an image cannot be read any more.
+        DataError: if an image can no longer be read.
     """
     run, reporter = session.setup.run, session.setup.reporter
-    with session.explained(), listening() as session.stop:
+    with session.explaining_errors(), listening() as session.stop:
         try:
             if not session.begun:
                 session.checkpoint()
-            _plan(session)
+            _fit_into_time_budget(session)
             progress = session.progress
             left = progress.epochs * progress.steps_per_epoch - progress.updates
             with reporter.progress(title(progress), left, "batches") as advance:
                 while not session.progress.finished:
-                    _go_on(session, advance)
+                    _train_or_recover(session, advance)
         except Stopped:
             with suppress(Diverged):
                 session.checkpoint()
@@ -49,34 +56,34 @@ def fit(session: Session) -> Score:
                 session.recorder.save_model()
             raise interruption(run, session.progress) from None
     session.trained.close()
-    if session.stop.asked:  # by the time that all was done, but others may follow
+    if session.stop.asked:  # after the last update; another stage may follow
         raise interruption(run, session.progress)
-    session.stepper.use_averages()
+    session.stepper.apply_averages()
     assert session.best
     return session.best
 
 
-def _plan(session: Session) -> None:
-    """Has as many epochs as fit into the time, if there is a limit to it."""
+def _fit_into_time_budget(session: Session) -> None:
+    """Sets the number of epochs that fit into the time budget, if there is one."""
     seconds = session.setup.config.time_budget
     if seconds and not session.progress.planned:
-        left = (seconds - session.progress.seconds) * session.share
-        retried(session, lambda: fit_into_time(session, left))
+        left = (seconds - session.progress.seconds) * session.time_share
+        retry_with_less_memory(session, lambda: fit_into_time(session, left))
         session.checkpoint()
 
 
-def _go_on(session: Session, advance: Advance) -> None:
-    """Trains to the end of an epoch, or to what stands in the way of it."""
+def _train_or_recover(session: Session, advance: Advance) -> None:
+    """Trains to the end of an epoch; recovers from divergence and lack of memory."""
     try:
         _train_epoch(session, advance)
         return
-    except Diverged as trouble:
+    except Diverged as divergence:
         done = session.progress.updates
-        lower_rate(session, trouble)
-        _plan(session)
+        restart_at_lower_rate(session, divergence)
+        _fit_into_time_budget(session)
     except Exception as error:
         done = session.progress.updates
-        go_on_in_less_memory(session, error)
+        continue_with_less_memory(session, error)
     advance(session.progress.updates - done)
 
 
@@ -84,15 +91,15 @@ def _train_epoch(session: Session, advance: Advance) -> None:
     progress = session.progress
     if not progress.step:
         session.tick()
-        progress.epoch_seconds = 0.0  # without what came before the epoch
+        progress.epoch_seconds = 0.0  # preparation does not count
     while progress.step < progress.steps_per_epoch:
         if session.stop.asked:
             raise Stopped
-        loss, accuracy = session.stepper.update(session.number, session.rate)
+        loss, accuracy = session.stepper.update(session.update_number, session.rate)
         late = 2 * progress.step >= progress.steps_per_epoch
-        trouble = session.watch.update_done(loss, late)
-        if trouble and (session.watching or not math.isfinite(loss)):
-            raise Diverged(trouble)
+        problem = session.watch.update_done(loss, late)
+        if problem and (session.may_restart or not math.isfinite(loss)):
+            raise Diverged(problem)
         progress.step += 1
         progress.loss_sum += loss
         progress.accuracy_sum += accuracy
@@ -107,13 +114,13 @@ def _end_epoch(session: Session) -> None:
     progress, reporter = session.progress, session.setup.reporter
     rate = session.rates.at(progress.epoch * progress.steps_per_epoch)
     rate *= progress.scale
-    with session.stepper.averages():
+    with session.stepper.using_averages():
         score = session.score(progress.number)
-        trouble = session.watch.epoch_done(score, len(session.validation_targets))
-        if trouble and (session.watching or not math.isfinite(score.loss)):
-            raise Diverged(trouble)
+        problem = session.watch.epoch_done(score, len(session.validation_targets))
+        if problem and (session.may_restart or not math.isfinite(score.loss)):
+            raise Diverged(problem)
         session.tick()
-        session.keep(score, history_row(progress, score, rate))
+        session.record_epoch(score, history_row(progress, score, rate))
     for line in epoch_lines(progress, score, first=not session.epochs_seen):
         reporter.info(line)
     session.epochs_seen += 1

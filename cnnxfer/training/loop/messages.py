@@ -1,4 +1,4 @@
-"""What is said of a phase, while it trains and when it stops."""
+"""The messages and history rows of a phase, while it trains and when it stops."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cnnxfer.training.loop.progress import Progress
 
 
 def title(progress: Progress) -> str:
-    """Returns what the phase does."""
+    """Returns what the phase does, as a title for its progress bar."""
     return "training the head" if progress.phase == "frozen" else "fine-tuning"
 
 
 def live_text(progress: Progress) -> str:
-    """Returns what is seen beside the progress bar, after an update."""
+    """Returns the text beside the progress bar after an update."""
     text = (
         f"epoch {progress.number}/{progress.last_number}  "
         f"loss {progress.loss_sum / progress.step:.3f}  "
@@ -27,12 +27,12 @@ def live_text(progress: Progress) -> str:
 
 
 def history_row(progress: Progress, score: Score, rate: float) -> dict[str, str]:
-    """Returns the row of the epoch under way, whose updates are all done.
+    """Returns the history row of the current epoch, without phase and epoch number.
 
     Args:
-        progress: before the epoch counts as finished.
-        score: after it.
-        rate: with which it began.
+        progress: the progress after the epoch's last update, before `start_epoch`.
+        score: the score after the epoch.
+        rate: the learning rate at the start of the epoch.
     """
     return {
         "learning_rate": f"{rate:.6g}",
@@ -44,12 +44,13 @@ def history_row(progress: Progress, score: Score, rate: float) -> dict[str, str]
 
 
 def epoch_lines(progress: Progress, score: Score, *, first: bool) -> Iterator[str]:
-    """Yields what is said of the epoch under way, whose updates are all done.
+    """Yields the lines to print at the end of the current epoch.
 
     Args:
-        progress: before the epoch counts as finished.
-        score: after it.
-        first: whether it is the first that this process says something of.
+        progress: the progress after the epoch's last update, before `start_epoch`.
+        score: the score after the epoch.
+        first: whether the epoch is the first of this process, after which the time
+            that is left is estimated.
     """
     seconds = progress.epoch_seconds
     yield (
@@ -65,7 +66,7 @@ def epoch_lines(progress: Progress, score: Score, *, first: bool) -> Iterator[st
 
 
 def extension_text(progress: Progress, epochs: int) -> str:
-    """Returns what is said of a phase that has so many more epochs."""
+    """Returns the message that a number of epochs was added to a phase."""
     number = progress.last_number
     return (
         f"{counted(epochs, 'more epoch')}, {number} in all, which go on at the "
@@ -74,18 +75,18 @@ def extension_text(progress: Progress, epochs: int) -> str:
 
 
 def interruption(run: Run, progress: Progress) -> Interrupted:
-    """Returns the error that tells what is left of a run, and how to go on."""
+    """Returns the error that says what an interrupted run has, and how to resume it."""
     kept = "no epoch is finished yet"
     if progress.kept:
         epoch = progress.kept.epoch
         kept = f"of epoch {epoch}" if epoch else "as before this phase"
         kept += f", validation {progress.kept.text}"
-    usable = f"has a usable model ({kept})"
+    state = f"has a usable model ({kept})"
     if not run.model_path.exists():
-        usable = "has no model yet"
+        state = "has no model yet"
     number = min(progress.number, progress.last_number)
     return Interrupted(
         f"interrupted in epoch {number} of {progress.last_number} "
-        f"({title(progress)}). {run.path} {usable}. "
+        f"({title(progress)}). {run.path} {state}. "
         f"Go on with: cnnxfer resume {run.path}"
     )

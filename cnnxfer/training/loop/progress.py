@@ -1,4 +1,4 @@
-"""How far a phase is: all that its next step follows from, besides its variables."""
+"""How far a phase is: all that determines its next step besides its variables."""
 
 from __future__ import annotations
 
@@ -20,35 +20,34 @@ class Progress:
     """How far a stage of a phase is. A checkpoint holds it as JSON.
 
     Attributes:
-        phase: `frozen` or `fine_tune`.
-        stage: of a phase that unfreezes step by step, from 0.
-        first_epoch: how many epochs the stages before had.
-        epochs: how many this stage is to have.
-        steps_per_epoch: updates of the weights in an epoch.
-        batch_size: images an update.
-        accumulate: how many parts of a batch are computed one after the other.
-        peak: the learning rate that was asked for or found: the highest.
-        scale: by which all rates are multiplied, since the peak was too high.
-        lowered: how many times that was found.
+        phase: the name of the phase, `frozen` or `fine_tune`.
+        stage: the number of the stage, from 0, in a phase that unfreezes gradually.
+        first_epoch: how many epochs the previous stages had.
+        epochs: how many epochs this stage is to have.
+        steps_per_epoch: the number of updates of the weights in an epoch.
+        batch_size: the number of images in an update.
+        accumulate: into how many parts, computed one after another, a batch is divided.
+        peak: the highest learning rate, as the user set it or `search` found it.
+        scale: a factor for all learning rates, below 1 once the peak was too high.
+        lowered: how many times the stage restarted at a lower rate.
         epoch: how many epochs of this stage are finished.
-        step: how many updates of the next one are done.
-        finished: whether nothing is left to do.
-        extended: how many of the epochs were added to those it was to have at first.
-        planned: whether `epochs` and `steps_per_epoch` are those that fit the time.
-        time_limit: of `seconds`, after which no epoch begins; 0 for none.
-        start: number of the checkpoint from which the stage begins again.
+        step: how many updates of the current epoch are done.
+        finished: whether the stage has ended.
+        extended: how many of `epochs` were added later, by `resume`.
+        planned: whether `epochs` and `steps_per_epoch` fit the time budget already.
+        time_limit: the value of `seconds` after which no epoch begins; 0 for none.
+        start: the number of the checkpoint that the stage would restart from.
         seconds: how long the phase has taken so far, in all its processes.
-        epoch_seconds: how much of that is the epoch's under way.
-        loss_sum: over the updates of the epoch under way.
-        accuracy_sum: the same.
-        patient_since: the epoch from which on early stopping counts, besides the
-            best one's.
-        before: the score that the stage began with, where it was measured.
-        kept: the score of which `model.keras` holds the weights.
-        leader: the best of this stage's epochs.
-        last: of the last finished epoch.
-        rates: state of the learning rates.
-        watch: state of what looks for too high a rate.
+        epoch_seconds: how long the current epoch has taken so far.
+        loss_sum: the sum of the losses of the current epoch's updates.
+        accuracy_sum: the sum of the accuracies of the current epoch's updates.
+        patient_since: the epoch from which early stopping counts at the earliest.
+        before: the score that the stage began with; None if it was not measured.
+        kept: the score of the model in `model.keras`.
+        leader: the best score of this stage's epochs.
+        last: the score of the last finished epoch.
+        rates: the state of the learning rates; see `Rates.state`.
+        watch: the state of the divergence watch; see `DivergenceWatch.state`.
     """
 
     phase: str
@@ -82,34 +81,35 @@ class Progress:
 
     @property
     def updates(self) -> int:
-        """How many updates of this stage are done."""
+        """The number of updates of this stage that are done."""
         return self.epoch * self.steps_per_epoch + self.step
 
     @property
     def number(self) -> int:
-        """Number of the epoch under way, from 1, over all stages."""
+        """The number of the current epoch, from 1, counted over all stages."""
         return self.first_epoch + self.epoch + 1
 
     @property
     def last_number(self) -> int:
-        """Number of this stage's last epoch."""
+        """The number of this stage's last epoch, counted over all stages."""
         return self.first_epoch + self.epochs
 
     @property
     def part_size(self) -> int:
-        """Images that are computed at once."""
+        """The number of images that are computed at once."""
         return self.batch_size // self.accumulate
 
     def start_epoch(self) -> None:
-        """Counts the epoch under way as finished, and begins the next."""
+        """Counts the current epoch as finished and begins the next."""
         self.epoch += 1
         self.step = 0
         self.loss_sum = self.accuracy_sum = self.epoch_seconds = 0.0
 
     def extend(self, epochs: int) -> None:
-        """Adds epochs, to what there were to be or to where the stage ended before.
+        """Adds epochs to those of the stage; if it has ended, to those it has trained.
 
-        Their rates are those of a phase that had so many from its beginning.
+        The learning rates become those of a phase that had as many epochs in all from
+        its beginning.
         """
         self.epochs = (self.epoch if self.finished else self.epochs) + epochs
         self.extended += epochs
@@ -119,10 +119,11 @@ class Progress:
         self.patient_since = self.epoch
 
     def end_reason(self, patience: int) -> str:
-        """Returns why the stage ends with the epoch that is finished, or "".
+        """Returns why the stage ends after the last finished epoch; "" if it goes on.
 
         Args:
-            patience: how many epochs without a better one end it; 0 for any.
+            patience: how many epochs without a better one end the stage; 0 for no such
+                limit.
         """
         assert self.leader
         waited = min(
@@ -138,15 +139,15 @@ class Progress:
         return ""
 
     def as_json(self) -> dict[str, Any]:
-        """Returns what `from_json` reads back."""
+        """Returns the progress as a JSON object, which `from_json` reads."""
         return dataclasses.asdict(self)
 
     @staticmethod
     def from_json(document: dict[str, Any]) -> Progress:
-        """Reads back what `as_json` returned.
+        """Returns the progress that `as_json` wrote.
 
         Raises:
-            KeyError, TypeError: if it is something else.
+            KeyError, TypeError: if the document has another structure.
         """
         values = {item.name: document[item.name] for item in fields(Progress)}
         for name in ("before", "kept", "leader", "last"):
@@ -156,34 +157,36 @@ class Progress:
         return Progress(**values)
 
 
-def parts_of(batch_size: int, least: int) -> int:
-    """Returns into how many equal parts a batch is cut: so many, or some more."""
+def parts_per_batch(batch_size: int, least: int) -> int:
+    """Returns the lowest number of equal parts of a batch that is at least `least`."""
     parts = range(min(least, batch_size), batch_size + 1)
     return next(number for number in parts if batch_size % number == 0)
 
 
-def beginning(
+def initial_progress(
     setup: Setup,
     name: str,
     settings: Phase,
     *,
     stage: int,
-    before: Progress | None,
-    preparing: float,
+    previous: Progress | None,
+    preparation_seconds: float,
 ) -> Progress:
-    """Returns where a stage begins.
+    """Returns the progress at the beginning of a stage.
 
     Args:
-        setup: the run.
-        name: of the phase.
-        settings: of the stage.
-        stage: its number.
-        before: where the stage before ended. Its batches and rates go on: what was too
-            much for fewer layers is too much for more.
-        preparing: seconds that went by since then, or since the start.
+        setup: the run and everything it is trained with.
+        name: the name of the phase, `frozen` or `fine_tune`.
+        settings: the settings of the phase, with the number of epochs of this stage.
+        stage: the number of the stage, from 0.
+        previous: the progress at the end of the previous stage; None for the first. Its
+            batch size, parts and learning rate are kept: what was too much for fewer
+            layers is too much for more.
+        preparation_seconds: the time since the end of the previous stage, or since the
+            start of the phase.
 
     Raises:
-        ConfigError: if gradients are to be accumulated by several devices, or in
+        ConfigError: if gradients are to be accumulated on several devices, or in
             float16.
     """
     devices, images = setup.devices, len(setup.parts.train)
@@ -193,8 +196,8 @@ def beginning(
             "together. Use --devices one."
         )
     if settings.accumulate > 1 and setup.precision == "float16":
-        # Keras leaves out a part that overflows, and later updates would lie between
-        # the parts of a batch.
+        # Keras skips a part whose gradients overflow, so later updates would combine
+        # parts of two batches.
         raise ConfigError(
             f"--accumulate is {settings.accumulate}, which float16 can't do. "
             "Use --precision bfloat16, or float32."
@@ -208,21 +211,21 @@ def beginning(
         epochs=settings.epochs,
         steps_per_epoch=images // batch_size,
         batch_size=batch_size,
-        accumulate=parts_of(batch_size, settings.accumulate),
+        accumulate=parts_per_batch(batch_size, settings.accumulate),
         peak=settings.learning_rate,
-        seconds=preparing,
+        seconds=preparation_seconds,
     )
-    if not before:
+    if not previous:
         return progress
     return dataclasses.replace(
         progress,
-        first_epoch=before.number - 1,  # stages may end early
-        steps_per_epoch=images // before.batch_size,
-        batch_size=before.batch_size,
-        accumulate=before.accumulate,
-        peak=before.peak,
-        scale=before.scale,
-        seconds=before.seconds + preparing,
-        before=before.last,
-        kept=before.kept,
+        first_epoch=previous.number - 1,  # stages may end early
+        steps_per_epoch=images // previous.batch_size,
+        batch_size=previous.batch_size,
+        accumulate=previous.accumulate,
+        peak=previous.peak,
+        scale=previous.scale,
+        seconds=previous.seconds + preparation_seconds,
+        before=previous.last,
+        kept=previous.kept,
     )

@@ -1,4 +1,4 @@
-"""What a phase writes into its run: checkpoints, the model, history and metrics."""
+"""Writes what training produces to a run: checkpoints, model, history and metrics."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from cnnxfer.training.loop.progress import Progress
 
 @dataclass(frozen=True)
 class Recorder:
-    """Writes into one run; of several machines that train together, one has it.
+    """Writes the results of training to one run directory.
 
     Attributes:
         run: the run directory.
-        classifier: the whole network, in float32 whatever the precision in training,
-            so that it answers the same on every machine, with or without a GPU.
-        validation_images: how many images a score is of.
+        classifier: the whole network. It is in float32 whatever the precision in
+            training, so that it answers the same on every machine, with or without a
+            GPU.
+        validation_images: the number of images that a score is measured on.
     """
 
     run: Run
@@ -32,14 +33,14 @@ class Recorder:
     validation_images: int
 
     def save_model(self, score: Score | None = None) -> None:
-        """Writes the model as it is now.
+        """Writes the model with its current weights.
 
         Args:
-            score: what the model has reached, for its thresholds; None before the
-                first epoch has ended.
+            score: the score of the model, whose thresholds are written too; None before
+                the first epoch has ended.
 
         Raises:
-            RunError: if it cannot be written.
+            RunError: if the model cannot be written.
         """
         with self.run.saving():
             save_model(self.classifier, self.run.model_path)
@@ -47,12 +48,12 @@ class Recorder:
             keep_thresholds(self.run, score)
 
     def add_epoch(self, progress: Progress, score: Score, row: dict[str, str]) -> None:
-        """Adds an epoch to the history, and tells in the metrics which one is kept.
+        """Adds an epoch to the history, and writes the saved model's score to metrics.
 
         Args:
-            progress: of the phase; `kept` is the score of the saved model.
-            score: of the epoch.
-            row: of the history, without phase and epoch.
+            progress: the progress of the phase; `kept` is the score of the saved model.
+            score: the score after the epoch.
+            row: the epoch's row of the history, without phase and epoch number.
         """
         assert progress.kept
         self.run.add_history({"phase": progress.phase, "epoch": score.epoch, **row})
@@ -65,22 +66,22 @@ class Recorder:
         """Writes a checkpoint and returns its number; see `save_checkpoint`.
 
         Raises:
-            RunError: if it cannot be written.
+            RunError: if the checkpoint cannot be written.
         """
         with self.run.saving():
             return save_checkpoint(
                 self.run.checkpoints_dir, progress, values, also_keep=also_keep
             )
 
-    def take_back(self, back: Progress, now: Progress) -> None:
-        """Takes back what epochs have kept that do not count any more.
+    def undo_epochs(self, start: Progress, current: Progress) -> None:
+        """Undoes what the epochs of a stage have recorded, as the stage restarts.
 
         Args:
-            back: where the stage began, and begins again.
-            now: how far it was.
+            start: the progress at the start of the stage, from which it restarts.
+            current: the progress of the stage up to now.
         """
-        if back.stage:  # the model from before is written over, by a better one
-            back.kept = now.kept
+        if start.stage:  # a better model has overwritten that of the stage before
+            start.kept = current.kept
         elif self.run.parent:
             self.run.copy_model(self.run.parent)
-            self.run.update_metrics(**{back.phase: None})
+            self.run.update_metrics(**{start.phase: None})

@@ -1,4 +1,4 @@
-"""What a phase does where it cannot go on as it is: a lower rate, smaller parts."""
+"""How training recovers: at a lower learning rate, or in smaller parts of a batch."""
 
 from __future__ import annotations
 
@@ -14,51 +14,64 @@ from cnnxfer.training.loop.checkpoint import (
     read_checkpoint,
     restore,
 )
-from cnnxfer.training.loop.progress import parts_of
+from cnnxfer.training.loop.progress import parts_per_batch
 from cnnxfer.training.loop.session import Diverged, Session
-from cnnxfer.training.loop.variables import with_parts
+from cnnxfer.training.loop.variables import adapt_to_parts
 
 Result = TypeVar("Result")
 
-# A rate that is too high is divided by this, so many times at most. What is typed is
-# often one for SGD, of which AdamW takes a tenth to a twentieth.
-LOWERED_BY = 10.0
-LOWERINGS = 3
+# A learning rate that is too high is divided by this number, at most so many times.
+# Users often type a rate for SGD; AdamW needs a tenth to a twentieth of it.
+RATE_DIVISOR = 10.0
+MAX_RESTARTS = 3
 
 
-def retried(session: Session, trial: Callable[[], Result]) -> Result:
-    """Returns what a trial before the first update finds, in the memory there is.
+def retry_with_less_memory(session: Session, trial: Callable[[], Result]) -> Result:
+    """Returns the result of a trial, repeated in smaller parts while memory runs out.
+
+    Args:
+        session: a stage before its first update.
+        trial: computes updates with the session's current stepper.
 
     Raises:
         Interrupted: on Ctrl-C.
-        DataError: if an image cannot be read any more.
-        RunError: if there is no memory for a single image.
+        DataError: if an image can no longer be read.
+        RunError: if there is not enough memory for a single image.
     """
-    with session.explained():
+    with session.explaining_errors():
         while True:
             try:
                 return trial()
             except Exception as error:
-                go_on_in_less_memory(session, error)
+                continue_with_less_memory(session, error)
 
 
-def go_on_in_less_memory(session: Session, error: Exception) -> None:
-    """Makes ready to go on in smaller parts if memory ran out; else raises the error.
+def continue_with_less_memory(session: Session, error: Exception) -> None:
+    """Prepares to continue in smaller parts if memory ran out, else raises the error.
+
+    Args:
+        session: the stage in which the error occurred.
+        error: the exception that an update or a validation raised.
 
     Raises:
-        RunError: if a single image is too much.
+        RunError: if there is not enough memory for a single image.
     """
     if session.trained.failure or not is_out_of_memory(error):
         raise error
-    error.__traceback__ = None  # it would hold on to memory
-    use_less_memory(session)
+    error.__traceback__ = None  # its frames keep tensors alive
+    halve_parts(session)
 
 
-def lower_rate(session: Session, trouble: Diverged) -> None:
-    """Takes a stage back to its start, to go on at a lower rate.
+def restart_at_lower_rate(session: Session, divergence: Diverged) -> None:
+    """Restarts a stage from its beginning, at a lower learning rate.
+
+    Args:
+        session: the stage that diverged.
+        divergence: says what was observed.
 
     Raises:
-        RunError: if that was done too often, or it is too late to.
+        RunError: if the stage was restarted too often, or is past the epochs in which
+            it may restart.
     """
     progress, run = session.progress, session.setup.run
     variables = session.stepper.variables
@@ -68,51 +81,58 @@ def lower_rate(session: Session, trouble: Diverged) -> None:
     else:
         place = f"after epoch {progress.number}"
         rate = progress.peak * progress.scale
-    seen = f"{trouble} {place}, at learning rate {rate:.3g}"
+    observed = f"{divergence} {place}, at learning rate {rate:.3g}"
     start = None
-    if session.watching and progress.lowered < LOWERINGS:
+    if session.may_restart and progress.lowered < MAX_RESTARTS:
         start = checkpoint_at(run.checkpoints_dir, progress.start)
     if not start:
         times = progress.lowered
         again = f" It was lowered {counted(times, 'time')}." if times else ""
         kept = f" {run.path} keeps its model." if progress.kept else ""
-        raise RunError(f"{seen}.{again}{kept} Try a lower --lr, or --lr auto.")
-    back = start.progress
-    parts = back.accumulate, progress.accumulate  # memory may have run out since
-    back.accumulate = progress.accumulate
-    back.scale = progress.scale / LOWERED_BY
-    back.lowered = progress.lowered + 1
-    back.seconds = progress.seconds
-    back.epochs, back.extended = progress.epochs, progress.extended
-    back.time_limit = progress.time_limit
-    back.planned = not progress.time_limit  # there is less time left
-    if progress.kept != back.kept:
-        session.recorder.take_back(back, progress)
-    session.follow(back)
-    restore(with_parts(read_arrays(start), variables, *parts), variables)
+        raise RunError(f"{observed}.{again}{kept} Try a lower --lr, or --lr auto.")
+    restarted = start.progress
+    # The number of parts may have changed since, for lack of memory.
+    parts = restarted.accumulate, progress.accumulate
+    restarted.accumulate = progress.accumulate
+    restarted.scale = progress.scale / RATE_DIVISOR
+    restarted.lowered = progress.lowered + 1
+    restarted.seconds = progress.seconds
+    restarted.epochs, restarted.extended = progress.epochs, progress.extended
+    restarted.time_limit = progress.time_limit
+    restarted.planned = not progress.time_limit  # less time is left
+    if progress.kept != restarted.kept:
+        session.recorder.undo_epochs(restarted, progress)
+    session.set_progress(restarted)
+    restore(adapt_to_parts(read_arrays(start), variables, *parts), variables)
     session.checkpoint()
     session.setup.reporter.warn(
-        f"{seen}: too high. The phase begins again, at {back.peak * back.scale:.3g}."
+        f"{observed}: too high. The phase begins again, at "
+        f"{restarted.peak * restarted.scale:.3g}."
     )
 
 
-def use_less_memory(session: Session) -> None:
-    """Halves what is computed at once, and goes on from the last checkpoint, if any.
+def halve_parts(session: Session) -> None:
+    """Halves the part of a batch that is computed at once, and restores the state.
 
-    The batch of an update stays as large, and so the learning rates.
+    The state is that of the last checkpoint, or of the beginning. The size of a batch
+    stays the same, and so do the learning rates.
+
+    Args:
+        session: the stage for which memory ran out.
 
     Raises:
-        RunError: if a single image is too much.
+        RunError: if there is not enough memory for a single image, or if several
+            devices or float16 rule out smaller parts.
     """
     setup, now = session.setup, session.progress
-    size, parts = now.part_size, parts_of(now.batch_size, 2 * now.accumulate)
+    size, parts = now.part_size, parts_per_batch(now.batch_size, 2 * now.accumulate)
     place = f"at {setup.image_size} pixels"
     if setup.devices.replicas > 1:
         raise RunError(
             f"memory ran out with --batch {now.batch_size} {place}, on "
             f"{setup.devices.replicas} devices. Try half of it."
         )
-    if setup.precision == "float16":  # see `beginning`
+    if setup.precision == "float16":  # see `initial_progress`
         raise RunError(
             f"memory ran out with --batch {now.batch_size} {place}, and float16 can't "
             "be computed in parts. Try half of it, or --precision bfloat16."
@@ -122,7 +142,7 @@ def use_less_memory(session: Session) -> None:
             f"memory ran out with one image at once, {place}. Let fewer layers learn, "
             "with --last, or train at a smaller --image-size."
         )
-    session.recover()
+    session.restore_initial_values()
     if session.begun:
         last = read_checkpoint(setup.run.checkpoints_dir)
         assert last, "a stage begins with a checkpoint"
@@ -133,7 +153,7 @@ def use_less_memory(session: Session) -> None:
         session.progress = progress
         session.build()
         variables = session.stepper.variables
-        restore(with_parts(read_arrays(last), variables, before, parts), variables)
+        restore(adapt_to_parts(read_arrays(last), variables, before, parts), variables)
         session.checkpoint()
     else:
         now.accumulate = parts

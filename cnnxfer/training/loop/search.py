@@ -1,27 +1,28 @@
-"""What a stage finds out before its first update: its batch and its learning rate."""
+"""Finds the batch size and the learning rate of a stage before its first update."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from cnnxfer.training.loop.progress import parts_of
-from cnnxfer.training.loop.recovery import retried
+from cnnxfer.training.loop.progress import parts_per_batch
+from cnnxfer.training.loop.recovery import retry_with_less_memory
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.optimization.batch_size_search import find_batch_size, scaled_rate
 from cnnxfer.training.optimization.learning_rate_search import find_rate
 
-TO_BE_FOUND = 1.0  # in place of a learning rate that is looked for
-
 
 def search(session: Session) -> None:
-    """Finds what the settings leave to be found, for a stage that has not begun.
+    """Finds the batch size and the learning rate where the settings say `auto`.
 
-    The batch is looked for once in the life of a run, the rate in each stage.
+    The batch size is found once in the life of a run, the learning rate in each stage.
+
+    Args:
+        session: a stage before its first update.
 
     Raises:
         Interrupted: on Ctrl-C.
-        DataError: if an image cannot be read any more.
-        RunError: if memory ran out, or the loss is no number at any rate.
+        DataError: if an image can no longer be read.
+        RunError: if memory ran out, or the loss is not finite at any learning rate.
     """
     config = session.setup.config
     if config.batch_size < 0 and not session.progress.stage:
@@ -34,34 +35,34 @@ def _find_batch(session: Session) -> None:
     setup, settings = session.setup, session.settings
     images = len(setup.parts.train)
 
-    def train_in(wanted: int) -> None:
+    def use_batch_size(wanted: int) -> None:
         progress = session.progress
         progress.batch_size = size = setup.devices.batch_size(wanted, images)
-        progress.accumulate = parts_of(size, settings.accumulate)
+        progress.accumulate = parts_per_batch(size, settings.accumulate)
         progress.steps_per_epoch = images // size
         session.build()
 
-    def update_of(size: int) -> Callable[[int, float], object]:
-        train_in(size)
+    def update_for(size: int) -> Callable[[int, float], object]:
+        use_batch_size(size)
         return session.stepper.update
 
-    size = retried(
+    size = retry_with_less_memory(
         session,
         lambda: find_batch_size(
-            session.model, update_of, images=images, reporter=setup.reporter
+            session.model, update_for, images=images, reporter=setup.reporter
         ),
     )
-    train_in(size)  # with a new optimizer: that of the trial has made updates
+    use_batch_size(size)  # with a new optimizer: that of the search has made updates
     if settings.learning_rate:
         rate = scaled_rate(settings.learning_rate, size, settings.optimizer)
         session.progress.peak = rate
-        session.follow(session.progress)
+        session.set_progress(session.progress)
         setup.reporter.info(f"learning rate {rate:.3g} for batches of {size}")
 
 
 def _find_rate(session: Session) -> None:
     progress = session.progress
-    progress.peak = retried(
+    progress.peak = retry_with_less_memory(
         session,
         lambda: find_rate(
             session.model,
@@ -73,4 +74,4 @@ def _find_rate(session: Session) -> None:
         ),
     )
     progress.scale = 1.0
-    session.follow(progress)
+    session.set_progress(progress)

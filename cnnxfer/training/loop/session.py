@@ -1,4 +1,4 @@
-"""A phase under way, or a stage of one: its state, and what may be asked of it."""
+"""The state of a training phase, or of one stage of it, and how that state changes."""
 
 from __future__ import annotations
 
@@ -24,45 +24,49 @@ from cnnxfer.training.loop.checkpoint import (
 )
 from cnnxfer.training.loop.divergence import DivergenceWatch
 from cnnxfer.training.loop.messages import extension_text, interruption
-from cnnxfer.training.loop.progress import Progress, beginning
+from cnnxfer.training.loop.progress import Progress, initial_progress
 from cnnxfer.training.loop.recorder import Recorder
 from cnnxfer.training.loop.stepper import Stepper
 from cnnxfer.training.optimization.learning_rates import Rates
 from cnnxfer.training.task import Setup
 from cnnxfer.training.trained_network import TrainedNetwork
 
-CHANCE_IMAGES = 1000  # enough to tell what guessing costs
+CHANCE_LOSS_IMAGES = 1000  # enough to estimate the loss of guessing
 
 
 class Stopped(Exception):
-    """Somebody asked for a stop, and no update is under way."""
+    """The user asked for a stop; it is raised between two updates."""
 
 
 class Diverged(Exception):
-    """Training makes the network worse; the message says how it is seen."""
+    """Training makes the network worse; the message says what was observed."""
 
 
 class Session:
-    """A phase of a run, or a stage of one, under way.
+    """The training of one phase of a run, or of one stage of a phase.
 
-    An update of the weights follows from the settings, its number and the variables.
-    So a phase that was stopped, however, goes on from its last checkpoint as if it had
-    not been: checkpoints lie between two updates, one at the beginning, one at each
-    epoch's end, and one every so many seconds.
+    The settings, the number of an update and the variables determine what an update
+    computes. So a phase that was stopped in any way continues from its last checkpoint
+    as if it had not been stopped. Checkpoints are written between two updates: at the
+    beginning, at the end of each epoch, and at a regular interval of time.
 
     Attributes:
-        setup: the run.
-        settings: how the phase trains.
-        trained: what it trains.
-        progress: how far it is.
-        stepper: computes updates and answers.
+        setup: the run and everything it is trained with.
+        settings: the settings of the phase.
+        trained: the network that the phase trains.
+        factors: multiples of the learning rate by the paths of variables; None for 1.
+        time_share: the fraction of the remaining time budget that this stage may take.
+        objective: the loss and the score.
+        chance_loss: the loss of a model that gives all classes the same logit.
+        validation_targets: float32 `(images, classes)` of the validation images.
+        progress: how far the stage is.
+        stepper: computes updates and the logits of the validation images.
         rates: the learning rates of all updates.
-        watch: looks for too high a rate.
-        recorder: writes what the run keeps.
-        stop: whether somebody asked for the end.
-        begun: whether there is a checkpoint of this stage to go on from.
+        watch: notices a learning rate that is far too high.
+        recorder: writes checkpoints, model, history and metrics to the run.
+        stop: whether the user asked for a stop.
+        begun: whether a checkpoint of this stage exists to continue from.
         epochs_seen: how many epochs have ended in this process.
-        share: of the time budget that is left, how much this stage may take.
     """
 
     def __init__(
@@ -74,36 +78,39 @@ class Session:
         *,
         checkpoint: Checkpoint | None = None,
         stage: int = 0,
-        before: Progress | None = None,
+        previous: Progress | None = None,
         factors: Mapping[str, float] | None = None,
         extra_epochs: int = 0,
-        preparing: float = 0.0,
-        share: float = 1.0,
+        preparation_seconds: float = 0.0,
+        time_share: float = 1.0,
     ) -> None:
-        """Compiles the trained's model; what is trainable in it is fixed from here.
+        """Compiles the network's model; its trainable variables must not change later.
 
         Args:
-            setup: the run.
-            name: `frozen` or `fine_tune`.
-            settings: how the stage trains; its epochs are the stage's, and its
-                learning rate is above 0, or `search` is to find one.
-            trained: what is trained.
-            checkpoint: where this stage goes on; None for its beginning.
-            stage: its number, from 0.
-            before: where the stage before ended, if it was trained in this process.
-            factors: multiples of the learning rate by variables' paths.
-            extra_epochs: how many more the stage is to have than its settings say.
-            preparing: seconds that went by since the stage before, or the start.
-            share: of the time budget that is left, how much this stage may take.
+            setup: the run and everything it is trained with.
+            name: the name of the phase, `frozen` or `fine_tune`.
+            settings: the settings of the phase, with the number of epochs of this
+                stage. If the learning rate is 0, call `search` before `fit`.
+            trained: the network to train.
+            checkpoint: the checkpoint of this stage to continue from; None to begin.
+            stage: the number of the stage, from 0.
+            previous: the progress at the end of the previous stage, if that was
+                trained in this process.
+            factors: multiples of the learning rate by the paths of variables.
+            extra_epochs: the number of epochs to add to those of the settings.
+            preparation_seconds: the time since the end of the previous stage, or since
+                the start of the phase.
+            time_share: the fraction of the remaining time budget that this stage may
+                take.
         """
         self.setup = setup
         self.settings = settings
         self.trained = trained
         self.factors = factors
-        self.share = share
+        self.time_share = time_share
         self.objective = setup.objective(settings.label_smoothing)
         targets = targets_of(setup.parts.train, len(setup.class_names))
-        self.chance = self._loss_of_guessing(targets[:CHANCE_IMAGES])
+        self.chance_loss = self._loss_of_guessing(targets[:CHANCE_LOSS_IMAGES])
         self.validation_targets = targets_of(
             setup.parts.validation, len(setup.class_names)
         )
@@ -113,13 +120,13 @@ class Session:
             if not self.progress.updates:
                 self.progress.start = checkpoint.number
         else:
-            self.progress = beginning(
+            self.progress = initial_progress(
                 setup,
                 name,
                 settings,
                 stage=stage,
-                before=before,
-                preparing=preparing,
+                previous=previous,
+                preparation_seconds=preparation_seconds,
             )
         self.begun = checkpoint is not None
         self._explaining = False
@@ -127,59 +134,64 @@ class Session:
         self.recorder = Recorder(
             setup.run, trained.classifier, len(setup.parts.validation)
         )
-        self._ticked = self._saved = time.monotonic()
+        self._last_tick = self._last_checkpoint = time.monotonic()
         self.epochs_seen = 0
         self.build()
         if checkpoint:
             restore(read_arrays(checkpoint), self.stepper.variables)
-        # A step of JAX that fails has given away what it was to read.
+        # A JAX step donates its input arrays, so a step that fails leaves variables
+        # without values.
         on_jax = keras.backend.backend() == "jax"
-        self.spare = values_of(self._numbered()) if on_jax else {}
+        self.initial_values = values_of(self._variables_by_index()) if on_jax else {}
         added = extra_epochs - self.progress.extended
         if added:
             self.progress.extend(added)
-            self.follow(self.progress)
+            self.set_progress(self.progress)
             self.begun = False
             setup.reporter.info(extension_text(self.progress, added))
 
     @property
     def model(self) -> keras.Model:
-        """What learns."""
+        """The model that is trained."""
         return self.trained.model
 
     @property
     def best(self) -> Score | None:
-        """The score of which `model.keras` holds the weights; None if there is none."""
+        """The score of the model in `model.keras`; None before one has been scored."""
         return self.progress.kept
 
-    def begin_with(self, score: Score) -> None:
-        """Takes the score of the model as it is, which is the run's."""
+    def set_initial_score(self, score: Score) -> None:
+        """Sets the score that the phase begins with: that of the run's model."""
         self.progress.before = self.progress.kept = score
-        self.follow(self.progress)
+        self.set_progress(self.progress)
 
     def score(self, epoch: int) -> Score:
-        """Returns how well the model does on validation, now after `epoch` epochs.
+        """Returns the score of the model on the validation images.
+
+        Args:
+            epoch: the number of the epoch that has just ended; 0 before the first.
 
         Raises:
-            Interrupted: on Ctrl-C.
-            DataError: if an image cannot be read any more.
+            Stopped: if the user asked for a stop.
+            Interrupted: on Ctrl-C, outside `fit`.
+            DataError: if an image can no longer be read.
             RunError: if memory ran out.
         """
-        with self.explained():
-            logits = self.stepper.answers(self.stop)
+        with self.explaining_errors():
+            logits = self.stepper.validation_logits(self.stop)
         if self.stop.asked:
             raise Stopped
         targets = self.validation_targets
         return self.objective.score(logits[: len(targets)], targets, epoch)
 
-    def keep(self, score: Score, row: dict[str, str]) -> None:
-        """Keeps an epoch: the model if it is to be kept, and the figures.
+    def record_epoch(self, score: Score, row: dict[str, str]) -> None:
+        """Records an epoch: its figures, and its model if that is the one to keep.
 
-        Should the process die before the next checkpoint, all is written again.
+        If the process dies before the next checkpoint, `resume` writes all of it again.
 
         Args:
-            score: of the epoch that is done.
-            row: of the history, without phase and epoch.
+            score: the score after the epoch.
+            row: the epoch's row of the history, without phase and epoch number.
         """
         progress = self.progress
         if self._keeps_last or score.beats(progress.kept):
@@ -188,28 +200,31 @@ class Session:
         self.recorder.add_epoch(progress, score, row)
 
     def checkpoint(self) -> None:
-        """Writes down where the phase is.
+        """Writes a checkpoint of the current state.
 
         Raises:
-            Diverged: if a variable is not a finite number any more; nothing is written.
-            RunError: if it cannot be written.
+            Diverged: if a variable is no longer finite; nothing is written.
+            RunError: if the checkpoint cannot be written.
         """
         self.tick()
         progress = self.progress
         progress.rates, progress.watch = self.rates.state(), self.watch.state()
         values = values_of(self.stepper.variables)
         if not all(np.isfinite(value).all() for value in values.values()):
-            raise Diverged("the weights are no numbers any more")
+            raise Diverged("the weights are no longer finite numbers")
         number = self.recorder.write_checkpoint(
-            progress, values, also_keep=progress.start if self.watching else 0
+            progress, values, also_keep=progress.start if self.may_restart else 0
         )
         if not progress.updates:
             progress.start = number
         self.begun = True
-        self._saved = time.monotonic()
+        self._last_checkpoint = time.monotonic()
 
     def build(self) -> None:
-        """Compiles the model as the progress has it; its variables are to be set."""
+        """Compiles the model for the current batch size and number of parts.
+
+        The optimizer is a new one; the caller sets the values of its variables.
+        """
         self.stepper = Stepper(
             self.setup,
             self.trained,
@@ -218,26 +233,29 @@ class Session:
             self.progress,
             self.factors,
         )
-        self.follow(self.progress)
+        self.set_progress(self.progress)
 
-    def follow(self, progress: Progress) -> None:
-        """Goes on from another progress; the variables are to be set."""
+    def set_progress(self, progress: Progress) -> None:
+        """Replaces the progress, and with it the learning rates and the watch.
+
+        The caller sets the values of the variables.
+        """
         self.progress = progress
         settings = dataclasses.replace(self.settings, epochs=progress.epochs)
         steps = progress.steps_per_epoch
         self.rates = Rates(settings, steps, progress.peak)
         if progress.rates:
             self.rates.restore(progress.rates)
-        self.watch = DivergenceWatch(self.chance, progress.before, progress.watch)
-        # Until the epoch is over that begins with the highest rate.
+        self.watch = DivergenceWatch(self.chance_loss, progress.before, progress.watch)
+        # Up to the end of the epoch that begins with the highest rate.
         rates = [self.rates.at(epoch * steps) for epoch in range(progress.epochs)]
         self._watched_epochs = 1 + int(np.argmax(rates))
-        self.stepper.begin_anew(steps)
+        self.stepper.set_steps_per_epoch(steps)
 
-    def recover(self) -> None:
-        """Gives variables that a failed step took with it their first values again."""
-        for name, value in self.spare.items():
-            self._numbered()[name].assign(value)
+    def restore_initial_values(self) -> None:
+        """Gives variables that a failed JAX step took with it their initial values."""
+        for name, value in self.initial_values.items():
+            self._variables_by_index()[name].assign(value)
 
     @property
     def rate(self) -> float:
@@ -245,31 +263,32 @@ class Session:
         return self.rates.at(self.progress.updates) * self.progress.scale
 
     @property
-    def watching(self) -> bool:
-        """Whether too high a rate would be taken back now."""
+    def may_restart(self) -> bool:
+        """Whether the stage would restart at a lower rate if it diverged now."""
         return self.progress.epoch < self._watched_epochs
 
     @property
     def checkpoint_is_due(self) -> bool:
-        """Whether the time between two checkpoints has gone by."""
-        return self._ticked - self._saved >= self.setup.config.checkpoint_every
+        """Whether the time between two checkpoints has passed."""
+        interval_seconds = self.setup.config.checkpoint_every
+        return self._last_tick - self._last_checkpoint >= interval_seconds
 
     @property
-    def number(self) -> int:
-        """Number of the next update, over all stages."""
+    def update_number(self) -> int:
+        """The number of the next update, counted from 0 over all stages."""
         progress = self.progress
         return progress.first_epoch * progress.steps_per_epoch + progress.updates
 
     def tick(self) -> None:
-        """Counts the time that went by."""
+        """Adds the time since the last call to the seconds of phase and epoch."""
         now = time.monotonic()
-        self.progress.seconds += now - self._ticked
-        self.progress.epoch_seconds += now - self._ticked
-        self._ticked = now
+        self.progress.seconds += now - self._last_tick
+        self.progress.epoch_seconds += now - self._last_tick
+        self._last_tick = now
 
     @contextmanager
-    def explained(self) -> Iterator[None]:
-        """Turns what stops Keras into an error that says what to do."""
+    def explaining_errors(self) -> Iterator[None]:
+        """Turns an exception that ends training into an error that says what to do."""
         if self._explaining:
             yield
             return
@@ -300,5 +319,5 @@ class Session:
         losses = self.objective.loss(targets, np.zeros_like(targets))
         return float(np.mean(keras.ops.convert_to_numpy(losses)))
 
-    def _numbered(self) -> dict[str, keras.Variable]:
+    def _variables_by_index(self) -> dict[str, keras.Variable]:
         return {str(i): variable for i, variable in enumerate(self.model.variables)}

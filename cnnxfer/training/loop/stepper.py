@@ -1,4 +1,4 @@
-"""A compiled model: one update of its weights at a time, and its answers."""
+"""Computes single updates of a compiled model, and its logits on validation images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from cnnxfer.stopping import Stop
 from cnnxfer.tasks.objective import Objective
 from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.loop.progress import Progress
-from cnnxfer.training.loop.variables import changing_variables, draw_anew, seed_states
+from cnnxfer.training.loop.variables import (
+    changing_variables,
+    seed_random_layers,
+    seed_states,
+)
 from cnnxfer.training.optimization.optimizers import build_optimizer
 from cnnxfer.training.optimization.sampling import epoch_order
 from cnnxfer.training.task import Setup
@@ -22,14 +26,14 @@ from cnnxfer.training.trained_network import TrainedNetwork
 
 
 class Stepper:
-    """Computes updates and answers, and knows neither epochs nor files.
+    """Computes updates and logits; epochs and files are the caller's concern.
 
-    Keras's `fit` begins epochs at their first batch, makes its own iterators, and
-    leaves no room between two batches where all is at rest. So updates are made one
-    by one; on TensorFlow (on several devices too), JAX and torch they are the same
-    compiled function that `fit` calls.
+    Keras's `fit` starts epochs at their first batch, makes its own iterators, and has
+    no point between two batches at which the state could be saved or changed. So
+    updates are computed one by one, by the same compiled function that `fit` calls on
+    TensorFlow (on several devices too), JAX and torch.
 
-    What an update computes follows from its number, the seed and the variables.
+    The number of an update, the seed and the variables determine what it computes.
     """
 
     def __init__(
@@ -41,15 +45,16 @@ class Stepper:
         progress: Progress,
         factors: Mapping[str, float] | None,
     ) -> None:
-        """Compiles the trained's model; what is trainable in it is fixed from here.
+        """Compiles the network's model; its trainable variables must not change later.
 
         Args:
-            setup: the run.
-            trained: what learns.
-            settings: of the phase.
-            objective: what is to be learned.
-            progress: how batches are cut into epochs and parts.
-            factors: multiples of the learning rate by variables' paths.
+            setup: the run and everything it is trained with.
+            trained: the network to train.
+            settings: the settings of the phase.
+            objective: the loss, and the accuracy of a batch.
+            progress: has the batch size, the number of parts of a batch, and the number
+                of updates in an epoch.
+            factors: multiples of the learning rate by the paths of variables.
         """
         self.setup = setup
         self.trained = trained
@@ -83,71 +88,75 @@ class Stepper:
         self._next = 0
 
     def update(self, number: int, rate: float) -> tuple[float, float]:
-        """Computes an update.
+        """Computes an update of the weights.
 
         Args:
-            number: of the update, from 0.
+            number: the number of the update, from 0.
             rate: the learning rate.
 
         Returns:
-            The loss and the accuracy of its images, before it.
+            The loss and the accuracy of the batch, before the update.
         """
         if self._batches is None or self._next != number:
             self._batches = self._batches_from(number)
         self.optimizer.learning_rate = rate
         losses, accuracies = [], []
         for part in range(self.parts):
-            draw_anew(
+            seed_random_layers(
                 self._seed_states, self.setup.config.seed, number * self.parts + part
             )
             inputs, targets = next(self._batches)
-            # What it returns is of this batch alone.
+            # Returns the figures of this batch alone, not running means.
             logs = self.model.train_on_batch(inputs, targets, return_dict=True)
             losses.append(float(logs["loss"]))
             accuracies.append(float(logs["accuracy"]))
         self._next = number + 1
         return float(np.mean(losses)), float(np.mean(accuracies))
 
-    def answers(self, stop: Stop | None = None, batches: int = 0) -> np.ndarray:
-        """Returns the logits of the validation images, of fewer if asked to stop.
+    def validation_logits(
+        self, stop: Stop | None = None, batches: int = 0
+    ) -> np.ndarray:
+        """Returns the logits of the validation images, float32 `(images, classes)`.
 
         Args:
-            stop: is looked at after every batch.
-            batches: of how many batches; 0 for all.
+            stop: checked after every batch; if the user asked for a stop, the logits
+                of the remaining images are left out.
+            batches: how many batches to compute; 0 for all.
         """
         data, steps = self._validation
         # Given no steps, Keras warns where it cannot count the batches.
         logits: np.ndarray = self.model.predict(
             data,
             steps=min(batches or steps, steps),
-            callbacks=[_Ear(stop)] if stop else [],
+            callbacks=[_StopPrediction(stop)] if stop else [],
             verbose=0,
         )
         return logits
 
     @property
     def validation_steps(self) -> int:
-        """How many batches the validation images are."""
+        """The number of batches of validation images."""
         return self._validation[1]
 
     @contextmanager
-    def averages(self) -> Iterator[None]:
-        """Has the moving averages in place of the weights, where there are any."""
+    def using_averages(self) -> Iterator[None]:
+        """Puts the moving averages, if any, in place of the weights for a while."""
         if not self.averaged:
             yield
             return
-        now = self._weights()
-        self.use_averages()
+        weights = self._weights()
+        self.apply_averages()
         try:
             yield
         finally:
-            self._set_weights(now)
+            self._set_weights(weights)
 
-    def use_averages(self) -> None:
+    def apply_averages(self) -> None:
         """Puts the moving averages in place of the weights, if there are any."""
         if self.averaged:
             self.optimizer.finalize_variable_values(self.model.trainable_variables)
-            # On JAX, they are the same arrays now, which a step would give away twice.
+            # On JAX, weights and averages share arrays now, which a step would donate
+            # twice; so they are copied.
             self._set_weights(self._weights())
 
     def _weights(self) -> list[np.ndarray]:
@@ -158,8 +167,8 @@ class Stepper:
         for weight, value in zip(self.model.trainable_variables, values, strict=True):
             weight.assign(value)
 
-    def begin_anew(self, steps_per_epoch: int) -> None:
-        """Forgets what batches were made ahead, as epochs may be of other lengths."""
+    def set_steps_per_epoch(self, steps_per_epoch: int) -> None:
+        """Sets the number of updates in an epoch, and discards batches made ahead."""
         self.steps_per_epoch = steps_per_epoch
         self._batches = None
 
@@ -175,7 +184,8 @@ class Stepper:
         )
         strategy = setup.devices.strategy
         if strategy:
-            # Keras builds metrics with the first batch, and cannot with a divided one.
+            # Keras builds metrics with the first batch, and cannot with one that is
+            # divided among replicas.
             zeros = keras.tree.map_structure(
                 lambda spec: np.zeros((1, *spec.shape[1:]), spec.dtype.as_numpy_dtype),
                 batches.element_spec,
@@ -187,8 +197,8 @@ class Stepper:
         return iter(batches.as_numpy_iterator())
 
 
-class _Ear(keras.callbacks.Callback):
-    """Ends a prediction when somebody asks for it."""
+class _StopPrediction(keras.callbacks.Callback):
+    """Ends `predict` early when the user asks for a stop."""
 
     def __init__(self, stop: Stop) -> None:
         super().__init__()

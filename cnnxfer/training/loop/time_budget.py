@@ -1,4 +1,4 @@
-"""How much training fits into a time: measured, and fixed once."""
+"""Measures how much training fits into a time budget, and sets the epochs once."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from cnnxfer.training.loop.session import Session
 from cnnxfer.training.loop.stepper import Stepper
 from cnnxfer.training.optimization.rolled_back import rolled_back
 
-SHARE = 0.95  # of the time; the rest is for saving, and for steps that take longer
-# What is measured, after a first step, which compiles.
+USABLE_SHARE = 0.95  # of the time; the rest is for saving and for slow steps
+# How much is measured, after a first step, which compiles the model.
 TRIAL_STEPS = 3
 TRIAL_SECONDS = 5.0
 
 
 def fit_into_time(session: Session, seconds: float) -> None:
-    """Gives a stage as many epochs as fit, and says so.
+    """Gives a stage as many epochs as fit into a time, and reports the number.
 
-    Its schedule spans exactly these.
+    The schedule of the learning rate spans exactly these epochs.
 
     Args:
-        session: at its beginning.
-        seconds: that the stage may take, measuring included.
+        session: a stage at its beginning.
+        seconds: the time that the stage may take, including that of the measurement.
     """
     progress, reporter = session.progress, session.setup.reporter
     wanted, whole = progress.epochs, progress.steps_per_epoch
     started = time.monotonic()
-    step_seconds, score_seconds = measure(session.stepper, session.number)
+    step_seconds, score_seconds = measure(session.stepper, session.update_number)
     progress.time_limit = progress.seconds + seconds
     progress.epochs, progress.steps_per_epoch = epochs_that_fit(
         seconds - (time.monotonic() - started),
@@ -37,20 +37,20 @@ def fit_into_time(session: Session, seconds: float) -> None:
         steps_per_epoch=whole,
     )
     progress.planned = True
-    session.follow(progress)
+    session.set_progress(progress)
     left = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{max(seconds, 0):.0f} s"
-    what = f"{progress.epochs} of {counted(wanted, 'epoch')}"
+    fitting = f"{progress.epochs} of {counted(wanted, 'epoch')}"
     if progress.steps_per_epoch < whole:
-        what = f"{progress.steps_per_epoch} of the {whole} steps of an epoch"
-    reporter.info(f"in the {left} that are left there is time for {what}")
+        fitting = f"{progress.steps_per_epoch} of the {whole} steps of an epoch"
+    reporter.info(f"in the {left} that are left there is time for {fitting}")
 
 
 def measure(stepper: Stepper, first: int) -> tuple[float, float]:
     """Returns the seconds of an update and of a validation, and undoes the updates.
 
     Args:
-        stepper: whose.
-        first: number of the first update that is tried.
+        stepper: computes the updates and the validation.
+        first: the number of the first update that is tried.
     """
     with rolled_back(stepper.model, "measuring what fits into the time"):
         stepper.update(first, 0.0)
@@ -60,9 +60,9 @@ def measure(stepper: Stepper, first: int) -> tuple[float, float]:
             stepper.update(first + 1 + len(step_seconds), 0.0)
             step_seconds.append(time.perf_counter() - started)
     batches = min(TRIAL_STEPS, stepper.validation_steps)
-    stepper.answers(batches=1)
+    stepper.validation_logits(batches=1)
     started = time.perf_counter()
-    stepper.answers(batches=batches)
+    stepper.validation_logits(batches=batches)
     score_seconds = time.perf_counter() - started
     return (
         sum(step_seconds) / len(step_seconds),
@@ -78,17 +78,19 @@ def epochs_that_fit(
     epochs: int,
     steps_per_epoch: int,
 ) -> tuple[int, int]:
-    """Returns how many epochs fit, and of how many steps each is.
+    """Returns how many epochs fit into a time, and the number of steps in each.
+
+    The number of steps is `steps_per_epoch`, unless not even one epoch fits: then it is
+    one epoch of fewer steps, but at least one.
 
     Args:
         seconds: the time.
-        step_seconds: what an update takes.
-        score_seconds: what validation takes after each epoch.
-        epochs: how many are wanted: never more.
-        steps_per_epoch: their steps; fewer, but at least one, only where not even one
-            epoch fits.
+        step_seconds: the time of one update.
+        score_seconds: the time of the validation after each epoch.
+        epochs: the number of epochs that are wanted, which is the most there will be.
+        steps_per_epoch: the number of updates in a whole epoch.
     """
-    seconds *= SHARE
+    seconds *= USABLE_SHARE
     fitting = int(seconds / (steps_per_epoch * step_seconds + score_seconds))
     if fitting > 0:
         return min(fitting, epochs), steps_per_epoch

@@ -1,4 +1,4 @@
-"""The variables that a phase changes, by name, and those that draw at random."""
+"""The variables that a phase changes, by name, and the seeds of random layers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,13 @@ def changing_variables(
 ) -> dict[str, keras.Variable]:
     """Returns every variable that training changes, by a name that stays the same.
 
-    These are the weights of all layers that learn, moving statistics among them, and
-    the optimizer's own. What Keras calls an optimizer is left out of its names; a
-    name that is there twice is numbered.
+    These are the weights of all trainable layers, including moving statistics, and the
+    variables of the optimizer. Their names leave out the optimizer's own name, which
+    Keras may number; a name that occurs twice is numbered.
+
+    Args:
+        classifier: the whole network.
+        optimizer: the optimizer, built.
     """
     weights = [
         weight
@@ -36,55 +40,63 @@ def changing_variables(
     return named
 
 
-def with_parts(
+def adapt_to_parts(
     arrays: Mapping[str, np.ndarray],
     variables: Mapping[str, keras.Variable],
-    before: int,
-    now: int,
+    old_parts: int,
+    new_parts: int,
 ) -> dict[str, np.ndarray]:
-    """Returns values between two updates, for batches in another number of parts.
+    """Returns a checkpoint's values, adapted to another number of parts of a batch.
 
-    Keras counts parts, not updates, and sums gradients up in variables.
+    Keras counts parts, not updates, and has variables that sum the gradients of parts,
+    which are zero between two updates.
 
     Args:
-        arrays: the values by name.
-        variables: those of now.
-        before: how many parts a batch had.
-        now: how many it has.
+        arrays: the values by name, saved between two updates.
+        variables: the variables of the new optimizer and the network, by name.
+        old_parts: the number of parts of a batch in `arrays`.
+        new_parts: the number of parts of a batch for `variables`.
     """
-    values = {name: it for name, it in arrays.items() if ACCUMULATOR not in name}
+    values = {name: value for name, value in arrays.items() if ACCUMULATOR not in name}
     for name, variable in variables.items():
         if name.startswith(ITERATION):
-            values[name] = values[name] // before * now
+            values[name] = values[name] // old_parts * new_parts
         elif ACCUMULATOR in name:
             values[name] = np.zeros(variable.shape, np.float32)
     return values
 
 
 def seed_states(model: keras.Model) -> list[keras.Variable]:
-    """Returns the states of what draws at random in a model, such as its dropouts."""
-    return [it for it in model.variables if it.path.endswith(SEED_STATE)]
+    """Returns the seed states of a model's random layers, such as dropout."""
+    return [
+        variable for variable in model.variables if variable.path.endswith(SEED_STATE)
+    ]
 
 
-def draw_anew(states: list[keras.Variable], seed: int, step: int) -> None:
-    """Has dropout draw what follows from the seed and the step alone.
+def seed_random_layers(states: list[keras.Variable], seed: int, step: int) -> None:
+    """Seeds dropout so that the seed and the step alone determine its masks.
 
-    Each layer draws numbers of its own.
+    Each layer draws different numbers.
+
+    Args:
+        states: from `seed_states`.
+        seed: the seed of the run.
+        step: the number of the step, from 0.
     """
-    if keras.backend.backend() == "torch":  # its dropout heeds no other seed
+    if keras.backend.backend() == "torch":  # its dropout uses the global seed only
         keras.utils.set_random_seed(_number(f"{seed} {step}"))
     for index, state in enumerate(states):
         state.assign([_number(f"{seed} {index}"), step])
 
 
 def _number(text: str) -> int:
-    """Returns a number of 31 bits that follows from a text."""
+    """Returns the first 31 bits of a hash of a text."""
     digest = hashlib.sha256(text.encode()).digest()
     return int.from_bytes(digest[:4], "little") >> 1
 
 
 def _leaves(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    """Yields the layers of a model, those of models within it in place of them."""
+    """Yields the layers of a model; a nested model is replaced by its layers."""
     for inner in getattr(layer, "layers", ()):
         if hasattr(inner, "layers"):
             yield from _leaves(inner)

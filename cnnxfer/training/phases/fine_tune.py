@@ -119,7 +119,7 @@ def fine_tune(setup: Setup) -> Outcome:
             stages[stage.number :],
             phase,
             checkpoint,
-            preparing=time.monotonic() - since,
+            preparation_seconds=time.monotonic() - since,
         )
         checkpoint = None
         fit(phase)
@@ -145,7 +145,7 @@ def _begin(
     stages: list[Stage],
     last: Session | None,
     checkpoint: Checkpoint | None,
-    preparing: float,
+    preparation_seconds: float,
 ) -> Session:
     """Returns the first of the stages, ready to train.
 
@@ -155,7 +155,7 @@ def _begin(
         stages: those that are left.
         last: the stage before, if it was trained in this process.
         checkpoint: of this stage, if it has begun.
-        preparing: seconds that went by since the stage before, or the start.
+        preparation_seconds: seconds that went by since the stage before, or the start.
     """
     stage, settings = stages[0], setup.config.fine_tune
     phase = Session(
@@ -165,15 +165,15 @@ def _begin(
         trained,
         checkpoint=checkpoint,
         stage=stage.number,
-        before=last.progress if last else None,
+        previous=last.progress if last else None,
         factors=rate_factors(trained.classifier, settings),
         extra_epochs=setup.more_epochs if len(stages) == 1 else 0,
-        preparing=preparing,
-        share=stage.epochs / sum(stage.epochs for stage in stages),
+        preparation_seconds=preparation_seconds,
+        time_share=stage.epochs / sum(stage.epochs for stage in stages),
     )
     if not checkpoint:
         if not last:
-            phase.begin_with(_score_before(phase))
+            phase.set_initial_score(_score_before(phase))
         search(phase)
     return phase
 

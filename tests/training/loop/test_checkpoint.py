@@ -161,14 +161,14 @@ def test_of_a_torn_one_the_one_before_is_taken(
     assert found.progress.step == 1
     assert read_arrays(found)["model/conv/kernel"][0, 0] == 1
     assert reporter.warned == [
-        f"the last checkpoint, {tmp_path}/000002.npz, is torn or not whole. The one "
-        "before it is taken."
+        f"the last checkpoint, {tmp_path}/000002.npz, is damaged or incomplete. The "
+        "one before it is used."
     ]
     tear(tmp_path / f"000001.{suffix}", how)
     with pytest.raises(RunError) as caught:
         read_checkpoint(tmp_path, reporter)
     assert str(caught.value) == (
-        f"the checkpoints in {tmp_path} are torn. Remove them to train this phase "
+        f"the checkpoints in {tmp_path} are damaged. Remove them to train this phase "
         f"again from its start: rm -r {tmp_path}"
     )
 

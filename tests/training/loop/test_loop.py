@@ -96,7 +96,7 @@ def test_a_later_stage_goes_on_too(
 ) -> None:
     """It sees views of its own, and counts epochs on."""
     ended = replace(tiny_phase(tmp_path / "before").progress, epochs=4, epoch=4)
-    later = {"stage": 1, "before": ended}
+    later = {"stage": 1, "previous": ended}
     known = tiny_phase(tmp_path / "known", **later)
     fit(known)
     assert known.best.epoch >= 5
@@ -167,14 +167,14 @@ def test_a_signal_ends_validation_too(
     tmp_path: Path, undisturbed: Callable[[str], End], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phase = tiny_phase(tmp_path / "run", KINDS["adamw"])
-    answers, seen = phase.stepper.answers, []
+    answers, seen = phase.stepper.validation_logits, []
 
     def pressed(stop: Any) -> np.ndarray:
         signal.raise_signal(signal.SIGTERM)
         seen.append(len(answers(stop)))
         return answers(stop)
 
-    monkeypatch.setattr(phase.stepper, "answers", pressed)
+    monkeypatch.setattr(phase.stepper, "validation_logits", pressed)
     with pytest.raises(Interrupted):
         fit(phase)
     assert seen == [2]  # the first batch of ten
@@ -212,8 +212,8 @@ def test_a_torn_checkpoint_costs_the_steps_since_the_one_before(
     phase = tiny_phase(tmp_path / "run")
     assert phase.progress.updates == STEPS + 2
     assert phase.setup.reporter.warned == [
-        f"the last checkpoint, {last}, is torn or not whole. "
-        "The one before it is taken."
+        f"the last checkpoint, {last}, is damaged or incomplete. "
+        "The one before it is used."
     ]
     fit(phase)
     assert end_of(phase) == undisturbed("sgd")

@@ -14,12 +14,12 @@ from cnnxfer.errors import RunError
 from cnnxfer.training.loop import time_budget
 from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.loop.loop import fit
-from cnnxfer.training.loop.recovery import LOWERED_BY, LOWERINGS
+from cnnxfer.training.loop.recovery import MAX_RESTARTS, RATE_DIVISOR
 from cnnxfer.training.loop.session import Session
 
 ALWAYS = 1e-9  # a checkpoint after every step
 SOUND = 0.06  # and less
-TOO_HIGH = 0.05 * LOWERED_BY**2
+TOO_HIGH = 0.05 * RATE_DIVISOR**2
 Update = Callable[[int, float], tuple[float, float]]
 
 
@@ -142,7 +142,7 @@ def test_a_network_that_forgets_is_taken_back(tmp_path: Path) -> None:
     settings = replace(SETTINGS, learning_rate=0.3)
     phase = begin(tmp_path / "run", settings)
     phase.progress.before = replace(phase.progress.before, accuracy=0.99)
-    phase.follow(phase.progress)
+    phase.set_progress(phase.progress)
     spoil(phase, lambda rate: phase.progress.lowered == 0, 1.0)
     phase.stepper.update, update = (lambda n, r: (0.9, 1.0)), phase.stepper.update
     at_update(phase, 1, lambda: setattr(phase.stepper, "update", update))
@@ -159,11 +159,11 @@ def test_in_the_end_a_rate_is_to_be_typed(tmp_path: Path) -> None:
     spoil(phase, lambda rate: True, np.nan)
     with pytest.raises(RunError) as caught:
         fit(phase)
-    assert len(phase.setup.reporter.warned) == LOWERINGS
+    assert len(phase.setup.reporter.warned) == MAX_RESTARTS
     assert str(caught.value) == (
         "the loss became nan in epoch 1, step 2, at learning rate "
-        f"{0.05 / LOWERED_BY**LOWERINGS:.3g}. It was lowered {LOWERINGS} times. "
-        f"{tmp_path / 'run'} keeps its model. Try a lower --lr, or --lr auto."
+        f"{0.05 / RATE_DIVISOR**MAX_RESTARTS:.3g}. It was lowered {MAX_RESTARTS} "
+        f"times. {tmp_path / 'run'} keeps its model. Try a lower --lr, or --lr auto."
     )
 
 
@@ -201,7 +201,7 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
         return found
 
     phase.stepper.update = ruining
-    with pytest.raises(RunError, match="the weights are no numbers any more in epoch"):
+    with pytest.raises(RunError, match="weights are no longer finite numbers in epoch"):
         fit(phase)
     saved = read_checkpoint(phase.setup.run.checkpoints_dir)
     assert saved.progress.updates == 2 * STEPS + 3
@@ -225,7 +225,7 @@ def test_without_memory_parts_are_smaller_and_batches_are_not(
         # A step that fails may have changed some of the variables.
         kernel = phase.model.get_layer("hidden").kernel
         kernel.assign(kernel + 1)
-        trained.largest = 0
+        trained.largest_batch = 0
         raise error
 
     at_update(phase, STEPS + 2, fail)
@@ -233,7 +233,7 @@ def test_without_memory_parts_are_smaller_and_batches_are_not(
     assert phase.setup.reporter.warned == [
         "memory ran out with 4 images at once. The batch stays 4, in 2 parts of 2."
     ]
-    assert trained.largest == 2
+    assert trained.largest_batch == 2
     saved = read_checkpoint(phase.setup.run.checkpoints_dir)
     assert (saved.progress.accumulate, saved.progress.batch_size) == (2, BATCH)
     # Keras counts parts.

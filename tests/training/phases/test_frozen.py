@@ -19,7 +19,7 @@ from cnnxfer.prediction.classifier import load_classifier
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.score import Score
-from cnnxfer.training.loop.recovery import LOWERED_BY, LOWERINGS
+from cnnxfer.training.loop.recovery import MAX_RESTARTS, RATE_DIVISOR
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.phases import frozen
 from cnnxfer.training.start import set_up
@@ -80,14 +80,14 @@ def test_the_best_epoch_is_kept_not_the_last(
 ) -> None:
     scores = iter([(0.5, 1.0), (0.9, 1.0), (0.9, 2.0)])  # accuracy, loss
     heads = []
-    keep = Session.keep
+    keep = Session.record_epoch
 
     def keep_scripted(phase: Session, score: Score, row: dict[str, str]) -> None:
         heads.append(phase.model.get_layer(HEAD).get_weights()[0])
         accuracy, loss = next(scores)
         keep(phase, replace(score, accuracy=accuracy, loss=loss), row)
 
-    monkeypatch.setattr(Session, "keep", keep_scripted)
+    monkeypatch.setattr(Session, "record_epoch", keep_scripted)
     run = train(tmp_path)
     kept = load_model(run.model_path).get_layer(HEAD).get_weights()[0]
     assert [np.array_equal(kept, head) for head in heads] == [False, True, False]
@@ -102,10 +102,10 @@ def test_a_loss_that_is_no_number_stops_with_epoch_step_and_rate(
         train(tmp_path, optimizer="sgd", lr=1e38, epochs=1, reporter=reporter)
     assert reporter.warned[0] == (
         "the loss became nan in epoch 1, step 2, at learning rate 7.5e+37: too high. "
-        f"The phase begins again, at {1e38 / LOWERED_BY:.3g}."
+        f"The phase begins again, at {1e38 / RATE_DIVISOR:.3g}."
     )
-    assert len(reporter.warned) == LOWERINGS
-    end = f"It was lowered {LOWERINGS} times. Try a lower --lr, or --lr auto."
+    assert len(reporter.warned) == MAX_RESTARTS
+    end = f"It was lowered {MAX_RESTARTS} times. Try a lower --lr, or --lr auto."
     assert end in str(caught.value)
     run = find_run("latest", tmp_path)
     assert run.receipt["status"] == "failed"
@@ -231,5 +231,5 @@ def test_weights_of_ones_own_that_are_gone_are_missed(
     with pytest.raises(RunError, match=r"mine\.weights\.h5 has changed since"):
         api.resume(run)
     mine.unlink()
-    with pytest.raises(ConfigError, match=r"mine\.weights\.h5 is no file any more"):
+    with pytest.raises(ConfigError, match=r"mine\.weights\.h5 no longer exists"):
         api.resume(run)
