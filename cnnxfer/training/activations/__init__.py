@@ -1,1 +1,1 @@
-"""What a network makes of images before the cut, computed once and kept."""
+"""Activations at the cut of a network, computed once for each image and cached."""

@@ -1,4 +1,4 @@
-"""What a network makes of each image and view, computed once and kept."""
+"""Computes the activations of each image and view once, and caches them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.training.activations.entry import Writer
 from cnnxfer.training.activations.store import STORED, Activations, ActivationStore
 
-FORMAT = 1  # raised when a view has other pixels, or rows are stored in another way
+FORMAT = 1  # increased when views get other pixels, or rows another format on disk
 CHUNK_ROWS = 256
 CHUNK_BYTES = 4 << 20
-LARGEST_EXPONENT = 15  # of what is stored: below 2**15, float16 ends at 65504
+LARGEST_EXPONENT = 15  # stored values are below 2**15; float16 ends at 65504
 
 
 def load_activations(
@@ -37,45 +37,48 @@ def load_activations(
     reporter: Reporter,
     title: str,
 ) -> list[Activations]:
-    """Returns the activations of each view of the images, from the store if it can.
+    """Returns the activations of each view of the images, from the store if possible.
 
-    What it lacks is computed in one pass over the images and kept, on Ctrl-C too: the
-    next call goes on from there.
+    Missing activations are computed in one pass over the images and stored. On Ctrl-C,
+    those computed so far are stored, and the next call continues from there.
 
     Args:
-        network: what lies before the cut.
-        engine: runs it.
+        network: the part of the network before the cut.
+        engine: runs the network.
         examples: the images, at least one; their hashes are known.
-        views: how they are looked at.
-        store: where activations are kept.
-        reporter: told of the progress, in images times views.
-        title: of the progress, in a few words.
+        views: the views to compute of each image.
+        store: the cache of activations.
+        reporter: shows the progress, in images times views.
+        title: the title of the progress, in a few words.
 
     Returns:
-        As many as `views`; row `i` is of image `i`.
+        Activations for each of `views`; row `i` belongs to image `i`.
 
     Raises:
-        DataError: if an image cannot be read any more.
-        RunError: if the disk is full, the store too small, or the network gives
-            numbers that are none.
+        DataError: if an image can no longer be read.
+        RunError: if the disk is full, the store is too small, or the network returns
+            numbers that are not finite.
     """
-    about = _about(network, examples)
+    about = _description(network, examples)
     keys = [_key(network, engine, examples, view) for view in views]
-    kept = [store.find(key) for key in keys]
-    if None in kept:
+    found = [store.find(key) for key in keys]
+    if None in found:
         with store.computing(network.key, reporter):
             collectors = [
                 _Collector(store.writer(key, about, len(examples), reporter), view)
-                for key, view, found in zip(keys, views, kept, strict=True)
-                if found is None
+                for key, view, activations in zip(keys, views, found, strict=True)
+                if activations is None
             ]
             _compute(engine, examples, collectors, store, reporter, title)
-        kept = [found or store.find(key) for key, found in zip(keys, kept, strict=True)]
-    return [_still_there(activations, store) for activations in kept]
+        found = [
+            activations or store.find(key)
+            for key, activations in zip(keys, found, strict=True)
+        ]
+    return [_require_stored(activations, store) for activations in found]
 
 
 class _Collector:
-    """Gathers the rows of one view until they are worth writing."""
+    """Collects the rows of one view, and writes them in chunks."""
 
     def __init__(self, writer: Writer, views: Views) -> None:
         self.writer = writer
@@ -115,12 +118,12 @@ def _compute(
     """Fills the collectors, decoding each image once."""
     count = len(examples)
     missing = sum(count - collector.rows for collector in collectors)
-    if not missing:  # another process was faster
+    if not missing:  # another process has computed them
         return
     has_room = False
     with reporter.progress(title, missing, "images") as advance:
         try:
-            for collector, rows in _answers(engine, examples, collectors):
+            for collector, rows in _computed_rows(engine, examples, collectors):
                 if not has_room:
                     size_bytes = store.size_bytes(missing, math.prod(rows.shape[1:]))
                     paths = [collector.writer.path for collector in collectors]
@@ -133,15 +136,15 @@ def _compute(
                 collector.flush()
 
 
-def _answers(
+def _computed_rows(
     engine: Engine, examples: Sequence[Example], collectors: Sequence[_Collector]
 ) -> Iterator[tuple[_Collector, np.ndarray]]:
-    """Yields the network's answers, each with the collector of its view.
+    """Yields computed rows with the collector of their view.
 
-    A view that was interrupted joins where the others have caught up with it.
+    A view that has more rows than others joins when the others have caught up.
     """
-    marks = {collector.rows for collector in collectors} | {len(examples)}
-    for start, end in itertools.pairwise(sorted(marks)):
+    starts = {collector.rows for collector in collectors} | {len(examples)}
+    for start, end in itertools.pairwise(sorted(starts)):
         group = [collector for collector in collectors if collector.rows == start]
         batches = pixel_batches(
             examples[start:end],
@@ -149,26 +152,27 @@ def _answers(
             image_size=engine.image_size,
             batch_size=engine.batch_size,
         )
-        turns = itertools.cycle(group)  # an image's views follow one another
+        # Rows alternate between the views, also across batches.
+        collectors_of_rows = itertools.cycle(group)
         for rows in engine.run(batches):
-            firsts = list(itertools.islice(turns, len(rows)))[: len(group)]
-            for i, collector in enumerate(firsts):
+            owners = list(itertools.islice(collectors_of_rows, len(rows)))
+            for i, collector in enumerate(owners[: len(group)]):
                 yield collector, rows[i :: len(group)]
 
 
 def _pack(rows: np.ndarray) -> tuple[np.ndarray, int]:
-    """Returns rows as float16 and the exponent that brings the largest into its range.
+    """Returns rows as float16, and the exponent of the power of two to multiply with.
 
-    Without that, features near 1e-17, as random weights give them, would be zero, and
-    those over 65504 infinite.
+    Without scaling, features near 1e-17, which random weights can produce, would become
+    zero, and those above 65504 infinite.
     """
     largest = float(np.abs(rows).max())
     if not math.isfinite(largest):
         raise RunError(
-            "the backbone gives numbers that are not finite; its weights may be "
+            "the backbone returns numbers that are not finite; its weights may be "
             "damaged. Check them with: cnnxfer weights verify"
         )
-    # Numbers under 2**-126 are not what float32 is made for.
+    # Below 2**-126, float32 loses precision.
     exponent = max(math.frexp(largest)[1] - LARGEST_EXPONENT, -126) if largest else 0
     return np.ldexp(rows, -exponent).astype(STORED), exponent
 
@@ -176,7 +180,7 @@ def _pack(rows: np.ndarray) -> tuple[np.ndarray, int]:
 def _key(
     network: CutNetwork, engine: Engine, examples: Sequence[Example], views: Views
 ) -> dict[str, Any]:
-    """Returns all that decides the activations of one view."""
+    """Returns everything that determines the activations of one view, for JSON."""
     hashes = [example.sha256 for example in examples]
     assert all(hashes), "an image has not been read"
     return {
@@ -190,8 +194,8 @@ def _key(
     }
 
 
-def _about(network: CutNetwork, examples: Sequence[Example]) -> dict[str, Any]:
-    """Returns what people call it."""
+def _description(network: CutNetwork, examples: Sequence[Example]) -> dict[str, Any]:
+    """Returns what people want to know about the activations, for JSON."""
     folders = {str(example.path.absolute().parent) for example in examples}
     return {
         "backbone": network.backbone,
@@ -202,10 +206,12 @@ def _about(network: CutNetwork, examples: Sequence[Example]) -> dict[str, Any]:
     }
 
 
-def _still_there(found: Activations | None, store: ActivationStore) -> Activations:
-    if found is None:
+def _require_stored(
+    activations: Activations | None, store: ActivationStore
+) -> Activations:
+    if activations is None:
         raise RunError(
             f"activations in {store.root} were deleted or changed as soon as they "
-            "were computed. Type the same again."
+            "were computed. Run the same command again."
         )
-    return found
+    return activations

@@ -1,4 +1,4 @@
-"""What computes the part of a classifier before a cut, and how well it does."""
+"""Chooses engines for the network before a cut, and loads its activations."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ def engines_for(
     network: CutNetwork,
     reference: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Iterator[Engine]:
-    """Yields engines, the fastest first, as far as the settings leave the choice.
+    """Yields the engines that the settings allow, the fastest first.
 
     Args:
-        task: its settings and images.
-        network: what lies before the cut.
-        reference: what Keras makes of pixels, where the caller has that at hand.
+        task: has the settings and the images.
+        network: the part of the network before the cut.
+        reference: computes the network's output for pixels in Keras; None to build a
+            model for it.
 
     Raises:
-        RunError: if an engine that was asked for strays from Keras.
+        RunError: if the engine that the user asked for deviates from Keras.
     """
     name, precision = task.config.engine, task.config.precision
     choices = [(name, "auto" if precision == "float16" else precision)]
@@ -61,7 +62,7 @@ def engines_for(
             yield engine
 
 
-def activations_of_parts(
+def load_split_activations(
     task: Task,
     network: CutNetwork,
     engine: Engine,
@@ -70,18 +71,21 @@ def activations_of_parts(
     views: int,
     title: str,
 ) -> tuple[list[Activations], Activations]:
-    """Returns what is kept of the training views, and of the validation images.
+    """Returns the activations of the training views and of the validation images.
 
     Args:
-        task: its settings and images.
-        network: what lies before the cut.
-        engine: what computes it.
-        store: where activations are kept.
-        views: of each training image.
-        title: of the progress; "{}" stands for the part.
+        task: has the settings and the images.
+        network: the part of the network before the cut.
+        engine: runs the network.
+        store: the cache of activations.
+        views: the number of views of each training image.
+        title: the title of the progress; "{}" stands for the name of the split.
+
+    Returns:
+        The activations of each training view, and those of the validation images.
 
     Raises:
-        DataError: if an image cannot be read any more.
+        DataError: if an image can no longer be read.
         RunError: see `load_activations`.
     """
     config = task.config
@@ -106,8 +110,8 @@ def activations_of_parts(
     return train, validation
 
 
-def disagreement(engine: Engine, verdict: Verdict) -> RunError:
-    """Returns the error of the last engine that there was to try."""
+def disagreement_error(engine: Engine, verdict: Verdict) -> RunError:
+    """Returns the error to raise when the last engine deviates from Keras."""
     return RunError(
         f"the features of {engine.name} in {engine.precision} make another classifier "
         f"than the saved model: {verdict.figures}. Try --engine auto --precision auto, "
@@ -115,8 +119,13 @@ def disagreement(engine: Engine, verdict: Verdict) -> RunError:
     )
 
 
-def some_of_validation(setup: Setup) -> tuple[np.ndarray, np.ndarray]:
-    """Returns numbers of validation images, and their uint8 pixels."""
+def validation_samples(setup: Setup) -> tuple[np.ndarray, np.ndarray]:
+    """Returns some validation images.
+
+    Returns:
+        int64 `(samples,)`: the indices of the images among the validation images, and
+        uint8 `(samples, size, size, 3)`: their central views.
+    """
     validation = setup.parts.validation
     samples = evenly_spaced(len(validation))
     return samples, central_pixels(setup, [validation[index] for index in samples])
@@ -134,5 +143,5 @@ def central_pixels(task: Task, examples: Sequence[Example]) -> np.ndarray:
 
 
 def evenly_spaced(items: int, count: int = SAMPLES) -> np.ndarray:
-    """Returns indices of at most `count` of so many items, evenly spread over them."""
+    """Returns at most `count` indices below `items`, evenly spaced, as int64."""
     return np.unique(np.linspace(0, items - 1, count).round().astype(int))

@@ -1,11 +1,11 @@
-"""One view's activations on disk: chunks of rows, and a manifest that vouches for them.
+"""The files of one view's activations: chunks of rows, and a manifest with hashes.
 
-    manifest.json  what it is, and the hash of each chunk
+    manifest.json  the description of the entry, and the hash of each chunk
     rows.float16   the chunks, one after another
 
-A chunk counts once the manifest lists it, so whatever is interrupted goes on from its
-last whole chunk. Every hash is checked when an entry is opened. Who has one open reads
-on when it is deleted.
+A chunk is valid once the manifest lists it, so an interrupted computation continues
+after the last complete chunk. All hashes are checked when an entry is opened. A process
+that has an entry open can read it even after it is deleted.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from cnnxfer.files import json_text, write_text
 
 try:
     import fcntl
-except ImportError:  # Windows, which by itself deletes no file that is open
+except ImportError:  # Windows, which does not delete open files
     fcntl = None  # type: ignore[assignment]
 
 MANIFEST = "manifest.json"
 ROWS = "rows.float16"
 BYTES_PER_VALUE = 2
-FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some rows that were written at once.
+    """Rows that were written together.
 
     Attributes:
-        rows: how many.
-        exponent: the numbers are those in the file times two to this power.
-        sha256: of the bytes in the file.
+        rows: the number of rows.
+        exponent: the values are those in the file times two to this power.
+        sha256: the hash of the chunk's bytes in the file.
     """
 
     rows: int
@@ -52,14 +52,14 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an entry is, and how far it has come.
+    """The description of an entry, and how much of it has been written.
 
     Attributes:
-        key: all that decides the values, for JSON.
-        about: what people want to know besides, for JSON.
-        count: how many rows there are in the end.
-        row_shape: the shape of each; not known before the first chunk.
-        chunks: those that have been written.
+        key: everything that determines the values, for JSON.
+        about: a description for people, for JSON.
+        count: the number of rows when the entry is complete.
+        row_shape: the shape of a row; empty before the first chunk.
+        chunks: the chunks that have been written.
     """
 
     key: Mapping[str, Any]
@@ -70,49 +70,60 @@ class Manifest:
 
     @property
     def rows(self) -> int:
-        """How many rows have been written."""
+        """The number of rows that have been written."""
         return sum(chunk.rows for chunk in self.chunks)
 
     @property
     def row_bytes(self) -> int:
-        """How long a row is in the file."""
+        """The size of a row in the file, in bytes."""
         return BYTES_PER_VALUE * math.prod(self.row_shape)
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether all rows have been written."""
         return self.rows == self.count
 
 
 @dataclass(frozen=True)
-class Kept:
-    """An entry that was found good; it counts as in use while `file` is open."""
+class OpenEntry:
+    """An entry that was opened and checked; it is in use while `file` is open.
+
+    Attributes:
+        manifest: the entry's manifest.
+        file: the file of the rows, open for reading.
+    """
 
     manifest: Manifest
     file: IO[bytes]
 
 
 class Damaged(Exception):
-    """An entry is not as it was written; the message is a verb phrase."""
+    """An entry differs from what was written; the message is a verb phrase."""
 
 
 class Writer:
-    """Adds to an entry, chunk by chunk.
+    """Appends chunks to an entry.
 
     Attributes:
         path: the entry's directory.
-        manifest: as it is on disk.
+        manifest: the manifest on disk.
     """
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
-        """Goes on behind the last chunk that `manifest` lists."""
+        """Continues after the last chunk that `manifest` lists."""
         self.path = path
         self.manifest = manifest
 
     def append(
         self, data: bytes, *, rows: int, row_shape: tuple[int, ...], exponent: int
     ) -> None:
-        """Writes a chunk; it counts once all of it is on the disk.
+        """Writes a chunk, and then lists it in the manifest.
+
+        Args:
+            data: the rows as float16, in C order.
+            rows: the number of rows.
+            row_shape: the shape of a row.
+            exponent: the values are those in `data` times two to this power.
 
         Raises:
             RunError: if the disk is full.
@@ -124,7 +135,7 @@ class Writer:
         with explain_full_disk(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             with (self.path / ROWS).open("ab") as file:
-                file.truncate(written)  # part of a chunk that was not finished
+                file.truncate(written)  # removes an incomplete chunk
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -132,11 +143,15 @@ class Writer:
         self.manifest = manifest
 
 
-def open_entry(path: Path, key: Mapping[str, Any]) -> Kept | None:
-    """Opens an entry, whole or not, and checks all of it; None if there is none.
+def open_entry(path: Path, key: Mapping[str, Any]) -> OpenEntry | None:
+    """Opens an entry, complete or not, and checks all of it; None if it is missing.
+
+    Args:
+        path: the entry's directory.
+        key: everything that determines the values, for JSON.
 
     Raises:
-        Damaged: if it is not what was written for this key.
+        Damaged: if the entry differs from what was written for this key.
     """
     try:
         manifest = read_manifest(path)
@@ -148,13 +163,13 @@ def open_entry(path: Path, key: Mapping[str, Any]) -> Kept | None:
         raise Damaged("has lost its rows") from error
     try:
         if fcntl:
-            with suppress(OSError):  # of file systems without locks
+            with suppress(OSError):  # file systems without locks
                 fcntl.flock(file, fcntl.LOCK_SH)
         _check(file, manifest, key)
     except BaseException:
         file.close()
         raise
-    return Kept(manifest, file)
+    return OpenEntry(manifest, file)
 
 
 def _check(file: IO[bytes], manifest: Manifest, key: Mapping[str, Any]) -> None:
@@ -162,8 +177,8 @@ def _check(file: IO[bytes], manifest: Manifest, key: Mapping[str, Any]) -> None:
         raise Damaged("holds something else")
     expected = manifest.rows * manifest.row_bytes
     found = os.fstat(file.fileno()).st_size
-    # Behind the last chunk there may be part of one that was not finished.
-    if found < expected or (found > expected and manifest.whole):
+    # An incomplete chunk may follow the last one.
+    if found < expected or (found > expected and manifest.complete):
         raise Damaged(f"has {found:,} bytes of rows where {expected:,} were written")
     for chunk in manifest.chunks:
         data = file.read(chunk.rows * manifest.row_bytes)
@@ -175,8 +190,8 @@ def read_manifest(path: Path) -> Manifest:
     """Reads the manifest in an entry's directory.
 
     Raises:
-        Damaged: if it is not as it was written.
-        OSError: if it cannot be read.
+        Damaged: if the manifest differs from what was written.
+        OSError: if the file cannot be read.
     """
     try:
         document = json.loads((path / MANIFEST).read_bytes())
@@ -195,7 +210,7 @@ def read_manifest(path: Path) -> Manifest:
         AttributeError,
         RecursionError,
     ) as error:
-        raise Damaged(f"has a {MANIFEST} that is none") from error
+        raise Damaged(f"has a {MANIFEST} that is not valid") from error
     if digest(document) != written:
         raise Damaged(f"has another {MANIFEST} than was written")
     return manifest
@@ -208,7 +223,7 @@ def _write_manifest(path: Path, manifest: Manifest) -> None:
 
 
 def in_use(path: Path) -> bool:
-    """Whether a running process has an entry open."""
+    """Returns whether a running process has an entry open."""
     if fcntl is None:
         return False
     try:
@@ -216,14 +231,14 @@ def in_use(path: Path) -> bool:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # there are no rows yet, or no locks
+    except OSError:  # no rows yet, or a file system without locks
         return False
     return False
 
 
 def delete_entry(path: Path) -> None:
-    """Deletes an entry's files, and whatever directory is empty then."""
-    with suppress(OSError):  # a file is open on Windows, or not one of ours
+    """Deletes an entry's files, and the directories that are empty afterwards."""
+    with suppress(OSError):  # a file that is open on Windows, or not part of an entry
         for file in (path / MANIFEST, path / ROWS, *path.glob(".tmp-*")):
             file.unlink(missing_ok=True)
         path.rmdir()
@@ -232,7 +247,10 @@ def delete_entry(path: Path) -> None:
 
 @contextmanager
 def explain_full_disk(path: Path) -> Iterator[None]:
-    """Turns the system's error into one that says what to do.
+    """Turns the system's error for a full disk into one that says what to do.
+
+    Args:
+        path: a path on the disk.
 
     Raises:
         RunError: if the disk is full.
@@ -240,16 +258,16 @@ def explain_full_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in DISK_FULL:
             raise
         raise RunError(
             f"the disk of {path} is full. What was computed is kept. Free some space "
             "(cnnxfer cache clear), or set CNNXFER_CACHE to a directory on another "
-            "disk, and type the same again."
+            "disk, and run the same command again."
         ) from error
 
 
 def digest(document: Mapping[str, Any]) -> str:
-    """Returns a SHA-256 of what goes into JSON; tuples count as lists."""
+    """Returns the SHA-256 of a document as JSON, in hex digits."""
     text = json.dumps(document, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

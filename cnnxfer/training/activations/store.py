@@ -1,8 +1,8 @@
-"""The cache of activations: what was used least recently makes room.
+"""The cache of activations, from which the least recently used entries are removed.
 
 CACHE/activations/
-  NETWORK.lock  held by who computes for this network
-  NETWORK/KEY/  an entry; see `activation_entry`
+  NETWORK.lock  held by a process that computes activations of this network
+  NETWORK/KEY/  an entry; see `activations.entry`
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from cnnxfer.training.activations.entry import (
     BYTES_PER_VALUE,
     MANIFEST,
     Damaged,
-    Kept,
     Manifest,
+    OpenEntry,
     Writer,
     delete_entry,
     digest,
@@ -46,21 +46,21 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?) *([kmgt]?)b?", re.IGNORECASE)
 
 
 class Activations:
-    """Rows of numbers that stay on disk until they are asked for.
+    """Rows of activations that stay on disk and are read when they are indexed.
 
-    They take no memory, however many they are.
+    They take no memory, however many there are.
 
     Attributes:
         shape: `(images, channels)`, or `(images, height, width, channels)`.
     """
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, entry: OpenEntry) -> None:
         """Maps an entry of the store into memory."""
-        manifest = kept.manifest
+        manifest = entry.manifest
         self.shape = (manifest.count, *manifest.row_shape)
-        # The map's copy of the descriptor goes on marking the file as in use.
-        self._map = mmap.mmap(kept.file.fileno(), 0, access=mmap.ACCESS_READ)
-        kept.file.close()
+        # The map's copy of the file descriptor still marks the entry as in use.
+        self._map = mmap.mmap(entry.file.fileno(), 0, access=mmap.ACCESS_READ)
+        entry.file.close()
         self._stored = np.frombuffer(self._map, STORED).reshape(self.shape)
         self._scales = np.repeat(
             np.array([2.0**chunk.exponent for chunk in manifest.chunks], np.float32),
@@ -78,29 +78,36 @@ class Activations:
         return rows
 
     def stored(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns rows in float16, and what each is to be multiplied with, float32.
+        """Returns rows as stored, for callers that convert them themselves.
 
-        NumPy takes far longer to make float32 of rows than to copy them.
+        NumPy takes far longer to convert rows to float32 than to copy them.
+
+        Args:
+            indices: the indices of the rows.
+
+        Returns:
+            float16 `(rows, ...)`, and the float32 `(rows,)` factors to multiply the
+            rows with.
         """
         rows = self._stored[indices]
         self._forget_pages()
         return rows, self._scales[indices]
 
     def _forget_pages(self) -> None:
-        """Or those that were read would go on counting as this process's memory."""
+        """Releases the pages that were read, which would count as used memory."""
         if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
             self._map.madvise(mmap.MADV_DONTNEED)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry as it lies there; only its manifest has been looked at.
+    """An entry on disk, of which only the manifest has been read.
 
     Attributes:
-        path: its directory.
-        manifest: None if it cannot be read.
-        size_bytes: on disk.
-        last_used: seconds since 1970.
+        path: the entry's directory.
+        manifest: the entry's manifest; None if it cannot be read.
+        size_bytes: the size of the entry's files.
+        last_used: the time of the last use, in seconds since 1970.
     """
 
     path: Path
@@ -110,58 +117,66 @@ class Entry:
 
 
 class ActivationStore:
-    """Entries under one directory, within a limit.
+    """A cache of activations in one directory, of limited size.
 
     Attributes:
         root: the directory; it need not exist.
-        limit_bytes: how much it may hold.
+        limit_bytes: the maximum size of all entries.
     """
 
     def __init__(self, root: Path | None = None, limit_bytes: int | None = None):
-        """Uses the cache directory and its limit, unless told otherwise.
+        """Uses a directory and a limit.
 
-        The limit is `CNNXFER_CACHE_LIMIT`; or 20 GB, or half of what the disk would
-        have free without the store, whichever is less.
+        Args:
+            root: the directory; by default that of activations in the user's cache.
+            limit_bytes: the maximum size. By default it is `CNNXFER_CACHE_LIMIT`, or
+                else the smaller of 20 GB and half of the space that would be free on
+                the disk without the store.
 
         Raises:
-            ConfigError: if `CNNXFER_CACHE_LIMIT` is no size, or the cache directory
-                cannot be made.
+            ConfigError: if `CNNXFER_CACHE_LIMIT` is not a size, or the cache directory
+                cannot be created.
         """
         self.root = cache_dir() / "activations" if root is None else root
         self._locks: dict[str, FileLock] = {}
         if limit_bytes is None:
-            limit_bytes = self._usual_limit()
+            limit_bytes = self._default_limit()
         self.limit_bytes = limit_bytes
 
     @staticmethod
     def size_bytes(rows: int, values: int) -> int:
-        """Returns what rows of so many values each take on disk."""
+        """Returns the size on disk of rows with a number of values each."""
         return rows * values * BYTES_PER_VALUE
 
     def find(self, key: Mapping[str, Any]) -> Activations | None:
-        """Opens a whole entry, every byte of which is checked; None if there is none.
+        """Opens a complete entry and checks every byte; None if there is none.
 
         Args:
-            key: all that decides the values, for JSON; with the network's own as
-                "network".
+            key: everything that determines the values, for JSON; `key["network"]` is
+                the network's own key.
         """
         path = self._path(key)
         try:
-            kept = open_entry(path, key)
+            entry = open_entry(path, key)
         except Damaged:
             return None
-        if kept is None:
+        if entry is None:
             return None
-        if not kept.manifest.whole:
-            kept.file.close()
+        if not entry.manifest.complete:
+            entry.file.close()
             return None
-        with suppress(OSError):  # a cache that may only be read
+        with suppress(OSError):  # a read-only cache
             os.utime(path / MANIFEST)
-        return Activations(kept)
+        return Activations(entry)
 
     @contextmanager
     def computing(self, network_key: str, reporter: Reporter) -> Iterator[None]:
-        """Waits until nobody else computes for this network, and keeps them off."""
+        """Waits until no other process computes for a network, and locks it.
+
+        Args:
+            network_key: the key of the network.
+            reporter: told if another process holds the lock.
+        """
         with explain_full_disk(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             lock = self._lock(network_key)
@@ -182,41 +197,42 @@ class ActivationStore:
         count: int,
         reporter: Reporter,
     ) -> Writer:
-        """Begins an entry, or goes on with one that is not whole.
+        """Returns the writer of a new entry, or of one that is incomplete.
 
-        A damaged one is deleted first. To be called within `computing`.
+        A damaged entry is deleted first. Call this within `computing`.
 
         Args:
-            key: all that decides the values, for JSON.
-            about: what people want to know besides, for JSON.
-            count: how many rows there will be.
-            reporter: told of the damage.
+            key: everything that determines the values, for JSON.
+            about: a description for people, for JSON.
+            count: the number of rows when the entry is complete.
+            reporter: told if an entry is damaged.
         """
         path = self._path(key)
         try:
-            if kept := open_entry(path, key):
-                kept.file.close()
-                return Writer(path, kept.manifest)
+            if entry := open_entry(path, key):
+                entry.file.close()
+                return Writer(path, entry.manifest)
         except Damaged as damage:
             reporter.info(f"{path} {damage}; it is computed again")
             delete_entry(path)
         return Writer(path, Manifest(key, about, count))
 
     def fits(self, size_bytes: int) -> bool:
-        """Whether so much could be kept if all that is there went."""
+        """Returns whether entries of a size would fit if the store were empty."""
         return size_bytes <= min(self.limit_bytes, self._used() + self._free())
 
     def make_room(self, size_bytes: int, keep: Collection[Path]) -> None:
-        """Deletes what was used least recently until `size_bytes` more fit.
+        """Deletes the least recently used entries until `size_bytes` more fit.
 
-        What a running process has open goes last, what one is writing not at all.
+        Entries that a running process has open are deleted last; those that one is
+        writing are not deleted.
 
         Args:
-            size_bytes: what is going to be written.
-            keep: directories of entries that stay.
+            size_bytes: the number of bytes that will be written.
+            keep: the directories of entries that must not be deleted.
 
         Raises:
-            RunError: if it does not fit.
+            RunError: if there is not enough room.
         """
         entries = self.entries()
         needed = size_bytes + sum(entry.size_bytes for entry in entries)
@@ -236,7 +252,7 @@ class ActivationStore:
             )
 
     def entries(self) -> list[Entry]:
-        """Lists what is there, whole or not."""
+        """Returns all entries, complete or not."""
         entries = []
         for path in sorted(self.root.glob("*/*")):
             if _HEX.fullmatch(path.parent.name) and _HEX.fullmatch(path.name):
@@ -245,11 +261,11 @@ class ActivationStore:
         return entries
 
     def clear(self) -> int:
-        """Deletes all but what is being written; returns the bytes that were freed."""
+        """Deletes all entries that no process is writing; returns the bytes freed."""
         return sum(entry.size_bytes for entry in self.entries() if self._remove(entry))
 
     def _remove(self, entry: Entry) -> bool:
-        """Deletes an entry, unless someone computes for its network."""
+        """Deletes an entry, unless a process computes for its network."""
         try:
             with self._lock(entry.path.parent.name).acquire(timeout=0):
                 delete_entry(entry.path)
@@ -266,7 +282,7 @@ class ActivationStore:
         )
         return shutil.disk_usage(existing).free
 
-    def _usual_limit(self) -> int:
+    def _default_limit(self) -> int:
         if text := os.environ.get("CNNXFER_CACHE_LIMIT"):
             return _parse_size(text)
         return min(DEFAULT_LIMIT_BYTES, (self._used() + self._free()) // 2)
@@ -275,24 +291,24 @@ class ActivationStore:
         return self.root / str(key["network"]) / digest(key)
 
     def _lock(self, network_key: str) -> FileLock:
-        # Always the same object: who holds it may take it once more.
+        # Always the same object, since its holder may acquire it again.
         if network_key not in self._locks:
             self._locks[network_key] = FileLock(self.root / f"{network_key}.lock")
         return self._locks[network_key]
 
 
 def _parse_size(text: str) -> int:
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
         raise ConfigError(
             f"CNNXFER_CACHE_LIMIT is {text!r}; expected a size such as 20GB or 500MB."
         )
-    power = ("", "k", "m", "g", "t").index(found[2].lower())
-    return int(float(found[1]) * 1000**power)
+    power = ("", "k", "m", "g", "t").index(match[2].lower())
+    return int(float(match[1]) * 1000**power)
 
 
 def _entry(path: Path) -> Entry:
-    found = [child.stat() for child in path.iterdir()]
+    files = [child.stat() for child in path.iterdir()]
     try:
         manifest = read_manifest(path)
     except (OSError, Damaged):
@@ -300,6 +316,6 @@ def _entry(path: Path) -> Entry:
     return Entry(
         path=path,
         manifest=manifest,
-        size_bytes=sum(stat.st_size for stat in found),
-        last_used=max((stat.st_mtime for stat in found), default=0.0),
+        size_bytes=sum(stat.st_size for stat in files),
+        last_used=max((stat.st_mtime for stat in files), default=0.0),
     )

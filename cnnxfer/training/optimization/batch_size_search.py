@@ -1,4 +1,4 @@
-"""How many images an update takes, found by trying what is fastest."""
+"""Finds the batch size that trains fastest, by trying several."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from cnnxfer.training.optimization.rolled_back import rolled_back
 
 SIZES = (8, 16, 32, 64, 128, 256)
 UPDATES_AN_EPOCH = 8  # at least
-GAIN = 1.05  # what is not as much faster is not worth larger batches
-# Measured of each size, at least.
+GAIN = 1.05  # a larger batch has to be faster by this factor
+# The least that is measured for each size.
 UPDATES = 4
 SECONDS = 1.0
-USUAL = 32  # images a batch, for which rates are meant
+REFERENCE_SIZE = 32  # the batch size that learning rates in the settings refer to
 
 Update = Callable[[int, float], object]
 
 
 def find_batch_size(
     model: keras.Model,
-    update_of: Callable[[int], Update],
+    update_for: Callable[[int], Update],
     *,
     images: int,
     reporter: Reporter,
 ) -> int:
-    """Returns the batch that trains fastest, and says so.
+    """Returns the batch size that trains fastest, and reports it.
 
-    Batches grow as long as twice as many images give 5% more of them a second, fit
-    the memory, and leave an epoch 8 updates. The model's weights and random state are
-    left as they were, to the bit; its optimizer is to be built anew.
+    The size doubles as long as that trains at least 5% more images per second, fits
+    into memory, and leaves 8 updates in an epoch. The model's weights and random state
+    are restored to the bit; the caller has to build a new optimizer.
 
     Args:
-        model: compiled, its optimizer built.
-        update_of: of a number of images a batch, gives what computes the update of a
-            number, from 0, at a rate; it may compile the model anew.
-        images: of training.
-        reporter: told of the progress, and of the batch.
+        model: a compiled model whose optimizer is built.
+        update_for: returns, for a batch size, a function that computes an update, given
+            its number from 0 and the learning rate; it may compile the model again.
+        images: the number of training images.
+        reporter: shows the progress and the batch size.
 
     Returns:
-        Images a batch.
+        The number of images in a batch.
 
     Raises:
-        RunError: if there is no memory for the smallest, or the model could not be
-            brought back.
+        RunError: if there is not enough memory for the smallest size, or the model
+            could not be restored.
     """
     largest = max(images // UPDATES_AN_EPOCH, 1)
     sizes = [size for size in SIZES if size <= largest] or [largest]
@@ -66,7 +66,7 @@ def find_batch_size(
     ):
         for size in sizes:
             try:
-                speeds[size] = _images_per_second(update_of(size), size)
+                speeds[size] = _images_per_second(update_for(size), size)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -88,19 +88,24 @@ def find_batch_size(
 
 
 def scaled_rate(rate: float, batch_size: int, optimizer: str) -> float:
-    """Returns the rate for a batch, of one that is meant for batches of 32.
+    """Returns the learning rate for a batch size, given that for batches of 32.
 
-    With SGD it grows as the batch does (Goyal et al., 2017,
-    https://arxiv.org/abs/1706.02677), and with optimizers that scale gradients by
-    their own size as its square root (Malladi et al., 2022,
+    With SGD it is proportional to the batch size (Goyal et al., 2017,
+    https://arxiv.org/abs/1706.02677). With optimizers that divide gradients by their
+    magnitude, it is proportional to the square root (Malladi et al., 2022,
     https://arxiv.org/abs/2205.10287).
+
+    Args:
+        rate: the learning rate for batches of 32 images.
+        batch_size: the number of images in a batch.
+        optimizer: the name of the optimizer in the settings.
     """
-    ratio = batch_size / USUAL
+    ratio = batch_size / REFERENCE_SIZE
     return rate * (ratio if optimizer == "sgd" else math.sqrt(ratio))
 
 
 def _images_per_second(update: Update, size: int) -> float:
-    """Measures updates at a rate of 0; what else the machine does only slows them."""
+    """Measures updates at a rate of 0; the fastest is the least disturbed one."""
     update(0, 0.0)  # compiles
     seconds: list[float] = []
     while len(seconds) < UPDATES or sum(seconds) < SECONDS:

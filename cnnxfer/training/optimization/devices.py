@@ -1,4 +1,4 @@
-"""Which processors train: one accelerator, all of them, or the CPU."""
+"""Chooses the processors to train on: one accelerator, all of them, or the CPU."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from cnnxfer.errors import ConfigError
 
 @dataclass(frozen=True)
 class Devices:
-    """The processors of a run.
+    """The processors that a run is trained on.
 
     Attributes:
-        replicas: how many copies of the model train side by side.
-        prefetch_to: device that batches are copied to ahead of time; None on a CPU,
-            and where a strategy does it.
-        compute_capability: of the weakest NVIDIA GPU in use; None without one.
-        strategy: TensorFlow's, for several replicas.
+        replicas: the number of copies of the model that are trained side by side.
+        prefetch_to: the device that batches are copied to ahead of time; None on a CPU,
+            and with a strategy, which copies them itself.
+        compute_capability: the lowest compute capability of the NVIDIA GPUs in use;
+            None without one.
+        strategy: the `tf.distribute.Strategy` for several replicas; None for one.
     """
 
     replicas: int = 1
@@ -29,13 +30,17 @@ class Devices:
     strategy: Any = None
 
     def scope(self) -> AbstractContextManager[Any]:
-        """Model and optimizer are built inside it."""
+        """Returns the context in which model and optimizer have to be built."""
         return self.strategy.scope() if self.strategy else nullcontext()
 
     def batch_size(self, wanted: int, images: int) -> int:
-        """Returns the batch that `images` can fill and the replicas can share.
+        """Returns a batch size that the images can fill and the replicas can share.
 
-        A strategy fails where a first batch doesn't divide among its replicas.
+        A strategy fails if its first batch cannot be divided among the replicas.
+
+        Args:
+            wanted: the preferred number of images in a batch, at least 1.
+            images: the number of images.
 
         Raises:
             ConfigError: if there are fewer images than replicas.
@@ -50,14 +55,14 @@ class Devices:
 
 
 def prepare_devices(choice: str) -> Devices:
-    """Claims the processors for this process; call it before any computation.
+    """Claims the processors for this process; call this before any computation.
 
     Args:
         choice: `one`, `all` or `cpu`.
 
     Raises:
-        ConfigError: if several are asked of a backend that cnnxfer has no way to
-            spread over them, or the process has used others before.
+        ConfigError: if `all` is asked for and Keras does not run on TensorFlow, or if
+            `cpu` is asked for and this process has used a GPU already.
     """
     backend = keras.backend.backend()
     if backend != "tensorflow":
@@ -86,7 +91,7 @@ def prepare_devices(choice: str) -> Devices:
             compute_capability=_weakest(gpus),
             strategy=strategy,
         )
-    # TensorFlow computes on the first GPU where nothing else is said.
+    # TensorFlow computes on the first GPU by default.
     return Devices(
         prefetch_to="/GPU:0" if gpus else None, compute_capability=_weakest(gpus[:1])
     )

@@ -1,4 +1,4 @@
-"""A learning rate for fine-tuning, from a short test of many."""
+"""Finds a learning rate by a short test of many."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
-from cnnxfer.training.optimization.batch_size_search import USUAL, scaled_rate
+from cnnxfer.training.optimization.batch_size_search import REFERENCE_SIZE, scaled_rate
 from cnnxfer.training.optimization.rolled_back import rolled_back
 
-# What each optimizer may be given, from far too low to far too high.
+# The rates that are tried for each optimizer, from far too low to far too high.
 RANGES = {
     "sgd": (1e-4, 3.0),
     "adamw": (1e-6, 0.1),
@@ -22,17 +22,18 @@ RANGES = {
     "lion": (1e-7, 0.01),
 }
 UPDATES = (24, 60)  # at least, and at most
-SHARE = 0.5  # of an epoch, in between
+SHARE = 0.5  # of the updates in an epoch, within these limits
 SMOOTHING = 0.8
-# Of the loss before: so much more of it is the end of all learning.
+# Training has diverged if the loss has risen by this fraction of the initial loss.
 DIVERGED = 0.5
-# It shows only some updates later that a rate is too high, and what bears a few
-# updates is too high for an epoch. MobileNet 0.25 on tf_flowers, its last third, loses
-# what it knew at 0.08 with SGD and at 0.0033 with AdamW, after 25 and 27 updates. After
-# 6 epochs, validation accuracy is best at 0.01 and 0.0003 (0.908 and 0.904; at a third
-# of these it is 0.894, and at 0.03 with SGD it falls in the first epoch).
-EARLIER = 5  # updates
-BELOW = 1 / 3
+# A loss shows only some updates later that a rate was too high, and a rate that a few
+# updates tolerate is too high for an epoch. When the last third of MobileNet 0.25 is
+# trained on tf_flowers, the loss diverges at a rate of 0.08 with SGD and 0.0033 with
+# AdamW, after 25 and 27 updates. After 6 epochs, validation accuracy is best at 0.01
+# and 0.0003 (0.908 and 0.904; at a third of these rates it is 0.894, and at 0.03 with
+# SGD it falls in the first epoch).
+UPDATES_BACK = 5
+REDUCTION = 1 / 3
 
 Update = Callable[[int, float], tuple[float, float]]
 
@@ -43,43 +44,47 @@ def find_rate(
     *,
     optimizer: str,
     steps_per_epoch: int,
-    batch_size: int = USUAL,
+    batch_size: int = REFERENCE_SIZE,
     reporter: Reporter,
 ) -> float:
-    """Returns the highest rate that a phase should have, and says how it was found.
+    """Returns the highest rate that a phase should use, and reports how it was found.
 
-    The weights are updated at rates that grow from step to step, until the loss says
-    that it was too much (Smith, 2015, https://arxiv.org/abs/1506.01186). Losses of
-    small batches differ by more than a step changes them; so the same batches, with
-    the same dropout, are computed at a rate of 0 first, and what counts is the
-    difference. The model is left as it was, to the bit.
+    The weights are updated at rates that grow from step to step until the loss diverges
+    (Smith, 2015, https://arxiv.org/abs/1506.01186). The losses of small batches differ
+    by more than a step changes them. So the same batches, with the same dropout, are
+    computed at a rate of 0 first, and the differences are what counts. The model is
+    restored to the bit.
 
     Args:
-        model: compiled, its optimizer built.
-        update: computes the update of a number, from 0, at a rate; returns the loss
-            and the accuracy before it. The same number means the same images.
-        optimizer: what it is called in the settings.
-        steps_per_epoch: updates an epoch; the test has half as many of each kind.
-        batch_size: images an update. Small batches bear less over an epoch than over
-            a few updates, so below 32 the rate is the less, see `scaled_rate`.
-        reporter: told of the progress, and of the rate.
+        model: a compiled model whose optimizer is built.
+        update: computes an update, given its number from 0 and the learning rate;
+            returns the loss and the accuracy before the update. The same number means
+            the same images and the same dropout.
+        optimizer: the name of the optimizer in the settings.
+        steps_per_epoch: the number of updates in an epoch; the test computes half as
+            many at a rate of 0 and at most half as many at growing rates.
+        batch_size: the number of images in an update. Small batches tolerate less over
+            an epoch than over a few updates, so the rate is reduced below 32; see
+            `scaled_rate`.
+        reporter: shows the progress and the rate.
 
     Raises:
-        RunError: if the loss is no number at any rate, or the model could not be
-            brought back.
+        RunError: if the loss is not finite before any update, or the model could not be
+            restored.
     """
     least, most = UPDATES
     count = min(max(round(SHARE * steps_per_epoch), least), most)
     rates = np.geomspace(*RANGES[optimizer], count).tolist()
-    with reporter.progress("looking for a learning rate", 2 * count, "updates") as done:
+    title = "looking for a learning rate"
+    with reporter.progress(title, 2 * count, "updates") as advance:
         with rolled_back(model, "the search for a learning rate"):
             before = []
             for number in range(count):
                 before.append(update(number, 0.0)[0])
-                done()
+                advance()
         if not np.isfinite(before).all():
             raise RunError(
-                "the loss is no number before anything is learned. "
+                "the loss is not a finite number before the first update. "
                 "Try --precision float32."
             )
         with rolled_back(model, "the search for a learning rate"):
@@ -87,12 +92,12 @@ def find_rate(
             for number, rate in enumerate(rates):
                 loss = update(number, rate)[0]
                 differences.append(loss - before[number])
-                done()
+                advance()
                 if _diverged(differences, before):
                     break
     rate = choose_rate(
         rates[: len(differences)],
-        scaled_rate(1.0, min(batch_size, USUAL), optimizer),
+        scaled_rate(1.0, min(batch_size, REFERENCE_SIZE), optimizer),
     )
     end = "where the loss had risen" if _diverged(differences, before) else "no trouble"
     reporter.info(
@@ -103,20 +108,21 @@ def find_rate(
 
 
 def choose_rate(tried: Sequence[float], share: float = 1.0) -> float:
-    """Returns a rate, rounded to one digit, of rates that grew until all was lost.
+    """Returns the rate to use, rounded to one digit.
 
     Args:
-        tried: these rates.
-        share: of what would be taken with usual batches.
+        tried: the rates that were tried, in growing order; the loss diverged at the
+            last one, or the test ended with it.
+        share: a factor for small batches, at most 1.
     """
-    early = tried[max(len(tried) - 1 - EARLIER, 0)]
-    return float(f"{max(share * BELOW * early, tried[0]):.0e}")
+    early = tried[max(len(tried) - 1 - UPDATES_BACK, 0)]
+    return float(f"{max(share * REDUCTION * early, tried[0]):.0e}")
 
 
 def smoothed(values: Sequence[float]) -> list[float]:
-    """Returns moving averages, each over those before it as well, the older the less.
+    """Returns the exponential moving averages of values, without a bias towards 0.
 
-    What is no number is infinite.
+    NaN counts as infinite.
     """
     average, result = 0.0, []
     for index, value in enumerate(values):

@@ -1,4 +1,4 @@
-"""The learning rate of every step: schedules, in plain Python."""
+"""The learning rate of every update, by a schedule."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from cnnxfer.config import Phase
 from cnnxfer.tasks.score import Score
 
-# Of one-cycle: the share of the steps in which the rate rises, what part of its
-# highest it begins with, and what part it ends with.
+# The one-cycle schedule: the fraction of the updates in which the rate rises, and the
+# fractions of the highest rate that it begins and ends with.
 RISE = 0.3
 FIRST = 1 / 25
 LAST = 1e-4
@@ -18,25 +18,37 @@ LAST = 1e-4
 class Rates:
     """The learning rates of a phase.
 
-    After a warm-up, in which the rate climbs evenly, a schedule takes it on:
-    `constant`; `cosine`, half a wave down to zero; `inverse-time`, the textbook's
-    1 / (1 + decay * step); `step`, times `step_factor` every `step_epochs`;
-    `plateau`, times `step_factor` after `plateau_patience` epochs of which none beats
-    the best before. `one-cycle` has a rise of its own in place of the warm-up: evenly
-    up to the highest rate and in half a wave down again (Smith, 2018,
-    https://arxiv.org/abs/1803.09820; its momentum stays as it is).
+    The rate rises linearly during a warm-up and then follows a schedule:
 
-    Phases of different `epochs` differ in their rates, so a phase that was lengthened
-    goes on with those of the longer one: from the end of a cosine, the rate jumps up
-    again, to fall to zero at the new end (a warm restart, Loshchilov and Hutter, 2017,
+    - `constant`.
+    - `cosine`: falls to zero along half a cosine wave.
+    - `inverse-time`: is divided by 1 + decay * updates.
+    - `step`: is multiplied by `step_factor` every `step_epochs`.
+    - `plateau`: is multiplied by `step_factor` after `plateau_patience` epochs without
+      a better score.
+    - `one-cycle`: has no warm-up; rises linearly to the highest rate and falls along
+      half a cosine wave (Smith, 2018, https://arxiv.org/abs/1803.09820; momentum stays
+      constant).
+
+    The schedule depends on the number of epochs, so a phase with added epochs continues
+    at the rates of the longer phase: at the end of a cosine, the rate jumps up and
+    falls to zero at the new end (a warm restart, Loshchilov and Hutter, 2017,
     https://arxiv.org/abs/1608.03983).
 
     Attributes:
+        settings: the settings of the phase.
+        steps_per_epoch: the number of updates in an epoch.
         peak: the highest rate.
     """
 
     def __init__(self, settings: Phase, steps_per_epoch: int, peak: float) -> None:
-        """Covers `settings.epochs` epochs, of so many updates of the weights each."""
+        """Sets the schedule.
+
+        Args:
+            settings: the settings of the phase.
+            steps_per_epoch: the number of updates in an epoch.
+            peak: the highest rate.
+        """
         self.settings = settings
         self.steps_per_epoch = steps_per_epoch
         self.peak = peak
@@ -45,7 +57,11 @@ class Rates:
         self._lowered = 0  # times
 
     def at(self, step: int) -> float:
-        """Returns the rate of an update, counted from 0 over all epochs."""
+        """Returns the learning rate of an update.
+
+        Args:
+            step: the number of the update, counted from 0 over all epochs.
+        """
         settings = self.settings
         total = settings.epochs * self.steps_per_epoch
         if settings.schedule == "one-cycle":
@@ -67,7 +83,7 @@ class Rates:
         return self.peak * factor
 
     def epoch_ended(self, score: Score) -> None:
-        """Takes the score after an epoch, which `plateau` follows."""
+        """Takes the score after an epoch, on which `plateau` depends."""
         if score.beats(self._best):
             self._best, self._waited = score, 0
             return
@@ -77,23 +93,23 @@ class Rates:
             self._lowered += 1
 
     def state(self) -> dict[str, Any]:
-        """Returns what `restore` needs to go on from here, as JSON can hold it."""
+        """Returns the state as a JSON object, which `restore` reads."""
         best = self._best.as_metrics(0) if self._best else None
         return {"best": best, "waited": self._waited, "lowered": self._lowered}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from what `state` returned."""
+        """Restores what `state` returned."""
         self._best = Score.from_metrics(state["best"]) if state["best"] else None
         self._waited, self._lowered = state["waited"], state["lowered"]
 
 
 def _half_wave(position: float) -> float:
-    """Returns 1 falling to 0, as the position goes from 0 to 1 and beyond."""
+    """Returns 1 falling to 0 as the position goes from 0 to 1, and 0 beyond."""
     return (1 + math.cos(math.pi * min(position, 1.0))) / 2
 
 
 def _one_cycle(position: float) -> float:
-    """Returns what part of the highest rate is due, at a position from 0 to 1."""
+    """Returns the fraction of the highest rate at a position from 0 to 1."""
     if position < RISE:
         return FIRST + (1 - FIRST) * position / RISE
     return LAST + (1 - LAST) * _half_wave((position - RISE) / (1 - RISE))

@@ -1,4 +1,4 @@
-"""Optimizers from settings, each variable with its own rate, decay and average."""
+"""Builds optimizers in which each variable has its own rate, decay and average."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from keras import ops
 from cnnxfer.config import Phase
 
 
-class _ByVariable(keras.optimizers.Optimizer):
-    """Puts own rates, decoupled decay and averages around an optimizer's update.
+class _PerVariable(keras.optimizers.Optimizer):
+    """Adds a rate per variable, decoupled decay and averages to an optimizer.
 
     All three are part of `update_step`, which Keras calls for one variable at a time
-    on every backend, on every device, and only where accumulated gradients are whole.
+    on every backend and device, and only when all gradients of a batch are accumulated.
     """
 
     def __init__(
@@ -29,12 +29,14 @@ class _ByVariable(keras.optimizers.Optimizer):
 
     def build(self, variables: list[keras.Variable]) -> None:
         super().build(variables)
-        self._rates = [self._factors.get(it.path, 1.0) for it in variables]
-        self._decays = [self._decay * _has_decay(it.shape) for it in variables]
-        if self.use_ema:  # Keras begins averages with zeros
+        self._rates = [self._factors.get(variable.path, 1.0) for variable in variables]
+        self._decays = [
+            self._decay * _has_decay(variable.shape) for variable in variables
+        ]
+        if self.use_ema:  # Keras initializes averages with zeros
             averages = self._model_variables_moving_average
             for variable, average in zip(variables, averages, strict=True):
-                average.assign(ops.copy(variable))  # JAX gives both one buffer
+                average.assign(ops.copy(variable))  # on JAX, they would share a buffer
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         index = self._get_variable_index(variable)
@@ -53,31 +55,31 @@ class _ByVariable(keras.optimizers.Optimizer):
             self.assign_add(average, rest * (variable - average))
 
     def _average_momentum(self) -> Any:
-        """Returns the share that an average keeps in the update of now."""
+        """Returns the fraction that an average keeps in the current update."""
         updates = ops.cast(self.iterations, "float32")
         return ops.minimum(self.ema_momentum, (1 + updates) / (10 + updates))
 
     def _update_model_variables_moving_average(self, trainable_variables: Any) -> None:
-        """Does nothing: `update_step` has done it, once an update."""
+        """Does nothing, since `update_step` has updated the averages."""
 
 
-class _SGD(_ByVariable, keras.optimizers.SGD):
+class _SGD(_PerVariable, keras.optimizers.SGD):
     pass
 
 
-class _Adam(_ByVariable, keras.optimizers.Adam):
+class _Adam(_PerVariable, keras.optimizers.Adam):
     pass
 
 
-class _Lion(_ByVariable, keras.optimizers.Lion):
+class _Lion(_PerVariable, keras.optimizers.Lion):
     pass
 
 
-class _RMSprop(_ByVariable, keras.optimizers.RMSprop):
+class _RMSprop(_PerVariable, keras.optimizers.RMSprop):
     pass
 
 
-# AdamW is Adam with the decay that all have here.
+# AdamW is Adam with decoupled decay, which all optimizers here have.
 _CLASSES = {
     "sgd": _SGD,
     "adamw": _Adam,
@@ -98,46 +100,48 @@ def build_optimizer(
 ) -> keras.optimizers.Optimizer:
     """Returns the optimizer of a phase, built, with a learning rate of 0.
 
-    Its rate is to be set before each update: `optimizer.learning_rate = rate`.
+    The caller sets the rate before each update: `optimizer.learning_rate = rate`.
 
     Weight decay is decoupled (Loshchilov and Hutter, 2019,
-    https://arxiv.org/abs/1711.05101): each update takes off its product with the rate.
-    It spares biases and the scales of normalization, as is usual since Goyal et al.,
-    2017, https://arxiv.org/abs/1706.02677, and depthwise kernels, which have few
-    weights (Howard et al., 2017, https://arxiv.org/abs/1704.04861). With float16, the
-    loss is scaled so that small gradients don't vanish.
+    https://arxiv.org/abs/1711.05101): each update subtracts the weight times decay and
+    learning rate. It does not apply to biases and the scales of normalization, as is
+    usual since Goyal et al., 2017, https://arxiv.org/abs/1706.02677, nor to depthwise
+    kernels, which have few weights (Howard et al., 2017,
+    https://arxiv.org/abs/1704.04861). With float16, the loss is scaled so that small
+    gradients don't become zero.
 
-    Averages (`settings.ema`) begin with the variables as they are. An update keeps
-    `ema` of an average, but of the nth, from 0, at most (1 + n) / (10 + n), so that a
-    short phase does not end with what it began with; so does
+    Moving averages (`settings.ema`) begin with the values of the variables. The update
+    with number n, from 0, keeps the fraction `ema` of an average, but at most
+    (1 + n) / (10 + n), so that the averages of a short phase are not dominated by the
+    first values; this is the rule of
     https://www.tensorflow.org/api_docs/python/tf/train/ExponentialMovingAverage.
 
     Args:
-        settings: of the phase.
-        variables: what it trains.
-        precision: of the model's arithmetic.
-        replicas: how many copies of the model train side by side.
-        accumulate: over how many batches gradients are averaged for one update; 1 for
-            several replicas, which cannot do more together.
-        factors: multiples of the rate, and so of the decay, by the variables' paths;
-            1 where there is none. With 0 a variable stays as it is.
+        settings: the settings of the phase.
+        variables: the variables to train.
+        precision: the precision of the model, a key of `precision.POLICIES`.
+        replicas: the number of copies of the model that are trained side by side.
+        accumulate: the number of batches whose gradients are averaged for one update;
+            1 with several replicas.
+        factors: multiples of the learning rate, and so of the decay, by the paths of
+            variables; 1 for a variable without one. A variable with 0 does not change.
     """
     assert replicas == 1 or accumulate == 1, "TensorFlow cannot do both"
     optimizer: keras.optimizers.Optimizer
-    own: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if settings.optimizer == "sgd":
-        own = {"momentum": settings.momentum, "nesterov": settings.nesterov}
+        options = {"momentum": settings.momentum, "nesterov": settings.nesterov}
     optimizer = _CLASSES[settings.optimizer](
         decay=settings.weight_decay,
         factors=factors or {},
-        name=settings.optimizer,  # or Keras numbers them, and their variables
+        name=settings.optimizer,  # Keras would number optimizers and their variables
         learning_rate=0.0,
-        # Keras clips what each replica computed, and adds that up.
+        # Keras clips the gradients of each replica, and then sums them.
         global_clipnorm=settings.clip_norm / replicas or None,
         use_ema=settings.ema > 0,
         ema_momentum=settings.ema,
         gradient_accumulation_steps=accumulate if accumulate > 1 else None,
-        **own,
+        **options,
     )
     if precision == "float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, name="loss_scale")
@@ -146,6 +150,6 @@ def build_optimizer(
 
 
 def _has_decay(shape: tuple[int, ...]) -> bool:
-    """Tells whether decay is for weights of a shape."""
+    """Returns whether weight decay applies to weights of a shape."""
     depthwise = len(shape) == 4 and min(shape[2:]) == 1
     return len(shape) >= 2 and not depthwise

@@ -1,4 +1,4 @@
-"""Trials that leave everything exactly as it was."""
+"""Restores a model after a trial, to the bit."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from cnnxfer.errors import RunError
 
 @contextmanager
 def rolled_back(model: keras.Model, trial: str) -> Iterator[None]:
-    """Takes back, at its end, all that a trial does to a model.
+    """Restores, at its end, everything that a trial changes in a model.
 
-    That is what `all_variables` returns, and the state of Python's and NumPy's own
-    random numbers.
+    This covers the variables that `all_variables` returns, and the states of Python's
+    and NumPy's global random numbers.
 
     Args:
-        model: compiled, its optimizer built.
-        trial: what is tried, for the message.
+        model: a compiled model whose optimizer is built.
+        trial: what is tried, as a noun phrase for the error message.
 
     Raises:
-        RunError: if a single bit is not as it was.
+        RunError: if a single bit of the variables differs afterwards.
     """
     variables = all_variables(model)
     before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
     expected = state_hash(variables)
-    randoms = random.getstate(), np.random.get_state()
+    python_state, numpy_state = random.getstate(), np.random.get_state()
     try:
         yield
     finally:
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
-        random.setstate(randoms[0])
-        np.random.set_state(randoms[1])
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
     if state_hash(variables) != expected:
         raise RunError(
             f"the network is not as it was before {trial}. Please report this as a bug."
@@ -45,16 +45,17 @@ def rolled_back(model: keras.Model, trial: str) -> Iterator[None]:
 
 
 def all_variables(model: keras.Model) -> list[keras.Variable]:
-    """Returns what training may change in a compiled model, its optimizer built.
+    """Returns all variables that training may change in a compiled model.
 
-    That is its weights, the statistics of normalization, what random layers draw from,
-    and all that its optimizer keeps: slots, averages and counters.
+    These are its weights, the statistics of normalization, the seed states of random
+    layers, and the variables of its optimizer, which has to be built: slots, averages
+    and counters.
     """
     return [*model.variables, *model.optimizer.variables]
 
 
 def state_hash(variables: Sequence[keras.Variable]) -> str:
-    """Returns a SHA-256 over the values of some variables, in their order."""
+    """Returns the SHA-256, in hex digits, of the values of variables in order."""
     digest = hashlib.sha256()
     for variable in variables:
         values = keras.ops.convert_to_numpy(variable)

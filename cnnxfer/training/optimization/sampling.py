@@ -1,4 +1,4 @@
-"""Which images an epoch holds, in which order."""
+"""Chooses the images of an epoch and their order."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ import numpy as np
 def epoch_order(
     targets: np.ndarray, seed: int, epoch: int, sampling: str
 ) -> np.ndarray:
-    """Returns the images of an epoch in their order: as many as there are.
+    """Returns the images of an epoch in order; there are as many as training images.
 
     Args:
-        targets: of the training images, `(images, classes)`; see `targets_of`.
-        seed: of the run; it and the epoch decide all.
-        epoch: from 0.
-        sampling: `natural`: each image once. `balanced`: as many images of every
-            class, rare ones several times, common ones not all; an image with several
-            labels is drawn for one of them at a time, so classes that come with others
-            are seen more often. Images without a label are as many as those of a class.
+        targets: the targets of the training images, `(images, classes)`; see
+            `targets_of`.
+        seed: the seed of the run; seed and epoch determine the result.
+        epoch: the number of the epoch, from 0.
+        sampling: `natural` takes each image once. `balanced` takes equally many images
+            of each class, so that images of rare classes are repeated and some of
+            common classes are left out. An image with several labels is drawn for one
+            of them at a time, so classes that occur together with others are seen more
+            often. Images without a label count as a class.
 
     Returns:
-        int64 `(images,)`: indices of images.
+        int64 `(images,)`: the indices of the images.
 
     Source: Shen et al., 2016, https://arxiv.org/abs/1512.05830, "class-aware
     sampling".
@@ -29,10 +31,10 @@ def epoch_order(
     images = len(targets)
     if sampling == "natural":
         return random.permutation(images)
-    bare = ~targets.any(axis=1, keepdims=True)
+    unlabelled = ~targets.any(axis=1, keepdims=True)
     groups = [
         np.flatnonzero(members)
-        for members in np.hstack([targets, bare]).T
+        for members in np.hstack([targets, unlabelled]).T
         if members.any()
     ]
     shares = np.full(len(groups), images // len(groups))
@@ -45,7 +47,7 @@ def epoch_order(
 
 
 def _draw(group: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    """Returns as many members as wanted, each as often as the others, or once more."""
+    """Returns `count` members of a group, each equally often or once more."""
     rounds = -(-count // len(group))
     drawn = [random.permutation(group) for _ in range(rounds)]
     return np.concatenate(drawn)[:count]

@@ -1,4 +1,4 @@
-"""The fine-tuning phase: the last layers, or all, learn on from a trained head."""
+"""The fine-tuning phase, which trains the last or all layers after the head."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from cnnxfer.training.phases.network_behind_cut import (
     engine_text,
     open_behind_cut,
 )
-from cnnxfer.training.phases.plan import feeding_text, times_of_all
+from cnnxfer.training.phases.plan import relative_cost_of_all, step_text
 from cnnxfer.training.phases.stages import (
     Stage,
     has_weights,
@@ -52,19 +52,19 @@ from cnnxfer.training.task import Setup
 from cnnxfer.training.trained_network import TrainedNetwork
 
 PHASE = "fine_tune"
-# In a run's metrics: what each stage keeps, and how near the model that is kept is to
-# what was trained.
-KEPT = "activations"
+# Entries of a run's metrics: the activations that each stage is trained on, and how
+# well the saved model agrees with the network that was trained.
+ACTIVATIONS = "activations"
 AGREEMENT = "agreement"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What fine-tuning did to the score on validation.
+    """The scores on the validation images before and after fine-tuning.
 
     Attributes:
-        before: of the model that the phase began with.
-        after: of the model that is kept: `before` where tuning did not beat it.
+        before: the score of the model that the phase began with.
+        after: the score of the saved model, which is `before` if no epoch beat it.
     """
 
     before: Score
@@ -72,120 +72,121 @@ class Outcome:
 
     @property
     def improved(self) -> bool:
-        """Whether `model.keras` is a fine-tuned model, not the one before."""
+        """Whether `model.keras` is a fine-tuned model and not the parent's."""
         return self.after.epoch > 0
 
 
 def fine_tune(setup: Setup) -> Outcome:
-    """Fine-tunes a prepared run, from its parent's model or where it stopped.
+    """Fine-tunes a prepared run, from its parent's model or from its last checkpoint.
 
-    The parent is left as it was.
+    The parent is not changed.
 
     Args:
-        setup: a run with a parent, whose model it has for its own until an epoch beats
-            that on validation.
+        setup: a run with a parent. Its model is a copy of the parent's until an epoch
+            beats that on the validation images.
 
     Raises:
-        ConfigError: if the network has no such layer, or has too few for the stages.
-        DataError: if an image cannot be read any more.
+        ConfigError: if the network does not have the layer to begin at, or has too few
+            layers for the stages.
+        DataError: if an image can no longer be read.
         Interrupted: on Ctrl-C or SIGTERM.
-        RunError: if the parent's model, or the file of class weights, is not that
-            which the run began with, or statistics of BatchNormalization moved that
-            were to stay.
+        RunError: if the parent's model or the file of class weights has changed since
+            the run began, or if frozen statistics of BatchNormalization have changed.
     """
-    since = time.monotonic()
+    started = time.monotonic()
     run, reporter, settings = setup.run, setup.reporter, setup.config.fine_tune
     require_same_class_weights(run)
     assert run.parent
-    before = run.parent.require_model()
-    require_unchanged(run, before, "parent_model_sha256")
+    parent_model = run.parent.require_model()
+    require_unchanged(run, parent_model, "parent_model_sha256")
     with setup.devices.scope():
         classifier = setup.build_classifier(precision="float32")
-    copy_weights(load_model(before), classifier)
+    copy_weights(load_model(parent_model), classifier)
     statistics = statistics_hash(classifier)
     stages = stages_of(classifier, settings)
     checkpoint = read_checkpoint(run.checkpoints_dir, reporter)
     first = checkpoint.progress.stage if checkpoint else 0
-    phase: Session | None = None
+    session: Session | None = None
     for stage in stages[first:]:
         unfreeze(classifier, stage, settings)
         reporter.info(describe(classifier, settings, stage, len(stages)))
-        if not phase:
+        if not session:
             reporter.info(describe_precision(setup.config.precision, setup.precision))
         trained = _trained_network(setup, classifier, stage)
-        phase = _begin(
+        session = _begin(
             setup,
             trained,
             stages[stage.number :],
-            phase,
+            session,
             checkpoint,
-            preparation_seconds=time.monotonic() - since,
+            preparation_seconds=time.monotonic() - started,
         )
         checkpoint = None
-        fit(phase)
-        _compare(setup, trained, phase)
-        since = time.monotonic()
-    assert phase
-    assert phase.best
+        fit(session)
+        _compare(setup, trained, session)
+        started = time.monotonic()
+    assert session
+    assert session.best
     if settings.batch_norm == "frozen" and statistics_hash(classifier) != statistics:
         raise RunError(
             "BatchNormalization's statistics moved although they were frozen; "
             f"do not use {run.path}. Please report this as a bug."
         )
-    outcome = Outcome(Score.from_metrics(run.metrics["before"]), phase.best)
-    compared = run.metrics.get(AGREEMENT)
-    if not compared or not outcome.improved:
+    outcome = Outcome(Score.from_metrics(run.metrics["before"]), session.best)
+    verdict = run.metrics.get(AGREEMENT)
+    if not verdict or not outcome.improved:
         return outcome
-    return _confirmed(setup, Verdict(**compared), outcome)
+    return _confirm(setup, Verdict(**verdict), outcome)
 
 
 def _begin(
     setup: Setup,
     trained: TrainedNetwork,
     stages: list[Stage],
-    last: Session | None,
+    previous: Session | None,
     checkpoint: Checkpoint | None,
     preparation_seconds: float,
 ) -> Session:
-    """Returns the first of the stages, ready to train.
+    """Returns the session of the first of the stages, ready to train.
 
     Args:
         setup: the run.
-        trained: what the stage trains.
-        stages: those that are left.
-        last: the stage before, if it was trained in this process.
-        checkpoint: of this stage, if it has begun.
-        preparation_seconds: seconds that went by since the stage before, or the start.
+        trained: the network that the stage trains.
+        stages: the stages that are left.
+        previous: the previous stage, if it was trained in this process.
+        checkpoint: the checkpoint of this stage, if it has begun.
+        preparation_seconds: the time since the end of the previous stage, or since the
+            start of the phase.
     """
     stage, settings = stages[0], setup.config.fine_tune
-    phase = Session(
+    session = Session(
         setup,
         PHASE,
         dataclasses.replace(settings, epochs=stage.epochs),
         trained,
         checkpoint=checkpoint,
         stage=stage.number,
-        previous=last.progress if last else None,
+        previous=previous.progress if previous else None,
         factors=rate_factors(trained.classifier, settings),
         extra_epochs=setup.more_epochs if len(stages) == 1 else 0,
         preparation_seconds=preparation_seconds,
         time_share=stage.epochs / sum(stage.epochs for stage in stages),
     )
     if not checkpoint:
-        if not last:
-            phase.set_initial_score(_score_before(phase))
-        search(phase)
-    return phase
+        if not previous:
+            session.set_initial_score(_score_before(session))
+        search(session)
+    return session
 
 
-def _score_before(phase: Session) -> Score:
-    """Returns the parent's score, measured once in the life of a run."""
-    setup = phase.setup
+def _score_before(session: Session) -> Score:
+    """Returns the score of the parent's model, which is measured once in a run."""
+    setup = session.setup
     known = setup.run.metrics.get("before")
     if known:
         return Score.from_metrics(known)
     with setup.reporter.progress("measuring the model as it is"):
-        score = phase.score(0)
+        score = session.score(0)
     setup.run.update_metrics(before=score.as_metrics(len(setup.parts.validation)))
     return score
 
@@ -193,10 +194,10 @@ def _score_before(phase: Session) -> Score:
 def _trained_network(
     setup: Setup, classifier: keras.Model, stage: Stage
 ) -> TrainedNetwork:
-    """Returns what a stage trains: what lies behind the cut, or the whole network."""
+    """Returns the network that a stage trains: behind a cut, or the whole network."""
     run, reporter = setup.run, setup.reporter
-    kept = run.metrics.get(KEPT, {})
-    taken = kept.get(str(stage.number), {})
+    recorded = run.metrics.get(ACTIVATIONS, {})
+    recorded_stage = recorded.get(str(stage.number), {})
     store = ActivationStore()
     cut = choose_cut(
         classifier,
@@ -206,41 +207,41 @@ def _trained_network(
         validation_images=len(setup.parts.validation),
         store=store,
     )
-    if cut and taken:  # a stage that has begun goes on with what it began with
-        cut = dataclasses.replace(cut, views=taken["views"])
-    say = reporter.warn if cut and not cut.views else reporter.info
-    say(feeding_text(cut, times_of_all(classifier, stage, cut)))
+    if cut and recorded_stage:  # a stage that has begun keeps its number of views
+        cut = dataclasses.replace(cut, views=recorded_stage["views"])
+    report = reporter.warn if cut and not cut.views else reporter.info
+    report(step_text(cut, relative_cost_of_all(classifier, stage, cut)))
     if not cut:
         return WholeNetwork(setup, classifier)
-    now = {"cut": cut.name, "views": cut.views, "engine": ""}
+    record = {"cut": cut.name, "views": cut.views, "engine": ""}
     trained: TrainedNetwork
     if cut.views:
-        trained = open_behind_cut(setup, classifier, cut, store, taken.get("engine"))
-        now["engine"] = engine_text(trained.engine)
+        engine = recorded_stage.get("engine")
+        trained = open_behind_cut(setup, classifier, cut, store, engine)
+        record["engine"] = engine_text(trained.engine)
     else:
         trained = WholeNetwork(setup, classifier)
-    run.update_metrics(**{KEPT: {**kept, str(stage.number): now}})
+    run.update_metrics(**{ACTIVATIONS: {**recorded, str(stage.number): record}})
     return trained
 
 
-def _compare(setup: Setup, trained: TrainedNetwork, phase: Session) -> None:
-    """Notes how near the network in float32 is to what a stage trained in its place.
+def _compare(setup: Setup, trained: TrainedNetwork, session: Session) -> None:
+    """Records how well the saved model agrees with the network that a stage trained.
 
-    That is asked of the stage of which the run keeps an epoch.
+    This is done only if the saved model is from this stage.
     """
-    assert phase.best
-    if phase.best.epoch <= phase.progress.first_epoch:
+    assert session.best
+    if session.best.epoch <= session.progress.first_epoch:
         return
     exact = setup.precision == "float32" and isinstance(trained, WholeNetwork)
     verdict = None if exact else dataclasses.asdict(trained.agreement())
     setup.run.update_metrics(**{AGREEMENT: verdict})
 
 
-def _confirmed(setup: Setup, verdict: Verdict, outcome: Outcome) -> Outcome:
-    """Tells whether the saved model answers as what was trained.
+def _confirm(setup: Setup, verdict: Verdict, outcome: Outcome) -> Outcome:
+    """Returns the outcome, measured again if the saved model's answers deviate.
 
-    If it does not, the scores are measured anew in float32, and the better one is
-    kept.
+    In that case both models are measured in float32, and the better one is kept.
     """
     if verdict.passed:
         setup.reporter.info(
@@ -249,8 +250,8 @@ def _confirmed(setup: Setup, verdict: Verdict, outcome: Outcome) -> Outcome:
         return outcome
     run = setup.run
     setup.reporter.warn(
-        f"the saved model strays from what was trained: {verdict.figures}. So "
-        "validation is measured anew, in float32. Next time, --precision float32 "
+        f"the saved model deviates from what was trained: {verdict.figures}. So "
+        "validation is measured again, in float32. Next time, --precision float32 "
         "avoids this."
     )
     assert run.parent
@@ -268,7 +269,7 @@ def _confirmed(setup: Setup, verdict: Verdict, outcome: Outcome) -> Outcome:
 
 
 def _score_whole(setup: Setup, run: Run, epoch: int) -> Score:
-    """Returns how well a run's model does on validation, all of it in Keras."""
+    """Returns the score of a run's model on the validation images, in Keras."""
     setup = dataclasses.replace(setup, precision="float32")
     trained = WholeNetwork(setup, load_model(run.require_model()))
     batches, steps = trained.validation_batches(setup.devices.batch_size(32, 32))
@@ -283,7 +284,7 @@ def _score_whole(setup: Setup, run: Run, epoch: int) -> Score:
 def describe(
     classifier: keras.Model, settings: FineTune, stage: Stage, stages: int
 ) -> str:
-    """Returns one line on what will learn in a stage, and how."""
+    """Returns one line that says which layers a stage trains, and how."""
     layers = [
         layer for layer in backbone_of(classifier).operations if has_weights(layer)
     ]
@@ -292,7 +293,7 @@ def describe(
     rate = (
         f"{settings.learning_rate:g}"
         if settings.learning_rate
-        else "a rate that is looked for"
+        else "a rate to be found"
     )
     decay = f" times {settings.layer_decay:g} a group" * (settings.layer_decay < 1)
     return (
@@ -305,7 +306,7 @@ def describe(
 
 
 def statistics_hash(model: keras.Model) -> str:
-    """Returns a SHA-256 over the moving means and variances of all norm layers."""
+    """Returns the SHA-256, in hex digits, of all BatchNormalization statistics."""
     digest = hashlib.sha256()
     for layer in all_layers(model):
         if isinstance(layer, keras.layers.BatchNormalization):

@@ -1,4 +1,4 @@
-"""The frozen phase: a new head on a backbone that stays as it was."""
+"""The frozen phase, which trains a new head on a backbone that does not change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ from cnnxfer.training.loop.checkpoint import Checkpoint, read_checkpoint
 from cnnxfer.training.loop.loop import fit
 from cnnxfer.training.loop.search import search
 from cnnxfer.training.loop.session import Session
-from cnnxfer.training.phases.head_on_features import Learned, feature_bytes, learn_head
+from cnnxfer.training.phases.head_on_features import (
+    LearnedHead,
+    feature_bytes,
+    learn_head,
+)
 from cnnxfer.training.phases.unchanged_files import (
     require_same_class_weights,
     require_unchanged,
@@ -33,20 +37,20 @@ PHASE = "frozen"
 
 
 def train_head(setup: Setup) -> Score:
-    """Trains the head of a prepared run, from its start or where it stopped.
+    """Trains the head of a prepared run, from the beginning or from its checkpoint.
 
     Args:
-        setup: the run. If epochs were added, all are trained again on kept features,
-            which takes seconds.
+        setup: the run. If epochs were added to a head on cached features, all epochs
+            are trained again, which takes seconds.
 
     Returns:
-        The best score on validation; `model.keras` has its weights.
+        The best score on the validation images, which is that of `model.keras`.
 
     Raises:
         Interrupted: on Ctrl-C.
-        DataError: if an image cannot be read any more.
-        RunError: if the backbone's weights, or the file of class weights, are not
-            those that the run began with.
+        DataError: if an image can no longer be read.
+        RunError: if the backbone's weights or the file of class weights have changed
+            since the run began.
     """
     checkpoint = read_checkpoint(setup.run.checkpoints_dir, setup.reporter)
     require_same_class_weights(setup.run)
@@ -60,7 +64,7 @@ def train_head(setup: Setup) -> Score:
         setup.reporter.warn(
             f"the features need {format_bytes(needed)}, and the cache may hold "
             f"{format_bytes(store.limit_bytes)} (CNNXFER_CACHE_LIMIT). So every epoch "
-            "computes them anew."
+            "computes them again."
         )
         return _train_streaming(setup, weights_path, None)
     return _train_on_features(_with_more_epochs(setup), classifier, store)
@@ -79,7 +83,7 @@ def _train_on_features(
         ) from None
     with run.saving():
         save_model(classifier, run.model_path)
-    # Should the process die in between, `resume` writes both again.
+    # If the process dies in between, `resume` writes both again.
     keep_thresholds(run, learned.head.score)
     for row in learned.head.history:
         run.add_history({"phase": PHASE, **row})
@@ -90,7 +94,7 @@ def _train_on_features(
     return learned.head.score
 
 
-def _metrics(setup: Setup, learned: Learned) -> dict[str, object]:
+def _metrics(setup: Setup, learned: LearnedHead) -> dict[str, object]:
     return {
         **learned.head.score.as_metrics(len(setup.parts.validation)),
         "learning_rate": learned.head.learning_rate,
@@ -112,16 +116,16 @@ def _train_streaming(
     weights_path: Path | None,
     checkpoint: Checkpoint | None,
 ) -> Score:
-    """Trains with the whole backbone in every step, on new views in every epoch."""
+    """Trains on new views in every epoch, with the whole backbone in every step."""
     settings = setup.config.frozen.chosen()
     setup.reporter.info(
-        f"nothing is kept: {counted(settings.epochs, 'epoch')}, each of which computes "
-        "the whole backbone on new views"
+        f"no features are cached: {counted(settings.epochs, 'epoch')}, each of which "
+        "computes the whole backbone on new views"
     )
     setup.reporter.info(describe_precision(setup.config.precision, setup.precision))
     with setup.devices.scope():
         classifier = _build(setup, weights_path)
-    phase = Session(
+    session = Session(
         setup,
         PHASE,
         settings,
@@ -130,8 +134,8 @@ def _train_streaming(
         extra_epochs=setup.more_epochs,
     )
     if not checkpoint:
-        search(phase)
-    return fit(phase)
+        search(session)
+    return fit(session)
 
 
 def _build(setup: Setup, weights_path: Path | None) -> keras.Model:
@@ -146,7 +150,7 @@ def _build(setup: Setup, weights_path: Path | None) -> keras.Model:
 
 
 def _find_weights(setup: Setup) -> Path | None:
-    """Returns the file of the backbone's weights, the one that the run began with."""
+    """Returns the file of the backbone's weights, unchanged since the run began."""
     path = find_weights_file(setup.config, setup.reporter)
     if path:
         require_unchanged(setup.run, path, "weights_sha256")

@@ -1,4 +1,4 @@
-"""The head, trained on features that were computed once."""
+"""Trains a head on features that were computed once."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from cnnxfer.training.optimization.optimizers import build_optimizer
 from cnnxfer.training.optimization.rolled_back import all_variables, state_hash
 from cnnxfer.training.optimization.sampling import epoch_order
 
-# Wide enough for each of the optimizers.
+# The learning rates to try; the range suits all optimizers.
 RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
-TRIAL_EPOCHS = 1  # five chose no better
+TRIAL_EPOCHS = 1  # with five, the choice was no better
 STEPS_PER_EPOCH = 40
 BATCH_SIZES = (4, 1024)
-CHUNK = 1024  # images that are read at once
+CHUNK = 1024  # the number of images that are read at once
 
 
 class Features(Protocol):
-    """Pooled features of some images, `(images, channels)`, wherever they are."""
+    """Pooled features of images, `(images, channels)`, in memory or on disk."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Images and channels."""
+        """The number of images and the number of channels."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, indices: Any) -> np.ndarray:
-        """Returns the rows of an index array or a slice, float32."""
+        """Returns the rows for an index array or a slice, as float32."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,15 @@ class HeadSettings:
     """How a head is trained on features.
 
     Attributes:
-        phase: epochs, optimizer and so on; a learning rate of 0 is to be found. The
-            rate and the weight decay are those for features of unit scale. A batch is
-            always computed as a whole, whatever `accumulate` is: it takes no memory
-            to speak of.
+        phase: the settings of the phase. If the learning rate is 0, it is found by
+            trials. Learning rate and weight decay are for features of unit scale.
+            `accumulate` is ignored, since a batch of features takes little memory.
         head: `linear` or `mlp`.
-        dropout: rate in front of the head.
-        batch_size: images a step; 0 for about `STEPS_PER_EPOCH` steps an epoch.
-        sampling: which images an epoch holds: `natural` or `balanced`.
-        seed: of the first weights, dropout and the order of the images.
+        dropout: the dropout rate before the head, in [0, 1).
+        batch_size: the number of images in a step; 0 for about `STEPS_PER_EPOCH` steps
+            in an epoch.
+        sampling: how the images of an epoch are chosen: `natural` or `balanced`.
+        seed: the seed of the initial weights, dropout and the order of the images.
     """
 
     phase: Phase
@@ -75,12 +75,12 @@ class Head:
     """A head after its best epoch.
 
     Attributes:
-        weights: for features as they are: kernel and bias of each layer in turn.
-        score: on validation.
-        history: a row an epoch.
-        learning_rate: the highest.
-        rates_tried: validation loss after a short trial, by learning rate; infinite
-            if it diverged. Empty if the rate was given.
+        weights: kernel and bias of each layer in turn, for unscaled features.
+        score: the score on the validation images.
+        history: a history row for each epoch, without the phase.
+        learning_rate: the highest learning rate.
+        rates_tried: the validation loss of a short trial, by learning rate; infinite if
+            it diverged. Empty if the settings have a learning rate.
     """
 
     weights: list[np.ndarray]
@@ -100,20 +100,22 @@ def fit_head(
     settings: HeadSettings,
     reporter: Reporter,
 ) -> Head:
-    """Trains a head; the epoch that does best on validation is kept.
+    """Trains a head and returns it as it was after the best epoch on validation.
 
     Args:
-        train: views of the same images; each epoch takes the next.
-        train_targets: float32 `(images, classes)`; see `targets_of`.
-        validation: other images.
-        validation_targets: theirs.
-        objective: what to learn.
-        settings: how to train.
-        reporter: told of the progress.
+        train: the features of each view of the training images; successive epochs use
+            successive views.
+        train_targets: float32 `(images, classes)` of the training images; see
+            `targets_of`.
+        validation: the features of the validation images.
+        validation_targets: float32 `(images, classes)` of the validation images.
+        objective: the loss and the score.
+        settings: how the head is trained.
+        reporter: shows the progress.
 
     Raises:
-        RunError: if features or, at a learning rate that was given, the loss are no
-            numbers.
+        RunError: if features are not finite, or the loss is not finite at the learning
+            rate of the settings.
     """
     trainer = _Trainer(
         train, train_targets, validation, validation_targets, objective, settings
@@ -123,7 +125,7 @@ def fit_head(
     tried: dict[float, float] = {}
     if not peak:
         tried = _try_rates(trainer, phase, reporter)
-        peak = min(tried, key=tried.__getitem__)  # the lowest of those that tie
+        peak = min(tried, key=tried.__getitem__)  # the lowest of equally good rates
         losses = ", ".join(f"{rate:g}: {loss:.3f}" for rate, loss in tried.items())
         reporter.info(
             f"learning rate {peak:g}: the lowest validation loss in short trials "
@@ -147,7 +149,7 @@ def fit_head(
 def _try_rates(
     trainer: _Trainer, phase: Phase, reporter: Reporter
 ) -> dict[float, float]:
-    """Returns the validation loss at the end of a short training, by its rate."""
+    """Returns the validation loss after a short training at each learning rate."""
     losses = {}
     title = "looking for a learning rate"
     trial = replace(phase, epochs=TRIAL_EPOCHS)
@@ -160,16 +162,16 @@ def _try_rates(
                 losses[rate] = math.inf
             advance()
     trainer.reset()
-    trainer.require_beginning()
+    trainer.require_initial_state()
     return losses
 
 
 class _Trainer:
-    """A head, as often as wanted trained from its beginning.
+    """Trains a head, several times from the same initial state.
 
-    It sees features of zero mean and unit scale, so that the same rates suit every
-    backbone. The scale is one for all channels: dividing each by its own would make
-    as much of noise as of what tells classes apart.
+    Features are scaled to zero mean and unit scale, so that the same learning rates
+    suit every backbone. All channels share one scale: scaling each by its own would
+    amplify noise to the strength of informative channels.
     """
 
     def __init__(
@@ -188,43 +190,43 @@ class _Trainer:
         self.mean, self.scale = _moments(train[0])
         images, num_classes = train_targets.shape
         low, high = BATCH_SIZES
-        by_itself = min(max(images // STEPS_PER_EPOCH, low), high)
-        self.batch_size = min(settings.batch_size or by_itself, images)
+        default = min(max(images // STEPS_PER_EPOCH, low), high)
+        self.batch_size = min(settings.batch_size or default, images)
         layers = head_layers(settings.head, num_classes, settings.dropout, self.seed)
         inputs = keras.Input(train[0].shape[1:])
         self.model = keras.Sequential([inputs, *layers], name="head")
-        # Random logits would have to be unlearned, and would not be entirely.
+        # Training would have to undo random logits, and would not do so entirely.
         layers[-1].kernel.assign(np.zeros(layers[-1].kernel.shape))
         self.model.compile(
             build_optimizer(settings.phase, self.model.trainable_variables),
             loss=objective.loss,
             metrics=[objective.accuracy],
         )
-        self.state = all_variables(self.model)
-        self.beginning = [ops.convert_to_numpy(value) for value in self.state]
-        self.beginning_hash = state_hash(self.state)
+        self.variables = all_variables(self.model)
+        self.initial_values = [ops.convert_to_numpy(value) for value in self.variables]
+        self.initial_hash = state_hash(self.variables)
 
     def reset(self) -> None:
-        """Has weights, optimizer and dropout as they were at first."""
-        for value, first in zip(self.state, self.beginning, strict=True):
-            value.assign(first)
+        """Sets weights, optimizer and dropout to their initial state."""
+        for variable, value in zip(self.variables, self.initial_values, strict=True):
+            variable.assign(value)
 
-    def require_beginning(self) -> None:
-        """Makes sure that they are, to the bit.
+    def require_initial_state(self) -> None:
+        """Checks that all variables have their initial values, to the bit.
 
         Raises:
-            RunError: if they are not.
+            RunError: if one of them differs.
         """
-        if state_hash(self.state) != self.beginning_hash:
+        if state_hash(self.variables) != self.initial_hash:
             raise RunError(
                 "the head is not as it was before the search for a learning rate. "
                 "Please report this as a bug; with --lr there is no search."
             )
 
     def run(self, phase: Phase, peak: float) -> Iterator[tuple[Score, dict[str, Any]]]:
-        """Trains from the beginning; yields score and history row of each epoch.
+        """Trains from the initial state; yields score and history row of each epoch.
 
-        At each yield, the model has the weights that were scored.
+        At each yield, the model has the weights that the score belongs to.
         """
         self.reset()
         steps = len(self.targets) // self.batch_size
@@ -250,7 +252,7 @@ class _Trainer:
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
-        """Has the weights' averages in their place, if there are any."""
+        """Puts the moving averages, if any, in place of the weights for a while."""
         optimizer, variables = self.model.optimizer, self.model.trainable_variables
         if not optimizer.use_ema:
             yield
@@ -262,14 +264,14 @@ class _Trainer:
             variable.assign(value)
 
     def weights(self) -> list[np.ndarray]:
-        """Returns the weights for features as they are."""
+        """Returns the weights for unscaled features."""
         kernel, bias, *others = self.model.get_weights()
         kernel = kernel.astype(np.float64) / self.scale
         bias = bias - self.mean @ kernel
         return [kernel.astype(np.float32), bias.astype(np.float32), *others]
 
     def _train(self, epoch: int, rates: list[float]) -> dict[str, float]:
-        """Trains an epoch, a step for each rate; returns its loss and accuracy."""
+        """Trains an epoch with a step for each rate; returns its loss and accuracy."""
         order = epoch_order(self.targets, self.seed, epoch, self.sampling)
         views = (epoch + repetitions(order)) % len(self.train)
         for layer in self.model.layers:
@@ -277,11 +279,11 @@ class _Trainer:
                 layer.seed_generator.state.assign([self.seed, epoch])
         totals = {"loss": 0.0, "accuracy": 0.0}
         for step, rate in enumerate(rates):
-            taken = slice(step * self.batch_size, (step + 1) * self.batch_size)
-            features = self._rows(order[taken], views[taken])
+            batch = slice(step * self.batch_size, (step + 1) * self.batch_size)
+            features = self._rows(order[batch], views[batch])
             self.model.optimizer.learning_rate = rate
             logs = self.model.train_on_batch(
-                self._scaled(features), self.targets[order[taken]], return_dict=True
+                self._scaled(features), self.targets[order[batch]], return_dict=True
             )
             if not math.isfinite(logs["loss"]):
                 raise RunError(
@@ -292,7 +294,7 @@ class _Trainer:
         return {name: total / len(rates) for name, total in totals.items()}
 
     def _rows(self, images: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """Returns features of images, each in its view."""
+        """Returns the features of images, each from its own view."""
         rows = np.empty((len(images), *self.train[0].shape[1:]), np.float32)
         for view in np.unique(views):
             rows[views == view] = self.train[view][images[views == view]]
@@ -318,14 +320,14 @@ class _Trainer:
 
 
 def _moments(features: Features) -> tuple[np.ndarray, float]:
-    """Returns each channel's mean, and the spread of all about their means."""
+    """Returns the mean of each channel, and one standard deviation for all of them."""
     total = sum(chunk.sum(axis=0, dtype=np.float64) for chunk in _chunks(features))
     mean = total / len(features)
     squares = sum(np.square(chunk - mean).sum() for chunk in _chunks(features))
     scale = math.sqrt(squares / math.prod(features.shape))
     if not math.isfinite(scale):
         raise RunError(
-            "the backbone's features are no finite numbers. Try --precision float32, "
+            "the backbone's features are not finite numbers. Try --precision float32, "
             "or other weights."
         )
     return mean, scale or 1.0

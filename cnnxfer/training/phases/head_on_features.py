@@ -1,8 +1,8 @@
-"""A head learned from kept features: what the backbone makes of each image, once.
+"""Trains the head on cached features of the frozen backbone.
 
-A frozen backbone gives the same answer in every epoch. So it runs once for each image
-and view, in the fastest engine that agrees with Keras; the head learns from what was
-kept; then the whole network is put together and compared with what the head answered.
+A frozen backbone returns the same features in every epoch. So it runs once for each
+image and view, in the fastest engine that agrees with Keras, and the head is trained on
+the cached features. Then the whole network's answers are compared with the head's.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from cnnxfer.engines.engine import Engine
 from cnnxfer.networks.cut import POOLED, behind, network_at
 from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.activations.engines import (
-    activations_of_parts,
     central_pixels,
-    disagreement,
+    disagreement_error,
     engines_for,
     evenly_spaced,
+    load_split_activations,
 )
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.phases.head import Head, HeadSettings, fit_head
 from cnnxfer.training.task import Task
 
-# Of features whose spread is 1. Chosen by cross-validation on training images: the loss
-# on those held out falls from 0.294 to 0.273 (EfficientNet-Lite0, tf_flowers) and from
-# 0.481 to 0.432 (MobileNet 0.25).
+# For features of unit scale. Chosen by cross-validation on the training images of
+# tf_flowers: the loss on held-out images falls from 0.294 to 0.273 with
+# EfficientNet-Lite0, and from 0.481 to 0.432 with MobileNet 0.25.
 WEIGHT_DECAY = 1.0
-# Fewer epochs cut off the last ones of a cosine, which are its best.
+# With less patience, training stops before the last epochs of a cosine, its best ones.
 PATIENCE = 10
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What came of a task.
+class LearnedHead:
+    """A head that was trained on features, and how it compares with the classifier.
 
     Attributes:
-        head: the trained head, which the classifier now has.
-        engine: what computed the features.
-        verdict: on the classifier's answers beside the head's.
+        head: the trained head, whose weights the classifier has.
+        engine: the engine that computed the features.
+        verdict: the comparison of the classifier's answers with the head's.
     """
 
     head: Head
@@ -52,25 +52,27 @@ class Learned:
 
 
 def feature_bytes(task: Task, classifier: keras.Model) -> int:
-    """Returns how much all pooled features of a task take in the cache."""
+    """Returns the size of all pooled features of a task in the cache."""
     parts = task.parts
     rows = task.config.views * len(parts.train) + len(parts.validation)
     channels = math.prod(classifier.get_layer(POOLED).output.shape[1:])
     return ActivationStore.size_bytes(rows, channels)
 
 
-def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> Learned:
-    """Trains the classifier's head on features, and checks the whole against it.
+def learn_head(
+    task: Task, classifier: keras.Model, store: ActivationStore
+) -> LearnedHead:
+    """Trains the classifier's head on features, and compares the classifier with it.
 
     Args:
-        task: what to learn.
-        classifier: from `task.build_classifier`, in float32; its head gets the
-            weights that do best on validation.
-        store: where features are kept.
+        task: has the settings and the images.
+        classifier: a classifier from `task.build_classifier`, in float32. Its head gets
+            the weights of the best epoch on the validation images.
+        store: the cache of features.
 
     Raises:
-        DataError: if an image cannot be read any more.
-        RunError: if an engine that was asked for strays from Keras.
+        DataError: if an image can no longer be read.
+        RunError: if the engine that the user asked for deviates from Keras.
     """
     objective = task.objective(task.config.frozen.label_smoothing)
     num_classes = len(task.class_names)
@@ -86,7 +88,7 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
         return features
 
     for engine in engines_for(task, network, reference):
-        train, validation = activations_of_parts(
+        train, validation = load_split_activations(
             task,
             network,
             engine,
@@ -112,12 +114,12 @@ def learn_head(task: Task, classifier: keras.Model, store: ActivationStore) -> L
             precision="head",
         )
         if verdict.passed:
-            return Learned(head, engine, verdict)
+            return LearnedHead(head, engine, verdict)
         task.reporter.info(
-            f"{engine.name} in {engine.precision} strays from Keras with this head: "
+            f"{engine.name} in {engine.precision} deviates from Keras with this head: "
             f"{verdict.figures}."
         )
-    raise disagreement(engine, verdict)
+    raise disagreement_error(engine, verdict)
 
 
 def _head_settings(task: Task) -> HeadSettings:
@@ -126,7 +128,7 @@ def _head_settings(task: Task) -> HeadSettings:
         phase=config.frozen.chosen(weight_decay=WEIGHT_DECAY, patience=PATIENCE),
         head=config.head,
         dropout=config.dropout,
-        batch_size=max(config.batch_size, 0),  # the usual, on kept features
+        batch_size=max(config.batch_size, 0),  # `auto` is not searched on features
         sampling=config.sampling,
         seed=config.seed,
     )

@@ -1,4 +1,4 @@
-"""Fine-tuning behind the cut: what is frozen runs once for each image and view."""
+"""Trains the layers behind a cut, on cached activations of the frozen layers."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.reporting import counted
 from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.activations.engines import (
-    activations_of_parts,
-    disagreement,
+    disagreement_error,
     engines_for,
-    some_of_validation,
+    load_split_activations,
+    validation_samples,
 )
 from cnnxfer.training.activations.store import Activations, ActivationStore
 from cnnxfer.training.task import Setup
@@ -38,13 +38,13 @@ from cnnxfer.training.trained_network import Order, compared
 
 @dataclass(frozen=True)
 class Cut:
-    """Where a stage cuts the network, and what is kept there.
+    """Where a stage cuts the network, and what is cached there.
 
     Attributes:
-        name: name of the layer behind which the network is cut.
-        views: number of views that are kept of each training image; 0 if not even one
+        name: the name of the layer at the cut, one of `cut.boundaries`.
+        views: the number of cached views of each training image; 0 if not even one view
             fits into the cache.
-        size_bytes: size of all that is kept, or of one view where none is kept.
+        size_bytes: the size of all cached activations; for 0 views, that of one view.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Cut:
 
     @property
     def text(self) -> str:
-        """A sentence that tells what is kept."""
+        """A description of what is cached, for people."""
         if self.views:
             return (
                 f"up to {self.name} the network runs once for each image and view; "
@@ -76,19 +76,19 @@ def choose_cut(
     validation_images: int,
     store: ActivationStore,
 ) -> Cut | None:
-    """Returns where to cut the network, and how many views fit the cache there.
+    """Returns where to cut the network, and how many views fit into the cache there.
 
     Args:
-        classifier: from `build_classifier`, or loaded again.
-        start: position of the backbone's first layer that learns.
-        config: its `augment`, `cache` and `fine_tune.views` decide.
-        train_images: how many there are.
-        validation_images: the same.
-        store: where activations would be kept.
+        classifier: a classifier from `build_classifier` or `load_model`.
+        start: the position of the backbone's first layer that learns.
+        config: all settings; `augment`, `cache` and `fine_tune.views` matter here.
+        train_images: the number of training images.
+        validation_images: the number of validation images.
+        store: the cache of activations.
 
     Returns:
-        None if the whole network has to run in every step: for new views in every
-        epoch, or since hardly anything is frozen.
+        None if the whole network has to run in every step, either because each epoch
+        has new views or because hardly any layer is frozen.
     """
     backbone = backbone_of(classifier)
     name = cut_before(backbone, start)
@@ -99,7 +99,7 @@ def choose_cut(
     def size_bytes(views: int) -> int:
         return store.size_bytes(views * train_images + validation_images, values)
 
-    # Without augmentation, all views of an image are the same.
+    # Without augmentation, all views of an image are equal.
     views = config.fine_tune.views if config.augment.operations else 1
     while views and not store.fits(size_bytes(views)):
         views -= 1
@@ -107,11 +107,14 @@ def choose_cut(
 
 
 class NetworkBehindCut:
-    """What lies behind a cut, which learns from activations that are kept.
+    """The layers behind a cut, trained on cached activations; a `TrainedNetwork`.
 
     Attributes:
-        engine: what computed them.
-        cut: where they were taken.
+        setup: the run and everything it is trained with.
+        classifier: the whole network in float32, which is saved.
+        model: the layers behind the cut, in the precision of the run.
+        engine: the engine that computed the activations.
+        cut: where the network is cut.
     """
 
     def __init__(
@@ -123,15 +126,16 @@ class NetworkBehindCut:
         views: list[Activations],
         validation: Activations,
     ) -> None:
-        """Takes the activations of the run's images at the cut.
+        """Builds the network behind the cut, in the precision of the run.
 
         Args:
-            setup: the run.
-            classifier: in float32; what is trainable in it lies behind the cut.
-            cut: where activations were taken.
-            engine: what computed them.
-            views: of the training images.
-            validation: of the validation images.
+            setup: the run and everything it is trained with.
+            classifier: the whole network in float32; its trainable layers are behind
+                the cut.
+            cut: where the network is cut.
+            engine: the engine that computed the activations.
+            views: the activations of each view of the training images.
+            validation: the activations of the validation images.
         """
         self.setup = setup
         self.classifier = classifier
@@ -170,7 +174,7 @@ class NetworkBehindCut:
 
     @property
     def failure(self) -> DataError | None:
-        """See `TrainedNetwork`: no image is read any more."""
+        """See `TrainedNetwork`; always None, as no images are read."""
         return None
 
     def close(self) -> None:
@@ -178,8 +182,8 @@ class NetworkBehindCut:
         self._gate.close()
 
     def agreement(self) -> Verdict:
-        """See `TrainedNetwork`: what lies before the cut is computed by two engines."""
-        samples, pixels = some_of_validation(self.setup)
+        """See `TrainedNetwork`; the two sides differ in the engine before the cut."""
+        samples, pixels = validation_samples(self.setup)
         return compared(self, self._validation[samples], pixels)
 
 
@@ -188,26 +192,28 @@ def open_behind_cut(
     classifier: keras.Model,
     cut: Cut,
     store: ActivationStore,
-    taken: str | None = None,
+    used_engine: str | None = None,
 ) -> NetworkBehindCut:
-    """Computes what lies before the cut, in the fastest engine that agrees with Keras.
+    """Computes the activations at a cut, in the fastest engine that agrees with Keras.
 
     Args:
-        setup: the run.
-        classifier: in float32; what is trainable in it lies behind the cut.
-        cut: from `choose_cut`, with at least one view.
-        store: where activations are kept.
-        taken: the `engine_text` that a stage which goes on has begun with.
+        setup: the run and everything it is trained with.
+        classifier: the whole network in float32; its trainable layers are behind the
+            cut.
+        cut: a cut from `choose_cut`, with at least one view.
+        store: the cache of activations.
+        used_engine: the `engine_text` of the engine that a resumed stage began with;
+            None for a new stage.
 
     Raises:
-        DataError: if an image cannot be read any more.
-        RunError: if an engine that was asked for strays from Keras.
+        DataError: if an image can no longer be read.
+        RunError: if the engine that the user asked for deviates from Keras.
     """
     network = network_at(classifier, setup.backbone, cut.name)
     for engine in engines_for(setup, network):
-        if taken and taken != engine_text(engine):
+        if used_engine and used_engine != engine_text(engine):
             continue
-        views, validation = activations_of_parts(
+        views, validation = load_split_activations(
             setup,
             network,
             engine,
@@ -216,26 +222,26 @@ def open_behind_cut(
             title=f"{{}} images up to {cut.name}",
         )
         trained = NetworkBehindCut(setup, classifier, cut, engine, views, validation)
-        if taken or engine.precision == "float32":
+        if used_engine or engine.precision == "float32":
             return trained
-        # What small errors of the activations do to answers, only these show.
+        # The effect of small errors in activations shows only in the answers.
         verdict = trained.agreement()
         if verdict.passed:
             return trained
         trained.close()
         setup.reporter.info(
-            f"{engine.name} in {engine.precision} strays from Keras with this network "
-            f"behind it: {verdict.figures}."
+            f"{engine.name} in {engine.precision} deviates from Keras with this "
+            f"network behind it: {verdict.figures}."
         )
-    if taken:  # another machine, or another version of an engine
+    if used_engine:  # another machine, or another version of an engine
         setup.reporter.warn(
-            f"{taken}, with which this stage began, is not to be had any more. What "
-            "follows differs a little from what would have been."
+            f"{used_engine}, with which this stage began, is no longer available. The "
+            "result will differ slightly from that of an uninterrupted run."
         )
         return open_behind_cut(setup, classifier, cut, store)
-    raise disagreement(engine, verdict)
+    raise disagreement_error(engine, verdict)
 
 
 def engine_text(engine: Engine) -> str:
-    """Returns name and precision of an engine."""
+    """Returns the name and the precision of an engine, as a run's metrics hold them."""
     return f"{engine.name} {engine.precision}"

@@ -1,4 +1,4 @@
-"""What fine-tuning would do, before it does anything."""
+"""Plans the stages of fine-tuning without training or reading an image."""
 
 from __future__ import annotations
 
@@ -29,26 +29,25 @@ from cnnxfer.training.phases.stages import (
     unfreeze,
 )
 
-# What a number of an operation's output costs, in multiplications: normalization and
-# depthwise convolutions take as long as memory does. On two cores with AVX-512, a step
-# of all layers takes 3.8 times as long as one behind the cut (EfficientNet-Lite0),
-# 3.8 (MobileNet 0.25) and 3.0 times (ResNet50); so reckoned, 3.4, 3.9 and 3.2.
+# The cost of one output number of an operation, in multiplications: normalization and
+# depthwise convolutions are limited by memory. On two cores with AVX-512, a step of all
+# layers was measured to take 3.8 (EfficientNet-Lite0), 3.8 (MobileNet 0.25) and 3.0
+# (ResNet50) times as long as one behind the cut; the estimates are 3.4, 3.9 and 3.2.
 OUTPUT_COST = 8
-WORTH_TELLING = 1.05
+SMALLEST_REPORTED_RATIO = 1.05
 
 
 @dataclass(frozen=True)
 class GroupRow:
-    """Layers that learn at one rate.
+    """A group of layers that learn at the same rate.
 
     Attributes:
-        first: name of the first layer.
-        last: name of the last layer.
-        layers: number of layers, not counting BatchNormalization.
-        parameters: number of parameters that learn.
-        factor: multiple of the phase's learning rate at which the layers learn.
-        learning_rate: highest learning rate of the layers; None where it is to be
-            found.
+        first: the name of the first layer.
+        last: the name of the last layer.
+        layers: the number of layers, not counting BatchNormalization.
+        parameters: the number of trainable parameters.
+        factor: the group's multiple of the learning rate.
+        learning_rate: the group's highest learning rate; None if it is to be found.
     """
 
     first: str
@@ -61,17 +60,17 @@ class GroupRow:
 
 @dataclass(frozen=True)
 class StageRow:
-    """A stage of fine-tuning.
+    """A stage of fine-tuning, as planned.
 
     Attributes:
-        stage: number of the stage, from 1.
-        first_epoch: its first epoch, counted from 1 over all stages.
-        epochs: number of its epochs.
-        groups: the layers that learn, from the pixels on; the head comes last.
-        cut: where the network is cut, and what is kept there; None if the whole
+        stage: the number of the stage, from 1.
+        first_epoch: the number of its first epoch, from 1, over all stages.
+        epochs: the number of its epochs.
+        groups: the groups of layers that learn, from the input on; the head is last.
+        cut: where the network is cut, and what is cached there; None if the whole
             network runs in every step.
-        all_times: about how many times as long a step would take if all layers
-            learned.
+        all_times: the estimated duration of a step in which all layers learn, as a
+            multiple of that of a step of this stage.
     """
 
     stage: int
@@ -83,14 +82,20 @@ class StageRow:
 
     @property
     def text(self) -> str:
-        """A sentence that tells what runs in every step."""
-        return feeding_text(self.cut, self.all_times)
+        """A description of what runs in every step, for people."""
+        return step_text(self.cut, self.all_times)
 
 
-def feeding_text(cut: Cut | None, all_times: float) -> str:
-    """Returns what runs in every step, and what would if all layers learned."""
+def step_text(cut: Cut | None, all_times: float) -> str:
+    """Returns a description of what runs in every step of a stage.
+
+    Args:
+        cut: where the network is cut; None if the whole network runs in every step.
+        all_times: the estimated duration of a step in which all layers learn, as a
+            multiple of that of a step of the stage.
+    """
     text = cut.text if cut else "the whole network runs in every step"
-    if all_times < WORTH_TELLING:
+    if all_times < SMALLEST_REPORTED_RATIO:
         return text
     return f"{text}; with --all, a step would take about {all_times:.1f} times as long"
 
@@ -98,15 +103,15 @@ def feeding_text(cut: Cut | None, all_times: float) -> str:
 def plan_fine_tuning(parent: Run, config: Config) -> list[StageRow]:
     """Returns a row for each stage that fine-tuning a run would have.
 
-    Nothing is trained or computed, and no image is read.
+    Nothing is trained, and no image is read.
 
     Args:
         parent: the run to be fine-tuned.
-        config: how.
+        config: the settings of fine-tuning.
 
     Raises:
-        ConfigError: if the network has no such layer, or the stages are more than the
-            epochs or the layers.
+        ConfigError: if the network does not have the layer to begin at, or there are
+            more stages than epochs or layers.
     """
     backbone = BACKBONES.get(config.backbone)
     classifier = build_classifier(
@@ -134,14 +139,16 @@ def stage_table(
     validation_images: int,
     store: ActivationStore,
 ) -> list[StageRow]:
-    """Returns a row for each stage; what learns in the last is set in the classifier.
+    """Returns a row for each stage of fine-tuning.
+
+    Afterwards, the trainable layers of the classifier are those of the last stage.
 
     Args:
-        classifier: from `build_classifier`, or loaded again.
-        config: its `fine_tune`, and what decides whether activations are kept.
-        train_images: how many there are.
-        validation_images: the same.
-        store: where activations would be kept.
+        classifier: a classifier from `build_classifier` or `load_model`.
+        config: all settings; see `choose_cut` for those besides `fine_tune`.
+        train_images: the number of training images.
+        validation_images: the number of validation images.
+        store: the cache of activations.
 
     Raises:
         ConfigError: see `stages_of`.
@@ -164,17 +171,25 @@ def stage_table(
                 epochs=stage.epochs,
                 groups=tuple(_groups(classifier, stage, config)),
                 cut=cut,
-                all_times=times_of_all(classifier, stage, cut),
+                all_times=relative_cost_of_all(classifier, stage, cut),
             )
         )
     return rows
 
 
-def times_of_all(classifier: keras.Model, stage: Stage, cut: Cut | None) -> float:
-    """Returns about how many times as long a step takes where all layers learn.
+def relative_cost_of_all(
+    classifier: keras.Model, stage: Stage, cut: Cut | None
+) -> float:
+    """Returns the estimated cost of a step in which all layers learn.
 
-    What learns is computed three times: forward, and backward for activations and for
-    weights. What only runs in every step is computed once.
+    It is a multiple of the cost of a step of the stage. A layer that learns is computed
+    three times: forward, and backward for activations and for weights. A frozen layer
+    behind the cut is computed once.
+
+    Args:
+        classifier: a classifier from `build_classifier` or `load_model`.
+        stage: the stage to compare with.
+        cut: the stage's cut; None if the whole network runs in every step.
     """
     backbone = backbone_of(classifier)
     costs: list[float] = [

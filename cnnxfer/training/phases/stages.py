@@ -1,4 +1,4 @@
-"""What fine-tuning sets free: which layers learn, from when on, at which rate."""
+"""The stages of fine-tuning: which layers learn in each, and at which rate."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.networks.cut import boundaries
 from cnnxfer.registry import did_you_mean
 
-# Groups of layers that have a rate of their own: twelve, however deep a network is, as
+# The number of groups of layers with a learning rate each. It does not depend on the
+# depth of the network, so that one layer decay suits all networks. Twelve is the number
 # in https://github.com/facebookresearch/ConvNeXt (optim_factory.py), which took layer
 # decay from transformers of twelve blocks (BEiT: Bao et al., 2022,
-# https://arxiv.org/abs/2106.08254). So one decay suits all networks.
+# https://arxiv.org/abs/2106.08254).
 GROUPS = 12
-LISTED = "All layers are listed by: cnnxfer backbones show NAME --layers"
+LAYERS_HINT = "All layers are listed by: cnnxfer backbones show NAME --layers"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Some epochs in which the same layers learn.
+    """Epochs of fine-tuning in which the same layers learn.
 
     Attributes:
-        number: from 0.
-        epochs: how many.
-        first_epoch: how many the stages before are to have.
-        start: position of the layer from which on the backbone's layers learn; see
-            `layer_names`.
+        number: the number of the stage, from 0.
+        epochs: the number of its epochs.
+        first_epoch: how many epochs the previous stages are to have.
+        start: the position of the first layer of the backbone that learns, as do all
+            after it; see `layer_names`.
     """
 
     number: int
@@ -41,38 +42,38 @@ class Stage:
 
 
 def layer_names(backbone: keras.Model) -> list[str]:
-    """Returns the names of a backbone's layers in order, by position from 0.
+    """Returns the names of a backbone's layers, in the order of their positions.
 
-    They are those of its operations: where a network adds two tensors with `+`, this
-    counts as a layer too.
+    All operations count as layers, even an addition of two tensors with `+`.
     """
     return [operation.name for operation in backbone.operations]
 
 
 def has_weights(layer: keras.layers.Layer) -> bool:
-    """Tells whether a layer has weights that training may change.
+    """Returns whether a layer has weights that training may change.
 
-    BatchNormalization, which learns with the layers around it or not at all, does not
-    count.
+    BatchNormalization does not count, because it learns with the layers around it or
+    not at all.
     """
     norms = (keras.layers.BatchNormalization, keras.layers.Normalization)
     return bool(getattr(layer, "weights", ())) and not isinstance(layer, norms)
 
 
 def stages_of(classifier: keras.Model, settings: FineTune) -> list[Stage]:
-    """Returns the stages of fine-tuning, in each of which more layers learn.
+    """Returns the stages of fine-tuning; each one trains more layers than the previous.
 
-    Stages have about as many layers each; the first ones those nearest to the output
-    (gradual unfreezing: Howard and Ruder, 2018, https://arxiv.org/abs/1801.06146). They
-    share the epochs, the later ones what is over.
+    The first stage trains the layers nearest to the output, and each further stage adds
+    about as many (gradual unfreezing: Howard and Ruder, 2018,
+    https://arxiv.org/abs/1801.06146). The stages share the epochs equally; the last
+    ones get those that remain.
 
     Args:
-        classifier: from `build_classifier`, or loaded again.
-        settings: what learns, and for how long.
+        classifier: a classifier from `build_classifier` or `load_model`.
+        settings: the settings of fine-tuning.
 
     Raises:
-        ConfigError: if the network has no such layer, or the stages are more than the
-            epochs or the layers.
+        ConfigError: if the network does not have the layer to begin at, or there are
+            more stages than epochs or layers.
     """
     backbone = backbone_of(classifier)
     count, epochs = settings.gradual, settings.epochs
@@ -100,10 +101,15 @@ def stages_of(classifier: keras.Model, settings: FineTune) -> list[Stage]:
 
 
 def unfreeze(classifier: keras.Model, stage: Stage, settings: FineTune) -> None:
-    """Sets what learns: the head, and the backbone from the stage's layer on.
+    """Sets the trainable layers: the head, and the backbone from the stage's layer on.
 
     BatchNormalization learns with the layers around it if `settings.batch_norm` is
-    `train`, and else stays as it is.
+    `train`; otherwise it is frozen.
+
+    Args:
+        classifier: a classifier from `build_classifier` or `load_model`.
+        stage: the stage whose layers are to learn.
+        settings: the settings of fine-tuning.
     """
     backbone = backbone_of(classifier)
     # On TensorFlow `backbone.trainable = True` does nothing where it is True already,
@@ -119,22 +125,26 @@ def unfreeze(classifier: keras.Model, stage: Stage, settings: FineTune) -> None:
 
 
 def group_starts(backbone: keras.Model) -> list[int]:
-    """Returns at which positions the groups of layers with a rate each begin."""
+    """Returns the positions at which the groups of layers with a rate each begin."""
     return [0, *_parts(backbone, 0, GROUPS)[1:]]
 
 
 def group_factor(group: int, groups: int, layer_decay: float) -> float:
-    """Returns the multiple of the rate that a group has, from 0 at the pixels.
+    """Returns a group's multiple of the learning rate; that of the head is 1.
 
-    The head, behind the last of them, has 1.
+    Args:
+        group: the number of the group, from 0 at the input.
+        groups: the number of groups.
+        layer_decay: the ratio of the rates of neighbouring groups, above 0, at most 1.
     """
     return layer_decay ** (groups - group)
 
 
 def rate_factors(classifier: keras.Model, settings: FineTune) -> dict[str, float]:
-    """Returns multiples of the rate, by the paths of what learns in the backbone.
+    """Returns multiples of the learning rate by the paths of variables.
 
-    Without layer decay there are none. The head is not among them; its factor is 1.
+    They cover the trainable variables of the backbone; the factor of all others is 1.
+    Without layer decay, the result is empty.
     """
     if settings.layer_decay == 1:
         return {}
@@ -150,7 +160,7 @@ def rate_factors(classifier: keras.Model, settings: FineTune) -> dict[str, float
 
 
 def _start(backbone: keras.Model, settings: FineTune) -> int:
-    """Returns the position of the first layer that the settings choose."""
+    """Returns the position of the first layer that is to learn."""
     countable = _countable(backbone)
     if not settings.start:
         return countable[-max(1, round(settings.fraction * len(countable)))]
@@ -158,21 +168,24 @@ def _start(backbone: keras.Model, settings: FineTune) -> int:
     if start > countable[-1]:
         names = layer_names(backbone)
         raise ConfigError(
-            f"--from is {settings.start!r}, but from {names[start]} on no layer has "
-            f"weights. The last that has is {names[countable[-1]]}, at position "
-            f"{countable[-1]}."
+            f"--from is {settings.start!r}, but no layer from {names[start]} on has "
+            f"weights. The last one that has weights is {names[countable[-1]]}, at "
+            f"position {countable[-1]}."
         )
     return start
 
 
 def find_layer(backbone: keras.Model, text: str) -> int:
-    """Returns the position of a layer, given that or how its name begins.
+    """Returns the position of a layer.
 
-    Case doesn't matter. Of several names that begin so, the first in the network is
-    meant, unless one is nothing but this.
+    Args:
+        backbone: the backbone of a classifier.
+        text: the position of the layer, or its name, or the beginning of its name, in
+            upper or lower case. If several names begin with it and none is equal to it,
+            the first in the network is returned.
 
     Raises:
-        ConfigError: if there is none.
+        ConfigError: if there is no such layer.
     """
     names = layer_names(backbone)
     if text.isdecimal():
@@ -180,7 +193,7 @@ def find_layer(backbone: keras.Model, text: str) -> int:
             return int(text)
         raise ConfigError(
             f"--from is {text}, but the network's layers are at positions 0 to "
-            f"{len(names) - 1}. {LISTED}"
+            f"{len(names) - 1}. {LAYERS_HINT}"
         )
     folded = [name.lower() for name in names]
     if text.lower() in folded:
@@ -190,12 +203,12 @@ def find_layer(backbone: keras.Model, text: str) -> int:
             return position
     near = did_you_mean(text, [*_beginnings(names), *names])
     raise ConfigError(
-        f"--from is {text!r}, but no layer's name begins so.{near} {LISTED}"
+        f"--from is {text!r}, but no layer's name begins with it.{near} {LAYERS_HINT}"
     )
 
 
 def _beginnings(names: list[str]) -> list[str]:
-    """Returns what names have before each of their underscores: blocks_1, blocks."""
+    """Returns the parts of names before each of their underscores."""
     return [
         name[:end]
         for name in names
@@ -209,11 +222,11 @@ def _countable(backbone: keras.Model) -> list[int]:
 
 
 def _parts(backbone: keras.Model, start: int, count: int) -> list[int]:
-    """Returns where `count` parts of about as many layers each begin, from `start` on.
+    """Divides the layers from `start` on into `count` parts of about equal size.
 
-    They begin with a block, which lies between two places where the network can be
-    cut, unless there are too few of these. There are fewer parts if there are fewer
-    layers.
+    Returns the positions at which the parts begin. They begin with a block, which is
+    what lies between two positions where the network can be cut, unless there are too
+    few blocks. There are fewer parts if there are fewer layers.
     """
     layers = [position for position in _countable(backbone) if position >= start]
     names = layer_names(backbone)
@@ -223,12 +236,12 @@ def _parts(backbone: keras.Model, start: int, count: int) -> list[int]:
         for before, layer in pairwise(layers)
         if bisect_left(cuts, before) < bisect_left(cuts, layer)
     ]
-    place = {layer: i for i, layer in enumerate(layers)}
+    index_of = {layer: i for i, layer in enumerate(layers)}
     parts: dict[int, int] = {}
     for begins in (blocks, layers):
         parts = {}
         for layer in begins:
-            parts.setdefault(count * place[layer] // len(layers), layer)
+            parts.setdefault(count * index_of[layer] // len(layers), layer)
         if len(parts) == count:
             break
     return list(parts.values())

@@ -1,4 +1,4 @@
-"""Files of the user's own that a run depends on: the same for all its life."""
+"""Checks that files that a run depends on have not changed since it began."""
 
 from __future__ import annotations
 
@@ -11,26 +11,31 @@ from cnnxfer.runs import Run
 
 
 def require_unchanged(run: Run, path: Path, entry: str) -> None:
-    """Notes a file's hash in the run's receipt, or compares it with what is there.
+    """Compares a file's hash with that in the run's receipt, or records it there.
+
+    Args:
+        run: the run that depends on the file.
+        path: the file.
+        entry: the key of the hash in the receipt.
 
     Raises:
-        RunError: if it is another file than the one that the run began with.
+        RunError: if the file has changed since the run began.
     """
     sha256 = file_hash(path)
     if run.receipt.get(entry) not in (None, sha256):
         raise RunError(
-            f"{path} has changed since {run.path} began. Bring the file back, or "
+            f"{path} has changed since {run.path} began. Restore the file, or "
             "train a new run."
         )
     run.update_receipt(**{entry: sha256})
 
 
 def require_same_class_weights(run: Run) -> None:
-    """Does that with the file of class weights, where the run has one.
+    """Checks that the file of class weights, if the run has one, has not changed.
 
     Raises:
-        ConfigError: if it is gone or is no such file any more.
-        RunError: if it has changed.
+        ConfigError: if the file no longer exists or is no longer valid.
+        RunError: if the file has changed.
     """
     setting = run.config.class_weights
     if setting not in (NONE, AUTO):

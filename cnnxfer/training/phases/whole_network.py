@@ -1,4 +1,4 @@
-"""A whole network that learns from pixels."""
+"""Trains a whole network on pixels."""
 
 from __future__ import annotations
 
@@ -12,21 +12,27 @@ from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import DataError
 from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.tasks.targets import targets_of
-from cnnxfer.training.activations.engines import some_of_validation
+from cnnxfer.training.activations.engines import validation_samples
 from cnnxfer.training.task import Setup
 from cnnxfer.training.trained_network import Order, compared
 
 
 class WholeNetwork:
-    """A classifier that learns from pixels, every layer computed in every step."""
+    """A classifier that is trained on pixels; a `TrainedNetwork`.
+
+    Attributes:
+        setup: the run and everything it is trained with.
+        classifier: the whole network in float32, which is saved.
+        model: the fused network that is trained, in the precision of the run.
+    """
 
     def __init__(self, setup: Setup, classifier: keras.Model) -> None:
-        """Makes the classifier's twin, in the precision of the run.
+        """Builds the classifier's fused network, in the precision of the run.
 
         Args:
-            setup: the run.
-            classifier: in float32, built in the scope of the run's devices; what is
-                trainable in it learns.
+            setup: the run and everything it is trained with.
+            classifier: the whole network in float32, built in the scope of the run's
+                devices; its trainable layers learn.
         """
         self.setup = setup
         self.classifier = classifier
@@ -57,8 +63,8 @@ class WholeNetwork:
         validation = setup.parts.validation
         filled = [*validation, *validation[: -len(validation) % batch_size]]
         loader = Loader(filled, setup.image_size)
-        for former in self._loaders[1:]:  # of other batches
-            former.close()
+        for previous in self._loaders[1:]:  # from an earlier call
+            previous.close()
         self._loaders = [self._train_loader, loader]
         batches = central_batches(
             loader,
@@ -70,13 +76,15 @@ class WholeNetwork:
 
     def agreement(self) -> Verdict:
         """See `TrainedNetwork`."""
-        _, pixels = some_of_validation(self.setup)
+        _, pixels = validation_samples(self.setup)
         return compared(self, pixels, pixels)
 
     @property
     def failure(self) -> DataError | None:
         """See `TrainedNetwork`."""
-        return next((it.failure for it in self._loaders if it.failure), None)
+        return next(
+            (loader.failure for loader in self._loaders if loader.failure), None
+        )
 
     def close(self) -> None:
         """See `TrainedNetwork`."""

@@ -310,10 +310,10 @@ def make_it_deep(path: Path) -> None:
         (flip_a_bit, "has other rows than were written"),
         (lose_the_rows, "has lost its rows"),
         (take_anothers, "holds something else"),
-        (cut_the_manifest, "has a manifest.json that is none"),
+        (cut_the_manifest, "has a manifest.json that is not valid"),
         (change_a_scale, "has another manifest.json than was written"),
-        (make_it_a_list, "has a manifest.json that is none"),
-        (make_it_deep, "has a manifest.json that is none"),
+        (make_it_a_list, "has a manifest.json that is not valid"),
+        (make_it_deep, "has a manifest.json that is not valid"),
     ],
 )
 def test_damage_is_noticed_and_mended(

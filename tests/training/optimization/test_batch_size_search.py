@@ -36,7 +36,7 @@ class Machine:
     def perf_counter(self) -> float:
         return self.now
 
-    def update_of(self, size: int) -> Callable[[int, float], None]:
+    def update_for(self, size: int) -> Callable[[int, float], None]:
         self.sizes.append(size)
 
         def update(number: int, rate: float) -> None:
@@ -99,7 +99,7 @@ def test_batches_grow_while_it_pays(
     machine, listener = Machine(speeds), Listener()
     monkeypatch.setattr(batch_size_search.time, "perf_counter", machine.perf_counter)
     found = find_batch_size(
-        compiled(), machine.update_of, images=images, reporter=listener
+        compiled(), machine.update_for, images=images, reporter=listener
     )
     assert found == best
     assert machine.sizes == tried
@@ -112,15 +112,17 @@ def test_batches_grow_while_it_pays(
 def test_no_memory_at_all_is_an_error() -> None:
     machine = Machine({})
     with pytest.raises(RunError, match=r"ran out with 8 images at once\. .*--last"):
-        find_batch_size(compiled(), machine.update_of, images=1000, reporter=Reporter())
+        find_batch_size(
+            compiled(), machine.update_for, images=1000, reporter=Reporter()
+        )
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
-    def update_of(size: int) -> Callable[[int, float], None]:
+    def update_for(size: int) -> Callable[[int, float], None]:
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        find_batch_size(compiled(), update_of, images=1000, reporter=Reporter())
+        find_batch_size(compiled(), update_for, images=1000, reporter=Reporter())
 
 
 def test_the_model_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +132,7 @@ def test_the_model_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     during = []
 
-    def update_of(size: int) -> Callable[[int, float], None]:
+    def update_for(size: int) -> Callable[[int, float], None]:
         compile_model(model)
 
         def update(number: int, rate: float) -> None:
@@ -141,7 +143,7 @@ def test_the_model_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return update
 
-    find_batch_size(model, update_of, images=200, reporter=Reporter())
+    find_batch_size(model, update_for, images=200, reporter=Reporter())
     assert during
     assert before not in during, "nothing changed, which shows nothing"
     assert state_hash(model.variables) == before

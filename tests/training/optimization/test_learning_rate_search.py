@@ -214,7 +214,7 @@ def test_the_test_has_its_share_of_an_epoch(steps: int, count: int) -> None:
 
 
 def test_a_loss_that_is_no_number_from_the_start_is_an_error() -> None:
-    with pytest.raises(RunError, match=r"no number before.*--precision float32"):
+    with pytest.raises(RunError, match=r"not a finite number.*--precision float32"):
         find_rate(
             Student().model,
             lambda number, rate: (math.nan, 0.0),

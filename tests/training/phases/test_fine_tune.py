@@ -248,7 +248,7 @@ def test_batch_and_rate_can_be_found(parent: Run) -> None:
         last="10%",
         reporter=reporter,
     )
-    assert "sgd at a rate that is looked for, cosine, 1 epochs" in reporter.said[0]
+    assert "sgd at a rate to be found, cosine, 1 epochs" in reporter.said[0]
     # 26 images in 8 updates.
     (batch,) = [line for line in reporter.said if line.startswith("batches of ")]
     assert batch.startswith("batches of 3:")
@@ -325,7 +325,7 @@ def test_a_whole_network_that_strays_is_measured_anew(
     parent: Run, monkeypatch: pytest.MonkeyPatch, better: bool
 ) -> None:
     """In float32 there is nothing to stray."""
-    line = "the saved model strays from what was trained: far off"
+    line = "the saved model deviates from what was trained: far off"
     reporter = Messages()
 
     def beats(mine: Score, other: Score | None) -> bool:

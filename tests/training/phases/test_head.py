@@ -344,7 +344,7 @@ def test_a_given_rate_that_diverges_is_an_error() -> None:
 def test_features_that_are_no_numbers_are_an_error() -> None:
     broken = VIEWS[0].copy()
     broken[7, 3] = np.nan
-    with pytest.raises(RunError, match=r"no finite numbers.*--precision float32"):
+    with pytest.raises(RunError, match=r"not finite numbers.*--precision float32"):
         fit([broken])
 
 

@@ -166,7 +166,7 @@ def test_an_engine_that_strays_with_the_head_is_replaced(
     messages = Messages()
     run = train(tmp_path, cache=True, reporter=messages)
     assert any(
-        "strays from Keras with this head: far off" in line for line in messages.lines
+        "deviates from Keras with this head: far off" in line for line in messages.lines
     )
     engines = [line for line in messages.lines if line.startswith("engine: ")]
     assert len(set(engines)) == 2

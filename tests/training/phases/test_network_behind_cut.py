@@ -259,7 +259,7 @@ def test_an_engine_that_strays_is_not_taken(
     monkeypatch.setattr(NetworkBehindCut, "agreement", no_agreement)
     run, reporter = tune(still_parent, epochs=1)
     assert (
-        "keras in bfloat16 strays from Keras with this network behind it: a "
+        "keras in bfloat16 deviates from Keras with this network behind it: a "
         "probability differs by 0.9."
     ) in reporter.said
     assert run.metrics["activations"]["0"]["engine"] == "keras float32"
@@ -270,7 +270,7 @@ def test_a_network_that_strays_in_the_end_is_measured_anew(
     still_parent: Run, monkeypatch: pytest.MonkeyPatch, better: bool
 ) -> None:
     reporter = Messages()
-    line = "the saved model strays from what was trained: "
+    line = "the saved model deviates from what was trained: "
 
     def beats(mine: Score, other: Score | None) -> bool:
         """Tuning wins while it is measured behind the cut."""
@@ -302,7 +302,7 @@ def test_the_stage_of_which_an_epoch_is_kept_is_compared(
     run, reporter = tune(still_parent, epochs=2, gradual=2, keep="best")
     assert len(run.history) == 2
     assert after == [1]
-    assert any("the saved model strays" in said for said in reporter.warned)
+    assert any("the saved model deviates" in said for said in reporter.warned)
 
 
 def test_an_engine_that_was_asked_for_and_strays(

@@ -11,7 +11,7 @@ from cnnxfer.config.config import PRESETS
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import HEAD, all_layers, backbone_of, build_classifier
 from cnnxfer.training.activations.store import ActivationStore
-from cnnxfer.training.phases.plan import StageRow, feeding_text, stage_table
+from cnnxfer.training.phases.plan import StageRow, stage_table, step_text
 from cnnxfer.training.phases.stages import (
     GROUPS,
     Stage,
@@ -72,13 +72,13 @@ def test_where_learning_begins(
 @pytest.mark.parametrize(
     ("start", "message"),
     [
-        ("conv_pv_7", "no layer's name begins so. Did you mean 'conv_pw_7'?"),
-        ("conv_dx", "no layer's name begins so. Did you mean 'conv_dw'?"),
+        ("conv_pv_7", "no layer's name begins with it. Did you mean 'conv_pw_7'?"),
+        ("conv_dx", "no layer's name begins with it. Did you mean 'conv_dw'?"),
         ("86", "the network's layers are at positions 0 to 85."),
         (
             "conv_pw_13_relu",
-            "from conv_pw_13_relu on no layer has weights. The last that has is "
-            "conv_pw_13, at position 83.",
+            "no layer from conv_pw_13_relu on has weights. The last one that has "
+            "weights is conv_pw_13, at position 83.",
         ),
     ],
 )
@@ -263,7 +263,7 @@ def test_what_all_layers_would_cost(mobilenet: keras.Model, tmp_path: Path) -> N
     (row,) = table(mobilenet, tmp_path, last="100%")
     assert row.all_times == pytest.approx(1, abs=0.02)
     assert "--all" not in row.text
-    assert feeding_text(None, 2.0).endswith("a step would take about 2.0 times as long")
+    assert step_text(None, 2.0).endswith("a step would take about 2.0 times as long")
 
 
 def test_positions_are_those_that_are_listed(xception: keras.Model) -> None:
