@@ -1,1 +1,1 @@
-"""How good a model is."""
+"""Measures models and compares them: metrics, runs and backbones."""

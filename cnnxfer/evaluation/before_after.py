@@ -1,4 +1,4 @@
-"""What fine-tuning did: the run that it began with, and what came of it."""
+"""Compares a fine-tuned run with its parent."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from cnnxfer.runs import Run
 
 @dataclass(frozen=True)
 class BeforeAfter:
-    """A tuned model on the images of its run, each with `before`: its parent on them.
+    """Evaluations of a fine-tuned run, each with `before`, that of its parent.
 
     Attributes:
-        validation: on those that chose its best epoch, which flatters it a little.
-        test: on those that nothing has looked at; None where there are none.
+        validation: the evaluation on the validation images. It is a little too good,
+            since these images selected the best epoch.
+        test: the evaluation on the test images, which were not used before; None if the
+            run has none.
     """
 
     validation: Evaluation
@@ -28,7 +30,7 @@ class BeforeAfter:
 
     @property
     def lines(self) -> list[str]:
-        """The two for people, with 95% intervals."""
+        """Both evaluations as lines of text, with 95% confidence intervals."""
         lines = [f"validation {self.validation.shares} (95% intervals)"]
         if self.test:
             lines.append(f"test {self.test.shares}; {self.test.changes}")
@@ -36,24 +38,25 @@ class BeforeAfter:
 
 
 def compare_with_parent(run: Run, reporter: Reporter) -> BeforeAfter:
-    """Measures a tuned run and its parent on validation and test images.
+    """Measures a fine-tuned run and its parent on the validation and test images.
 
-    Each network answers all of them in one go, in the fastest engine that agrees with
-    Keras, as `evaluate` has it. The figures go into the run's metrics, and to people.
+    Each network computes all images in one pass, in the fastest engine that agrees with
+    Keras, as `evaluate` does. The figures are written to the run's metrics and
+    reported.
 
     Args:
-        run: has a model, and a parent that has one.
-        reporter: draws the progress, and is told what came of it.
+        run: a run with a model, whose parent has a model.
+        reporter: shows the progress and the figures.
 
     Raises:
-        DataError: if images are gone.
-        RunError: if the parent is gone, or the figures cannot be written.
+        DataError: if images are missing.
+        RunError: if the parent no longer exists, or the figures cannot be written.
     """
     assert run.parent
     run.parent.require_model()
     parts = load_parts(run, reporter)
-    measured = [part for part in (parts.validation, parts.test) if part]
-    evaluations = measure_beside_parent(run, measured, reporter, Computing())
+    splits = [split for split in (parts.validation, parts.test) if split]
+    evaluations = measure_beside_parent(run, splits, reporter, Computing())
     outcome = BeforeAfter(evaluations[0], evaluations[1] if parts.test else None)
     run.update_metrics(**_as_metrics(outcome))
     for line in outcome.lines:

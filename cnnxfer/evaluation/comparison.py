@@ -1,4 +1,4 @@
-"""A leaderboard of backbones, each with a head on cached features, within a budget."""
+"""Ranks backbones by heads trained on their features, within a time budget."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from cnnxfer.training.phases.head_on_features import learn_head
 from cnnxfer.training.start import find_weights_file
 from cnnxfer.training.task import Task
 
-SPEED_SECONDS = 1.0
+SPEED_SECONDS = 1.0  # how long the speed of an engine is measured
 
 
 @dataclass(frozen=True)
 class RankedBackbone:
-    """What one backbone reached in a comparison.
+    """The results of one backbone.
 
     Attributes:
-        backbone: name of the backbone.
-        monitor: name of the figure that ranks the backbones, such as "accuracy".
+        backbone: the name of the backbone.
+        monitor: the figure that ranks the backbones, a key of `score.NAMES`.
         val_monitored: that figure on the validation images, a fraction.
-        val_accuracy: accuracy on the validation images, with its interval.
-        images_per_second: speed of the engine alone, on pixels in memory.
-        engine: name of the engine, and what it computed in.
-        image_size: side of the pictures in pixels.
-        parameters: number of parameters of the backbone with its new head.
-        size_bytes: size of the weights in float32.
-        seconds: time that the backbone took.
+        val_accuracy: the accuracy on the validation images, with its interval.
+        images_per_second: the speed of the engine alone, on pixels in memory.
+        engine: the name and the precision of the engine.
+        image_size: the side of the input images, in pixels.
+        parameters: the number of parameters of the backbone with its new head.
+        size_bytes: the size of these parameters in float32.
+        seconds: the time that it took to train and measure the backbone.
     """
 
     backbone: str
@@ -58,14 +58,14 @@ class RankedBackbone:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Backbones, ranked on one data set.
+    """A ranking of backbones on one data set.
 
     Attributes:
-        data: name of the data set.
-        train_images: number of images that the heads learned from.
-        val_images: number of images that the heads were measured on.
-        places: the backbones that were measured, the best first.
-        left_out: why others were not, by the name of the backbone.
+        data: the name of the data set.
+        train_images: the number of images that the heads were trained on.
+        val_images: the number of images that they were measured on.
+        places: the backbones in order, the best first.
+        left_out: why backbones were left out, by their names.
     """
 
     data: str
@@ -78,35 +78,36 @@ class Comparison:
 def compare_backbones(
     config: Config, names: Sequence[str], budget_seconds: float, reporter: Reporter
 ) -> Comparison:
-    """Trains a head on each backbone's features and ranks them.
+    """Trains a head on the features of each backbone, and ranks the backbones.
 
-    All see the same images in the same parts. Features stay in the cache: what was
-    computed when the budget ended is there for the next comparison, or for `train`.
+    All backbones are trained and measured on the same images. Features are cached, so
+    those computed before the budget ended are used by the next comparison or `train`.
 
     Args:
-        config: the settings of all; its backbone and image size are not looked at.
-        names: of the catalog, in the order in which they are tried.
-        budget_seconds: no backbone begins or goes on after that.
-        reporter: told of the progress.
+        config: the settings for all backbones; `backbone` and `image_size` are ignored.
+        names: the names of the backbones, in the order in which they are tried.
+        budget_seconds: the time after which the current backbone is stopped and no
+            other one begins.
+        reporter: shows the progress.
 
     Raises:
         ConfigError: if the configuration does not suit the machine or the data.
         DataError: if no classifier can be trained on the data.
     """
-    clock = _Budget(budget_seconds, reporter)
+    budget = _Budget(budget_seconds, reporter)
     devices = prepare_devices(config.devices)
     data = read_data(config, reporter)
     require_known_classes(config.class_weights, data.class_names)
     places: list[RankedBackbone] = []
     left_out: dict[str, str] = {}
     for name in names:
-        own = dataclasses.replace(
+        backbone_config = dataclasses.replace(
             config, backbone=name, image_size=BACKBONES.get(name).image_size
         )
         try:
-            clock.check()
-            places.append(_place(own, data, devices, clock))
-        except _Spent:
+            budget.check()
+            places.append(_ranked(backbone_config, data, devices, budget))
+        except _BudgetSpent:
             left_out[name] = f"the budget of {budget_seconds:g} s was spent"
         except CnnxferError as error:
             left_out[name] = str(error)
@@ -122,11 +123,12 @@ def compare_backbones(
     )
 
 
-def _place(
-    config: Config, data: Data, devices: Devices, clock: _Budget
+def _ranked(
+    config: Config, data: Data, devices: Devices, budget: _Budget
 ) -> RankedBackbone:
+    """Trains a head on a backbone's features; returns the results."""
     started = time.perf_counter()
-    clock.info(f"{config.backbone}:")
+    budget.info(f"{config.backbone}:")
     task = Task(
         config=config,
         backbone=BACKBONES.get(config.backbone),
@@ -134,10 +136,10 @@ def _place(
         parts=data.split(),
         devices=devices,
         precision="float32",
-        reporter=clock,
+        reporter=budget,
         multi_label=data.multi_label,
     )
-    weights_path = find_weights_file(config, clock)
+    weights_path = find_weights_file(config, budget)
     classifier = task.build_classifier(precision="float32", weights_path=weights_path)
     learned = learn_head(task, classifier, ActivationStore())
     images = len(task.parts.validation)
@@ -162,7 +164,7 @@ def _rank(place: RankedBackbone) -> tuple[float, float]:
 
 
 def _speed(engine: Engine) -> float:
-    """Returns the images a second of an engine that is warm."""
+    """Returns the number of images per second of an engine after a first batch."""
     size = engine.image_size
     noise = np.random.default_rng(0).integers(
         0, 256, (engine.batch_size, size, size, 3), np.uint8
@@ -176,7 +178,7 @@ def _speed(engine: Engine) -> float:
             count += len(noise)
             yield noise
 
-    for _ in engine.run([noise]):  # the first is slower
+    for _ in engine.run([noise]):  # the first batch is slower
         pass
     started = time.perf_counter()
     for _ in engine.run(batches(SPEED_SECONDS)):
@@ -184,12 +186,12 @@ def _speed(engine: Engine) -> float:
     return count / (time.perf_counter() - started)
 
 
-class _Spent(Exception):
-    """The budget has been spent."""
+class _BudgetSpent(Exception):
+    """The time budget has been spent."""
 
 
 class _Budget(Reporter):
-    """Passes everything on to another reporter, and stops the work in time."""
+    """A reporter that passes everything on, and ends the work when time is up."""
 
     def __init__(self, seconds: float, reporter: Reporter) -> None:
         self._end = time.monotonic() + seconds
@@ -197,7 +199,7 @@ class _Budget(Reporter):
 
     def check(self) -> None:
         if time.monotonic() > self._end:
-            raise _Spent
+            raise _BudgetSpent
 
     def info(self, message: str) -> None:
         self._reporter.info(message)
@@ -211,8 +213,8 @@ class _Budget(Reporter):
     ) -> Iterator[Advance]:
         with self._reporter.progress(title, total, unit) as advance:
 
-            def watched(steps: int = 1, note: str = "") -> None:
+            def advance_in_time(steps: int = 1, note: str = "") -> None:
                 advance(steps, note)
                 self.check()
 
-            yield watched
+            yield advance_in_time

@@ -1,4 +1,4 @@
-"""What differs between two runs: settings, data, results, and what they ran on."""
+"""Compares two runs: settings, data, results, software and hardware."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnxfer.evaluation.significance import (
-    LEVEL,
+    SIGNIFICANCE_LEVEL,
     Accuracy,
     difference_interval,
-    pair_chance,
+    mcnemar_p_value,
     wilson_interval,
 )
 from cnnxfer.runs import Run, SplitRow
 
-# What a receipt tells of the machine and the programs.
+# Entries of a receipt that describe the software, the machine and the initial weights.
 ORIGIN = ("cnnxfer", "python", "packages", "hardware", "weights_sha256")
 
 
 @dataclass(frozen=True)
 class Change:
-    """A value that the two runs have differently; None where one has none.
+    """A value that differs between two runs.
 
     Attributes:
-        name: what it is; dots lead into tables, such as `fine_tune.epochs`.
-        one: of the first run.
-        other: of the second.
+        name: the name of the value; that of a nested one has dots, as in
+            `fine_tune.epochs`.
+        one: the value of the first run; None if it has none.
+        other: the value of the second run; None if it has none.
     """
 
     name: str
@@ -38,16 +39,16 @@ class Change:
 
 @dataclass(frozen=True)
 class DataDifference:
-    """How the images of the second run differ, by their content.
+    """How the images of two runs differ; they are compared by content.
 
     Attributes:
-        images: how many the first run has, and the second.
-        added: how many only the second has.
-        removed: how many only the first has.
-        relabelled: how many both have, under other labels.
-        moved: how many both have, in another part.
-        classes_added: names that only the second knows.
-        classes_removed: names that only the first knows.
+        images: the numbers of images of the first and of the second run.
+        added: how many images only the second run has.
+        removed: how many images only the first run has.
+        relabelled: how many images of both have different labels.
+        moved: how many images of both are in different splits.
+        classes_added: the names of classes that only the second run has.
+        classes_removed: the names of classes that only the first run has.
     """
 
     images: tuple[int, int]
@@ -67,19 +68,20 @@ class DataDifference:
 
 @dataclass(frozen=True)
 class ResultDifference:
-    """Shares of right answers; where both runs have one, how far chance explains them.
+    """The accuracies of two runs, and whether their difference is significant.
 
     Attributes:
-        name: `validation` or `test`.
-        one: of the first run; None if it was not measured.
-        other: of the second.
+        name: the name of the split, `validation` or `test`.
+        one: the accuracy of the first run; None if it was not measured.
+        other: the accuracy of the second run; None if it was not measured.
         same_images: whether both were measured on the same images.
-        low: lower end of the 95% interval of the difference, for independent samples,
-            and so rather wide where both saw the same images; None without a pair.
-        high: upper end.
-        gained: how many images only the second answers right; None unless it was
-            measured beside the first, or the reverse.
-        lost: how many only the first does.
+        low: the lower end of the 95% confidence interval of the difference, for
+            independent samples, so it is too wide for the same images; None if one of
+            the accuracies is missing.
+        high: the upper end of that interval.
+        gained: how many images only the second run classifies correctly; None unless
+            one of the runs is the other's parent and was measured with it.
+        lost: how many images only the first run classifies correctly.
     """
 
     name: str
@@ -93,9 +95,9 @@ class ResultDifference:
 
     @property
     def more_than_chance(self) -> bool | None:
-        """Whether chance alone rarely makes such a difference; None without a pair."""
+        """Whether the difference is significant; None if an accuracy is missing."""
         if self.gained is not None and self.lost is not None:
-            return pair_chance(self.gained, self.lost) < LEVEL
+            return mcnemar_p_value(self.gained, self.lost) < SIGNIFICANCE_LEVEL
         if self.low is None or self.high is None:
             return None
         return not self.low <= 0 <= self.high
@@ -106,13 +108,13 @@ class RunDifference:
     """What differs between two runs.
 
     Attributes:
-        one: name of the first.
-        other: name of the second.
-        settings: that differ, with the phase and the parent.
-        data: of their images.
-        results: on validation and test.
-        training: how many epochs were trained, and which is the best.
-        origin: versions, hardware and first weights that differ.
+        one: the name of the first run.
+        other: the name of the second run.
+        settings: the settings that differ, including the phase and the parent.
+        data: the difference of the images.
+        results: the results on the validation and test images.
+        training: the numbers of epochs trained, and of the best one, if they differ.
+        origin: versions, hardware and initial weights that differ.
     """
 
     one: str
@@ -135,7 +137,11 @@ class RunDifference:
 
 
 def difference_of(one: Run, other: Run) -> RunDifference:
-    """Compares two runs by their files; neither need be finished.
+    """Compares the files of two runs, which need not be finished.
+
+    Args:
+        one: the first run.
+        other: the second run.
 
     Raises:
         RunError: if a file is missing or damaged.
@@ -147,8 +153,8 @@ def difference_of(one: Run, other: Run) -> RunDifference:
         settings=_changes(_settings(one), _settings(other)),
         data=_data_difference(*splits, one.class_names, other.class_names),
         results=(
-            _result("validation", one, other, _same_part("validation", *splits)),
-            _result("test", one, other, _same_part("test", *splits)),
+            _result("validation", one, other, _same_split("validation", *splits)),
+            _result("test", one, other, _same_split("test", *splits)),
         ),
         training=_changes(_training(one), _training(other)),
         origin=_changes(_origin(one), _origin(other)),
@@ -194,59 +200,59 @@ def _data_difference(
     one_classes: Iterable[str],
     other_classes: Iterable[str],
 ) -> DataDifference:
-    ours, theirs = _by_content(one), _by_content(other)
-    both = ours.keys() & theirs.keys()
+    first, second = _by_content(one), _by_content(other)
+    both = first.keys() & second.keys()
     return DataDifference(
-        images=(_count(ours, ours), _count(theirs, theirs)),
-        added=_count(theirs, theirs.keys() - both),
-        removed=_count(ours, ours.keys() - both),
-        relabelled=sum(_labels(ours[key]) != _labels(theirs[key]) for key in both),
-        moved=sum(_parts(ours[key]) != _parts(theirs[key]) for key in both),
+        images=(_count(first, first), _count(second, second)),
+        added=_count(second, second.keys() - both),
+        removed=_count(first, first.keys() - both),
+        relabelled=sum(_labels(first[key]) != _labels(second[key]) for key in both),
+        moved=sum(_splits(first[key]) != _splits(second[key]) for key in both),
         classes_added=tuple(sorted(set(other_classes) - set(one_classes))),
         classes_removed=tuple(sorted(set(one_classes) - set(other_classes))),
     )
 
 
-Copies = dict[str, list[SplitRow]]
+RowsByContent = dict[str, list[SplitRow]]
 
 
-def _by_content(rows: Iterable[SplitRow]) -> Copies:
-    copies: Copies = defaultdict(list)
+def _by_content(rows: Iterable[SplitRow]) -> RowsByContent:
+    by_content: RowsByContent = defaultdict(list)
     for row in rows:
-        copies[row.sha256].append(row)
-    return dict(copies)
+        by_content[row.sha256].append(row)
+    return dict(by_content)
 
 
-def _count(copies: Copies, keys: Iterable[str]) -> int:
-    return sum(len(copies[key]) for key in keys)
+def _count(rows: RowsByContent, keys: Iterable[str]) -> int:
+    return sum(len(rows[key]) for key in keys)
 
 
 def _labels(rows: Iterable[SplitRow]) -> set[str]:
     return {row.label for row in rows}
 
 
-def _parts(rows: Iterable[SplitRow]) -> set[str]:
+def _splits(rows: Iterable[SplitRow]) -> set[str]:
     return {row.split for row in rows}
 
 
-def _same_part(part: str, one: Iterable[SplitRow], other: Iterable[SplitRow]) -> bool:
-    ours, theirs = (
-        sorted((row.sha256, row.label) for row in rows if row.split == part)
+def _same_split(split: str, one: Iterable[SplitRow], other: Iterable[SplitRow]) -> bool:
+    first, second = (
+        sorted((row.sha256, row.label) for row in rows if row.split == split)
         for rows in (one, other)
     )
-    return ours == theirs
+    return first == second
 
 
 def _result(name: str, one: Run, other: Run, same_images: bool) -> ResultDifference:
-    ours, theirs = one.metrics.get(name, {}), other.metrics.get(name, {})
+    first, second = one.metrics.get(name, {}), other.metrics.get(name, {})
     gained: int | None = None
     lost: int | None = None
-    # A tuned run was measured beside its parent: image by image, on the same ones.
-    if _measured_beside(theirs, one):
-        ours, gained, lost = theirs["before"], theirs["gained"], theirs["lost"]
-    elif _measured_beside(ours, other):
-        theirs, gained, lost = ours["before"], ours["lost"], ours["gained"]
-    pair = _share(name, one, ours), _share(name, other, theirs)
+    # A fine-tuned run was measured with its parent, on the same images.
+    if _measured_beside(second, one):
+        first, gained, lost = second["before"], second["gained"], second["lost"]
+    elif _measured_beside(first, other):
+        second, gained, lost = first["before"], first["lost"], first["gained"]
+    pair = _accuracy(name, one, first), _accuracy(name, other, second)
     low = high = None
     if pair[0] and pair[1]:
         low, high = difference_interval(pair[0], pair[1])
@@ -258,11 +264,11 @@ def _measured_beside(measured: Mapping[str, Any], parent: Run) -> bool:
     return bool(before.get("run") == parent.name)
 
 
-def _share(name: str, run: Run, measured: Mapping[str, Any]) -> Accuracy | None:
+def _accuracy(name: str, run: Run, measured: Mapping[str, Any]) -> Accuracy | None:
     if measured:
         return Accuracy(**(measured.get("exact") or measured["top1"]))
     best = run.metrics.get(run.phase, {})
     if name != "validation" or not best.get("val_images"):
         return None
-    images = best["val_images"]  # as training measured it
+    images = best["val_images"]  # measured during training
     return wilson_interval(round(best["val_accuracy"] * images), images)

@@ -1,4 +1,4 @@
-"""Measures a run on its test images, or on others, and its parent beside it."""
+"""Measures a run, and its parent, on its test images or on other data."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ from cnnxfer.tasks.targets import targets_of
 def evaluate_run(
     run: Run, reporter: Reporter, *, engine: str, precision: str
 ) -> Evaluation:
-    """Measures a run on its test part, and its parent beside it.
+    """Measures a run and its parent on the run's test images.
 
-    The figures are added to the run's metrics, unless it cannot be written.
+    The figures are added to the run's metrics, unless the run cannot be written.
 
     Args:
-        run: has a model.
-        reporter: draws the progress.
-        engine: what is to run the network; see `choose_engine`.
-        precision: what that is to compute in.
+        run: a run with a model.
+        reporter: shows the progress.
+        engine: the engine that runs the network; see `choose_engine`.
+        precision: the precision that the engine computes in.
 
     Raises:
-        DataError: if there is no test part, or images are gone.
+        DataError: if the run has no test images, or images are missing.
     """
     examples = load_parts(run, reporter).test
     if not examples:
@@ -67,44 +67,55 @@ def evaluate_run(
 
 def measure_beside_parent(
     run: Run,
-    parts: Sequence[Sequence[Example]],
+    splits: Sequence[Sequence[Example]],
     reporter: Reporter,
     computing: Computing,
 ) -> list[Evaluation]:
-    """Measures a run, and the run that it began with, on each of several parts.
+    """Measures a run and its parent on each of several splits.
 
     Args:
-        run: has a model. If it has no parent, or one whose model is gone, nothing is
-            beside it.
-        parts: none of them empty; they are answered in one go.
-        reporter: draws the progress; told of images that cannot be read.
-        computing: what is to run the networks.
+        run: a run with a model. If it has no parent, or the parent has no model, only
+            the run itself is measured.
+        splits: lists of images, none of them empty; all are computed in one pass.
+        reporter: shows the progress, and warns of images that cannot be read.
+        computing: says which engine runs the networks.
+
+    Returns:
+        An evaluation for each split.
 
     Raises:
-        DataError: if no image of a part can be read any more.
+        DataError: if no image of a split can be read.
     """
-    measured = _measure(run, parts, reporter, computing)
+    measured = _measure(run, splits, reporter, computing)
     parent = run.parent
     if not parent or not parent.model_path.exists():
-        return [part.evaluation for part in measured]
+        return [each.evaluation for each in measured]
     if _same_model(run, parent):
-        before = [part.of(parent.name) for part in measured]
+        before = [each.renamed(parent.name) for each in measured]
     else:
-        before = _measure(parent, parts, reporter, computing)
-    return [part.beside(old) for part, old in zip(measured, before, strict=True)]
+        before = _measure(parent, splits, reporter, computing)
+    return [each.beside(old) for each, old in zip(measured, before, strict=True)]
 
 
 def evaluate_data(
     run: Run, spec: str, reporter: Reporter, *, engine: str, precision: str
 ) -> Evaluation:
-    """Measures a run on the labelled images that `spec` holds; see `evaluate_run`.
+    """Measures a run on other labelled images.
 
-    Those that it was trained or validated on are left out, with a warning: it may know
-    them by heart. Those of its test part are not.
+    Images that the run was trained or validated on are left out, with a warning. Those
+    of its test split are not.
+
+    Args:
+        run: a run with a model.
+        spec: the data set, as in `train`.
+        reporter: shows the progress.
+        engine: the engine that runs the network; see `choose_engine`.
+        precision: the precision that the engine computes in.
 
     Raises:
-        DataError: if they have classes that the run doesn't know, if they have several
-            labels and the run knows one or the reverse, or if no image is left.
+        DataError: if images have classes that the run doesn't have, if they may have
+            several labels and those of the run have one or the reverse, or if no image
+            is left.
     """
     dataset = load_dataset(spec, reporter)
     _check_task(dataset, spec, run)
@@ -112,10 +123,12 @@ def evaluate_data(
     rows = report_problems(build_index(examples, reporter), reporter)
     if not rows:
         raise DataError(f"none of the {len(examples)} images of {spec} could be read.")
-    seen = known_parts(run, reporter)
-    parts = [seen.get(row.sha256, TEST) for row in rows]
-    new = [row.example for row, part in zip(rows, parts, strict=True) if part == TEST]
-    if repeats := warn_of_known(Counter(parts), len(rows), run.name):
+    known = known_parts(run, reporter)
+    splits = [known.get(row.sha256, TEST) for row in rows]
+    new = [
+        row.example for row, split in zip(rows, splits, strict=True) if split == TEST
+    ]
+    if repeats := warn_of_known(Counter(splits), len(rows), run.name):
         reporter.warn(f"{repeats}; left out, as that is no test.")
     if not new:
         raise DataError(
@@ -133,13 +146,13 @@ def evaluate_data(
 
 
 def _check_task(dataset: Dataset, spec: str, run: Run) -> None:
-    several = run.thresholds is not None
-    if several and not dataset.multi_label:
+    multi_label = run.thresholds is not None
+    if multi_label and not dataset.multi_label:
         raise DataError(
             f"the images of {spec} have one label each, and {run.path} gives them any "
             "number. Measure it on a table with all labels of an image: rose|tulip."
         )
-    if dataset.multi_label and not several:
+    if dataset.multi_label and not multi_label:
         raise DataError(
             f"images of {spec} may have several labels, and {run.path} gives them one. "
             "Measure it on images with one label each, or train a run on such a table."
@@ -147,7 +160,7 @@ def _check_task(dataset: Dataset, spec: str, run: Run) -> None:
 
 
 def _relabelled(dataset: Dataset, spec: str, run: Run) -> list[Example]:
-    """Returns the images with labels that index the run's classes."""
+    """Returns the images with labels that are positions in the run's class names."""
     labels = {name: label for label, name in enumerate(run.class_names)}
     unknown = [name for name in dataset.class_names if name not in labels]
     if unknown:
@@ -155,10 +168,10 @@ def _relabelled(dataset: Dataset, spec: str, run: Run) -> list[Example]:
             f"{spec} has classes that {run.path} doesn't know: {', '.join(unknown)}. "
             f"It knows: {', '.join(run.class_names)}."
         )
-    ours = [labels[name] for name in dataset.class_names]
+    run_labels = [labels[name] for name in dataset.class_names]
     return [
         dataclasses.replace(
-            example, labels=tuple(ours[label] for label in example.labels)
+            example, labels=tuple(run_labels[label] for label in example.labels)
         )
         for example in dataset.examples
     ]
@@ -166,16 +179,17 @@ def _relabelled(dataset: Dataset, spec: str, run: Run) -> list[Example]:
 
 @dataclass(frozen=True)
 class _Measured:
-    """What a model did on a part, and which of its images it got right, by their id."""
+    """An evaluation, and whether each image is classified correctly, by its id."""
 
     evaluation: Evaluation
     right: dict[str, bool]
 
-    def of(self, run: str) -> _Measured:
-        """Returns the same of a run that has the same model."""
+    def renamed(self, run: str) -> _Measured:
+        """Returns the same figures for another run, which has the same model."""
         return _Measured(dataclasses.replace(self.evaluation, run=run), self.right)
 
     def beside(self, before: _Measured) -> Evaluation:
+        """Returns the evaluation with that of the parent, and what changed."""
         both = self.right.keys() & before.right.keys()
         return dataclasses.replace(
             self.evaluation,
@@ -193,12 +207,12 @@ def _same_model(run: Run, other: Run) -> bool:
 
 def _measure(
     run: Run,
-    parts: Sequence[Sequence[Example]],
+    splits: Sequence[Sequence[Example]],
     reporter: Reporter,
     computing: Computing,
 ) -> list[_Measured]:
     classifier = load_classifier(run, reporter, computing)
-    examples = [example for part in parts for example in part]
+    examples = [example for split in splits for example in split]
     answers = answer_images(
         classifier,
         [ImageSource(example.id, example.read) for example in examples],
@@ -208,18 +222,18 @@ def _measure(
     )
     measured = []
     with closing(answers):
-        for part in parts:
+        for split in splits:
             rows, read = [], []
-            of_part = islice(answers, len(part))
-            for example, answer in zip(part, of_part, strict=True):
+            answers_of_split = islice(answers, len(split))
+            for example, answer in zip(split, answers_of_split, strict=True):
                 if answer.probabilities is None:
                     reporter.warn(f"left out {example.id}: {answer.picture.error}")
                 else:
                     rows.append(answer.probabilities)
                     read.append(example)
             if not rows:
-                raise DataError(f"none of {len(part)} images can be read any more.")
-            unreadable = len(part) - len(read)
+                raise DataError(f"none of {len(split)} images can be read any more.")
+            unreadable = len(split) - len(read)
             measured.append(
                 _measured(run, classifier, np.stack(rows), read, unreadable)
             )
@@ -236,7 +250,7 @@ def _measured(
 ) -> _Measured:
     names, thresholds = run.class_names, classifier.thresholds
     targets = targets_of(examples, len(names)).astype(bool)
-    several = thresholds is not None
+    multi_label = thresholds is not None
     if thresholds is None:
         best = probabilities.argmax(axis=1)
         answers = best[:, None] == np.arange(len(names))
@@ -254,15 +268,15 @@ def _measured(
         top5=top_k_accuracy(probabilities, targets, 5) if len(names) > 5 else None,
         macro_f1=_mean([row.f1 for row in classes]),
         classes=classes,
-        exact=wilson_interval(int(right.sum()), len(targets)) if several else None,
-        micro_f1=micro_f1(answers, targets) if several else None,
-        mean_average_precision=_mean(precisions) if several else None,
+        exact=wilson_interval(int(right.sum()), len(targets)) if multi_label else None,
+        micro_f1=micro_f1(answers, targets) if multi_label else None,
+        mean_average_precision=_mean(precisions) if multi_label else None,
     )
     ids = [example.id for example in examples]
     return _Measured(evaluation, dict(zip(ids, right.tolist(), strict=True)))
 
 
 def _mean(figures: Sequence[float | None]) -> float:
-    """Returns the mean of those that there are."""
-    there = [figure for figure in figures if figure is not None]
-    return sum(there) / len(there) if there else 0.0
+    """Returns the mean of the figures that are not None; 0 if there are none."""
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) / len(known) if known else 0.0

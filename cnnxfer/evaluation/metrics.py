@@ -1,4 +1,4 @@
-"""Figures of merit, each with what chance could have done to it where that is known."""
+"""The metrics of an evaluation, with confidence intervals where they are known."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnxfer.evaluation.significance import (
-    LEVEL,
+    SIGNIFICANCE_LEVEL,
     Accuracy,
-    pair_chance,
+    mcnemar_p_value,
     wilson_interval,
 )
 from cnnxfer.reporting import counted
@@ -20,21 +20,20 @@ from cnnxfer.tasks.per_class import average_precisions, f1_scores
 
 @dataclass(frozen=True)
 class ClassScores:
-    """The figures of one class; shares are fractions.
+    """The metrics of one class; shares are fractions.
 
     Attributes:
-        label: name of the class.
-        images: number of its images.
-        correct: number of its images that were recognized.
-        named: number of images that the model says are of the class, rightly or not.
-        recall: share of its images that were recognized; None if it has no images.
-        precision: share of the images named so that are of the class; None if no image
-            was named so.
-        f1: harmonic mean of recall and precision; None if it has no images.
-        threshold: probability from which on an image is named so; None where the most
-            probable class is named.
-        average_precision: mean precision over all thresholds, where an image may have
-            several classes; None otherwise, or if the class has no images.
+        label: the name of the class.
+        images: the number of images of the class.
+        correct: how many of them the model predicts as the class.
+        named: how many images the model predicts as the class, correctly or not.
+        recall: `correct` as a share of `images`; None without images.
+        precision: `correct` as a share of `named`; None if that is 0.
+        f1: the harmonic mean of recall and precision; None without images.
+        threshold: the probability from which on the class is predicted; None if the
+            most probable class is predicted.
+        average_precision: the average precision over all thresholds; None without
+            images, or if images have one label each.
     """
 
     label: str
@@ -50,31 +49,28 @@ class ClassScores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a model answers labelled images that it has not seen before.
+    """The metrics of a run's model on labelled images.
 
     Attributes:
-        run: name of the run.
-        images: number of images that were measured.
-        unreadable: number of images that could not be read and are left out.
-        seen: number of images that are left out because the run was trained or
-            validated on them.
-        top1: share of images whose most probable class is right.
-        top5: share of images with a right class among the five most probable; None
-            with five classes or fewer.
-        macro_f1: mean F1 of the classes that have images, each counting alike.
-        classes: the figures of each class, in label order.
-        exact: share of images with all classes right and none too many, where an image
-            may have several classes; None otherwise.
-        micro_f1: F1 of all labels together, so that frequent classes count for more,
-            where an image may have several classes; None otherwise.
-        mean_average_precision: mean average precision of the classes that have images,
-            where an image may have several classes; None otherwise.
-        before: the figures of the run that was fine-tuned, on the same images; None
-            for a frozen phase.
-        gained: number of images that are answered right, with all their labels, and
-            were not before fine-tuning; None for a frozen phase.
-        lost: number of images that were answered right before fine-tuning and are not
-            now; None for a frozen phase.
+        run: the name of the run.
+        images: the number of images that were measured.
+        unreadable: how many images could not be read and are left out.
+        seen: how many are left out because the run was trained or validated on them.
+        top1: the share of images whose most probable class is correct.
+        top5: the share of images with a correct class among the five most probable;
+            None with five classes or fewer.
+        macro_f1: the unweighted mean of the F1 scores of classes that have images.
+        classes: the metrics of each class, in label order.
+        exact: the share of images whose labels are all predicted, with no others; None
+            if images have one label each.
+        micro_f1: the F1 score of all labels together, in which frequent classes have
+            more weight; None if images have one label each.
+        mean_average_precision: the mean over the classes that have images; None if
+            images have one label each.
+        before: the evaluation of the parent on the same images; None without a parent.
+        gained: how many images are classified correctly, with all labels, that the
+            parent did not; None without a parent.
+        lost: how many images only the parent classified correctly; None without one.
     """
 
     run: str
@@ -94,20 +90,20 @@ class Evaluation:
 
     @property
     def right(self) -> Accuracy:
-        """Share of the images that are answered right, with all their labels."""
+        """The share of images that are classified correctly, with all their labels."""
         return self.exact or self.top1
 
     @property
     def shares(self) -> str:
-        """Before and after fine-tuning: `91.2% [88.5, 93.4] -> 94.1% [91.8, 95.8]`."""
+        """The shares before and after: `91.2% [88.5, 93.4] -> 94.1% [91.8, 95.8]`."""
         assert self.before
         return f"{self.before.right.text} -> {self.right.text}"
 
     @property
     def changes(self) -> str:
-        """How many answers fine-tuning changed, and whether chance would do that.
+        """How many answers fine-tuning changed, and whether that is significant.
 
-        Such as "of 367 images, 14 became right and 5 wrong: could be chance".
+        For example "of 367 images, 14 became right and 5 wrong: could be chance".
         """
         gained, lost = self.gained, self.lost
         assert gained is not None
@@ -115,18 +111,18 @@ class Evaluation:
         text = f"of {counted(self.images, 'image')}, "
         if not gained and not lost:
             return text + "none became right or wrong"
-        more = pair_chance(gained, lost) < LEVEL
-        verdict = "more than chance" if more else "could be chance"
+        significant = mcnemar_p_value(gained, lost) < SIGNIFICANCE_LEVEL
+        verdict = "more than chance" if significant else "could be chance"
         return f"{text}{gained:,} became right and {lost:,} wrong: {verdict}"
 
 
 def top_k_accuracy(probabilities: np.ndarray, targets: np.ndarray, k: int) -> Accuracy:
-    """Returns how often a right class is among the `k` most probable.
+    """Returns the share of images with a correct class among the `k` most probable.
 
     Args:
-        probabilities: `(images, classes)`.
-        targets: bool of the same shape: which classes are right.
-        k: at least 1.
+        probabilities: float `(images, classes)`.
+        targets: bool `(images, classes)`: the classes that an image shows.
+        k: the number of classes, at least 1.
     """
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
     correct = int(np.take_along_axis(targets, best, axis=1).any(axis=1).sum())
@@ -140,20 +136,20 @@ def score_classes(
     targets: np.ndarray,
     thresholds: np.ndarray | None,
 ) -> tuple[ClassScores, ...]:
-    """Returns how each class did.
+    """Returns the metrics of each class, in label order.
 
     Args:
-        class_names: in label order.
-        probabilities: `(images, classes)`.
-        answers: bool of the same shape: which classes the model names.
-        targets: bool of the same shape: which are right.
-        thresholds: `(classes,)`, where an image may have several; else None.
+        class_names: the names of the classes, in label order.
+        probabilities: float `(images, classes)`.
+        answers: bool `(images, classes)`: the classes that the model predicts.
+        targets: bool `(images, classes)`: the classes that an image shows.
+        thresholds: float `(classes,)`; None if images have one label each.
     """
     images, named = targets.sum(axis=0).tolist(), answers.sum(axis=0).tolist()
     correct = (answers & targets).sum(axis=0).tolist()
     f1 = f1_scores(answers, targets).tolist()
     precisions = average_precisions(probabilities, targets).tolist()
-    several = thresholds is not None
+    multi_label = thresholds is not None
     return tuple(
         ClassScores(
             label=name,
@@ -164,7 +160,7 @@ def score_classes(
             precision=_share(correct[label], named[label]),
             f1=_number(f1[label]),
             threshold=None if thresholds is None else float(thresholds[label]),
-            average_precision=_number(precisions[label]) if several else None,
+            average_precision=_number(precisions[label]) if multi_label else None,
         )
         for label, name in enumerate(class_names)
     )
@@ -174,8 +170,8 @@ def micro_f1(answers: np.ndarray, targets: np.ndarray) -> float:
     """Returns the F1 score of all labels together; 0 if there are none.
 
     Args:
-        answers: bool `(images, classes)`: which classes the model names.
-        targets: bool of the same shape: which are right.
+        answers: bool `(images, classes)`: the classes that the model predicts.
+        targets: bool `(images, classes)`: the classes that an image shows.
     """
     total = int(answers.sum() + targets.sum())
     return 2 * int((answers & targets).sum()) / total if total else 0.0

@@ -1,22 +1,22 @@
-"""What chance could have done to a share of right answers, and to a difference."""
+"""Confidence intervals of accuracies, and tests of their differences."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-Z = 1.959964  # leaves 2.5% on either side of a normal distribution
-LEVEL = 0.05  # what is rarer by chance alone is taken for more than chance
+Z = 1.959964  # a normal distribution has 2.5% beyond it on either side
+SIGNIFICANCE_LEVEL = 0.05  # a difference with a lower p-value is significant
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """A share of right answers, with its 95% confidence interval.
+    """A share of correct answers, with its 95% confidence interval.
 
     Attributes:
-        value: a fraction.
-        low: lower end of the interval.
-        high: upper end of the interval.
+        value: the share, a fraction in [0, 1].
+        low: the lower end of the interval.
+        high: the upper end of the interval.
     """
 
     value: float
@@ -25,12 +25,16 @@ class Accuracy:
 
     @property
     def text(self) -> str:
-        """The share and its interval, such as `91.2% [88.5, 93.4]`."""
+        """The share and its interval in percent, such as `91.2% [88.5, 93.4]`."""
         return f"{self.value:.1%} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
 
 
 def wilson_interval(correct: int, images: int) -> Accuracy:
-    """Returns a share of right answers with its 95% confidence interval.
+    """Returns the share of correct answers with its 95% confidence interval.
+
+    Args:
+        correct: the number of correct answers.
+        images: the number of all answers, at least 1.
 
     Source: Wilson, 1927, https://doi.org/10.1080/01621459.1927.10502953.
     """
@@ -39,15 +43,16 @@ def wilson_interval(correct: int, images: int) -> Accuracy:
     spread = Z * math.sqrt(share * (1 - share) / images + Z * Z / (4 * images**2))
     scale = 1 + Z * Z / images
     low, high = (middle - spread) / scale, (middle + spread) / scale
-    # Rounding may put an end beyond the share itself.
+    # Rounding errors could put an end beyond the share itself.
     return Accuracy(share, max(0.0, min(share, low)), min(1.0, max(share, high)))
 
 
 def difference_interval(one: Accuracy, other: Accuracy) -> tuple[float, float]:
     """Returns the 95% confidence interval of `other.value - one.value`.
 
-    It takes the two for measured on different images. On the same images two models
-    mostly make the same mistakes, and the true interval is narrower; see `pair_chance`.
+    The interval is for accuracies that were measured on different images. On the same
+    images two models mostly make the same mistakes, and the true interval is narrower;
+    see `mcnemar_p_value`.
 
     Source: Newcombe, 1998, method 10,
     https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I.
@@ -58,15 +63,16 @@ def difference_interval(one: Accuracy, other: Accuracy) -> tuple[float, float]:
     return difference - below, difference + above
 
 
-def pair_chance(gained: int, lost: int) -> float:
-    """Returns how often chance alone would make two models differ at least as much.
+def mcnemar_p_value(gained: int, lost: int) -> float:
+    """Returns the p-value of the difference of two models on the same images.
 
-    Both answered the same images. Those that both got right, or both wrong, tell
-    nothing; of two equal models, each of the others is as likely right with the one.
+    Images that both models classify correctly, or both wrongly, say nothing about the
+    difference. If the models were equally good, each of the other images would be
+    equally likely to be classified correctly by the first or by the second.
 
     Args:
-        gained: how many images only the second got right.
-        lost: how many only the first did.
+        gained: how many images only the second model classifies correctly.
+        lost: how many images only the first model classifies correctly.
 
     Returns:
         The two-sided p-value of the exact McNemar test, a fraction; 1 for equal counts.
@@ -74,7 +80,8 @@ def pair_chance(gained: int, lost: int) -> float:
     Source: McNemar, 1947, https://doi.org/10.1007/BF02295996.
     """
     differing = gained + lost
-    outcomes = ways = 1  # of the 2**differing, those at least as uneven, on one side
+    # Of the 2**differing outcomes, those at least as uneven, on one side.
+    outcomes = ways = 1
     for k in range(min(gained, lost)):
         ways = ways * (differing - k) // (k + 1)
         outcomes += ways

@@ -1,1 +1,1 @@
-"""What is learned and answered: targets, loss, score and probabilities."""
+"""What a network is trained for: targets, loss, score and probabilities."""

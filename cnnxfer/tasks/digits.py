@@ -1,3 +1,3 @@
-"""How exactly a probability is told: the same in tables, files and thresholds."""
+"""The precision of probabilities in tables, files and thresholds."""
 
 DIGITS = 6  # decimal places

@@ -1,7 +1,7 @@
-"""What is to be learned: the loss that training lowers, the score that tells how far.
+"""The loss that training minimizes, and the score that measures a model.
 
-An image has one label, and the classes share its probability (softmax), or any number
-of them, and each class has a probability of its own (sigmoid).
+An image has either exactly one label, and the probabilities of the classes sum to 1
+(softmax), or any number of labels, and each class has its own probability (sigmoid).
 """
 
 from __future__ import annotations
@@ -28,24 +28,25 @@ from cnnxfer.tasks.score import (
 )
 from cnnxfer.tasks.thresholds import choose_thresholds
 
-# Where a probability rounds to 1, small powers of what is left have no slope.
+# The gradient of a small power of 1 - probability is not finite where that is 0.
 SMALLEST_REST = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """What training lowers, and what tells its best epoch.
+    """The loss that training minimizes, and the score that selects the best epoch.
 
     Attributes:
         multi_label: whether an image may have any number of labels.
-        class_weights: what each class counts, float32 `(classes,)`. With several
-            labels, what its presence counts in the loss of the class: its absence
-            counts 1, or else an optimizer that scales gradients, as Adam does, would
-            undo what is meant to shift the balance of the two.
-        focal_gamma: how much less the sure ones count; 0 is cross-entropy.
-        label_smoothing: share of a label that is spread over all classes. There is
-            nothing to spread with several labels, where it does nothing.
-        monitor: the figure that tells the best epoch, a key of `score.NAMES`.
+        class_weights: the weight of each class, float32 `(classes,)`. If images may
+            have several labels, it is the weight of the presence of a class, and its
+            absence has a weight of 1. A weight for both would scale the gradients of a
+            class, and optimizers such as Adam undo that.
+        focal_gamma: the exponent of the focal loss, at least 0: the higher, the less
+            weight confident answers have; 0 gives cross-entropy.
+        label_smoothing: the share of a label that is spread over all classes, in
+            [0, 1). It has no effect if images may have several labels.
+        monitor: the figure that selects the best epoch, a key of `score.NAMES`.
     """
 
     multi_label: bool
@@ -55,14 +56,14 @@ class Objective:
     monitor: str
 
     def loss(self, targets: Any, logits: Any) -> Any:
-        """Returns the loss of each image, `(batch,)`.
+        """Returns the loss of each image, float32 `(batch,)`.
 
-        Focal loss is that of Lin et al., 2017, https://arxiv.org/abs/1708.02002, for
-        softmax as in Keras's `CategoricalFocalCrossentropy`.
+        The focal loss is that of Lin et al., 2017, https://arxiv.org/abs/1708.02002;
+        with softmax, as in Keras's `CategoricalFocalCrossentropy`.
 
         Args:
-            targets: float32 `(batch, classes)`, 1 for what an image shows; or shares
-                of it, where images were mixed.
+            targets: float32 `(batch, classes)`: 1 for the classes that an image shows,
+                or fractions if images were mixed.
             logits: float32 `(batch, classes)`.
         """
         if self.multi_label:
@@ -73,7 +74,7 @@ class Objective:
         shown = ops.sum(ops.multiply(self.class_weights, targets), axis=-1)
         share = self.label_smoothing / len(self.class_weights)
         smooth = targets * (1 - self.label_smoothing) + share
-        if not self.focal_gamma:  # the same, in one operation
+        if not self.focal_gamma:  # the same result in one operation
             return shown * ops.categorical_crossentropy(
                 smooth, logits, from_logits=True
             )
@@ -81,14 +82,22 @@ class Objective:
         return shown * ops.sum(losses, axis=-1)
 
     def _focused(self, log_probabilities: Any) -> Any:
-        """Returns cross-entropies, those of sure answers lowered."""
+        """Returns cross-entropies, reduced for confident answers."""
         rest = ops.maximum(1 - ops.exp(log_probabilities), SMALLEST_REST)
         return -(rest**self.focal_gamma) * log_probabilities
 
     def accuracy(self, targets: Any, logits: Any) -> Any:
-        """Returns 1 for each image of a batch whose labels are all right, else 0.
+        """Returns 1 for each image whose labels are all predicted correctly, else 0.
 
-        With several labels, each is an answer from a probability of one half on.
+        If images may have several labels, those with a probability of at least 0.5 are
+        the predicted ones.
+
+        Args:
+            targets: float32 `(batch, classes)`; see `loss`.
+            logits: float32 `(batch, classes)`.
+
+        Returns:
+            float32 `(batch,)`.
         """
         if self.multi_label:
             right = ops.all(ops.equal(logits >= 0, targets >= 0.5), axis=-1)
@@ -97,15 +106,15 @@ class Objective:
         return ops.cast(right, "float32")
 
     def score(self, logits: np.ndarray, targets: np.ndarray, epoch: int) -> Score:
-        """Returns the score of a model's answers, without the noise of float32.
+        """Returns the score of a model's logits, computed in float64.
 
         Args:
             logits: `(images, classes)`.
-            targets: `(images, classes)`, 1 for what an image shows, else 0.
-            epoch: after which the model answered.
+            targets: `(images, classes)`: 1 for the classes that an image shows, else 0.
+            epoch: the number of the epoch after which the logits were computed.
         """
         logits = logits.astype(np.float64)
-        with np.errstate(all="ignore"):  # the loss of what is no number is none
+        with np.errstate(all="ignore"):  # logits that are not finite give such a loss
             if self.multi_label:
                 return self._score_of_several(logits, targets, epoch)
             return self._score_of_one(logits, targets, epoch)
@@ -133,7 +142,7 @@ class Objective:
         probabilities = sigmoid(logits)
         thresholds = choose_thresholds(probabilities, targets)
         answers = reaches(probabilities, thresholds)
-        # log(1 + exp(-x)) of what is there, log(1 + exp(x)) of what isn't.
+        # log(1 + exp(-x)) for classes that are present, log(1 + exp(x)) for others
         losses = np.logaddexp(0, np.where(targets > 0, -logits, logits))
         precision = macro(average_precisions(logits, targets))
         return Score(
@@ -156,24 +165,26 @@ def build_objective(
     label_smoothing: float,
     reporter: Reporter,
 ) -> Objective:
-    """Returns what the settings ask for, and says what is monitored and why.
+    """Returns the objective that the settings ask for.
 
     Args:
         config: all settings.
-        class_names: in label order.
-        targets: of the training images, `(images, classes)`; see `targets_of`.
+        class_names: the names of the classes, in label order.
+        targets: the targets of the training images, `(images, classes)`; see
+            `targets_of`.
         multi_label: whether an image may have any number of labels.
-        label_smoothing: of the phase, a fraction in [0, 1).
-        reporter: told what is monitored, where that is not accuracy.
+        label_smoothing: the phase's label smoothing, in [0, 1).
+        reporter: told which figure is monitored and why, if `auto` does not choose
+            accuracy.
 
     Raises:
-        ConfigError: if the file of class weights is wrong.
+        ConfigError: if the file of class weights is not valid.
     """
     monitor = config.monitor
     if monitor == "auto":
         monitor, reason = _choose_monitor(targets, multi_label)
         if reason:
-            reporter.info(f"{reason}, so {NAMES[monitor]} tells the best epoch")
+            reporter.info(f"{reason}, so {NAMES[monitor]} selects the best epoch")
     return Objective(
         multi_label=multi_label,
         class_weights=class_weights(config.class_weights, class_names, targets),
@@ -184,9 +195,9 @@ def build_objective(
 
 
 def _choose_monitor(targets: np.ndarray, multi_label: bool) -> tuple[str, str]:
-    """Returns what tells the best epoch, and why; no reason for what is usual."""
+    """Returns the figure to monitor, and the reason; "" if it is accuracy."""
     if multi_label:
-        # With thresholds chosen on the same few images, F1 scores are noisy.
+        # F1 scores are noisy, since thresholds are chosen on the same few images.
         return MEAN_AVERAGE_PRECISION, "images have several labels"
     times = skew(targets.sum(axis=0).astype(int).tolist())
     if times >= SKEWED:

@@ -1,4 +1,4 @@
-"""How well each class is recognized, and all of them on average."""
+"""F1 scores and average precisions of classes, and their mean."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ def f1_scores(answers: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Returns the F1 score of each class; 0 for one that is never recognized.
 
     Args:
-        answers: bool `(images, classes)`: what the model says that an image shows.
-        targets: what it does show, `(images, classes)` of 1 and 0.
+        answers: bool `(images, classes)`: the classes that the model predicts.
+        targets: `(images, classes)` of 1 and 0: the classes that an image shows.
 
     Returns:
         float64 `(classes,)`; NaN for classes that no image shows.
     """
-    found = answers.astype(bool)
+    predicted = answers.astype(bool)
     shown = targets.astype(bool)
-    hits = (found & shown).sum(axis=0)
-    total = found.sum(axis=0) + shown.sum(axis=0)
+    hits = (predicted & shown).sum(axis=0)
+    total = predicted.sum(axis=0) + shown.sum(axis=0)
     return np.where(shown.any(axis=0), 2 * hits / np.maximum(total, 1), np.nan)
 
 
 def average_precisions(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Returns the average precision of each class, whatever the threshold.
+    """Returns the average precision of each class, which needs no threshold.
 
-    It is the mean, over the images that show the class, of the share of such images
-    among those that score at least as high.
+    It is the mean, over the images that show the class, of the precision among all
+    images that score at least as high.
 
     Args:
-        scores: `(images, classes)`; probabilities or logits, higher for surer.
-        targets: what the images show, `(images, classes)` of 1 and 0.
+        scores: `(images, classes)`: probabilities or logits.
+        targets: `(images, classes)` of 1 and 0: the classes that an image shows.
 
     Returns:
         float64 `(classes,)`; NaN for classes that no image shows.
@@ -43,13 +43,13 @@ def _average_precision(scores: np.ndarray, shown: np.ndarray) -> float:
     if not shown.any():
         return float("nan")
     ascending, ascending_shown = np.sort(scores), np.sort(scores[shown])
-    # Equal scores are found together, or not at all.
+    # Images with equal scores are above a threshold together.
     found = len(scores) - np.searchsorted(ascending, ascending_shown)
     hits = len(ascending_shown) - np.searchsorted(ascending_shown, ascending_shown)
     return float(np.mean(hits / found))
 
 
 def macro(values: np.ndarray) -> float:
-    """Returns the mean over the classes that images show; 0 without any."""
+    """Returns the mean of the values that are not NaN; 0 if there are none."""
     shown = values[~np.isnan(values)]
     return float(shown.mean()) if len(shown) else 0.0

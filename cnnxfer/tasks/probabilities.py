@@ -1,4 +1,4 @@
-"""From what a network gives to probabilities, and from these to several classes."""
+"""Converts the outputs of a network to probabilities, and these to classes."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from cnnxfer.tasks.digits import DIGITS
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Returns probabilities of classes that exclude one another: rows that sum to 1."""
+    """Returns the probabilities of mutually exclusive classes, whose rows sum to 1."""
     exponentials: np.ndarray = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities: np.ndarray = exponentials / exponentials.sum(-1, keepdims=True)
     return probabilities
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """Returns probabilities of classes that have nothing to do with one another."""
-    with np.errstate(over="ignore"):  # of -1000, the exponential is too large, as it is
+    """Returns the probabilities of independent classes."""
+    with np.errstate(over="ignore"):  # exp(1000) is infinite, and the result 0
         probabilities: np.ndarray = 1 / (1 + np.exp(-logits))
     return probabilities
 
 
 def as_probabilities(values: np.ndarray, outputs: str) -> np.ndarray:
-    """Returns probabilities of any outputs but features.
+    """Returns the probabilities that outputs of a network stand for.
 
     Args:
         values: float32 `(..., classes)`.
-        outputs: what they are; one of `engines.engine.Outputs`.
+        outputs: the kind of `values`: `logits`, `multi-label logits` or
+            `probabilities`; see `engines.engine.Outputs`.
     """
     if outputs == "logits":
         return softmax(values)
@@ -36,14 +37,14 @@ def as_probabilities(values: np.ndarray, outputs: str) -> np.ndarray:
 
 
 def reaches(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Tells which classes an image has, where it may have several.
+    """Returns which probabilities reach the threshold of their class.
 
-    Probabilities count as they are printed, so that figure and answer never contradict
-    each other.
+    Probabilities are rounded as they are printed, so that printed figures and answers
+    never contradict each other.
 
     Args:
         probabilities: `(..., classes)`.
-        thresholds: `(classes,)`; to be at one is enough.
+        thresholds: `(classes,)`; an equal probability reaches it.
 
     Returns:
         bool `(..., classes)`.

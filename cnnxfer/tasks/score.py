@@ -1,4 +1,4 @@
-"""How well a model does on the validation images, and which of two does better."""
+"""The score of a model on the validation images, and which of two is better."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Score:
-    """How well a model did on the validation images.
+    """The score of a model on the validation images.
 
     Attributes:
-        accuracy: share of the images whose answer is right, with all their labels.
-        macro_f1: mean F1 score of the classes that validation images show.
-        loss: mean cross-entropy; it decides between equal scores.
-        epoch: after which epoch, from 1; 0 is before the first.
-        monitor: the figure that tells which of two is better, a key of `NAMES`.
-        mean_average_precision: over the same classes; None of a task where an image
-            has one label.
-        thresholds: from which probability on a class is an answer, in label order,
-            where an image may have several labels: those with the best F1 scores.
+        accuracy: the fraction of images for which all labels are predicted correctly.
+        macro_f1: the mean F1 score of the classes that validation images show.
+        loss: the mean cross-entropy; it decides between equal monitored figures.
+        epoch: the number of the epoch that the score follows, from 1; 0 is before the
+            first.
+        monitor: the figure that two scores are compared by, a key of `NAMES`.
+        mean_average_precision: the mean over the classes that validation images show;
+            None if images have one label each.
+        thresholds: the probability thresholds of the classes with the best F1 scores,
+            in label order; empty if images have one label each.
     """
 
     accuracy: float
@@ -41,7 +42,7 @@ class Score:
 
     @property
     def value(self) -> float:
-        """The monitored figure, a fraction."""
+        """The monitored figure, a fraction in [0, 1]."""
         figures = {
             ACCURACY: self.accuracy,
             MACRO_F1: self.macro_f1,
@@ -53,22 +54,26 @@ class Score:
 
     @property
     def name(self) -> str:
-        """What the monitored figure is called."""
+        """The name of the monitored figure."""
         return NAMES[self.monitor]
 
     @property
     def text(self) -> str:
-        """The monitored figure for people: `accuracy 91.2%`."""
+        """The monitored figure with its name, such as `accuracy 91.2%`."""
         return f"{self.name} {self.value:.1%}"
 
     def beats(self, other: Score | None) -> bool:
-        """Tells whether this is better: in what is monitored, and then in loss."""
+        """Returns whether this score is better: by monitored figure, then by loss."""
         if other is None:
             return True
         return (self.value, -self.loss) > (other.value, -other.loss)
 
     def as_metrics(self, images: int) -> dict[str, Any]:
-        """Returns the score as a run's metrics keep it."""
+        """Returns the score as an entry of a run's metrics.
+
+        Args:
+            images: the number of validation images.
+        """
         precision = self.mean_average_precision
         return {
             "val_accuracy": self.accuracy,
@@ -82,7 +87,7 @@ class Score:
 
     @staticmethod
     def from_metrics(metrics: dict[str, Any]) -> Score:
-        """Reads back what `as_metrics` gave, which has no thresholds."""
+        """Returns the score that `as_metrics` wrote, which has no thresholds."""
         return Score(
             accuracy=metrics["val_accuracy"],
             macro_f1=metrics["val_macro_f1"],
@@ -93,9 +98,9 @@ class Score:
         )
 
     def as_history(self) -> dict[str, str]:
-        """Returns the score as a row of a run's history keeps it.
+        """Returns the score's columns of a history row.
 
-        Besides loss and accuracy, that is the monitored figure.
+        These are loss, accuracy, and the monitored figure if it is another one.
         """
         row = {
             "val_loss": f"{self.loss:.6f}",

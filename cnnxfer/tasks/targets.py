@@ -1,4 +1,4 @@
-"""Labels as what a network is to answer: a number for each class."""
+"""Converts labels to the targets of a network, a number for each class."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def targets_of(examples: Sequence[Example], num_classes: int) -> np.ndarray:
     """Returns 1 for each class that an image shows, and 0 for the others.
 
     Args:
-        examples: their labels are in [0, num_classes).
-        num_classes: at least one.
+        examples: images whose labels are in [0, num_classes).
+        num_classes: the number of classes, at least 1.
 
     Returns:
-        float32 `(images, num_classes)`. Rows have as many ones as the image labels.
+        float32 `(images, num_classes)`. A row has as many ones as the image has labels.
     """
     targets = np.zeros((len(examples), num_classes), np.float32)
     for row, example in zip(targets, examples, strict=True):

@@ -13,7 +13,7 @@ from cnnxfer.networks.precision import resolve_precision
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow, create_run
 from cnnxfer.tasks.class_weights import require_known_classes
-from cnnxfer.tasks.thresholds import UNKNOWN
+from cnnxfer.tasks.thresholds import DEFAULT_THRESHOLD
 from cnnxfer.training.optimization.devices import Devices, prepare_devices
 from cnnxfer.training.task import Setup
 
@@ -58,7 +58,7 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
         for example, part in zip(data.examples, data.parts, strict=True)
     )
     if data.multi_label:  # the file marks the run as such; a phase sets the values
-        run.write_thresholds(dict.fromkeys(data.class_names, UNKNOWN))
+        run.write_thresholds(dict.fromkeys(data.class_names, DEFAULT_THRESHOLD))
     return Setup(
         config=config,
         backbone=BACKBONES.get(config.backbone),

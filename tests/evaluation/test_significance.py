@@ -4,7 +4,7 @@ import pytest
 from cnnxfer.evaluation.significance import (
     Accuracy,
     difference_interval,
-    pair_chance,
+    mcnemar_p_value,
     wilson_interval,
 )
 
@@ -65,13 +65,13 @@ def test_difference_interval(
         (10_000, 9_000, 4.194e-13),
     ],
 )
-def test_pair_chance(gained: int, lost: int, chance: float) -> None:
-    assert pair_chance(gained, lost) == pytest.approx(chance, rel=0.01)
-    assert pair_chance(lost, gained) == pair_chance(gained, lost)
+def test_mcnemar_p_value(gained: int, lost: int, chance: float) -> None:
+    assert mcnemar_p_value(gained, lost) == pytest.approx(chance, rel=0.01)
+    assert mcnemar_p_value(lost, gained) == mcnemar_p_value(gained, lost)
 
 
-def test_pair_chance_is_what_happens_by_chance() -> None:
+def test_mcnemar_p_value_is_the_frequency_by_chance() -> None:
     """Of two equal models, one time in twenty at most is taken for a difference."""
     differing = np.random.default_rng(0).binomial(40, 0.5, 4000)
-    taken = [pair_chance(40 - lost, lost) < 0.05 for lost in differing.tolist()]
+    taken = [mcnemar_p_value(40 - lost, lost) < 0.05 for lost in differing.tolist()]
     assert 0.02 < np.mean(taken) <= 0.05

@@ -211,8 +211,8 @@ def objective_of(
             False,
             "auto",
             "macro-f1",
-            "one class has 12 times the images of another, so macro-F1 tells the best "
-            "epoch",
+            "one class has 12 times the images of another, so macro-F1 selects the "
+            "best epoch",
         ),
         ([60, 20, 5], False, "accuracy", "accuracy", None),
         ([20, 20, 20], False, "macro-f1", "macro-f1", None),
@@ -221,7 +221,7 @@ def objective_of(
             True,
             "auto",
             "mean-average-precision",
-            "images have several labels, so mean average precision tells the best "
+            "images have several labels, so mean average precision selects the best "
             "epoch",
         ),
         ([9, 9], True, "macro-f1", "macro-f1", None),

@@ -24,7 +24,7 @@ from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run
 from cnnxfer.tasks.score import Score
 from cnnxfer.tasks.targets import targets_of
-from cnnxfer.tasks.thresholds import keep_thresholds
+from cnnxfer.tasks.thresholds import write_thresholds
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.loop.checkpoint import Checkpoint, read_checkpoint
 from cnnxfer.training.loop.loop import fit
@@ -260,7 +260,7 @@ def _confirm(setup: Setup, verdict: Verdict, outcome: Outcome) -> Outcome:
     if setup.config.fine_tune.keep == "best" and not after.beats(before):
         run.copy_model(run.parent)
         after = before
-    keep_thresholds(run, after)
+    write_thresholds(run, after)
     images = len(setup.parts.validation)
     run.update_metrics(
         before=before.as_metrics(images), **{PHASE: after.as_metrics(images)}

@@ -14,7 +14,7 @@ from cnnxfer.networks.precision import describe_precision
 from cnnxfer.networks.saving import save_model
 from cnnxfer.reporting import counted
 from cnnxfer.tasks.score import Score
-from cnnxfer.tasks.thresholds import keep_thresholds
+from cnnxfer.tasks.thresholds import write_thresholds
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.loop.checkpoint import Checkpoint, read_checkpoint
 from cnnxfer.training.loop.loop import fit
@@ -84,7 +84,7 @@ def _train_on_features(
     with run.saving():
         save_model(classifier, run.model_path)
     # If the process dies in between, `resume` writes both again.
-    keep_thresholds(run, learned.head.score)
+    write_thresholds(run, learned.head.score)
     for row in learned.head.history:
         run.add_history({"phase": PHASE, **row})
     run.update_metrics(**{PHASE: _metrics(setup, learned)})

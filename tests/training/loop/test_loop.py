@@ -116,7 +116,7 @@ def test_a_later_stage_goes_on_too(
     assert rows[0]["loss"] != first[0]["loss"]
 
 
-@pytest.mark.parametrize("place", ["keep_thresholds", "add_history", "update_metrics"])
+@pytest.mark.parametrize("place", ["write_thresholds", "add_history", "update_metrics"])
 def test_death_while_an_epoch_is_kept(
     tmp_path: Path,
     undisturbed: Callable[[str], End],
@@ -129,7 +129,7 @@ def test_death_while_an_epoch_is_kept(
     phase = tiny_phase(tmp_path / "run")
     with monkeypatch.context() as patch:
         patch.setattr(
-            recorder if place == "keep_thresholds" else type(phase.setup.run),
+            recorder if place == "write_thresholds" else type(phase.setup.run),
             place,
             die,
         )

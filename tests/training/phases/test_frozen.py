@@ -141,7 +141,7 @@ def on_features(train: Train, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train(tmp_path_factory.mktemp("runs"), **KEPT)
 
 
-@pytest.mark.parametrize("place", ["learn_head", "keep_thresholds", "add_history"])
+@pytest.mark.parametrize("place", ["learn_head", "write_thresholds", "add_history"])
 def test_head_training_that_is_killed_begins_again(
     train: Train,
     tmp_path: Path,

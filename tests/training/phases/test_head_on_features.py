@@ -235,7 +235,7 @@ def test_skewed_classes_are_balanced_and_watched_as_asked(
         for settings in ({}, {"sampling": "balanced", "monitor": "accuracy"})
     )
     assert not np.allclose(head_of(asked)[0], head_of(by_itself)[0])
-    said = [line for line in messages.lines if "macro-F1 tells the best" in line]
+    said = [line for line in messages.lines if "macro-F1 selects the best" in line]
     assert len(said) == 1
     kept, (row,) = by_itself.metrics["frozen"], by_itself.history
     assert kept["monitor"] == "macro-f1"
