@@ -24,7 +24,7 @@ class Messages(Reporter):
 
 @pytest.fixture
 def tuned(colour_run: Run) -> Run:
-    """A run that makes no mistake; its parent, `colour_run`, calls blue green."""
+    """Returns a run without mistakes; its parent, `colour_run`, calls blue green."""
     child = Run(
         Path(shutil.copytree(colour_run.path, colour_run.path.with_name("tuned")))
     )
@@ -82,10 +82,10 @@ def test_the_figures_are_those_of_evaluate(tuned: Run) -> None:
     assert tuned.parent.metrics == {"frozen": {"val_accuracy": 0.75}}
 
 
-def test_the_parent_s_own_model_is_measured_once(
+def test_a_model_that_equals_the_parents_is_measured_once(
     tuned: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where no epoch beat it."""
+    """This is the case if no epoch beat the parent's model."""
     assert tuned.parent
     loaded = []
     real = evaluator.load_classifier
@@ -109,7 +109,7 @@ def test_the_parent_s_own_model_is_measured_once(
 
 
 def test_thresholds_belong_to_the_model(tuned: Run) -> None:
-    """The same weights answer otherwise with others."""
+    """The same weights give other answers with other thresholds."""
     assert tuned.parent
     tuned.copy_model(tuned.parent)
     tuned.write_thresholds(dict.fromkeys(tuned.class_names, 0.99))
@@ -120,7 +120,7 @@ def test_thresholds_belong_to_the_model(tuned: Run) -> None:
     assert outcome.validation.right.value > 0
 
 
-def test_without_test_images_there_is_validation(tuned: Run) -> None:
+def test_a_run_without_test_images_is_measured_on_validation(tuned: Run) -> None:
     tuned.write_split([row for row in tuned.split if row.split != "test"])
     outcome = compare_with_parent(tuned, Reporter())
     assert outcome.test is None
@@ -139,7 +139,7 @@ def test_an_image_that_cannot_be_read_is_left_out(tuned: Run, photos_dir: Path) 
     assert any(f"left out {gone.id}" in message for message in reporter.messages)
 
 
-def test_what_is_gone_is_named(tuned: Run, photos_dir: Path) -> None:
+def test_missing_images_and_parents_are_named(tuned: Run, photos_dir: Path) -> None:
     (photos_dir / tuned.split[0].id).unlink()
     with pytest.raises(DataError, match="are no longer in"):
         compare_with_parent(tuned, Reporter())

@@ -18,7 +18,7 @@ NAMES = ["mobilenet-0.25", "mobilenetv2-0.35"]
 
 @pytest.fixture(autouse=True)
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves nothing behind and doesn't measure speed for long."""
+    """Uses a temporary cache, and measures speed for a short time only."""
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(comparison, "SPEED_SECONDS", 0.01)
 
@@ -90,7 +90,7 @@ def test_skewed_classes_and_several_labels_are_ranked_by_other_figures(
     assert figures == sorted(figures, reverse=True)
 
 
-def test_what_the_budget_leaves_out_is_named(photos_dir: Path) -> None:
+def test_backbones_left_out_by_the_budget_are_named(photos_dir: Path) -> None:
     found = compare(photos_dir, budget="0.001s")
     assert found.places == ()
     assert list(found.left_out) == NAMES
@@ -100,7 +100,7 @@ def test_what_the_budget_leaves_out_is_named(photos_dir: Path) -> None:
 def test_the_budget_ends_work_that_has_begun(
     photos_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The time is up once the second backbone has begun."""
+    """The budget is spent once the second backbone has begun."""
     begun: list[str] = []
     original = comparison.find_weights_file
 
@@ -139,6 +139,6 @@ def test_a_budget_is_a_time(photos_dir: Path, budget: str) -> None:
         compare(photos_dir, budget=budget)
 
 
-def test_a_file_of_weights_suits_one_backbone_only(photos_dir: Path) -> None:
+def test_a_weights_file_is_refused_for_several_backbones(photos_dir: Path) -> None:
     with pytest.raises(ConfigError, match="it must be imagenet or none"):
         compare(photos_dir, weights="mine.weights.h5")

@@ -29,7 +29,7 @@ ROWS = [
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Makes a run by its name, with entries of its receipt."""
+    """Returns a function that makes a run from a name and entries of the receipt."""
 
     def make(name: str, **receipt: object) -> Run:
         run = Run(tmp_path / name)
@@ -48,7 +48,7 @@ def share(correct: int, images: int) -> dict[str, object]:
     return {"value": accuracy.value, "low": accuracy.low, "high": accuracy.high}
 
 
-def test_times_are_no_difference(make: Make) -> None:
+def test_times_are_not_compared(make: Make) -> None:
     one, other = make("a", seed=1), make("longer", seed=2)
     difference = difference_of(one, other)
     assert not difference.any
@@ -112,7 +112,7 @@ def test_each_difference_of_the_data_counts(make: Make, change: str) -> None:
     assert difference_of(other, one).any
 
 
-def test_results_are_compared_with_what_chance_does(make: Make) -> None:
+def test_differences_of_results_have_an_interval(make: Make) -> None:
     one, other = make("a"), make("b")
     one.update_metrics(
         frozen={"val_accuracy": 0.8, "val_images": 200},
@@ -136,7 +136,7 @@ def test_results_are_compared_with_what_chance_does(make: Make) -> None:
     assert difference_of(other, one).results[1].more_than_chance is True
 
 
-def test_only_one_was_measured(make: Make) -> None:
+def test_a_run_that_was_not_measured_has_no_result(make: Make) -> None:
     one, other = make("a"), make("b")
     other.update_metrics(test={"top1": share(9, 10)})
     (_, test) = difference_of(one, other).results
@@ -145,7 +145,7 @@ def test_only_one_was_measured(make: Make) -> None:
     assert difference_of(one, other).any
 
 
-def test_other_images_are_called_so(make: Make) -> None:
+def test_results_on_different_images_are_marked(make: Make) -> None:
     one, other = make("a"), make("b")
     other.write_split([ROWS[0], ROWS[1], replace(ROWS[2], sha256="03")])
     validation, test = difference_of(one, other).results
@@ -154,7 +154,7 @@ def test_other_images_are_called_so(make: Make) -> None:
 
 
 def test_a_tuned_run_was_measured_beside_its_parent(make: Make) -> None:
-    """Image by image, which tells more than the two shares; in either order."""
+    """Counts of changed images are compared, whichever of the runs comes first."""
     parent, tuned, stranger = make("a"), make("b", parent="a"), make("c")
     before = {"run": "a", "top1": share(90, 100)}
     measured = {"top1": share(96, 100), "before": before, "gained": 6, "lost": 0}
@@ -191,7 +191,7 @@ def test_epochs(make: Make) -> None:
     )
 
 
-def test_damage_is_named(make: Make) -> None:
+def test_a_damaged_run_is_named(make: Make) -> None:
     one, other = make("a"), make("b")
     (other.path / "split.csv").unlink()
     with pytest.raises(

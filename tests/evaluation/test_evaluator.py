@@ -29,20 +29,20 @@ COLOURS = {"blue": (40, 60, 200), "green": (50, 170, 60), "red": (200, 50, 40)}
 
 
 def counts(evaluation: Evaluation) -> dict[str, tuple[int, int, int]]:
-    """Images, correct and named, by class."""
+    """Returns the numbers of images, correct ones and predicted ones, by class."""
     return {
         row.label: (row.images, row.correct, row.named) for row in evaluation.classes
     }
 
 
 def parts(run: Run) -> Counter[str]:
-    """How many images the run has in each part."""
+    """Returns how many images the run has in each split."""
     return Counter(row.split for row in run.split)
 
 
 @pytest.fixture
 def new_photos_dir(tmp_path: Path) -> Path:
-    """Photographs that no run was trained on: 5 blue, 4 green and 3 red ones."""
+    """Returns images that no run was trained on: 5 blue, 4 green and 3 red ones."""
     random = np.random.default_rng(1)
     for (name, colour), images in zip(COLOURS.items(), (5, 4, 3), strict=True):
         folder = tmp_path / "new" / name
@@ -54,7 +54,7 @@ def new_photos_dir(tmp_path: Path) -> Path:
     return tmp_path / "new"
 
 
-def test_measures_the_test_part_and_keeps_the_figures(colour_run: Run) -> None:
+def test_the_test_split_is_measured_and_the_figures_are_saved(colour_run: Run) -> None:
     evaluation = cnnxfer.evaluate(colour_run)
     assert evaluation.run == colour_run.name
     assert evaluation.images == parts(colour_run)["test"] > 3
@@ -71,7 +71,7 @@ def test_measures_the_test_part_and_keeps_the_figures(colour_run: Run) -> None:
     assert metrics["frozen"] == {"val_accuracy": 0.75}
 
 
-def test_figures_that_cannot_be_kept_are_told_all_the_same(
+def test_figures_that_cannot_be_saved_are_returned_with_a_warning(
     colour_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(path: Path, text: str) -> None:
@@ -92,7 +92,7 @@ def test_figures_that_cannot_be_kept_are_told_all_the_same(
 def test_other_data_is_measured_by_class_name(
     colour_run: Run, new_photos_dir: Path
 ) -> None:
-    """Labels differ where classes are missing; the names decide."""
+    """Labels are numbered differently if classes are missing; names are compared."""
     shutil.rmtree(new_photos_dir / "blue")
     (new_photos_dir / "red/0.png").rename(new_photos_dir / "green/moved.png")
     evaluation = cnnxfer.evaluate(colour_run, data=new_photos_dir)
@@ -109,7 +109,7 @@ def test_other_data_is_measured_by_class_name(
 def test_images_that_the_run_knows_are_left_out(
     colour_run: Run, photos_dir: Path, new_photos_dir: Path
 ) -> None:
-    """By their content: under other names, some of them labelled otherwise."""
+    """Images are compared by content, whatever their names and labels."""
     for row in colour_run.split:
         name = row.id.replace("/", "-")
         label = "blue" if row.split == "train" else row.label
@@ -127,7 +127,7 @@ def test_images_that_the_run_knows_are_left_out(
     assert evaluation.top1.value == 1  # else those called blue would be mistakes
 
 
-def test_of_the_run_s_own_data_the_test_part_is_left(
+def test_of_the_runs_own_data_only_the_test_split_is_measured(
     colour_run: Run, photos_dir: Path
 ) -> None:
     evaluation = cnnxfer.evaluate(colour_run, data=photos_dir)
@@ -135,7 +135,7 @@ def test_of_the_run_s_own_data_the_test_part_is_left(
     assert dataclasses.replace(evaluation, seen=0) == cnnxfer.evaluate(colour_run)
 
 
-def test_where_the_run_knows_all_there_is_no_figure(
+def test_data_that_the_run_was_trained_on_is_an_error(
     colour_run: Run, photos_dir: Path
 ) -> None:
     for row in colour_run.split:
@@ -148,7 +148,7 @@ def test_where_the_run_knows_all_there_is_no_figure(
 def test_what_was_read_before_is_not_read_again(
     colour_run: Run, photos_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By `train`, or `check`: what is known of each image is in the index."""
+    """The index has the results of reading images for `train` or `check`."""
     monkeypatch.setattr("cnnxfer.data.preparing.index._examine", None)
     assert cnnxfer.evaluate(colour_run, data=photos_dir).unreadable == 0
 
@@ -196,14 +196,14 @@ def test_evaluate_and_predict_agree(colour_run: Run, new_photos_dir: Path) -> No
 
 @pytest.fixture
 def several_run(colour_run: Run) -> Run:
-    """The run, for images of several colours: each that is bright enough."""
+    """Returns the run as a multi-label one, which names every bright enough colour."""
     colour_run.write_thresholds(dict.fromkeys(COLOURS, 0.99))
     return colour_run
 
 
 @pytest.fixture
 def mixtures(tmp_path: Path) -> Path:
-    """A table of pictures in mixed colours; two labels of 8 are wrong."""
+    """Returns a table of images in mixed colours; two labels of 8 are wrong."""
     mixed = {
         "purple": ((200, 40, 200), "blue|red"),
         "yellow": ((200, 200, 40), "red|green"),
@@ -264,7 +264,7 @@ def test_of_several_classes_evaluate_and_predict_agree(
     ]
 
 
-def test_the_other_kind_of_data_is_refused(
+def test_data_of_the_other_task_is_an_error(
     colour_run: Run, mixtures: Path, new_photos_dir: Path
 ) -> None:
     with pytest.raises(DataError, match=r"have several labels, and .* gives them one"):

@@ -29,7 +29,7 @@ def test_ties_go_to_the_first_class_as_in_a_ranking() -> None:
 
 
 def test_the_scores_of_each_class() -> None:
-    """Of a: 2 of 3 found, and one of another taken for it; d has no image."""
+    """2 of 3 images of class a are found, with one false positive; d has no image."""
     targets = np.eye(4, dtype=bool)[[0, 0, 0, 1, 2]]
     answers = np.eye(4, dtype=bool)[[0, 0, 3, 0, 2]]
     a, b, c, d = score_classes(NAMES, answers * 0.9, answers, targets, None)

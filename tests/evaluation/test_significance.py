@@ -71,7 +71,7 @@ def test_mcnemar_p_value(gained: int, lost: int, chance: float) -> None:
 
 
 def test_mcnemar_p_value_is_the_frequency_by_chance() -> None:
-    """Of two equal models, one time in twenty at most is taken for a difference."""
+    """Of two equal models, at most one in twenty comparisons is significant."""
     differing = np.random.default_rng(0).binomial(40, 0.5, 4000)
     taken = [mcnemar_p_value(40 - lost, lost) < 0.05 for lost in differing.tolist()]
     assert 0.02 < np.mean(taken) <= 0.05

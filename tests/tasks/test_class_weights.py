@@ -11,7 +11,7 @@ LABELS = np.repeat([0, 1, 2], [30, 10, 20])
 TARGETS = np.eye(3, dtype=np.float32)[LABELS]
 
 
-def test_auto_gives_classes_the_same_weight_in_all() -> None:
+def test_auto_gives_classes_the_same_total_weight() -> None:
     weights = class_weights("auto", NAMES, TARGETS)
     assert weights.dtype == np.float32
     np.testing.assert_allclose(weights * np.bincount(LABELS), [20, 20, 20])
@@ -26,11 +26,11 @@ def test_auto_counts_labels_where_images_have_several() -> None:
     assert np.isfinite(weights).all()  # of a class without images too
 
 
-def test_none_gives_every_image_the_same() -> None:
+def test_none_gives_every_class_a_weight_of_one() -> None:
     assert class_weights("none", NAMES, TARGETS).tolist() == [1, 1, 1]
 
 
-def test_a_file_says_what_the_classes_it_names_count(tmp_path: Path) -> None:
+def test_a_file_sets_the_weights_of_the_classes_that_it_names(tmp_path: Path) -> None:
     path = tmp_path / "weights.csv"
     path.write_text("tulip,0.5\nrose,4\n")
     assert class_weights(str(path), NAMES, TARGETS).tolist() == [1, 4, 0.5]

@@ -1,4 +1,4 @@
-"""What training lowers, by the definitions of the papers, and what it is scored by."""
+"""Losses follow the definitions of the papers, and scores their formulas."""
 
 import dataclasses
 from typing import Any
@@ -57,7 +57,7 @@ def test_several_labels_are_sigmoid_cross_entropy() -> None:
     np.testing.assert_allclose(found, each.mean(axis=1), rtol=1e-5, atol=1e-6)
 
 
-def test_label_smoothing_is_kerass_and_none_of_several_labels() -> None:
+def test_label_smoothing_is_that_of_keras_and_ignored_for_several_labels() -> None:
     keras_loss = keras.losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=0.1, reduction="none"
     )
@@ -84,7 +84,7 @@ def test_focal_loss_is_that_of_the_paper(gamma: float) -> None:
 
 @pytest.mark.parametrize("multi_label", [False, True])
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
-def test_gradients_are_numbers_however_sure_the_answers(
+def test_gradients_are_finite_for_confident_answers(
     multi_label: bool, gamma: float
 ) -> None:
     import tensorflow as tf
@@ -122,7 +122,7 @@ def test_class_weights_of_several_labels_count_where_the_class_is_there() -> Non
     np.testing.assert_allclose(found, each.mean(axis=1), rtol=1e-5, atol=1e-6)
 
 
-def test_accuracy_of_a_batch_is_of_whole_answers() -> None:
+def test_accuracy_requires_all_labels_to_be_correct() -> None:
     found = ops.convert_to_numpy(PLAIN.accuracy(ONE, LOGITS))
     assert found.tolist() == (LOGITS.argmax(1) == ONE.argmax(1)).astype(float).tolist()
     logits = np.array([[2, -1, 3, -4], [2, -1, 3, 4.0]])
@@ -168,7 +168,7 @@ def test_the_score_of_several_labels_is_that_at_its_thresholds() -> None:
 
 @pytest.mark.parametrize("multi_label", [False, True])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_logits_that_are_no_numbers_give_a_loss_that_is_none(
+def test_logits_that_are_not_finite_give_such_a_loss(
     multi_label: bool, bad: float
 ) -> None:
     logits = np.array([[0.0, 1.0], [bad, 0.0]], np.float32)
@@ -189,7 +189,7 @@ class Messages(Reporter):
 def objective_of(
     counts: list[int], multi_label: bool = False, **settings: Any
 ) -> tuple[Objective, list[str]]:
-    """Returns the objective for so many images of each class, and what was said."""
+    """Returns the objective for numbers of images per class, and the messages."""
     messages = Messages()
     objective = build_objective(
         Config(**settings),
@@ -227,7 +227,7 @@ def objective_of(
         ([9, 9], True, "macro-f1", "macro-f1", None),
     ],
 )
-def test_skewed_classes_are_watched_by_macro_f1_and_it_is_said(
+def test_skewed_classes_are_monitored_by_macro_f1_which_is_reported(
     counts: list[int], multi_label: bool, asked: str, monitor: str, said: str | None
 ) -> None:
     objective, lines = objective_of(counts, multi_label, monitor=asked)
@@ -235,7 +235,7 @@ def test_skewed_classes_are_watched_by_macro_f1_and_it_is_said(
     assert lines == ([said] if said else [])
 
 
-def test_settings_make_the_objective() -> None:
+def test_the_objective_follows_the_settings() -> None:
     objective, _ = objective_of(
         [30, 10], class_weights="auto", loss="focal", focal_gamma=3.0
     )

@@ -53,7 +53,7 @@ def test_average_precision_of_a_perfect_order_is_one() -> None:
     assert np.isnan(precisions[1])
 
 
-def test_both_agree_with_scikit_learn() -> None:
+def test_f1_and_average_precision_agree_with_scikit_learn() -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     random = np.random.default_rng(3)
     scores = random.random((80, 5)).round(2)

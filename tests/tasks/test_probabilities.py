@@ -17,13 +17,13 @@ def test_rows_sum_to_one() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_each_class_of_several_has_its_own() -> None:
+def test_sigmoid_gives_independent_probabilities() -> None:
     expected = [[0.5, 0.75], [1, 0.5], [0, 0]]
     np.testing.assert_allclose(sigmoid(LOGITS), expected, atol=1e-6)
     assert sigmoid(LOGITS).dtype == np.float32
 
 
-def test_what_a_network_gives_becomes_probabilities() -> None:
+def test_outputs_of_each_kind_become_probabilities() -> None:
     half = np.full((2, 3), 0.5)
     np.testing.assert_array_equal(as_probabilities(LOGITS, "logits"), softmax(LOGITS))
     np.testing.assert_array_equal(
@@ -33,7 +33,7 @@ def test_what_a_network_gives_becomes_probabilities() -> None:
         np.testing.assert_array_equal(as_probabilities(half, outputs), half)
 
 
-def test_a_class_is_reached_by_the_probability_that_is_printed() -> None:
+def test_the_printed_probability_is_compared_with_the_threshold() -> None:
     thresholds = np.array([0.3, 0.7])
     probabilities = np.array(
         [[0.3, 0.7], [0.299999, 0.699999], [0.2999996, 0.6999996]], np.float32

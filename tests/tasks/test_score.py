@@ -20,7 +20,7 @@ BEST = Score(accuracy=0.75, macro_f1=0.6, loss=0.5, epoch=2)
         (0.75, math.nan, False),
     ],
 )
-def test_better_is_more_correct_and_then_less_loss(
+def test_scores_are_compared_by_accuracy_and_then_by_loss(
     accuracy: float, loss: float, beats: bool
 ) -> None:
     assert Score(accuracy, 0.6, loss, epoch=3).beats(BEST) is beats
@@ -28,7 +28,7 @@ def test_better_is_more_correct_and_then_less_loss(
 
 
 @pytest.mark.parametrize("monitor", ["macro-f1", "mean-average-precision"])
-def test_what_is_monitored_decides(monitor: str) -> None:
+def test_scores_are_compared_by_the_monitored_figure(monitor: str) -> None:
     low = Score(0.9, 0.5, 0.1, 1, monitor, mean_average_precision=0.5)
     high = Score(0.1, 0.6, 0.9, 2, monitor, mean_average_precision=0.6)
     assert high.beats(low)

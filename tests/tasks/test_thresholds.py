@@ -24,22 +24,22 @@ def test_no_threshold_has_a_higher_f1_score() -> None:
     assert len(set(thresholds)) == 5
 
 
-def test_it_lies_halfway() -> None:
+def test_a_threshold_lies_halfway_between_probabilities() -> None:
     assert choose([0.9, 0.7, 0.3, 0.1], [1, 1, 0, 0]) == 0.5
     assert choose([0.3, 0.02, 0.01, 0.01], [1, 0, 0, 0]) == pytest.approx(0.16)
 
 
-def test_of_equal_ones_the_nearest_to_a_half() -> None:
+def test_of_equally_good_thresholds_the_nearest_to_a_half_is_chosen() -> None:
     # F1 is 2/3 from 0.85 on (one hit of one), and from 0.4 on (two of four).
     assert choose([0.9, 0.8, 0.7, 0.6, 0.2, 0.1], [1, 0, 0, 1, 0, 0]) == 0.4
 
 
-def test_equal_probabilities_are_answered_alike() -> None:
+def test_a_threshold_does_not_separate_equal_probabilities() -> None:
     probabilities, shown = [0.8, 0.4, 0.4, 0.4, 0.1], [1, 1, 0, 0, 0]
     assert choose(probabilities, shown) == pytest.approx(0.6)
 
 
-def test_numbers_next_to_each_other_are_still_told_apart() -> None:
+def test_neighbouring_probabilities_are_separated() -> None:
     low, high = 0.333333, 0.333334
     threshold = choose([high, low, 0.1], [1, 0, 0])
     assert low < threshold <= high
@@ -58,7 +58,7 @@ def test_numbers_next_to_each_other_are_still_told_apart() -> None:
         ([0.7], [1]),
     ],
 )
-def test_a_half_where_nothing_can_be_learned(
+def test_the_threshold_is_a_half_if_nothing_is_better(
     probabilities: list[float], shown: list[int]
 ) -> None:
     assert choose(probabilities, shown) == 0.5

@@ -27,7 +27,7 @@ SHARES = {"disc": 0.5, "square": 0.3, "triangle": 0.2}  # of the images
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A table of 90 noisy pictures, each with none to all of three shapes."""
+    """Returns a table of 90 noisy images, each with none to all of three shapes."""
     root = tmp_path_factory.mktemp("shapes")
     random = np.random.default_rng(0)
     lines = ["path,label"]
@@ -99,7 +99,7 @@ def test_a_head_learns_each_shape_by_itself(table: Path, tmp_path: Path) -> None
     assert "" in labels.values()
 
 
-def test_the_saved_network_gives_logits_that_thresholds_are_for(
+def test_thresholds_apply_to_the_logits_of_the_saved_network(
     parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Score, "beats", lambda self, other: True)
@@ -130,13 +130,13 @@ def test_fine_tuning_that_fails_keeps_the_parents_thresholds(
     assert child.thresholds == parent.thresholds
 
 
-def test_thresholds_change_with_the_model_and_not_without(
+def test_thresholds_change_only_with_the_model(
     train: Train,
     settings: dict[str, Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Only the second of three epochs is better than the one before it."""
+    """Only the second of three epochs is better than the previous one."""
     keep, seen, epochs = Session.record_epoch, [], []
 
     def watch(phase: Session, score: Score, row: dict[str, Any]) -> None:
@@ -166,7 +166,7 @@ def test_thresholds_change_with_the_model_and_not_without(
     assert seen == [[0.3] * 3, [0.2] * 3, [0.2] * 3]
 
 
-def test_a_run_is_of_several_labels_from_its_beginning(
+def test_a_run_is_multi_label_from_its_beginning(
     train: Train,
     settings: dict[str, Any],
     tmp_path: Path,

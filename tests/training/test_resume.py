@@ -1,4 +1,4 @@
-"""Interrupted phases: what is left, and that going on ends where it would have."""
+"""Interrupted phases leave a usable run and resume to the same result."""
 
 import signal
 import subprocess
@@ -73,7 +73,7 @@ def without_seconds(run: Run) -> list[dict[str, str]]:
     return [{**row, "seconds": ""} for row in run.history]
 
 
-def test_head_training_goes_on_as_if_undisturbed(
+def test_head_training_resumes_as_if_undisturbed(
     train: Train, parent: Run, tmp_path: Path, interrupt: Callable[[int], None]
 ) -> None:
     interrupt(1)
@@ -90,7 +90,7 @@ def test_head_training_goes_on_as_if_undisturbed(
     assert_same_end(run, parent)
 
 
-def test_fine_tuning_goes_on_as_if_undisturbed(
+def test_fine_tuning_resumes_as_if_undisturbed(
     parent: Run, tuned: Run, interrupt: Callable[[int], None]
 ) -> None:
     interrupt(2)
@@ -102,7 +102,7 @@ def test_fine_tuning_goes_on_as_if_undisturbed(
     assert_same_end(run, tuned)
 
 
-def test_what_is_balanced_and_focal_goes_on_too(
+def test_balanced_sampling_and_focal_loss_resume_too(
     train: Train,
     tmp_path: Path,
     interrupt: Callable[[int], None],
@@ -135,7 +135,7 @@ def test_what_is_balanced_and_focal_goes_on_too(
     assert run.metrics["frozen"]["monitor"] == "macro-f1"
 
 
-def test_an_unfinished_first_epoch_leaves_a_model_too(
+def test_an_unfinished_first_epoch_leaves_a_model(
     train: Train, parent: Run, tmp_path: Path, interrupt: Callable[[int], None]
 ) -> None:
     interrupt(0)
@@ -147,7 +147,7 @@ def test_an_unfinished_first_epoch_leaves_a_model_too(
     assert_same_end(run, parent)
 
 
-def test_fine_tuning_that_never_finished_an_epoch_is_the_parent(
+def test_fine_tuning_without_a_finished_epoch_has_the_parents_model(
     parent: Run, interrupt: Callable[[int], None]
 ) -> None:
     interrupt(0)

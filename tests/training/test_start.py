@@ -8,7 +8,7 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.training.start import prepare_run
 
 
-def test_a_class_of_weights_that_is_unknown_is_told_before_there_is_a_run(
+def test_an_unknown_class_in_a_weights_file_is_an_error_before_the_run_exists(
     photos_dir: Path, tmp_path: Path
 ) -> None:
     weights_file = tmp_path / "weights.csv"

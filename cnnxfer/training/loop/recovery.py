@@ -76,12 +76,12 @@ def restart_at_lower_rate(session: Session, divergence: Diverged) -> None:
     progress, run = session.progress, session.setup.run
     variables = session.stepper.variables
     if progress.step < progress.steps_per_epoch:
-        place = f"in epoch {progress.number}, step {progress.step + 1}"
+        moment = f"in epoch {progress.number}, step {progress.step + 1}"
         rate = session.rate
     else:
-        place = f"after epoch {progress.number}"
+        moment = f"after epoch {progress.number}"
         rate = progress.peak * progress.scale
-    observed = f"{divergence} {place}, at learning rate {rate:.3g}"
+    observed = f"{divergence} {moment}, at learning rate {rate:.3g}"
     start = None
     if session.may_restart and progress.lowered < MAX_RESTARTS:
         start = checkpoint_at(run.checkpoints_dir, progress.start)
@@ -126,21 +126,21 @@ def halve_parts(session: Session) -> None:
     """
     setup, now = session.setup, session.progress
     size, parts = now.part_size, parts_per_batch(now.batch_size, 2 * now.accumulate)
-    place = f"at {setup.image_size} pixels"
+    pixels = f"at {setup.image_size} pixels"
     if setup.devices.replicas > 1:
         raise RunError(
-            f"memory ran out with --batch {now.batch_size} {place}, on "
+            f"memory ran out with --batch {now.batch_size} {pixels}, on "
             f"{setup.devices.replicas} devices. Try half of it."
         )
     if setup.precision == "float16":  # see `initial_progress`
         raise RunError(
-            f"memory ran out with --batch {now.batch_size} {place}, and float16 can't "
-            "be computed in parts. Try half of it, or --precision bfloat16."
+            f"memory ran out with --batch {now.batch_size} {pixels}, and float16 "
+            "can't be computed in parts. Try half of it, or --precision bfloat16."
         )
     if size == 1:
         raise RunError(
-            f"memory ran out with one image at once, {place}. Let fewer layers learn, "
-            "with --last, or train at a smaller --image-size."
+            f"memory ran out with one image at once, {pixels}. Let fewer layers "
+            "learn, with --last, or train at a smaller --image-size."
         )
     session.restore_initial_values()
     if session.begun:

@@ -67,6 +67,8 @@ class Session:
         stop: whether the user asked for a stop.
         begun: whether a checkpoint of this stage exists to continue from.
         epochs_seen: how many epochs have ended in this process.
+        initial_values: on JAX, the initial values of the model's variables by index;
+            empty on other backends.
     """
 
     def __init__(

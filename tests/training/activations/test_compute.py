@@ -1,4 +1,4 @@
-"""Computed once, kept, and never trusted."""
+"""Activations are computed once, cached, and checked when they are read."""
 
 import hashlib
 import os
@@ -33,14 +33,14 @@ VIEWS = [training_views(CONFIG, number) for number in range(3)]
 
 
 def features(pixels: np.ndarray) -> np.ndarray:
-    """Some numbers that tell an image from another: float32 `(images, 12)`."""
+    """Returns numbers that differ between images, float32 `(images, 12)`."""
     corners = pixels[:, :: IMAGE_SIZE // 2, :: IMAGE_SIZE // 2].astype(np.float32)
     return corners.reshape(len(pixels), -1)
 
 
 @dataclass
 class FakeEngine:
-    """Counts the images; stops or fails where it is told to."""
+    """An engine that counts images, and can stop or fail at one of them."""
 
     name: str = "keras"
     precision: str = "float32"
@@ -59,13 +59,13 @@ class FakeEngine:
 
 
 class Loud(Reporter):
-    """Remembers what it was told."""
+    """Collects messages."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.messages: list[str] = []
 
     def info(self, message: str) -> None:
-        self.told.append(message)
+        self.messages.append(message)
 
 
 def build_nothing() -> None:
@@ -136,7 +136,7 @@ def pixels_of(examples: list[Example], view: Views) -> np.ndarray:
 
 
 def check(found: list[Activations], examples: list[Example]) -> None:
-    """Compares with what the engine says to each view; bytes are exact in float16."""
+    """Compares activations with the engine's output; bytes are exact in float16."""
     for view, activations in zip(VIEWS, found, strict=False):
         expected = features(pixels_of(examples, view))
         np.testing.assert_array_equal(activations[:], expected)
@@ -175,7 +175,7 @@ def test_nothing_is_computed_twice(
     assert engine.images == 36
 
 
-def test_another_question_is_another_answer(
+def test_another_key_has_its_own_activations(
     examples: list[Example], store: ActivationStore
 ) -> None:
     first = load(FakeEngine(), examples, store, VIEWS[:1])
@@ -223,7 +223,7 @@ def test_blocks_of_activations(examples: list[Example], store: ActivationStore) 
     np.testing.assert_array_equal(found[chosen], expected)
 
 
-def test_an_interruption_loses_nothing(
+def test_interrupted_computations_are_kept(
     examples: list[Example], store: ActivationStore
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
@@ -235,7 +235,7 @@ def test_an_interruption_loses_nothing(
     assert engine.images == 3 * 36 - 64
 
 
-def test_a_view_that_was_interrupted_is_joined_by_another(
+def test_another_view_joins_an_interrupted_one(
     examples: list[Example], store: ActivationStore
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
@@ -256,7 +256,7 @@ def test_a_killed_process_loses_its_last_chunk(
     (entry.path / ".tmp-xyz-manifest.json").write_bytes(b"{")
     reporter = Loud()
     check(load(FakeEngine(), examples, store, VIEWS[:1], reporter=reporter), examples)
-    assert reporter.told == []
+    assert reporter.messages == []
 
 
 def truncate(path: Path) -> None:
@@ -316,7 +316,7 @@ def make_it_deep(path: Path) -> None:
         (make_it_deep, "has a manifest.json that is not valid"),
     ],
 )
-def test_damage_is_noticed_and_mended(
+def test_a_damaged_entry_is_computed_again(
     damage: Callable[[Path], None],
     message: str,
     examples: list[Example],
@@ -329,12 +329,12 @@ def test_damage_is_noticed_and_mended(
     engine, reporter = FakeEngine(), Loud()
     check(load(engine, examples, store, VIEWS[:2], reporter=reporter), examples)
     assert engine.images == 36
-    assert reporter.told == [f"{path} {message}; it is computed again"]
+    assert reporter.messages == [f"{path} {message}; it is computed again"]
     check(load(engine, examples, store, VIEWS[:2]), examples)
     assert engine.images == 36
 
 
-def test_who_reads_an_entry_reads_on_when_it_is_gone(
+def test_a_deleted_entry_can_be_read_by_who_has_it_open(
     examples: list[Example], store: ActivationStore
 ) -> None:
     found = load(FakeEngine(), examples, store)
@@ -360,7 +360,7 @@ def test_an_image_that_cannot_be_read_any_more(
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
-def test_numbers_that_are_none_are_not_kept(
+def test_activations_that_are_not_finite_are_an_error(
     number: float, examples: list[Example], store: ActivationStore
 ) -> None:
     def spoil(batch: np.ndarray) -> np.ndarray:
@@ -406,7 +406,7 @@ def test_the_progress_counts_images_times_views(
     assert (reporter.total, reporter.done) == (72, 72)
 
 
-def test_what_lies_behind_the_cut_sees_what_the_whole_network_sees(
+def test_both_parts_of_a_cut_network_agree_with_the_whole(
     weights_path: Path, examples: list[Example], store: ActivationStore
 ) -> None:
     entry = BACKBONES.get("mobilenet-0.25")

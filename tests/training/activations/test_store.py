@@ -1,4 +1,4 @@
-"""The cache within its limit, whoever else uses it."""
+"""The cache stays within its limit, also with several processes."""
 
 import errno
 import os
@@ -31,7 +31,7 @@ def key(network: str = ONE, **more: Any) -> dict[str, Any]:
 
 
 def write(store: ActivationStore, key: dict[str, Any], *, age: float = 0) -> Path:
-    """Keeps `ROWS`, last used `age` seconds ago; returns the entry's directory."""
+    """Writes `ROWS`, last used `age` seconds ago; returns the entry's directory."""
     with store.computing(key["network"], Reporter()):
         writer = store.writer(key, {}, len(ROWS), Reporter())
         append(writer, 0, 4)
@@ -61,7 +61,7 @@ def test_what_was_written_is_found(store: ActivationStore) -> None:
     assert store.find(key(TWO, a=1)) is None
 
 
-def test_an_entry_that_is_not_whole_is_not_found(store: ActivationStore) -> None:
+def test_an_incomplete_entry_is_not_found(store: ActivationStore) -> None:
     writer = store.writer(key(), {}, 4, Reporter())
     append(writer, 0, 3)
     assert store.find(key()) is None
@@ -73,7 +73,7 @@ def test_an_entry_that_is_not_whole_is_not_found(store: ActivationStore) -> None
     np.testing.assert_array_equal(found[:], 2.0 * ROWS)
 
 
-def test_the_least_recently_used_make_room(store: ActivationStore) -> None:
+def test_the_least_recently_used_entries_are_deleted(store: ActivationStore) -> None:
     paths = [write(store, key(n=n), age=100 * (5 - n)) for n in range(5)]
     assert store.find(key(n=0)) is not None  # which uses it
     size_bytes = store.entries()[0].size_bytes
@@ -84,7 +84,7 @@ def test_the_least_recently_used_make_room(store: ActivationStore) -> None:
     assert [path.exists() for path in paths] == [True, False, False, True, True]
 
 
-def test_room_is_not_made_of_what_is_to_stay(store: ActivationStore) -> None:
+def test_entries_to_keep_are_not_deleted(store: ActivationStore) -> None:
     paths = [write(store, key(n=n), age=100 * (3 - n)) for n in range(3)]
     store.limit_bytes = sum(entry.size_bytes for entry in store.entries())
     store.make_room(1, keep=[paths[0]])
@@ -95,7 +95,7 @@ def test_room_is_not_made_of_what_is_to_stay(store: ActivationStore) -> None:
     assert "Set CNNXFER_CACHE_LIMIT (such as 50GB)" in str(caught.value)
 
 
-def test_a_full_disk_makes_room_too(
+def test_entries_are_deleted_if_the_disk_is_full(
     store: ActivationStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(store, key())
@@ -114,7 +114,7 @@ def test_a_full_disk_makes_room_too(
         store.make_room(20_001, keep=())
 
 
-def test_what_is_in_use_goes_last(store: ActivationStore) -> None:
+def test_entries_in_use_are_deleted_last(store: ActivationStore) -> None:
     old, new = write(store, key(n=0)), write(store, key(n=1))
     used = store.find(key(n=0))
     assert used is not None
@@ -130,7 +130,7 @@ def test_what_is_in_use_goes_last(store: ActivationStore) -> None:
     del used
 
 
-def test_what_is_no_longer_in_use_goes_in_its_turn(store: ActivationStore) -> None:
+def test_entries_no_longer_in_use_are_deleted_in_turn(store: ActivationStore) -> None:
     old, new = write(store, key(n=0)), write(store, key(n=1))
     used = store.find(key(n=0))
     del used
@@ -142,7 +142,7 @@ def test_what_is_no_longer_in_use_goes_in_its_turn(store: ActivationStore) -> No
     assert new.exists()
 
 
-def test_what_another_writes_stays(store: ActivationStore) -> None:
+def test_entries_that_another_process_writes_stay(store: ActivationStore) -> None:
     path, other_path = write(store, key(ONE)), write(store, key(TWO))
     other = ActivationStore(store.root, store.limit_bytes)
     with other.computing(ONE, Reporter()):
@@ -154,7 +154,7 @@ def test_what_another_writes_stays(store: ActivationStore) -> None:
         assert not path.exists()
 
 
-def test_clear_deletes_what_is_ours_alone(store: ActivationStore) -> None:
+def test_clear_deletes_only_entries(store: ActivationStore) -> None:
     path, stranger = write(store, key(ONE)), write(store, key(TWO))
     foreign = [
         store.root / "notes.txt",
@@ -172,7 +172,7 @@ def test_clear_deletes_what_is_ours_alone(store: ActivationStore) -> None:
     assert not (stranger / "rows.float16").exists()
 
 
-def test_what_a_killed_process_left_is_cleared(store: ActivationStore) -> None:
+def test_files_of_a_killed_process_are_cleared(store: ActivationStore) -> None:
     path = write(store, key())
     (path / ".tmp-abc-manifest.json").write_text("{")
     (path / "manifest.json").write_text("{")
@@ -216,7 +216,7 @@ def test_the_limit_is_a_size(
 
 
 @pytest.mark.parametrize("text", ["much", "-1", "20 gallons", "GB", "1e9"])
-def test_a_limit_that_is_no_size(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_that_is_not_a_size(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNNXFER_CACHE_LIMIT", text)
     with pytest.raises(ConfigError) as caught:
         ActivationStore()
@@ -225,7 +225,7 @@ def test_a_limit_that_is_no_size(text: str, monkeypatch: pytest.MonkeyPatch) -> 
     )
 
 
-def test_the_usual_limit_is_half_of_what_is_free_without_the_cache(
+def test_the_default_limit_is_half_of_the_space_without_the_cache(
     store: ActivationStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CNNXFER_CACHE_LIMIT", raising=False)
@@ -241,7 +241,7 @@ def test_the_usual_limit_is_half_of_what_is_free_without_the_cache(
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="reads /proc")
-def test_what_was_read_takes_no_memory(tmp_path: Path) -> None:
+def test_rows_that_were_read_take_no_memory(tmp_path: Path) -> None:
     store = ActivationStore(tmp_path, 10**9)
     writer = store.writer(key(), {}, 1000, Reporter())
     rows = np.ones((1000, 8192), "<f2")

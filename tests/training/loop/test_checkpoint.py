@@ -70,7 +70,7 @@ def save(directory: Path, step: int, **options: int) -> int:
 
 
 def steps_of(directory: Path) -> list[int]:
-    """Returns the steps of whole checkpoints, by their numbers."""
+    """Returns the steps of complete checkpoints, in the order of their numbers."""
     found = [checkpoint_at(directory, number) for number in range(1, 9)]
     return [each.progress.step for each in found if each]
 
@@ -91,11 +91,11 @@ def test_what_is_saved_is_restored(tmp_path: Path) -> None:
     assert int(others["optimizer/iteration"]) == 3
 
 
-def test_there_is_none_before_the_first(tmp_path: Path) -> None:
+def test_there_is_no_checkpoint_before_the_first(tmp_path: Path) -> None:
     assert read_checkpoint(tmp_path / "checkpoints") is None
 
 
-def test_the_last_two_stay(tmp_path: Path) -> None:
+def test_the_last_two_checkpoints_are_kept(tmp_path: Path) -> None:
     for step in range(1, 5):
         save(tmp_path, step)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -106,7 +106,7 @@ def test_the_last_two_stay(tmp_path: Path) -> None:
     ]
 
 
-def test_a_third_stays_as_long_as_it_is_wanted(tmp_path: Path) -> None:
+def test_a_third_is_kept_as_long_as_asked(tmp_path: Path) -> None:
     for step in range(1, 6):
         save(tmp_path, step, also_keep=2)
     assert steps_of(tmp_path) == [2, 4, 5]
@@ -115,7 +115,7 @@ def test_a_third_stays_as_long_as_it_is_wanted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["write_sealed", "file_hash", "np.savez"])
-def test_death_while_writing_leaves_the_one_before(
+def test_a_kill_while_writing_leaves_the_previous_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     def die(*_: object, **__: object) -> None:
@@ -149,7 +149,7 @@ def tear(path: Path, how: str) -> None:
 
 @pytest.mark.parametrize("suffix", ["npz", "json"])
 @pytest.mark.parametrize("how", ["gone", "short", "changed"])
-def test_of_a_torn_one_the_one_before_is_taken(
+def test_the_previous_checkpoint_replaces_a_damaged_one(
     tmp_path: Path, suffix: str, how: str
 ) -> None:
     save(tmp_path, 1)
@@ -173,7 +173,7 @@ def test_of_a_torn_one_the_one_before_is_taken(
     )
 
 
-def test_a_whole_one_is_taken_without_a_word(tmp_path: Path) -> None:
+def test_a_complete_checkpoint_is_read_without_a_warning(tmp_path: Path) -> None:
     save(tmp_path, 1)
     save(tmp_path, 2)
     reporter = Warnings()

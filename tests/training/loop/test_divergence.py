@@ -1,4 +1,4 @@
-"""Rates that are far too high are noticed, and nothing else is."""
+"""Learning rates that are far too high are noticed, and normal training is not."""
 
 import json
 import math
@@ -28,7 +28,7 @@ def seen(
     chance: float = CHANCE,
     images: int = IMAGES,
 ) -> str:
-    """Returns what is wrong in an epoch of such losses, or ""."""
+    """Returns what is wrong in an epoch with these losses, or ""."""
     watch = DivergenceWatch(chance, scored(before, 0.3) if before else None)
     for index, loss in enumerate(losses):
         if trouble := watch.update_done(loss, 2 * index >= len(losses)):
@@ -39,7 +39,7 @@ def seen(
 def curve(
     first: float, last: float, noise: float = 0.0, steps: int = 80
 ) -> list[float]:
-    """Returns losses that go from one to another, noisy as those of batches."""
+    """Returns losses that change linearly, with noise as of batches."""
     random = np.random.default_rng(0)
     losses = np.linspace(first, last, steps) + random.normal(0, noise, steps)
     return np.maximum(losses, 0.01).tolist()
@@ -66,7 +66,7 @@ SOUND = {
 
 
 @pytest.mark.parametrize("name", SOUND)
-def test_what_is_sound_goes_on(name: str) -> None:
+def test_normal_training_is_not_stopped(name: str) -> None:
     losses, before, after = SOUND[name]
     assert seen(losses, before, after) == ""
 
@@ -95,14 +95,14 @@ def test_an_epoch_of_few_updates_is_noticed_at_its_end() -> None:
 
 
 def test_a_network_that_forgot_is_noticed() -> None:
-    """It still does better than guessing."""
+    """The network is still better than guessing."""
     assert seen(curve(0.5, 0.9), 0.93, 0.7) == (
         "validation accuracy fell from 93.0% to 70.0%"
     )
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_what_is_no_number_is_noticed(loss: float) -> None:
+def test_a_loss_that_is_not_finite_is_noticed(loss: float) -> None:
     assert (
         DivergenceWatch(CHANCE, None).update_done(loss, False)
         == f"the loss became {loss}"
@@ -113,13 +113,13 @@ def test_what_is_no_number_is_noticed(loss: float) -> None:
     )
 
 
-def test_many_classes_give_a_loss_more_room() -> None:
+def test_the_limit_depends_on_the_number_of_classes() -> None:
     losses = curve(1.0, 3.0)
     assert seen(losses, 0.7, 0.7, chance=math.log(100)) == ""
     assert seen(losses, 0.7, 0.7, chance=math.log(3)) != ""
 
 
-def test_it_goes_on_from_its_state() -> None:
+def test_a_watch_continues_from_its_state() -> None:
     losses = [0.5, *[1.7] * WINDOW]
     for stop in range(len(losses)):
         watch = DivergenceWatch(CHANCE, TRAINED)

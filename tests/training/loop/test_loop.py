@@ -1,4 +1,4 @@
-"""A phase goes on as if undisturbed, and ends where it is to end."""
+"""A phase resumes as if undisturbed, and ends as its settings say."""
 
 import errno
 import os
@@ -66,7 +66,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], End
 def test_a_killed_phase_ends_as_if_undisturbed(
     tmp_path: Path, undisturbed: Callable[[str], End], kind: str
 ) -> None:
-    """It is killed several times, each time before the next of these updates."""
+    """The phase is killed before each of these updates."""
     for moment in MOMENTS:
         phase = tiny_phase(tmp_path / "run", KINDS[kind], checkpoint_every=ALWAYS)
         at_update(phase, moment, kill)
@@ -78,7 +78,7 @@ def test_a_killed_phase_ends_as_if_undisturbed(
     assert end_of(phase) == undisturbed(kind)
 
 
-def test_without_a_checkpoint_in_it_an_epoch_is_computed_again(
+def test_an_epoch_without_a_checkpoint_in_it_is_computed_again(
     tmp_path: Path, undisturbed: Callable[[str], End]
 ) -> None:
     phase = tiny_phase(tmp_path / "run")
@@ -91,10 +91,10 @@ def test_without_a_checkpoint_in_it_an_epoch_is_computed_again(
     assert end_of(phase) == undisturbed("sgd")
 
 
-def test_a_later_stage_goes_on_too(
+def test_a_later_stage_is_resumed_too(
     tmp_path: Path, undisturbed: Callable[[str], End]
 ) -> None:
-    """It sees views of its own, and counts epochs on."""
+    """The stage has its own views and continues the epoch numbers."""
     ended = replace(tiny_phase(tmp_path / "before").progress, epochs=4, epoch=4)
     later = {"stage": 1, "previous": ended}
     known = tiny_phase(tmp_path / "known", **later)
@@ -117,7 +117,7 @@ def test_a_later_stage_goes_on_too(
 
 
 @pytest.mark.parametrize("place", ["write_thresholds", "add_history", "update_metrics"])
-def test_death_while_an_epoch_is_kept(
+def test_a_kill_while_an_epoch_is_recorded(
     tmp_path: Path,
     undisturbed: Callable[[str], End],
     monkeypatch: pytest.MonkeyPatch,
@@ -199,7 +199,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     assert saved.progress.updates == STEPS
 
 
-def test_a_torn_checkpoint_costs_the_steps_since_the_one_before(
+def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(
     tmp_path: Path, undisturbed: Callable[[str], End]
 ) -> None:
     phase = tiny_phase(tmp_path / "run", checkpoint_every=ALWAYS)
@@ -219,7 +219,7 @@ def test_a_torn_checkpoint_costs_the_steps_since_the_one_before(
     assert end_of(phase) == undisturbed("sgd")
 
 
-def test_what_is_kept_and_scored_are_the_averages(tmp_path: Path) -> None:
+def test_averages_are_scored_and_saved(tmp_path: Path) -> None:
     phase = tiny_phase(tmp_path / "run", replace(KINDS["adamw"], keep="last"))
     before = phase.model.get_layer("hidden").get_weights()[0]
     fit(phase)
@@ -238,7 +238,7 @@ def test_what_is_kept_and_scored_are_the_averages(tmp_path: Path) -> None:
     assert score.loss == pytest.approx(phase.progress.last.loss, rel=1e-4)
 
 
-def test_averages_have_no_say_in_what_is_learned(tmp_path: Path) -> None:
+def test_averages_do_not_affect_training(tmp_path: Path) -> None:
     kernels = []
     for ema in (0.0, 0.9):
         phase = tiny_phase(tmp_path / str(ema), replace(SETTINGS, ema=ema))
@@ -248,7 +248,7 @@ def test_averages_have_no_say_in_what_is_learned(tmp_path: Path) -> None:
     np.testing.assert_array_equal(*kernels)
 
 
-def test_a_lower_rate_of_the_schedule_stays(tmp_path: Path) -> None:
+def test_a_rate_lowered_by_the_schedule_survives_a_kill(tmp_path: Path) -> None:
     scores = {epoch: 1 - epoch / 10 for epoch in range(1, 5)}
     settings = replace(
         SETTINGS, schedule="plateau", plateau_patience=1, epochs=4, warmup_epochs=0.0
@@ -265,7 +265,7 @@ def test_a_lower_rate_of_the_schedule_stays(tmp_path: Path) -> None:
     assert rates == ["0.05", "0.05", "0.005", "0.0005"]
 
 
-def test_only_what_changes_is_saved_and_by_name(tmp_path: Path) -> None:
+def test_only_changing_variables_are_saved_by_name(tmp_path: Path) -> None:
     phase = tiny_phase(tmp_path / "run")
     names = set(phase.stepper.variables)
     assert "model/frozen/kernel" not in names
@@ -277,7 +277,7 @@ def test_only_what_changes_is_saved_and_by_name(tmp_path: Path) -> None:
     } < names
 
 
-def test_the_last_epoch_may_be_kept_in_place_of_the_best(tmp_path: Path) -> None:
+def test_the_last_epoch_may_be_saved_instead_of_the_best(tmp_path: Path) -> None:
     scores = {1: 0.9, 2: 0.8, 3: 0.85}
     for keep, epoch in [("best", 1), ("last", 3)]:
         phase = tiny_phase(tmp_path / keep, replace(SETTINGS, keep=keep))
@@ -337,7 +337,7 @@ def test_more_epochs_have_the_rates_of_a_longer_phase(tmp_path: Path) -> None:
     assert rates[0][1] != rates[1][1]
 
 
-def test_a_budget_decides_once_how_many_epochs_there_are(
+def test_a_time_budget_sets_the_number_of_epochs_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured = []
@@ -367,7 +367,7 @@ def test_a_budget_decides_once_how_many_epochs_there_are(
     assert ends[0]["history"] == ends[1]["history"]
 
 
-def test_measuring_leaves_no_trace(tmp_path: Path) -> None:
+def test_measuring_changes_nothing(tmp_path: Path) -> None:
     known = tiny_phase(tmp_path / "known")
     fit(known)
     phase = tiny_phase(tmp_path / "run", time_budget=1e6)
@@ -378,7 +378,7 @@ def test_measuring_leaves_no_trace(tmp_path: Path) -> None:
     assert end_of(phase)["arrays"] == end_of(known)["arrays"]
 
 
-def test_a_time_that_is_up_ends_a_phase_with_an_epoch(
+def test_a_phase_ends_after_the_epoch_that_exceeds_the_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time_budget, "measure", lambda *_: (0.001, 0.001))
@@ -393,7 +393,7 @@ def test_a_time_that_is_up_ends_a_phase_with_an_epoch(
     ("seconds", "expected"),
     [(1000, (5, 10)), (100, (3, 10)), (32, (1, 10)), (31, (1, 9)), (1, (1, 1))],
 )
-def test_what_fits_into_a_time(seconds: float, expected: tuple[int, int]) -> None:
+def test_epochs_that_fit_into_a_time(seconds: float, expected: tuple[int, int]) -> None:
     # An epoch takes 30 seconds.
     found = epochs_that_fit(
         seconds, step_seconds=2.5, score_seconds=5, epochs=5, steps_per_epoch=10
@@ -401,7 +401,7 @@ def test_what_fits_into_a_time(seconds: float, expected: tuple[int, int]) -> Non
     assert found == expected
 
 
-def test_a_full_disk_is_told_and_what_there_is_stays_usable(
+def test_a_full_disk_is_reported_and_the_run_stays_usable(
     tmp_path: Path, undisturbed: Callable[[str], End], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phase = tiny_phase(tmp_path / "run")
@@ -427,7 +427,7 @@ def test_a_full_disk_is_told_and_what_there_is_stays_usable(
 
 
 def script_scores(phase: Session, accuracies: dict[int, float]) -> None:
-    """Has epochs score what a script says."""
+    """Sets the accuracies of epochs."""
     phase.score = lambda epoch: scored(accuracies[epoch], epoch)
 
 

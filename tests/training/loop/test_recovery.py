@@ -1,4 +1,4 @@
-"""What a phase does where it cannot go on as it is."""
+"""Training recovers from divergence and lack of memory."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +26,7 @@ Update = Callable[[int, float], tuple[float, float]]
 def spoil(
     phase: Session, when: Callable[[float], bool], loss: float, first: int = 1
 ) -> None:
-    """Has updates at some rates tell of a loss, from a step of an epoch on."""
+    """Makes updates at some rates report a loss, from a step of each epoch on."""
     update = phase.stepper.update
 
     def spoilt(number: int, rate: float) -> tuple[float, float]:
@@ -36,8 +36,8 @@ def spoil(
     phase.stepper.update = spoilt
 
 
-def test_a_rate_that_is_too_high_is_taken_back(tmp_path: Path) -> None:
-    """All goes on from the start as if the lower rate had been asked for."""
+def test_a_rate_that_is_too_high_is_lowered(tmp_path: Path) -> None:
+    """The phase restarts and ends as if the lower rate had been set."""
     settings = replace(SETTINGS, schedule="constant", warmup_epochs=0.0)
     phase = begin(tmp_path / "run", replace(settings, learning_rate=0.45))
     spoil(phase, lambda rate: rate > 0.02, np.nan)
@@ -58,10 +58,10 @@ def test_a_rate_that_is_too_high_is_taken_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("moment", "times"), [(3, (0, 1, 2)), (STEPS + 2, (2,))], ids=["first", "second"]
 )
-def test_what_was_taken_back_stays_so_after_a_kill(
+def test_a_lowered_rate_survives_a_kill(
     tmp_path: Path, moment: int, times: tuple[int, ...], loss: float
 ) -> None:
-    """The update is come to at three rates, and the process killed there each time."""
+    """The update is reached at three rates, and the process is killed each time."""
 
     def too_high(path: str, every: float) -> Session:
         settings = replace(
@@ -97,10 +97,10 @@ def test_what_was_taken_back_stays_so_after_a_kill(
     assert end_of(phase) == end_of(undisturbed)
 
 
-def test_the_time_that_is_left_is_planned_anew(
+def test_the_remaining_time_is_planned_again_after_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An epoch takes 90 seconds, of 500; the first goes for nothing."""
+    """An epoch takes 90 of 500 seconds, and the first one is lost."""
     monkeypatch.setattr(time_budget, "measure", lambda *_: (10.0, 30.0))
     settings = replace(SETTINGS, epochs=9, schedule="constant", warmup_epochs=0.0)
 
@@ -124,7 +124,7 @@ def test_the_time_that_is_left_is_planned_anew(
     assert len(phase.setup.run.history) == 4
 
 
-def test_epochs_that_were_added_are_not_taken_back(tmp_path: Path) -> None:
+def test_added_epochs_survive_a_restart(tmp_path: Path) -> None:
     settings = replace(SETTINGS, schedule="constant", warmup_epochs=0.0)
     phase = begin(tmp_path / "run", settings, checkpoint_every=ALWAYS)
     at_update(phase, 2, kill)
@@ -137,8 +137,8 @@ def test_epochs_that_were_added_are_not_taken_back(tmp_path: Path) -> None:
     assert len(phase.setup.run.history) == SETTINGS.epochs + 2
 
 
-def test_a_network_that_forgets_is_taken_back(tmp_path: Path) -> None:
-    """No loss is beyond all bounds, but the score is far below that of before."""
+def test_a_network_that_forgets_is_restarted(tmp_path: Path) -> None:
+    """No loss exceeds the limit, but the score is far below that at the start."""
     settings = replace(SETTINGS, learning_rate=0.3)
     phase = begin(tmp_path / "run", settings)
     phase.progress.before = replace(phase.progress.before, accuracy=0.99)
@@ -153,7 +153,7 @@ def test_a_network_that_forgets_is_taken_back(tmp_path: Path) -> None:
     assert [row["epoch"] for row in phase.setup.run.history] == ["1", "2", "3"]
 
 
-def test_in_the_end_a_rate_is_to_be_typed(tmp_path: Path) -> None:
+def test_after_the_last_restart_the_user_has_to_set_a_rate(tmp_path: Path) -> None:
     settings = replace(SETTINGS, schedule="constant", warmup_epochs=0.0)
     phase = begin(tmp_path / "run", settings)
     spoil(phase, lambda rate: True, np.nan)
@@ -167,7 +167,7 @@ def test_in_the_end_a_rate_is_to_be_typed(tmp_path: Path) -> None:
     )
 
 
-def test_later_on_a_loss_that_is_no_number_ends_the_phase(tmp_path: Path) -> None:
+def test_a_nan_loss_late_in_a_phase_ends_it(tmp_path: Path) -> None:
     phase = begin(tmp_path / "run", checkpoint_every=ALWAYS)
 
     def ruin() -> None:
@@ -188,8 +188,8 @@ def test_later_on_a_loss_that_is_no_number_ends_the_phase(tmp_path: Path) -> Non
     assert all(np.isfinite(value).all() for value in read_arrays(saved).values())
 
 
-def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
-    """The update that ends them has a sound loss."""
+def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
+    """The update that makes them so has a finite loss."""
     phase = begin(tmp_path / "run", checkpoint_every=ALWAYS)
     update = phase.stepper.update
 
@@ -215,7 +215,7 @@ MEMORY_ERRORS = [
 
 
 @pytest.mark.parametrize("error", MEMORY_ERRORS, ids=lambda error: type(error).__name__)
-def test_without_memory_parts_are_smaller_and_batches_are_not(
+def test_smaller_parts_keep_the_batch_size_if_memory_runs_out(
     tmp_path: Path, error: Exception
 ) -> None:
     phase = begin(tmp_path / "run", checkpoint_every=ALWAYS)
@@ -242,7 +242,7 @@ def test_without_memory_parts_are_smaller_and_batches_are_not(
 
 
 def test_smaller_parts_compute_what_whole_batches_do(tmp_path: Path) -> None:
-    """But for normalization, whose statistics are those of a part, and dropout."""
+    """Normalization, whose statistics are those of a part, and dropout are excluded."""
 
     def still(path: str) -> Session:
         phase = begin(tmp_path / path, settings)
@@ -263,13 +263,13 @@ def test_smaller_parts_compute_what_whole_batches_do(tmp_path: Path) -> None:
     at_update(phase, STEPS + 2, fail)
     fit(phase)
     assert phase.progress.accumulate == 2
-    for mine, its in zip(
+    for actual, reference in zip(
         phase.model.get_weights(), whole.model.get_weights(), strict=True
     ):
-        np.testing.assert_allclose(mine, its, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(actual, reference, rtol=1e-3, atol=1e-4)
 
 
-def test_one_image_that_is_too_much_ends_the_phase(tmp_path: Path) -> None:
+def test_no_memory_for_one_image_ends_the_phase(tmp_path: Path) -> None:
     phase = begin(tmp_path / "run")
     build = phase.build
 
@@ -292,7 +292,7 @@ def test_one_image_that_is_too_much_ends_the_phase(tmp_path: Path) -> None:
 
 
 def sizes_seen(phase: Session) -> list[int]:
-    """Notes how many images each part of an update has."""
+    """Records how many images each part of an update has."""
     seen: list[int] = []
     train_on_batch = phase.model.train_on_batch
 
@@ -309,7 +309,7 @@ def sizes_seen(phase: Session) -> list[int]:
 @pytest.mark.parametrize(
     ("batch", "parts"), [(4, [2, 2]), (5, [1] * 5), (6, [1] * 6), (7, [1] * 7)]
 )
-def test_parts_leave_no_image_of_a_batch_out(
+def test_parts_cover_all_images_of_a_batch(
     tmp_path: Path, batch: int, parts: list[int]
 ) -> None:
     phase = begin(tmp_path / "run", replace(SETTINGS, epochs=1), batch=batch)
@@ -321,7 +321,7 @@ def test_parts_leave_no_image_of_a_batch_out(
     assert f"The batch stays {batch}, in {len(parts)} parts of {parts[0]}." in warned
 
 
-def test_memory_may_run_out_while_the_time_is_planned(tmp_path: Path) -> None:
+def test_memory_may_run_out_while_the_time_is_measured(tmp_path: Path) -> None:
     settings = replace(SETTINGS, epochs=1)
     phase = begin(tmp_path / "run", settings, time_budget=3600.0)
     seen = sizes_seen(phase)
@@ -330,8 +330,8 @@ def test_memory_may_run_out_while_the_time_is_planned(tmp_path: Path) -> None:
     assert phase.progress.finished
 
 
-def test_a_rate_is_taken_back_although_memory_ran_out(tmp_path: Path) -> None:
-    """The checkpoint of the start knows of no parts."""
+def test_a_stage_can_restart_after_memory_ran_out(tmp_path: Path) -> None:
+    """The checkpoint at the start was written before the batch was divided."""
     settings = replace(
         SETTINGS, learning_rate=0.3, schedule="constant", warmup_epochs=0.0
     )
@@ -352,8 +352,8 @@ def test_a_rate_is_taken_back_although_memory_ran_out(tmp_path: Path) -> None:
     assert phase.progress.finished
 
 
-def test_what_is_taken_back_is_no_longer_the_best(tmp_path: Path) -> None:
-    """The first epoch goes well, the second doesn't, and then all begin again."""
+def test_epochs_before_a_restart_no_longer_count(tmp_path: Path) -> None:
+    """The first epoch goes well, the second diverges, and the stage restarts."""
     settings = replace(
         SETTINGS, learning_rate=0.3, schedule="constant", warmup_epochs=2.0
     )

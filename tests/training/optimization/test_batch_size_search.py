@@ -26,7 +26,7 @@ class Listener(Reporter):
 
 
 class Machine:
-    """A clock that only updates move: images a second by images a batch."""
+    """A clock that only updates advance, at a speed for each batch size."""
 
     def __init__(self, speeds: dict[int, float]) -> None:
         self.speeds = speeds
@@ -51,7 +51,7 @@ class Machine:
 
 
 def compiled() -> keras.Model:
-    """Returns a model with all that training changes."""
+    """Returns a compiled model with every kind of variable that training changes."""
     layers = [
         keras.layers.Dense(4),
         keras.layers.BatchNormalization(),
@@ -88,7 +88,7 @@ def compile_model(model: keras.Model) -> None:
         (ALL, 10**6, 256, list(ALL), "no larger ones are tried"),
     ],
 )
-def test_batches_grow_while_it_pays(
+def test_batches_grow_as_long_as_they_are_faster(
     monkeypatch: pytest.MonkeyPatch,
     speeds: dict[int, float],
     images: int,
@@ -109,7 +109,7 @@ def test_batches_grow_while_it_pays(
     assert listener.said == [f"batches of {best}: {why} (images a second: {measured})"]
 
 
-def test_no_memory_at_all_is_an_error() -> None:
+def test_no_memory_for_the_smallest_batch_is_an_error() -> None:
     machine = Machine({})
     with pytest.raises(RunError, match=r"ran out with 8 images at once\. .*--last"):
         find_batch_size(
@@ -125,7 +125,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
         find_batch_size(compiled(), update_for, images=1000, reporter=Reporter())
 
 
-def test_the_model_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_search_restores_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_size_search, "SECONDS", 0.0)
     model = compiled()
     before = state_hash(model.variables)

@@ -121,7 +121,7 @@ def test_fewer_images_than_replicas() -> None:
     )
 
 
-def test_all_of_one_device_is_that_device() -> None:
+def test_all_devices_of_a_machine_with_one_are_that_one() -> None:
     devices = prepare_devices("cpu")
     assert (devices.replicas, devices.strategy, devices.prefetch_to) == (1, None, None)
     assert devices.compute_capability is None

@@ -31,7 +31,7 @@ class Listener(Reporter):
 
 
 class Student:
-    """A small network with all that training changes, and what it learns from."""
+    """A small network with every kind of variable that training changes."""
 
     def __init__(self, optimizer: str = "sgd", precision: str = "float32") -> None:
         keras.utils.set_random_seed(0)
@@ -87,7 +87,7 @@ class Student:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_all_is_left_as_it_was(optimizer: str) -> None:
+def test_the_search_restores_everything(optimizer: str) -> None:
     student = Student(optimizer)
     for number in range(3):  # slots, averages and counters are no zeros
         student.update(number, 0.01)
@@ -105,7 +105,7 @@ def test_all_is_left_as_it_was(optimizer: str) -> None:
     assert other.update(5, 0.01) == expected
 
 
-def test_all_that_training_changes_is_looked_at() -> None:
+def test_all_variables_covers_everything_that_training_changes() -> None:
     student = Student()
     paths = {variable.path for variable in all_variables(student.model)}
     for part in ("kernel", "moving_mean", "seed_generator_state", "momentum"):
@@ -114,7 +114,9 @@ def test_all_that_training_changes_is_looked_at() -> None:
         assert any(part in path for path in paths), part
 
 
-def test_what_is_not_brought_back_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unrestored_variable_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     student = Student()
     norm = next(it for it in student.model.variables if "moving_mean" in it.path)
 
@@ -129,7 +131,7 @@ def test_what_is_not_brought_back_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
     assert state_hash([norm]) != before, "it does not change, which shows nothing"
 
     class Stubborn:
-        """A variable that does not take a value back."""
+        """A variable whose value cannot be restored."""
 
         path = "stubborn"
 
@@ -148,7 +150,7 @@ def test_what_is_not_brought_back_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
         student.find()
 
 
-def test_an_interrupted_test_leaves_all_as_it_was() -> None:
+def test_an_interrupted_search_restores_everything() -> None:
     student = Student()
     before = state_hash(all_variables(student.model))
     update = student.update
@@ -195,7 +197,7 @@ def test_each_rate_is_tried_on_the_images_of_a_rate_of_0() -> None:
 
 
 @pytest.mark.parametrize(("steps", "count"), [(5, 24), (80, 40), (5000, 60)])
-def test_the_test_has_its_share_of_an_epoch(steps: int, count: int) -> None:
+def test_the_number_of_trials_depends_on_the_epoch(steps: int, count: int) -> None:
     student = Student()
     tried = []
 
@@ -213,7 +215,7 @@ def test_the_test_has_its_share_of_an_epoch(steps: int, count: int) -> None:
     assert len(tried) == 2 * count
 
 
-def test_a_loss_that_is_no_number_from_the_start_is_an_error() -> None:
+def test_a_nan_loss_from_the_start_is_an_error() -> None:
     with pytest.raises(RunError, match=r"not a finite number.*--precision float32"):
         find_rate(
             Student().model,
@@ -248,7 +250,7 @@ def test_small_batches_have_lower_rates() -> None:
 
 
 @pytest.mark.parametrize("trouble", [math.nan, math.inf, 100.0])
-def test_it_ends_where_the_loss_rises(trouble: float) -> None:
+def test_the_search_ends_when_the_loss_rises(trouble: float) -> None:
     student, listener = Student(), Listener()
     tried = []
 
@@ -270,7 +272,7 @@ def test_it_ends_where_the_loss_rises(trouble: float) -> None:
     assert "where the loss had risen" in listener.said[0]
 
 
-def test_where_nothing_rises_all_are_tried() -> None:
+def test_all_rates_are_tried_if_the_loss_never_rises() -> None:
     listener = Listener()
     rate = find_rate(
         Student().model,
@@ -286,7 +288,7 @@ def test_where_nothing_rises_all_are_tried() -> None:
 
 
 def test_noise_of_the_batches_does_not_matter() -> None:
-    """Their losses differ by ten times of what a step learns."""
+    """The losses of batches differ by ten times as much as a step changes them."""
     model, rates = Student().model, set()
     for seed in range(5):
         noise = np.random.default_rng(seed).normal(1.0, 0.3, 60)
@@ -307,7 +309,7 @@ def test_noise_of_the_batches_does_not_matter() -> None:
     assert len(rates) == 1
 
 
-def test_smoothing_is_free_of_the_beginning() -> None:
+def test_smoothing_is_not_biased_towards_zero() -> None:
     assert smoothed([3.0] * 5) == pytest.approx([3.0] * 5)
     assert smoothed([0.0, 1.0]) == pytest.approx([0.0, 0.2 / 0.36])
     assert smoothed([1.0, math.nan]) == [1.0, math.inf]

@@ -32,7 +32,7 @@ def test_cosine_falls_from_the_highest_rate_to_zero() -> None:
     assert rates(settings, [0, 25, 50, 100, 200]) == pytest.approx(expected)
 
 
-def test_inverse_time_is_the_textbooks() -> None:
+def test_inverse_time_divides_by_one_plus_decay_times_step() -> None:
     settings = Phase(schedule="inverse-time", decay=0.01)
     steps = [0, 1, 100, 1000]
     expected = [0.2 / (1 + 0.01 * step) for step in steps]
@@ -105,7 +105,7 @@ def test_a_lower_loss_at_the_same_accuracy_is_better() -> None:
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle", "step"])
-def test_other_schedules_take_no_notice_of_scores(schedule: str) -> None:
+def test_other_schedules_ignore_scores(schedule: str) -> None:
     settings = Phase(schedule=schedule, plateau_patience=1)
     one, other = (Rates(settings, steps_per_epoch=10, peak=1.0) for _ in range(2))
     for _ in range(5):
@@ -115,7 +115,7 @@ def test_other_schedules_take_no_notice_of_scores(schedule: str) -> None:
     ]
 
 
-def test_the_state_goes_on_exactly() -> None:
+def test_a_restored_state_continues_exactly() -> None:
     accuracies = [0.5, 0.4, 0.4, 0.6, 0.5, 0.5, 0.5, 0.5]
     whole = plateau()
     expected = []
@@ -136,7 +136,7 @@ def test_the_state_goes_on_exactly() -> None:
         assert found == expected[cut:]
 
 
-def test_more_epochs_take_up_the_schedule_of_a_longer_phase() -> None:
+def test_added_epochs_follow_the_schedule_of_a_longer_phase() -> None:
     short = FineTune(epochs=8, warmup_epochs=0.5)
     long = FineTune(epochs=13, warmup_epochs=0.5)
     end = Rates(short, steps_per_epoch=10, peak=0.1).at(80)

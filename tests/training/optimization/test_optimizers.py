@@ -28,7 +28,7 @@ def updated(
     factors: list[float] | None = None,
     **options: Any,
 ) -> list[np.ndarray]:
-    """Returns kernel and bias, once all ones, after updates by even gradients.
+    """Returns kernel and bias, initially ones, after updates with uniform gradients.
 
     Args:
         settings: of the optimizer.
@@ -83,10 +83,10 @@ def test_updates_are_those_of_keras(name: str) -> None:
         )
     decay = 0.01 if name in ("adamw", "lion") else 0.0
     found = updated(Phase(optimizer=name, weight_decay=decay), gradients)
-    for mine, weight in zip(found, model.weights, strict=True):
-        np.testing.assert_allclose(mine, weight, rtol=1e-6)
-        assert np.ptp(mine) == 0
-        assert mine.flat[0] != 1
+    for actual, weight in zip(found, model.weights, strict=True):
+        np.testing.assert_allclose(actual, weight, rtol=1e-6)
+        assert np.ptp(actual) == 0
+        assert actual.flat[0] != 1
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -125,7 +125,7 @@ def test_weight_decay_spares_depthwise_kernels_and_scales() -> None:
     assert moved == {"separable/pointwise_kernel", "plain/kernel"}
 
 
-def test_sgd_takes_its_momentum_and_nesterovs_form() -> None:
+def test_sgd_uses_momentum_and_nesterov() -> None:
     settings = Phase(optimizer="sgd", momentum=0.9)
     plain, _ = updated(settings, [1.0])
     np.testing.assert_allclose(plain, 1 - 0.1, rtol=1e-6)
@@ -145,7 +145,7 @@ def test_gradients_are_clipped_together(replicas: int) -> None:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_factor_of_0_keeps_every_bit(name: str) -> None:
+def test_a_factor_of_0_changes_nothing(name: str) -> None:
     settings = Phase(optimizer=name, weight_decay=0.5)
     kernel, bias = updated(settings, [1.0, 2.0], factors=[0.0, 1.0])
     np.testing.assert_array_equal(kernel, 1)
@@ -156,7 +156,7 @@ def test_a_factor_of_0_keeps_every_bit(name: str) -> None:
 
 @pytest.mark.parametrize("decay", [0.0, 0.5])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_factor_is_one_of_the_rate(name: str, decay: float) -> None:
+def test_a_factor_multiplies_the_rate(name: str, decay: float) -> None:
     settings = Phase(optimizer=name, weight_decay=decay)
     gradients = [1.0, 2.0, -1.0]
     half, whole = updated(settings, gradients, factors=[0.5, 1.0])
@@ -166,7 +166,7 @@ def test_a_factor_is_one_of_the_rate(name: str, decay: float) -> None:
     assert abs(1 - half).max() < abs(1 - updated(settings, gradients)[0]).max()
 
 
-def test_half_of_the_rate_goes_half_as_far() -> None:
+def test_half_of_the_rate_moves_weights_half_as_far() -> None:
     half, whole = updated(PLAIN, [1.0], factors=[0.5, 1.0])
     np.testing.assert_allclose(1 - half, 0.05, rtol=1e-6)
     np.testing.assert_allclose(1 - whole, 0.1, rtol=1e-6)
@@ -179,8 +179,10 @@ def test_half_of_the_rate_goes_half_as_far() -> None:
 def test_accumulated_gradients_make_one_update_of_their_mean(name: str) -> None:
     settings = Phase(optimizer=name, weight_decay=0.1, clip_norm=1.0, ema=0.5)
     kernel, bias = updated(settings, [0.1, 0.3, 1.0, 0.0], accumulate=2)
-    for mine, its in zip((kernel, bias), updated(settings, [0.2, 0.5]), strict=True):
-        np.testing.assert_allclose(mine, its, rtol=1e-6)
+    for actual, reference in zip(
+        (kernel, bias), updated(settings, [0.2, 0.5]), strict=True
+    ):
+        np.testing.assert_allclose(actual, reference, rtol=1e-6)
     first, _ = updated(settings, [0.1], accumulate=2)
     np.testing.assert_array_equal(first, 1)
 
@@ -225,15 +227,15 @@ def test_float16_scales_the_loss() -> None:
     assert float(plain.scale_loss(1.0)) == 1
 
 
-def test_float16_takes_part_in_all_of_it() -> None:
+def test_float16_has_rates_decay_and_averages_too() -> None:
     settings = replace(PLAIN, weight_decay=0.5)
     scale = 2.0**15
     scaled = updated(
         settings, [scale, scale], precision="float16", factors=[0.5, 0.0], accumulate=2
     )
     plain = updated(settings, [1.0], factors=[0.5, 0.0])
-    for mine, its in zip(scaled, plain, strict=True):
-        np.testing.assert_allclose(mine, its, rtol=1e-6)
+    for actual, reference in zip(scaled, plain, strict=True):
+        np.testing.assert_allclose(actual, reference, rtol=1e-6)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
@@ -249,7 +251,7 @@ def test_variables_have_the_same_names_in_every_process(precision: str) -> None:
     assert len(set(paths)) == len(paths)
 
 
-def test_a_model_is_fitted() -> None:
+def test_the_optimizer_works_in_fit() -> None:
     settings = FineTune(optimizer="adamw", ema=0.9, clip_norm=1.0)
     model = model_of_ones()
     factors = {model.trainable_variables[1].path: 0.0}

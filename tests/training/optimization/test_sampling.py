@@ -24,12 +24,12 @@ def test_balanced_order_has_as_many_images_of_every_class() -> None:
     assert len(set(LABELS[order][:12])) == 3
 
 
-def test_all_images_have_their_turn_in_time() -> None:
+def test_every_image_is_drawn_after_some_epochs() -> None:
     seen = [epoch_order(TARGETS, 7, epoch, "balanced") for epoch in range(20)]
     assert set(np.concatenate(seen)) == set(range(100))
 
 
-def test_seed_and_epoch_alone_decide() -> None:
+def test_seed_and_epoch_determine_the_order() -> None:
     order = epoch_order(TARGETS, 7, 3, "balanced")
     np.testing.assert_array_equal(order, epoch_order(TARGETS, 7, 3, "balanced"))
     for seed, epoch in ((8, 3), (7, 4)):

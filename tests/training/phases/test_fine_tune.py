@@ -31,19 +31,19 @@ def content(run: Run) -> dict[Path, str]:
 
 
 def changes(child: Run, parent: Run) -> dict[str, list[bool]]:
-    """Returns for each layer with weights which of them changed."""
+    """Returns, for each layer with weights, which of the weights changed."""
     pairs = zip(
         all_layers(load_model(child.model_path)),
         all_layers(load_model(parent.model_path)),
         strict=True,
     )
     return {
-        mine.name: [
+        actual.name: [
             not np.array_equal(*pair)
-            for pair in zip(mine.get_weights(), its.get_weights(), strict=True)
+            for pair in zip(actual.get_weights(), reference.get_weights(), strict=True)
         ]
-        for mine, its in pairs
-        if mine.weights
+        for actual, reference in pairs
+        if actual.weights
     }
 
 
@@ -56,7 +56,7 @@ def norms_of(run: Run) -> set[str]:
 
 
 def keep_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes `model.keras` the last epoch's, to see what it changed."""
+    """Makes `model.keras` that of the last epoch, to see what training changed."""
     monkeypatch.setattr(Score, "beats", lambda self, other: True)
 
 
@@ -201,10 +201,10 @@ def test_stages_follow_one_another(parent: Run) -> None:
     assert sum(any(found) for found in moved.values()) == 8 + 1
 
 
-def test_it_goes_on_between_two_stages(
+def test_a_run_killed_between_two_stages_can_be_resumed(
     parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed when the second stage is about to begin, it ends as if undisturbed."""
+    """The run is killed when the second stage is about to begin."""
     settings = {
         "optimizer": "sgd",
         "lr": 0.003,
@@ -264,7 +264,7 @@ def test_batch_and_rate_can_be_found(parent: Run) -> None:
 def test_a_found_batch_begins_with_a_new_optimizer(
     parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And all stages have the rate that goes with it."""
+    """All stages use the rate for the batch size that was found."""
     began = []
     fit = fine_tune.fit
 
@@ -282,7 +282,7 @@ def test_a_found_batch_begins_with_a_new_optimizer(
     assert began == [(0, rate), (0, rate)]
 
 
-def test_memory_may_run_out_while_a_rate_is_looked_for(
+def test_memory_may_run_out_during_the_search_for_a_rate(
     parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_on_batch = keras.Model.train_on_batch
@@ -303,7 +303,7 @@ def test_memory_may_run_out_while_a_rate_is_looked_for(
     assert (progress.batch_size, progress.accumulate) == (4, 2)
 
 
-def test_it_says_in_what_it_computes_and_stays_with_it(
+def test_the_precision_is_reported_and_kept_by_a_run(
     parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reporter = Messages()
@@ -321,16 +321,16 @@ def test_it_says_in_what_it_computes_and_stays_with_it(
 
 
 @pytest.mark.parametrize("better", [True, False])
-def test_a_whole_network_that_strays_is_measured_anew(
+def test_a_whole_network_that_deviates_is_measured_again(
     parent: Run, monkeypatch: pytest.MonkeyPatch, better: bool
 ) -> None:
-    """In float32 there is nothing to stray."""
+    """A network in float32 cannot deviate."""
     line = "the saved model deviates from what was trained: far off"
     reporter = Messages()
 
-    def beats(mine: Score, other: Score | None) -> bool:
+    def beats(score: Score, other: Score | None) -> bool:
         in_the_end = any(line in said for said in reporter.warned)
-        return better if in_the_end else mine.epoch > 0
+        return better if in_the_end else score.epoch > 0
 
     monkeypatch.setattr(WholeNetwork, "agreement", lambda _: Verdict(False, "far off"))
     monkeypatch.setattr(Score, "beats", beats)
@@ -355,11 +355,11 @@ def test_a_parent_that_changed_is_noticed(parent: Run, tmp_path: Path) -> None:
         cnnxfer.resume(child, epochs="+1")
 
 
-def test_tuning_that_ruins_the_model_ends_with_the_parents(
+def test_fine_tuning_that_ruins_the_model_keeps_the_parents(
     parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def beats(mine: Score, other: Score | None) -> bool:
-        """The parent is at the level of chance, which a ruined model may reach."""
+    def beats(score: Score, other: Score | None) -> bool:
+        """The parent's accuracy is that of guessing, which a ruined model may reach."""
         return other is None
 
     monkeypatch.setattr(Score, "beats", beats)

@@ -28,7 +28,7 @@ Train = Callable[..., Run]
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """Stands for the end of a killed process."""
 
 
 class Warnings(Reporter):
@@ -52,7 +52,9 @@ def test_only_the_head_learns(parent: Run, weights_path: Path) -> None:
         np.testing.assert_array_equal(trained, original, original.path)
 
 
-def test_metrics_are_the_best_epoch_and_the_kept_model_has_them(parent: Run) -> None:
+def test_metrics_are_those_of_the_saved_best_epoch(
+    parent: Run,
+) -> None:
     kept = parent.metrics["frozen"]
     epochs = [
         (float(row["val_accuracy"]), -float(row["val_loss"]), int(row["epoch"]))
@@ -94,7 +96,7 @@ def test_the_best_epoch_is_kept_not_the_last(
     assert run.metrics["frozen"]["epoch"] == 2
 
 
-def test_a_loss_that_is_no_number_stops_with_epoch_step_and_rate(
+def test_a_nan_loss_is_reported_with_epoch_step_and_rate(
     train: Train, tmp_path: Path
 ) -> None:
     reporter = Warnings()
@@ -168,8 +170,8 @@ def test_head_training_that_is_killed_begins_again(
     assert without_seconds(run) == without_seconds(on_features)
     assert run.metrics["frozen"] == on_features.metrics["frozen"]
     models = [load_model(each.model_path).get_weights() for each in (run, on_features)]
-    for mine, its in zip(*models, strict=True):
-        np.testing.assert_array_equal(mine, its)
+    for actual, reference in zip(*models, strict=True):
+        np.testing.assert_array_equal(actual, reference)
 
 
 def without_seconds(run: Run) -> list[dict[str, str]]:
@@ -197,7 +199,7 @@ def test_more_epochs_on_new_views(parent: Run, tmp_path: Path) -> None:
     assert run.config == parent.config
 
 
-def test_a_photo_that_broke_since_is_named(
+def test_a_photo_that_was_damaged_since_is_named(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cnnxfer.data import prepared
@@ -219,17 +221,17 @@ def test_a_photo_that_broke_since_is_named(
             path.write_bytes(data)
 
 
-def test_weights_of_ones_own_that_are_gone_are_missed(
+def test_a_missing_or_changed_weights_file_is_an_error(
     train: Train, tmp_path: Path, weights_path: Path
 ) -> None:
-    mine = tmp_path / "mine.weights.h5"
-    mine.write_bytes(weights_path.read_bytes())
-    run = train(tmp_path / "runs", weights=mine, epochs=1)
+    own_path = tmp_path / "mine.weights.h5"
+    own_path.write_bytes(weights_path.read_bytes())
+    run = train(tmp_path / "runs", weights=own_path, epochs=1)
     run.update_receipt(status="interrupted")
-    with mine.open("ab") as stream:
+    with own_path.open("ab") as stream:
         stream.write(b"!")
     with pytest.raises(RunError, match=r"mine\.weights\.h5 has changed since"):
         api.resume(run)
-    mine.unlink()
+    own_path.unlink()
     with pytest.raises(ConfigError, match=r"mine\.weights\.h5 no longer exists"):
         api.resume(run)

@@ -33,7 +33,7 @@ def labels_of(images: int) -> np.ndarray:
 def features_of(
     labels: np.ndarray, seed: int, noise: float = 1.0, mean: float = 2.0
 ) -> np.ndarray:
-    """Overlapping clouds, one a class, about a common mean."""
+    """Returns overlapping clouds of points around a common mean, one for each class."""
     centres = np.random.default_rng(0).normal(size=(CLASSES, CHANNELS))
     spread = np.random.default_rng(seed).normal(size=(len(labels), CHANNELS))
     return (mean + centres[labels] + noise * spread).astype(np.float32)
@@ -103,7 +103,7 @@ def fit(
 
 
 def logits_of(head: Head, features: np.ndarray, kind: str = "linear") -> np.ndarray:
-    """Returns the answers of a classifier's own head layers, given the weights."""
+    """Returns the logits of a classifier's head layers with the weights of a head."""
     inputs = keras.Input((CHANNELS,))
     model = keras.Sequential([inputs, *head_layers(kind, CLASSES, 0.2)])
     model.set_weights(head.weights)
@@ -152,17 +152,17 @@ def test_without_patience_all_epochs_are_trained() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "decay", "patience"),
+    ("settings", "decay", "patience"),
     [
         ({}, 1.0, 10),
         ({"weight_decay": 0, "patience": 0}, 0.0, 0),
         ({"weight_decay": 0.3, "patience": 2}, 0.3, 2),
     ],
 )
-def test_a_run_may_have_no_decay_and_no_patience(
-    tmp_path: Path, given: dict[str, float], decay: float, patience: int
+def test_decay_and_patience_can_be_turned_off(
+    tmp_path: Path, settings: dict[str, float], decay: float, patience: int
 ) -> None:
-    config = override(Config(), {"frozen": given})
+    config = override(Config(), {"frozen": settings})
     task = tiny_setup(tmp_path, frozen=config.frozen)
     phase = head_on_features._head_settings(task).phase
     assert (phase.weight_decay, phase.patience) == (decay, patience)
@@ -193,7 +193,7 @@ def test_loss_and_accuracy_are_means_over_the_steps() -> None:
 
 
 @pytest.mark.parametrize("kind", ["linear", "mlp"])
-def test_the_seed_decides_every_bit(kind: str) -> None:
+def test_the_seed_determines_every_bit(kind: str) -> None:
     same = [fit(head=kind, dropout=0.3, seed=5).weights for _ in range(2)]
     for one, other in zip(*same, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -201,7 +201,7 @@ def test_the_seed_decides_every_bit(kind: str) -> None:
     assert not np.array_equal(same[0][0], other_seed[0])
 
 
-def test_the_callers_random_numbers_go_on() -> None:
+def test_the_callers_random_numbers_are_not_changed() -> None:
     random.seed(1)
     np.random.seed(1)
     expected = random.random(), np.random.rand()
@@ -253,7 +253,7 @@ def test_patience_ends_the_training(patience: int) -> None:
     assert len(head.history) == head.score.epoch + patience < 100
 
 
-def test_averages_are_scored_and_kept_while_the_weights_go_on() -> None:
+def test_averages_are_scored_and_saved_while_the_weights_are_trained() -> None:
     settings = {"learning_rate": 1.0, "schedule": "constant", "epochs": 6}
     plain, averaged = fit(**settings), fit(**settings, ema=0.9)
     for name in ("loss", "accuracy"):  # what learns is the same
@@ -284,8 +284,8 @@ def test_trials_leave_dropout_and_optimizer_as_they_were(
 ) -> None:
     settings = {"dropout": 0.3, "optimizer": "sgd", "ema": 0.5, "head": "mlp"}
     found = fit(learning_rate=0.0, **settings)
-    given = fit(learning_rate=found.learning_rate, **settings)
-    for one, other in zip(found.weights, given.weights, strict=True):
+    refitted = fit(learning_rate=found.learning_rate, **settings)
+    for one, other in zip(found.weights, refitted.weights, strict=True):
         np.testing.assert_array_equal(one, other)
     # Were anything else, it would be noticed.
     hashes = iter("ab")
@@ -294,20 +294,20 @@ def test_trials_leave_dropout_and_optimizer_as_they_were(
         fit(learning_rate=0.0, **settings)
 
 
-def test_dropout_takes_part() -> None:
+def test_dropout_changes_the_result() -> None:
     plain, dropped = fit(), fit(dropout=0.5)
     assert not np.allclose(plain.weights[0], dropped.weights[0])
 
 
-def test_a_rate_that_is_found_is_used_as_if_given() -> None:
+def test_a_rate_that_was_found_is_used_as_if_set() -> None:
     found = fit(learning_rate=0.0, dropout=0.2)
     assert found.learning_rate == min(
         found.rates_tried, key=found.rates_tried.__getitem__
     )
-    given = fit(learning_rate=found.learning_rate, dropout=0.2)
-    assert given.rates_tried == {}
-    assert given.learning_rate == found.learning_rate
-    for one, other in zip(found.weights, given.weights, strict=True):
+    refitted = fit(learning_rate=found.learning_rate, dropout=0.2)
+    assert refitted.rates_tried == {}
+    assert refitted.learning_rate == found.learning_rate
+    for one, other in zip(found.weights, refitted.weights, strict=True):
         np.testing.assert_array_equal(one, other)  # trials leave nothing behind
 
 
@@ -326,13 +326,13 @@ def test_all_rates_diverging_is_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
         fit(learning_rate=0.0, schedule="constant")
 
 
-def test_features_that_never_change_are_learned_from_as_well() -> None:
+def test_constant_features_are_not_an_error() -> None:
     constant = np.ones((120, CHANNELS), np.float32)
     head = fit([constant], validation=constant[:60])
     assert head.score.accuracy == pytest.approx(1 / CLASSES, abs=1e-6)
 
 
-def test_a_given_rate_that_diverges_is_an_error() -> None:
+def test_a_set_rate_that_diverges_is_an_error() -> None:
     with pytest.raises(
         RunError,
         match=r"loss became (nan|inf) in epoch \d, step \d+, at learning rate 1e\+38\. "
@@ -341,7 +341,7 @@ def test_a_given_rate_that_diverges_is_an_error() -> None:
         fit(learning_rate=1e38, schedule="constant", epochs=20)
 
 
-def test_features_that_are_no_numbers_are_an_error() -> None:
+def test_features_that_are_not_finite_are_an_error() -> None:
     broken = VIEWS[0].copy()
     broken[7, 3] = np.nan
     with pytest.raises(RunError, match=r"not finite numbers.*--precision float32"):
@@ -355,8 +355,8 @@ def test_weights_are_1_where_classes_are_equal() -> None:
 
 def test_focal_loss_without_focus_is_cross_entropy() -> None:
     focal = fit(objective={"focal_gamma": 1e-12})
-    for mine, its in zip(focal.weights, fit().weights, strict=True):
-        np.testing.assert_allclose(mine, its, rtol=1e-3, atol=1e-5)
+    for actual, reference in zip(focal.weights, fit().weights, strict=True):
+        np.testing.assert_allclose(actual, reference, rtol=1e-3, atol=1e-5)
     assert not np.allclose(
         fit(objective={"focal_gamma": 2.0}).weights[0], focal.weights[0]
     )
@@ -365,7 +365,7 @@ def test_focal_loss_without_focus_is_cross_entropy() -> None:
 @pytest.mark.parametrize(
     "balance", [{"class_weights": "auto"}, {"sampling": "balanced"}], ids=str
 )
-def test_what_is_balanced_finds_more_of_a_rare_class(balance: dict[str, str]) -> None:
+def test_balancing_finds_more_of_a_rare_class(balance: dict[str, str]) -> None:
     labels = np.where(np.arange(240) % 20 == 0, 2, np.arange(240) % 2)
     views = [features_of(labels, 1, noise=2.5)]
     validation = features_of(labels, 2, noise=2.5)
@@ -401,7 +401,7 @@ def test_macro_f1_may_choose_another_epoch_than_accuracy() -> None:
         assert answers.macro_f1 == pytest.approx(head.score.macro_f1, abs=1e-6)
 
 
-def test_several_labels_are_told_apart_with_thresholds_of_their_own() -> None:
+def test_each_of_several_labels_has_its_own_threshold() -> None:
     random = np.random.default_rng(5)
 
     def made(images: int) -> tuple[np.ndarray, np.ndarray]:
@@ -439,7 +439,7 @@ def test_several_labels_are_told_apart_with_thresholds_of_their_own() -> None:
 
 
 class Recorder:
-    """Features that note which rows were asked for by their indices."""
+    """Features that record the indices of the rows that were read."""
 
     def __init__(self, features: np.ndarray) -> None:
         self.features = features
@@ -465,7 +465,7 @@ def test_each_epoch_takes_the_next_view_in_another_order() -> None:
     assert not np.array_equal(first, third)
 
 
-def test_an_image_that_comes_again_in_an_epoch_is_seen_in_another_view() -> None:
+def test_a_repeated_image_is_seen_in_another_view() -> None:
     labels = np.repeat([0, 1, 2], [56, 56, 8])
     views = [Recorder(features_of(labels, seed)) for seed in (1, 2)]
     fit(views, labels, epochs=1, batch_size=60, sampling="balanced")
@@ -491,7 +491,7 @@ def test_ctrl_c_passes_through() -> None:
 
 
 @pytest.mark.parametrize("kind", ["linear", "mlp"])
-def test_a_classifier_takes_the_weights(kind: str, tmp_path: Path) -> None:
+def test_the_weights_fit_the_classifier(kind: str, tmp_path: Path) -> None:
     backbone = BACKBONES.get("mobilenet-0.25")
     model = build_classifier(
         backbone, image_size=32, num_classes=CLASSES, dropout=0.2, head=kind

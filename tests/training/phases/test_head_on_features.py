@@ -1,4 +1,4 @@
-"""The frozen phase on kept features."""
+"""The frozen phase on cached features."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ Train = Callable[..., Run]
 
 
 class Messages(Reporter):
-    """Keeps what is said."""
+    """Collects messages."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -43,7 +43,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Counts the images that the backbone runs on for features."""
+    """Collects the numbers of images that the backbone computes features of."""
     counts: list[int] = []
     original = compute.pixel_batches
 
@@ -60,7 +60,7 @@ def head_of(run: Run) -> list[np.ndarray]:
     return load_model(run.model_path).get_layer(HEAD).get_weights()
 
 
-def test_the_saved_network_gives_what_the_head_gave_on_features(
+def test_the_saved_network_agrees_with_the_head_on_features(
     train: Train, tmp_path: Path
 ) -> None:
     run = train(tmp_path, cache=True, engine="keras")
@@ -86,7 +86,7 @@ def test_the_saved_network_gives_what_the_head_gave_on_features(
     assert float(best["val_accuracy"]) == kept["val_accuracy"]
 
 
-def test_another_head_computes_nothing_and_one_more_view_only_that(
+def test_another_head_reuses_features_and_another_view_adds_its_own(
     train: Train, tmp_path: Path, rows: list[int]
 ) -> None:
     first = train(tmp_path, cache=True, engine="keras", views=1)
@@ -123,7 +123,7 @@ def test_an_mlp_head_is_part_of_the_saved_network(train: Train, tmp_path: Path) 
     assert f"of {kept['val_images']} pictures" in kept["agreement"]
 
 
-def test_an_interrupted_run_goes_on_to_the_same_head(
+def test_an_interrupted_run_resumes_to_the_same_head(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[int]
 ) -> None:
     undisturbed = train(tmp_path / "a", cache=True, views=2, engine="keras")
@@ -154,11 +154,11 @@ def test_an_interrupted_run_goes_on_to_the_same_head(
     api.resume(run)
     assert run.receipt["status"] == "done"
     assert 0 < sum(rows) < computed, "all was computed again"
-    for mine, its in zip(head_of(run), head_of(undisturbed), strict=True):
-        np.testing.assert_allclose(mine, its, rtol=0.02, atol=1e-3)
+    for actual, reference in zip(head_of(run), head_of(undisturbed), strict=True):
+        np.testing.assert_allclose(actual, reference, rtol=0.02, atol=1e-3)
 
 
-def test_an_engine_that_strays_with_the_head_is_replaced(
+def test_an_engine_that_deviates_with_the_head_is_replaced(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdicts = iter([Verdict(False, "far off"), Verdict(True, "near")])
@@ -173,7 +173,7 @@ def test_an_engine_that_strays_with_the_head_is_replaced(
     assert run.metrics["frozen"]["agreement"] == "near"
 
 
-def test_an_engine_of_ones_choice_that_strays_is_an_error(
+def test_a_chosen_engine_that_deviates_is_an_error(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -185,7 +185,7 @@ def test_an_engine_of_ones_choice_that_strays_is_an_error(
 
 
 @pytest.mark.parametrize("settings", [{"cache": False}, {"augment": "strong"}])
-def test_some_settings_keep_nothing(
+def test_some_settings_cache_no_features(
     train: Train, tmp_path: Path, rows: list[int], settings: dict[str, object]
 ) -> None:
     run = train(tmp_path, **{"cache": True, "epochs": 1, **settings})
@@ -194,7 +194,7 @@ def test_some_settings_keep_nothing(
     assert not (tmp_path / "cache" / "activations").exists()
 
 
-def test_features_over_the_limit_are_not_kept(
+def test_features_over_the_limit_are_not_cached(
     train: Train, tmp_path: Path, rows: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CNNXFER_CACHE_LIMIT", "10kB")
@@ -208,7 +208,7 @@ def test_features_over_the_limit_are_not_kept(
 
 @pytest.fixture
 def skewed_dir(noisy_photos_dir: Path, tmp_path: Path) -> Path:
-    """The noisy photos, but only every fifth of the red ones."""
+    """Returns the noisy photos, with only every fifth of the red ones."""
     root = tmp_path / "skewed"
     for path in sorted(noisy_photos_dir.glob("*/*.png")):
         if path.parent.name != "red" or int(path.stem) % 5 == 0:
@@ -218,7 +218,7 @@ def skewed_dir(noisy_photos_dir: Path, tmp_path: Path) -> Path:
     return root
 
 
-def test_skewed_classes_are_balanced_and_watched_as_asked(
+def test_skewed_classes_are_balanced_and_monitored_as_set(
     train: Train, tmp_path: Path, skewed_dir: Path
 ) -> None:
     messages = Messages()
@@ -245,7 +245,7 @@ def test_skewed_classes_are_balanced_and_watched_as_asked(
     assert "val_macro_f1" not in asked.history[0]
 
 
-def test_a_file_of_class_weights_stays_the_same_for_a_runs_life(
+def test_a_changed_file_of_class_weights_is_an_error(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""What lies behind a cut learns as the whole network would."""
+"""Layers behind a cut learn what they would learn in the whole network."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ SHAPE = (3, 2)
 
 
 class KeptRows:
-    """Rows whose numbers tell the view and the image."""
+    """Rows whose numbers encode the view and the image."""
 
     def __init__(self, view: int) -> None:
         self.shape = (IMAGES, *SHAPE)
@@ -38,7 +38,7 @@ class KeptRows:
 
 
 def order(epoch: int) -> np.ndarray:
-    """Every image once, the first one twice."""
+    """Returns the index of each image once, and the first one twice."""
     return np.append(np.random.default_rng(epoch).permutation(IMAGES), 0)
 
 
@@ -71,7 +71,7 @@ def test_each_epoch_takes_the_next_view() -> None:
         assert rows.shape == (14, *SHAPE)
 
 
-def test_batches_follow_from_their_step() -> None:
+def test_the_number_of_a_step_determines_its_batch() -> None:
     whole = batches_from(0, 6)
     for (rows, targets), later in zip(whole[3:], batches_from(3, 3), strict=True):
         np.testing.assert_array_equal(rows, later[0])
@@ -88,7 +88,7 @@ def test_the_last_batch_is_filled_up() -> None:
     np.testing.assert_array_equal(found, 0.25 * (100 + images))
 
 
-def test_nothing_is_read_behind_a_closed_gate() -> None:
+def test_a_closed_gate_stops_reading() -> None:
     gate = Gate()
     gate.close()
     data, _ = rows_in_order(KeptRows(1), gate, batch_size=5)
@@ -98,7 +98,7 @@ def test_nothing_is_read_behind_a_closed_gate() -> None:
 def tune(
     parent: Run, reporter: Messages | None = None, **settings: object
 ) -> tuple[Run, Messages]:
-    """Fine-tunes behind a cut, in Keras, which takes the least time to be ready."""
+    """Fine-tunes behind a cut with Keras, the engine that is ready soonest."""
     reporter = reporter or Messages()
     options = {
         "cache": True,
@@ -126,9 +126,11 @@ def weights_of(run: Run) -> dict[str, np.ndarray]:
 
 
 def moved(run: Run, other: Run) -> set[str]:
-    mine, its = weights_of(run), weights_of(other)
+    actual, reference = weights_of(run), weights_of(other)
     return {
-        name.split()[0] for name in mine if not np.array_equal(mine[name], its[name])
+        name.split()[0]
+        for name in actual
+        if not np.array_equal(actual[name], reference[name])
     }
 
 
@@ -136,7 +138,7 @@ def moved(run: Run, other: Run) -> set[str]:
 def still_parent(
     train: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory
 ) -> Run:
-    """A run whose views are all the same, and of which nothing is dropped."""
+    """Returns a run whose views are all equal, without dropout."""
     return train(tmp_path_factory.mktemp("runs"), augment="none")
 
 
@@ -145,7 +147,7 @@ def behind(still_parent: Run) -> tuple[Run, Messages]:
     return tune(still_parent)
 
 
-def test_only_what_is_chosen_learns(
+def test_only_the_chosen_layers_learn(
     still_parent: Run, behind: tuple[Run, Messages]
 ) -> None:
     run, _ = behind
@@ -156,7 +158,7 @@ def test_only_what_is_chosen_learns(
     assert moved(run, still_parent) == {*chosen, "logits"}
 
 
-def test_it_says_what_is_kept(behind: tuple[Run, Messages]) -> None:
+def test_it_reports_what_is_cached(behind: tuple[Run, Messages]) -> None:
     run, reporter = behind
     assert "9 of the backbone's 27 layers learn, from conv_pw_9" in reporter.said[0]
     assert reporter.said[2].startswith(
@@ -172,7 +174,7 @@ def test_it_says_what_is_kept(behind: tuple[Run, Messages]) -> None:
     )
 
 
-def test_it_learns_what_the_whole_network_learns(
+def test_layers_behind_the_cut_learn_what_the_whole_network_learns(
     still_parent: Run, behind: tuple[Run, Messages]
 ) -> None:
     run, _ = behind
@@ -185,9 +187,10 @@ def test_it_learns_what_the_whole_network_learns(
     # Activations are rounded to 11 bits; in other views or another order, the two are
     # as far apart as each is from the start.
     assert 0 < apart < 0.2 * way
-    for mine, its in zip(run.history, whole.history, strict=True):
+    for actual, reference in zip(run.history, whole.history, strict=True):
         for name in ("loss", "val_loss"):
-            assert float(mine[name]) == pytest.approx(float(its[name]), abs=0.01)
+            expected = pytest.approx(float(reference[name]), abs=0.01)
+            assert float(actual[name]) == expected
 
 
 def test_the_saved_model_is_the_one_that_was_scored(
@@ -243,7 +246,7 @@ def no_agreement(trained: NetworkBehindCut) -> Verdict:
     return Verdict(False, "a probability differs by 0.9")
 
 
-def test_an_engine_that_strays_is_not_taken(
+def test_an_engine_that_deviates_is_not_used(
     still_parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engines = network_behind_cut.engines_for
@@ -266,16 +269,16 @@ def test_an_engine_that_strays_is_not_taken(
 
 
 @pytest.mark.parametrize("better", [True, False])
-def test_a_network_that_strays_in_the_end_is_measured_anew(
+def test_a_network_that_deviates_at_the_end_is_measured_again(
     still_parent: Run, monkeypatch: pytest.MonkeyPatch, better: bool
 ) -> None:
     reporter = Messages()
     line = "the saved model deviates from what was trained: "
 
-    def beats(mine: Score, other: Score | None) -> bool:
-        """Tuning wins while it is measured behind the cut."""
+    def beats(score: Score, other: Score | None) -> bool:
+        """Fine-tuning wins as long as it is measured behind the cut."""
         in_the_end = any(line in said for said in reporter.warned)
-        return better if in_the_end else mine.epoch > 0
+        return better if in_the_end else score.epoch > 0
 
     monkeypatch.setattr(NetworkBehindCut, "agreement", no_agreement)
     monkeypatch.setattr(Score, "beats", beats)
@@ -288,7 +291,7 @@ def test_a_network_that_strays_in_the_end_is_measured_anew(
 def test_the_stage_of_which_an_epoch_is_kept_is_compared(
     still_parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of two stages of an epoch each, the first has the best."""
+    """Of two stages with one epoch each, the first has the best epoch."""
     after: list[int] = []  # how many epochs
 
     def agreement(trained: NetworkBehindCut) -> Verdict:
@@ -297,7 +300,7 @@ def test_the_stage_of_which_an_epoch_is_kept_is_compared(
 
     monkeypatch.setattr(NetworkBehindCut, "agreement", agreement)
     monkeypatch.setattr(
-        Score, "beats", lambda mine, other: other is None or mine.epoch == 1
+        Score, "beats", lambda score, other: other is None or score.epoch == 1
     )
     run, reporter = tune(still_parent, epochs=2, gradual=2, keep="best")
     assert len(run.history) == 2
@@ -305,7 +308,7 @@ def test_the_stage_of_which_an_epoch_is_kept_is_compared(
     assert any("the saved model deviates" in said for said in reporter.warned)
 
 
-def test_an_engine_that_was_asked_for_and_strays(
+def test_a_chosen_engine_that_deviates_is_an_error(
     still_parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def one(*arguments):

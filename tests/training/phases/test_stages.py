@@ -82,7 +82,9 @@ def test_where_learning_begins(
         ),
     ],
 )
-def test_a_layer_that_is_none(mobilenet: keras.Model, start: str, message: str) -> None:
+def test_an_unknown_layer_is_an_error(
+    mobilenet: keras.Model, start: str, message: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         stages_of(mobilenet, FineTune(start=start))
     assert str(caught.value).startswith(f"--from is {start!r}"[: len("--from is ")])
@@ -92,7 +94,7 @@ def test_a_layer_that_is_none(mobilenet: keras.Model, start: str, message: str) 
 
 
 @pytest.mark.parametrize("batch_norm", ["frozen", "train"])
-def test_what_lies_behind_the_start_learns(
+def test_layers_from_the_start_on_learn(
     mobilenet: keras.Model, batch_norm: str
 ) -> None:
     settings = FineTune(start="conv_dw_9", batch_norm=batch_norm)
@@ -195,7 +197,7 @@ def table(
     )
 
 
-def test_the_table_tells_what_would_happen(
+def test_the_table_matches_what_fine_tuning_does(
     mobilenet: keras.Model, tmp_path: Path
 ) -> None:
     rows = table(mobilenet, tmp_path, last="60%", gradual=2, learning_rate=0.02)
@@ -251,7 +253,7 @@ def test_as_many_views_are_kept_as_fit(mobilenet: keras.Model, tmp_path: Path) -
 @pytest.mark.parametrize(
     "settings", [{"augment": "strong"}, {"last": "100%"}, {"start": "conv_dw_2"}]
 )
-def test_where_nothing_can_be_kept(
+def test_no_cut_if_nothing_can_be_cached(
     mobilenet: keras.Model, tmp_path: Path, settings: dict[str, str]
 ) -> None:
     (row,) = table(mobilenet, tmp_path, **settings)
@@ -259,7 +261,7 @@ def test_where_nothing_can_be_kept(
     assert "the whole network runs in every step" in row.text
 
 
-def test_what_all_layers_would_cost(mobilenet: keras.Model, tmp_path: Path) -> None:
+def test_the_cost_of_all_layers(mobilenet: keras.Model, tmp_path: Path) -> None:
     (row,) = table(mobilenet, tmp_path, last="100%")
     assert row.all_times == pytest.approx(1, abs=0.02)
     assert "--all" not in row.text

@@ -48,12 +48,14 @@ def drawn(trained: WholeNetwork, first_step: int, count: int) -> list[np.ndarray
     return [np.asarray(array) for array in taken]
 
 
-def test_a_step_is_the_same_without_those_before(setup: Setup) -> None:
+def test_a_step_does_not_depend_on_those_before(setup: Setup) -> None:
     every = drawn(whole_network(setup), 0, 2 * STEPS)
     for first in (1, STEPS, STEPS + 2):
         alone = drawn(whole_network(setup), first, 2)
-        for mine, its in zip(alone, every[2 * first : 2 * first + 4], strict=True):
-            np.testing.assert_array_equal(mine, its)
+        for actual, reference in zip(
+            alone, every[2 * first : 2 * first + 4], strict=True
+        ):
+            np.testing.assert_array_equal(actual, reference)
     assert every[0].shape == (BATCH, SIZE, SIZE, 3)
     assert every[1].shape == (BATCH, 3)
     assert not np.array_equal(every[0], every[2])
@@ -72,7 +74,7 @@ def test_the_last_validation_batch_is_filled_up(setup: Setup) -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_what_learns_is_in_the_classifier_in_float32(
+def test_training_changes_the_float32_classifier(
     setup: Setup, weights_path: Path, precision: str
 ) -> None:
     setup = replace(setup, precision=precision)
@@ -102,7 +104,7 @@ def test_what_learns_is_in_the_classifier_in_float32(
     assert close == (precision == "float32")
 
 
-def test_an_image_that_is_gone_is_its_failure(setup: Setup) -> None:
+def test_a_missing_image_is_the_failure(setup: Setup) -> None:
     trained = whole_network(setup)
     assert trained.failure is None
     gone = setup.parts.validation[0]
