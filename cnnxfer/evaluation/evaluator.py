@@ -54,14 +54,14 @@ def evaluate_run(
     if not examples:
         raise DataError(
             f"{run.path} has no test images (--split {run.config.split}). "
-            "Give others with --data."
+            "Name other images with --data."
         )
     computing = Computing(engine, precision)
     (evaluation,) = measure_beside_parent(run, [examples], reporter, computing)
     try:
         run.update_metrics(test=dataclasses.asdict(evaluation))
     except RunError as error:
-        reporter.warn(f"these figures are not kept: {error}")
+        reporter.warn(f"these figures are not saved: {error}")
     return evaluation
 
 
@@ -129,7 +129,7 @@ def evaluate_data(
         row.example for row, split in zip(rows, splits, strict=True) if split == TEST
     ]
     if repeats := warn_of_known(Counter(splits), len(rows), run.name):
-        reporter.warn(f"{repeats}; left out, as that is no test.")
+        reporter.warn(f"{repeats}; left out, as they cannot test it.")
     if not new:
         raise DataError(
             f"{run.path} was trained and validated on all {len(rows)} images of "

@@ -83,7 +83,7 @@ def test_figures_that_cannot_be_saved_are_returned_with_a_warning(
     assert evaluation.top1.value == 1
     (message,) = reporter.messages
     assert message.startswith(
-        f"these figures are not kept: {colour_run.path / 'metrics.json'} cannot be "
+        f"these figures are not saved: {colour_run.path / 'metrics.json'} cannot be "
         "written: read-only file system."
     )
     assert "test" not in colour_run.metrics
@@ -118,9 +118,9 @@ def test_images_that_the_run_knows_are_left_out(
     reporter = Warnings()
     evaluation = cnnxfer.evaluate(colour_run, data=new_photos_dir, reporter=reporter)
     assert reporter.messages == [
-        f"{known['train']} of 48 images were in the training split of "
-        f"{colour_run.name} and {known['validation']} in its validation split; left "
-        "out, as that is no test."
+        f"{known['train']} of 48 images were in the training part of "
+        f"{colour_run.name} and {known['validation']} in its validation part; left "
+        "out, as they cannot test it."
     ]
     assert evaluation.images == 12 + known["test"]
     assert evaluation.seen == known["train"] + known["validation"]

@@ -113,9 +113,9 @@ def load_split_activations(
 def disagreement_error(engine: Engine, verdict: Verdict) -> RunError:
     """Returns the error to raise when the last engine deviates from Keras."""
     return RunError(
-        f"the features of {engine.name} in {engine.precision} make another classifier "
-        f"than the saved model: {verdict.figures}. Try --engine auto --precision auto, "
-        "or --no-cache."
+        f"the network on features of {engine.name} in {engine.precision} gives other "
+        f"answers than the saved model: {verdict.figures}. Try --engine auto "
+        "--precision auto, or --no-cache."
     )
 
 

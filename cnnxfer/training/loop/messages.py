@@ -69,8 +69,8 @@ def extension_text(progress: Progress, epochs: int) -> str:
     """Returns the message that a number of epochs was added to a phase."""
     number = progress.last_number
     return (
-        f"{counted(epochs, 'more epoch')}, {number} in all, which go on at the "
-        f"learning rates that a phase of {number} has"
+        f"{counted(epochs, 'more epoch')}, {number} in all, at the learning "
+        f"rates of a phase of {number}"
     )
 
 

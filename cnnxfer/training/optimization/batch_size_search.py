@@ -58,7 +58,7 @@ def find_batch_size(
     why = (
         "no larger ones are tried"
         if len(sizes) == len(SIZES)
-        else "an epoch has room for no larger ones"
+        else "an epoch has no room for larger ones"
     )
     with (
         reporter.progress("looking for a batch size", len(sizes), "sizes") as advance,
@@ -74,7 +74,7 @@ def find_batch_size(
                 break
             advance(note=f"{size}: {speeds[size]:.0f} images/s")
             if size > best and speeds[size] < GAIN * speeds[best]:
-                why = "more gain nothing"
+                why = "larger ones are not faster"
                 break
             best = size
     if not speeds:

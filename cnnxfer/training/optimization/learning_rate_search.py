@@ -99,10 +99,11 @@ def find_rate(
         rates[: len(differences)],
         scaled_rate(1.0, min(batch_size, REFERENCE_SIZE), optimizer),
     )
-    end = "where the loss had risen" if _diverged(differences, before) else "no trouble"
+    risen = "had risen" if _diverged(differences, before) else "had not risen"
     reporter.info(
         f"learning rate {rate:g}: tried from {rates[0]:g} to "
-        f"{rates[len(differences) - 1]:.2g}, {end}, in {len(differences)} updates"
+        f"{rates[len(differences) - 1]:.2g}, where the loss {risen}, in "
+        f"{len(differences)} updates"
     )
     return rate
 

@@ -319,8 +319,7 @@ def test_more_epochs_have_the_rates_of_a_longer_phase(tmp_path: Path) -> None:
     fit(phase)
     phase = tiny_phase(tmp_path / "run", extra_epochs=2)
     assert phase.setup.reporter.said == [
-        "2 more epochs, 5 in all, which go on at the learning rates that a phase of 5 "
-        "has"
+        "2 more epochs, 5 in all, at the learning rates of a phase of 5"
     ]
     at_update(phase, 4 * STEPS + 1, kill)
     with pytest.raises(Killed):

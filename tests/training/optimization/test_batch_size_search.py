@@ -13,8 +13,8 @@ from cnnxfer.training.optimization.optimizers import build_optimizer
 from cnnxfer.training.optimization.rolled_back import state_hash
 
 ALL = {size: size for size in (8, 16, 32, 64, 128, 256)}
-USELESS = "more gain nothing"
-NO_ROOM = "an epoch has room for no larger ones"
+USELESS = "larger ones are not faster"
+NO_ROOM = "an epoch has no room for larger ones"
 
 
 class Listener(Reporter):

@@ -283,7 +283,8 @@ def test_all_rates_are_tried_if_the_loss_never_rises() -> None:
     )
     assert rate == choose_rate(np.geomspace(*RANGES["sgd"], 40).tolist()) < 1.0
     assert listener.said == [
-        f"learning rate {rate:g}: tried from 0.0001 to 3, no trouble, in 40 updates"
+        f"learning rate {rate:g}: tried from 0.0001 to 3, "
+        "where the loss had not risen, in 40 updates"
     ]
 
 

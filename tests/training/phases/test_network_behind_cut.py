@@ -319,5 +319,5 @@ def test_a_chosen_engine_that_deviates_is_an_error(
     engines = network_behind_cut.engines_for
     monkeypatch.setattr(network_behind_cut, "engines_for", one)
     monkeypatch.setattr(NetworkBehindCut, "agreement", no_agreement)
-    with pytest.raises(RunError, match=r"make another classifier than the saved"):
+    with pytest.raises(RunError, match=r"gives other answers than the saved model"):
         tune(still_parent, epochs=1)
