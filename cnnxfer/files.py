@@ -169,7 +169,7 @@ def cached_directory(path: Path, fill: Callable[[Path], None]) -> Path:
     return path
 
 
-def bears_mark(path: Path, mark: bytes) -> bool:
+def is_empty_or_has_marker(path: Path, mark: bytes) -> bool:
     """Returns whether a file is empty, or was written by cnnxfer.
 
     Args:
@@ -182,7 +182,7 @@ def bears_mark(path: Path, mark: bytes) -> bool:
     return not start or mark in start
 
 
-def check_folder_of(option: str, path: Path) -> None:
+def check_parent_folder(option: str, path: Path) -> None:
     """Checks that the folder of an output file exists and can be written.
 
     Args:
@@ -209,7 +209,7 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_sealed(path: Path, document: Any) -> None:
+def write_json_with_hash(path: Path, document: Any) -> None:
     """Writes a JSON document atomically, below a first line with its SHA-256.
 
     Raises:
@@ -220,8 +220,8 @@ def write_sealed(path: Path, document: Any) -> None:
         temporary.write_text(f"{_digest(text)}\n{text}", encoding="ascii")
 
 
-def read_sealed(path: Path) -> Any:
-    """Returns what `write_sealed` wrote; None if the file is missing or was changed."""
+def read_json_with_hash(path: Path) -> Any:
+    """Returns the JSON of such a file; None if it is missing or was changed."""
     try:
         digest, _, text = path.read_text(encoding="ascii").partition("\n")
     except (OSError, UnicodeDecodeError):

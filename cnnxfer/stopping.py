@@ -21,17 +21,17 @@ class Stop:
 
     def __init__(self) -> None:
         """Starts without a request to stop."""
-        self.asked = False
+        self.requested = False
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Notes the first signal; the second raises `KeyboardInterrupt` at once."""
-        if self.asked:
+        if self.requested:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True
 
 
 @contextmanager
-def listening() -> Iterator[Stop]:
+def stop_on_signals() -> Iterator[Stop]:
     """Yields a `Stop` that Ctrl-C and SIGTERM set, for the work to look at.
 
     The previous signal handlers are restored afterwards. Only the main thread can

@@ -202,7 +202,7 @@ def bomb(kind: bytes) -> bytes:
 
 
 def gif(*frames: bytes, size=SIZE) -> bytes:
-    """A canvas with a palette of 128 colours, the first of which are `COLOURS`."""
+    """A canvas with a palette of 128 colours, the first of which are `COLOUR_STYLE`."""
     palette = bytes(np.array(COLOURS, np.uint8)).ljust(3 * 128, b"\0")
     screen = struct.pack("<HHBBB", *size, 0b1_111_0_110, 0, 0)
     return b"GIF89a" + screen + palette + b"".join(frames) + b";"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cnnxfer.stopping import SIGNALS, interrupted_by_sigterm, listening
+from cnnxfer.stopping import SIGNALS, interrupted_by_sigterm, stop_on_signals
 
 
 @pytest.fixture(autouse=True)
@@ -18,16 +18,16 @@ def _handlers_are_restored() -> Iterator[None]:
 def test_the_first_signal_stops_and_the_second_interrupts(
     number: signal.Signals,
 ) -> None:
-    with listening() as stop:
-        assert not stop.asked
+    with stop_on_signals() as stop:
+        assert not stop.requested
         signal.raise_signal(number)
-        assert stop.asked
+        assert stop.requested
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
 
 
 def test_handlers_are_restored_after_an_error() -> None:
-    with pytest.raises(ValueError, match="it"), listening():
+    with pytest.raises(ValueError, match="it"), stop_on_signals():
         raise ValueError("it")
 
 
@@ -40,11 +40,11 @@ def test_what_was_ignored_stays_ignored() -> None:
     """Background jobs of a shell ignore Ctrl-C."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with listening() as stop:
+        with stop_on_signals() as stop:
             signal.raise_signal(signal.SIGINT)
-            assert not stop.asked
+            assert not stop.requested
             signal.raise_signal(signal.SIGTERM)
-            assert stop.asked
+            assert stop.requested
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -53,8 +53,8 @@ def test_in_another_thread_signals_change_nothing() -> None:
     asked = []
 
     def work() -> None:
-        with listening() as stop, interrupted_by_sigterm():
-            asked.append(stop.asked)
+        with stop_on_signals() as stop, interrupted_by_sigterm():
+            asked.append(stop.requested)
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -16,7 +16,7 @@ from messages import Messages
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, FineTune
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.prepared import Parts
+from cnnxfer.data.prepared import Splits
 from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
 from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
@@ -131,7 +131,7 @@ def tiny_setup(path: Path, batch: int = BATCH, **config: Any) -> Setup:
         config=settings,
         backbone=BACKBONES.get("mobilenet-0.25"),
         class_names=CLASSES,
-        parts=Parts(examples(TRAIN), examples(VALIDATION), []),
+        splits=Splits(examples(TRAIN), examples(VALIDATION), []),
         devices=Devices(),
         precision="float32",
         reporter=Messages(),

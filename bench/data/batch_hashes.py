@@ -31,9 +31,9 @@ def main(folder: str, level: str, threads: int) -> None:
     config = load_config(None, {"data": folder, "augment": level})
     data = read_data(config, Reporter())
     split = hashlib.sha256()
-    for example, part in zip(data.examples, data.parts, strict=True):
+    for example, part in zip(data.examples, data.splits, strict=True):
         split.update(f"{example.sha256} {data.label_of(example)} {part}\n".encode())
-    train = data.split().train
+    train = data.by_split().train
     targets = targets_of(train, len(data.class_names))
     loader = Loader(train, 224)
     batches = training_batches(

@@ -18,7 +18,7 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
 from cnnxfer.data.prepared import read_data
 from cnnxfer.data.views.views import training_views
-from cnnxfer.networks.cut import network_at
+from cnnxfer.networks.cut import network_before
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.activations.compute import load_activations
 from cnnxfer.training.activations.store import ActivationStore
@@ -39,9 +39,9 @@ def measure(options: argparse.Namespace) -> Table:
     with TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["CNNXFER_CACHE"] = str(folder / "cache")
-        examples = read_data(config, Reporter()).split().train
+        examples = read_data(config, Reporter()).by_split().train
         backbone = BACKBONES.get(BACKBONE)
-        network = network_at(build(backbone), backbone, CUT)
+        network = network_before(build(backbone), backbone, CUT)
         engine = choose(network, examples)
         store = ActivationStore(folder / "activations", STORE_BYTES)
         started = time.perf_counter()

@@ -21,7 +21,7 @@ from bench.lib.results import Cell, Table, show
 from bench.lib.timing import drain, race, share_of_limit
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.data.dataset import Example
-from cnnxfer.networks.cut import POOLED, network_at
+from cnnxfer.networks.cut import POOLED, network_before
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.activations.compute import load_activations
 from cnnxfer.training.activations.store import ActivationStore
@@ -58,7 +58,7 @@ def _measure(
     name: str, examples: Sequence[Example], folder: Path, rounds: int
 ) -> list[Cell]:
     backbone = BACKBONES.get(name)
-    network = network_at(build(backbone), backbone, POOLED)
+    network = network_before(build(backbone), backbone, POOLED)
     engine = choose(network, examples)
     ready = list(central_batches(examples, engine.batch_size))
 

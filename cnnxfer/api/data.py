@@ -131,12 +131,16 @@ def preview(
     backbone.check_image_size(size)
     find_source(settings.data)
     from cnnxfer.data.sources import load_dataset
-    from cnnxfer.data.views.preview import check_counts, check_own, write_preview
+    from cnnxfer.data.views.preview import (
+        check_counts,
+        check_preview_path,
+        write_preview,
+    )
     from cnnxfer.prediction.outputs.file import check_target
 
     check_counts(images, views)
     check_target("--out", Path(out), [settings.data])
-    check_own(Path(out))
+    check_preview_path(Path(out))
 
     reporter = reporter or Reporter()
     return write_preview(

@@ -321,7 +321,7 @@ def _check_cache(settings: Config) -> None:
     from cnnxfer.training.activations.store import ActivationStore
 
     ActivationStore()  # fails if the limit of the cache is wrong
-    if settings.augment.plain and settings.precision != "float16":
+    if settings.augment.is_cacheable and settings.precision != "float16":
         check_choice(settings.engine, settings.precision)
 
 

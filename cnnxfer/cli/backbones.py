@@ -13,7 +13,7 @@ from rich.text import Text
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weight_files import weight_file
-from cnnxfer.backbones.weights import find_weights, ways_on
+from cnnxfer.backbones.weights import find_weights, how_to_get_weights
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.quiet import import_tensorflow_quietly
@@ -184,7 +184,7 @@ def _weights_location(backbone: Backbone) -> str:
         return str(path)
     file = weight_file(backbone, include_top=False)
     if file is None:
-        return f"not here. {ways_on(backbone, include_top=False)}"
+        return f"not here. {how_to_get_weights(backbone, include_top=False)}"
     return f"not here; they come from {file.url}"
 
 

@@ -30,7 +30,7 @@ from cnnxfer.prediction.outputs.resumable_file import (
     open_resumable_file,
 )
 from cnnxfer.prediction.outputs.sheet import draw_sheet
-from cnnxfer.prediction.outputs.stages import Flow, Stage, through
+from cnnxfer.prediction.outputs.stages import Flow, Stage, run_through_stages
 from cnnxfer.prediction.outputs.totals import Totals
 from cnnxfer.reporting import Reporter, counted
 
@@ -211,7 +211,7 @@ def predict(
     from cnnxfer.prediction.request import open_request
 
     # Lines that appear one by one show the progress, and a bar would break them up.
-    bars = not (out is None and writer.gradual and stdout().is_terminal)
+    bars = not (out is None and writer.streaming and stdout().is_terminal)
     reporter = TerminalReporter(bars=bars)
     totals = Totals()
     stages: list[Stage] = [totals.watch]
@@ -246,7 +246,7 @@ def predict(
             request, out, stages, totals, reporter, resume=resume
         )
     else:
-        with through(request.predictions(), stages) as predictions:
+        with run_through_stages(request.predictions(), stages) as predictions:
             if out is not None:
                 write_file(predictions, writer, out)
             else:
@@ -293,9 +293,11 @@ def _write_resumable(
         written = totals.earlier = file.done
         if request.total is not None:
             request = replace(request, total=request.total - file.done)
-        predictions = chain(file.earlier(request.sources), request.predictions())
+        predictions = chain(
+            file.earlier_predictions(request.sources), request.predictions()
+        )
         try:
-            with through(predictions, [*stages, count_written]) as flow:
+            with run_through_stages(predictions, [*stages, count_written]) as flow:
                 file.write(flow)
         except KeyboardInterrupt:
             raise Interrupted(

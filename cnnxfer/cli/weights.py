@@ -17,10 +17,10 @@ from cnnxfer.backbones.weights import (
     ensure_weights,
     expected_digest,
     find_weights,
+    how_to_get_weights,
+    how_to_repair,
     keras_models_dir,
-    repair,
     verify_weights,
-    ways_on,
 )
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose, own_or_group_value
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
@@ -153,7 +153,7 @@ def verify(
     if wrong := [check for check in checks if check.problem]:
         raise RunError(
             " ".join(
-                f"{check.problem} {repair(BACKBONES.get(check.backbone))}"
+                f"{check.problem} {how_to_repair(BACKBONES.get(check.backbone))}"
                 for check in wrong
             )
         )
@@ -178,7 +178,7 @@ def path(
 
 
 def _missing(backbone: Backbone) -> ConfigError:
-    advice = ways_on(backbone, include_top=False)
+    advice = how_to_get_weights(backbone, include_top=False)
     return ConfigError(f"the weights of {backbone.name} are not here. {advice}")
 
 

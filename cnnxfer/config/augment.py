@@ -115,7 +115,7 @@ class Augment:
         }
 
     @property
-    def plain(self) -> bool:
+    def is_cacheable(self) -> bool:
         """Whether views differ in region and flip only, so that a few can be cached."""
         return self.operations.keys() <= {"crop", "area", "flip"}
 

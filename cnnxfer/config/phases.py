@@ -97,7 +97,7 @@ class Frozen(Phase):
         AUTOMATIC, "--patience", at_least=0, words={"auto": AUTOMATIC}
     )
 
-    def chosen(self, *, weight_decay: float = 0.0, patience: int = 0) -> Frozen:
+    def resolved(self, *, weight_decay: float = 0.0, patience: int = 0) -> Frozen:
         """Returns the phase with numbers in place of `auto`.
 
         Args:

@@ -15,8 +15,8 @@ MAX_PIXELS = 200_000_000  # as many as the largest sensors of telephones have
 TOO_LARGE = f"too large: over {MAX_BYTES // 2**20} MiB, the limit"
 NOT_A_FILE = "not a file"
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
-PARTS = (TRAIN, VALIDATION, TEST)
-DIVIDER = "|"  # separates the labels of an image, in tables
+SPLITS = (TRAIN, VALIDATION, TEST)
+LABEL_SEPARATOR = "|"  # separates the labels of an image, in tables
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,14 @@ from pathlib import Path
 from cnnxfer.config import Config
 from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.run_checks import quick_findings, warn_of
-from cnnxfer.data.dataset import DIVIDER, PARTS, TEST, TRAIN, VALIDATION, Example
+from cnnxfer.data.dataset import (
+    LABEL_SEPARATOR,
+    SPLITS,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Example,
+)
 from cnnxfer.data.preparing.exclude import exclude_listed
 from cnnxfer.data.preparing.groups import group_names
 from cnnxfer.data.preparing.index import (
@@ -28,7 +35,7 @@ from cnnxfer.runs import Run, SplitRow
 
 
 @dataclass(frozen=True)
-class Parts:
+class Splits:
     """The images of each split.
 
     Attributes:
@@ -43,7 +50,7 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Data:
+class PreparedData:
     """Readable images, each with its split.
 
     Attributes:
@@ -51,29 +58,29 @@ class Data:
         class_names: the names of the classes, in label order.
         examples: the images, sorted by the SHA-256 of their content; their labels are
             indices into `class_names`.
-        parts: the split of each example: "train", "validation" or "test".
+        splits: the split of each example: "train", "validation" or "test".
         multi_label: whether an image may have any number of labels.
     """
 
     name: str
     class_names: tuple[str, ...]
     examples: tuple[Example, ...]
-    parts: tuple[str, ...]
+    splits: tuple[str, ...]
     multi_label: bool = False
 
     def label_of(self, example: Example) -> str:
         """Returns the names of an example's classes, joined by "|"."""
-        return DIVIDER.join(self.class_names[label] for label in example.labels)
+        return LABEL_SEPARATOR.join(self.class_names[label] for label in example.labels)
 
-    def split(self) -> Parts:
+    def by_split(self) -> Splits:
         """Returns the images of each split."""
-        lists: dict[str, list[Example]] = {name: [] for name in PARTS}
-        for example, name in zip(self.examples, self.parts, strict=True):
+        lists: dict[str, list[Example]] = {name: [] for name in SPLITS}
+        for example, name in zip(self.examples, self.splits, strict=True):
             lists[name].append(example)
-        return Parts(lists[TRAIN], lists[VALIDATION], lists[TEST])
+        return Splits(lists[TRAIN], lists[VALIDATION], lists[TEST])
 
 
-def read_data(config: Config, reporter: Reporter) -> Data:
+def read_data(config: Config, reporter: Reporter) -> PreparedData:
     """Lists the images, reads each, leaves out the unreadable ones and splits them.
 
     Args:
@@ -110,7 +117,7 @@ def read_data(config: Config, reporter: Reporter) -> Data:
         groups=groups,
     )
     warn_of(quick_findings(inspected), config.data, reporter)
-    counts = [f"{parts.count(part)} {part}" for part in PARTS]
+    counts = [f"{parts.count(part)} {part}" for part in SPLITS]
     reporter.info(
         f"{dataset.title or dataset.name}: {len(rows)} images of {len(class_names)} "
         f"classes: {', '.join(counts)}"
@@ -122,7 +129,7 @@ def read_data(config: Config, reporter: Reporter) -> Data:
         range(len(rows)),
         key=lambda index: (examples[index].sha256, examples[index].labels),
     )
-    return Data(
+    return PreparedData(
         dataset.name,
         class_names,
         tuple(examples[index] for index in order),
@@ -131,7 +138,7 @@ def read_data(config: Config, reporter: Reporter) -> Data:
     )
 
 
-def load_parts(run: Run, reporter: Reporter) -> Parts:
+def load_splits(run: Run, reporter: Reporter) -> Splits:
     """Returns a run's images again, in the splits that they had.
 
     Args:
@@ -159,7 +166,7 @@ def load_parts(run: Run, reporter: Reporter) -> Parts:
         for row in split
     )
     parts = tuple(row.split for row in split)
-    return Data(spec, run.class_names, examples, parts).split()
+    return PreparedData(spec, run.class_names, examples, parts).by_split()
 
 
 def _labels(run: Run, split: Iterable[SplitRow]) -> dict[str, tuple[int, ...]]:
@@ -168,7 +175,9 @@ def _labels(run: Run, split: Iterable[SplitRow]) -> dict[str, tuple[int, ...]]:
     if run.thresholds is None:
         return {name: (label,) for name, label in label_of.items()}
     return {
-        row.label: tuple(label_of[name] for name in row.label.split(DIVIDER) if name)
+        row.label: tuple(
+            label_of[name] for name in row.label.split(LABEL_SEPARATOR) if name
+        )
         for row in split
     }
 

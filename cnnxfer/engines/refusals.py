@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cnnxfer.engines.converted import cached_dir
-from cnnxfer.files import read_sealed, write_sealed
+from cnnxfer.files import read_json_with_hash, write_json_with_hash
 
 
 def read_refusal(key: str) -> str | None:
@@ -15,7 +15,7 @@ def read_refusal(key: str) -> str | None:
     Args:
         key: `Network.key` of the network.
     """
-    reason: str | None = read_sealed(_path(key))
+    reason: str | None = read_json_with_hash(_path(key))
     return reason
 
 
@@ -23,7 +23,7 @@ def save_refusal(key: str, reason: str) -> None:
     """Records why a network could not be converted, if the cache can be written."""
     with suppress(OSError):
         _path(key).parent.mkdir(parents=True, exist_ok=True)
-        write_sealed(_path(key), reason)
+        write_json_with_hash(_path(key), reason)
 
 
 def _path(key: str) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cnnxfer.engines.agreement import VERSION, Verdict
-from cnnxfer.files import read_sealed, write_sealed
+from cnnxfer.files import read_json_with_hash, write_json_with_hash
 from cnnxfer.hardware.processor import find_processor
 
 
@@ -35,14 +35,14 @@ def read_record(directory: Path, precision: str) -> Record | None:
         directory: the directory of the converted network.
         precision: the engine's precision, "float32" or "bfloat16".
     """
-    fields = read_sealed(_path(directory, precision))
+    fields = read_json_with_hash(_path(directory, precision))
     return fields and Record(**{**fields, "verdict": Verdict(**fields["verdict"])})
 
 
 def save_record(directory: Path, precision: str, record: Record) -> None:
     """Stores the record of a trial on this processor, if the cache can be written."""
     with suppress(OSError):
-        write_sealed(_path(directory, precision), asdict(record))
+        write_json_with_hash(_path(directory, precision), asdict(record))
 
 
 def _path(directory: Path, precision: str) -> Path:

@@ -6,10 +6,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from cnnxfer.data.prepared import load_parts
+from cnnxfer.data.prepared import load_splits
 from cnnxfer.evaluation.evaluator import measure_beside_parent
 from cnnxfer.evaluation.metrics import Evaluation
-from cnnxfer.prediction.classifier import Computing
+from cnnxfer.prediction.classifier import EngineOptions
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
@@ -54,9 +54,9 @@ def compare_with_parent(run: Run, reporter: Reporter) -> BeforeAfter:
     """
     assert run.parent
     run.parent.require_model()
-    parts = load_parts(run, reporter)
+    parts = load_splits(run, reporter)
     splits = [split for split in (parts.validation, parts.test) if split]
-    evaluations = measure_beside_parent(run, splits, reporter, Computing())
+    evaluations = measure_beside_parent(run, splits, reporter, EngineOptions())
     outcome = BeforeAfter(evaluations[0], evaluations[1] if parts.test else None)
     run.update_metrics(**_as_metrics(outcome))
     for line in outcome.lines:

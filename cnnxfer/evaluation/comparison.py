@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
-from cnnxfer.data.prepared import Data, read_data
+from cnnxfer.data.prepared import PreparedData, read_data
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import CnnxferError
 from cnnxfer.evaluation.significance import Accuracy, wilson_interval
@@ -113,7 +113,7 @@ def compare_backbones(
             left_out[name] = str(error)
         if name in left_out:
             reporter.warn(f"left out {name}: {left_out[name]}")
-    parts = data.split()
+    parts = data.by_split()
     return Comparison(
         data.name,
         len(parts.train),
@@ -124,7 +124,7 @@ def compare_backbones(
 
 
 def _ranked(
-    config: Config, data: Data, devices: Devices, budget: _Budget
+    config: Config, data: PreparedData, devices: Devices, budget: _Budget
 ) -> RankedBackbone:
     """Trains a head on a backbone's features; returns the results."""
     started = time.perf_counter()
@@ -133,7 +133,7 @@ def _ranked(
         config=config,
         backbone=BACKBONES.get(config.backbone),
         class_names=data.class_names,
-        parts=data.split(),
+        splits=data.by_split(),
         devices=devices,
         precision="float32",
         reporter=budget,
@@ -142,7 +142,7 @@ def _ranked(
     weights_path = find_weights_file(config, budget)
     classifier = task.build_classifier(precision="float32", weights_path=weights_path)
     learned = learn_head(task, classifier, ActivationStore())
-    images = len(task.parts.validation)
+    images = len(task.splits.validation)
     score = learned.head.score
     parameters = classifier.count_params()
     return RankedBackbone(

@@ -13,7 +13,7 @@ import numpy as np
 
 from cnnxfer.data.dataset import TEST, Dataset, Example
 from cnnxfer.data.images.source import ImageSource
-from cnnxfer.data.prepared import load_parts
+from cnnxfer.data.prepared import load_splits
 from cnnxfer.data.preparing.index import build_index, report_problems
 from cnnxfer.data.sources import load_dataset
 from cnnxfer.errors import DataError, RunError
@@ -26,8 +26,8 @@ from cnnxfer.evaluation.metrics import (
 from cnnxfer.evaluation.significance import wilson_interval
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.answers import answer_images
-from cnnxfer.prediction.classifier import Classifier, Computing, load_classifier
-from cnnxfer.prediction.known_images import known_parts, warn_of_known
+from cnnxfer.prediction.classifier import Classifier, EngineOptions, load_classifier
+from cnnxfer.prediction.known_images import describe_known_images, known_splits
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.probabilities import reaches
@@ -50,14 +50,14 @@ def evaluate_run(
     Raises:
         DataError: if the run has no test images, or images are missing.
     """
-    examples = load_parts(run, reporter).test
+    examples = load_splits(run, reporter).test
     if not examples:
         raise DataError(
             f"{run.path} has no test images (--split {run.config.split}). "
             "Name other images with --data."
         )
-    computing = Computing(engine, precision)
-    (evaluation,) = measure_beside_parent(run, [examples], reporter, computing)
+    engine_options = EngineOptions(engine, precision)
+    (evaluation,) = measure_beside_parent(run, [examples], reporter, engine_options)
     try:
         run.update_metrics(test=dataclasses.asdict(evaluation))
     except RunError as error:
@@ -69,7 +69,7 @@ def measure_beside_parent(
     run: Run,
     splits: Sequence[Sequence[Example]],
     reporter: Reporter,
-    computing: Computing,
+    engine_options: EngineOptions,
 ) -> list[Evaluation]:
     """Measures a run and its parent on each of several splits.
 
@@ -78,7 +78,7 @@ def measure_beside_parent(
             the run itself is measured.
         splits: lists of images, none of them empty; all are computed in one pass.
         reporter: shows the progress, and warns of images that cannot be read.
-        computing: says which engine runs the networks.
+        engine_options: says which engine runs the networks.
 
     Returns:
         An evaluation for each split.
@@ -86,14 +86,14 @@ def measure_beside_parent(
     Raises:
         DataError: if no image of a split can be read.
     """
-    measured = _measure(run, splits, reporter, computing)
+    measured = _measure(run, splits, reporter, engine_options)
     parent = run.parent
     if not parent or not parent.model_path.exists():
         return [each.evaluation for each in measured]
     if _same_model(run, parent):
         before = [each.renamed(parent.name) for each in measured]
     else:
-        before = _measure(parent, splits, reporter, computing)
+        before = _measure(parent, splits, reporter, engine_options)
     return [each.beside(old) for each, old in zip(measured, before, strict=True)]
 
 
@@ -123,20 +123,20 @@ def evaluate_data(
     rows = report_problems(build_index(examples, reporter), reporter)
     if not rows:
         raise DataError(f"none of the {len(examples)} images of {spec} could be read.")
-    known = known_parts(run, reporter)
+    known = known_splits(run, reporter)
     splits = [known.get(row.sha256, TEST) for row in rows]
     new = [
         row.example for row, split in zip(rows, splits, strict=True) if split == TEST
     ]
-    if repeats := warn_of_known(Counter(splits), len(rows), run.name):
+    if repeats := describe_known_images(Counter(splits), len(rows), run.name):
         reporter.warn(f"{repeats}; left out, as they cannot test it.")
     if not new:
         raise DataError(
             f"{run.path} was trained and validated on all {len(rows)} images of "
             f"{spec}. Give it images that are new to it."
         )
-    computing = Computing(engine, precision)
-    (measured,) = _measure(run, [new], reporter, computing)
+    engine_options = EngineOptions(engine, precision)
+    (measured,) = _measure(run, [new], reporter, engine_options)
     evaluation = measured.evaluation
     return dataclasses.replace(
         evaluation,
@@ -209,9 +209,9 @@ def _measure(
     run: Run,
     splits: Sequence[Sequence[Example]],
     reporter: Reporter,
-    computing: Computing,
+    engine_options: EngineOptions,
 ) -> list[_Measured]:
-    classifier = load_classifier(run, reporter, computing)
+    classifier = load_classifier(run, reporter, engine_options)
     examples = [example for split in splits for example in split]
     answers = answer_images(
         classifier,

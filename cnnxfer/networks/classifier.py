@@ -122,7 +122,7 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     ]
 
 
-def learning_parameters(model: keras.Model) -> int:
+def count_trainable_parameters(model: keras.Model) -> int:
     """Returns the number of a model's trainable parameters."""
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 

@@ -68,7 +68,7 @@ def boundaries(backbone: keras.Model) -> list[str]:
     return names
 
 
-def cut_before(backbone: keras.Model, start: int) -> str | None:
+def deepest_cut(backbone: keras.Model, start: int) -> str | None:
     """Returns where to cut a backbone whose layers learn from some position on.
 
     This is the last boundary before them, or one shortly before it with much smaller
@@ -152,7 +152,7 @@ def model_before(classifier: keras.Model, entry: Backbone, cut: str) -> keras.Mo
     return keras.Model(pixels, x, name="before")
 
 
-def behind(classifier: keras.Model, cut: str) -> keras.Model:
+def model_behind(classifier: keras.Model, cut: str) -> keras.Model:
     """Returns the part of a classifier behind the cut.
 
     It shares the classifier's layers and their `trainable` flags, so BatchNormalization
@@ -183,7 +183,7 @@ def behind(classifier: keras.Model, cut: str) -> keras.Model:
     return keras.Model(activations, x, name="behind")
 
 
-def network_at(classifier: keras.Model, entry: Backbone, cut: str) -> CutNetwork:
+def network_before(classifier: keras.Model, entry: Backbone, cut: str) -> CutNetwork:
     """Returns a description, for engines, of the part of a classifier before the cut.
 
     Args:

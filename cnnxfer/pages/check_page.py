@@ -14,7 +14,12 @@ from cnnxfer.data.images.decode import open_image, to_rgb
 from cnnxfer.data.parallel import parallel_map
 from cnnxfer.errors import DataError
 from cnnxfer.files import atomic_path
-from cnnxfer.pages.html import COLOURS, NOTHING_ELSE, picture_address, safe_text
+from cnnxfer.pages.html import (
+    COLOUR_STYLE,
+    CONTENT_SECURITY_POLICY,
+    data_url,
+    safe_text,
+)
 from cnnxfer.reporting import Reporter, counted
 
 SHOWN_ITEMS = 48  # the most items of a finding; the JSON has all
@@ -23,7 +28,7 @@ WIDTH, HEIGHT = 200, 150  # the most pixels of a thumbnail
 PAGE_MARK = 'name="generator" content="cnnxfer check"'
 
 STYLE = (
-    COLOURS
+    COLOUR_STYLE
     + """\
   --error: light-dark(#b42318, #ff9d92); --warning: light-dark(#93620a, #f0c060);
   --note: light-dark(#2f6690, #8ec1e8); }
@@ -111,7 +116,7 @@ def _page(report: Report, urls: dict[str, str]) -> Iterator[str]:
     yield HEAD.format(
         title=safe_text(f"check of {report.data}"),
         style=STYLE,
-        nothing_else=NOTHING_ELSE,
+        nothing_else=CONTENT_SECURITY_POLICY,
         counts=", ".join([report.size, *counts]),
         mark=PAGE_MARK,
     )
@@ -178,4 +183,4 @@ def _thumbnail(example: Example) -> str:
     except DataError:
         return ""
     picture.thumbnail((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
-    return picture_address(picture)
+    return data_url(picture)

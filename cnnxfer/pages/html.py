@@ -13,14 +13,14 @@ from cnnxfer.reporting import printable
 QUALITY = 72  # of JPEGs; about 5 to 7 kB each at 240 pixels
 
 # The beginning of a style sheet; each page adds its own colours and closes the brace.
-COLOURS = """
+COLOUR_STYLE = """
 :root { color-scheme: light dark;
   --paper: light-dark(#fff, #17181b); --tile: light-dark(#f5f5f4, #222327);
   --ink: light-dark(#1c1917, #ececea); --pale: light-dark(#68625d, #a09d99);
 """
 
 # It keeps a page from loading or running anything, whatever names of files contain.
-NOTHING_ELSE = """<meta http-equiv="Content-Security-Policy"
+CONTENT_SECURITY_POLICY = """<meta http-equiv="Content-Security-Policy"
   content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">"""
 
 
@@ -29,7 +29,7 @@ def safe_text(text: str) -> str:
     return escape(printable(text))
 
 
-def picture_address(picture: Image.Image) -> str:
+def data_url(picture: Image.Image) -> str:
     """Returns a data URL that contains a picture as JPEG.
 
     Args:

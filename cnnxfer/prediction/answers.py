@@ -12,7 +12,7 @@ from itertools import chain, tee
 import numpy as np
 
 from cnnxfer.data.dataset import MAX_PIXELS
-from cnnxfer.data.decoding.pool import Decoded, decode_all
+from cnnxfer.data.decoding.pool import DecodedImage, decode_all
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.engines.choice import SAMPLES, choose_engine, prepare_next_time
 from cnnxfer.engines.elastic_engine import ElasticEngine
@@ -37,7 +37,7 @@ class Answer:
             of the image; None if it was not asked for.
     """
 
-    picture: Decoded
+    picture: DecodedImage
     probabilities: np.ndarray | None = None
     heat: np.ndarray | None = None
 
@@ -75,7 +75,7 @@ class Answers(Iterator[Answer]):
     def __init__(
         self,
         classifier: Classifier,
-        decoded: Generator[Decoded, None, None],
+        decoded: Generator[DecodedImage, None, None],
         title: str,
         reporter: Reporter,
         total: int | None,
@@ -120,8 +120,8 @@ class Answers(Iterator[Answer]):
             prepare_next_time(
                 network,
                 engine,
-                engine=self._classifier.computing.engine,
-                precision=self._classifier.computing.precision,
+                engine=self._classifier.engine_options.engine,
+                precision=self._classifier.engine_options.precision,
                 samples=self._images.samples,
                 reporter=self._reporter,
             )
@@ -130,9 +130,9 @@ class Answers(Iterator[Answer]):
         classifier = self._classifier
         choose = partial(
             choose_engine,
-            engine=classifier.computing.engine,
-            precision=classifier.computing.precision,
-            batch=classifier.computing.batch,
+            engine=classifier.engine_options.engine,
+            precision=classifier.engine_options.precision,
+            batch=classifier.engine_options.batch,
             samples=self._images.samples,
             reporter=self._reporter,
         )
@@ -155,17 +155,17 @@ class Answers(Iterator[Answer]):
                     advance()
 
 
-class _SampledImages(Iterator[Decoded]):
+class _SampledImages(Iterator[DecodedImage]):
     """An iterator over decoded images that can sample the first ones in advance."""
 
-    def __init__(self, images: Iterator[Decoded], size: int) -> None:
+    def __init__(self, images: Iterator[DecodedImage], size: int) -> None:
         """Wraps `images`; samples have sides of `size` pixels."""
         self._source = images
-        self._read_ahead: deque[Decoded] = deque()
+        self._read_ahead: deque[DecodedImage] = deque()
         self._size = size
         self._samples: list[np.ndarray] = []
 
-    def __next__(self) -> Decoded:
+    def __next__(self) -> DecodedImage:
         return self._read_ahead.popleft() if self._read_ahead else self._read()
 
     def samples(self) -> np.ndarray:
@@ -186,7 +186,7 @@ class _SampledImages(Iterator[Decoded]):
             raise NothingReadable
         return np.stack(self._samples)
 
-    def _read(self) -> Decoded:
+    def _read(self) -> DecodedImage:
         image = next(self._source)
         if image.pixels is not None and len(self._samples) < SAMPLES:
             self._samples.append(_central_square(image.pixels[0], self._size))
@@ -204,7 +204,7 @@ def _central_square(pixels: np.ndarray, size: int) -> np.ndarray:
 
 
 def answer_in_order(
-    engine: Engine, images: Iterable[Decoded], combine: CombineViews
+    engine: Engine, images: Iterable[DecodedImage], combine: CombineViews
 ) -> Iterator[Answer]:
     """Yields an answer for each image; unreadable images get one without probabilities.
 

@@ -15,7 +15,7 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.imagenet import imagenet_classes
 from cnnxfer.backbones.weights import ensure_weights
-from cnnxfer.data.decoding.child import See
+from cnnxfer.data.decoding.child import ViewFunction
 from cnnxfer.engines.engine import Network
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Computing:
+class EngineOptions:
     """The options that decide which engine runs a network, and how.
 
     Attributes:
@@ -54,7 +54,7 @@ class Classifier:
         labels: readable names of the classes, in label order.
         views: returns the views of an image that the network is shown; the
             probabilities of all views are averaged.
-        computing: the options of the engine.
+        engine_options: the options of the engine.
         thresholds: `(classes,)`, the probability from which each label is assigned, in
             a multi-label model; None in a model with one class per image.
         cells: a network that returns the classes at each cell of an image; None if no
@@ -64,8 +64,8 @@ class Classifier:
     network: Network
     class_ids: Sequence[str]
     labels: Sequence[str]
-    views: See
-    computing: Computing
+    views: ViewFunction
+    engine_options: EngineOptions
     thresholds: np.ndarray | None = None
     cells: Network | None = None
 
@@ -85,7 +85,7 @@ class Classifier:
 def load_classifier(
     model: Run | str,
     reporter: Reporter,
-    computing: Computing = Computing(),
+    engine_options: EngineOptions = EngineOptions(),
     *,
     tta: str = "none",
     dense: bool = False,
@@ -98,7 +98,7 @@ def load_classifier(
     Args:
         model: the run, or the backbone's name.
         reporter: shows the download of missing weights.
-        computing: the options of the engine.
+        engine_options: the options of the engine.
         tta: which views of an image the model is shown; see `tta_views`.
         dense: whether it is shown the whole image instead; see `dense_network`.
         heat: whether answers include heat; needs `dense`.
@@ -116,12 +116,14 @@ def load_classifier(
         network, crop = _imagenet_network(BACKBONES.get(model), reporter), IMAGENET_CROP
         class_ids = [item.class_id for item in imagenet_classes()]
         labels = [item.label for item in imagenet_classes()]
-    views: See = tta_views(tta, crop, network.image_size)
+    views: ViewFunction = tta_views(tta, crop, network.image_size)
     cells = cell_network(network) if heat else None
     if dense:
         views = DenseView(crop, network.image_size)
         network = dense_network(network)
-    return Classifier(network, class_ids, labels, views, computing, thresholds, cells)
+    return Classifier(
+        network, class_ids, labels, views, engine_options, thresholds, cells
+    )
 
 
 def _run_network(run: Run) -> Network:

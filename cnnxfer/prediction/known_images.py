@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cnnxfer.data.dataset import PARTS, TRAIN, VALIDATION
+from cnnxfer.data.dataset import SPLITS, TRAIN, VALIDATION
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import Run
 
 
-def known_parts(run: Run, reporter: Reporter) -> dict[str, str]:
+def known_splits(run: Run, reporter: Reporter) -> dict[str, str]:
     """Returns the split of each of a run's images, by the SHA-256 of its content.
 
     For an image with copies in several splits, "train" takes precedence over
@@ -27,11 +27,11 @@ def known_parts(run: Run, reporter: Reporter) -> dict[str, str]:
         reporter.info(f"which images the run was trained on is not known: {error}")
         return {}
     # The last of several equal keys remains, so "train" comes last.
-    train_last = sorted(rows, key=lambda row: PARTS.index(row.split), reverse=True)
+    train_last = sorted(rows, key=lambda row: SPLITS.index(row.split), reverse=True)
     return {row.sha256: row.split for row in train_last}
 
 
-def warn_of_known(splits: Mapping[str, int], images: int, run: str) -> str:
+def describe_known_images(splits: Mapping[str, int], images: int, run: str) -> str:
     """Returns how many images a run was trained or validated on, as text.
 
     Args:

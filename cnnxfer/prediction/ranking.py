@@ -32,7 +32,7 @@ def rank_answers(
         min_confidence: the probability below which no class is an answer; see
             `Prediction`.
         known_splits: the splits of the images that the model's run has, by the SHA-256
-            of their content; see `known_parts`.
+            of their content; see `known_splits`.
     """
     thresholds = classifier.thresholds
     if thresholds is not None:

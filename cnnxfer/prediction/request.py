@@ -13,7 +13,7 @@ from cnnxfer.data.images.source import ImageSource
 from cnnxfer.engines.options import check_batch, check_choice
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.inputs import InputOptions, count_images, find_images
-from cnnxfer.prediction.known_images import known_parts
+from cnnxfer.prediction.known_images import known_splits
 from cnnxfer.prediction.model_choice import check_top, choose_model
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.ranking import rank_answers
@@ -44,7 +44,7 @@ class PredictionRequest:
         frames: "first" or "all": the frames to answer in a file with several.
         max_pixels: images with more pixels are not decoded.
         known_splits: the splits of the images that the model's run has, by the SHA-256
-            of their content; see `known_parts`.
+            of their content; see `known_splits`.
         reporter: draws the progress bar.
     """
 
@@ -92,8 +92,8 @@ class PredictionRequest:
             "min_confidence": self.min_confidence,
             "frames": self.frames,
             "max_pixels": self.max_pixels,
-            "engine": self.classifier.computing.engine,
-            "precision": self.classifier.computing.precision,
+            "engine": self.classifier.engine_options.engine,
+            "precision": self.classifier.engine_options.precision,
             "network": self.classifier.network.key,
             "views": repr(self.classifier.views),
             "classes": list(self.classifier.labels),
@@ -155,7 +155,7 @@ def open_request(
     if model is None:
         reporter.info(f"model: {chosen.path if isinstance(chosen, Run) else chosen}")
     # This imports OpenVINO, which takes a tenth of a second; options are checked first.
-    from cnnxfer.prediction.classifier import Computing, load_classifier
+    from cnnxfer.prediction.classifier import EngineOptions, load_classifier
 
     return PredictionRequest(
         sources=sources,
@@ -163,7 +163,7 @@ def open_request(
         classifier=load_classifier(
             chosen,
             reporter,
-            Computing(engine, precision, batch),
+            EngineOptions(engine, precision, batch),
             tta=tta,
             dense=dense,
             heat=heat,
@@ -175,7 +175,7 @@ def open_request(
         min_confidence=min_confidence,
         frames=frames,
         max_pixels=max_pixels,
-        known_splits=known_parts(chosen, reporter) if isinstance(chosen, Run) else {},
+        known_splits=known_splits(chosen, reporter) if isinstance(chosen, Run) else {},
         reporter=reporter,
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from cnnxfer.config import Config
-from cnnxfer.data.preparing.balance import SKEWED, skew
+from cnnxfer.data.preparing.balance import MIN_SKEWED_RATIO, class_size_ratio
 from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.class_weights import class_weights
 from cnnxfer.tasks.per_class import average_precisions, f1_scores, macro
@@ -199,7 +199,7 @@ def _choose_monitor(targets: np.ndarray, multi_label: bool) -> tuple[str, str]:
     if multi_label:
         # F1 scores are noisy, since thresholds are chosen on the same few images.
         return MEAN_AVERAGE_PRECISION, "images have several labels"
-    times = skew(targets.sum(axis=0).astype(int).tolist())
-    if times >= SKEWED:
+    times = class_size_ratio(targets.sum(axis=0).astype(int).tolist())
+    if times >= MIN_SKEWED_RATIO:
         return MACRO_F1, f"one class has {times:.0f} times the images of another"
     return ACCURACY, ""

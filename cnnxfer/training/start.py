@@ -7,7 +7,7 @@ from pathlib import Path
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.config import Config
-from cnnxfer.data.prepared import load_parts, read_data
+from cnnxfer.data.prepared import load_splits, read_data
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.precision import resolve_precision
 from cnnxfer.reporting import Reporter
@@ -55,7 +55,7 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
     run.write_classes(data.class_names)
     run.write_split(
         SplitRow(example.id, data.label_of(example), part, example.sha256)
-        for example, part in zip(data.examples, data.parts, strict=True)
+        for example, part in zip(data.examples, data.splits, strict=True)
     )
     if data.multi_label:  # the file marks the run as such; a phase sets the values
         run.write_thresholds(dict.fromkeys(data.class_names, DEFAULT_THRESHOLD))
@@ -63,7 +63,7 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
         config=config,
         backbone=BACKBONES.get(config.backbone),
         class_names=data.class_names,
-        parts=data.split(),
+        splits=data.by_split(),
         devices=devices,
         precision=precision,
         reporter=reporter,
@@ -93,7 +93,7 @@ def set_up(run: Run, reporter: Reporter) -> Setup:
         config=config,
         backbone=BACKBONES.get(config.backbone),
         class_names=run.class_names,
-        parts=load_parts(run, reporter),
+        splits=load_splits(run, reporter),
         devices=devices,
         precision=precision,
         reporter=reporter,

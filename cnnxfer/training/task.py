@@ -12,7 +12,7 @@ import keras
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.config import Config
-from cnnxfer.data.prepared import Parts
+from cnnxfer.data.prepared import Splits
 from cnnxfer.networks.classifier import build_classifier
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
@@ -29,7 +29,7 @@ class Task:
         config: all settings of the run.
         backbone: the backbone's entry in the catalog.
         class_names: the names of the classes, in label order.
-        parts: the images of the three splits.
+        splits: the images of the three splits.
         devices: the processors that training runs on.
         precision: the precision that training computes in, a key of
             `precision.POLICIES`.
@@ -40,7 +40,7 @@ class Task:
     config: Config
     backbone: Backbone
     class_names: tuple[str, ...]
-    parts: Parts
+    splits: Splits
     devices: Devices
     precision: str
     reporter: Reporter
@@ -87,7 +87,7 @@ class Task:
         return build_objective(
             self.config,
             self.class_names,
-            targets_of(self.parts.train, len(self.class_names)),
+            targets_of(self.splits.train, len(self.class_names)),
             multi_label=self.multi_label,
             label_smoothing=label_smoothing,
             reporter=self.reporter,

@@ -29,9 +29,9 @@ from cnnxfer.backbones.weights import (
     ensure_weights,
     expected_digest,
     find_weights,
+    how_to_get_weights,
     keras_models_dir,
     verify_weights,
-    ways_on,
 )
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.reporting import Reporter
@@ -245,7 +245,7 @@ def test_offline_names_what_to_do_instead(models_dir: Path, include_top: bool) -
         ensure(XCEPTION, include_top)
     message = str(caught.value)
     assert "127.0.0.1:9 cannot be reached" in message
-    assert message.endswith(ways_on(XCEPTION, include_top=include_top))
+    assert message.endswith(how_to_get_weights(XCEPTION, include_top=include_top))
     assert "--backbone efficientnet-lite0" in message
     assert "--weights FILE" in message
     assert "`cnnxfer weights pull xception`" in message

@@ -218,7 +218,7 @@ def test_levels_do_what_they_say() -> None:
     assert PRESETS["textbook"].operations == {"crop": 0.9, "flip": True}
     assert PRESETS["light"].operations == {"crop": 0.9, "flip": True}
     assert Config().augment == PRESETS["light"]
-    plain = [level for level, preset in PRESETS.items() if preset.plain]
+    plain = [level for level, preset in PRESETS.items() if preset.is_cacheable]
     assert plain == ["none", "textbook", "light"]
 
 
@@ -237,7 +237,7 @@ def test_levels_do_what_they_say() -> None:
 def test_only_crop_area_and_flip_are_plain(
     settings: dict[str, Any], plain: bool
 ) -> None:
-    assert Augment(**settings).plain is plain
+    assert Augment(**settings).is_cacheable is plain
 
 
 def test_a_file_may_name_a_level_of_augmentation(tmp_path: Path) -> None:
@@ -435,11 +435,11 @@ def test_automatic_settings_of_the_frozen_phase() -> None:
     usual = {"weight_decay": 1.0, "patience": 10}
     plain = {"weight_decay": 0.0, "patience": 0}
     default = Frozen()
-    assert default.chosen() == dataclasses.replace(default, **plain)
-    assert default.chosen(**usual) == dataclasses.replace(default, **usual)
+    assert default.resolved() == dataclasses.replace(default, **plain)
+    assert default.resolved(**usual) == dataclasses.replace(default, **usual)
     for chosen in (plain, {"weight_decay": 0.5, "patience": 3}):
         phase = dataclasses.replace(default, **chosen)
-        assert phase.chosen() == phase.chosen(**usual) == phase
+        assert phase.resolved() == phase.resolved(**usual) == phase
     # The fine-tuning phase has no automatic values for them.
     for phase in (Phase(), FineTune()):
         assert phase.weight_decay >= 0

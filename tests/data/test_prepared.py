@@ -23,7 +23,7 @@ def test_names_and_places_have_no_say_in_what_is_learned(
         data = read_data(Config(data=str(spec)), Reporter())
         return [
             (example.sha256, example.label, part)
-            for example, part in zip(data.examples, data.parts, strict=True)
+            for example, part in zip(data.examples, data.splits, strict=True)
         ]
 
     assert content(folder) == content(table)

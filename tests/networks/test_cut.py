@@ -14,12 +14,12 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import all_layers, backbone_of, build_classifier
 from cnnxfer.networks.cut import (
     POOLED,
-    behind,
     boundaries,
-    cut_before,
+    deepest_cut,
     model_before,
+    model_behind,
     multiply_adds,
-    network_at,
+    network_before,
 )
 from cnnxfer.networks.saving import load_model, save_model
 
@@ -125,12 +125,12 @@ def test_the_halves_make_the_whole(name: str, place: str) -> None:
     assert differences > 0
     for cut in (place, POOLED):
         activations = answer(model_before(classifier, entry, cut), PIXELS)
-        again = answer(behind(classifier, cut), activations)
+        again = answer(model_behind(classifier, cut), activations)
         np.testing.assert_allclose(again, whole, atol=1e-4 * differences, rtol=0)
 
 
 def test_pooled_activations_are_rows(lively: keras.Model) -> None:
-    network = network_at(lively, BACKBONES.get("mobilenet-0.25"), POOLED)
+    network = network_before(lively, BACKBONES.get("mobilenet-0.25"), POOLED)
     assert (network.image_size, network.outputs) == (64, "features")
     assert (network.backbone, network.cut) == ("mobilenet-0.25", POOLED)
     rows = network.build().predict_on_batch(PIXELS[:, :64, :64])
@@ -149,11 +149,11 @@ def test_what_learns_behind_the_cut_is_the_classifiers_own(
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
     pixels = PIXELS[:, :64, :64]
-    front, rear = model_before(classifier, entry, cut), behind(classifier, cut)
+    front, rear = model_before(classifier, entry, cut), model_behind(classifier, cut)
     activations = front.predict_on_batch(pixels)
     old = weights_of(classifier)
     learning = {weight.path for weight in rear.trainable_weights}
-    key = network_at(classifier, entry, cut).key
+    key = network_before(classifier, entry, cut).key
     rear.compile(keras.optimizers.SGD(0.1), loss="mse")
     rear.train_on_batch(activations, np.ones((4, 3), np.float32))
     new = weights_of(classifier)
@@ -161,22 +161,22 @@ def test_what_learns_behind_the_cut_is_the_classifiers_own(
     assert changed == learning
     assert len(learning) == (2 if cut == POOLED else 14)
     np.testing.assert_array_equal(front.predict_on_batch(pixels), activations)
-    assert network_at(classifier, entry, cut).key == key
+    assert network_before(classifier, entry, cut).key == key
     # It can be saved and cut again, as if it had never been.
     save_model(classifier, tmp_path / "model.keras")
     loaded = load_model(tmp_path / "model.keras")
-    again = behind(loaded, cut).predict_on_batch(activations)
+    again = model_behind(loaded, cut).predict_on_batch(activations)
     np.testing.assert_allclose(
         again, classifier.predict_on_batch(pixels), rtol=1e-4, atol=1e-5
     )
-    assert network_at(loaded, entry, cut).key == key
+    assert network_before(loaded, entry, cut).key == key
 
 
 def test_the_key_tells_what_decides_the_activations(lively: keras.Model) -> None:
     entry = BACKBONES.get("mobilenet-0.25")
 
     def key(cut: str, model: keras.Model = lively) -> str:
-        return network_at(model, entry, cut).key
+        return network_before(model, entry, cut).key
 
     places = ["conv_pw_7", "conv_pw_7_bn", "conv_pw_7_relu", POOLED]
     assert len({key(cut) for cut in places}) == len(places)
@@ -202,7 +202,7 @@ def test_the_key_does_not_depend_on_numbered_names() -> None:
     assert cuts == ["add_6", "later_add_6"]
     entry = BACKBONES.get("xception")
     keys = [
-        network_at(model, entry, cut).key
+        network_before(model, entry, cut).key
         for model, cut in zip((first, second), cuts, strict=True)
     ]
     assert keys[0] == keys[1]
@@ -210,7 +210,7 @@ def test_the_key_does_not_depend_on_numbered_names() -> None:
 
 def test_a_place_that_is_no_boundary(lively: keras.Model) -> None:
     with pytest.raises(ConfigError) as caught:
-        behind(lively, "conv_pw_7_rel")
+        model_behind(lively, "conv_pw_7_rel")
     assert str(caught.value) == (
         "the network cannot be cut after 'conv_pw_7_rel'. Did you mean "
         "'conv_pw_7_relu'?"
@@ -238,7 +238,7 @@ def test_the_cut_lies_before_what_learns(
 ) -> None:
     network = build_backbone(BACKBONES.get(name), image_size=96)
     position = [operation.name for operation in network.operations].index(start)
-    assert cut_before(network, position) == cut
+    assert deepest_cut(network, position) == cut
 
 
 def test_arithmetic_is_counted_as_published() -> None:

@@ -2,8 +2,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from cnnxfer.data.decoding.pool import Decoded
-from cnnxfer.data.images.source import of_file
+from cnnxfer.data.decoding.pool import DecodedImage
+from cnnxfer.data.images.source import file_source
 from cnnxfer.prediction.answers import add_heat, answer_in_order
 
 
@@ -33,13 +33,13 @@ def first(outputs: np.ndarray) -> np.ndarray:
     return mean
 
 
-def picture(number: int, views: int = 1, width: int = 2) -> Decoded:
+def picture(number: int, views: int = 1, width: int = 2) -> DecodedImage:
     pixels = np.full((views, 2, width, 3), number, np.uint8)
-    return Decoded(of_file(str(number)), width=width, height=2, pixels=pixels)
+    return DecodedImage(file_source(str(number)), width=width, height=2, pixels=pixels)
 
 
-def broken(number: int) -> Decoded:
-    return Decoded(of_file(str(number)), error="not an image")
+def broken(number: int) -> DecodedImage:
+    return DecodedImage(file_source(str(number)), error="not an image")
 
 
 def test_answers_keep_their_order_among_what_cannot_be_read() -> None:
@@ -78,7 +78,7 @@ def test_pictures_of_one_shape_share_a_batch() -> None:
 def test_few_pictures_are_taken_ahead() -> None:
     taken = 0
 
-    def count() -> Iterator[Decoded]:
+    def count() -> Iterator[DecodedImage]:
         nonlocal taken
         for number in range(100):
             taken += 1

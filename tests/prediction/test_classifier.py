@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from cnnxfer.data.decoding.pool import decode_all
-from cnnxfer.data.images.source import ImageSource, of_file, unreadable
+from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
 from cnnxfer.prediction.answers import Answer, answer_images
-from cnnxfer.prediction.classifier import Computing, load_classifier
+from cnnxfer.prediction.classifier import EngineOptions, load_classifier
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.probabilities import sigmoid, softmax
@@ -28,7 +28,7 @@ class Told(Reporter):
 
 
 def photos(photos_dir: Path) -> list[ImageSource]:
-    return [of_file(str(path)) for path in sorted(photos_dir.rglob("*.jpg"))]
+    return [file_source(str(path)) for path in sorted(photos_dir.rglob("*.jpg"))]
 
 
 def probabilities(answers: Iterable[Answer]) -> np.ndarray:
@@ -39,7 +39,7 @@ def test_engines_answer_alike(colour_run: Run, photos_dir: Path) -> None:
     found = {}
     for engine in ("keras", "openvino"):
         classifier = load_classifier(
-            colour_run, Reporter(), Computing(engine, "float32")
+            colour_run, Reporter(), EngineOptions(engine, "float32")
         )
         answers = answer_images(classifier, photos(photos_dir), "answering", Reporter())
         found[engine] = probabilities(answers)
@@ -70,9 +70,9 @@ def test_many_images_take_no_more_memory_than_some(
         nonlocal taken
         for _ in range(5000):
             taken += 1
-            yield of_file(str(photos_dir / "red/00.jpg"))
+            yield file_source(str(photos_dir / "red/00.jpg"))
 
-    classifier = load_classifier(colour_run, Reporter(), Computing(engine="keras"))
+    classifier = load_classifier(colour_run, Reporter(), EngineOptions(engine="keras"))
     answers = answer_images(classifier, photos(), "answering", Reporter())
     next(answers)
     time.sleep(1)  # in which many more could be taken
@@ -83,7 +83,10 @@ def test_many_images_take_no_more_memory_than_some(
 def test_where_nothing_can_be_read_no_engine_is_chosen(colour_run: Run) -> None:
     told = Told()
     classifier = load_classifier(colour_run, told)
-    sources = [unreadable("1", "no picture 1"), unreadable("2", "no picture 2")]
+    sources = [
+        unreadable_source("1", "no picture 1"),
+        unreadable_source("2", "no picture 2"),
+    ]
     answers = answer_images(classifier, sources, "", told)
     assert [answer.picture.error for answer in answers] == [
         "no picture 1",
@@ -96,8 +99,8 @@ def test_where_nothing_can_be_read_no_engine_is_chosen(colour_run: Run) -> None:
 def test_views_of_a_picture_are_averaged(
     colour_run: Run, photos_dir: Path, tta: str
 ) -> None:
-    plain = load_classifier(colour_run, Reporter(), Computing("keras"))
-    several = load_classifier(colour_run, Reporter(), Computing("keras"), tta=tta)
+    plain = load_classifier(colour_run, Reporter(), EngineOptions("keras"))
+    several = load_classifier(colour_run, Reporter(), EngineOptions("keras"), tta=tta)
     source = photos(photos_dir)[0]
     (answer,) = answer_images(several, [source], "", Reporter())
     (picture,) = decode_all([source], several.views)
@@ -112,10 +115,12 @@ def test_classes_that_may_be_several_have_probabilities_of_their_own(
     colour_run: Run, photos_dir: Path
 ) -> None:
     """Averages over views agree too, and the cache takes it for another network."""
-    single = load_classifier(colour_run, Reporter(), Computing("keras"))
+    single = load_classifier(colour_run, Reporter(), EngineOptions("keras"))
     assert single.thresholds is None
     colour_run.write_thresholds({"red": 0.3, "blue": 0.1, "green": 0.2})
-    several = load_classifier(colour_run, Reporter(), Computing("keras"), tta="flip")
+    several = load_classifier(
+        colour_run, Reporter(), EngineOptions("keras"), tta="flip"
+    )
     assert several.thresholds is not None
     assert several.thresholds.tolist() == [0.1, 0.2, 0.3]  # in label order
     assert several.network.key != single.network.key
@@ -138,10 +143,10 @@ def test_dense_sees_what_a_crop_cuts_off(colour_run: Run, tmp_path: Path) -> Non
     answers = {}
     for dense in (False, True):
         classifier = load_classifier(
-            colour_run, Reporter(), Computing("keras"), dense=dense, heat=dense
+            colour_run, Reporter(), EngineOptions("keras"), dense=dense, heat=dense
         )
         (answers[dense],) = answer_images(
-            classifier, [of_file(str(path))], "", Reporter()
+            classifier, [file_source(str(path))], "", Reporter()
         )
     assert best(answers[False]) == "blue"
     assert best(answers[True]) == "red"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.prediction.known_images import known_parts, warn_of_known
+from cnnxfer.prediction.known_images import describe_known_images, known_splits
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow
 
@@ -28,7 +28,7 @@ def test_of_copies_the_part_that_tells_most_counts(
     ]
     run = Run(tmp_path)
     run.write_split(reversed(rows) if turned else rows)
-    parts = known_parts(run, Reporter())
+    parts = known_splits(run, Reporter())
     assert parts == {"aa": "train", "bb": "validation", "cc": "test"}
 
 
@@ -39,7 +39,7 @@ def test_a_run_whose_list_is_gone_still_answers(
     if content is not None:
         (tmp_path / "split.csv").write_text(content)
     told = Told()
-    assert known_parts(Run(tmp_path), told) == {}
+    assert known_splits(Run(tmp_path), told) == {}
     (line,) = told.lines
     assert line.startswith("which images the run was trained on is not known:")
     assert "split.csv" in line
@@ -61,4 +61,4 @@ def test_a_run_whose_list_is_gone_still_answers(
     ],
 )
 def test_what_is_said_of_them(splits: dict[str, int], images: int, text: str) -> None:
-    assert warn_of_known(splits, images, "R") == text
+    assert describe_known_images(splits, images, "R") == text

@@ -5,14 +5,14 @@ import odd_files
 import pytest
 
 from cnnxfer.data.decoding import pool
-from cnnxfer.data.decoding.pool import Decoded, decode_all
-from cnnxfer.data.images.source import of_file
+from cnnxfer.data.decoding.pool import DecodedImage, decode_all
+from cnnxfer.data.images.source import file_source
 
 TABLE = list(odd_files.odd_files())
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory) -> dict[str, list[list[Decoded]]]:
+def outcomes(tmp_path_factory) -> dict[str, list[list[DecodedImage]]]:
     """Answers all files in one pass, and all their frames in another, in order."""
     folder = tmp_path_factory.mktemp("odd")
     sources = {}
@@ -23,7 +23,7 @@ def outcomes(tmp_path_factory) -> dict[str, list[list[Decoded]]]:
         content = odd.make(path)
         if content is not None:
             path.write_bytes(content)
-        sources[odd.name] = of_file(str(path))
+        sources[odd.name] = file_source(str(path))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "TIME_LIMIT_SECONDS", 1.0)
         patch.setattr(pool, "WORKERS", 2)
@@ -41,7 +41,7 @@ def outcomes(tmp_path_factory) -> dict[str, list[list[Decoded]]]:
     }
 
 
-def check(record: Decoded, outcome: odd_files.Outcome) -> None:
+def check(record: DecodedImage, outcome: odd_files.Outcome) -> None:
     if isinstance(outcome, str):
         assert record.error == outcome
         assert record.pixels is None

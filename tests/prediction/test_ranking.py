@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnxfer.data.decoding.pool import Decoded
-from cnnxfer.data.images.source import of_file
+from cnnxfer.data.decoding.pool import DecodedImage
+from cnnxfer.data.images.source import file_source
 from cnnxfer.prediction.answers import Answer, answer_images
 from cnnxfer.prediction.classifier import Classifier, load_classifier
 from cnnxfer.prediction.ranking import rank_answers
@@ -18,10 +18,10 @@ def classifier(colour_run: Run) -> Classifier:
 
 
 def test_best_classes_come_first(classifier: Classifier) -> None:
-    source = of_file("a.gif")
+    source = file_source("a.gif")
     probabilities = np.array([0.2, 0.1, 0.7], np.float32)
     heat = np.ones((2, 3), np.float32)
-    answer = Answer(Decoded(source, 3, 640, 480), probabilities, heat)
+    answer = Answer(DecodedImage(source, 3, 640, 480), probabilities, heat)
     (prediction,) = rank_answers(classifier, [answer], 2)
     assert prediction.as_json() == {
         "path": "a.gif",
@@ -41,7 +41,7 @@ def test_best_classes_come_first(classifier: Classifier) -> None:
 
 
 def test_what_cannot_be_read_has_its_reason(classifier: Classifier) -> None:
-    answer = Answer(Decoded(of_file("b.jpg"), error="truncated JPEG"))
+    answer = Answer(DecodedImage(file_source("b.jpg"), error="truncated JPEG"))
     (prediction,) = rank_answers(classifier, [answer], 2)
     assert prediction.as_json() == {"path": "b.jpg", "error": "truncated JPEG"}
     with pytest.raises(ValueError, match=r"b\.jpg could not be read: truncated"):
@@ -54,10 +54,10 @@ def test_an_image_has_all_classes_that_reach_their_thresholds(
     colour_run.write_thresholds({"blue": 0.5, "green": 0.1, "red": 0.8})
     classifier = load_classifier(colour_run, Reporter())
     answers = [
-        Answer(Decoded(of_file(str(row))), np.array(row, np.float32))
+        Answer(DecodedImage(file_source(str(row))), np.array(row, np.float32))
         for row in ([0.6, 0.2, 0.7], [0.4, 0.05, 0.7], [0.5, 0.9, 0.8])
     ]
-    answers.append(Answer(Decoded(of_file("b"), error="not an image")))
+    answers.append(Answer(DecodedImage(file_source("b"), error="not an image")))
 
     def chosen(**options: float) -> list[tuple[str, ...] | None]:
         found = rank_answers(classifier, answers, 1, **options)
@@ -80,22 +80,24 @@ def test_an_image_has_all_classes_that_reach_their_thresholds(
 def test_an_image_that_the_run_knows_is_told(classifier: Classifier) -> None:
     row = np.full(3, 1 / 3, np.float32)
     answers = [
-        Answer(Decoded(of_file("a"), sha256="aa"), row),
-        Answer(Decoded(of_file("b"), sha256="bb"), row),
-        Answer(Decoded(of_file("c"), sha256="aa", error="truncated GIF", frame=2)),
+        Answer(DecodedImage(file_source("a"), sha256="aa"), row),
+        Answer(DecodedImage(file_source("b"), sha256="bb"), row),
+        Answer(
+            DecodedImage(file_source("c"), sha256="aa", error="truncated GIF", frame=2)
+        ),
     ]
     found = rank_answers(classifier, answers, 1, known_splits={"aa": "train"})
     assert [prediction.split for prediction in found] == ["train", None, None]
 
 
 def test_equal_classes_keep_their_order(classifier: Classifier) -> None:
-    answer = Answer(Decoded(of_file("a")), np.full(3, 1 / 3, np.float32))
+    answer = Answer(DecodedImage(file_source("a")), np.full(3, 1 / 3, np.float32))
     (prediction,) = rank_answers(classifier, [answer], 3)
     assert [ranked.label for ranked in prediction.ranking] == ["blue", "green", "red"]
 
 
 def test_a_photograph_is_ranked(classifier: Classifier, photos_dir: Path) -> None:
-    photo = of_file(str(photos_dir / "red/02.jpg"))
+    photo = file_source(str(photos_dir / "red/02.jpg"))
     answers = answer_images(classifier, [photo], "answering", Reporter())
     (prediction,) = rank_answers(classifier, answers, 3)
     assert prediction.label == "red"

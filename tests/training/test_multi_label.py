@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 import cnnxfer
 from cnnxfer import api
-from cnnxfer.data.prepared import load_parts
+from cnnxfer.data.prepared import load_splits
 from cnnxfer.data.views.views import CentralViews, pixel_batches
 from cnnxfer.errors import Interrupted
 from cnnxfer.networks.saving import load_model
@@ -65,7 +65,7 @@ def parent(train: Train, table: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def targets_of(run: Run) -> np.ndarray:
-    labels = [example.labels for example in load_parts(run, Reporter()).validation]
+    labels = [example.labels for example in load_splits(run, Reporter()).validation]
     return np.array([[label in each for label in range(3)] for each in labels])
 
 
@@ -106,7 +106,7 @@ def test_thresholds_apply_to_the_logits_of_the_saved_network(
     run = cnnxfer.unfreeze(parent, lr=0.01, epochs=2, last="20%")
     assert run.metrics["fine_tune"]["epoch"] == 2
     assert run.metrics["fine_tune"]["monitor"] == "mean-average-precision"
-    examples = load_parts(run, Reporter()).validation
+    examples = load_splits(run, Reporter()).validation
     (pixels,) = pixel_batches(
         examples, [CentralViews(0.875)], image_size=64, batch_size=len(examples)
     )

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
-from cnnxfer.data.prepared import Parts
+from cnnxfer.data.prepared import Splits
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.training.optimization.devices import Devices
@@ -21,7 +21,7 @@ def weights(seed: int) -> list[np.ndarray]:
         config=Config(seed=seed, weights="none", image_size=32),
         backbone=BACKBONES.get("mobilenet-0.25"),
         class_names=("a", "b"),
-        parts=Parts([], [], []),
+        splits=Splits([], [], []),
         devices=Devices(),
         precision="float32",
         reporter=Reporter(),

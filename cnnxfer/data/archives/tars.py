@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Self, cast
 
 from cnnxfer.data.dataset import MAX_BYTES, NOT_A_FILE, TOO_LARGE, read_bytes
-from cnnxfer.data.images.source import ImageSource, unreadable
+from cnnxfer.data.images.source import ImageSource, unreadable_source
 
 # By the first bytes of a compressed file.
 DECOMPRESSORS: dict[bytes, Callable[[BinaryIO], BufferedIOBase]] = {
@@ -50,7 +50,7 @@ def _plain(path: str, file: BufferedReader, wanted: Wanted) -> Iterator[ImageSou
     with tarfile.open(fileobj=file, mode="r:", tarinfo=_Header) as archive:
         for member in _files(archive, wanted):
             if reason := _refusal(member):
-                yield unreadable(member.name, reason)
+                yield unreadable_source(member.name, reason)
                 continue
             if member.offset_data + member.size > size_bytes:
                 raise tarfile.ReadError("unexpected end of data")
@@ -64,7 +64,7 @@ def _compressed(stream: BufferedIOBase, wanted: Wanted) -> Iterator[ImageSource]
     ) as archive:
         for member in _files(archive, wanted):
             if reason := _refusal(member):
-                yield unreadable(member.name, reason)
+                yield unreadable_source(member.name, reason)
                 continue
             content = cast(IO[bytes], archive.extractfile(member)).read()
             yield ImageSource(

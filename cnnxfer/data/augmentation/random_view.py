@@ -50,7 +50,7 @@ class RandomView:
         if chosen := choose_motion(augment, random):
             motions.insert(0, chosen)
         pixels = self._region_pixels(picture, size, motions)
-        if not augment.plain:
+        if not augment.is_cacheable:
             image = Image.fromarray(pixels)
             for recolouring in recolourings:
                 image = recolouring(image)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from cnnxfer.data.check.inspected import InspectedData, grouped
 from cnnxfer.data.check.report import ERROR, KINDS, NOTE, WARNING, Finding, Item, Kind
-from cnnxfer.data.dataset import PARTS
-from cnnxfer.data.preparing.balance import SKEWED, skew
+from cnnxfer.data.dataset import SPLITS
+from cnnxfer.data.preparing.balance import MIN_SKEWED_RATIO, class_size_ratio
 from cnnxfer.data.preparing.index import enough_classes
 from cnnxfer.reporting import counted
 
@@ -121,7 +121,7 @@ def too_few_classes(data: InspectedData) -> Iterator[Finding]:
 def missing_classes(data: InspectedData) -> Iterator[Finding]:
     """Finds classes without any image, or without one in some split."""
     empty, untrained, unmeasured = [], [], []
-    used = [split for split in PARTS if split in data.splits]
+    used = [split for split in SPLITS if split in data.splits]
     for label, name in enumerate(data.class_names):
         found, sizes = data.by_class[label], data.split_sizes[label]
         missing = [split for split in used if not sizes[split]]
@@ -149,7 +149,7 @@ def small_classes(data: InspectedData) -> Iterator[Finding]:
 def imbalance(data: InspectedData) -> Iterator[Finding]:
     """Finds that the largest class has many times the images of the smallest."""
     sizes = _trained_sizes(data)
-    if skew(list(sizes.values())) >= SKEWED:
+    if class_size_ratio(list(sizes.values())) >= MIN_SKEWED_RATIO:
         most, least = (
             max(sizes, key=sizes.__getitem__),
             min(sizes, key=sizes.__getitem__),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cnnxfer.data.check.inspected import Group, InspectedData, grouped
 from cnnxfer.data.check.report import ERROR, KINDS, NOTE, WARNING, Finding, Item, Kind
-from cnnxfer.data.dataset import PARTS
+from cnnxfer.data.dataset import SPLITS
 
 CONTRADICTION = KINDS.add(
     Kind(
@@ -174,7 +174,7 @@ def _with_labels(data: InspectedData, group: Group) -> Item:
 
 
 def _with_splits(data: InspectedData, group: Group, note: str = "") -> Item:
-    group = sorted(group, key=lambda index: PARTS.index(data.splits[index]))
+    group = sorted(group, key=lambda index: SPLITS.index(data.splits[index]))
     splits = dict.fromkeys(data.splits[index] for index in group)
     return data.group_item(group, ", ".join(filter(None, (note, *splits))))
 
@@ -185,7 +185,7 @@ def _first_of_each_split(data: InspectedData, group: Group) -> Sequence[int]:
 
 def _outside_last_split(data: InspectedData, group: Group) -> list[int]:
     """Returns all but the images of the group's last split: test, or validation."""
-    ranks = [PARTS.index(data.splits[index]) for index in group]
+    ranks = [SPLITS.index(data.splits[index]) for index in group]
     return [
         index for index, rank in zip(group, ranks, strict=True) if rank < max(ranks)
     ]

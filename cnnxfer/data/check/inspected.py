@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from cnnxfer.data.check.report import Item
-from cnnxfer.data.dataset import DIVIDER, PARTS, IndexRow
+from cnnxfer.data.dataset import LABEL_SEPARATOR, SPLITS, IndexRow
 from cnnxfer.data.preparing.index import labels_to_train
 
 Key = TypeVar("Key", bound=Hashable)
@@ -69,7 +69,7 @@ class InspectedData:
     @cached_property
     def split_sizes(self) -> list[dict[str, int]]:
         """How many images of each class each split would get, in label order."""
-        sizes = [dict.fromkeys(PARTS, 0) for _ in self.class_names]
+        sizes = [dict.fromkeys(SPLITS, 0) for _ in self.class_names]
         for label, found in enumerate(self.by_class):
             for index in found:
                 if self.splits[index]:
@@ -88,7 +88,7 @@ class InspectedData:
     def labels(self, index: int) -> str:
         """Returns the names of the labels of a row's image, joined by "|"."""
         labels = self.rows[index].example.labels
-        return DIVIDER.join(self.class_names[label] for label in labels)
+        return LABEL_SEPARATOR.join(self.class_names[label] for label in labels)
 
     def item(self, index: int, note: str = "") -> Item:
         """Returns an item of a finding that is about one image."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cnnxfer.data.sources import find_source
 from cnnxfer.errors import ConfigError
-from cnnxfer.files import bears_mark, check_folder_of
+from cnnxfer.files import check_parent_folder, is_empty_or_has_marker
 
 
 def check_output(option: str, path: Path, mark: str, spec: str) -> None:
@@ -23,7 +23,7 @@ def check_output(option: str, path: Path, mark: str, spec: str) -> None:
         ConfigError: if the folder does not exist or cannot be written to, or the file
             would lie among the images, or exists and was not written by `check`.
     """
-    check_folder_of(option, path)
+    check_parent_folder(option, path)
     folder = path.parent
     data = Path(spec).resolve()
     # A file beside the class folders is not read as an image. But one more file in the
@@ -35,7 +35,7 @@ def check_output(option: str, path: Path, mark: str, spec: str) -> None:
             "one of them. Name a file outside that folder."
         )
     # `is_file` first: reading from a pipe would wait.
-    written_by_check = path.is_file() and bears_mark(path, mark.encode())
+    written_by_check = path.is_file() and is_empty_or_has_marker(path, mark.encode())
     if os.path.lexists(path) and not written_by_check:
         raise ConfigError(
             f"{option} {path} already exists and was not written by cnnxfer check. "

@@ -29,7 +29,7 @@ from cnnxfer.data.images.decode import is_animated, open_image, seek
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.errors import DataError
 
-See = Callable[[Picture], np.ndarray]
+ViewFunction = Callable[[Picture], np.ndarray]
 # What is sent for a job: the encoded image, or a function that reads it.
 JobInput = bytes | Callable[[], bytes]
 Record = tuple[dict[str, Any], np.ndarray | None]
@@ -61,7 +61,7 @@ def main() -> None:
         _exit_when_closed(jobs)
         try:
             setup: Setup = pickle.load(jobs)
-            see: See = pickle.loads(setup.see)
+            see: ViewFunction = pickle.loads(setup.see)
             write_record(records, {"ready": True})
             # C libraries write warnings about images to standard error.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
@@ -157,7 +157,7 @@ def _with_time_limit(records: Iterator[Record], seconds: float) -> Iterator[Reco
         yield record
 
 
-def _records(job: JobInput, see: See, setup: Setup) -> Iterator[Record]:
+def _records(job: JobInput, see: ViewFunction, setup: Setup) -> Iterator[Record]:
     """Yields the record of an image, or one for each frame; the last one is marked."""
     try:
         content = job if isinstance(job, bytes) else job()
@@ -175,7 +175,9 @@ def _records(job: JobInput, see: See, setup: Setup) -> Iterator[Record]:
         yield {"error": error_text(error), "done": True}, None
 
 
-def _frame_records(opened: Image.Image, see: See, max_pixels: int) -> Iterator[Record]:
+def _frame_records(
+    opened: Image.Image, see: ViewFunction, max_pixels: int
+) -> Iterator[Record]:
     for frame in count():
         try:
             if not seek(opened, frame, max_pixels):
@@ -194,5 +196,5 @@ def _frame_records(opened: Image.Image, see: See, max_pixels: int) -> Iterator[R
                 return
 
 
-def _record(picture: Picture, see: See) -> Record:
+def _record(picture: Picture, see: ViewFunction) -> Record:
     return {"width": picture.width, "height": picture.height}, see(picture)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnxfer.data.dataset import MAX_PIXELS
-from cnnxfer.data.decoding.child import See, Setup, error_text
+from cnnxfer.data.decoding.child import Setup, ViewFunction, error_text
 from cnnxfer.data.decoding.jobs import Jobs
 from cnnxfer.data.decoding.worker import DecoderProcess, Worker
 from cnnxfer.data.images.source import ImageSource
@@ -31,7 +31,7 @@ READERS = 8  # threads for images that only this process can read
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedImage:
     """The result of decoding an image, or one frame of it.
 
     Attributes:
@@ -57,12 +57,12 @@ class Decoded:
 
 def decode_all(
     sources: Iterable[ImageSource],
-    see: See,
+    see: ViewFunction,
     *,
     frames: str = "first",
     max_pixels: int = MAX_PIXELS,
     ahead: int = 128,
-) -> Generator[Decoded, None, None]:
+) -> Generator[DecodedImage, None, None]:
     """Reads and decodes images in separate processes, on all cores.
 
     An image that crashes its decoder, or takes over a minute, yields a result with an
@@ -104,14 +104,14 @@ class _Decoders:
 
     def decode(
         self, sources: Iterator[ImageSource], first: DecoderProcess
-    ) -> Generator[Decoded, None, None]:
+    ) -> Generator[DecodedImage, None, None]:
         try:
             self._start_worker(first)
             threading.Thread(target=self._take, args=[sources], daemon=True).start()
             while job := self._jobs.next_job():
                 while found := self._jobs.next_record(job):
                     record, pixels = found
-                    yield Decoded(job.source, pixels=pixels, **record)
+                    yield DecodedImage(job.source, pixels=pixels, **record)
                 self._jobs.remove(job)
         finally:
             with self._starting:

@@ -14,7 +14,7 @@ from cnnxfer.data.feeding.gate import Gate, prefetched
 from cnnxfer.data.feeding.order import repetitions
 
 
-class Rows(Protocol):
+class StoredRows(Protocol):
     """Stored activations: an array with one row for each image.
 
     Attributes:
@@ -35,8 +35,8 @@ class Rows(Protocol):
         """
 
 
-def training_rows(
-    views: Sequence[Rows],
+def activation_batches(
+    views: Sequence[StoredRows],
     targets: np.ndarray,
     order: Callable[[int], np.ndarray],
     gate: Gate,
@@ -90,8 +90,8 @@ def training_rows(
     return prefetched(steps.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)
 
 
-def rows_in_order(
-    rows: Rows, gate: Gate, *, batch_size: int, prefetch_to: str | None = None
+def ordered_activation_batches(
+    rows: StoredRows, gate: Gate, *, batch_size: int, prefetch_to: str | None = None
 ) -> tuple[tf.data.Dataset, int]:
     """Returns batches of all rows in order, and how many batches there are.
 
@@ -123,7 +123,7 @@ def rows_in_order(
 
 
 def _take(
-    views: Sequence[Rows], chosen: np.ndarray, indices: np.ndarray, gate: Gate
+    views: Sequence[StoredRows], chosen: np.ndarray, indices: np.ndarray, gate: Gate
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns rows, each of the view chosen for it, as they are stored."""
     rows = np.zeros((len(indices), *views[0].shape[1:]), np.float16)

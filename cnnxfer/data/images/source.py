@@ -32,7 +32,7 @@ class ImageSource:
     size_bytes: int = 0
 
 
-def of_file(path: str) -> ImageSource:
+def file_source(path: str) -> ImageSource:
     """Returns the image in a file; its name is the path, as it is written.
 
     The file is not opened before `read` is called, so it need not exist.
@@ -40,7 +40,7 @@ def of_file(path: str) -> ImageSource:
     return ImageSource(path, partial(read_bytes, Path(path)))
 
 
-def unreadable(name: str, reason: str) -> ImageSource:
+def unreadable_source(name: str, reason: str) -> ImageSource:
     """Returns an image source that stands for an image that cannot be read.
 
     Args:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 # From this ratio on, accuracy may be high while a rare class is seldom recognized.
-SKEWED = 3.0
+MIN_SKEWED_RATIO = 3.0
 
 
-def skew(counts: Sequence[int]) -> float:
+def class_size_ratio(counts: Sequence[int]) -> float:
     """Returns the ratio of the largest class's size to the smallest's; at least 1.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Any
 
 from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.images.decode import DECODER
-from cnnxfer.files import cache_dir, read_sealed, write_sealed
+from cnnxfer.files import cache_dir, read_json_with_hash, write_json_with_hash
 
 # Raised when rows are computed in another way; `DECODER` changes with the decoding.
 INDEX_VERSION = 2
@@ -99,7 +99,7 @@ class IndexCache:
         }
         stored = [[*stamp, *values] for stamp, values in {**old, **new}.items()]
         self._path.parent.mkdir(exist_ok=True)
-        write_sealed(self._path, {"reader": _reader(), "rows": stored})
+        write_json_with_hash(self._path, {"reader": _reader(), "rows": stored})
 
 
 def _reader() -> list[Any]:
@@ -108,7 +108,7 @@ def _reader() -> list[Any]:
 
 def _read(path: Path) -> StoredRows:
     """Returns the rows by stamp: none if the file is damaged or of another version."""
-    document = read_sealed(path)
+    document = read_json_with_hash(path)
     if document is None or document.get("reader") != _reader():
         return {}
     return {tuple(row[:5]): tuple(row[5:]) for row in document["rows"]}

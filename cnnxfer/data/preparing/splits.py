@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cnnxfer.data.dataset import PARTS, TEST, TRAIN, VALIDATION, IndexRow
+from cnnxfer.data.dataset import SPLITS, TEST, TRAIN, VALIDATION, IndexRow
 from cnnxfer.data.preparing.groups import connected_groups
 from cnnxfer.errors import ConfigError, DataError
 
@@ -236,7 +236,7 @@ def _fill_empty_splits(units: Sequence[_Unit], ranges: Ranges) -> None:
     """Gives every class at least one unit in each split, as long as it has enough."""
     counts = Counter((label, unit.split) for unit in units for label in unit.labels)
     totals = Counter(label for unit in units for label in unit.labels)
-    order = [split for split in PARTS if split in ranges]
+    order = [split for split in SPLITS if split in ranges]
 
     def needs(label: int, split: str) -> bool:
         return totals[label] > order.index(split)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnxfer.data import archives, tables
-from cnnxfer.data.dataset import DIVIDER, Dataset, Example
+from cnnxfer.data.dataset import LABEL_SEPARATOR, Dataset, Example
 from cnnxfer.data.sources import cloud, hugging_face, tfds_specs
 from cnnxfer.data.sources.tfds_specs import tfds_names
 from cnnxfer.errors import ConfigError, DataError
@@ -151,11 +151,11 @@ def load_dataset(spec: str, reporter: Reporter) -> Dataset:
     names = dataset.class_names
     if dataset.multi_label and not names:
         raise DataError(f"{spec} has no class; expected at least one.")
-    divided = [name for name in names if DIVIDER in name]
+    divided = [name for name in names if LABEL_SEPARATOR in name]
     if dataset.multi_label and divided:
         raise DataError(
             f"{spec} has the class {divided[0]!r}; where images have several labels, "
-            f"{DIVIDER} stands between them in files. Rename the class."
+            f"{LABEL_SEPARATOR} stands between them in files. Rename the class."
         )
     if not dataset.multi_label and len(names) < 2:
         raise DataError(

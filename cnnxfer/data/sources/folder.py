@@ -9,7 +9,7 @@ from pathlib import Path
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.sources.layout import arrange, utf8_name
-from cnnxfer.data.sources.split_words import SPLITS
+from cnnxfer.data.sources.split_words import SPLIT_BY_WORD
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.reporting import Reporter
 
@@ -65,5 +65,5 @@ def _names(folder: str, prefix: str = "", links: bool = True) -> Iterator[str]:
                 yield f"{name}/"
                 if not is_hidden(entry.name):
                     # Class folders in a split may be links, folders in a class not.
-                    is_split = not prefix and entry.name.lower() in SPLITS
+                    is_split = not prefix and entry.name.lower() in SPLIT_BY_WORD
                     yield from _names(entry.path, f"{name}/", links=is_split)

@@ -11,7 +11,7 @@ import datasets
 
 from cnnxfer.data.dataset import read_bytes
 from cnnxfer.data.sources.packed import Pack
-from cnnxfer.data.sources.split_words import SPLITS
+from cnnxfer.data.sources.split_words import SPLIT_BY_WORD
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted
 
@@ -61,7 +61,7 @@ def copy_set(root: Path, pack: Pack, reporter: Reporter) -> dict[str, Any]:
     unlabelled = 0
     with reporter.progress(f"reading {root.name}", total, "images") as advance:
         for name, records in splits.items():
-            split = SPLITS.get(name.lower()) if len(splits) > 1 else None
+            split = SPLIT_BY_WORD.get(name.lower()) if len(splits) > 1 else None
             names = _names(root, records, columns, classes)
             for number, (image, found) in enumerate(_records(root, records, columns)):
                 advance()
@@ -86,7 +86,9 @@ def _open(root: Path) -> dict[str, Any]:
         raise _damaged(root, error) from error
     if not isinstance(found, datasets.DatasetDict):
         return {"": found}
-    named = {name: split for name, split in found.items() if name.lower() in SPLITS}
+    named = {
+        name: split for name, split in found.items() if name.lower() in SPLIT_BY_WORD
+    }
     if not found:
         raise DataError(f"{root} has no split; save it again.")
     return named or dict(found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cnnxfer.data.dataset import TRAIN
 from cnnxfer.data.images.names import is_hidden, names_image
-from cnnxfer.data.sources.split_words import SPLITS
+from cnnxfer.data.sources.split_words import SPLIT_BY_WORD
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted
 
@@ -93,7 +93,7 @@ def arrange(
             name=visible[(*top, *parts)],
             id=utf8_name("/".join(parts)),
             label=labels[utf8_name(parts[depth - 1])],
-            split=SPLITS[parts[0].lower()] if depth == 2 else None,
+            split=SPLIT_BY_WORD[parts[0].lower()] if depth == 2 else None,
         )
         for parts in inner
         if len(parts) > depth and parts[-1]
@@ -124,7 +124,7 @@ def _wrapping(names: Iterable[Parts]) -> Parts:
         (folder,) = folders
         inner = [parts[1:] for parts in below if parts[0] == folder]
         # The folder is the only class, or the only split.
-        if not _folders(inner) or folder.lower() in SPLITS:
+        if not _folders(inner) or folder.lower() in SPLIT_BY_WORD:
             return top
         top = (*top, folder)
 
@@ -136,9 +136,9 @@ def _has_splits(names: Sequence[Parts], root: str) -> bool:
         DataError: if only some of them can be.
     """
     folders = _folders(names)
-    splits = [folder for folder in folders if folder.lower() in SPLITS]
+    splits = [folder for folder in folders if folder.lower() in SPLIT_BY_WORD]
     with_folders = {parts[0] for parts in names if len(parts) > 2}
-    train = [folder for folder in splits if SPLITS[folder.lower()] == TRAIN]
+    train = [folder for folder in splits if SPLIT_BY_WORD[folder.lower()] == TRAIN]
     # A class may be called "train": it holds files and lies beside other classes.
     if not train or not (len(splits) > 1 or train[0] in with_folders):
         return False

@@ -25,8 +25,8 @@ from cnnxfer.files import (
     cached_directory,
     file_hash,
     format_bytes,
-    read_sealed,
-    write_sealed,
+    read_json_with_hash,
+    write_json_with_hash,
 )
 
 IMAGES = "images.bin"
@@ -190,7 +190,7 @@ def ensure_copy(
 
 def read_copy(directory: Path) -> Copy | None:
     """Returns the copy of a data set; None if it is missing or has been changed."""
-    document = read_sealed(directory / INDEX)
+    document = read_json_with_hash(directory / INDEX)
     if not _is_whole(directory / IMAGES, document):
         return None
     path = directory / IMAGES
@@ -260,7 +260,7 @@ def _write(directory: Path, fill: Callable[[Pack], Any], size_bytes: int) -> Non
     with (directory / IMAGES).open("wb", buffering=CHUNK_BYTES) as images:
         pack = Pack(images)
         about = fill(pack)
-    write_sealed(directory / INDEX, pack.document(about, directory / IMAGES))
+    write_json_with_hash(directory / INDEX, pack.document(about, directory / IMAGES))
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION
 
 # By the word in lower case; folders, tables and other libraries name splits by them.
-SPLITS = {
+SPLIT_BY_WORD = {
     "train": TRAIN,
     "training": TRAIN,
     "val": VALIDATION,

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnnxfer.data.dataset import DIVIDER, Dataset, Example
+from cnnxfer.data.dataset import LABEL_SEPARATOR, Dataset, Example
 from cnnxfer.data.images.names import names_image
 from cnnxfer.data.sources.layout import utf8_name
-from cnnxfer.data.sources.split_words import SPLITS
+from cnnxfer.data.sources.split_words import SPLIT_BY_WORD
 from cnnxfer.data.tables import TEXT, Table, names_of, open_table
 from cnnxfer.errors import DataError
 from cnnxfer.registry import did_you_mean, suggestion
@@ -196,7 +196,7 @@ def _row(folder: str, number: int, values: Sequence[Any], columns: _Columns) -> 
     path, label, *others = values
     split = others.pop(0) if columns.split else None
     path = _checked_path(path)
-    labels = label if isinstance(label, list) else _text(label).split(DIVIDER)
+    labels = label if isinstance(label, list) else _text(label).split(LABEL_SEPARATOR)
     return _Row(
         number=number,
         id=_id(folder, path),
@@ -255,9 +255,11 @@ def _split(word: str) -> str | None:
     if not word:
         return None
     try:
-        return SPLITS[word.lower()]
+        return SPLIT_BY_WORD[word.lower()]
     except KeyError:
-        raise DataError(f"has the split {word!r}.{suggestion(word, SPLITS)}") from None
+        raise DataError(
+            f"has the split {word!r}.{suggestion(word, SPLIT_BY_WORD)}"
+        ) from None
 
 
 def _refuse_unlabelled(spec: str, rows: Sequence[_Row]) -> None:
@@ -269,7 +271,7 @@ def _refuse_unlabelled(spec: str, rows: Sequence[_Row]) -> None:
             f"{', '.join(map(str, numbers[:MAX_SHOWN]))}"
             f"{f' and {more} more' if more > 0 else ''}: no label. Fill it in, or "
             f"delete the row. (Only where some row has several labels, as in "
-            f"rose{DIVIDER}red, may an image have none.)"
+            f"rose{LABEL_SEPARATOR}red, may an image have none.)"
         )
 
 
@@ -294,7 +296,7 @@ def _merge(spec: str, rows: Iterable[_Row], multi_label: bool) -> list[_Row]:
             names = (*first.labels, *row.labels)
             raise DataError(
                 f"{both} of two classes, {' and '.join(names)}. Keep one row; or, if "
-                f"images may have several labels, write {DIVIDER.join(names)}."
+                f"images may have several labels, write {LABEL_SEPARATOR.join(names)}."
             )
         labels = tuple(sorted({*first.labels, *row.labels}))
         images[row.id] = replace(first, labels=labels)

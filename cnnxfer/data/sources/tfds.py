@@ -12,7 +12,7 @@ from dataclasses import asdict
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.sources.tfds_record import read_record, record_path
 from cnnxfer.data.sources.tfds_specs import parse
-from cnnxfer.files import write_sealed
+from cnnxfer.files import write_json_with_hash
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 
@@ -43,7 +43,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
 
         record, copy = copy_set(requested, reporter)
         with suppress(OSError):  # the copy may lie in a cache that cannot be written to
-            write_sealed(path, asdict(record))
+            write_json_with_hash(path, asdict(record))
     about = copy.about
     return Dataset(
         name=about["name"],

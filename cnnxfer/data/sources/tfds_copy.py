@@ -16,7 +16,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
 from cnnxfer.data.sources.packed import Copy, Pack, copy_dir, ensure_copy
-from cnnxfer.data.sources.split_words import SPLITS
+from cnnxfer.data.sources.split_words import SPLIT_BY_WORD
 from cnnxfer.data.sources.tfds_record import KIND, Record, state_of
 from cnnxfer.data.sources.tfds_specs import (
     RequestedSet,
@@ -201,7 +201,7 @@ def _slices(builder: Any, requested: RequestedSet) -> list[_Slice]:
     splits = builder.info.splits
     instruction = requested.split
     if not instruction:
-        named = [name for name in splits if name.lower() in SPLITS]
+        named = [name for name in splits if name.lower() in SPLIT_BY_WORD]
         instruction = "+".join(named or splits)
     try:
         pieces = tfds.core.ReadInstruction.from_spec(instruction).to_absolute(splits)
@@ -221,7 +221,7 @@ def _slices(builder: Any, requested: RequestedSet) -> list[_Slice]:
             piece.splitname,
             piece.from_ or 0,
             splits[piece.splitname].num_examples if piece.to is None else piece.to,
-            SPLITS.get(piece.splitname.lower()) if several else None,
+            SPLIT_BY_WORD.get(piece.splitname.lower()) if several else None,
         )
         for piece in pieces
     ]

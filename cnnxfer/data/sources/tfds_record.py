@@ -12,7 +12,7 @@ from typing import Any
 
 from cnnxfer.data.sources.packed import Copy, copies_dir, read_copy
 from cnnxfer.data.sources.tfds_specs import RequestedSet, tfds_dir
-from cnnxfer.files import read_sealed
+from cnnxfer.files import read_json_with_hash
 
 KIND = "tfds"
 
@@ -85,7 +85,7 @@ def record_path(requested: RequestedSet) -> Path:
 
 def read_record(path: Path) -> Record | None:
     """Returns the record in a file; None if it is missing, damaged or outdated."""
-    document = read_sealed(path)
+    document = read_json_with_hash(path)
     try:
         return None if document is None else Record(**document)
     except TypeError:

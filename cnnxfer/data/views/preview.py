@@ -18,11 +18,11 @@ from PIL.PngImagePlugin import PngInfo
 from cnnxfer.config import Config
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.mixing import mix
-from cnnxfer.data.dataset import DIVIDER, Dataset, Example
+from cnnxfer.data.dataset import LABEL_SEPARATOR, Dataset, Example
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.views.views import CentralViews, open_picture, training_views
 from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.files import atomic_path, bears_mark
+from cnnxfer.files import atomic_path, is_empty_or_has_marker
 from cnnxfer.reporting import Reporter, counted, printable
 
 MAX_IMAGES, MAX_VIEWS = 50, 20
@@ -69,7 +69,7 @@ def check_counts(images: int, views: int) -> None:
             raise ConfigError(f"{option} is {count}; it must be from 1 to {maximum}.")
 
 
-def check_own(path: Path) -> None:
+def check_preview_path(path: Path) -> None:
     """Checks that a preview may be written: it overwrites only another preview.
 
     Args:
@@ -81,7 +81,7 @@ def check_own(path: Path) -> None:
     """
     if path.suffix.lower() != ".png":
         raise ConfigError(f"--out is {path}; its suffix should be .png.")
-    if path.exists() and not bears_mark(path, "\0".join(MARK).encode()):
+    if path.exists() and not is_empty_or_has_marker(path, "\0".join(MARK).encode()):
         raise ConfigError(
             f"--out {path} already exists and is not a preview of cnnxfer. "
             "Name another file, or remove it first."
@@ -123,7 +123,7 @@ def write_preview(
     """
     shown = _choose(dataset, config.seed, images, reporter)
     examples = [example for example, _ in shown]
-    labels = [DIVIDER.join(_names(dataset, example)) for example in examples]
+    labels = [LABEL_SEPARATOR.join(_names(dataset, example)) for example in examples]
     central = CentralViews(config.central_crop)
     columns = [[central.of(e).of(picture, image_size) for e, picture in shown]]
     captions = [labels]

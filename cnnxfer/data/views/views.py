@@ -121,7 +121,7 @@ class RandomViews:
     def describe(self) -> dict[str, Any]:
         """Returns all settings that decide the views, in types that JSON has."""
         augment = self.augment
-        augmentation = augment.operations if augment.plain else asdict(augment)
+        augmentation = augment.operations if augment.is_cacheable else asdict(augment)
         if augment.area:
             augmentation = {**augmentation, "aspect": augment.aspect}
         central = {} if augment.region else {"central_crop": self.central_crop}

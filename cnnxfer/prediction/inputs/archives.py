@@ -8,7 +8,7 @@ from dataclasses import replace
 from cnnxfer.data.archives import ZIP_SUFFIXES, members
 from cnnxfer.data.archives.problems import archive_problem
 from cnnxfer.data.images.names import member_names_image
-from cnnxfer.data.images.source import ImageSource, unreadable
+from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.inputs.kinds import InputOptions
 
@@ -33,7 +33,7 @@ def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
         for member in members(item, member_names_image):
             yield replace(member, name=f"{item}/{member.name.removeprefix('./')}")
     except Exception as error:  # see check
-        yield unreadable(item, archive_problem(error))
+        yield unreadable_source(item, archive_problem(error))
 
 
 def count(item: str, options: InputOptions) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from cnnxfer.data.images.source import ImageSource, unreadable
+from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.prediction.inputs.kinds import InputOptions, find_listed_kind
 
 
@@ -19,7 +19,7 @@ def walk_entry(entry: str, options: InputOptions) -> Iterator[ImageSource]:
         found = True
         yield source
     if not found:
-        yield unreadable(entry, "holds no images")
+        yield unreadable_source(entry, "holds no images")
 
 
 def count_entries(entries: Iterable[str | None], options: InputOptions) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cnnxfer.data.images.source import ImageSource, of_file, unreadable
+from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
 from cnnxfer.prediction.inputs.kinds import InputOptions
 
 
@@ -15,9 +15,9 @@ def check(item: str, options: InputOptions) -> None:
 def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
     """Yields the file as one image."""
     if "\0" in item:  # no file system has such a name, and Python refuses it
-        yield unreadable(item, "no such file or directory")
+        yield unreadable_source(item, "no such file or directory")
     else:
-        yield of_file(item)
+        yield file_source(item)
 
 
 def count(item: str, options: InputOptions) -> int:

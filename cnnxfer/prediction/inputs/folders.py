@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from cnnxfer.data.images.decode import SUFFIXES
 from cnnxfer.data.images.names import is_hidden, names_image
-from cnnxfer.data.images.source import ImageSource, of_file, unreadable
+from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.prediction.inputs.kinds import InputOptions
 
@@ -37,10 +37,10 @@ def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
         try:
             names, subfolders = _list(folder)
         except OSError as error:
-            yield unreadable(folder, f"cannot be listed: {reason_of(error)}")
+            yield unreadable_source(folder, f"cannot be listed: {reason_of(error)}")
             continue
         for name in names:
-            yield of_file(os.path.join(folder, name))
+            yield file_source(os.path.join(folder, name))
         if options.recursive:
             below = (os.path.join(folder, name) for name in reversed(subfolders))
             pending.extend(below)

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from io import RawIOBase
 from typing import cast
 
-from cnnxfer.data.images.source import ImageSource, unreadable
+from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.prediction.inputs.entries import count_entries, walk_entry
 from cnnxfer.prediction.inputs.globs import hint_for
@@ -56,9 +56,9 @@ def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
             for entry in _entries(stream):
                 yield from walk_entry(entry, options)
     except OSError as error:
-        yield unreadable(item, reason_of(error))
+        yield unreadable_source(item, reason_of(error))
     except DataError as error:
-        yield unreadable(item, str(error))
+        yield unreadable_source(item, str(error))
 
 
 def count(item: str, options: InputOptions) -> int | None:

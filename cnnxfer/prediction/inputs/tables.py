@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from cnnxfer.data.images.names import names_image
-from cnnxfer.data.images.source import ImageSource, unreadable
+from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.data.tables import TEXT, names_of, open_table
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.inputs.entries import count_entries, walk_entry
@@ -43,12 +43,12 @@ def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
     try:
         for row, entry in enumerate(_entries(item, options), 1):
             if entry is None:
-                yield unreadable(f"{item}, row {row}", "no path")
+                yield unreadable_source(f"{item}, row {row}", "no path")
             else:
                 yield from walk_entry(entry, options)
     except Exception as error:  # the parsers raise many kinds for a damaged file
         reason = " ".join(str(error).split())
-        yield unreadable(item, f"damaged table: {reason} (after row {row})")
+        yield unreadable_source(item, f"damaged table: {reason} (after row {row})")
 
 
 def count(item: str, options: InputOptions) -> int | None:

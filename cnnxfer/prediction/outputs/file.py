@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TextIO, cast
 
 from cnnxfer.errors import ConfigError
-from cnnxfer.files import atomic_path, check_folder_of
+from cnnxfer.files import atomic_path, check_parent_folder
 from cnnxfer.prediction.outputs.folder import is_input, refuse_folder_of_inputs
 from cnnxfer.prediction.outputs.formats import WRITERS, Writer
 from cnnxfer.prediction.prediction import Prediction
@@ -57,7 +57,7 @@ def check_target(option: str, path: Path, inputs: Sequence[str]) -> None:
         ConfigError: if the file cannot be written, is one of the inputs, or would be
             an image where images are looked for.
     """
-    check_folder_of(option, path)
+    check_parent_folder(option, path)
     if path.exists() and not path.is_file():  # writing would replace a device by a file
         raise ConfigError(
             f"{option} is {path}, which is not a file. Name a file in it."

@@ -20,7 +20,7 @@ class Writer:
         name: name of the format, as users type it.
         writer: the function that writes it, as `"module:function"`; its signature is
             `(predictions, stream) -> None`.
-        gradual: whether each prediction is written as soon as it is available.
+        streaming: whether each prediction is written as soon as it is available.
         suffixes: suffixes of files in this format, in lower case; the first is the
             usual one.
         binary: whether bytes are written, to `stream.buffer`, so that it needs a file.
@@ -28,7 +28,7 @@ class Writer:
 
     name: str
     writer: str
-    gradual: bool
+    streaming: bool
     suffixes: tuple[str, ...]
     binary: bool = False
 

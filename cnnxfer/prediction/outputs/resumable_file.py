@@ -16,7 +16,13 @@ from typing import Any
 
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.files import atomic_path, cache_dir, file_hash, read_sealed, write_sealed
+from cnnxfer.files import (
+    atomic_path,
+    cache_dir,
+    file_hash,
+    read_json_with_hash,
+    write_json_with_hash,
+)
 from cnnxfer.prediction.outputs.file import gzipped, is_gz
 from cnnxfer.prediction.outputs.jsonl import write_jsonl
 from cnnxfer.prediction.prediction import Prediction
@@ -37,7 +43,9 @@ class ResumableFile:
         self._part = _part_path(path)
         self._settings = settings
 
-    def earlier(self, sources: Iterator[ImageSource]) -> Iterator[Prediction]:
+    def earlier_predictions(
+        self, sources: Iterator[ImageSource]
+    ) -> Iterator[Prediction]:
         """Yields the predictions that were written before.
 
         Args:
@@ -97,7 +105,7 @@ class ResumableFile:
         _settings_path(self.path).unlink(missing_ok=True)
 
     def _begin(self) -> None:
-        write_sealed(_settings_path(self.path), self._settings)
+        write_json_with_hash(_settings_path(self.path), self._settings)
         self._part.write_bytes(b"")
 
     def _continue(self) -> None:
@@ -201,7 +209,7 @@ def _is_unfinished(path: Path) -> bool:
 
 
 def _check_settings(path: Path, settings: dict[str, Any]) -> None:
-    part, earlier = _part_path(path), read_sealed(_settings_path(path))
+    part, earlier = _part_path(path), read_json_with_hash(_settings_path(path))
     if earlier is None:
         raise ConfigError(
             f"the settings of {part} are not known: {_settings_path(path)} is missing "
@@ -257,7 +265,7 @@ def _save_record(path: Path, settings: dict[str, Any]) -> None:
     with suppress(OSError, ConfigError):  # the cache may be read-only
         record = _record_path(path)
         record.parent.mkdir(exist_ok=True)
-        write_sealed(record, settings)
+        write_json_with_hash(record, settings)
 
 
 def _copy_finished(path: Path, settings: dict[str, Any]) -> bool:
@@ -266,9 +274,9 @@ def _copy_finished(path: Path, settings: dict[str, Any]) -> bool:
     Returns:
         Whether it was copied.
     """
-    if not path.is_file() or read_sealed(_record_path(path)) != settings:
+    if not path.is_file() or read_json_with_hash(_record_path(path)) != settings:
         return False
-    write_sealed(_settings_path(path), settings)
+    write_json_with_hash(_settings_path(path), settings)
     with atomic_path(_part_path(path)) as temporary, path.open("rb") as raw:
         content = GzipFile(fileobj=raw) if is_gz(path) else raw
         with temporary.open("wb") as stream:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
-from cnnxfer.data.dataset import DIVIDER
+from cnnxfer.data.dataset import LABEL_SEPARATOR
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.tasks.digits import DIGITS
 
@@ -72,7 +72,7 @@ def _rows(prediction: Prediction, answers: bool) -> tuple[Row, ...]:
 def _answer(prediction: Prediction) -> str:
     if prediction.chosen is None:
         return prediction.label
-    return DIVIDER.join(prediction.chosen)
+    return LABEL_SEPARATOR.join(prediction.chosen)
 
 
 def _utf8(text: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cnnxfer.errors import ConfigError
-from cnnxfer.files import atomic_path, bears_mark
+from cnnxfer.files import atomic_path, is_empty_or_has_marker
 from cnnxfer.prediction.outputs.file import check_target
 from cnnxfer.prediction.outputs.stages import Flow, Stage
 from cnnxfer.prediction.prediction import Prediction
@@ -63,7 +63,7 @@ def _check_replaceable(path: Path, mark: bytes) -> None:
 
     The shell may have put one there, such as the first match of `--sheet *.png`.
     """
-    if path.exists() and not bears_mark(path, mark):
+    if path.exists() and not is_empty_or_has_marker(path, mark):
         raise ConfigError(
             f"--sheet {path} already exists and is not a contact sheet of cnnxfer. "
             "Name another file, or remove it first."

@@ -9,7 +9,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from cnnxfer.pages.html import COLOURS, NOTHING_ELSE, picture_address, safe_text
+from cnnxfer.pages.html import (
+    COLOUR_STYLE,
+    CONTENT_SECURITY_POLICY,
+    data_url,
+    safe_text,
+)
 from cnnxfer.prediction.outputs.folder import bare_name
 from cnnxfer.prediction.outputs.thumbnails import ThumbnailReader
 from cnnxfer.prediction.prediction import Prediction
@@ -20,7 +25,7 @@ SHOWN_CLASSES = 5
 
 # `content-visibility` lets a browser skip images that are out of sight.
 STYLE = (
-    COLOURS
+    COLOUR_STYLE
     + """\
   --bar: light-dark(#bfdcf5, #28516f); --doubt: light-dark(#e7e0cf, #4b432f);
   --bad: light-dark(#b42318, #ff9d92); }
@@ -89,7 +94,7 @@ def html_sheet(
     reader = ThumbnailReader(WIDTH, HEIGHT)
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         head = HEAD.format(
-            title=safe_text(title), style=STYLE, nothing_else=NOTHING_ELSE
+            title=safe_text(title), style=STYLE, nothing_else=CONTENT_SECURITY_POLICY
         )
         stream.write(head)
 
@@ -119,7 +124,7 @@ def _figure(prediction: Prediction, picture: Image.Image | None) -> str:
     elif picture is None:
         shown = "<span>no picture</span>"
     else:
-        shown = f'<img src="{picture_address(picture)}" alt="" decoding="async">'
+        shown = f'<img src="{data_url(picture)}" alt="" decoding="async">'
     unsure = prediction.unsure
     mark = f'<span class="unsure">{prediction.label}</span>' if unsure else ""
     classes = "".join(

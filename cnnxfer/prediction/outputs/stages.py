@@ -17,7 +17,7 @@ Stage = Callable[[Iterable[Prediction]], Flow]
 
 
 @contextmanager
-def through(
+def run_through_stages(
     predictions: Iterable[Prediction], stages: Sequence[Stage]
 ) -> Iterator[Iterable[Prediction]]:
     """Passes predictions through stages and yields what comes out of the last one.

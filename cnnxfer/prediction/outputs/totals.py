@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from cnnxfer.prediction.known_images import warn_of_known
+from cnnxfer.prediction.known_images import describe_known_images
 from cnnxfer.prediction.outputs.stages import Flow
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import counted
@@ -80,7 +80,7 @@ class Totals:
         Returns:
             A sentence without its full stop; empty if there are no such images.
         """
-        known = warn_of_known(self.splits, self.images, model)
+        known = describe_known_images(self.splits, self.images, model)
         return known and f"{known}; these do not show how it performs on new images"
 
 

@@ -41,7 +41,7 @@ def engines_for(
         choices.append((name, "float32"))
     if name == "auto" and precision != "bfloat16":
         choices.append(("keras", "float32"))
-    examples = [*task.parts.validation, *task.parts.train]
+    examples = [*task.splits.validation, *task.splits.train]
     pixels = cache(
         lambda: central_pixels(
             task, [examples[i] for i in evenly_spaced(len(examples))]
@@ -92,7 +92,7 @@ def load_split_activations(
     train = load_activations(
         network,
         engine,
-        task.parts.train,
+        task.splits.train,
         [training_views(config, view) for view in range(views)],
         store=store,
         reporter=task.reporter,
@@ -101,7 +101,7 @@ def load_split_activations(
     (validation,) = load_activations(
         network,
         engine,
-        task.parts.validation,
+        task.splits.validation,
         [CentralViews(config.central_crop)],
         store=store,
         reporter=task.reporter,
@@ -126,7 +126,7 @@ def validation_samples(setup: Setup) -> tuple[np.ndarray, np.ndarray]:
         int64 `(samples,)`: the indices of the images among the validation images, and
         uint8 `(samples, size, size, 3)`: their central views.
     """
-    validation = setup.parts.validation
+    validation = setup.splits.validation
     samples = evenly_spaced(len(validation))
     return samples, central_pixels(setup, [validation[index] for index in samples])
 

@@ -17,7 +17,12 @@ import keras
 import numpy as np
 
 from cnnxfer.errors import RunError
-from cnnxfer.files import atomic_path, file_hash, read_sealed, write_sealed
+from cnnxfer.files import (
+    atomic_path,
+    file_hash,
+    read_json_with_hash,
+    write_json_with_hash,
+)
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.loop.progress import Progress
 
@@ -73,7 +78,7 @@ def save_checkpoint(
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
     manifest = {"sha256": file_hash(path), "progress": progress.as_json()}
-    write_sealed(_path(directory, number, "json"), manifest)
+    write_json_with_hash(_path(directory, number, "json"), manifest)
     complete = sorted(with_arrays & with_manifest)
     kept = {also_keep, *complete[1 - CHECKPOINTS_KEPT :]}
     for old in (with_arrays | with_manifest) - kept:
@@ -117,7 +122,7 @@ def read_checkpoint(
 def checkpoint_at(directory: Path, number: int) -> Checkpoint | None:
     """Returns the checkpoint with a number; None if it is missing or damaged."""
     arrays_path = _path(directory, number, "npz")
-    manifest = read_sealed(_path(directory, number, "json"))
+    manifest = read_json_with_hash(_path(directory, number, "json"))
     try:
         if file_hash(arrays_path) != manifest["sha256"]:
             return None

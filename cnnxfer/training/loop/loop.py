@@ -6,7 +6,7 @@ import math
 from contextlib import suppress
 
 from cnnxfer.reporting import Advance
-from cnnxfer.stopping import listening
+from cnnxfer.stopping import stop_on_signals
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.messages import (
     epoch_lines,
@@ -39,7 +39,7 @@ def fit(session: Session) -> Score:
         DataError: if an image can no longer be read.
     """
     run, reporter = session.setup.run, session.setup.reporter
-    with session.explaining_errors(), listening() as session.stop:
+    with session.explaining_errors(), stop_on_signals() as session.stop:
         try:
             if not session.begun:
                 session.checkpoint()
@@ -56,7 +56,7 @@ def fit(session: Session) -> Score:
                 session.recorder.save_model()
             raise interruption(run, session.progress) from None
     session.trained.close()
-    if session.stop.asked:  # after the last update; another stage may follow
+    if session.stop.requested:  # after the last update; another stage may follow
         raise interruption(run, session.progress)
     session.stepper.apply_averages()
     assert session.best
@@ -93,7 +93,7 @@ def _train_epoch(session: Session, advance: Advance) -> None:
         session.tick()
         progress.epoch_seconds = 0.0  # preparation does not count
     while progress.step < progress.steps_per_epoch:
-        if session.stop.asked:
+        if session.stop.requested:
             raise Stopped
         loss, accuracy = session.stepper.update(session.update_number, session.rate)
         late = 2 * progress.step >= progress.steps_per_epoch

@@ -189,7 +189,7 @@ def initial_progress(
         ConfigError: if gradients are to be accumulated on several devices, or in
             float16.
     """
-    devices, images = setup.devices, len(setup.parts.train)
+    devices, images = setup.devices, len(setup.splits.train)
     if settings.accumulate > 1 and devices.replicas > 1:
         raise ConfigError(
             f"--accumulate is {settings.accumulate}, which several devices can't do "

@@ -33,7 +33,7 @@ def search(session: Session) -> None:
 
 def _find_batch(session: Session) -> None:
     setup, settings = session.setup, session.settings
-    images = len(setup.parts.train)
+    images = len(setup.splits.train)
 
     def use_batch_size(wanted: int) -> None:
         progress = session.progress

@@ -111,10 +111,10 @@ class Session:
         self.factors = factors
         self.time_share = time_share
         self.objective = setup.objective(settings.label_smoothing)
-        targets = targets_of(setup.parts.train, len(setup.class_names))
+        targets = targets_of(setup.splits.train, len(setup.class_names))
         self.chance_loss = self._loss_of_guessing(targets[:CHANCE_LOSS_IMAGES])
         self.validation_targets = targets_of(
-            setup.parts.validation, len(setup.class_names)
+            setup.splits.validation, len(setup.class_names)
         )
         if checkpoint:
             self.progress = checkpoint.progress
@@ -134,7 +134,7 @@ class Session:
         self._explaining = False
         self.stop = Stop()
         self.recorder = Recorder(
-            setup.run, trained.classifier, len(setup.parts.validation)
+            setup.run, trained.classifier, len(setup.splits.validation)
         )
         self._last_tick = self._last_checkpoint = time.monotonic()
         self.epochs_seen = 0
@@ -181,7 +181,7 @@ class Session:
         """
         with self.explaining_errors():
             logits = self.stepper.validation_logits(self.stop)
-        if self.stop.asked:
+        if self.stop.requested:
             raise Stopped
         targets = self.validation_targets
         return self.objective.score(logits[: len(targets)], targets, epoch)

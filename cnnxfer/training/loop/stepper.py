@@ -59,7 +59,7 @@ class Stepper:
         self.setup = setup
         self.trained = trained
         self.model = trained.model
-        self.parts = progress.accumulate
+        self.splits = progress.accumulate
         self.part_size = progress.part_size
         self.steps_per_epoch = progress.steps_per_epoch
         self.averaged = settings.ema > 0
@@ -70,7 +70,7 @@ class Stepper:
                 self.model.trainable_variables,
                 precision=setup.precision,
                 replicas=devices.replicas,
-                accumulate=self.parts,
+                accumulate=self.splits,
                 factors=factors,
             )
             self.model.compile(
@@ -82,7 +82,7 @@ class Stepper:
         self.variables = changing_variables(trained.classifier, self.optimizer)
         self._seed_states = seed_states(self.model)
         self._validation = trained.validation_batches(
-            devices.batch_size(self.part_size, len(setup.parts.validation))
+            devices.batch_size(self.part_size, len(setup.splits.validation))
         )
         self._batches: Iterator[Any] | None = None
         self._next = 0
@@ -101,9 +101,9 @@ class Stepper:
             self._batches = self._batches_from(number)
         self.optimizer.learning_rate = rate
         losses, accuracies = [], []
-        for part in range(self.parts):
+        for part in range(self.splits):
             seed_random_layers(
-                self._seed_states, self.setup.config.seed, number * self.parts + part
+                self._seed_states, self.setup.config.seed, number * self.splits + part
             )
             inputs, targets = next(self._batches)
             # Returns the figures of this batch alone, not running means.
@@ -174,13 +174,13 @@ class Stepper:
 
     def _batches_from(self, number: int) -> Iterator[Any]:
         setup = self.setup
-        targets = targets_of(setup.parts.train, len(setup.class_names))
+        targets = targets_of(setup.splits.train, len(setup.class_names))
         seed, sampling = setup.config.seed, setup.config.sampling
         batches = self.trained.training_batches(
             lambda epoch: epoch_order(targets, seed, epoch, sampling),
             batch_size=self.part_size,
-            steps_per_epoch=self.steps_per_epoch * self.parts,
-            first_step=number * self.parts,
+            steps_per_epoch=self.steps_per_epoch * self.splits,
+            first_step=number * self.splits,
         )
         strategy = setup.devices.strategy
         if strategy:
@@ -205,5 +205,5 @@ class _StopPrediction(keras.callbacks.Callback):
         self.stop = stop
 
     def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.stop.asked:
+        if self.stop.requested:
             self.model.stop_predicting = True

@@ -17,7 +17,7 @@ from cnnxfer.networks.classifier import (
     all_layers,
     backbone_of,
     copy_weights,
-    learning_parameters,
+    count_trainable_parameters,
 )
 from cnnxfer.networks.precision import describe_precision
 from cnnxfer.networks.saving import load_model
@@ -187,7 +187,7 @@ def _score_before(session: Session) -> Score:
         return Score.from_metrics(known)
     with setup.reporter.progress("measuring the model as it is"):
         score = session.score(0)
-    setup.run.update_metrics(before=score.as_metrics(len(setup.parts.validation)))
+    setup.run.update_metrics(before=score.as_metrics(len(setup.splits.validation)))
     return score
 
 
@@ -203,8 +203,8 @@ def _trained_network(
         classifier,
         stage.start,
         setup.config,
-        train_images=len(setup.parts.train),
-        validation_images=len(setup.parts.validation),
+        train_images=len(setup.splits.train),
+        validation_images=len(setup.splits.validation),
         store=store,
     )
     if cut and recorded_stage:  # a stage that has begun keeps its number of views
@@ -261,7 +261,7 @@ def _confirm(setup: Setup, verdict: Verdict, outcome: Outcome) -> Outcome:
         run.copy_model(run.parent)
         after = before
     write_thresholds(run, after)
-    images = len(setup.parts.validation)
+    images = len(setup.splits.validation)
     run.update_metrics(
         before=before.as_metrics(images), **{PHASE: after.as_metrics(images)}
     )
@@ -273,7 +273,7 @@ def _score_whole(setup: Setup, run: Run, epoch: int) -> Score:
     setup = dataclasses.replace(setup, precision="float32")
     trained = WholeNetwork(setup, load_model(run.require_model()))
     batches, steps = trained.validation_batches(setup.devices.batch_size(32, 32))
-    targets = targets_of(setup.parts.validation, len(setup.class_names))
+    targets = targets_of(setup.splits.validation, len(setup.class_names))
     with setup.reporter.progress("measuring the whole network"):
         logits = trained.model.predict(batches, steps=steps, verbose=0)
     trained.close()
@@ -299,7 +299,7 @@ def describe(
     return (
         f"fine-tuning{number}: {len(learning)} of the backbone's {len(layers)} layers "
         f"learn, from {learning[0].name} on, with the head "
-        f"({learning_parameters(classifier):,} of {classifier.count_params():,} "
+        f"({count_trainable_parameters(classifier):,} of {classifier.count_params():,} "
         f"parameters); BatchNorm {settings.batch_norm}; {settings.optimizer} at "
         f"{rate}{decay}, {settings.schedule}, {stage.epochs} epochs"
     )

@@ -9,7 +9,7 @@ import keras
 
 from cnnxfer.errors import Interrupted
 from cnnxfer.files import format_bytes
-from cnnxfer.networks.classifier import backbone_of, learning_parameters
+from cnnxfer.networks.classifier import backbone_of, count_trainable_parameters
 from cnnxfer.networks.precision import describe_precision
 from cnnxfer.networks.saving import save_model
 from cnnxfer.reporting import counted
@@ -55,7 +55,7 @@ def train_head(setup: Setup) -> Score:
     checkpoint = read_checkpoint(setup.run.checkpoints_dir, setup.reporter)
     require_same_class_weights(setup.run)
     weights_path = _find_weights(setup)
-    if checkpoint or not setup.config.cache or not setup.config.augment.plain:
+    if checkpoint or not setup.config.cache or not setup.config.augment.is_cacheable:
         return _train_streaming(setup, weights_path, checkpoint)
     store = ActivationStore()
     classifier = _build(setup, weights_path)
@@ -96,7 +96,7 @@ def _train_on_features(
 
 def _metrics(setup: Setup, learned: LearnedHead) -> dict[str, object]:
     return {
-        **learned.head.score.as_metrics(len(setup.parts.validation)),
+        **learned.head.score.as_metrics(len(setup.splits.validation)),
         "learning_rate": learned.head.learning_rate,
         "views": setup.config.views,
         "engine": f"{learned.engine.name} {learned.engine.precision}",
@@ -117,7 +117,7 @@ def _train_streaming(
     checkpoint: Checkpoint | None,
 ) -> Score:
     """Trains on new views in every epoch, with the whole backbone in every step."""
-    settings = setup.config.frozen.chosen()
+    settings = setup.config.frozen.resolved()
     setup.reporter.info(
         f"no features are cached: {counted(settings.epochs, 'epoch')}, each of which "
         "computes the whole backbone on new views"
@@ -142,7 +142,7 @@ def _build(setup: Setup, weights_path: Path | None) -> keras.Model:
     classifier = setup.build_classifier(precision="float32", weights_path=weights_path)
     backbone_of(classifier).trainable = False
     setup.reporter.info(
-        f"frozen phase: the head learns ({learning_parameters(classifier):,} of "
+        f"frozen phase: the head learns ({count_trainable_parameters(classifier):,} of "
         f"{classifier.count_params():,} parameters) on {setup.backbone.name} at "
         f"{setup.image_size} pixels"
     )

@@ -15,7 +15,7 @@ import numpy as np
 
 from cnnxfer.engines.agreement import Verdict, compare
 from cnnxfer.engines.engine import Engine
-from cnnxfer.networks.cut import POOLED, behind, network_at
+from cnnxfer.networks.cut import POOLED, model_behind, network_before
 from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.activations.engines import (
     central_pixels,
@@ -53,7 +53,7 @@ class LearnedHead:
 
 def feature_bytes(task: Task, classifier: keras.Model) -> int:
     """Returns the size of all pooled features of a task in the cache."""
-    parts = task.parts
+    parts = task.splits
     rows = task.config.views * len(parts.train) + len(parts.validation)
     channels = math.prod(classifier.get_layer(POOLED).output.shape[1:])
     return ActivationStore.size_bytes(rows, channels)
@@ -76,9 +76,9 @@ def learn_head(
     """
     objective = task.objective(task.config.frozen.label_smoothing)
     num_classes = len(task.class_names)
-    samples = evenly_spaced(len(task.parts.validation))
-    pixels = central_pixels(task, [task.parts.validation[i] for i in samples])
-    network = network_at(classifier, task.backbone, POOLED)
+    samples = evenly_spaced(len(task.splits.validation))
+    pixels = central_pixels(task, [task.splits.validation[i] for i in samples])
+    network = network_before(classifier, task.backbone, POOLED)
     # One model for both comparisons with Keras: compiling it takes seconds.
     pooled = classifier.get_layer(POOLED).output
     whole = keras.Model(classifier.input, [pooled, classifier.output])
@@ -98,14 +98,14 @@ def learn_head(
         )
         head = fit_head(
             train,
-            targets_of(task.parts.train, num_classes),
+            targets_of(task.splits.train, num_classes),
             validation,
-            targets_of(task.parts.validation, num_classes),
+            targets_of(task.splits.validation, num_classes),
             objective=objective,
             settings=_head_settings(task),
             reporter=task.reporter,
         )
-        last = behind(classifier, POOLED)
+        last = model_behind(classifier, POOLED)
         last.set_weights(head.weights)
         verdict = compare(
             last.predict_on_batch(validation[samples]),
@@ -125,7 +125,7 @@ def learn_head(
 def _head_settings(task: Task) -> HeadSettings:
     config = task.config
     return HeadSettings(
-        phase=config.frozen.chosen(weight_decay=WEIGHT_DECAY, patience=PATIENCE),
+        phase=config.frozen.resolved(weight_decay=WEIGHT_DECAY, patience=PATIENCE),
         head=config.head,
         dropout=config.dropout,
         batch_size=max(config.batch_size, 0),  # `auto` is not searched on features

@@ -9,7 +9,10 @@ from typing import Any
 import keras
 
 from cnnxfer.config import Config
-from cnnxfer.data.feeding.activations import rows_in_order, training_rows
+from cnnxfer.data.feeding.activations import (
+    activation_batches,
+    ordered_activation_batches,
+)
 from cnnxfer.data.feeding.gate import Gate
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.engines.engine import Engine
@@ -18,9 +21,9 @@ from cnnxfer.files import format_bytes
 from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.networks.cut import (
     activation_shape,
-    behind,
-    cut_before,
-    network_at,
+    deepest_cut,
+    model_behind,
+    network_before,
 )
 from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.reporting import counted
@@ -91,8 +94,8 @@ def choose_cut(
         has new views or because hardly any layer is frozen.
     """
     backbone = backbone_of(classifier)
-    name = cut_before(backbone, start)
-    if name is None or not config.cache or not config.augment.plain:
+    name = deepest_cut(backbone, start)
+    if name is None or not config.cache or not config.augment.is_cacheable:
         return None
     values = math.prod(activation_shape(backbone, name))
 
@@ -142,7 +145,9 @@ class NetworkBehindCut:
         self.cut = cut
         self.engine = engine
         with setup.devices.scope():
-            self.model = fused_network(behind(classifier, cut.name), setup.precision)
+            self.model = fused_network(
+                model_behind(classifier, cut.name), setup.precision
+            )
         self._views = views
         self._validation = validation
         self._gate = Gate()
@@ -152,9 +157,9 @@ class NetworkBehindCut:
     ) -> Any:
         """See `TrainedNetwork`; inputs: float32 `(batch, height, width, channels)`."""
         setup = self.setup
-        return training_rows(
+        return activation_batches(
             self._views,
-            targets_of(setup.parts.train, len(setup.class_names)),
+            targets_of(setup.splits.train, len(setup.class_names)),
             order,
             self._gate,
             batch_size=batch_size,
@@ -165,7 +170,7 @@ class NetworkBehindCut:
 
     def validation_batches(self, batch_size: int) -> tuple[Any, int]:
         """See `TrainedNetwork`; inputs: float32 `(batch, height, width, channels)`."""
-        return rows_in_order(
+        return ordered_activation_batches(
             self._validation,
             self._gate,
             batch_size=batch_size,
@@ -209,7 +214,7 @@ def open_behind_cut(
         DataError: if an image can no longer be read.
         RunError: if the engine that the user asked for deviates from Keras.
     """
-    network = network_at(classifier, setup.backbone, cut.name)
+    network = network_before(classifier, setup.backbone, cut.name)
     for engine in engines_for(setup, network):
         if used_engine and used_engine != engine_text(engine):
             continue

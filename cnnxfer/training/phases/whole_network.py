@@ -38,7 +38,7 @@ class WholeNetwork:
         self.classifier = classifier
         with setup.devices.scope():
             self.model = fused_network(classifier, setup.precision)
-        self._train_loader = Loader(setup.parts.train, setup.image_size)
+        self._train_loader = Loader(setup.splits.train, setup.image_size)
         self._loaders = [self._train_loader]
 
     def training_batches(
@@ -48,7 +48,7 @@ class WholeNetwork:
         setup = self.setup
         return training_batches(
             self._train_loader,
-            targets_of(setup.parts.train, len(setup.class_names)),
+            targets_of(setup.splits.train, len(setup.class_names)),
             setup.config,
             order,
             batch_size=batch_size,
@@ -60,7 +60,7 @@ class WholeNetwork:
     def validation_batches(self, batch_size: int) -> tuple[Any, int]:
         """See `TrainedNetwork`; inputs are uint8 `(batch, size, size, 3)`."""
         setup = self.setup
-        validation = setup.parts.validation
+        validation = setup.splits.validation
         filled = [*validation, *validation[: -len(validation) % batch_size]]
         loader = Loader(filled, setup.image_size)
         for previous in self._loaders[1:]:  # from an earlier call

@@ -23,7 +23,7 @@ from cnnxfer.data.decoding.pool import decode_all
 from cnnxfer.data.decoding.worker import DecoderProcess, Worker
 from cnnxfer.data.images.decode import decode
 from cnnxfer.data.images.picture import Picture
-from cnnxfer.data.images.source import ImageSource, of_file
+from cnnxfer.data.images.source import ImageSource, file_source
 from cnnxfer.errors import DataError, RunError
 
 # What the processes call; the size of a picture tells them what to do.
@@ -115,7 +115,7 @@ def files(folder: Path, *widths: int, frames: int = 1) -> list[ImageSource]:
     for number, width in enumerate(widths):
         path = folder / f"{number:04d}-{width}.gif"
         path.write_bytes(encoded(width, frames=frames))
-        sources.append(of_file(str(path)))
+        sources.append(file_source(str(path)))
     return sources
 
 
@@ -200,7 +200,7 @@ def test_the_pixels_are_those_of_this_process(tmp_path, looks):
         image = Image.fromarray(rng.integers(0, 256, (90, 120, 3), np.uint8))
         path = tmp_path / form
         image.save(path, form)
-        sources.append(of_file(str(path)))
+        sources.append(file_source(str(path)))
     for source, record in zip(sources, decode_all(sources, looks.whole), strict=True):
         expected = looks.whole(Picture(source.read()))
         np.testing.assert_array_equal(record.pixels, expected)
@@ -365,7 +365,9 @@ def test_frames(tmp_path, looks, form, frames):
     path = tmp_path / "several"
     path.write_bytes(encoded(30, frames=5, form=form))
     [single] = files(tmp_path, 31)
-    records = list(decode_all([of_file(str(path)), single], looks.size, frames=frames))
+    records = list(
+        decode_all([file_source(str(path)), single], looks.size, frames=frames)
+    )
     numbers = [None] if frames == "first" else list(range(5))
     assert [record.frame for record in records] == [*numbers, None]
     assert widths(records) == [*[30] * len(numbers), 31]
@@ -377,7 +379,7 @@ def test_a_frame_that_crashes_is_named(tmp_path, looks, monkeypatch):
     path = tmp_path / "pages.tif"
     pages[0].save(path, save_all=True, append_images=pages[1:])
     [after] = files(tmp_path, 40)
-    sources = [of_file(str(path)), after]
+    sources = [file_source(str(path)), after]
     records = list(decode_all(sources, looks.trouble, frames="all"))
     assert widths(records) == [30, 31, "crashed the decoder (SIGKILL)", 40]
     assert [record.frame for record in records] == [0, 1, 2, None]
@@ -387,7 +389,7 @@ def test_the_pages_behind_a_bad_one_are_seen(tmp_path, looks):
     pages = [Image.new("L", (width, 8)) for width in (30, 104, 32)]
     path = tmp_path / "pages.tif"
     pages[0].save(path, save_all=True, append_images=pages[1:])
-    records = list(decode_all([of_file(str(path))], looks.trouble, frames="all"))
+    records = list(decode_all([file_source(str(path))], looks.trouble, frames="all"))
     assert widths(records) == [30, "not to my liking", 32]
 
 
@@ -515,10 +517,10 @@ def test_the_end_of_the_work_ends_the_processes(tmp_path, looks):
 SCRIPT = """
 import sys, time
 from cnnxfer.data.decoding.pool import decode_all
-from cnnxfer.data.images.source import of_file
+from cnnxfer.data.images.source import file_source
 import looks
 print("started", flush=True)
-records = decode_all(map(of_file, sys.argv[1:]), looks.slow_process)
+records = decode_all(map(file_source, sys.argv[1:]), looks.slow_process)
 for number, record in enumerate(records, 1):
     print(int.from_bytes(record.pixels.tobytes(), "little"), flush=True)
     if number == 20:
@@ -667,7 +669,7 @@ def test_a_process_is_there_before_an_image_is_asked_for(tmp_path, looks, monkey
 
 def test_a_worker_decodes_as_this_process_does(shared: Path, looks):
     paths = sorted(shared.glob("data/imagenet100/*"))[::25]
-    records = decode_all(map(of_file, map(str, paths)), partial(looks.whole))
+    records = decode_all(map(file_source, map(str, paths)), partial(looks.whole))
     for path, record in zip(paths, records, strict=True):
         assert (record.width, record.height) == decode(path.read_bytes()).size
         expected = looks.whole(Picture(path.read_bytes()))

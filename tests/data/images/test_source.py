@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.data.images.source import of_file, unreadable
+from cnnxfer.data.images.source import file_source, unreadable_source
 from cnnxfer.errors import DataError, reason_of
 
 
 def test_a_file_is_read_by_whoever_unpickles_it(tmp_path: Path) -> None:
     path = str(tmp_path / "a b.jpg")
-    source = of_file(path)  # it may be written later
+    source = file_source(path)  # it may be written later
     Path(path).write_bytes(b"pixels")
     assert (source.name, source.here) == (path, False)
     assert pickle.loads(pickle.dumps(source)).read() == b"pixels"
 
 
 def test_what_is_unreadable_says_why() -> None:
-    source = pickle.loads(pickle.dumps(unreadable("a.jpg", "gone")))
+    source = pickle.loads(pickle.dumps(unreadable_source("a.jpg", "gone")))
     assert (source.name, source.here) == ("a.jpg", False)
     with pytest.raises(DataError, match=r"^gone$"):
         source.read()

@@ -16,7 +16,7 @@ from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sample.flowers import draw
 from cnnxfer.data.sources import folder
 from cnnxfer.errors import DataError
-from cnnxfer.files import read_sealed, write_sealed
+from cnnxfer.files import read_json_with_hash, write_json_with_hash
 from cnnxfer.reporting import Advance, Reporter
 
 
@@ -104,7 +104,7 @@ def test_what_lies_beside_is_not_forgotten(photos_dir: Path, cache_dir: Path, re
     examples[0].path.unlink()
     os.utime(examples[1].path, ns=(0, 1))
     build_index(examples[1::2], Reporter())
-    assert len(read_sealed(cache_file(cache_dir))["rows"]) == len(examples) - 1
+    assert len(read_json_with_hash(cache_file(cache_dir))["rows"]) == len(examples) - 1
 
 
 def test_images_of_one_file_are_told_apart_by_their_place(photos_dir: Path, reads):
@@ -193,8 +193,8 @@ def test_the_cache_of_an_earlier_version_is_read_anew(
 ):
     first = index_of(photos_dir)
     path = cache_file(cache_dir)
-    rows = [row[:10] for row in read_sealed(path)["rows"]]
-    write_sealed(path, {"decoder": index_cache.DECODER, "rows": rows})
+    rows = [row[:10] for row in read_json_with_hash(path)["rows"]]
+    write_json_with_hash(path, {"decoder": index_cache.DECODER, "rows": rows})
     reads.clear()
     assert index_of(photos_dir) == first
     assert len(reads) == len(first)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnxfer.data.dataset import PARTS, Example, IndexRow
+from cnnxfer.data.dataset import SPLITS, Example, IndexRow
 from cnnxfer.data.preparing.splits import Ratios, assign_splits, parse_split
 from cnnxfer.errors import ConfigError, DataError
 
@@ -325,7 +325,7 @@ def test_images_of_several_labels_or_none_are_in_every_part():
     rows = labelled(rows_of(150), labels)
     parts = parts_of(rows)
     for label in range(6):
-        for part in PARTS:
+        for part in SPLITS:
             assert any(
                 label in those and found == part
                 for those, found in zip(labels, parts, strict=True)

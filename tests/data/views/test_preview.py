@@ -21,7 +21,7 @@ from cnnxfer.data.views.preview import (
     LINE_HEIGHT,
     Preview,
     check_counts,
-    check_own,
+    check_preview_path,
     write_preview,
 )
 from cnnxfer.data.views.views import CentralViews, Views, pixel_batches, training_views
@@ -188,16 +188,16 @@ def test_a_set_without_an_image_is_an_error(tmp_path: Path, dataset):
 
 def test_a_preview_may_be_overwritten_and_nothing_else(tmp_path: Path, dataset):
     path = tmp_path / "a.png"
-    check_own(path)
+    check_preview_path(path)
     drawn(path, dataset)
-    check_own(path)
+    check_preview_path(path)
     Image.new("RGB", (4, 4)).save(path)
     with pytest.raises(ConfigError, match=r"already exists and is not a preview"):
-        check_own(path)
+        check_preview_path(path)
     path.write_bytes(b"")  # as of mktemp
-    check_own(path)
+    check_preview_path(path)
     with pytest.raises(ConfigError, match=r"its suffix should be \.png"):
-        check_own(tmp_path / "a.jpg")
+        check_preview_path(tmp_path / "a.jpg")
 
 
 @pytest.mark.parametrize(

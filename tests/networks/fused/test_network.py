@@ -11,7 +11,7 @@ from keras.src.applications.convnext import ConvNeXt
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.networks.classifier import all_layers, backbone_of, build_classifier
-from cnnxfer.networks.cut import behind, boundaries
+from cnnxfer.networks.cut import boundaries, model_behind
 from cnnxfer.networks.fused.layers import SharedNorm
 from cnnxfer.networks.fused.network import fused_network
 
@@ -259,7 +259,7 @@ def test_pixels_and_head_stay_in_float32() -> None:
 def test_what_lies_behind_a_cut_has_a_twin() -> None:
     model = small_classifier()
     for cut in (boundaries(backbone_of(model))[9], "pool"):
-        part = behind(model, cut)
+        part = model_behind(model, cut)
         twin = fused_network(part, "bfloat16")
         inputs = pixels_for(part) / 255
         assert apart(np.asarray(twin(inputs)), np.asarray(part(inputs))) < 0.05

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cnnxfer.data.images.source import ImageSource, of_file, unreadable
+from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.prediction.outputs.copy_to import copy_files
 from cnnxfer.prediction.prediction import Prediction, RankedClass
@@ -74,7 +74,7 @@ def test_files_are_copied_by_class(tmp_path: Path) -> None:
     path.write_bytes(RED)
     ranked = (RankedClass(1, "n1", "tabby", 0.6), RankedClass(2, "n2", "tiger", 0.4))
     predictions = [
-        Prediction(str(path), 8, 8, ranked, source=of_file(str(path))),
+        Prediction(str(path), 8, 8, ranked, source=file_source(str(path))),
         answer("photos.zip/deep/b.jpg", "tiger", BLUE),
         answer("https://example.org/x/c%20d.jpg?size=3", "tiger", RED),
     ]
@@ -121,9 +121,9 @@ def test_the_only_class_may_be_called_none(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_counted(tmp_path: Path) -> None:
     gone = answer("gone.jpg", "tabby", RED)
     predictions = [
-        Prediction("a.jpg", error="not an image", source=of_file("a.jpg")),
+        Prediction("a.jpg", error="not an image", source=file_source("a.jpg")),
         Prediction(
-            "gone.jpg", 8, 8, gone.ranking, source=unreadable("gone.jpg", "gone")
+            "gone.jpg", 8, 8, gone.ranking, source=unreadable_source("gone.jpg", "gone")
         ),
         answer("c.jpg", "tabby", RED),
         answer("d/c.jpg", "tabby", RED),

@@ -313,7 +313,7 @@ def test_gradual_writers_do_not_wait(writer: Writer) -> None:
             shown.append(f"image-{number}" in stream.getvalue())
 
     writer.load()(predictions(), stream)
-    assert all(shown) == any(shown) == writer.gradual
+    assert all(shown) == any(shown) == writer.streaming
 
 
 def test_jsonl_is_flushed_line_by_line() -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from cnnxfer.data.images.source import ImageSource, of_file
+from cnnxfer.data.images.source import ImageSource, file_source
 from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.files import cache_dir, write_sealed
+from cnnxfer.files import cache_dir, write_json_with_hash
 from cnnxfer.prediction.outputs.jsonl import write_jsonl
 from cnnxfer.prediction.outputs.resumable_file import (
     ResumableFile,
@@ -52,7 +52,7 @@ def answers(sources: Iterator[ImageSource]) -> Iterator[Prediction]:
 
 
 def sources(names: Sequence[str]) -> Iterator[ImageSource]:
-    return (of_file(name) for name in names)
+    return (file_source(name) for name in names)
 
 
 def run(
@@ -327,7 +327,7 @@ def test_a_kill_between_the_last_two_steps_does_no_harm(path: Path) -> None:
     run(path, resume=True)
     assert content(path) == undisturbed()
     # And settings that were left over are written anew.
-    write_sealed(path.with_name(f"{path.name}.part.settings"), {"top": 77})
+    write_json_with_hash(path.with_name(f"{path.name}.part.settings"), {"top": 77})
     run(path)
     assert files(path.parent) == [path.name]
 
@@ -373,13 +373,13 @@ KILLED = """
 import os, signal, sys
 from itertools import chain
 from pathlib import Path
-from cnnxfer.data.images.source import of_file
+from cnnxfer.data.images.source import file_source
 from cnnxfer.prediction.outputs.resumable_file import open_resumable_file
 from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.reporting import Reporter, counted
 
 path, slow = Path(sys.argv[1]), sys.argv[2] == "slow"
-sources = (of_file(f"{number}.jpg") for number in range(300))
+sources = (file_source(f"{number}.jpg") for number in range(300))
 
 def answers():
     for source in sources:
@@ -392,7 +392,7 @@ def answers():
 
 resume = sys.argv[3] == "resume"
 with open_resumable_file(path, {"top": 1}, Reporter(), resume=resume) as file:
-    file.write(chain(file.earlier(sources), answers()))
+    file.write(chain(file.earlier_predictions(sources), answers()))
 """
 
 

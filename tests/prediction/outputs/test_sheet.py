@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data.images.source import ImageSource, of_file
+from cnnxfer.data.images.source import ImageSource, file_source
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.outputs import sheet_png
 from cnnxfer.prediction.outputs.sheet import SHEETS, draw_sheet
@@ -369,5 +369,5 @@ def test_a_picture_that_changed_meanwhile_is_left_out(
 def test_a_picture_that_is_gone_is_left_out(tmp_path: Path) -> None:
     path = str(tmp_path / "gone.jpg")
     ranking = answer("a.jpg", WIDE).ranking
-    gone = Prediction(path, 9, 9, ranking, source=of_file(path))
+    gone = Prediction(path, 9, 9, ranking, source=file_source(path))
     assert shown_picture(gone) is None

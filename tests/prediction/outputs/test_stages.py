@@ -2,7 +2,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from cnnxfer.prediction.outputs.stages import Flow, Stage, through
+from cnnxfer.prediction.outputs.stages import Flow, Stage, run_through_stages
 from cnnxfer.prediction.prediction import Prediction
 
 PREDICTIONS = [Prediction(name, error="empty file") for name in "abc"]
@@ -24,7 +24,7 @@ def recorder(name: str, events: list[str]) -> Stage:
 def test_predictions_flow_through_all_stages_one_by_one() -> None:
     events: list[str] = []
     stages = [recorder("1", events), recorder("2", events)]
-    with through(PREDICTIONS[:2], stages) as predictions:
+    with run_through_stages(PREDICTIONS[:2], stages) as predictions:
         assert list(predictions) == PREDICTIONS[:2]
     flow = ["1 a", "2 a", "1 b", "2 b"]
     assert events == [*flow, "1 whole", "1 ended", "2 whole", "2 ended"]
@@ -39,7 +39,7 @@ def test_stages_end_where_an_error_stops_the_flow() -> None:
             raise OSError("full")
 
     def run() -> None:
-        with through(PREDICTIONS, stages) as predictions:
+        with run_through_stages(PREDICTIONS, stages) as predictions:
             write(predictions)
 
     # The traceback that is kept here keeps the stages from being collected.
@@ -50,7 +50,7 @@ def test_stages_end_where_an_error_stops_the_flow() -> None:
 
 
 def test_without_stages_nothing_changes() -> None:
-    with through(iter(PREDICTIONS), []) as predictions:
+    with run_through_stages(iter(PREDICTIONS), []) as predictions:
         assert list(predictions) == PREDICTIONS
 
 
@@ -62,7 +62,7 @@ def test_an_error_of_the_source_ends_the_stages_too() -> None:
         raise RuntimeError("broken")
 
     def run() -> None:
-        with through(source(), [recorder("1", events)]) as predictions:
+        with run_through_stages(source(), [recorder("1", events)]) as predictions:
             list(predictions)
 
     with pytest.raises(RuntimeError, match="broken"):

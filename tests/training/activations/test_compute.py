@@ -21,7 +21,7 @@ from cnnxfer.data.views.views import CentralViews, Views, pixel_batches, trainin
 from cnnxfer.engines.keras_engine import KerasEngine
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.networks.classifier import build_classifier
-from cnnxfer.networks.cut import POOLED, CutNetwork, behind, network_at
+from cnnxfer.networks.cut import POOLED, CutNetwork, model_behind, network_before
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.activations import compute as compute_module
 from cnnxfer.training.activations.compute import load_activations
@@ -418,7 +418,7 @@ def test_both_parts_of_a_cut_network_agree_with_the_whole(
     )
     logits = classifier.predict_on_batch(pixels)
     for cut in ("conv_pw_11_relu", POOLED):
-        network = network_at(classifier, entry, cut)
+        network = network_before(classifier, entry, cut)
         (found,) = load_activations(
             network,
             KerasEngine(network.build()),
@@ -428,7 +428,7 @@ def test_both_parts_of_a_cut_network_agree_with_the_whole(
             reporter=Reporter(),
             title="features",
         )
-        again = behind(classifier, cut).predict_on_batch(found[:])
+        again = model_behind(classifier, cut).predict_on_batch(found[:])
         np.testing.assert_allclose(again, logits, atol=0.01 * np.ptp(logits))
 
 

@@ -10,7 +10,7 @@ from cnnxfer import api
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.data.images.source import ImageSource
-from cnnxfer.data.prepared import load_parts
+from cnnxfer.data.prepared import load_splits
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.networks.classifier import HEAD, backbone_of
 from cnnxfer.networks.saving import load_model
@@ -62,7 +62,7 @@ def test_metrics_are_those_of_the_saved_best_epoch(
     ]
     assert len(epochs) == 3
     assert (kept["val_accuracy"], -kept["val_loss"], kept["epoch"]) == max(epochs)
-    examples = load_parts(parent, Reporter()).validation
+    examples = load_splits(parent, Reporter()).validation
     answers = answer_images(
         load_classifier(parent, Reporter()),
         [ImageSource(example.id, example.read) for example in examples],
@@ -204,15 +204,15 @@ def test_a_photo_that_was_damaged_since_is_named(
 ) -> None:
     from cnnxfer.data import prepared
 
-    def split(data: prepared.Data) -> prepared.Parts:
+    def split(data: prepared.PreparedData) -> prepared.Splits:
         parts = original(data)
         broken = parts.validation[0].path
         content[broken] = broken.read_bytes()
         broken.write_bytes(content[broken][:100])
         return parts
 
-    original, content = prepared.Data.split, {}
-    monkeypatch.setattr(prepared.Data, "split", split)
+    original, content = prepared.PreparedData.by_split, {}
+    monkeypatch.setattr(prepared.PreparedData, "by_split", split)
     try:
         with pytest.raises(DataError, match=r"\.png cannot be read any more"):
             train(tmp_path)

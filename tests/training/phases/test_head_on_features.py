@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cnnxfer import api
-from cnnxfer.data.prepared import load_parts
+from cnnxfer.data.prepared import load_splits
 from cnnxfer.engines import keras_engine
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.engines.keras_engine import KerasEngine
@@ -64,7 +64,7 @@ def test_the_saved_network_agrees_with_the_head_on_features(
     train: Train, tmp_path: Path
 ) -> None:
     run = train(tmp_path, cache=True, engine="keras")
-    examples = load_parts(run, Reporter()).validation
+    examples = load_splits(run, Reporter()).validation
     (pixels,) = engines.pixel_batches(
         examples,
         [engines.CentralViews(run.config.central_crop)],
@@ -91,7 +91,7 @@ def test_another_head_reuses_features_and_another_view_adds_its_own(
 ) -> None:
     first = train(tmp_path, cache=True, engine="keras", views=1)
     images = {
-        part: len(items) for part, items in vars(load_parts(first, Reporter())).items()
+        part: len(items) for part, items in vars(load_splits(first, Reporter())).items()
     }
     assert sum(rows) == images["train"] + images["validation"]
     rows.clear()

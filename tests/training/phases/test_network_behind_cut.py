@@ -8,7 +8,10 @@ import pytest
 from messages import Messages
 
 import cnnxfer
-from cnnxfer.data.feeding.activations import rows_in_order, training_rows
+from cnnxfer.data.feeding.activations import (
+    activation_batches,
+    ordered_activation_batches,
+)
 from cnnxfer.data.feeding.gate import Gate
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import RunError
@@ -44,7 +47,7 @@ def order(epoch: int) -> np.ndarray:
 
 def batches_from(first_step: int, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
     targets = np.eye(IMAGES, dtype=np.float32)
-    data = training_rows(
+    data = activation_batches(
         [KeptRows(0), KeptRows(1), KeptRows(2)],
         targets,
         order,
@@ -79,7 +82,7 @@ def test_the_number_of_a_step_determines_its_batch() -> None:
 
 
 def test_the_last_batch_is_filled_up() -> None:
-    data, steps = rows_in_order(KeptRows(1), Gate(), batch_size=5)
+    data, steps = ordered_activation_batches(KeptRows(1), Gate(), batch_size=5)
     rows = list(data.as_numpy_iterator())
     assert steps == 3
     assert [len(batch) for batch in rows] == [5, 5, 5]
@@ -91,7 +94,7 @@ def test_the_last_batch_is_filled_up() -> None:
 def test_a_closed_gate_stops_reading() -> None:
     gate = Gate()
     gate.close()
-    data, _ = rows_in_order(KeptRows(1), gate, batch_size=5)
+    data, _ = ordered_activation_batches(KeptRows(1), gate, batch_size=5)
     assert not next(data.as_numpy_iterator()).any()
 
 

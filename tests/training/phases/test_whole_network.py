@@ -37,7 +37,7 @@ def whole_network(setup: Setup) -> WholeNetwork:
 
 
 def drawn(trained: WholeNetwork, first_step: int, count: int) -> list[np.ndarray]:
-    images = len(trained.setup.parts.train)
+    images = len(trained.setup.splits.train)
     batches = trained.training_batches(
         lambda epoch: np.random.default_rng(epoch).permutation(images),
         batch_size=BATCH,
@@ -63,7 +63,7 @@ def test_a_step_does_not_depend_on_those_before(setup: Setup) -> None:
 
 def test_the_last_validation_batch_is_filled_up(setup: Setup) -> None:
     trained = whole_network(setup)
-    images = len(setup.parts.validation)
+    images = len(setup.splits.validation)
     assert images % BATCH
     batches, steps = trained.validation_batches(BATCH)
     seen = [np.asarray(batch) for batch in batches]
@@ -107,7 +107,7 @@ def test_training_changes_the_float32_classifier(
 def test_a_missing_image_is_the_failure(setup: Setup) -> None:
     trained = whole_network(setup)
     assert trained.failure is None
-    gone = setup.parts.validation[0]
+    gone = setup.splits.validation[0]
     gone.path.unlink()
     batches, _ = trained.validation_batches(2)
     with pytest.raises(Exception, match="DataError"):
