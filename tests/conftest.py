@@ -103,29 +103,44 @@ def noisy_photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def weights_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights of mobilenet-0.25 at 64 pixels, with norms that fit them.
+    """Random weights of mobilenet-0.25 at 64 pixels, with norms that fit them."""
+    return _save_random_weights(tmp_path_factory.mktemp("weights"))
 
-    With fresh ones, features are near 1e-17, and nothing would learn.
-    """
+
+@pytest.fixture(scope="session")
+def shallow_weights_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of the shallow network that `train` trains in its place."""
+    from shallow_mobilenet import in_place_of_mobilenet
+
+    with in_place_of_mobilenet():
+        return _save_random_weights(tmp_path_factory.mktemp("weights"))
+
+
+def _save_random_weights(directory: Path) -> Path:
     import keras
+    from shallow_mobilenet import give_norms_what_they_see
 
     from cnnxfer.backbones.build import build_backbone
     from cnnxfer.backbones.catalog import BACKBONES
 
     keras.utils.set_random_seed(0)
-    network = build_backbone(BACKBONES.get("mobilenet-0.25"), image_size=64)
-    norms = [
-        layer
-        for layer in network.layers
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
-    for norm in norms:
-        norm.momentum = 0.0
-    noise = np.random.default_rng(0).uniform(-1, 1, (32, 64, 64, 3))
-    network(noise.astype(np.float32), training=True)
-    path = tmp_path_factory.mktemp("weights") / "lively.weights.h5"
+    network = build_backbone(BACKBONES.get(BACKBONE), image_size=IMAGE_SIZE)
+    give_norms_what_they_see(network)
+    path = directory / "lively.weights.h5"
     network.save_weights(path)
     return path
+
+
+@pytest.fixture(autouse=True)
+def _shallow_where_tests_train(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Builds shallow networks in tests that have weights, or runs, of such."""
+    if "shallow_weights_path" not in request.fixturenames:
+        yield
+        return
+    from shallow_mobilenet import in_place_of_mobilenet
+
+    with in_place_of_mobilenet():
+        yield
 
 
 @pytest.fixture
@@ -173,16 +188,17 @@ def _picture(rng: np.random.Generator, colour: np.ndarray) -> Image.Image:
 
 
 @pytest.fixture(scope="session")
-def train(noisy_photos_dir: Path, weights_path: Path) -> Callable[..., Run]:
-    """Trains the small backbone on the photos, on the CPU; takes `train`'s settings.
+def train(noisy_photos_dir: Path, shallow_weights_path: Path) -> Callable[..., Run]:
+    """Trains a shallow MobileNet on the photos, on the CPU; takes `train`'s settings.
 
     Every epoch sees new views, unless `cache=True`.
     """
+    from shallow_mobilenet import in_place_of_mobilenet
 
     def train_small(runs_dir: Path, **settings: object) -> Run:
         settings = {
             "data": noisy_photos_dir,
-            "weights": weights_path,
+            "weights": shallow_weights_path,
             "split": "60/20/20",
             "image_size": IMAGE_SIZE,
             "batch_size": 8,
@@ -193,7 +209,8 @@ def train(noisy_photos_dir: Path, weights_path: Path) -> Callable[..., Run]:
             "precision": "float32",
             **settings,
         }
-        return cnnxfer.train(BACKBONE, runs_dir=runs_dir, **settings)
+        with in_place_of_mobilenet():
+            return cnnxfer.train(BACKBONE, runs_dir=runs_dir, **settings)
 
     return train_small
 

@@ -79,7 +79,7 @@ def test_the_policy_before_comes_back() -> None:
 
 
 def test_training_saves_a_model_in_float32(
-    train: Callable[..., Run], parent: Run, tmp_path: Path, weights_path: Path
+    train: Callable[..., Run], parent: Run, tmp_path: Path, shallow_weights_path: Path
 ) -> None:
     run = train(tmp_path, precision="bfloat16", epochs=1)
     with zipfile.ZipFile(run.model_path) as archive:
@@ -89,7 +89,9 @@ def test_training_saves_a_model_in_float32(
         )
     model = load_model(run.model_path)
     fresh = build_backbone(
-        BACKBONES.get(run.config.backbone), image_size=64, weights_path=weights_path
+        BACKBONES.get(run.config.backbone),
+        image_size=64,
+        weights_path=shallow_weights_path,
     )
     for mine, its in zip(backbone_of(model).weights, fresh.weights, strict=True):
         np.testing.assert_array_equal(mine, its)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shallow_mobilenet import in_place_of_mobilenet
 
 import cnnxfer
 from cnnxfer import api
@@ -24,7 +25,8 @@ TUNING = {"lr": 0.01, "epochs": 3, "last": "40%", "bn": "train"}
 
 @pytest.fixture(scope="module")
 def tuned(parent: Run) -> Run:
-    return cnnxfer.unfreeze(parent, **TUNING)
+    with in_place_of_mobilenet():
+        return cnnxfer.unfreeze(parent, **TUNING)
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -36,6 +37,7 @@ clip_norm = 0.0
 SCRIPT = """
 import sys
 import tensorflow as tf
+from shallow_mobilenet import in_place_of_mobilenet
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(
@@ -49,10 +51,11 @@ strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 devices = Devices(replicas=strategy.num_replicas_in_sync, strategy=strategy)
 start.prepare_devices = lambda choice: devices
 data, weights, config, runs_dir = sys.argv[1:]
-run = cnnxfer.train(
-    "mobilenet-0.25", data, weights=weights, config=config, batch=11,
-    runs_dir=runs_dir, fine_tune=True,
-)
+with in_place_of_mobilenet():
+    run = cnnxfer.train(
+        "mobilenet-0.25", data, weights=weights, config=config, batch=11,
+        runs_dir=runs_dir, fine_tune=True,
+    )
 print(run.path)
 """
 
@@ -72,15 +75,16 @@ def figures(run: Run) -> list[dict[str, float]]:
 
 def test_two_devices_train_as_one_does(
     noisy_photos_dir: Path,
-    weights_path: Path,
+    shallow_weights_path: Path,
     train: Callable[..., Run],
     tmp_path: Path,
 ) -> None:
     config_path = tmp_path / "config.toml"
     config_path.write_text(CONFIG)
-    paths = [noisy_photos_dir, weights_path, config_path, tmp_path / "two"]
+    paths = [noisy_photos_dir, shallow_weights_path, config_path, tmp_path / "two"]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *paths],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=300,  # replicas that disagree wait for each other

@@ -39,13 +39,13 @@ class Warnings(Reporter):
         self.warned.append(message)
 
 
-def test_only_the_head_learns(parent: Run, weights_path: Path) -> None:
+def test_only_the_head_learns(parent: Run, shallow_weights_path: Path) -> None:
     model = load_model(parent.model_path)
     assert np.abs(model.get_layer(HEAD).get_weights()[1]).min() > 0  # began at 0
     fresh = build_backbone(
         BACKBONES.get(parent.config.backbone),
         image_size=parent.config.image_size,
-        weights_path=weights_path,
+        weights_path=shallow_weights_path,
     )
     pairs = zip(backbone_of(model).weights, fresh.weights, strict=True)
     for trained, original in pairs:
@@ -222,10 +222,10 @@ def test_a_photo_that_was_damaged_since_is_named(
 
 
 def test_a_missing_or_changed_weights_file_is_an_error(
-    train: Train, tmp_path: Path, weights_path: Path
+    train: Train, tmp_path: Path, shallow_weights_path: Path
 ) -> None:
     own_path = tmp_path / "mine.weights.h5"
-    own_path.write_bytes(weights_path.read_bytes())
+    own_path.write_bytes(shallow_weights_path.read_bytes())
     run = train(tmp_path / "runs", weights=own_path, epochs=1)
     run.update_receipt(status="interrupted")
     with own_path.open("ab") as stream:

@@ -75,10 +75,12 @@ def test_the_last_validation_batch_is_filled_up(setup: Setup) -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_training_changes_the_float32_classifier(
-    setup: Setup, weights_path: Path, precision: str
+    setup: Setup, shallow_weights_path: Path, precision: str
 ) -> None:
     setup = replace(setup, precision=precision)
-    classifier = setup.build_classifier(precision="float32", weights_path=weights_path)
+    classifier = setup.build_classifier(
+        precision="float32", weights_path=shallow_weights_path
+    )
     backbone_of(classifier).trainable = False
     before = [np.array(weight) for weight in classifier.get_weights()]
     trained = WholeNetwork(setup, classifier)
