@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from messages import Messages
+from recording_reporter import RecordingReporter
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, FineTune
@@ -134,7 +134,7 @@ def tiny_setup(path: Path, batch: int = BATCH, **config: Any) -> Setup:
         splits=Splits(examples(TRAIN), examples(VALIDATION), []),
         devices=Devices(),
         precision="float32",
-        reporter=Messages(),
+        reporter=RecordingReporter(),
         multi_label=False,
         run=run,
     )

@@ -13,11 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer.backbones import download as download_module
 from cnnxfer.backbones.download import download
 from cnnxfer.errors import ConfigError, RunError
-from cnnxfer.reporting import Advance, Reporter
+from cnnxfer.reporting import Reporter
 
 CONTENT = bytes(range(256)) * 2048  # 512 KiB
 HALF = len(CONTENT) // 2
@@ -85,28 +86,6 @@ class Server(ThreadingHTTPServer):
         pass  # clients that go away in the middle are what these tests are about
 
 
-class Recorder(Reporter):
-    """A reporter that records its messages."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-        self.total: int | None = None
-        self.advanced = 0
-
-    def info(self, message: str) -> None:
-        self.messages.append(message)
-
-    @contextmanager
-    def progress(
-        self, title: str, total: int | None = None, unit: str = ""
-    ) -> Iterator[Advance]:
-        def advance(steps: int = 1, note: str = "") -> None:
-            self.advanced += steps
-
-        self.total = total
-        yield advance
-
-
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
@@ -150,12 +129,13 @@ def names(target: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", ["whole", "unsized"])
 def test_the_file_arrives_whole(server: Server, target: Path, path: str) -> None:
-    recorder = Recorder()
-    get(server.url(path), target, recorder)
+    reporter = RecordingReporter()
+    get(server.url(path), target, reporter)
     assert target.read_bytes() == CONTENT
     assert names(target) == {"weights.h5"}
-    assert recorder.advanced == len(CONTENT)
-    assert recorder.total == (len(CONTENT) if path == "whole" else None)
+    (progress,) = reporter.progresses
+    assert progress.done == len(CONTENT)
+    assert progress.total == (len(CONTENT) if path == "whole" else None)
 
 
 def test_a_file_that_is_there_is_left_alone(server: Server, target: Path) -> None:
@@ -197,13 +177,14 @@ def test_a_broken_connection_leaves_nothing(server: Server, target: Path) -> Non
 
 @pytest.mark.parametrize("path", ["whole", "unsized"])
 def test_too_much_is_refused(server: Server, target: Path, path: str) -> None:
-    recorder = Recorder()
+    reporter = RecordingReporter()
     with pytest.raises(RunError, match=r"more than the limit of 262\.1 kB"):
-        get(server.url(path), target, recorder, limit=HALF)
+        get(server.url(path), target, reporter, limit=HALF)
     assert names(target) == set()
-    assert recorder.advanced <= HALF
+    done = sum(progress.done for progress in reporter.progresses)
+    assert done <= HALF
     if path == "whole":
-        assert recorder.advanced == 0
+        assert done == 0
 
 
 def test_an_answer_of_exactly_the_limit_is_taken(server: Server, target: Path) -> None:
@@ -246,19 +227,12 @@ def test_a_directory_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_cleans_up(server: Server, target: Path) -> None:
-    class Interrupting(Recorder):
-        @contextmanager
-        def progress(
-            self, title: str, total: int | None = None, unit: str = ""
-        ) -> Iterator[Advance]:
-            def advance(steps: int = 1, note: str = "") -> None:
-                assert len(names(target)) == 1  # the temporary file
-                raise KeyboardInterrupt
-
-            yield advance
+    def interrupt(note: str) -> None:
+        assert len(names(target)) == 1  # the temporary file
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        get(server.url("whole"), target, Interrupting())
+        get(server.url("whole"), target, RecordingReporter(interrupt))
     assert names(target) == set()
     get(server.url("whole"), target)
     assert target.read_bytes() == CONTENT

@@ -6,21 +6,11 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from recording_reporter import RecordingReporter
 
 from cnnxfer.engines.engine import Network
-from cnnxfer.reporting import Reporter
 
 SIZE = 32
-
-
-class Told(Reporter):
-    """A reporter that records its messages."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.lines.append(message)
 
 
 def small_network() -> keras.Model:
@@ -37,8 +27,8 @@ def small_network() -> keras.Model:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def reporter() -> RecordingReporter:
+    return RecordingReporter()
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,12 @@ import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import keras
 import numpy as np
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer.engines import agreement, choice, trial
 from cnnxfer.engines.agreement import Bounds
@@ -47,12 +47,14 @@ def samples(photos: np.ndarray) -> Mock:
 
 
 @pytest.fixture
-def choose(network: Network, samples: Mock, told: Any) -> Callable[..., Engine]:
+def choose(
+    network: Network, samples: Mock, reporter: RecordingReporter
+) -> Callable[..., Engine]:
     """Chooses an engine, by default with "auto" and these images."""
 
     def choose_with(**changes: object) -> Engine:
         defaults = {"engine": "auto", "precision": "auto", "samples": samples}
-        return choose_engine(network, reporter=told, **{**defaults, **changes})
+        return choose_engine(network, reporter=reporter, **{**defaults, **changes})
 
     return choose_with
 
@@ -63,13 +65,13 @@ def named(engine: Engine) -> tuple[str, str]:
 
 def test_the_fastest_that_passes_answers(
     choose: Callable[..., Engine],
-    told: Any,
+    reporter: RecordingReporter,
     photos: np.ndarray,
     expected: np.ndarray,
 ) -> None:
     engine = choose()
     assert named(engine) == ("openvino", "bfloat16")
-    assert told.lines == [
+    assert reporter.infos == [
         "converting the network for OpenVINO, once",
         "engine: openvino, bfloat16",
     ]
@@ -91,17 +93,17 @@ def test_what_passed_is_not_checked_again(
 def test_one_that_strays_is_refused_with_its_figures(
     choose: Callable[..., Engine],
     monkeypatch: pytest.MonkeyPatch,
-    told: Any,
+    reporter: RecordingReporter,
     build: Mock,
 ) -> None:
     monkeypatch.setitem(agreement.BOUNDS, "bfloat16", NOTHING_PASSES)
     assert named(choose()) == ("openvino", "float32")
-    assert told.lines[1].startswith("OpenVINO in bfloat16 is not used")
-    assert "of 32 pictures have the same best class" in told.lines[1]
-    assert told.lines[2:] == ["engine: openvino, float32"]
-    told.lines.clear()
+    assert reporter.infos[1].startswith("OpenVINO in bfloat16 is not used")
+    assert "of 32 pictures have the same best class" in reporter.infos[1]
+    assert reporter.infos[2:] == ["engine: openvino, float32"]
+    reporter.infos.clear()
     assert named(choose()) == ("openvino", "float32")
-    assert told.lines == ["engine: openvino, float32"]  # it is said once
+    assert reporter.infos == ["engine: openvino, float32"]  # it is said once
     assert build.call_count == 1
 
 
@@ -155,7 +157,7 @@ def test_who_insists_compares_on_what_there_is(
 
 @pytest.fixture
 def prepare(
-    network: Network, photos: np.ndarray, told: Any
+    network: Network, photos: np.ndarray, reporter: RecordingReporter
 ) -> Callable[[ElasticEngine], None]:
     """Prepares the next time, by default after "auto" had two images."""
 
@@ -165,7 +167,7 @@ def prepare(
             "precision": "auto",
             "samples": lambda: photos[:2],
         }
-        prepare_next_time(network, chosen, reporter=told, **{**defaults, **changes})
+        prepare_next_time(network, chosen, reporter=reporter, **{**defaults, **changes})
 
     return prepare_with
 
@@ -175,7 +177,7 @@ def test_after_few_pictures_the_next_time_is_prepared(
     prepare: Callable[..., None],
     build: Mock,
     photos: np.ndarray,
-    told: Any,
+    reporter: RecordingReporter,
 ) -> None:
     first = choose(samples=lambda: photos[:2])
     assert named(first) == ("keras", "float32")
@@ -183,7 +185,7 @@ def test_after_few_pictures_the_next_time_is_prepared(
     second = choose(samples=lambda: photos[:1])
     assert named(second) == ("openvino", "bfloat16")
     prepare(second)
-    assert told.lines == [
+    assert reporter.infos == [
         "engine: keras, float32",
         "converting the network for OpenVINO, for the next time",
         "engine: openvino, bfloat16",
@@ -222,17 +224,17 @@ def test_a_refusal_is_prepared_once(
     prepare: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
     photos: np.ndarray,
-    told: Any,
+    reporter: RecordingReporter,
 ) -> None:
     for bounds in (ON_VARIANTS, "float32"):
         monkeypatch.setitem(agreement.BOUNDS, bounds, NOTHING_PASSES)
     prepare(choose(samples=lambda: photos[:2]))
-    told.lines.clear()
+    reporter.infos.clear()
     monkeypatch.setattr(trial, "compare", Mock(side_effect=AssertionError))
     again = choose(samples=lambda: photos[:2])
     prepare(again)
     assert named(again) == ("keras", "float32")
-    assert told.lines == ["engine: keras, float32"]
+    assert reporter.infos == ["engine: keras, float32"]
 
 
 def test_nothing_is_prepared_where_keras_was_wanted(
@@ -258,14 +260,14 @@ def test_what_fails_afterwards_is_told(
     prepare: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
     photos: np.ndarray,
-    told: Any,
+    reporter: RecordingReporter,
 ) -> None:
     few = choose(samples=lambda: photos[:2])
     failure = Mock(side_effect=OSError("No space left on device"))
     with monkeypatch.context() as patch:
         patch.setattr(trial, broken, failure)
         prepare(few)
-        assert "No space left on device" in told.lines[-1]
+        assert "No space left on device" in reporter.infos[-1]
     prepare(few)  # it may go well another time
     assert named(choose(samples=lambda: photos[:2])) == ("openvino", "bfloat16")
 
@@ -326,14 +328,14 @@ def test_answers_that_the_caller_has_are_not_computed(
 def test_a_network_that_openvino_cannot_take_is_answered_by_keras(
     choose: Callable[..., Engine],
     monkeypatch: pytest.MonkeyPatch,
-    told: Any,
+    reporter: RecordingReporter,
 ) -> None:
     fail = Mock(
         side_effect=TypeError("Summary:\n-- No conversion rule for XlaCallModule\nSee")
     )
     monkeypatch.setattr(trial, "convert", fail)
     assert named(choose()) == ("keras", "float32")
-    assert told.lines[1:] == [
+    assert reporter.infos[1:] == [
         "OpenVINO is not used: it does not support this network "
         "(No conversion rule for XlaCallModule)",
         "engine: keras, float32",
@@ -351,12 +353,12 @@ def test_without_a_cache_keras_answers(
     choose: Callable[..., Engine],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-    told: Any,
+    reporter: RecordingReporter,
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "file/cache"))
     assert named(choose()) == ("keras", "float32")
-    assert "Set CNNXFER_CACHE to a directory that can be written" in told.lines[0]
+    assert "Set CNNXFER_CACHE to a directory that can be written" in reporter.infos[0]
     with pytest.raises(RunError, match=r"cache directory .* cannot be created"):
         choose(engine="openvino")
 
@@ -379,7 +381,7 @@ def test_keras_is_asked_for_accelerators_where_there_is_a_driver(
 def test_an_engine_that_fails_on_the_pictures_is_refused(
     choose: Callable[..., Engine],
     monkeypatch: pytest.MonkeyPatch,
-    told: Any,
+    reporter: RecordingReporter,
 ) -> None:
     def fail(self: OpenVinoEngine, batches: object) -> None:
         raise RuntimeError("no memory")
@@ -387,7 +389,7 @@ def test_an_engine_that_fails_on_the_pictures_is_refused(
     with monkeypatch.context() as patch:
         patch.setattr(OpenVinoEngine, "run", fail)
         assert named(choose()) == ("keras", "float32")
-        assert "it fails (no memory)" in told.lines[1]
+        assert "it fails (no memory)" in reporter.infos[1]
     assert named(choose()) == ("openvino", "bfloat16")  # it was no verdict
 
 

@@ -1,11 +1,11 @@
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer.engines.converted import convert
 from cnnxfer.engines.elastic_engine import ElasticEngine
@@ -55,56 +55,60 @@ def numbered(*sizes: int) -> Iterator[np.ndarray]:
         start += size
 
 
-def test_nothing_is_lost_or_repeated_where_memory_runs_out(told: Any) -> None:
+def test_nothing_is_lost_or_repeated_where_memory_runs_out(
+    reporter: RecordingReporter,
+) -> None:
     limited = Limited(fits=3)
-    engine = ElasticEngine(limited, told)
+    engine = ElasticEngine(limited, reporter)
     sizes = [1, 8, 8, 8, 2, 8, 5]
     answers = list(engine.run(numbered(*sizes)))
     assert [len(rows) for rows in answers] == sizes
     np.testing.assert_array_equal(np.concatenate(answers)[:, 0], np.arange(sum(sizes)))
-    assert told.lines == ["memory runs out: limited goes on with batches of 2"]
+    assert reporter.infos == ["memory runs out: limited goes on with batches of 2"]
     assert max(limited.sizes) == 2
     assert engine.batch_size == 8
 
 
-def test_what_has_been_learned_is_not_forgotten(told: Any) -> None:
-    engine = ElasticEngine(Limited(fits=2), told)
+def test_what_has_been_learned_is_not_forgotten(reporter: RecordingReporter) -> None:
+    engine = ElasticEngine(Limited(fits=2), reporter)
     for _ in range(2):
         list(engine.run(numbered(8)))
-    assert len(told.lines) == 1
+    assert len(reporter.infos) == 1
 
 
-def test_memory_may_run_out_in_the_middle(told: Any) -> None:
+def test_memory_may_run_out_in_the_middle(reporter: RecordingReporter) -> None:
     limited = Limited(fits=8)
-    engine = ElasticEngine(limited, told)
+    engine = ElasticEngine(limited, reporter)
     answers = engine.run(numbered(*[8] * 10))
     found = [next(answers) for _ in range(3)]
     limited.fits = 4
     found.extend(answers)
     assert [len(rows) for rows in found] == [8] * 10
     np.testing.assert_array_equal(np.concatenate(found)[:, 0], np.arange(80))
-    assert len(told.lines) == 1
+    assert len(reporter.infos) == 1
 
 
-def test_a_picture_that_does_not_fit_alone_is_an_error(told: Any) -> None:
-    engine = ElasticEngine(Limited(fits=0), told)
+def test_a_picture_that_does_not_fit_alone_is_an_error(
+    reporter: RecordingReporter,
+) -> None:
+    engine = ElasticEngine(Limited(fits=0), reporter)
     with pytest.raises(RunError, match=r"limited with one image at a time\. Try a sm"):
         list(engine.run(numbered(8)))
-    assert told.lines == []
+    assert reporter.infos == []
 
 
-def test_other_errors_are_told_as_they_are(told: Any) -> None:
+def test_other_errors_are_told_as_they_are(reporter: RecordingReporter) -> None:
     class Broken(Limited):
         def _answer(self, batch: np.ndarray) -> np.ndarray:
             raise RuntimeError("no such layer")
 
     with pytest.raises(RuntimeError, match="no such layer"):
-        list(ElasticEngine(Broken(fits=8), told).run(numbered(8)))
+        list(ElasticEngine(Broken(fits=8), reporter).run(numbered(8)))
 
 
 @pytest.mark.parametrize("error", [MemoryError(), DataError("not an image")], ids=repr)
 def test_errors_of_who_gives_the_pictures_end_the_run(
-    error: Exception, told: Any
+    error: Exception, reporter: RecordingReporter
 ) -> None:
     """An iterator that has failed cannot be continued."""
 
@@ -112,13 +116,15 @@ def test_errors_of_who_gives_the_pictures_end_the_run(
         yield from numbered(8)
         raise error
 
-    engine = ElasticEngine(Limited(fits=8), told)
+    engine = ElasticEngine(Limited(fits=8), reporter)
     with pytest.raises(type(error)):
         list(engine.run(failing()))
-    assert told.lines == []
+    assert reporter.infos == []
 
 
-def test_no_more_is_taken_ahead_than_the_engine_takes(told: Any) -> None:
+def test_no_more_is_taken_ahead_than_the_engine_takes(
+    reporter: RecordingReporter,
+) -> None:
     taken = 0
 
     def endless() -> Iterator[np.ndarray]:
@@ -127,7 +133,7 @@ def test_no_more_is_taken_ahead_than_the_engine_takes(told: Any) -> None:
             taken += 1
             yield from numbered(8)
 
-    answers = ElasticEngine(Limited(fits=4, ahead=3), told).run(endless())
+    answers = ElasticEngine(Limited(fits=4, ahead=3), reporter).run(endless())
     for _ in range(10):
         next(answers)
     assert taken <= 14
@@ -177,7 +183,10 @@ def test_other_errors_are_no_lack_of_memory() -> None:
 
 
 def test_keras_pads_smaller_parts_to_no_more_than_fits(
-    model: keras.Model, photos: np.ndarray, monkeypatch: pytest.MonkeyPatch, told: Any
+    model: keras.Model,
+    photos: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    reporter: RecordingReporter,
 ) -> None:
     predict = model.predict_on_batch
 
@@ -187,7 +196,7 @@ def test_keras_pads_smaller_parts_to_no_more_than_fits(
         return predict(batch)
 
     monkeypatch.setattr(model, "predict_on_batch", limited)
-    engine = ElasticEngine(KerasEngine(model, 8), told)
+    engine = ElasticEngine(KerasEngine(model, 8), reporter)
     answers = list(engine.run([photos[:8], photos[8:16], photos[16:19]]))
     assert [len(rows) for rows in answers] == [8, 8, 3]
 

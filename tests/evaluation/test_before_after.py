@@ -3,6 +3,7 @@ from pathlib import Path
 
 import keras
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation import evaluator
@@ -10,16 +11,6 @@ from cnnxfer.evaluation.before_after import compare_with_parent
 from cnnxfer.evaluation.evaluator import evaluate_run
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
-
-
-class Messages(Reporter):
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.messages.append(message)
-
-    warn = info
 
 
 @pytest.fixture
@@ -42,7 +33,7 @@ def count(run: Run, part: str, *labels: str) -> int:
 
 def test_both_are_measured_on_both_parts(tuned: Run) -> None:
     assert tuned.parent
-    reporter = Messages()
+    reporter = RecordingReporter()
     outcome = compare_with_parent(tuned, reporter)
     assert outcome.test
     for part, evaluation in (
@@ -58,7 +49,7 @@ def test_both_are_measured_on_both_parts(tuned: Run) -> None:
         assert evaluation.before.right.value == count(tuned, part, "red") / images
         assert evaluation.gained == count(tuned, part, "blue", "green")
         assert evaluation.lost == 0
-    lines = [message for message in reporter.messages if "->" in message]
+    lines = [message for message in reporter.lines if "->" in message]
     assert lines == outcome.lines
     assert lines[0].startswith(f"validation {outcome.validation.before.right.text} -> ")
     assert lines[0].endswith("100.0] (95% intervals)")
@@ -131,12 +122,12 @@ def test_a_run_without_test_images_is_measured_on_validation(tuned: Run) -> None
 def test_an_image_that_cannot_be_read_is_left_out(tuned: Run, photos_dir: Path) -> None:
     gone = next(row for row in tuned.split if row.split == "test")
     (photos_dir / gone.id).write_bytes(b"no image")
-    reporter = Messages()
+    reporter = RecordingReporter()
     outcome = compare_with_parent(tuned, reporter)
     assert outcome.test
     assert outcome.test.unreadable == 1
     assert outcome.test.images == count(tuned, "test", "blue", "green", "red") - 1
-    assert any(f"left out {gone.id}" in message for message in reporter.messages)
+    assert any(f"left out {gone.id}" in message for message in reporter.lines)
 
 
 def test_missing_images_and_parents_are_named(tuned: Run, photos_dir: Path) -> None:

@@ -8,22 +8,13 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from recording_reporter import RecordingReporter
 
 import cnnxfer
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.evaluation.significance import wilson_interval
-from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
-
-
-class Warnings(Reporter):
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def warn(self, message: str) -> None:
-        self.messages.append(message)
-
 
 COLOURS = {"blue": (40, 60, 200), "green": (50, 170, 60), "red": (200, 50, 40)}
 
@@ -78,10 +69,10 @@ def test_figures_that_cannot_be_saved_are_returned_with_a_warning(
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
     monkeypatch.setattr("cnnxfer.runs.run.write_text", refuse)
-    reporter = Warnings()
+    reporter = RecordingReporter()
     evaluation = cnnxfer.evaluate(colour_run, reporter=reporter)
     assert evaluation.top1.value == 1
-    (message,) = reporter.messages
+    (message,) = reporter.warnings
     assert message.startswith(
         f"these figures are not saved: {colour_run.path / 'metrics.json'} cannot be "
         "written: read-only file system."
@@ -115,9 +106,9 @@ def test_images_that_the_run_knows_are_left_out(
         label = "blue" if row.split == "train" else row.label
         shutil.copy(photos_dir / row.id, new_photos_dir / label / name)
     known = parts(colour_run)
-    reporter = Warnings()
+    reporter = RecordingReporter()
     evaluation = cnnxfer.evaluate(colour_run, data=new_photos_dir, reporter=reporter)
-    assert reporter.messages == [
+    assert reporter.warnings == [
         f"{known['train']} of 48 images were in the training part of "
         f"{colour_run.name} and {known['validation']} in its validation part; left "
         "out, as they cannot test it."
@@ -157,10 +148,10 @@ def test_an_unreadable_image_is_left_out_and_counted(
     colour_run: Run, new_photos_dir: Path
 ) -> None:
     (new_photos_dir / "red/0.png").write_bytes(b"no image")
-    reporter = Warnings()
+    reporter = RecordingReporter()
     evaluation = cnnxfer.evaluate(colour_run, data=new_photos_dir, reporter=reporter)
     assert (evaluation.images, evaluation.unreadable) == (11, 1)
-    assert reporter.messages[0] == "left out red/0.png: not an image"
+    assert reporter.warnings[0] == "left out red/0.png: not an image"
     for path in new_photos_dir.rglob("*.png"):
         path.write_bytes(b"no image")
     with pytest.raises(DataError, match=r"none of the 12 images of .* could be"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data.decoding.pool import decode_all
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
@@ -17,14 +18,6 @@ from cnnxfer.runs import Run
 from cnnxfer.tasks.probabilities import sigmoid, softmax
 
 COLOURS = {"blue": (40, 60, 200), "green": (50, 170, 60), "red": (200, 50, 40)}
-
-
-class Told(Reporter):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.lines.append(message)
 
 
 def photos(photos_dir: Path) -> list[ImageSource]:
@@ -81,18 +74,18 @@ def test_many_images_take_no_more_memory_than_some(
 
 
 def test_where_nothing_can_be_read_no_engine_is_chosen(colour_run: Run) -> None:
-    told = Told()
-    classifier = load_classifier(colour_run, told)
+    reporter = RecordingReporter()
+    classifier = load_classifier(colour_run, reporter)
     sources = [
         unreadable_source("1", "no picture 1"),
         unreadable_source("2", "no picture 2"),
     ]
-    answers = answer_images(classifier, sources, "", told)
+    answers = answer_images(classifier, sources, "", reporter)
     assert [answer.picture.error for answer in answers] == [
         "no picture 1",
         "no picture 2",
     ]
-    assert told.lines == []
+    assert reporter.infos == []
 
 
 @pytest.mark.parametrize("tta", ["flip", "ten", "scales"])
@@ -166,12 +159,14 @@ def test_one_picture_is_answered_without_tensorflow_the_second_time(
     colour_run: Run, photos_dir: Path
 ) -> None:
     """The first time, Keras answers, and OpenVINO is prepared for the next."""
-    told = Told()
+    reporter = RecordingReporter()
     source = photos(photos_dir)[:1]
-    (answer,) = answer_images(load_classifier(colour_run, told), source, "", told)
-    if told.lines[-1] == "engine: keras, float32":
+    (answer,) = answer_images(
+        load_classifier(colour_run, reporter), source, "", reporter
+    )
+    if reporter.infos[-1] == "engine: keras, float32":
         pytest.skip("Keras has a GPU here")
-    assert told.lines[0] == "engine: keras, float32"
+    assert reporter.infos[0] == "engine: keras, float32"
     found = ranked_elsewhere(photos_dir, colour_run)
     assert answer.probabilities is not None
     assert found == pytest.approx(float(answer.probabilities.max()), abs=0.01)
@@ -193,9 +188,9 @@ def test_tensorflow_rests_where_openvino_has_passed(
     colour_run: Run, photos_dir: Path
 ) -> None:
     """Importing Keras takes longer than answering."""
-    told = Told()
-    classifier = load_classifier(colour_run, told)
-    list(answer_images(classifier, photos(photos_dir), "answering", told))
-    if "openvino" not in told.lines[-1]:
+    reporter = RecordingReporter()
+    classifier = load_classifier(colour_run, reporter)
+    list(answer_images(classifier, photos(photos_dir), "answering", reporter))
+    if "openvino" not in reporter.infos[-1]:
         pytest.skip("Keras has a GPU here")
     assert ranked_elsewhere(photos_dir, colour_run) > 0.5

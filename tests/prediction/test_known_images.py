@@ -1,18 +1,11 @@
 from pathlib import Path
 
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer.prediction.known_images import describe_known_images, known_splits
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow
-
-
-class Told(Reporter):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.lines.append(message)
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -38,9 +31,9 @@ def test_a_run_whose_list_is_gone_still_answers(
 ) -> None:
     if content is not None:
         (tmp_path / "split.csv").write_text(content)
-    told = Told()
-    assert known_splits(Run(tmp_path), told) == {}
-    (line,) = told.lines
+    reporter = RecordingReporter()
+    assert known_splits(Run(tmp_path), reporter) == {}
+    (line,) = reporter.infos
     assert line.startswith("which images the run was trained on is not known:")
     assert "split.csv" in line
 

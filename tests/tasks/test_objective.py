@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from recording_reporter import RecordingReporter
 
 from cnnxfer.config import Config
-from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.objective import Objective, build_objective
 
 CLASSES = 4
@@ -178,28 +178,20 @@ def test_logits_that_are_not_finite_give_such_a_loss(
     assert not np.isfinite(score.loss)
 
 
-class Messages(Reporter):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.lines.append(message)
-
-
 def objective_of(
     counts: list[int], multi_label: bool = False, **settings: Any
 ) -> tuple[Objective, list[str]]:
     """Returns the objective for numbers of images per class, and the messages."""
-    messages = Messages()
+    reporter = RecordingReporter()
     objective = build_objective(
         Config(**settings),
         "abcdef"[: len(counts)],
         np.repeat(np.eye(len(counts), dtype=np.float32), counts, axis=0),
         multi_label=multi_label,
         label_smoothing=0.2,
-        reporter=messages,
+        reporter=reporter,
     )
-    return objective, messages.lines
+    return objective, reporter.infos
 
 
 @pytest.mark.parametrize(

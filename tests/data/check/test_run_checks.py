@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from recording_reporter import RecordingReporter
 
 import cnnxfer
 from cnnxfer.data.check import classes, duplicates, image_properties, run_checks
@@ -17,14 +18,6 @@ from cnnxfer.data.check.run_checks import check_data, quick_findings, warn_of
 from cnnxfer.data.dataset import Dataset, Example, IndexRow
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
-
-
-class Recorder(Reporter):
-    def __init__(self) -> None:
-        self.warned: list[str] = []
-
-    def warn(self, message: str) -> None:
-        self.warned.append(message)
 
 
 def row(
@@ -264,14 +257,14 @@ def test_what_training_tells_in_passing() -> None:
     findings = quick_findings(inspected(rows))
     # No notes, and nothing that it tells by itself: broken images, the imbalance.
     assert [finding.kind for finding in findings] == ["contradiction"]
-    reporter = Recorder()
+    reporter = RecordingReporter()
     warn_of(findings, "my flowers", reporter)
-    assert reporter.warned == [
+    assert reporter.warnings == [
         "pictures under several labels: 1, such as 1 = 2 (a, b).",
         "see: cnnxfer check 'my flowers'",
     ]
     warn_of([], "flowers", reporter)
-    assert len(reporter.warned) == 2
+    assert len(reporter.warnings) == 2
 
 
 def test_every_check_is_run() -> None:

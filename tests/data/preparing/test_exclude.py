@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from messages import Messages
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.preparing.exclude import exclude_listed, format_line, read_list
@@ -28,10 +28,10 @@ def dataset(tmp_path: Path) -> Dataset:
 
 def excluded(dataset: Dataset, path: Path, text: str | bytes) -> tuple[list[str], ...]:
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    reporter = Messages()
+    reporter = RecordingReporter()
     left = exclude_listed(dataset, path, reporter)
     kept = [example.id for example in left.examples]
-    return kept, reporter.said, reporter.warned
+    return kept, reporter.infos, reporter.warnings
 
 
 def test_ids_and_paths(

@@ -2,13 +2,12 @@
 
 import logging
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.preparing import index_cache
@@ -17,7 +16,7 @@ from cnnxfer.data.sample.flowers import draw
 from cnnxfer.data.sources import folder
 from cnnxfer.errors import DataError
 from cnnxfer.files import read_json_with_hash, write_json_with_hash
-from cnnxfer.reporting import Advance, Reporter
+from cnnxfer.reporting import Reporter
 
 
 @pytest.fixture(autouse=True)
@@ -217,23 +216,14 @@ def test_all_that_a_row_tells_is_kept(photos_dir: Path, reads):
     assert reads == []
 
 
-class Interrupter(Reporter):
-    @contextmanager
-    def progress(self, *args: object) -> Iterator[Advance]:
-        done = 0
-
-        def advance(steps: int = 1, note: str = "") -> None:
-            nonlocal done
-            done += steps
-            if done == 20:
-                raise KeyboardInterrupt
-
-        yield advance
-
-
 def test_an_interruption_costs_nothing_that_was_read(photos_dir: Path, reads):
+    def interrupt(note: str) -> None:
+        if reporter.progresses[-1].done == 20:
+            raise KeyboardInterrupt
+
+    reporter = RecordingReporter(interrupt)
     with pytest.raises(KeyboardInterrupt):
-        index_of(photos_dir, Interrupter())
+        index_of(photos_dir, reporter)
     reads.clear()
     index_of(photos_dir)
     assert len(reads) == 36 - 20

@@ -1,11 +1,11 @@
 """Tests that synthetic flowers are repeatable, varied, and not told by colour."""
 
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data.sample import flowers
 from cnnxfer.reporting import Reporter
@@ -103,14 +103,8 @@ def test_write_sample_fills_a_folder_a_class_with_jpegs(tmp_path: Path, monkeypa
 
 
 def test_write_sample_advances_once_an_image(tmp_path: Path, monkeypatch):
-    seen = []
-
-    class Counter(Reporter):
-        @contextmanager
-        def progress(self, title, total=None, unit=""):
-            seen.append(total)
-            yield lambda steps=1, note="": seen.append(-steps)
-
+    reporter = RecordingReporter()
     monkeypatch.setattr(flowers, "IMAGES_PER_CLASS", 1)
-    flowers.write_sample(tmp_path, Counter())
-    assert seen == [5, -1, -1, -1, -1, -1]
+    flowers.write_sample(tmp_path, reporter)
+    (progress,) = reporter.progresses
+    assert (progress.total, progress.steps) == (5, [1] * 5)

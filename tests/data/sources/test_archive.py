@@ -9,6 +9,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data import dataset as images
 from cnnxfer.data.archives import tars, zips
@@ -47,16 +48,8 @@ def write(name: str, members: Members) -> str:
     return name
 
 
-class Recorder(Reporter):
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
-
-
 def load(name: str, members: Members) -> Dataset:
-    return load_dataset(write(name, members), Recorder())
+    return load_dataset(write(name, members), RecordingReporter())
 
 
 def listed(dataset: Dataset) -> dict[str, tuple[str, str | None, str]]:
@@ -288,8 +281,8 @@ def test_a_zip_that_says_it_is_too_much_is_refused_at_once(
 
 def test_images_outside_of_class_folders_are_told():
     write("a.zip", {"f/rose/1.jpg": "1", "f/lily/1.jpg": "2", "f/cover.jpg": "3"})
-    recorder = Recorder()
-    load_dataset("a.zip", recorder)
-    assert recorder.warnings == [
+    reporter = RecordingReporter()
+    load_dataset("a.zip", reporter)
+    assert reporter.warnings == [
         "left out 1 image of a.zip/f outside of its class folders, such as cover.jpg."
     ]

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.sources import folder
@@ -111,17 +112,13 @@ def test_hidden_folders_are_not_looked_into(tmp_path: Path, monkeypatch):
 
 
 def test_images_outside_of_class_folders_are_told(tmp_path: Path):
-    class Warned(Reporter):
-        def warn(self, message: str) -> None:
-            warnings.append(message)
-
-    warnings: list[str] = []
+    reporter = RecordingReporter()
     fill(tmp_path, "a/1.jpg", "b/1.jpg", "README.md", ".c.jpg")
-    folder.load(str(tmp_path), Warned())
-    assert warnings == []
+    folder.load(str(tmp_path), reporter)
+    assert reporter.warnings == []
     fill(tmp_path, "c.jpg", "d.JPG")
-    assert len(folder.load(str(tmp_path), Warned()).examples) == 2
-    (warning,) = warnings
+    assert len(folder.load(str(tmp_path), reporter).examples) == 2
+    (warning,) = reporter.warnings
     assert warning == (
         f"left out 2 images of {tmp_path} outside of its class folders, such as c.jpg."
     )

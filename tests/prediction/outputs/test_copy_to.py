@@ -8,20 +8,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.prediction.outputs.copy_to import copy_files
 from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.reporting import Reporter
-
-
-class Recorder(Reporter):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.said.append(message)
 
 
 def image(colour: str, kind: str = "JPEG") -> bytes:
@@ -56,7 +49,7 @@ def copied(
     folder: Path, predictions: Sequence[Prediction], inputs: Sequence[str] = ()
 ) -> dict[str, bytes]:
     """Returns the contents of the files in the folder afterwards, by their path."""
-    stage = copy_files(folder, inputs, Recorder())
+    stage = copy_files(folder, inputs, RecordingReporter())
     assert list(stage(predictions)) == list(predictions)
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -100,7 +93,7 @@ def test_unsure_ones_have_a_folder_of_their_own(tmp_path: Path) -> None:
 
 
 def test_one_of_several_classes_is_copied_for_each(tmp_path: Path) -> None:
-    tabby, reporter = answer("a.jpg", "tabby", RED), Recorder()
+    tabby, reporter = answer("a.jpg", "tabby", RED), RecordingReporter()
     chosen = [("tabby", "tiger"), (), ("None",), ("unsure",)]
     predictions = [
         replace(tabby, path=f"{number}.jpg", chosen=labels)
@@ -111,7 +104,7 @@ def test_one_of_several_classes_is_copied_for_each(tmp_path: Path) -> None:
         RED,
     )
     list(copy_files(tmp_path / "more", [], reporter)(predictions))
-    assert reporter.said == [f"5 copied to {tmp_path / 'more'}"]
+    assert reporter.infos == [f"5 copied to {tmp_path / 'more'}"]
 
 
 def test_the_only_class_may_be_called_none(tmp_path: Path) -> None:
@@ -128,10 +121,10 @@ def test_what_cannot_be_read_is_counted(tmp_path: Path) -> None:
         answer("c.jpg", "tabby", RED),
         answer("d/c.jpg", "tabby", RED),
     ]
-    reporter = Recorder()
+    reporter = RecordingReporter()
     list(copy_files(tmp_path / "out", [], reporter)(predictions))
     assert os.listdir(tmp_path / "out" / "tabby") == ["c.jpg"]
-    assert reporter.said == [
+    assert reporter.infos == [
         f"1 copied to {tmp_path / 'out'}, 1 already there, 1 unreadable and not "
         "copied, 1 gone before they could be copied"
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError
@@ -20,14 +21,6 @@ from cnnxfer.reporting import Reporter
 
 GREY = Image.new("RGB", (80, 60), (128, 128, 128))
 CORNER = np.float32([[0.1, 0.4], [0.0, 0.1]])
-
-
-class Told(Reporter):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.lines.append(message)
 
 
 def encoded(width: int, height: int) -> bytes:
@@ -106,7 +99,7 @@ def test_each_picture_with_heat_gets_a_map(tmp_path: Path):
     def gone() -> bytes:
         raise DataError("no such file or directory")
 
-    told = Told()
+    reporter = RecordingReporter()
     given = [
         prediction("x/lake.jpg"),
         Prediction("bad.jpg", error="not an image"),
@@ -115,7 +108,7 @@ def test_each_picture_with_heat_gets_a_map(tmp_path: Path):
         prediction("y/lake.jpg", heat=CORNER[::-1]),
         prediction("big.jpg", source=ImageSource("big.jpg", lambda: encoded(3000, 9))),
     ]
-    stage = save_heatmaps(tmp_path / "new" / "heat", [], told)
+    stage = save_heatmaps(tmp_path / "new" / "heat", [], reporter)
     assert list(stage(given)) == given
     files = sorted((tmp_path / "new" / "heat").iterdir())
     assert [file.name for file in files] == [
@@ -125,7 +118,7 @@ def test_each_picture_with_heat_gets_a_map(tmp_path: Path):
     ]
     sizes = [Image.open(file).size for file in files]
     assert sizes == [(1024, 3), (80, 60), (80, 60)]
-    assert told.lines == [f"3 heat maps in {tmp_path / 'new' / 'heat'}"]
+    assert reporter.infos == [f"3 heat maps in {tmp_path / 'new' / 'heat'}"]
 
 
 def test_a_frame_has_its_own_picture_below_the_heat(tmp_path: Path):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data.images.source import ImageSource, file_source
 from cnnxfer.errors import ConfigError, DataError
@@ -28,14 +29,6 @@ SETTINGS: dict[str, Any] = {"model": "m", "top": 2, "min_confidence": None}
 # Twice the same one, one that is not UTF-8, and one with a newline.
 NAMES = ["0.jpg", "1.jpg", "1.jpg", "a\n\udcff.jpg", "4.jpg", "5.jpg"]
 FRAMES = {"clip.gif": 3}
-
-
-class Recorder(Reporter):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.said.append(message)
 
 
 def answers(sources: Iterator[ImageSource]) -> Iterator[Prediction]:
@@ -76,7 +69,7 @@ def run(
         if stop is not None:
             raise KeyboardInterrupt
 
-    reporter = reporter or Recorder()
+    reporter = reporter or RecordingReporter()
     with open_resumable_file(path, settings, reporter, resume=resume) as journal:
         journal.write(watch(journal))
     return seen
@@ -116,19 +109,19 @@ def test_a_whole_run_leaves_the_file_alone(path: Path) -> None:
 
 @pytest.mark.parametrize("stop", range(1, len(NAMES) + 1))
 def test_an_interrupted_run_is_gone_on_with(path: Path, stop: int) -> None:
-    reporter = Recorder()
+    reporter = RecordingReporter()
     with pytest.raises(KeyboardInterrupt):
         run(path, stop=stop, reporter=reporter)
     part = part_of(path)
     assert part.read_bytes() == b"".join(undisturbed().splitlines(True)[:stop])
     assert files(path.parent) == [part.name, f"{part.name}.settings"]
-    assert reporter.said == [f"predictions are kept in {part}; add: --resume"]
+    assert reporter.infos == [f"predictions are kept in {part}; add: --resume"]
 
-    reporter = Recorder()
+    reporter = RecordingReporter()
     seen = run(path, resume=True, reporter=reporter)
     assert content(path) == undisturbed()
     assert files(path.parent) == [path.name]
-    assert reporter.said == [f"going on after {counted(stop, 'image')} of {part}"]
+    assert reporter.infos == [f"going on after {counted(stop, 'image')} of {part}"]
     # What was there from before flows by as if it had just been answered.
     assert seen == list(answers(sources(NAMES)))
     assert [p.source and p.source.name for p in seen] == NAMES
@@ -158,7 +151,9 @@ def test_what_was_torn_is_done_again(path: Path, torn: bytes) -> None:
         run(path, stop=3)
     with part_of(path).open("ab") as stream:
         stream.write(torn)
-    with open_resumable_file(path, SETTINGS, Recorder(), resume=True) as journal:
+    with open_resumable_file(
+        path, SETTINGS, RecordingReporter(), resume=True
+    ) as journal:
         assert journal.done == 3
     run(path, resume=True)
     assert content(path) == undisturbed()
@@ -169,7 +164,9 @@ def test_a_file_whose_frames_were_cut_is_done_again(path: Path, stop: int) -> No
     names = ["0.jpg", "clip.gif", "clip.gif", "1.jpg"]  # 1, 3, 3 and 1 predictions
     with pytest.raises(KeyboardInterrupt):
         run(path, names, stop=stop)
-    with open_resumable_file(path, SETTINGS, Recorder(), resume=True) as journal:
+    with open_resumable_file(
+        path, SETTINGS, RecordingReporter(), resume=True
+    ) as journal:
         # A new file begins after 1, 4, and 7; that it does shows that one was whole.
         assert journal.done == {1: 1, 2: 1, 3: 1, 4: 1, 5: 4, 6: 4, 7: 4, 8: 8}[stop]
     run(path, names, resume=True)
@@ -252,18 +249,18 @@ def test_doubts_from_before_stay_doubts(path: Path) -> None:
 
 
 def test_nothing_to_go_on_with_is_a_beginning(path: Path) -> None:
-    reporter = Recorder()
+    reporter = RecordingReporter()
     run(path, resume=True, reporter=reporter)
     assert content(path) == undisturbed()
-    assert reporter.said == ["nothing to resume: starting from the beginning"]
+    assert reporter.infos == ["nothing to resume: starting from the beginning"]
 
 
 def test_a_run_that_failed_at_once_leaves_nothing(path: Path) -> None:
-    reporter = Recorder()
+    reporter = RecordingReporter()
     with pytest.raises(KeyboardInterrupt):
         run(path, stop=0, reporter=reporter)
     assert files(path.parent) == []
-    assert reporter.said == []
+    assert reporter.infos == []
     run(path)
     assert content(path) == undisturbed()
 
@@ -271,17 +268,19 @@ def test_a_run_that_failed_at_once_leaves_nothing(path: Path) -> None:
 def test_a_finished_file_needs_no_new_answers(path: Path) -> None:
     run(path)
     before = path.read_bytes()
-    reporter = Recorder()
+    reporter = RecordingReporter()
     seen = run(path, resume=True, stop=None, reporter=reporter)
     assert len(seen) == len(NAMES)
     assert path.read_bytes() == before
-    assert reporter.said == [f"going on after 6 images of {path}"]
+    assert reporter.infos == [f"going on after 6 images of {path}"]
 
 
 def test_a_finished_file_is_gone_on_with_for_new_images(path: Path) -> None:
     run(path)
     more = [*NAMES, "new.jpg"]
-    with open_resumable_file(path, SETTINGS, Recorder(), resume=True) as journal:
+    with open_resumable_file(
+        path, SETTINGS, RecordingReporter(), resume=True
+    ) as journal:
         assert journal.done == 6
     run(path, more, resume=True)
     assert content(path) == undisturbed(more)
@@ -313,9 +312,9 @@ def test_a_finished_file_is_only_trusted_if_it_is_known(
     else:
         for record in (cache_dir() / "outputs").iterdir():
             record.write_text(record.read_text()[:-1])
-    reporter = Recorder()
+    reporter = RecordingReporter()
     run(path, resume=True, settings=settings, reporter=reporter)
-    assert reporter.said == ["nothing to resume: starting from the beginning"]
+    assert reporter.infos == ["nothing to resume: starting from the beginning"]
     assert content(path) == undisturbed()
 
 
@@ -345,9 +344,9 @@ def test_a_kill_behind_the_last_step_leaves_a_finished_file(
         patch.setattr(os, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
             run(path)
-    reporter = Recorder()
+    reporter = RecordingReporter()
     run(path, resume=True, reporter=reporter)
-    (said,) = reporter.said
+    (said,) = reporter.infos
     assert said.startswith(f"going on after 6 images of {path}")
     assert content(path) == undisturbed()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data.images.source import ImageSource, file_source
 from cnnxfer.errors import ConfigError
@@ -20,14 +21,6 @@ from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.reporting import Reporter
 
 EVIL = '"><script>alert(1)</script>\n\x1b\udcff&amp;.jpg'
-
-
-class Recorder(Reporter):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def warn(self, message: str) -> None:
-        self.said.append(message)
 
 
 class Page(HTMLParser):
@@ -82,8 +75,8 @@ def shown_picture(prediction: Prediction) -> Image.Image | None:
     return ThumbnailReader(240, 180).read(prediction)
 
 
-def drawn(path: Path, predictions: list[Prediction]) -> Recorder:
-    reporter = Recorder()
+def drawn(path: Path, predictions: list[Prediction]) -> RecordingReporter:
+    reporter = RecordingReporter()
     stage = draw_sheet(path, ["a", "<title>"], reporter)
     assert list(stage(predictions)) == predictions
     return reporter
@@ -226,9 +219,9 @@ def test_the_picture_shows_the_first_ones(
 ) -> None:
     monkeypatch.setattr(sheet_png, "MAX_IMAGES", 2)
     reporter = drawn(tmp_path / "few.png", [answer("a.jpg", WIDE)] * 2)
-    assert reporter.said == []
+    assert reporter.warnings == []
     reporter = drawn(tmp_path / "many.png", [answer("a.jpg", WIDE)] * 9)
-    assert reporter.said == [
+    assert reporter.warnings == [
         "the sheet shows the first 2 of 9 images. To show all, give it the suffix .html"
     ]
     few, many = (Image.open(tmp_path / name) for name in ("few.png", "many.png"))

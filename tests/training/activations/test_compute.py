@@ -6,13 +6,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Augment, Config
@@ -56,16 +56,6 @@ class FakeEngine:
                 raise KeyboardInterrupt
             self.images += len(batch)
             yield self.answer(batch)
-
-
-class Loud(Reporter):
-    """Collects messages."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.messages.append(message)
 
 
 def build_nothing() -> None:
@@ -254,9 +244,9 @@ def test_a_killed_process_loses_its_last_chunk(
     with (entry.path / "rows.float16").open("ab") as file:
         file.write(b"half a row")
     (entry.path / ".tmp-xyz-manifest.json").write_bytes(b"{")
-    reporter = Loud()
+    reporter = RecordingReporter()
     check(load(FakeEngine(), examples, store, VIEWS[:1], reporter=reporter), examples)
-    assert reporter.messages == []
+    assert reporter.infos == []
 
 
 def truncate(path: Path) -> None:
@@ -326,10 +316,10 @@ def test_a_damaged_entry_is_computed_again(
     (path,) = [entry.path for entry in store.entries()]
     load(FakeEngine(), examples, store, VIEWS[1:2])
     damage(path)
-    engine, reporter = FakeEngine(), Loud()
+    engine, reporter = FakeEngine(), RecordingReporter()
     check(load(engine, examples, store, VIEWS[:2], reporter=reporter), examples)
     assert engine.images == 36
-    assert reporter.messages == [f"{path} {message}; it is computed again"]
+    assert reporter.infos == [f"{path} {message}; it is computed again"]
     check(load(engine, examples, store, VIEWS[:2]), examples)
     assert engine.images == 36
 
@@ -385,25 +375,12 @@ def test_a_store_that_is_too_small(
 def test_the_progress_counts_images_times_views(
     examples: list[Example], store: ActivationStore
 ) -> None:
-    class Counting(Reporter):
-        total, done = 0, 0
-
-        @contextmanager
-        def progress(
-            self, title: str, total: int | None = None, unit: str = ""
-        ) -> Iterator[Callable[..., None]]:
-            assert (title, unit) == ("features", "images")
-            self.total = total or 0
-
-            def advance(steps: int = 1, note: str = "") -> None:
-                self.done += steps
-
-            yield advance
-
     load(FakeEngine(), examples, store, VIEWS[:1])
-    reporter = Counting()
+    reporter = RecordingReporter()
     load(FakeEngine(), examples, store, reporter=reporter)
-    assert (reporter.total, reporter.done) == (72, 72)
+    (progress,) = reporter.progresses
+    assert (progress.title, progress.unit) == ("features", "images")
+    assert (progress.total, progress.done) == (72, 72)
 
 
 def test_both_parts_of_a_cut_network_agree_with_the_whole(
@@ -435,7 +412,7 @@ def test_both_parts_of_a_cut_network_agree_with_the_whole(
 def test_two_processes_at_once_share_the_work(photos_dir: Path, tmp_path: Path) -> None:
     script = f"""
 import sys, time
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path[:0] = {[str(Path(__file__).parents[depth]) for depth in (0, 2)]!r}
 from cnnxfer.quiet import import_tensorflow_quietly; import_tensorflow_quietly()
 from pathlib import Path
 from test_compute import *

@@ -4,9 +4,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer.errors import RunError
-from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop import checkpoint
 from cnnxfer.training.loop.checkpoint import (
@@ -46,14 +46,6 @@ PROGRESS = Progress(
     rates={"waited": 1},
     watch={"recent": [0.1, 1 / 3]},
 )
-
-
-class Warnings(Reporter):
-    def __init__(self) -> None:
-        self.warned: list[str] = []
-
-    def warn(self, message: str) -> None:
-        self.warned.append(message)
 
 
 def variables(offset: float) -> dict[str, keras.Variable]:
@@ -155,12 +147,12 @@ def test_the_previous_checkpoint_replaces_a_damaged_one(
     save(tmp_path, 1)
     save(tmp_path, 2)
     tear(tmp_path / f"000002.{suffix}", how)
-    reporter = Warnings()
+    reporter = RecordingReporter()
     found = read_checkpoint(tmp_path, reporter)
     assert found
     assert found.progress.step == 1
     assert read_arrays(found)["model/conv/kernel"][0, 0] == 1
-    assert reporter.warned == [
+    assert reporter.warnings == [
         f"the last checkpoint, {tmp_path}/000002.npz, is damaged or incomplete. The "
         "one before it is used."
     ]
@@ -176,10 +168,10 @@ def test_the_previous_checkpoint_replaces_a_damaged_one(
 def test_a_complete_checkpoint_is_read_without_a_warning(tmp_path: Path) -> None:
     save(tmp_path, 1)
     save(tmp_path, 2)
-    reporter = Warnings()
+    reporter = RecordingReporter()
     found = read_checkpoint(tmp_path, reporter)
     assert found
-    assert (found.progress.step, reporter.warned) == (2, [])
+    assert (found.progress.step, reporter.warnings) == (2, [])
 
 
 def test_nothing_is_unpickled(tmp_path: Path) -> None:

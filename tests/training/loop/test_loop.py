@@ -211,7 +211,7 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(
         stream.truncate(1000)
     phase = tiny_phase(tmp_path / "run")
     assert phase.progress.updates == STEPS + 2
-    assert phase.setup.reporter.warned == [
+    assert phase.setup.reporter.warnings == [
         f"the last checkpoint, {last}, is damaged or incomplete. "
         "The one before it is used."
     ]
@@ -299,7 +299,7 @@ def test_patience_ends_a_phase(tmp_path: Path) -> None:
     # None of them beats what was before; they count among themselves.
     assert fit(phase).epoch == 0
     assert len(phase.setup.run.history) == 4
-    assert phase.setup.reporter.said[-1] == (
+    assert phase.setup.reporter.infos[-1] == (
         "the phase ends here: no better epoch for 2 epochs"
     )
     phase = tiny_phase(tmp_path / "run", settings)
@@ -318,14 +318,14 @@ def test_more_epochs_have_the_rates_of_a_longer_phase(tmp_path: Path) -> None:
     phase = tiny_phase(tmp_path / "run")
     fit(phase)
     phase = tiny_phase(tmp_path / "run", extra_epochs=2)
-    assert phase.setup.reporter.said == [
+    assert phase.setup.reporter.infos == [
         "2 more epochs, 5 in all, at the learning rates of a phase of 5"
     ]
     at_update(phase, 4 * STEPS + 1, kill)
     with pytest.raises(Killed):
         fit(phase)
     phase = tiny_phase(tmp_path / "run", extra_epochs=2)  # the same two
-    assert phase.setup.reporter.said == []
+    assert phase.setup.reporter.infos == []
     fit(phase)
     rates = [
         [row["learning_rate"] for row in each.setup.run.history]
@@ -353,7 +353,7 @@ def test_a_time_budget_sets_the_number_of_epochs_once(
     with pytest.raises(Killed):
         fit(phase)
     assert "in the 4 min that are left there is time for 2 of 9 epochs" in (
-        phase.setup.reporter.said
+        phase.setup.reporter.infos
     )
     phase = tiny_phase(tmp_path / "run", settings, time_budget=250.0)
     fit(phase)
@@ -372,7 +372,7 @@ def test_measuring_changes_nothing(tmp_path: Path) -> None:
     phase = tiny_phase(tmp_path / "run", time_budget=1e6)
     fit(phase)
     assert "in the 16667 min that are left there is time for 3 of 3 epochs" in (
-        phase.setup.reporter.said
+        phase.setup.reporter.infos
     )
     assert end_of(phase)["arrays"] == end_of(known)["arrays"]
 
@@ -385,7 +385,7 @@ def test_a_phase_ends_after_the_epoch_that_exceeds_the_time(
     at_update(phase, STEPS + 1, lambda: setattr(phase.progress, "seconds", 1e7))
     fit(phase)
     assert len(phase.setup.run.history) == 2
-    assert phase.setup.reporter.said[-1] == "the phase ends here: the time is up"
+    assert phase.setup.reporter.infos[-1] == "the phase ends here: the time is up"
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_a_rate_that_is_too_high_is_lowered(tmp_path: Path) -> None:
     phase = begin(tmp_path / "run", replace(settings, learning_rate=0.45))
     spoil(phase, lambda rate: rate > 0.02, np.nan)
     fit(phase)
-    assert phase.setup.reporter.warned == [
+    assert phase.setup.reporter.warnings == [
         "the loss became nan in epoch 1, step 2, at learning rate 0.45: too high. The "
         "phase begins again, at 0.045.",
         "the loss became nan in epoch 1, step 2, at learning rate 0.045: too high. The "
@@ -115,7 +115,7 @@ def test_the_remaining_time_is_planned_again_after_a_restart(
     phase.stepper.update = slow
     fit(phase)
     planned = [
-        said for said in phase.setup.reporter.said if "there is time for" in said
+        said for said in phase.setup.reporter.infos if "there is time for" in said
     ]
     assert [said.partition("time for ")[2] for said in planned] == [
         "5 of 9 epochs",
@@ -147,7 +147,7 @@ def test_a_network_that_forgets_is_restarted(tmp_path: Path) -> None:
     phase.stepper.update, update = (lambda n, r: (0.9, 1.0)), phase.stepper.update
     at_update(phase, 1, lambda: setattr(phase.stepper, "update", update))
     fit(phase)
-    (warned,) = phase.setup.reporter.warned
+    (warned,) = phase.setup.reporter.warnings
     assert warned.startswith("validation accuracy fell from 99.0% to ")
     assert "after epoch 1, at learning rate" in warned
     assert [row["epoch"] for row in phase.setup.run.history] == ["1", "2", "3"]
@@ -159,7 +159,7 @@ def test_after_the_last_restart_the_user_has_to_set_a_rate(tmp_path: Path) -> No
     spoil(phase, lambda rate: True, np.nan)
     with pytest.raises(RunError) as caught:
         fit(phase)
-    assert len(phase.setup.reporter.warned) == MAX_RESTARTS
+    assert len(phase.setup.reporter.warnings) == MAX_RESTARTS
     assert str(caught.value) == (
         "the loss became nan in epoch 1, step 2, at learning rate "
         f"{0.05 / RATE_DIVISOR**MAX_RESTARTS:.3g}. It was lowered {MAX_RESTARTS} "
@@ -230,7 +230,7 @@ def test_smaller_parts_keep_the_batch_size_if_memory_runs_out(
 
     at_update(phase, STEPS + 2, fail)
     fit(phase)
-    assert phase.setup.reporter.warned == [
+    assert phase.setup.reporter.warnings == [
         "memory ran out with 4 images at once. The batch stays 4, in 2 parts of 2."
     ]
     assert trained.largest_batch == 2
@@ -284,7 +284,7 @@ def test_no_memory_for_one_image_ends_the_phase(tmp_path: Path) -> None:
     phase.stepper.update = fail
     with pytest.raises(RunError) as caught:
         fit(phase)
-    assert len(phase.setup.reporter.warned) == 2
+    assert len(phase.setup.reporter.warnings) == 2
     assert str(caught.value) == (
         "memory ran out with one image at once, at 224 pixels. Let fewer layers learn, "
         "with --last, or train at a smaller --image-size."
@@ -317,7 +317,7 @@ def test_parts_cover_all_images_of_a_batch(
     fit(phase)
     steps = TRAIN // batch
     assert seen[-steps * len(parts) :] == parts * steps
-    (*_, warned) = phase.setup.reporter.warned
+    (*_, warned) = phase.setup.reporter.warnings
     assert f"The batch stays {batch}, in {len(parts)} parts of {parts[0]}." in warned
 
 
@@ -345,7 +345,7 @@ def test_a_stage_can_restart_after_memory_ran_out(tmp_path: Path) -> None:
 
     phase.build = spoiling
     fit(phase)
-    memory, rate = phase.setup.reporter.warned
+    memory, rate = phase.setup.reporter.warnings
     assert "in 2 parts of 2" in memory
     assert rate.endswith("too high. The phase begins again, at 0.03.")
     assert seen[-2:] == [2, 2]
@@ -373,7 +373,7 @@ def test_epochs_before_a_restart_no_longer_count(tmp_path: Path) -> None:
     )
     phase.stepper.update = failing_once
     fit(phase)
-    assert len(phase.setup.reporter.warned) == 1
+    assert len(phase.setup.reporter.warnings) == 1
     kept = phase.setup.run.metrics["fine_tune"]
     assert kept["val_accuracy"] == 0.5
     assert {row["val_accuracy"] for row in phase.setup.run.history} == {"0.500000"}

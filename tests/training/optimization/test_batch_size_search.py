@@ -3,6 +3,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer.config import Phase
 from cnnxfer.errors import RunError
@@ -15,14 +16,6 @@ from cnnxfer.training.optimization.rolled_back import state_hash
 ALL = {size: size for size in (8, 16, 32, 64, 128, 256)}
 USELESS = "larger ones are not faster"
 NO_ROOM = "an epoch has no room for larger ones"
-
-
-class Listener(Reporter):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.said.append(message)
 
 
 class Machine:
@@ -96,17 +89,17 @@ def test_batches_grow_as_long_as_they_are_faster(
     tried: list[int],
     why: str,
 ) -> None:
-    machine, listener = Machine(speeds), Listener()
+    machine, reporter = Machine(speeds), RecordingReporter()
     monkeypatch.setattr(batch_size_search.time, "perf_counter", machine.perf_counter)
     found = find_batch_size(
-        compiled(), machine.update_for, images=images, reporter=listener
+        compiled(), machine.update_for, images=images, reporter=reporter
     )
     assert found == best
     assert machine.sizes == tried
     measured = ", ".join(
         f"{size}: {speeds[size]:.0f}" for size in tried if size in speeds
     )
-    assert listener.said == [f"batches of {best}: {why} (images a second: {measured})"]
+    assert reporter.infos == [f"batches of {best}: {why} (images a second: {measured})"]
 
 
 def test_no_memory_for_the_smallest_batch_is_an_error() -> None:

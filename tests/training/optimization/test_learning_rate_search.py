@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer.config import Phase
 from cnnxfer.config.phases import OPTIMIZERS
@@ -20,14 +21,6 @@ from cnnxfer.training.optimization.learning_rate_search import (
 )
 from cnnxfer.training.optimization.optimizers import build_optimizer
 from cnnxfer.training.optimization.rolled_back import all_variables, state_hash
-
-
-class Listener(Reporter):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.said.append(message)
 
 
 class Student:
@@ -174,12 +167,12 @@ def test_an_interrupted_search_restores_everything() -> None:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_rate_that_learns_is_found(optimizer: str) -> None:
     student = Student(optimizer)
-    listener = Listener()
-    rate = student.find(optimizer, listener)
+    reporter = RecordingReporter()
+    rate = student.find(optimizer, reporter)
     low, high = RANGES[optimizer]
     assert low < rate < high
-    assert len(listener.said) == 1
-    assert listener.said[0].startswith(f"learning rate {rate:g}: ")
+    assert len(reporter.infos) == 1
+    assert reporter.infos[0].startswith(f"learning rate {rate:g}: ")
     assert student.loss_after(rate) < 0.9 * student.loss_after(0.0)
 
 
@@ -251,7 +244,7 @@ def test_small_batches_have_lower_rates() -> None:
 
 @pytest.mark.parametrize("trouble", [math.nan, math.inf, 100.0])
 def test_the_search_ends_when_the_loss_rises(trouble: float) -> None:
-    student, listener = Student(), Listener()
+    student, reporter = Student(), RecordingReporter()
     tried = []
 
     def update(number: int, rate: float) -> tuple[float, float]:
@@ -263,26 +256,26 @@ def test_the_search_ends_when_the_loss_rises(trouble: float) -> None:
         update,
         optimizer="sgd",
         steps_per_epoch=80,
-        reporter=listener,
+        reporter=reporter,
     )
     rates = np.geomspace(*RANGES["sgd"], 40)
     high = int(np.argmax(rates > 0.1))
     assert tried[40:] == pytest.approx(rates[: high + 1])
     assert rate == choose_rate(rates[: high + 1].tolist())
-    assert "where the loss had risen" in listener.said[0]
+    assert "where the loss had risen" in reporter.infos[0]
 
 
 def test_all_rates_are_tried_if_the_loss_never_rises() -> None:
-    listener = Listener()
+    reporter = RecordingReporter()
     rate = find_rate(
         Student().model,
         lambda number, rate: (1.0, 0.5),
         optimizer="sgd",
         steps_per_epoch=80,
-        reporter=listener,
+        reporter=reporter,
     )
     assert rate == choose_rate(np.geomspace(*RANGES["sgd"], 40).tolist()) < 1.0
-    assert listener.said == [
+    assert reporter.infos == [
         f"learning rate {rate:g}: tried from 0.0001 to 3, "
         "where the loss had not risen, in 40 updates"
     ]

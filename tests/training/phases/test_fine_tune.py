@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 from families import SMALLEST
-from messages import Messages
+from recording_reporter import RecordingReporter
 
 import cnnxfer
 from cnnxfer.backbones.catalog import BACKBONES
@@ -64,7 +64,7 @@ def test_the_chosen_layers_learn_and_no_other(
     parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep_every_epoch(monkeypatch)
-    reporter = Messages()
+    reporter = RecordingReporter()
     child = cnnxfer.unfreeze(
         parent,
         optimizer="sgd",
@@ -81,10 +81,10 @@ def test_the_chosen_layers_learn_and_no_other(
     assert {name for name in moved if any(moved[name])} == {*chosen, HEAD}
     assert (
         f"{len(chosen)} of the backbone's {len(learnable)} layers learn, "
-        in (reporter.said[0])
+        in (reporter.infos[0])
     )
-    assert f"from {chosen[0]} on, with the head (" in reporter.said[0]
-    assert any("is kept; the model is" in said for said in reporter.said)
+    assert f"from {chosen[0]} on, with the head (" in reporter.infos[0]
+    assert any("is kept; the model is" in said for said in reporter.infos)
     # It is the same task still.
     for name in ("split.csv", "classes.json"):
         assert (child.path / name).read_bytes() == (parent.path / name).read_bytes()
@@ -175,7 +175,7 @@ def test_the_hash_tells_that_statistics_moved() -> None:
 
 
 def test_stages_follow_one_another(parent: Run) -> None:
-    reporter = Messages()
+    reporter = RecordingReporter()
     child = cnnxfer.unfreeze(
         parent,
         optimizer="sgd",
@@ -187,7 +187,7 @@ def test_stages_follow_one_another(parent: Run) -> None:
         keep="last",
         reporter=reporter,
     )
-    said = [line for line in reporter.said if line.startswith("fine-tuning, stage")]
+    said = [line for line in reporter.infos if line.startswith("fine-tuning, stage")]
     assert [line.split(":")[0] for line in said] == [
         "fine-tuning, stage 1 of 2",
         "fine-tuning, stage 2 of 2",
@@ -238,7 +238,7 @@ def test_a_run_killed_between_two_stages_can_be_resumed(
 
 
 def test_batch_and_rate_can_be_found(parent: Run) -> None:
-    reporter = Messages()
+    reporter = RecordingReporter()
     child = cnnxfer.unfreeze(
         parent,
         optimizer="sgd",
@@ -248,11 +248,11 @@ def test_batch_and_rate_can_be_found(parent: Run) -> None:
         last="10%",
         reporter=reporter,
     )
-    assert "sgd at a rate to be found, cosine, 1 epochs" in reporter.said[0]
+    assert "sgd at a rate to be found, cosine, 1 epochs" in reporter.infos[0]
     # 26 images in 8 updates.
-    (batch,) = [line for line in reporter.said if line.startswith("batches of ")]
+    (batch,) = [line for line in reporter.infos if line.startswith("batches of ")]
     assert batch.startswith("batches of 3:")
-    (rate,) = [line for line in reporter.said if line.startswith("learning rate ")]
+    (rate,) = [line for line in reporter.infos if line.startswith("learning rate ")]
     found = float(rate.split()[2].rstrip(":"))
     first = float(child.history[0]["learning_rate"])
     assert 0 < first <= found
@@ -293,11 +293,11 @@ def test_memory_may_run_out_during_the_search_for_a_rate(
         return train_on_batch(self, x, *others, **named)
 
     monkeypatch.setattr(keras.Model, "train_on_batch", small_ones_alone)
-    reporter = Messages()
+    reporter = RecordingReporter()
     child = cnnxfer.unfreeze(
         parent, lr="auto", batch=4, epochs=1, last="10%", reporter=reporter
     )
-    (line,) = reporter.warned
+    (line,) = reporter.warnings
     assert "The batch stays 4, in 2 parts of 2." in line
     progress = read_checkpoint(child.checkpoints_dir).progress
     assert (progress.batch_size, progress.accumulate) == (4, 2)
@@ -306,18 +306,18 @@ def test_memory_may_run_out_during_the_search_for_a_rate(
 def test_the_precision_is_reported_and_kept_by_a_run(
     parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reporter = Messages()
+    reporter = RecordingReporter()
     child = cnnxfer.unfreeze(
         parent, precision="bfloat16", epochs=1, last="10%", reporter=reporter
     )
     assert any(
-        line.startswith("computes in bfloat16, as asked") for line in reporter.said
+        line.startswith("computes in bfloat16, as asked") for line in reporter.infos
     )
     assert child.receipt["precision"] == "bfloat16"
     child.update_receipt(precision="float32")  # as if begun on another machine
-    reporter = Messages()
+    reporter = RecordingReporter()
     cnnxfer.resume(child, epochs="+1", reporter=reporter)
-    assert any(line.startswith("computes in float32") for line in reporter.said)
+    assert any(line.startswith("computes in float32") for line in reporter.infos)
 
 
 @pytest.mark.parametrize("better", [True, False])
@@ -326,20 +326,20 @@ def test_a_whole_network_that_deviates_is_measured_again(
 ) -> None:
     """A network in float32 cannot deviate."""
     line = "the saved model deviates from what was trained: far off"
-    reporter = Messages()
+    reporter = RecordingReporter()
 
     def beats(score: Score, other: Score | None) -> bool:
-        in_the_end = any(line in said for said in reporter.warned)
+        in_the_end = any(line in said for said in reporter.warnings)
         return better if in_the_end else score.epoch > 0
 
     monkeypatch.setattr(WholeNetwork, "agreement", lambda _: Verdict(False, "far off"))
     monkeypatch.setattr(Score, "beats", beats)
     options = {"epochs": 1, "last": "10%", "cache": False, "reporter": reporter}
     exact = cnnxfer.unfreeze(parent, precision="float32", **options)
-    assert not any(line in said for said in reporter.warned)
+    assert not any(line in said for said in reporter.warnings)
     assert exact.metrics["fine_tune"]["epoch"] == 1
     child = cnnxfer.unfreeze(parent, precision="bfloat16", **options)
-    assert any(line in said for said in reporter.warned)
+    assert any(line in said for said in reporter.warnings)
     assert child.metrics["fine_tune"]["epoch"] == int(better)
 
 
@@ -363,7 +363,7 @@ def test_fine_tuning_that_ruins_the_model_keeps_the_parents(
         return other is None
 
     monkeypatch.setattr(Score, "beats", beats)
-    reporter = Messages()
+    reporter = RecordingReporter()
     before = content(parent)
     child = cnnxfer.unfreeze(
         parent, optimizer="sgd", lr=0.01, epochs=2, last="100%", reporter=reporter
@@ -371,6 +371,6 @@ def test_fine_tuning_that_ruins_the_model_keeps_the_parents(
     assert content(parent) == before
     assert not any(any(moved) for moved in changes(child, parent).values())
     assert child.metrics["fine_tune"] == child.metrics["before"]
-    (line,) = [said for said in reporter.said if said.startswith("no epoch beat")]
+    (line,) = [said for said in reporter.infos if said.startswith("no epoch beat")]
     assert "is the model from before. Try a lower --lr." in line
     assert len(child.history) == 2  # it did train

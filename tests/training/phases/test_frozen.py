@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer import api
 from cnnxfer.backbones.build import build_backbone
@@ -29,14 +30,6 @@ Train = Callable[..., Run]
 
 class Killed(BaseException):
     """Stands for the end of a killed process."""
-
-
-class Warnings(Reporter):
-    def __init__(self) -> None:
-        self.warned: list[str] = []
-
-    def warn(self, message: str) -> None:
-        self.warned.append(message)
 
 
 def test_only_the_head_learns(parent: Run, shallow_weights_path: Path) -> None:
@@ -99,14 +92,14 @@ def test_the_best_epoch_is_kept_not_the_last(
 def test_a_nan_loss_is_reported_with_epoch_step_and_rate(
     train: Train, tmp_path: Path
 ) -> None:
-    reporter = Warnings()
+    reporter = RecordingReporter()
     with pytest.raises(RunError) as caught:
         train(tmp_path, optimizer="sgd", lr=1e38, epochs=1, reporter=reporter)
-    assert reporter.warned[0] == (
+    assert reporter.warnings[0] == (
         "the loss became nan in epoch 1, step 2, at learning rate 7.5e+37: too high. "
         f"The phase begins again, at {1e38 / RATE_DIVISOR:.3g}."
     )
-    assert len(reporter.warned) == MAX_RESTARTS
+    assert len(reporter.warnings) == MAX_RESTARTS
     end = f"It was lowered {MAX_RESTARTS} times. Try a lower --lr, or --lr auto."
     assert end in str(caught.value)
     run = find_run("latest", tmp_path)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer import api
 from cnnxfer.data.prepared import load_splits
@@ -21,19 +22,6 @@ from cnnxfer.training.activations import compute, engines
 from cnnxfer.training.phases import frozen, head_on_features
 
 Train = Callable[..., Run]
-
-
-class Messages(Reporter):
-    """Collects messages."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def info(self, message: str) -> None:
-        self.lines.append(message)
-
-    def warn(self, message: str) -> None:
-        self.lines.append(f"warning: {message}")
 
 
 @pytest.fixture(autouse=True)
@@ -163,12 +151,12 @@ def test_an_engine_that_deviates_with_the_head_is_replaced(
 ) -> None:
     verdicts = iter([Verdict(False, "far off"), Verdict(True, "near")])
     monkeypatch.setattr(head_on_features, "compare", lambda *_, **__: next(verdicts))
-    messages = Messages()
-    run = train(tmp_path, cache=True, reporter=messages)
+    reporter = RecordingReporter()
+    run = train(tmp_path, cache=True, reporter=reporter)
     assert any(
-        "deviates from Keras with this head: far off" in line for line in messages.lines
+        "deviates from Keras with this head: far off" in line for line in reporter.lines
     )
-    engines = [line for line in messages.lines if line.startswith("engine: ")]
+    engines = [line for line in reporter.lines if line.startswith("engine: ")]
     assert len(set(engines)) == 2
     assert run.metrics["frozen"]["agreement"] == "near"
 
@@ -198,11 +186,11 @@ def test_features_over_the_limit_are_not_cached(
     train: Train, tmp_path: Path, rows: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CNNXFER_CACHE_LIMIT", "10kB")
-    messages = Messages()
-    run = train(tmp_path, cache=True, epochs=1, reporter=messages)
+    reporter = RecordingReporter()
+    run = train(tmp_path, cache=True, epochs=1, reporter=reporter)
     assert not rows
     assert run.model_path.exists()
-    (warning,) = [line for line in messages.lines if line.startswith("warning")]
+    (warning,) = [line for line in reporter.lines if line.startswith("warning")]
     assert "the cache may hold 10.0 kB (CNNXFER_CACHE_LIMIT)" in warning
 
 
@@ -221,7 +209,7 @@ def skewed_dir(noisy_photos_dir: Path, tmp_path: Path) -> Path:
 def test_skewed_classes_are_balanced_and_monitored_as_set(
     train: Train, tmp_path: Path, skewed_dir: Path
 ) -> None:
-    messages = Messages()
+    reporter = RecordingReporter()
     by_itself, asked = (
         train(
             tmp_path,
@@ -229,13 +217,13 @@ def test_skewed_classes_are_balanced_and_monitored_as_set(
             cache=True,
             engine="keras",
             epochs=1,
-            reporter=messages,
+            reporter=reporter,
             **settings,
         )
         for settings in ({}, {"sampling": "balanced", "monitor": "accuracy"})
     )
     assert not np.allclose(head_of(asked)[0], head_of(by_itself)[0])
-    said = [line for line in messages.lines if "macro-F1 selects the best" in line]
+    said = [line for line in reporter.lines if "macro-F1 selects the best" in line]
     assert len(said) == 1
     kept, (row,) = by_itself.metrics["frozen"], by_itself.history
     assert kept["monitor"] == "macro-f1"

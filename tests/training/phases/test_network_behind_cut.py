@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from messages import Messages
+from recording_reporter import RecordingReporter
 from shallow_mobilenet import in_place_of_mobilenet
 
 import cnnxfer
@@ -100,10 +100,10 @@ def test_a_closed_gate_stops_reading() -> None:
 
 
 def tune(
-    parent: Run, reporter: Messages | None = None, **settings: object
-) -> tuple[Run, Messages]:
+    parent: Run, reporter: RecordingReporter | None = None, **settings: object
+) -> tuple[Run, RecordingReporter]:
     """Fine-tunes behind a cut with Keras, the engine that is ready soonest."""
-    reporter = reporter or Messages()
+    reporter = reporter or RecordingReporter()
     options = {
         "cache": True,
         "engine": "keras",
@@ -148,22 +148,22 @@ def still_parent(
 
 
 @pytest.fixture(scope="module")
-def behind(still_parent: Run) -> tuple[Run, Messages]:
+def behind(still_parent: Run) -> tuple[Run, RecordingReporter]:
     return tune(still_parent)
 
 
 def test_only_the_chosen_layers_learn(
-    still_parent: Run, behind: tuple[Run, Messages]
+    still_parent: Run, behind: tuple[Run, RecordingReporter]
 ) -> None:
     run, _ = behind
     chosen = {"conv_pw_3", "conv_dw_4", "conv_pw_4"}
     assert moved(run, still_parent) == {*chosen, "logits"}
 
 
-def test_it_reports_what_is_cached(behind: tuple[Run, Messages]) -> None:
+def test_it_reports_what_is_cached(behind: tuple[Run, RecordingReporter]) -> None:
     run, reporter = behind
-    assert "3 of the backbone's 9 layers learn, from conv_pw_3" in reporter.said[0]
-    assert reporter.said[2].startswith(
+    assert "3 of the backbone's 9 layers learn, from conv_pw_3" in reporter.infos[0]
+    assert reporter.infos[2].startswith(
         "up to conv_dw_3_relu the network runs once for each image and view; 1 view of "
         "each training image kept, 36.9 kB; with --all, a step would take about "
     )
@@ -172,16 +172,16 @@ def test_it_reports_what_is_cached(behind: tuple[Run, Messages]) -> None:
     }
     assert any(
         said.startswith("the saved model agrees with what was trained:")
-        for said in reporter.said
+        for said in reporter.infos
     )
 
 
 def test_layers_behind_the_cut_learn_what_the_whole_network_learns(
-    still_parent: Run, behind: tuple[Run, Messages]
+    still_parent: Run, behind: tuple[Run, RecordingReporter]
 ) -> None:
     run, _ = behind
     whole, reporter = tune(still_parent, cache=False)
-    assert reporter.said[2].startswith("the whole network runs in every step; with")
+    assert reporter.infos[2].startswith("the whole network runs in every step; with")
     assert "activations" not in whole.metrics
     start, cut, uncut = map(weights_of, (still_parent, run, whole))
     way = sum(np.abs(uncut[name] - start[name]).sum() for name in start)
@@ -196,7 +196,7 @@ def test_layers_behind_the_cut_learn_what_the_whole_network_learns(
 
 
 def test_the_saved_model_is_the_one_that_was_scored(
-    noisy_photos_dir: Path, behind: tuple[Run, Messages]
+    noisy_photos_dir: Path, behind: tuple[Run, RecordingReporter]
 ) -> None:
     run, _ = behind
     ids = {row.id: row.label for row in run.split if row.split == "validation"}
@@ -215,7 +215,7 @@ def test_views_take_turns(
 ) -> None:
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path))
     run, reporter = tune(parent, views=3, epochs=1)
-    assert "3 views of each training image kept" in reporter.said[2]
+    assert "3 views of each training image kept" in reporter.infos[2]
     kept = [
         entry.manifest
         for entry in ActivationStore().entries()
@@ -236,7 +236,7 @@ def test_a_cache_that_is_too_small(
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path))
     monkeypatch.setenv("CNNXFER_CACHE_LIMIT", "10KB")
     run, reporter = tune(parent, epochs=1)
-    (warning,) = [said for said in reporter.warned if said.startswith("at ")]
+    (warning,) = [said for said in reporter.warnings if said.startswith("at ")]
     assert "at conv_dw_3_relu, one view of each image would take " in warning
     assert "so the whole network runs in every step" in warning
     assert run.metrics["activations"]["0"]["views"] == 0
@@ -266,7 +266,7 @@ def test_an_engine_that_deviates_is_not_used(
     assert (
         "keras in bfloat16 deviates from Keras with this network behind it: a "
         "probability differs by 0.9."
-    ) in reporter.said
+    ) in reporter.infos
     assert run.metrics["activations"]["0"]["engine"] == "keras float32"
 
 
@@ -274,18 +274,18 @@ def test_an_engine_that_deviates_is_not_used(
 def test_a_network_that_deviates_at_the_end_is_measured_again(
     still_parent: Run, monkeypatch: pytest.MonkeyPatch, better: bool
 ) -> None:
-    reporter = Messages()
+    reporter = RecordingReporter()
     line = "the saved model deviates from what was trained: "
 
     def beats(score: Score, other: Score | None) -> bool:
         """Fine-tuning wins as long as it is measured behind the cut."""
-        in_the_end = any(line in said for said in reporter.warned)
+        in_the_end = any(line in said for said in reporter.warnings)
         return better if in_the_end else score.epoch > 0
 
     monkeypatch.setattr(NetworkBehindCut, "agreement", no_agreement)
     monkeypatch.setattr(Score, "beats", beats)
     run, _ = tune(still_parent, reporter, epochs=1, keep="best")
-    assert any(line in said for said in reporter.warned)
+    assert any(line in said for said in reporter.warnings)
     assert bool(moved(run, still_parent)) == better
     assert run.metrics["fine_tune"]["epoch"] == int(better)
 
@@ -307,7 +307,7 @@ def test_the_stage_of_which_an_epoch_is_kept_is_compared(
     run, reporter = tune(still_parent, epochs=2, gradual=2, keep="best")
     assert len(run.history) == 2
     assert after == [1]
-    assert any("the saved model deviates" in said for said in reporter.warned)
+    assert any("the saved model deviates" in said for said in reporter.warnings)
 
 
 def test_a_chosen_engine_that_deviates_is_an_error(

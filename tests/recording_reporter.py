@@ -1,0 +1,79 @@
+"""A reporter that keeps what it is told, and lets a test act while work goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from cnnxfer.reporting import Advance, Reporter
+
+
+@dataclass
+class RecordedProgress:
+    """What was told of one piece of work that has steps.
+
+    Attributes:
+        title: a few words that say what is done.
+        total: the number of steps; None if it was not known.
+        unit: what a step is.
+        steps: the number of steps of each call of `advance`.
+    """
+
+    title: str
+    total: int | None
+    unit: str
+    steps: list[int] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """The number of steps that are done."""
+        return sum(self.steps)
+
+
+class RecordingReporter(Reporter):
+    """Keeps every message and all progress.
+
+    Attributes:
+        infos: the messages of `info`.
+        warnings: the messages of `warn`.
+        lines: both, in order; those of `warn` as "warning: ...".
+        progresses: each use of `progress`, in order.
+    """
+
+    def __init__(self, on_advance: Callable[[str], None] | None = None) -> None:
+        """Creates a reporter without messages.
+
+        Args:
+            on_advance: called with the note at every `advance` of a progress, after
+                its steps are kept. What it raises reaches the work, which is how
+                tests stop it: training advances after each update, with a note such
+                as "epoch 2/3  loss 0.612  accuracy 70.0%".
+        """
+        self.infos: list[str] = []
+        self.warnings: list[str] = []
+        self.lines: list[str] = []
+        self.progresses: list[RecordedProgress] = []
+        self._on_advance = on_advance
+
+    def info(self, message: str) -> None:
+        self.infos.append(message)
+        self.lines.append(message)
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+        self.lines.append(f"warning: {message}")
+
+    @contextmanager
+    def progress(
+        self, title: str, total: int | None = None, unit: str = ""
+    ) -> Iterator[Advance]:
+        record = RecordedProgress(title, total, unit)
+        self.progresses.append(record)
+
+        def advance(steps: int = 1, note: str = "") -> None:
+            record.steps.append(steps)
+            if self._on_advance:
+                self._on_advance(note)
+
+        yield advance
