@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -77,3 +78,23 @@ class RecordingReporter(Reporter):
                 self._on_advance(note)
 
         yield advance
+
+
+def pressing_ctrl_c(place: str) -> RecordingReporter:
+    """Returns a reporter that presses Ctrl-C once, at the first step of some work.
+
+    Args:
+        place: how the title of the work or the note of the step begins, such as
+            "features" or "epoch 2/", which is the first update of the second epoch.
+    """
+    pressed = False
+
+    def press(note: str) -> None:
+        nonlocal pressed
+        title = reporter.progresses[-1].title
+        if not pressed and (title.startswith(place) or note.startswith(place)):
+            pressed = True
+            signal.raise_signal(signal.SIGINT)
+
+    reporter = RecordingReporter(press)
+    return reporter

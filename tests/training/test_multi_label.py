@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from recording_reporter import pressing_ctrl_c
 
 import cnnxfer
 from cnnxfer import api
@@ -19,7 +20,6 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.session import Session
-from cnnxfer.training.phases import frozen
 
 Train = Callable[..., Run]
 SHARES = {"disc": 0.5, "square": 0.3, "triangle": 0.2}  # of the images
@@ -167,18 +167,11 @@ def test_thresholds_change_only_with_the_model(
 
 
 def test_a_run_is_multi_label_from_its_beginning(
-    train: Train,
-    settings: dict[str, Any],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    train: Train, settings: dict[str, Any], tmp_path: Path
 ) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(frozen, "learn_head", interrupt)
-        with pytest.raises(Interrupted):
-            train(tmp_path, cache=True, engine="keras", epochs=1, **settings)
+    options = {"cache": True, "engine": "keras", "epochs": 1, **settings}
+    with pytest.raises(Interrupted):
+        train(tmp_path, reporter=pressing_ctrl_c("training the head"), **options)
     run = find_run("latest", tmp_path)
     text = (run.path / "thresholds.json").read_text()
     assert json.loads(text) == dict.fromkeys(SHARES, 0.5)

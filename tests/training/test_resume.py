@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recording_reporter import pressing_ctrl_c
 from shallow_mobilenet import in_place_of_mobilenet
 
 import cnnxfer
@@ -15,9 +16,8 @@ from cnnxfer import api
 from cnnxfer.errors import Interrupted
 from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run, find_run
-from cnnxfer.training.loop import loop, stepper
+from cnnxfer.training.loop import stepper
 from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
-from cnnxfer.training.loop.progress import Progress
 
 Train = Callable[..., Run]
 TUNING = {"lr": 0.01, "epochs": 3, "last": "40%", "bn": "train"}
@@ -27,25 +27,6 @@ TUNING = {"lr": 0.01, "epochs": 3, "last": "40%", "bn": "train"}
 def tuned(parent: Run) -> Run:
     with in_place_of_mobilenet():
         return cnnxfer.unfreeze(parent, **TUNING)
-
-
-@pytest.fixture
-def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Presses Ctrl-C once, after the first update of an epoch (from 0)."""
-    live_text = loop.live_text
-
-    def press(epoch: int) -> None:
-        waiting = [epoch]
-
-        def pressed(progress: Progress) -> str:
-            if progress.epoch in waiting:
-                waiting.clear()
-                signal.raise_signal(signal.SIGINT)
-            return live_text(progress)
-
-        monkeypatch.setattr(loop, "live_text", pressed)
-
-    return press
 
 
 def assert_same_end(run: Run, undisturbed: Run) -> None:
@@ -76,11 +57,10 @@ def without_seconds(run: Run) -> list[dict[str, str]]:
 
 
 def test_head_training_resumes_as_if_undisturbed(
-    train: Train, parent: Run, tmp_path: Path, interrupt: Callable[[int], None]
+    train: Train, parent: Run, tmp_path: Path
 ) -> None:
-    interrupt(1)
     with pytest.raises(Interrupted) as caught:
-        train(tmp_path)
+        train(tmp_path, reporter=pressing_ctrl_c("epoch 2/3"))
     run = find_run("latest", tmp_path)
     assert "interrupted in epoch 2 of 3" in str(caught.value)
     assert f"Go on with: cnnxfer resume {run.path}" in str(caught.value)
@@ -92,12 +72,9 @@ def test_head_training_resumes_as_if_undisturbed(
     assert_same_end(run, parent)
 
 
-def test_fine_tuning_resumes_as_if_undisturbed(
-    parent: Run, tuned: Run, interrupt: Callable[[int], None]
-) -> None:
-    interrupt(2)
+def test_fine_tuning_resumes_as_if_undisturbed(parent: Run, tuned: Run) -> None:
     with pytest.raises(Interrupted, match="interrupted in epoch 3 of 3"):
-        cnnxfer.unfreeze(parent, **TUNING)
+        cnnxfer.unfreeze(parent, reporter=pressing_ctrl_c("epoch 3/3"), **TUNING)
     run = find_run("latest", parent.path.parent)
     assert run.parent == parent
     api.resume(run)
@@ -107,7 +84,6 @@ def test_fine_tuning_resumes_as_if_undisturbed(
 def test_balanced_sampling_and_focal_loss_resume_too(
     train: Train,
     tmp_path: Path,
-    interrupt: Callable[[int], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = set()
@@ -126,9 +102,8 @@ def test_balanced_sampling_and_focal_loss_resume_too(
         "epochs": 2,
     }
     undisturbed = train(tmp_path / "a", **settings)
-    interrupt(1)
     with pytest.raises(Interrupted, match=r"\(of epoch 1, validation macro-F1 "):
-        train(tmp_path / "b", **settings)
+        train(tmp_path / "b", reporter=pressing_ctrl_c("epoch 2/2"), **settings)
     run = find_run("latest", tmp_path / "b")
     api.resume(run)
     assert_same_end(run, undisturbed)
@@ -138,11 +113,10 @@ def test_balanced_sampling_and_focal_loss_resume_too(
 
 
 def test_an_unfinished_first_epoch_leaves_a_model(
-    train: Train, parent: Run, tmp_path: Path, interrupt: Callable[[int], None]
+    train: Train, parent: Run, tmp_path: Path
 ) -> None:
-    interrupt(0)
     with pytest.raises(Interrupted, match=r"usable model \(no epoch is finished yet"):
-        train(tmp_path)
+        train(tmp_path, reporter=pressing_ctrl_c("epoch 1/3"))
     run = find_run("latest", tmp_path)
     assert load_model(run.model_path).output_shape == (None, 3)
     api.resume(run)
@@ -150,11 +124,10 @@ def test_an_unfinished_first_epoch_leaves_a_model(
 
 
 def test_fine_tuning_without_a_finished_epoch_has_the_parents_model(
-    parent: Run, interrupt: Callable[[int], None]
+    parent: Run,
 ) -> None:
-    interrupt(0)
     with pytest.raises(Interrupted, match=r"usable model \(as before this phase"):
-        cnnxfer.unfreeze(parent, **TUNING)
+        cnnxfer.unfreeze(parent, reporter=pressing_ctrl_c("epoch 1/3"), **TUNING)
     run = find_run("latest", parent.path.parent)
     assert run.model_path.read_bytes() == parent.model_path.read_bytes()
     assert run.metrics["before"]["epoch"] == 0

@@ -11,11 +11,22 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from tiny_phase import SETTINGS, STEPS, Killed, at_update, end_of, kill, tiny_phase
+import tensorflow as tf
+from tiny_phase import (
+    BATCH,
+    SETTINGS,
+    STEPS,
+    Killed,
+    at_update,
+    end_of,
+    kill,
+    tiny_phase,
+)
 
 from cnnxfer.errors import Interrupted, RunError
+from cnnxfer.runs import Run
 from cnnxfer.tasks.score import Score
-from cnnxfer.training.loop import checkpoint, recorder, time_budget
+from cnnxfer.training.loop import checkpoint, time_budget
 from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.loop.loop import fit
 from cnnxfer.training.loop.session import Session
@@ -116,7 +127,7 @@ def test_a_later_stage_is_resumed_too(
     assert rows[0]["loss"] != first[0]["loss"]
 
 
-@pytest.mark.parametrize("place", ["write_thresholds", "add_history", "update_metrics"])
+@pytest.mark.parametrize("place", ["add_history", "update_metrics"])
 def test_a_kill_while_an_epoch_is_recorded(
     tmp_path: Path,
     undisturbed: Callable[[str], End],
@@ -128,11 +139,7 @@ def test_a_kill_while_an_epoch_is_recorded(
 
     phase = tiny_phase(tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr(
-            recorder if place == "write_thresholds" else type(phase.setup.run),
-            place,
-            die,
-        )
+        patch.setattr(Run, place, die)
         with pytest.raises(Killed):
             fit(phase)
     phase = tiny_phase(tmp_path / "run")
@@ -423,6 +430,21 @@ def test_a_full_disk_is_reported_and_the_run_stays_usable(
     phase = tiny_phase(tmp_path / "run")
     fit(phase)
     assert end_of(phase) == undisturbed("sgd")
+
+
+def test_running_out_of_memory_outside_of_updates_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def predict(*_: object, **__: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+
+    phase = tiny_phase(tmp_path / "run")
+    monkeypatch.setattr(keras.Model, "predict", predict)
+    with pytest.raises(RunError) as caught:
+        phase.score(0)
+    assert str(caught.value) == (
+        f"memory ran out with --batch {BATCH} at 224 pixels. Try half of it."
+    )
 
 
 def script_scores(phase: Session, accuracies: dict[int, float]) -> None:

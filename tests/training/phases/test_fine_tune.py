@@ -202,9 +202,15 @@ def test_stages_follow_one_another(parent: Run) -> None:
 
 
 def test_a_run_killed_between_two_stages_can_be_resumed(
-    parent: Run, monkeypatch: pytest.MonkeyPatch
+    parent: Run,
 ) -> None:
     """The run is killed when the second stage is about to begin."""
+
+    class Killing(RecordingReporter):
+        def info(self, message: str) -> None:
+            if message.startswith("fine-tuning, stage 2 of 2"):
+                raise ZeroDivisionError
+
     settings = {
         "optimizer": "sgd",
         "lr": 0.003,
@@ -216,17 +222,8 @@ def test_a_run_killed_between_two_stages_can_be_resumed(
         "engine": "keras",
     }
     undisturbed = cnnxfer.unfreeze(parent, **settings)
-    begin = fine_tune._begin
-
-    def killed(setup, trained, stages, *others, **named):
-        if stages[0].number == 1:
-            raise ZeroDivisionError
-        return begin(setup, trained, stages, *others, **named)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(fine_tune, "_begin", killed)
-        with pytest.raises(ZeroDivisionError):
-            cnnxfer.unfreeze(parent, **settings)
+    with pytest.raises(ZeroDivisionError):
+        cnnxfer.unfreeze(parent, reporter=Killing(), **settings)
     stopped = find_run("latest", parent.path.parent)
     assert len(stopped.history) == 1
     child = cnnxfer.resume(stopped)
@@ -266,15 +263,16 @@ def test_a_found_batch_begins_with_a_new_optimizer(
 ) -> None:
     """All stages use the rate for the batch size that was found."""
     began = []
-    fit = fine_tune.fit
+    checkpoint = Session.checkpoint
 
-    def noting(phase: Session) -> Score:
-        optimizer = phase.stepper.optimizer
-        began.append((int(optimizer.iterations), phase.progress.peak))
-        assert not any(np.any(slot) for slot in optimizer._momentums)
-        return fit(phase)
+    def noting(session: Session) -> None:
+        if not session.begun:
+            optimizer = session.stepper.optimizer
+            began.append((int(optimizer.iterations), session.progress.peak))
+            assert not any(np.any(slot) for slot in optimizer._momentums)
+        checkpoint(session)
 
-    monkeypatch.setattr(fine_tune, "fit", noting)
+    monkeypatch.setattr(Session, "checkpoint", noting)
     cnnxfer.unfreeze(
         parent, lr=0.01, batch="auto", gradual=2, epochs=2, last="30%", engine="keras"
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from recording_reporter import RecordingReporter
+from tiny_phase import Killed
 
 from cnnxfer import api
 from cnnxfer.backbones.build import build_backbone
@@ -26,10 +27,6 @@ from cnnxfer.training.phases import frozen
 from cnnxfer.training.start import set_up
 
 Train = Callable[..., Run]
-
-
-class Killed(BaseException):
-    """Stands for the end of a killed process."""
 
 
 def test_only_the_head_learns(parent: Run, shallow_weights_path: Path) -> None:
@@ -107,27 +104,6 @@ def test_a_nan_loss_is_reported_with_epoch_step_and_rate(
     assert not run.model_path.exists()
 
 
-def test_running_out_of_memory_is_explained(
-    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import keras
-    import tensorflow as tf
-
-    def predict(*_: object, **__: object) -> None:
-        raise tf.errors.ResourceExhaustedError(None, None, "OOM")
-
-    def scoring(phase: Session) -> None:
-        phase.score(0)
-
-    monkeypatch.setattr(keras.Model, "predict", predict)
-    monkeypatch.setattr(frozen, "fit", scoring)
-    with pytest.raises(RunError) as caught:
-        train(tmp_path)
-    assert str(caught.value) == (
-        "memory ran out with --batch 8 at 64 pixels. Try half of it."
-    )
-
-
 KEPT = {"cache": True, "engine": "keras", "epochs": 4}
 
 
@@ -136,27 +112,30 @@ def on_features(train: Train, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train(tmp_path_factory.mktemp("runs"), **KEPT)
 
 
-@pytest.mark.parametrize("place", ["learn_head", "write_thresholds", "add_history"])
+@pytest.mark.parametrize("rows", [None, 0, 1], ids=str)
 def test_head_training_that_is_killed_begins_again(
     train: Train,
     tmp_path: Path,
     on_features: Run,
     monkeypatch: pytest.MonkeyPatch,
-    place: str,
+    rows: int | None,
 ) -> None:
-    original, calls = getattr(Run if place == "add_history" else frozen, place), []
+    """The process dies after an epoch, or when some rows of the history are written."""
+    add = Run.add_history
 
-    def die_the_second_time(*arguments: object) -> None:
-        calls.append(arguments)
-        if len(calls) == (2 if place == "add_history" else 1):
+    def die_while_training(note: str) -> None:
+        if rows is None and note.startswith("validation"):
             raise Killed
-        original(*arguments)
 
-    owner = Run if place == "add_history" else frozen
+    def add_or_die(run: Run, row: dict[str, object]) -> None:
+        if len(run.history) == rows:
+            raise Killed
+        add(run, row)
+
     with monkeypatch.context() as patch:
-        patch.setattr(owner, place, die_the_second_time)
+        patch.setattr(Run, "add_history", add_or_die)
         with pytest.raises(Killed):
-            train(tmp_path, **KEPT)
+            train(tmp_path, reporter=RecordingReporter(die_while_training), **KEPT)
     run = find_run("latest", tmp_path)
     run.update_receipt(status="running")
     api.resume(run)

@@ -1,17 +1,16 @@
 """The frozen phase on cached features."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from recording_reporter import RecordingReporter
+from recording_reporter import RecordingReporter, pressing_ctrl_c
 
 from cnnxfer import api
 from cnnxfer.data.prepared import load_splits
 from cnnxfer.engines import keras_engine
 from cnnxfer.engines.agreement import Verdict
-from cnnxfer.engines.keras_engine import KerasEngine
 from cnnxfer.errors import ConfigError, Interrupted, RunError
 from cnnxfer.networks.classifier import HEAD, HIDDEN
 from cnnxfer.networks.saving import load_model
@@ -19,7 +18,7 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.probabilities import softmax
 from cnnxfer.training.activations import compute, engines
-from cnnxfer.training.phases import frozen, head_on_features
+from cnnxfer.training.phases import head_on_features
 
 Train = Callable[..., Run]
 
@@ -118,24 +117,16 @@ def test_an_interrupted_run_resumes_to_the_same_head(
     computed = sum(rows)
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "other"))
     rows.clear()
-    compute = KerasEngine.run
-    answered = 0
-
-    def interrupted(
-        engine: KerasEngine, batches: Iterable[np.ndarray]
-    ) -> Iterator[np.ndarray]:
-        nonlocal answered
-        for answer in compute(engine, batches):
-            if answered == 2:
-                raise KeyboardInterrupt
-            answered += 1
-            yield answer
-
     with monkeypatch.context() as patch:
-        patch.setattr(KerasEngine, "run", interrupted)
         patch.setattr(keras_engine, "BATCH_SIZE", 8)
         with pytest.raises(Interrupted, match=r"Go on with: cnnxfer resume .*"):
-            train(tmp_path / "b", cache=True, views=2, engine="keras")
+            train(
+                tmp_path / "b",
+                cache=True,
+                views=2,
+                engine="keras",
+                reporter=pressing_ctrl_c("features of the"),
+            )
     run = find_run("latest", tmp_path / "b")
     assert run.receipt["status"] == "interrupted"
     rows.clear()
@@ -234,17 +225,18 @@ def test_skewed_classes_are_balanced_and_monitored_as_set(
 
 
 def test_a_changed_file_of_class_weights_is_an_error(
-    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    train: Train, tmp_path: Path
 ) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
     file = tmp_path / "weights.csv"
     file.write_text("red,4\n")
-    with monkeypatch.context() as patch:
-        patch.setattr(frozen, "learn_head", interrupt)
-        with pytest.raises(Interrupted):
-            train(tmp_path / "runs", cache=True, class_weights=file)
+    with pytest.raises(Interrupted):
+        train(
+            tmp_path / "runs",
+            cache=True,
+            engine="keras",
+            class_weights=file,
+            reporter=pressing_ctrl_c("features of the"),
+        )
     run = find_run("latest", tmp_path / "runs")
     file.write_text("red,5\n")
     with pytest.raises(RunError, match=r"weights\.csv has changed since .* began"):
