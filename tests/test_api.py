@@ -1,4 +1,3 @@
-import dataclasses
 import inspect
 import pkgutil
 import shutil
@@ -134,14 +133,3 @@ def test_members_of_archives_are_not_kept_in_memory(
     assert member.source is None
     assert file.source is not None
     assert file.source.read() == photo.read_bytes()
-
-
-def test_fine_tuning_needs_no_list_of_what_was_left_out(
-    colour_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gone = str(tmp_path / "gone.txt")
-    colour_run.write_config(dataclasses.replace(colour_run.config, exclude=gone))
-    monkeypatch.setattr("cnnxfer.api.training._fine_tune", lambda setup: None)
-    tuned = api.unfreeze(colour_run)
-    assert tuned.parent == colour_run
-    assert tuned.config.exclude == gone

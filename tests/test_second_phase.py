@@ -11,13 +11,19 @@ from filelock import FileLock
 from cnnxfer import api
 from cnnxfer.config import load_config
 from cnnxfer.errors import ConfigError, DataError, RunError
+from cnnxfer.evaluation import before_after
 from cnnxfer.runs import Run
+from cnnxfer.tasks.score import Score
+from cnnxfer.training.phases import fine_tune
+from cnnxfer.training.phases.fine_tune import Outcome
 
 
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes phases end before they begin."""
-    monkeypatch.setattr("cnnxfer.api.training._fine_tune", lambda setup: None)
+    """Makes fine-tuning end before it begins, with the parent's model."""
+    score = Score(accuracy=0.75, macro_f1=0.75, loss=0.5, epoch=0)
+    monkeypatch.setattr(fine_tune, "fine_tune", lambda setup: Outcome(score, score))
+    monkeypatch.setattr(before_after, "compare_with_parent", lambda *_: None)
 
 
 def test_a_run_that_could_not_begin_cannot_be_resumed(
@@ -133,3 +139,13 @@ def test_a_config_can_set_what_no_option_can(
     tuned = api.unfreeze(colour_run, config=path, epochs=9)
     assert tuned.config.fine_tune.step_epochs == 3
     assert tuned.config.fine_tune.epochs == 9
+
+
+def test_fine_tuning_needs_no_list_of_what_was_left_out(
+    colour_run: Run, tmp_path: Path, untrained: None
+) -> None:
+    gone = str(tmp_path / "gone.txt")
+    colour_run.write_config(dataclasses.replace(colour_run.config, exclude=gone))
+    tuned = api.unfreeze(colour_run)
+    assert tuned.parent == colour_run
+    assert tuned.config.exclude == gone
