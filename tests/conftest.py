@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from colours import COLOURS
 from PIL import Image
 
 import cnnxfer
@@ -15,7 +16,6 @@ from cnnxfer.config import Config
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
-COLOURS = {"blue": (40, 60, 200), "green": (50, 170, 60), "red": (200, 50, 40)}
 BACKBONE = "mobilenet-0.25"
 IMAGE_SIZE = 64  # pixels
 

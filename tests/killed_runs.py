@@ -284,9 +284,14 @@ def end_of(run: Run) -> dict[str, Any]:
         digest.update(weight.tobytes())
     return {
         "weights": digest.hexdigest(),
-        "history": [{**row, "seconds": ""} for row in run.history],
+        "history": without_seconds(run),
         "metrics": _nameless(run.metrics),
     }
+
+
+def without_seconds(run: Run) -> list[dict[str, str]]:
+    """Returns the history of a run without the time that each epoch took."""
+    return [{**row, "seconds": ""} for row in run.history]
 
 
 def _nameless(metrics: Any) -> Any:

@@ -19,6 +19,7 @@ from cnnxfer.data.dataset import Example
 from cnnxfer.data.prepared import Splits
 from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
+from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.loop.progress import Progress
 from cnnxfer.training.loop.session import Session
@@ -165,6 +166,11 @@ def tiny_phase(
     if not checkpoint:  # so that any epoch is better
         phase.set_initial_score(replace(phase.score(0), accuracy=0.0))
     return phase
+
+
+def scored(accuracy: float, loss: float = 0.5, epoch: int = 0) -> Score:
+    """Returns the score of a model on images that have one label each."""
+    return Score(accuracy=accuracy, macro_f1=accuracy, loss=loss, epoch=epoch)
 
 
 def at_update(phase: Session, number: int, act: Callable[[], None]) -> None:

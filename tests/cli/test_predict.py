@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from colours import COLOURS
 from PIL import Image
 
 from cnnxfer.cli.main import run
@@ -16,7 +17,6 @@ from cnnxfer.prediction.answers import Answer, Answers
 from cnnxfer.prediction.outputs.folder import FileAdder
 from cnnxfer.runs import Run
 
-COLOURS = {"red": (200, 50, 40), "blue": (40, 60, 200)}
 SEEN = "; these do not show how it performs on new images."
 FAILED = "2 images could not be read: 1 not an image, 1 no such file or directory."
 

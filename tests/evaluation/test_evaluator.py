@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from colours import COLOURS
 from PIL import Image
 from recording_reporter import RecordingReporter
 
@@ -15,8 +16,6 @@ from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.evaluation.significance import wilson_interval
 from cnnxfer.runs import Run
-
-COLOURS = {"blue": (40, 60, 200), "green": (50, 170, 60), "red": (200, 50, 40)}
 
 
 def counts(evaluation: Evaluation) -> dict[str, tuple[int, int, int]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from colours import COLOURS
 from PIL import Image
 from recording_reporter import RecordingReporter
 
@@ -16,8 +17,6 @@ from cnnxfer.prediction.classifier import EngineOptions, load_classifier
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.probabilities import sigmoid, softmax
-
-COLOURS = {"blue": (40, 60, 200), "green": (50, 170, 60), "red": (200, 50, 40)}
 
 
 def photos(photos_dir: Path) -> list[ImageSource]:

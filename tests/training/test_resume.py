@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from killed_runs import without_seconds
 from recording_reporter import pressing_ctrl_c
 from shallow_mobilenet import in_place_of_mobilenet
 
@@ -50,10 +51,6 @@ def state_of(run: Run) -> dict[str, np.ndarray]:
     checkpoint = read_checkpoint(run.checkpoints_dir)
     assert checkpoint
     return read_arrays(checkpoint)
-
-
-def without_seconds(run: Run) -> list[dict[str, str]]:
-    return [{**row, "seconds": ""} for row in run.history]
 
 
 def test_head_training_resumes_as_if_undisturbed(

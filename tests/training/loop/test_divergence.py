@@ -5,18 +5,12 @@ import math
 
 import numpy as np
 import pytest
+from tiny_phase import scored
 
-from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.divergence import WINDOW, DivergenceWatch
 
 CHANCE = math.log(5)
 IMAGES = 500
-
-
-def scored(accuracy: float, loss: float = 0.5) -> Score:
-    return Score(accuracy=accuracy, macro_f1=accuracy, loss=loss, epoch=0)
-
-
 TRAINED = scored(0.9, 0.3)
 
 

@@ -20,12 +20,12 @@ from tiny_phase import (
     at_update,
     end_of,
     kill,
+    scored,
     tiny_phase,
 )
 
 from cnnxfer.errors import Interrupted, RunError
 from cnnxfer.runs import Run
-from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop import checkpoint, time_budget
 from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.loop.loop import fit
@@ -301,7 +301,7 @@ def test_patience_ends_a_phase(tmp_path: Path) -> None:
     scores = {1: 0.7, 2: 0.8, 3: 0.75, 4: 0.79, 5: 0.6, 6: 0.7}
     settings = replace(SETTINGS, epochs=6, patience=2)
     phase = tiny_phase(tmp_path / "run", settings)
-    phase.progress.before = phase.progress.kept = scored(0.99, 0)
+    phase.progress.before = phase.progress.kept = scored(0.99)
     script_scores(phase, scores)
     # None of them beats what was before; they count among themselves.
     assert fit(phase).epoch == 0
@@ -449,8 +449,4 @@ def test_running_out_of_memory_outside_of_updates_is_explained(
 
 def script_scores(phase: Session, accuracies: dict[int, float]) -> None:
     """Sets the accuracies of epochs."""
-    phase.score = lambda epoch: scored(accuracies[epoch], epoch)
-
-
-def scored(accuracy: float, epoch: int) -> Score:
-    return Score(accuracy=accuracy, macro_f1=accuracy, loss=0.5, epoch=epoch)
+    phase.score = lambda epoch: scored(accuracies[epoch], epoch=epoch)

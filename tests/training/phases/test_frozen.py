@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from killed_runs import without_seconds
 from recording_reporter import RecordingReporter
 from tiny_phase import Killed
 
@@ -144,10 +145,6 @@ def test_head_training_that_is_killed_begins_again(
     models = [load_model(each.model_path).get_weights() for each in (run, on_features)]
     for actual, reference in zip(*models, strict=True):
         np.testing.assert_array_equal(actual, reference)
-
-
-def without_seconds(run: Run) -> list[dict[str, str]]:
-    return [{**row, "seconds": ""} for row in run.history]
 
 
 def test_more_epochs_of_a_head_on_features(train: Train, tmp_path: Path) -> None:
