@@ -108,8 +108,8 @@ def test_images_that_the_run_knows_are_left_out(
     reporter = RecordingReporter()
     evaluation = cnnxfer.evaluate(colour_run, data=new_photos_dir, reporter=reporter)
     assert reporter.warnings == [
-        f"{known['train']} of 48 images were in the training part of "
-        f"{colour_run.name} and {known['validation']} in its validation part; left "
+        f"{known['train']} of 48 images were in the training split of "
+        f"{colour_run.name} and {known['validation']} in its validation split; left "
         "out, as they cannot test it."
     ]
     assert evaluation.images == 12 + known["test"]

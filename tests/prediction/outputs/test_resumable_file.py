@@ -63,7 +63,7 @@ def run(
     def watch(journal: ResumableFile) -> Iterator[Prediction]:
         images = sources(names)
         new = answers(images)
-        for prediction in chain(journal.earlier(images), islice(new, stop)):
+        for prediction in chain(journal.earlier_predictions(images), islice(new, stop)):
             seen.append(prediction)
             yield prediction
         if stop is not None:

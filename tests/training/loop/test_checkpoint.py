@@ -106,7 +106,7 @@ def test_a_third_is_kept_as_long_as_asked(tmp_path: Path) -> None:
     assert steps_of(tmp_path) == [5, 6]
 
 
-@pytest.mark.parametrize("place", ["write_sealed", "file_hash", "np.savez"])
+@pytest.mark.parametrize("place", ["write_json_with_hash", "file_hash", "np.savez"])
 def test_a_kill_while_writing_leaves_the_previous_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -181,7 +181,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     path = tmp_path / "000001.npz"
     np.savez(path, a=np.array([{}]))
     manifest = {"sha256": checkpoint.file_hash(path), "progress": PROGRESS.as_json()}
-    checkpoint.write_sealed(tmp_path / "000001.json", manifest)
+    checkpoint.write_json_with_hash(tmp_path / "000001.json", manifest)
     found = read_checkpoint(tmp_path)
     assert found
     with pytest.raises(ValueError, match="allow_pickle=False"):
