@@ -16,7 +16,7 @@ class Stop:
     """Whether the work has been asked to stop.
 
     Attributes:
-        asked: whether a signal has arrived.
+        requested: whether a signal has arrived.
     """
 
     def __init__(self) -> None:

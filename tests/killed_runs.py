@@ -74,6 +74,7 @@ class Journey:
             start of its process, and from the moment that it held its run.
         on_kill: called with each kill.
         kills: the kills so far.
+        command: what runs cnnxfer.
     """
 
     directory: Path
@@ -81,6 +82,7 @@ class Journey:
     spans: dict[str, tuple[float, float]] = field(default_factory=dict)
     on_kill: Callable[[Kill], object] = lambda _: None
     kills: list[Kill] = field(default_factory=list)
+    command: Sequence[str] = (sys.executable, "-m", "cnnxfer")
 
     def __post_init__(self) -> None:
         self.directory.mkdir(exist_ok=True)
@@ -124,7 +126,7 @@ class Journey:
     ) -> Kill | None:
         """Runs a command and checks its files at every moment."""
         started = time.monotonic()
-        command = [sys.executable, "-m", "cnnxfer", *arguments, "-q"]
+        command = [*self.command, *arguments, "-q"]
         cache = {"CNNXFER_CACHE": str(self.directory / "cache")}
         with (self.directory / "stderr.txt").open("w+") as stderr:
             process = subprocess.Popen(

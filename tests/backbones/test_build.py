@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from families import SMALLEST
 
 from cnnxfer.backbones import build
 from cnnxfer.backbones.backbone import Backbone
@@ -33,27 +34,6 @@ from cnnxfer.networks.saving import (
 )
 from cnnxfer.registry import load_object
 
-# Deep or wide: with the rest of their family, they differ in numbers only.
-GIANTS = {
-    "convnextbase",
-    "convnextlarge",
-    "convnextxlarge",
-    "densenet169",
-    "densenet201",
-    "efficientnetb2",
-    "efficientnetb3",
-    "efficientnetb4",
-    "efficientnetb5",
-    "efficientnetb6",
-    "efficientnetb7",
-    "efficientnetv2m",
-    "efficientnetv2l",
-    "nasnetlarge",
-    "resnet101",
-    "resnet152",
-    "resnet101v2",
-    "resnet152v2",
-}
 # One of each family; the others are reloaded with `-m slow`.
 RELOADED = {
     "convnexttiny",
@@ -81,7 +61,7 @@ def entries(fast: set[str]) -> list[object]:
     ]
 
 
-@pytest.fixture(scope="module", params=entries(set(BACKBONES.names()) - GIANTS))
+@pytest.fixture(scope="module", params=entries(SMALLEST))
 def classifier(
     request: pytest.FixtureRequest,
 ) -> Iterator[tuple[Backbone, keras.Model]]:

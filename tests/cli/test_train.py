@@ -1,10 +1,12 @@
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from shallow_mobilenet import in_place_of_mobilenet
 
 from cnnxfer.cli.main import run
 from cnnxfer.runs import Run, find_run
@@ -18,10 +20,12 @@ SMALL = [
 @pytest.fixture(autouse=True)
 def directory(
     photos_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Iterator[None]:
     """The working directory, with a folder called `photos`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CNNXFER_RUNS", raising=False)
+    with in_place_of_mobilenet():
+        yield
 
 
 def test_train_unfreeze_evaluate_and_predict(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from killed_runs import end_of
+from shallow_mobilenet import in_place_of_mobilenet
 
 from cnnxfer.cli.main import run as run_command
 from cnnxfer.runs import Run, find_run
@@ -15,10 +16,10 @@ Train = Callable[[Path], tuple[int, Run]]
 
 
 @pytest.fixture(scope="session")
-def train_options(noisy_photos_dir: Path, weights_path: Path) -> list[str]:
+def train_options(noisy_photos_dir: Path, shallow_weights_path: Path) -> list[str]:
     """Returns options for two epochs of three updates on new views."""
     return [
-        *("--backbone", "mobilenet-0.25", "--weights", str(weights_path)),
+        *("--backbone", "mobilenet-0.25", "--weights", str(shallow_weights_path)),
         *("--data", str(noisy_photos_dir), "--split", "60/20/20"),
         *("--image-size", "64", "--batch", "8", "--epochs", "2", "--lr", "0.01"),
         *("--no-cache", "--precision", "float32", "--devices", "cpu", "-q"),
@@ -39,7 +40,8 @@ def train(train_options: list[str]) -> Train:
     """Trains a head in a directory of runs; returns the exit code and the run."""
 
     def train_there(runs_dir: Path) -> tuple[int, Run]:
-        code = run_command(["train", *train_options, "--runs-dir", str(runs_dir)])
+        with in_place_of_mobilenet():
+            code = run_command(["train", *train_options, "--runs-dir", str(runs_dir)])
         return code, find_run("latest", runs_dir)
 
     return train_there
@@ -50,7 +52,8 @@ def unfreeze(tuning_options: list[str]) -> Callable[[Run], tuple[int, Run]]:
     """Fine-tunes a run; returns the exit code and the new run."""
 
     def unfreeze_there(parent: Run) -> tuple[int, Run]:
-        code = run_command(["unfreeze", str(parent.path), *tuning_options])
+        with in_place_of_mobilenet():
+            code = run_command(["unfreeze", str(parent.path), *tuning_options])
         return code, find_run("latest", parent.path.parent)
 
     return unfreeze_there

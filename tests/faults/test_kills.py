@@ -1,5 +1,6 @@
 """Killed processes: the files that they leave, and runs that are resumed from them."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,10 +10,14 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import shallow_cnnxfer
 from killed_runs import PHASES, Journey, check_files, moments
 
 from cnnxfer.runs import Run, find_run, list_runs, status_of
 
+# So that processes find what tests share.
+SHALLOW = (sys.executable, shallow_cnnxfer.__file__)
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 # Kills itself when so many files are complete and the next is about to get its name.
 KILL_ITSELF = """
 import os, signal, sys
@@ -24,14 +29,14 @@ def replace_or_die(*paths):
     left -= 1
     replace(*paths)
 os.replace = replace_or_die
-from cnnxfer.__main__ import main
+from shallow_cnnxfer import main
 main()
 """
 
 
 def run_killed(files: int, *arguments: str) -> None:
     command = [sys.executable, "-c", KILL_ITSELF, str(files), *arguments, "-q"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
@@ -78,7 +83,7 @@ def test_kills_at_random_moments(
         "train": [*train_options, *often],
         "unfreeze": [*tuning_options, *often],
     }
-    journey = Journey(tmp_path, options)
+    journey = Journey(tmp_path, options, command=SHALLOW)
     random = Random(seed)
     runs: list[Run] = []
     for phase in PHASES:
@@ -107,12 +112,14 @@ def capped(phase):
     resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
     return fit(phase)
 frozen.fit = capped
-from cnnxfer.__main__ import main
+from shallow_cnnxfer import main
 main()
 """
     arguments = ["train", *train_options, "--runs-dir", str(tmp_path)]
     command = [sys.executable, "-c", cap, *arguments, "--batch", "26"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env=ENVIRONMENT
+    )
     run = find_run("latest", tmp_path)
     check_files(run)
     if done.returncode != 0:

@@ -150,7 +150,7 @@ def open_resumable_file(
         resume: whether to continue earlier predictions, if there are any.
 
     Yields:
-        The file, whose `earlier` and then `write` are to be called.
+        The file, whose `earlier_predictions` and then `write` are to be called.
 
     Raises:
         ConfigError: if an unfinished file exists and `resume` is False, if it was made

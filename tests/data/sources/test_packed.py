@@ -97,8 +97,8 @@ def alter_index(directory: Path) -> None:
 
 def other_form(directory: Path) -> None:
     index = directory / "index.json"
-    document = source.read_sealed(index)
-    source.write_sealed(index, {**document, "form": 0})
+    document = source.read_json_with_hash(index)
+    source.write_json_with_hash(index, {**document, "form": 0})
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def other_form(directory: Path) -> None:
         lambda directory: (directory / "images.bin").unlink(),
         lambda directory: (directory / "index.json").unlink(),
         lambda directory: (directory / "index.json").write_bytes(b""),
-        lambda directory: source.write_sealed(directory / "index.json", [1]),
+        lambda directory: source.write_json_with_hash(directory / "index.json", [1]),
         shutil.rmtree,
     ],
 )
