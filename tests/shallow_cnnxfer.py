@@ -1,4 +1,4 @@
-"""The command cnnxfer, in which a MobileNet is a shallow one; for processes of tests."""
+"""The command cnnxfer, whose MobileNet is a shallow one; for processes of tests."""
 
 from shallow_mobilenet import in_place_of_mobilenet
 

@@ -16,6 +16,16 @@ class backend:
     def backend():
         return "jax"
 """
+FAKE_TENSORFLOW = """
+class config:
+    @staticmethod
+    def list_physical_devices(kind):
+        return []
+
+    @staticmethod
+    def set_visible_devices(devices, kind):
+        pass
+"""
 IMPORT = """
 import os
 from cnnxfer.quiet import import_tensorflow_quietly
@@ -30,9 +40,10 @@ os.write(2, b"|after")
 def stderr_of_import(
     tmp_path: Path, more: str = "", level: str | None = None
 ) -> tuple[str, str]:
-    """Imports a fake keras that prints; returns its stdout and stderr."""
+    """Imports fakes, of which keras prints; returns their stdout and stderr."""
     (tmp_path / "keras").mkdir()
     (tmp_path / "keras" / "__init__.py").write_text(FAKE_KERAS.format(more=more))
+    (tmp_path / "tensorflow.py").write_text(FAKE_TENSORFLOW)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
     if level is not None:

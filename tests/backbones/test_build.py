@@ -18,14 +18,18 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.build import NORMALIZATIONS, build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import find_weights
+from cnnxfer.config import FineTune
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.networks.classifier import (
+    HEAD,
     all_layers,
     backbone_of,
     build_classifier,
     build_imagenet_classifier,
     copy_weights,
 )
+from cnnxfer.networks.cut import boundaries
+from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.networks.saving import (
     ALLOWED_CLASSES,
     config_classes,
@@ -33,7 +37,19 @@ from cnnxfer.networks.saving import (
     save_model,
 )
 from cnnxfer.registry import load_object
+from cnnxfer.training.phases.fine_tune import statistics_hash
+from cnnxfer.training.phases.stages import stages_of, unfreeze
 
+# Every cell of NASNet reads the two before it.
+FEWEST = {"nasnetmobile": 2, "nasnetlarge": 2, "convnexttiny": 20}
+NAMED = {
+    "densenet121": ("conv4_block7_concat", "conv4_block7_2_conv"),
+    "efficientnet-lite0": ("blocks_10_add", "blocks_10_bn2"),
+    "efficientnetv2b0": ("block5c_add", "block5c_project_conv"),
+    "resnet50": ("conv4_block6_out", "conv4_block6_2_relu"),
+    "vgg16": ("block4_pool", "predictions"),
+    "xception": ("block14_sepconv1_act", "block13_sepconv1"),
+}
 # One of each family; the others are reloaded with `-m slow`.
 RELOADED = {
     "convnexttiny",
@@ -175,6 +191,73 @@ def test_a_saved_model_holds_admitted_classes_only(
 ) -> None:
     config = keras.saving.serialize_keras_object(classifier[1])
     assert set(config_classes(config)) <= ALLOWED_CLASSES
+
+
+def test_it_can_be_cut_wherever_all_paths_meet(
+    classifier: tuple[Backbone, keras.Model],
+) -> None:
+    backbone, model = classifier
+    network = backbone_of(model)
+    found = boundaries(network)
+    assert len(found) >= FEWEST.get(backbone.name, 15)
+    assert found == dominators(network)
+    if backbone.name in NAMED:
+        at, within = NAMED[backbone.name]
+        assert at in found
+        assert within not in found
+
+
+def dominators(network: keras.Model) -> list[str]:
+    """Returns the operations on every path from input to output, by trying each."""
+    readers: dict[str, list[str]] = {}
+    for operation in network.operations:
+        readers.setdefault(operation.name, [])
+        if not isinstance(operation, keras.layers.InputLayer):
+            for tensor in keras.tree.flatten(operation.input):
+                made_by = tensor._keras_history.operation.name
+                readers.setdefault(made_by, []).append(operation.name)
+    names = [operation.name for operation in network.operations]
+
+    def gets_around(avoided: str) -> bool:
+        waiting, seen = [names[0]], {avoided}
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                waiting.extend(readers[name])
+        return names[-1] in seen
+
+    return [name for name in names[1:-1] if not gets_around(name)]
+
+
+def test_frozen_statistics_stay_bit_for_bit_while_all_else_learns(
+    classifier: tuple[Backbone, keras.Model],
+) -> None:
+    backbone, model = classifier
+    before = model.get_weights()
+    settings = FineTune(last="100%", batch_norm="frozen")
+    unfreeze(model, stages_of(model, settings)[0], settings)
+    statistics = statistics_hash(model)
+    scales = {
+        weight.path: np.array(weight)
+        for layer in all_layers(model)
+        if isinstance(layer, keras.layers.BatchNormalization)
+        for weight in layer.weights
+    }
+    bias = np.array(model.get_layer(HEAD).bias)
+    learning = fused_network(model, "float32")
+    # Step by step: one step is not worth compiling it.
+    learning.compile(keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)
+    learning.train_on_batch(pixels(backbone.min_size), np.ones((2, 3), np.float32))
+    assert statistics_hash(model) == statistics
+    for layer in all_layers(model):
+        for weight in layer.weights:
+            if weight.path in scales:
+                np.testing.assert_array_equal(weight, scales[weight.path])
+    # It did learn; signals of random weights are too weak to move many.
+    assert not np.array_equal(model.get_layer(HEAD).bias, bias)
+    model.set_weights(before)  # other tests go on with it
+    backbone_of(model).trainable = False
 
 
 @pytest.mark.parametrize("classifier", entries(RELOADED), indirect=True)

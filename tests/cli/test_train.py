@@ -187,9 +187,9 @@ def test_last_replaces_the_first_layer_of_the_parents_settings(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(["train", "--data", "photos", *SMALL, "-q"]) == 0
-    assert run(["unfreeze", "--epochs", "1", "--from", "conv_pw_13", "-q"]) == 0
+    assert run(["unfreeze", "--epochs", "1", "--from", "conv_pw_4", "-q"]) == 0
     first = find_run("latest", Path("runs"))
-    assert first.config.fine_tune.start == "conv_pw_13"
+    assert first.config.fine_tune.start == "conv_pw_4"
     assert run(["unfreeze", "--epochs", "1", "--last", "20%", "-q"]) == 0
     second = find_run("latest", Path("runs"))
     assert second.parent == first

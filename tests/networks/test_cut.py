@@ -6,7 +6,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from families import SMALLEST
 
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
@@ -23,16 +22,6 @@ from cnnxfer.networks.cut import (
 )
 from cnnxfer.networks.saving import load_model, save_model
 
-# Every cell of NASNet reads the two before it.
-FEWEST = {"nasnetmobile": 2, "nasnetlarge": 2, "convnexttiny": 20}
-NAMED = {
-    "densenet121": ("conv4_block7_concat", "conv4_block7_2_conv"),
-    "efficientnet-lite0": ("blocks_10_add", "blocks_10_bn2"),
-    "efficientnetv2b0": ("block5c_add", "block5c_project_conv"),
-    "resnet50": ("conv4_block6_out", "conv4_block6_2_relu"),
-    "vgg16": ("block4_pool", "predictions"),
-    "xception": ("block14_sepconv1_act", "block13_sepconv1"),
-}
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 96, 96, 3), np.uint8)
 
 
@@ -61,47 +50,6 @@ def answer(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
 
 def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
     return {weight.path: np.array(weight) for weight in model.weights}
-
-
-def dominators(network: keras.Model) -> list[str]:
-    """Returns the operations on every path from input to output, by trying each."""
-    readers: dict[str, list[str]] = {}
-    for operation in network.operations:
-        readers.setdefault(operation.name, [])
-        if not isinstance(operation, keras.layers.InputLayer):
-            for tensor in keras.tree.flatten(operation.input):
-                made_by = tensor._keras_history.operation.name
-                readers.setdefault(made_by, []).append(operation.name)
-    names = [operation.name for operation in network.operations]
-
-    def gets_around(avoided: str) -> bool:
-        waiting, seen = [names[0]], {avoided}
-        while waiting:
-            name = waiting.pop()
-            if name not in seen:
-                seen.add(name)
-                waiting.extend(readers[name])
-        return names[-1] in seen
-
-    return [name for name in names[1:-1] if not gets_around(name)]
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name in SMALLEST else pytest.mark.slow)
-        for name in BACKBONES.names()
-    ],
-)
-def test_every_backbone_has_boundaries(name: str) -> None:
-    network = build_backbone(BACKBONES.get(name), image_size=96)
-    found = boundaries(network)
-    assert len(found) >= FEWEST.get(name, 15)
-    assert found == dominators(network)
-    if name in NAMED:
-        at, within = NAMED[name]
-        assert at in found
-        assert within not in found
 
 
 @pytest.mark.parametrize(

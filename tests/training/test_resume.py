@@ -143,7 +143,11 @@ def test_ctrl_c_while_measuring_is_an_interruption_too(
         cnnxfer.unfreeze(parent, **TUNING)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_ctrl_c_and_sigterm_end_the_process_with_130(
     photos_dir: Path, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from families import SMALLEST
 from killed_runs import without_seconds
 from recording_reporter import RecordingReporter
 
@@ -124,43 +123,6 @@ def test_norms_that_move_although_frozen_are_noticed(
     with pytest.raises(RunError, match="statistics moved although they were frozen"):
         cnnxfer.unfreeze(parent, last="10%")
     cnnxfer.unfreeze(parent, last="10%", bn="train")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name in SMALLEST else pytest.mark.slow)
-        for name in BACKBONES.names()
-    ],
-)
-def test_frozen_statistics_stay_bit_for_bit(name: str) -> None:
-    backbone = BACKBONES.get(name)
-    classifier = build_classifier(
-        backbone, image_size=backbone.min_size, num_classes=3, dropout=0.2
-    )
-    settings = FineTune(last="100%", batch_norm="frozen")
-    unfreeze(classifier, stages_of(classifier, settings)[0], settings)
-    statistics = fine_tune.statistics_hash(classifier)
-    twin = fused_network(classifier, "float32")
-    # Step by step: one step is not worth compiling it.
-    twin.compile(keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)
-    scales = {
-        weight.path: np.array(weight)
-        for layer in all_layers(classifier)
-        if isinstance(layer, keras.layers.BatchNormalization)
-        for weight in layer.weights
-    }
-    bias = np.array(classifier.get_layer(HEAD).bias)
-    size = backbone.min_size
-    pixels = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
-    twin.train_on_batch(pixels, np.ones((2, 3), np.float32))
-    assert fine_tune.statistics_hash(classifier) == statistics
-    for layer in all_layers(classifier):
-        for weight in layer.weights:
-            if weight.path in scales:
-                np.testing.assert_array_equal(weight, scales[weight.path])
-    # It did learn; signals of random weights are too weak to move many.
-    assert not np.array_equal(classifier.get_layer(HEAD).bias, bias)
 
 
 def test_the_hash_tells_that_statistics_moved() -> None:
