@@ -3,12 +3,14 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from colours import COLOURS
+from memory import release_memory
 from PIL import Image
 
 import cnnxfer
@@ -18,6 +20,14 @@ from cnnxfer.runs import Run
 
 BACKBONE = "mobilenet-0.25"
 IMAGE_SIZE = 64  # pixels
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory_is_released() -> Iterator[None]:
+    """Releases the memory of networks, where a module has used any."""
+    yield
+    if "tensorflow" in sys.modules:
+        release_memory()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 from families import SMALLEST
+from memory import release_memory
 
 from cnnxfer.backbones import build
 from cnnxfer.backbones.backbone import Backbone
@@ -84,6 +85,7 @@ def classifier(
     """A catalog entry and its classifier at the smallest image size."""
     yield request.param, small_classifier(request.param)
     keras.backend.clear_session()
+    release_memory()
 
 
 @pytest.fixture(scope="module")
