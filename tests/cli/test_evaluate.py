@@ -85,7 +85,7 @@ def test_other_data(
     assert ": 3 images, 1 unreadable, 1 left out, which the run knows\n" in shown.out
     assert "warning: left out red/00.jpg: not an image\n" in shown.err
     assert (
-        f"warning: 1 of 4 images was in the training part of {colour_run.name}; "
+        f"warning: 1 of 4 images was in the training split of {colour_run.name}; "
         "left out, as they cannot test it.\n"
     ) in shown.err
 

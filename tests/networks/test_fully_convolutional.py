@@ -87,6 +87,7 @@ def smallest(entry: Backbone) -> int:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_picture_of_the_native_size_has_the_plain_answer(name):
+    keras.utils.set_random_seed(2)  # of random weights, some answer alike to all
     entry = replace(BACKBONES.get(name), **FEWER_BLOCKS.get(name, {}))
     size = smallest(entry)
     pixels = soft_noise(size)
