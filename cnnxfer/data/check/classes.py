@@ -75,7 +75,7 @@ IMBALANCE = KINDS.add(
     Kind(
         name="imbalance",
         severity=WARNING,
-        title="classes far apart in size",
+        title="classes of very different size",
         done="macro-F1 chooses the best epoch",
         advice="Train with --class-weights auto or --sampling balanced, or add images.",
     )
@@ -93,7 +93,7 @@ ODD_NAME = KINDS.add(
     Kind(
         name="odd-name",
         severity=NOTE,
-        title="class names with signs that do not show",
+        title="class names with invisible characters",
         done="kept as they are",
         advice="Rename them.",
     )

@@ -40,7 +40,7 @@ OTHER_FILE = KINDS.add(
     Kind(
         name="other-file",
         severity=NOTE,
-        title="files that are no images",
+        title="files that are not images",
         done="left out",
         advice="Move them elsewhere.",
     )
@@ -59,7 +59,7 @@ HIDDEN = KINDS.add(
         name="hidden",
         severity=NOTE,
         title="hidden or system files",
-        done="passed over",
+        done="skipped",
         advice="Delete them, or rename those that are images.",
     )
 )

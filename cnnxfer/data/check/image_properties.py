@@ -39,7 +39,7 @@ TURNED = KINDS.add(
     Kind(
         name="turned",
         severity=NOTE,
-        title="images that lie turned in the file",
+        title="images stored rotated",
         done="turned upright by EXIF",
         advice="Nothing. Other programs may show them turned.",
     )
