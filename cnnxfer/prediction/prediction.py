@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cnnxfer.tasks.digits import DIGITS
+from cnnxfer.tasks.decimal_places import DIGITS
 
 if TYPE_CHECKING:
     import numpy as np

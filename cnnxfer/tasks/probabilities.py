@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnxfer.tasks.digits import DIGITS
+from cnnxfer.tasks.decimal_places import DIGITS
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from cnnxfer.runs import Run
-from cnnxfer.tasks.digits import DIGITS
+from cnnxfer.tasks.decimal_places import DIGITS
 from cnnxfer.tasks.score import Score
 
 DEFAULT_THRESHOLD = 0.5

@@ -237,29 +237,31 @@ def test_frozen_statistics_stay_bit_for_bit_while_all_else_learns(
 ) -> None:
     backbone, model = classifier
     before = model.get_weights()
-    settings = FineTune(last="100%", batch_norm="frozen")
-    unfreeze(model, stages_of(model, settings)[0], settings)
-    statistics = statistics_hash(model)
-    scales = {
-        weight.path: np.array(weight)
-        for layer in all_layers(model)
-        if isinstance(layer, keras.layers.BatchNormalization)
-        for weight in layer.weights
-    }
-    bias = np.array(model.get_layer(HEAD).bias)
-    learning = fused_network(model, "float32")
-    # Step by step: one step is not worth compiling it.
-    learning.compile(keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)
-    learning.train_on_batch(pixels(backbone.min_size), np.ones((2, 3), np.float32))
-    assert statistics_hash(model) == statistics
-    for layer in all_layers(model):
-        for weight in layer.weights:
-            if weight.path in scales:
-                np.testing.assert_array_equal(weight, scales[weight.path])
-    # It did learn; signals of random weights are too weak to move many.
-    assert not np.array_equal(model.get_layer(HEAD).bias, bias)
-    model.set_weights(before)  # other tests go on with it
-    backbone_of(model).trainable = False
+    try:
+        settings = FineTune(last="100%", batch_norm="frozen")
+        unfreeze(model, stages_of(model, settings)[0], settings)
+        statistics = statistics_hash(model)
+        scales = {
+            weight.path: np.array(weight)
+            for layer in all_layers(model)
+            if isinstance(layer, keras.layers.BatchNormalization)
+            for weight in layer.weights
+        }
+        bias = np.array(model.get_layer(HEAD).bias)
+        learning = fused_network(model, "float32")
+        # Step by step: one step is not worth compiling it.
+        learning.compile(keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)
+        learning.train_on_batch(pixels(backbone.min_size), np.ones((2, 3), np.float32))
+        assert statistics_hash(model) == statistics
+        for layer in all_layers(model):
+            for weight in layer.weights:
+                if weight.path in scales:
+                    np.testing.assert_array_equal(weight, scales[weight.path])
+        # It did learn; signals of random weights are too weak to move many.
+        assert not np.array_equal(model.get_layer(HEAD).bias, bias)
+    finally:  # other tests go on with it
+        model.set_weights(before)
+        backbone_of(model).trainable = False
 
 
 @pytest.mark.parametrize("classifier", entries(RELOADED), indirect=True)

@@ -58,9 +58,9 @@ def test_the_best_comes_first_and_a_second_time_nothing_is_computed(
         assert place.images_per_second > 0
         assert place.image_size == 224
         assert place.size_bytes == 4 * place.parameters
-    # Without their 1,000-class heads: 256 and 1,280 channels to 3 classes.
+    # Without its 1,000-class head: 1,280 channels to 3 classes.
     parameters = {place.backbone: place.parameters for place in first.places}
-    assert parameters["mobilenet-0.25"] == 22_352 + 257 * 3  # it is a shallow one
+    assert parameters["mobilenetv2-0.35"] == 410_208 + 1281 * 3
 
     rows.clear()
     again = compare(photos_dir)

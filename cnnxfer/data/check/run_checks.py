@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from cnnxfer.data.check import classes, duplicates, files, image_properties
+from cnnxfer.data.check import classes, duplicates, image_properties, readability
 from cnnxfer.data.check.inspected import Group, InspectedData
 from cnnxfer.data.check.report import (
     ERROR,
@@ -39,7 +39,7 @@ CHECKS: tuple[Callable[[InspectedData], Iterable[Finding]], ...] = (
     classes.similar_names,
     classes.small_classes,
     classes.imbalance,
-    files.broken_files,
+    readability.broken_files,
     image_properties.grey,
     image_properties.tiny,
     image_properties.long,
@@ -48,10 +48,10 @@ CHECKS: tuple[Callable[[InspectedData], Iterable[Finding]], ...] = (
     image_properties.animated,
     image_properties.cmyk,
     image_properties.turned,
-    files.wrong_suffixes,
+    readability.wrong_suffixes,
     classes.odd_names,
     classes.unlabelled,
-    files.hidden_files,
+    readability.hidden_files,
 )
 NO_DATA = KINDS.add(
     Kind(
@@ -75,9 +75,9 @@ NO_SPLIT = KINDS.add(
 REPORTED_BY_TRAINING = {
     kind.name
     for kind in (
-        files.UNREADABLE,
-        files.TRUNCATED,
-        files.TOO_LARGE,
+        readability.UNREADABLE,
+        readability.TRUNCATED,
+        readability.TOO_LARGE,
         classes.EMPTY_CLASS,
         classes.UNTRAINED_CLASS,
         classes.IMBALANCE,

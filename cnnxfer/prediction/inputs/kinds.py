@@ -102,7 +102,7 @@ KINDS = (
         listed=False,
     ),
     FILE := Kind(
-        module="cnnxfer.prediction.inputs.files",
+        module="cnnxfer.prediction.inputs.single_file",
         accepts=os.path.lexists,  # a dangling link becomes an unreadable image
     ),
     Kind(

@@ -8,7 +8,7 @@ from typing import Any
 
 from cnnxfer.data.dataset import LABEL_SEPARATOR
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.tasks.digits import DIGITS
+from cnnxfer.tasks.decimal_places import DIGITS
 
 COLUMNS = (
     "path",

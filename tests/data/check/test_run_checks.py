@@ -171,9 +171,9 @@ def test_what_most_pictures_are_is_no_exception() -> None:
 
 def test_a_jpeg_with_a_second_picture_is_one() -> None:
     jpegs = [row("a.jpg", format="MPO"), row("b.JPEG"), row("c.jfif")]
-    assert found(run_checks.files.wrong_suffixes, jpegs) == {}
+    assert found(run_checks.readability.wrong_suffixes, jpegs) == {}
     others = [row("no suffix"), row("data.bin"), row("version.1")]
-    assert found(run_checks.files.wrong_suffixes, others) == {}
+    assert found(run_checks.readability.wrong_suffixes, others) == {}
 
 
 def test_limits_of_size() -> None:
@@ -268,7 +268,7 @@ def test_what_training_tells_in_passing() -> None:
 
 
 def test_every_check_is_run() -> None:
-    modules = (classes, duplicates, image_properties, run_checks.files)
+    modules = (classes, duplicates, image_properties, run_checks.readability)
     defined = {
         function
         for module in modules
