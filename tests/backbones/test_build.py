@@ -137,7 +137,7 @@ def test_pixels_to_logits(
     assert logits.shape == (2, 3)
 
 
-def test_the_network_normalizes_for_itself_or_not_at_all(
+def test_only_networks_with_built_in_normalization_have_layers_for_it(
     classifier: tuple[Backbone, keras.Model],
 ) -> None:
     backbone, model = classifier
@@ -150,11 +150,16 @@ def test_the_network_normalizes_for_itself_or_not_at_all(
     images = np.float32(pixels(backbone.min_size))
     found = keras.Model(network.input, layers[-1].output)(images)
     np.testing.assert_allclose(
-        found, by_itself(backbone.name, images, layers), rtol=1e-4, atol=1e-5
+        found,
+        normalized_as_published(backbone.name, images, layers),
+        rtol=1e-4,
+        atol=1e-5,
     )
 
 
-def by_itself(name: str, x: np.ndarray, layers: list[keras.layers.Layer]) -> np.ndarray:
+def normalized_as_published(
+    name: str, x: np.ndarray, layers: list[keras.layers.Layer]
+) -> np.ndarray:
     """Returns pixels normalized as the published weights expect them."""
     mean, deviation = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
     if name.startswith("mobilenetv3"):
@@ -168,14 +173,14 @@ def by_itself(name: str, x: np.ndarray, layers: list[keras.layers.Layer]) -> np.
     return (x / 255 - mean) / deviation
 
 
-def test_a_frozen_network_answers_alike_while_its_head_learns(
+def test_a_frozen_network_gives_the_same_features_in_training(
     classifier: tuple[Backbone, keras.Model], answers: list[np.ndarray]
 ) -> None:
     features, _ = features_and_logits(*classifier, training=True)
     np.testing.assert_array_equal(features, answers[0])
 
 
-def test_layers_that_hold_statistics_can_be_frozen_one_by_one(
+def test_layers_with_statistics_can_be_frozen_one_by_one(
     classifier: tuple[Backbone, keras.Model],
 ) -> None:
     network = backbone_of(classifier[1])
@@ -188,14 +193,14 @@ def test_layers_that_hold_statistics_can_be_frozen_one_by_one(
     assert nested == []
 
 
-def test_a_saved_model_holds_admitted_classes_only(
+def test_a_saved_model_has_only_classes_that_loading_allows(
     classifier: tuple[Backbone, keras.Model],
 ) -> None:
     config = keras.saving.serialize_keras_object(classifier[1])
     assert set(config_classes(config)) <= ALLOWED_CLASSES
 
 
-def test_it_can_be_cut_wherever_all_paths_meet(
+def test_cuts_are_the_layers_that_every_path_passes_through(
     classifier: tuple[Backbone, keras.Model],
 ) -> None:
     backbone, model = classifier
@@ -220,7 +225,7 @@ def dominators(network: keras.Model) -> list[str]:
                 readers.setdefault(made_by, []).append(operation.name)
     names = [operation.name for operation in network.operations]
 
-    def gets_around(avoided: str) -> bool:
+    def is_reachable_without(avoided: str) -> bool:
         waiting, seen = [names[0]], {avoided}
         while waiting:
             name = waiting.pop()
@@ -229,10 +234,10 @@ def dominators(network: keras.Model) -> list[str]:
                 waiting.extend(readers[name])
         return names[-1] in seen
 
-    return [name for name in names[1:-1] if not gets_around(name)]
+    return [name for name in names[1:-1] if not is_reachable_without(name)]
 
 
-def test_frozen_statistics_stay_bit_for_bit_while_all_else_learns(
+def test_training_does_not_change_frozen_statistics(
     classifier: tuple[Backbone, keras.Model],
 ) -> None:
     backbone, model = classifier
@@ -294,10 +299,10 @@ def families() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("module", "normalization"), families())
-def test_normalization_is_that_of_keras(module: str, normalization: str) -> None:
+def test_normalization_matches_keras(module: str, normalization: str) -> None:
     images = np.float32(pixels(8))
     expected = import_module(module).preprocess_input(images.copy())
-    found = outside(normalization, images)
+    found = normalized_outside(normalization, images)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -305,11 +310,11 @@ def test_normalization_of_efficientnet_lite() -> None:
     # MEAN_RGB and STDDEV_RGB of its authors' efficientnet_lite_builder.py.
     images = np.float32(pixels(8))
     np.testing.assert_allclose(
-        outside("lite", images), (images - 127) / 128, rtol=1e-5, atol=1e-5
+        normalized_outside("lite", images), (images - 127) / 128, rtol=1e-5, atol=1e-5
     )
 
 
-def outside(normalization: str, images: np.ndarray) -> np.ndarray:
+def normalized_outside(normalization: str, images: np.ndarray) -> np.ndarray:
     inputs = keras.Input(images.shape[1:])
     return np.asarray(
         keras.Model(inputs, NORMALIZATIONS[normalization](inputs))(images)
@@ -360,7 +365,7 @@ def test_layers_have_the_same_names_whatever_was_built_before(name: str) -> None
     assert not {layer.name for layer in later} & set(names_of(first))
 
 
-def test_names_are_those_of_a_new_process() -> None:
+def test_layer_names_are_the_same_as_in_a_new_process() -> None:
     script = (
         "import sys\n"
         "from cnnxfer.backbones.build import build_backbone\n"
@@ -376,7 +381,9 @@ def test_names_are_those_of_a_new_process() -> None:
     assert "add_11" in done.stdout.split()
 
 
-def test_keras_goes_on_numbering(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_building_a_backbone_does_not_reset_keras_layer_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def dense() -> str:
         return str(keras.layers.Dense(1).name)
 
@@ -389,7 +396,9 @@ def test_keras_goes_on_numbering(monkeypatch: pytest.MonkeyPatch) -> None:
     assert number(dense()) == before + 1
 
 
-def test_weights_go_into_models_of_other_names(tmp_path: Path) -> None:
+def test_weights_can_be_copied_between_models_with_other_layer_names(
+    tmp_path: Path,
+) -> None:
     """A model from another process can have other numbers in its layers' names."""
     backbone = BACKBONES.get("inceptionv3")
     old = small_classifier(backbone)
@@ -408,12 +417,12 @@ def test_weights_go_into_models_of_other_names(tmp_path: Path) -> None:
         np.testing.assert_array_equal(mine, its)
 
 
-def test_nasnet_with_its_head() -> None:
+def test_nasnet_can_be_built_with_its_head() -> None:
     model = build_imagenet_classifier(BACKBONES.get("nasnetmobile"), None)
     assert model.output_shape == (None, 1000)
 
 
-def test_an_image_size_that_is_too_small() -> None:
+def test_an_image_size_that_is_too_small_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         build_backbone(BACKBONES.get("xception"), image_size=64)
     assert str(caught.value) == (
@@ -424,7 +433,7 @@ def test_an_image_size_that_is_too_small() -> None:
 @pytest.mark.parametrize(
     "name", ["other.weights.h5", "other.h5", "noise.h5", "lite0.pth"]
 )
-def test_weights_of_something_else(name: str, tmp_path: Path) -> None:
+def test_weights_of_another_network_are_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     if name.startswith("other"):
         other = BACKBONES.get("mobilenetv2-0.35")
@@ -457,7 +466,7 @@ def test_weights_over_the_limit_are_not_read(
 
 
 @pytest.mark.parametrize("include_top", [False, True])
-def test_mobilenet_answers_as_keras_does(
+def test_mobilenet_gives_the_same_outputs_as_keras(
     shared: Path, monkeypatch: pytest.MonkeyPatch, include_top: bool
 ) -> None:
     models_dir = shared / "weights" / "keras" / "models"

@@ -34,7 +34,7 @@ QUICK = {
 }
 
 
-def each(backbones: list[Backbone]) -> pytest.MarkDecorator:
+def for_each_backbone(backbones: list[Backbone]) -> pytest.MarkDecorator:
     """Parametrizes a test over the networks; those that take long are marked slow."""
     return pytest.mark.parametrize(
         "backbone",
@@ -53,7 +53,7 @@ def by_name(backbone: Backbone) -> str:
     return backbone.name
 
 
-def test_holds_every_constructor_of_keras_and_nothing_else() -> None:
+def test_the_catalog_has_every_constructor_of_keras_and_no_other() -> None:
     constructors = {
         f"keras.applications:{name}"
         for name, value in vars(keras.applications).items()
@@ -64,7 +64,7 @@ def test_holds_every_constructor_of_keras_and_nothing_else() -> None:
     assert sorted(backbone.builder for backbone in full_width) == sorted(constructors)
 
 
-def test_holds_the_widths_that_have_weights() -> None:
+def test_the_catalog_has_the_widths_that_have_weights() -> None:
     widths = {
         backbone.name: (backbone.builder, backbone.arguments["alpha"])
         for backbone in OF_KERAS
@@ -83,7 +83,7 @@ def test_holds_the_widths_that_have_weights() -> None:
     }
 
 
-def test_lists_the_built_in_backbone_first() -> None:
+def test_the_built_in_backbone_is_listed_first() -> None:
     assert BACKBONES.names()[0] == "efficientnet-lite0"
 
 
@@ -97,7 +97,7 @@ def test_lists_the_built_in_backbone_first() -> None:
         ("EfficientNetLite0", "efficientnet-lite0"),
     ],
 )
-def test_names_are_found_as_people_type_them(typed: str, name: str) -> None:
+def test_case_and_separators_of_names_do_not_matter(typed: str, name: str) -> None:
     assert BACKBONES.get(typed).name == name
 
 
@@ -115,7 +115,7 @@ def test_unknown_name_suggests_a_near_one() -> None:
     [backbone for backbone in OF_KERAS if "mobilenetv3" not in backbone.name],
     ids=by_name,
 )
-def test_image_size_is_the_constructors(backbone: Backbone) -> None:
+def test_image_size_is_the_default_of_the_constructor(backbone: Backbone) -> None:
     side = backbone.image_size
     with pytest.raises(ValueError, match=rf"should be \({side}, {side}, 3\)"):
         load_object(backbone.builder)(
@@ -124,7 +124,9 @@ def test_image_size_is_the_constructors(backbone: Backbone) -> None:
 
 
 @pytest.mark.parametrize("backbone", OF_KERAS, ids=by_name)
-def test_min_size_is_the_constructors(backbone: Backbone) -> None:
+def test_min_size_is_the_smallest_that_the_constructor_accepts(
+    backbone: Backbone,
+) -> None:
     side = backbone.min_size
     with pytest.raises(ValueError, match=f"must be at least {side}x{side};"):
         load_object(backbone.builder)(
@@ -136,7 +138,7 @@ def test_min_size_is_the_constructors(backbone: Backbone) -> None:
 
 
 @pytest.mark.parametrize("backbone", OF_KERAS, ids=by_name)
-def test_normalization_is_that_of_keras(backbone: Backbone) -> None:
+def test_normalization_matches_keras(backbone: Backbone) -> None:
     pixels = np.array([[[[0.0, 100.0, 255.0]]]])  # (1, 1, 1, 3), RGB
     rgb = pixels[0, 0, 0]
     expected = {
@@ -150,8 +152,8 @@ def test_normalization_is_that_of_keras(backbone: Backbone) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@each(list(BACKBONES))
-def test_parameters_are_those_of_the_network(backbone: Backbone) -> None:
+@for_each_backbone(list(BACKBONES))
+def test_parameter_counts_match_the_built_networks(backbone: Backbone) -> None:
     with keras.StatelessScope(initialize_variables=False):
         model = load_object(backbone.builder)(
             weights=None,
@@ -163,14 +165,14 @@ def test_parameters_are_those_of_the_network(backbone: Backbone) -> None:
 
 
 @pytest.mark.parametrize("backbone", BACKBONES, ids=by_name)
-def test_figures_are_in_range(backbone: Backbone) -> None:
+def test_published_accuracies_are_in_range(backbone: Backbone) -> None:
     assert 0.5 < backbone.top1 < 0.9
     assert backbone.top5 is None or backbone.top1 < backbone.top5 < 1
     assert backbone.paper.startswith("https://arxiv.org/abs/")
 
 
-@each(OF_KERAS)
-def test_weight_files_are_what_keras_asks_for(backbone: Backbone) -> None:
+@for_each_backbone(OF_KERAS)
+def test_weight_files_are_the_ones_that_keras_downloads(backbone: Backbone) -> None:
     for include_top in (True, False):
         assert weight_file(backbone, include_top=include_top) == SCRIPT["record"](
             backbone, include_top=include_top

@@ -128,7 +128,7 @@ def names(target: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", ["whole", "unsized"])
-def test_the_file_arrives_whole(server: Server, target: Path, path: str) -> None:
+def test_a_complete_file_is_downloaded(server: Server, target: Path, path: str) -> None:
     reporter = RecordingReporter()
     get(server.url(path), target, reporter)
     assert target.read_bytes() == CONTENT
@@ -138,7 +138,7 @@ def test_the_file_arrives_whole(server: Server, target: Path, path: str) -> None
     assert progress.total == (len(CONTENT) if path == "whole" else None)
 
 
-def test_a_file_that_is_there_is_left_alone(server: Server, target: Path) -> None:
+def test_an_existing_file_is_not_downloaded_again(server: Server, target: Path) -> None:
     target.parent.mkdir()
     target.write_bytes(b"here")
     get(server.url("whole"), target)
@@ -146,7 +146,9 @@ def test_a_file_that_is_there_is_left_alone(server: Server, target: Path) -> Non
     assert server.requests == []
 
 
-def test_what_verify_refuses_leaves_nothing(server: Server, target: Path) -> None:
+def test_a_download_that_fails_verification_leaves_no_file(
+    server: Server, target: Path
+) -> None:
     def refuse(path: Path) -> None:
         assert path.read_bytes() == CONTENT
         assert not target.exists()
@@ -163,20 +165,22 @@ def test_what_verify_refuses_leaves_nothing(server: Server, target: Path) -> Non
     assert names(target) == set()
 
 
-def test_a_truncated_answer_leaves_nothing(server: Server, target: Path) -> None:
+def test_a_truncated_download_leaves_no_file(server: Server, target: Path) -> None:
     with pytest.raises(RunError, match=r"ended after 262,144 of 524,288 bytes"):
         get(server.url("short"), target)
     assert names(target) == set()
 
 
-def test_a_broken_connection_leaves_nothing(server: Server, target: Path) -> None:
+def test_a_broken_connection_leaves_no_file(server: Server, target: Path) -> None:
     with pytest.raises(RunError, match=r"the connection to 127\.0\.0\.1:\d+ was lost"):
         get(server.url("broken"), target)
     assert names(target) == set()
 
 
 @pytest.mark.parametrize("path", ["whole", "unsized"])
-def test_too_much_is_refused(server: Server, target: Path, path: str) -> None:
+def test_a_download_over_the_size_limit_is_refused(
+    server: Server, target: Path, path: str
+) -> None:
     reporter = RecordingReporter()
     with pytest.raises(RunError, match=r"more than the limit of 262\.1 kB"):
         get(server.url(path), target, reporter, limit=HALF)
@@ -187,7 +191,9 @@ def test_too_much_is_refused(server: Server, target: Path, path: str) -> None:
         assert done == 0
 
 
-def test_an_answer_of_exactly_the_limit_is_taken(server: Server, target: Path) -> None:
+def test_a_download_of_exactly_the_size_limit_is_accepted(
+    server: Server, target: Path
+) -> None:
     get(server.url("whole"), target, limit=len(CONTENT))
     assert target.read_bytes() == CONTENT
 
@@ -205,7 +211,7 @@ def test_an_unreachable_host_is_named(target: Path) -> None:
     assert names(target) == set()
 
 
-def test_a_silent_server_is_given_up(
+def test_a_server_that_stops_sending_times_out(
     server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download_module, "TIMEOUT_SECONDS", 0.2)
@@ -226,7 +232,7 @@ def test_a_directory_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
         get("http://127.0.0.1:9/a.h5", tmp_path / "file" / "a.h5")
 
 
-def test_an_interrupt_cleans_up(server: Server, target: Path) -> None:
+def test_an_interrupted_download_leaves_no_file(server: Server, target: Path) -> None:
     def interrupt(note: str) -> None:
         assert len(names(target)) == 1  # the temporary file
         raise KeyboardInterrupt
@@ -279,7 +285,7 @@ def wait_for_half(target: Path) -> None:
     pytest.fail("the download did not start")
 
 
-def test_a_killed_download_leaves_nothing_that_looks_whole(
+def test_a_killed_download_leaves_only_a_temporary_file(
     server: Server, target: Path
 ) -> None:
     with client(server.url("stalled"), target) as process:

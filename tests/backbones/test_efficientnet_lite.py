@@ -21,7 +21,7 @@ def checkpoint_path() -> Path:
     return path
 
 
-def test_shapes() -> None:
+def test_output_shapes_with_and_without_the_head() -> None:
     assert EfficientNetLite0().output_shape == (None, 1000)
     headless = EfficientNetLite0(include_top=False, input_shape=(96, 64, 3))
     assert headless.output_shape == (None, 3, 2, 1280)
@@ -45,7 +45,7 @@ def test_every_weight_comes_from_the_checkpoint(checkpoint_path: Path) -> None:
     assert np.asarray(found) == pytest.approx(np.asarray(expected), rel=1e-9)
 
 
-def test_without_its_head_it_loads_the_rest(checkpoint_path: Path) -> None:
+def test_without_the_head_the_other_weights_are_loaded(checkpoint_path: Path) -> None:
     network = build_backbone(LITE, image_size=64, weights_path=checkpoint_path)
     kernel = network.get_layer("conv_stem").get_weights()[0]
     tensor = read_checkpoint(checkpoint_path)["_conv_stem.weight"]
@@ -53,7 +53,7 @@ def test_without_its_head_it_loads_the_rest(checkpoint_path: Path) -> None:
     assert "fc" not in [layer.name for layer in network.layers]
 
 
-def test_activations_end_at_six() -> None:
+def test_activations_are_relu6() -> None:
     layers = [
         layer
         for layer in EfficientNetLite0().layers
@@ -63,7 +63,7 @@ def test_activations_end_at_six() -> None:
     assert {layer.max_value for layer in layers} == {6.0}
 
 
-def test_it_knows_imagenet(shared: Path) -> None:
+def test_it_classifies_imagenet_photographs(shared: Path) -> None:
     """The published accuracy is 75.1%; these 100 photographs are easier."""
     predictions = list(
         cnnxfer.predict(shared / "data" / "imagenet100", model=LITE.name, top=5)

@@ -93,7 +93,7 @@ def refusal(path: Path) -> str:
     return message
 
 
-def test_tensors_are_views_of_their_storage(tmp_path: Path) -> None:
+def test_tensors_are_read_with_their_strides_and_offsets(tmp_path: Path) -> None:
     state = OrderedDict(
         whole=Tensor(),
         transposed=Tensor((4, 3), (1, 4)),
@@ -123,7 +123,7 @@ def test_tensors_are_views_of_their_storage(tmp_path: Path) -> None:
         (np.frombuffer, (b"",), "numpy"),
     ],
 )
-def test_nothing_else_is_called(
+def test_pickled_calls_of_other_functions_are_refused(
     tmp_path: Path, function: Callable[..., Any], arguments: tuple[Any, ...], name: str
 ) -> None:
     marker = tmp_path / "marker"
@@ -146,7 +146,9 @@ def test_nothing_else_is_called(
 @pytest.mark.parametrize(
     "name", [b"collections\nOrderedDict.fromkeys", b"torch\n_utils", b"os\nsystem"]
 )
-def test_names_are_admitted_whole(tmp_path: Path, name: bytes) -> None:
+def test_names_other_than_the_allowed_ones_are_refused(
+    tmp_path: Path, name: bytes
+) -> None:
     path = tmp_path / "x.pth"
     path.write_bytes(b"c" + name + b"\n.")
     assert "it refers to " + name.decode().replace("\n", ".") in refusal(path)
@@ -166,7 +168,9 @@ def test_names_are_admitted_whole(tmp_path: Path, name: bytes) -> None:
     ],
     ids=lambda tensor: str(tensor.arguments[:3]),
 )
-def test_a_tensor_outside_its_storage(tmp_path: Path, tensor: Tensor) -> None:
+def test_a_tensor_outside_its_storage_is_refused(
+    tmp_path: Path, tensor: Tensor
+) -> None:
     path = written(tmp_path / "x.pth", OrderedDict(x=tensor))
     assert "a tensor lies outside its storage" in refusal(path)
 
@@ -185,18 +189,20 @@ def test_a_tensor_outside_its_storage(tmp_path: Path, tensor: Tensor) -> None:
     ],
     ids=["storage", "kind", "dtype", "rank", "type", "number", "list", "none"],
 )
-def test_something_else_than_a_state_dictionary(tmp_path: Path, state: object) -> None:
+def test_anything_but_a_state_dictionary_is_refused(
+    tmp_path: Path, state: object
+) -> None:
     refusal(written(tmp_path / "x.pth", state))
 
 
-def test_another_format(tmp_path: Path) -> None:
+def test_other_file_formats_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "x.pth", OrderedDict(), magic=1)
     assert "PyTorch's magic number" in refusal(path)
     path.write_bytes(b"PK\x03\x04 a zip file, as PyTorch writes them now")
     assert "Expected one in PyTorch's older, non-zip format." in refusal(path)
 
 
-def test_a_truncated_file(tmp_path: Path) -> None:
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     whole = written(tmp_path / "x.pth", OrderedDict(x=Tensor())).read_bytes()
     path = tmp_path / "short.pth"
     for length in range(0, len(whole), 7):
@@ -206,7 +212,7 @@ def test_a_truncated_file(tmp_path: Path) -> None:
     assert "it ends after 47 of a storage's 48 B" in refusal(path)
 
 
-def test_the_built_in_backbones_checkpoint() -> None:
+def test_the_checkpoint_of_the_built_in_backbone_can_be_read() -> None:
     path = find_weights(BACKBONES.get("efficientnet-lite0"), include_top=True)
     assert path
     tensors = read_checkpoint(path)

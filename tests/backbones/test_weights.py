@@ -126,7 +126,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ensure(LITE0)
 
 
-def test_what_is_in_the_cache_is_used_without_network(models_dir: Path) -> None:
+def test_cached_weights_are_used_without_network(models_dir: Path) -> None:
     assert find_weights(MOBILENET, include_top=False) is None
     path = write_tensors(models_dir / NO_TOP)
     assert find_weights(MOBILENET, include_top=False) == path
@@ -134,7 +134,7 @@ def test_what_is_in_the_cache_is_used_without_network(models_dir: Path) -> None:
     assert ensure(MOBILENET) == path
 
 
-def test_a_read_only_cache_can_be_read(models_dir: Path) -> None:
+def test_weights_are_read_from_a_read_only_cache(models_dir: Path) -> None:
     path = write_tensors(models_dir / NO_TOP)
     path.chmod(0o444)
     models_dir.chmod(0o555)
@@ -159,7 +159,7 @@ def test_a_cache_that_cannot_be_written_is_named(
 
 
 @pytest.mark.parametrize("include_top", [False, True])
-def test_the_mirror_replaces_the_servers(
+def test_weights_are_downloaded_from_the_mirror(
     models_dir: Path, mirror_dir: Path, include_top: bool
 ) -> None:
     file = weight_file(MOBILENET, include_top=include_top)
@@ -173,7 +173,7 @@ def test_the_mirror_replaces_the_servers(
 
 
 @pytest.mark.parametrize("mirror", ["", "https://a.example/b", "https://a.example/b/"])
-def test_the_address_is_the_published_one_or_the_mirrors(
+def test_the_address_is_the_published_one_unless_a_mirror_is_set(
     monkeypatch: pytest.MonkeyPatch, mirror: str
 ) -> None:
     asked = []
@@ -199,7 +199,7 @@ def test_a_download_is_verified_by_its_hash(
     assert ensure(XCEPTION).read_bytes() == b"weights"
 
 
-def test_a_download_with_a_wrong_hash_leaves_nothing(
+def test_a_download_with_a_wrong_hash_leaves_no_file(
     models_dir: Path, mirror_dir: Path
 ) -> None:
     file = weight_file(XCEPTION, include_top=False)
@@ -211,7 +211,7 @@ def test_a_download_with_a_wrong_hash_leaves_nothing(
     assert [path.name for path in models_dir.iterdir()] == [f".{file.name}.lock"]
 
 
-def test_a_truncated_download_without_a_hash_leaves_nothing(
+def test_a_truncated_download_without_a_hash_leaves_no_file(
     models_dir: Path, mirror_dir: Path
 ) -> None:
     served = write_tensors(mirror_dir / NO_TOP)
@@ -221,7 +221,9 @@ def test_a_truncated_download_without_a_hash_leaves_nothing(
     assert find_weights(MOBILENET, include_top=False) is None
 
 
-def test_a_found_file_with_a_wrong_hash_tells_what_to_do(models_dir: Path) -> None:
+def test_the_error_for_a_file_with_a_wrong_hash_says_what_to_do(
+    models_dir: Path,
+) -> None:
     file = weight_file(XCEPTION, include_top=False)
     assert file is not None
     models_dir.mkdir(parents=True)
@@ -238,7 +240,9 @@ def test_a_found_file_with_a_wrong_hash_tells_what_to_do(models_dir: Path) -> No
 
 
 @pytest.mark.parametrize("include_top", [False, True])
-def test_offline_names_what_to_do_instead(models_dir: Path, include_top: bool) -> None:
+def test_offline_the_error_says_what_to_do_instead(
+    models_dir: Path, include_top: bool
+) -> None:
     file = weight_file(XCEPTION, include_top=include_top)
     assert file is not None
     with pytest.raises(RunError) as caught:
@@ -260,19 +264,21 @@ def test_a_missing_file_is_a_data_error(tmp_path: Path) -> None:
         verify_weights(tmp_path / "absent.h5", "")
 
 
-def test_a_whole_file_without_a_hash_is_good(tmp_path: Path) -> None:
+def test_a_complete_file_without_a_hash_is_accepted(tmp_path: Path) -> None:
     verify_weights(write_tensors(tmp_path / "a.h5"), "")
 
 
 @pytest.mark.parametrize("kept", [0, 100, 0.5, 0.99])
-def test_truncation_is_noticed_without_a_hash(tmp_path: Path, kept: float) -> None:
+def test_a_truncated_file_without_a_hash_is_refused(
+    tmp_path: Path, kept: float
+) -> None:
     path = write_tensors(tmp_path / "a.h5")
     os.truncate(path, int(path.stat().st_size * kept) if kept < 1 else int(kept))
     with pytest.raises(DataError, match=r"a\.h5 is not a whole HDF5 file \("):
         verify_weights(path, "")
 
 
-def test_a_tensor_that_cannot_be_read_is_noticed(tmp_path: Path) -> None:
+def test_a_file_with_a_damaged_tensor_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         zeros = np.zeros((64, 64), "float32")
@@ -311,7 +317,7 @@ def test_tensors_in_other_files_are_refused(tmp_path: Path) -> None:
         verify_weights(path, "")
 
 
-def test_a_shape_too_large_for_the_file_is_refused_unread(tmp_path: Path) -> None:
+def test_a_file_whose_shapes_exceed_the_size_limit_is_refused(tmp_path: Path) -> None:
     path = write_tensors(tmp_path / "a.h5")
     with h5py.File(path, "r+") as file:
         file.create_dataset("bomb", (1 << 40,), "f4", chunks=(1 << 20,))
@@ -320,7 +326,7 @@ def test_a_shape_too_large_for_the_file_is_refused_unread(tmp_path: Path) -> Non
         verify_weights(path, "")
 
 
-def test_a_sparse_giant_is_refused_unread(tmp_path: Path) -> None:
+def test_a_sparse_file_over_the_size_limit_is_refused(tmp_path: Path) -> None:
     path = write_tensors(tmp_path / "a.h5")
     os.truncate(path, (2 << 30) + 1)
     with pytest.raises(DataError, match=re.escape("more than the limit of 2.1 GB")):
@@ -333,7 +339,7 @@ def test_a_sparse_giant_is_refused_unread(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("include_top", "name"), [(True, "mobilenet_2_5_224_tf.h5"), (False, NO_TOP)]
 )
-def test_published_files_verify(
+def test_published_weight_files_pass_verification(
     monkeypatch: pytest.MonkeyPatch, include_top: bool, name: str
 ) -> None:
     monkeypatch.setenv("KERAS_HOME", str(SHARED_DIR / "weights/keras"))

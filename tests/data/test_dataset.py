@@ -44,12 +44,12 @@ def _huge(path: Path) -> None:
         (_huge, "too large: over 512 MiB, the limit"),
     ],
 )
-def test_what_cannot_be_read_is_named(make, reason, tmp_path: Path):
+def test_unreadable_files_raise_their_reason(make, reason, tmp_path: Path):
     make(tmp_path / "a")
     with pytest.raises(DataError, match=f"^{re.escape(reason)}$"):
         read_bytes(tmp_path / "a")
 
 
-def test_a_name_that_no_file_can_have_is_named():
+def test_a_path_with_a_null_byte_is_a_data_error():
     with pytest.raises(DataError, match=r"^embedded null byte$"):
         read_bytes(Path("a\0b"))

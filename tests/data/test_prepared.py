@@ -6,7 +6,7 @@ from cnnxfer.data.prepared import read_data
 from cnnxfer.reporting import Reporter
 
 
-def test_names_and_places_have_no_say_in_what_is_learned(
+def test_preparation_does_not_depend_on_file_names_and_places(
     photos_dir: Path, tmp_path: Path
 ) -> None:
     folder, table = tmp_path / "folder", tmp_path / "table.csv"

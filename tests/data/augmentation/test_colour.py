@@ -41,12 +41,12 @@ def test_no_saturation_is_grey_of_the_same_luma():
     )
 
 
-def test_a_third_of_the_circle_makes_red_green():
+def test_a_hue_of_120_degrees_turns_red_into_green():
     found = seen(hue=120)
     np.testing.assert_allclose(found, np.roll(PIXELS, 1, axis=-1), atol=0.51)
 
 
-def test_turning_colours_keeps_greys_and_sums():
+def test_a_change_of_hue_keeps_greys_and_channel_sums():
     grey = np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, -1)
     np.testing.assert_allclose(seen(Image.fromarray(grey), hue=47), grey, atol=1)
     found = seen(hue=47)
@@ -57,12 +57,12 @@ def test_turning_colours_keeps_greys_and_sums():
     assert np.abs(found - PIXELS).mean() > 10
 
 
-def test_channels_are_shifted_each():
+def test_each_channel_is_shifted_by_its_own_amount():
     found = seen(shift=(10, -20, 30))
     np.testing.assert_allclose(found, PIXELS + np.array([10.0, -20, 30]), atol=0.51)
 
 
-def test_all_are_the_one_after_the_other():
+def test_all_changes_together_equal_one_after_the_other():
     together = seen(
         brightness=0.8, contrast=0.7, saturation=1.3, hue=30, shift=(5, 0, 0)
     )
@@ -78,13 +78,13 @@ def test_all_are_the_one_after_the_other():
     np.testing.assert_allclose(together, np.asarray(image, float), atol=3)
 
 
-def test_values_stay_within_bytes():
+def test_values_are_clipped_at_255():
     bright = seen(brightness=1.4, contrast=1.4, saturation=1.4)
     assert bright.max() == 255
     assert bright.mean() > PIXELS.mean()
 
 
-def test_means_are_those_of_the_pixels():
+def test_mean_colour_is_the_mean_of_the_pixels():
     np.testing.assert_allclose(mean_colour(IMAGE), PIXELS.mean(axis=(0, 1)))
 
 
@@ -107,7 +107,7 @@ def drawn(monkeypatch, count: int = 1000, **settings) -> list[dict]:
         ("hue", 18.0, 0),
     ],
 )
-def test_amounts_are_drawn_on_both_sides(monkeypatch, setting, bound, middle):
+def test_amounts_are_drawn_between_both_bounds(monkeypatch, setting, bound, middle):
     amounts = drawn(monkeypatch, **{setting: bound})
     values = np.array([given[setting] for given in amounts])
     assert middle - bound <= values.min() < middle - 0.98 * bound
@@ -121,7 +121,7 @@ def test_amounts_are_drawn_on_both_sides(monkeypatch, setting, bound, middle):
     )
 
 
-def test_channels_are_drawn_apart(monkeypatch):
+def test_channel_shifts_are_independent(monkeypatch):
     shifts = np.array(
         [given["shift"] for given in drawn(monkeypatch, channel_shift=20.0)]
     )
@@ -129,11 +129,11 @@ def test_channels_are_drawn_apart(monkeypatch):
     assert np.abs(np.corrcoef(shifts.T) - np.eye(3)).max() < 0.1
 
 
-def test_a_share_loses_its_colours(monkeypatch):
+def test_the_set_share_of_images_becomes_grey(monkeypatch):
     amounts = drawn(monkeypatch, greyscale=0.2, saturation=0.1)
     grey = [given["saturation"] == 0 for given in amounts]
     assert 0.15 < np.mean(grey) < 0.25
 
 
-def test_without_such_settings_the_image_is_the_same():
+def test_without_colour_settings_the_image_is_unchanged():
     assert change_colours(IMAGE, Augment(crop=0.9), KeyedRandom("a")) is IMAGE

@@ -44,7 +44,7 @@ def test_targets_are_shares_of_pixels(kind):
     np.testing.assert_array_equal(PIXELS, before)
 
 
-def test_what_is_cut_is_a_rectangle_from_the_same_place():
+def test_cutmix_pastes_a_rectangle_from_the_same_position():
     shares, random = np.full(BATCH, 0.5), np.random.default_rng(0)
     rows, columns = np.mgrid[:SIZE, :SIZE]
     others = np.stack([rows, columns, 0 * rows], axis=-1).astype(np.uint8)
@@ -61,7 +61,7 @@ def test_what_is_cut_is_a_rectangle_from_the_same_place():
     assert kept.max() > 0.6  # some was cut off at the edge
 
 
-def test_whole_shares_are_exact():
+def test_mixup_with_a_share_of_0_or_1_returns_one_image_exactly():
     black, white = np.zeros_like(PIXELS), np.full_like(PIXELS, 255)
     for share, expected in ((0.0, white), (1.0, black)):
         mixed, kept = mix_up(black, white, np.full(BATCH, share))
@@ -69,7 +69,7 @@ def test_whole_shares_are_exact():
         np.testing.assert_array_equal(kept, share)
 
 
-def test_several_labels_are_mixed_too():
+def test_multi_label_targets_are_mixed():
     several = np.tile(np.float32([1, 1, 0]), (BATCH, 1))
     several[::2] = [0, 0, 1]
     _, targets = mix(PIXELS, several, Augment(mixup=1.0), KeyedRandom("a"))
@@ -77,7 +77,7 @@ def test_several_labels_are_mixed_too():
     np.testing.assert_array_equal(targets[:, 0], targets[:, 1])
 
 
-def test_with_both_half_of_the_batches_go_through_each():
+def test_with_both_settings_half_of_the_batches_get_cutmix():
     augment = Augment(mixup=1.0, cutmix=1.0)
     cut = [
         (mix(PIXELS, TARGETS, augment, KeyedRandom(str(step)))[0] % 10 == 0).all()
@@ -97,7 +97,7 @@ def test_a_small_alpha_mixes_little():
     assert more < 0.75
 
 
-def test_the_key_decides():
+def test_the_key_determines_the_mix():
     augment = Augment(mixup=1.0)
     one, again, other = (
         mix(PIXELS, TARGETS, augment, KeyedRandom(key))[0] for key in "aab"

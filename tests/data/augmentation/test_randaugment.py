@@ -22,12 +22,12 @@ IMAGE = Image.fromarray(
 WHATEVER = ("autocontrast", "equalize")  # have no strength
 
 
-def test_there_are_fourteen():
+def test_there_are_fourteen_operations():
     assert len(OPERATIONS) == 14
 
 
 @pytest.mark.parametrize("name", RECOLOURINGS)
-def test_strength_decides(name):
+def test_colour_operations_depend_on_strength(name):
     weak, strong, other = (
         np.asarray(RECOLOURINGS[name](IMAGE, strength), float)
         for strength in (0, 0.9, -0.9)
@@ -40,7 +40,7 @@ def test_strength_decides(name):
 
 
 @pytest.mark.parametrize("name", MOTIONS)
-def test_motions_move_both_ways(name):
+def test_opposite_strengths_cancel_each_other(name):
     still, there, back = (MOTIONS[name](strength) for strength in (0, 0.5, -0.5))
     np.testing.assert_array_equal(still.matrix, np.eye(2))
     np.testing.assert_array_equal(still.shift, 0)
@@ -51,7 +51,7 @@ def test_motions_move_both_ways(name):
     assert moved > 0.1
 
 
-def test_all_are_drawn_alike_and_as_many_as_asked_for(monkeypatch):
+def test_operations_are_drawn_uniformly_in_the_number_asked_for(monkeypatch):
     drawn: Counter[str] = Counter()
     strengths = set()
 
@@ -77,7 +77,7 @@ def test_all_are_drawn_alike_and_as_many_as_asked_for(monkeypatch):
     assert strengths == {0.5, -0.5}
 
 
-def test_each_recolouring_is_its_own():
+def test_the_chosen_colour_operations_differ():
     # Bound late, all would be the last one.
     augment = Augment(randaugment=3, magnitude=9.0)
     for number in range(60):
@@ -88,5 +88,5 @@ def test_each_recolouring_is_its_own():
     pytest.fail("all operations of every view are the same")
 
 
-def test_none_are_drawn_unless_asked_for():
+def test_without_randaugment_no_operations_are_drawn():
     assert choose_operations(Augment(magnitude=10.0), KeyedRandom("a")) == ([], [])

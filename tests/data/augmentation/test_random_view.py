@@ -58,21 +58,21 @@ def seen_of(picture, augment, key="a") -> np.ndarray:
     return RandomView(augment, 0.875, KeyedRandom(key)).of(picture, SIZE)
 
 
-def test_every_setting_is_tried_here():
+def test_these_tests_cover_every_augmentation_setting():
     mixing = {"mixup", "cutmix"}
     assert set(EACH) | mixing == set(
         Augment(**{**EACH, "mixup": 1.0, "cutmix": 1.0}).operations
     )
 
 
-def test_without_any_it_is_the_central_view(picture):
+def test_without_augmentation_the_central_view_is_returned(picture):
     central = picture.view(square_box(160, 120, 0.875, 0.5, 0.5), SIZE)
     np.testing.assert_array_equal(seen_of(picture, Augment()), central)
     np.testing.assert_array_equal(seen_of(picture, PRESETS["none"]), central)
 
 
 @pytest.mark.parametrize("name", EACH)
-def test_each_setting_has_its_effect(picture, name):
+def test_each_setting_changes_the_view_repeatably(picture, name):
     plain = seen_of(picture, Augment()).astype(float)
     augment = augment_of(**{name: EACH[name]})
     found = [seen_of(picture, augment, str(number)) for number in range(12)]
@@ -87,7 +87,7 @@ def test_each_setting_has_its_effect(picture, name):
 
 
 @pytest.mark.parametrize("name", sorted(EACH.keys() - REPLACING))
-def test_a_setting_leaves_the_draws_of_others_alone(picture, name):
+def test_a_setting_does_not_change_what_others_draw(picture, name):
     # The least amount there is, so that the rest can be compared.
     least = {"randaugment": 1} if name == "randaugment" else {name: 1e-6}
     if name == "vertical_flip":
@@ -106,7 +106,7 @@ def test_a_setting_leaves_the_draws_of_others_alone(picture, name):
     assert sum(near) >= (5 if name == "vertical_flip" else 12)
 
 
-def test_mirrors_are_exact(picture):
+def test_flips_are_exact(picture):
     keys = [str(number) for number in range(40)]
     plain = [seen_of(picture, Augment(crop=0.7), key) for key in keys]
     both = [
@@ -126,7 +126,7 @@ def test_mirrors_are_exact(picture):
     assert len(kinds) == 4
 
 
-def test_a_turned_view_is_mirrored_too(picture):
+def test_a_rotated_view_can_also_be_flipped(picture):
     augment = Augment(flip=True, rotation=1e-3)
     kinds = set()
     plain = seen_of(picture, Augment()).astype(float)
@@ -140,7 +140,7 @@ def test_a_turned_view_is_mirrored_too(picture):
     assert kinds == {True, False}
 
 
-def test_pictures_of_one_pixel_are_seen():
+def test_pictures_of_one_pixel_can_be_augmented():
     stream = io.BytesIO()
     Image.new("RGB", (1, 1), "white").save(stream, "PNG")
     everything = {**EACH, "crop": 0.0, "shorter_side": 0}

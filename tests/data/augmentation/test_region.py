@@ -40,12 +40,12 @@ def places_of(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.stack([boxes[:, 0] / (width - across), boxes[:, 1] / (height - down)])
 
 
-def test_without_any_it_is_the_square_in_the_middle():
+def test_without_augmentation_the_region_is_the_central_square():
     found = regions_of(Augment(), 400, 300, 5)
     np.testing.assert_array_equal(found, [square_box(400, 300, 0.875, 0.5, 0.5)] * 5)
 
 
-def test_a_crop_is_a_square_anywhere():
+def test_crops_are_squares_at_random_positions():
     found = regions_of(Augment(crop=0.8), 400, 300)
     for sides in sides_of(found):
         np.testing.assert_allclose(sides, 240)
@@ -57,7 +57,7 @@ def test_a_crop_is_a_square_anywhere():
 
 
 @pytest.mark.parametrize("size", [(400, 300), (300, 400), (300, 300)])
-def test_rectangles_have_their_area_and_shape(size):
+def test_area_and_aspect_ratio_are_within_their_bounds(size):
     width, height = size
     found = regions_of(Augment(area=0.35), width, height)
     across, down = sides_of(found)
@@ -72,7 +72,7 @@ def test_rectangles_have_their_area_and_shape(size):
     assert centres.std(axis=0).min() > 0.03
 
 
-def test_the_widest_shape_can_be_set():
+def test_the_widest_aspect_ratio_can_be_set():
     across, down = sides_of(regions_of(Augment(area=0.1, aspect=2), 400, 400))
     assert 0.5 <= (across / down).min() < 0.51
     assert 1.98 < (across / down).max() <= 2.0001
@@ -81,12 +81,12 @@ def test_the_widest_shape_can_be_set():
     )
 
 
-def test_a_panorama_is_seen_in_full_height():
+def test_the_region_of_a_panorama_has_its_full_height():
     found = regions_of(Augment(area=0.9, aspect=1), 3000, 100)
     np.testing.assert_allclose(sides_of(found), 100)
 
 
-def test_the_shorter_side_is_drawn_from_all_lengths():
+def test_all_lengths_of_the_shorter_side_are_drawn():
     augment = Augment(shorter_side=256, shorter_side_to=512)
     across, down = sides_of(regions_of(augment, 1024, 768))
     np.testing.assert_allclose(across, down)
@@ -96,6 +96,6 @@ def test_the_shorter_side_is_drawn_from_all_lengths():
     assert lengths.mean() == pytest.approx(384, abs=4)
 
 
-def test_a_shorter_side_below_the_view_shows_all_of_it():
+def test_a_shorter_side_below_the_view_size_shows_the_whole_side():
     augment = Augment(shorter_side=100, shorter_side_to=100)
     np.testing.assert_allclose(sides_of(regions_of(augment, 300, 200, 20)), 200)

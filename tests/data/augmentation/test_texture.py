@@ -20,7 +20,7 @@ def test_neutral_values_change_nothing():
     assert cut_out(PIXELS, Augment(), random) is PIXELS
 
 
-def test_half_of_the_views_are_blurred_more_or_less():
+def test_half_of_the_views_are_blurred_in_varying_strength():
     image = Image.fromarray(PIXELS)
     deviations = np.array(
         [
@@ -34,7 +34,7 @@ def test_half_of_the_views_are_blurred_more_or_less():
     assert np.unique(deviations[~sharp]).size > 100
 
 
-def test_half_of_the_views_are_noisy_more_or_less():
+def test_half_of_the_views_get_noise_in_varying_strength():
     noisy = [
         add_noise(GREY, Augment(noise=20.0), KeyedRandom(str(number)))
         for number in range(300)
@@ -50,7 +50,7 @@ def test_half_of_the_views_are_noisy_more_or_less():
     assert np.abs(channels - np.eye(3)).max() < 0.1
 
 
-def test_noise_stays_within_bytes():
+def test_noise_does_not_overflow():
     # The same values as bytes that overflow would be the other end of the scale.
     random = next(
         random
@@ -62,7 +62,7 @@ def test_noise_stays_within_bytes():
     assert (black == 0).mean() > 0.4
 
 
-def test_a_square_is_covered():
+def test_cutout_fills_a_square():
     augment = Augment(cutout=0.5, fill_value=7)
     corners, areas = set(), []
     for number in range(300):

@@ -63,7 +63,7 @@ CASES = {
 
 @pytest.mark.parametrize("region", [(70, 50, 170, 150), (60, 70, 180, 130)])
 @pytest.mark.parametrize("case", CASES)
-def test_every_pixel_comes_from_where_it_should(ramp, case, region):
+def test_pixels_come_from_the_computed_positions(ramp, case, region):
     options, source = CASES[case]
     seen = seen_of(ramp, region, motion(**options))
     left, top, right, bottom = region
@@ -76,7 +76,7 @@ def test_every_pixel_comes_from_where_it_should(ramp, case, region):
     np.testing.assert_allclose(seen[..., 1], expected_y - 0.5, atol=1.01)
 
 
-def test_motions_follow_one_another(ramp):
+def test_several_motions_are_applied_in_order(ramp):
     region = (70, 50, 170, 150)
     seen = seen_of(
         ramp, region, motion(degrees=90), motion(shift=(0.25, 0)), motion(scale=(-1, 1))
@@ -88,7 +88,7 @@ def test_motions_follow_one_another(ramp):
     np.testing.assert_allclose(seen[:, kept], expected[:, kept], atol=1)
 
 
-def test_a_quarter_turn_is_exact(ramp):
+def test_a_rotation_by_90_degrees_is_exact(ramp):
     region = (70, 50, 150, 130)
     plain = ramp.view(region, SIZE).astype(float)
     turned = seen_of(ramp, region, motion(degrees=90))
@@ -143,7 +143,7 @@ def test_missing_pixels_are_filled(ramp, fill, edge):
     )
 
 
-def test_the_rest_of_the_picture_is_no_missing_pixel(ramp):
+def test_pixels_outside_the_region_are_used_before_the_fill(ramp):
     moved = motion(shift=(0.5, 0))
     seen = seen_of(ramp, (100, 60, 200, 160), moved, fill="constant", fill_value=0)
     places = 100 + (np.arange(SIZE) + 0.5) / SIZE * 100 - 50 - 0.5
@@ -151,7 +151,7 @@ def test_the_rest_of_the_picture_is_no_missing_pixel(ramp):
 
 
 @pytest.mark.parametrize("fill", ["nearest", "reflect", "wrap", "constant"])
-def test_nothing_of_the_picture_need_be_left(ramp, fill):
+def test_a_view_far_outside_the_picture_is_filled(ramp, fill):
     far = motion(shift=(1, 1), scale=(0.25, 0.25))
     seen = seen_of(ramp, (0, 0, 40, 40), far, fill=fill)
     assert seen.shape == (SIZE, SIZE, 3)
@@ -176,7 +176,7 @@ def test_pictures_of_every_shape_are_filled(monkeypatch, size, fill):
     assert pads[0].shape[1] <= MAX_SPAN_VIEWS * 24
 
 
-def test_settings_draw_their_amounts():
+def test_zoom_and_shift_are_drawn_within_their_bounds():
     settings = {"rotation": 30.0, "shear": 20.0, "zoom": 0.5, "shift": 0.1}
     drawn = [
         choose_motion(Augment(**settings), KeyedRandom(str(number)))
@@ -199,7 +199,7 @@ def test_settings_draw_their_amounts():
         ("shear", 20.0, lambda m: math.degrees(math.atan(-m[0, 1]))),
     ],
 )
-def test_angles_are_within_their_bounds(setting, bound, angle):
+def test_angles_are_drawn_within_their_bounds(setting, bound, angle):
     augment = Augment(**{setting: bound})
     angles = [
         angle(choose_motion(augment, KeyedRandom(str(number))).matrix)
@@ -210,5 +210,5 @@ def test_angles_are_within_their_bounds(setting, bound, angle):
     assert abs(np.mean(angles)) < 0.05 * bound
 
 
-def test_without_such_settings_nothing_moves():
+def test_without_motion_settings_there_is_no_motion():
     assert choose_motion(Augment(crop=0.9, flip=True), KeyedRandom("a")) is None

@@ -10,7 +10,7 @@ from cnnxfer.reporting import Reporter
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_all_that_was_planted_is_found(kind: Kind, planting) -> None:
+def test_every_planted_problem_is_found(kind: Kind, planting) -> None:
     planted = {
         (item.spec, item.about) for item in planting.planted if item.kind == kind.name
     }
@@ -34,12 +34,12 @@ def test_all_that_was_planted_is_found(kind: Kind, planting) -> None:
         assert finding.advice == kind.advice
 
 
-def test_there_are_many_problems(planting) -> None:
+def test_planted_problems_are_of_every_kind(planting) -> None:
     assert len(planting.planted) > 150
     assert {item.kind for item in planting.planted} == set(KINDS.names())
 
 
-def test_the_gravest_are_told_first(planting) -> None:
+def test_findings_are_sorted_by_severity(planting) -> None:
     for report in planting.reports.values():
         places = [SEVERITIES.index(item.severity) for item in report.findings]
         assert places == sorted(places)
@@ -60,7 +60,7 @@ def test_the_classes_are_counted(planting) -> None:
 
 
 @pytest.mark.parametrize("splits", [("",), ("train/", "test/")])
-def test_sound_data_has_no_findings(splits, planter, tmp_path: Path) -> None:
+def test_data_without_problems_has_no_findings(splits, planter, tmp_path: Path) -> None:
     for split in splits:
         for name in ("aster", "daisy", "iris 2", "iris 1-2", "iris 12"):
             planter.sound(f"data/{split}{name}", 20)
@@ -70,7 +70,7 @@ def test_sound_data_has_no_findings(splits, planter, tmp_path: Path) -> None:
     assert not report.alarming
 
 
-def test_of_real_flowers_nothing_is_said_that_a_look_does_not_confirm(
+def test_findings_in_real_photographs_were_confirmed_by_eye(
     shared: Path,
 ) -> None:
     report, _ = check_data(str(shared / "data" / "flowers12"), Reporter())

@@ -28,7 +28,9 @@ def data(planter, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_what_is_left_out_is_no_longer_found(data: Path, tmp_path: Path) -> None:
+def test_a_check_that_excludes_the_list_no_longer_finds_the_problems(
+    data: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "quarantine.txt"
     report = cnnxfer.check(str(data), write=path)
     assert {finding.kind for finding in report.findings} == {
@@ -53,7 +55,7 @@ def test_what_is_left_out_is_no_longer_found(data: Path, tmp_path: Path) -> None
     assert again.images == report.images - 8
 
 
-def test_an_empty_list_is_written_too(planter, tmp_path: Path) -> None:
+def test_without_problems_an_empty_list_is_written(planter, tmp_path: Path) -> None:
     planter.sound("data/iris", 12)
     planter.sound("data/rose", 12)
     path = tmp_path / "quarantine.txt"
@@ -62,7 +64,9 @@ def test_an_empty_list_is_written_too(planter, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["write", "html"])
-def test_files_of_others_are_spared(option: str, data: Path, tmp_path: Path) -> None:
+def test_files_that_the_check_did_not_write_are_not_overwritten(
+    option: str, data: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "notes"
     path.write_text("mine")
     with pytest.raises(ConfigError, match=f"--{option} .*notes already exists"):
@@ -75,7 +79,7 @@ def test_files_of_others_are_spared(option: str, data: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("option", ["write", "html"])
-def test_files_lie_outside_of_the_images(
+def test_output_files_among_the_images_are_refused(
     option: str, data: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match="among the images"):
@@ -88,7 +92,7 @@ def test_files_lie_outside_of_the_images(
     assert (data / "x").is_file()
 
 
-def test_nothing_is_added_to_a_prepared_set(tmp_path: Path) -> None:
+def test_output_files_in_a_prepared_data_set_are_refused(tmp_path: Path) -> None:
     prepared = tmp_path / "1.0.0"
     prepared.mkdir()
     for name in ("dataset_info.json", "features.json"):
@@ -97,7 +101,7 @@ def test_nothing_is_added_to_a_prepared_set(tmp_path: Path) -> None:
         cnnxfer.check(str(prepared), write=prepared / "x")
 
 
-def test_two_files_have_two_names(data: Path, tmp_path: Path) -> None:
+def test_list_and_page_must_be_different_files(data: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.symlink_to(tmp_path)
     with pytest.raises(ConfigError, match="--write and --html are both"):

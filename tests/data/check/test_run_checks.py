@@ -53,7 +53,7 @@ def tree(root: Path) -> list[tuple[str, int, str]]:
     )
 
 
-def test_no_file_is_touched(planter, tmp_path: Path) -> None:
+def test_a_check_changes_no_file_of_the_data(planter, tmp_path: Path) -> None:
     planter.sound("data/rose", 3)
     planter.sound("data/iris", 3)
     planter.put("data/rose/broken.jpg", b"broken")
@@ -67,7 +67,7 @@ def test_no_file_is_touched(planter, tmp_path: Path) -> None:
     assert tree(tmp_path / "data") == before
 
 
-def test_tensorflow_stays_unloaded(photos_dir: Path) -> None:
+def test_a_check_does_not_import_tensorflow(photos_dir: Path) -> None:
     code = f"""
 import sys
 from cnnxfer.data.check.run_checks import check_data
@@ -79,7 +79,7 @@ assert not heavy & set(sys.modules)
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_leak_is_mended_on_the_side_that_trains() -> None:
+def test_leaked_images_are_quarantined_from_train_and_validation() -> None:
     rows = [
         row("train", split="train", content="x"),
         row("test", split="test", content="x"),
@@ -95,7 +95,7 @@ def test_a_leak_is_mended_on_the_side_that_trains() -> None:
     assert leaks["near-leak"].quarantine == ("train", "validation", "near")
 
 
-def test_what_is_left_out_leaks_nothing() -> None:
+def test_excluded_images_are_not_reported_as_leaks() -> None:
     rows = [
         row("train", split="train", content="x"),
         row("test", split="test", content="x"),
@@ -104,7 +104,7 @@ def test_what_is_left_out_leaks_nothing() -> None:
     assert list(duplicates.leaks(left_out)) == []
 
 
-def test_exact_copies_are_not_told_of_again_as_near_ones() -> None:
+def test_exact_copies_are_not_reported_as_near_duplicates_too() -> None:
     rows = [row("1", 0, content="x"), row("2", 1, content="x")]
     assert list(found(duplicates.contradictions, rows, near=[[0, 1]])) == [
         "contradiction"
@@ -117,7 +117,7 @@ def test_exact_copies_are_not_told_of_again_as_near_ones() -> None:
     assert both["near-contradiction"].items == (Item(("1", "2", "near"), ("a", "b")),)
 
 
-def test_of_copies_the_first_stays() -> None:
+def test_all_copies_but_the_first_are_quarantined() -> None:
     rows = [row(name, content="x") for name in ("1", "2", "3")]
     same = found(duplicates.spare_copies, rows, near=[[0, 1, 2]])
     assert list(same) == ["copies"]
@@ -125,12 +125,12 @@ def test_of_copies_the_first_stays() -> None:
     assert same["copies"].quarantine == ("2", "3")
 
 
-def test_an_id_that_stands_for_two_rows_is_not_left_out() -> None:
+def test_an_id_that_two_rows_share_is_not_quarantined() -> None:
     rows = [row("1", content="x"), row("1", content="x")]
     assert found(duplicates.spare_copies, rows)["copies"].quarantine == ()
 
 
-def test_labels_of_which_one_is_more_contradict() -> None:
+def test_copies_with_one_label_more_contradict_each_other() -> None:
     rows = [row("1", (0,), content="x"), row("2", (0, 1), content="x")]
     item = found(duplicates.contradictions, rows)["contradiction"].items[0]
     assert item.line() == "1 = 2 (a, a|b)"
@@ -154,12 +154,14 @@ def test_labels_of_which_one_is_more_contradict() -> None:
         (("1-1", "1_1"), True),
     ],
 )
-def test_names_that_a_slip_may_have_made_two(names, alike: bool) -> None:
+def test_class_names_that_differ_by_a_typing_error_are_alike(
+    names, alike: bool
+) -> None:
     rows = [row("1", 0), row("2", 1)]
     assert bool(list(classes.similar_names(InspectedData(names, rows, [])))) == alike
 
 
-def test_what_most_pictures_are_is_no_exception() -> None:
+def test_a_property_of_most_images_is_not_reported_per_image() -> None:
     small = [row(str(number), width=28, height=28) for number in range(3)]
     large = [row(f"large {number}") for number in range(3)]
     assert list(found(image_properties.tiny, small + large)) == ["tiny"]
@@ -169,14 +171,14 @@ def test_what_most_pictures_are_is_no_exception() -> None:
     assert list(found(image_properties.grey, small[:2] + grey)) == []
 
 
-def test_a_jpeg_with_a_second_picture_is_one() -> None:
+def test_the_suffix_of_a_jpeg_with_several_pictures_is_right() -> None:
     jpegs = [row("a.jpg", format="MPO"), row("b.JPEG"), row("c.jfif")]
     assert found(run_checks.readability.wrong_suffixes, jpegs) == {}
     others = [row("no suffix"), row("data.bin"), row("version.1")]
     assert found(run_checks.readability.wrong_suffixes, others) == {}
 
 
-def test_limits_of_size() -> None:
+def test_limits_of_image_size() -> None:
     at, over = row("at", width=900, height=300), row("over", width=300, height=901)
     assert found(image_properties.long, [at, over])["long"].items[0].ids == ("over",)
     at = row("at", width=10_000, height=5_000)
@@ -188,7 +190,7 @@ def test_limits_of_size() -> None:
     )
 
 
-def test_limits_of_classes() -> None:
+def test_limits_of_class_sizes() -> None:
     rows = [row(f"a{number}", 0) for number in range(30)]
     rows += [row(f"b{number}", 1) for number in range(10)]
     assert list(found(classes.small_classes, rows)) == []
@@ -202,7 +204,7 @@ def test_limits_of_classes() -> None:
     assert small.items == (Item(classes=("b",), note="9 images"),)
 
 
-def test_one_class_is_enough_where_each_is_there_or_not() -> None:
+def test_one_class_is_enough_if_some_images_lack_it() -> None:
     rows = [row("1", (0,)), row("2", ())]
     assert found(classes.too_few_classes, rows, "a") == {}
     assert list(found(classes.too_few_classes, rows[:1], "a")) == ["one-class"]
@@ -210,12 +212,12 @@ def test_one_class_is_enough_where_each_is_there_or_not() -> None:
     assert list(found(classes.too_few_classes, [rows[0], broken], "a")) == ["one-class"]
 
 
-def test_names_of_bytes_that_are_no_text_are_odd() -> None:
+def test_class_names_that_are_not_utf8_are_reported() -> None:
     odd = found(classes.odd_names, [], ["ros\\xe9", "C:\\x", "rosé"])
     assert [item.classes for item in odd["odd-name"].items] == [("'ros\\\\xe9'",)]
 
 
-def test_groups_stay_together_and_copies_do(planter, tmp_path: Path) -> None:
+def test_groups_and_copies_are_not_reported_as_leaks(planter, tmp_path: Path) -> None:
     for name in ("rose", "iris"):
         planter.sound(f"data/{name}", 20)
         for number in range(6):
@@ -233,7 +235,7 @@ def test_a_wrong_split_is_refused(photos_dir: Path) -> None:
         check_data(str(photos_dir), Reporter(), split="slices")
 
 
-def test_data_that_is_not_there_is_an_error(
+def test_missing_data_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(spec: str, reporter: Reporter) -> Dataset:
@@ -246,7 +248,7 @@ def test_data_that_is_not_there_is_an_error(
         check_data("tfds:far_away", Reporter())
 
 
-def test_what_training_tells_in_passing() -> None:
+def test_training_warns_of_serious_findings() -> None:
     rows = [
         row("1", 0, content="x"),
         row("2", 1, content="x"),
@@ -267,7 +269,7 @@ def test_what_training_tells_in_passing() -> None:
     assert len(reporter.warnings) == 2
 
 
-def test_every_check_is_run() -> None:
+def test_every_check_is_registered() -> None:
     modules = (classes, duplicates, image_properties, run_checks.readability)
     defined = {
         function
@@ -280,7 +282,7 @@ def test_every_check_is_run() -> None:
     assert defined == set(run_checks.CHECKS)
 
 
-def test_an_item_on_a_line() -> None:
+def test_line_describes_an_item() -> None:
     assert Item(("a", "b", "c", "d"), note="x").line() == "a = b = c = ... (x)"
     assert Item(classes=("a", "b")).line() == "a, b"
     assert Item(classes=("a",), note="x").line() == "a (x)"

@@ -127,7 +127,7 @@ def in_memory(content: bytes, wait: float = 0) -> ImageSource:
     return ImageSource("memory", read, here=True)
 
 
-def within(seconds: float, function):
+def result_within(seconds: float, function):
     """Returns what a function does, unless it hangs."""
     found = []
     thread = threading.Thread(target=lambda: found.append(function()), daemon=True)
@@ -157,7 +157,7 @@ def is_alive(process: int) -> bool:
         return False
 
 
-def ends(process: int) -> bool:
+def ends_within_seconds(process: int) -> bool:
     for _ in range(200):
         if not is_alive(process):
             return True
@@ -177,7 +177,7 @@ def test_records_come_in_order(tmp_path, looks):
 
 
 @pytest.mark.parametrize("frames", ["first", "all"])
-def test_an_image_is_known_by_the_hash_of_its_bytes(tmp_path, looks, frames):
+def test_records_have_the_sha256_of_the_image(tmp_path, looks, frames):
     still, *_, moving = files(tmp_path, 30), *files(tmp_path, 31, frames=2)
     broken = in_memory(b"no image")
     memory = in_memory(encoded(32))
@@ -189,11 +189,11 @@ def test_an_image_is_known_by_the_hash_of_its_bytes(tmp_path, looks, frames):
     }
 
 
-def test_no_images_need_no_work(looks):
+def test_no_images_give_no_records(looks):
     assert list(decode_all([], looks.size)) == []
 
 
-def test_the_pixels_are_those_of_this_process(tmp_path, looks):
+def test_workers_give_the_same_pixels_as_this_process(tmp_path, looks):
     rng = np.random.default_rng(0)
     sources = []
     for form in ("JPEG", "PNG", "WEBP"):
@@ -206,7 +206,7 @@ def test_the_pixels_are_those_of_this_process(tmp_path, looks):
         np.testing.assert_array_equal(record.pixels, expected)
 
 
-def test_sources_of_this_process_are_read_here(tmp_path, looks):
+def test_sources_marked_here_are_read_in_this_process(tmp_path, looks):
     def refuse() -> bytes:
         raise DataError("timed out")
 
@@ -218,7 +218,7 @@ def test_sources_of_this_process_are_read_here(tmp_path, looks):
     assert widths(decode_all(sources, looks.size)) == expected
 
 
-def test_what_breaks_its_decoder_costs_itself_alone(tmp_path, looks, monkeypatch):
+def test_an_image_that_crashes_its_decoder_fails_alone(tmp_path, looks, monkeypatch):
     monkeypatch.setattr(pool, "TIME_LIMIT_SECONDS", 1.0)
     killed = "crashed the decoder (SIGKILL)"
     reasons = {101: killed, 102: "crashed the decoder (SIGABRT)"}
@@ -228,7 +228,7 @@ def test_what_breaks_its_decoder_costs_itself_alone(tmp_path, looks, monkeypatch
     assert widths(records) == [reasons.get(width, width) for width in given]
 
 
-def test_too_little_memory_costs_a_picture_and_no_more(tmp_path, looks):
+def test_running_out_of_memory_fails_one_image_only(tmp_path, looks):
     def read() -> bytes:
         raise MemoryError
 
@@ -245,14 +245,16 @@ def test_too_little_memory_costs_a_picture_and_no_more(tmp_path, looks):
     assert (frame.frame, frame.error) == (0, little)
 
 
-def test_a_slow_pile_is_no_slow_picture(tmp_path, looks, monkeypatch):
+def test_the_time_limit_is_per_frame(tmp_path, looks, monkeypatch):
     monkeypatch.setattr(pool, "TIME_LIMIT_SECONDS", 0.5)
     [pages] = files(tmp_path, 30, frames=30)  # 1.5 s together
     records = list(decode_all([pages], looks.slow_process, frames="all"))
     assert [record.error for record in records] == [None] * 30
 
 
-def test_a_slow_consumer_is_no_slow_picture(tmp_path, looks, monkeypatch):
+def test_a_slow_consumer_does_not_count_towards_the_time_limit(
+    tmp_path, looks, monkeypatch
+):
     monkeypatch.setattr(pool, "TIME_LIMIT_SECONDS", 0.5)
     [pages] = files(tmp_path, 30, frames=8)
     records = decode_all([pages], looks.large, frames="all", ahead=1)
@@ -261,14 +263,14 @@ def test_a_slow_consumer_is_no_slow_picture(tmp_path, looks, monkeypatch):
     assert [record.error for record in records] == [None] * 7
 
 
-def test_a_process_that_is_killed_at_rest_costs_nothing(tmp_path, looks, monkeypatch):
+def test_an_idle_worker_that_is_killed_is_replaced(tmp_path, looks, monkeypatch):
     monkeypatch.setattr(pool, "WORKERS", 1)
     one, other = files(tmp_path, 30, 31)
 
     def sources():
         yield one
         os.kill(number(record), signal.SIGKILL)
-        assert ends(number(record))
+        assert ends_within_seconds(number(record))
         yield other
 
     records = decode_all(sources(), looks.process, ahead=1)
@@ -278,7 +280,7 @@ def test_a_process_that_is_killed_at_rest_costs_nothing(tmp_path, looks, monkeyp
     assert number(second) != number(record)
 
 
-def test_one_picture_has_one_worker(tmp_path, looks, monkeypatch):
+def test_no_more_workers_start_than_there_are_images(tmp_path, looks, monkeypatch):
     started = []
 
     def start(*args) -> Worker:
@@ -292,12 +294,12 @@ def test_one_picture_has_one_worker(tmp_path, looks, monkeypatch):
     assert len(started) == 1 + 2
 
 
-def test_all_workers_work(tmp_path, looks):
+def test_all_workers_are_used(tmp_path, looks):
     sources = files(tmp_path, *[30] * 40)
     assert len({number(r) for r in decode_all(sources, looks.slow_process)}) == 2
 
 
-def test_sources_are_taken_no_further_ahead_than_asked(tmp_path, looks):
+def test_no_more_sources_are_read_ahead_than_allowed(tmp_path, looks):
     taken = []
     sources = files(tmp_path, *range(20, 50))
     records = decode_all((taken.append(s) or s for s in sources), looks.size, ahead=5)
@@ -305,7 +307,7 @@ def test_sources_are_taken_no_further_ahead_than_asked(tmp_path, looks):
         assert len(taken) <= count + 5
 
 
-def test_few_sources_that_take_memory_are_under_way(tmp_path, looks, monkeypatch):
+def test_few_sources_that_take_memory_are_read_ahead(tmp_path, looks, monkeypatch):
     monkeypatch.setattr(pool, "BYTES_PER_WORKER", 1000)
     taken = []
 
@@ -319,7 +321,7 @@ def test_few_sources_that_take_memory_are_under_way(tmp_path, looks, monkeypatch
     assert len(taken) == count == 12
 
 
-def test_what_is_at_hand_is_done_while_the_next_is_waited_for(tmp_path, looks):
+def test_records_do_not_wait_for_the_next_source(tmp_path, looks):
     come = threading.Event()
 
     def sources():
@@ -329,12 +331,12 @@ def test_what_is_at_hand_is_done_while_the_next_is_waited_for(tmp_path, looks):
 
     first, second = files(tmp_path, 30, 31)
     records = decode_all(sources(), looks.size)
-    assert within(30, lambda: next(records)).source is first
+    assert result_within(30, lambda: next(records)).source is first
     come.set()
-    assert within(30, lambda: next(records)).source is second
+    assert result_within(30, lambda: next(records)).source is second
 
 
-def test_an_error_of_the_sources_is_raised_in_its_place(tmp_path, looks):
+def test_an_error_of_the_sources_is_raised_after_earlier_records(tmp_path, looks):
     def sources():
         yield from files(tmp_path, 30, 31)
         raise OSError("no more")
@@ -354,14 +356,14 @@ def test_a_consumer_that_stops_does_not_wait_for_sources(tmp_path, looks):
 
     records = decode_all(sources(), looks.process)
     process = number(next(records))
-    within(30, lambda: records.close() or True)
+    result_within(30, lambda: records.close() or True)
     assert not is_alive(process)
     come.set()
 
 
 @pytest.mark.parametrize("frames", ["first", "all"])
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "TIFF", "PNG"])
-def test_frames(tmp_path, looks, form, frames):
+def test_frames_have_records_of_their_own_if_asked_for(tmp_path, looks, form, frames):
     path = tmp_path / "several"
     path.write_bytes(encoded(30, frames=5, form=form))
     [single] = files(tmp_path, 31)
@@ -385,7 +387,7 @@ def test_a_frame_that_crashes_is_named(tmp_path, looks, monkeypatch):
     assert [record.frame for record in records] == [0, 1, 2, None]
 
 
-def test_the_pages_behind_a_bad_one_are_seen(tmp_path, looks):
+def test_pages_after_a_broken_one_are_decoded(tmp_path, looks):
     pages = [Image.new("L", (width, 8)) for width in (30, 104, 32)]
     path = tmp_path / "pages.tif"
     pages[0].save(path, save_all=True, append_images=pages[1:])
@@ -403,7 +405,9 @@ class Watched(Jobs):
         Watched.most = max(Watched.most, self._waiting_records)
 
 
-def test_few_frames_wait_for_a_slow_consumer(tmp_path, looks, monkeypatch):
+def test_the_number_of_frames_waiting_for_a_consumer_is_limited(
+    tmp_path, looks, monkeypatch
+):
     monkeypatch.setattr(pool, "Jobs", Watched)
     monkeypatch.setattr(Watched, "most", 0)
     sources = files(tmp_path, 30, 31, 32, frames=200)
@@ -416,7 +420,7 @@ def test_few_frames_wait_for_a_slow_consumer(tmp_path, looks, monkeypatch):
 
 
 @pytest.mark.parametrize("ahead", [1, 2, 3, 30])
-def test_many_frames_and_slow_sources_never_wait_for_each_other(tmp_path, looks, ahead):
+def test_many_frames_and_slow_sources_do_not_deadlock(tmp_path, looks, ahead):
     many = files(tmp_path, 30, 31, 32, 33, frames=50)
     slow = in_memory(encoded(34, frames=20), wait=0.2)
     sources = [slow, *many, slow, *many, slow]
@@ -425,21 +429,21 @@ def test_many_frames_and_slow_sources_never_wait_for_each_other(tmp_path, looks,
     def run():
         return list(decode_all(sources, looks.size, frames="all", ahead=ahead))
 
-    records = within(60, run)
+    records = result_within(60, run)
     assert [record.error for record in records] == [None] * sum(counts)
     order = [s for s, count in zip(sources, counts, strict=True) for _ in range(count)]
     assert [record.source for record in records] == order
 
 
-def test_large_jobs_and_large_records_pass_each_other(looks):
+def test_large_jobs_and_large_records_do_not_deadlock(looks):
     content = encoded(30) + bytes(5_000_000)  # more than a pipe holds, both ways
     sources = [in_memory(content)] * 12
-    records = within(60, lambda: list(decode_all(sources, looks.large)))
+    records = result_within(60, lambda: list(decode_all(sources, looks.large)))
     assert [record.pixels.shape for record in records] == [(8, 1000, 1000)] * 12
     assert all((record.pixels == 30).all() for record in records)
 
 
-def test_little_is_read_ahead_of_the_workers(looks, monkeypatch):
+def test_the_bytes_read_ahead_of_the_workers_are_limited(looks, monkeypatch):
     monkeypatch.setattr(jobs, "MAX_UNSENT_BYTES", 1_000_000)
     read = []
 
@@ -453,7 +457,7 @@ def test_little_is_read_ahead_of_the_workers(looks, monkeypatch):
     assert sum(1 for _ in records) == 63
 
 
-def test_memory_is_kept_for_what_is_being_read(looks, monkeypatch):
+def test_sources_being_read_count_towards_the_memory_limit(looks, monkeypatch):
     monkeypatch.setattr(jobs, "MAX_UNSENT_BYTES", 1_000_000)
     lock, reading, most = threading.Lock(), [], []
 
@@ -477,16 +481,16 @@ def test_memory_is_kept_for_what_is_being_read(looks, monkeypatch):
     assert max(most) > 2
 
 
-def test_the_memory_that_was_kept_is_given_back(monkeypatch):
+def test_reserved_memory_is_released_after_reading(monkeypatch):
     monkeypatch.setattr(jobs, "MAX_UNSENT_BYTES", 1000)
     queue = Jobs(ahead=9, max_bytes=10_000)
     for _ in range(3):
         queue.add(replace(in_memory(b""), size_bytes=1000))
-    first = within(10, queue.next_unread)
+    first = result_within(10, queue.next_unread)
     queue.put_content(first, b"little")
-    second = within(10, queue.next_unread)
+    second = result_within(10, queue.next_unread)
     queue.finish(second)  # it could not be read
-    assert within(10, queue.next_unread).number == 2
+    assert result_within(10, queue.next_unread).number == 2
 
 
 def test_a_picture_over_the_limit_is_refused(tmp_path, looks):
@@ -508,7 +512,7 @@ def test_a_consumer_that_stops_ends_the_processes(tmp_path, looks):
     assert not any(is_alive(process) for process in processes)
 
 
-def test_the_end_of_the_work_ends_the_processes(tmp_path, looks):
+def test_the_processes_end_after_the_last_record(tmp_path, looks):
     sources = files(tmp_path, *[30] * 10)
     processes = {number(record) for record in decode_all(sources, looks.process)}
     assert not any(is_alive(process) for process in processes)
@@ -533,7 +537,7 @@ for number, record in enumerate(records, 1):
 @pytest.mark.parametrize(
     "more", [[], [30] * 100, [103] * 4], ids=["at rest", "at work", "at one picture"]
 )
-def test_the_processes_of_a_script_that_is_ended_end(tmp_path, looks, sent, more):
+def test_the_processes_end_when_their_script_is_killed(tmp_path, looks, sent, more):
     # The script has no guard, and would start itself again if it were imported.
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
@@ -556,14 +560,14 @@ def test_the_processes_of_a_script_that_is_ended_end(tmp_path, looks, sent, more
     assert "started" not in output
     assert "KeyboardInterrupt" in errors or sent == signal.SIGKILL
     assert errors.count("Traceback") <= 1
-    assert all(ends(process) for process in processes)
+    assert all(ends_within_seconds(process) for process in processes)
 
 
-def test_an_interrupt_is_for_the_one_who_asks(tmp_path, looks):
+def test_workers_ignore_interrupts(tmp_path, looks):
     assert widths(decode_all(files(tmp_path, 30), looks.interrupted)) == [30]
 
 
-def test_the_processes_import_little(tmp_path, looks):
+def test_workers_do_not_import_heavy_packages(tmp_path, looks):
     [record] = decode_all(files(tmp_path, 30), looks.modules)
     loaded = set(record.error.split())
     assert {"numpy", "PIL.Image", "cnnxfer.data.images.picture"} <= loaded
@@ -572,7 +576,7 @@ def test_the_processes_import_little(tmp_path, looks):
 
 
 @pytest.mark.parametrize("look", ["chatter", "ask"])
-def test_what_a_process_prints_goes_nowhere(tmp_path, looks, look, capfd):
+def test_output_of_workers_is_discarded(tmp_path, looks, look, capfd):
     assert widths(decode_all(files(tmp_path, 30, 31), getattr(looks, look))) == [30, 31]
     assert capfd.readouterr() == ("", "")
 
@@ -580,19 +584,21 @@ def test_what_a_process_prints_goes_nowhere(tmp_path, looks, look, capfd):
 @pytest.mark.parametrize(
     ("look", "said"), [("bug", "KeyError: 'a key'"), ("floats", "float64")]
 )
-def test_a_bug_keeps_its_traceback(tmp_path, looks, look, said):
+def test_an_unexpected_error_in_a_worker_keeps_its_traceback(
+    tmp_path, looks, look, said
+):
     with pytest.raises(RuntimeError, match=said) as caught:
         list(decode_all(files(tmp_path, 30), getattr(looks, look)))
     assert "looks.py" in str(caught.value) or look == "floats"
 
 
-def test_a_bug_of_a_reader_is_raised(looks):
+def test_an_unexpected_error_of_a_source_is_raised(looks):
     broken = ImageSource("broken", lambda: {}["a key"], here=True)
     with pytest.raises(KeyError, match="a key"):
         list(decode_all([broken], looks.size))
 
 
-def test_a_function_that_cannot_be_pickled_is_a_bug(tmp_path, looks):
+def test_a_function_that_cannot_be_pickled_is_an_error(tmp_path, looks):
     [source] = files(tmp_path, 30)
     with pytest.raises(Exception, match="pickle"):
         decode_all([source], lambda picture: looks.size(picture))
@@ -600,7 +606,7 @@ def test_a_function_that_cannot_be_pickled_is_a_bug(tmp_path, looks):
         list(decode_all([ImageSource("here?", lambda: b"")], looks.size))
 
 
-def test_a_process_that_cannot_be_started_is_told(tmp_path, looks, monkeypatch):
+def test_a_worker_that_cannot_be_started_is_an_error(tmp_path, looks, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
     with pytest.raises(
         RunError, match=r"nowhere' cannot be started: no such file.*ulimit"
@@ -608,7 +614,7 @@ def test_a_process_that_cannot_be_started_is_told(tmp_path, looks, monkeypatch):
         decode_all([], looks.size)
 
 
-def test_a_later_process_that_cannot_be_started_is_done_without(
+def test_decoding_goes_on_if_further_workers_cannot_be_started(
     tmp_path, looks, monkeypatch
 ):
     tried = []
@@ -626,7 +632,7 @@ def test_a_later_process_that_cannot_be_started_is_done_without(
     assert len(tried) == 2
 
 
-def test_what_is_no_text_in_the_path_of_modules_is_passed_over(
+def test_entries_of_sys_path_that_are_not_strings_are_ignored(
     tmp_path, looks, monkeypatch
 ):
     monkeypatch.setattr(sys, "path", [*sys.path, tmp_path])
@@ -634,7 +640,7 @@ def test_what_is_no_text_in_the_path_of_modules_is_passed_over(
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="not of this system")
-def test_there_is_a_worker_for_each_core_that_may_be_used():
+def test_there_are_as_many_workers_as_usable_cores():
     code = (
         "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]);"
         "from cnnxfer.data.decoding.pool import WORKERS; print(WORKERS)"
@@ -643,7 +649,7 @@ def test_there_is_a_worker_for_each_core_that_may_be_used():
     assert result.stdout.strip() == b"1", result.stderr
 
 
-def test_a_process_that_ends_at_its_start_is_told(tmp_path, looks, monkeypatch):
+def test_a_worker_that_exits_at_its_start_is_an_error(tmp_path, looks, monkeypatch):
     fake = tmp_path / "python"
     fake.write_text("#!/bin/sh\necho that went wrong >&2\nexit 3\n")
     fake.chmod(0o700)
@@ -652,7 +658,9 @@ def test_a_process_that_ends_at_its_start_is_told(tmp_path, looks, monkeypatch):
         list(decode_all(files(tmp_path, 30), looks.size))
 
 
-def test_a_process_is_there_before_an_image_is_asked_for(tmp_path, looks, monkeypatch):
+def test_a_worker_is_started_before_the_first_image_is_asked_for(
+    tmp_path, looks, monkeypatch
+):
     started = []
     original = DecoderProcess.__init__
 
@@ -667,7 +675,7 @@ def test_a_process_is_there_before_an_image_is_asked_for(tmp_path, looks, monkey
     assert len(started) == 1
 
 
-def test_a_worker_decodes_as_this_process_does(shared: Path, looks):
+def test_workers_decode_photographs_as_this_process_does(shared: Path, looks):
     paths = sorted(shared.glob("data/imagenet100/*"))[::25]
     records = decode_all(map(file_source, map(str, paths)), partial(looks.whole))
     for path, record in zip(paths, records, strict=True):

@@ -52,7 +52,7 @@ def test_each_picture_is_decoded_once(examples, opened):
     assert opened == dict.fromkeys([example.id for example in examples], 1)
 
 
-def test_what_is_kept_changes_no_pixel(examples, opened):
+def test_kept_pictures_give_the_same_pixels(examples, opened):
     kept = epochs_of(Loader(examples, SIZE))
     opened.clear()
     anew = epochs_of(Loader(examples, SIZE, keep_bytes=0))
@@ -60,7 +60,7 @@ def test_what_is_kept_changes_no_pixel(examples, opened):
     np.testing.assert_array_equal(kept, anew)
 
 
-def test_no_more_is_kept_than_there_is_room_for(examples, opened):
+def test_kept_pictures_stay_within_the_memory_limit(examples, opened):
     sizes = []
     for example in examples:
         picture = open_picture(example)
@@ -79,7 +79,7 @@ def test_no_more_is_kept_than_there_is_room_for(examples, opened):
     assert sum(kept) > 0.9 * sum(sizes) // 2
 
 
-def test_a_picture_that_grows_must_find_room_again(tmp_path: Path, opened):
+def test_a_kept_picture_that_grows_is_held_to_the_memory_limit(tmp_path: Path, opened):
     # The whole of it is decoded small; a part of it, in full.
     Image.new("RGB", (800, 800), "red").save(tmp_path / "a.jpg")
     example = Example("a", (0,), None, tmp_path / "a.jpg")
@@ -97,7 +97,7 @@ def test_a_picture_that_grows_must_find_room_again(tmp_path: Path, opened):
     assert opened["a"] == 2
 
 
-def test_threads_see_the_same(examples):
+def test_several_threads_get_the_same_pixels(examples):
     loader, expected = Loader(examples, SIZE), epochs_of(Loader(examples, SIZE))
     found: dict[int, list[np.ndarray]] = {}
 
@@ -124,7 +124,7 @@ def test_batches_are_bytes_in_the_order_of_the_indices(examples, augment):
     assert (pixels[0] != pixels[1]).any()
 
 
-def test_a_file_that_vanished_is_named(examples):
+def test_the_error_names_a_file_that_was_deleted(examples):
     examples[5].path.unlink()
     loader = Loader(examples, SIZE)
     with pytest.raises(DataError) as caught:
@@ -135,7 +135,7 @@ def test_a_file_that_vanished_is_named(examples):
     )
 
 
-def test_a_file_that_changed_is_named(examples):
+def test_the_error_names_a_file_that_has_changed(examples):
     examples[5].path.write_bytes(examples[6].read())
     loader = Loader(examples, SIZE)
     with pytest.raises(DataError, match=r"^blue/05\.jpg .* it has changed since"):

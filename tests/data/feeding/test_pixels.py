@@ -70,13 +70,13 @@ def batches_of(examples, count: int, config: Config = LIGHT, **options):
     ).take(count)
 
 
-def drawn_of(batches: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
+def pixels_and_targets_of(batches: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
     pixels, targets = zip(*batches.as_numpy_iterator(), strict=True)
     return np.concatenate(pixels), np.concatenate(targets)
 
 
 def pixels_of(batches: tf.data.Dataset) -> np.ndarray:
-    return drawn_of(batches)[0]
+    return pixels_and_targets_of(batches)[0]
 
 
 def test_batches_are_bytes_with_their_targets(examples):
@@ -85,7 +85,7 @@ def test_batches_are_bytes_with_their_targets(examples):
         tf.TensorSpec((BATCH, SIZE, SIZE, 3), tf.uint8),
         tf.TensorSpec((BATCH, 3), tf.float32),
     )
-    pixels, targets = drawn_of(batches)
+    pixels, targets = pixels_and_targets_of(batches)
     # Blue, green and red: the strongest channel tells the class.
     strongest = pixels.mean(axis=(1, 2)).argmax(axis=-1)
     labels = targets.argmax(axis=1)
@@ -94,7 +94,7 @@ def test_batches_are_bytes_with_their_targets(examples):
     np.testing.assert_array_equal(targets, np.eye(3)[labels])
 
 
-def test_an_epoch_is_the_views_of_its_number_in_its_order(examples):
+def test_an_epoch_has_the_views_of_its_number_in_shuffled_order(examples):
     steps = len(examples) // BATCH
     pixels = pixels_of(batches_of(examples, 3 * steps))
     for epoch in range(3):
@@ -111,12 +111,12 @@ def test_an_epoch_is_the_views_of_its_number_in_its_order(examples):
 
 @pytest.mark.parametrize("config", [LIGHT, EVERYTHING], ids=["light", "everything"])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_the_number_of_threads_changes_no_pixel(examples, threads, config):
+def test_pixels_do_not_depend_on_the_number_of_threads(examples, threads, config):
     options = tf.data.Options()
     options.threading.private_threadpool_size = threads
     options.autotune.enabled = False
-    found = drawn_of(batches_of(examples, 6, config).with_options(options))
-    expected = drawn_of(batches_of(examples, 6, config))
+    found = pixels_and_targets_of(batches_of(examples, 6, config).with_options(options))
+    expected = pixels_and_targets_of(batches_of(examples, 6, config))
     for mine, its in zip(found, expected, strict=True):
         np.testing.assert_array_equal(mine, its)
 
@@ -130,8 +130,10 @@ def test_a_renamed_copy_has_the_same_pixels(photos_dir: Path, examples, config):
         shutil.copyfile(example.path, target)
     again = read_examples(copy)
     assert {one.id for one in again}.isdisjoint(one.id for one in examples)
-    found = drawn_of(batches_of(again, 6, config))
-    for mine, its in zip(found, drawn_of(batches_of(examples, 6, config)), strict=True):
+    found = pixels_and_targets_of(batches_of(again, 6, config))
+    for mine, its in zip(
+        found, pixels_and_targets_of(batches_of(examples, 6, config)), strict=True
+    ):
         np.testing.assert_array_equal(mine, its)
 
 
@@ -151,12 +153,12 @@ print(digest_of(batches_of(read_examples(Path(sys.argv[1])), 6, EVERYTHING)))
 
 def digest_of(batches: tf.data.Dataset) -> str:
     digest = hashlib.sha256()
-    for arrays in drawn_of(batches):
+    for arrays in pixels_and_targets_of(batches):
         digest.update(arrays.tobytes())
     return digest.hexdigest()
 
 
-def test_another_seed_draws_other_pixels(examples):
+def test_another_seed_gives_other_pixels(examples):
     one, other = (
         pixels_of(batches_of(examples, 2, replace(LIGHT, seed=seed))) for seed in (1, 2)
     )
@@ -165,16 +167,18 @@ def test_another_seed_draws_other_pixels(examples):
 
 @pytest.mark.parametrize("config", [LIGHT, EVERYTHING], ids=["light", "everything"])
 @pytest.mark.parametrize("epoch", [1, 2])
-def test_an_epoch_is_the_same_without_the_ones_before(examples, epoch, config):
+def test_an_epoch_does_not_depend_on_earlier_ones(examples, epoch, config):
     steps = len(examples) // BATCH
-    all_epochs = drawn_of(batches_of(examples, 3 * steps, config))
-    alone = drawn_of(batches_of(examples, steps, config, first_step=epoch * steps))
+    all_epochs = pixels_and_targets_of(batches_of(examples, 3 * steps, config))
+    alone = pixels_and_targets_of(
+        batches_of(examples, steps, config, first_step=epoch * steps)
+    )
     images = slice(epoch * steps * BATCH, (epoch + 1) * steps * BATCH)
     for mine, its in zip(alone, all_epochs, strict=True):
         np.testing.assert_array_equal(mine, its[images])
 
 
-def test_epochs_differ(examples):
+def test_epochs_have_different_views(examples):
     order = np.arange(len(examples))
     steps = len(order) // BATCH
     first, second = (
@@ -186,7 +190,7 @@ def test_epochs_differ(examples):
     assert (first != second).mean() > 0.5
 
 
-def test_steps_of_an_epoch_are_mixed_in_ways_of_their_own(examples):
+def test_each_step_of_an_epoch_is_mixed_differently(examples):
     # The same images in the same order: what is left is how they are mixed.
     mixing = replace(LIGHT, augment=Augment(mixup=1.0))
     again = [examples[0]] * 36
@@ -199,12 +203,12 @@ def test_steps_of_an_epoch_are_mixed_in_ways_of_their_own(examples):
         batch_size=4,
         steps_per_epoch=9,
     )
-    _, mixed = drawn_of(batches.take(18))
+    _, mixed = pixels_and_targets_of(batches.take(18))
     shares = [tuple(row[row > 0].round(4)) for row in mixed]
     assert len(set(shares)) > 18 * 4 / 2
 
 
-def test_an_order_that_is_too_short_is_no_smaller_batch(examples):
+def test_an_order_with_too_few_images_is_an_error(examples):
     with pytest.raises(tf.errors.OpError, match="too few images"):
         list(batches_of(examples, 5, order=lambda epoch: np.arange(20)))
 
@@ -229,7 +233,7 @@ def test_training_views_are_crops_of_the_picture(tmp_path: Path):
     assert 10 < flips < 30
 
 
-def test_large_jpegs_are_seen_as_by_everybody_else(tmp_path: Path):
+def test_large_jpegs_are_decoded_at_a_reduced_scale(tmp_path: Path):
     noise = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
     image = Image.fromarray(noise).resize((403, 301), Image.Resampling.BICUBIC)
     image.save(tmp_path / "a.jpg")
@@ -243,13 +247,13 @@ def test_large_jpegs_are_seen_as_by_everybody_else(tmp_path: Path):
     assert (plain != expected).any()  # it was decoded at a reduced scale
 
 
-def test_fewer_images_than_a_batch_are_no_endless_loop(examples):
+def test_fewer_images_than_a_batch_are_refused(examples):
     with pytest.raises(AssertionError):
         batches_of(examples[:7], 1)
 
 
 @pytest.mark.parametrize("fraction", [1.0, 0.875, 0.9])
-def test_central_views_are_those_that_predict_sees(examples, fraction):
+def test_central_batches_have_the_central_view_of_each_image(examples, fraction):
     batches = central_batches(Loader(examples, SIZE), fraction, batch_size=10)
     assert batches.element_spec == tf.TensorSpec((None, SIZE, SIZE, 3), tf.uint8)
     pixels = list(batches.as_numpy_iterator())
@@ -260,7 +264,7 @@ def test_central_views_are_those_that_predict_sees(examples, fraction):
         np.testing.assert_array_equal(seen, view(image, box, SIZE))
 
 
-def test_without_augmentation_training_sees_the_central_views(examples):
+def test_without_augmentation_training_uses_the_central_views(examples):
     config = replace(LIGHT, augment=PRESETS["none"], central_crop=0.9)
     order = np.arange(len(examples))
     found = pixels_of(batches_of(examples, 4, config, order=lambda epoch: order))
@@ -269,7 +273,7 @@ def test_without_augmentation_training_sees_the_central_views(examples):
 
 
 @pytest.mark.parametrize("kind", ["training", "central"])
-def test_a_file_that_vanished_is_named(examples, kind):
+def test_the_error_names_a_file_that_was_deleted(examples, kind):
     examples[5].path.unlink()
     loader = Loader(examples, SIZE)
     batches = (
@@ -292,7 +296,7 @@ def test_a_file_that_vanished_is_named(examples, kind):
     )
 
 
-def test_a_sound_pipeline_has_no_failure(examples):
+def test_without_errors_the_loader_has_no_failure(examples):
     loader = Loader(examples, SIZE)
     list(central_batches(loader, 1, batch_size=36))
     assert loader.failure is None
@@ -332,7 +336,9 @@ print("ended")
     assert (done.stdout, done.returncode) == ("ended\n", 0), done.stderr
 
 
-def test_an_image_that_comes_again_in_an_epoch_is_seen_anew(photos_dir: Path) -> None:
+def test_an_image_repeated_within_an_epoch_gets_different_views(
+    photos_dir: Path,
+) -> None:
     path = next(photos_dir.glob("*/*.jpg"))
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     batches = training_batches(

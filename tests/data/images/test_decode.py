@@ -111,7 +111,7 @@ def test_pictures_are_turned_upright(form, options, tolerance, orientation):
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_an_orientation_that_does_not_exist_changes_nothing(orientation):
+def test_an_invalid_orientation_is_ignored(orientation):
     image = picture()
     decoded = decode(encode(image, "PNG", exif=exif(orientation)))
     np.testing.assert_array_equal(decoded, image)
@@ -127,13 +127,13 @@ BROKEN_EXIF = [
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("block", BROKEN_EXIF)
-def test_a_broken_exif_block_does_not_cost_the_picture(form, block):
+def test_an_image_with_a_broken_exif_block_is_decoded(form, block):
     plain, broken = encode(picture(), form), encode(picture(), form, exif=block)
     assert plain != broken
     np.testing.assert_array_equal(decode(broken), decode(plain))
 
 
-def test_a_picture_is_turned_though_another_entry_is_broken():
+def test_orientation_is_read_beside_a_broken_exif_entry():
     entries = struct.pack("<HHII", ORIENTATION, 3, 1, 3)
     entries += struct.pack("<HHII", 0x010F, 2, 100, 0xFFFFFFF0)  # a maker, nowhere
     block = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + entries + bytes(4)
@@ -177,7 +177,7 @@ def test_sixteen_bits_are_turned_upright():
     np.testing.assert_array_equal(np.asarray(decode(content))[..., 0], values // 257)
 
 
-def test_transparency_lies_over_white():
+def test_transparent_pixels_are_composited_over_white():
     half = Image.new("LA", (2, 1), (0, 128))
     half.putpixel((1, 0), (77, 0))
     decoded = np.asarray(decode(encode(half, "PNG")), int)
@@ -240,7 +240,7 @@ def test_heic_needs_an_extra(monkeypatch):
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])
-def test_the_limit_of_a_call_counts(form):
+def test_a_call_can_set_its_own_pixel_limit(form):
     content = encode(picture(24, 16), form)
     assert decode(content, max_pixels=24 * 16).size == (24, 16)
     with pytest.raises(DataError) as caught:
@@ -248,7 +248,7 @@ def test_the_limit_of_a_call_counts(form):
     assert str(caught.value) == f"over 0.000383 {TOO_LARGE}"
 
 
-def test_a_limit_holds_whatever_other_threads_allow(monkeypatch):
+def test_the_pixel_limit_does_not_depend_on_other_threads(monkeypatch):
     content = png(20_000, 20_000, 8, 2, b"")
     pillows = Image.open
 
@@ -278,7 +278,7 @@ def test_a_limit_holds_whatever_other_threads_allow(monkeypatch):
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
-def test_frames_are_found_one_after_another(form):
+def test_frames_can_be_read_in_order(form):
     if form == "AVIF" and not features.check("avif"):
         pytest.skip("this Pillow has no AVIF")
     frames = [picture(seed=seed) for seed in range(3)]
@@ -297,7 +297,7 @@ def test_frames_are_found_one_after_another(form):
     assert not seek(image, 3)
 
 
-def test_the_second_picture_of_a_telephone_is_no_frame():
+def test_the_second_picture_of_an_mpo_is_not_a_frame():
     content = encode(picture(), "MPO", save_all=True, append_images=[picture(seed=1)])
     assert Image.open(io.BytesIO(content)).n_frames == 2
     assert not is_animated(open_image(content))
@@ -311,7 +311,7 @@ def test_a_page_over_the_limit_is_refused():
         seek(image, 1, 24 * 16)
 
 
-def test_damage_of_any_kind_gives_an_error_or_a_picture():
+def test_damaged_files_give_an_image_or_a_data_error():
     rng = np.random.default_rng(0)
     for form in ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"):
         sound = encode(picture(64, 48), form)
@@ -327,7 +327,7 @@ def test_damage_of_any_kind_gives_an_error_or_a_picture():
         assert failures > 0
 
 
-def test_a_first_picture_of_any_format_is_decoded_in_silence(tmp_path: Path):
+def test_decoding_the_first_image_prints_nothing(tmp_path: Path):
     # Pillow loads its formats late, and warns of broken EXIF on stderr.
     for form in ("WEBP", "BMP", "GIF", "PNG", "JPEG"):
         options = {} if form in ("BMP", "GIF") else {"exif": BROKEN_EXIF[-2]}

@@ -24,11 +24,11 @@ def test_the_central_box_is_in_the_middle():
     ("across", "down", "box"),
     [(0, 0, (0, 0, 100, 100)), (1, 1, (200, 100, 300, 200))],
 )
-def test_boxes_reach_the_corners(across, down, box):
+def test_boxes_can_reach_the_corners(across, down, box):
     assert square_box(300, 200, 0.5, across, down) == box
 
 
-def test_every_box_can_be_viewed():
+def test_boxes_never_leave_the_picture():
     # Pillow refuses a box that leaves the picture by the last bit of a float.
     rng = np.random.default_rng(0)
     for _ in range(300):
@@ -38,7 +38,7 @@ def test_every_box_can_be_viewed():
         assert view(gradient(width, height), box, 3).shape == (3, 3, 3)
 
 
-def test_a_view_at_its_own_size_is_the_pixels_themselves():
+def test_a_view_of_the_same_size_copies_the_pixels():
     image = gradient(40, 30)
     seen = view(image, (5, 7, 25, 27), 20)
     assert seen.dtype == np.uint8

@@ -38,7 +38,7 @@ def test_a_hash_has_256_hexadecimal_digits():
     assert found[0] == "8"  # brightness is left out
 
 
-def test_hashes_are_read_as_they_were_written():
+def test_hashes_can_be_read_back():
     texts = [hash_of(draw("rose", number)) for number in range(3)]
     values = read_hashes(texts)
     assert values.shape == (3, SIDE, SIDE)
@@ -47,7 +47,7 @@ def test_hashes_are_read_as_they_were_written():
         assert "".join(f"{int(value) + 8:x}" for value in row.flat) == text
 
 
-def test_the_first_frequencies_are_those_of_waves_across_and_down():
+def test_horizontal_and_vertical_frequencies_have_their_places():
     across = np.cos(np.pi * (np.arange(320) + 0.5) / 320)  # brighter at the left
     pixels = 128 + 60 * np.tile(across, (320, 1))
     blocks = np.random.default_rng(0).normal(0, 30, (32, 32))  # enough to see
@@ -60,7 +60,7 @@ def test_the_first_frequencies_are_those_of_waves_across_and_down():
     assert np.abs(turned - values.T).max() <= 1
 
 
-def test_a_mirrored_picture_has_its_odd_waves_upside_down():
+def test_mirroring_negates_the_odd_horizontal_frequencies():
     image = draw("tulip", 1)
     mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     one, other = read_hashes([hash_of(image), hash_of(mirrored)])
@@ -69,7 +69,7 @@ def test_a_mirrored_picture_has_its_odd_waves_upside_down():
 
 
 @pytest.mark.parametrize("orientation", [3, 6, 8])
-def test_the_upright_picture_is_looked_at(orientation):
+def test_the_hash_is_computed_on_the_upright_picture(orientation):
     image = draw("daisy", 2)
     turns = {
         3: Image.Transpose.ROTATE_180,
@@ -83,7 +83,7 @@ def test_the_upright_picture_is_looked_at(orientation):
 
 
 @pytest.mark.parametrize("side", [227, 301, 450, 1003])
-def test_the_scale_at_which_a_jpeg_is_decoded_hardly_matters(side):
+def test_the_decoding_scale_of_a_jpeg_hardly_changes_the_hash(side):
     # Odd sides: the last pixel of a reduced JPEG reaches beyond the picture.
     image = draw("poppy", 3).resize((side, side + 16), Image.Resampling.BICUBIC)
     one, other = read_hashes([hash_of(image), hash_of(image, "JPEG", quality=95)])
@@ -104,7 +104,7 @@ def test_a_picture_of_few_frequencies_has_no_hash():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (500, 3), (33, 31)])
-def test_pictures_of_odd_sizes_can_be_looked_at(size):
+def test_pictures_of_unusual_sizes_can_be_hashed(size):
     pixels = sample_pixels(Picture(encode(noise(size, 60))))
     assert pixels.shape == (32, 32, 3)
     assert len(perceptual_hash(pixels)) in (0, 256)

@@ -67,7 +67,7 @@ def differences(content: bytes, fraction: float, size: int) -> np.ndarray:
     ("side", "scale"),
     [(100, 1), (399, 1), (400, 2), (799, 2), (800, 4), (1599, 4), (1600, 8), (9999, 8)],
 )
-def test_twice_the_pixels_that_are_seen_stay(side, scale):
+def test_reduction_keeps_twice_the_resolution_of_the_view(side, scale):
     assert MIN_OVERSAMPLING == 2
     assert reduction((0, 0, side, side), 100) == scale
     assert reduction((7, 0, 7 + side, 20_000), 100) == scale  # the narrow side counts
@@ -75,7 +75,7 @@ def test_twice_the_pixels_that_are_seen_stay(side, scale):
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
 @pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"progressive": True}])
-def test_a_reduced_view_is_near_the_plain_one(monkeypatch, scale, options):
+def test_a_view_of_a_reduced_jpeg_is_close_to_the_full_one(monkeypatch, scale, options):
     scales = []
     monkeypatch.setattr(
         module, "to_rgb", lambda image, s=1: scales.append(s) or to_rgb(image, s)
@@ -90,7 +90,7 @@ def test_a_reduced_view_is_near_the_plain_one(monkeypatch, scale, options):
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
-def test_photographs_are_near_the_plain_path(shared: Path, scale):
+def test_views_of_reduced_photographs_are_close_to_the_full_ones(shared: Path, scale):
     paths = sorted(shared.glob("data/imagenet100/*"))[::4]
     assert len(paths) >= 20
     means = []
@@ -106,7 +106,7 @@ def test_photographs_are_near_the_plain_path(shared: Path, scale):
 
 
 @pytest.mark.parametrize("size", [(300, 200), (201, 333)])
-def test_a_picture_that_is_not_much_larger_is_seen_bit_for_bit(size):
+def test_pictures_hardly_larger_than_the_view_are_not_reduced(size):
     content = jpeg(detailed(*size))
     assert not differences(content, 1, 101).any()
 
@@ -134,7 +134,7 @@ def test_other_formats_are_always_decoded_in_full(form):
 
 @pytest.mark.parametrize("scale", [1, 2, 4, 8])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_turned_picture_is_seen_where_it_should_be(orientation, scale):
+def test_views_of_rotated_pictures_are_at_the_right_position(orientation, scale):
     # Neither side is a multiple of 8: the last pixels reach beyond the picture.
     content = jpeg(ramp(1009, 745), orientation, subsampling=0)
     whole, picture = decode(content), Picture(content)
@@ -147,7 +147,7 @@ def test_a_turned_picture_is_seen_where_it_should_be(orientation, scale):
         assert np.abs(shift).max() < 0.5  # two pixels of the whole picture
 
 
-def test_a_view_does_not_depend_on_the_ones_before():
+def test_a_view_does_not_depend_on_earlier_views():
     content = jpeg(detailed(640, 480))
     boxes = [square_box(640, 480, fraction, 0.5, 0.5) for fraction in (1, 0.5, 0.2, 1)]
     picture = Picture(content)
@@ -157,7 +157,7 @@ def test_a_view_does_not_depend_on_the_ones_before():
 
 
 @pytest.mark.parametrize("size", [4, 200])
-def test_a_cut_file_is_named_at_any_scale(size):
+def test_a_truncated_file_is_an_error_at_any_scale(size):
     content = jpeg(detailed(320, 240))
     picture = Picture(content[: len(content) // 2])
     assert (picture.width, picture.height) == (320, 240)
@@ -177,7 +177,7 @@ def animation(form: str) -> tuple[bytes, list[np.ndarray]]:
 
 
 @pytest.mark.parametrize("form", ["WEBP", "PNG", "TIFF"])
-def test_a_frame_is_a_picture_of_its_own(form):
+def test_each_frame_can_be_viewed_as_a_picture(form):
     content, frames = animation(form)
     opened = open_image(content)
     pictures = []
@@ -192,14 +192,14 @@ def test_a_frame_is_a_picture_of_its_own(form):
         assert (alone.width, alone.height) == (64, 48)
 
 
-def test_a_frame_that_is_not_there_is_named():
+def test_a_missing_frame_is_an_error():
     with pytest.raises(DataError, match=r"^no frame 3$"):
         Picture(animation("PNG")[0], frame=3)
     with pytest.raises(DataError, match=r"^no frame 1$"):
         Picture(jpeg(ramp(64, 48)), frame=1)
 
 
-def test_the_limit_holds_for_every_view():
+def test_the_pixel_limit_applies_to_the_picture_not_its_views():
     content = jpeg(ramp(640, 480))
     with pytest.raises(DataError, match=r"over 0.3 megapixels, the limit"):
         Picture(content, max_pixels=300_000)
@@ -208,7 +208,7 @@ def test_the_limit_holds_for_every_view():
         assert picture.view((0, 0, 640, 480), size).shape == (size, size, 3)
 
 
-def test_threads_that_look_at_one_picture_take_turns_to_decode_it(
+def test_a_picture_is_decoded_by_one_thread_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     decoding, clashes = threading.Lock(), []

@@ -9,7 +9,7 @@ from cnnxfer.data.images.source import file_source, unreadable_source
 from cnnxfer.errors import DataError, reason_of
 
 
-def test_a_file_is_read_by_whoever_unpickles_it(tmp_path: Path) -> None:
+def test_a_pickled_file_source_can_be_read(tmp_path: Path) -> None:
     path = str(tmp_path / "a b.jpg")
     source = file_source(path)  # it may be written later
     Path(path).write_bytes(b"pixels")
@@ -17,13 +17,13 @@ def test_a_file_is_read_by_whoever_unpickles_it(tmp_path: Path) -> None:
     assert pickle.loads(pickle.dumps(source)).read() == b"pixels"
 
 
-def test_what_is_unreadable_says_why() -> None:
+def test_an_unreadable_source_raises_its_reason() -> None:
     source = pickle.loads(pickle.dumps(unreadable_source("a.jpg", "gone")))
     assert (source.name, source.here) == ("a.jpg", False)
     with pytest.raises(DataError, match=r"^gone$"):
         source.read()
 
 
-def test_reasons_are_the_system_s() -> None:
+def test_reasons_are_the_messages_of_the_system() -> None:
     assert reason_of(PermissionError(13, "Permission denied")) == "permission denied"
     assert reason_of(OSError("Not a gzipped file")) == "not a gzipped file"

@@ -34,7 +34,7 @@ def excluded(dataset: Dataset, path: Path, text: str | bytes) -> tuple[list[str]
     return kept, reporter.infos, reporter.warnings
 
 
-def test_ids_and_paths(
+def test_images_are_excluded_by_id_or_path(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -47,7 +47,7 @@ def test_ids_and_paths(
     assert warned == []
 
 
-def test_absolute_paths_of_data_that_was_named_relatively(
+def test_absolute_paths_match_data_given_by_a_relative_path(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -64,7 +64,7 @@ def test_absolute_paths_of_data_that_was_named_relatively(
     assert warned == []
 
 
-def test_what_a_table_tells_stays_beside_its_image(
+def test_columns_of_a_table_stay_with_their_images(
     dataset: Dataset, tmp_path: Path
 ) -> None:
     path = tmp_path / "list.txt"
@@ -75,7 +75,9 @@ def test_what_a_table_tells_stays_beside_its_image(
     assert left.class_names == dataset.class_names
 
 
-def test_lines_that_name_nothing_are_counted(dataset: Dataset, tmp_path: Path) -> None:
+def test_lines_that_match_no_image_are_counted(
+    dataset: Dataset, tmp_path: Path
+) -> None:
     path = tmp_path / "list.txt"
     kept, said, warned = excluded(
         dataset, path, "iris/1.jpg\niris/9.jpg\nrosee/1.jpg\n"
@@ -88,7 +90,7 @@ def test_lines_that_name_nothing_are_counted(dataset: Dataset, tmp_path: Path) -
     assert warned == [f"1 line of {path} names no image of photos, such as x."]
 
 
-def test_a_mark_of_windows_is_no_part_of_a_name(
+def test_byte_order_marks_and_crlf_are_ignored(
     dataset: Dataset, tmp_path: Path
 ) -> None:
     text = b"\xef\xbb\xbfiris/1.jpg\r\nrose/2.jpg\r\n"
@@ -97,7 +99,7 @@ def test_a_mark_of_windows_is_no_part_of_a_name(
     assert warned == []
 
 
-def test_images_in_a_file_of_many_go_by_their_id(tmp_path: Path) -> None:
+def test_images_packed_in_one_file_are_excluded_by_id(tmp_path: Path) -> None:
     images = tmp_path / "images.bin"
     examples = (
         Example("a", (0,), None, images, 0, 5),
@@ -125,7 +127,7 @@ def test_images_in_a_file_of_many_go_by_their_id(tmp_path: Path) -> None:
         "",
     ],
 )
-def test_any_name_can_be_written(name: str, tmp_path: Path) -> None:
+def test_any_name_can_be_written_and_read_back(name: str, tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_text(f"{format_line(name)}\n", "utf-8")
     assert read_list(path) == [name]
@@ -137,13 +139,17 @@ def test_only_a_newline_ends_a_line(tmp_path: Path) -> None:
     assert read_list(path) == ["a\x0bb\u2028c.jpg", "d\x85.jpg"]
 
 
-def test_a_quote_that_somebody_typed(tmp_path: Path) -> None:
+def test_a_line_that_only_begins_with_a_quote_is_taken_literally(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "list.txt"
     path.write_text('"so called" rose.jpg\n')
     assert read_list(path) == ['"so called" rose.jpg']
 
 
-def test_a_file_that_cannot_be_read(dataset: Dataset, tmp_path: Path) -> None:
+def test_a_list_that_cannot_be_read_is_an_error(
+    dataset: Dataset, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match=r"--exclude .* no such file"):
         exclude_listed(dataset, tmp_path / "none.txt", Reporter())
     with pytest.raises(ConfigError, match=r"--exclude .* is a directory"):

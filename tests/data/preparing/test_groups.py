@@ -33,11 +33,11 @@ def test_a_column_names_the_groups():
         (r"_(front|back)", ["front", "back", "front", ""]),
     ],
 )
-def test_an_expression_is_searched_in_the_names(expression, names):
+def test_a_regular_expression_names_the_groups(expression, names):
     assert group_names(dataset(), expression) == names
 
 
-def test_what_is_neither_is_refused():
+def test_an_expression_that_matches_no_image_is_refused():
     with pytest.raises(ConfigError) as error:
         group_names(dataset(), "plant")
     assert str(error.value) == (
@@ -46,7 +46,7 @@ def test_what_is_neither_is_refused():
     )
 
 
-def test_a_column_that_is_meant_is_suggested():
+def test_a_similar_column_is_suggested():
     table = dataset(patient=("a", "a", "b", "b"), site=("1", "1", "2", "2"))
     with pytest.raises(ConfigError) as error:
         group_names(table, "pateint")
@@ -63,7 +63,7 @@ def test_a_broken_expression_is_refused():
         group_names(dataset(), "p(")
 
 
-def test_one_group_of_all_is_refused():
+def test_a_single_group_of_all_images_is_refused():
     with pytest.raises(ConfigError, match=r"'jpg' puts all images into one group"):
         group_names(dataset(), "jpg")
 
@@ -78,5 +78,5 @@ def test_one_group_of_all_is_refused():
         (list(combinations(range(5), 2)), [[0, 1, 2, 3, 4]]),
     ],
 )
-def test_links_join_groups(links, groups):
+def test_linked_images_are_one_group(links, groups):
     assert connected_groups(links) == groups

@@ -41,7 +41,7 @@ def examples(root: Path) -> tuple[Example, ...]:
     return folder.load(str(root), Reporter()).examples
 
 
-def test_rows_hold_what_the_files_hold(photos_dir: Path):
+def test_rows_describe_the_images(photos_dir: Path):
     upright = Image.Exif()
     upright[0x0112] = 6
     Image.new("RGB", (30, 20)).save(photos_dir / "red" / "99.png", exif=upright)
@@ -80,7 +80,7 @@ def test_broken_files_are_named_counted_and_left_out(photos_dir: Path, warnings)
     ]
 
 
-def test_the_index_finds_what_decoding_in_full_finds(photos_dir: Path):
+def test_the_index_finds_the_same_damage_as_full_decoding(photos_dir: Path):
     # It decodes JPEGs at an eighth of their size.
     sound = (photos_dir / "red" / "00.jpg").read_bytes()
     rng = np.random.default_rng(0)
@@ -102,7 +102,7 @@ def test_the_index_finds_what_decoding_in_full_finds(photos_dir: Path):
 
 
 @pytest.mark.parametrize("odd", ODD_FILES, ids=lambda odd: ascii(odd.name[:40]))
-def test_an_odd_file(tmp_path: Path, odd: odd_files.OddFile):
+def test_each_odd_file_has_its_expected_row(tmp_path: Path, odd: odd_files.OddFile):
     path = tmp_path / odd.name
     content = odd.make(path)
     if content is not None:
@@ -142,7 +142,7 @@ def read(folder: Path, content: bytes) -> IndexRow:
         *(("RGBA", "PNG"), ("LA", "PNG"), ("RGBA", "WEBP"), ("1", "TIFF")),
     ],
 )
-def test_the_mode_is_that_of_the_file(tmp_path: Path, mode, form):
+def test_the_mode_is_the_one_stored_in_the_file(tmp_path: Path, mode, form):
     image = draw("rose", 0).resize((60, 40)).convert(mode)
     if "A" in mode:
         image.putalpha(100)
@@ -152,7 +152,7 @@ def test_the_mode_is_that_of_the_file(tmp_path: Path, mode, form):
     assert row.grey == (mode in ("L", "LA", "1"))
 
 
-def test_greys_stored_as_colours_are_grey(tmp_path: Path):
+def test_grey_images_stored_as_rgb_are_recognized(tmp_path: Path):
     grey = draw("rose", 0).convert("L").convert("RGB")
     assert read(tmp_path, encoded(grey, "JPEG", quality=40)).grey
     assert read(tmp_path, encoded(grey, "PNG")).grey
@@ -166,14 +166,14 @@ def test_greys_stored_as_colours_are_grey(tmp_path: Path):
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 77])
-def test_an_orientation_that_means_nothing_is_upright(tmp_path: Path, orientation):
+def test_an_invalid_orientation_counts_as_upright(tmp_path: Path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     row = read(tmp_path, encoded(draw("rose", 0), "JPEG", exif=exif))
     assert row.orientation == 1
 
 
-def test_frames_behind_a_sound_one_need_not_be_sound(tmp_path: Path):
+def test_damaged_later_frames_are_not_a_problem(tmp_path: Path):
     frames = [draw("rose", number).resize((60, 40)) for number in range(3)]
     content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert read(tmp_path, content).frames == 3
@@ -182,7 +182,7 @@ def test_frames_behind_a_sound_one_need_not_be_sound(tmp_path: Path):
     assert cut.frames in (1, 2)
 
 
-def test_the_perceptual_hash_is_that_of_the_upright_picture(tmp_path: Path):
+def test_the_perceptual_hash_is_computed_on_the_upright_picture(tmp_path: Path):
     exif = Image.Exif()
     exif[0x0112] = 6
     image = draw("tulip", 0)
@@ -194,7 +194,7 @@ def test_the_perceptual_hash_is_that_of_the_upright_picture(tmp_path: Path):
     assert read(tmp_path, encoded(stored, "PNG")).phash != upright.phash
 
 
-def test_many_broken_files_do_not_flood_the_terminal(photos_dir: Path, warnings):
+def test_the_number_of_warnings_of_broken_files_is_limited(photos_dir: Path, warnings):
     for number in range(40):
         (photos_dir / "red" / f"x{number:02d}.jpg").touch()
     rows = report_problems(build_index(examples(photos_dir), Reporter()), Reporter())
@@ -203,7 +203,7 @@ def test_many_broken_files_do_not_flood_the_terminal(photos_dir: Path, warnings)
     assert warnings()[-1].startswith("40 of 76 images")
 
 
-def test_a_sound_folder_gives_no_warning(photos_dir: Path, warnings):
+def test_a_folder_without_problems_gives_no_warning(photos_dir: Path, warnings):
     rows = build_index(examples(photos_dir), Reporter())
     assert report_problems(rows, Reporter()) == rows
     assert leave_out_untrained(("blue", "green", "red"), rows, Reporter())[1] == rows
@@ -243,7 +243,7 @@ def test_a_class_that_is_in_the_test_part_only_is_left_out(warnings):
     assert "b" in warnings()[0]
 
 
-def test_labels_without_an_image_go_one_by_one(warnings):
+def test_untrained_labels_are_removed_from_multi_label_images(warnings):
     # Several labels: 1 is in no image to train on.
     labels = [
         ((0, 1), "test"),
@@ -267,7 +267,7 @@ def test_labels_without_an_image_go_one_by_one(warnings):
     assert warnings() == ["left out 1 of 3 classes, with no image to train on: b."]
 
 
-def test_one_class_that_some_images_lack_is_enough(warnings):
+def test_one_class_is_enough_if_some_images_lack_it(warnings):
     having = rows_of((0, None), (0, None))
     lacking = replace(having[1], example=replace(having[1].example, labels=()))
     rows = [having[0], lacking]

@@ -66,7 +66,7 @@ def test_a_relative_folder_is_the_same_folder(photos_dir: Path, reads, monkeypat
     assert rows[0].example.path == Path("photos/blue/00.jpg")
 
 
-def test_labels_and_splits_are_those_of_now(photos_dir: Path, reads):
+def test_labels_and_splits_are_not_cached(photos_dir: Path, reads):
     index_of(photos_dir)
     (photos_dir / "black").mkdir()
     reads.clear()
@@ -92,7 +92,9 @@ def test_only_changed_and_new_images_are_read_again(photos_dir: Path, reads):
     assert reads == []
 
 
-def test_what_lies_beside_is_not_forgotten(photos_dir: Path, cache_dir: Path, reads):
+def test_indexing_some_images_keeps_the_rows_of_others(
+    photos_dir: Path, cache_dir: Path, reads
+):
     # As with two tables of one folder, or two buckets.
     examples = folder.load(str(photos_dir), Reporter()).examples
     build_index(examples[::2], Reporter())
@@ -106,7 +108,7 @@ def test_what_lies_beside_is_not_forgotten(photos_dir: Path, cache_dir: Path, re
     assert len(read_json_with_hash(cache_file(cache_dir))["rows"]) == len(examples) - 1
 
 
-def test_images_of_one_file_are_told_apart_by_their_place(photos_dir: Path, reads):
+def test_images_in_one_file_are_distinguished_by_offset(photos_dir: Path, reads):
     contents = [(photos_dir / "red" / f"0{i}.jpg").read_bytes() for i in range(3)]
     size = max(map(len, contents))
     path = photos_dir.parent / "images.bin"
@@ -123,7 +125,7 @@ def test_images_of_one_file_are_told_apart_by_their_place(photos_dir: Path, read
     assert reads == ["0", "1", "2"]
 
 
-def test_what_could_not_be_read_is_tried_again(photos_dir: Path, reads):
+def test_an_unreadable_file_is_read_again_the_next_time(photos_dir: Path, reads):
     link = photos_dir / "red" / "link.jpg"
     link.symlink_to("nowhere")
     assert index_of(photos_dir)[-1].problem == "no such file or directory"
@@ -135,7 +137,9 @@ def test_what_could_not_be_read_is_tried_again(photos_dir: Path, reads):
     assert index_of(photos_dir)[-1].problem is None
 
 
-def test_a_file_that_may_not_be_read_is_tried_again(photos_dir: Path, monkeypatch):
+def test_a_file_without_permission_is_read_again_the_next_time(
+    photos_dir: Path, monkeypatch
+):
     # Its permissions may change, and neither its size nor its time.
     def refuse(example: Example) -> bytes:
         raise DataError("permission denied")
@@ -171,7 +175,9 @@ def test_a_damaged_cache_is_rebuilt(photos_dir: Path, cache_dir, reads, damage):
     assert path.read_bytes() == sound
 
 
-def test_another_decoder_reads_anew(photos_dir: Path, reads, monkeypatch):
+def test_another_decoder_version_invalidates_the_cache(
+    photos_dir: Path, reads, monkeypatch
+):
     first = index_of(photos_dir)
     monkeypatch.setattr(index_cache, "DECODER", "2, Pillow 14")
     reads.clear()
@@ -179,7 +185,9 @@ def test_another_decoder_reads_anew(photos_dir: Path, reads, monkeypatch):
     assert len(reads) == len(first)
 
 
-def test_another_way_of_looking_reads_anew(photos_dir: Path, reads, monkeypatch):
+def test_another_index_version_invalidates_the_cache(
+    photos_dir: Path, reads, monkeypatch
+):
     first = index_of(photos_dir)
     monkeypatch.setattr(index_cache, "INDEX_VERSION", index_cache.INDEX_VERSION + 1)
     reads.clear()
@@ -187,7 +195,7 @@ def test_another_way_of_looking_reads_anew(photos_dir: Path, reads, monkeypatch)
     assert len(reads) == len(first)
 
 
-def test_the_cache_of_an_earlier_version_is_read_anew(
+def test_the_cache_of_an_earlier_release_is_not_used(
     photos_dir: Path, cache_dir: Path, reads
 ):
     first = index_of(photos_dir)
@@ -199,7 +207,7 @@ def test_the_cache_of_an_earlier_version_is_read_anew(
     assert len(reads) == len(first)
 
 
-def test_all_that_a_row_tells_is_kept(photos_dir: Path, reads):
+def test_all_fields_of_a_row_are_cached(photos_dir: Path, reads):
     for number, orientation in enumerate((1, 6)):
         exif = Image.Exif()
         exif[0x0112] = orientation
@@ -216,7 +224,7 @@ def test_all_that_a_row_tells_is_kept(photos_dir: Path, reads):
     assert reads == []
 
 
-def test_an_interruption_costs_nothing_that_was_read(photos_dir: Path, reads):
+def test_rows_read_before_an_interrupt_are_kept(photos_dir: Path, reads):
     def interrupt(note: str) -> None:
         if reporter.progresses[-1].done == 20:
             raise KeyboardInterrupt
@@ -243,7 +251,7 @@ def test_a_cache_that_cannot_be_written_is_a_warning(
     )
 
 
-def test_many_at_once_are_harmless(photos_dir: Path, reads):
+def test_several_threads_can_index_at_once(photos_dir: Path, reads):
     with ThreadPoolExecutor(4) as threads:
         indices = list(threads.map(index_of, [photos_dir] * 4))
     assert indices == [indices[0]] * 4

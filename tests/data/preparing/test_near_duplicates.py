@@ -112,16 +112,16 @@ def check_found(images: Sequence[Image.Image], missed: int = 0) -> None:
         assert all(copy == original + count for original, copy in found), name
 
 
-def test_changed_copies_are_found_and_nothing_else():
+def test_only_altered_copies_are_found():
     check_found(drawn())
 
 
-def test_changed_copies_of_photographs_are_found_and_nothing_else(shared: Path):
+def test_only_altered_copies_of_photographs_are_found(shared: Path):
     paths = sorted((shared / "data" / "imagenet100").iterdir())[::4]
     check_found([Image.open(path).convert("RGB") for path in paths], missed=1)
 
 
-def test_the_near_duplicates_of_flowers_are_real(shared: Path):
+def test_near_duplicates_of_flowers_are_as_many_as_confirmed_by_eye(shared: Path):
     # All 68 were looked at: the same photograph, or one of the same burst.
     paths = sorted((shared / "data" / "flowers12").rglob("*.jpg"))
     groups = near_duplicates([row(path.read_bytes()) for path in paths])
@@ -131,7 +131,7 @@ def test_the_near_duplicates_of_flowers_are_real(shared: Path):
         assert len({paths[index].parent.name for index in group}) == 1
 
 
-def test_the_built_in_data_has_none():
+def test_the_built_in_data_has_no_near_duplicates():
     images = [draw(CLASS_NAMES[0], number) for number in range(30)]
     assert near_duplicates([row(encode(image)) for image in images]) == []
 
@@ -144,7 +144,7 @@ def test_copies_of_copies_are_one_group():
     assert near_duplicates(rows) == [[0, 11], [*range(1, 11)]]
 
 
-def test_groups_do_not_follow_from_the_order_of_rows(monkeypatch):
+def test_groups_do_not_depend_on_the_order_of_rows(monkeypatch):
     monkeypatch.setattr(module, "MAX_CANDIDATES", 1)
     rows = [row(content) for image in drawn()[:3] for _, content in changed(image)]
     expected = {
@@ -159,7 +159,7 @@ def test_groups_do_not_follow_from_the_order_of_rows(monkeypatch):
     assert [group[0] for group in found] == sorted(group[0] for group in found)
 
 
-def test_plain_pictures_are_like_their_exact_copies_alone():
+def test_plain_pictures_match_only_exact_copies():
     rng = np.random.default_rng(0)
     pages = [
         encode(Image.fromarray(rng.integers(248, 256, (60, 90, 3), np.uint8)), "PNG")
@@ -169,7 +169,7 @@ def test_plain_pictures_are_like_their_exact_copies_alone():
     assert near_duplicates(rows) == [[3, 20, 21]]
 
 
-def test_what_could_not_be_read_is_like_nothing():
+def test_unreadable_images_have_no_near_duplicates():
     content = encode(drawn()[0])
     unread = IndexRow(Example("", (0,), None, Path()), problem="not a file")
     broken = row(content, problem="truncated JPEG")
@@ -201,11 +201,11 @@ def others(count: int) -> list[IndexRow]:
     ]
 
 
-def test_a_few_that_look_alike_are_one_group():
+def test_a_few_similar_images_are_one_group():
     assert near_duplicates([*others(90), *motif(8, 18)]) == [[*range(90, 98)]]
 
 
-def test_many_that_look_alike_have_to_be_more_alike():
+def test_among_many_similar_images_the_threshold_is_stricter():
     # Otherwise all of a data set of numerals would be in one split.
     content = encode(drawn()[0], quality=90)
     rows = [*others(500), *motif(40, 18), row(content)]
@@ -220,14 +220,14 @@ def test_many_copies_of_one_picture_among_others_are_one_group():
     assert near_duplicates([*others(300), *copies]) == [[*range(300, 330)]]
 
 
-def test_how_all_pictures_look_tells_nothing():
+def test_similarity_that_many_images_share_is_not_counted():
     rows = [*others(100), *motif(30, 1)]
     assert near_duplicates(rows) == []
     assert near_duplicates([*rows, rows[-1]]) == [[129, 130]]  # exact copies
     assert near_duplicates([*others(300), *rows[100:]]) == [[*range(300, 330)]]
 
 
-def test_a_block_of_pictures_is_compared_with_all(monkeypatch):
+def test_comparing_in_blocks_gives_the_same_groups(monkeypatch):
     rows = [row(encode(image)) for image in drawn()]
     rows += [row(encode(image, quality=60)) for image in drawn()]
     expected = near_duplicates(rows)

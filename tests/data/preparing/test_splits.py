@@ -69,7 +69,7 @@ def test_splits_are_read(text, ratios):
         *("nan/15/10", "75/nan/10", "75/15/nan", "inf/15/10", "slice"),
     ],
 )
-def test_a_split_that_is_none_is_refused(text):
+def test_an_invalid_split_is_refused(text):
     with pytest.raises(ConfigError, match=r"--split is '.*'; expected .*75/15/10"):
         parse_split(text)
 
@@ -87,19 +87,19 @@ def test_every_class_is_split_in_nearly_the_same_shares(label):
 @pytest.mark.parametrize(
     ("images", "expected"), [(1, (1, 0, 0)), (2, (1, 1, 0)), (3, (1, 1, 1))]
 )
-def test_a_small_class_trains_first_then_validates(images, expected):
+def test_a_small_class_goes_to_train_first_then_to_validation(images, expected):
     rows = rows_of(images, 100)
     assert counts(rows, parts_of(rows), 0) == expected
 
 
-def test_a_class_that_has_enough_is_in_every_part():
+def test_a_class_of_three_or_more_images_is_in_every_part():
     rows = rows_of(*range(3, 60))
     parts = parts_of(rows)
     for label in range(57):
         assert min(counts(rows, parts, label)) >= 1
 
 
-def test_an_image_goes_where_its_content_says():
+def test_the_part_of_an_image_depends_on_its_content():
     rows = rows_of(100, 60)
     by_content = dict(zip([row.sha256 for row in rows], parts_of(rows), strict=True))
     order = np.random.default_rng(0).permutation(len(rows))
@@ -110,7 +110,7 @@ def test_an_image_goes_where_its_content_says():
         assert part == by_content[image.sha256]
 
 
-def test_the_first_images_are_not_favoured():
+def test_the_order_of_images_does_not_decide_their_part():
     rows = rows_of(400)
     tested = [i for i, part in enumerate(parts_of(rows)) if part == "test"]
     assert 150 < np.mean(tested) < 250
@@ -122,7 +122,7 @@ def part_by_name(rows: list[IndexRow], **options) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_images_keep_their_parts_when_others_go(seed):
+def test_images_keep_their_parts_when_others_are_removed(seed):
     rng = np.random.default_rng(seed)
     rows = rows_of(300, 200, 100)
     before = part_by_name(rows)
@@ -132,13 +132,13 @@ def test_images_keep_their_parts_when_others_go(seed):
     }
 
 
-def test_images_keep_their_parts_when_classes_come():
+def test_images_keep_their_parts_when_classes_are_added():
     before = part_by_name(rows_of(200, 100))
     after = part_by_name(rows_of(200, 100, 50, 5))
     assert {name: after[name] for name in before} == before
 
 
-def test_the_parts_are_nested_in_larger_ones():
+def test_a_larger_test_share_keeps_the_smaller_test_part():
     rows = rows_of(500)
     tenth = parts_of(rows, "75/15/10")
     fifth = parts_of(rows, "60/20/20")
@@ -149,7 +149,7 @@ def test_the_parts_are_nested_in_larger_ones():
     assert tested < more
 
 
-def test_a_class_without_a_part_borrows_the_nearest_image_alone():
+def test_one_image_fills_a_part_that_a_class_lacks():
     # It is given back when one comes that belongs there.
     for seed in range(40):
         rows = [row(f"{seed} {number}", 0) for number in range(8)] + rows_of(0, 50)
@@ -189,7 +189,7 @@ def test_copies_stay_together():
         assert len(set(parts[first : first + 4])) == 1
 
 
-def test_copies_come_and_go_without_a_change():
+def test_adding_copies_changes_no_part():
     rows = rows_of(60, 30)
     before = part_by_name(rows)
     copies = [
@@ -229,7 +229,7 @@ def test_near_duplicates_stay_together():
         assert parts[group[0]] in {alone[index] for index in group}
 
 
-def test_no_part_is_preferred_for_near_duplicates():
+def test_near_duplicates_are_split_in_the_set_shares():
     rows = rows_of(5000)
     duplicates = [list(range(first, first + 5)) for first in range(0, 5000, 5)]
     parts = assign_splits(rows, DEFAULT, shuffled=False, duplicates=duplicates)
@@ -237,7 +237,7 @@ def test_no_part_is_preferred_for_near_duplicates():
     assert 715 * 5 < parts.count("train") < 785 * 5
 
 
-def test_near_duplicates_are_found_without_being_told():
+def test_near_duplicates_are_found_by_their_hashes():
     texts = (
         "".join(np.random.default_rng(i).choice([*"13579bdf"], 256)) for i in count()
     )
@@ -267,7 +267,7 @@ def test_groups_stay_together():
         assert min(counts(rows, parts, label)) >= 1
 
 
-def test_a_group_keeps_its_part_whatever_it_holds():
+def test_the_part_of_a_group_does_not_depend_on_its_images():
     rows = rows_of(200, 200)
     names = groups_of(rows, 8)
     before = dict(
@@ -300,7 +300,7 @@ def test_near_duplicates_join_groups():
         assert len({*parts[joined], *parts[other]}) == 1
 
 
-def test_images_without_a_group_follow_from_their_content():
+def test_images_without_a_group_are_split_by_content():
     rows = rows_of(100, 100)
     names = ["", *groups_of(rows[1:], 4)]
     names = [name if index % 2 else "" for index, name in enumerate(names)]
@@ -337,7 +337,7 @@ def test_images_of_several_labels_or_none_are_in_every_part():
     }
 
 
-def test_a_label_is_trained_even_where_it_has_one_image():
+def test_the_only_image_of_a_label_is_in_train():
     for seed in range(30):
         rows = [row(f"{seed} {number}", 0) for number in range(12)]
         labels = [(0,)] * 10 + [(0, 1), (2,)]
@@ -346,7 +346,7 @@ def test_a_label_is_trained_even_where_it_has_one_image():
         assert set(parts) == {"train", "validation", "test"}
 
 
-def test_parts_that_the_data_set_has_are_kept():
+def test_splits_of_the_data_set_are_kept():
     rows = [
         image
         for split, count in (("train", 30), ("validation", 3), ("test", 7))
@@ -371,7 +371,7 @@ def test_a_missing_test_is_taken_from_train():
     assert 70 < test < 130
 
 
-def test_a_test_share_of_zero_takes_nothing():
+def test_a_test_share_of_zero_gives_no_test_images():
     rows = rows_of(80, 40)
     parts = parts_of(rows, "75/25/0")
     assert set(parts) == {"train", "validation"}
@@ -381,13 +381,13 @@ def test_a_test_share_of_zero_takes_nothing():
 @pytest.mark.parametrize(
     ("rows", "part"), [([], "train"), (rows_of(1, 1, 1), "validation")]
 )
-def test_a_part_that_stays_empty_is_an_error(rows, part):
+def test_an_empty_part_is_an_error(rows, part):
     with pytest.raises(DataError, match=f"no image is left for {part} out of"):
         parts_of(rows)
 
 
 @pytest.mark.parametrize("count", [10, 15, 30, 35, 50, 99, 1115, 3254, 3670])
-def test_slices_are_cut_where_tfds_cuts_them(count):
+def test_slices_have_the_same_bounds_as_in_tfds(count):
     tfds = pytest.importorskip("tensorflow_datasets")
     splits = {
         "train": tfds.core.SplitInfo(
@@ -414,12 +414,12 @@ def test_slices_of_files_in_order_of_class_are_refused():
         assign_splits(rows_of(20), "slices", shuffled=False)
 
 
-def test_slices_of_a_set_with_parts_are_refused():
+def test_slices_of_a_data_set_with_splits_are_refused():
     rows = rows_of(20, split="train") + rows_of(20, split="test")
     with pytest.raises(ConfigError, match=r"its own: test, train\. Use --split 75"):
         assign_splits(rows, "slices", shuffled=True)
 
 
-def test_slices_keep_no_groups():
+def test_slices_with_groups_are_refused():
     with pytest.raises(ConfigError, match=r"slices cuts by order.*75/15/10 with --gr"):
         assign_splits(rows_of(20), "slices", shuffled=True, groups=["a"] * 20)

@@ -30,7 +30,7 @@ def taken(rows: list[IndexRow], limit: int) -> Counter[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("limit", [0, 30, 31, 1000])
-def test_all_are_taken_where_there_are_no_more(limit):
+def test_all_images_are_taken_if_the_limit_allows(limit):
     assert take_sample(rows_of(20, 10), limit) == list(range(30))
 
 
@@ -43,7 +43,7 @@ def test_the_same_share_of_every_class_is_taken(limit):
         assert found[label,] == pytest.approx(limit * count / 700, abs=1)
 
 
-def test_the_first_images_are_not_favoured():
+def test_the_order_of_images_does_not_decide_the_sample():
     indices = take_sample(rows_of(1000), 100)
     assert indices == sorted(indices)
     assert 400 < np.mean(indices) < 600
@@ -56,7 +56,7 @@ def test_a_rare_class_keeps_images_for_all_parts():
         assert min(taken(rows, limit)[label,] for label in range(3)) >= 1
 
 
-def test_a_larger_limit_takes_all_that_a_smaller_one_takes():
+def test_a_larger_sample_contains_the_smaller_one():
     rows = rows_of(60, 25, 4)
     smaller: set[int] = set()
     for limit in range(3, 90):
@@ -66,7 +66,7 @@ def test_a_larger_limit_takes_all_that_a_smaller_one_takes():
         smaller = larger
 
 
-def test_images_are_taken_for_their_content():
+def test_the_sample_depends_on_the_content_of_images():
     rows = rows_of(60, 25)
     expected = {rows[index].sha256 for index in take_sample(rows, 20)}
     order = np.random.default_rng(0).permutation(len(rows))
@@ -101,7 +101,7 @@ def test_parts_of_the_data_keep_their_shares():
     }
 
 
-def test_images_of_several_labels_count_for_their_rarest():
+def test_multi_label_images_are_sampled_by_their_rarest_label():
     rows = [
         replace(row, example=replace(row.example, labels=labels))
         for row, labels in zip(

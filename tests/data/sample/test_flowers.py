@@ -36,7 +36,7 @@ def test_pictures_are_rgb_of_various_sizes(name, pictures):
 
 
 @pytest.mark.parametrize("name", flowers.CLASS_NAMES)
-def test_a_picture_is_the_same_whatever_else_is_drawn(name, pictures):
+def test_a_picture_does_not_depend_on_others_drawn(name, pictures):
     for number in (3, 0):
         again = flowers.draw(name, number)
         assert again.size == pictures[name][number].size
@@ -52,7 +52,7 @@ def test_no_two_pictures_are_equal(pictures):
     assert len(set(contents)) == len(flowers.CLASS_NAMES) * SUBSET
 
 
-def test_pictures_show_more_than_a_flat_field(pictures):
+def test_pictures_have_contrast(pictures):
     contrasts = [
         np.asarray(picture.convert("L")).std()
         for drawn in pictures.values()
@@ -83,7 +83,9 @@ def test_colour_alone_does_not_tell_the_class(colour_of, pictures):
     assert (distances.argmin(axis=-1) == labels).mean() < 0.6
 
 
-def test_write_sample_fills_a_folder_a_class_with_jpegs(tmp_path: Path, monkeypatch):
+def test_write_sample_writes_jpegs_into_one_folder_per_class(
+    tmp_path: Path, monkeypatch
+):
     monkeypatch.setattr(flowers, "IMAGES_PER_CLASS", 3)
     flowers.write_sample(tmp_path, Reporter())
     assert sorted(folder.name for folder in tmp_path.iterdir()) == sorted(
@@ -102,7 +104,7 @@ def test_write_sample_fills_a_folder_a_class_with_jpegs(tmp_path: Path, monkeypa
             assert np.abs(difference).mean() < 12
 
 
-def test_write_sample_advances_once_an_image(tmp_path: Path, monkeypatch):
+def test_write_sample_reports_progress_per_image(tmp_path: Path, monkeypatch):
     reporter = RecordingReporter()
     monkeypatch.setattr(flowers, "IMAGES_PER_CLASS", 1)
     flowers.write_sample(tmp_path, reporter)

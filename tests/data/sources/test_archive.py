@@ -86,7 +86,7 @@ def test_an_archive_is_read_as_the_folder_in_it(name: str):
 
 
 @pytest.mark.parametrize("form", ["zip", "tar"])
-def test_folders_of_an_archive_are_no_files(tmp_path: Path, form: str):
+def test_folders_in_an_archive_are_not_images(tmp_path: Path, form: str):
     for name in ("set/rose/1.jpg", "set/lily/deep/1.jpg"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(name)
@@ -98,14 +98,14 @@ def test_folders_of_an_archive_are_no_files(tmp_path: Path, form: str):
 
 
 @pytest.mark.parametrize("top", ["flower_photos/", "a/b/c/", "./x/", ".//"])
-def test_a_folder_that_holds_everything_is_looked_through(top: str):
+def test_a_top_folder_that_holds_everything_is_skipped(top: str):
     members = {f"{top}rose/1.jpg": "1", f"{top}lily/1.jpg": "2"}
     dataset = load("a.tar", {**members, f"{top}LICENSE.txt": "", "__MACOSX/x": ""})
     assert set(listed(dataset)) == {"rose/1.jpg", "lily/1.jpg"}
     assert dataset.hidden == ("__MACOSX/",)
 
 
-def test_split_folders_are_splits_within_a_folder_and_alone():
+def test_split_folders_are_found_with_or_without_a_top_folder():
     members = {f"set/{split}/{c}/1.jpg": c for split in ("train", "val") for c in "ab"}
     dataset = load("a.zip", members)
     assert {id: row[:2] for id, row in listed(dataset).items()} == {
@@ -118,7 +118,7 @@ def test_split_folders_are_splits_within_a_folder_and_alone():
     assert {example.split for example in dataset.examples} == {"train"}
 
 
-def test_a_class_is_not_looked_through():
+def test_a_single_class_folder_is_not_skipped():
     with pytest.raises(
         DataError, match=r"a\.zip has 1 class \(rose\); expected at lea"
     ):
@@ -128,7 +128,7 @@ def test_a_class_is_not_looked_through():
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
-def test_names_lead_nowhere_and_the_last_of_one_name_counts(name: str):
+def test_unsafe_names_are_normalized_and_the_last_duplicate_counts(name: str):
     members = {
         "../rose/1.jpg": "up",
         "/lily/1.jpg": "root",
@@ -142,7 +142,7 @@ def test_names_lead_nowhere_and_the_last_of_one_name_counts(name: str):
     }
 
 
-def test_hidden_and_system_files_are_told():
+def test_hidden_and_system_files_are_listed_as_hidden():
     dataset = load(
         "a.zip",
         {
@@ -159,7 +159,7 @@ def test_hidden_and_system_files_are_told():
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
-def test_it_is_unpacked_once_until_it_changes(
+def test_an_archive_is_unpacked_once_until_it_changes(
     name: str, monkeypatch: pytest.MonkeyPatch
 ):
     members = {"rose/1.jpg": "1", "lily/1.jpg": "2"}
@@ -174,7 +174,7 @@ def test_it_is_unpacked_once_until_it_changes(
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_members_that_cannot_be_read_are_told_by_the_index(
+def test_members_that_cannot_be_read_are_reported_by_the_index(
     name: str, monkeypatch: pytest.MonkeyPatch
 ):
     for module in (tars, zips, images, packed):
@@ -189,7 +189,7 @@ def test_members_that_cannot_be_read_are_told_by_the_index(
     assert "too large" in problems["lily/big.jpg"]
 
 
-def test_links_encrypted_and_damaged_members_are_told_by_the_index():
+def test_links_encrypted_and_damaged_members_are_reported():
     link = zipfile.ZipInfo("rose/link.jpg")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile("a.zip", "w") as pack:
@@ -240,13 +240,13 @@ def test_an_archive_that_is_cut_off_is_refused(name: str):
 
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b"])
-def test_what_is_no_archive_is_refused(name: str, content: bytes):
+def test_a_file_that_is_not_an_archive_is_refused(name: str, content: bytes):
     Path(name).write_bytes(content)
     with pytest.raises(DataError, match=f"^{name} (cannot be read: |holds no images)"):
         load_dataset(name, Reporter())
 
 
-def test_what_the_disk_has_no_room_for_is_refused(monkeypatch: pytest.MonkeyPatch):
+def test_an_archive_too_large_for_the_disk_is_refused(monkeypatch: pytest.MonkeyPatch):
     name = "a.tar.gz"
     free = archive.LEFT_FREE_BYTES + 100_000
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, free))
@@ -260,14 +260,14 @@ def test_what_the_disk_has_no_room_for_is_refused(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar"])
-def test_on_a_small_disk_there_is_room_for_what_fits(
+def test_an_archive_that_fits_on_a_small_disk_is_unpacked(
     name: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, 200_000))
     assert load(name, {"rose/1.jpg": bytes(100_001), "lily/1.jpg": b"1"})
 
 
-def test_a_zip_that_says_it_is_too_much_is_refused_at_once(
+def test_a_zip_too_large_for_the_disk_is_refused_before_unpacking(
     monkeypatch: pytest.MonkeyPatch,
 ):
     write("a.zip", {"rose/1.jpg": bytes(100_001), "lily/1.jpg": b"1"})
@@ -279,7 +279,7 @@ def test_a_zip_that_says_it_is_too_much_is_refused_at_once(
         load_dataset("a.zip", Reporter())
 
 
-def test_images_outside_of_class_folders_are_told():
+def test_images_outside_of_class_folders_are_reported():
     write("a.zip", {"f/rose/1.jpg": "1", "f/lily/1.jpg": "2", "f/cover.jpg": "3"})
     reporter = RecordingReporter()
     load_dataset("a.zip", reporter)

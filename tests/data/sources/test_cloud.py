@@ -100,7 +100,7 @@ def test_images_are_downloaded_once(scheme, buckets: Buckets):
 
 
 @every_scheme
-def test_what_has_changed_is_downloaded_again(
+def test_changed_images_are_downloaded_again(
     scheme, buckets: Buckets, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(cloud, "CHUNK_IMAGES", 1)
@@ -116,7 +116,7 @@ def test_what_has_changed_is_downloaded_again(
     assert (found["rose/3.jpg"], found["rose/9.jpg"]) == (b"ROSE 3", b"another")
 
 
-def test_chunks_stay_when_images_come_and_go():
+def test_most_chunks_stay_when_images_are_added_or_removed():
     def chunks(numbers):
         objects = [
             cloud._Object(PlacedFile(str(n), str(n), 0, None), f"b/{n:05}", 1, "")
@@ -134,7 +134,7 @@ def test_chunks_stay_when_images_come_and_go():
 
 
 @amazon
-def test_a_download_that_breaks_off_goes_on(
+def test_an_aborted_download_is_resumed(
     scheme, buckets: Buckets, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(cloud, "CHUNK_IMAGES", 1)
@@ -150,7 +150,7 @@ def test_a_download_that_breaks_off_goes_on(
 
 
 @every_scheme
-def test_what_changes_meanwhile_is_not_kept(scheme, buckets: Buckets):
+def test_images_that_change_during_the_download_are_not_kept(scheme, buckets: Buckets):
     name = "flowers/set/rose/3.jpg"
     buckets.cut.add(name)
     expected = rf"^{scheme}://{name} has 5 bytes, and had 6 when it was listed\. Try ag"
@@ -175,7 +175,7 @@ def test_images_over_the_limit_are_not_downloaded(
 
 
 @amazon
-def test_few_bytes_are_in_memory_at_a_time(
+def test_images_are_downloaded_in_small_batches(
     scheme, buckets: Buckets, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(cloud, "BATCH_BYTES", 20)
@@ -193,7 +193,9 @@ def test_few_bytes_are_in_memory_at_a_time(
 
 
 @amazon
-def test_too_little_room_is_said_first(scheme, buckets: Buckets, monkeypatch):
+def test_too_little_disk_space_is_an_error_before_downloading(
+    scheme, buckets: Buckets, monkeypatch
+):
     disk = type("Usage", (), {"free": 100})
     monkeypatch.setattr("shutil.disk_usage", lambda path: disk)
     with pytest.raises(RunError, match=r"the images take 192 B, and .* for 100 B"):
@@ -211,7 +213,7 @@ def test_too_little_room_is_said_first(scheme, buckets: Buckets, monkeypatch):
         ("flowers/set/rose", "holds no images in class folders"),
     ],
 )
-def test_what_is_not_there_is_named(scheme, folder, reason, buckets: Buckets):
+def test_a_missing_folder_is_an_error(scheme, folder, reason, buckets: Buckets):
     with pytest.raises(DataError, match=rf"^{scheme}://{folder} {reason}"):
         load(f"{scheme}://{folder}")
 
@@ -233,7 +235,7 @@ def test_missing_credentials_are_named(scheme, buckets: Buckets, monkeypatch):
 
 
 @amazon
-def test_a_network_that_is_down_is_named(scheme, buckets: Buckets, monkeypatch):
+def test_an_unreachable_network_is_an_error(scheme, buckets: Buckets, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(

@@ -43,15 +43,15 @@ def seen(dataset: Dataset) -> list[tuple[str, str, str | None]]:
     )
 
 
-def test_every_source_is_held_to_the_contract():
+def test_the_contract_covers_every_source():
     assert set(ALL) == set(SOURCES.names())
 
 
-def test_its_specification_is_its_own(name: str, spec: str):
+def test_a_specification_belongs_to_its_source(name: str, spec: str):
     assert find_source(spec).name == name
 
 
-def test_images_classes_and_parts_are_those_of_every_source(spec: str):
+def test_images_classes_and_splits_are_read(spec: str):
     dataset = load_dataset(spec, Reporter())
     assert dataset.class_names == tuple(sorted(CLASS_NAMES))
     assert not dataset.multi_label
@@ -60,7 +60,7 @@ def test_images_classes_and_parts_are_those_of_every_source(spec: str):
     )
 
 
-def test_images_lie_where_the_examples_say(spec: str):
+def test_examples_point_to_their_images(spec: str):
     for example in load_dataset(spec, Reporter()).examples:
         place = (example.path, example.offset, example.size_bytes)
         assert read_bytes(*place) == example.read()
@@ -84,7 +84,7 @@ def test_ids_are_unique_and_the_same_with_an_empty_cache(
     assert ids() == first
 
 
-def test_a_broken_image_is_told(spec: str):
+def test_a_broken_image_is_reported(spec: str):
     rows = build_index(load_dataset(spec, Reporter()).examples, Reporter())
     (broken,) = (row for row in rows if row.problem)
     assert broken.sha256 == sha256(BROKEN)
@@ -92,13 +92,13 @@ def test_a_broken_image_is_told(spec: str):
     assert {(row.width, row.height, row.format) for row in sound} == {(16, 12, "PNG")}
 
 
-def test_what_is_not_there_is_named(spec: str):
+def test_the_error_names_data_that_does_not_exist(spec: str):
     with pytest.raises((ConfigError, DataError)) as caught:
         list_dataset(f"{spec}-gone", Reporter())
     assert f"{os.path.basename(spec)}-gone" in str(caught.value)
 
 
-def test_an_absolute_specification_means_the_same_elsewhere(
+def test_an_absolute_specification_works_from_another_directory(
     spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     expected = load_dataset(spec, Reporter())

@@ -46,7 +46,7 @@ def test_classes_and_files_are_sorted(tmp_path: Path):
     assert dataset.examples[1].path == tmp_path / "rose/1.jpg"
 
 
-def test_names_may_hold_anything(tmp_path: Path):
+def test_names_may_contain_any_characters(tmp_path: Path):
     names = ["a rose", "[b] {c}", "été 玫瑰", "50% & more", "-x"]
     fill(tmp_path, *(f"{name}/{name} 1.jpg" for name in names))
     dataset = load(tmp_path)
@@ -80,7 +80,7 @@ def test_nested_folders_belong_to_their_class(tmp_path: Path):
     ]
 
 
-def test_hidden_and_system_files_are_passed_over_and_told(tmp_path: Path):
+def test_hidden_and_system_files_are_skipped_and_listed(tmp_path: Path):
     fill(tmp_path, "a/1.jpg", "b/1.jpg", ".git/1", "a/.DS_Store", "a/.thumbs/x/1.jpg")
     fill(tmp_path, "__MACOSX/a/1.jpg", "b/Thumbs.db", "a/desktop.ini", "b/@eaDir/1.jpg")
     dataset = load(tmp_path)
@@ -97,7 +97,7 @@ def test_hidden_and_system_files_are_passed_over_and_told(tmp_path: Path):
     )
 
 
-def test_hidden_folders_are_not_looked_into(tmp_path: Path, monkeypatch):
+def test_hidden_folders_are_not_searched(tmp_path: Path, monkeypatch):
     listed_folders = []
     scandir = os.scandir
 
@@ -111,7 +111,7 @@ def test_hidden_folders_are_not_looked_into(tmp_path: Path, monkeypatch):
     assert sorted(listed_folders) == [".", "a", "b"]
 
 
-def test_images_outside_of_class_folders_are_told(tmp_path: Path):
+def test_images_outside_of_class_folders_are_reported(tmp_path: Path):
     reporter = RecordingReporter()
     fill(tmp_path, "a/1.jpg", "b/1.jpg", "README.md", ".c.jpg")
     folder.load(str(tmp_path), reporter)
@@ -148,7 +148,7 @@ def test_links_to_class_folders_in_splits_are_followed(tmp_path: Path):
     ]
 
 
-def test_a_link_in_circles_and_one_to_nothing_are_files(tmp_path: Path):
+def test_circular_and_dangling_links_count_as_files(tmp_path: Path):
     fill(tmp_path, "rose/1.jpg", "daisy/1.jpg")
     (tmp_path / "rose/2.jpg").symlink_to("2.jpg")
     (tmp_path / "rose/3.jpg").symlink_to("nowhere")

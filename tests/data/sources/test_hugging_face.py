@@ -115,7 +115,7 @@ def test_splits_are_respected_and_others_left_out(root: Path):
 
 @needs_datasets
 @pytest.mark.parametrize("split", ["test", "everything"])
-def test_a_single_split_is_no_part(root: Path, split):
+def test_a_single_split_is_ignored(root: Path, split):
     save(root, {split: column(0, 6)}, label=labels(names=NAMES))
     assert [example.split for example in load(root).examples] == [None] * 6
 
@@ -191,7 +191,7 @@ def test_images_without_a_label_are_left_out(root: Path, caplog):
 
 
 @needs_datasets
-def test_images_in_files_of_their_own_are_read(root: Path, tmp_path: Path):
+def test_images_in_separate_files_are_read(root: Path, tmp_path: Path):
     import datasets
 
     (tmp_path / "0.png").write_bytes(encoded(0))
@@ -235,9 +235,7 @@ print("datasets" in sys.modules)
 
 
 @needs_datasets
-def test_it_is_read_offline_in_silence_and_the_second_time_alone(
-    root: Path, tmp_path: Path
-):
+def test_a_set_is_read_offline_without_output_and_cached(root: Path, tmp_path: Path):
     save(root, {"": column(0, 20)}, files=3, label=labels(names=NAMES))
     home = tmp_path / "home"
     home.mkdir()
@@ -261,7 +259,7 @@ def test_it_is_read_offline_in_silence_and_the_second_time_alone(
 
 
 @needs_datasets
-def test_a_set_that_was_saved_anew_is_noticed(root: Path):
+def test_a_set_that_was_saved_again_is_read_again(root: Path):
     save(root, {"": column(0, 6)}, label=labels(names=NAMES))
     assert len(load(root).examples) == 6
     shutil.rmtree(root)
@@ -271,7 +269,7 @@ def test_a_set_that_was_saved_anew_is_noticed(root: Path):
 
 
 @needs_datasets
-def test_what_the_library_computed_is_no_change(root: Path, monkeypatch):
+def test_cache_files_of_the_library_do_not_count_as_a_change(root: Path, monkeypatch):
     save(root, {"": column(0, 6)}, label=labels(names=NAMES))
     first = load(root)
     (root / "cache-0123456789abcdef.arrow").write_bytes(b"computed")
@@ -280,7 +278,7 @@ def test_what_the_library_computed_is_no_change(root: Path, monkeypatch):
 
 @needs_datasets
 @pytest.mark.parametrize("name", ["state.json", "dataset_info.json", "arrow"])
-def test_a_damaged_set_is_named_and_not_kept(root: Path, name):
+def test_a_damaged_set_is_an_error_and_not_kept(root: Path, name):
     save(root, {"": column(0, 60)}, label=labels(names=NAMES))
     [path] = root.glob(f"*{name}")
     whole = path.read_bytes()
@@ -302,7 +300,7 @@ def test_a_set_without_images_and_labels_is_named(root: Path):
         load(root)
 
 
-def test_a_folder_is_known_by_its_files(root: Path):
+def test_a_saved_set_is_recognized_by_its_files(root: Path):
     root.mkdir()
     for name in hugging_face.ONE_SPLIT_FILES:
         assert not hugging_face.accepts(str(root))

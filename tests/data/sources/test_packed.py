@@ -32,7 +32,7 @@ def refill(pack):
     raise AssertionError("filled again")
 
 
-def test_images_come_back_as_they_were():
+def test_copied_images_can_be_read_back():
     copy = ensure_copy(copy_dir("kind", "my set", 1), fill)
     assert copy.about == {"class_names": ["ä", "b"]}
     *sound, broken = copy.examples
@@ -44,7 +44,7 @@ def test_images_come_back_as_they_were():
         broken.read()
 
 
-def test_they_are_copied_once():
+def test_images_are_copied_once():
     directory = copy_dir("kind", "my set", 1)
     assert (
         ensure_copy(directory, fill)
@@ -53,7 +53,7 @@ def test_they_are_copied_once():
     )
 
 
-def test_another_key_is_another_copy():
+def test_each_kind_and_key_has_its_own_copy():
     directory = copy_dir("kind", "my set", ["path", 1, 2])
     assert directory == copy_dir("kind", "my set", ["path", 1, 2])
     assert directory != copy_dir("kind", "my set", ["path", 1, 3])
@@ -61,7 +61,7 @@ def test_another_key_is_another_copy():
 
 
 @pytest.mark.parametrize("name", ["../../x", "a/b\n", "", "...", "x" * 999, "日本"])
-def test_any_name_stays_in_the_cache(name, tmp_path: Path):
+def test_no_name_leads_out_of_the_cache(name, tmp_path: Path):
     directory = copy_dir("kind", name, 1)
     assert directory.parent == tmp_path / "cache" / "copies" / "kind"
     assert len(ensure_copy(directory, fill).examples) == 4
@@ -115,7 +115,7 @@ def other_form(directory: Path) -> None:
         shutil.rmtree,
     ],
 )
-def test_a_damaged_copy_is_made_anew(damage):
+def test_a_damaged_copy_is_made_again(damage):
     directory = copy_dir("kind", "my set", 1)
     whole = ensure_copy(directory, fill)
     damage(directory)
@@ -135,7 +135,7 @@ def test_a_cache_that_was_moved_is_read(tmp_path: Path, monkeypatch):
     assert copy.examples[0].read() == b"first"
 
 
-def test_a_failure_leaves_nothing(tmp_path: Path):
+def test_a_failed_copy_leaves_no_file(tmp_path: Path):
     def fail(pack):
         fill(pack)
         raise DataError("the archive is damaged")
@@ -147,12 +147,12 @@ def test_a_failure_leaves_nothing(tmp_path: Path):
     assert len(ensure_copy(directory, fill).examples) == 4
 
 
-def test_too_little_room_is_said_before_anything_is_read():
+def test_too_little_disk_space_is_an_error_before_reading():
     with pytest.raises(RunError, match=r"^the images take 1000000\.0 TB, and .*cache "):
         ensure_copy(copy_dir("kind", "my set", 1), refill, size_bytes=10**18)
 
 
-def test_a_disk_that_fills_up_is_named():
+def test_the_error_names_a_disk_that_is_full():
     def fail(pack):
         raise OSError(28, "No space left on device")
 
@@ -173,7 +173,7 @@ print(json.dumps(ensure_copy(copy_dir("kind", "my set", 1), fill).about))
 """
 
 
-def test_of_two_processes_one_copies(tmp_path: Path):
+def test_two_processes_make_one_copy(tmp_path: Path):
     directory = copy_dir("kind", "my set", 1)
     directory.mkdir(parents=True)
     (directory / "index.json").touch()  # damaged: both find it so

@@ -23,16 +23,18 @@ from cnnxfer.reporting import Reporter
         ("tfds:anything", "tfds"),
     ],
 )
-def test_a_specification_finds_its_source(spec, name):
+def test_the_source_of_a_specification_is_found(spec, name):
     assert find_source(spec).name == name
 
 
-def test_nothing_typed_is_no_folder():
+def test_an_empty_specification_is_refused():
     with pytest.raises(ConfigError, match=r"^no data called ''\. Expected one of: "):
         find_source("")
 
 
-def test_a_folder_goes_before_a_set_of_its_name(tmp_path: Path, monkeypatch):
+def test_a_folder_takes_precedence_over_a_set_of_the_same_name(
+    tmp_path: Path, monkeypatch
+):
     (tmp_path / "tf_flowers").mkdir()
     monkeypatch.chdir(tmp_path)
     assert find_source("tf_flowers").name == "folder"
@@ -40,7 +42,7 @@ def test_a_folder_goes_before_a_set_of_its_name(tmp_path: Path, monkeypatch):
 
 
 @pytest.mark.parametrize("config", ["", "big/"])
-def test_a_prepared_set_is_known_by_its_name(tmp_path: Path, monkeypatch, config):
+def test_a_prepared_set_is_found_by_its_name(tmp_path: Path, monkeypatch, config):
     prepared = tmp_path / f"my_flowers/{config}1.0.0/features.json"
     prepared.parent.mkdir(parents=True)
     prepared.touch()
@@ -59,7 +61,7 @@ def test_a_prepared_set_is_known_by_its_name(tmp_path: Path, monkeypatch, config
         ("rose.tar.gzz", "rose.tar.gz"),
     ],
 )
-def test_what_is_no_data_is_named_with_the_nearest_name(
+def test_the_error_for_missing_data_suggests_a_similar_name(
     tmp_path: Path, typed: str, near: str
 ):
     (tmp_path / "roses").mkdir()
@@ -93,7 +95,7 @@ def test_names_of_sets_are_suggested_and_forms_listed(tmp_path: Path, monkeypatc
         ("a.tgz", "archive"),
     ],
 )
-def test_a_file_finds_its_source_by_its_suffix(tmp_path: Path, file: str, name: str):
+def test_the_suffix_of_a_file_decides_its_source(tmp_path: Path, file: str, name: str):
     (tmp_path / file).write_text(
         '{"path": "", "label": ""}' if file.endswith("jsonl") else "path\tlabel\n"
     )
@@ -101,13 +103,13 @@ def test_a_file_finds_its_source_by_its_suffix(tmp_path: Path, file: str, name: 
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.jpg", "csv"])
-def test_another_file_is_no_data(tmp_path: Path, name: str):
+def test_a_file_with_another_suffix_is_refused(tmp_path: Path, name: str):
     (tmp_path / name).touch()
     with pytest.raises(ConfigError, match=rf"{name} is a file that cannot be read as"):
         find_source(str(tmp_path / name))
 
 
-def test_a_table_is_looked_at_before_any_work(tmp_path: Path):
+def test_the_columns_of_a_table_are_checked_first(tmp_path: Path):
     (tmp_path / "a.csv").write_text("path,lable\n")
     with pytest.raises(DataError, match="has no column 'label'"):
         find_source(str(tmp_path / "a.csv"))
@@ -132,7 +134,7 @@ def load_given(monkeypatch: pytest.MonkeyPatch):
     return load
 
 
-def test_classes_are_in_the_order_of_their_names(load_given):
+def test_classes_are_sorted_by_name(load_given):
     examples = tuple(Example(str(i), (i,), None, Path(str(i))) for i in (2, 0, 1, 0))
     dataset = load_given(class_names=("tulip", "aster", "Rose"), examples=examples)
     assert dataset.class_names == ("Rose", "aster", "tulip")
@@ -145,7 +147,7 @@ def test_classes_are_in_the_order_of_their_names(load_given):
     ]
 
 
-def test_several_labels_are_renumbered_in_order(load_given):
+def test_multi_labels_are_renumbered_in_order(load_given):
     examples = (
         Example("a", (0, 2), None, Path("a")),
         Example("b", (), None, Path("b")),
@@ -160,7 +162,7 @@ def test_several_labels_are_renumbered_in_order(load_given):
     assert [example.labels for example in dataset.examples] == [(0, 1), ()]
 
 
-def test_classes_of_one_name_are_told_apart(load_given):
+def test_classes_of_the_same_name_are_numbered(load_given):
     examples = tuple(Example(str(i), (i,), None, Path(str(i))) for i in range(3))
     dataset = load_given(class_names=("crane", "bus", "crane"), examples=examples)
     assert dataset.class_names == ("bus", "crane (0)", "crane (2)")

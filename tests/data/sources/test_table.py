@@ -67,7 +67,7 @@ def fails(message: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_every_form_says_the_same(name: str):
+def test_every_file_format_gives_the_same_data(name: str):
     write(
         name,
         {
@@ -127,7 +127,7 @@ def test_lists_of_labels_make_the_set_multi_label(name: str):
 
 
 @pytest.mark.parametrize("name", ["t.jsonl", "t.parquet"])
-def test_numbers_are_names_too(name: str):
+def test_numbers_can_be_class_names(name: str):
     write(name, {"path": ["a.jpg", "b.jpg"], "class": [10, 9], "age": [3, None]})  # type: ignore
     dataset = list_dataset(name, Reporter())
     assert dataset.class_names == ("10", "9")
@@ -146,7 +146,7 @@ def test_numbers_are_names_too(name: str):
         "file,class,path,label",
     ],
 )
-def test_columns_are_known_by_other_names(header: str):
+def test_columns_can_have_alternative_names(header: str):
     count = header.count(",") // 2 + 1
     row = ",".join(["a.jpg", "rose"] * count)
     dataset = csv(f"{header}\n{row}\n")
@@ -171,14 +171,14 @@ def test_a_table_without_its_columns_is_refused(header: str, message: str):
     fails(message, header)
 
 
-def test_a_column_of_pictures_is_no_column_of_paths():
+def test_a_column_of_encoded_images_is_refused():
     table = pa.table({"image": [{"bytes": b"x"}], "label": ["rose"]})
     parquet.write_table(table, "t.parquet")
     with pytest.raises(DataError, match=r"'image' of t\.parquet holds struct<"):
         list_dataset("t.parquet", Reporter())
 
 
-def test_columns_of_more_than_a_word_are_left_alone():
+def test_columns_of_other_types_are_ignored():
     table = pa.table(
         {
             "path": ["a.jpg"],
@@ -223,7 +223,7 @@ def test_paths_are_relative_to_the_table_and_may_leave_its_folder(tmp_path: Path
         assert [row.problem for row in rows][4] == "not a file"
 
 
-def test_spaces_and_windows_paths_are_understood():
+def test_spaces_and_windows_paths_are_accepted():
     Path(" f .jpg").write_text("f")
     Path("f .jpg").write_text("another")
     dataset = csv(
@@ -241,7 +241,7 @@ def test_spaces_and_windows_paths_are_understood():
     ]
 
 
-def test_tables_as_spreadsheets_write_them():
+def test_tables_written_by_spreadsheets_are_read():
     Path("caf\xe9.jpg").write_text("x")
     lines = ("\ufeffpath;label", '"a.jpg";"50 %; red"', ";", "caf\xe9.jpg;ros\xe9", "")
     Path("t.csv").write_bytes("\r\n".join(lines).encode())
@@ -297,7 +297,7 @@ def test_utf16_is_refused():
         ),
     ],
 )
-def test_a_row_that_cannot_be_understood_is_named(row: str, message: str):
+def test_the_error_names_an_invalid_row(row: str, message: str):
     fails(message, f"path,label,split\nb.jpg,tulip,\n{row}\n")
 
 
@@ -329,14 +329,14 @@ def test_unlabelled_rows_are_counted():
         ),
     ],
 )
-def test_a_line_that_cannot_be_understood_is_named(line: str, message: str):
+def test_the_error_names_an_invalid_line(line: str, message: str):
     Path("t.jsonl").write_text(f'{{"path": "a.jpg", "label": "rose"}}\n{line}\n')
     with pytest.raises(DataError) as caught:
         list_dataset("t.jsonl", Reporter())
     assert message in str(caught.value)
 
 
-def test_a_key_may_be_missing_from_the_first_object():
+def test_the_first_json_object_may_lack_a_key():
     Path("t.jsonl").write_text(
         '{"path": "a.jpg", "label": "rose"}\n\n'
         '{"path": "b.jpg", "label": "rose", "split": "test", "by": "me"}\n'
@@ -346,7 +346,7 @@ def test_a_key_may_be_missing_from_the_first_object():
     assert dataset.columns == {"by": ("", "me")}
 
 
-def test_rows_about_one_file_are_one_image():
+def test_rows_of_the_same_file_become_one_image():
     dataset = csv("path,label,by\na.jpg,rose,me\nb.jpg,lily,me\n./a.jpg,rose,you\n")
     assert listed(dataset) == [("a.jpg", "rose", None), ("b.jpg", "lily", None)]
     assert dataset.columns == {"by": ("me", "me")}
@@ -354,7 +354,7 @@ def test_rows_about_one_file_are_one_image():
     assert listed(dataset) == [("a.jpg", "red|rose", None), ("b.jpg", "lily|red", None)]
 
 
-def test_a_table_none_of_whose_files_is_there_is_refused():
+def test_a_table_none_of_whose_files_exists_is_refused():
     fails(
         "t.csv names 2 files, and none exists, such as x/a.jpg. Write paths relative",
         "path,label\nx/a.jpg,rose\nx/b.jpg,lily\n",
@@ -364,7 +364,7 @@ def test_a_table_none_of_whose_files_is_there_is_refused():
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
-def test_what_is_no_table_is_refused(name: str):
+def test_a_file_that_is_not_a_table_is_refused(name: str):
     Path(name).write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
     with pytest.raises(DataError, match=re.escape(name)):
         list_dataset(name, Reporter())

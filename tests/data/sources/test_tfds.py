@@ -119,7 +119,7 @@ def test_splits_are_respected_and_others_left_out(data_dir: Path):
 
 
 @pytest.mark.parametrize("split", ["test", "everything"])
-def test_a_single_split_is_no_part(data_dir: Path, split):
+def test_a_single_split_is_ignored(data_dir: Path, split):
     prepare(data_dir, {split: 6})
     assert [example.split for example in load().examples] == [None] * 6
 
@@ -133,7 +133,7 @@ def test_a_config_is_found(data_dir: Path, spec):
     assert (dataset.name, len(dataset.examples)) == ("my_flowers", 6)
 
 
-def test_other_features_are_left_alone(data_dir: Path):
+def test_other_features_are_ignored(data_dir: Path):
     features = {
         "boxes": tfds.features.Sequence(tfds.features.BBoxFeature()),
         "image": tfds.features.Image(encoding_format="jpeg"),
@@ -162,7 +162,7 @@ def test_other_features_are_left_alone(data_dir: Path):
     }
 
 
-def test_withheld_labels_are_left_out(data_dir: Path):
+def test_images_with_withheld_labels_are_left_out(data_dir: Path):
     prepare(
         data_dir,
         {"train": 6, "test": 3},
@@ -224,7 +224,7 @@ def test_a_sequence_of_labels_makes_a_set_multi_label(data_dir: Path):
     assert load() == dataset
 
 
-def test_one_label_goes_before_several(data_dir: Path):
+def test_a_single_label_takes_precedence_over_several(data_dir: Path):
     features = {
         "image": tfds.features.Image(encoding_format="png"),
         "attributes": tfds.features.Sequence(tfds.features.ClassLabel(names=["x"])),
@@ -237,7 +237,7 @@ def test_one_label_goes_before_several(data_dir: Path):
     assert [example.labels for example in dataset.examples] == [(1,)]
 
 
-def test_of_several_labels_the_one_called_so_is_taken(data_dir: Path):
+def test_of_several_labels_the_feature_named_label_is_used(data_dir: Path):
     features = {
         "coarse_label": tfds.features.ClassLabel(names=["plant", "animal"]),
         "image": tfds.features.Image(encoding_format="png"),
@@ -248,7 +248,7 @@ def test_of_several_labels_the_one_called_so_is_taken(data_dir: Path):
     assert load().class_names == tuple(NAMES)
 
 
-def test_images_of_floats_are_no_images(data_dir: Path):
+def test_images_of_floats_are_refused(data_dir: Path):
     features = {
         "image": tfds.features.Image(shape=(2, 2, 1), dtype=np.float32),
         "label": tfds.features.ClassLabel(names=NAMES),
@@ -303,7 +303,7 @@ def test_an_unknown_split_is_named(data_dir: Path, split, reason):
         load(f"my_flowers[{split}]")
 
 
-def test_a_prepared_folder_is_read_wherever_it_lies(
+def test_a_prepared_folder_can_be_read_from_any_path(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     prepare(data_dir, {"train": 6})
@@ -323,7 +323,7 @@ def test_a_prepared_folder_is_read_wherever_it_lies(
         assert load(spec) == dataset
 
 
-def test_a_name_and_its_folder_share_a_copy(data_dir: Path):
+def test_a_set_given_by_name_or_folder_has_the_same_copy(data_dir: Path):
     prepare(data_dir, {"train": 6})
     assert load() == load(str(data_dir / "my_flowers" / "1.0.0"))
 
@@ -336,7 +336,7 @@ def test_a_prepared_folder_that_is_damaged_is_named(data_dir: Path):
         load(str(folder))
 
 
-def test_a_folder_of_classes_is_no_prepared_set(photos_dir: Path):
+def test_a_folder_of_classes_is_not_taken_for_a_prepared_set(photos_dir: Path):
     assert find_source(str(photos_dir)).name == "folder"
 
 
@@ -363,7 +363,7 @@ print({"keras", "tensorflow", "tensorflow_datasets"} & set(sys.modules) or "ligh
 """
 
 
-def test_the_second_process_needs_no_tensorflow(data_dir: Path):
+def test_a_copied_set_is_read_without_tensorflow(data_dir: Path):
     prepare(data_dir, {"train": 6, "test": 3})
     first, second = (
         subprocess.run(
@@ -397,7 +397,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_each_specification_has_its_record(data_dir: Path, asked: list[str]):
+def test_each_specification_has_its_own_record(data_dir: Path, asked: list[str]):
     prepare(data_dir, {"train": 6})
     prepare(data_dir, {"train": 3}, name="my_trees")
     for spec, count in [("my_flowers", 6), ("my_trees", 3), ("my_flowers:1.0.0", 6)]:
@@ -406,7 +406,7 @@ def test_each_specification_has_its_record(data_dir: Path, asked: list[str]):
     assert asked == ["my_flowers", "my_trees", "my_flowers:1.0.0"]
 
 
-def test_a_set_prepared_anew_is_noticed(data_dir: Path, asked: list[str]):
+def test_a_set_that_was_prepared_again_is_read_again(data_dir: Path, asked: list[str]):
     prepare(data_dir, {"train": 6})
     old = load()
     [prepared] = data_dir.glob("my_flowers/1.0.0")
@@ -425,7 +425,7 @@ def test_a_set_prepared_anew_is_noticed(data_dir: Path, asked: list[str]):
     assert len(asked) == 3
 
 
-def test_a_set_that_is_gone_is_noticed(data_dir: Path):
+def test_a_set_that_was_deleted_is_an_error(data_dir: Path):
     prepare(data_dir, {"train": 6})
     load()
     shutil.rmtree(data_dir / "my_flowers")
@@ -433,7 +433,7 @@ def test_a_set_that_is_gone_is_noticed(data_dir: Path):
         load()
 
 
-def test_a_new_version_beside_it_is_noticed(data_dir: Path, asked: list[str]):
+def test_a_new_version_is_read_instead(data_dir: Path, asked: list[str]):
     prepare(data_dir, {"train": 6})
     assert len(load().examples) == 6
     prepare(data_dir, {"train": 9}, version="1.1.0")
@@ -443,7 +443,7 @@ def test_a_new_version_beside_it_is_noticed(data_dir: Path, asked: list[str]):
     assert len(asked) == 3
 
 
-def test_another_default_config_is_noticed(data_dir: Path):
+def test_another_default_config_is_read_instead(data_dir: Path):
     prepare(data_dir, {"train": 6}, config="big")
     prepare(data_dir, {"train": 3}, config="small")
     default = data_dir / "my_flowers" / ".config" / "metadata.json"
@@ -453,7 +453,7 @@ def test_another_default_config_is_noticed(data_dir: Path):
         assert len(load().examples) == count
 
 
-def test_a_copy_that_is_gone_is_made_anew(data_dir: Path):
+def test_a_deleted_copy_is_made_again(data_dir: Path):
     prepare(data_dir, {"train": 6})
     first = load()
     shutil.rmtree(first.examples[0].path.parent)
@@ -461,7 +461,7 @@ def test_a_copy_that_is_gone_is_made_anew(data_dir: Path):
     assert decode(first.examples[0].read()).size == (16, 12)
 
 
-def test_another_release_of_tfds_is_asked_again(
+def test_another_release_of_tfds_is_queried_again(
     data_dir: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ):
     prepare(data_dir, {"train": 6})
@@ -482,7 +482,7 @@ def test_another_release_of_tfds_is_asked_again(
     ],
     ids=["short", "altered", "not ASCII", "empty"],
 )
-def test_a_damaged_record_is_made_anew(data_dir: Path, asked: list[str], damage):
+def test_a_damaged_record_is_written_again(data_dir: Path, asked: list[str], damage):
     prepare(data_dir, {"train": 6})
     first = load()
     [record] = tfds_record.own_copies_dir().glob("*.json")
@@ -494,7 +494,7 @@ def test_a_damaged_record_is_made_anew(data_dir: Path, asked: list[str], damage)
     assert len(asked) == 2
 
 
-def test_a_record_of_another_form_is_made_anew(data_dir: Path, asked: list[str]):
+def test_a_record_of_another_format_is_written_again(data_dir: Path, asked: list[str]):
     prepare(data_dir, {"train": 6})
     first = load()
     [record] = tfds_record.own_copies_dir().glob("*.json")
@@ -505,7 +505,9 @@ def test_a_record_of_another_form_is_made_anew(data_dir: Path, asked: list[str])
     assert len(asked) == 2
 
 
-def test_a_cache_that_cannot_be_written_does(data_dir: Path, asked, monkeypatch):
+def test_a_set_is_read_although_the_cache_cannot_be_written(
+    data_dir: Path, asked, monkeypatch
+):
     prepare(data_dir, {"train": 6})
     first = load()
     [record] = tfds_record.own_copies_dir().glob("*.json")
@@ -519,7 +521,7 @@ def test_a_cache_that_cannot_be_written_does(data_dir: Path, asked, monkeypatch)
     assert len(asked) == 3
 
 
-def test_another_preparation_of_one_version_is_another_set(
+def test_other_preparations_of_a_version_have_their_own_copies(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     prepare(data_dir, {"train": 6})
@@ -534,7 +536,7 @@ def test_another_preparation_of_one_version_is_another_set(
     assert load().examples[0].read() != first.examples[0].read()
 
 
-def test_a_damaged_set_is_named_and_not_kept(data_dir: Path, tmp_path: Path):
+def test_a_damaged_set_is_an_error_and_not_kept(data_dir: Path, tmp_path: Path):
     prepare(data_dir, {"train": 30})
     [records] = data_dir.rglob("*.tfrecord*")
     whole = records.read_bytes()
@@ -682,7 +684,7 @@ class TinyByHand(TinyDownload):
         return {"train": self._generate_examples(root)}
 
 
-def test_files_that_must_be_downloaded_by_hand_are_asked_for(
+def test_the_error_explains_which_files_to_download_by_hand(
     archive: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ):
     usual = data_dir / "downloads" / "manual"
@@ -701,7 +703,7 @@ def test_files_that_must_be_downloaded_by_hand_are_asked_for(
     assert len(load("tfds:tiny_by_hand").examples) == 6
 
 
-def test_tf_flowers_is_read_in_silence(shared: Path, tmp_path: Path):
+def test_tf_flowers_is_read_without_output(shared: Path, tmp_path: Path):
     prepared = shared / "data" / "tfds"
     code = (
         "from cnnxfer.data.sources import load_dataset;"
@@ -719,7 +721,7 @@ def test_tf_flowers_is_read_in_silence(shared: Path, tmp_path: Path):
     assert done.stdout == "3254 daisy dandelion roses sunflowers tulips\n"
 
 
-def test_slices_of_tf_flowers_are_the_textbooks(shared: Path, monkeypatch):
+def test_slices_of_tf_flowers_match_those_of_tfds(shared: Path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(shared / "data" / "tfds"))
     dataset = load("tf_flowers")
     rows = [IndexRow(example) for example in dataset.examples]

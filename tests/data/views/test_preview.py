@@ -90,7 +90,7 @@ def test_each_row_has_the_central_view_and_training_views(tmp_path: Path, datase
         np.testing.assert_array_equal(tiles[1 + epoch], expected)
 
 
-def test_columns_are_mixed_as_batches_are(tmp_path: Path, dataset):
+def test_columns_are_mixed_like_training_batches(tmp_path: Path, dataset):
     preview = drawn(tmp_path / "a.png", dataset, MIXED)
     tiles = tiles_of(preview)
     for epoch in range(VIEWS):
@@ -101,7 +101,9 @@ def test_columns_are_mixed_as_batches_are(tmp_path: Path, dataset):
         assert (mixed != pixels).any()
 
 
-def test_what_is_mixed_is_told(tmp_path: Path, dataset, monkeypatch):
+def test_mixed_images_are_labelled_with_their_shares(
+    tmp_path: Path, dataset, monkeypatch
+):
     written = []
     write = module._write
     monkeypatch.setattr(
@@ -127,7 +129,7 @@ def test_what_is_mixed_is_told(tmp_path: Path, dataset, monkeypatch):
     assert written[4:] == [""] * 3 * VIEWS
 
 
-def test_classes_take_turns_and_the_seed_chooses(tmp_path: Path, dataset):
+def test_classes_alternate_and_the_seed_chooses_the_images(tmp_path: Path, dataset):
     one = drawn(tmp_path / "a.png", dataset, images=7)
     assert one.labels == ("blue", "green", "red") * 2 + ("blue",)
     assert len(set(one.images)) == 7
@@ -142,12 +144,12 @@ def test_the_same_preview_is_the_same_file(tmp_path: Path, dataset):
     assert one.images == again.images
 
 
-def test_no_more_is_shown_than_there_is(tmp_path: Path, dataset):
+def test_no_more_images_are_shown_than_the_data_has(tmp_path: Path, dataset):
     preview = drawn(tmp_path / "a.png", dataset, images=50)
     assert len(preview.images) == len(set(preview.images)) == 36
 
 
-def test_only_images_to_train_on_are_shown(tmp_path: Path, dataset):
+def test_only_training_images_are_shown(tmp_path: Path, dataset):
     examples = tuple(
         dataclasses.replace(example, split=("test", "train", None)[number % 3])
         for number, example in enumerate(dataset.examples)
@@ -158,7 +160,7 @@ def test_only_images_to_train_on_are_shown(tmp_path: Path, dataset):
     assert {examples[0].id, examples[3].id}.isdisjoint(preview.images)
 
 
-def test_images_with_several_labels_name_them_all(tmp_path: Path, dataset):
+def test_multi_label_images_show_all_their_labels(tmp_path: Path, dataset):
     examples = tuple(
         dataclasses.replace(example, labels=(0, 2)) for example in dataset.examples
     )
@@ -166,7 +168,7 @@ def test_images_with_several_labels_name_them_all(tmp_path: Path, dataset):
     assert set(drawn(tmp_path / "a.png", dataset).labels) == {"blue|red"}
 
 
-def test_what_cannot_be_read_is_left_out_and_told(tmp_path: Path, dataset, caplog):
+def test_unreadable_images_are_left_out_and_reported(tmp_path: Path, dataset, caplog):
     first = drawn(tmp_path / "a.png", dataset).images[0]
     found = {example.id: example.path for example in dataset.examples}
     found[first].write_bytes(found[first].read_bytes()[:800])
@@ -176,7 +178,7 @@ def test_what_cannot_be_read_is_left_out_and_told(tmp_path: Path, dataset, caplo
     assert f"{first} is left out: truncated JPEG" in caplog.text
 
 
-def test_a_set_without_an_image_is_an_error(tmp_path: Path, dataset):
+def test_data_without_a_readable_image_is_an_error(tmp_path: Path, dataset):
     for example in dataset.examples:
         example.path.write_bytes(b"no image")
     with pytest.raises(
@@ -186,7 +188,7 @@ def test_a_set_without_an_image_is_an_error(tmp_path: Path, dataset):
     assert not (tmp_path / "a.png").exists()
 
 
-def test_a_preview_may_be_overwritten_and_nothing_else(tmp_path: Path, dataset):
+def test_only_earlier_previews_are_overwritten(tmp_path: Path, dataset):
     path = tmp_path / "a.png"
     check_preview_path(path)
     drawn(path, dataset)
@@ -204,7 +206,7 @@ def test_a_preview_may_be_overwritten_and_nothing_else(tmp_path: Path, dataset):
     ("images", "views", "option"),
     [(0, 1, "--images"), (51, 1, "--images"), (1, 0, "--views"), (1, 21, "--views")],
 )
-def test_counts_have_limits(images: int, views: int, option: str):
+def test_numbers_of_images_and_views_have_limits(images: int, views: int, option: str):
     with pytest.raises(ConfigError, match=f"^{option} is [0-9]+; it must be from 1 to"):
         check_counts(images, views)
     check_counts(50, 20)

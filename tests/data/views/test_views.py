@@ -67,7 +67,7 @@ def test_central_views_are_those_of_the_pipeline(examples):
     np.testing.assert_array_equal(np.concatenate(batches), pixels)
 
 
-def test_the_views_of_an_image_follow_one_another(examples):
+def test_the_views_of_each_image_are_consecutive(examples):
     views = [random_views(7, 0), CentralViews(1), random_views(7, 1)]
     together = pixels_of(examples, views)  # batches of 8 cut through images
     assert len(together) == 3 * len(examples)
@@ -75,7 +75,7 @@ def test_the_views_of_an_image_follow_one_another(examples):
         np.testing.assert_array_equal(together[number::3], pixels_of(examples, [view]))
 
 
-def test_light_views_are_squares_drawn_from_seed_number_and_content(examples):
+def test_light_views_follow_from_seed_number_and_content(examples):
     # As written down here, for good: else every kept feature would be stale.
     pixels = pixels_of(examples, [random_views(42, 3)])
     flips = []
@@ -103,7 +103,7 @@ def test_each_image_is_decoded_once(examples, monkeypatch):
     assert sorted(opened) == sorted(example.read() for example in examples)
 
 
-def test_seeds_numbers_and_images_have_views_of_their_own():
+def test_each_seed_number_and_image_has_a_different_view():
     one, other = made(2)
     views = [random_views(seed, number) for seed in (1, 2) for number in (0, 1)]
     drawn = {view.of(example) for view in views for example in (one, other)}
@@ -112,7 +112,7 @@ def test_seeds_numbers_and_images_have_views_of_their_own():
     assert views[0].of(replace(one, id="x", path=Path("y"))) == views[0].of(one)
 
 
-def test_descriptions_tell_views_apart():
+def test_different_views_have_different_descriptions():
     kinds = [
         CentralViews(0.8),
         CentralViews(0.9),
@@ -130,7 +130,7 @@ def test_descriptions_tell_views_apart():
     assert all(descriptions.count(found) == 1 for found in descriptions)
 
 
-def test_what_decides_nothing_is_not_described():
+def test_descriptions_leave_out_settings_without_effect():
     light = random_views(1, 0, PRESETS["light"]).describe()
     assert light == {
         "views": "random",
@@ -141,14 +141,14 @@ def test_what_decides_nothing_is_not_described():
     assert light == RandomViews(PRESETS["textbook"], 0.7, 1, 0).describe()
 
 
-def test_training_views_are_those_of_the_settings():
+def test_training_views_follow_the_settings():
     config = Config(augment=PRESETS["strong"], central_crop=0.7, seed=3)
     assert training_views(config, 5) == RandomViews(PRESETS["strong"], 0.7, 3, 5)
     config = replace(config, augment=PRESETS["none"])
     assert training_views(config, 5) == CentralViews(0.7)
 
 
-def test_squares_are_in_the_middle_unless_they_are_told(examples):
+def test_squares_are_centred_by_default(examples):
     picture = Picture(examples[0].read())
     box = square_box(picture.width, picture.height, 0.8, 0.5, 0.5)
     np.testing.assert_array_equal(
@@ -157,9 +157,7 @@ def test_squares_are_in_the_middle_unless_they_are_told(examples):
 
 
 @pytest.mark.parametrize(("batch_size", "views"), [(8, 1), (32, 1), (8, 4)])
-def test_few_images_are_read_ahead_however_many_there_are(
-    monkeypatch, batch_size, views
-):
+def test_the_number_of_images_read_ahead_is_limited(monkeypatch, batch_size, views):
     read = 0
     lock = threading.Lock()
 
@@ -192,7 +190,7 @@ def test_few_images_are_read_ahead_however_many_there_are(
     batches.close()
 
 
-def test_a_file_that_vanished_is_named(examples):
+def test_the_error_names_a_file_that_was_deleted(examples):
     examples[5].path.unlink()
     with pytest.raises(DataError) as caught:
         pixels_of(examples, [CentralViews(1)])
@@ -201,7 +199,7 @@ def test_a_file_that_vanished_is_named(examples):
     )
 
 
-def test_a_file_that_changed_is_named(examples):
+def test_the_error_names_a_file_that_has_changed(examples):
     examples[5].path.write_bytes(examples[6].read())
     with pytest.raises(DataError, match=r"^blue/05\.jpg .* it has changed since"):
         pixels_of(examples, [CentralViews(1)])
