@@ -14,7 +14,7 @@ def shifted(by: float, images: int = 32) -> np.ndarray:
 
 
 @pytest.mark.parametrize("precision", BOUNDS)
-def test_a_probability_may_differ_up_to_the_bound(precision: str) -> None:
+def test_probabilities_may_differ_up_to_the_bound(precision: str) -> None:
     bound = BOUNDS[precision].difference
     for share, passed in ((0.9, True), (1.1, False)):
         verdict = compare(
@@ -40,7 +40,7 @@ def test_logits_are_compared_as_probabilities() -> None:
 
 
 @pytest.mark.parametrize(("flips", "passed"), [(3, True), (4, False)])
-def test_few_pictures_may_have_another_best_class(flips: int, passed: bool) -> None:
+def test_the_best_class_may_differ_for_few_images(flips: int, passed: bool) -> None:
     reference = np.tile(np.array([[0.51, 0.49]], np.float32), (32, 1))
     answers = reference.copy()
     answers[:flips] = answers[:flips, ::-1]
@@ -49,7 +49,7 @@ def test_few_pictures_may_have_another_best_class(flips: int, passed: bool) -> N
     assert f"{32 - flips} of 32 pictures" in verdict.figures
 
 
-def test_one_of_two_equal_classes_is_as_good_as_the_other() -> None:
+def test_either_of_two_tied_classes_is_accepted() -> None:
     """Rounding decides which of the two is returned."""
     half = np.array([[0.5, 0.5]], np.float32)
     nudge = np.array([[TIE_TOLERANCE / 4, -TIE_TOLERANCE / 4]], np.float32)
@@ -74,7 +74,7 @@ def test_features_that_are_all_zero_agree() -> None:
     assert compare(zeros, zeros, outputs="features", precision="float32").passed
 
 
-def test_labels_that_are_several_are_compared_one_by_one() -> None:
+def test_multi_label_outputs_are_compared_label_by_label() -> None:
     """Each logit counts by itself: a softmax would hide this difference."""
     logits = np.tile(np.array([[2.0, 2.0, -2.0]], np.float32), (32, 1))
     same = compare(logits, logits, outputs="multi-label logits", precision="float32")
@@ -88,7 +88,7 @@ def test_labels_that_are_several_are_compared_one_by_one() -> None:
 
 
 @pytest.mark.parametrize(("missed", "passed"), [(11, True), (12, False)])
-def test_few_labels_may_be_others(missed: int, passed: bool) -> None:
+def test_few_labels_may_differ(missed: int, passed: bool) -> None:
     """Only labels that are found count: most images lack most labels."""
     reference = np.full((32, 80), 0.01, np.float32)
     reference[:, :2] = 0.51
@@ -101,7 +101,7 @@ def test_few_labels_may_be_others(missed: int, passed: bool) -> None:
     assert f"{2 * (64 - missed) / (128 - missed):.1%} of the labels" in verdict.figures
 
 
-def test_a_label_as_probable_as_not_is_as_good_as_none() -> None:
+def test_a_label_at_probability_one_half_may_be_missing() -> None:
     half = np.full((32, 3), 0.5, np.float32)
     for nudge in (TIE_TOLERANCE / 4, -TIE_TOLERANCE / 4):
         verdict = compare(
@@ -113,7 +113,7 @@ def test_a_label_as_probable_as_not_is_as_good_as_none() -> None:
         assert verdict.passed
 
 
-def test_without_a_label_probabilities_count_alone() -> None:
+def test_without_predicted_labels_only_probabilities_are_compared() -> None:
     low = np.full((32, 3), 0.1, np.float32)
     for by, passed in ((0.1, True), (0.2, False)):
         verdict = compare(
@@ -125,7 +125,7 @@ def test_without_a_label_probabilities_count_alone() -> None:
 @pytest.mark.parametrize(
     "outputs", ["features", "logits", "probabilities", "multi-label logits"]
 )
-def test_what_is_no_number_is_refused(outputs: str) -> None:
+def test_outputs_that_are_not_finite_are_refused(outputs: str) -> None:
     answers = SURE.copy()
     answers[3, 1] = np.nan
     verdict = compare(answers, SURE, outputs=outputs, precision="bfloat16")

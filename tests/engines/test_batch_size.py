@@ -46,26 +46,28 @@ def fastest(monkeypatch: pytest.MonkeyPatch) -> object:
 
 
 @pytest.mark.parametrize("best", SIZES)
-def test_the_fastest_is_found(best: int, fastest: object) -> None:
+def test_the_fastest_batch_size_is_found(best: int, fastest: object) -> None:
     seconds = {size: size * (0.001 if size == best else 0.0011) for size in SIZES}
     engine = Timed(seconds)
     assert fastest(engine) == best  # type: ignore[operator]
     assert sorted(engine.tried) == sorted(SIZES)
 
 
-def test_a_slow_network_is_tried_with_few_sizes(fastest: object) -> None:
+def test_few_batch_sizes_are_tried_for_a_slow_network(fastest: object) -> None:
     engine = Timed({size: 0.07 * size for size in SIZES})
     fastest(engine)  # type: ignore[operator]
     assert engine.tried == [4, 2, 1]
     assert engine.now < batch_size.TOTAL_SECONDS
 
 
-def test_a_size_that_does_not_fit_into_memory_is_not_taken(fastest: object) -> None:
+def test_a_batch_size_that_does_not_fit_into_memory_is_not_chosen(
+    fastest: object,
+) -> None:
     assert fastest(Timed({2: 0.003, 1: 0.002})) == 2  # type: ignore[operator]
     assert fastest(Timed({})) == 1  # type: ignore[operator]
 
 
-def test_other_errors_are_told() -> None:
+def test_other_errors_are_raised() -> None:
     class Broken(Timed):
         def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
             raise RuntimeError("no such layer")

@@ -63,7 +63,7 @@ def named(engine: Engine) -> tuple[str, str]:
     return engine.name, engine.precision
 
 
-def test_the_fastest_that_passes_answers(
+def test_the_fastest_engine_that_agrees_with_keras_is_chosen(
     choose: Callable[..., Engine],
     reporter: RecordingReporter,
     photos: np.ndarray,
@@ -81,7 +81,7 @@ def test_the_fastest_that_passes_answers(
     np.testing.assert_allclose(answers, expected[:8], atol=1e-4)
 
 
-def test_what_passed_is_not_checked_again(
+def test_an_accepted_engine_is_not_compared_again(
     choose: Callable[..., Engine], build: Mock, samples: Mock
 ) -> None:
     choose()
@@ -90,7 +90,7 @@ def test_what_passed_is_not_checked_again(
     assert (build.call_count, samples.call_count) == (1, 1)
 
 
-def test_one_that_strays_is_refused_with_its_figures(
+def test_an_engine_that_disagrees_is_refused_with_its_figures(
     choose: Callable[..., Engine],
     monkeypatch: pytest.MonkeyPatch,
     reporter: RecordingReporter,
@@ -107,7 +107,7 @@ def test_one_that_strays_is_refused_with_its_figures(
     assert build.call_count == 1
 
 
-def test_keras_answers_where_nothing_else_may(
+def test_keras_is_chosen_if_no_other_engine_agrees(
     choose: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for precision in ("bfloat16", "float32"):
@@ -118,7 +118,7 @@ def test_keras_answers_where_nothing_else_may(
 @pytest.mark.parametrize(
     "asked", [{"engine": "openvino"}, {"precision": "bfloat16"}], ids=str
 )
-def test_what_is_asked_for_by_name_and_strays_is_an_error(
+def test_a_requested_engine_that_disagrees_is_an_error(
     asked: dict[str, str],
     choose: Callable[..., Engine],
     monkeypatch: pytest.MonkeyPatch,
@@ -130,7 +130,7 @@ def test_what_is_asked_for_by_name_and_strays_is_an_error(
             choose(**asked)
 
 
-def test_few_pictures_are_answered_by_keras(
+def test_keras_is_chosen_for_few_images(
     choose: Callable[..., Engine], network: Network, photos: np.ndarray
 ) -> None:
     few = choose(samples=lambda: photos[: SAMPLES - 1])
@@ -141,7 +141,7 @@ def test_few_pictures_are_answered_by_keras(
     assert named(few) == ("openvino", "float32")  # which has passed before
 
 
-def test_who_insists_compares_on_what_there_is(
+def test_a_requested_engine_is_compared_on_few_images(
     choose: Callable[..., Engine], build: Mock, samples: Mock, photos: np.ndarray
 ) -> None:
     few = choose(engine="openvino", samples=lambda: photos[:3])
@@ -172,7 +172,7 @@ def prepare(
     return prepare_with
 
 
-def test_after_few_pictures_the_next_time_is_prepared(
+def test_after_few_images_an_engine_is_prepared_for_the_next_time(
     choose: Callable[..., ElasticEngine],
     prepare: Callable[..., None],
     build: Mock,
@@ -193,7 +193,7 @@ def test_after_few_pictures_the_next_time_is_prepared(
     assert build.call_count == 1
 
 
-def test_what_passed_on_few_pictures_is_compared_once_on_many(
+def test_an_engine_accepted_on_few_images_is_compared_on_many_once(
     choose: Callable[..., ElasticEngine],
     prepare: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
@@ -207,7 +207,7 @@ def test_what_passed_on_few_pictures_is_compared_once_on_many(
     assert named(choose()) == ("openvino", "float32")
 
 
-def test_variants_have_tighter_bounds(
+def test_comparisons_on_variants_have_their_own_bounds(
     choose: Callable[..., ElasticEngine],
     prepare: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
@@ -219,7 +219,7 @@ def test_variants_have_tighter_bounds(
     assert named(choose()) == ("openvino", "bfloat16")
 
 
-def test_a_refusal_is_prepared_once(
+def test_a_refused_engine_is_not_prepared_again(
     choose: Callable[..., ElasticEngine],
     prepare: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
@@ -237,7 +237,7 @@ def test_a_refusal_is_prepared_once(
     assert reporter.infos == ["engine: keras, float32"]
 
 
-def test_nothing_is_prepared_where_keras_was_wanted(
+def test_nothing_is_prepared_if_keras_was_requested(
     choose: Callable[..., ElasticEngine],
     prepare: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
@@ -254,7 +254,7 @@ def test_nothing_is_prepared_where_keras_was_wanted(
 
 
 @pytest.mark.parametrize("broken", ["convert", "variants"])
-def test_what_fails_afterwards_is_told(
+def test_a_failed_preparation_is_reported(
     broken: str,
     choose: Callable[..., ElasticEngine],
     prepare: Callable[..., None],
@@ -272,7 +272,7 @@ def test_what_fails_afterwards_is_told(
     assert named(choose(samples=lambda: photos[:2])) == ("openvino", "bfloat16")
 
 
-def test_preparing_may_be_interrupted(
+def test_preparation_can_be_interrupted(
     choose: Callable[..., ElasticEngine],
     prepare: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
@@ -287,7 +287,7 @@ def test_preparing_may_be_interrupted(
     assert named(choose(samples=lambda: photos[:2])) == ("openvino", "bfloat16")
 
 
-def test_the_fastest_batch_is_found_once_and_kept(
+def test_the_fastest_batch_size_is_found_once_and_kept(
     choose: Callable[..., ElasticEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fastest = Mock(return_value=16)
@@ -298,7 +298,7 @@ def test_the_fastest_batch_is_found_once_and_kept(
 
 
 @pytest.mark.parametrize("engine", ["keras", "openvino"])
-def test_a_batch_that_is_asked_for_is_taken(
+def test_a_requested_batch_size_is_used(
     engine: str, choose: Callable[..., ElasticEngine]
 ) -> None:
     assert choose(engine=engine, batch=3).batch_size == 3
@@ -306,7 +306,7 @@ def test_a_batch_that_is_asked_for_is_taken(
 
 
 @pytest.mark.parametrize("batch", [0, -1, 1025])
-def test_a_batch_out_of_range_is_refused(
+def test_a_batch_size_out_of_range_is_refused(
     batch: int, choose: Callable[..., ElasticEngine], build: Mock
 ) -> None:
     with pytest.raises(ConfigError, match=rf"--batch is {batch}; it must be auto, or"):
@@ -314,7 +314,7 @@ def test_a_batch_out_of_range_is_refused(
     assert not build.called
 
 
-def test_answers_that_the_caller_has_are_not_computed(
+def test_reference_outputs_of_the_caller_are_used(
     choose: Callable[..., Engine], expected: np.ndarray
 ) -> None:
     reference = Mock(return_value=expected + np.arange(5))
@@ -325,7 +325,7 @@ def test_answers_that_the_caller_has_are_not_computed(
     reference.assert_called_once()
 
 
-def test_a_network_that_openvino_cannot_take_is_answered_by_keras(
+def test_keras_is_chosen_if_openvino_cannot_convert_the_network(
     choose: Callable[..., Engine],
     monkeypatch: pytest.MonkeyPatch,
     reporter: RecordingReporter,
@@ -349,7 +349,7 @@ def test_a_network_that_openvino_cannot_take_is_answered_by_keras(
         assert choose(precision="float32").name == "openvino"
 
 
-def test_without_a_cache_keras_answers(
+def test_keras_is_chosen_if_the_cache_cannot_be_written(
     choose: Callable[..., Engine],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -364,7 +364,7 @@ def test_without_a_cache_keras_answers(
 
 
 @pytest.mark.parametrize("devices", [["cpu:0"], ["gpu:0"]], ids=str)
-def test_keras_is_asked_for_accelerators_where_there_is_a_driver(
+def test_keras_is_imported_to_find_gpus_only_if_there_is_a_driver(
     devices: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
@@ -393,7 +393,7 @@ def test_an_engine_that_fails_on_the_pictures_is_refused(
     assert named(choose()) == ("openvino", "bfloat16")  # it was no verdict
 
 
-def test_the_models_own_errors_are_told_as_they_are(network: Network) -> None:
+def test_errors_of_loading_the_model_are_raised_unchanged(network: Network) -> None:
     build = Mock(side_effect=DataError("model.keras is not whole"))
     with pytest.raises(DataError, match="not whole"):
         choose_engine(
@@ -405,7 +405,7 @@ def test_the_models_own_errors_are_told_as_they_are(network: Network) -> None:
         )
 
 
-def test_on_a_gpu_keras_answers(
+def test_keras_is_chosen_on_a_gpu(
     choose: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choice, "_on_cpu", lambda: False)
@@ -414,7 +414,7 @@ def test_on_a_gpu_keras_answers(
     assert named(choose(engine="openvino"))[0] == "openvino"
 
 
-def test_without_bfloat16_float32_is_the_fastest(
+def test_without_bfloat16_support_float32_is_chosen(
     choose: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choice, "has_bfloat16", lambda: False)

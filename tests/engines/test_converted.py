@@ -23,27 +23,29 @@ def test_a_network_is_converted_once(
     assert capfd.readouterr() == ("", "")
 
 
-def truncate(directory: Path) -> None:
+def truncate_model(directory: Path) -> None:
     path = directory / "model.bin"
     path.write_bytes(path.read_bytes()[:-1])
 
 
-def change(directory: Path) -> None:
+def flip_byte(directory: Path) -> None:
     path = directory / "model.bin"
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
 
-def forget(directory: Path) -> None:
+def remove_manifest(directory: Path) -> None:
     (directory / "manifest.json").unlink()
 
 
-def garble(directory: Path) -> None:
+def garble_manifest(directory: Path) -> None:
     (directory / "manifest.json").write_bytes(b"\xff[]")
 
 
-@pytest.mark.parametrize("damage", [truncate, change, forget, garble])
-def test_a_damaged_one_is_not_trusted(
+@pytest.mark.parametrize(
+    "damage", [truncate_model, flip_byte, remove_manifest, garble_manifest]
+)
+def test_a_damaged_conversion_is_not_used(
     network: Network, model: keras.Model, damage: Callable[[Path], None]
 ) -> None:
     directory = convert(network.key, model)
@@ -54,10 +56,10 @@ def test_a_damaged_one_is_not_trusted(
     assert (directory / "model.bin").read_bytes() == whole
 
 
-def test_a_damaged_one_that_cannot_be_removed_is_not_trusted_either(
+def test_a_damaged_conversion_that_cannot_be_removed_is_not_used(
     network: Network, model: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    truncate(convert(network.key, model))
+    truncate_model(convert(network.key, model))
     monkeypatch.setattr(converted.shutil, "rmtree", lambda *_, **__: None)
     assert find_converted(network.key) is None
     with pytest.raises(OSError, match="is damaged"):
@@ -82,7 +84,7 @@ def test_an_interrupted_conversion_leaves_nothing(
     assert convert(network.key, model) == find_converted(network.key)
 
 
-def test_another_version_converts_anew(
+def test_another_version_converts_again(
     network: Network, model: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     convert(network.key, model)
@@ -93,7 +95,7 @@ def test_another_version_converts_anew(
     assert find_converted(network.key) is None
 
 
-def test_the_model_answers_as_before(
+def test_conversion_does_not_change_the_model(
     network: Network, model: keras.Model, photos: np.ndarray, expected: np.ndarray
 ) -> None:
     """The conversion does not change the model."""
@@ -101,7 +103,7 @@ def test_the_model_answers_as_before(
     np.testing.assert_array_equal(model.predict_on_batch(photos), expected)
 
 
-def test_those_used_least_recently_make_room(
+def test_the_least_recently_used_conversions_are_deleted(
     model: keras.Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path))

@@ -55,7 +55,7 @@ def numbered(*sizes: int) -> Iterator[np.ndarray]:
         start += size
 
 
-def test_nothing_is_lost_or_repeated_where_memory_runs_out(
+def test_running_out_of_memory_loses_and_repeats_no_output(
     reporter: RecordingReporter,
 ) -> None:
     limited = Limited(fits=3)
@@ -69,14 +69,14 @@ def test_nothing_is_lost_or_repeated_where_memory_runs_out(
     assert engine.batch_size == 8
 
 
-def test_what_has_been_learned_is_not_forgotten(reporter: RecordingReporter) -> None:
+def test_the_batch_size_that_fits_is_remembered(reporter: RecordingReporter) -> None:
     engine = ElasticEngine(Limited(fits=2), reporter)
     for _ in range(2):
         list(engine.run(numbered(8)))
     assert len(reporter.infos) == 1
 
 
-def test_memory_may_run_out_in_the_middle(reporter: RecordingReporter) -> None:
+def test_memory_can_run_out_in_the_middle_of_a_run(reporter: RecordingReporter) -> None:
     limited = Limited(fits=8)
     engine = ElasticEngine(limited, reporter)
     answers = engine.run(numbered(*[8] * 10))
@@ -88,7 +88,7 @@ def test_memory_may_run_out_in_the_middle(reporter: RecordingReporter) -> None:
     assert len(reporter.infos) == 1
 
 
-def test_a_picture_that_does_not_fit_alone_is_an_error(
+def test_a_single_image_that_does_not_fit_is_an_error(
     reporter: RecordingReporter,
 ) -> None:
     engine = ElasticEngine(Limited(fits=0), reporter)
@@ -97,7 +97,7 @@ def test_a_picture_that_does_not_fit_alone_is_an_error(
     assert reporter.infos == []
 
 
-def test_other_errors_are_told_as_they_are(reporter: RecordingReporter) -> None:
+def test_other_errors_are_raised_unchanged(reporter: RecordingReporter) -> None:
     class Broken(Limited):
         def _answer(self, batch: np.ndarray) -> np.ndarray:
             raise RuntimeError("no such layer")
@@ -107,7 +107,7 @@ def test_other_errors_are_told_as_they_are(reporter: RecordingReporter) -> None:
 
 
 @pytest.mark.parametrize("error", [MemoryError(), DataError("not an image")], ids=repr)
-def test_errors_of_who_gives_the_pictures_end_the_run(
+def test_errors_of_the_input_iterator_end_the_run(
     error: Exception, reporter: RecordingReporter
 ) -> None:
     """An iterator that has failed cannot be continued."""
@@ -122,7 +122,7 @@ def test_errors_of_who_gives_the_pictures_end_the_run(
     assert reporter.infos == []
 
 
-def test_no_more_is_taken_ahead_than_the_engine_takes(
+def test_no_more_batches_are_read_ahead_than_by_the_engine(
     reporter: RecordingReporter,
 ) -> None:
     taken = 0
@@ -166,23 +166,23 @@ class Narrower(OutOfMemoryError):
     ],
     ids=lambda error: str(error)[:20],
 )
-def test_engines_say_in_many_ways_that_memory_ran_out(error: Exception) -> None:
+def test_out_of_memory_errors_of_all_engines_are_recognized(error: Exception) -> None:
     assert is_out_of_memory(error)
 
 
-def test_tensorflows_own_error_is_known() -> None:
+def test_the_resource_error_of_tensorflow_is_recognized() -> None:
     import tensorflow as tf
 
     assert is_out_of_memory(tf.errors.ResourceExhaustedError(None, None, "no room"))
     assert not is_out_of_memory(tf.errors.InvalidArgumentError(None, None, "no"))
 
 
-def test_other_errors_are_no_lack_of_memory() -> None:
+def test_other_errors_are_not_taken_for_out_of_memory() -> None:
     assert not is_out_of_memory(ValueError("a shape is wrong"))
     assert not is_out_of_memory(KeyboardInterrupt())
 
 
-def test_keras_pads_smaller_parts_to_no_more_than_fits(
+def test_keras_pads_smaller_batches_to_the_size_that_fits(
     model: keras.Model,
     photos: np.ndarray,
     monkeypatch: pytest.MonkeyPatch,
@@ -228,7 +228,7 @@ np.testing.assert_allclose(answers[1][::-1], answers[0], atol=1e-5)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited by its size")
-def test_openvino_goes_on_where_the_system_gives_no_more_memory() -> None:
+def test_openvino_continues_after_running_out_of_memory() -> None:
     """A convolution's output for a batch of 256 takes 268 MB; 150 MB are free."""
     pixels = keras.Input((64, 64, 3))
     x = keras.layers.Conv2D(64, 3, padding="same", activation="relu")(pixels)

@@ -7,7 +7,7 @@ import pytest
 from cnnxfer.engines.keras_engine import KerasEngine, computes_on_cpu
 
 
-def test_answers_batches_of_any_size_in_order(
+def test_batches_of_any_size_are_computed_in_order(
     model: keras.Model,
     batches: Iterator[np.ndarray],
     expected: np.ndarray,
@@ -40,7 +40,7 @@ def test_few_images_are_not_padded_to_a_batch(monkeypatch: pytest.MonkeyPatch) -
     assert sizes == [2, 2, 2]  # and none is compiled anew
 
 
-def test_a_batch_is_asked_for_when_the_one_before_is_answered(
+def test_a_batch_is_read_after_the_previous_output_was_taken(
     model: keras.Model, photos: np.ndarray
 ) -> None:
     asked = 0
@@ -57,7 +57,7 @@ def test_a_batch_is_asked_for_when_the_one_before_is_answered(
     assert asked == 3
 
 
-def test_accelerators_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accelerators_are_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
     for devices, on_cpu in ((["cpu:0"], True), (["gpu:0", "gpu:1"], False)):
         monkeypatch.setattr(keras.distribution, "list_devices", lambda d=devices: d)

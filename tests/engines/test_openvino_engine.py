@@ -21,7 +21,7 @@ def engine(directory: Path) -> OpenVinoEngine:
     return OpenVinoEngine(directory, "float32")
 
 
-def test_answers_batches_of_any_size_in_order(
+def test_batches_of_any_size_are_computed_in_order(
     engine: OpenVinoEngine, batches: Iterator[np.ndarray], expected: np.ndarray
 ) -> None:
     assert (engine.name, engine.precision, engine.image_size) == (
@@ -35,7 +35,7 @@ def test_answers_batches_of_any_size_in_order(
     np.testing.assert_allclose(np.concatenate(answers), expected[:19], atol=1e-4)
 
 
-def test_order_is_kept_where_batches_take_unequal_time(
+def test_outputs_are_in_order_although_batches_take_unequal_time(
     engine: OpenVinoEngine, photos: np.ndarray, expected: np.ndarray
 ) -> None:
     sizes = [8, 1, 5, 1, 1, 8, 2, 1] * 8
@@ -46,7 +46,7 @@ def test_order_is_kept_where_batches_take_unequal_time(
         np.testing.assert_allclose(rows, expected[part], atol=1e-4)
 
 
-def test_no_more_than_a_few_batches_are_taken_ahead(
+def test_no_more_than_a_few_batches_are_read_ahead(
     engine: OpenVinoEngine, photos: np.ndarray
 ) -> None:
     asked = 0
@@ -66,12 +66,12 @@ def test_no_more_than_a_few_batches_are_taken_ahead(
     answers.close()  # while some are still being computed
 
 
-def test_nothing_asked_nothing_answered(engine: OpenVinoEngine) -> None:
+def test_no_batches_give_no_outputs(engine: OpenVinoEngine) -> None:
     assert list(engine.run(iter([]))) == []
 
 
 @pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16")
-def test_bfloat16_is_what_it_computes_in(
+def test_bfloat16_is_used_for_computation(
     directory: Path, photos: np.ndarray, expected: np.ndarray
 ) -> None:
     (answers,) = OpenVinoEngine(directory, "bfloat16").run([photos[:8]])
@@ -79,7 +79,7 @@ def test_bfloat16_is_what_it_computes_in(
     assert 1e-5 < strayed < 0.1
 
 
-def test_openvino_reports_to_nobody(tmp_path: Path) -> None:
+def test_openvino_sends_no_usage_reports(tmp_path: Path) -> None:
     """Its telemetry package is not imported, its stub is, and no host is looked up."""
     code = """
 import socket, sys
@@ -119,7 +119,7 @@ assert stack() == before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="is about Linux")
-def test_signals_are_handled_where_they_were_before(directory: Path) -> None:
+def test_openvino_does_not_change_the_signal_stack(directory: Path) -> None:
     """OpenVINO would leave a freed signal stack, and Ctrl-C would crash."""
     command = [sys.executable, "-c", STACK, str(directory)]
     done = subprocess.run(command, capture_output=True, text=True)

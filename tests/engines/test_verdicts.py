@@ -21,7 +21,7 @@ def test_a_verdict_is_kept_for_its_precision(tmp_path: Path) -> None:
     assert read_record(tmp_path, "bfloat16") == REFUSED
 
 
-def test_it_is_of_one_processor_and_one_comparison(
+def test_a_verdict_counts_for_one_processor_and_version_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_record(tmp_path, "bfloat16", REFUSED)
@@ -43,7 +43,7 @@ def test_it_is_of_one_processor_and_one_comparison(
     ],
     ids=["empty", "cut short", "another verdict", "without its hash"],
 )
-def test_a_damaged_record_counts_for_nothing(
+def test_a_damaged_record_is_ignored(
     tmp_path: Path, damage: Callable[[str], str]
 ) -> None:
     save_record(tmp_path, "bfloat16", REFUSED)
@@ -52,6 +52,6 @@ def test_a_damaged_record_counts_for_nothing(
     assert read_record(tmp_path, "bfloat16") is None
 
 
-def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(tmp_path: Path) -> None:
+def test_a_verdict_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     save_record(tmp_path / "gone", "bfloat16", REFUSED)
     assert read_record(tmp_path / "gone", "bfloat16") is None

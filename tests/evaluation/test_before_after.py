@@ -31,7 +31,7 @@ def count(run: Run, part: str, *labels: str) -> int:
     return sum(row.split == part and row.label in labels for row in run.split)
 
 
-def test_both_are_measured_on_both_parts(tuned: Run) -> None:
+def test_run_and_parent_are_measured_on_validation_and_test(tuned: Run) -> None:
     assert tuned.parent
     reporter = RecordingReporter()
     outcome = compare_with_parent(tuned, reporter)
@@ -61,7 +61,7 @@ def test_both_are_measured_on_both_parts(tuned: Run) -> None:
     )
 
 
-def test_the_figures_are_those_of_evaluate(tuned: Run) -> None:
+def test_the_figures_equal_those_of_evaluate(tuned: Run) -> None:
     assert tuned.parent
     outcome = compare_with_parent(tuned, Reporter())
     kept = tuned.metrics
@@ -73,7 +73,7 @@ def test_the_figures_are_those_of_evaluate(tuned: Run) -> None:
     assert tuned.parent.metrics == {"frozen": {"val_accuracy": 0.75}}
 
 
-def test_a_model_that_equals_the_parents_is_measured_once(
+def test_a_model_equal_to_that_of_its_parent_is_measured_once(
     tuned: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This is the case if no epoch beat the parent's model."""
@@ -99,7 +99,7 @@ def test_a_model_that_equals_the_parents_is_measured_once(
     assert outcome.lines[1].endswith("images, none became right or wrong")
 
 
-def test_thresholds_belong_to_the_model(tuned: Run) -> None:
+def test_equal_models_with_other_thresholds_are_measured_separately(tuned: Run) -> None:
     """The same weights give other answers with other thresholds."""
     assert tuned.parent
     tuned.copy_model(tuned.parent)
@@ -130,7 +130,9 @@ def test_an_image_that_cannot_be_read_is_left_out(tuned: Run, photos_dir: Path) 
     assert any(f"left out {gone.id}" in message for message in reporter.lines)
 
 
-def test_missing_images_and_parents_are_named(tuned: Run, photos_dir: Path) -> None:
+def test_the_error_names_missing_images_and_parents(
+    tuned: Run, photos_dir: Path
+) -> None:
     (photos_dir / tuned.split[0].id).unlink()
     with pytest.raises(DataError, match="are no longer in"):
         compare_with_parent(tuned, Reporter())

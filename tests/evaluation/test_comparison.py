@@ -33,7 +33,7 @@ def compare(
     return cnnxfer.compare(data, names, **settings)
 
 
-def test_the_best_comes_first_and_a_second_time_nothing_is_computed(
+def test_the_best_comes_first_and_features_are_computed_once(
     photos_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows: list[int] = []
@@ -70,7 +70,7 @@ def test_the_best_comes_first_and_a_second_time_nothing_is_computed(
     ]
 
 
-def test_skewed_classes_and_several_labels_are_ranked_by_other_figures(
+def test_skewed_and_multi_label_data_use_other_metrics(
     photos_dir: Path,
 ) -> None:
     colours = {"blue": "cold", "green": "cold|warm", "red": "warm"}
@@ -100,7 +100,7 @@ def test_backbones_left_out_by_the_budget_are_named(photos_dir: Path) -> None:
     assert all("budget" in reason for reason in found.left_out.values())
 
 
-def test_the_budget_ends_work_that_has_begun(
+def test_the_budget_also_ends_a_backbone_in_progress(
     photos_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The budget is spent once the second backbone has begun."""
@@ -137,7 +137,9 @@ def test_a_backbone_without_weights_is_left_out_with_the_reason(
 
 
 @pytest.mark.parametrize("budget", ["0s", "ten minutes", "-5m", ""])
-def test_a_budget_is_a_time(photos_dir: Path, budget: str) -> None:
+def test_a_budget_that_is_not_a_duration_is_refused(
+    photos_dir: Path, budget: str
+) -> None:
     with pytest.raises(ConfigError, match="expected a time such as 90s, 10m or 2h"):
         compare(photos_dir, budget=budget)
 

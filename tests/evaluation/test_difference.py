@@ -48,7 +48,7 @@ def share(correct: int, images: int) -> dict[str, object]:
     return {"value": accuracy.value, "low": accuracy.low, "high": accuracy.high}
 
 
-def test_times_are_not_compared(make: Make) -> None:
+def test_dates_and_durations_are_not_compared(make: Make) -> None:
     one, other = make("a", seed=1), make("longer", seed=2)
     difference = difference_of(one, other)
     assert not difference.any
@@ -97,7 +97,7 @@ def test_images_are_compared_by_content(make: Make) -> None:
 
 
 @pytest.mark.parametrize("change", ["class", "label", "part", "image"])
-def test_each_difference_of_the_data_counts(make: Make, change: str) -> None:
+def test_every_kind_of_difference_in_the_data_is_found(make: Make, change: str) -> None:
     one, other = make("a"), make("b")
     if change == "class":
         other.write_classes(["daisy", "rose", "tulip"])
@@ -112,7 +112,7 @@ def test_each_difference_of_the_data_counts(make: Make, change: str) -> None:
     assert difference_of(other, one).any
 
 
-def test_differences_of_results_have_an_interval(make: Make) -> None:
+def test_differences_of_results_have_a_confidence_interval(make: Make) -> None:
     one, other = make("a"), make("b")
     one.update_metrics(
         frozen={"val_accuracy": 0.8, "val_images": 200},
@@ -153,7 +153,9 @@ def test_results_on_different_images_are_marked(make: Make) -> None:
     assert not test.same_images
 
 
-def test_a_tuned_run_was_measured_beside_its_parent(make: Make) -> None:
+def test_a_fine_tuned_run_and_its_parent_are_compared_image_by_image(
+    make: Make,
+) -> None:
     """Counts of changed images are compared, whichever of the runs comes first."""
     parent, tuned, stranger = make("a"), make("b", parent="a"), make("c")
     before = {"run": "a", "top1": share(90, 100)}
@@ -175,13 +177,13 @@ def test_a_tuned_run_was_measured_beside_its_parent(make: Make) -> None:
     assert (test.one, test.gained) == (None, None)
 
 
-def test_versions_and_hardware(make: Make) -> None:
+def test_differences_of_versions_and_hardware_are_found(make: Make) -> None:
     one = make("a", cnnxfer="1", packages={"keras": "3.1", "numpy": "2"})
     other = make("b", cnnxfer="1", packages={"keras": "3.2", "numpy": "2"})
     assert difference_of(one, other).origin == (Change("packages.keras", "3.1", "3.2"),)
 
 
-def test_epochs(make: Make) -> None:
+def test_differences_of_epochs_are_found(make: Make) -> None:
     one, other = make("a"), make("b")
     one.add_history({"phase": "frozen", "epoch": 1})
     one.update_metrics(frozen={"epoch": 1})
@@ -191,7 +193,7 @@ def test_epochs(make: Make) -> None:
     )
 
 
-def test_a_damaged_run_is_named(make: Make) -> None:
+def test_the_error_names_a_damaged_run(make: Make) -> None:
     one, other = make("a"), make("b")
     (other.path / "split.csv").unlink()
     with pytest.raises(

@@ -135,7 +135,7 @@ def test_data_that_the_run_was_trained_on_is_an_error(
         cnnxfer.evaluate(colour_run, data=photos_dir)
 
 
-def test_what_was_read_before_is_not_read_again(
+def test_images_indexed_before_are_not_read_again(
     colour_run: Run, photos_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The index has the results of reading images for `train` or `check`."""

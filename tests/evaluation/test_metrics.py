@@ -21,14 +21,14 @@ def test_top_k_accuracy(k: int, expected: float) -> None:
     assert top_k_accuracy(probabilities, targets | True, k).value == 1
 
 
-def test_ties_go_to_the_first_class_as_in_a_ranking() -> None:
+def test_ties_are_ranked_in_class_order() -> None:
     even = np.full((2, 4), 0.25)
     targets = np.eye(4, dtype=bool)
     assert top_k_accuracy(even, targets[[0, 1]], 1).value == 0.5
     assert top_k_accuracy(even, targets[[1, 2]], 2).value == 0.5
 
 
-def test_the_scores_of_each_class() -> None:
+def test_scores_per_class() -> None:
     """2 of 3 images of class a are found, with one false positive; d has no image."""
     targets = np.eye(4, dtype=bool)[[0, 0, 0, 1, 2]]
     answers = np.eye(4, dtype=bool)[[0, 0, 3, 0, 2]]
@@ -43,7 +43,7 @@ def test_the_scores_of_each_class() -> None:
     assert {row.average_precision for row in (a, b, c, d)} == {None}
 
 
-def test_the_scores_of_classes_that_may_be_several() -> None:
+def test_multi_label_scores() -> None:
     probabilities = np.array([[0.9, 0.2], [0.8, 0.6], [0.7, 0.1], [0.1, 0.4]])
     targets = np.array([[1, 0], [0, 1], [1, 0], [1, 0]], bool)
     thresholds = np.array([0.75, 0.3])

@@ -29,7 +29,7 @@ def test_wilson_interval(correct: int, images: int, low: float, high: float) -> 
     assert 0 <= accuracy.low <= accuracy.value <= accuracy.high <= 1
 
 
-def test_text() -> None:
+def test_accuracy_text_shows_the_interval() -> None:
     assert Accuracy(0.912, 0.885, 0.93449).text == "91.2% [88.5, 93.4]"
 
 
@@ -70,7 +70,7 @@ def test_mcnemar_p_value(gained: int, lost: int, chance: float) -> None:
     assert mcnemar_p_value(lost, gained) == mcnemar_p_value(gained, lost)
 
 
-def test_mcnemar_p_value_is_the_frequency_by_chance() -> None:
+def test_mcnemar_p_value_bounds_false_positives() -> None:
     """Of two equal models, at most one in twenty comparisons is significant."""
     differing = np.random.default_rng(0).binomial(40, 0.5, 4000)
     taken = [mcnemar_p_value(40 - lost, lost) < 0.05 for lost in differing.tolist()]

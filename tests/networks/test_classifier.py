@@ -7,7 +7,7 @@ from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run
 
 
-def test_pixels_to_logits_whatever_their_type(parent: Run) -> None:
+def test_logits_do_not_depend_on_the_dtype_of_pixels(parent: Run) -> None:
     model = load_model(parent.model_path)
     pixels = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), np.uint8)
     logits = model.predict_on_batch(pixels)

@@ -32,7 +32,7 @@ def small(name: str, image_size: int = 96) -> keras.Model:
 
 
 @pytest.fixture(scope="module")
-def lively(weights_path: Path) -> keras.Model:
+def fitted_classifier(weights_path: Path) -> keras.Model:
     """A small classifier whose answers depend on its pixels."""
     return build_classifier(
         BACKBONES.get("mobilenet-0.25"),
@@ -65,7 +65,7 @@ def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
         ("xception", "block14_sepconv1_act"),
     ],
 )
-def test_the_halves_make_the_whole(name: str, place: str) -> None:
+def test_both_parts_of_a_cut_network_equal_the_whole(name: str, place: str) -> None:
     classifier = small(name)
     entry = BACKBONES.get(name)
     whole = answer(classifier, PIXELS)
@@ -77,8 +77,10 @@ def test_the_halves_make_the_whole(name: str, place: str) -> None:
         np.testing.assert_allclose(again, whole, atol=1e-4 * differences, rtol=0)
 
 
-def test_pooled_activations_are_rows(lively: keras.Model) -> None:
-    network = network_before(lively, BACKBONES.get("mobilenet-0.25"), POOLED)
+def test_pooled_activations_are_one_row_per_image(
+    fitted_classifier: keras.Model,
+) -> None:
+    network = network_before(fitted_classifier, BACKBONES.get("mobilenet-0.25"), POOLED)
     assert (network.image_size, network.outputs) == (64, "features")
     assert (network.backbone, network.cut) == ("mobilenet-0.25", POOLED)
     rows = network.build().predict_on_batch(PIXELS[:, :64, :64])
@@ -87,12 +89,12 @@ def test_pooled_activations_are_rows(lively: keras.Model) -> None:
 
 
 @pytest.mark.parametrize("cut", ["conv_pw_7_relu", POOLED])
-def test_what_learns_behind_the_cut_is_the_classifiers_own(
-    cut: str, lively: keras.Model, tmp_path: Path
+def test_the_part_behind_a_cut_shares_its_weights_with_the_classifier(
+    cut: str, fitted_classifier: keras.Model, tmp_path: Path
 ) -> None:
     entry = BACKBONES.get("mobilenet-0.25")
-    classifier = keras.models.clone_model(lively)
-    classifier.set_weights(lively.get_weights())
+    classifier = keras.models.clone_model(fitted_classifier)
+    classifier.set_weights(fitted_classifier.get_weights())
     for layer in all_layers(classifier):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
@@ -120,23 +122,25 @@ def test_what_learns_behind_the_cut_is_the_classifiers_own(
     assert network_before(loaded, entry, cut).key == key
 
 
-def test_the_key_tells_what_decides_the_activations(lively: keras.Model) -> None:
+def test_the_key_depends_on_what_determines_the_activations(
+    fitted_classifier: keras.Model,
+) -> None:
     entry = BACKBONES.get("mobilenet-0.25")
 
-    def key(cut: str, model: keras.Model = lively) -> str:
+    def key(cut: str, model: keras.Model = fitted_classifier) -> str:
         return network_before(model, entry, cut).key
 
     places = ["conv_pw_7", "conv_pw_7_bn", "conv_pw_7_relu", POOLED]
     assert len({key(cut) for cut in places}) == len(places)
-    other = keras.models.clone_model(lively)
-    other.set_weights(lively.get_weights())
+    other = keras.models.clone_model(fitted_classifier)
+    other.set_weights(fitted_classifier.get_weights())
     assert [key(cut, other) for cut in places] == [key(cut) for cut in places]
     weight = backbone_of(other).get_layer("conv_pw_8").kernel
     weight.assign(weight + 1e-3)
     same = [key(cut, other) == key(cut) for cut in places]
     assert same == [True, True, True, False]
     larger = small("mobilenet-0.25", image_size=96)
-    larger.set_weights(lively.get_weights())
+    larger.set_weights(fitted_classifier.get_weights())
     assert key(POOLED, larger) != key(POOLED)
 
 
@@ -156,9 +160,11 @@ def test_the_key_does_not_depend_on_numbered_names() -> None:
     assert keys[0] == keys[1]
 
 
-def test_a_place_that_is_no_boundary(lively: keras.Model) -> None:
+def test_a_cut_that_is_not_a_boundary_is_refused(
+    fitted_classifier: keras.Model,
+) -> None:
     with pytest.raises(ConfigError) as caught:
-        model_behind(lively, "conv_pw_7_rel")
+        model_behind(fitted_classifier, "conv_pw_7_rel")
     assert str(caught.value) == (
         "the network cannot be cut after 'conv_pw_7_rel'. Did you mean "
         "'conv_pw_7_relu'?"
@@ -181,7 +187,7 @@ def test_a_place_that_is_no_boundary(lively: keras.Model) -> None:
         ("mobilenet-0.25", "conv_pw_1", None),  # a tenth is not frozen
     ],
 )
-def test_the_cut_lies_before_what_learns(
+def test_the_cut_is_before_the_first_trained_layer(
     name: str, start: str, cut: str | None
 ) -> None:
     network = build_backbone(BACKBONES.get(name), image_size=96)
@@ -189,7 +195,7 @@ def test_the_cut_lies_before_what_learns(
     assert deepest_cut(network, position) == cut
 
 
-def test_arithmetic_is_counted_as_published() -> None:
+def test_multiply_adds_match_published_figures() -> None:
     # In https://arxiv.org/abs/1704.04861, 1905.11946 and 1512.03385.
     for name, published in (
         ("mobilenet-0.25", 41e6),

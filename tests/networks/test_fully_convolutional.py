@@ -60,7 +60,9 @@ def soft_noise(side: int, width: int | None = None, count: int = 4) -> np.ndarra
     return np.stack([Image.fromarray(few).resize(size) for few in coarse])
 
 
-def enlivened(model: keras.Model, pixels: np.ndarray, outputs: str) -> keras.Model:
+def with_varied_outputs(
+    model: keras.Model, pixels: np.ndarray, outputs: str
+) -> keras.Model:
     """Makes random weights answer differently to different images."""
     layers = list(model._flatten_layers())
     for layer in layers:
@@ -81,18 +83,18 @@ def answer(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
     return keras.ops.convert_to_numpy(model(pixels.astype("float32"), training=False))
 
 
-def smallest(entry: Backbone) -> int:
+def native_size(entry: Backbone) -> int:
     return max(64, entry.min_size)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_picture_of_the_native_size_has_the_plain_answer(name):
+def test_dense_outputs_at_the_native_size_match_the_plain_network(name):
     keras.utils.set_random_seed(2)  # of random weights, some answer alike to all
     entry = replace(BACKBONES.get(name), **FEWER_BLOCKS.get(name, {}))
-    size = smallest(entry)
+    size = native_size(entry)
     pixels = soft_noise(size)
     plain = build_imagenet_classifier(replace(entry, image_size=size), None)
-    plain = enlivened(plain, pixels, "probabilities")
+    plain = with_varied_outputs(plain, pixels, "probabilities")
     expected = answer(plain, pixels)
     assert np.ptp(expected, axis=0).max() > 1e-4  # else all would be equal to all
     np.testing.assert_allclose(
@@ -106,7 +108,7 @@ def test_a_picture_of_the_native_size_has_the_plain_answer(name):
 
 
 @pytest.mark.parametrize("head", ["linear", "mlp"])
-def test_so_it_is_with_trained_heads(head, tmp_path: Path):
+def test_dense_outputs_of_trained_heads_match_the_plain_network(head, tmp_path: Path):
     plain = build_classifier(
         BACKBONES.get("mobilenet-0.25"),
         image_size=64,
@@ -115,7 +117,7 @@ def test_so_it_is_with_trained_heads(head, tmp_path: Path):
         head=head,
     )
     pixels = soft_noise(64)
-    save_model(enlivened(plain, pixels, "logits"), tmp_path / "model.keras")
+    save_model(with_varied_outputs(plain, pixels, "logits"), tmp_path / "model.keras")
     plain = load_model(tmp_path / "model.keras")
     expected = softmax(answer(plain, pixels))
     assert np.ptp(expected, axis=0).max() > 0.01
@@ -127,7 +129,7 @@ def test_so_it_is_with_trained_heads(head, tmp_path: Path):
     np.testing.assert_allclose(answer(several, pixels), expected, atol=1e-5)
 
 
-def patches(head: Callable[[], list[keras.layers.Layer]]) -> keras.Model:
+def patch_network(head: Callable[[], list[keras.layers.Layer]]) -> keras.Model:
     """Builds a network on squares of 32 pixels without overlap or padding."""
     keras.utils.set_random_seed(2)
     x = pixels = keras.Input((64, 64, 3))
@@ -137,7 +139,7 @@ def patches(head: Callable[[], list[keras.layers.Layer]]) -> keras.Model:
     return keras.Model(pixels, x)
 
 
-def pooled() -> list[keras.layers.Layer]:
+def pooling_head() -> list[keras.layers.Layer]:
     return [
         keras.layers.GlobalAveragePooling2D(),
         keras.layers.Dense(6, activation="relu"),
@@ -145,7 +147,7 @@ def pooled() -> list[keras.layers.Layer]:
     ]
 
 
-def flattened() -> list[keras.layers.Layer]:
+def flatten_head() -> list[keras.layers.Layer]:
     return [
         keras.layers.Flatten(),
         keras.layers.Dense(6, activation="relu"),
@@ -153,9 +155,9 @@ def flattened() -> list[keras.layers.Layer]:
     ]
 
 
-@pytest.mark.parametrize("head", [pooled, flattened])
-def test_the_answer_is_the_mean_over_all_positions(head):
-    plain = patches(head)
+@pytest.mark.parametrize("head", [pooling_head, flatten_head])
+def test_dense_outputs_are_the_mean_over_all_positions(head):
+    plain = patch_network(head)
     pixels = soft_noise(96, 160, count=2)
     places = [(top, left) for top in (0, 32) for left in (0, 32, 64, 96)]
     answers = [
@@ -167,8 +169,8 @@ def test_the_answer_is_the_mean_over_all_positions(head):
     np.testing.assert_allclose(found, np.mean(answers, axis=0), atol=1e-5)
 
 
-def test_a_cell_has_the_answer_to_itself_alone():
-    plain = patches(pooled)
+def test_a_cell_output_depends_on_its_patch_only():
+    plain = patch_network(pooling_head)
     pixels = soft_noise(96, 160, count=2)
     cells = answer(cell_model(plain, "probabilities"), pixels)
     assert cells.shape == (2, 3, 5, 3)
@@ -179,8 +181,8 @@ def test_a_cell_has_the_answer_to_itself_alone():
         np.testing.assert_allclose(cells[:, row, column], alone, atol=1e-5)
 
 
-def test_behind_flatten_a_cell_has_the_mean_of_its_windows():
-    plain = patches(flattened)
+def test_with_flatten_a_cell_output_is_the_mean_of_its_windows():
+    plain = patch_network(flatten_head)
     pixels = soft_noise(96, 160, count=2)
     cells = answer(cell_model(plain, "probabilities"), pixels)
     assert cells.shape == (2, 3, 5, 3)
@@ -200,8 +202,8 @@ def test_behind_flatten_a_cell_has_the_mean_of_its_windows():
         )
 
 
-def test_the_classifier_answers_as_before():
-    plain = patches(pooled)
+def test_deriving_a_dense_model_does_not_change_the_classifier():
+    plain = patch_network(pooling_head)
     pixels = soft_noise(64)
     before = answer(plain, pixels)
     for _ in range(2):
@@ -210,7 +212,7 @@ def test_the_classifier_answers_as_before():
     np.testing.assert_array_equal(answer(plain, pixels), before)
 
 
-def test_a_network_without_such_a_head_is_refused():
+def test_a_network_with_another_kind_of_head_is_refused():
     pixels = keras.Input((32, 32, 3))
     plain = keras.Model(pixels, keras.layers.GlobalMaxPooling2D()(pixels))
     with pytest.raises(RunError, match="--dense needs a network whose head begins"):

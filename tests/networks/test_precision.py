@@ -71,7 +71,7 @@ def test_normalization_and_head_stay_in_float32(name: str, precision: str) -> No
     assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
 
 
-def test_the_policy_before_comes_back() -> None:
+def test_the_previous_policy_is_restored() -> None:
     before = keras.config.dtype_policy()
     with precision_policy("bfloat16"):
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
@@ -119,7 +119,7 @@ def policies(config: object) -> list[object]:
         (None, "float32"),
     ],
 )
-def test_auto_follows_the_processor(
+def test_auto_precision_depends_on_the_processor(
     features: tuple[str, ...] | None, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     processor = Processor(features=features)
@@ -136,7 +136,7 @@ def test_auto_follows_the_processor(
     assert resolve_precision("auto", None) == "float32"
 
 
-def test_one_line_tells_what_is_computed_in() -> None:
+def test_the_precision_is_described_in_one_line() -> None:
     assert describe_precision("auto", "bfloat16") == (
         "computes in bfloat16, which is fastest here, with weights, normalization of "
         "pixels and head in float32 (--precision float32 is for exact figures)"
@@ -159,7 +159,7 @@ def test_one_line_tells_what_is_computed_in() -> None:
         ((9, 0), "bfloat16"),
     ],
 )
-def test_auto_follows_the_gpu(
+def test_auto_precision_depends_on_the_gpu(
     capability: tuple[int, int] | None, precision: str
 ) -> None:
     assert resolve_precision("auto", capability) == precision

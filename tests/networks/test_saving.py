@@ -56,7 +56,7 @@ def rewritten(path: Path, old: str, new: str) -> Path:
     ],
     ids=["lambda", "custom", "unused"],
 )
-def test_other_layers_are_refused_before_anything_is_built(
+def test_other_layers_are_refused_before_building(
     layer: keras.layers.Layer, name: str, tmp_path: Path
 ) -> None:
     path = saved(tmp_path / "model.keras", layer)
@@ -79,7 +79,9 @@ def test_other_layers_are_refused_before_anything_is_built(
         '"class_name": "__lambda__", "config": {',
     ],
 )
-def test_a_disguise_is_seen_through(disguise: str, tmp_path: Path) -> None:
+def test_disguised_objects_in_a_config_are_refused(
+    disguise: str, tmp_path: Path
+) -> None:
     path = saved(tmp_path / "model.keras", keras.layers.Dense(3))
     rewritten(
         path, '"module": "keras.layers", "class_name": "Dense", "config": {', disguise
@@ -88,7 +90,7 @@ def test_a_disguise_is_seen_through(disguise: str, tmp_path: Path) -> None:
         load_model(path)
 
 
-def test_a_file_that_is_no_model(tmp_path: Path, parent: Run) -> None:
+def test_a_file_that_is_not_a_model_is_refused(tmp_path: Path, parent: Run) -> None:
     path = tmp_path / "model.keras"
     with pytest.raises(RunError, match=r"model\.keras does not exist"):
         load_model(path)
@@ -117,7 +119,7 @@ def test_a_file_over_the_limit_is_not_read(
 
 
 @pytest.mark.filterwarnings("error:The structure of `inputs`")
-def test_a_saved_model_has_no_training_in_it(tmp_path: Path) -> None:
+def test_a_saved_model_has_no_optimizer_state(tmp_path: Path) -> None:
     model = build_classifier(
         BACKBONES.get("mobilenet-0.25"), image_size=32, num_classes=3, dropout=0.2
     )

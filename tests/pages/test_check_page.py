@@ -44,7 +44,7 @@ class Page(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag == name]
 
 
-def test_the_page_shows_what_was_found(tmp_path: Path) -> None:
+def test_the_page_shows_the_findings(tmp_path: Path) -> None:
     planter = Planter(tmp_path)
     for name in ("iris", "rose"):
         planter.sound(f"data/{name}", 12)
@@ -83,7 +83,7 @@ def test_the_page_loads_and_runs_nothing(tmp_path: Path) -> None:
     assert "\x1b" not in text
 
 
-def test_of_many_some_are_shown(tmp_path: Path) -> None:
+def test_the_number_of_items_shown_is_limited(tmp_path: Path) -> None:
     count = SHOWN_ITEMS + 7
     items = tuple(Item((f"{number}.jpg",)) for number in range(count))
     finding = Finding("grey", "note", "grey ones", count, "used", "Nothing.", items)
@@ -94,7 +94,7 @@ def test_of_many_some_are_shown(tmp_path: Path) -> None:
     assert "and 7 more" in page.text
 
 
-def test_a_failure_leaves_what_was_there(
+def test_a_failure_leaves_the_old_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "page.html"

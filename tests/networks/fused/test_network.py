@@ -52,7 +52,9 @@ def small_classifier(network: keras.Model | None = None) -> keras.Model:
     x = (network or small_network())(x)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dropout(0.5, seed=3, name="dropout")(x)
-    return lively(keras.Model(pixels, layers.Dense(3, name="logits")(x)))
+    return with_fitted_statistics(
+        keras.Model(pixels, layers.Dense(3, name="logits")(x))
+    )
 
 
 def small_network() -> keras.Model:
@@ -79,7 +81,7 @@ def small_network() -> keras.Model:
     return keras.Model(inputs, x, name="backbone")
 
 
-def lively(model: keras.Model) -> keras.Model:
+def with_fitted_statistics(model: keras.Model) -> keras.Model:
     """Gives BatchNormalization much what it sees as statistics, and freezes it.
 
     With fresh ones, hardly a signal gets through random weights.
@@ -106,7 +108,7 @@ def pixels_for(model: keras.Model) -> np.ndarray:
     return np.random.default_rng(1).uniform(0, 255, shape).astype(np.float32)
 
 
-def learn(
+def logits_and_gradients(
     model: keras.Model, variables: list[keras.Variable]
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Returns the logits and the gradient of each variable, as in training."""
@@ -122,12 +124,12 @@ def learn(
     return np.asarray(logits), [np.asarray(gradient) for gradient in gradients]
 
 
-def apart(found: np.ndarray, expected: np.ndarray) -> float:
+def relative_distance(found: np.ndarray, expected: np.ndarray) -> float:
     """Returns the L2 distance of two arrays, relative to the norm of `expected`."""
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 
-def likeness(found: list[np.ndarray], expected: list[np.ndarray]) -> float:
+def cosine_similarity(found: list[np.ndarray], expected: list[np.ndarray]) -> float:
     """Returns the cosine similarity of two lists of arrays."""
     mine, other = (
         np.concatenate([x.ravel() for x in row]) for row in (found, expected)
@@ -138,43 +140,45 @@ def likeness(found: list[np.ndarray], expected: list[np.ndarray]) -> float:
 def assert_same(model: keras.Model) -> None:
     """Asserts that fused networks answer and learn as `model` does."""
     variables = model.trainable_variables
-    logits, gradients = learn(model, variables)
+    logits, gradients = logits_and_gradients(model, variables)
     length = np.linalg.norm(np.concatenate([x.ravel() for x in gradients]))
     for precision in ("float32", "bfloat16"):
         twin = fused_network(model, precision)
         assert ids(twin.variables) == ids(model.variables)
         assert ids(twin.trainable_variables) == ids(variables)
-        found, slopes = learn(twin, variables)
+        found, slopes = logits_and_gradients(twin, variables)
         assert found.dtype == np.float32
         if precision == "float32":
-            assert apart(found, logits) < 1e-4
+            assert relative_distance(found, logits) < 1e-4
             for mine, other in zip(slopes, gradients, strict=True):
                 # Some are zero but for rounding: a bias before a normalization.
                 near = 1e-3 * np.linalg.norm(other) + 1e-5 * length
                 assert np.linalg.norm(mine - other) < near
         else:
-            assert likeness([found], [logits]) > 0.99
-            assert likeness(slopes, gradients) > 0.9
+            assert cosine_similarity([found], [logits]) > 0.99
+            assert cosine_similarity(slopes, gradients) > 0.9
 
 
 def ids(variables: list[keras.Variable]) -> list[int]:
     return sorted(id(variable) for variable in variables)
 
 
-def test_all_kinds_of_layers_answer_and_learn_the_same() -> None:
+def test_outputs_and_gradients_match_for_all_kinds_of_layers() -> None:
     assert_same(small_classifier())
 
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "mobilenetv3small"])
-def test_families_answer_and_learn_the_same(name: str) -> None:
+def test_outputs_and_gradients_match_for_other_families(name: str) -> None:
     keras.utils.set_random_seed(0)
     entry = BACKBONES.get(name)
     assert_same(
-        lively(build_classifier(entry, image_size=64, num_classes=3, dropout=0.2))
+        with_fitted_statistics(
+            build_classifier(entry, image_size=64, num_classes=3, dropout=0.2)
+        )
     )
 
 
-def test_convnext_answers_and_learns_the_same() -> None:
+def test_outputs_and_gradients_match_for_convnext() -> None:
     keras.utils.set_random_seed(0)
     widths = {"depths": [1, 1, 1, 1], "projection_dims": [8, 12, 16, 24]}
     network = ConvNeXt(
@@ -184,27 +188,27 @@ def test_convnext_answers_and_learns_the_same() -> None:
     assert_same(small_classifier(network))
 
 
-def test_batch_normalization_that_learns_does_so_in_the_twin() -> None:
+def test_trainable_batch_normalization_is_trained_in_the_fused_network() -> None:
     model = small_classifier()
     for norm in norms_of(model)[::2]:
         norm.trainable = True
     statistics = [norm.moving_mean for norm in norms_of(model)]
     before = [np.array(values) for values in statistics]
     variables = model.trainable_variables
-    logits, gradients = learn(model, variables)
+    logits, gradients = logits_and_gradients(model, variables)
     expected = [np.array(values) for values in statistics]
     for values, old in zip(statistics, before, strict=True):
         values.assign(old)
-    found, slopes = learn(fused_network(model, "float32"), variables)
-    assert apart(found, logits) < 1e-4
-    assert likeness(slopes, gradients) > 0.99999
+    found, slopes = logits_and_gradients(fused_network(model, "float32"), variables)
+    assert relative_distance(found, logits) < 1e-4
+    assert cosine_similarity(slopes, gradients) > 0.99999
     for index, values in enumerate(statistics):
         np.testing.assert_allclose(values, expected[index], rtol=1e-4, atol=1e-6)
         assert np.array_equal(values, before[index]) == bool(index % 2)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_what_the_twin_learns_the_model_knows(precision: str) -> None:
+def test_training_the_fused_network_trains_the_model(precision: str) -> None:
     model = small_classifier()
     first = backbone_of(model).layers[1]
     first.trainable = False
@@ -222,12 +226,12 @@ def test_what_the_twin_learns_the_model_knows(precision: str) -> None:
     for old, new in zip(frozen, model.non_trainable_weights, strict=True):
         assert np.array_equal(old, new)
     after = model.predict(inputs, verbose=0)
-    assert apart(before, after) > 0.01
+    assert relative_distance(before, after) > 0.01
     tolerance = 1e-4 if precision == "float32" else 0.05
-    assert apart(twin.predict(inputs, verbose=0), after) < tolerance
+    assert relative_distance(twin.predict(inputs, verbose=0), after) < tolerance
 
 
-def test_it_has_the_names_and_the_dropout_of_the_model() -> None:
+def test_layer_names_and_dropout_are_those_of_the_model() -> None:
     model = small_classifier()
     twin = fused_network(model, "float32")
     mine, others = (
@@ -256,23 +260,25 @@ def test_pixels_and_head_stay_in_float32() -> None:
     assert others[-1].compute_dtype == "bfloat16"
 
 
-def test_what_lies_behind_a_cut_has_a_twin() -> None:
+def test_the_part_behind_a_cut_can_be_fused() -> None:
     model = small_classifier()
     for cut in (boundaries(backbone_of(model))[9], "pool"):
         part = model_behind(model, cut)
         twin = fused_network(part, "bfloat16")
         inputs = pixels_for(part) / 255
-        assert apart(np.asarray(twin(inputs)), np.asarray(part(inputs))) < 0.05
+        assert (
+            relative_distance(np.asarray(twin(inputs)), np.asarray(part(inputs))) < 0.05
+        )
         assert ids(twin.variables) == ids(part.variables)
 
 
-def test_batch_normalization_is_folded_where_it_can_be() -> None:
+def test_batch_normalization_is_folded_where_possible() -> None:
     inner = backbone_of(fused_network(small_classifier(), "float32")).layers
     assert sum(isinstance(layer, layers.Identity) for layer in inner) == 3
     assert sum(isinstance(layer, SharedNorm) for layer in inner) == 3
 
 
-def test_several_replicas_train_it() -> None:
+def test_the_fused_network_can_be_trained_on_several_replicas() -> None:
     """Runs in its own process, since TensorFlow's devices cannot be changed later."""
     command = [sys.executable, "-c", REPLICAS]
     done = subprocess.run(
@@ -282,7 +288,7 @@ def test_several_replicas_train_it() -> None:
     assert done.stdout.endswith("2 replicas\n")
 
 
-def test_rates_of_layers_follow_the_paths_of_the_model() -> None:
+def test_variables_have_the_same_paths_as_in_the_model() -> None:
     model = small_classifier()
     twin = fused_network(model, "bfloat16")
     paths = {variable.path for variable in model.trainable_variables}
