@@ -24,7 +24,7 @@ MODULES = [
 ]
 
 
-def test_functions_stay_functions_when_every_module_is_imported() -> None:
+def test_no_module_hides_a_public_function() -> None:
     for module in MODULES:
         import_module(module)
     for name in FUNCTIONS:
@@ -68,7 +68,7 @@ def test_predict_takes_one_path_or_many(colour_run: Run, photos_dir: Path) -> No
     assert labels == ["red", "blue"]
 
 
-def test_five_classes_are_named_or_all_of_fewer(
+def test_the_default_top_is_at_most_the_number_of_classes(
     colour_run: Run, photos_dir: Path
 ) -> None:
     photo = photos_dir / "red/00.jpg"
@@ -86,7 +86,7 @@ def test_wrong_inputs_are_refused_at_the_call(colour_run: Run) -> None:
         cnnxfer.predict("nosuch.jpg", model=colour_run)
 
 
-def test_the_command_line_takes_the_names_of_the_functions() -> None:
+def test_options_have_the_names_of_function_parameters() -> None:
     from cnnxfer.cli import check, compare, evaluate, predict, preview, train
 
     commands = {
@@ -110,9 +110,7 @@ def test_the_command_line_takes_the_names_of_the_functions() -> None:
         assert taken <= set(offered)
 
 
-def test_an_iterator_that_is_abandoned_leaves_nothing_behind(
-    colour_run: Run, photos_dir: Path
-) -> None:
+def test_a_closed_iterator_leaves_no_threads(colour_run: Run, photos_dir: Path) -> None:
     threads = threading.active_count()
     for _ in range(2):
         predictions = cnnxfer.predict(photos_dir, model=colour_run, engine="keras")

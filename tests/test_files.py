@@ -26,14 +26,14 @@ from cnnxfer.files import (
 )
 
 
-def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path) -> None:
+def test_file_names_of_the_maximum_length_can_be_written(tmp_path: Path) -> None:
     path = tmp_path / ("ä" * 125 + ".json")
     with atomic_path(path) as temporary:
         temporary.write_text("whole")
     assert path.read_text() == "whole"
 
 
-def test_writes_the_whole_file_and_leaves_nothing_else(tmp_path: Path) -> None:
+def test_write_text_replaces_the_file_and_leaves_no_other(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_text(path, "old")
     write_text(path, "naïve\n")
@@ -78,7 +78,7 @@ def test_the_error_names_the_file_to_write(tmp_path: Path) -> None:
     assert other.value.filename == str(path)
 
 
-def test_another_file_that_fails_keeps_its_name(tmp_path: Path) -> None:
+def test_the_error_names_another_file_that_failed(tmp_path: Path) -> None:
     lost = tmp_path / "lost"
     with pytest.raises(FileNotFoundError) as caught, atomic_path(tmp_path / "a"):
         lost.read_bytes()
@@ -95,7 +95,7 @@ def test_another_file_that_fails_keeps_its_name(tmp_path: Path) -> None:
         (errno.EIO, "input/output error. Check the disk"),
     ],
 )
-def test_failed_writes_are_explained(number: int, reason: str) -> None:
+def test_write_errors_are_explained(number: int, reason: str) -> None:
     with pytest.raises(RunError) as caught, explained_os_errors("cnnxfer resume x"):
         raise OSError(number, "what HDF5 says,\nin many lines", "runs/x/a")
     assert str(caught.value) == (
@@ -106,14 +106,14 @@ def test_failed_writes_are_explained(number: int, reason: str) -> None:
 @pytest.mark.parametrize(
     "error", [OSError(errno.EBADF, "a bug"), FileNotFoundError(2, "a bug"), OSError()]
 )
-def test_a_bug_is_not_explained(error: OSError) -> None:
+def test_unexpected_os_errors_are_not_explained(error: OSError) -> None:
     with pytest.raises(type(error)) as caught, explained_os_errors("cnnxfer resume x"):
         raise error
     assert caught.value is error
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_device_that_is_full(tmp_path: Path) -> None:
+def test_a_full_device_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_text(path, "old")
 
@@ -145,14 +145,14 @@ def test_check_writable_names_the_directory(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
-def test_permissions_are_checked(tmp_path: Path) -> None:
+def test_check_writable_refuses_a_read_only_directory(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     with pytest.raises(PermissionError):
         check_writable(tmp_path)
     tmp_path.chmod(0o755)
 
 
-def test_leftovers_are_removed_at_any_depth(tmp_path: Path) -> None:
+def test_temporary_files_are_removed_at_any_depth(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     for name in ("a", ".tmp-1-a", "deep/.tmp-2-b", "deep/b.tmp-"):
         (tmp_path / name).touch()
@@ -222,7 +222,7 @@ def test_a_cached_directory_is_filled_once(tmp_path: Path) -> None:
     assert calls[0] != path
 
 
-def test_a_failed_fill_leaves_nothing_to_find(tmp_path: Path) -> None:
+def test_a_failed_fill_leaves_no_cached_directory(tmp_path: Path) -> None:
     def fill(directory: Path) -> None:
         (directory / "a").write_text("half")
         raise OSError(errno.ENOSPC, "full")
@@ -235,7 +235,7 @@ def test_a_failed_fill_leaves_nothing_to_find(tmp_path: Path) -> None:
     )
 
 
-def test_a_full_cache_is_read_without_being_written(
+def test_an_existing_cached_directory_is_not_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cached").mkdir()
@@ -243,7 +243,7 @@ def test_a_full_cache_is_read_without_being_written(
     assert cached_directory(tmp_path / "cached", pytest.fail) == tmp_path / "cached"
 
 
-def test_cache_dir_is_made_or_explained(
+def test_cache_dir_is_created_or_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "a" / "b"))
@@ -259,7 +259,9 @@ def test_cache_dir_is_made_or_explained(
     ("document", "ascii_only"),
     [({"a": "Gänseblümchen"}, False), ("\udcff.jpg", True), (["a\x9b31m"], True)],
 )
-def test_json_text_is_readable_or_escaped(document: object, ascii_only: bool) -> None:
+def test_json_text_escapes_only_what_utf8_cannot_encode(
+    document: object, ascii_only: bool
+) -> None:
     text = json_text(document, indent=2)
     assert json.loads(text) == document
     assert text.isascii() == ascii_only

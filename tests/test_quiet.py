@@ -54,7 +54,7 @@ def stderr_of_import(
     return done.stdout, done.stderr
 
 
-def test_messages_are_hidden_and_stderr_works_again(tmp_path: Path) -> None:
+def test_import_messages_are_hidden_and_stderr_is_restored(tmp_path: Path) -> None:
     assert stderr_of_import(tmp_path) == ("", "|after")
 
 
@@ -63,19 +63,21 @@ def test_messages_are_shown_when_the_import_fails(tmp_path: Path) -> None:
     assert shown == ("ImportError('no CUDA')\n", "chatter|after")
 
 
-def test_ctrl_c_shows_nothing(tmp_path: Path) -> None:
+def test_an_interrupted_import_shows_no_messages(tmp_path: Path) -> None:
     shown = stderr_of_import(tmp_path, "raise KeyboardInterrupt")
     assert shown == ("KeyboardInterrupt()\n", "|after")
 
 
 @pytest.mark.parametrize(("level", "shown"), [("0", True), ("2", False)])
-def test_level_0_shows_everything(tmp_path: Path, level: str, shown: bool) -> None:
+def test_log_level_0_shows_all_messages(
+    tmp_path: Path, level: str, shown: bool
+) -> None:
     _, stderr = stderr_of_import(tmp_path, level=level)
     assert ("chatter" in stderr) == shown
     assert ("deprecated" in stderr) == shown
 
 
-def test_predict_prints_its_result_and_nothing_of_tensorflow(
+def test_predict_prints_no_messages_of_tensorflow(
     photos_dir: Path, tmp_path: Path
 ) -> None:
     """The real TensorFlow is imported, with the built-in backbone."""

@@ -20,21 +20,21 @@ def fruits() -> Registry[Fruit]:
 
 
 @pytest.mark.parametrize("name", ["sugar-apple", "SugarApple", "sugar_apple"])
-def test_names_are_found_however_they_are_typed(
+def test_case_and_separators_of_names_do_not_matter(
     fruits: Registry[Fruit], name: str
 ) -> None:
     assert fruits.get(name).name == "sugar-apple"
     assert name in fruits
 
 
-def test_order_is_that_of_registration(fruits: Registry[Fruit]) -> None:
+def test_names_are_in_the_order_of_registration(fruits: Registry[Fruit]) -> None:
     assert fruits.names() == ["apple", "sugar-apple", "Blood_Orange"]
     assert [fruit.name for fruit in fruits] == fruits.names()
     assert len(fruits) == 3
     assert "pear" not in fruits
 
 
-def test_a_name_is_taken_once(fruits: Registry[Fruit]) -> None:
+def test_a_name_cannot_be_registered_twice(fruits: Registry[Fruit]) -> None:
     with pytest.raises(ValueError, match="fruit 'Sugar_Apple' is registered twice"):
         fruits.add(Fruit("Sugar_Apple"))
 

@@ -46,7 +46,7 @@ def locked(name: str) -> list[Requirement]:
         ("build", PYPROJECT["dependency-groups"]["build"]),
     ],
 )
-def test_locked_versions_are_those_that_the_project_asks_for(
+def test_locked_versions_satisfy_the_project_requirements(
     name: str, requirements: list[str]
 ) -> None:
     pins = locked(name)
@@ -72,7 +72,7 @@ def test_locked_versions_are_those_that_the_project_asks_for(
                 )
 
 
-def test_using_and_building_take_the_versions_that_developing_takes() -> None:
+def test_all_locks_have_the_versions_of_the_development_lock() -> None:
     developing = {pin.name: pin.specifier for pin in locked("dev")}
     assert {pin.name: pin.specifier for pin in locked("use")}.items() <= (
         developing.items()
@@ -82,7 +82,7 @@ def test_using_and_building_take_the_versions_that_developing_takes() -> None:
 
 
 @pytest.mark.parametrize("name", ["build", "dev", "use"])
-def test_a_lock_names_no_package_index_and_no_machine(name: str) -> None:
+def test_locks_contain_no_package_index_and_no_local_path(name: str) -> None:
     text = (REPOSITORY / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
     assert "://" not in text
     assert not re.search(r"(?m)^\s*--(?!hash)", text)

@@ -26,13 +26,13 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(before_after, "compare_with_parent", lambda *_: None)
 
 
-def test_a_run_that_could_not_begin_cannot_be_resumed(
+def test_a_failed_start_does_not_advise_to_resume(
     colour_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def raise_no_space(*_: object) -> None:
         raise OSError(errno.ENOSPC, "full", "model.keras")
 
-    monkeypatch.setattr("cnnxfer.runs.run.shutil.copyfile", full)
+    monkeypatch.setattr("cnnxfer.runs.run.shutil.copyfile", raise_no_space)
     with pytest.raises(RunError, match=r"Make room, and start again\.$"):
         api.unfreeze(colour_run)
 
@@ -45,7 +45,7 @@ def test_a_run_that_could_not_begin_cannot_be_resumed(
         ({"last": "30%", "start": "conv"}, "--last 30% and --from conv cannot be"),
     ],
 )
-def test_invalid_settings_make_no_run(
+def test_invalid_settings_create_no_run(
     colour_run: Run, options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -53,7 +53,7 @@ def test_invalid_settings_make_no_run(
     assert list(colour_run.path.parent.iterdir()) == [colour_run.path]
 
 
-def test_a_wrong_limit_of_the_cache_makes_no_run(
+def test_an_invalid_cache_limit_creates_no_run(
     colour_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CNNXFER_CACHE_LIMIT", "lots")
@@ -70,7 +70,7 @@ def test_a_run_that_is_being_trained_cannot_be_fine_tuned(colour_run: Run) -> No
     assert list(colour_run.path.parent.iterdir()) == [colour_run.path]
 
 
-def test_nothing_is_lost_where_images_are_gone(
+def test_resuming_without_the_images_changes_no_record(
     colour_run: Run, photos_dir: Path
 ) -> None:
     colour_run.update_metrics(test={"top1": {"value": 0.5}})
@@ -82,7 +82,7 @@ def test_nothing_is_lost_where_images_are_gone(
     assert (colour_run.metrics, colour_run.receipt) == before
 
 
-def test_views_of_the_frozen_phase_are_not_checked(
+def test_fine_tuning_ignores_the_views_of_the_frozen_phase(
     colour_run: Run, untrained: None
 ) -> None:
     colour_run.write_config(dataclasses.replace(colour_run.config, views=2))
@@ -109,7 +109,9 @@ def test_a_recipe_replaces_the_settings_of_the_parent(
     assert tuned.config.image_size == 32
 
 
-def test_a_fine_tuned_run_is_repeated(colour_run: Run, untrained: None) -> None:
+def test_the_config_of_a_fine_tuned_run_repeats_it(
+    colour_run: Run, untrained: None
+) -> None:
     tuned = api.unfreeze(
         colour_run, last="20%", optimizer="lion", seed=7, batch=8, epochs=2
     )
@@ -141,7 +143,7 @@ def test_a_config_can_set_what_no_option_can(
     assert tuned.config.fine_tune.epochs == 9
 
 
-def test_fine_tuning_needs_no_list_of_what_was_left_out(
+def test_fine_tuning_does_not_read_the_exclude_list(
     colour_run: Run, tmp_path: Path, untrained: None
 ) -> None:
     gone = str(tmp_path / "gone.txt")

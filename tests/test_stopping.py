@@ -36,7 +36,7 @@ def test_sigterm_interrupts_as_ctrl_c_does() -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
-def test_what_was_ignored_stays_ignored() -> None:
+def test_ignored_signals_stay_ignored() -> None:
     """Background jobs of a shell ignore Ctrl-C."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -49,7 +49,7 @@ def test_what_was_ignored_stays_ignored() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def test_in_another_thread_signals_change_nothing() -> None:
+def test_in_another_thread_no_handlers_are_installed() -> None:
     asked = []
 
     def work() -> None:

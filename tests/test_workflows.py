@@ -19,7 +19,7 @@ def workflow(name: str) -> dict:
     return yaml.safe_load((FOLDER / f"{name}.yml").read_text(encoding="utf-8"))
 
 
-def test_nothing_but_publishing_may_do_more_than_read() -> None:
+def test_only_publishing_has_more_than_read_permission() -> None:
     for path in FOLDER.glob("*.yml"):
         document = workflow(path.stem)
         assert document["permissions"] == {"contents": "read"}
@@ -32,13 +32,13 @@ def test_nothing_but_publishing_may_do_more_than_read() -> None:
         assert more == (publish if path.stem == "release" else {})
 
 
-def test_what_is_published_was_tested_and_waits_for_its_environment() -> None:
+def test_publishing_requires_tests_and_an_environment() -> None:
     publish = workflow("release")["jobs"]["publish"]
     assert set(publish["needs"]) == {"build", "test"}
     assert publish["environment"] == "release"
 
 
-def test_the_pythons_tested_are_those_that_the_package_names() -> None:
+def test_tested_python_versions_match_the_package_classifiers() -> None:
     text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
     classifiers = "\n".join(tomllib.loads(text)["project"]["classifiers"])
     matrix = workflow("test")["jobs"]["test"]["strategy"]["matrix"]

@@ -42,7 +42,7 @@ def broken(number: int) -> DecodedImage:
     return DecodedImage(file_source(str(number)), error="not an image")
 
 
-def test_answers_keep_their_order_among_what_cannot_be_read() -> None:
+def test_answers_and_unreadable_images_are_in_order() -> None:
     unreadable = {0, 3, 4, 5, 6, 7, 11}
     pictures = [broken(n) if n in unreadable else picture(n) for n in range(12)]
     engine = Means(batch_size=2)
@@ -59,7 +59,7 @@ def test_answers_keep_their_order_among_what_cannot_be_read() -> None:
     assert engine.shapes == [(2, 2, 2, 3)] * 2 + [(1, 2, 2, 3)]
 
 
-def test_the_views_of_a_picture_may_lie_in_several_batches() -> None:
+def test_the_views_of_an_image_may_be_in_several_batches() -> None:
     engine = Means(batch_size=4)
     pictures = [picture(n, views=n) for n in (1, 5, 3, 2)]
     answers = list(answer_in_order(engine, pictures, first))
@@ -67,7 +67,7 @@ def test_the_views_of_a_picture_may_lie_in_several_batches() -> None:
     assert [shape[0] for shape in engine.shapes] == [4, 4, 3]
 
 
-def test_pictures_of_one_shape_share_a_batch() -> None:
+def test_consecutive_images_of_the_same_shape_share_a_batch() -> None:
     engine = Means(batch_size=4)
     pictures = [picture(n, width=w) for n, w in enumerate((2, 2, 5, 5, 5, 2))]
     answers = list(answer_in_order(engine, pictures, first))
@@ -75,7 +75,7 @@ def test_pictures_of_one_shape_share_a_batch() -> None:
     assert [shape[:3] for shape in engine.shapes] == [(2, 2, 2), (3, 2, 5), (1, 2, 2)]
 
 
-def test_few_pictures_are_taken_ahead() -> None:
+def test_the_number_of_images_read_ahead_is_limited() -> None:
     taken = 0
 
     def count() -> Iterator[DecodedImage]:
@@ -89,7 +89,7 @@ def test_few_pictures_are_taken_ahead() -> None:
     assert taken == 6  # three batches
 
 
-def test_heat_is_that_of_the_best_class() -> None:
+def test_the_heat_of_the_best_class_is_returned() -> None:
     class Cells(Means):
         def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
             for batch in batches:

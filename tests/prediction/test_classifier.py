@@ -27,7 +27,7 @@ def probabilities(answers: Iterable[Answer]) -> np.ndarray:
     return np.stack([answer.probabilities for answer in answers])
 
 
-def test_engines_answer_alike(colour_run: Run, photos_dir: Path) -> None:
+def test_engines_give_close_probabilities(colour_run: Run, photos_dir: Path) -> None:
     found = {}
     for engine in ("keras", "openvino"):
         classifier = load_classifier(
@@ -40,7 +40,9 @@ def test_engines_answer_alike(colour_run: Run, photos_dir: Path) -> None:
     np.testing.assert_allclose(found["openvino"], found["keras"], atol=1e-4)
 
 
-def test_a_network_is_known_by_what_it_holds(colour_run: Run, tmp_path: Path) -> None:
+def test_the_key_of_a_network_depends_on_its_content(
+    colour_run: Run, tmp_path: Path
+) -> None:
     """The path of the run does not matter."""
     key = load_classifier(colour_run, Reporter()).network.key
     moved = Run(colour_run.path.rename(tmp_path / "moved"))
@@ -53,9 +55,7 @@ def test_a_network_is_known_by_what_it_holds(colour_run: Run, tmp_path: Path) ->
     assert imagenet.key != key
 
 
-def test_many_images_take_no_more_memory_than_some(
-    colour_run: Run, photos_dir: Path
-) -> None:
+def test_images_are_read_lazily(colour_run: Run, photos_dir: Path) -> None:
     taken = 0
 
     def photos() -> Iterator[ImageSource]:
@@ -72,7 +72,7 @@ def test_many_images_take_no_more_memory_than_some(
     answers.close()
 
 
-def test_where_nothing_can_be_read_no_engine_is_chosen(colour_run: Run) -> None:
+def test_without_readable_images_no_engine_is_chosen(colour_run: Run) -> None:
     reporter = RecordingReporter()
     classifier = load_classifier(colour_run, reporter)
     sources = [
@@ -103,7 +103,7 @@ def test_views_of_a_picture_are_averaged(
     np.testing.assert_allclose(answer.probabilities, expected, atol=1e-6)
 
 
-def test_classes_that_may_be_several_have_probabilities_of_their_own(
+def test_multi_label_probabilities_are_independent(
     colour_run: Run, photos_dir: Path
 ) -> None:
     """Averages over views agree too, and the cache takes it for another network."""
@@ -125,7 +125,9 @@ def test_classes_that_may_be_several_have_probabilities_of_their_own(
     assert expected.sum() > 1.5
 
 
-def test_dense_sees_what_a_crop_cuts_off(colour_run: Run, tmp_path: Path) -> None:
+def test_dense_prediction_sees_pixels_outside_the_crop(
+    colour_run: Run, tmp_path: Path
+) -> None:
     """Encodes an image that is blue in the middle and red at both ends."""
     pixels = np.zeros((40, 320, 3), np.uint8)
     pixels[...] = COLOURS["red"]
@@ -140,8 +142,8 @@ def test_dense_sees_what_a_crop_cuts_off(colour_run: Run, tmp_path: Path) -> Non
         (answers[dense],) = answer_images(
             classifier, [file_source(str(path))], "", Reporter()
         )
-    assert best(answers[False]) == "blue"
-    assert best(answers[True]) == "red"
+    assert best_label(answers[False]) == "blue"
+    assert best_label(answers[True]) == "red"
     heat = answers[True].heat
     assert heat is not None
     assert heat.shape[1] > heat.shape[0]
@@ -149,12 +151,12 @@ def test_dense_sees_what_a_crop_cuts_off(colour_run: Run, tmp_path: Path) -> Non
     assert heat[:, middle].max() < heat[:, 0].min()
 
 
-def best(answer: Answer) -> str:
+def best_label(answer: Answer) -> str:
     assert answer.probabilities is not None
     return sorted(COLOURS)[answer.probabilities.argmax()]
 
 
-def test_one_picture_is_answered_without_tensorflow_the_second_time(
+def test_the_second_prediction_of_one_image_needs_no_tensorflow(
     colour_run: Run, photos_dir: Path
 ) -> None:
     """The first time, Keras answers, and OpenVINO is prepared for the next."""
@@ -166,12 +168,12 @@ def test_one_picture_is_answered_without_tensorflow_the_second_time(
     if reporter.infos[-1] == "engine: keras, float32":
         pytest.skip("Keras has a GPU here")
     assert reporter.infos[0] == "engine: keras, float32"
-    found = ranked_elsewhere(photos_dir, colour_run)
+    found = probability_in_a_process_without_tensorflow(photos_dir, colour_run)
     assert answer.probabilities is not None
     assert found == pytest.approx(float(answer.probabilities.max()), abs=0.01)
 
 
-def ranked_elsewhere(photos_dir: Path, run: Run) -> float:
+def probability_in_a_process_without_tensorflow(photos_dir: Path, run: Run) -> float:
     code = """
 import sys, cnnxfer
 (prediction,) = cnnxfer.predict(sys.argv[1], model=sys.argv[2])
@@ -183,7 +185,7 @@ print(prediction.top.probability)
     return float(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def test_tensorflow_rests_where_openvino_has_passed(
+def test_an_accepted_openvino_network_needs_no_tensorflow(
     colour_run: Run, photos_dir: Path
 ) -> None:
     """Importing Keras takes longer than answering."""
@@ -192,4 +194,4 @@ def test_tensorflow_rests_where_openvino_has_passed(
     list(answer_images(classifier, photos(photos_dir), "answering", reporter))
     if "openvino" not in reporter.infos[-1]:
         pytest.skip("Keras has a GPU here")
-    assert ranked_elsewhere(photos_dir, colour_run) > 0.5
+    assert probability_in_a_process_without_tensorflow(photos_dir, colour_run) > 0.5

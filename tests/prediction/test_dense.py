@@ -48,7 +48,7 @@ def test_pictures_are_shown_at_the_scale_of_the_plain_view(crop, size, shown):
 
 @pytest.mark.parametrize("image_size", [100, 224, 299])
 @pytest.mark.parametrize("crop", [0.6, 0.875, 1.0])
-def test_strides_fall_as_in_the_native_size(image_size, crop):
+def test_sizes_differ_from_the_native_size_by_multiples_of_32(image_size, crop):
     for width, height in np.random.default_rng(0).integers(100, 800, (50, 2)):
         shown = DenseView(crop, image_size).shown_size(width, height)
         scale = image_size / crop / min(width, height)
@@ -59,7 +59,7 @@ def test_strides_fall_as_in_the_native_size(image_size, crop):
 
 
 @pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (9000, 3)])
-def test_long_pictures_stay_small(size):
+def test_the_size_of_long_images_is_limited(size):
     width, height = DenseView(0.875, 224).shown_size(*size)
     assert sorted([width, height]) == [256, 224 + 57 * 32]  # 8 times as long
     assert (width > height) == (size[0] > size[1])
@@ -108,7 +108,7 @@ def network(request: pytest.FixtureRequest) -> Network:
     return Network(key=key, image_size=SIZE, build=build, outputs="logits")
 
 
-def test_engines_answer_alike_to_pictures_of_any_size(network):
+def test_engines_give_close_outputs_for_images_of_any_size(network):
     random = np.random.default_rng(0)
     samples = random.integers(0, 256, (32, SIZE, SIZE, 3), np.uint8)
     shapes = [(1, 64, 96), (2, 64, 64), (1, 96, 64), (1, 64, 96), (1, 64, 512)]
@@ -134,7 +134,7 @@ def test_engines_answer_alike_to_pictures_of_any_size(network):
         )
 
 
-def test_classes_that_may_be_several_stay_so(network):
+def test_multi_label_outputs_stay_multi_label(network):
     several = replace(network, outputs="multi-label logits")
     dense = dense_network(several)
     assert dense.outputs == "multi-label probabilities"
@@ -148,7 +148,7 @@ def test_classes_that_may_be_several_stay_so(network):
             np.testing.assert_allclose(answers[:, 0], expected, atol=1e-5)
 
 
-def test_networks_are_known_by_what_they_are_derived_from(network):
+def test_derived_networks_have_their_own_keys(network):
     dense, cells = dense_network(network), cell_network(network)
     assert len({network.key, dense.key, cells.key}) == 3
     assert dense_network(network).key == dense.key

@@ -9,7 +9,7 @@ from cnnxfer.runs import Run, SplitRow
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_of_copies_the_part_that_tells_most_counts(
+def test_copies_in_several_splits_count_as_training_first(
     tmp_path: Path, turned: bool
 ) -> None:
     rows = [
@@ -26,7 +26,7 @@ def test_of_copies_the_part_that_tells_most_counts(
 
 
 @pytest.mark.parametrize("content", [None, "id,label\n"])
-def test_a_run_whose_list_is_gone_still_answers(
+def test_a_run_without_its_split_list_knows_no_images(
     tmp_path: Path, content: str | None
 ) -> None:
     if content is not None:
@@ -53,5 +53,7 @@ def test_a_run_whose_list_is_gone_still_answers(
         ),
     ],
 )
-def test_what_is_said_of_them(splits: dict[str, int], images: int, text: str) -> None:
+def test_the_text_counts_known_images(
+    splits: dict[str, int], images: int, text: str
+) -> None:
     assert describe_known_images(splits, images, "R") == text

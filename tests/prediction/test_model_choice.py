@@ -7,7 +7,7 @@ from cnnxfer.prediction.model_choice import check_top, choose_model
 from cnnxfer.runs import Run
 
 
-def test_choose_model(
+def test_choose_model_finds_runs_and_backbones(
     colour_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs_dir = colour_run.path.parent
@@ -25,7 +25,7 @@ def test_choose_model(
         choose_model(None, runs_dir)
 
 
-def test_top_is_among_the_classes(colour_run: Run) -> None:
+def test_top_must_not_exceed_the_number_of_classes(colour_run: Run) -> None:
     assert check_top(None, colour_run) == 5
     assert check_top(3, colour_run) == 3
     assert check_top(1000, "efficientnet-lite0") == 1000

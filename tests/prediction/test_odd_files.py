@@ -52,13 +52,13 @@ def check(record: DecodedImage, outcome: odd_files.Outcome) -> None:
     assert difference.max() <= outcome.tolerance, record.pixels.tolist()
 
 
-def test_the_table_is_long():
+def test_the_table_has_many_distinct_files():
     assert len(TABLE) >= 60
     assert len({odd.name for odd in TABLE}) == len(TABLE)
 
 
 @pytest.mark.parametrize("odd", TABLE, ids=lambda odd: ascii(odd.name[:40]))
-def test_an_odd_file(outcomes, odd):
+def test_each_odd_file_has_its_expected_outcome(outcomes, odd):
     if odd.skip:
         pytest.skip(odd.skip)
     [first], every = outcomes[odd.name]

@@ -12,7 +12,7 @@ ANSWER = Prediction("a.jpg", 4, 3, RANKING)
     ("min_confidence", "label"),
     [(None, "tabby"), (0.6, "tabby"), (0.600001, "unsure"), (1.0, "unsure")],
 )
-def test_below_the_least_confidence_the_answer_is_unsure(
+def test_below_min_confidence_the_label_is_unsure(
     min_confidence: float | None, label: str
 ) -> None:
     prediction = Prediction("a.jpg", 4, 3, RANKING, min_confidence=min_confidence)
@@ -22,7 +22,7 @@ def test_below_the_least_confidence_the_answer_is_unsure(
     assert prediction.as_json().get("label") == (min_confidence and label)
 
 
-def test_the_answer_goes_by_the_probability_that_is_printed() -> None:
+def test_min_confidence_is_compared_with_the_rounded_probability() -> None:
     ranking = (RankedClass(1, "a", "a", 0.4999999),)
     prediction = Prediction("a.jpg", 4, 3, ranking, min_confidence=0.5)
     assert prediction.as_json()["predictions"][0]["probability"] == 0.5
@@ -43,7 +43,7 @@ def test_an_image_may_have_several_classes(chosen: tuple[str, ...], label: str) 
     assert lacking == ["tabby" not in chosen, True]
 
 
-def test_what_an_image_has_comes_first_where_room_is_short() -> None:
+def test_chosen_classes_come_before_the_others() -> None:
     assert [ranked.label for ranked in ANSWER.answers_first] == ["tabby", "tiger"]
     tiger = replace(ANSWER, chosen=("tiger",))
     assert [ranked.label for ranked in tiger.answers_first] == ["tiger", "tabby"]
@@ -56,14 +56,14 @@ def test_the_best_class_is_the_only_label() -> None:
     assert "labels" not in ANSWER.as_json()
 
 
-def test_json_tells_the_part_of_what_the_run_knows() -> None:
+def test_json_has_the_split_of_known_images() -> None:
     assert "split" not in ANSWER.as_json()
     known = Prediction("a.jpg", 4, 3, RANKING, split="train")
     assert list(known.as_json()) == ["path", "width", "height", "split", "predictions"]
     assert known.as_json()["split"] == "train"
 
 
-def test_a_failure_has_no_answer() -> None:
+def test_a_failed_prediction_has_no_label() -> None:
     prediction = Prediction("a.jpg", error="empty file", min_confidence=0.5)
     with pytest.raises(ValueError, match=r"a\.jpg could not be read: empty file"):
         _ = prediction.label
@@ -72,7 +72,7 @@ def test_a_failure_has_no_answer() -> None:
         _ = Prediction("a.jpg", error="empty file", chosen=()).labels
 
 
-def test_json_names_the_frame_only_where_there_are_several() -> None:
+def test_json_has_the_frame_only_for_several_frames() -> None:
     assert "frame" not in ANSWER.as_json()
     assert Prediction("a.gif", 4, 3, RANKING, frame=0).as_json()["frame"] == 0
     failure = Prediction("a.gif", frame=2, error="truncated GIF")
@@ -100,6 +100,6 @@ def test_json_can_be_read_back(prediction: Prediction) -> None:
 
 
 @pytest.mark.parametrize("document", [{}, {"path": "a"}, {"path": "a", "width": 3}])
-def test_what_is_no_prediction_is_refused(document: dict[str, object]) -> None:
+def test_json_that_is_not_a_prediction_is_refused(document: dict[str, object]) -> None:
     with pytest.raises(KeyError):
         Prediction.from_json(document)

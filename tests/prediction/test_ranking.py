@@ -40,7 +40,7 @@ def test_best_classes_come_first(classifier: Classifier) -> None:
     assert len(next(rank_answers(classifier, [answer], 9)).ranking) == 3
 
 
-def test_what_cannot_be_read_has_its_reason(classifier: Classifier) -> None:
+def test_an_unreadable_image_has_its_reason(classifier: Classifier) -> None:
     answer = Answer(DecodedImage(file_source("b.jpg"), error="truncated JPEG"))
     (prediction,) = rank_answers(classifier, [answer], 2)
     assert prediction.as_json() == {"path": "b.jpg", "error": "truncated JPEG"}
@@ -77,7 +77,7 @@ def test_an_image_has_all_classes_that_reach_their_thresholds(
     assert chosen(min_confidence=0.01) == chosen()
 
 
-def test_an_image_that_the_run_knows_is_told(classifier: Classifier) -> None:
+def test_known_images_have_their_split(classifier: Classifier) -> None:
     row = np.full(3, 1 / 3, np.float32)
     answers = [
         Answer(DecodedImage(file_source("a"), sha256="aa"), row),

@@ -34,7 +34,7 @@ def square(picture: Picture, fraction: float, across: float, down: float) -> np.
 
 
 @pytest.mark.parametrize("crop", [0.8, 0.875, 1.0])
-def test_without_tricks_the_view_is_the_plain_one(picture, crop):
+def test_without_tta_the_view_is_the_central_crop(picture, crop):
     seen = tta_views("none", crop, SIZE)(picture)
     box = square_box(picture.width, picture.height, crop, 0.5, 0.5)
     assert seen.dtype == np.uint8
@@ -48,7 +48,7 @@ def test_flip_adds_the_mirror_image(picture):
 
 
 @pytest.mark.parametrize(("crop", "fraction"), [(0.6, 0.6), (1.0, 0.875)])
-def test_five_are_the_middle_and_the_corners(picture, crop, fraction):
+def test_five_views_are_the_centre_and_the_corners(picture, crop, fraction):
     seen = tta_views("five", crop, SIZE)(picture)
     places = [(0.5, 0.5), (0, 0), (1, 0), (0, 1), (1, 1)]
     expected = [square(picture, fraction, *place) for place in places]
@@ -56,7 +56,7 @@ def test_five_are_the_middle_and_the_corners(picture, crop, fraction):
     assert len(np.unique(seen.reshape(5, -1), axis=0)) == 5
 
 
-def test_ten_are_the_five_and_their_mirror_images(picture):
+def test_ten_views_are_the_five_and_their_mirror_images(picture):
     five = tta_views("five", 0.875, SIZE)(picture)
     ten = tta_views("ten", 0.875, SIZE)(picture)
     np.testing.assert_array_equal(ten, np.concatenate([five, five[:, :, ::-1]]))

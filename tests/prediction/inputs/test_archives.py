@@ -62,7 +62,7 @@ def special(name: str, kind: bytes, link: str = "") -> tarfile.TarInfo:
 
 @pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", FORMS)
-def test_images_come_in_the_archive_s_own_order(name: str, found) -> None:
+def test_images_are_in_the_order_of_the_archive(name: str, found) -> None:
     write(name, MEMBERS)
     before = sorted(Path().rglob("*"))
     assert found(name) == [
@@ -77,7 +77,7 @@ def test_images_come_in_the_archive_s_own_order(name: str, found) -> None:
 
 
 @pytest.mark.usefixtures("input_files")
-def test_only_an_archive_that_is_listed_cheaply_is_counted() -> None:
+def test_images_are_counted_in_zips_but_not_in_tars() -> None:
     assert count_images([write("a.zip", MEMBERS)]) == 6
     assert count_images([write("a.tar", MEMBERS)]) is None
 
@@ -93,7 +93,7 @@ def test_an_archive_without_images_is_refused(name: str) -> None:
 @pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b", b"\x00" * 3000])
-def test_what_is_no_archive_is_refused(name: str, content: bytes) -> None:
+def test_a_file_that_is_not_an_archive_is_refused(name: str, content: bytes) -> None:
     Path(name).write_bytes(content)
     with pytest.raises(DataError, match=f"^{name} (cannot be read: |holds no images)"):
         find_images(["photos/b.jpg", name])
@@ -161,7 +161,7 @@ def test_members_over_the_limit_are_reported(
         (zipfile.ZIP_LZMA, "<unknown compression: method 14; expected deflate>"),
     ],
 )
-def test_a_member_that_is_more_than_it_says_takes_little_memory(
+def test_a_member_larger_than_declared_takes_little_memory(
     method: int, reason: str, found
 ) -> None:
     with zipfile.ZipFile("a.zip", "w", method) as archive:
@@ -183,7 +183,7 @@ def test_a_member_that_is_more_than_it_says_takes_little_memory(
 
 @pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", TARS)
-def test_a_tar_that_is_cut_off_gives_what_was_before(name: str, found) -> None:
+def test_a_truncated_tar_gives_its_earlier_images(name: str, found) -> None:
     write(name, {f"{number}.jpg": os.urandom(60_000) for number in range(40)})
     whole = [content for _, content in found(name)]
     content = Path(name).read_bytes()
@@ -196,7 +196,7 @@ def test_a_tar_that_is_cut_off_gives_what_was_before(name: str, found) -> None:
 
 
 @pytest.mark.usefixtures("input_files")
-def test_a_damaged_header_is_not_taken_for_the_end(found) -> None:
+def test_a_damaged_header_is_reported(found) -> None:
     write("a.tar", {f"{number}.jpg": "x" * 512 for number in range(10)})
     content = bytearray(Path("a.tar").read_bytes())
     content[5 * 1024 : 5 * 1024 + 512] = b"\xaa" * 512
@@ -210,7 +210,7 @@ def test_a_damaged_header_is_not_taken_for_the_end(found) -> None:
 @pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
 @pytest.mark.parametrize("size", [-512, 1 << 33])
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME])
-def test_a_header_that_lies_about_its_size_ends_the_archive(
+def test_a_header_with_a_wrong_size_ends_the_archive(
     name: str, size: int, kind: bytes, found
 ) -> None:
     liar = special("liar.jpg", kind)
@@ -228,7 +228,7 @@ def test_a_header_that_lies_about_its_size_ends_the_archive(
 
 
 @pytest.mark.usefixtures("input_files")
-def test_a_damaged_member_of_a_zip_costs_itself(found) -> None:
+def test_a_damaged_member_of_a_zip_fails_alone(found) -> None:
     with zipfile.ZipFile("a.zip", "w") as archive:
         for letter in "abc":
             archive.writestr(f"{letter}.jpg", letter * 100)
@@ -240,7 +240,7 @@ def test_a_damaged_member_of_a_zip_costs_itself(found) -> None:
 
 
 @pytest.mark.usefixtures("input_files")
-def test_threads_may_read_a_zip_side_by_side() -> None:
+def test_several_threads_can_read_a_zip() -> None:
     contents = {f"{number}.jpg": os.urandom(200_000) for number in range(60)}
     write("a.zip", contents)
     sources = list(find_images(["a.zip"]))
@@ -251,7 +251,7 @@ def test_threads_may_read_a_zip_side_by_side() -> None:
 
 
 @pytest.mark.usefixtures("input_files")
-def test_a_plain_tar_is_read_where_it_lies() -> None:
+def test_an_uncompressed_tar_is_not_read_into_memory() -> None:
     write("a.tar", {f"{number}.jpg": bytes(10_000_000) for number in range(10)})
     tracemalloc.start()
     sources = list(find_images(["a.tar"]))
@@ -265,7 +265,7 @@ def test_a_plain_tar_is_read_where_it_lies() -> None:
 
 @pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", FORMS)
-def test_what_takes_memory_says_how_much(name: str) -> None:
+def test_sources_give_the_memory_that_they_take(name: str) -> None:
     write(name, {"a.jpg": bytes(1234), "b.jpg": bytes(5)})
     sizes = [source.size_bytes for source in find_images([name])]
     assert sizes == ([0, 0] if name == "a.tar" else [1234, 5])

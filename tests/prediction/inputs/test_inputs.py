@@ -35,7 +35,7 @@ def test_folders_are_sorted_and_hidden_files_left_out() -> None:
 
 
 @pytest.mark.usefixtures("input_files")
-def test_folders_below_are_left_out_when_asked() -> None:
+def test_subfolders_can_be_left_out() -> None:
     alone = InputOptions(recursive=False)
     assert names("photos", options=alone) == ["photos/a.PNG", "photos/b.jpg"]
     Path("[1].jpg").unlink()
@@ -44,7 +44,7 @@ def test_folders_below_are_left_out_when_asked() -> None:
 
 
 @pytest.mark.usefixtures("input_files")
-def test_inputs_keep_their_order_and_named_files_are_taken_whatever_they_are() -> None:
+def test_inputs_keep_their_order_and_files_may_have_any_suffix() -> None:
     inputs = ["photos/notes.txt", "photos/deep", "photos/b.jpg", "photos/b.jpg"]
     assert names(*inputs) == [
         "photos/notes.txt",
@@ -55,7 +55,7 @@ def test_inputs_keep_their_order_and_named_files_are_taken_whatever_they_are() -
     ]
 
 
-def test_files_are_read_when_they_are_asked_for(input_files: Path, found) -> None:
+def test_files_of_a_folder_can_be_read(input_files: Path, found) -> None:
     assert found("photos")[0] == ("photos/a.PNG", "photos/a.PNG")
 
 
@@ -69,7 +69,7 @@ def test_files_are_read_when_they_are_asked_for(input_files: Path, found) -> Non
         ("[1].jpg", ["[1].jpg"]),  # its own name before its meaning as a pattern
     ],
 )
-def test_globs(pattern: str, expected: list[str]) -> None:
+def test_globs_are_expanded(pattern: str, expected: list[str]) -> None:
     assert names(pattern) == expected
 
 
@@ -79,14 +79,14 @@ def test_a_recursive_glob_takes_each_file_once() -> None:
     assert len(files) == len(set(files)) == 5
 
 
-def test_what_a_name_begins_with_means_nothing_where_it_exists(
+def test_an_existing_file_may_begin_with_a_special_character(
     input_files: Path,
 ) -> None:
     (input_files / "@home.jpg").touch()
     assert names("@home.jpg") == ["@home.jpg"]
 
 
-def test_a_dangling_link_is_reported_in_its_place(input_files: Path, found) -> None:
+def test_a_dangling_link_is_reported_in_order(input_files: Path, found) -> None:
     (input_files / "gone.jpg").symlink_to(input_files / "nowhere.jpg")
     (input_files / "photos" / "gone.jpg").symlink_to(input_files / "nowhere.jpg")
     missing = "<no such file or directory>"
@@ -94,7 +94,7 @@ def test_a_dangling_link_is_reported_in_its_place(input_files: Path, found) -> N
     assert found("photos")[2] == ("photos/gone.jpg", missing)
 
 
-def test_links_that_lead_in_circles_end(input_files: Path, found) -> None:
+def test_circular_links_do_not_repeat_files(input_files: Path, found) -> None:
     (input_files / "photos" / "deep" / "up").symlink_to(input_files / "photos")
     (input_files / "photos" / "deep" / "up.jpg").symlink_to(input_files / "photos")
     (input_files / "photos" / "self.jpg").symlink_to(
@@ -105,7 +105,7 @@ def test_links_that_lead_in_circles_end(input_files: Path, found) -> None:
     assert results[2] == ("photos/self.jpg", "<too many levels of symbolic links>")
 
 
-def test_a_file_that_vanishes_is_reported_in_its_place(input_files: Path) -> None:
+def test_reading_a_deleted_file_is_an_error_for_it_alone(input_files: Path) -> None:
     sources = list(find_images(["photos"]))
     (input_files / "photos" / "a.PNG").unlink()
     with pytest.raises(DataError, match=r"^no such file or directory$"):
@@ -114,7 +114,7 @@ def test_a_file_that_vanishes_is_reported_in_its_place(input_files: Path) -> Non
 
 
 @pytest.mark.usefixtures("input_files")
-def test_a_folder_below_that_cannot_be_listed_is_reported_in_its_place(
+def test_a_subfolder_that_cannot_be_listed_is_reported_in_order(
     monkeypatch: pytest.MonkeyPatch, found
 ) -> None:
     forbid(monkeypatch, "deep")
@@ -128,7 +128,7 @@ def test_a_folder_below_that_cannot_be_listed_is_reported_in_its_place(
 
 
 @pytest.mark.usefixtures("input_files")
-def test_a_typed_folder_that_cannot_be_listed_is_refused(
+def test_a_given_folder_that_cannot_be_listed_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     forbid(monkeypatch, "photos")
@@ -148,14 +148,16 @@ def forbid(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 
 
 @needs_permissions
-def test_a_file_without_permission_is_reported_in_its_place(
+def test_a_file_without_permission_is_reported_in_order(
     input_files: Path, found
 ) -> None:
     (input_files / "photos" / "a.PNG").chmod(0)
     assert found("photos")[0] == ("photos/a.PNG", "<permission denied>")
 
 
-def test_a_folder_deeper_than_calls_can_be(input_files: Path) -> None:
+def test_folders_deeper_than_the_recursion_limit_are_searched(
+    input_files: Path,
+) -> None:
     deep = input_files / "deep"
     deep.mkdir()
     here = os.open(deep, os.O_RDONLY)
@@ -172,7 +174,7 @@ def test_a_folder_deeper_than_calls_can_be(input_files: Path) -> None:
         subprocess.run(["rm", "-rf", deep], check=True)
 
 
-def test_folders_are_walked_as_they_are_asked_for(
+def test_folders_are_listed_lazily(
     input_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sources = find_images(["photos"])
@@ -200,7 +202,7 @@ def test_folders_are_walked_as_they_are_asked_for(
         ("ftp://host/a.jpg", "no file, folder or match for 'ftp://host/a.jpg'."),
     ],
 )
-def test_what_is_not_there_is_refused(item: str, message: str) -> None:
+def test_missing_or_empty_inputs_are_refused(item: str, message: str) -> None:
     with pytest.raises(DataError) as caught:
         find_images(["photos/b.jpg", item])
     assert message in str(caught.value)
@@ -212,7 +214,7 @@ def test_a_column_without_a_table_is_refused() -> None:
         find_images(["photos"], InputOptions(column="file"))
 
 
-def test_files_need_neither_the_network_nor_archives() -> None:
+def test_reading_files_imports_no_network_or_archive_modules() -> None:
     code = (
         "import sys; from cnnxfer.prediction.inputs import find_images; "
         f"assert next(find_images([{__file__!r}])).read(); "

@@ -21,15 +21,15 @@ MISSING = "<no such file or directory>"
 def stdin(monkeypatch: pytest.MonkeyPatch):
     """Returns a function that puts bytes on stdin."""
 
-    def put(content: bytes) -> None:
+    def set_stdin(content: bytes) -> None:
         stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)))
         monkeypatch.setattr(sys, "stdin", stream)
 
-    return put
+    return set_stdin
 
 
 @pytest.mark.usefixtures("input_files")
-def test_a_list_names_files_folders_archives_and_what_is_not_there(found) -> None:
+def test_a_list_can_name_files_folders_archives_and_missing_files(found) -> None:
     with zipfile.ZipFile("a.zip", "w") as archive:
         archive.writestr("in.jpg", "packed")
     Path("lists").mkdir()
@@ -66,7 +66,9 @@ def test_folders_of_a_list_follow_the_options(found) -> None:
         b"\xef\xbb\xbfphotos/b.jpg\nname \xff.jpg",
     ],
 )
-def test_what_divides_a_list(item: str, content: bytes, stdin, found) -> None:
+def test_lists_are_separated_by_newlines_or_nuls(
+    item: str, content: bytes, stdin, found
+) -> None:
     Path("list").write_bytes(content)
     stdin(content)
     Path(os.fsdecode(b"name \xff.jpg")).write_text("odd")
@@ -77,7 +79,7 @@ def test_what_divides_a_list(item: str, content: bytes, stdin, found) -> None:
 
 
 @pytest.mark.usefixtures("input_files")
-def test_between_nuls_a_name_may_hold_anything_else(stdin, found) -> None:
+def test_names_separated_by_nuls_may_contain_newlines(stdin, found) -> None:
     Path("a\nb.jpg").write_text("two lines")
     Path("c.jpg\r").write_text("return")
     stdin(b"a\nb.jpg\0c.jpg\r\0")
@@ -85,28 +87,28 @@ def test_between_nuls_a_name_may_hold_anything_else(stdin, found) -> None:
 
 
 @pytest.mark.usefixtures("input_files")
-def test_names_longer_than_a_piece_of_the_list_are_whole(found) -> None:
+def test_names_that_cross_read_blocks_are_complete(found) -> None:
     entries = [f"{number}-{'x' * 900}.jpg" for number in range(300)]
     Path("list").write_text("\n".join(entries))
     assert [name for name, _ in found("@list")] == entries
 
 
 @pytest.mark.usefixtures("input_files")
-def test_a_file_that_is_no_list_ends(found) -> None:
+def test_a_file_that_is_not_a_list_is_reported(found) -> None:
     Path("list").write_bytes(b"a.jpg\n" + b"x" * 10_000_000)
     assert found("@list") == [("a.jpg", MISSING), ("@list", "<not a list of paths>")]
 
 
 @pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("item", ["@list", "-"])
-def test_an_empty_list_is_no_error(item: str, stdin, found) -> None:
+def test_an_empty_list_is_accepted(item: str, stdin, found) -> None:
     Path("list").touch()
     stdin(b"")
     assert found(item) == []
 
 
 @pytest.mark.usefixtures("input_files")
-def test_an_endless_stdin_is_read_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stdin_is_read_as_it_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     with open(reading) as stream, open(writing, "wb", buffering=0) as source:
         monkeypatch.setattr(sys, "stdin", stream)
@@ -129,7 +131,7 @@ def read_within_seconds(sources) -> bytes:
 
 
 @pytest.mark.usefixtures("input_files")
-def test_what_can_be_read_only_once_is_not_counted(stdin) -> None:
+def test_pipes_and_stdin_are_not_counted(stdin) -> None:
     os.mkfifo("pipe")
     stdin(b"photos/b.jpg")
     assert count_images(["@pipe"]) is None
@@ -191,7 +193,7 @@ print(next(decode_all(find_images(["-"]), tta_views("none", 1.0, 8))).error)
 
 
 @pytest.mark.usefixtures("input_files")
-def test_a_process_ends_though_more_may_come_on_stdin() -> None:
+def test_a_process_ends_while_stdin_is_still_open() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", STOPS],
         stdin=subprocess.PIPE,
@@ -214,13 +216,13 @@ def test_a_closed_stdin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_a_list_in_utf_16_is_told(encoding: str, found) -> None:
+def test_a_list_in_utf_16_is_reported(encoding: str, found) -> None:
     Path("list").write_bytes("\ufeffa.jpg\r\nb.jpg".encode(encoding))
     assert found("@list") == [("@list", "<a list in UTF-16; expected UTF-8>")]
 
 
 @pytest.mark.usefixtures("input_files")
-def test_an_address_in_a_list_is_fetched_under_the_same_rules(found) -> None:
+def test_private_addresses_in_a_list_are_refused(found) -> None:
     Path("list").write_text("http://127.0.0.1:9/a.jpg")
     assert find_images(["@list"], InputOptions())
     ((name, content),) = found("@list")

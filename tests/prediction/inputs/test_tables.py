@@ -45,7 +45,7 @@ def test_paths_are_relative_to_the_table(name: str, found) -> None:
 
 @pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", TABLES)
-def test_the_column_is_chosen_or_the_only_one(name: str, found) -> None:
+def test_the_path_column_is_found_by_default(name: str, found) -> None:
     write(name, {"path": ["b.jpg"], "thumbnail": ["a.PNG"]})
     assert found(name) == [("photos/b.jpg", "photos/b.jpg")]
     assert found(name, column="thumbnail") == [("photos/a.PNG", "photos/a.PNG")]
@@ -73,7 +73,7 @@ def test_a_missing_column_is_refused(
 
 @pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", TABLES)
-def test_what_is_no_table_is_refused(name: str) -> None:
+def test_a_file_that_is_not_a_table_is_refused(name: str) -> None:
     Path(name).touch()
     with pytest.raises(DataError, match=r"is empty; expected a line|cannot be read: "):
         find_images([name])
@@ -81,20 +81,20 @@ def test_what_is_no_table_is_refused(name: str) -> None:
 
 @pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", TABLES)
-def test_a_table_without_rows_is_no_error(name: str, found) -> None:
+def test_a_table_without_rows_is_accepted(name: str, found) -> None:
     write(name, {"path": []})
     assert found(name) == []
 
 
 @pytest.mark.usefixtures("input_files")
 @pytest.mark.parametrize("name", TABLES)
-def test_tables_are_found_by_globs(name: str, found) -> None:
+def test_globs_match_tables(name: str, found) -> None:
     write(name, {"path": ["b.jpg"]})
     assert found(f"photos/*{Path(name).suffix}", column="path")[0][0] == "photos/b.jpg"
 
 
 @pytest.mark.usefixtures("input_files")
-def test_text_as_spreadsheets_and_file_systems_write_it(found) -> None:
+def test_quotes_byte_order_marks_and_any_encoding_are_accepted(found) -> None:
     Path("t.csv").write_bytes(
         b'\xef\xbb\xbfpath,note\r\n"a, ""b"".jpg",x\r\n\r\nname \xff.jpg\r\n,\r\n'
     )
@@ -117,7 +117,7 @@ def test_text_as_spreadsheets_and_file_systems_write_it(found) -> None:
         "path\na;b.jpg\n",
     ],
 )
-def test_what_divides_the_names_of_columns_divides_rows(content: str, found) -> None:
+def test_the_separator_of_the_header_separates_the_rows(content: str, found) -> None:
     Path("t.csv").write_text("\ufeff" + content, encoding="utf-8")
     assert found("t.csv") == [("a;b.jpg", MISSING)]
 
@@ -133,21 +133,21 @@ def test_a_table_in_utf_16_is_refused(encoding: str) -> None:
 
 
 @pytest.mark.usefixtures("input_files")
-def test_a_row_without_the_column_is_reported_in_its_place(found) -> None:
+def test_a_row_without_a_path_is_reported_in_order(found) -> None:
     Path("t.csv").write_text("label,path\na,[1].jpg\nb\nc,[1].jpg\n")
     assert found("t.csv")[1] == ("t.csv, row 2", "<no path>")
     assert len(found("t.csv")) == 3
 
 
 @pytest.mark.usefixtures("input_files")
-def test_a_table_without_a_header_loses_no_image() -> None:
+def test_a_table_without_a_header_is_refused() -> None:
     Path("t.csv").write_text("[1].jpg\nphotos/b.jpg\n")
     with pytest.raises(DataError, match=r"begins with '\[1\]\.jpg'.*: @t\.csv$"):
         find_images(["t.csv"])
 
 
 @pytest.mark.usefixtures("input_files")
-def test_a_damaged_text_gives_what_was_before(found) -> None:
+def test_a_damaged_csv_file_gives_its_earlier_rows(found) -> None:
     Path("t.csv").write_text('path,n\n[1].jpg,1\n"' + "x" * 200_000)
     first, second = found("t.csv")
     assert first == ("[1].jpg", "[1].jpg")
@@ -156,7 +156,7 @@ def test_a_damaged_text_gives_what_was_before(found) -> None:
 
 
 @pytest.mark.usefixtures("input_files")
-def test_a_damaged_parquet_file_gives_what_was_before(found) -> None:
+def test_a_damaged_parquet_file_gives_its_earlier_rows(found) -> None:
     rows = [f"{number}.jpg" for number in range(4000)]
     parquet.write_table(pa.table({"path": rows}), "t.parquet", row_group_size=2000)
     content = bytearray(Path("t.parquet").read_bytes())
@@ -171,7 +171,7 @@ def test_a_damaged_parquet_file_gives_what_was_before(found) -> None:
 
 
 @pytest.mark.usefixtures("input_files")
-def test_a_parquet_column_holds_text(found) -> None:
+def test_a_parquet_column_must_contain_text(found) -> None:
     paths = pa.array(["[1].jpg", "photos/b.jpg"])
     table = pa.table(
         {

@@ -144,19 +144,19 @@ def reason(url: str, **options: bool) -> str:
 @pytest.mark.parametrize(
     "path", ["whole", "unsized", "again/5", "whole/a b/\u00e4.jpg"]
 )
-def test_an_image_is_fetched_whole(path: str, server: Server) -> None:
+def test_a_complete_image_is_downloaded(path: str, server: Server) -> None:
     assert fetch(server.url(path), allow_private=True) == CONTENT
     assert server.requests[0][1]["User-Agent"] == f"cnnxfer/{__version__}"
 
 
-def test_addresses_are_sent_as_they_must_be(server: Server) -> None:
+def test_addresses_are_percent_encoded(server: Server) -> None:
     fetch(server.url("whole/a b/\u00e4%20\udcff?q=1&r#part"), allow_private=True)
     assert server.requests[0][0] == "/whole/a%20b/%C3%A4%20%FF?q=1&r"
     fetch(server.url("to//whole/\u00fc"), allow_private=True)
     assert server.requests[-1][0] == "/whole/%C3%BC"
 
 
-def test_a_host_may_have_any_letters(
+def test_host_names_are_encoded_in_punycode(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolve_to_loopback(monkeypatch)
@@ -181,13 +181,13 @@ def test_a_host_may_have_any_letters(
         ("nonsense", "broken connection: BadStatusLine"),
     ],
 )
-def test_what_a_server_does_wrong_is_the_reason(
+def test_the_reason_is_the_error_of_the_server(
     path: str, expected: str, server: Server
 ) -> None:
     assert reason(server.url(path)) == expected
 
 
-def test_what_is_sent_is_limited_whatever_is_announced(
+def test_the_size_limit_applies_to_the_received_bytes(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web, "MAX_BYTES", 1_000_000)
@@ -197,7 +197,7 @@ def test_what_is_sent_is_limited_whatever_is_announced(
 
 
 @pytest.mark.parametrize("path", ["silent", "stalled"])
-def test_a_server_that_falls_silent(
+def test_a_server_that_stops_sending_times_out(
     path: str, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web, "IDLE_TIMEOUT_SECONDS", 0.1)
@@ -205,14 +205,14 @@ def test_a_server_that_falls_silent(
 
 
 @pytest.mark.parametrize("path", ["slow/body", "slow/headers", "to//slow/body"])
-def test_a_server_that_is_never_done(
+def test_a_server_that_sends_too_slowly_times_out(
     path: str, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web, "TOTAL_TIMEOUT_SECONDS", 0.3)
     assert reason(server.url(path)) == "timeout: not whole after 0.3 seconds"
 
 
-def test_a_server_that_is_not_there() -> None:
+def test_a_refused_connection_is_the_reason() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     found = reason(f"http://127.0.0.1:{port}/a.jpg")
@@ -222,7 +222,7 @@ def test_a_server_that_is_not_there() -> None:
 @pytest.mark.parametrize(
     "url", ["http://[::1/a.jpg", "http://host:port/", "http://a..\u00fc/", "http:///x"]
 )
-def test_what_is_no_address(url: str) -> None:
+def test_an_invalid_address_is_the_reason(url: str) -> None:
     assert reason(url) in ("not a web address", "unreachable: no host given")
 
 
@@ -248,7 +248,7 @@ def test_private_addresses_are_refused(host: str, server: Server) -> None:
         *("64:ff9b::10.0.0.1", "64:ff9b::a9fe:a9fe", "2002:a00:1::1"),
     ],
 )
-def test_which_addresses_are_private(address: str) -> None:
+def test_private_address_ranges_are_refused(address: str) -> None:
     with pytest.raises(DataError, match="private address"):
         web._refuse_private(address)
 
@@ -260,7 +260,7 @@ def test_which_addresses_are_private(address: str) -> None:
         "2002:808:808::1",
     ],
 )
-def test_which_addresses_are_public(address: str) -> None:
+def test_public_addresses_are_allowed(address: str) -> None:
     web._refuse_private(address)
 
 
@@ -280,7 +280,7 @@ def test_a_redirect_to_a_private_address_is_refused(
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_what_a_name_means_when_it_is_used_counts(
+def test_the_address_that_is_connected_to_is_checked(
     scheme: str, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolve_to_loopback(monkeypatch, after=1)
@@ -301,7 +301,7 @@ def resolve_to_loopback(monkeypatch: pytest.MonkeyPatch, after: int = 0) -> None
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
-def test_nothing_connects_to_a_private_address() -> None:
+def test_no_connection_is_opened_to_a_private_address() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(0.2)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/a.jpg"
@@ -310,7 +310,7 @@ def test_nothing_connects_to_a_private_address() -> None:
             listening.accept()
 
 
-def test_a_proxy_may_be_private_and_what_lies_behind_it_not(
+def test_a_proxy_may_be_private_but_not_its_targets(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", server.url(""))
@@ -321,12 +321,12 @@ def test_a_proxy_may_be_private_and_what_lies_behind_it_not(
     assert len(server.requests) == 1
 
 
-def test_a_server_that_does_not_speak_tls(server: Server) -> None:
+def test_a_server_without_tls_is_unreachable_by_https(server: Server) -> None:
     url = server.url("whole").replace("http:", "https:")
     assert reason(url).startswith("unreachable: ")
 
 
-def test_addresses_are_inputs_among_others(server: Server, tmp_path: Path) -> None:
+def test_addresses_can_be_mixed_with_files(server: Server, tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(b"a")
     urls = [server.url("whole"), server.url("status/404").replace("http:", "HTTP:")]
@@ -342,7 +342,7 @@ def test_addresses_are_inputs_among_others(server: Server, tmp_path: Path) -> No
         open_sources[1].read()
 
 
-def test_many_are_fetched_side_by_side(server: Server) -> None:
+def test_several_threads_can_download(server: Server) -> None:
     urls = [server.url(f"whole/{number}") for number in range(64)]
     sources = find_images(urls, InputOptions(allow_private=True))
     with ThreadPoolExecutor(8) as threads:

@@ -79,7 +79,7 @@ def test_files_are_copied_by_class(tmp_path: Path) -> None:
     assert path.read_bytes() == RED
 
 
-def test_unsure_ones_have_a_folder_of_their_own(tmp_path: Path) -> None:
+def test_unsure_images_are_copied_into_their_own_folder(tmp_path: Path) -> None:
     predictions = [
         answer("a.jpg", "tabby", RED, probability=0.4, min_confidence=0.5),
         answer("b.jpg", "tabby", RED, probability=0.5, min_confidence=0.5),
@@ -92,7 +92,7 @@ def test_unsure_ones_have_a_folder_of_their_own(tmp_path: Path) -> None:
     }
 
 
-def test_one_of_several_classes_is_copied_for_each(tmp_path: Path) -> None:
+def test_a_multi_label_image_is_copied_for_each_class(tmp_path: Path) -> None:
     tabby, reporter = answer("a.jpg", "tabby", RED), RecordingReporter()
     chosen = [("tabby", "tiger"), (), ("None",), ("unsure",)]
     predictions = [
@@ -107,11 +107,11 @@ def test_one_of_several_classes_is_copied_for_each(tmp_path: Path) -> None:
     assert reporter.infos == [f"5 copied to {tmp_path / 'more'}"]
 
 
-def test_the_only_class_may_be_called_none(tmp_path: Path) -> None:
+def test_a_class_may_be_called_none(tmp_path: Path) -> None:
     assert copied(tmp_path, [answer("a.jpg", "none", RED)]) == {"none/a.jpg": RED}
 
 
-def test_what_cannot_be_read_is_counted(tmp_path: Path) -> None:
+def test_unreadable_images_are_counted(tmp_path: Path) -> None:
     gone = answer("gone.jpg", "tabby", RED)
     predictions = [
         Prediction("a.jpg", error="not an image", source=file_source("a.jpg")),
@@ -156,7 +156,7 @@ def test_equal_names_are_numbered_and_nothing_is_overwritten(tmp_path: Path) -> 
     assert after == times
 
 
-def test_a_file_of_frames_is_copied_once_by_the_first(tmp_path: Path) -> None:
+def test_a_file_with_several_frames_is_copied_for_its_first(tmp_path: Path) -> None:
     gif = image("red", "GIF")
     predictions = [
         answer("a.gif", "tabby", gif, frame=0),
@@ -170,7 +170,7 @@ def test_a_file_of_frames_is_copied_once_by_the_first(tmp_path: Path) -> None:
     ("kind", "suffix"),
     [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp"), ("TIFF", ".tif")],
 )
-def test_a_suffix_that_lacks_follows_from_the_content(
+def test_a_missing_suffix_is_taken_from_the_content(
     tmp_path: Path, kind: str, suffix: str
 ) -> None:
     content = image("red", kind)
@@ -182,7 +182,7 @@ def test_a_suffix_that_lacks_follows_from_the_content(
     assert copied(tmp_path, predictions).keys() == expected
 
 
-def test_no_label_leads_out_of_the_folder(tmp_path: Path) -> None:
+def test_no_label_writes_outside_of_the_folder(tmp_path: Path) -> None:
     names = ["..", "../..", "/etc", "..\\..", "a/../../..", "."]
     predictions = [answer("x/..", label, RED) for label in names]
     folder = tmp_path / "deep" / "out"
@@ -207,7 +207,7 @@ def test_classes_do_not_share_a_folder(tmp_path: Path) -> None:
     }
 
 
-def test_it_does_not_feed_itself(
+def test_a_folder_within_the_inputs_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -243,13 +243,15 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         list(copy_files(tmp_path / "file" / "out", [], Reporter())([]))
 
 
-def test_a_file_in_the_place_of_a_class_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_file_in_place_of_a_class_folder(tmp_path: Path) -> None:
     (tmp_path / "tabby").touch()
     with pytest.raises(RunError, match=r"tabby is a file, .* Move it away\.$"):
         copied(tmp_path, [answer("a.jpg", "tabby", RED)])
 
 
-def test_copies_appear_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_copy_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(source: Path, target: Path) -> None:
         raise OSError(errno.EIO, "the last step fails")
 

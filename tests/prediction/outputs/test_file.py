@@ -35,14 +35,14 @@ PREDICTIONS = [
         ("parquet", "a", "parquet"),
     ],
 )
-def test_the_format_is_named_or_follows_from_the_suffix(
+def test_the_format_is_given_or_taken_from_the_suffix(
     name: str | None, out: str | None, chosen: str
 ) -> None:
     assert choose_writer(name, Path(out) if out else None).name == chosen
 
 
 @pytest.mark.parametrize("out", ["a", "a.xlsx", "a.gz", ".json", "a.csv.bz2"])
-def test_an_unknown_suffix_lists_those_that_are_known(out: str) -> None:
+def test_the_error_for_an_unknown_suffix_lists_the_known_ones(out: str) -> None:
     with pytest.raises(ConfigError) as caught:
         choose_writer(None, Path(out))
     assert str(caught.value) == (
@@ -51,12 +51,12 @@ def test_an_unknown_suffix_lists_those_that_are_known(out: str) -> None:
     )
 
 
-def test_an_unknown_format_suggests_a_near_one() -> None:
+def test_a_similar_format_is_suggested() -> None:
     with pytest.raises(ConfigError, match=r"unknown format 'jsnl'.* 'jsonl'\?"):
         choose_writer("jsnl", None)
 
 
-def test_parquet_is_not_for_terminals_nor_for_gzip() -> None:
+def test_parquet_to_a_terminal_or_gzip_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"Add: --out FILE\.parquet$"):
         choose_writer("parquet", None)
     with pytest.raises(ConfigError, match=r"Leave \.gz out: --out a\.parquet$"):
@@ -78,7 +78,7 @@ def test_a_target_that_cannot_be_written_is_refused_before_any_work(
         check_target("--out", tmp_path / "pipe", [])
 
 
-def test_a_folder_of_others_is_refused_before_any_work(
+def test_a_folder_without_permission_is_refused_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
@@ -112,7 +112,7 @@ def test_an_input_is_not_overwritten(
     check_target("--out", Path("new.json"), ["new.json"])
 
 
-def test_no_image_is_written_where_images_are_looked_for(tmp_path: Path) -> None:
+def test_an_image_file_among_the_inputs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--sheet .*s\.png lies in "):
         check_target("--sheet", tmp_path / "s.png", [str(tmp_path)])
     check_target("--sheet", tmp_path / "s.html", [str(tmp_path)])
@@ -120,7 +120,7 @@ def test_no_image_is_written_where_images_are_looked_for(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 @pytest.mark.parametrize("name", ["json", "jsonl", "csv", "table"])
-def test_what_is_written_can_be_read(tmp_path: Path, name: str, suffix: str) -> None:
+def test_written_files_can_be_read(tmp_path: Path, name: str, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
     write_file(PREDICTIONS, WRITERS.get(name), path)
     content = gzip.decompress(path.read_bytes()) if suffix else path.read_bytes()
@@ -146,7 +146,7 @@ def test_parquet_files_can_be_read(tmp_path: Path) -> None:
     assert pyarrow.parquet.read_table(path)["path"].to_pylist() == ["ä.jpg", "b.jpg"]
 
 
-def test_compressed_bytes_depend_on_the_content_alone(tmp_path: Path) -> None:
+def test_compressed_files_have_no_name_or_time(tmp_path: Path) -> None:
     for name in ("a.csv.gz", "b.csv.gz"):
         write_file(PREDICTIONS, WRITERS.get("csv"), tmp_path / name)
     content = (tmp_path / "a.csv.gz").read_bytes()
@@ -170,7 +170,7 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path, name: str) -> None:
     assert os.listdir(tmp_path) == ["out"]
 
 
-def test_files_can_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None:
+def test_permissions_follow_the_umask(tmp_path: Path) -> None:
     write_file(PREDICTIONS, WRITERS.get("csv"), tmp_path / "a.csv")
     (tmp_path / "other").touch()
     modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}

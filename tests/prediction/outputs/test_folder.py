@@ -52,15 +52,15 @@ def test_names_are_safe_on_all_systems(label: str, name: str) -> None:
         ("https://example.org/", ""),
     ],
 )
-def test_the_bare_name_of_a_path_or_an_address(path: str, name: str) -> None:
+def test_base_name_of_a_path_or_an_address(path: str, name: str) -> None:
     assert bare_name(path) == name
 
 
-def held(folder: Path) -> dict[str, bytes]:
+def contents_of(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def test_nothing_is_overwritten_and_nothing_written_twice(tmp_path: Path) -> None:
+def test_files_are_neither_overwritten_nor_written_twice(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"mine")
     for files in (FileAdder(), FileAdder()):
@@ -70,10 +70,10 @@ def test_nothing_is_overwritten_and_nothing_written_twice(tmp_path: Path) -> Non
         assert not files.add(path, b"first")
         assert not files.add(path, b"mine")
     expected = {"a.png": b"mine", "a-2.png": b"first", "a-3.png": b"other"}
-    assert held(tmp_path) == expected
+    assert contents_of(tmp_path) == expected
 
 
-def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
+def test_names_taken_by_folders_pipes_and_links_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "a.png").mkdir()
     os.mkfifo(tmp_path / "a-2.png")
     (tmp_path / "a-3.png").symlink_to("nowhere")
@@ -81,7 +81,7 @@ def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
     assert (tmp_path / "a-4.png").read_bytes() == b"first"
 
 
-def test_many_files_of_one_name_take_no_more_looks_each(
+def test_lookups_per_file_do_not_grow_with_equal_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 0
@@ -119,15 +119,15 @@ def write_in_between(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os.path, "lexists", look)
 
 
-def test_what_appears_meanwhile_is_not_overwritten(
+def test_a_file_that_appears_meanwhile_is_not_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_in_between(tmp_path / "a.png", monkeypatch)
     assert FileAdder().add(tmp_path / "a.png", b"first")
-    assert held(tmp_path) == {"a.png": b"of somebody else", "a-2.png": b"first"}
+    assert contents_of(tmp_path) == {"a.png": b"of somebody else", "a-2.png": b"first"}
 
 
-def test_file_systems_without_links_will_do(
+def test_file_systems_without_hard_links_are_supported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(source: Path, target: Path) -> None:
@@ -137,10 +137,10 @@ def test_file_systems_without_links_will_do(
     files = FileAdder()
     assert files.add(tmp_path / "a.png", b"first")
     assert files.add(tmp_path / "a.png", b"other")
-    assert held(tmp_path) == {"a.png": b"first", "a-2.png": b"other"}
+    assert contents_of(tmp_path) == {"a.png": b"first", "a-2.png": b"other"}
 
 
-def test_a_folder_that_stays_empty_is_taken_back(tmp_path: Path) -> None:
+def test_a_created_folder_that_stays_empty_is_removed(tmp_path: Path) -> None:
     with created_folder("--copy-to", tmp_path / "new" / "deep"):
         assert (tmp_path / "new" / "deep").is_dir()
     assert os.listdir(tmp_path) == []
@@ -168,7 +168,7 @@ def test_a_folder_that_stays_empty_is_taken_back(tmp_path: Path) -> None:
         ("img/*/**/*.jpg", "img/a/out", "img/a/"),
     ],
 )
-def test_food_is_found_behind_globs(
+def test_an_output_folder_within_the_inputs_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, item: str, path: str, above: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -182,7 +182,7 @@ def test_food_is_found_behind_globs(
 
 
 @pytest.mark.parametrize("item", ["img/a", "img/*/*", "img/*.jpg", "img/a*", "-"])
-def test_what_lies_beside_is_no_food(
+def test_an_output_folder_beside_the_inputs_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, item: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -124,7 +124,7 @@ def written(name: str, predictions: Iterable[Prediction]) -> str:
     return content(name, predictions).decode()
 
 
-def test_jsonl_is_one_object_a_line() -> None:
+def test_jsonl_has_one_object_per_line() -> None:
     lines = written("jsonl", PREDICTIONS).splitlines()
     assert [json.loads(line) for line in lines] == DOCUMENTS
     assert "Kätzchen" in lines[0]
@@ -136,7 +136,7 @@ def test_json_is_one_list(predictions: list[Prediction]) -> None:
     assert document == DOCUMENTS[: len(predictions)]
 
 
-def test_table_has_a_row_a_rank_and_prints_any_name() -> None:
+def test_table_has_one_row_per_rank_and_escapes_names() -> None:
     lines = written("table", PREDICTIONS).splitlines()
     rows = [line.split() for line in lines[1:]]
     assert rows[0][:4] == ["a.jpg", "1", "tabby", "83.0%"]
@@ -147,13 +147,13 @@ def test_table_has_a_row_a_rank_and_prints_any_name() -> None:
     assert len(lines) == 5
 
 
-def test_table_does_not_fold_in_a_pipe() -> None:
+def test_table_does_not_wrap_lines_in_a_pipe() -> None:
     path = "long/" * 300 + "a.jpg"
     prediction = Prediction(path, 8, 8, (RankedClass(1, "daisy", "daisy", 1.0),))
     assert path in written("table", [prediction])
 
 
-def test_table_shows_what_is_unsure_and_which_frame() -> None:
+def test_table_shows_unsure_predictions_and_frame_numbers() -> None:
     ranking = (RankedClass(1, "a", "tabby", 0.4), RankedClass(2, "b", "tiger", 0.3))
     doubt = Prediction("a.gif", 8, 9, ranking, frame=3, min_confidence=0.5)
     rows = [line.split() for line in written("table", [doubt]).splitlines()]
@@ -161,7 +161,7 @@ def test_table_shows_what_is_unsure_and_which_frame() -> None:
     assert rows[2][:2] == ["2", "tiger"]
 
 
-def test_table_shows_which_of_several_classes_an_image_has() -> None:
+def test_table_shows_the_classes_of_multi_label_images() -> None:
     rows = [line.split() for line in written("table", SEVERAL).splitlines()[1:]]
     assert rows[1][:4] == ["b.jpg", "1", "(a)", "60.0%"]
     assert rows[2][:3] == ["2", "b", "50.0%"]
@@ -169,7 +169,7 @@ def test_table_shows_which_of_several_classes_an_image_has() -> None:
     assert rows[4][:5] == ["c.jpg", "1", "none", "(a)", "40.0%"]
 
 
-def test_a_long_table_lines_up_from_block_to_block(
+def test_columns_of_a_long_table_are_aligned_across_blocks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(table, "BLOCK", 2)
@@ -187,7 +187,7 @@ def test_a_long_table_lines_up_from_block_to_block(
     assert starts[4] > starts[0]
 
 
-def test_a_table_keeps_no_predictions() -> None:
+def test_a_table_does_not_keep_predictions_in_memory() -> None:
     born: list[weakref.ref[Prediction]] = []
     alive = []
 
@@ -208,7 +208,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_table_folds_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_wraps_lines_in_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("TERM", "dumb")  # which is 80 columns wide
     stream = Terminal()
     table.write_table(
@@ -225,7 +227,7 @@ def test_a_table_folds_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> 
     assert lines[-1].index("rose") == lines[0].index("class")
 
 
-def test_a_long_table_takes_one_block_at_a_time(
+def test_a_long_table_is_written_block_by_block(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(table, "BLOCK", 2)
@@ -241,7 +243,7 @@ def test_a_long_table_takes_one_block_at_a_time(
     assert lines == [0, 0, 3, 3, 5, 5]
 
 
-def test_a_table_of_nothing_is_its_head() -> None:
+def test_an_empty_table_has_its_header() -> None:
     assert written("table", []).split() == ["image", "rank", "class", "probability"]
 
 
@@ -255,7 +257,7 @@ def test_a_table_of_nothing_is_its_head() -> None:
     ],
     ids=["plain", "unsure", "several", "none"],
 )
-def test_csv_has_a_row_a_rank(
+def test_csv_has_one_row_per_rank(
     predictions: list[Prediction], columns: list[str], rows: list[tuple[Any, ...]]
 ) -> None:
     text = written("csv", predictions)
@@ -276,7 +278,7 @@ def test_csv_has_a_row_a_rank(
     ],
     ids=["plain", "unsure", "several", "none"],
 )
-def test_parquet_has_a_row_a_rank(
+def test_parquet_has_one_row_per_rank(
     predictions: list[Prediction], columns: list[str], rows: list[tuple[Any, ...]]
 ) -> None:
     read = pyarrow.parquet.read_table(io.BytesIO(content("parquet", predictions)))
@@ -303,7 +305,7 @@ def test_parquet_is_written_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     [writer for writer in WRITERS if not writer.binary],
     ids=lambda writer: writer.name,
 )
-def test_gradual_writers_do_not_wait(writer: Writer) -> None:
+def test_gradual_writers_write_each_prediction_at_once(writer: Writer) -> None:
     stream = io.StringIO()
     shown = []
 

@@ -54,7 +54,7 @@ def test_colours_grow_lighter_in_equal_steps():
     assert steps.max() < 1.3 * steps.mean()
 
 
-def test_the_picture_is_lightest_where_the_heat_is():
+def test_the_heatmap_is_lightest_where_the_heat_is_greatest():
     light = lightness(np.asarray(draw_heatmap(GREY, CORNER)))
     corners = light[5, 5], light[5, -5], light[-5, 5], light[-5, -5]
     assert int(np.argmax(corners)) == 1
@@ -64,7 +64,7 @@ def test_the_picture_is_lightest_where_the_heat_is():
     assert abs(np.diff(light, axis=0)).max() < 3
 
 
-def test_the_picture_shows_through():
+def test_the_image_is_visible_below_the_heat():
     halves = np.zeros((60, 80, 3), np.uint8)
     halves[:, 40:] = 255
     flat = np.asarray(
@@ -73,7 +73,7 @@ def test_the_picture_shows_through():
     assert (flat[:, 40:].astype(int) - flat[:, :40] > 100).all()
 
 
-def test_little_heat_is_shown_as_well_as_much():
+def test_heat_is_scaled_to_its_maximum():
     np.testing.assert_array_equal(
         draw_heatmap(GREY, CORNER), draw_heatmap(GREY, CORNER / 50)
     )
@@ -91,11 +91,11 @@ def test_little_heat_is_shown_as_well_as_much():
         ("lake\n.v2.jpg", {}, "lake_.v2-grey_whale.png"),
     ],
 )
-def test_names_tell_the_picture_and_the_class(path, fields, name):
+def test_file_names_contain_the_image_and_the_class(path, fields, name):
     assert file_name(prediction(path, **fields)) == name
 
 
-def test_each_picture_with_heat_gets_a_map(tmp_path: Path):
+def test_each_image_with_heat_gets_a_heatmap(tmp_path: Path):
     def gone() -> bytes:
         raise DataError("no such file or directory")
 
@@ -121,7 +121,7 @@ def test_each_picture_with_heat_gets_a_map(tmp_path: Path):
     assert reporter.infos == [f"3 heat maps in {tmp_path / 'new' / 'heat'}"]
 
 
-def test_a_frame_has_its_own_picture_below_the_heat(tmp_path: Path):
+def test_each_frame_is_drawn_below_its_own_heat(tmp_path: Path):
     stream = io.BytesIO()
     black, white = (Image.new("RGB", (80, 60), colour) for colour in ("black", "white"))
     black.save(stream, "GIF", save_all=True, append_images=[white])
@@ -133,12 +133,12 @@ def test_a_frame_has_its_own_picture_below_the_heat(tmp_path: Path):
             np.testing.assert_array_equal(written, draw_heatmap(picture, CORNER))
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path):
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ConfigError, match=r"^--heatmap .*file cannot be created \("):
         list(save_heatmaps(tmp_path / "file", [], Reporter())([]))
 
 
-def test_they_do_not_lie_where_images_are_looked_for(tmp_path: Path):
+def test_a_folder_within_the_inputs_is_refused(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"--heatmap .*/heat lies in "):
         save_heatmaps(tmp_path / "heat", [str(tmp_path)], Reporter())

@@ -60,7 +60,7 @@ def run(
     """Writes a file; an error interrupts it after `stop` new predictions."""
     seen = []
 
-    def watch(journal: ResumableFile) -> Iterator[Prediction]:
+    def interrupted_after_stop(journal: ResumableFile) -> Iterator[Prediction]:
         images = sources(names)
         new = answers(images)
         for prediction in chain(journal.earlier_predictions(images), islice(new, stop)):
@@ -71,11 +71,11 @@ def run(
 
     reporter = reporter or RecordingReporter()
     with open_resumable_file(path, settings, reporter, resume=resume) as journal:
-        journal.write(watch(journal))
+        journal.write(interrupted_after_stop(journal))
     return seen
 
 
-def undisturbed(names: Sequence[str] = NAMES) -> bytes:
+def uninterrupted(names: Sequence[str] = NAMES) -> bytes:
     stream = io.StringIO()
     write_jsonl(answers(sources(names)), stream)
     return stream.getvalue().encode()
@@ -101,25 +101,25 @@ def part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-def test_a_whole_run_leaves_the_file_alone(path: Path) -> None:
+def test_a_complete_run_leaves_only_the_file(path: Path) -> None:
     run(path)
-    assert content(path) == undisturbed()
+    assert content(path) == uninterrupted()
     assert files(path.parent) == [path.name]
 
 
 @pytest.mark.parametrize("stop", range(1, len(NAMES) + 1))
-def test_an_interrupted_run_is_gone_on_with(path: Path, stop: int) -> None:
+def test_an_interrupted_run_is_resumed(path: Path, stop: int) -> None:
     reporter = RecordingReporter()
     with pytest.raises(KeyboardInterrupt):
         run(path, stop=stop, reporter=reporter)
     part = part_of(path)
-    assert part.read_bytes() == b"".join(undisturbed().splitlines(True)[:stop])
+    assert part.read_bytes() == b"".join(uninterrupted().splitlines(True)[:stop])
     assert files(path.parent) == [part.name, f"{part.name}.settings"]
     assert reporter.infos == [f"predictions are kept in {part}; add: --resume"]
 
     reporter = RecordingReporter()
     seen = run(path, resume=True, reporter=reporter)
-    assert content(path) == undisturbed()
+    assert content(path) == uninterrupted()
     assert files(path.parent) == [path.name]
     assert reporter.infos == [f"going on after {counted(stop, 'image')} of {part}"]
     # What was there from before flows by as if it had just been answered.
@@ -127,7 +127,7 @@ def test_an_interrupted_run_is_gone_on_with(path: Path, stop: int) -> None:
     assert [p.source and p.source.name for p in seen] == NAMES
 
 
-def test_it_is_byte_equal_when_compressed(tmp_path: Path) -> None:
+def test_a_resumed_compressed_file_has_the_same_bytes(tmp_path: Path) -> None:
     run(tmp_path / "whole.jsonl.gz")
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "a.jsonl.gz", stop=3)
@@ -146,7 +146,7 @@ def test_it_is_byte_equal_when_compressed(tmp_path: Path) -> None:
         b"[]\n{}\n",
     ],
 )
-def test_what_was_torn_is_done_again(path: Path, torn: bytes) -> None:
+def test_an_incomplete_last_line_is_computed_again(path: Path, torn: bytes) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(path, stop=3)
     with part_of(path).open("ab") as stream:
@@ -156,11 +156,11 @@ def test_what_was_torn_is_done_again(path: Path, torn: bytes) -> None:
     ) as journal:
         assert journal.done == 3
     run(path, resume=True)
-    assert content(path) == undisturbed()
+    assert content(path) == uninterrupted()
 
 
 @pytest.mark.parametrize("stop", range(1, 9))
-def test_a_file_whose_frames_were_cut_is_done_again(path: Path, stop: int) -> None:
+def test_an_image_with_missing_frames_is_computed_again(path: Path, stop: int) -> None:
     names = ["0.jpg", "clip.gif", "clip.gif", "1.jpg"]  # 1, 3, 3 and 1 predictions
     with pytest.raises(KeyboardInterrupt):
         run(path, names, stop=stop)
@@ -170,10 +170,10 @@ def test_a_file_whose_frames_were_cut_is_done_again(path: Path, stop: int) -> No
         # A new file begins after 1, 4, and 7; that it does shows that one was whole.
         assert journal.done == {1: 1, 2: 1, 3: 1, 4: 1, 5: 4, 6: 4, 7: 4, 8: 8}[stop]
     run(path, names, resume=True)
-    assert content(path) == undisturbed(names)
+    assert content(path) == uninterrupted(names)
 
 
-def test_what_is_unfinished_is_not_overwritten_unasked(path: Path) -> None:
+def test_an_unfinished_file_is_not_overwritten(path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(path, stop=2)
     before = part_of(path).read_bytes()
@@ -197,14 +197,14 @@ def test_other_settings_are_refused(path: Path) -> None:
     assert part_of(path).read_bytes() == before
 
 
-def test_settings_are_compared_as_json_has_them(path: Path) -> None:
+def test_settings_are_compared_in_their_json_form(path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(path, stop=2, settings=SETTINGS | {"scales": (1, 2)})
     run(path, resume=True, settings=SETTINGS | {"scales": (1, 2)})
 
 
 @pytest.mark.parametrize("damage", ["remove", "change"])
-def test_unknown_settings_are_refused(path: Path, damage: str) -> None:
+def test_missing_or_changed_settings_are_refused(path: Path, damage: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(path, stop=2)
     settings = part_of(path).with_name(f"{path.name}.part.settings")
@@ -237,10 +237,10 @@ def test_other_images_are_refused(path: Path, names: list[str], message: str) ->
         run(path, names, resume=True)
     assert part_of(path).read_bytes() == before
     run(path, resume=True)
-    assert content(path) == undisturbed()
+    assert content(path) == uninterrupted()
 
 
-def test_doubts_from_before_stay_doubts(path: Path) -> None:
+def test_earlier_unsure_predictions_stay_unsure(path: Path) -> None:
     settings = SETTINGS | {"min_confidence": 0.5}
     with pytest.raises(KeyboardInterrupt):
         run(path, stop=2, settings=settings)
@@ -248,24 +248,24 @@ def test_doubts_from_before_stay_doubts(path: Path) -> None:
     assert [prediction.unsure for prediction in seen[:2]] == [True, True]
 
 
-def test_nothing_to_go_on_with_is_a_beginning(path: Path) -> None:
+def test_without_earlier_predictions_resume_starts_at_the_beginning(path: Path) -> None:
     reporter = RecordingReporter()
     run(path, resume=True, reporter=reporter)
-    assert content(path) == undisturbed()
+    assert content(path) == uninterrupted()
     assert reporter.infos == ["nothing to resume: starting from the beginning"]
 
 
-def test_a_run_that_failed_at_once_leaves_nothing(path: Path) -> None:
+def test_a_run_without_predictions_leaves_no_file(path: Path) -> None:
     reporter = RecordingReporter()
     with pytest.raises(KeyboardInterrupt):
         run(path, stop=0, reporter=reporter)
     assert files(path.parent) == []
     assert reporter.infos == []
     run(path)
-    assert content(path) == undisturbed()
+    assert content(path) == uninterrupted()
 
 
-def test_a_finished_file_needs_no_new_answers(path: Path) -> None:
+def test_resuming_a_finished_file_computes_nothing(path: Path) -> None:
     run(path)
     before = path.read_bytes()
     reporter = RecordingReporter()
@@ -275,7 +275,7 @@ def test_a_finished_file_needs_no_new_answers(path: Path) -> None:
     assert reporter.infos == [f"going on after 6 images of {path}"]
 
 
-def test_a_finished_file_is_gone_on_with_for_new_images(path: Path) -> None:
+def test_a_finished_file_is_extended_by_new_images(path: Path) -> None:
     run(path)
     more = [*NAMES, "new.jpg"]
     with open_resumable_file(
@@ -283,11 +283,11 @@ def test_a_finished_file_is_gone_on_with_for_new_images(path: Path) -> None:
     ) as journal:
         assert journal.done == 6
     run(path, more, resume=True)
-    assert content(path) == undisturbed(more)
+    assert content(path) == uninterrupted(more)
     assert files(path.parent) == [path.name]
 
 
-def test_a_finished_file_of_other_images_stays(path: Path) -> None:
+def test_a_finished_file_of_other_images_is_not_changed(path: Path) -> None:
     run(path)
     before = path.read_bytes()
     with pytest.raises(
@@ -299,7 +299,7 @@ def test_a_finished_file_of_other_images_stays(path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["settings", "content", "record"])
-def test_a_finished_file_is_only_trusted_if_it_is_known(
+def test_a_finished_file_without_a_matching_record_is_not_resumed(
     path: Path, change: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "cache"))
@@ -315,23 +315,23 @@ def test_a_finished_file_is_only_trusted_if_it_is_known(
     reporter = RecordingReporter()
     run(path, resume=True, settings=settings, reporter=reporter)
     assert reporter.infos == ["nothing to resume: starting from the beginning"]
-    assert content(path) == undisturbed()
+    assert content(path) == uninterrupted()
 
 
-def test_a_kill_between_the_last_two_steps_does_no_harm(path: Path) -> None:
+def test_a_kill_before_the_part_is_removed_does_no_harm(path: Path) -> None:
     """The part of a compressed file is removed only when the file is complete."""
     with pytest.raises(KeyboardInterrupt):
         run(path, stop=len(NAMES))
     path.write_bytes(b"whole")
     run(path, resume=True)
-    assert content(path) == undisturbed()
+    assert content(path) == uninterrupted()
     # And settings that were left over are written anew.
     write_json_with_hash(path.with_name(f"{path.name}.part.settings"), {"top": 77})
     run(path)
     assert files(path.parent) == [path.name]
 
 
-def test_a_kill_behind_the_last_step_leaves_a_finished_file(
+def test_a_kill_after_the_last_step_leaves_a_finished_file(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(source: Path, target: Path) -> None:
@@ -348,7 +348,7 @@ def test_a_kill_behind_the_last_step_leaves_a_finished_file(
     run(path, resume=True, reporter=reporter)
     (said,) = reporter.infos
     assert said.startswith(f"going on after 6 images of {path}")
-    assert content(path) == undisturbed()
+    assert content(path) == uninterrupted()
 
 
 def test_a_cache_that_cannot_be_written_does_no_harm(
@@ -357,7 +357,7 @@ def test_a_cache_that_cannot_be_written_does_no_harm(
     (tmp_path / "file").touch()
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "file" / "cache"))
     run(path)
-    assert content(path) == undisturbed()
+    assert content(path) == uninterrupted()
 
 
 def test_two_processes_do_not_write_the_same_file(path: Path) -> None:
@@ -365,7 +365,7 @@ def test_two_processes_do_not_write_the_same_file(path: Path) -> None:
     with FileLock(lock), pytest.raises(ConfigError, match="another process is writing"):
         run(path)
     run(path)
-    assert content(path) == undisturbed()
+    assert content(path) == uninterrupted()
 
 
 KILLED = """
@@ -395,7 +395,7 @@ with open_resumable_file(path, {"top": 1}, Reporter(), resume=resume) as file:
 """
 
 
-def test_a_killed_process_is_gone_on_with(path: Path) -> None:
+def test_the_output_of_a_killed_process_is_resumed(path: Path) -> None:
     def command(*arguments: str) -> list[str]:
         return [sys.executable, "-c", KILLED, str(path), *arguments]
 

@@ -118,7 +118,7 @@ def test_the_page_shows_pictures_classes_and_reasons(tmp_path: Path) -> None:
     assert page.texts.count("a <title>") == 2
 
 
-def test_the_page_shows_which_of_several_classes_a_picture_has(tmp_path: Path) -> None:
+def test_the_page_shows_the_classes_of_multi_label_images(tmp_path: Path) -> None:
     path = tmp_path / "sheet.html"
     both = answer("a.jpg", WIDE, "tabby", "tiger")
     drawn(path, [replace(both, chosen=("tiger",)), replace(both, chosen=())])
@@ -151,7 +151,7 @@ def test_the_page_runs_and_loads_nothing(tmp_path: Path) -> None:
     assert r"\n\x1b\udcff&amp;amp;.jpg" in text
 
 
-def test_the_page_is_written_picture_by_picture(tmp_path: Path) -> None:
+def test_the_page_is_written_image_by_image(tmp_path: Path) -> None:
     path = tmp_path / "sheet.html"
     sizes = []
 
@@ -168,7 +168,7 @@ def test_the_page_is_written_picture_by_picture(tmp_path: Path) -> None:
     assert sizes[0] > 10_000
 
 
-def test_the_picture_shows_tiles_with_bars(tmp_path: Path) -> None:
+def test_the_png_shows_tiles_with_bars(tmp_path: Path) -> None:
     path = tmp_path / "sheet.png"
     sure = answer("a.jpg", WIDE, probability=1.0)
     doubt = answer("b.jpg", WIDE, probability=1.0, min_confidence=1.1)
@@ -192,7 +192,7 @@ def test_the_picture_shows_tiles_with_bars(tmp_path: Path) -> None:
     assert (reason == (180, 35, 24)).all(-1).sum() > 50
 
 
-def test_the_picture_shows_how_probable_a_class_is(tmp_path: Path) -> None:
+def test_bars_in_the_png_are_as_long_as_the_probability(tmp_path: Path) -> None:
     path = tmp_path / "sheet.png"
     drawn(path, [answer("a.jpg", WIDE, probability=0.5)])
     pixels = np.asarray(Image.open(path).convert("RGB"))
@@ -200,7 +200,7 @@ def test_the_picture_shows_how_probable_a_class_is(tmp_path: Path) -> None:
     assert (pixels[row] == (191, 220, 245)).all(-1).sum() == sheet_png.TILE / 2
 
 
-def test_the_picture_shows_which_of_several_classes_it_has(tmp_path: Path) -> None:
+def test_the_png_shows_the_classes_of_multi_label_images(tmp_path: Path) -> None:
     path = tmp_path / "sheet.png"
     both = answer("a.jpg", WIDE, "tabby", "tiger", probability=1.0)
     drawn(path, [replace(both, chosen=("tiger",))])
@@ -214,7 +214,7 @@ def test_the_picture_shows_which_of_several_classes_it_has(tmp_path: Path) -> No
         assert (line == (28, 25, 23)).all(-1).any() == (number == 0)
 
 
-def test_the_picture_shows_the_first_ones(
+def test_the_png_shows_a_limited_number_of_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sheet_png, "MAX_IMAGES", 2)
@@ -229,7 +229,7 @@ def test_the_picture_shows_the_first_ones(
 
 
 @pytest.mark.parametrize("suffix", SHEETS)
-def test_a_sheet_of_nothing_and_of_odd_names_can_be_drawn(
+def test_empty_sheets_and_unusual_names_can_be_drawn(
     tmp_path: Path, suffix: str
 ) -> None:
     drawn(tmp_path / f"none{suffix}", [])
@@ -259,7 +259,7 @@ def test_a_failure_leaves_the_old_sheet(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", SHEETS)
-def test_sheets_alone_are_replaced(tmp_path: Path, suffix: str) -> None:
+def test_only_earlier_sheets_are_overwritten(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"mine{suffix}"
     path.touch()  # holds nothing to lose
     drawn(path, [FAILURE])
@@ -273,21 +273,21 @@ def test_sheets_alone_are_replaced(tmp_path: Path, suffix: str) -> None:
         assert path.read_bytes() == content
 
 
-def test_a_sheet_is_no_input(tmp_path: Path) -> None:
+def test_a_sheet_that_is_also_an_input_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "sheet.png"
     drawn(path, [FAILURE])
     with pytest.raises(ConfigError, match=r"--sheet .* is one of the inputs"):
         draw_sheet(path, [str(path)], Reporter())
 
 
-def test_what_cannot_be_drawn_is_refused_at_once(tmp_path: Path) -> None:
+def test_an_impossible_path_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"suffix should be one of \.html, \.png\.$"):
         draw_sheet(tmp_path / "sheet.pdf", [], Reporter())
     with pytest.raises(ConfigError, match="there is no folder"):
         draw_sheet(tmp_path / "no" / "sheet.html", [], Reporter())
 
 
-def test_small_pictures_are_upright_whole_and_over_white(tmp_path: Path) -> None:
+def test_thumbnails_are_upright_uncropped_and_over_white(tmp_path: Path) -> None:
     halves = np.zeros((600, 900, 3), np.uint8)
     halves[:, :450] = 255
     exif = Image.Exif()
@@ -305,7 +305,7 @@ def test_small_pictures_are_upright_whole_and_over_white(tmp_path: Path) -> None
     assert np.asarray(clear).min() == 255
 
 
-def test_a_small_picture_is_of_its_frame() -> None:
+def test_a_thumbnail_shows_its_frame() -> None:
     colours = ["red", "lime", "blue"]
     frames = [Image.new("RGB", (20, 20), colour) for colour in colours]
     gif = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
@@ -316,7 +316,7 @@ def test_a_small_picture_is_of_its_frame() -> None:
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_frames_in_order_are_as_each_for_itself(kind: str) -> None:
+def test_frames_read_in_order_equal_frames_read_alone(kind: str) -> None:
     random = np.random.default_rng(0)
     frames = [
         Image.fromarray(random.integers(0, 256, (24, 32, 4), np.uint8))
@@ -349,7 +349,7 @@ def test_frames_in_order_are_as_each_for_itself(kind: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", WIDE[: len(WIDE) // 2]])
-def test_a_picture_that_changed_meanwhile_is_left_out(
+def test_an_image_that_changed_meanwhile_is_left_out(
     tmp_path: Path, content: bytes
 ) -> None:
     prediction = answer("a.jpg", content)
@@ -359,7 +359,7 @@ def test_a_picture_that_changed_meanwhile_is_left_out(
     assert "no picture" in Page(path.read_text("utf-8")).texts
 
 
-def test_a_picture_that_is_gone_is_left_out(tmp_path: Path) -> None:
+def test_a_deleted_image_is_left_out(tmp_path: Path) -> None:
     path = str(tmp_path / "gone.jpg")
     ranking = answer("a.jpg", WIDE).ranking
     gone = Prediction(path, 9, 9, ranking, source=file_source(path))

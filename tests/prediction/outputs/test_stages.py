@@ -21,7 +21,7 @@ def recorder(name: str, events: list[str]) -> Stage:
     return stage
 
 
-def test_predictions_flow_through_all_stages_one_by_one() -> None:
+def test_predictions_pass_all_stages_one_by_one() -> None:
     events: list[str] = []
     stages = [recorder("1", events), recorder("2", events)]
     with run_through_stages(PREDICTIONS[:2], stages) as predictions:
@@ -30,7 +30,7 @@ def test_predictions_flow_through_all_stages_one_by_one() -> None:
     assert events == [*flow, "1 whole", "1 ended", "2 whole", "2 ended"]
 
 
-def test_stages_end_where_an_error_stops_the_flow() -> None:
+def test_stages_end_when_the_consumer_fails() -> None:
     events: list[str] = []
     stages = [recorder("1", events), recorder("2", events)]
 
@@ -49,12 +49,12 @@ def test_stages_end_where_an_error_stops_the_flow() -> None:
     assert events == ["1 a", "2 a", "2 ended", "1 ended"]
 
 
-def test_without_stages_nothing_changes() -> None:
+def test_without_stages_predictions_are_unchanged() -> None:
     with run_through_stages(iter(PREDICTIONS), []) as predictions:
         assert list(predictions) == PREDICTIONS
 
 
-def test_an_error_of_the_source_ends_the_stages_too() -> None:
+def test_stages_end_when_the_source_fails() -> None:
     events: list[str] = []
 
     def source() -> Iterator[Prediction]:

@@ -43,7 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         (500, 0.002, 500, "500 images: 500 from before, 0 in 1.0 s"),
     ],
 )
-def test_the_summary(
+def test_the_summary_counts_images_and_time(
     clock: list[float], images: int, tick: float, earlier: int, summary: str
 ) -> None:
     clock[1] = tick
@@ -69,13 +69,13 @@ def test_failures_are_counted_by_kind() -> None:
     )
 
 
-def test_many_kinds_are_cut_short() -> None:
+def test_the_number_of_failure_kinds_listed_is_limited() -> None:
     totals = Totals()
     list(totals.watch(failed(*(f"reason {number}" for number in range(10)))))
     assert totals.problems.endswith("1 reason 7, and 2 other kinds")
 
 
-def test_images_that_the_model_knows_are_counted() -> None:
+def test_images_of_the_training_data_are_counted() -> None:
     totals = Totals()
     parts = ["train", None, "validation", "train", "test"]
     list(totals.watch([replace(FINE, split=part) for part in parts]))
@@ -86,7 +86,7 @@ def test_images_that_the_model_knows_are_counted() -> None:
     assert Totals().repeats("R") == ""
 
 
-def test_one_failure() -> None:
+def test_one_failure_is_described_in_the_singular() -> None:
     totals = Totals()
     list(totals.watch(failed("empty file")))
     assert totals.problems == "1 image could not be read: 1 empty file"
