@@ -43,11 +43,14 @@ def show(what: str, **figures: object) -> None:
 def to_json(table: Table, *, command: str, baseline: str | None) -> str:
     """Returns a table as JSON, with the machine, the day (UTC) and the commit.
 
-    Rows and notes take a line each, for people and for `git diff`.
+    Rows and notes take a line each, for people and for `git diff`. `today` is the
+    command that measures this now. For a new table, it is the one that was run; for
+    one that an older script measured, it may be another, or None.
     """
     document: dict[str, str | Sequence[object] | None] = {
         "title": table.title,
         "command": command,
+        "today": command,
         "machine": describe_machine(),
         "date": datetime.now(UTC).date().isoformat(),
         "commit": describe_commit(),

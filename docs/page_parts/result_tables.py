@@ -47,11 +47,23 @@ def _section(result: dict[str, Any]) -> str:
         lines.append(f"Compared with: {result['baseline']}\n")
     lines.append(table(columns, rows))
     lines += [f"{with_options(note)}\n" for note in result.get("notes") or ()]
-    lines.append(
-        f"*Measured with* `{result['command']}` *on {result['machine']}; "
-        f"{result['date']}, commit* `{result['commit']}`\n"
-    )
+    lines.append(f"{_origin(result)}\n")
     return "\n".join(lines)
+
+
+def _origin(result: dict[str, Any]) -> str:
+    """Returns how a table was measured, and how to measure it now."""
+    command, today = result["command"], result["today"]
+    measured = f"with `{command}` " if command else ""
+    text = (
+        f"Measured {measured}at commit `{result['commit']}` on {result['date']}, "
+        f"{result['machine']}"
+    )
+    if not command:
+        return f"{text}; the script was not kept."
+    if not today:
+        return f"{text}; no command measures it today."
+    return f"{text}." if today == command else f"{text}; today: `{today}`."
 
 
 def _cell(value: Any) -> str:

@@ -90,7 +90,8 @@ def test_results_become_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("page_parts.result_tables.RESULTS", tmp_path)
     result = {
         "title": "How fast it is",
-        "command": "python -m bench speed",
+        "command": "python scripts/speed.py",
+        "today": "python -m bench speed",
         "machine": "an abacus",
         "date": "2026-11-22",
         "commit": "abc1234",
@@ -108,10 +109,22 @@ def test_results_become_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "| network | images a second | with |\n| --- | ---: | --- |\n" in page
     assert "| ResNet50 | 1,234 | `--views` 4 |\n| a\\|b | - |  |\n" in page
     assert "It was warm.\n" in page
-    assert (
-        "*Measured with* `python -m bench speed` *on an abacus; 2026-11-22, "
-        "commit* `abc1234`" in page
-    )
+    measured = "at commit `abc1234` on 2026-11-22, an abacus"
+    script, today = "`python scripts/speed.py`", "`python -m bench speed`"
+    assert f"\nMeasured with {script} {measured}; today: {today}.\n" in page
+    for changes, origin in (
+        ({"command": result["today"]}, f"Measured with {today} {measured}."),
+        (
+            {"today": None},
+            f"Measured with {script} {measured}; no command measures it today.",
+        ),
+        (
+            {"command": None, "today": None},
+            f"Measured {measured}; the script was not kept.",
+        ),
+    ):
+        (tmp_path / "speed.json").write_text(json.dumps(result | changes))
+        assert f"\n{origin}\n" in results("speed")
     with pytest.raises(LookupError, match=r"no file in .* matches lost.json"):
         results("lost")
 
