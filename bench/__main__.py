@@ -1,14 +1,14 @@
 """Runs a benchmark, or lists them all.
 
-    python -m bench                        what there is
-    python -m bench NAME --help            what a benchmark does, and its options
+    python -m bench                        lists the benchmarks
+    python -m bench NAME --help            explains one, and its options
     python -m bench NAME [options]         runs it
 
 Results are written to `bench/results/NAME.json`, or to the file that `--out` names.
 Everything else goes to temporary folders (TMPDIR). tf_flowers is read from
 TFDS_DATA_DIR, or downloaded. Photographs, tf_flowers, weights and the textbook's own
 script are taken from `CNNXFER_SHARED`, or the folder `shared` beside the repository,
-where they are there. Let the machine rest meanwhile.
+if it exists. Run nothing else on the machine meanwhile.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The benchmarks that there are: an entry each."""
+"""The list of benchmarks, one entry each."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class Benchmark:
     """One benchmark, which makes one table.
 
     Attributes:
-        name: what it is called by; its results are written to `results/NAME.json`.
-        module: where its `add_options(parser)` and `measure(options)` are.
+        name: the name of the benchmark. Results are written to `results/NAME.json`.
+        module: the module that has its `add_options(parser)` and `measure(options)`.
         measures: what it measures, for the list.
         baseline: what it measures against; None if there is nothing to compare with.
         takes: how long it takes with its defaults, on two cores.

@@ -30,8 +30,8 @@ once() {
 }
 
 once .frozen cnnxfer train --data sample
-once .tuned cnnxfer unfreeze "$(<runs/demo/.frozen)" --lr 0.01
-tuned=$(<runs/demo/.tuned)
+once .fine_tuned cnnxfer unfreeze "$(<runs/demo/.frozen)" --lr 0.01
+tuned=$(<runs/demo/.fine_tuned)
 
 say "\$ cnnxfer evaluate"
 cnnxfer evaluate "$tuned"

@@ -100,7 +100,7 @@ class Journey:
         Args:
             phase: one of `PHASES`.
             moments: when to kill the first process, the one that resumes, and so on.
-            parent: the parent run of the second phase.
+            parent: the parent run of fine-tuning.
 
         Raises:
             AssertionError: if a command fails, or a killed one leaves damaged files.

@@ -91,9 +91,9 @@ def travelled(
     """Runs both phases to their ends, and yields each with its run.
 
     Args:
-        journey: through them.
-        chance: draws when they are killed; nobody kills them without.
-        kills: at most.
+        journey: the journey through both phases.
+        chance: draws the moments of the kills; with None, nothing is killed.
+        kills: the largest number of kills, in both phases together.
     """
     run = None
     for phase in PHASES:
@@ -106,7 +106,7 @@ def travelled(
 
 
 def whole(arguments: Options, options: argparse.Namespace, data: str) -> Options:
-    """Returns the arguments of both commands, with those that all trials share."""
+    """Returns the arguments of both commands, including those that all trials share."""
     train = [
         *("--backbone", options.backbone, "--data", data, "--limit", "200"),
         *("--image-size", str(options.image_size), "--batch", "8"),
@@ -116,7 +116,7 @@ def whole(arguments: Options, options: argparse.Namespace, data: str) -> Options
 
 
 def drawn_photos(root: Path) -> str:
-    """Draws the sample data set, which has its own place for the caches of all."""
+    """Draws the sample data set once, for all trials, and returns its folder."""
     path = root / "photos"
     path.mkdir()
     flowers.write_sample(path, Reporter())

@@ -52,7 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=10,
         metavar="N",
-        help="of the textbook's second phase; by default 10",
+        help="of the textbook's fine-tuning; by default 10",
     )
 
 

@@ -16,10 +16,10 @@ ORIGINALS = 100
 
 
 def find_photographs(folder: Path) -> list[Path]:
-    """Returns JPEGs: ImageNet's where the shared folder is at hand, else drawn ones.
+    """Returns JPEGs: those of ImageNet if there is a shared folder, else drawn ones.
 
     Args:
-        folder: where they are written; made if need be.
+        folder: the folder that drawn JPEGs are written to. It is made if need be.
     """
     shared = shared_dir()
     if shared:
@@ -32,13 +32,13 @@ def write_photographs(
 ) -> list[Path]:
     """Writes JPEGs of quality 90, cut and scaled to one size.
 
-    They show ImageNet's photographs where the shared folder is at hand, which has a
-    hundred, else synthetic flowers.
+    They show the hundred photographs of ImageNet if there is a shared folder, and
+    synthetic flowers otherwise.
 
     Args:
-        folder: made if need be.
-        number: of pictures, at most; there may be fewer photographs.
-        size: width and height in pixels.
+        folder: the folder that they are written to. It is made if need be.
+        number: the largest number of JPEGs. There may be fewer photographs.
+        size: the width and height in pixels.
     """
     folder.mkdir(exist_ok=True)
     paths = []

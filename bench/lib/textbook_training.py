@@ -11,11 +11,13 @@ as it does in Keras. Nothing is tuned. Only what Keras 3 has no more is put diff
 the optimizer's `decay` is a schedule. Any backbone of cnnxfer's catalog will do; with
 ImageNet weights its normalization is the one that they were trained with.
 
-The last line it prints is JSON: of each phase, `frozen` and `tuned`, seconds of `fit`,
-accuracy on validation after each epoch and on the test images after the last.
+The last line that it prints is JSON. For each phase, `frozen` and `tuned`, it holds the
+seconds of `fit`, the accuracy on validation after each epoch, and the accuracy on the
+test images after the last one.
 TensorFlow Datasets finds tf_flowers by TFDS_DATA_DIR. Five epochs of Xception take
-about ten minutes on two cores, of MobileNet 0.25 one and a half. An epoch of the second
-phase takes half a minute with MobileNet 0.25, four minutes with EfficientNet-Lite0.
+about ten minutes on two cores, of MobileNet 0.25 one and a half. An epoch of
+fine-tuning takes half a minute with MobileNet 0.25, four minutes with
+EfficientNet-Lite0.
 """
 
 from __future__ import annotations
@@ -54,15 +56,16 @@ def train(
 
     Args:
         backbone: the catalog's entry.
-        pretrained: with ImageNet weights, or else random ones.
-        epochs: passes over the training images, of the frozen phase.
-        tune_epochs: of the second phase; 0 for none.
-        seed: of everything that is random.
+        pretrained: whether the weights are those of ImageNet; otherwise they are
+            random.
+        epochs: the number of epochs of the frozen phase.
+        tune_epochs: the number of epochs of fine-tuning; 0 for no fine-tuning.
+        seed: the seed of everything that is random.
 
     Returns:
-        Of the phases `frozen` and, if there is one, `tuned`: `seconds` of `fit`
-        (validation included), `val_accuracy` (a fraction an epoch) and
-        `test_accuracy` (a fraction).
+        The results of the phases `frozen` and, if there is fine-tuning, `tuned`. Each
+        has `seconds`, the duration of `fit` with validation; `val_accuracy`, a fraction
+        for each epoch; and `test_accuracy`, a fraction.
     """
     keras.utils.set_random_seed(seed)
     slices, info = tfds.load(
@@ -128,7 +131,7 @@ def _classifier(
 
 
 def _random_view(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """A square of 90% of the shorter side, anywhere; mirrored every other time."""
+    """Cuts out a square of 90% of the shorter side, anywhere, mirrored or not."""
     height, width = tf.unstack(tf.shape(image)[:2])
     side = tf.minimum(height, width) * 90 // 100
     square = tf.image.random_crop(image, (side, side, 3))
@@ -136,7 +139,7 @@ def _random_view(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
 
 
 def _central_view(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """A square of the shorter side, a quarter of the way along the longer one."""
+    """Cuts out a square of the shorter side, a quarter along the longer one."""
     height, width = tf.unstack(tf.shape(image)[:2])
     side = tf.minimum(height, width)
     top, left = (height - side) // 4, (width - side) // 4
@@ -157,12 +160,12 @@ def main() -> None:
         choices=BACKBONES.names(),
         default="mobilenet-0.25",
         metavar="NAME",
-        help="of the catalog",
+        help="a backbone of the catalog",
     )
     parser.add_argument("--weights", choices=("imagenet", "none"), default="imagenet")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument(
-        "--tune-epochs", type=int, default=0, help="of the second phase; 0 for none"
+        "--tune-epochs", type=int, default=0, help="of fine-tuning; 0 for none"
     )
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args()

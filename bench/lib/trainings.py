@@ -57,15 +57,17 @@ def run_textbook(
 ) -> Training:
     """Trains in the textbook's way with tf_flowers.
 
-    On random weights by the shared script where it is at hand and knows the backbone,
-    else by `textbook_training.py`, which prints the same document.
+    The shared script does this if it is on this machine, knows the backbone and the
+    weights are random. Otherwise `textbook_training.py` does it, which prints the same
+    document.
 
     Args:
-        backbone: of the catalog.
+        backbone: the name of a backbone of the catalog.
         weights: "imagenet" or "none".
-        epochs: of the head alone.
-        seed: of all that is random.
-        tune_epochs: of the second phase, in which all layers learn; 0 for none.
+        epochs: the number of epochs in which the head alone learns.
+        seed: the seed of everything that is random.
+        tune_epochs: the number of epochs of fine-tuning, in which all layers learn; 0
+            for no fine-tuning.
     """
     shared = shared_dir()
     if shared and weights == "none" and backbone in SHARED_NAMES:

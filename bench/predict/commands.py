@@ -17,13 +17,14 @@ from cnnxfer.backbones.weights import find_weights
 
 @dataclass(frozen=True)
 class Textbook:
-    """What the textbook's loop took.
+    """How long the textbook's loop took.
 
     Attributes:
         process: the whole process.
-        images: how many pictures it answered for.
-        loop_seconds: from the first picture to the last answer.
-        first_seconds: of these, until the first `model.predict` has answered.
+        images: the number of images that it answered for.
+        loop_seconds: the seconds from the first image to the last answer.
+        first_seconds: the seconds from the first image to the first answer of
+            `model.predict`.
     """
 
     process: Finished
@@ -51,9 +52,9 @@ class PredictCommand:
     """`cnnxfer predict` with a network, and a cache of its own.
 
     Attributes:
-        folder: of the cache, the run and the output.
-        backbone: of the catalog; with ImageNet weights if this machine has them, else
-            with random ones.
+        folder: the folder of the cache, the run and the output.
+        backbone: the name of a backbone of the catalog. It has ImageNet weights if
+            this machine has them, and random ones otherwise.
     """
 
     folder: Path
@@ -61,7 +62,7 @@ class PredictCommand:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that `cnnxfer` finds its cache by."""
+        """The environment variables that give `cnnxfer` its cache."""
         return {"CNNXFER_CACHE": str(self.folder / "cache")}
 
     @property
@@ -71,14 +72,14 @@ class PredictCommand:
 
     @cached_property
     def model(self) -> str:
-        """What `--model` is."""
+        """The value of `--model`: the backbone, or a run with random weights."""
         if find_weights(BACKBONES.get(self.backbone), include_top=True):
             return self.backbone
         command = [sys.executable, "-m", "bench.predict.random_model", self.backbone]
         return run_process([*command, str(self.folder / "runs")]).output.strip()
 
     def arguments(self, pictures: Path, *options: str) -> list[str]:
-        """Returns cnnxfer's arguments for a picture or a folder of them."""
+        """Returns cnnxfer's arguments for an image or a folder of images."""
         arguments = ["predict", str(pictures), "--model", self.model]
         return [*arguments, "--format", "jsonl", "--out", str(self.output), *options]
 
@@ -87,10 +88,10 @@ class PredictCommand:
         return [sys.executable, "-m", "cnnxfer", *self.arguments(pictures, *options)]
 
     def run(self, pictures: Path, *options: str) -> Finished:
-        """Runs it to its end."""
+        """Runs the command to its end."""
         return run_process(self.command(pictures, *options), self.environment)
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """Yields what it wrote the last time: an object a picture, in order."""
+        """Yields what the last run wrote: an object for each image, in order."""
         with self.output.open(encoding="utf-8") as lines:
             yield from map(json.loads, lines)

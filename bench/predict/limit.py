@@ -24,14 +24,17 @@ from cnnxfer.reporting import Reporter
 
 @dataclass(frozen=True)
 class Limit:
-    """Images a second, medians of rounds.
+    """How many images a second prediction and its parts handle.
+
+    All speeds are images a second, and medians of the rounds.
 
     Attributes:
-        decoding: alone, with all cores.
-        computing: the engine alone, with all cores.
-        together: by `cnnxfer.predict` in a process that goes on.
-        share: of the limit that decoding and computing set, reached by `together`.
-        process: by `cnnxfer predict` as a whole process.
+        decoding: the speed of decoding alone, with all cores.
+        computing: the speed of the engine alone, with all cores.
+        together: the speed of `cnnxfer.predict` in a process that goes on.
+        share: how much `together` reaches of the limit that decoding and computing
+            set, as a fraction; see `share_of_limit`.
+        process: the speed of `cnnxfer predict` as a whole process.
     """
 
     decoding: float
@@ -47,10 +50,10 @@ def measure_limit(
     """Measures decoding, the engine, both, and the whole command, in turn.
 
     Args:
-        command: with a network that has been converted and compared before.
-        pictures: a folder of them.
-        images: how many there are.
-        rounds: how often all is done.
+        command: the command, whose network has been converted and compared before.
+        pictures: a folder of images.
+        images: the number of images in the folder.
+        rounds: how often each of the four is measured.
     """
     os.environ.update(command.environment)
     classifier = load_classifier(choose_model(command.model), Reporter())

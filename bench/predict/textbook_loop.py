@@ -13,8 +13,8 @@ Any backbone of cnnxfer's catalog will do. ImageNet weights have to be on this m
 Random ones, for which no file is loaded, get a head of one layer over the pooled
 features: the network that `cnnxfer predict` is given for the comparison.
 
-The one line it prints is JSON: seconds of the loop, and of that those until the first
-answer is there.
+The one line that it prints is JSON: the seconds of the loop, and those until the first
+answer.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ Decode = Callable[[np.ndarray], list[list[tuple[str, str, float]]]]
 
 
 def predict(backbone: Backbone, paths: Sequence[Path], batch: int) -> dict[str, float]:
-    """Names the classes of each picture, `batch` of them at a time.
+    """Names the classes of each image, `batch` images at a time.
 
     Returns:
-        `loop_seconds`, and of these `first_seconds` until the first batch is answered.
+        `loop_seconds`, the seconds of the whole loop, and `first_seconds`, those until
+        the first batch is answered.
     """
     model, size, decode = _network(backbone), backbone.image_size, _decoder()
     started = time.perf_counter()
@@ -79,7 +80,7 @@ def _network(backbone: Backbone) -> keras.Model:
 
 
 def _preprocess_input(x: np.ndarray, backbone: Backbone) -> np.ndarray:
-    """As the backbone's own `preprocess_input`, which has a mode for each family."""
+    """Does what the backbone's own `preprocess_input` does; families have own modes."""
     if backbone.normalization == "built_in":
         return x
     if backbone.normalization == "lite":
@@ -109,15 +110,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path, help="of pictures, and nothing else")
+    parser.add_argument("folder", type=Path, help="a folder of images only")
     parser.add_argument(
         "--backbone",
         choices=BACKBONES.names(),
         default="efficientnet-lite0",
         metavar="NAME",
-        help="of the catalog",
+        help="a backbone of the catalog",
     )
-    parser.add_argument("--images", type=int, help="the first so many, in their order")
+    parser.add_argument("--images", type=int, help="only the first N, by name")
     parser.add_argument("--batch", type=int, default=1)
     options = parser.parse_args()
     paths = sorted(options.folder.iterdir())[: options.images]

@@ -31,11 +31,11 @@ from test_network import LABELS, pixels_for, small_classifier, fused_network
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 with strategy.scope():
     model = small_classifier()
-    twin = fused_network(model, "bfloat16")
-    twin.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    fused = fused_network(model, "bfloat16")
+    fused.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 learning = [variable.value for variable in model.trainable_variables]
 before = [value.numpy() for value in learning]
-twin.fit(pixels_for(model), LABELS, verbose=0)
+fused.fit(pixels_for(model), LABELS, verbose=0)
 for old, value in zip(before, learning):
     one, other = (copy.numpy() for copy in strategy.experimental_local_results(value))
     assert np.array_equal(one, other)
@@ -143,10 +143,10 @@ def assert_same(model: keras.Model) -> None:
     logits, gradients = logits_and_gradients(model, variables)
     length = np.linalg.norm(np.concatenate([x.ravel() for x in gradients]))
     for precision in ("float32", "bfloat16"):
-        twin = fused_network(model, precision)
-        assert ids(twin.variables) == ids(model.variables)
-        assert ids(twin.trainable_variables) == ids(variables)
-        found, slopes = logits_and_gradients(twin, variables)
+        fused = fused_network(model, precision)
+        assert ids(fused.variables) == ids(model.variables)
+        assert ids(fused.trainable_variables) == ids(variables)
+        found, slopes = logits_and_gradients(fused, variables)
         assert found.dtype == np.float32
         if precision == "float32":
             assert relative_distance(found, logits) < 1e-4
@@ -212,15 +212,15 @@ def test_training_the_fused_network_trains_the_model(precision: str) -> None:
     model = small_classifier()
     first = backbone_of(model).layers[1]
     first.trainable = False
-    twin = fused_network(model, precision)
-    twin.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    fused = fused_network(model, precision)
+    fused.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     inputs = pixels_for(model)
     before = model.predict(inputs, verbose=0)
     frozen, learning = (
         [np.array(x) for x in variables]
         for variables in (model.non_trainable_weights, model.trainable_weights)
     )
-    twin.fit(inputs, LABELS, verbose=0)
+    fused.fit(inputs, LABELS, verbose=0)
     for old, new in zip(learning, model.trainable_weights, strict=True):
         assert not np.array_equal(old, new)
     for old, new in zip(frozen, model.non_trainable_weights, strict=True):
@@ -228,26 +228,26 @@ def test_training_the_fused_network_trains_the_model(precision: str) -> None:
     after = model.predict(inputs, verbose=0)
     assert relative_distance(before, after) > 0.01
     tolerance = 1e-4 if precision == "float32" else 0.05
-    assert relative_distance(twin.predict(inputs, verbose=0), after) < tolerance
+    assert relative_distance(fused.predict(inputs, verbose=0), after) < tolerance
 
 
 def test_layer_names_and_dropout_are_those_of_the_model() -> None:
     model = small_classifier()
-    twin = fused_network(model, "float32")
+    fused = fused_network(model, "float32")
     mine, others = (
         [x.name for x in all_layers(it) if not isinstance(x, layers.InputLayer)]
-        for it in (twin, model)
+        for it in (fused, model)
     )
     assert mine == others
-    dropout = twin.get_layer("dropout")
+    dropout = fused.get_layer("dropout")
     assert dropout.seed_generator is model.get_layer("dropout").seed_generator
-    assert not hasattr(twin.get_layer("logits"), "seed_generator")
+    assert not hasattr(fused.get_layer("logits"), "seed_generator")
 
 
 def test_pixels_and_head_stay_in_float32() -> None:
-    twin = fused_network(small_classifier(), "bfloat16")
-    assert backbone_of(twin)(np.zeros((1, 32, 32, 3))).dtype == "bfloat16"
-    outer = [layer for layer in twin.layers if layer.name != "backbone"]
+    fused = fused_network(small_classifier(), "bfloat16")
+    assert backbone_of(fused)(np.zeros((1, 32, 32, 3))).dtype == "bfloat16"
+    outer = [layer for layer in fused.layers if layer.name != "backbone"]
     assert {layer.compute_dtype for layer in outer} == {"float32"}
     inside = small_classifier(
         keras.Sequential(
@@ -264,12 +264,12 @@ def test_the_part_behind_a_cut_can_be_fused() -> None:
     model = small_classifier()
     for cut in (boundaries(backbone_of(model))[9], "pool"):
         part = model_behind(model, cut)
-        twin = fused_network(part, "bfloat16")
+        fused = fused_network(part, "bfloat16")
         inputs = pixels_for(part) / 255
         assert (
-            relative_distance(np.asarray(twin(inputs)), np.asarray(part(inputs))) < 0.05
+            relative_distance(np.asarray(fused(inputs)), np.asarray(part(inputs))) < 0.05
         )
-        assert ids(twin.variables) == ids(part.variables)
+        assert ids(fused.variables) == ids(part.variables)
 
 
 def test_batch_normalization_is_folded_where_possible() -> None:
@@ -290,6 +290,6 @@ def test_the_fused_network_can_be_trained_on_several_replicas() -> None:
 
 def test_variables_have_the_same_paths_as_in_the_model() -> None:
     model = small_classifier()
-    twin = fused_network(model, "bfloat16")
+    fused = fused_network(model, "bfloat16")
     paths = {variable.path for variable in model.trainable_variables}
-    assert {variable.path for variable in twin.trainable_variables} == paths
+    assert {variable.path for variable in fused.trainable_variables} == paths
