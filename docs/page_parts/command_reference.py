@@ -12,10 +12,10 @@ from typer.main import get_command
 
 from cnnxfer.cli.main import app
 from page_parts.markdown import code, directive, sentence
-from page_parts.setting_reference import SECTIONS, Setting, settings_of
+from page_parts.setting_reference import Setting, settings_of
 
 # The tables whose settings a command's options set; the first that has one counts.
-_TABLES = {
+TABLES = {
     "train": ("frozen", "", "augment"),
     "unfreeze": ("fine_tune", "", "augment"),
     "compare": ("", "augment"),
@@ -102,7 +102,7 @@ def _default(option: Any, setting: Setting | None, command: str) -> str:
 def _setting(option: Any, command: str) -> Setting | None:
     """Returns what an option sets, if it sets what configuration files can set."""
     names = {*option.opts, *option.secondary_opts}
-    for section in _TABLES.get(command, ()):
+    for section in TABLES.get(command, ()):
         for setting in settings_of(section):
             if setting.option in names:
                 return dataclasses.replace(setting, command=command)
@@ -134,6 +134,3 @@ def _usage(argument: Any) -> str:
 
 def _is_argument(parameter: Any) -> bool:
     return bool(parameter.param_type_name == "argument")
-
-
-assert {name for names in _TABLES.values() for name in names} <= set(SECTIONS)

@@ -6,13 +6,16 @@ import inspect
 import logging
 import re
 import shlex
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from page_parts.api_reference import result_classes
 from page_parts.command_reference import all_commands
+from shallow_mobilenet import in_place_of_mobilenet
 
 import cnnxfer
 from cnnxfer.api.options import TrainOptions, UnfreezeOptions, settings_of
@@ -20,7 +23,7 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.cli import terminal
 from cnnxfer.cli.main import run as run_command
 from cnnxfer.config import Config, load_config
-from cnnxfer.runs import Run
+from cnnxfer.runs import Run, list_runs
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -77,6 +80,11 @@ def test_there_are_examples_of_each_kind() -> None:
     assert len(SHELL) > 30
     assert len(SPANS) > 20
     assert len(PYTHON) > 2
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_an_example(name: str) -> None:
+    assert name in {split_command(shlex.split(line))[0] for line in SHELL.values()}
 
 
 @pytest.mark.parametrize("line", SHELL.values(), ids=SHELL)
@@ -163,14 +171,60 @@ def test_settings_in_toml_are_settings(tmp_path: Path) -> None:
         assert load_config(path) != Config()
 
 
-def run_block(page: str, containing: str) -> list[tuple[str, int]]:
-    """Runs the lines of a block as they stand, and returns each with its exit code."""
+def run_block(
+    page: str, containing: str, more: Mapping[str, str] = MappingProxyType({})
+) -> list[tuple[str, int]]:
+    """Runs the lines of a block, and returns each with its exit code.
+
+    Args:
+        page: the name of the page.
+        containing: a text that only this block contains.
+        more: options to add to the lines of a command, by its name.
+    """
     (block,) = (
         (path, block)
         for path, block in blocks("sh", "console")
         if path.stem == page and containing in block
     )
-    return [(line, run_command(shlex.split(line))) for line in lines_of(*block)]
+    done = []
+    for line in lines_of(*block):
+        words = shlex.split(line)
+        added = shlex.split(more.get(split_command(words)[0], ""))
+        done.append((line, run_command([*words, *added])))
+    return done
+
+
+def test_a_first_classifier_as_the_page_does(
+    photos_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The five commands follow each other; only the network and epochs are smaller."""
+    monkeypatch.chdir(photos_dir.parent)
+    monkeypatch.setenv("CNNXFER_RUNS", "runs")
+    shutil.copytree(photos_dir / "red", "new_photos")
+    epoch = "--epochs 1 --precision float32 --devices cpu"
+    small = "--backbone mobilenet-0.25 --weights none --image-size 32"
+    keras_answers = "--engine keras --precision float32"
+    with in_place_of_mobilenet():
+        done = run_block(
+            "get_started",
+            "cnnxfer predict new_photos/",
+            {
+                "train": f"{small} {epoch} --split 50/25/25 --engine keras",
+                "unfreeze": f"{epoch} --engine keras",
+                "evaluate": keras_answers,
+                "predict": keras_answers,
+            },
+        )
+    names = [line.split()[0] for line, _ in done]
+    assert names == ["check", "train", "unfreeze", "evaluate", "predict"]
+    assert [code for _, code in done] == [0, 0, 0, 0, 0]
+    trained, tuned = list_runs(Path("runs"))
+    assert tuned.parent == trained
+    printed = capsys.readouterr().out
+    assert f"{tuned.name}: " in printed  # what evaluate measured
+    assert printed.count("new_photos/") == 12
 
 
 def test_looking_at_data_as_the_page_does(
