@@ -13,7 +13,7 @@ from page_parts import HEAVY  # noqa: E402
 from cnnxfer import __version__  # noqa: E402  (after the path)
 
 project = "cnnxfer"
-author = copyright = "the cnnxfer authors"
+author = copyright = "The cnnxfer maintainers"  # as in CITATION.cff
 version = release = __version__
 
 extensions = [
