@@ -267,7 +267,8 @@ def test_the_part_behind_a_cut_can_be_fused() -> None:
         fused = fused_network(part, "bfloat16")
         inputs = pixels_for(part) / 255
         assert (
-            relative_distance(np.asarray(fused(inputs)), np.asarray(part(inputs))) < 0.05
+            relative_distance(np.asarray(fused(inputs)), np.asarray(part(inputs)))
+            < 0.05
         )
         assert ids(fused.variables) == ids(part.variables)
 
