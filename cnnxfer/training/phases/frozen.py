@@ -11,13 +11,12 @@ from cnnxfer.errors import Interrupted
 from cnnxfer.files import format_bytes
 from cnnxfer.networks.classifier import backbone_of, count_trainable_parameters
 from cnnxfer.networks.precision import describe_precision
-from cnnxfer.networks.saving import save_model
 from cnnxfer.reporting import counted
 from cnnxfer.tasks.score import Score
-from cnnxfer.tasks.thresholds import write_thresholds
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.loop.checkpoint import Checkpoint, read_checkpoint
 from cnnxfer.training.loop.loop import fit
+from cnnxfer.training.loop.recorder import Recorder
 from cnnxfer.training.loop.search import search
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.phases.head_on_features import (
@@ -81,10 +80,9 @@ def _train_on_features(
             f"interrupted. What was computed so far is kept. "
             f"Go on with: cnnxfer resume {run.path}"
         ) from None
-    with run.saving():
-        save_model(classifier, run.model_path)
-    # If the process dies in between, `resume` writes both again.
-    write_thresholds(run, learned.head.score)
+    # If the process dies in between, `resume` writes all of it again.
+    recorder = Recorder(run, classifier, len(setup.splits.validation))
+    recorder.save_model(learned.head.score)
     for row in learned.head.history:
         run.add_history({"phase": PHASE, **row})
     run.update_metrics(**{PHASE: _metrics(setup, learned)})
