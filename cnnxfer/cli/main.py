@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cnnxfer import spelling
 from cnnxfer.cli import (
     backbones,
     cache,
@@ -82,7 +83,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     terminal.volume = terminal.Volume()
     try:
-        code = app(arguments, prog_name="cnnxfer", standalone_mode=False)
+        with spelling.command_line():
+            code = app(arguments, prog_name="cnnxfer", standalone_mode=False)
         print(end="", flush=True)
     except CnnxferError as error:
         print_error(str(error))
