@@ -18,7 +18,7 @@ from cnnxfer.data.decoding.pool import decode_all
 from cnnxfer.engines.choice import SAMPLES, choose_engine
 from cnnxfer.prediction.classifier import load_classifier
 from cnnxfer.prediction.inputs import find_images
-from cnnxfer.prediction.model_choice import choose_model
+from cnnxfer.prediction.model_source import find_model
 from cnnxfer.reporting import Reporter
 
 
@@ -56,7 +56,7 @@ def measure_limit(
         rounds: how often each of the four is measured.
     """
     os.environ.update(command.environment)
-    classifier = load_classifier(choose_model(command.model), Reporter())
+    classifier = load_classifier(find_model(command.model), Reporter())
 
     def views() -> Iterable[np.ndarray]:
         for decoded in decode_all(find_images([str(pictures)]), classifier.views):

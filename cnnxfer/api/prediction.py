@@ -118,6 +118,6 @@ def _predictions(request: PredictionRequest) -> Iterator[Prediction]:
             yield (
                 prediction if is_light else dataclasses.replace(prediction, source=None)
             )
-    if repeats := totals.repeats(request.model):
+    if repeats := totals.repeats(request.classifier.model.name):
         request.reporter.warn(f"{repeats}.")
     request.answers.prepare_next_time()

@@ -254,7 +254,7 @@ def predict(
     reporter.info(totals.summary)
     with suppress(KeyboardInterrupt):  # all results have been written
         request.answers.prepare_next_time()
-    if repeats := totals.repeats(request.model):
+    if repeats := totals.repeats(request.classifier.model.name):
         reporter.warn(f"{repeats}.")
     if totals.problems:
         reporter.warn(f"{totals.problems}.")

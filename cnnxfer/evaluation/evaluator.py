@@ -28,6 +28,7 @@ from cnnxfer.files import file_hash
 from cnnxfer.prediction.answers import answer_images
 from cnnxfer.prediction.classifier import Classifier, EngineOptions, load_classifier
 from cnnxfer.prediction.known_images import describe_known_images, known_splits
+from cnnxfer.prediction.model_source import run_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.probabilities import reaches
@@ -211,7 +212,7 @@ def _measure(
     reporter: Reporter,
     engine_options: EngineOptions,
 ) -> list[_Measured]:
-    classifier = load_classifier(run, reporter, engine_options)
+    classifier = load_classifier(run_model(run), reporter, engine_options)
     examples = [example for split in splits for example in split]
     answers = answer_images(
         classifier,
@@ -248,7 +249,7 @@ def _measured(
     examples: Sequence[Example],
     unreadable: int,
 ) -> _Measured:
-    names, thresholds = run.class_names, classifier.thresholds
+    names, thresholds = run.class_names, classifier.model.thresholds
     targets = targets_of(examples, len(names)).astype(bool)
     multi_label = thresholds is not None
     if thresholds is None:

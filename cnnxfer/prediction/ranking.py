@@ -32,9 +32,10 @@ def rank_answers(
         min_confidence: the probability below which no class is an answer; see
             `Prediction`.
         known_splits: the splits of the images that the model's run has, by the SHA-256
-            of their content; see `known_splits`.
+            of their content; see
+            `ModelSource`.
     """
-    thresholds = classifier.thresholds
+    thresholds = classifier.model.thresholds
     if thresholds is not None:
         thresholds = np.maximum(thresholds, min_confidence or 0)
     for answer in answers:
@@ -64,6 +65,7 @@ def _rank(
     """Returns the best classes, and the names of those that reach their thresholds."""
     if probabilities is None:
         return (), ()
+    model = classifier.model
     order = np.argsort(-probabilities, kind="stable")
     listed = np.arange(len(order)) < top
     chosen: list[int] = []
@@ -73,10 +75,10 @@ def _rank(
     ranking = tuple(
         RankedClass(
             rank=position + 1,
-            class_id=classifier.class_ids[order[position]],
-            label=classifier.labels[order[position]],
+            class_id=model.class_ids[order[position]],
+            label=model.labels[order[position]],
             probability=float(probabilities[order[position]]),
         )
         for position in np.flatnonzero(listed).tolist()
     )
-    return ranking, tuple(classifier.labels[label] for label in chosen)
+    return ranking, tuple(model.labels[label] for label in chosen)

@@ -13,8 +13,7 @@ from cnnxfer.data.images.source import ImageSource
 from cnnxfer.engines.options import check_batch, check_choice
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.inputs import InputOptions, count_images, find_images
-from cnnxfer.prediction.known_images import known_splits
-from cnnxfer.prediction.model_choice import check_top, choose_model
+from cnnxfer.prediction.model_source import find_model
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.ranking import rank_answers
 from cnnxfer.prediction.tta import TTA
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from cnnxfer.prediction.answers import Answers
     from cnnxfer.prediction.classifier import Classifier
 
+DEFAULT_TOP = 5
+
 
 @dataclass(frozen=True)
 class PredictionRequest:
@@ -35,7 +36,6 @@ class PredictionRequest:
         sources: the images that are not yet answered, in the order of the inputs.
         total: the number of all images; None if it is not known.
         classifier: the model that answers.
-        model: name of the run or the backbone.
         tta: which views of an image the model is shown; one of `TTA`.
         dense: whether the model is shown the whole image instead.
         top: the number of classes in a ranking.
@@ -44,14 +44,13 @@ class PredictionRequest:
         frames: "first" or "all": the frames to answer in a file with several.
         max_pixels: images with more pixels are not decoded.
         known_splits: the splits of the images that the model's run has, by the SHA-256
-            of their content; see `known_splits`.
+            of their content; see `ModelSource.known_splits`.
         reporter: draws the progress bar.
     """
 
     sources: Iterator[ImageSource]
     total: int | None
     classifier: Classifier
-    model: str
     tta: str
     dense: bool
     top: int
@@ -83,9 +82,9 @@ class PredictionRequest:
         Options that a user types come first, because the first difference between two
         settings is the one that is reported.
         """
-        thresholds = self.classifier.thresholds
+        model = self.classifier.model
         return {
-            "model": self.model,
+            "model": model.name,
             "tta": self.tta,
             "dense": self.dense,
             "top": self.top,
@@ -96,8 +95,10 @@ class PredictionRequest:
             "precision": self.classifier.engine_options.precision,
             "network": self.classifier.network.key,
             "views": repr(self.classifier.views),
-            "classes": list(self.classifier.labels),
-            "thresholds": None if thresholds is None else thresholds.tolist(),
+            "classes": list(model.labels),
+            "thresholds": (
+                None if model.thresholds is None else model.thresholds.tolist()
+            ),
         }
 
     def predictions(self) -> Iterator[Prediction]:
@@ -148,12 +149,12 @@ def open_request(
     check_batch(batch)
     _check_views(tta, frames, dense=dense, heat=heat)
     _check_numbers(min_confidence, max_pixels)
-    chosen = choose_model(model, runs_dir)
-    top = check_top(top, chosen)
+    chosen = find_model(model, runs_dir)
+    top = _checked_top(top, len(chosen.labels))
     options = InputOptions(recursive, column, allow_private)
     sources = find_images(inputs, options)
     if model is None:
-        reporter.info(f"model: {chosen.path if isinstance(chosen, Run) else chosen}")
+        reporter.info(f"model: {chosen.place}")
     # This imports OpenVINO, which takes a tenth of a second; options are checked first.
     from cnnxfer.prediction.classifier import EngineOptions, load_classifier
 
@@ -168,14 +169,13 @@ def open_request(
             dense=dense,
             heat=heat,
         ),
-        model=chosen.name if isinstance(chosen, Run) else chosen,
         tta=tta,
         dense=dense,
         top=top,
         min_confidence=min_confidence,
         frames=frames,
         max_pixels=max_pixels,
-        known_splits=known_splits(chosen, reporter) if isinstance(chosen, Run) else {},
+        known_splits=chosen.known_splits(reporter),
         reporter=reporter,
     )
 
@@ -200,3 +200,14 @@ def _check_numbers(min_confidence: float | None, max_pixels: int) -> None:
             f"--max-pixels is {max_pixels}; it must be a number of pixels above 0, "
             "such as 200000000."
         )
+
+
+def _checked_top(top: int | None, classes: int) -> int:
+    """Returns the number of classes in a ranking."""
+    if top is None:
+        return DEFAULT_TOP
+    if not 1 <= top <= classes:
+        raise ConfigError(
+            f"--top is {top}; it must be 1 to {classes}, the number of classes."
+        )
+    return top

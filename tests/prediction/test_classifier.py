@@ -14,6 +14,7 @@ from cnnxfer.data.decoding.pool import decode_all
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
 from cnnxfer.prediction.answers import Answer, answer_images
 from cnnxfer.prediction.classifier import EngineOptions, load_classifier
+from cnnxfer.prediction.model_source import find_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.probabilities import sigmoid, softmax
@@ -31,7 +32,7 @@ def test_engines_give_close_probabilities(colour_run: Run, photos_dir: Path) -> 
     found = {}
     for engine in ("keras", "openvino"):
         classifier = load_classifier(
-            colour_run, Reporter(), EngineOptions(engine, "float32")
+            find_model(colour_run), Reporter(), EngineOptions(engine, "float32")
         )
         answers = answer_images(classifier, photos(photos_dir), "answering", Reporter())
         found[engine] = probabilities(answers)
@@ -44,13 +45,13 @@ def test_the_key_of_a_network_depends_on_its_content(
     colour_run: Run, tmp_path: Path
 ) -> None:
     """The path of the run does not matter."""
-    key = load_classifier(colour_run, Reporter()).network.key
+    key = load_classifier(find_model(colour_run), Reporter()).network.key
     moved = Run(colour_run.path.rename(tmp_path / "moved"))
-    assert load_classifier(moved, Reporter()).network.key == key
+    assert load_classifier(find_model(moved), Reporter()).network.key == key
     with moved.model_path.open("ab") as file:
         file.write(b" ")
-    assert load_classifier(moved, Reporter()).network.key != key
-    imagenet = load_classifier("efficientnet-lite0", Reporter()).network
+    assert load_classifier(find_model(moved), Reporter()).network.key != key
+    imagenet = load_classifier(find_model("efficientnet-lite0"), Reporter()).network
     assert (imagenet.outputs, imagenet.image_size) == ("probabilities", 224)
     assert imagenet.key != key
 
@@ -64,7 +65,9 @@ def test_images_are_read_lazily(colour_run: Run, photos_dir: Path) -> None:
             taken += 1
             yield file_source(str(photos_dir / "red/00.jpg"))
 
-    classifier = load_classifier(colour_run, Reporter(), EngineOptions(engine="keras"))
+    classifier = load_classifier(
+        find_model(colour_run), Reporter(), EngineOptions(engine="keras")
+    )
     answers = answer_images(classifier, photos(), "answering", Reporter())
     next(answers)
     time.sleep(1)  # in which many more could be taken
@@ -74,7 +77,7 @@ def test_images_are_read_lazily(colour_run: Run, photos_dir: Path) -> None:
 
 def test_without_readable_images_no_engine_is_chosen(colour_run: Run) -> None:
     reporter = RecordingReporter()
-    classifier = load_classifier(colour_run, reporter)
+    classifier = load_classifier(find_model(colour_run), reporter)
     sources = [
         unreadable_source("1", "no picture 1"),
         unreadable_source("2", "no picture 2"),
@@ -91,8 +94,10 @@ def test_without_readable_images_no_engine_is_chosen(colour_run: Run) -> None:
 def test_views_of_a_picture_are_averaged(
     colour_run: Run, photos_dir: Path, tta: str
 ) -> None:
-    plain = load_classifier(colour_run, Reporter(), EngineOptions("keras"))
-    several = load_classifier(colour_run, Reporter(), EngineOptions("keras"), tta=tta)
+    plain = load_classifier(find_model(colour_run), Reporter(), EngineOptions("keras"))
+    several = load_classifier(
+        find_model(colour_run), Reporter(), EngineOptions("keras"), tta=tta
+    )
     source = photos(photos_dir)[0]
     (answer,) = answer_images(several, [source], "", Reporter())
     (picture,) = decode_all([source], several.views)
@@ -107,14 +112,14 @@ def test_multi_label_probabilities_are_independent(
     colour_run: Run, photos_dir: Path
 ) -> None:
     """Averages over views agree too, and the cache takes it for another network."""
-    single = load_classifier(colour_run, Reporter(), EngineOptions("keras"))
-    assert single.thresholds is None
+    single = load_classifier(find_model(colour_run), Reporter(), EngineOptions("keras"))
+    assert single.model.thresholds is None
     colour_run.write_thresholds({"red": 0.3, "blue": 0.1, "green": 0.2})
     several = load_classifier(
-        colour_run, Reporter(), EngineOptions("keras"), tta="flip"
+        find_model(colour_run), Reporter(), EngineOptions("keras"), tta="flip"
     )
-    assert several.thresholds is not None
-    assert several.thresholds.tolist() == [0.1, 0.2, 0.3]  # in label order
+    assert several.model.thresholds is not None
+    assert several.model.thresholds.tolist() == [0.1, 0.2, 0.3]  # in label order
     assert several.network.key != single.network.key
     source = photos(photos_dir)[0]
     (answer,) = answer_images(several, [source], "", Reporter())
@@ -137,7 +142,11 @@ def test_dense_prediction_sees_pixels_outside_the_crop(
     answers = {}
     for dense in (False, True):
         classifier = load_classifier(
-            colour_run, Reporter(), EngineOptions("keras"), dense=dense, heat=dense
+            find_model(colour_run),
+            Reporter(),
+            EngineOptions("keras"),
+            dense=dense,
+            heat=dense,
         )
         (answers[dense],) = answer_images(
             classifier, [file_source(str(path))], "", Reporter()
@@ -163,7 +172,7 @@ def test_the_second_prediction_of_one_image_needs_no_tensorflow(
     reporter = RecordingReporter()
     source = photos(photos_dir)[:1]
     (answer,) = answer_images(
-        load_classifier(colour_run, reporter), source, "", reporter
+        load_classifier(find_model(colour_run), reporter), source, "", reporter
     )
     if reporter.infos[-1] == "engine: keras, float32":
         pytest.skip("Keras has a GPU here")
@@ -190,7 +199,7 @@ def test_an_accepted_openvino_network_needs_no_tensorflow(
 ) -> None:
     """Importing Keras takes longer than answering."""
     reporter = RecordingReporter()
-    classifier = load_classifier(colour_run, reporter)
+    classifier = load_classifier(find_model(colour_run), reporter)
     list(answer_images(classifier, photos(photos_dir), "answering", reporter))
     if "openvino" not in reporter.infos[-1]:
         pytest.skip("Keras has a GPU here")

@@ -7,6 +7,7 @@ from cnnxfer.data.decoding.pool import DecodedImage
 from cnnxfer.data.images.source import file_source
 from cnnxfer.prediction.answers import Answer, answer_images
 from cnnxfer.prediction.classifier import Classifier, load_classifier
+from cnnxfer.prediction.model_source import find_model
 from cnnxfer.prediction.ranking import rank_answers
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
@@ -14,7 +15,7 @@ from cnnxfer.runs import Run
 
 @pytest.fixture
 def classifier(colour_run: Run) -> Classifier:
-    return load_classifier(colour_run, Reporter())
+    return load_classifier(find_model(colour_run), Reporter())
 
 
 def test_best_classes_come_first(classifier: Classifier) -> None:
@@ -52,7 +53,7 @@ def test_an_image_has_all_classes_that_reach_their_thresholds(
     colour_run: Run,
 ) -> None:
     colour_run.write_thresholds({"blue": 0.5, "green": 0.1, "red": 0.8})
-    classifier = load_classifier(colour_run, Reporter())
+    classifier = load_classifier(find_model(colour_run), Reporter())
     answers = [
         Answer(DecodedImage(file_source(str(row))), np.array(row, np.float32))
         for row in ([0.6, 0.2, 0.7], [0.4, 0.05, 0.7], [0.5, 0.9, 0.8])

@@ -19,6 +19,7 @@ from cnnxfer.networks.classifier import HEAD, backbone_of
 from cnnxfer.networks.saving import load_model
 from cnnxfer.prediction.answers import answer_images
 from cnnxfer.prediction.classifier import load_classifier
+from cnnxfer.prediction.model_source import find_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.score import Score
@@ -55,7 +56,7 @@ def test_metrics_are_those_of_the_saved_best_epoch(
     assert (kept["val_accuracy"], -kept["val_loss"], kept["epoch"]) == max(epochs)
     examples = load_splits(parent, Reporter()).validation
     answers = answer_images(
-        load_classifier(parent, Reporter()),
+        load_classifier(find_model(parent), Reporter()),
         [ImageSource(example.id, example.read) for example in examples],
         "",
         Reporter(),

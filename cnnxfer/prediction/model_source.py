@@ -1,0 +1,168 @@
+"""The models that answer: of a run, or a backbone with its ImageNet head."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.backbones.imagenet import imagenet_classes
+from cnnxfer.backbones.weights import ensure_weights
+from cnnxfer.engines.engine import Network
+from cnnxfer.errors import ConfigError
+from cnnxfer.files import file_hash
+from cnnxfer.prediction.known_images import known_splits
+from cnnxfer.prediction.tta import IMAGENET_CROP
+from cnnxfer.registry import did_you_mean
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import LATEST, Run, find_run, resolve_runs_dir
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model that answers images, and what belongs to it; nothing is loaded yet.
+
+    Attributes:
+        name: the name of the run or the backbone.
+        place: what messages call it: the path of the run, or the backbone's name.
+        class_ids: ids of the classes, in label order: WordNet ids for ImageNet heads,
+            the labels otherwise.
+        labels: readable names of the classes, in label order.
+        central_crop: side of the central square that it is shown of an image, as a
+            share of the shorter side.
+        network: returns the network, which is built later, when an engine needs it. A
+            reporter shows the download of missing weights, which raises a RunError if
+            it fails.
+        thresholds: float64 `(classes,)`, the probability from which each label is
+            assigned, in a multi-label model; None in a model with one class per image.
+        known_splits: returns the splits of the images that the model was trained and
+            tested on, by the SHA-256 of their content.
+    """
+
+    name: str
+    place: str
+    class_ids: Sequence[str] = field(repr=False)
+    labels: Sequence[str] = field(repr=False)
+    central_crop: float
+    network: Callable[[Reporter], Network] = field(repr=False)
+    thresholds: np.ndarray | None = field(default=None, repr=False)
+    known_splits: Callable[[Reporter], Mapping[str, str]] = field(
+        default=lambda reporter: {}, repr=False
+    )
+
+
+def find_model(
+    model: Run | str | Path | None, runs_dir: str | Path | None = None
+) -> ModelSource:
+    """Returns the model that `model` refers to.
+
+    Args:
+        model: a run, its name or directory, "latest", or a backbone's name; None for
+            the latest run, or for the built-in backbone if there are no runs.
+        runs_dir: directory of the runs; None for the default.
+
+    Raises:
+        ConfigError: if it refers to neither a run nor a backbone.
+        RunError: if the run has no trained model yet.
+    """
+    if isinstance(model, Run):
+        return run_model(model)
+    directory = resolve_runs_dir(runs_dir)
+    if model is None:
+        try:
+            return run_model(find_run(LATEST, directory))
+        except ConfigError:
+            return imagenet_model(next(iter(BACKBONES)))
+    name = str(model)
+    if name in BACKBONES:
+        return imagenet_model(BACKBONES.get(name))
+    try:
+        return run_model(find_run(name, directory))
+    except ConfigError as error:
+        hint = did_you_mean(name, BACKBONES.names())
+        if name == LATEST or not hint:
+            raise
+        raise ConfigError(
+            f"there is no run or backbone called {name!r}.{hint}"
+        ) from error
+
+
+def run_model(run: Run) -> ModelSource:
+    """Returns the model of a run.
+
+    Raises:
+        RunError: if the run has no trained model yet, or lacks another file.
+    """
+    run.require_model()
+    names, given = run.class_names, run.thresholds
+    thresholds = None if given is None else np.array([given[name] for name in names])
+    return ModelSource(
+        name=run.name,
+        place=str(run.path),
+        class_ids=names,
+        labels=names,
+        central_crop=run.config.central_crop,
+        network=partial(_run_network, run),
+        thresholds=thresholds,
+        known_splits=partial(known_splits, run),
+    )
+
+
+def imagenet_model(backbone: Backbone) -> ModelSource:
+    """Returns a backbone with its ImageNet head."""
+    return ModelSource(
+        name=backbone.name,
+        place=backbone.name,
+        class_ids=[item.class_id for item in imagenet_classes()],
+        labels=[item.label for item in imagenet_classes()],
+        central_crop=IMAGENET_CROP,
+        network=partial(_imagenet_network, backbone),
+    )
+
+
+def _run_network(run: Run, reporter: Reporter) -> Network:
+    path, config = run.require_model(), run.config
+    multi_label = run.thresholds is not None
+    return Network(
+        key=_key("multi-label run" if multi_label else "run", file_hash(path)),
+        image_size=config.image_size or BACKBONES.get(config.backbone).image_size,
+        build=partial(_load, path),
+        outputs="multi-label logits" if multi_label else "logits",
+    )
+
+
+def _imagenet_network(backbone: Backbone, reporter: Reporter) -> Network:
+    path = ensure_weights(backbone, include_top=True, reporter=reporter)
+    return Network(
+        key=_key("imagenet", backbone.name, file_hash(path)),
+        image_size=backbone.image_size,
+        build=partial(_build, backbone, path),
+        outputs="probabilities",
+    )
+
+
+# Keras is imported only when a network is built, which is not always needed.
+def _load(path: Path) -> keras.Model:
+    from cnnxfer.networks.saving import load_model
+
+    return load_model(path)
+
+
+def _build(backbone: Backbone, path: Path) -> keras.Model:
+    from cnnxfer.networks.classifier import build_imagenet_classifier
+
+    return build_imagenet_classifier(backbone, path)
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

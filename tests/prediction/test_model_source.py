@@ -1,0 +1,28 @@
+from pathlib import Path
+
+import pytest
+
+from cnnxfer.errors import ConfigError, RunError
+from cnnxfer.prediction.model_source import find_model
+from cnnxfer.runs import Run
+
+
+def test_a_model_is_found_by_what_was_typed(
+    colour_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs_dir = colour_run.path.parent
+    monkeypatch.chdir(tmp_path)
+    assert find_model(None).place == str(Path("runs") / colour_run.name)
+    for typed in ("latest", colour_run.path, colour_run.name, colour_run):
+        found = find_model(typed, runs_dir)
+        assert (found.name, found.place) == (colour_run.name, str(colour_run.path))
+        assert found.labels == found.class_ids == ("blue", "green", "red")
+    for typed, name in ((None, "efficientnet-lite0"), ("ResNet50-V2", "resnet50v2")):
+        found = find_model(typed, tmp_path / "none")
+        assert (found.name, found.place) == (name, name)
+        assert len(found.labels) == len(found.class_ids) == 1000
+    with pytest.raises(ConfigError, match="no run or backbone called 'resnet5'"):
+        find_model("resnet5", runs_dir)
+    colour_run.model_path.unlink()
+    with pytest.raises(RunError, match="has no trained model yet"):
+        find_model(None, runs_dir)
