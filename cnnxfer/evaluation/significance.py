@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-Z = 1.959964  # a normal distribution has 2.5% beyond it on either side
 SIGNIFICANCE_LEVEL = 0.05  # a difference with a lower p-value is significant
 
 
@@ -38,13 +37,10 @@ def wilson_interval(correct: int, images: int) -> Accuracy:
 
     Source: Wilson, 1927, https://doi.org/10.1080/01621459.1927.10502953.
     """
-    share = correct / images
-    middle = share + Z * Z / (2 * images)
-    spread = Z * math.sqrt(share * (1 - share) / images + Z * Z / (4 * images**2))
-    scale = 1 + Z * Z / images
-    low, high = (middle - spread) / scale, (middle + spread) / scale
-    # Rounding errors could put an end beyond the share itself.
-    return Accuracy(share, max(0.0, min(share, low)), min(1.0, max(share, high)))
+    from scipy.stats import binomtest
+
+    interval = binomtest(correct, images).proportion_ci(method="wilson")
+    return Accuracy(correct / images, float(interval.low), float(interval.high))
 
 
 def difference_interval(one: Accuracy, other: Accuracy) -> tuple[float, float]:
@@ -79,10 +75,7 @@ def mcnemar_p_value(gained: int, lost: int) -> float:
 
     Source: McNemar, 1947, https://doi.org/10.1007/BF02295996.
     """
+    from scipy.stats import binomtest
+
     differing = gained + lost
-    # Of the 2**differing outcomes, those at least as uneven, on one side.
-    outcomes = ways = 1
-    for k in range(min(gained, lost)):
-        ways = ways * (differing - k) // (k + 1)
-        outcomes += ways
-    return min(1.0, 2 * outcomes / (1 << differing))
+    return float(binomtest(gained, differing).pvalue) if differing else 1.0
