@@ -19,7 +19,6 @@ from cnnxfer.data.sources import load_dataset
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation.metrics import (
     Evaluation,
-    micro_f1,
     score_classes,
     top_k_accuracy,
 )
@@ -31,6 +30,7 @@ from cnnxfer.prediction.known_images import describe_known_images, known_splits
 from cnnxfer.prediction.model_source import run_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
+from cnnxfer.tasks.per_class import micro_f1
 from cnnxfer.tasks.probabilities import reaches
 from cnnxfer.tasks.targets import targets_of
 

@@ -166,17 +166,6 @@ def score_classes(
     )
 
 
-def micro_f1(answers: np.ndarray, targets: np.ndarray) -> float:
-    """Returns the F1 score of all labels together; 0 if there are none.
-
-    Args:
-        answers: bool `(images, classes)`: the classes that the model predicts.
-        targets: bool `(images, classes)`: the classes that an image shows.
-    """
-    total = int(answers.sum() + targets.sum())
-    return 2 * int((answers & targets).sum()) / total if total else 0.0
-
-
 def _share(part: int, whole: int) -> Accuracy | None:
     return wilson_interval(part, whole) if whole else None
 

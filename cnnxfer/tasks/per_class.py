@@ -15,11 +15,24 @@ def f1_scores(answers: np.ndarray, targets: np.ndarray) -> np.ndarray:
     Returns:
         float64 `(classes,)`; NaN for classes that no image shows.
     """
-    predicted = answers.astype(bool)
-    shown = targets.astype(bool)
-    hits = (predicted & shown).sum(axis=0)
-    total = predicted.sum(axis=0) + shown.sum(axis=0)
-    return np.where(shown.any(axis=0), 2 * hits / np.maximum(total, 1), np.nan)
+    from sklearn.metrics import f1_score
+
+    # One column more, since scikit-learn takes a single one for labels of two classes.
+    shown, answered = np.pad([targets.astype(bool), answers], [(0, 0), (0, 0), (0, 1)])
+    scores = f1_score(shown, answered, average=None, zero_division=0)
+    return np.where(shown.any(axis=0), scores, np.nan)[:-1]
+
+
+def micro_f1(answers: np.ndarray, targets: np.ndarray) -> float:
+    """Returns the F1 score of all labels together; 0 if there are none.
+
+    Args:
+        answers: bool `(images, classes)`: the classes that the model predicts.
+        targets: bool `(images, classes)`: the classes that an image shows.
+    """
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(targets.ravel(), answers.ravel(), zero_division=0))
 
 
 def average_precisions(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -35,18 +48,15 @@ def average_precisions(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     Returns:
         float64 `(classes,)`; NaN for classes that no image shows.
     """
-    columns = zip(scores.T, targets.T.astype(bool), strict=True)
-    return np.array([_average_precision(*column) for column in columns])
+    from sklearn.metrics import average_precision_score
 
-
-def _average_precision(scores: np.ndarray, shown: np.ndarray) -> float:
-    if not shown.any():
-        return float("nan")
-    ascending, ascending_shown = np.sort(scores), np.sort(scores[shown])
-    # Images with equal scores are above a threshold together.
-    found = len(scores) - np.searchsorted(ascending, ascending_shown)
-    hits = len(ascending_shown) - np.searchsorted(ascending_shown, ascending_shown)
-    return float(np.mean(hits / found))
+    columns = zip(targets.T.astype(bool), np.nan_to_num(scores).T, strict=True)
+    return np.array(
+        [
+            average_precision_score(shown, column) if shown.any() else np.nan
+            for shown, column in columns
+        ]
+    )
 
 
 def macro(values: np.ndarray) -> float:

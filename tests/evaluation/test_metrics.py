@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from cnnxfer.evaluation.metrics import (
-    micro_f1,
     score_classes,
     top_k_accuracy,
 )
 from cnnxfer.evaluation.significance import wilson_interval
+from cnnxfer.tasks.per_class import micro_f1
 
 NAMES = ("a", "b", "c", "d")
 
