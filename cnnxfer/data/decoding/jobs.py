@@ -102,6 +102,11 @@ class Jobs:
                 heapq.heappush(self._ready, job)
             self._changed.notify_all()
 
+    def begin(self) -> None:
+        """Begins a sequence of images; all of an earlier one have been removed."""
+        with self._changed:
+            self._ended, self._end_error = False, None
+
     def end(self, error: BaseException | None = None) -> None:
         """Ends the sequence of images.
 

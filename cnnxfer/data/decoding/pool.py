@@ -6,6 +6,7 @@ import os
 import pickle
 import threading
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,38 +87,77 @@ def decode_all(
     Raises:
         RunError: if no process can be started.
     """
-    assert frames in FRAMES, frames
-    setup = Setup(pickle.dumps(see), frames, max_pixels, TIME_LIMIT_SECONDS)
-    return _Decoders(setup, ahead).decode(iter(sources), DecoderProcess(setup))
+    decoders = Decoders(see, frames=frames, max_pixels=max_pixels, ahead=ahead)
+    return _decode_and_close(decoders, sources)
 
 
-class _Decoders:
-    """The reader and worker threads, started as there is work for them."""
+def _decode_and_close(
+    decoders: Decoders, sources: Iterable[ImageSource]
+) -> Generator[DecodedImage, None, None]:
+    with closing(decoders):
+        yield from decoders.decode(sources)
 
-    def __init__(self, setup: Setup, ahead: int) -> None:
-        self._setup = setup
+
+class Decoders:
+    """Processes that decode one sequence of images after another, until closed."""
+
+    def __init__(
+        self,
+        see: ViewFunction,
+        *,
+        frames: str = "first",
+        max_pixels: int = MAX_PIXELS,
+        ahead: int = 128,
+    ) -> None:
+        """Starts the first process; the arguments are those of `decode_all`.
+
+        Raises:
+            RunError: if it cannot be started.
+        """
+        assert frames in FRAMES, frames
+        self._setup = Setup(pickle.dumps(see), frames, max_pixels, TIME_LIMIT_SECONDS)
         self._jobs = Jobs(ahead, WORKERS * BYTES_PER_WORKER)
         self._workers: list[Worker] = []
         self._readers = 0
+        self._first: DecoderProcess | None = DecoderProcess(self._setup)
         # While it is held, a worker may start, and will be stopped at the end.
         self._starting = threading.Lock()
 
+    @property
+    def closed(self) -> bool:
+        """Whether all processes have ended."""
+        return self._jobs.closed
+
     def decode(
-        self, sources: Iterator[ImageSource], first: DecoderProcess
+        self, sources: Iterable[ImageSource]
     ) -> Generator[DecodedImage, None, None]:
+        """Decodes images, as `decode_all` does; only one thread may do so at a time.
+
+        If the consumer stops early, or an error is raised, this is `closed` afterwards.
+        """
         try:
-            self._start_worker(first)
-            threading.Thread(target=self._take, args=[sources], daemon=True).start()
+            if not self._workers:
+                self._start_worker()
+            self._jobs.begin()
+            taker = threading.Thread(
+                target=self._take, args=[iter(sources)], daemon=True
+            )
+            taker.start()
             while job := self._jobs.next_job():
                 while found := self._jobs.next_record(job):
                     record, pixels = found
                     yield DecodedImage(job.source, pixels=pixels, **record)
                 self._jobs.remove(job)
-        finally:
-            with self._starting:
-                self._jobs.close()
-            for worker in self._workers:
-                worker.stop()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ends all processes and threads at once."""
+        with self._starting:
+            self._jobs.close()
+        for worker in self._workers:
+            worker.stop()
 
     def _take(self, sources: Iterator[ImageSource]) -> None:
         """Takes the images as they come, in a thread, since taking one may wait."""
@@ -131,15 +171,16 @@ class _Decoders:
     def _add(self, source: ImageSource) -> None:
         self._jobs.add(source)
         if len(self._workers) < WORKERS and self._jobs.needs_worker():
-            self._start_worker(None)
+            self._start_worker()
         if self._readers < READERS and self._jobs.needs_reader(self._readers):
             self._readers += 1
             threading.Thread(target=_read, args=[self._jobs], daemon=True).start()
 
-    def _start_worker(self, process: DecoderProcess | None) -> None:
+    def _start_worker(self) -> None:
         with self._starting:
             if not self._jobs.closed:
-                self._workers.append(Worker(self._jobs, self._setup, process))
+                self._workers.append(Worker(self._jobs, self._setup, self._first))
+                self._first = None
 
 
 def _read(jobs: Jobs) -> None:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from cnnxfer.data.decoding import jobs, pool
 from cnnxfer.data.decoding.jobs import Jobs
-from cnnxfer.data.decoding.pool import decode_all
+from cnnxfer.data.decoding.pool import Decoders, decode_all
 from cnnxfer.data.decoding.worker import DecoderProcess, Worker
 from cnnxfer.data.images.decode import decode
 from cnnxfer.data.images.picture import Picture
@@ -518,9 +518,25 @@ def test_the_processes_end_after_the_last_record(tmp_path, looks):
     assert not any(is_alive(process) for process in processes)
 
 
+def test_the_processes_stay_from_one_sequence_to_the_next(tmp_path, looks):
+    decoders = Decoders(looks.process)
+    first, second = (
+        [number(record) for record in decoders.decode(sources)]
+        for sources in (files(tmp_path, 30), [in_memory(encoded(30)), *files(tmp_path)])
+    )
+    assert len(first) == 1
+    assert first == second
+    assert is_alive(first[0])
+    records = decoders.decode(files(tmp_path, 30, 30))
+    next(records)
+    records.close()
+    assert decoders.closed
+    assert not is_alive(first[0])
+
+
 SCRIPT = """
 import sys, time
-from cnnxfer.data.decoding.pool import decode_all
+from cnnxfer.data.decoding.pool import Decoders, decode_all
 from cnnxfer.data.images.source import file_source
 import looks
 print("started", flush=True)
