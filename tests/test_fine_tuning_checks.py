@@ -40,9 +40,9 @@ def test_a_failed_start_does_not_advise_to_resume(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"precision": "float16"}, "--precision float16 needs a GPU"),
+        ({"precision": "float16"}, "precision='float16' needs a GPU"),
         ({"gradual": 9, "epochs": 8}, "--gradual is 9, but --epochs is 8"),
-        ({"last": "30%", "start": "conv"}, "--last 30% and --from conv cannot be"),
+        ({"last": "30%", "start": "conv"}, "last='30%' and start='conv' cannot be"),
     ],
 )
 def test_invalid_settings_create_no_run(
@@ -119,7 +119,7 @@ def test_the_config_of_a_fine_tuned_run_repeats_it(
     with pytest.raises(ConfigError) as caught:
         api.train(config=path)
     assert str(caught.value).endswith(
-        f"Repeat that with: cnnxfer unfreeze {colour_run.path} --config {path}"
+        f"Repeat that with: cnnxfer.unfreeze('{colour_run.path}', config='{path}')"
     )
     assert api.unfreeze(colour_run, config=path).config == tuned.config
 

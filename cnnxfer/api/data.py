@@ -11,6 +11,7 @@ from cnnxfer.config import load_config
 from cnnxfer.data.sources import find_source
 from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import Reporter
+from cnnxfer.spelling import option
 
 if TYPE_CHECKING:
     from cnnxfer.data.check.report import Report
@@ -66,12 +67,13 @@ def check(
     reporter = reporter or Reporter()
     list_path, page_path = as_path(write), as_path(html)
     if list_path:
-        check_output("--write", list_path, LIST_MARK, settings.data)
+        check_output(option("--write"), list_path, LIST_MARK, settings.data)
     if page_path:
-        check_output("--html", page_path, PAGE_MARK, settings.data)
+        check_output(option("--html"), page_path, PAGE_MARK, settings.data)
     if list_path and page_path and list_path.resolve() == page_path.resolve():
         raise ConfigError(
-            f"--write and --html are both {page_path}. Name two different files."
+            f"{option('--write')} and {option('--html')} are both {page_path}. "
+            "Name two different files."
         )
     report, examples = check_data(
         settings.data,
@@ -139,7 +141,7 @@ def preview(
     from cnnxfer.prediction.outputs.file import check_target
 
     check_counts(images, views)
-    check_target("--out", Path(out), [settings.data])
+    check_target(option("--out"), Path(out), [settings.data])
     check_preview_path(Path(out))
 
     reporter = reporter or Reporter()

@@ -23,6 +23,7 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import LATEST, Run
+from cnnxfer.spelling import option
 
 if TYPE_CHECKING:
     from cnnxfer.evaluation.comparison import Comparison
@@ -142,8 +143,8 @@ def compare(
     )
     if settings.weights not in ("imagenet", "none"):
         raise ConfigError(
-            f"--weights is {settings.weights!r}; to compare backbones, it must be "
-            "imagenet or none."
+            f"{option('--weights')} is {settings.weights!r}; to compare backbones, "
+            "it must be imagenet or none."
         )
     budget_seconds = _parse_budget(budget)
     if backbones is None:
@@ -168,6 +169,7 @@ def _parse_budget(budget: str) -> float:
     seconds = parse_duration(budget)
     if not seconds:
         raise ConfigError(
-            f"--budget is {budget!r}; expected a time such as 90s, 10m or 2h."
+            f"{option('--budget')} is {budget!r}; "
+            "expected a time such as 90s, 10m or 2h."
         )
     return seconds

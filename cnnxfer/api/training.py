@@ -43,6 +43,7 @@ from cnnxfer.runs import (
     require_idle,
     resolve_runs_dir,
 )
+from cnnxfer.spelling import command, option
 from cnnxfer.stopping import interrupted_by_sigterm
 
 if TYPE_CHECKING:
@@ -240,8 +241,8 @@ def resume(
     if found.receipt.get("status") == "done" and not more_epochs:
         raise ConfigError(
             f"{found.path} is finished. Fine-tune it with: "
-            f"cnnxfer unfreeze {found.path}, or extend it with: "
-            f"cnnxfer resume {found.path} --epochs +5"
+            f"{command('unfreeze', found.path)}, or extend it with: "
+            f"{command('resume', found.path, epochs='+5')}"
         )
     import_tensorflow_quietly()
     from cnnxfer.training.start import set_up
@@ -267,7 +268,7 @@ def _refuse_fine_tuned_config(path: Path | None) -> None:
     if (run.path / "receipt.json").is_file() and run.parent:
         raise ConfigError(
             f"{path} belongs to a fine-tuned run. Repeat that with: "
-            f"cnnxfer unfreeze {run.parent.path} --config {path}"
+            f"{command('unfreeze', run.parent.path, config=path)}"
         )
 
 
@@ -281,8 +282,8 @@ def _fine_tuning_settings(
     values = dict(options)
     if values.get("last") and values.get("start"):
         raise ConfigError(
-            f"--last {values['last']} and --from {values['start']} cannot be combined. "
-            "Use one."
+            f"{option('--last', values['last'])} and "
+            f"{option('--from', values['start'])} cannot be combined. Use one."
         )
     if recipe := values.pop("recipe", None):
         from_recipe = with_recipe(Config(), str(recipe))
@@ -342,7 +343,8 @@ def _parse_more_epochs(text: str) -> int:
     found = re.fullmatch(r"\+(\d{1,6})", text.strip())
     if not found or not int(found[1]):
         raise ConfigError(
-            f"--epochs is {text!r}; expected a number of additional epochs, such as +5."
+            f"{option('--epochs')} is {text!r}; expected a number of additional "
+            "epochs, such as +5."
         )
     return int(found[1])
 
@@ -383,7 +385,7 @@ def _with_weights(config: Config, reporter: Reporter) -> Config:
     path = Path(config.weights)
     if not path.is_file():
         hint = suggestion(config.weights, ("imagenet", "none"))
-        raise ConfigError(f"--weights {path} is not a file.{hint}")
+        raise ConfigError(f"{option('--weights')} {path} is not a file.{hint}")
     return dataclasses.replace(config, weights=str(path.resolve()))
 
 
@@ -419,7 +421,8 @@ def _fine_tune(setup: Setup) -> None:
     else:
         reporter.info(
             f"no epoch beat the validation {before.name} of {before.value:.1%}, "
-            f"so {run.model_path} is the model from before. Try a lower --lr."
+            f"so {run.model_path} is the model from before. Try a lower "
+            f"{option('--lr')}."
         )
     try:
         compare_with_parent(run, reporter)

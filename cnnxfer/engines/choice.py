@@ -18,6 +18,7 @@ from cnnxfer.hardware.gpus import find_gpus
 from cnnxfer.hardware.probing import attempt
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
+from cnnxfer.spelling import option
 
 if TYPE_CHECKING:
     from cnnxfer.engines.keras_engine import KerasEngine
@@ -134,6 +135,7 @@ def _precisions(precision: str) -> list[str]:
         return ["float32"]
     if not has_bfloat16():
         raise ConfigError(
-            "this processor does not compute in bfloat16. Use --precision auto."
+            "this processor does not compute in bfloat16. "
+            f"Use {option('--precision', 'auto')}."
         )
     return ["bfloat16", "float32"] if precision == "auto" else ["bfloat16"]

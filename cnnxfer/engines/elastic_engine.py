@@ -12,6 +12,7 @@ from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import RunError
 from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.reporting import Reporter
+from cnnxfer.spelling import option
 
 
 class ElasticEngine:
@@ -71,7 +72,8 @@ class ElasticEngine:
                     raise RunError(
                         f"memory runs out in {self.name} with one image at a time. Try "
                         "a smaller backbone (cnnxfer backbones), a smaller "
-                        "--max-pixels, or another --precision or --engine."
+                        f"{option('--max-pixels')}, or another "
+                        f"{option('--precision')} or {option('--engine')}."
                     ) from error
             # Out here, the error no longer holds on to what had been allocated.
             gc.collect()

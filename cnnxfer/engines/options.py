@@ -5,6 +5,7 @@ from __future__ import annotations
 from cnnxfer.config.config import ENGINES
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import check_known
+from cnnxfer.spelling import option
 
 __all__ = ["ENGINES", "LARGEST_BATCH", "PRECISIONS", "check_batch", "check_choice"]
 
@@ -18,12 +19,13 @@ def check_choice(engine: str, precision: str) -> None:
     Raises:
         ConfigError: if one is unknown, or Keras is asked for bfloat16.
     """
-    check_known("--engine", engine, ENGINES)
-    check_known("--precision", precision, PRECISIONS)
+    check_known(option("--engine"), engine, ENGINES)
+    check_known(option("--precision"), precision, PRECISIONS)
     if (engine, precision) == ("keras", "bfloat16"):
         raise ConfigError(
-            "--engine keras answers in float32 only. "
-            "For --precision bfloat16, use --engine openvino."
+            f"{option('--engine', 'keras')} answers in float32 only. "
+            f"For {option('--precision', 'bfloat16')}, "
+            f"use {option('--engine', 'openvino')}."
         )
 
 
@@ -35,5 +37,6 @@ def check_batch(batch: int | None) -> None:
     """
     if batch is not None and not 1 <= batch <= LARGEST_BATCH:
         raise ConfigError(
-            f"--batch is {batch}; it must be auto, or from 1 to {LARGEST_BATCH:,}."
+            f"{option('--batch')} is {batch}; "
+            f"it must be auto, or from 1 to {LARGEST_BATCH:,}."
         )

@@ -23,6 +23,7 @@ from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
+from cnnxfer.spelling import option
 
 if TYPE_CHECKING:
     from cnnxfer.engines.keras_engine import KerasEngine
@@ -132,7 +133,8 @@ class Trial:
         except Refused as refused:
             raise RunError(
                 f"OpenVINO cannot answer as asked: {refused}. "
-                "Leave --engine and --precision at auto to go on."
+                f"Leave {option('--engine')} and {option('--precision')} at auto to "
+                "go on."
             ) from refused
 
     def prepare(self, precisions: Sequence[str]) -> None:

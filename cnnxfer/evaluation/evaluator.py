@@ -30,6 +30,7 @@ from cnnxfer.prediction.known_images import describe_known_images, known_splits
 from cnnxfer.prediction.model_source import run_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
+from cnnxfer.spelling import option
 from cnnxfer.tasks.per_class import micro_f1
 from cnnxfer.tasks.probabilities import reaches
 from cnnxfer.tasks.targets import targets_of
@@ -54,8 +55,8 @@ def evaluate_run(
     examples = load_splits(run, reporter).test
     if not examples:
         raise DataError(
-            f"{run.path} has no test images (--split {run.config.split}). "
-            "Name other images with --data."
+            f"{run.path} has no test images ({option('--split', run.config.split)}). "
+            f"Name other images with {option('--data')}."
         )
     engine_options = EngineOptions(engine, precision)
     (evaluation,) = measure_beside_parent(run, [examples], reporter, engine_options)

@@ -17,6 +17,7 @@ from typing import Any
 import keras
 
 from cnnxfer.errors import RunError
+from cnnxfer.spelling import option
 
 Pooling = keras.layers.GlobalAveragePooling2D
 Flatten = keras.layers.Flatten
@@ -86,8 +87,8 @@ def _split_head(classifier: keras.Model) -> tuple[Any, list[Any]]:
     found += [i for i, layer in enumerate(operations) if isinstance(layer, Flatten)]
     if not found:
         raise RunError(
-            "--dense needs a network whose head begins with GlobalAveragePooling2D or "
-            "Flatten; this one has neither. Leave out --dense."
+            f"{option('--dense')} needs a network whose head begins with "
+            "GlobalAveragePooling2D or Flatten; this one has neither. Leave it out."
         )
     return operations[found[0]], operations[found[0] + 1 :]
 

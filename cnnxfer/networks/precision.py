@@ -9,6 +9,7 @@ import keras
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.hardware.processor import Processor, find_processor
+from cnnxfer.spelling import option
 
 # Precisions, and the Keras dtype policies that they stand for.
 POLICIES = {
@@ -64,8 +65,8 @@ def resolve_precision(
     on_cpu = keras.backend.backend() == "tensorflow" and compute_capability is None
     if precision == "float16" and on_cpu:
         raise ConfigError(
-            "--precision float16 needs a GPU, and this run computes on a CPU. "
-            "Use bfloat16 or float32."
+            f"{option('--precision', 'float16')} needs a GPU, and this run computes "
+            "on a CPU. Use bfloat16 or float32."
         )
     if precision != "auto":
         return precision
@@ -94,5 +95,5 @@ def describe_precision(asked: str, precision: str) -> str:
         return "computes in float32 throughout: nothing is known to be faster here"
     return (
         f"computes in {precision}, which is fastest here, {scope} "
-        "(--precision float32 is for exact figures)"
+        f"({option('--precision', 'float32')} is for exact figures)"
     )

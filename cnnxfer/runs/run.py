@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 from cnnxfer.config import Config, load_config
 from cnnxfer.errors import RunError
 from cnnxfer.files import atomic_path, explained_os_errors, json_text, write_text
+from cnnxfer.spelling import command
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class Run:
         if not self.model_path.exists():
             raise RunError(
                 f"{self.path} has no trained model yet. "
-                f"Go on with: cnnxfer resume {self.path}"
+                f"Go on with: {command('resume', self.path)}"
             )
         return self.model_path
 
@@ -217,8 +217,7 @@ class Run:
                 message has the file, the reason and the next command.
         """
         can_resume = (self.path / "config.toml").exists()
-        path = shlex.quote(str(self.path))
-        with explained_os_errors(f"cnnxfer resume {path}" if can_resume else ""):
+        with explained_os_errors(command("resume", self.path) if can_resume else ""):
             yield
 
     @contextmanager

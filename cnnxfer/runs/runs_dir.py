@@ -11,6 +11,7 @@ from cnnxfer.errors import ConfigError, RunError, reason_of
 from cnnxfer.files import check_writable
 from cnnxfer.registry import did_you_mean
 from cnnxfer.runs.run import Run
+from cnnxfer.spelling import command, option
 
 LATEST = "latest"
 
@@ -64,7 +65,7 @@ def check_runs_dir(runs_dir: Path) -> None:
 def _not_writable(runs_dir: Path, error: OSError) -> ConfigError:
     return ConfigError(
         f"runs cannot be written to {runs_dir} ({reason_of(error)}). "
-        "Choose another directory with --runs-dir."
+        f"Choose another directory with {option('--runs-dir')}."
     )
 
 
@@ -103,7 +104,7 @@ def find_run(name: str, runs_dir: Path) -> Run:
         if not runs:
             raise ConfigError(
                 f"there is no run in {runs_dir} yet. "
-                "Start one with: cnnxfer train --data FOLDER"
+                f"Start one with: {command('train', data='FOLDER')}"
             )
         return runs[-1]
     for path in (runs_dir / name, Path(name)):

@@ -155,7 +155,7 @@ def test_a_cache_that_cannot_be_written_is_named(
     message = str(caught.value)
     assert f"cannot be stored in {tmp_path / 'file' / 'models'} (" in message
     assert "Set KERAS_HOME to a directory that can be written" in message
-    assert "--weights FILE" in message
+    assert "weights='FILE'" in message
 
 
 @pytest.mark.parametrize("include_top", [False, True])
@@ -250,8 +250,8 @@ def test_offline_the_error_says_what_to_do_instead(
     message = str(caught.value)
     assert "127.0.0.1:9 cannot be reached" in message
     assert message.endswith(how_to_get_weights(XCEPTION, include_top=include_top))
-    assert "--backbone efficientnet-lite0" in message
-    assert "--weights FILE" in message
+    assert "backbone='efficientnet-lite0'" in message
+    assert "weights='FILE'" in message
     assert "`cnnxfer weights pull xception`" in message
     assert f"copy its file to {models_dir / file.name}." in message
     assert "\n" not in message

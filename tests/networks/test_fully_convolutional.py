@@ -215,5 +215,5 @@ def test_deriving_a_dense_model_does_not_change_the_classifier():
 def test_a_network_with_another_kind_of_head_is_refused():
     pixels = keras.Input((32, 32, 3))
     plain = keras.Model(pixels, keras.layers.GlobalMaxPooling2D()(pixels))
-    with pytest.raises(RunError, match="--dense needs a network whose head begins"):
+    with pytest.raises(RunError, match="dense needs a network whose head begins"):
         dense_model(plain, "logits")

@@ -182,7 +182,7 @@ def test_a_run_that_cannot_be_written_is_not_held(
         pytest.fail("it is held")
     assert str(caught.value) == (
         f"{run.path} cannot be written: read-only file system. Make it writable, "
-        f"then go on with: cnnxfer resume {run.path}"
+        f"then go on with: cnnxfer.resume('{run.path}')"
     )
 
 

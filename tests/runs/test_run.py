@@ -105,7 +105,7 @@ def test_damage_is_named(
 
 def test_a_run_without_a_model_says_how_to_go_on(make: Make) -> None:
     run = make("a")
-    with pytest.raises(RunError, match=r"no trained model yet\. .*cnnxfer resume"):
+    with pytest.raises(RunError, match=r"no trained model yet\. .*cnnxfer.resume"):
         run.require_model()
     run.model_path.touch()
     assert run.require_model() == run.path / "model.keras"
@@ -188,7 +188,7 @@ def test_what_cannot_be_written_leaves_the_run_as_it_was(
     with pytest.raises(RunError, match=reason) as caught:
         WRITES[name](run)
     assert str(caught.value).startswith(f"{run.path / name} cannot be written: ")
-    assert str(caught.value).endswith(f"on with: cnnxfer resume '{run.path}'")
+    assert str(caught.value).endswith(f"on with: cnnxfer.resume('{run.path}')")
     assert contents(run) == before
 
 

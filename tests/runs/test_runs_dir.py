@@ -27,9 +27,9 @@ def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_a_runs_dir_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"runs cannot be written to .*--runs-dir"):
+    with pytest.raises(ConfigError, match=r"runs cannot be written to .*runs_dir"):
         create_run(tmp_path / "file" / "runs", "xception", "sample")
-    with pytest.raises(ConfigError, match=r"runs cannot be written to .*--runs-dir"):
+    with pytest.raises(ConfigError, match=r"runs cannot be written to .*runs_dir"):
         check_runs_dir(tmp_path / "file")
 
 

@@ -77,7 +77,8 @@ IMBALANCE = KINDS.add(
         severity=WARNING,
         title="classes of very different size",
         done="macro-F1 chooses the best epoch",
-        advice="Train with --class-weights auto or --sampling balanced, or add images.",
+        advice="Train with {--class-weights auto} or {--sampling balanced}, or add "
+        "images.",
     )
 )
 SIMILAR_NAMES = KINDS.add(

@@ -14,7 +14,7 @@ CONTRADICTION = KINDS.add(
         severity=ERROR,
         title="pictures under several labels",
         done="nothing: each label counts",
-        advice="Keep the copy whose label is right. --write lists all, to leave out.",
+        advice="Keep the copy whose label is right. {--write} lists all, to leave out.",
     )
 )
 NEAR_CONTRADICTION = KINDS.add(
@@ -23,7 +23,7 @@ NEAR_CONTRADICTION = KINDS.add(
         severity=WARNING,
         title="near duplicates under several labels",
         done="nothing: each label counts",
-        advice="Look at them with --html, and keep what is labelled right.",
+        advice="Look at them with {--html}, and keep what is labelled right.",
     )
 )
 LEAK = KINDS.add(
@@ -32,7 +32,7 @@ LEAK = KINDS.add(
         severity=ERROR,
         title="pictures in several splits",
         done="nothing: the data's own splits stay",
-        advice="Leave out those that --write lists, which train; those that test stay.",
+        advice="Leave out those that {--write} lists, which train; what tests stays.",
     )
 )
 NEAR_LEAK = KINDS.add(
@@ -41,7 +41,7 @@ NEAR_LEAK = KINDS.add(
         severity=ERROR,
         title="near duplicates in several splits",
         done="nothing: the data's own splits stay",
-        advice="Leave out those that --write lists, which train; those that test stay.",
+        advice="Leave out those that {--write} lists, which train; what tests stays.",
     )
 )
 GROUP_LEAK = KINDS.add(
@@ -59,7 +59,7 @@ COPIES = KINDS.add(
         severity=NOTE,
         title="spare copies of images",
         done="kept in one part",
-        advice="Delete them, or leave out those that --write lists.",
+        advice="Delete them, or leave out those that {--write} lists.",
     )
 )
 NEAR_COPIES = KINDS.add(

@@ -59,7 +59,7 @@ ALL_TINY = KINDS.add(
         severity=NOTE,
         title=f"images of under {MIN_SIDE_PIXELS} pixels a side, as most are",
         done="enlarged",
-        advice="Train with a small --image-size, which takes less time.",
+        advice="Train with a small {--image-size}, which takes less time.",
     )
 )
 HUGE = KINDS.add(

@@ -14,7 +14,7 @@ def check_output(option: str, path: Path, mark: str, spec: str) -> None:
     """Makes sure, before any work is done, that an output file may be written.
 
     Args:
-        option: the option that names the file, as it was typed, such as "--html".
+        option: the option that names the file, as the user calls it.
         path: the file. If it exists, it must have been written by `check`.
         mark: the text by which a file that `check` wrote is recognized.
         spec: the data specification.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cnnxfer.registry import Registry
 from cnnxfer.reporting import counted
+from cnnxfer.spelling import spelled
 
 ERROR = "error"  # training cannot work, or its accuracy would be misleading
 WARNING = "warning"  # it probably lowers accuracy
@@ -77,7 +78,7 @@ class Kind:
         severity: one of `SEVERITIES`.
         title: what was found, in the plural; a count follows it.
         done: what cnnxfer does about it, such as "left out".
-        advice: what a person can do about it: a sentence.
+        advice: what a person can do about it: a sentence, as `spelled` takes it.
     """
 
     name: str
@@ -112,7 +113,7 @@ class Kind:
                 self.title,
                 count,
                 self.done,
-                self.advice,
+                spelled(self.advice),
                 items,
                 tuple(quarantine),
             )

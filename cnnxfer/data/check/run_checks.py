@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from cnnxfer.data.preparing.splits import assign_splits, parse_split
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
+from cnnxfer.spelling import command
 
 # In the order in which the findings of one severity are reported.
 CHECKS: tuple[Callable[[InspectedData], Iterable[Finding]], ...] = (
@@ -68,7 +68,7 @@ NO_SPLIT = KINDS.add(
         severity=ERROR,
         title="ways to split the images",
         done="training stops",
-        advice="Add images, or choose other shares with --split.",
+        advice="Add images, or choose other shares with {--split}.",
     )
 )
 # `train` warns of these elsewhere.
@@ -155,7 +155,7 @@ def warn_of(findings: Iterable[Finding], spec: str, reporter: Reporter) -> None:
         example = finding.items[0].line()
         reporter.warn(f"{finding.title}: {finding.count:,}, such as {example}.")
     if findings:
-        reporter.warn(f"see: cnnxfer check {shlex.quote(spec)}")
+        reporter.warn(f"see: {command('check', spec)}")
 
 
 def _report(

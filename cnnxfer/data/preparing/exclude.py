@@ -10,6 +10,7 @@ from pathlib import Path
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.errors import ConfigError, reason_of
 from cnnxfer.reporting import Reporter, counted, printable
+from cnnxfer.spelling import option
 
 COMMENT, QUOTE = "#", '"'
 
@@ -30,12 +31,12 @@ def read_list(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(
-            f"--exclude {path} cannot be read: {reason_of(error)}."
+            f"{option('--exclude')} {path} cannot be read: {reason_of(error)}."
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"--exclude {path} is not a text in UTF-8; expected an image's id or path "
-            "a line, as cnnxfer check --write writes it."
+            f"{option('--exclude')} {path} is not a text in UTF-8; expected an image's "
+            "id or path a line, as `check` writes it."
         ) from error
     lines = (line.strip() for line in text.split("\n"))
     return [_parse(line) for line in lines if line and not line.startswith(COMMENT)]

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import did_you_mean
+from cnnxfer.spelling import option
 
 
 def group_names(dataset: Dataset, group_by: str) -> list[str]:
@@ -28,7 +29,8 @@ def group_names(dataset: Dataset, group_by: str) -> list[str]:
         names = _matches(dataset, group_by)
     if len(set(names)) < 2:
         raise ConfigError(
-            f"--group-by {group_by!r} puts all images into one group, {names[0]!r}; "
+            f"{option('--group-by')} {group_by!r} puts all images into one group, "
+            f"{names[0]!r}; "
             "expected several, to split. Give another column or expression."
         )
     return list(names)
@@ -61,13 +63,13 @@ def _matches(dataset: Dataset, group_by: str) -> tuple[str, ...]:
         pattern = re.compile(group_by)
     except re.error as error:
         raise ConfigError(
-            f"--group-by {group_by!r} is not a regular expression ({error})"
+            f"{option('--group-by')} {group_by!r} is not a regular expression ({error})"
             f"{_no_column(dataset, group_by)}"
         ) from error
     found = [pattern.search(example.id) for example in dataset.examples]
     if not any(found):
         raise ConfigError(
-            f"--group-by {group_by!r} matches no image's name, such as "
+            f"{option('--group-by')} {group_by!r} matches no image's name, such as "
             f"{dataset.examples[0].id}{_no_column(dataset, group_by)}"
         )
     # An optional group that did not match is None.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from cnnxfer.data.dataset import SPLITS, TEST, TRAIN, VALIDATION, IndexRow
 from cnnxfer.data.preparing.groups import connected_groups
 from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.spelling import option
 
 SLICES = "slices"
 
@@ -52,8 +53,8 @@ def parse_split(text: str) -> Ratios | None:
     finite = all(map(math.isfinite, shares))
     if not finite or min(ratios.train, ratios.validation) <= 0 or ratios.test < 0:
         raise ConfigError(
-            f"--split is {text!r}; expected TRAIN/VALIDATION/TEST such as 75/15/10, "
-            "with train and validation above 0, or slices."
+            f"{option('--split')} is {text!r}; expected TRAIN/VALIDATION/TEST such as "
+            "75/15/10, with train and validation above 0, or slices."
         )
     return ratios
 
@@ -112,7 +113,7 @@ def assign_splits(
             raise DataError(
                 f"no image is left for {name} out of {len(rows)}; near-duplicates and "
                 "groups stay in one split. Add images, or give it a larger share with "
-                "--split."
+                f"{option('--split')}."
             )
     return splits
 
@@ -120,21 +121,22 @@ def assign_splits(
 def _slices(
     rows: Sequence[IndexRow], shuffled: bool, groups: Sequence[str] | None
 ) -> list[str]:
+    usual = option("--split", "75/15/10")
     if groups is not None:
         raise ConfigError(
-            "--split slices cuts by order, which keeps no groups together. Use "
-            "--split 75/15/10 with --group-by."
+            f"{option('--split', 'slices')} cuts by order, which keeps no groups "
+            f"together. Use {usual} with {option('--group-by')}."
         )
     if not shuffled:
         raise ConfigError(
-            "--split slices needs a TFDS set, whose order is mixed; files in folders "
-            "are in order of class. Use --split 75/15/10."
+            f"{option('--split', 'slices')} needs a TFDS set, whose order is mixed; "
+            f"files in folders are in order of class. Use {usual}."
         )
     existing = {row.example.split for row in rows} - {None}
     if existing:
         raise ConfigError(
-            "--split slices divides data without splits; this data has its own: "
-            f"{', '.join(sorted(map(str, existing)))}. Use --split 75/15/10, which "
+            f"{option('--split', 'slices')} divides data without splits; this data "
+            f"has its own: {', '.join(sorted(map(str, existing)))}. Use {usual}, which "
             "keeps them and takes what is missing from train."
         )
     count = len(rows)

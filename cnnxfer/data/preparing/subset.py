@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from cnnxfer.data.dataset import IndexRow
 from cnnxfer.errors import ConfigError
+from cnnxfer.spelling import option
 
 # Of every class, chosen before shares count: one each to train, validate and test.
 FIRST_IMAGES = 3
@@ -36,8 +37,8 @@ def take_sample(rows: Sequence[IndexRow], limit: int) -> list[int]:
     strata = _strata(rows)
     if limit < len(strata):
         raise ConfigError(
-            f"--limit is {limit}; expected at least {len(strata)}, an image for every "
-            "class in every split."
+            f"{option('--limit')} is {limit}; expected at least {len(strata)}, an "
+            "image for every class in every split."
         )
     queue = [
         (*_priority(rank, len(stratum)), _random_key(rows[index]), index)

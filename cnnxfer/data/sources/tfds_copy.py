@@ -135,7 +135,7 @@ def _prepare(builder: Any, name: str, reporter: Reporter) -> None:
         raise DataError(
             f"{name} is not prepared under {builder.data_dir} and could not be "
             f"downloaded: {_reason(error)}. Set TFDS_DATA_DIR to a directory that has "
-            "it, or train on a folder (--data FOLDER) or on --data sample."
+            "it, or train on a folder of your own, or on the data set 'sample'."
         ) from error
 
 

@@ -24,6 +24,7 @@ from cnnxfer.data.views.views import CentralViews, open_picture, training_views
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.files import atomic_path, is_empty_or_has_marker
 from cnnxfer.reporting import Reporter, counted, printable
+from cnnxfer.spelling import option
 
 MAX_IMAGES, MAX_VIEWS = 50, 20
 MARK = ("Title", "cnnxfer preview")  # metadata by which a preview is recognized
@@ -61,12 +62,14 @@ def check_counts(images: int, views: int) -> None:
     Raises:
         ConfigError: if one of the two is out of its range.
     """
-    for option, count, maximum in (
+    for name, count, maximum in (
         ("--images", images, MAX_IMAGES),
         ("--views", views, MAX_VIEWS),
     ):
         if not 1 <= count <= maximum:
-            raise ConfigError(f"{option} is {count}; it must be from 1 to {maximum}.")
+            raise ConfigError(
+                f"{option(name)} is {count}; it must be from 1 to {maximum}."
+            )
 
 
 def check_preview_path(path: Path) -> None:
@@ -80,10 +83,10 @@ def check_preview_path(path: Path) -> None:
             preview.
     """
     if path.suffix.lower() != ".png":
-        raise ConfigError(f"--out is {path}; its suffix should be .png.")
+        raise ConfigError(f"{option('--out')} is {path}; its suffix should be .png.")
     if path.exists() and not is_empty_or_has_marker(path, "\0".join(MARK).encode()):
         raise ConfigError(
-            f"--out {path} already exists and is not a preview of cnnxfer. "
+            f"{option('--out', path)} already exists and is not a preview of cnnxfer. "
             "Name another file, or remove it first."
         )
 

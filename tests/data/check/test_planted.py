@@ -7,6 +7,7 @@ import pytest
 from cnnxfer.data.check.report import KINDS, SEVERITIES, Kind
 from cnnxfer.data.check.run_checks import check_data
 from cnnxfer.reporting import Reporter
+from cnnxfer.spelling import spelled
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -31,7 +32,7 @@ def test_every_planted_problem_is_found(kind: Kind, planting) -> None:
         assert finding.severity == kind.severity
         assert finding.title == kind.title
         assert finding.done == kind.done
-        assert finding.advice == kind.advice
+        assert finding.advice == spelled(kind.advice)
 
 
 def test_planted_problems_are_of_every_kind(planting) -> None:

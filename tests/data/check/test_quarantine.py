@@ -69,7 +69,7 @@ def test_files_that_the_check_did_not_write_are_not_overwritten(
 ) -> None:
     path = tmp_path / "notes"
     path.write_text("mine")
-    with pytest.raises(ConfigError, match=f"--{option} .*notes already exists"):
+    with pytest.raises(ConfigError, match=f"{option} .*notes already exists"):
         cnnxfer.check(str(data), **{option: path})
     assert path.read_text() == "mine"
     path.unlink()
@@ -104,6 +104,6 @@ def test_output_files_in_a_prepared_data_set_are_refused(tmp_path: Path) -> None
 def test_list_and_page_must_be_different_files(data: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.symlink_to(tmp_path)
-    with pytest.raises(ConfigError, match="--write and --html are both"):
+    with pytest.raises(ConfigError, match="write and html are both"):
         cnnxfer.check(str(data), write=tmp_path / "x", html=there / "x")
     assert not (tmp_path / "x").exists()

@@ -229,9 +229,9 @@ def test_groups_and_copies_are_not_reported_as_leaks(planter, tmp_path: Path) ->
 
 
 def test_a_wrong_split_is_refused(photos_dir: Path) -> None:
-    with pytest.raises(ConfigError, match="--split is 'half'"):
+    with pytest.raises(ConfigError, match="split is 'half'"):
         check_data(str(photos_dir), Reporter(), split="half")
-    with pytest.raises(ConfigError, match="--split slices needs"):
+    with pytest.raises(ConfigError, match="split='slices' needs"):
         check_data(str(photos_dir), Reporter(), split="slices")
 
 
@@ -263,7 +263,7 @@ def test_training_warns_of_serious_findings() -> None:
     warn_of(findings, "my flowers", reporter)
     assert reporter.warnings == [
         "pictures under several labels: 1, such as 1 = 2 (a, b).",
-        "see: cnnxfer check 'my flowers'",
+        "see: cnnxfer.check('my flowers')",
     ]
     warn_of([], "flowers", reporter)
     assert len(reporter.warnings) == 2

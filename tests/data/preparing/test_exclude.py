@@ -150,9 +150,9 @@ def test_a_line_that_only_begins_with_a_quote_is_taken_literally(
 def test_a_list_that_cannot_be_read_is_an_error(
     dataset: Dataset, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=r"--exclude .* no such file"):
+    with pytest.raises(ConfigError, match=r"exclude .* no such file"):
         exclude_listed(dataset, tmp_path / "none.txt", Reporter())
-    with pytest.raises(ConfigError, match=r"--exclude .* is a directory"):
+    with pytest.raises(ConfigError, match=r"exclude .* is a directory"):
         exclude_listed(dataset, tmp_path, Reporter())
     path = tmp_path / "picture.jpg"
     path.write_bytes(os.urandom(3) + b"\xff\xd8")

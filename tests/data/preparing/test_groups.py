@@ -41,7 +41,7 @@ def test_an_expression_that_matches_no_image_is_refused():
     with pytest.raises(ConfigError) as error:
         group_names(dataset(), "plant")
     assert str(error.value) == (
-        "--group-by 'plant' matches no image's name, such as rose/p1_front.jpg, and "
+        "group_by 'plant' matches no image's name, such as rose/p1_front.jpg, and "
         "the data has no columns. Give a regular expression that matches."
     )
 

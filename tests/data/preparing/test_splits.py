@@ -70,7 +70,7 @@ def test_splits_are_read(text, ratios):
     ],
 )
 def test_an_invalid_split_is_refused(text):
-    with pytest.raises(ConfigError, match=r"--split is '.*'; expected .*75/15/10"):
+    with pytest.raises(ConfigError, match=r"split is '.*'; expected .*75/15/10"):
         parse_split(text)
 
 
@@ -410,16 +410,18 @@ def test_slices_have_the_same_bounds_as_in_tfds(count):
 
 
 def test_slices_of_files_in_order_of_class_are_refused():
-    with pytest.raises(ConfigError, match="slices needs a TFDS set"):
+    with pytest.raises(ConfigError, match="split='slices' needs a TFDS set"):
         assign_splits(rows_of(20), "slices", shuffled=False)
 
 
 def test_slices_of_a_data_set_with_splits_are_refused():
     rows = rows_of(20, split="train") + rows_of(20, split="test")
-    with pytest.raises(ConfigError, match=r"its own: test, train\. Use --split 75"):
+    with pytest.raises(ConfigError, match=r"its own: test, train\. Use split='75"):
         assign_splits(rows, "slices", shuffled=True)
 
 
 def test_slices_with_groups_are_refused():
-    with pytest.raises(ConfigError, match=r"slices cuts by order.*75/15/10 with --gr"):
+    with pytest.raises(
+        ConfigError, match=r"slices' cuts by order.*75/15/10' with group_by"
+    ):
         assign_splits(rows_of(20), "slices", shuffled=True, groups=["a"] * 20)

@@ -114,5 +114,5 @@ def test_multi_label_images_are_sampled_by_their_rarest_label():
 
 
 def test_a_limit_below_the_classes_is_refused():
-    with pytest.raises(ConfigError, match="--limit is 2; expected at least 3, an im"):
+    with pytest.raises(ConfigError, match="limit is 2; expected at least 3, an im"):
         take_sample(rows_of(10, 10, 10), 2)

@@ -659,7 +659,7 @@ def test_a_failed_download_is_one_line_and_leaves_no_set(
         monkeypatch.setattr(TinyDownload, "url", url)
         expected = (
             r"^tiny_download is not prepared under .*/tiny_download/1\.0\.0 and could "
-            rf"not be downloaded: {reason}\. Set TFDS_DATA_DIR to .* --data sample\.$"
+            rf"not be downloaded: {reason}\. Set TFDS_DATA_DIR to .* set 'sample'\.$"
         )
         with pytest.raises(DataError, match=expected) as caught:
             load("tfds:tiny_download")

@@ -204,7 +204,7 @@ def test_only_earlier_previews_are_overwritten(tmp_path: Path, dataset):
 
 @pytest.mark.parametrize(
     ("images", "views", "option"),
-    [(0, 1, "--images"), (51, 1, "--images"), (1, 0, "--views"), (1, 21, "--views")],
+    [(0, 1, "images"), (51, 1, "images"), (1, 0, "views"), (1, 21, "views")],
 )
 def test_numbers_of_images_and_views_have_limits(images: int, views: int, option: str):
     with pytest.raises(ConfigError, match=f"^{option} is [0-9]+; it must be from 1 to"):

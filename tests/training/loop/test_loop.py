@@ -424,7 +424,7 @@ def test_a_full_disk_is_reported_and_the_run_stays_usable(
     run = phase.setup.run.path
     assert str(caught.value) == (
         f"{run}/checkpoints/000003.npz cannot be written: no space left on device. "
-        f"Make room, then go on with: cnnxfer resume {run}"
+        f"Make room, then go on with: cnnxfer.resume('{run}')"
     )
     monkeypatch.undo()
     phase = tiny_phase(tmp_path / "run")
