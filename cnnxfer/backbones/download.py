@@ -5,21 +5,17 @@ from __future__ import annotations
 import glob
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 from filelock import FileLock, Timeout
 
-from cnnxfer.errors import ConfigError, RunError
-from cnnxfer.files import atomic_path, format_bytes
+from cnnxfer.errors import ConfigError, DataError, RunError
+from cnnxfer.files import atomic_path
 from cnnxfer.reporting import Reporter
-from cnnxfer.version import __version__
+from cnnxfer.web import Limits, open_url
 
-TIMEOUT_SECONDS = 30.0  # how long the server may send nothing
-_READ_BYTES = 1 << 16
+IDLE_SECONDS = 30.0  # how long the server may send nothing
 
 
 def download(
@@ -47,7 +43,7 @@ def download(
     Raises:
         ConfigError: if `url` is neither http nor https.
         RunError: if the host cannot be reached, answers with an error, sends nothing
-            for `TIMEOUT_SECONDS`, or sends too much or too little.
+            for `IDLE_SECONDS`, or sends too much or too little.
         OSError: if the directory or the file cannot be written.
     """
     if urlsplit(url).scheme not in ("http", "https"):
@@ -88,57 +84,15 @@ def _remove_leftovers(target: Path) -> None:
 def _fetch(
     url: str, path: Path, title: str, reporter: Reporter, size_limit: int
 ) -> None:
-    with _network_errors(url):
-        response: HTTPResponse = urlopen(
-            Request(url, headers={"User-Agent": f"cnnxfer/{__version__}"}),
-            timeout=TIMEOUT_SECONDS,
-        )
-    total = response.length  # None if the server does not say
-    received = 0
-    with (
-        response,
-        path.open("wb") as stream,
-        reporter.progress(title, total, "bytes") as advance,
-    ):
-        if total is not None and total > size_limit:
-            raise _too_large(url, size_limit)
-        while chunk := _read(response, url):
-            received += len(chunk)
-            if received > size_limit:
-                raise _too_large(url, size_limit)
-            stream.write(chunk)
-            advance(len(chunk))
-    # `HTTPResponse.read(size)` ends quietly when the connection closes early.
-    if total is not None and received < total:
-        raise RunError(f"{url} ended after {received:,} of {total:,} bytes. Try again.")
-
-
-def _read(response: HTTPResponse, url: str) -> bytes:
-    with _network_errors(url):
-        return response.read(_READ_BYTES)
-
-
-def _too_large(url: str, size_limit: int) -> RunError:
-    return RunError(f"{url} sends more than the limit of {format_bytes(size_limit)}.")
-
-
-@contextmanager
-def _network_errors(url: str) -> Iterator[None]:
-    """Turns network errors into a RunError that names the host."""
-    host = urlsplit(url).netloc
+    limits = Limits(size_limit, IDLE_SECONDS, allow_private=True)
     try:
-        yield
-    except HTTPError as error:
-        error.close()
-        raise RunError(f"{url} answered HTTP {error.code} ({error.reason}).") from error
-    except (OSError, HTTPException) as error:
-        # urllib wraps errors up to the request in a URLError, but none after it.
-        reason = error.reason if isinstance(error, URLError) else error
-        if isinstance(reason, TimeoutError):
-            message = f"{host} did not answer for {TIMEOUT_SECONDS:g} seconds."
-        elif isinstance(error, URLError):
-            detail = getattr(reason, "strerror", None) or reason
-            message = f"{host} cannot be reached ({detail})."
-        else:
-            message = f"the connection to {host} was lost ({error}). Try again."
-        raise RunError(message) from error
+        with (
+            open_url(url, limits) as (total, pieces),
+            path.open("wb") as stream,
+            reporter.progress(title, total, "bytes") as advance,
+        ):
+            for piece in pieces:
+                stream.write(piece)
+                advance(len(piece))
+    except DataError as error:
+        raise RunError(f"{url}: {error}.") from error
