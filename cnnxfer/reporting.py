@@ -1,8 +1,7 @@
 """How long-running work reports its progress.
 
-Functions take a `Reporter`. The one in this module writes to the standard logger
-"cnnxfer", which is what Python users see; the command line passes one that draws
-progress bars on stderr.
+Functions take a `Reporter`. Those of this module log or are silent; that of `console`
+draws progress bars.
 """
 
 from __future__ import annotations
@@ -43,6 +42,16 @@ class Reporter:
             pass
 
         yield advance
+
+
+class SilentReporter(Reporter):
+    """Drops all messages."""
+
+    def info(self, message: str) -> None:
+        """Drops a message."""
+
+    def warn(self, message: str) -> None:
+        """Drops a warning."""
 
 
 def counted(number: int, noun: str) -> str:

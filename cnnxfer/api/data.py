@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from cnnxfer.api.arguments import Pathlike, as_path, as_text, check_data_options
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import load_config
+from cnnxfer.console import CONSOLE
 from cnnxfer.data.sources import find_source
 from cnnxfer.errors import ConfigError
-from cnnxfer.reporting import Reporter
+from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.spelling import option
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def check(
     exclude: Pathlike | None = None,
     write: Pathlike | None = None,
     html: Pathlike | None = None,
-    reporter: Reporter | None = None,
+    reporter: Reporter | None = CONSOLE,
 ) -> Report:
     """Reports what is wrong with images and labels.
 
@@ -41,7 +42,7 @@ def check(
         write: the file to write for `exclude`, with the images that should be
             excluded from training.
         html: the HTML page to write, with the images that have problems.
-        reporter: receives messages and progress; by default the logger "cnnxfer".
+        reporter: shows messages and progress; None for silence.
 
     Raises:
         ConfigError: if there is no such data, an option is wrong, or a file to write
@@ -64,7 +65,7 @@ def check(
     from cnnxfer.data.check.run_checks import check_data
     from cnnxfer.pages.check_page import PAGE_MARK, write_page
 
-    reporter = reporter or Reporter()
+    reporter = reporter or SilentReporter()
     list_path, page_path = as_path(write), as_path(html)
     if list_path:
         check_output(option("--write"), list_path, LIST_MARK, settings.data)
@@ -99,7 +100,7 @@ def preview(
     views: int = 6,
     image_size: int | None = None,
     seed: int | None = None,
-    reporter: Reporter | None = None,
+    reporter: Reporter | None = CONSOLE,
 ) -> Preview:
     """Draws what the network will see in training: images, and views of each.
 
@@ -112,7 +113,7 @@ def preview(
         views: the number of training views of each image.
         image_size: the side of a view in pixels; by default the backbone's.
         seed: the seed of all random numbers.
-        reporter: receives messages and progress; by default the logger "cnnxfer".
+        reporter: shows messages and progress; None for silence.
 
     Raises:
         ConfigError: if there is no such data, a setting is wrong, or `out` exists
@@ -144,7 +145,7 @@ def preview(
     check_target(option("--out"), Path(out), [settings.data])
     check_preview_path(Path(out))
 
-    reporter = reporter or Reporter()
+    reporter = reporter or SilentReporter()
     return write_preview(
         Path(out),
         load_dataset(settings.data, reporter),

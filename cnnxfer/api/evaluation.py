@@ -17,11 +17,12 @@ from cnnxfer.backbones.weights import find_weights
 from cnnxfer.config import load_config
 from cnnxfer.config.class_weights_file import check_class_weights
 from cnnxfer.config.setting import parse_duration
+from cnnxfer.console import CONSOLE
 from cnnxfer.data.sources import find_source
 from cnnxfer.engines.options import check_choice
 from cnnxfer.errors import ConfigError
 from cnnxfer.quiet import import_tensorflow_quietly
-from cnnxfer.reporting import Reporter
+from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.runs import LATEST, Run
 from cnnxfer.spelling import option
 
@@ -37,7 +38,7 @@ def evaluate(
     engine: str = "auto",
     precision: str = "auto",
     runs_dir: Pathlike | None = None,
-    reporter: Reporter | None = None,
+    reporter: Reporter | None = CONSOLE,
 ) -> Evaluation:
     """Measures a run on its test images, which no phase has used.
 
@@ -54,7 +55,7 @@ def evaluate(
         precision: "float32", "bfloat16", or "auto": the fastest one whose outputs
             agree in the same way.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
-        reporter: receives messages and progress; by default the logger "cnnxfer".
+        reporter: shows messages and progress; None for silence.
 
     Raises:
         ConfigError: if there is no such run or data, or the engine or the precision
@@ -64,7 +65,7 @@ def evaluate(
         RunError: if the run has no model yet, or the outputs of the requested engine
             or precision do not agree with those of Keras.
     """
-    reporter = reporter or Reporter()
+    reporter = reporter or SilentReporter()
     check_choice(engine, precision)
     found = resolve_run(run, runs_dir)
     found.require_model()
@@ -95,7 +96,7 @@ def compare(
     engine: str | None = None,
     precision: str | None = None,
     devices: str | None = None,
-    reporter: Reporter | None = None,
+    reporter: Reporter | None = CONSOLE,
 ) -> Comparison:
     """Ranks backbones by the accuracy of a head on their features of the same images.
 
@@ -118,13 +119,13 @@ def compare(
         engine: what runs the backbones: "auto", "openvino" or "keras".
         precision: the number format of the engine.
         devices: "one" or "cpu".
-        reporter: receives messages and progress; by default the logger "cnnxfer".
+        reporter: shows messages and progress; None for silence.
 
     Raises:
         ConfigError: if a setting or a name is wrong.
         DataError: if no classifier can be trained on the data.
     """
-    reporter = reporter or Reporter()
+    reporter = reporter or SilentReporter()
     settings = load_config(
         as_path(config),
         {

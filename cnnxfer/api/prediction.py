@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnxfer.api.arguments import Pathlike
+from cnnxfer.console import CONSOLE
 from cnnxfer.data.dataset import MAX_PIXELS
-from cnnxfer.reporting import Reporter
+from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.runs import Run
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def predict(
     precision: str = "auto",
     batch: int | None = None,
     runs_dir: Pathlike | None = None,
-    reporter: Reporter | None = None,
+    reporter: Reporter | None = CONSOLE,
 ) -> Iterator[Prediction]:
     """Ranks the classes of images.
 
@@ -67,7 +68,7 @@ def predict(
         batch: the number of images that are computed at once; by default the fastest
             for the engine. It becomes smaller if memory runs out.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
-        reporter: receives messages and progress; by default the logger "cnnxfer".
+        reporter: shows messages and progress; None for silence.
 
     Returns:
         An iterator over one prediction for each image, in the order of the inputs. The
@@ -101,7 +102,7 @@ def predict(
         precision=precision,
         batch=batch,
         runs_dir=runs_dir,
-        reporter=reporter or Reporter(),
+        reporter=reporter or SilentReporter(),
     )
     return _predictions(request)
 

@@ -28,12 +28,13 @@ from cnnxfer.config import (
 )
 from cnnxfer.config.class_weights_file import AUTO, NONE, check_class_weights
 from cnnxfer.config.phases import USUAL_LEARNING_RATES
+from cnnxfer.console import CONSOLE
 from cnnxfer.data.sources import find_source
 from cnnxfer.engines.options import check_choice
 from cnnxfer.errors import CnnxferError, ConfigError, Interrupted
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.registry import suggestion
-from cnnxfer.reporting import Reporter
+from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.runs import (
     LATEST,
     Run,
@@ -71,7 +72,7 @@ def train(
     config: Pathlike | None = None,
     fine_tune: bool = False,
     runs_dir: Pathlike | None = None,
-    reporter: Reporter | None = None,
+    reporter: Reporter | None = CONSOLE,
     **options: Unpack[TrainOptions],
 ) -> Run:
     """Trains a new head on a frozen backbone.
@@ -87,7 +88,7 @@ def train(
         fine_tune: whether to go on with `unfreeze`, with the settings of the recipe or
             `config`.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
-        reporter: receives messages and progress; by default the logger "cnnxfer".
+        reporter: shows messages and progress; None for silence.
         **options: the settings of `TrainOptions`.
 
     Returns:
@@ -99,7 +100,7 @@ def train(
         Interrupted: on Ctrl-C or SIGTERM, after saving; `resume` goes on.
     """
     started = time.monotonic()
-    reporter = reporter or Reporter()
+    reporter = reporter or SilentReporter()
     path = as_path(config)
     _refuse_fine_tuned_config(path)
     all_options = {"backbone": backbone, "data": as_text(data), **options}
@@ -142,7 +143,7 @@ def unfreeze(
     *,
     config: Pathlike | None = None,
     runs_dir: Pathlike | None = None,
-    reporter: Reporter | None = None,
+    reporter: Reporter | None = CONSOLE,
     **options: Unpack[UnfreezeOptions],
 ) -> Run:
     """Fine-tunes a run: its head and the last layers of its backbone, or all, learn.
@@ -156,7 +157,7 @@ def unfreeze(
         config: a TOML file of settings, such as the `config.toml` of a fine-tuned run
             that is to be repeated; its network and images must be those of `run`.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
-        reporter: receives messages and progress; by default the logger "cnnxfer".
+        reporter: shows messages and progress; None for silence.
         **options: the settings of `UnfreezeOptions`; by default those of `run`.
 
     Returns:
@@ -167,7 +168,7 @@ def unfreeze(
         RunError: if the run has no model yet.
         Interrupted: on Ctrl-C or SIGTERM, after saving; `resume` goes on.
     """
-    reporter = reporter or Reporter()
+    reporter = reporter or SilentReporter()
     parent = resolve_run(run, runs_dir)
     parent.require_model()
     require_idle(parent)
@@ -220,7 +221,7 @@ def resume(
     *,
     epochs: str | None = None,
     runs_dir: Pathlike | None = None,
-    reporter: Reporter | None = None,
+    reporter: Reporter | None = CONSOLE,
 ) -> Run:
     """Goes on with a run where it stopped, with the updates that it would have made.
 
@@ -229,13 +230,13 @@ def resume(
         epochs: the number of additional epochs, such as "+5", with which a finished
             run goes on, too.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
-        reporter: receives messages and progress; by default the logger "cnnxfer".
+        reporter: shows messages and progress; None for silence.
 
     Raises:
         ConfigError: if there is no such run, or it is finished.
         Interrupted: on Ctrl-C or SIGTERM, after saving; it can be resumed again.
     """
-    reporter = reporter or Reporter()
+    reporter = reporter or SilentReporter()
     more_epochs = 0 if epochs is None else _parse_more_epochs(epochs)
     found = resolve_run(run, runs_dir)
     if found.receipt.get("status") == "done" and not more_epochs:

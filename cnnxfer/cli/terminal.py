@@ -11,16 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.markup import escape
 
-from cnnxfer.files import format_bytes, json_text
-from cnnxfer.reporting import Advance, Reporter, printable
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from cnnxfer.console import ConsoleReporter, stderr
+from cnnxfer.files import json_text
+from cnnxfer.reporting import printable
 
 _started = time.monotonic()
 
@@ -50,12 +48,6 @@ def stdout() -> Console:
     return console
 
 
-@cache
-def stderr() -> Console:
-    """Returns the console for progress, warnings and errors."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
-
-
 def print_error(message: str) -> None:
     """Prints an error on one line on stderr; if verbose, then its traceback, too."""
     stderr().print(f"[bold red]error:[/] {escape(printable(message))}")
@@ -76,8 +68,10 @@ def _to_json(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-class TerminalReporter(Reporter):
+class TerminalReporter(ConsoleReporter):
     """Prints messages and progress bars on stderr; without a terminal, plain lines."""
+
+    shows = True
 
     def __init__(self, *, bars: bool = True) -> None:
         """Starts without a progress bar.
@@ -85,8 +79,13 @@ class TerminalReporter(Reporter):
         Args:
             bars: whether progress is drawn as a bar on a terminal, or as a plain line.
         """
+        super().__init__()
         self.bars = bars
-        self._bar: Progress | None = None  # while it is drawn
+
+    @property
+    def draws(self) -> bool:
+        """Whether progress is drawn as a bar."""
+        return self.bars and super().draws and not (volume.quiet or volume.verbose)
 
     @property
     def results(self) -> TextIO:
@@ -104,39 +103,10 @@ class TerminalReporter(Reporter):
             bar.start()
 
     def info(self, message: str) -> None:
-        """Prints a message on one line, unless quiet."""
-        if volume.quiet:
-            return
-        elapsed = f"{time.monotonic() - _started:7.1f} s  " if volume.verbose else ""
-        stderr().print(elapsed + escape(printable(message)))
-
-    def warn(self, message: str) -> None:
-        """Prints a warning on one line, even if quiet."""
-        stderr().print(f"[yellow]warning:[/] {escape(printable(message))}")
-
-    @contextmanager
-    def progress(
-        self, title: str, total: int | None = None, unit: str = ""
-    ) -> Iterator[Advance]:
-        """Draws a progress bar, which disappears when the work is done."""
-        bars = self.bars and stderr().is_terminal and not volume.verbose
-        if volume.quiet or not bars:
-            self.info(title)
-            with super().progress(title, total, unit) as advance:
-                yield advance
-            return
-        with _bar() as bar:
-            self._bar = bar
-            task = bar.add_task(escape(printable(title)), total=total, rate="", note="")
-
-            def advance(steps: int = 1, note: str = "") -> None:
-                rate = _rate(bar.tasks[task].speed, unit)
-                bar.update(task, advance=steps, rate=rate)
-                if note:
-                    bar.update(task, note=escape(note))
-
-            yield advance
-            self._bar = None
+        """Prints a message on one line, unless quiet; if verbose, with its time."""
+        if not volume.quiet:
+            elapsed = time.monotonic() - _started
+            super().info(f"{elapsed:7.1f} s  " * volume.verbose + message)
 
 
 class _BarHidingStream:
@@ -154,27 +124,3 @@ class _BarHidingStream:
             written = self._stream.write(text)
             self._stream.flush()
         return written
-
-
-def _rate(speed: float | None, unit: str) -> str:
-    if not speed or not unit:
-        return ""
-    amount = format_bytes(speed) if unit == "bytes" else f"{speed:,.0f} {unit}"
-    return f"{amount}/s"
-
-
-def _bar() -> Progress:
-    # Slow to import, and not needed for `cnnxfer --help`.
-    from rich import progress
-
-    return progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.TaskProgressColumn(),
-        progress.TextColumn("{task.fields[rate]}"),
-        progress.TimeRemainingColumn(),
-        progress.TextColumn("{task.fields[note]}"),
-        console=stderr(),
-        transient=True,
-        redirect_stdout=False,  # it would redirect results to stderr
-    )
