@@ -10,13 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from cnnxfer.cli.run_difference import print_difference
-from cnnxfer.cli.run_summary import (
-    before_and_after,
-    epochs_of,
-    percent,
-    summary_of,
-    with_ancestors,
-)
 from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.errors import RunError
@@ -29,6 +22,13 @@ from cnnxfer.runs import (
     in_tree_order,
     list_runs,
     resolve_runs_dir,
+)
+from cnnxfer.runs.summary import (
+    before_and_after,
+    epochs_of,
+    percent,
+    summary_of,
+    with_ancestors,
 )
 from cnnxfer.tasks.score import ACCURACY, NAMES
 

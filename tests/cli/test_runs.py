@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.cli.main import run
-from cnnxfer.cli.run_summary import epochs_of
 from cnnxfer.config import Config
 from cnnxfer.runs import Run, SplitRow
+from cnnxfer.runs.summary import epochs_of
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
-"""The figures by which `cnnxfer runs` summarizes a run."""
+"""The figures that summarize a run."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from cnnxfer.errors import CnnxferError
-from cnnxfer.runs import Run, status_of
+from cnnxfer.runs.lock import status_of
+from cnnxfer.runs.run import Run
 
 
 def summary_of(run: Run) -> dict[str, Any]:
