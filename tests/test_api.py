@@ -1,4 +1,6 @@
 import inspect
+import io
+import json
 import pkgutil
 import shutil
 import subprocess
@@ -14,6 +16,7 @@ import cnnxfer
 from cnnxfer import api
 from cnnxfer.api.options import TrainOptions, UnfreezeOptions
 from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.prediction.options import PredictOptions
 from cnnxfer.runs import Run
 
 FUNCTIONS = [name for name in cnnxfer.__all__ if name != "__version__"]
@@ -76,8 +79,35 @@ def test_the_default_top_is_at_most_the_number_of_classes(
     assert prediction.top.label == "red"
     assert len(prediction.ranking) == 3
     for top in (0, 4):
-        with pytest.raises(ConfigError, match=f"--top is {top}; it must be 1 to 3"):
+        with pytest.raises(ConfigError, match=f"^top is {top}; it must be 1 to 3"):
             cnnxfer.predict(photo, model=colour_run, top=top)
+
+
+def test_predictions_go_into_files(
+    colour_run: Run, photos_dir: Path, tmp_path: Path
+) -> None:
+    photos = [photos_dir / "red/00.jpg", photos_dir / "blue/00.jpg"]
+    (tmp_path / "broken.jpg").touch()
+    out = tmp_path / "out.jsonl"
+    totals = cnnxfer.predict_into(
+        [*photos, tmp_path / "broken.jpg"],
+        model=colour_run,
+        out=out,
+        sheet=tmp_path / "sheet.html",
+        copy_to=str(tmp_path / "sorted"),
+        engine="keras",
+    )
+    assert (totals.images, totals.failures.total()) == (3, 1)
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    found = cnnxfer.predict(photos, model=colour_run, engine="keras")
+    assert lines[:2] == [prediction.as_json() for prediction in found]
+    assert (tmp_path / "sheet.html").read_text().count("<figure") == 3
+    assert {path.name for path in (tmp_path / "sorted").iterdir()} == {"red", "blue"}
+    stream = io.StringIO()
+    cnnxfer.predict_into(photos[0], model=colour_run, out=stream, format="csv")
+    assert stream.getvalue().splitlines()[1].startswith(f"{photos[0]},")
+    with pytest.raises(ConfigError, match=r"Add: out='FILE.jsonl'"):
+        cnnxfer.predict_into(photos, model=colour_run, resume=True)
 
 
 def test_wrong_inputs_are_refused_at_the_call(colour_run: Run) -> None:
@@ -99,8 +129,13 @@ def test_options_have_the_names_of_function_parameters() -> None:
         "evaluate": evaluate.evaluate,
         "compare": compare.compare,
     }
-    assert commands.keys() == set(FUNCTIONS) - {"unfreeze_plan"}
-    options = {"train": TrainOptions, "unfreeze": UnfreezeOptions}
+    others = {"unfreeze_plan", "open_classifier", "predict_into"}
+    assert commands.keys() == set(FUNCTIONS) - others
+    options = {
+        "train": TrainOptions,
+        "unfreeze": UnfreezeOptions,
+        "predict": PredictOptions,
+    }
     for name, command in commands.items():
         offered = inspect.signature(command).parameters
         taken = set(inspect.signature(getattr(api, name)).parameters)

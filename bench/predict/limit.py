@@ -16,7 +16,7 @@ from bench.lib.timing import drain, race, share_of_limit
 from bench.predict.commands import PredictCommand
 from cnnxfer.data.decoding.pool import decode_all
 from cnnxfer.engines.choice import SAMPLES, choose_engine
-from cnnxfer.prediction.classifier import load_classifier
+from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.inputs import find_images
 from cnnxfer.prediction.model_source import find_model
 from cnnxfer.reporting import Reporter
@@ -56,7 +56,7 @@ def measure_limit(
         rounds: how often each of the four is measured.
     """
     os.environ.update(command.environment)
-    classifier = load_classifier(find_model(command.model), Reporter())
+    classifier = Classifier(find_model(command.model))
 
     def views() -> Iterable[np.ndarray]:
         for decoded in decode_all(find_images([str(pictures)]), classifier.views):

@@ -6,14 +6,16 @@ misspelt name is reported at once.
 
 from cnnxfer.api.data import check, preview
 from cnnxfer.api.evaluation import compare, evaluate
-from cnnxfer.api.prediction import predict
+from cnnxfer.api.prediction import open_classifier, predict, predict_into
 from cnnxfer.api.training import resume, train, unfreeze, unfreeze_plan
 
 __all__ = [
     "check",
     "compare",
     "evaluate",
+    "open_classifier",
     "predict",
+    "predict_into",
     "preview",
     "resume",
     "train",

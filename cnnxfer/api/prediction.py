@@ -1,20 +1,20 @@
-"""`predict`: ranking the classes of images."""
+"""`predict`, `predict_into` and `open_classifier`: ranking the classes of images."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
-from cnnxfer.api.arguments import Pathlike
+from cnnxfer.api.arguments import Pathlike, as_path
 from cnnxfer.console import CONSOLE
-from cnnxfer.data.dataset import MAX_PIXELS
+from cnnxfer.prediction.options import ClassifierOptions, Outputs, PredictOptions
 from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.runs import Run
 
 if TYPE_CHECKING:
+    from cnnxfer.prediction.classifier import Classifier
+    from cnnxfer.prediction.outputs.totals import Totals
     from cnnxfer.prediction.prediction import Prediction
     from cnnxfer.prediction.request import PredictionRequest
 
@@ -23,20 +23,9 @@ def predict(
     inputs: Pathlike | Iterable[Pathlike],
     *,
     model: Run | Pathlike | None = None,
-    top: int | None = None,
-    min_confidence: float | None = None,
-    recursive: bool = True,
-    column: str | None = None,
-    frames: str = "first",
-    max_pixels: int = MAX_PIXELS,
-    allow_private: bool = False,
-    tta: str = "none",
-    dense: bool = False,
-    engine: str = "auto",
-    precision: str = "auto",
-    batch: int | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
+    **options: Any,
 ) -> Iterator[Prediction]:
     """Ranks the classes of images.
 
@@ -46,29 +35,9 @@ def predict(
             archive or address in each line, and "-" for such a list on stdin.
         model: a run, or the name of a backbone, which then has its ImageNet head. By
             default the latest run or, if there is none, the built-in backbone.
-        top: the number of classes in each prediction; by default 5, or all if there
-            are fewer.
-        min_confidence: a probability above 0 and at most 1; if no class reaches it,
-            `Prediction.label` is "unsure". If images may have several labels, each
-            label must also reach its own threshold.
-        recursive: whether folders are searched with their subfolders.
-        column: the column of tables that has the paths; by default "path", or the only
-            column.
-        frames: "first", or "all" for one prediction for each frame of a file.
-        max_pixels: the largest number of pixels of an image; larger images are not
-            decoded.
-        allow_private: whether addresses may lead into private networks.
-        tta: the views whose predictions are averaged: "none" (the central view only),
-            "flip", "five", "ten" or "scales".
-        dense: whether the network sees the whole image, without cropping.
-        engine: "openvino", "keras", or "auto": the fastest engine whose outputs agree
-            with those of Keras in float32, which is checked on the first images.
-        precision: "float32", "bfloat16", or "auto": the fastest one whose outputs
-            agree in the same way.
-        batch: the number of images that are computed at once; by default the fastest
-            for the engine. It becomes smaller if memory runs out.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
+        **options: see `cnnxfer.prediction.options.PredictOptions`.
 
     Returns:
         An iterator over one prediction for each image, in the order of the inputs. The
@@ -84,24 +53,12 @@ def predict(
     """
     from cnnxfer.prediction.request import open_request
 
-    if isinstance(inputs, str | Path):
-        inputs = [inputs]
     request = open_request(
-        [str(item) for item in inputs],
+        _as_texts(inputs),
+        PredictOptions(**options),
         model=model,
-        top=top,
-        min_confidence=min_confidence,
-        recursive=recursive,
-        column=column,
-        frames=frames,
-        max_pixels=max_pixels,
-        allow_private=allow_private,
-        tta=tta,
-        dense=dense,
-        engine=engine,
-        precision=precision,
-        batch=batch,
         runs_dir=runs_dir,
+        heat=False,
         reporter=reporter or SilentReporter(),
     )
     return _predictions(request)
@@ -112,13 +69,107 @@ def _predictions(request: PredictionRequest) -> Iterator[Prediction]:
 
     totals = Totals()
     # If the caller stops early, the decoders end at once, not at garbage collection.
-    with closing(request.answers):
+    with request.classifier as classifier:
         for prediction in totals.watch(request.predictions()):
-            # A source that has the content of its file would keep it all in memory.
-            is_light = prediction.source and not prediction.source.here
-            yield (
-                prediction if is_light else dataclasses.replace(prediction, source=None)
-            )
-    if repeats := totals.repeats(request.classifier.model.name):
-        request.reporter.warn(f"{repeats}.")
-    request.answers.prepare_next_time()
+            yield prediction.without_content()
+        if repeats := totals.repeats(classifier.model.name):
+            request.reporter.warn(f"{repeats}.")
+
+
+def predict_into(
+    inputs: Pathlike | Iterable[Pathlike],
+    *,
+    out: Pathlike | TextIO | None = None,
+    format: str | None = None,
+    resume: bool = False,
+    sheet: Pathlike | None = None,
+    copy_to: Pathlike | None = None,
+    heatmap: Pathlike | None = None,
+    model: Run | Pathlike | None = None,
+    runs_dir: Pathlike | None = None,
+    reporter: Reporter | None = CONSOLE,
+    **options: Any,
+) -> Totals:
+    """Ranks the classes of images, and writes the predictions on the way.
+
+    The arguments that `predict` has too mean the same here.
+
+    Args:
+        inputs: the images.
+        out: the file to write the results to, which the suffix ".gz" compresses; or a
+            text stream, such as `sys.stdout`.
+        format: "table", "json", "jsonl", "csv" or "parquet"; by default what the
+            suffix of `out` says, or a table for a stream.
+        resume: whether to go on with an unfinished JSONL file.
+        sheet: the HTML file of a contact sheet.
+        copy_to: a folder to copy the files to, into a folder for each class.
+        heatmap: a folder for pictures that show where the class is; needs `dense`.
+        model: a run, or the name of a backbone.
+        runs_dir: the directory of all runs.
+        reporter: shows messages and progress; None for silence.
+        **options: see `cnnxfer.prediction.options.PredictOptions`.
+
+    Returns:
+        How many images were answered, how many could not be read, and why.
+
+    Raises:
+        ConfigError: as `predict` does, or if an output cannot be written.
+        DataError: as `predict` does, or if there are no images at all.
+        RunError: as `predict` does.
+    """
+    from cnnxfer.prediction.into_outputs import predict_into
+
+    outputs = Outputs(
+        out=Path(out) if isinstance(out, str) else out,
+        format=format,
+        resume=resume,
+        sheet=as_path(sheet),
+        copy_to=as_path(copy_to),
+        heatmap=as_path(heatmap),
+    )
+    return predict_into(
+        _as_texts(inputs),
+        PredictOptions(**options),
+        outputs,
+        model=model,
+        runs_dir=runs_dir,
+        reporter=reporter or SilentReporter(),
+    )
+
+
+def open_classifier(
+    model: Run | Pathlike | None = None,
+    *,
+    runs_dir: Pathlike | None = None,
+    reporter: Reporter | None = CONSOLE,
+    **options: Any,
+) -> Classifier:
+    """Opens a model that answers one batch of images after another.
+
+    It stays loaded, and the processes that decode images stay, until it is closed:
+
+        with cnnxfer.open_classifier("latest") as classifier:
+            predictions = classifier.predict(["a.jpg", "b.jpg"])
+
+    Args:
+        model: a run, or the name of a backbone, as `predict` takes it.
+        runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
+        reporter: shows messages; None for silence.
+        **options: see `cnnxfer.prediction.options.ClassifierOptions`.
+
+    Raises:
+        ConfigError: if the model or an option is unknown.
+        RunError: if the run has no model, or weights cannot be downloaded.
+    """
+    from cnnxfer.prediction.classifier import Classifier
+    from cnnxfer.prediction.model_source import find_model
+
+    checked = ClassifierOptions(**options)
+    return Classifier(
+        find_model(model, runs_dir), checked, reporter or SilentReporter()
+    )
+
+
+def _as_texts(inputs: Pathlike | Iterable[Pathlike]) -> list[str]:
+    inputs = [inputs] if isinstance(inputs, str | Path) else inputs
+    return [str(item) for item in inputs]

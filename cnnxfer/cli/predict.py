@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from cnnxfer import api
 from cnnxfer.cli.shared_options import (
     Engine,
     EnginePrecision,
@@ -21,23 +18,8 @@ from cnnxfer.cli.shared_options import (
 )
 from cnnxfer.cli.terminal import TerminalReporter, stdout
 from cnnxfer.data.dataset import MAX_PIXELS
-from cnnxfer.errors import ConfigError, DataError, Interrupted
-from cnnxfer.prediction.outputs.copy_to import copy_files
-from cnnxfer.prediction.outputs.file import check_target, choose_writer, write_file
-from cnnxfer.prediction.outputs.formats import WRITERS, Writer
-from cnnxfer.prediction.outputs.resumable_file import (
-    check_resumable_file,
-    open_resumable_file,
-)
-from cnnxfer.prediction.outputs.sheet import draw_sheet
-from cnnxfer.prediction.outputs.stages import Flow, Stage, run_through_stages
-from cnnxfer.prediction.outputs.totals import Totals
-from cnnxfer.reporting import Reporter, counted
-
-if TYPE_CHECKING:
-    from cnnxfer.data.images.source import ImageSource
-    from cnnxfer.prediction.prediction import Prediction
-    from cnnxfer.prediction.request import PredictionRequest
+from cnnxfer.errors import ConfigError
+from cnnxfer.prediction.outputs.formats import WRITERS
 
 SOME_UNREADABLE = 3  # exit code
 INPUT, VIEWS, OUTPUT = "Input", "Views of each image", "Output"
@@ -109,7 +91,7 @@ def predict(
         Path | None,
         typer.Option(
             "--sheet",
-            help="Write a contact sheet: .html, or .png of the first 500 images.",
+            help="Write a contact sheet, an HTML page.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -204,25 +186,19 @@ def predict(
         raise ConfigError(
             "--json prints JSON on stdout. Remove it, or --format and --out."
         )
-    writer = choose_writer("json" if json else output_format, out)
-    _check_output(writer, out, inputs, resume=resume)
-    # These import NumPy, which `cnnxfer --help` does not need.
-    from cnnxfer.prediction.outputs.heatmap import save_heatmaps
-    from cnnxfer.prediction.request import open_request
-
+    if json:
+        output_format = "json"
     # Lines that appear one by one show the progress, and a bar would break them up.
-    bars = not (out is None and writer.streaming and stdout().is_terminal)
-    reporter = TerminalReporter(bars=bars)
-    totals = Totals()
-    stages: list[Stage] = [totals.watch]
-    if sheet is not None:
-        stages.append(draw_sheet(sheet, inputs, reporter))
-    if copy_to is not None:
-        stages.append(copy_files(copy_to, inputs, reporter))
-    if heatmap is not None:
-        stages.append(save_heatmaps(heatmap, inputs, reporter))
-    request = open_request(
+    streams = out is None and WRITERS.get(output_format or "table").streaming
+    reporter = TerminalReporter(bars=not (streams and stdout().is_terminal))
+    totals = api.predict_into(
         inputs,
+        out=out or reporter.results,
+        format=output_format,
+        resume=resume,
+        sheet=sheet,
+        copy_to=copy_to,
+        heatmap=heatmap,
         model=model,
         top=top,
         min_confidence=min_confidence,
@@ -233,90 +209,14 @@ def predict(
         allow_private=allow_private,
         tta=tta,
         dense=dense,
-        heat=heatmap is not None,
         engine=engine or "auto",
         precision=precision,
         batch=_parse_batch(batch),
         runs_dir=runs_dir,
         reporter=reporter,
     )
-    request = replace(request, sources=_not_empty(request.sources))
-    if out is not None and writer.name == "jsonl":
-        request = _write_resumable(
-            request, out, stages, totals, reporter, resume=resume
-        )
-    else:
-        with run_through_stages(request.predictions(), stages) as predictions:
-            if out is not None:
-                write_file(predictions, writer, out)
-            else:
-                writer.load()(predictions, reporter.results)
-    reporter.info(totals.summary)
-    with suppress(KeyboardInterrupt):  # all results have been written
-        request.answers.prepare_next_time()
-    if repeats := totals.repeats(request.classifier.model.name):
-        reporter.warn(f"{repeats}.")
-    if totals.problems:
-        reporter.warn(f"{totals.problems}.")
+    if totals.failures:
         raise typer.Exit(SOME_UNREADABLE)
-
-
-def _not_empty(sources: Iterator[ImageSource]) -> Iterator[ImageSource]:
-    """Returns the sources; raises an error if there are none."""
-    first = next(sources, None)
-    if first is None:
-        raise DataError("the inputs name no images.")
-    return chain([first], sources)
-
-
-def _write_resumable(
-    request: PredictionRequest,
-    out: Path,
-    stages: Sequence[Stage],
-    totals: Totals,
-    reporter: Reporter,
-    *,
-    resume: bool,
-) -> PredictionRequest:
-    """Writes a file that `--resume` goes on with; returns the request for the rest."""
-    written = 0
-
-    def count_written(predictions: Iterable[Prediction]) -> Flow:
-        nonlocal written
-        for number, prediction in enumerate(predictions, start=1):
-            yield prediction
-            # The next one is requested when this one has been written; the first ones
-            # may have been written by an earlier process.
-            written = max(written, number)
-
-    with open_resumable_file(out, request.settings, reporter, resume=resume) as file:
-        written = totals.earlier = file.done
-        if request.total is not None:
-            request = replace(request, total=request.total - file.done)
-        predictions = chain(
-            file.earlier_predictions(request.sources), request.predictions()
-        )
-        try:
-            with run_through_stages(predictions, [*stages, count_written]) as flow:
-                file.write(flow)
-        except KeyboardInterrupt:
-            raise Interrupted(
-                f"interrupted after {counted(written, 'image')}, kept in the file. "
-                "Go on with the same command and --resume."
-            ) from None
-    return request
-
-
-def _check_output(
-    writer: Writer, out: Path | None, inputs: Sequence[str], *, resume: bool
-) -> None:
-    if resume and (out is None or writer.name != "jsonl"):
-        raise ConfigError("--resume needs a file to go on with. Add: --out FILE.jsonl")
-    if out is None:
-        return
-    check_target("--out", out, inputs)
-    if writer.name == "jsonl":
-        check_resumable_file(out, resume=resume)
 
 
 def _parse_batch(batch: str) -> int | None:

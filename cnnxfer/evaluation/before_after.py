@@ -9,7 +9,7 @@ from typing import Any
 from cnnxfer.data.prepared import load_splits
 from cnnxfer.evaluation.evaluator import measure_beside_parent
 from cnnxfer.evaluation.metrics import Evaluation
-from cnnxfer.prediction.classifier import EngineOptions
+from cnnxfer.prediction.options import ClassifierOptions
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
@@ -56,7 +56,7 @@ def compare_with_parent(run: Run, reporter: Reporter) -> BeforeAfter:
     run.parent.require_model()
     parts = load_splits(run, reporter)
     splits = [split for split in (parts.validation, parts.test) if split]
-    evaluations = measure_beside_parent(run, splits, reporter, EngineOptions())
+    evaluations = measure_beside_parent(run, splits, reporter, ClassifierOptions())
     outcome = BeforeAfter(evaluations[0], evaluations[1] if parts.test else None)
     run.update_metrics(**_as_metrics(outcome))
     for line in outcome.lines:

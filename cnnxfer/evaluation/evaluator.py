@@ -24,10 +24,10 @@ from cnnxfer.evaluation.metrics import (
 )
 from cnnxfer.evaluation.significance import wilson_interval
 from cnnxfer.files import file_hash
-from cnnxfer.prediction.answers import answer_images
-from cnnxfer.prediction.classifier import Classifier, EngineOptions, load_classifier
+from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.known_images import describe_known_images, known_splits
 from cnnxfer.prediction.model_source import run_model
+from cnnxfer.prediction.options import ClassifierOptions
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
@@ -58,8 +58,8 @@ def evaluate_run(
             f"{run.path} has no test images ({option('--split', run.config.split)}). "
             f"Name other images with {option('--data')}."
         )
-    engine_options = EngineOptions(engine, precision)
-    (evaluation,) = measure_beside_parent(run, [examples], reporter, engine_options)
+    options = ClassifierOptions(engine=engine, precision=precision)
+    (evaluation,) = measure_beside_parent(run, [examples], reporter, options)
     try:
         run.update_metrics(test=dataclasses.asdict(evaluation))
     except RunError as error:
@@ -71,7 +71,7 @@ def measure_beside_parent(
     run: Run,
     splits: Sequence[Sequence[Example]],
     reporter: Reporter,
-    engine_options: EngineOptions,
+    options: ClassifierOptions,
 ) -> list[Evaluation]:
     """Measures a run and its parent on each of several splits.
 
@@ -80,7 +80,7 @@ def measure_beside_parent(
             the run itself is measured.
         splits: lists of images, none of them empty; all are computed in one pass.
         reporter: shows the progress, and warns of images that cannot be read.
-        engine_options: says which engine runs the networks.
+        options: say which engine runs the networks.
 
     Returns:
         An evaluation for each split.
@@ -88,14 +88,14 @@ def measure_beside_parent(
     Raises:
         DataError: if no image of a split can be read.
     """
-    measured = _measure(run, splits, reporter, engine_options)
+    measured = _measure(run, splits, reporter, options)
     parent = run.parent
     if not parent or not parent.model_path.exists():
         return [each.evaluation for each in measured]
     if _same_model(run, parent):
         before = [each.renamed(parent.name) for each in measured]
     else:
-        before = _measure(parent, splits, reporter, engine_options)
+        before = _measure(parent, splits, reporter, options)
     return [each.beside(old) for each, old in zip(measured, before, strict=True)]
 
 
@@ -137,8 +137,8 @@ def evaluate_data(
             f"{run.path} was trained and validated on all {len(rows)} images of "
             f"{spec}. Give it images that are new to it."
         )
-    engine_options = EngineOptions(engine, precision)
-    (measured,) = _measure(run, [new], reporter, engine_options)
+    options = ClassifierOptions(engine=engine, precision=precision)
+    (measured,) = _measure(run, [new], reporter, options)
     evaluation = measured.evaluation
     return dataclasses.replace(
         evaluation,
@@ -211,19 +211,15 @@ def _measure(
     run: Run,
     splits: Sequence[Sequence[Example]],
     reporter: Reporter,
-    engine_options: EngineOptions,
+    options: ClassifierOptions,
 ) -> list[_Measured]:
-    classifier = load_classifier(run_model(run), reporter, engine_options)
+    classifier = Classifier(run_model(run), options, reporter)
     examples = [example for split in splits for example in split]
-    answers = answer_images(
-        classifier,
-        [ImageSource(example.id, example.read) for example in examples],
-        "evaluating",
-        reporter,
-        total=len(examples),
-    )
+    sources = [ImageSource(example.id, example.read) for example in examples]
+    progress = reporter.progress("evaluating", len(examples), "images")
     measured = []
-    with closing(answers):
+    with closing(classifier):
+        answers = classifier.answers(sources, progress)
         for split in splits:
             rows, read = [], []
             answers_of_split = islice(answers, len(split))

@@ -1,94 +1,292 @@
-"""A model with its class names and settings, and how it is loaded for prediction."""
+"""A classifier that is open: it answers images until it is closed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from cnnxfer.data.decoding.child import ViewFunction
-from cnnxfer.engines.engine import Network
+from cnnxfer.data.decoding.pool import DecodedImage, Decoders
+from cnnxfer.data.images.source import ImageSource, file_source
+from cnnxfer.engines.choice import SAMPLES, choose_engine, prepare_next_time
+from cnnxfer.engines.elastic_engine import ElasticEngine
+from cnnxfer.prediction.answers import Answer, add_heat, answer_in_order
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
 from cnnxfer.prediction.model_source import ModelSource
+from cnnxfer.prediction.options import DEFAULT_TOP, ClassifierOptions
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.prediction.ranking import rank_answers
 from cnnxfer.prediction.tta import tta_views
-from cnnxfer.reporting import Reporter
+from cnnxfer.reporting import Advance, Reporter
 from cnnxfer.tasks.probabilities import as_probabilities
 
-
-@dataclass(frozen=True)
-class EngineOptions:
-    """The options that decide which engine runs a network, and how.
-
-    Attributes:
-        engine: one of `ENGINES`.
-        precision: one of `PRECISIONS`.
-        batch: the number of images per batch; None for the fastest size.
-    """
-
-    engine: str = "auto"
-    precision: str = "auto"
-    batch: int | None = None
+DEFAULT_OPTIONS = ClassifierOptions()
+Image = str | Path | bytes  # the path of a file, or an encoded image
 
 
-@dataclass(frozen=True)
 class Classifier:
-    """A model with everything that is needed to answer images.
+    """A model that stays loaded, with processes that decode images for it.
+
+    The engine is chosen with the first images, and the processes start with them. Any
+    thread may ask; one is answered after the other.
 
     Attributes:
-        model: where it comes from, and its classes.
+        model: where the model comes from, and its classes.
+        options: how it looks at images and answers.
         network: the network, whose outputs are logits or probabilities.
         views: returns the views of an image that the network is shown; the
             probabilities of all views are averaged.
-        engine_options: the options of the engine.
-        cells: a network that returns the classes at each cell of an image; None if no
-            heat is asked for.
     """
 
-    model: ModelSource
-    network: Network
-    views: ViewFunction
-    engine_options: EngineOptions
-    cells: Network | None = None
-
-    def mean_probabilities(self, outputs: np.ndarray) -> np.ndarray:
-        """Returns the mean of the probabilities for an image's views.
+    def __init__(
+        self,
+        model: ModelSource,
+        options: ClassifierOptions = DEFAULT_OPTIONS,
+        reporter: Reporter | None = None,
+        *,
+        heat: bool = False,
+    ) -> None:
+        """Opens a classifier; the network itself is loaded with the first images.
 
         Args:
-            outputs: the network's outputs, float32 `(views, classes)`.
+            model: the model.
+            options: how it looks at images and answers.
+            reporter: shows the download of missing weights, and receives messages.
+            heat: whether predictions have heat; needs `options.dense`.
+
+        Raises:
+            ConfigError: if an option is wrong.
+            RunError: if the run has no model, or weights could not be downloaded.
+        """
+        options.check(len(model.labels))
+        self.model, self.options = model, options
+        self._reporter = reporter or Reporter()
+        self.network = model.network(self._reporter)
+        crop, size = model.central_crop, self.network.image_size
+        self.views: ViewFunction = tta_views(options.tta, crop, size)
+        self._networks = [self.network]
+        if options.dense:
+            self.views = DenseView(crop, size)
+            cells = [cell_network(self.network)] if heat else []
+            self.network = dense_network(self.network)
+            self._networks = [self.network, *cells]
+        self._size = size
+        self._known_splits = model.known_splits(self._reporter)
+        self._samples: list[np.ndarray] = []
+        self._engines: list[ElasticEngine] = []
+        self._decoders: Decoders | None = None
+        self._closed = False
+        self._answering = threading.Lock()
+
+    def predict(self, images: Image | Iterable[Image]) -> list[Prediction]:
+        """Returns the predictions for a batch of images; any thread may call this.
+
+        Args:
+            images: paths of files, or encoded images, which are called "image 1" and so
+                on.
 
         Returns:
-            float32 `(classes,)`.
+            A prediction for each image, in their order; one that cannot be read has an
+            `error`.
+
+        Raises:
+            RunError: if the outputs of an engine or a precision that is asked for by
+                name do not agree with those of Keras, or memory does not suffice.
         """
+        if isinstance(images, str | Path | bytes):
+            images = [images]
+        found = self.predictions(map(_source, images, count(1)))
+        return [prediction.without_content() for prediction in found]
+
+    def predictions(
+        self,
+        sources: Iterable[ImageSource],
+        progress: AbstractContextManager[Advance] | None = None,
+    ) -> Generator[Prediction, None, None]:
+        """Yields a prediction for each image, in order; see `answers`."""
+        with closing(self.answers(sources, progress)) as answers:
+            yield from rank_answers(
+                self.model,
+                answers,
+                self.options.top or DEFAULT_TOP,
+                self.options.min_confidence,
+                self._known_splits,
+            )
+
+    def answers(
+        self,
+        sources: Iterable[ImageSource],
+        progress: AbstractContextManager[Advance] | None = None,
+    ) -> Generator[Answer, None, None]:
+        """Yields an answer for each image, in order; decodes while it computes.
+
+        Other threads wait until the last answer, or until the generator is closed.
+
+        Args:
+            sources: the images, which are taken as they are needed.
+            progress: draws the progress, once an engine has been chosen.
+
+        Raises:
+            ConfigError: if this machine lacks the engine or the precision.
+            RunError: if an engine or a precision that is asked for by name does not
+                answer as Keras does.
+            ValueError: if the classifier is closed.
+        """
+        with self._answering:
+            if self._closed:
+                raise ValueError("this classifier is closed")
+            if self._decoders is None or self._decoders.closed:
+                self._decoders = Decoders(
+                    self.views,
+                    frames=self.options.frames,
+                    max_pixels=self.options.max_pixels,
+                )
+            with closing(self._decoders.decode(sources)) as decoded:
+                images = _SampledImages(decoded, self._samples, self._size)
+                try:
+                    engine, *cell_engines = self._chosen_engines(images)
+                except NothingReadable:
+                    yield from map(Answer, images)
+                    return
+                answers = answer_in_order(engine, images, self._mean_probabilities)
+                for cell_engine in cell_engines:
+                    answers = add_heat(cell_engine, answers)
+                with progress or nullcontext(lambda: None) as advance:
+                    for answer in answers:
+                        yield answer
+                        advance()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything but the images that the predictions depend on, as JSON values.
+
+        Options that a user types come first, because the first difference between two
+        settings is the one that is reported.
+        """
+        options, thresholds = self.options, self.model.thresholds
+        return {
+            "model": self.model.name,
+            "tta": options.tta,
+            "dense": options.dense,
+            "top": options.top or DEFAULT_TOP,
+            "min_confidence": options.min_confidence,
+            "frames": options.frames,
+            "max_pixels": options.max_pixels,
+            "engine": options.engine,
+            "precision": options.precision,
+            "network": self.network.key,
+            "views": repr(self.views),
+            "classes": list(self.model.labels),
+            "thresholds": None if thresholds is None else thresholds.tolist(),
+        }
+
+    def close(self) -> None:
+        """Ends all processes at once."""
+        self._closed = True
+        if self._decoders:
+            self._decoders.close()
+
+    def prepare_next_time(self) -> None:
+        """Prepares a faster engine for the next time, if there were too few images now.
+
+        Call it after the last answer; see `engines.choice.prepare_next_time`.
+        """
+        for network, engine in zip(self._networks, self._engines, strict=False):
+            prepare_next_time(
+                network,
+                engine,
+                engine=self.options.engine,
+                precision=self.options.precision,
+                samples=lambda: np.stack(self._samples),
+                reporter=self._reporter,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        self.close()
+        if error is None:
+            with suppress(KeyboardInterrupt):  # all images have been answered
+                self.prepare_next_time()
+
+    def _chosen_engines(self, images: _SampledImages) -> list[ElasticEngine]:
+        if not self._engines:
+            choose = partial(
+                choose_engine,
+                engine=self.options.engine,
+                precision=self.options.precision,
+                batch=self.options.batch,
+                samples=images.samples,
+                reporter=self._reporter,
+            )
+            self._engines = [choose(network) for network in self._networks]
+        return self._engines
+
+    def _mean_probabilities(self, outputs: np.ndarray) -> np.ndarray:
         mean: np.ndarray = as_probabilities(outputs, self.network.outputs).mean(axis=0)
         return mean
 
 
-def load_classifier(
-    model: ModelSource,
-    reporter: Reporter,
-    engine_options: EngineOptions = EngineOptions(),
-    *,
-    tta: str = "none",
-    dense: bool = False,
-    heat: bool = False,
-) -> Classifier:
-    """Returns the classifier of a model, which is loaded when an engine needs it.
+class NothingReadable(Exception):
+    """Raised if there is no readable image to choose an engine with."""
 
-    Args:
-        model: the model.
-        reporter: shows the download of missing weights.
-        engine_options: the options of the engine.
-        tta: which views of an image the model is shown; see `tta_views`.
-        dense: whether it is shown the whole image instead; see `dense_network`.
-        heat: whether answers include heat; needs `dense`.
 
-    Raises:
-        RunError: if the run has no model, or weights could not be downloaded.
-    """
-    network = model.network(reporter)
-    views: ViewFunction = tta_views(tta, model.central_crop, network.image_size)
-    cells = cell_network(network) if heat else None
-    if dense:
-        views = DenseView(model.central_crop, network.image_size)
-        network = dense_network(network)
-    return Classifier(model, network, views, engine_options, cells)
+class _SampledImages(Iterator[DecodedImage]):
+    """An iterator over decoded images that can sample the first ones in advance."""
+
+    def __init__(
+        self, images: Iterator[DecodedImage], samples: list[np.ndarray], size: int
+    ) -> None:
+        """Wraps `images`; adds samples of `size` pixels, up to `SAMPLES` of them."""
+        self._source = images
+        self._read_ahead: deque[DecodedImage] = deque()
+        self._size = size
+        self._samples = samples
+
+    def __next__(self) -> DecodedImage:
+        return self._read_ahead.popleft() if self._read_ahead else self._read()
+
+    def samples(self) -> np.ndarray:
+        """Returns the central squares of the first `SAMPLES` readable images.
+
+        Returns:
+            uint8 `(images, size, size, 3)`; fewer than `SAMPLES` if there are no more.
+
+        Raises:
+            NothingReadable: if no image can be read.
+        """
+        while len(self._samples) < SAMPLES:
+            try:
+                self._read_ahead.append(self._read())
+            except StopIteration:
+                break
+        if not self._samples:
+            raise NothingReadable
+        return np.stack(self._samples)
+
+    def _read(self) -> DecodedImage:
+        image = next(self._source)
+        if image.pixels is not None and len(self._samples) < SAMPLES:
+            self._samples.append(_central_square(image.pixels[0], self._size))
+        return image
+
+
+def _central_square(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Returns the square in the middle, uint8 `(size, size, 3)`."""
+    top, left = (pixels.shape[0] - size) // 2, (pixels.shape[1] - size) // 2
+    return pixels[top : top + size, left : left + size]
+
+
+def _source(image: Image, number: int) -> ImageSource:
+    if isinstance(image, bytes):
+        return ImageSource(f"image {number}", lambda: image, True, len(image))
+    return file_source(str(image))

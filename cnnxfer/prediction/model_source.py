@@ -15,7 +15,7 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.imagenet import imagenet_classes
 from cnnxfer.backbones.weights import ensure_weights
-from cnnxfer.engines.engine import Network
+from cnnxfer.engines.engine import MULTI_LABEL, Network, Outputs
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.known_images import known_splits
@@ -103,7 +103,7 @@ def run_model(run: Run) -> ModelSource:
     Raises:
         RunError: if the run has no trained model yet, or lacks another file.
     """
-    run.require_model()
+    path, config = run.require_model(), run.config
     names, given = run.class_names, run.thresholds
     thresholds = None if given is None else np.array([given[name] for name in names])
     return ModelSource(
@@ -111,8 +111,13 @@ def run_model(run: Run) -> ModelSource:
         place=str(run.path),
         class_ids=names,
         labels=names,
-        central_crop=run.config.central_crop,
-        network=partial(_run_network, run),
+        central_crop=config.central_crop,
+        network=partial(
+            _run_network,
+            path,
+            config.image_size or BACKBONES.get(config.backbone).image_size,
+            "logits" if given is None else "multi-label logits",
+        ),
         thresholds=thresholds,
         known_splits=partial(known_splits, run),
     )
@@ -130,14 +135,15 @@ def imagenet_model(backbone: Backbone) -> ModelSource:
     )
 
 
-def _run_network(run: Run, reporter: Reporter) -> Network:
-    path, config = run.require_model(), run.config
-    multi_label = run.thresholds is not None
+def _run_network(
+    path: Path, image_size: int, outputs: Outputs, reporter: Reporter
+) -> Network:
+    kind = "multi-label run" if outputs in MULTI_LABEL else "run"
     return Network(
-        key=_key("multi-label run" if multi_label else "run", file_hash(path)),
-        image_size=config.image_size or BACKBONES.get(config.backbone).image_size,
+        key=_key(kind, file_hash(path)),
+        image_size=image_size,
         build=partial(_load, path),
-        outputs="multi-label logits" if multi_label else "logits",
+        outputs=outputs,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cnnxfer.tasks.decimal_places import DIGITS
@@ -133,6 +133,11 @@ class Prediction:
     def answers_first(self) -> list[RankedClass]:
         """The ranking with the assigned labels first, for a shortened display."""
         return sorted(self.ranking, key=self.lacks)
+
+    def without_content(self) -> Prediction:
+        """Returns it without a source that keeps the encoded image in memory."""
+        keeps = self.source is not None and self.source.here
+        return replace(self, source=None) if keeps else self
 
     def as_json(self) -> dict[str, Any]:
         """Returns the object that `--format jsonl` prints."""

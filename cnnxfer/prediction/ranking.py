@@ -12,11 +12,11 @@ from cnnxfer.prediction.prediction import Prediction, RankedClass
 from cnnxfer.tasks.probabilities import reaches
 
 if TYPE_CHECKING:
-    from cnnxfer.prediction.classifier import Classifier
+    from cnnxfer.prediction.model_source import ModelSource
 
 
 def rank_answers(
-    classifier: Classifier,
+    model: ModelSource,
     answers: Iterable[Answer],
     top: int,
     min_confidence: float | None = None,
@@ -25,8 +25,8 @@ def rank_answers(
     """Yields a prediction for each answer, with its `top` best classes.
 
     Args:
-        classifier: the model that answered.
-        answers: the answers, as `answer_images` returns them.
+        model: the model that answered.
+        answers: the answers, as `Classifier.answers` yields them.
         top: the number of classes in a ranking; all classes if there are fewer. In a
             multi-label model, all assigned labels are included too.
         min_confidence: the probability below which no class is an answer; see
@@ -35,12 +35,12 @@ def rank_answers(
             of their content; see
             `ModelSource`.
     """
-    thresholds = classifier.model.thresholds
+    thresholds = model.thresholds
     if thresholds is not None:
         thresholds = np.maximum(thresholds, min_confidence or 0)
     for answer in answers:
         image = answer.picture
-        ranking, chosen = _rank(classifier, answer.probabilities, top, thresholds)
+        ranking, chosen = _rank(model, answer.probabilities, top, thresholds)
         yield Prediction(
             image.source.name,
             image.width,
@@ -57,7 +57,7 @@ def rank_answers(
 
 
 def _rank(
-    classifier: Classifier,
+    model: ModelSource,
     probabilities: np.ndarray | None,
     top: int,
     thresholds: np.ndarray | None,
@@ -65,7 +65,6 @@ def _rank(
     """Returns the best classes, and the names of those that reach their thresholds."""
     if probabilities is None:
         return (), ()
-    model = classifier.model
     order = np.argsort(-probabilities, kind="stable")
     listed = np.arange(len(order)) < top
     chosen: list[int] = []

@@ -8,8 +8,7 @@ import numpy as np
 
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.views.views import Square
-
-TTA = ("none", "flip", "five", "ten", "scales")
+from cnnxfer.prediction.options import TTA
 
 # The usual central crop in evaluations on ImageNet: 224 of 256 pixels.
 IMAGENET_CROP = 0.875

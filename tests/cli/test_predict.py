@@ -2,9 +2,11 @@ import csv
 import gzip
 import json
 import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from io import BytesIO, TextIOWrapper
-from itertools import count
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ from colours import COLOURS
 from PIL import Image
 
 from cnnxfer.cli.main import run
-from cnnxfer.prediction.answers import Answer, Answers
+from cnnxfer.cli.terminal import TerminalReporter
+from cnnxfer.prediction.answers import Answer
+from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.outputs.folder import FileAdder
 from cnnxfer.runs import Run
 
@@ -227,15 +231,14 @@ def test_an_unfinished_file_is_resumed(
     command = ["predict", *photos, "--engine", "keras", "--batch", "4", "-q"]
     assert run([*command, "--out", "whole.jsonl"]) == 3
 
-    taken, answer = count(), Answers.__next__
+    answers = Classifier.answers
 
-    def interrupted(self: Answers) -> Answer:
-        if next(taken) == 20:
-            raise KeyboardInterrupt
-        return answer(self)
+    def interrupted(self: Classifier, *args: Any) -> Iterator[Answer]:
+        yield from islice(answers(self, *args), 20)
+        raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Answers, "__next__", interrupted)
+        patch.setattr(Classifier, "answers", interrupted)
         assert run([*command, "--out", "out.jsonl"]) == 130
     assert "after 20 images, kept in the file" in capsys.readouterr().err
     assert not Path("out.jsonl").exists()
@@ -261,14 +264,14 @@ def test_images_counted_at_an_interrupt_are_kept_and_not_predicted_again(
             raise KeyboardInterrupt
         return add(self, path, content)
 
-    totals, begin, add = [], Answers.__init__, FileAdder.add
+    totals, progress, add = [], TerminalReporter.progress, FileAdder.add
 
-    def begun(self: Answers, *args: Any) -> None:
-        totals.append(args[-1])
-        begin(self, *args)
+    def begun(self: TerminalReporter, *args: Any) -> AbstractContextManager[Any]:
+        totals.append(args[1])
+        return progress(self, *args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Answers, "__init__", begun)
+        patch.setattr(TerminalReporter, "progress", begun)
         patch.setattr(FileAdder, "add", interrupted)
         assert run(command) == 130
         assert "after 2 images, kept in the file" in capsys.readouterr().err
@@ -284,10 +287,10 @@ def test_an_interrupt_after_the_work_is_not_a_failure(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def interrupted(self: Answers) -> None:
+    def interrupted(self: Classifier) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Answers, "prepare_next_time", interrupted)
+    monkeypatch.setattr(Classifier, "prepare_next_time", interrupted)
     assert run(["predict", *inputs, "-q"]) == 3
     assert capsys.readouterr().err == f"warning: {FAILED}\n"
     assert run(["predict", inputs[0], "-q"]) == 0
@@ -382,9 +385,7 @@ def test_mistakes_are_reported_before_any_work(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        "cnnxfer.prediction.request.PredictionRequest.predictions", None
-    )
+    monkeypatch.setattr("cnnxfer.prediction.classifier.Classifier.predictions", None)
     Image.new("RGB", (9, 9)).save("a.png")
     assert run(["predict", inputs[0], "--copy-to", "sorted", *options]) == 2
     shown = capsys.readouterr()

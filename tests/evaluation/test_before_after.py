@@ -1,5 +1,6 @@
 import shutil
 from pathlib import Path
+from typing import Any
 
 import keras
 import pytest
@@ -9,6 +10,8 @@ from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation import evaluator
 from cnnxfer.evaluation.before_after import compare_with_parent
 from cnnxfer.evaluation.evaluator import evaluate_run
+from cnnxfer.prediction.classifier import Classifier
+from cnnxfer.prediction.model_source import ModelSource
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
@@ -79,13 +82,13 @@ def test_a_model_equal_to_that_of_its_parent_is_measured_once(
     """This is the case if no epoch beat the parent's model."""
     assert tuned.parent
     loaded = []
-    real = evaluator.load_classifier
 
-    def load(run: Run, *rest: object) -> object:
-        loaded.append(run.name)
-        return real(run, *rest)
+    class Recorded(Classifier):
+        def __init__(self, model: ModelSource, *rest: Any) -> None:
+            loaded.append(model.name)
+            super().__init__(model, *rest)
 
-    monkeypatch.setattr(evaluator, "load_classifier", load)
+    monkeypatch.setattr(evaluator, "Classifier", Recorded)
     compare_with_parent(tuned, Reporter())
     assert loaded == [tuned.name, tuned.parent.name]
     tuned.copy_model(tuned.parent)

@@ -2,7 +2,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +15,10 @@ from recording_reporter import RecordingReporter
 
 from cnnxfer.data.decoding.pool import decode_all
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
-from cnnxfer.prediction.answers import Answer, answer_images
-from cnnxfer.prediction.classifier import EngineOptions, load_classifier
+from cnnxfer.prediction.answers import Answer
+from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.model_source import find_model
+from cnnxfer.prediction.options import ClassifierOptions
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.probabilities import sigmoid, softmax
@@ -24,6 +28,20 @@ def photos(photos_dir: Path) -> list[ImageSource]:
     return [file_source(str(path)) for path in sorted(photos_dir.rglob("*.jpg"))]
 
 
+@contextmanager
+def opened(
+    model: Run | str,
+    reporter: Reporter | None = None,
+    *,
+    heat: bool = False,
+    **options: Any,
+) -> Iterator[Classifier]:
+    with closing(
+        Classifier(find_model(model), ClassifierOptions(**options), reporter, heat=heat)
+    ) as classifier:
+        yield classifier
+
+
 def probabilities(answers: Iterable[Answer]) -> np.ndarray:
     return np.stack([answer.probabilities for answer in answers])
 
@@ -31,11 +49,8 @@ def probabilities(answers: Iterable[Answer]) -> np.ndarray:
 def test_engines_give_close_probabilities(colour_run: Run, photos_dir: Path) -> None:
     found = {}
     for engine in ("keras", "openvino"):
-        classifier = load_classifier(
-            find_model(colour_run), Reporter(), EngineOptions(engine, "float32")
-        )
-        answers = answer_images(classifier, photos(photos_dir), "answering", Reporter())
-        found[engine] = probabilities(answers)
+        with opened(colour_run, engine=engine, precision="float32") as classifier:
+            found[engine] = probabilities(classifier.answers(photos(photos_dir)))
     assert found["keras"].shape == (36, 3)
     assert (found["keras"].argmax(axis=1) == np.repeat([0, 1, 2], 12)).all()
     np.testing.assert_allclose(found["openvino"], found["keras"], atol=1e-4)
@@ -45,13 +60,13 @@ def test_the_key_of_a_network_depends_on_its_content(
     colour_run: Run, tmp_path: Path
 ) -> None:
     """The path of the run does not matter."""
-    key = load_classifier(find_model(colour_run), Reporter()).network.key
+    key = find_model(colour_run).network(Reporter()).key
     moved = Run(colour_run.path.rename(tmp_path / "moved"))
-    assert load_classifier(find_model(moved), Reporter()).network.key == key
+    assert find_model(moved).network(Reporter()).key == key
     with moved.model_path.open("ab") as file:
         file.write(b" ")
-    assert load_classifier(find_model(moved), Reporter()).network.key != key
-    imagenet = load_classifier(find_model("efficientnet-lite0"), Reporter()).network
+    assert find_model(moved).network(Reporter()).key != key
+    imagenet = find_model("efficientnet-lite0").network(Reporter())
     assert (imagenet.outputs, imagenet.image_size) == ("probabilities", 224)
     assert imagenet.key != key
 
@@ -65,28 +80,23 @@ def test_images_are_read_lazily(colour_run: Run, photos_dir: Path) -> None:
             taken += 1
             yield file_source(str(photos_dir / "red/00.jpg"))
 
-    classifier = load_classifier(
-        find_model(colour_run), Reporter(), EngineOptions(engine="keras")
-    )
-    answers = answer_images(classifier, photos(), "answering", Reporter())
-    next(answers)
-    time.sleep(1)  # in which many more could be taken
-    assert 32 <= taken <= 300
-    answers.close()
+    with opened(colour_run, engine="keras") as classifier:
+        next(classifier.answers(photos()))
+        time.sleep(1)  # in which many more could be taken
+        assert 32 <= taken <= 300
 
 
 def test_without_readable_images_no_engine_is_chosen(colour_run: Run) -> None:
     reporter = RecordingReporter()
-    classifier = load_classifier(find_model(colour_run), reporter)
     sources = [
         unreadable_source("1", "no picture 1"),
         unreadable_source("2", "no picture 2"),
     ]
-    answers = answer_images(classifier, sources, "", reporter)
-    assert [answer.picture.error for answer in answers] == [
-        "no picture 1",
-        "no picture 2",
-    ]
+    with opened(colour_run, reporter) as classifier:
+        assert [answer.picture.error for answer in classifier.answers(sources)] == [
+            "no picture 1",
+            "no picture 2",
+        ]
     assert reporter.infos == []
 
 
@@ -94,16 +104,13 @@ def test_without_readable_images_no_engine_is_chosen(colour_run: Run) -> None:
 def test_views_of_a_picture_are_averaged(
     colour_run: Run, photos_dir: Path, tta: str
 ) -> None:
-    plain = load_classifier(find_model(colour_run), Reporter(), EngineOptions("keras"))
-    several = load_classifier(
-        find_model(colour_run), Reporter(), EngineOptions("keras"), tta=tta
-    )
     source = photos(photos_dir)[0]
-    (answer,) = answer_images(several, [source], "", Reporter())
-    (picture,) = decode_all([source], several.views)
+    with opened(colour_run, engine="keras", tta=tta) as classifier:
+        (answer,) = classifier.answers([source])
+        (picture,) = decode_all([source], classifier.views)
     assert picture.pixels is not None
     assert len(picture.pixels) == {"flip": 2, "ten": 10, "scales": 3}[tta]
-    model = plain.network.build()
+    model = classifier.network.build()
     expected = softmax(model.predict_on_batch(picture.pixels)).mean(axis=0)
     np.testing.assert_allclose(answer.probabilities, expected, atol=1e-6)
 
@@ -112,18 +119,16 @@ def test_multi_label_probabilities_are_independent(
     colour_run: Run, photos_dir: Path
 ) -> None:
     """Averages over views agree too, and the cache takes it for another network."""
-    single = load_classifier(find_model(colour_run), Reporter(), EngineOptions("keras"))
-    assert single.model.thresholds is None
+    single = find_model(colour_run)
+    assert single.thresholds is None
     colour_run.write_thresholds({"red": 0.3, "blue": 0.1, "green": 0.2})
-    several = load_classifier(
-        find_model(colour_run), Reporter(), EngineOptions("keras"), tta="flip"
-    )
+    source = photos(photos_dir)[0]
+    with opened(colour_run, engine="keras", tta="flip") as several:
+        (answer,) = several.answers([source])
+        (picture,) = decode_all([source], several.views)
     assert several.model.thresholds is not None
     assert several.model.thresholds.tolist() == [0.1, 0.2, 0.3]  # in label order
-    assert several.network.key != single.network.key
-    source = photos(photos_dir)[0]
-    (answer,) = answer_images(several, [source], "", Reporter())
-    (picture,) = decode_all([source], several.views)
+    assert several.network.key != single.network(Reporter()).key
     model = several.network.build()
     expected = sigmoid(model.predict_on_batch(picture.pixels)).mean(axis=0)
     np.testing.assert_allclose(answer.probabilities, expected, atol=1e-6)
@@ -141,16 +146,9 @@ def test_dense_prediction_sees_pixels_outside_the_crop(
     Image.fromarray(pixels).save(path)
     answers = {}
     for dense in (False, True):
-        classifier = load_classifier(
-            find_model(colour_run),
-            Reporter(),
-            EngineOptions("keras"),
-            dense=dense,
-            heat=dense,
-        )
-        (answers[dense],) = answer_images(
-            classifier, [file_source(str(path))], "", Reporter()
-        )
+        options = {"engine": "keras", "dense": dense}
+        with opened(colour_run, heat=dense, **options) as classifier:
+            (answers[dense],) = classifier.answers([file_source(str(path))])
     assert best_label(answers[False]) == "blue"
     assert best_label(answers[True]) == "red"
     heat = answers[True].heat
@@ -171,9 +169,8 @@ def test_the_second_prediction_of_one_image_needs_no_tensorflow(
     """The first time, Keras answers, and OpenVINO is prepared for the next."""
     reporter = RecordingReporter()
     source = photos(photos_dir)[:1]
-    (answer,) = answer_images(
-        load_classifier(find_model(colour_run), reporter), source, "", reporter
-    )
+    with Classifier(find_model(colour_run), reporter=reporter) as classifier:
+        (answer,) = classifier.answers(source)
     if reporter.infos[-1] == "engine: keras, float32":
         pytest.skip("Keras has a GPU here")
     assert reporter.infos[0] == "engine: keras, float32"
@@ -199,8 +196,46 @@ def test_an_accepted_openvino_network_needs_no_tensorflow(
 ) -> None:
     """Importing Keras takes longer than answering."""
     reporter = RecordingReporter()
-    classifier = load_classifier(find_model(colour_run), reporter)
-    list(answer_images(classifier, photos(photos_dir), "answering", reporter))
+    with opened(colour_run, reporter) as classifier:
+        list(classifier.answers(photos(photos_dir)))
     if "openvino" not in reporter.infos[-1]:
         pytest.skip("Keras has a GPU here")
     assert probability_in_a_process_without_tensorflow(photos_dir, colour_run) > 0.5
+
+
+def test_several_threads_get_the_answers_that_each_gets_alone(
+    colour_run: Run, photos_dir: Path
+) -> None:
+    """Batches of files and of bytes, some of which cannot be read."""
+    paths: list[Path | bytes] = [*sorted(photos_dir.rglob("*.jpg"))]
+    images = [*paths, b"no image", *(path.read_bytes() for path in paths[:9])]
+    batches = [images[at : at + 3] for at in range(0, len(images), 3)]
+    with opened(colour_run, engine="openvino", precision="float32") as classifier:
+        alone = [classifier.predict(batch) for batch in batches]
+        with ThreadPoolExecutor(5) as threads:
+            assert list(threads.map(classifier.predict, batches * 3)) == alone * 3
+    assert [item.label for item in alone[0]] == ["blue"] * 3
+    broken, *others = alone[12]
+    assert (broken.path, broken.error) == ("image 1", "not an image")
+    assert [item.path for item in others] == ["image 2", "image 3"]
+    assert others[0].ranking == alone[0][0].ranking
+    assert others[0].source is None  # which would keep its content in memory
+
+
+def test_an_open_classifier_keeps_its_engine_and_its_decoders(
+    colour_run: Run, photos_dir: Path
+) -> None:
+    reporter = RecordingReporter()
+    paths = sorted(photos_dir.rglob("*.jpg"))
+    with opened(colour_run, reporter, engine="keras") as classifier:
+        classifier.predict(paths[0])
+        decoders = classifier._decoders
+        assert [item.label for item in classifier.predict(paths[-2:])] == ["red"] * 2
+        assert classifier._decoders is decoders
+        # What is left undone does not answer the next.
+        with closing(classifier.predictions(photos(photos_dir))) as predictions:
+            next(predictions)
+        assert [item.label for item in classifier.predict(paths[-2:])] == ["red"] * 2
+    assert reporter.infos == ["engine: keras, float32"]
+    with pytest.raises(ValueError, match="this classifier is closed"):
+        classifier.predict(paths)

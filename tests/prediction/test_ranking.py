@@ -1,29 +1,25 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from cnnxfer.data.decoding.pool import DecodedImage
 from cnnxfer.data.images.source import file_source
-from cnnxfer.prediction.answers import Answer, answer_images
-from cnnxfer.prediction.classifier import Classifier, load_classifier
-from cnnxfer.prediction.model_source import find_model
+from cnnxfer.prediction.answers import Answer
+from cnnxfer.prediction.model_source import ModelSource, find_model
 from cnnxfer.prediction.ranking import rank_answers
-from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
 
 @pytest.fixture
-def classifier(colour_run: Run) -> Classifier:
-    return load_classifier(find_model(colour_run), Reporter())
+def model(colour_run: Run) -> ModelSource:
+    return find_model(colour_run)
 
 
-def test_best_classes_come_first(classifier: Classifier) -> None:
+def test_best_classes_come_first(model: ModelSource) -> None:
     source = file_source("a.gif")
     probabilities = np.array([0.2, 0.1, 0.7], np.float32)
     heat = np.ones((2, 3), np.float32)
     answer = Answer(DecodedImage(source, 3, 640, 480), probabilities, heat)
-    (prediction,) = rank_answers(classifier, [answer], 2)
+    (prediction,) = rank_answers(model, [answer], 2)
     assert prediction.as_json() == {
         "path": "a.gif",
         "frame": 3,
@@ -36,14 +32,14 @@ def test_best_classes_come_first(classifier: Classifier) -> None:
     }
     assert prediction.source is source
     assert prediction.heat is heat
-    (unsure,) = rank_answers(classifier, [answer], 2, min_confidence=0.8)
+    (unsure,) = rank_answers(model, [answer], 2, min_confidence=0.8)
     assert (unsure.label, unsure.top.label) == ("unsure", "red")
-    assert len(next(rank_answers(classifier, [answer], 9)).ranking) == 3
+    assert len(next(rank_answers(model, [answer], 9)).ranking) == 3
 
 
-def test_an_unreadable_image_has_its_reason(classifier: Classifier) -> None:
+def test_an_unreadable_image_has_its_reason(model: ModelSource) -> None:
     answer = Answer(DecodedImage(file_source("b.jpg"), error="truncated JPEG"))
-    (prediction,) = rank_answers(classifier, [answer], 2)
+    (prediction,) = rank_answers(model, [answer], 2)
     assert prediction.as_json() == {"path": "b.jpg", "error": "truncated JPEG"}
     with pytest.raises(ValueError, match=r"b\.jpg could not be read: truncated"):
         _ = prediction.top
@@ -53,7 +49,7 @@ def test_an_image_has_all_classes_that_reach_their_thresholds(
     colour_run: Run,
 ) -> None:
     colour_run.write_thresholds({"blue": 0.5, "green": 0.1, "red": 0.8})
-    classifier = load_classifier(find_model(colour_run), Reporter())
+    model = find_model(colour_run)
     answers = [
         Answer(DecodedImage(file_source(str(row))), np.array(row, np.float32))
         for row in ([0.6, 0.2, 0.7], [0.4, 0.05, 0.7], [0.5, 0.9, 0.8])
@@ -61,12 +57,12 @@ def test_an_image_has_all_classes_that_reach_their_thresholds(
     answers.append(Answer(DecodedImage(file_source("b"), error="not an image")))
 
     def chosen(**options: float) -> list[tuple[str, ...] | None]:
-        found = rank_answers(classifier, answers, 1, **options)
+        found = rank_answers(model, answers, 1, **options)
         return [prediction.chosen for prediction in found]
 
     assert chosen() == [("blue", "green"), (), ("green", "red", "blue"), ()]
     # Named in their rank, though but one was asked for.
-    rankings = [item.ranking for item in rank_answers(classifier, answers[:3], 1)]
+    rankings = [item.ranking for item in rank_answers(model, answers[:3], 1)]
     ranks = [[(ranked.rank, ranked.label) for ranked in item] for item in rankings]
     assert ranks == [
         [(1, "red"), (2, "blue"), (3, "green")],
@@ -78,7 +74,7 @@ def test_an_image_has_all_classes_that_reach_their_thresholds(
     assert chosen(min_confidence=0.01) == chosen()
 
 
-def test_known_images_have_their_split(classifier: Classifier) -> None:
+def test_known_images_have_their_split(model: ModelSource) -> None:
     row = np.full(3, 1 / 3, np.float32)
     answers = [
         Answer(DecodedImage(file_source("a"), sha256="aa"), row),
@@ -87,19 +83,11 @@ def test_known_images_have_their_split(classifier: Classifier) -> None:
             DecodedImage(file_source("c"), sha256="aa", error="truncated GIF", frame=2)
         ),
     ]
-    found = rank_answers(classifier, answers, 1, known_splits={"aa": "train"})
+    found = rank_answers(model, answers, 1, known_splits={"aa": "train"})
     assert [prediction.split for prediction in found] == ["train", None, None]
 
 
-def test_equal_classes_keep_their_order(classifier: Classifier) -> None:
+def test_equal_classes_keep_their_order(model: ModelSource) -> None:
     answer = Answer(DecodedImage(file_source("a")), np.full(3, 1 / 3, np.float32))
-    (prediction,) = rank_answers(classifier, [answer], 3)
+    (prediction,) = rank_answers(model, [answer], 3)
     assert [ranked.label for ranked in prediction.ranking] == ["blue", "green", "red"]
-
-
-def test_a_photograph_is_ranked(classifier: Classifier, photos_dir: Path) -> None:
-    photo = file_source(str(photos_dir / "red/02.jpg"))
-    answers = answer_images(classifier, [photo], "answering", Reporter())
-    (prediction,) = rank_answers(classifier, answers, 3)
-    assert prediction.label == "red"
-    assert sum(ranked.probability for ranked in prediction.ranking) == pytest.approx(1)

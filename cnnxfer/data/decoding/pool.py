@@ -16,9 +16,8 @@ from cnnxfer.data.decoding.child import Setup, ViewFunction, error_text
 from cnnxfer.data.decoding.jobs import Jobs
 from cnnxfer.data.decoding.worker import DecoderProcess, Worker
 from cnnxfer.data.images.source import ImageSource
-from cnnxfer.errors import DataError
+from cnnxfer.errors import DataError, RunError
 
-FRAMES = ("first", "all")
 TIME_LIMIT_SECONDS = 60.0  # for an image, or for a frame
 # The number of cores that this process may use, where the system tells it.
 WORKERS = (
@@ -114,7 +113,7 @@ class Decoders:
         Raises:
             RunError: if it cannot be started.
         """
-        assert frames in FRAMES, frames
+        assert frames in ("first", "all"), frames
         self._setup = Setup(pickle.dumps(see), frames, max_pixels, TIME_LIMIT_SECONDS)
         self._jobs = Jobs(ahead, WORKERS * BYTES_PER_WORKER)
         self._workers: list[Worker] = []
@@ -153,7 +152,8 @@ class Decoders:
             raise
 
     def close(self) -> None:
-        """Ends all processes and threads at once."""
+        """Ends all processes and threads at once; any thread may call this."""
+        self._jobs.fail(RunError("the decoders were closed."))
         with self._starting:
             self._jobs.close()
         for worker in self._workers:

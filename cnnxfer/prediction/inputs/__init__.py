@@ -8,14 +8,12 @@ from itertools import chain
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.inputs.globs import resolve
-from cnnxfer.prediction.inputs.kinds import (
-    DEFAULT_OPTIONS,
-    TABLE,
-    InputOptions,
-    Kind,
-)
+from cnnxfer.prediction.inputs.kinds import TABLE, Kind
+from cnnxfer.prediction.options import InputOptions
 
 __all__ = ["InputOptions", "count_images", "find_images"]
+
+DEFAULT_OPTIONS = InputOptions()
 
 
 def find_images(

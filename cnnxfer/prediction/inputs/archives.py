@@ -10,7 +10,7 @@ from cnnxfer.data.archives.problems import archive_problem
 from cnnxfer.data.images.names import member_names_image
 from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.errors import DataError
-from cnnxfer.prediction.inputs.kinds import InputOptions
+from cnnxfer.prediction.options import InputOptions
 
 
 def check(item: str, options: InputOptions) -> None:

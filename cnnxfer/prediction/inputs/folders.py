@@ -9,7 +9,7 @@ from cnnxfer.data.images.decode import SUFFIXES
 from cnnxfer.data.images.names import is_hidden, names_image
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
 from cnnxfer.errors import DataError, reason_of
-from cnnxfer.prediction.inputs.kinds import InputOptions
+from cnnxfer.prediction.options import InputOptions
 
 
 def check(item: str, options: InputOptions) -> None:

@@ -10,26 +10,7 @@ from typing import Protocol, cast
 
 from cnnxfer.data import archives
 from cnnxfer.data.images.source import ImageSource
-
-
-@dataclass(frozen=True)
-class InputOptions:
-    """How inputs are read.
-
-    Attributes:
-        recursive: whether folders are read together with the folders below them.
-        column: the column of a table that names the images; None for "path", or for
-            the only column.
-        allow_private: whether web addresses may lie in private networks or on this
-            machine.
-    """
-
-    recursive: bool = True
-    column: str | None = None
-    allow_private: bool = False
-
-
-DEFAULT_OPTIONS = InputOptions()
+from cnnxfer.prediction.options import InputOptions
 
 
 class Reader(Protocol):

@@ -14,7 +14,7 @@ from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.prediction.inputs.entries import count_entries, walk_entry
 from cnnxfer.prediction.inputs.globs import hint_for
-from cnnxfer.prediction.inputs.kinds import InputOptions
+from cnnxfer.prediction.options import InputOptions
 
 STDIN = "-"
 _CHUNK_BYTES = 1 << 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
-from cnnxfer.prediction.inputs.kinds import InputOptions
+from cnnxfer.prediction.options import InputOptions
 
 
 def check(item: str, options: InputOptions) -> None:

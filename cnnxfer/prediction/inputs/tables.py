@@ -10,7 +10,8 @@ from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.data.tables import TEXT, names_of, open_table
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.inputs.entries import count_entries, walk_entry
-from cnnxfer.prediction.inputs.kinds import InputOptions, is_web_address
+from cnnxfer.prediction.inputs.kinds import is_web_address
+from cnnxfer.prediction.options import InputOptions
 from cnnxfer.registry import did_you_mean
 
 DEFAULT_COLUMN = "path"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from cnnxfer.data.images.source import ImageSource
-from cnnxfer.prediction.inputs.kinds import InputOptions
+from cnnxfer.prediction.options import InputOptions
 from cnnxfer.web import Limits, open_url
 
 MAX_BYTES = 100_000_000

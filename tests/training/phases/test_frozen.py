@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +18,7 @@ from cnnxfer.data.prepared import load_splits
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.networks.classifier import HEAD, backbone_of
 from cnnxfer.networks.saving import load_model
-from cnnxfer.prediction.answers import answer_images
-from cnnxfer.prediction.classifier import load_classifier
+from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.model_source import find_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
@@ -55,12 +55,9 @@ def test_metrics_are_those_of_the_saved_best_epoch(
     assert len(epochs) == 3
     assert (kept["val_accuracy"], -kept["val_loss"], kept["epoch"]) == max(epochs)
     examples = load_splits(parent, Reporter()).validation
-    answers = answer_images(
-        load_classifier(find_model(parent), Reporter()),
-        [ImageSource(example.id, example.read) for example in examples],
-        "",
-        Reporter(),
-    )
+    sources = [ImageSource(example.id, example.read) for example in examples]
+    with closing(Classifier(find_model(parent))) as classifier:
+        answers = list(classifier.answers(sources))
     right = [
         answer.probabilities.argmax() == example.label
         for answer, example in zip(answers, examples, strict=True)

@@ -1,0 +1,154 @@
+"""Predictions on their way into files, folders and streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+from cnnxfer.data.images.source import ImageSource
+from cnnxfer.errors import ConfigError, DataError, Interrupted
+from cnnxfer.prediction.options import Outputs, PredictOptions
+from cnnxfer.prediction.outputs.copy_to import copy_files
+from cnnxfer.prediction.outputs.file import check_target, choose_writer, write_file
+from cnnxfer.prediction.outputs.formats import Writer
+from cnnxfer.prediction.outputs.heatmap import save_heatmaps
+from cnnxfer.prediction.outputs.resumable_file import (
+    check_resumable_file,
+    open_resumable_file,
+)
+from cnnxfer.prediction.outputs.sheet import draw_sheet
+from cnnxfer.prediction.outputs.stages import Flow, Stage, run_through_stages
+from cnnxfer.prediction.outputs.totals import Totals
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.prediction.request import PredictionRequest, open_request
+from cnnxfer.reporting import Reporter, counted
+from cnnxfer.runs import Run
+from cnnxfer.spelling import option
+
+RESUMABLE = "jsonl"  # the format of a file that can be gone on with
+
+
+def predict_into(
+    inputs: Sequence[str],
+    options: PredictOptions,
+    outputs: Outputs,
+    *,
+    model: Run | str | Path | None,
+    runs_dir: str | Path | None,
+    reporter: Reporter,
+) -> Totals:
+    """Writes the predictions for all images to the outputs.
+
+    Args:
+        inputs: files, folders and other inputs; see `find_images`.
+        options: how they are read, seen and answered.
+        outputs: where the predictions go.
+        model: what names the model; see `find_model`.
+        runs_dir: directory of the runs; None for the default.
+        reporter: receives messages, progress and, as warnings, what went wrong.
+
+    Raises:
+        ConfigError: if an option is wrong, or an output cannot be written.
+        DataError: if an input does not exist, or there are no images.
+        RunError: if the model has no weights, or cannot answer.
+    """
+    out = outputs.out
+    writer = _checked_writer(outputs, inputs)
+    totals = Totals()
+    stages = [totals.watch, *_stages(outputs, inputs, reporter)]
+    heat = outputs.heatmap is not None
+    request = open_request(
+        inputs, options, model=model, runs_dir=runs_dir, heat=heat, reporter=reporter
+    )
+    request = replace(request, sources=_not_empty(request.sources))
+    with request.classifier as classifier:
+        if isinstance(out, Path) and writer.name == RESUMABLE:
+            _write_resumable(request, out, stages, totals, resume=outputs.resume)
+        else:
+            with run_through_stages(request.predictions(), stages) as predictions:
+                if isinstance(out, Path):
+                    write_file(predictions, writer, out)
+                elif out is not None:
+                    writer.load()(predictions, out)
+                else:
+                    for _ in predictions:
+                        pass
+        reporter.info(totals.summary)
+    if repeats := totals.repeats(classifier.model.name):
+        reporter.warn(f"{repeats}.")
+    if totals.problems:
+        reporter.warn(f"{totals.problems}.")
+    return totals
+
+
+def _checked_writer(outputs: Outputs, inputs: Sequence[str]) -> Writer:
+    path = outputs.out if isinstance(outputs.out, Path) else None
+    writer = choose_writer(outputs.format, path)
+    if outputs.resume and (path is None or writer.name != RESUMABLE):
+        raise ConfigError(
+            f"{option('--resume')} needs a file to go on with. "
+            f"Add: {option('--out', 'FILE.jsonl')}"
+        )
+    if path is not None:
+        check_target(option("--out"), path, inputs)
+        if writer.name == RESUMABLE:
+            check_resumable_file(path, resume=outputs.resume)
+    return writer
+
+
+def _stages(
+    outputs: Outputs, inputs: Sequence[str], reporter: Reporter
+) -> Iterator[Stage]:
+    if outputs.sheet is not None:
+        yield draw_sheet(outputs.sheet, inputs, reporter)
+    if outputs.copy_to is not None:
+        yield copy_files(outputs.copy_to, inputs, reporter)
+    if outputs.heatmap is not None:
+        yield save_heatmaps(outputs.heatmap, inputs, reporter)
+
+
+def _not_empty(sources: Iterator[ImageSource]) -> Iterator[ImageSource]:
+    """Returns the sources; raises an error if there are none."""
+    first = next(sources, None)
+    if first is None:
+        raise DataError("the inputs name no images.")
+    return chain([first], sources)
+
+
+def _write_resumable(
+    request: PredictionRequest,
+    out: Path,
+    stages: Sequence[Stage],
+    totals: Totals,
+    *,
+    resume: bool,
+) -> None:
+    """Writes a file that `resume` goes on with."""
+    written = 0
+
+    def count_written(predictions: Iterable[Prediction]) -> Flow:
+        nonlocal written
+        for number, prediction in enumerate(predictions, start=1):
+            yield prediction
+            # The next one is requested when this one has been written; the first ones
+            # may have been written by an earlier process.
+            written = max(written, number)
+
+    settings, reporter = request.classifier.settings, request.reporter
+    with open_resumable_file(out, settings, reporter, resume=resume) as file:
+        written = totals.earlier = file.done
+        if request.total is not None:
+            request = replace(request, total=request.total - file.done)
+        predictions = chain(
+            file.earlier_predictions(request.sources), request.predictions()
+        )
+        try:
+            with run_through_stages(predictions, [*stages, count_written]) as flow:
+                file.write(flow)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"interrupted after {counted(written, 'image')}, kept in the file. "
+                f"Go on with the same command and {option('--resume', True)}."
+            ) from None
