@@ -171,8 +171,9 @@ def colour_run(photos_dir: Path, tmp_path: Path) -> Run:
         split="50/25/25",
         image_size=32,
     )
-    run = prepare_run(config, tmp_path / "runs", Reporter()).run
-    run.write_config(config)
+    setup = prepare_run(config, tmp_path / "runs", Reporter())
+    run = setup.run
+    run.write_config(setup.config)
     pixels = keras.Input((32, 32, 3))
     means = keras.layers.GlobalAveragePooling2D()(pixels)
     head = keras.layers.Dense(3, use_bias=False)

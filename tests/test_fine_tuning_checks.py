@@ -21,7 +21,7 @@ from cnnxfer.training.phases.fine_tune import Outcome
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes fine-tuning end before it begins, with the parent's model."""
-    score = Score(accuracy=0.75, macro_f1=0.75, loss=0.5, epoch=0)
+    score = Score({"accuracy": 0.75}, loss=0.5, epoch=0)
     monkeypatch.setattr(fine_tune, "fine_tune", lambda setup: Outcome(score, score))
     monkeypatch.setattr(before_after, "compare_with_parent", lambda *_: None)
 

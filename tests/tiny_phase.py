@@ -19,6 +19,7 @@ from cnnxfer.data.dataset import Example
 from cnnxfer.data.prepared import Splits
 from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
+from cnnxfer.tasks.catalog import TASKS
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
 from cnnxfer.training.loop.progress import Progress
@@ -136,7 +137,7 @@ def tiny_setup(path: Path, batch: int = BATCH, **config: Any) -> Setup:
         devices=Devices(),
         precision="float32",
         reporter=RecordingReporter(),
-        multi_label=False,
+        task=TASKS.get("classification"),
         run=run,
     )
 
@@ -164,13 +165,13 @@ def tiny_phase(
         extra_epochs=extra_epochs,
     )
     if not checkpoint:  # so that any epoch is better
-        phase.set_initial_score(replace(phase.score(0), accuracy=0.0))
+        phase.set_initial_score(scored(0.0))
     return phase
 
 
 def scored(accuracy: float, loss: float = 0.5, epoch: int = 0) -> Score:
     """Returns the score of a model on images that have one label each."""
-    return Score(accuracy=accuracy, macro_f1=accuracy, loss=loss, epoch=epoch)
+    return Score({"accuracy": accuracy}, loss=loss, epoch=epoch)
 
 
 def at_update(phase: Session, number: int, act: Callable[[], None]) -> None:

@@ -23,18 +23,19 @@ def main(folder: str, level: str, threads: int) -> None:
     from cnnxfer.config import load_config
     from cnnxfer.data.feeding.loader import Loader
     from cnnxfer.data.feeding.pixels import training_batches
-    from cnnxfer.data.prepared import read_data
+    from cnnxfer.data.prepared import prepare_data
     from cnnxfer.reporting import Reporter
-    from cnnxfer.tasks.targets import targets_of
+    from cnnxfer.tasks.catalog import load_data
     from cnnxfer.training.optimization.sampling import epoch_order
 
     config = load_config(None, {"data": folder, "augment": level})
-    data = read_data(config, Reporter())
+    task, dataset = load_data(folder, Reporter())
+    data = prepare_data(dataset, config, Reporter())
     split = hashlib.sha256()
     for example, part in zip(data.examples, data.splits, strict=True):
         split.update(f"{example.sha256} {data.label_of(example)} {part}\n".encode())
     train = data.by_split().train
-    targets = targets_of(train, len(data.class_names))
+    targets = task.targets(train, len(data.class_names))
     loader = Loader(train, 224)
     batches = training_batches(
         loader,

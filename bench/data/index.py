@@ -38,9 +38,9 @@ CLASSES, FOLDERS = 20, 10  # of each class
 INDEX = """
 import json, sys, time
 from cnnxfer.data.preparing.index import build_index
-from cnnxfer.data.sources import load_dataset
+from cnnxfer.data.sources import list_dataset
 from cnnxfer.reporting import Reporter
-examples = load_dataset(sys.argv[1], Reporter()).examples
+examples = list_dataset(sys.argv[1], Reporter()).examples
 started = time.perf_counter()
 rows = build_index(examples, Reporter())
 assert not any(row.problem for row in rows)

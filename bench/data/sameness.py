@@ -23,7 +23,7 @@ from bench.lib.processes import run_process
 from bench.lib.results import Cell, Table, show
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.preparing.index import build_index
-from cnnxfer.data.sources import load_dataset
+from cnnxfer.data.sources import list_dataset
 from cnnxfer.reporting import Reporter
 
 DATA = "tf_flowers"
@@ -54,7 +54,7 @@ def measure(options: argparse.Namespace) -> Table:
     """Compares processes and places, and then sources; fails where they differ."""
     with TemporaryDirectory() as directory:
         place = Path(directory)
-        dataset = load_dataset(DATA, Reporter())
+        dataset = list_dataset(DATA, Reporter())
         _write_folder(place / "flowers", dataset)
         _write_folder(place / "renamed", dataset, prefix="another-")
         _write_table(place / "flowers.csv", place / "flowers")
@@ -88,7 +88,7 @@ def _compare_sources(place: Path) -> list[list[Cell]]:
         "folder": str(place / "flowers"),
         "CSV": str(place / "flowers.csv"),
     }
-    indexes = [_index_hash(load_dataset(spec, Reporter())) for spec in specs.values()]
+    indexes = [_index_hash(list_dataset(spec, Reporter())) for spec in specs.values()]
     trained = [_train(spec, place / kind) for kind, spec in specs.items()]
     first = trained[0][1]
     sources = "from TensorFlow Datasets, a folder and a table"

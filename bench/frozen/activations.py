@@ -16,7 +16,8 @@ from bench.frozen.engines import build, choose
 from bench.lib.results import Table
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
-from cnnxfer.data.prepared import read_data
+from cnnxfer.data.prepared import prepare_data
+from cnnxfer.data.sources import list_dataset
 from cnnxfer.data.views.views import training_views
 from cnnxfer.networks.cut import network_before
 from cnnxfer.reporting import Reporter
@@ -39,7 +40,11 @@ def measure(options: argparse.Namespace) -> Table:
     with TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["CNNXFER_CACHE"] = str(folder / "cache")
-        examples = read_data(config, Reporter()).by_split().train
+        examples = (
+            prepare_data(list_dataset(config.data, Reporter()), config, Reporter())
+            .by_split()
+            .train
+        )
         backbone = BACKBONES.get(BACKBONE)
         network = network_before(build(backbone), backbone, CUT)
         engine = choose(network, examples)

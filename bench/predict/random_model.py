@@ -32,7 +32,13 @@ def make_run(backbone: Backbone, runs_dir: Path) -> Run:
     )
     run = create_run(runs_dir, backbone.name, "random")
     run.write_config(
-        Config(backbone=backbone.name, data="sample", weights="none", image_size=size)
+        Config(
+            backbone=backbone.name,
+            data="sample",
+            task="classification",
+            weights="none",
+            image_size=size,
+        )
     )
     run.write_classes(class_names)
     save_model(model, run.model_path)

@@ -133,22 +133,23 @@ def preview(
     size = settings.image_size or backbone.image_size
     backbone.check_image_size(size)
     find_source(settings.data)
-    from cnnxfer.data.sources import load_dataset
     from cnnxfer.data.views.preview import (
         check_counts,
         check_preview_path,
         write_preview,
     )
     from cnnxfer.prediction.outputs.file import check_target
+    from cnnxfer.tasks.catalog import load_data
 
     check_counts(images, views)
     check_target(option("--out"), Path(out), [settings.data])
     check_preview_path(Path(out))
 
     reporter = reporter or SilentReporter()
+    _, dataset = load_data(settings.data, reporter, settings.task)
     return write_preview(
         Path(out),
-        load_dataset(settings.data, reporter),
+        dataset,
         settings,
         image_size=size,
         images=images,

@@ -80,6 +80,7 @@ class TrainOptions(PhaseOptions, total=False):
     """The additional options of `train`.
 
     Attributes:
+        task: "classification", "multi-label", or "auto", which follows from the data.
         weights: the backbone's initial weights: "imagenet", "none" or a file.
         split: the proportions of train, validation and test, such as "75/15/10"; or
             "slices".
@@ -100,6 +101,7 @@ class TrainOptions(PhaseOptions, total=False):
             "macro-f1" or "auto".
     """
 
+    task: str | None
     weights: str | Path | None
     split: str | None
     group_by: str | None

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 INHERITED_SETTINGS = (
     "backbone",
     "data",
+    "task",
     "split",
     "group_by",
     "limit",
@@ -127,7 +128,7 @@ def train(
             data_sha256=data_sha256,
             precision=setup.precision,
         )
-        run.write_config(settings)  # last, since it makes the directory a run
+        run.write_config(setup.config)  # last, since it makes the directory a run
         with OutcomeRecorder(run), interrupted_by_sigterm():
             _train_head(setup)
     if not fine_tune:

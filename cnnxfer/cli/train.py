@@ -73,6 +73,14 @@ def train(
         ),
     ] = None,
     data: Data = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            help="classification, multi-label (any number of labels an image) or auto.",
+            show_default="auto",
+        ),
+    ] = None,
     recipe: Recipe = None,
     config: ConfigFile = None,
     weights: Annotated[
@@ -160,6 +168,7 @@ def train(
         backbone,
         data,
         config=config,
+        task=task,
         recipe=recipe,
         weights=weights,
         split=split,

@@ -12,6 +12,8 @@ from cnnxfer.config.phases import FineTune, Frozen
 from cnnxfer.config.recipes import NO_RECIPE, RECIPES
 from cnnxfer.config.setting import setting
 
+AUTO_TASK = "auto"
+TASKS = (AUTO_TASK, "classification", "multi-label")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 DEVICES = ("one", "all", "cpu")
 ENGINES = ("auto", "openvino", "keras")
@@ -28,6 +30,8 @@ class Config:
     Attributes:
         backbone: the name of a backbone in the catalog.
         data: the data to train on, such as `tf_flowers` or the path of a folder.
+        task: what is learned: `classification`, one label an image; `multi-label`, any
+            number of labels; or `auto`, which follows from the data.
         recipe: the recipe whose settings were taken, one of `RECIPES`; `none` if
             there was none.
         weights: the backbone's initial weights: `imagenet`, `none` for random ones,
@@ -85,6 +89,7 @@ class Config:
 
     backbone: str = setting("efficientnet-lite0", "--backbone")
     data: str = setting("sample", "--data")
+    task: str = setting(AUTO_TASK, "--task", choices=TASKS)
     recipe: str = setting(NO_RECIPE, "--recipe", choices=(NO_RECIPE, *RECIPES))
     weights: str = setting("imagenet", "--weights")
     split: str = setting("75/15/10", "--split")

@@ -16,6 +16,8 @@ TOO_LARGE = f"too large: over {MAX_BYTES // 2**20} MiB, the limit"
 NOT_A_FILE = "not a file"
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLITS = (TRAIN, VALIDATION, TEST)
+# Names of tasks that data may suit: one label an image, or any number of them.
+CLASSIFICATION, MULTI_LABEL = "classification", "multi-label"
 LABEL_SEPARATOR = "|"  # separates the labels of an image, in tables
 
 
@@ -25,7 +27,7 @@ class Example:
 
     Attributes:
         id: identifies the image within its data set, the same on every machine.
-        labels: indices into the class names: one, unless the data set is multi-label.
+        labels: indices into the class names: one, or any number of them.
         split: the split that the data set itself puts the image in: "train",
             "validation" or "test"; None if it has no splits.
         path: the file that holds the image.
@@ -45,7 +47,7 @@ class Example:
 
     @property
     def label(self) -> int:
-        """The only label of an image whose data set is not multi-label."""
+        """The label of an image that has exactly one."""
         (label,) = self.labels
         return label
 
@@ -68,7 +70,7 @@ class Dataset:
         examples: the images, in the source's own order.
         shuffled: whether that order is random, so that slices of it are fair samples.
         title: the name that messages use; empty for `name`.
-        multi_label: whether an image may have any number of labels.
+        task: the name of the task that the images suit.
         columns: the values of a table's other columns, by the column's name; each has
             a value for every example.
         hidden: the ids of hidden and system files, which were left out.
@@ -79,7 +81,7 @@ class Dataset:
     examples: tuple[Example, ...]
     shuffled: bool = False
     title: str = ""
-    multi_label: bool = False
+    task: str = CLASSIFICATION
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
 

@@ -16,6 +16,7 @@ from cnnxfer.data.dataset import (
     TEST,
     TRAIN,
     VALIDATION,
+    Dataset,
     Example,
 )
 from cnnxfer.data.preparing.exclude import exclude_listed
@@ -28,7 +29,7 @@ from cnnxfer.data.preparing.index import (
 from cnnxfer.data.preparing.near_duplicates import near_duplicates
 from cnnxfer.data.preparing.splits import assign_splits
 from cnnxfer.data.preparing.subset import take_sample
-from cnnxfer.data.sources import load_dataset
+from cnnxfer.data.sources import list_dataset
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow
@@ -59,14 +60,12 @@ class PreparedData:
         examples: the images, sorted by the SHA-256 of their content; their labels are
             indices into `class_names`.
         splits: the split of each example: "train", "validation" or "test".
-        multi_label: whether an image may have any number of labels.
     """
 
     name: str
     class_names: tuple[str, ...]
     examples: tuple[Example, ...]
     splits: tuple[str, ...]
-    multi_label: bool = False
 
     def label_of(self, example: Example) -> str:
         """Returns the names of an example's classes, joined by "|"."""
@@ -80,10 +79,11 @@ class PreparedData:
         return Splits(lists[TRAIN], lists[VALIDATION], lists[TEST])
 
 
-def read_data(config: Config, reporter: Reporter) -> PreparedData:
-    """Lists the images, reads each, leaves out the unreadable ones and splits them.
+def prepare_data(dataset: Dataset, config: Config, reporter: Reporter) -> PreparedData:
+    """Reads each image of a data set, leaves out the unreadable ones and splits them.
 
     Args:
+        dataset: the images.
         config: its `data`, `exclude`, `group_by`, `limit` and `split` are used.
         reporter: shows progress, warnings of problems, and the sizes of the splits.
 
@@ -91,7 +91,6 @@ def read_data(config: Config, reporter: Reporter) -> PreparedData:
         ConfigError: if the configuration does not suit the data.
         DataError: if no classifier can be trained on the data.
     """
-    dataset = load_dataset(config.data, reporter)
     if config.exclude:
         dataset = exclude_listed(dataset, Path(config.exclude), reporter)
     ids = [example.id for example in dataset.examples]
@@ -134,7 +133,6 @@ def read_data(config: Config, reporter: Reporter) -> PreparedData:
         class_names,
         tuple(examples[index] for index in order),
         tuple(parts[index] for index in order),
-        dataset.multi_label,
     )
 
 
@@ -152,7 +150,7 @@ def load_splits(run: Run, reporter: Reporter) -> Splits:
         DataError: if some of the images are no longer in the data.
     """
     spec = run.config.data
-    found = {row.id: row for row in load_dataset(spec, reporter).examples}
+    found = {row.id: row for row in list_dataset(spec, reporter).examples}
     split = run.split
     labels = _labels(run, split)
     gone = [row.id for row in split if row.id not in found]
@@ -172,13 +170,12 @@ def load_splits(run: Run, reporter: Reporter) -> Splits:
 def _labels(run: Run, split: Iterable[SplitRow]) -> dict[str, tuple[int, ...]]:
     """Returns the labels that each text in the column of labels stands for."""
     label_of = {name: label for label, name in enumerate(run.class_names)}
-    if run.thresholds is None:
-        return {name: (label,) for name, label in label_of.items()}
     return {
-        row.label: tuple(
-            label_of[name] for name in row.label.split(LABEL_SEPARATOR) if name
-        )
-        for row in split
+        # A class's name may have a separator in it where images have one label each.
+        text: (label_of[text],)
+        if text in label_of
+        else tuple(label_of[name] for name in text.split(LABEL_SEPARATOR) if name)
+        for text in {row.label for row in split}
     }
 
 

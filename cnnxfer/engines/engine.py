@@ -4,23 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+from cnnxfer.tasks.task import Task
 
 if TYPE_CHECKING:
     import keras
 
-# What the numbers of a network are. In multi-label outputs, each class has its own
-# probability, and they need not sum to 1.
-Outputs = Literal[
-    "features",
-    "logits",
-    "probabilities",
-    "multi-label logits",
-    "multi-label probabilities",
-]
-MULTI_LABEL = ("multi-label logits", "multi-label probabilities")
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the numbers are that a network returns.
+
+    Attributes:
+        task: the task that they answer; None for features.
+        activated: whether they are probabilities and no longer logits.
+    """
+
+    task: Task | None = None
+    activated: bool = False
+
+    @property
+    def activation(self) -> str:
+        """Keras's name of the function from these numbers to probabilities."""
+        return self.task.activation if self.task and not self.activated else "linear"
+
+    def probabilities(self, values: np.ndarray) -> np.ndarray:
+        """Returns the probabilities that the numbers stand for; features as they are.
+
+        Args:
+            values: float32 `(..., classes)`.
+        """
+        if self.task is None or self.activated:
+            return values
+        return self.task.probabilities(values)
+
+
+FEATURES = Outputs()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnxfer.engines.agreement import Verdict, compare
+from cnnxfer.engines.agreement import compare
 from cnnxfer.engines.batch_size import fastest_batch_size
 from cnnxfer.engines.converted import convert, find_converted
 from cnnxfer.engines.elastic_engine import ElasticEngine
@@ -24,6 +24,7 @@ from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import option
+from cnnxfer.tasks.agreement import Verdict
 
 if TYPE_CHECKING:
     from cnnxfer.engines.keras_engine import KerasEngine

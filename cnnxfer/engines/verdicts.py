@@ -7,9 +7,10 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cnnxfer.engines.agreement import VERSION, Verdict
+from cnnxfer.engines.agreement import VERSION
 from cnnxfer.files import read_json_with_hash, write_json_with_hash
 from cnnxfer.hardware.processor import find_processor
+from cnnxfer.tasks.agreement import Verdict
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,15 @@ import numpy as np
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
-from cnnxfer.data.prepared import PreparedData, read_data
+from cnnxfer.data.prepared import PreparedData, prepare_data
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import CnnxferError
 from cnnxfer.evaluation.significance import Accuracy, wilson_interval
 from cnnxfer.reporting import Advance, Reporter
+from cnnxfer.tasks.catalog import load_data
 from cnnxfer.tasks.class_weights import require_known_classes
+from cnnxfer.tasks.score import ACCURACY
+from cnnxfer.tasks.task import Task as LearnedTask
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.optimization.devices import Devices, prepare_devices
 from cnnxfer.training.phases.head_on_features import learn_head
@@ -96,7 +99,8 @@ def compare_backbones(
     """
     budget = _Budget(budget_seconds, reporter)
     devices = prepare_devices(config.devices)
-    data = read_data(config, reporter)
+    job, dataset = load_data(config.data, reporter, config.task)
+    data = prepare_data(dataset, config, reporter)
     require_known_classes(config.class_weights, data.class_names)
     places: list[RankedBackbone] = []
     left_out: dict[str, str] = {}
@@ -106,7 +110,7 @@ def compare_backbones(
         )
         try:
             budget.check()
-            places.append(_ranked(backbone_config, data, devices, budget))
+            places.append(_ranked(backbone_config, job, data, devices, budget))
         except _BudgetSpent:
             left_out[name] = f"the budget of {budget_seconds:g} s was spent"
         except CnnxferError as error:
@@ -124,7 +128,11 @@ def compare_backbones(
 
 
 def _ranked(
-    config: Config, data: PreparedData, devices: Devices, budget: _Budget
+    config: Config,
+    job: LearnedTask,
+    data: PreparedData,
+    devices: Devices,
+    budget: _Budget,
 ) -> RankedBackbone:
     """Trains a head on a backbone's features; returns the results."""
     started = time.perf_counter()
@@ -137,7 +145,7 @@ def _ranked(
         devices=devices,
         precision="float32",
         reporter=budget,
-        multi_label=data.multi_label,
+        task=job,
     )
     weights_path = find_weights_file(config, budget)
     classifier = task.build_classifier(precision="float32", weights_path=weights_path)
@@ -149,7 +157,7 @@ def _ranked(
         backbone=config.backbone,
         monitor=score.monitor,
         val_monitored=score.value,
-        val_accuracy=wilson_interval(round(score.accuracy * images), images),
+        val_accuracy=wilson_interval(round(score.figures[ACCURACY] * images), images),
         images_per_second=_speed(learned.engine),
         engine=f"{learned.engine.name} {learned.engine.precision}",
         image_size=config.image_size,

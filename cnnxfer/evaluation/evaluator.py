@@ -15,7 +15,7 @@ from cnnxfer.data.dataset import TEST, Dataset, Example
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.prepared import load_splits
 from cnnxfer.data.preparing.index import build_index, report_problems
-from cnnxfer.data.sources import load_dataset
+from cnnxfer.data.sources import list_dataset
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation.metrics import (
     Evaluation,
@@ -31,9 +31,8 @@ from cnnxfer.prediction.options import ClassifierOptions
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
+from cnnxfer.tasks.catalog import task_of
 from cnnxfer.tasks.per_class import micro_f1
-from cnnxfer.tasks.probabilities import reaches
-from cnnxfer.tasks.targets import targets_of
 
 
 def evaluate_run(
@@ -119,8 +118,9 @@ def evaluate_data(
             several labels and those of the run have one or the reverse, or if no image
             is left.
     """
-    dataset = load_dataset(spec, reporter)
-    _check_task(dataset, spec, run)
+    task = task_of(run)
+    dataset = list_dataset(spec, reporter)
+    task.check_other(dataset, spec, run)
     examples = _relabelled(dataset, spec, run)
     rows = report_problems(build_index(examples, reporter), reporter)
     if not rows:
@@ -145,20 +145,6 @@ def evaluate_data(
         unreadable=evaluation.unreadable + len(examples) - len(rows),
         seen=len(rows) - len(new),
     )
-
-
-def _check_task(dataset: Dataset, spec: str, run: Run) -> None:
-    multi_label = run.thresholds is not None
-    if multi_label and not dataset.multi_label:
-        raise DataError(
-            f"the images of {spec} have one label each, and {run.path} gives them any "
-            "number. Measure it on a table with all labels of an image: rose|tulip."
-        )
-    if dataset.multi_label and not multi_label:
-        raise DataError(
-            f"images of {spec} may have several labels, and {run.path} gives them one. "
-            "Measure it on images with one label each, or train a run on such a table."
-        )
 
 
 def _relabelled(dataset: Dataset, spec: str, run: Run) -> list[Example]:
@@ -246,14 +232,11 @@ def _measured(
     examples: Sequence[Example],
     unreadable: int,
 ) -> _Measured:
-    names, thresholds = run.class_names, classifier.model.thresholds
-    targets = targets_of(examples, len(names)).astype(bool)
+    names, decision = run.class_names, classifier.model.decision
+    thresholds = decision.settings.get("thresholds")
     multi_label = thresholds is not None
-    if thresholds is None:
-        best = probabilities.argmax(axis=1)
-        answers = best[:, None] == np.arange(len(names))
-    else:
-        answers = reaches(probabilities, thresholds)
+    targets = task_of(run).targets(examples, len(names)).astype(bool)
+    answers = decision.answers(probabilities)
     classes = score_classes(names, probabilities, answers, targets, thresholds)
     right = (answers == targets).all(axis=1)
     precisions = [row.average_precision for row in classes]

@@ -134,7 +134,7 @@ def score_classes(
     probabilities: np.ndarray,
     answers: np.ndarray,
     targets: np.ndarray,
-    thresholds: np.ndarray | None,
+    thresholds: Sequence[float] | None,
 ) -> tuple[ClassScores, ...]:
     """Returns the metrics of each class, in label order.
 

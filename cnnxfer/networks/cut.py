@@ -19,7 +19,7 @@ import numpy as np
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.build import NORMALIZATIONS
-from cnnxfer.engines.engine import Network
+from cnnxfer.engines.engine import FEATURES, Network
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import BACKBONE, backbone_of
 from cnnxfer.registry import suggestion
@@ -209,7 +209,7 @@ def network_before(classifier: keras.Model, entry: Backbone, cut: str) -> CutNet
         key=digest.hexdigest(),
         image_size=image_size,
         build=functools.partial(model_before, classifier, entry, cut),
-        outputs="features",
+        outputs=FEATURES,
         backbone=entry.name,
         cut=cut,
     )

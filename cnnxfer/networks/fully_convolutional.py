@@ -16,6 +16,7 @@ from typing import Any
 
 import keras
 
+from cnnxfer.engines.engine import Outputs
 from cnnxfer.errors import RunError
 from cnnxfer.spelling import option
 
@@ -23,14 +24,13 @@ Pooling = keras.layers.GlobalAveragePooling2D
 Flatten = keras.layers.Flatten
 
 
-def dense_model(classifier: keras.Model, outputs: str) -> keras.Model:
+def dense_model(classifier: keras.Model, outputs: Outputs) -> keras.Model:
     """Returns a model that classifies whole images and shares the classifier's layers.
 
     Args:
         classifier: a model of pixels `(batch, size, size, 3)` whose head begins with
             global average pooling or with Flatten and Dense.
-        outputs: what its outputs are; one of `engines.engine.Outputs`, but not
-            "features".
+        outputs: what its outputs are, but not features.
 
     Returns:
         A model of pixels, float32 or uint8 `(batch, height, width, 3)` in [0, 255],
@@ -46,11 +46,13 @@ def dense_model(classifier: keras.Model, outputs: str) -> keras.Model:
     replacement = pool if isinstance(map_end, Pooling) else _identity
     pixels, x = _call_on_map(classifier, map_end, head, replacement)
     # (batch, rows, columns, classes) -> (batch, classes)
-    x = Pooling(dtype="float32", name="mean")(_probabilities(x, outputs))
+    x = Pooling(dtype="float32", name="mean")(
+        keras.layers.Activation(outputs.activation, dtype="float32")(x)
+    )
     return keras.Model(pixels, x, name="dense")
 
 
-def cell_model(classifier: keras.Model, outputs: str) -> keras.Model:
+def cell_model(classifier: keras.Model, outputs: Outputs) -> keras.Model:
     """Returns a model that classifies each cell of the feature map.
 
     If the head begins with average pooling, it is applied to each cell alone: the class
@@ -61,8 +63,7 @@ def cell_model(classifier: keras.Model, outputs: str) -> keras.Model:
     Args:
         classifier: a model of pixels `(batch, size, size, 3)` whose head begins with
             global average pooling or with Flatten and Dense.
-        outputs: what its outputs are; one of `engines.engine.Outputs`, but not
-            "features".
+        outputs: what its outputs are, but not features.
 
     Returns:
         A model of pixels, as `dense_model` takes them, to float32 probabilities
@@ -73,7 +74,7 @@ def cell_model(classifier: keras.Model, outputs: str) -> keras.Model:
     """
     map_end, head = _split_head(classifier)
     pixels, x = _call_on_map(classifier, map_end, head, _identity)
-    x = _probabilities(x, outputs)
+    x = keras.layers.Activation(outputs.activation, dtype="float32")(x)
     if isinstance(map_end, Flatten):
         x = _windows_to_cells(x, map_end.input.shape[1:3])
     return keras.Model(pixels, x, name="cells")
@@ -162,14 +163,6 @@ def _as_convolution(dense: Any, shape: tuple[int, int, int]) -> keras.layers.Con
     kernel, *bias = dense.get_weights()
     convolution.set_weights([kernel.reshape(*shape, dense.units), *bias])
     return convolution
-
-
-def _probabilities(x: Any, outputs: str) -> Any:
-    if outputs == "logits":
-        return keras.layers.Softmax(dtype="float32")(x)
-    if outputs == "multi-label logits":
-        return keras.layers.Activation("sigmoid", dtype="float32")(x)
-    return x
 
 
 def _windows_to_cells(x: Any, window: tuple[int, int]) -> Any:

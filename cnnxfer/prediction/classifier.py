@@ -26,7 +26,6 @@ from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.ranking import rank_answers
 from cnnxfer.prediction.tta import tta_views
 from cnnxfer.reporting import Advance, Reporter
-from cnnxfer.tasks.probabilities import as_probabilities
 
 DEFAULT_OPTIONS = ClassifierOptions()
 Image = str | Path | bytes  # the path of a file, or an encoded image
@@ -171,7 +170,7 @@ class Classifier:
         Options that a user types come first, because the first difference between two
         settings is the one that is reported.
         """
-        options, thresholds = self.options, self.model.thresholds
+        options = self.options
         return {
             "model": self.model.name,
             "tta": options.tta,
@@ -185,7 +184,7 @@ class Classifier:
             "network": self.network.key,
             "views": repr(self.views),
             "classes": list(self.model.labels),
-            "thresholds": None if thresholds is None else thresholds.tolist(),
+            **self.model.decision.settings,
         }
 
     def close(self) -> None:
@@ -232,7 +231,7 @@ class Classifier:
         return self._engines
 
     def _mean_probabilities(self, outputs: np.ndarray) -> np.ndarray:
-        mean: np.ndarray = as_probabilities(outputs, self.network.outputs).mean(axis=0)
+        mean: np.ndarray = self.network.outputs.probabilities(outputs).mean(axis=0)
         return mean
 
 

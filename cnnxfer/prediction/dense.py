@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnxfer.data.images.picture import Picture
-from cnnxfer.engines.engine import MULTI_LABEL, Network, Outputs
+from cnnxfer.engines.engine import FEATURES, Network, Outputs
 
 if TYPE_CHECKING:
     import keras
@@ -83,9 +83,7 @@ def dense_network(network: Network) -> Network:
         A network of pixels, as `DenseView` shows them, to probabilities
         `(images, classes)`; see `fully_convolutional.dense_model`.
     """
-    multi_label = network.outputs in MULTI_LABEL
-    outputs: Outputs = "multi-label probabilities" if multi_label else "probabilities"
-    return _derived(network, "dense", outputs)
+    return _derived(network, "dense", replace(network.outputs, activated=True))
 
 
 def cell_network(network: Network) -> Network:
@@ -100,7 +98,7 @@ def cell_network(network: Network) -> Network:
     """
     # Engines can only compare probabilities of whole images, so cells are compared as
     # features.
-    return _derived(network, "cells", "features")
+    return _derived(network, "cells", FEATURES)
 
 
 def _derived(network: Network, kind: str, outputs: Outputs) -> Network:

@@ -9,13 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.imagenet import imagenet_classes
 from cnnxfer.backbones.weights import ensure_weights
-from cnnxfer.engines.engine import MULTI_LABEL, Network, Outputs
+from cnnxfer.engines.engine import Network, Outputs
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.known_images import known_splits
@@ -23,6 +21,8 @@ from cnnxfer.prediction.tta import IMAGENET_CROP
 from cnnxfer.registry import did_you_mean
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import LATEST, Run, find_run, resolve_runs_dir
+from cnnxfer.tasks.catalog import IMAGENET_TASK, task_of
+from cnnxfer.tasks.task import Decision, Task
 
 if TYPE_CHECKING:
     import keras
@@ -43,8 +43,7 @@ class ModelSource:
         network: returns the network, which is built later, when an engine needs it. A
             reporter shows the download of missing weights, which raises a RunError if
             it fails.
-        thresholds: float64 `(classes,)`, the probability from which each label is
-            assigned, in a multi-label model; None in a model with one class per image.
+        decision: how an answer follows from the probabilities of the classes.
         known_splits: returns the splits of the images that the model was trained and
             tested on, by the SHA-256 of their content.
     """
@@ -55,7 +54,7 @@ class ModelSource:
     labels: Sequence[str] = field(repr=False)
     central_crop: float
     network: Callable[[Reporter], Network] = field(repr=False)
-    thresholds: np.ndarray | None = field(default=None, repr=False)
+    decision: Decision = field(repr=False)
     known_splits: Callable[[Reporter], Mapping[str, str]] = field(
         default=lambda reporter: {}, repr=False
     )
@@ -104,8 +103,7 @@ def run_model(run: Run) -> ModelSource:
         RunError: if the run has no trained model yet, or lacks another file.
     """
     path, config = run.require_model(), run.config
-    names, given = run.class_names, run.thresholds
-    thresholds = None if given is None else np.array([given[name] for name in names])
+    names, task = run.class_names, task_of(run)
     return ModelSource(
         name=run.name,
         place=str(run.path),
@@ -116,9 +114,9 @@ def run_model(run: Run) -> ModelSource:
             _run_network,
             path,
             config.image_size or BACKBONES.get(config.backbone).image_size,
-            "logits" if given is None else "multi-label logits",
+            task,
         ),
-        thresholds=thresholds,
+        decision=task.decision(names, run.thresholds),
         known_splits=partial(known_splits, run),
     )
 
@@ -132,18 +130,18 @@ def imagenet_model(backbone: Backbone) -> ModelSource:
         labels=[item.label for item in imagenet_classes()],
         central_crop=IMAGENET_CROP,
         network=partial(_imagenet_network, backbone),
+        decision=IMAGENET_TASK.decision([], {}),
     )
 
 
 def _run_network(
-    path: Path, image_size: int, outputs: Outputs, reporter: Reporter
+    path: Path, image_size: int, task: Task, reporter: Reporter
 ) -> Network:
-    kind = "multi-label run" if outputs in MULTI_LABEL else "run"
     return Network(
-        key=_key(kind, file_hash(path)),
+        key=_key("run", task.name, file_hash(path)),
         image_size=image_size,
         build=partial(_load, path),
-        outputs=outputs,
+        outputs=Outputs(task),
     )
 
 
@@ -153,7 +151,7 @@ def _imagenet_network(backbone: Backbone, reporter: Reporter) -> Network:
         key=_key("imagenet", backbone.name, file_hash(path)),
         image_size=backbone.image_size,
         build=partial(_build, backbone, path),
-        outputs="probabilities",
+        outputs=Outputs(IMAGENET_TASK, activated=True),
     )
 
 

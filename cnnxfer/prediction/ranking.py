@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnxfer.prediction.answers import Answer
 from cnnxfer.prediction.prediction import Prediction, RankedClass
-from cnnxfer.tasks.probabilities import reaches
+from cnnxfer.tasks.classification import BestClass
 
 if TYPE_CHECKING:
     from cnnxfer.prediction.model_source import ModelSource
@@ -35,12 +35,10 @@ def rank_answers(
             of their content; see
             `ModelSource`.
     """
-    thresholds = model.thresholds
-    if thresholds is not None:
-        thresholds = np.maximum(thresholds, min_confidence or 0)
+    several = not isinstance(model.decision, BestClass)
     for answer in answers:
         image = answer.picture
-        ranking, chosen = _rank(model, answer.probabilities, top, thresholds)
+        ranking, chosen = _rank(model, answer.probabilities, top, min_confidence)
         yield Prediction(
             image.source.name,
             image.width,
@@ -52,7 +50,7 @@ def rank_answers(
             image.source,
             answer.heat,
             None if image.error else known_splits.get(image.sha256),
-            None if thresholds is None else chosen,
+            chosen if several else None,
         )
 
 
@@ -60,17 +58,14 @@ def _rank(
     model: ModelSource,
     probabilities: np.ndarray | None,
     top: int,
-    thresholds: np.ndarray | None,
+    min_confidence: float | None,
 ) -> tuple[tuple[RankedClass, ...], tuple[str, ...]]:
-    """Returns the best classes, and the names of those that reach their thresholds."""
+    """Returns the best classes, and the names of those that are the answer."""
     if probabilities is None:
         return (), ()
     order = np.argsort(-probabilities, kind="stable")
-    listed = np.arange(len(order)) < top
-    chosen: list[int] = []
-    if thresholds is not None:
-        reached = reaches(probabilities, thresholds)[order]
-        listed, chosen = listed | reached, order[reached].tolist()
+    chosen = model.decision.answers(probabilities, min_confidence or 0)[order]
+    listed = (np.arange(len(order)) < top) | chosen
     ranking = tuple(
         RankedClass(
             rank=position + 1,
@@ -80,4 +75,4 @@ def _rank(
         )
         for position in np.flatnonzero(listed).tolist()
     )
-    return ranking, tuple(model.labels[label] for label in chosen)
+    return ranking, tuple(model.labels[label] for label in order[chosen].tolist())

@@ -83,15 +83,14 @@ class Run:
         ]
 
     @property
-    def thresholds(self) -> dict[str, float] | None:
+    def thresholds(self) -> dict[str, float]:
         """The probability from which an image counts as showing a class, by class name.
 
-        None for a run whose images have one label each. A run whose images may have
-        several labels has thresholds from its beginning.
+        Empty for a run whose task has none, and before the first epoch ends.
         """
         path = self.path / "thresholds.json"
         if not path.exists():
-            return None
+            return {}
         thresholds = dict(self._read_json("thresholds.json", dict))
         numbers = all(isinstance(value, int | float) for value in thresholds.values())
         if not numbers or set(thresholds) != set(self.class_names):
@@ -146,9 +145,11 @@ class Run:
         """Writes the probability from which an image counts as showing a class.
 
         Args:
-            thresholds: probabilities in [0, 1], by the name of the class.
+            thresholds: probabilities in [0, 1], by the name of the class; without any,
+                nothing is written.
         """
-        self._write_json("thresholds.json", dict(thresholds))
+        if thresholds:
+            self._write_json("thresholds.json", dict(thresholds))
 
     def update_metrics(self, **values: Any) -> None:
         """Sets some entries of the metrics and keeps the others.
@@ -186,12 +187,11 @@ class Run:
         self._write_csv("history.csv", [*earlier, row])
 
     def copy_model(self, other: Run) -> None:
-        """Copies the model of another run, and its thresholds if it has any."""
+        """Copies the model of another run, and its thresholds."""
         source = other.require_model()
         with self.saving(), atomic_path(self.model_path) as temporary:
             shutil.copyfile(source, temporary)
-        if other.thresholds is not None:
-            self.write_thresholds(other.thresholds)
+        self.write_thresholds(other.thresholds)
 
     def require_model(self) -> Path:
         """Returns the path of the model.

@@ -24,8 +24,7 @@ def class_weights(
             the path of a file, see `read_class_weights`, in which case classes that the
             file doesn't name have a weight of 1.
         class_names: the names of the classes, in label order.
-        targets: the targets of the training images, `(images, classes)`; see
-            `targets_of`.
+        targets: the targets of the training images, `(images, classes)`.
 
     Returns:
         float32 `(classes,)`, above 0.

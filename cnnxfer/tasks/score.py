@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 ACCURACY = "accuracy"
@@ -20,37 +20,26 @@ class Score:
     """The score of a model on the validation images.
 
     Attributes:
-        accuracy: the fraction of images for which all labels are predicted correctly.
-        macro_f1: the mean F1 score of the classes that validation images show.
+        figures: fractions in [0, 1] by keys of `NAMES`; the higher, the better. The
+            first is always shown.
         loss: the mean cross-entropy; it decides between equal monitored figures.
         epoch: the number of the epoch that the score follows, from 1; 0 is before the
             first.
-        monitor: the figure that two scores are compared by, a key of `NAMES`.
-        mean_average_precision: the mean over the classes that validation images show;
-            None if images have one label each.
-        thresholds: the probability thresholds of the classes with the best F1 scores,
-            in label order; empty if images have one label each.
+        monitor: the figure that two scores are compared by, a key of `figures`.
+        thresholds: what the task has fitted to the images, by the name of the class;
+            empty if that is nothing.
     """
 
-    accuracy: float
-    macro_f1: float
+    figures: dict[str, float]
     loss: float
     epoch: int
     monitor: str = ACCURACY
-    mean_average_precision: float | None = None
-    thresholds: tuple[float, ...] = ()
+    thresholds: dict[str, float] = field(default_factory=dict)
 
     @property
     def value(self) -> float:
         """The monitored figure, a fraction in [0, 1]."""
-        figures = {
-            ACCURACY: self.accuracy,
-            MACRO_F1: self.macro_f1,
-            MEAN_AVERAGE_PRECISION: self.mean_average_precision,
-        }
-        value = figures[self.monitor]
-        assert value is not None
-        return value
+        return self.figures[self.monitor]
 
     @property
     def name(self) -> str:
@@ -74,11 +63,8 @@ class Score:
         Args:
             images: the number of validation images.
         """
-        precision = self.mean_average_precision
         return {
-            "val_accuracy": self.accuracy,
-            "val_macro_f1": self.macro_f1,
-            **({} if precision is None else {"val_mean_average_precision": precision}),
+            **{_column(name): value for name, value in self.figures.items()},
             "val_loss": self.loss,
             "val_images": images,
             "epoch": self.epoch,
@@ -89,23 +75,28 @@ class Score:
     def from_metrics(metrics: dict[str, Any]) -> Score:
         """Returns the score that `as_metrics` wrote, which has no thresholds."""
         return Score(
-            accuracy=metrics["val_accuracy"],
-            macro_f1=metrics["val_macro_f1"],
+            {
+                name: metrics[_column(name)]
+                for name in NAMES
+                if _column(name) in metrics
+            },
             loss=metrics["val_loss"],
             epoch=metrics["epoch"],
             monitor=metrics["monitor"],
-            mean_average_precision=metrics.get("val_mean_average_precision"),
         )
 
     def as_history(self) -> dict[str, str]:
         """Returns the score's columns of a history row.
 
-        These are loss, accuracy, and the monitored figure if it is another one.
+        These are loss, the first figure, and the monitored one if it is another.
         """
-        row = {
+        shown = dict.fromkeys([next(iter(self.figures)), self.monitor])
+        return {
             "val_loss": f"{self.loss:.6f}",
-            "val_accuracy": f"{self.accuracy:.6f}",
+            **{_column(name): f"{self.figures[name]:.6f}" for name in shown},
         }
-        if self.monitor != ACCURACY:
-            row[f"val_{self.monitor.replace('-', '_')}"] = f"{self.value:.6f}"
-        return row
+
+
+def _column(name: str) -> str:
+    """Returns what a figure is called in metrics and in the history."""
+    return f"val_{name.replace('-', '_')}"

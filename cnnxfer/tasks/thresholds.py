@@ -6,9 +6,7 @@ import math
 
 import numpy as np
 
-from cnnxfer.runs import Run
 from cnnxfer.tasks.decimal_places import DIGITS
-from cnnxfer.tasks.score import Score
 
 DEFAULT_THRESHOLD = 0.5
 SCALE = 10.0**DIGITS
@@ -25,7 +23,7 @@ def choose_thresholds(probabilities: np.ndarray, targets: np.ndarray) -> np.ndar
         targets: `(images, classes)` of 1 and 0: the classes that an image shows.
 
     Returns:
-        float64 `(classes,)` in [0, 1], with at most 6 decimal places; see `reaches`. It
+        float64 `(classes,)` in [0, 1], with at most 6 decimal places. It
         is 0.5 for a class that no image shows, and for one where no threshold is better
         than to predict the class for every image.
 
@@ -35,12 +33,6 @@ def choose_thresholds(probabilities: np.ndarray, targets: np.ndarray) -> np.ndar
     """
     columns = zip(probabilities.round(DIGITS).T, targets.T.astype(bool), strict=True)
     return np.array([_choose(*column) for column in columns])
-
-
-def write_thresholds(run: Run, score: Score) -> None:
-    """Writes the thresholds of a score, if it has any, to the run."""
-    if score.thresholds:
-        run.write_thresholds(dict(zip(run.class_names, score.thresholds, strict=True)))
 
 
 def _choose(probabilities: np.ndarray, shown: np.ndarray) -> float:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.config import Config
-from cnnxfer.data.prepared import load_splits, read_data
+from cnnxfer.data.prepared import load_splits, prepare_data
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.precision import resolve_precision
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow, create_run
+from cnnxfer.tasks.catalog import load_data, task_of
 from cnnxfer.tasks.class_weights import require_known_classes
-from cnnxfer.tasks.thresholds import DEFAULT_THRESHOLD
 from cnnxfer.training.optimization.devices import Devices, prepare_devices
 from cnnxfer.training.task import Setup
 
@@ -49,7 +50,8 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
         DataError: if no classifier can be trained on the data.
     """
     devices, precision = claim_processors(config.devices, config.precision)
-    data = read_data(config, reporter)
+    task, dataset = load_data(config.data, reporter, config.task)
+    data = prepare_data(dataset, config, reporter)
     require_known_classes(config.class_weights, data.class_names)
     run = create_run(runs_dir, config.backbone, data.name)
     run.write_classes(data.class_names)
@@ -57,17 +59,15 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
         SplitRow(example.id, data.label_of(example), part, example.sha256)
         for example, part in zip(data.examples, data.splits, strict=True)
     )
-    if data.multi_label:  # the file marks the run as such; a phase sets the values
-        run.write_thresholds(dict.fromkeys(data.class_names, DEFAULT_THRESHOLD))
     return Setup(
-        config=config,
+        config=dataclasses.replace(config, task=task.name),
         backbone=BACKBONES.get(config.backbone),
         class_names=data.class_names,
         splits=data.by_split(),
         devices=devices,
         precision=precision,
         reporter=reporter,
-        multi_label=data.multi_label,
+        task=task,
         run=run,
     )
 
@@ -97,7 +97,7 @@ def set_up(run: Run, reporter: Reporter) -> Setup:
         devices=devices,
         precision=precision,
         reporter=reporter,
-        multi_label=run.thresholds is not None,
+        task=task_of(run),
         run=run,
     )
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.config import Config
+from cnnxfer.data.dataset import Example
 from cnnxfer.data.prepared import Splits
 from cnnxfer.networks.classifier import build_classifier
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
-from cnnxfer.tasks.objective import Objective, build_objective
-from cnnxfer.tasks.targets import targets_of
+from cnnxfer.tasks.task import Objective
+from cnnxfer.tasks.task import Task as LearnedTask
 from cnnxfer.training.optimization.devices import Devices
 
 
@@ -34,7 +36,7 @@ class Task:
         precision: the precision that training computes in, a key of
             `precision.POLICIES`.
         reporter: shows progress and messages.
-        multi_label: whether an image may have any number of labels.
+        task: what is learned.
     """
 
     config: Config
@@ -44,7 +46,7 @@ class Task:
     devices: Devices
     precision: str
     reporter: Reporter
-    multi_label: bool
+    task: LearnedTask
 
     @property
     def image_size(self) -> int:
@@ -74,6 +76,10 @@ class Task:
                 weights_path=weights_path,
             )
 
+    def targets(self, examples: Sequence[Example]) -> np.ndarray:
+        """Returns what the network is to answer; see `tasks.task.Task.targets`."""
+        return self.task.targets(examples, len(self.class_names))
+
     def objective(self, label_smoothing: float) -> Objective:
         """Returns the loss and the score that the settings ask for.
 
@@ -84,11 +90,10 @@ class Task:
         Raises:
             ConfigError: if the file of class weights is not valid.
         """
-        return build_objective(
+        return self.task.objective(
             self.config,
             self.class_names,
-            targets_of(self.splits.train, len(self.class_names)),
-            multi_label=self.multi_label,
+            self.targets(self.splits.train),
             label_smoothing=label_smoothing,
             reporter=self.reporter,
         )

@@ -8,8 +8,10 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from cnnxfer.engines.agreement import Verdict, compare
+from cnnxfer.engines.agreement import compare
+from cnnxfer.engines.engine import Outputs
 from cnnxfer.errors import DataError
+from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.task import Setup
 
 Order = Callable[[int], np.ndarray]
@@ -87,6 +89,6 @@ def compared(
     return compare(
         trained.model.predict_on_batch(inputs),
         trained.classifier.predict_on_batch(pixels),
-        outputs="multi-label logits" if trained.setup.multi_label else "logits",
+        outputs=Outputs(trained.setup.task),
         precision="head",
     )

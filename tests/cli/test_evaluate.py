@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from colours import make_multi_label
 from PIL import Image
 
 from cnnxfer.cli.main import run
@@ -116,7 +117,7 @@ def test_one_class_with_images(
 def test_several_classes(
     colour_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    colour_run.write_thresholds({"blue": 0.99, "green": 0.99, "red": 0.5})
+    make_multi_label(colour_run, {"blue": 0.99, "green": 0.99, "red": 0.5})
     table = tmp_path / "mixed.csv"
     table.write_text("path,label\nwhite.png,blue|green|red\nblack.png,\n")
     Image.new("RGB", (40, 40), "white").save(tmp_path / "white.png")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from colours import COLOURS
+from colours import COLOURS, make_multi_label
 from PIL import Image
 
 from cnnxfer.cli.main import run
@@ -135,7 +135,7 @@ def test_images_that_the_run_knows_are_reported(
 def test_an_image_may_have_several_classes(
     inputs: list[str], colour_run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    colour_run.write_thresholds(dict.fromkeys(("blue", "green", "red"), 0.99))
+    make_multi_label(colour_run, dict.fromkeys(("blue", "green", "red"), 0.99))
     Image.new("RGB", (40, 40), (200, 40, 210)).save("purple.png")
     Image.new("RGB", (40, 40), (40, 40, 40)).save("dark.png")
     command = ["predict", "purple.png", inputs[1], "dark.png", "--top", "1"]

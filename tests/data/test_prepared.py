@@ -2,7 +2,8 @@ import shutil
 from pathlib import Path
 
 from cnnxfer.config import Config
-from cnnxfer.data.prepared import read_data
+from cnnxfer.data.prepared import prepare_data
+from cnnxfer.data.sources import list_dataset
 from cnnxfer.reporting import Reporter
 
 
@@ -20,7 +21,8 @@ def test_preparation_does_not_depend_on_file_names_and_places(
     table.write_text("\n".join(rows))
 
     def content(spec: Path) -> list[tuple[str, int, str]]:
-        data = read_data(Config(data=str(spec)), Reporter())
+        dataset = list_dataset(str(spec), Reporter())
+        data = prepare_data(dataset, Config(), Reporter())
         return [
             (example.sha256, example.label, part)
             for example, part in zip(data.examples, data.splits, strict=True)

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from recording_reporter import RecordingReporter
 
-from cnnxfer.engines.engine import Network
+from cnnxfer.engines.engine import Network, Outputs
+from cnnxfer.tasks.catalog import TASKS
 
 SIZE = 32
 
@@ -47,7 +48,12 @@ def build(model: keras.Model) -> Mock:
 def network(build: Mock, request: pytest.FixtureRequest) -> Network:
     """Describes the small network, with a different key for each test."""
     key = hashlib.sha256(request.node.nodeid.encode()).hexdigest()
-    return Network(key=key, image_size=SIZE, build=build, outputs="logits")
+    return Network(
+        key=key,
+        image_size=SIZE,
+        build=build,
+        outputs=Outputs(TASKS.get("classification")),
+    )
 
 
 @pytest.fixture(scope="session")

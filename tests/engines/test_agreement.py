@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from cnnxfer.engines.agreement import BOUNDS, TIE_TOLERANCE, compare
+from cnnxfer.engines.agreement import BOUNDS, compare
+from cnnxfer.engines.engine import FEATURES, Outputs
+from cnnxfer.tasks.agreement import TIE_TOLERANCE
+from cnnxfer.tasks.catalog import TASKS
+
+LOGITS = Outputs(TASKS.get("classification"))
+PROBABILITIES = Outputs(LOGITS.task, activated=True)
+SEVERAL_LOGITS = Outputs(TASKS.get("multi-label"))
+SEVERAL = Outputs(SEVERAL_LOGITS.task, activated=True)
 
 SURE = np.tile(np.array([[0.6, 0.3, 0.1]], np.float32), (32, 1))
 
@@ -20,7 +28,7 @@ def test_probabilities_may_differ_up_to_the_bound(precision: str) -> None:
         verdict = compare(
             shifted(share * bound, images=1),
             SURE,
-            outputs="probabilities",
+            outputs=PROBABILITIES,
             precision=precision,
         )
         assert verdict.passed is passed
@@ -30,10 +38,10 @@ def test_probabilities_may_differ_up_to_the_bound(precision: str) -> None:
 def test_logits_are_compared_as_probabilities() -> None:
     """Adding a constant to all logits changes no probability."""
     logits = np.log(SURE)
-    same = compare(logits + 7, logits, outputs="logits", precision="float32")
+    same = compare(logits + 7, logits, outputs=LOGITS, precision="float32")
     assert same.passed
     other = compare(
-        np.log(shifted(0.16, images=1)), logits, outputs="logits", precision="bfloat16"
+        np.log(shifted(0.16, images=1)), logits, outputs=LOGITS, precision="bfloat16"
     )
     assert not other.passed
     assert "a probability differs by 0.160" in other.figures
@@ -44,7 +52,7 @@ def test_the_best_class_may_differ_for_few_images(flips: int, passed: bool) -> N
     reference = np.tile(np.array([[0.51, 0.49]], np.float32), (32, 1))
     answers = reference.copy()
     answers[:flips] = answers[:flips, ::-1]
-    verdict = compare(answers, reference, outputs="probabilities", precision="bfloat16")
+    verdict = compare(answers, reference, outputs=PROBABILITIES, precision="bfloat16")
     assert verdict.passed is passed
     assert f"{32 - flips} of 32 pictures" in verdict.figures
 
@@ -54,7 +62,7 @@ def test_either_of_two_tied_classes_is_accepted() -> None:
     half = np.array([[0.5, 0.5]], np.float32)
     nudge = np.array([[TIE_TOLERANCE / 4, -TIE_TOLERANCE / 4]], np.float32)
     verdict = compare(
-        half + nudge, half - nudge, outputs="probabilities", precision="float32"
+        half + nudge, half - nudge, outputs=PROBABILITIES, precision="float32"
     )
     assert verdict.passed
 
@@ -65,24 +73,22 @@ def test_features_may_differ_up_to_the_bound(precision: str) -> None:
     bound = BOUNDS[precision].distance
     for share, passed in ((0.9, True), (1.1, False)):
         answers = reference * np.float32(1 + share * bound)
-        verdict = compare(answers, reference, outputs="features", precision=precision)
+        verdict = compare(answers, reference, outputs=FEATURES, precision=precision)
         assert verdict.passed is passed
 
 
 def test_features_that_are_all_zero_agree() -> None:
     zeros = np.zeros((32, 6), np.float32)
-    assert compare(zeros, zeros, outputs="features", precision="float32").passed
+    assert compare(zeros, zeros, outputs=FEATURES, precision="float32").passed
 
 
 def test_multi_label_outputs_are_compared_label_by_label() -> None:
     """Each logit counts by itself: a softmax would hide this difference."""
     logits = np.tile(np.array([[2.0, 2.0, -2.0]], np.float32), (32, 1))
-    same = compare(logits, logits, outputs="multi-label logits", precision="float32")
+    same = compare(logits, logits, outputs=SEVERAL_LOGITS, precision="float32")
     assert same.passed
     assert "100.0% of the labels are the same" in same.figures
-    other = compare(
-        logits + 1.1, logits, outputs="multi-label logits", precision="bfloat16"
-    )
+    other = compare(logits + 1.1, logits, outputs=SEVERAL_LOGITS, precision="bfloat16")
     assert not other.passed
     assert "a probability differs by 0.170" in other.figures
 
@@ -94,9 +100,7 @@ def test_few_labels_may_differ(missed: int, passed: bool) -> None:
     reference[:, :2] = 0.51
     answers = reference.copy()
     answers[:missed, 0] = 0.49  # of 64; to find 53 is to agree on 106 of 117
-    verdict = compare(
-        answers, reference, outputs="multi-label probabilities", precision="bfloat16"
-    )
+    verdict = compare(answers, reference, outputs=SEVERAL, precision="bfloat16")
     assert verdict.passed is passed
     assert f"{2 * (64 - missed) / (128 - missed):.1%} of the labels" in verdict.figures
 
@@ -107,7 +111,7 @@ def test_a_label_at_probability_one_half_may_be_missing() -> None:
         verdict = compare(
             half + nudge,
             half - nudge,
-            outputs="multi-label probabilities",
+            outputs=SEVERAL,
             precision="float32",
         )
         assert verdict.passed
@@ -116,16 +120,12 @@ def test_a_label_at_probability_one_half_may_be_missing() -> None:
 def test_without_predicted_labels_only_probabilities_are_compared() -> None:
     low = np.full((32, 3), 0.1, np.float32)
     for by, passed in ((0.1, True), (0.2, False)):
-        verdict = compare(
-            low + by, low, outputs="multi-label probabilities", precision="bfloat16"
-        )
+        verdict = compare(low + by, low, outputs=SEVERAL, precision="bfloat16")
         assert verdict.passed is passed
 
 
-@pytest.mark.parametrize(
-    "outputs", ["features", "logits", "probabilities", "multi-label logits"]
-)
-def test_outputs_that_are_not_finite_are_refused(outputs: str) -> None:
+@pytest.mark.parametrize("outputs", [FEATURES, LOGITS, PROBABILITIES, SEVERAL_LOGITS])
+def test_outputs_that_are_not_finite_are_refused(outputs: Outputs) -> None:
     answers = SURE.copy()
     answers[3, 1] = np.nan
     verdict = compare(answers, SURE, outputs=outputs, precision="bfloat16")

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import pytest
+from colours import make_multi_label
 from recording_reporter import RecordingReporter
 
 from cnnxfer.errors import DataError, RunError
@@ -106,8 +107,8 @@ def test_equal_models_with_other_thresholds_are_measured_separately(tuned: Run) 
     """The same weights give other answers with other thresholds."""
     assert tuned.parent
     tuned.copy_model(tuned.parent)
-    tuned.write_thresholds(dict.fromkeys(tuned.class_names, 0.99))
-    tuned.parent.write_thresholds(dict.fromkeys(tuned.class_names, 0.0))
+    make_multi_label(tuned, dict.fromkeys(tuned.class_names, 0.99))
+    make_multi_label(tuned.parent, dict.fromkeys(tuned.class_names, 0.0))
     outcome = compare_with_parent(tuned, Reporter())
     assert outcome.validation.before
     assert outcome.validation.before.right.value == 0  # all of all images

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from colours import COLOURS
+from colours import COLOURS, make_multi_label
 from PIL import Image
 from recording_reporter import RecordingReporter
 
@@ -187,7 +187,7 @@ def test_evaluate_and_predict_agree(colour_run: Run, new_photos_dir: Path) -> No
 @pytest.fixture
 def several_run(colour_run: Run) -> Run:
     """Returns the run as a multi-label one, which names every bright enough colour."""
-    colour_run.write_thresholds(dict.fromkeys(COLOURS, 0.99))
+    make_multi_label(colour_run, dict.fromkeys(COLOURS, 0.99))
     return colour_run
 
 
@@ -259,7 +259,10 @@ def test_data_of_the_other_task_is_an_error(
 ) -> None:
     with pytest.raises(DataError, match=r"have several labels, and .* gives them one"):
         cnnxfer.evaluate(colour_run, data=mixtures)
-    colour_run.write_thresholds(dict.fromkeys(COLOURS, 0.99))
+    make_multi_label(colour_run, {})
+    cnnxfer.evaluate(colour_run, data=new_photos_dir)  # its own have one label, too
+    first, *others = colour_run.split
+    colour_run.write_split([dataclasses.replace(first, label="blue|red"), *others])
     with pytest.raises(DataError, match=r"have one label each, and .*: rose\|tulip"):
         cnnxfer.evaluate(colour_run, data=new_photos_dir)
 

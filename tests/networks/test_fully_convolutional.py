@@ -11,11 +11,15 @@ from PIL import Image
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.engines.engine import Outputs
 from cnnxfer.errors import RunError
 from cnnxfer.networks.classifier import build_classifier, build_imagenet_classifier
 from cnnxfer.networks.fully_convolutional import cell_model, dense_model
 from cnnxfer.networks.saving import load_model, save_model
-from cnnxfer.tasks.probabilities import sigmoid, softmax
+from cnnxfer.tasks.catalog import TASKS
+
+ONE, SEVERAL = TASKS.get("classification"), TASKS.get("multi-label")
+PROBABILITIES = Outputs(ONE, activated=True)
 
 # One of each kind of head and of body.
 NAMES = (
@@ -94,13 +98,13 @@ def test_dense_outputs_at_the_native_size_match_the_plain_network(name):
     size = native_size(entry)
     pixels = soft_noise(size)
     plain = build_imagenet_classifier(replace(entry, image_size=size), None)
-    plain = with_varied_outputs(plain, pixels, "probabilities")
+    plain = with_varied_outputs(plain, pixels, PROBABILITIES)
     expected = answer(plain, pixels)
     assert np.ptp(expected, axis=0).max() > 1e-4  # else all would be equal to all
     np.testing.assert_allclose(
-        answer(dense_model(plain, "probabilities"), pixels), expected, atol=1e-5
+        answer(dense_model(plain, PROBABILITIES), pixels), expected, atol=1e-5
     )
-    cells = cell_model(plain, "probabilities")
+    cells = cell_model(plain, PROBABILITIES)
     native = answer(cells, pixels).shape[1:3]
     larger = answer(cells, soft_noise(size + 64, size + 32, count=1))
     assert larger.shape[1:] == (native[0] + 2, native[1] + 1, 1000)
@@ -117,15 +121,17 @@ def test_dense_outputs_of_trained_heads_match_the_plain_network(head, tmp_path: 
         head=head,
     )
     pixels = soft_noise(64)
-    save_model(with_varied_outputs(plain, pixels, "logits"), tmp_path / "model.keras")
+    save_model(
+        with_varied_outputs(plain, pixels, Outputs(ONE)), tmp_path / "model.keras"
+    )
     plain = load_model(tmp_path / "model.keras")
-    expected = softmax(answer(plain, pixels))
+    expected = ONE.probabilities(answer(plain, pixels))
     assert np.ptp(expected, axis=0).max() > 0.01
-    dense = dense_model(plain, "logits")
+    dense = dense_model(plain, Outputs(ONE))
     np.testing.assert_allclose(answer(dense, pixels), expected, atol=1e-5)
     assert answer(dense, soft_noise(96, 160)).shape == (4, 5)
-    several = dense_model(plain, "multi-label logits")
-    expected = sigmoid(answer(plain, pixels))
+    several = dense_model(plain, Outputs(SEVERAL))
+    expected = SEVERAL.probabilities(answer(plain, pixels))
     np.testing.assert_allclose(answer(several, pixels), expected, atol=1e-5)
 
 
@@ -165,14 +171,14 @@ def test_dense_outputs_are_the_mean_over_all_positions(head):
         for top, left in places
     ]
     assert np.ptp(answers, axis=0).max() > 0.01
-    found = answer(dense_model(plain, "probabilities"), pixels)
+    found = answer(dense_model(plain, PROBABILITIES), pixels)
     np.testing.assert_allclose(found, np.mean(answers, axis=0), atol=1e-5)
 
 
 def test_a_cell_output_depends_on_its_patch_only():
     plain = patch_network(pooling_head)
     pixels = soft_noise(96, 160, count=2)
-    cells = answer(cell_model(plain, "probabilities"), pixels)
+    cells = answer(cell_model(plain, PROBABILITIES), pixels)
     assert cells.shape == (2, 3, 5, 3)
     assert np.ptp(cells, axis=(1, 2)).max() > 0.01
     for row, column in np.ndindex(3, 5):
@@ -184,7 +190,7 @@ def test_a_cell_output_depends_on_its_patch_only():
 def test_with_flatten_a_cell_output_is_the_mean_of_its_windows():
     plain = patch_network(flatten_head)
     pixels = soft_noise(96, 160, count=2)
-    cells = answer(cell_model(plain, "probabilities"), pixels)
+    cells = answer(cell_model(plain, PROBABILITIES), pixels)
     assert cells.shape == (2, 3, 5, 3)
     windows = np.array(
         [
@@ -207,7 +213,7 @@ def test_deriving_a_dense_model_does_not_change_the_classifier():
     pixels = soft_noise(64)
     before = answer(plain, pixels)
     for _ in range(2):
-        dense = dense_model(plain, "probabilities")
+        dense = dense_model(plain, PROBABILITIES)
         np.testing.assert_allclose(answer(dense, pixels), before, atol=1e-5)
     np.testing.assert_array_equal(answer(plain, pixels), before)
 
@@ -216,4 +222,4 @@ def test_a_network_with_another_kind_of_head_is_refused():
     pixels = keras.Input((32, 32, 3))
     plain = keras.Model(pixels, keras.layers.GlobalMaxPooling2D()(pixels))
     with pytest.raises(RunError, match="dense needs a network whose head begins"):
-        dense_model(plain, "logits")
+        dense_model(plain, Outputs(ONE))

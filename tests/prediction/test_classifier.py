@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from colours import COLOURS
+from colours import COLOURS, make_multi_label
 from PIL import Image
 from recording_reporter import RecordingReporter
 
@@ -21,7 +21,7 @@ from cnnxfer.prediction.model_source import find_model
 from cnnxfer.prediction.options import ClassifierOptions
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
-from cnnxfer.tasks.probabilities import sigmoid, softmax
+from cnnxfer.tasks.catalog import TASKS
 
 
 def photos(photos_dir: Path) -> list[ImageSource]:
@@ -67,7 +67,7 @@ def test_the_key_of_a_network_depends_on_its_content(
         file.write(b" ")
     assert find_model(moved).network(Reporter()).key != key
     imagenet = find_model("efficientnet-lite0").network(Reporter())
-    assert (imagenet.outputs, imagenet.image_size) == ("probabilities", 224)
+    assert (imagenet.outputs.activated, imagenet.image_size) == (True, 224)
     assert imagenet.key != key
 
 
@@ -111,7 +111,11 @@ def test_views_of_a_picture_are_averaged(
     assert picture.pixels is not None
     assert len(picture.pixels) == {"flip": 2, "ten": 10, "scales": 3}[tta]
     model = classifier.network.build()
-    expected = softmax(model.predict_on_batch(picture.pixels)).mean(axis=0)
+    expected = (
+        TASKS.get("classification")
+        .probabilities(model.predict_on_batch(picture.pixels))
+        .mean(axis=0)
+    )
     np.testing.assert_allclose(answer.probabilities, expected, atol=1e-6)
 
 
@@ -120,17 +124,20 @@ def test_multi_label_probabilities_are_independent(
 ) -> None:
     """Averages over views agree too, and the cache takes it for another network."""
     single = find_model(colour_run)
-    assert single.thresholds is None
-    colour_run.write_thresholds({"red": 0.3, "blue": 0.1, "green": 0.2})
+    make_multi_label(colour_run, {"red": 0.3, "blue": 0.1, "green": 0.2})
     source = photos(photos_dir)[0]
     with opened(colour_run, engine="keras", tta="flip") as several:
         (answer,) = several.answers([source])
         (picture,) = decode_all([source], several.views)
-    assert several.model.thresholds is not None
-    assert several.model.thresholds.tolist() == [0.1, 0.2, 0.3]  # in label order
+    thresholds = several.model.decision.settings["thresholds"]
+    assert thresholds == [0.1, 0.2, 0.3]  # in label order
     assert several.network.key != single.network(Reporter()).key
     model = several.network.build()
-    expected = sigmoid(model.predict_on_batch(picture.pixels)).mean(axis=0)
+    expected = (
+        TASKS.get("multi-label")
+        .probabilities(model.predict_on_batch(picture.pixels))
+        .mean(axis=0)
+    )
     np.testing.assert_allclose(answer.probabilities, expected, atol=1e-6)
     assert expected.sum() > 1.5
 

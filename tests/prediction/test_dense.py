@@ -13,10 +13,10 @@ from PIL import Image
 from cnnxfer.data.images.geometry import square_box
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.engines.choice import choose_engine
-from cnnxfer.engines.engine import Network
+from cnnxfer.engines.engine import Network, Outputs
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
 from cnnxfer.reporting import Reporter
-from cnnxfer.tasks.probabilities import sigmoid
+from cnnxfer.tasks.catalog import TASKS
 
 SIZE = 64
 
@@ -105,7 +105,12 @@ def build() -> keras.Model:
 @pytest.fixture
 def network(request: pytest.FixtureRequest) -> Network:
     key = hashlib.sha256(request.node.nodeid.encode()).hexdigest()
-    return Network(key=key, image_size=SIZE, build=build, outputs="logits")
+    return Network(
+        key=key,
+        image_size=SIZE,
+        build=build,
+        outputs=Outputs(TASKS.get("classification")),
+    )
 
 
 def test_engines_give_close_outputs_for_images_of_any_size(network):
@@ -129,18 +134,16 @@ def test_engines_give_close_outputs_for_images_of_any_size(network):
             np.testing.assert_allclose(ours, theirs, atol=1e-4)
             np.testing.assert_allclose(ours.sum(axis=-1), 1, atol=1e-4)
         [first, *_] = answers["openvino"]
-        assert first.shape == (
-            (1, 5) if derived.outputs != "features" else (1, 2, 3, 5)
-        )
+        assert first.shape == ((1, 5) if derived.outputs.task else (1, 2, 3, 5))
 
 
 def test_multi_label_outputs_stay_multi_label(network):
-    several = replace(network, outputs="multi-label logits")
+    several = replace(network, outputs=Outputs(TASKS.get("multi-label")))
     dense = dense_network(several)
-    assert dense.outputs == "multi-label probabilities"
-    assert dense_network(dense).outputs == "multi-label probabilities"
+    assert dense.outputs == replace(several.outputs, activated=True)
+    assert dense_network(dense).outputs == dense.outputs
     pixels = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
-    expected = sigmoid(build().predict_on_batch(pixels))
+    expected = TASKS.get("multi-label").probabilities(build().predict_on_batch(pixels))
     for derived in (dense, cell_network(several)):
         answers = derived.build().predict_on_batch(pixels).reshape(2, -1, 5)
         assert answers.sum(axis=-1).max() > 1.5  # they do not exclude one another

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from colours import make_multi_label
 
 from cnnxfer.data.decoding.pool import DecodedImage
 from cnnxfer.data.images.source import file_source
@@ -48,7 +49,7 @@ def test_an_unreadable_image_has_its_reason(model: ModelSource) -> None:
 def test_an_image_has_all_classes_that_reach_their_thresholds(
     colour_run: Run,
 ) -> None:
-    colour_run.write_thresholds({"blue": 0.5, "green": 0.1, "red": 0.8})
+    make_multi_label(colour_run, {"blue": 0.5, "green": 0.1, "red": 0.8})
     model = find_model(colour_run)
     answers = [
         Answer(DecodedImage(file_source(str(row))), np.array(row, np.float32))

@@ -28,7 +28,7 @@ def test_what_is_written_is_read_back(make: Make) -> None:
     assert run.config == Config()
     assert run.history == []
     assert run.metrics == {}
-    assert run.thresholds is None
+    assert run.thresholds == {}
     assert run.parent is None
 
 

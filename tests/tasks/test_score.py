@@ -6,7 +6,7 @@ import pytest
 
 from cnnxfer.tasks.score import Score
 
-BEST = Score(accuracy=0.75, macro_f1=0.6, loss=0.5, epoch=2)
+BEST = Score({"accuracy": 0.75, "macro-f1": 0.6}, loss=0.5, epoch=2)
 
 
 @pytest.mark.parametrize(
@@ -23,14 +23,15 @@ BEST = Score(accuracy=0.75, macro_f1=0.6, loss=0.5, epoch=2)
 def test_scores_are_compared_by_accuracy_and_then_by_loss(
     accuracy: float, loss: float, beats: bool
 ) -> None:
-    assert Score(accuracy, 0.6, loss, epoch=3).beats(BEST) is beats
-    assert Score(accuracy, 0.6, loss, epoch=3).beats(None)
+    score = Score({"accuracy": accuracy, "macro-f1": 0.6}, loss, epoch=3)
+    assert score.beats(BEST) is beats
+    assert score.beats(None)
 
 
 @pytest.mark.parametrize("monitor", ["macro-f1", "mean-average-precision"])
 def test_scores_are_compared_by_the_monitored_figure(monitor: str) -> None:
-    low = Score(0.9, 0.5, 0.1, 1, monitor, mean_average_precision=0.5)
-    high = Score(0.1, 0.6, 0.9, 2, monitor, mean_average_precision=0.6)
+    low = Score({"accuracy": 0.9, monitor: 0.5}, 0.1, 1, monitor)
+    high = Score({"accuracy": 0.1, monitor: 0.6}, 0.9, 2, monitor)
     assert high.beats(low)
     assert not low.beats(high)
     assert high.value == 0.6
@@ -43,7 +44,9 @@ def test_the_history_has_what_is_monitored() -> None:
     f1 = dataclasses.replace(BEST, monitor="macro-f1")
     assert f1.as_history() == {**BEST.as_history(), "val_macro_f1": "0.600000"}
     precise = dataclasses.replace(
-        BEST, monitor="mean-average-precision", mean_average_precision=0.7
+        BEST,
+        monitor="mean-average-precision",
+        figures={**BEST.figures, "mean-average-precision": 0.7},
     )
     assert precise.as_history()["val_mean_average_precision"] == "0.700000"
 
@@ -55,5 +58,6 @@ def test_metrics_are_read_back() -> None:
         '"epoch": 2, "monitor": "accuracy"}'
     )
     assert Score.from_metrics(metrics) == BEST
-    several = Score(0.1, 0.6, 0.9, 2, "mean-average-precision", 0.6)
+    figures = {"accuracy": 0.1, "macro-f1": 0.6, "mean-average-precision": 0.6}
+    several = Score(figures, 0.9, 2, "mean-average-precision")
     assert Score.from_metrics(several.as_metrics(3)) == several

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from cnnxfer.tasks.multi_label import Thresholds
 from cnnxfer.tasks.per_class import f1_scores
-from cnnxfer.tasks.probabilities import reaches
 from cnnxfer.tasks.thresholds import choose_thresholds
 
 
@@ -18,7 +18,7 @@ def test_no_threshold_has_a_higher_f1_score() -> None:
     noise = random.normal(size=targets.shape)
     probabilities = 1 / (1 + np.exp(2 - 2 * targets - noise))
     thresholds = choose_thresholds(probabilities, targets)
-    chosen = f1_scores(reaches(probabilities, thresholds), targets)
+    chosen = f1_scores(Thresholds(thresholds).answers(probabilities), targets)
     for other in np.linspace(0.001, 0.999, 999):
         assert (f1_scores(probabilities >= other, targets) <= chosen + 1e-12).all()
     assert len(set(thresholds)) == 5

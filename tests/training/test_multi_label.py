@@ -1,7 +1,7 @@
 """Images with any number of labels, from a table to thresholds."""
 
-import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,7 @@ def test_thresholds_change_only_with_the_model(
 
     def watch(phase: Session, score: Score, row: dict[str, Any]) -> None:
         keep(phase, score, row)
-        epochs.append(list(score.thresholds))
+        epochs.append(list(score.thresholds.values()))
         seen.append(list(phase.setup.run.thresholds.values()))
 
     values = iter([(0.5, 3), (0.9, 2), (0.1, 1)])
@@ -150,14 +150,10 @@ def test_thresholds_change_only_with_the_model(
     def score(phase: Session, epoch: int) -> Score:
         value, number = next(values)
         found = original(phase, epoch)
-        return Score(
-            found.accuracy,
-            found.macro_f1,
-            found.loss,
-            epoch,
-            found.monitor,
-            value,
-            (number / 10,) * 3,
+        return replace(
+            found,
+            figures={**found.figures, found.monitor: value},
+            thresholds=dict.fromkeys(SHARES, number / 10),
         )
 
     monkeypatch.setattr(Session, "record_epoch", watch)
@@ -173,8 +169,8 @@ def test_a_run_is_multi_label_from_its_beginning(
     with pytest.raises(Interrupted):
         train(tmp_path, reporter=pressing_ctrl_c("training the head"), **options)
     run = find_run("latest", tmp_path)
-    text = (run.path / "thresholds.json").read_text()
-    assert json.loads(text) == dict.fromkeys(SHARES, 0.5)
+    assert run.config.task == "multi-label"
+    assert run.thresholds == {}
     api.resume(run)
     assert run.metrics["frozen"]["monitor"] == "mean-average-precision"
-    assert run.thresholds != dict.fromkeys(SHARES, 0.5)
+    assert set(run.thresholds) == set(SHARES)

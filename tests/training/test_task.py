@@ -10,6 +10,7 @@ from cnnxfer.config import Config
 from cnnxfer.data.prepared import Splits
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
+from cnnxfer.tasks.catalog import TASKS
 from cnnxfer.training.optimization.devices import Devices
 from cnnxfer.training.task import Setup
 
@@ -25,7 +26,7 @@ def weights(seed: int) -> list[np.ndarray]:
         devices=Devices(),
         precision="float32",
         reporter=Reporter(),
-        multi_label=False,
+        task=TASKS.get("classification"),
     )
     kernels = setup.build_classifier(precision="float32").get_weights()
     return [weight for weight in kernels if weight.ndim > 1]

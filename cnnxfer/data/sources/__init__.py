@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnxfer.data import archives, tables
-from cnnxfer.data.dataset import LABEL_SEPARATOR, Dataset, Example
+from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.sources import cloud, hugging_face, tfds_specs
 from cnnxfer.data.sources.tfds_specs import tfds_names
-from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.errors import ConfigError
 from cnnxfer.registry import Registry, did_you_mean, load_object
 from cnnxfer.reporting import Reporter
 
@@ -130,39 +130,6 @@ def find_source(spec: str) -> Source:
     if source.checker:
         load_object(source.checker)(spec)
     return source
-
-
-def load_dataset(spec: str, reporter: Reporter) -> Dataset:
-    """Lists the images that `spec` names, and checks that they suit a classifier.
-
-    Args:
-        spec: the data specification, as it was typed.
-        reporter: shows progress and warnings.
-
-    Returns:
-        The data set, as `list_dataset` returns it.
-
-    Raises:
-        ConfigError: if no source accepts the specification.
-        DataError: if the data cannot be read, or has fewer than two classes (a
-            multi-label data set needs one).
-    """
-    dataset = list_dataset(spec, reporter)
-    names = dataset.class_names
-    if dataset.multi_label and not names:
-        raise DataError(f"{spec} has no class; expected at least one.")
-    divided = [name for name in names if LABEL_SEPARATOR in name]
-    if dataset.multi_label and divided:
-        raise DataError(
-            f"{spec} has the class {divided[0]!r}; where images have several labels, "
-            f"{LABEL_SEPARATOR} stands between them in files. Rename the class."
-        )
-    if not dataset.multi_label and len(names) < 2:
-        raise DataError(
-            f"{spec} has {len(names)} class ({', '.join(names)}); "
-            "expected at least two."
-        )
-    return dataset
 
 
 def list_dataset(spec: str, reporter: Reporter) -> Dataset:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnxfer.data.dataset import Dataset
+from cnnxfer.data.dataset import CLASSIFICATION, MULTI_LABEL, Dataset
 from cnnxfer.data.sources.extras import require
 from cnnxfer.data.sources.packed import copy_dir, ensure_copy
 from cnnxfer.errors import DataError, reason_of
@@ -80,7 +80,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         name=root.name,
         class_names=tuple(copy.about["class_names"]),
         examples=copy.examples,
-        multi_label=copy.about["multi_label"],
+        task=MULTI_LABEL if copy.about["multi_label"] else CLASSIFICATION,
     )
 
 

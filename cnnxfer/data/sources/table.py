@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnnxfer.data.dataset import LABEL_SEPARATOR, Dataset, Example
+from cnnxfer.data.dataset import (
+    CLASSIFICATION,
+    LABEL_SEPARATOR,
+    MULTI_LABEL,
+    Dataset,
+    Example,
+)
 from cnnxfer.data.images.names import names_image
 from cnnxfer.data.sources.layout import utf8_name
 from cnnxfer.data.sources.split_words import SPLIT_BY_WORD
@@ -107,7 +113,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
             )
             for row in rows
         ),
-        multi_label=multi_label,
+        task=MULTI_LABEL if multi_label else CLASSIFICATION,
         columns={
             name: tuple(row.others[position] for row in rows)
             for position, name in enumerate(columns.others)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import asdict
 
-from cnnxfer.data.dataset import Dataset
+from cnnxfer.data.dataset import CLASSIFICATION, MULTI_LABEL, Dataset
 from cnnxfer.data.sources.tfds_record import read_record, record_path
 from cnnxfer.data.sources.tfds_specs import parse
 from cnnxfer.files import write_json_with_hash
@@ -51,5 +51,5 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         examples=copy.examples,
         shuffled=about["shuffled"],
         title=f"{about['name']}[{requested.split}]" if requested.split else "",
-        multi_label=about["multi_label"],
+        task=MULTI_LABEL if about["multi_label"] else CLASSIFICATION,
     )

@@ -9,11 +9,11 @@ import numpy as np
 
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.views.views import CentralViews, pixel_batches, training_views
-from cnnxfer.engines.agreement import Verdict
 from cnnxfer.engines.choice import SAMPLES, choose_engine
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import RunError
 from cnnxfer.networks.cut import CutNetwork
+from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.activations.compute import load_activations
 from cnnxfer.training.activations.store import Activations, ActivationStore
 from cnnxfer.training.task import Setup, Task

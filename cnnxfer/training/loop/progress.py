@@ -152,8 +152,7 @@ class Progress:
         values = {item.name: document[item.name] for item in fields(Progress)}
         for name in ("before", "kept", "leader", "last"):
             if values[name] is not None:
-                thresholds = tuple(values[name]["thresholds"])
-                values[name] = Score(**{**values[name], "thresholds": thresholds})
+                values[name] = Score(**values[name])
         return Progress(**values)
 
 

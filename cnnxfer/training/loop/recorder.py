@@ -11,7 +11,6 @@ import numpy as np
 from cnnxfer.networks.saving import save_model
 from cnnxfer.runs import Run
 from cnnxfer.tasks.score import Score
-from cnnxfer.tasks.thresholds import write_thresholds
 from cnnxfer.training.loop.checkpoint import save_checkpoint
 from cnnxfer.training.loop.progress import Progress
 
@@ -45,7 +44,7 @@ class Recorder:
         with self.run.saving():
             save_model(self.classifier, self.run.model_path)
         if score:
-            write_thresholds(self.run, score)
+            self.run.write_thresholds(score.thresholds)
 
     def add_epoch(self, progress: Progress, score: Score, row: dict[str, str]) -> None:
         """Adds an epoch to the history, and writes the saved model's score to metrics.

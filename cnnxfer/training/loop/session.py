@@ -15,7 +15,6 @@ from cnnxfer.errors import RunError
 from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.stopping import Stop
 from cnnxfer.tasks.score import Score
-from cnnxfer.tasks.targets import targets_of
 from cnnxfer.training.loop.checkpoint import (
     Checkpoint,
     read_arrays,
@@ -111,11 +110,9 @@ class Session:
         self.factors = factors
         self.time_share = time_share
         self.objective = setup.objective(settings.label_smoothing)
-        targets = targets_of(setup.splits.train, len(setup.class_names))
+        targets = setup.targets(setup.splits.train)
         self.chance_loss = self._loss_of_guessing(targets[:CHANCE_LOSS_IMAGES])
-        self.validation_targets = targets_of(
-            setup.splits.validation, len(setup.class_names)
-        )
+        self.validation_targets = setup.targets(setup.splits.validation)
         if checkpoint:
             self.progress = checkpoint.progress
             assert (self.progress.phase, self.progress.stage) == (name, stage)

@@ -11,8 +11,7 @@ import numpy as np
 
 from cnnxfer.config import Phase
 from cnnxfer.stopping import Stop
-from cnnxfer.tasks.objective import Objective
-from cnnxfer.tasks.targets import targets_of
+from cnnxfer.tasks.task import Objective
 from cnnxfer.training.loop.progress import Progress
 from cnnxfer.training.loop.variables import (
     changing_variables,
@@ -174,7 +173,7 @@ class Stepper:
 
     def _batches_from(self, number: int) -> Iterator[Any]:
         setup = self.setup
-        targets = targets_of(setup.splits.train, len(setup.class_names))
+        targets = setup.targets(setup.splits.train)
         seed, sampling = setup.config.seed, setup.config.sampling
         batches = self.trained.training_batches(
             lambda epoch: epoch_order(targets, seed, epoch, sampling),

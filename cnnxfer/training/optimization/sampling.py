@@ -12,7 +12,7 @@ def epoch_order(
 
     Args:
         targets: the targets of the training images, `(images, classes)`; see
-            `targets_of`.
+            `Task.targets`.
         seed: the seed of the run; seed and epoch determine the result.
         epoch: the number of the epoch, from 0.
         sampling: `natural` takes each image once. `balanced` takes equally many images

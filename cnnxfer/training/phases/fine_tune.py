@@ -11,7 +11,6 @@ import keras
 import numpy as np
 
 from cnnxfer.config import FineTune
-from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import RunError
 from cnnxfer.networks.classifier import (
     all_layers,
@@ -22,9 +21,8 @@ from cnnxfer.networks.classifier import (
 from cnnxfer.networks.precision import describe_precision
 from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run
+from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.tasks.score import Score
-from cnnxfer.tasks.targets import targets_of
-from cnnxfer.tasks.thresholds import write_thresholds
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.loop.checkpoint import Checkpoint, read_checkpoint
 from cnnxfer.training.loop.loop import fit
@@ -260,7 +258,7 @@ def _confirm(setup: Setup, verdict: Verdict, outcome: Outcome) -> Outcome:
     if setup.config.fine_tune.keep == "best" and not after.beats(before):
         run.copy_model(run.parent)
         after = before
-    write_thresholds(run, after)
+    run.write_thresholds(after.thresholds)
     images = len(setup.splits.validation)
     run.update_metrics(
         before=before.as_metrics(images), **{PHASE: after.as_metrics(images)}
@@ -273,7 +271,7 @@ def _score_whole(setup: Setup, run: Run, epoch: int) -> Score:
     setup = dataclasses.replace(setup, precision="float32")
     trained = WholeNetwork(setup, load_model(run.require_model()))
     batches, steps = trained.validation_batches(setup.devices.batch_size(32, 32))
-    targets = targets_of(setup.splits.validation, len(setup.class_names))
+    targets = setup.targets(setup.splits.validation)
     with setup.reporter.progress("measuring the whole network"):
         logits = trained.model.predict(batches, steps=steps, verbose=0)
     trained.close()

@@ -18,8 +18,8 @@ from cnnxfer.data.feeding.order import repetitions
 from cnnxfer.errors import RunError
 from cnnxfer.networks.classifier import head_layers
 from cnnxfer.reporting import Reporter
-from cnnxfer.tasks.objective import Objective
 from cnnxfer.tasks.score import Score
+from cnnxfer.tasks.task import Objective
 from cnnxfer.training.optimization.learning_rates import Rates
 from cnnxfer.training.optimization.optimizers import build_optimizer
 from cnnxfer.training.optimization.rolled_back import all_variables, state_hash
@@ -106,7 +106,7 @@ def fit_head(
         train: the features of each view of the training images; successive epochs use
             successive views.
         train_targets: float32 `(images, classes)` of the training images; see
-            `targets_of`.
+            `Task.targets`.
         validation: the features of the validation images.
         validation_targets: float32 `(images, classes)` of the validation images.
         objective: the loss and the score.

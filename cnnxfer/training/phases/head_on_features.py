@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from cnnxfer.engines.agreement import Verdict, compare
-from cnnxfer.engines.engine import Engine
+from cnnxfer.engines.agreement import compare
+from cnnxfer.engines.engine import Engine, Outputs
 from cnnxfer.networks.cut import POOLED, model_behind, network_before
-from cnnxfer.tasks.targets import targets_of
+from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.activations.engines import (
     central_pixels,
     disagreement_error,
@@ -75,7 +75,6 @@ def learn_head(
         RunError: if the engine that the user asked for deviates from Keras.
     """
     objective = task.objective(task.config.frozen.label_smoothing)
-    num_classes = len(task.class_names)
     samples = evenly_spaced(len(task.splits.validation))
     pixels = central_pixels(task, [task.splits.validation[i] for i in samples])
     network = network_before(classifier, task.backbone, POOLED)
@@ -98,9 +97,9 @@ def learn_head(
         )
         head = fit_head(
             train,
-            targets_of(task.splits.train, num_classes),
+            task.targets(task.splits.train),
             validation,
-            targets_of(task.splits.validation, num_classes),
+            task.targets(task.splits.validation),
             objective=objective,
             settings=_head_settings(task),
             reporter=task.reporter,
@@ -110,7 +109,7 @@ def learn_head(
         verdict = compare(
             last.predict_on_batch(validation[samples]),
             whole.predict_on_batch(pixels)[1],
-            outputs="multi-label logits" if task.multi_label else "logits",
+            outputs=Outputs(task.task),
             precision="head",
         )
         if verdict.passed:

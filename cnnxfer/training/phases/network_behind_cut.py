@@ -14,7 +14,6 @@ from cnnxfer.data.feeding.activations import (
     ordered_activation_batches,
 )
 from cnnxfer.data.feeding.gate import Gate
-from cnnxfer.engines.agreement import Verdict
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import DataError
 from cnnxfer.files import format_bytes
@@ -27,7 +26,7 @@ from cnnxfer.networks.cut import (
 )
 from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.reporting import counted
-from cnnxfer.tasks.targets import targets_of
+from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.activations.engines import (
     disagreement_error,
     engines_for,
@@ -159,7 +158,7 @@ class NetworkBehindCut:
         setup = self.setup
         return activation_batches(
             self._views,
-            targets_of(setup.splits.train, len(setup.class_names)),
+            setup.targets(setup.splits.train),
             order,
             self._gate,
             batch_size=batch_size,

@@ -8,10 +8,9 @@ import keras
 
 from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.feeding.pixels import central_batches, training_batches
-from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import DataError
 from cnnxfer.networks.fused.network import fused_network
-from cnnxfer.tasks.targets import targets_of
+from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.activations.engines import validation_samples
 from cnnxfer.training.task import Setup
 from cnnxfer.training.trained_network import Order, compared
@@ -48,7 +47,7 @@ class WholeNetwork:
         setup = self.setup
         return training_batches(
             self._train_loader,
-            targets_of(setup.splits.train, len(setup.class_names)),
+            setup.targets(setup.splits.train),
             setup.config,
             order,
             batch_size=batch_size,

@@ -15,7 +15,7 @@ from cnnxfer.data import dataset as images
 from cnnxfer.data.archives import tars, zips
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.preparing.index import build_index
-from cnnxfer.data.sources import archive, load_dataset, packed
+from cnnxfer.data.sources import archive, list_dataset, packed
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.files import cache_dir
 from cnnxfer.reporting import Reporter
@@ -49,7 +49,7 @@ def write(name: str, members: Members) -> str:
 
 
 def load(name: str, members: Members) -> Dataset:
-    return load_dataset(write(name, members), RecordingReporter())
+    return list_dataset(write(name, members), RecordingReporter())
 
 
 def listed(dataset: Dataset) -> dict[str, tuple[str, str | None, str]]:
@@ -91,7 +91,7 @@ def test_folders_in_an_archive_are_not_images(tmp_path: Path, form: str):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(name)
     shutil.make_archive("a", form, tmp_path, "set")
-    dataset = load_dataset(f"a.{form}", Reporter())
+    dataset = list_dataset(f"a.{form}", Reporter())
     assert set(listed(dataset)) == {"lily/deep/1.jpg", "rose/1.jpg"}
     (pack,) = {example.path for example in dataset.examples}
     assert len(packed.read_copy(pack.parent).examples) == 2  # type: ignore[union-attr]
@@ -167,7 +167,7 @@ def test_an_archive_is_unpacked_once_until_it_changes(
     with monkeypatch.context() as patch:
         patch.setattr(zips, "members", None)
         patch.setattr(tars, "members", None)
-        assert load_dataset(f"./{name}", Reporter()) == first
+        assert list_dataset(f"./{name}", Reporter()) == first
     changed = load(name, {**members, "rose/2.jpg": "3"})
     assert len(changed.examples) == 3
     assert changed.examples[0].path != first.examples[0].path
@@ -204,7 +204,7 @@ def test_links_encrypted_and_damaged_members_are_reported():
         content[at + flags] |= 1  # of the second member
     content[content.index(b"flipped bits")] ^= 1
     Path("a.zip").write_bytes(content)
-    dataset = load_dataset("a.zip", Reporter())
+    dataset = list_dataset("a.zip", Reporter())
     reasons = {
         row.example.id: row.problem for row in build_index(dataset.examples, Reporter())
     }
@@ -234,7 +234,7 @@ def test_an_archive_that_is_cut_off_is_refused(name: str):
     Path(name).write_bytes(content[: len(content) * 2 // 3])
     again = rf"^{name} cannot be read: .*\. Download or pack it anew\.$"
     with pytest.raises(DataError, match=again):
-        load_dataset(name, Reporter())
+        list_dataset(name, Reporter())
     assert not list(cache_dir().rglob("images.bin"))
 
 
@@ -243,7 +243,7 @@ def test_an_archive_that_is_cut_off_is_refused(name: str):
 def test_a_file_that_is_not_an_archive_is_refused(name: str, content: bytes):
     Path(name).write_bytes(content)
     with pytest.raises(DataError, match=f"^{name} (cannot be read: |holds no images)"):
-        load_dataset(name, Reporter())
+        list_dataset(name, Reporter())
 
 
 def test_an_archive_too_large_for_the_disk_is_refused(monkeypatch: pytest.MonkeyPatch):
@@ -254,7 +254,7 @@ def test_an_archive_too_large_for_the_disk_is_refused(monkeypatch: pytest.Monkey
     with pytest.raises(
         RunError, match=f"^{name} unpacks to more than .* CNNXFER_CACHE"
     ):
-        load_dataset(name, Reporter())
+        list_dataset(name, Reporter())
     assert not list(cache_dir().rglob("images.bin"))
     assert load("b.tar.gz", {"rose/1.jpg": bytes(100_000), "lily/1.jpg": b"1"})
 
@@ -276,13 +276,13 @@ def test_a_zip_too_large_for_the_disk_is_refused_before_unpacking(
     with pytest.raises(
         RunError, match=r"take 100\.0 kB, and .* has room for 100\.0 kB"
     ):
-        load_dataset("a.zip", Reporter())
+        list_dataset("a.zip", Reporter())
 
 
 def test_images_outside_of_class_folders_are_reported():
     write("a.zip", {"f/rose/1.jpg": "1", "f/lily/1.jpg": "2", "f/cover.jpg": "3"})
     reporter = RecordingReporter()
-    load_dataset("a.zip", reporter)
+    list_dataset("a.zip", reporter)
     assert reporter.warnings == [
         "left out 1 image of a.zip/f outside of its class folders, such as cover.jpg."
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnxfer.data.sources import cloud, find_source, load_dataset
+from cnnxfer.data.sources import cloud, find_source, list_dataset
 from cnnxfer.data.sources.layout import PlacedFile
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.reporting import Reporter
@@ -49,7 +49,7 @@ def buckets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Buckets]:
 
 
 def load(spec: str):
-    return load_dataset(spec, Reporter())
+    return list_dataset(spec, Reporter())
 
 
 @every_scheme

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.data.dataset import Dataset, read_bytes
+from cnnxfer.data.dataset import CLASSIFICATION, Dataset, read_bytes
 from cnnxfer.data.preparing.index import build_index
-from cnnxfer.data.sources import SOURCES, find_source, list_dataset, load_dataset
+from cnnxfer.data.sources import SOURCES, find_source, list_dataset
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 
@@ -52,16 +52,16 @@ def test_a_specification_belongs_to_its_source(name: str, spec: str):
 
 
 def test_images_classes_and_splits_are_read(spec: str):
-    dataset = load_dataset(spec, Reporter())
+    dataset = list_dataset(spec, Reporter())
     assert dataset.class_names == tuple(sorted(CLASS_NAMES))
-    assert not dataset.multi_label
+    assert dataset.task == CLASSIFICATION
     assert seen(dataset) == sorted(
         (sha256(photo.content), photo.class_name, photo.split) for photo in photos()
     )
 
 
 def test_examples_point_to_their_images(spec: str):
-    for example in load_dataset(spec, Reporter()).examples:
+    for example in list_dataset(spec, Reporter()).examples:
         place = (example.path, example.offset, example.size_bytes)
         assert read_bytes(*place) == example.read()
 
@@ -70,7 +70,7 @@ def test_ids_are_unique_and_the_same_with_an_empty_cache(
     spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def ids() -> dict[str, tuple[str, str | None]]:
-        dataset = load_dataset(spec, Reporter())
+        dataset = list_dataset(spec, Reporter())
         found = {
             example.id: (sha256(example.read()), example.split)
             for example in dataset.examples
@@ -85,7 +85,7 @@ def test_ids_are_unique_and_the_same_with_an_empty_cache(
 
 
 def test_a_broken_image_is_reported(spec: str):
-    rows = build_index(load_dataset(spec, Reporter()).examples, Reporter())
+    rows = build_index(list_dataset(spec, Reporter()).examples, Reporter())
     (broken,) = (row for row in rows if row.problem)
     assert broken.sha256 == sha256(BROKEN)
     sound = [row for row in rows if not row.problem]
@@ -101,10 +101,10 @@ def test_the_error_names_data_that_does_not_exist(spec: str):
 def test_an_absolute_specification_works_from_another_directory(
     spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    expected = load_dataset(spec, Reporter())
+    expected = list_dataset(spec, Reporter())
     monkeypatch.chdir(tmp_path)
     here = os.path.relpath(spec) if os.path.exists(spec) else spec
     absolute = find_source(here).absolute(here)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert seen(load_dataset(absolute, Reporter())) == seen(expected)
+    assert seen(list_dataset(absolute, Reporter())) == seen(expected)

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data.sources import find_source, hugging_face, load_dataset
+from cnnxfer.data.dataset import MULTI_LABEL
+from cnnxfer.data.sources import find_source, hugging_face, list_dataset
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 
@@ -78,7 +79,7 @@ def column(first: int, count: int) -> dict[str, list]:
 
 
 def load(root: Path):
-    return load_dataset(str(root), Reporter())
+    return list_dataset(str(root), Reporter())
 
 
 @needs_datasets
@@ -142,7 +143,7 @@ def test_a_sequence_of_labels_makes_a_set_multi_label(root: Path):
     }
     save(root, {"": columns}, tags=datasets.Sequence(labels(names=NAMES)))
     dataset = load(root)
-    assert dataset.multi_label
+    assert dataset.task == MULTI_LABEL
     assert dataset.class_names == ("daisy", "rose", "tulip")
     assert [example.labels for example in dataset.examples] == [(), (1, 2), (0,)]
 
@@ -227,9 +228,9 @@ import socket, sys
 def refuse(*arguments):
     raise AssertionError(f"connected to {arguments}")
 socket.socket.connect = socket.getaddrinfo = refuse
-from cnnxfer.data.sources import load_dataset
+from cnnxfer.data.sources import list_dataset
 from cnnxfer.reporting import Reporter
-print(repr(load_dataset(sys.argv[1], Reporter())))
+print(repr(list_dataset(sys.argv[1], Reporter())))
 print("datasets" in sys.modules)
 """
 

@@ -8,14 +8,14 @@ import pytest
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.preparing.splits import assign_splits
 from cnnxfer.data.sample import flowers
-from cnnxfer.data.sources import load_dataset
+from cnnxfer.data.sources import list_dataset
 from cnnxfer.reporting import Reporter
 
 
 def test_the_sample_is_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path))
     monkeypatch.setattr(flowers, "IMAGES_PER_CLASS", 4)
-    first = load_dataset("sample", Reporter())
+    first = list_dataset("sample", Reporter())
     assert (first.name, first.shuffled) == ("sample", False)
     assert first.class_names == flowers.CLASS_NAMES
     assert Counter(example.label for example in first.examples) == dict.fromkeys(
@@ -31,4 +31,4 @@ def test_the_sample_is_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise AssertionError("drawn again")
 
     monkeypatch.setattr(flowers, "draw", draw)
-    assert load_dataset("sample", Reporter()) == first
+    assert list_dataset("sample", Reporter()) == first

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.data import sources
-from cnnxfer.data.dataset import Dataset, Example
-from cnnxfer.data.sources import find_source, load_dataset
+from cnnxfer.data.dataset import MULTI_LABEL, Dataset, Example
+from cnnxfer.data.sources import find_source, list_dataset
 from cnnxfer.data.sources.tfds_specs import tfds_names
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
@@ -129,7 +129,7 @@ def load_given(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(
             sources, "load_object", lambda path: lambda spec, reporter: dataset
         )
-        return load_dataset("sample", Reporter())
+        return list_dataset("sample", Reporter())
 
     return load
 
@@ -153,11 +153,11 @@ def test_multi_labels_are_renumbered_in_order(load_given):
         Example("b", (), None, Path("b")),
     )
     dataset = load_given(
-        class_names=("c", "b", "a"), examples=examples, multi_label=True
+        class_names=("c", "b", "a"), examples=examples, task=MULTI_LABEL
     )
     assert [example.labels for example in dataset.examples] == [(0, 2), ()]
     dataset = load_given(
-        class_names=("b", "c", "a"), examples=examples, multi_label=True
+        class_names=("b", "c", "a"), examples=examples, task=MULTI_LABEL
     )
     assert [example.labels for example in dataset.examples] == [(0, 1), ()]
 
@@ -167,16 +167,3 @@ def test_classes_of_the_same_name_are_numbered(load_given):
     dataset = load_given(class_names=("crane", "bus", "crane"), examples=examples)
     assert dataset.class_names == ("bus", "crane (0)", "crane (2)")
     assert [example.label for example in dataset.examples] == [1, 0, 2]
-
-
-def test_a_multi_label_set_needs_one_class(load_given):
-    assert load_given(class_names=("a",), multi_label=True).class_names == ("a",)
-    with pytest.raises(DataError, match="has no class; expected at least one"):
-        load_given(multi_label=True)
-
-
-def test_one_class_is_too_few(tmp_path: Path):
-    (tmp_path / "rose").mkdir()
-    (tmp_path / "rose" / "1.jpg").touch()
-    with pytest.raises(DataError, match=r"has 1 class \(rose\); expected at least two"):
-        load_dataset(str(tmp_path), Reporter())

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from cnnxfer.data.dataset import Dataset
+from cnnxfer.data.dataset import CLASSIFICATION, MULTI_LABEL, Dataset
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.errors import DataError
@@ -90,7 +90,7 @@ def test_every_file_format_gives_the_same_data(name: str):
         b"a.jpg",
     ]
     assert dataset.columns == {"camera": ("old", "", "new")}
-    assert not dataset.multi_label
+    assert dataset.task == CLASSIFICATION
     assert not dataset.shuffled
 
 
@@ -100,7 +100,7 @@ def test_several_labels_in_a_row_make_the_set_multi_label(name: str):
     paths = ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "images/e.jpg"]
     write(name, {"path": paths, "label": labels})
     dataset = list_dataset(name, Reporter())
-    assert dataset.multi_label
+    assert dataset.task == MULTI_LABEL
     assert dataset.class_names == ("red", "rose", "tulip")
     assert [label for _, label, _ in listed(dataset)] == [
         "red|rose",
@@ -114,7 +114,7 @@ def test_several_labels_in_a_row_make_the_set_multi_label(name: str):
 @pytest.mark.parametrize("name", ["t.jsonl", "t.parquet"])
 def test_a_list_of_one_label_makes_the_set_multi_label(name: str):
     write(name, {"path": ["a.jpg", "b.jpg"], "labels": [["a"], ["b"]]})  # type: ignore
-    assert list_dataset(name, Reporter()).multi_label
+    assert list_dataset(name, Reporter()).task == MULTI_LABEL
 
 
 @pytest.mark.parametrize("name", ["t.jsonl", "t.parquet"])
@@ -122,7 +122,7 @@ def test_lists_of_labels_make_the_set_multi_label(name: str):
     labels = [["rose"], [], ["b", "a"]]
     write(name, {"path": ["a.jpg", "b.jpg", "c.jpg"], "labels": labels})  # type: ignore
     dataset = list_dataset(name, Reporter())
-    assert dataset.multi_label
+    assert dataset.task == MULTI_LABEL
     assert [label for _, label, _ in listed(dataset)] == ["rose", "", "a|b"]
 
 

@@ -19,13 +19,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data.dataset import IndexRow
+from cnnxfer.data.dataset import CLASSIFICATION, MULTI_LABEL, IndexRow
 from cnnxfer.data.images.decode import decode
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.preparing.splits import assign_splits
 from cnnxfer.data.sources import (
     find_source,
-    load_dataset,
+    list_dataset,
     tfds_copy,
     tfds_record,
     tfds_specs,
@@ -218,7 +218,7 @@ def test_a_sequence_of_labels_makes_a_set_multi_label(data_dir: Path):
         record=lambda number: {"image": pixels(number), "labels": labels[number]},
     )
     dataset = load()
-    assert dataset.multi_label
+    assert dataset.task == MULTI_LABEL
     assert dataset.class_names == tuple(NAMES)
     assert sorted(example.labels for example in dataset.examples) == [(), (1,), (2, 0)]
     assert load() == dataset
@@ -233,7 +233,7 @@ def test_a_single_label_takes_precedence_over_several(data_dir: Path):
     record = {"image": pixels(0), "attributes": [0], "species": 1}
     prepare(data_dir, {"train": 1}, features=features, record=lambda number: record)
     dataset = load()
-    assert not dataset.multi_label
+    assert dataset.task == CLASSIFICATION
     assert [example.labels for example in dataset.examples] == [(1,)]
 
 
@@ -355,9 +355,9 @@ def test_images_are_copied_once(data_dir: Path, monkeypatch: pytest.MonkeyPatch)
 
 LOAD_AFRESH = """
 import sys
-from cnnxfer.data.sources import load_dataset
+from cnnxfer.data.sources import list_dataset
 from cnnxfer.reporting import Reporter
-dataset = load_dataset("my_flowers", Reporter())
+dataset = list_dataset("my_flowers", Reporter())
 print(repr(dataset))
 print({"keras", "tensorflow", "tensorflow_datasets"} & set(sys.modules) or "light")
 """
@@ -378,7 +378,7 @@ def test_a_copied_set_is_read_without_tensorflow(data_dir: Path):
     (dataset, first_modules), (same, second_modules) = (
         done.stdout.splitlines() for done in (first, second)
     )
-    assert dataset == same == repr(load_dataset("my_flowers", Reporter()))
+    assert dataset == same == repr(list_dataset("my_flowers", Reporter()))
     assert "tensorflow_datasets" in first_modules
     assert second_modules == "light"
 
@@ -706,9 +706,9 @@ def test_the_error_explains_which_files_to_download_by_hand(
 def test_tf_flowers_is_read_without_output(shared: Path, tmp_path: Path):
     prepared = shared / "data" / "tfds"
     code = (
-        "from cnnxfer.data.sources import load_dataset;"
+        "from cnnxfer.data.sources import list_dataset;"
         "from cnnxfer.reporting import Reporter;"
-        "dataset = load_dataset('tf_flowers', Reporter());"
+        "dataset = list_dataset('tf_flowers', Reporter());"
         "print(len(dataset.examples), *dataset.class_names)"
     )
     done = subprocess.run(

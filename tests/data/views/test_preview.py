@@ -164,7 +164,7 @@ def test_multi_label_images_show_all_their_labels(tmp_path: Path, dataset):
     examples = tuple(
         dataclasses.replace(example, labels=(0, 2)) for example in dataset.examples
     )
-    dataset = dataclasses.replace(dataset, examples=examples, multi_label=True)
+    dataset = dataclasses.replace(dataset, examples=examples)
     assert set(drawn(tmp_path / "a.png", dataset).labels) == {"blue|red"}
 
 

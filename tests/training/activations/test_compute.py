@@ -18,6 +18,7 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Augment, Config
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.views.views import CentralViews, Views, pixel_batches, training_views
+from cnnxfer.engines.engine import FEATURES
 from cnnxfer.engines.keras_engine import KerasEngine
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.networks.classifier import build_classifier
@@ -66,7 +67,7 @@ NETWORK = CutNetwork(
     key="0" * 64,
     image_size=IMAGE_SIZE,
     build=build_nothing,
-    outputs="features",
+    outputs=FEATURES,
     backbone="mobilenet",
     cut=POOLED,
 )

@@ -20,13 +20,11 @@ from cnnxfer.training.loop.checkpoint import (
 from cnnxfer.training.loop.progress import Progress
 
 BEST = Score(
-    accuracy=0.75,
-    macro_f1=0.7,
+    {"accuracy": 0.75, "mean-average-precision": 0.8},
     loss=0.5,
     epoch=2,
     monitor="mean-average-precision",
-    mean_average_precision=0.8,
-    thresholds=(0.5, 0.25),
+    thresholds={"a": 0.5, "b": 0.25},
 )
 PROGRESS = Progress(
     phase="fine_tune",
@@ -41,7 +39,7 @@ PROGRESS = Progress(
     epoch=3,
     step=7,
     loss_sum=0.1 + 0.2,
-    before=replace(BEST, thresholds=()),
+    before=replace(BEST, thresholds={}),
     kept=BEST,
     rates={"waited": 1},
     watch={"recent": [0.1, 1 / 3]},

@@ -241,7 +241,7 @@ def test_averages_are_scored_and_saved(tmp_path: Path) -> None:
     np.testing.assert_array_equal(phase.model.get_layer("hidden").kernel, averages)
     logits = model.predict(phase.trained.validation, verbose=0)
     score = phase.objective.score(logits, phase.validation_targets, 3)
-    assert score.accuracy == phase.progress.last.accuracy
+    assert score.figures == phase.progress.last.figures
     assert score.loss == pytest.approx(phase.progress.last.loss, rel=1e-4)
 
 

@@ -18,7 +18,7 @@ def rates(settings: Phase, steps: list[int], peak: float = 0.1) -> list[float]:
 
 
 def score(accuracy: float, epoch: int = 1, loss: float = 1.0) -> Score:
-    return Score(accuracy=accuracy, macro_f1=0.0, loss=loss, epoch=epoch)
+    return Score({"accuracy": accuracy}, loss=loss, epoch=epoch)
 
 
 def test_constant() -> None:

@@ -76,7 +76,7 @@ def test_the_best_epoch_is_kept_not_the_last(
     def keep_scripted(phase: Session, score: Score, row: dict[str, str]) -> None:
         heads.append(phase.model.get_layer(HEAD).get_weights()[0])
         accuracy, loss = next(scores)
-        keep(phase, replace(score, accuracy=accuracy, loss=loss), row)
+        keep(phase, replace(score, figures={"accuracy": accuracy}, loss=loss), row)
 
     monkeypatch.setattr(Session, "record_epoch", keep_scripted)
     run = train(tmp_path)

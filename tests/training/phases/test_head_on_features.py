@@ -16,7 +16,7 @@ from cnnxfer.networks.classifier import HEAD, HIDDEN
 from cnnxfer.networks.saving import load_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
-from cnnxfer.tasks.probabilities import softmax
+from cnnxfer.tasks.catalog import TASKS
 from cnnxfer.training.activations import compute, engines
 from cnnxfer.training.phases import head_on_features
 
@@ -62,7 +62,9 @@ def test_the_saved_network_agrees_with_the_head_on_features(
     right = logits.argmax(axis=1) == [example.label for example in examples]
     kept = run.metrics["frozen"]
     assert kept["val_accuracy"] == round(float(right.mean()), 6)
-    sure = softmax(logits)[range(len(examples)), [item.label for item in examples]]
+    sure = TASKS.get("classification").probabilities(logits)[
+        range(len(examples)), [item.label for item in examples]
+    ]
     assert kept["val_loss"] == pytest.approx(-np.log(sure).mean(), abs=0.01)
     assert kept["val_images"] == len(examples)
     assert kept["engine"] == "keras float32"

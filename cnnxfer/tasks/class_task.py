@@ -1,0 +1,113 @@
+"""What the tasks have in common whose answers are classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cnnxfer.config import Config
+from cnnxfer.data.dataset import Example
+from cnnxfer.reporting import Reporter
+from cnnxfer.tasks.class_weights import class_weights
+from cnnxfer.tasks.per_class import f1_scores, macro
+from cnnxfer.tasks.score import ACCURACY, MACRO_F1, NAMES
+
+# The gradient of a small power of 1 - probability is not finite where that is 0.
+SMALLEST_REST = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class ClassObjective:
+    """The settings of an objective of classes.
+
+    Attributes:
+        class_names: the names of the classes, in label order.
+        class_weights: the weight of each class, float32 `(classes,)`.
+        focal_gamma: the exponent of the focal loss, at least 0: the higher, the less
+            weight confident answers have; 0 gives cross-entropy.
+        label_smoothing: the share of a label that is spread over all classes, in
+            [0, 1).
+        monitor: the figure that selects the best epoch, a key of `score.NAMES`.
+    """
+
+    class_names: Sequence[str]
+    class_weights: np.ndarray
+    focal_gamma: float
+    label_smoothing: float
+    monitor: str
+
+    def focused(self, log_probabilities: Any) -> Any:
+        """Returns cross-entropies, reduced for confident answers.
+
+        The focal loss is that of Lin et al., 2017, https://arxiv.org/abs/1708.02002.
+        """
+        from keras import ops  # heavy, and needed in training alone
+
+        rest = ops.maximum(1 - ops.exp(log_probabilities), SMALLEST_REST)
+        return -(rest**self.focal_gamma) * log_probabilities
+
+
+class ClassTask:
+    """The base of a task whose targets have a number for each class."""
+
+    objective_class: ClassVar[type[ClassObjective]]
+
+    def targets(self, examples: Sequence[Example], num_classes: int) -> np.ndarray:
+        """Returns 1 for each class that an image shows, and 0 for the others.
+
+        Args:
+            examples: images whose labels are in [0, num_classes).
+            num_classes: the number of classes, at least 1.
+
+        Returns:
+            float32 `(images, num_classes)`. A row has as many ones as the image has
+            labels.
+        """
+        targets = np.zeros((len(examples), num_classes), np.float32)
+        for row, example in zip(targets, examples, strict=True):
+            row[list(example.labels)] = 1
+        return targets
+
+    def objective(
+        self,
+        config: Config,
+        class_names: Sequence[str],
+        targets: np.ndarray,
+        *,
+        label_smoothing: float,
+        reporter: Reporter,
+    ) -> Any:
+        """Returns the objective that the settings ask for; see `Task.objective`."""
+        monitor = config.monitor
+        if monitor == "auto":
+            monitor, reason = self._choose_monitor(targets)
+            if reason:
+                reporter.info(f"{reason}, so {NAMES[monitor]} selects the best epoch")
+        return self.objective_class(
+            class_names,
+            class_weights(config.class_weights, class_names, targets),
+            config.focal_gamma if config.loss == "focal" else 0.0,
+            label_smoothing,
+            monitor,
+        )
+
+    def _choose_monitor(self, targets: np.ndarray) -> tuple[str, str]:
+        """Returns the figure to monitor, and the reason; "" for the usual one."""
+        raise NotImplementedError
+
+
+def figures_of(answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    """Returns the share of images with all labels right, and the macro-F1.
+
+    Args:
+        answers: bool `(images, classes)`: the classes that the model predicts.
+        targets: `(images, classes)` of 1 and 0: the classes that an image shows.
+    """
+    right = (answers == (targets > 0)).all(axis=1)
+    return {
+        ACCURACY: round(float(right.mean()), 6),
+        MACRO_F1: round(macro(f1_scores(answers, targets)), 6),
+    }

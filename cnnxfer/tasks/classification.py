@@ -1,0 +1,163 @@
+"""The task of images with exactly one label each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cnnxfer.data.dataset import CLASSIFICATION, Dataset
+from cnnxfer.data.preparing.balance import MIN_SKEWED_RATIO, class_size_ratio
+from cnnxfer.errors import DataError
+from cnnxfer.runs import Run
+from cnnxfer.spelling import option
+from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
+from cnnxfer.tasks.class_task import ClassObjective, ClassTask, figures_of
+from cnnxfer.tasks.decimal_places import DIGITS
+from cnnxfer.tasks.score import ACCURACY, MACRO_F1, Score
+
+
+@dataclass(frozen=True, eq=False)
+class SoftmaxObjective(ClassObjective):
+    """The objective of classes that exclude each other."""
+
+    def loss(self, targets: Any, logits: Any) -> Any:
+        """Returns the loss of each image, float32 `(batch,)`.
+
+        The focal loss is that of Keras's `CategoricalFocalCrossentropy`.
+
+        Args:
+            targets: float32 `(batch, classes)`: 1 for the class that an image shows, or
+                fractions if images were mixed.
+            logits: float32 `(batch, classes)`.
+        """
+        from keras import ops
+
+        shown = ops.sum(ops.multiply(self.class_weights, targets), axis=-1)
+        share = self.label_smoothing / len(self.class_weights)
+        smooth = targets * (1 - self.label_smoothing) + share
+        if not self.focal_gamma:  # the same result in one operation
+            return shown * ops.categorical_crossentropy(
+                smooth, logits, from_logits=True
+            )
+        losses = smooth * self.focused(ops.log_softmax(logits))
+        return shown * ops.sum(losses, axis=-1)
+
+    def accuracy(self, targets: Any, logits: Any) -> Any:
+        """Returns 1 for each image whose class is the most probable one, else 0."""
+        from keras import ops
+
+        right = ops.equal(ops.argmax(logits, -1), ops.argmax(targets, -1))
+        return ops.cast(right, "float32")
+
+    def score(self, logits: np.ndarray, targets: np.ndarray, epoch: int) -> Score:
+        """Returns the score of a model's logits; see `Objective.score`."""
+        labels = targets.argmax(axis=1)
+        with np.errstate(all="ignore"):  # logits that are not finite give such a loss
+            logits = logits.astype(np.float64)
+            logits -= logits.max(axis=1, keepdims=True)
+            log_sums = np.log(np.exp(logits).sum(axis=1))
+            losses = log_sums - logits[np.arange(len(labels)), labels]
+            loss = round(float(losses.mean()), 6)
+        return Score(
+            figures_of(_best(logits), targets),
+            loss=loss,
+            epoch=epoch,
+            monitor=self.monitor,
+        )
+
+
+@dataclass(frozen=True)
+class BestClass:
+    """The decision for the most probable class."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the answers, in types that JSON has."""
+        return {"task": CLASSIFICATION}
+
+    def answers(
+        self, probabilities: np.ndarray, min_confidence: float = 0.0
+    ) -> np.ndarray:
+        """Returns the most probable class, if it is probable enough.
+
+        Probabilities are rounded as they are printed, so that printed figures and
+        answers never contradict each other.
+        """
+        enough = probabilities.astype(np.float64).round(DIGITS) >= min_confidence
+        answers: np.ndarray = _best(probabilities) & enough
+        return answers
+
+
+@dataclass(frozen=True)
+class Classification(ClassTask):
+    """The task of images with exactly one label each."""
+
+    name: str = CLASSIFICATION
+    activation: str = "softmax"
+    objective_class = SoftmaxObjective
+
+    def check(self, dataset: Dataset, spec: str) -> None:
+        """Checks that images have one label each, of at least two classes."""
+        names = dataset.class_names
+        if dataset.task != self.name:
+            raise DataError(
+                f"images of {spec} may have several labels, and {self.name} gives each "
+                f"image one. Use {option('--task', dataset.task)}, or leave it out."
+            )
+        if len(names) < 2:
+            raise DataError(
+                f"{spec} has {len(names)} class ({', '.join(names)}); "
+                "expected at least two."
+            )
+
+    def check_other(self, dataset: Dataset, spec: str, run: Run) -> None:
+        """Checks that other images have one label each, too."""
+        if dataset.task != self.name:
+            raise DataError(
+                f"images of {spec} may have several labels, and {run.path} gives them "
+                "one. Measure it on images with one label each, or train a run on such "
+                "a table."
+            )
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Returns the probabilities of the classes, whose rows sum to 1."""
+        exponentials: np.ndarray = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        probabilities: np.ndarray = exponentials / exponentials.sum(-1, keepdims=True)
+        return probabilities
+
+    def agreement(
+        self, answers: np.ndarray, reference: np.ndarray, bounds: Bounds
+    ) -> Verdict:
+        """Compares probabilities, and the most probable classes."""
+        difference = float(np.abs(answers - reference).max())
+        best = answers.argmax(axis=1)
+        of_best = reference[np.arange(len(reference)), best]
+        same = int((of_best >= reference.max(axis=1) - TIE_TOLERANCE).sum())
+        return Verdict(
+            difference <= bounds.difference and same >= bounds.agreement * len(answers),
+            f"a probability differs by {difference:.3f} (at most "
+            f"{bounds.difference:g}), {same} of {len(answers)} pictures have the same "
+            f"best class (at least {bounds.agreement:.0%})",
+        )
+
+    def decision(
+        self, class_names: Sequence[str], thresholds: Mapping[str, float]
+    ) -> BestClass:
+        """Returns the decision for the most probable class."""
+        return BestClass()
+
+    def _choose_monitor(self, targets: np.ndarray) -> tuple[str, str]:
+        times = class_size_ratio(targets.sum(axis=0).astype(int).tolist())
+        if times >= MIN_SKEWED_RATIO:
+            return MACRO_F1, f"one class has {times:.0f} times the images of another"
+        return ACCURACY, ""
+
+
+def _best(values: np.ndarray) -> np.ndarray:
+    """Returns which class is the best of each row, bool `(..., classes)`."""
+    classes = np.arange(values.shape[-1])
+    best: np.ndarray = values.argmax(axis=-1)[..., None] == classes
+    return best

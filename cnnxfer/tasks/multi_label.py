@@ -1,0 +1,179 @@
+"""The task of images with any number of labels, each with a probability of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cnnxfer.data.dataset import LABEL_SEPARATOR, MULTI_LABEL, Dataset
+from cnnxfer.errors import DataError
+from cnnxfer.runs import Run
+from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
+from cnnxfer.tasks.class_task import ClassObjective, ClassTask, figures_of
+from cnnxfer.tasks.decimal_places import DIGITS
+from cnnxfer.tasks.per_class import average_precisions, macro
+from cnnxfer.tasks.score import MEAN_AVERAGE_PRECISION, Score
+from cnnxfer.tasks.thresholds import DEFAULT_THRESHOLD, choose_thresholds
+
+
+@dataclass(frozen=True, eq=False)
+class SigmoidObjective(ClassObjective):
+    """The objective of classes that don't depend on each other.
+
+    The weight of a class is that of its presence, and its absence has a weight of 1. A
+    weight for both would scale the gradients of a class, and optimizers such as Adam
+    undo that. Labels are not smoothed.
+    """
+
+    def loss(self, targets: Any, logits: Any) -> Any:
+        """Returns the loss of each image, float32 `(batch,)`.
+
+        Args:
+            targets: float32 `(batch, classes)`: 1 for the classes that an image shows,
+                or fractions if images were mixed.
+            logits: float32 `(batch, classes)`.
+        """
+        from keras import ops
+
+        present = ops.log_sigmoid(logits)  # the logarithm of the probability
+        absent = ops.log_sigmoid(-logits)
+        losses = ops.multiply(self.class_weights, targets) * self.focused(present)
+        return ops.mean(losses + (1 - targets) * self.focused(absent), axis=-1)
+
+    def accuracy(self, targets: Any, logits: Any) -> Any:
+        """Returns 1 for each image whose labels are all right at 0.5, else 0."""
+        from keras import ops
+
+        right = ops.all(ops.equal(logits >= 0, targets >= 0.5), axis=-1)
+        return ops.cast(right, "float32")
+
+    def score(self, logits: np.ndarray, targets: np.ndarray, epoch: int) -> Score:
+        """Returns the score at the best thresholds; see `Objective.score`."""
+        logits = logits.astype(np.float64)
+        with np.errstate(all="ignore"):  # logits that are not finite give such a loss
+            probabilities = _sigmoid(logits)
+            thresholds = choose_thresholds(probabilities, targets)
+            answers = _reaches(probabilities, thresholds)
+            # log(1 + exp(-x)) for classes that are present, log(1 + exp(x)) for others
+            losses = np.logaddexp(0, np.where(targets > 0, -logits, logits))
+            loss = round(float(losses.mean()), 6)
+            precision = round(macro(average_precisions(logits, targets)), 6)
+        return Score(
+            figures_of(answers, targets) | {MEAN_AVERAGE_PRECISION: precision},
+            loss=loss,
+            epoch=epoch,
+            monitor=self.monitor,
+            thresholds=dict(zip(self.class_names, thresholds.tolist(), strict=True)),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Thresholds:
+    """The decision for every class whose probability reaches its threshold.
+
+    Attributes:
+        values: float64 `(classes,)`, in label order.
+    """
+
+    values: np.ndarray
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the answers, in types that JSON has."""
+        return {"task": MULTI_LABEL, "thresholds": self.values.tolist()}
+
+    def answers(
+        self, probabilities: np.ndarray, min_confidence: float = 0.0
+    ) -> np.ndarray:
+        """Returns which probabilities reach the threshold and `min_confidence`."""
+        return _reaches(probabilities, np.maximum(self.values, min_confidence))
+
+
+@dataclass(frozen=True)
+class MultiLabel(ClassTask):
+    """The task of images with any number of labels."""
+
+    name: str = MULTI_LABEL
+    activation: str = "sigmoid"
+    objective_class = SigmoidObjective
+
+    def check(self, dataset: Dataset, spec: str) -> None:
+        """Checks that there is a class, and that names can be joined in files."""
+        names = dataset.class_names
+        if not names:
+            raise DataError(f"{spec} has no class; expected at least one.")
+        divided = [name for name in names if LABEL_SEPARATOR in name]
+        if divided:
+            raise DataError(
+                f"{spec} has the class {divided[0]!r}; where images have several "
+                f"labels, {LABEL_SEPARATOR} stands between them in files. Rename the "
+                "class."
+            )
+
+    def check_other(self, dataset: Dataset, spec: str, run: Run) -> None:
+        """Checks that other images have all their labels, if those of the run do."""
+        several = {row.label for row in run.split} - set(run.class_names)
+        if dataset.task != self.name and several:
+            raise DataError(
+                f"the images of {spec} have one label each, and {run.path} gives them "
+                "any number. Measure it on a table with all labels of an image: "
+                "rose|tulip."
+            )
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Returns the probability of each class by itself."""
+        return _sigmoid(logits)
+
+    def agreement(
+        self, answers: np.ndarray, reference: np.ndarray, bounds: Bounds
+    ) -> Verdict:
+        """Compares probabilities, and the labels that are found at 0.5.
+
+        Most classes are absent from most images, and agreeing on that says little. So
+        only the labels that are found count, by the Dice coefficient: twice the number
+        that both find, divided by the sum of what each finds
+        (Dice, 1945, https://doi.org/10.2307/1932409).
+        """
+        difference = float(np.abs(answers - reference).max())
+        found, expected = (a >= DEFAULT_THRESHOLD for a in (answers, reference))
+        tied = np.abs(reference - DEFAULT_THRESHOLD) < TIE_TOLERANCE
+        expected = np.where(tied, found, expected)
+        both, all_found = int((found & expected).sum()), int(found.sum())
+        all_found += int(expected.sum())
+        same = 2 * both / all_found if all_found else 1.0
+        return Verdict(
+            difference <= bounds.difference and same >= bounds.agreement,
+            f"a probability differs by {difference:.3f} (at most "
+            f"{bounds.difference:g}), {same:.1%} of the labels are the same "
+            f"(at least {bounds.agreement:.0%})",
+        )
+
+    def decision(
+        self, class_names: Sequence[str], thresholds: Mapping[str, float]
+    ) -> Thresholds:
+        """Returns the decision by a run's thresholds, 0.5 until they are fitted."""
+        values = [thresholds.get(name, DEFAULT_THRESHOLD) for name in class_names]
+        return Thresholds(np.array(values))
+
+    def _choose_monitor(self, targets: np.ndarray) -> tuple[str, str]:
+        # F1 scores are noisy, since thresholds are chosen on the same few images.
+        return MEAN_AVERAGE_PRECISION, "images have several labels"
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # exp(1000) is infinite, and the result 0
+        probabilities: np.ndarray = 1 / (1 + np.exp(-logits))
+    return probabilities
+
+
+def _reaches(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Returns which probabilities reach the threshold of their class.
+
+    Probabilities are rounded as they are printed, so that printed figures and answers
+    never contradict each other.
+    """
+    printed: np.ndarray = probabilities.astype(np.float64).round(DIGITS)
+    return printed >= thresholds

@@ -1,0 +1,151 @@
+"""What a task is: what a network is trained to answer, and how that is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from cnnxfer.config import Config
+from cnnxfer.data.dataset import Dataset, Example
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run
+from cnnxfer.tasks.agreement import Bounds, Verdict
+from cnnxfer.tasks.score import Score
+
+
+class Objective(Protocol):
+    """The loss that training minimizes, and the score that selects the best epoch."""
+
+    def loss(self, targets: Any, logits: Any) -> Any:
+        """Returns the loss of each image, float32 `(batch,)`.
+
+        Args:
+            targets: float32 `(batch, ...)`, as `Task.targets` returns them, or mixed.
+            logits: the network's outputs, float32 `(batch, ...)`.
+        """
+
+    def accuracy(self, targets: Any, logits: Any) -> Any:
+        """Returns 1 for each image that is answered correctly, else 0.
+
+        The arguments are those of `loss`; the result is float32 `(batch,)`.
+        """
+
+    def score(self, logits: np.ndarray, targets: np.ndarray, epoch: int) -> Score:
+        """Returns the score of a model's outputs, computed in float64.
+
+        Args:
+            logits: `(images, ...)`.
+            targets: `(images, ...)`, as `Task.targets` returns them.
+            epoch: the number of the epoch after which the outputs were computed.
+        """
+
+
+class Decision(Protocol):
+    """How the answer of a model follows from the probabilities that it gives."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the answers, in types that JSON has."""
+
+    def answers(
+        self, probabilities: np.ndarray, min_confidence: float = 0.0
+    ) -> np.ndarray:
+        """Returns which classes are the answer, bool `(..., classes)`.
+
+        Args:
+            probabilities: `(..., classes)`.
+            min_confidence: the probability below which no class is an answer.
+        """
+
+
+class Task(Protocol):
+    """A task: what data it takes, what its head learns and how that is measured."""
+
+    @property
+    def name(self) -> str:
+        """The name, as settings have it."""
+
+    @property
+    def activation(self) -> str:
+        """Keras's name of the function from logits to probabilities."""
+
+    def check(self, dataset: Dataset, spec: str) -> None:
+        """Checks that a data set suits the task.
+
+        Args:
+            dataset: the data set, as its source lists it.
+            spec: the data specification, as it was typed.
+
+        Raises:
+            DataError: if it doesn't.
+        """
+
+    def check_other(self, dataset: Dataset, spec: str, run: Run) -> None:
+        """Checks that a run of this task can be measured on other data.
+
+        Args:
+            dataset: the data set, as its source lists it.
+            spec: the data specification, as it was typed.
+            run: the run.
+
+        Raises:
+            DataError: if its images are annotated otherwise than those of the run.
+        """
+
+    def targets(self, examples: Sequence[Example], num_classes: int) -> np.ndarray:
+        """Returns what the network is to answer, float32 `(images, ...)`.
+
+        Args:
+            examples: images whose labels are in [0, num_classes).
+            num_classes: the number of classes, at least 1.
+        """
+
+    def objective(
+        self,
+        config: Config,
+        class_names: Sequence[str],
+        targets: np.ndarray,
+        *,
+        label_smoothing: float,
+        reporter: Reporter,
+    ) -> Objective:
+        """Returns the objective that the settings ask for.
+
+        Args:
+            config: all settings.
+            class_names: the names of the classes, in label order.
+            targets: the targets of the training images.
+            label_smoothing: the phase's label smoothing, in [0, 1).
+            reporter: told which figure is monitored and why, if `auto` does not choose
+                the usual one.
+
+        Raises:
+            ConfigError: if the file of class weights is not valid.
+        """
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Returns the probabilities that a network's outputs stand for."""
+
+    def agreement(
+        self, answers: np.ndarray, reference: np.ndarray, bounds: Bounds
+    ) -> Verdict:
+        """Compares the probabilities that two engines give for the same images.
+
+        Args:
+            answers: the engine's, float32 `(images, ...)`.
+            reference: those of Keras in float32.
+            bounds: how far they may be apart.
+        """
+
+    def decision(
+        self, class_names: Sequence[str], thresholds: Mapping[str, float]
+    ) -> Decision:
+        """Returns how a run's model decides.
+
+        Args:
+            class_names: the names of the classes, in label order.
+            thresholds: what the run has fitted on its validation images, by the name of
+                the class; empty if that is nothing, or not yet done.
+        """

@@ -1,0 +1,135 @@
+"""What every task must do: a new entry is tested at once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from keras import ops
+
+from cnnxfer.config import Config
+from cnnxfer.config.config import AUTO_TASK
+from cnnxfer.config.config import TASKS as TASK_NAMES
+from cnnxfer.data.dataset import Dataset, Example
+from cnnxfer.engines.agreement import BOUNDS
+from cnnxfer.errors import DataError, RunError
+from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run
+from cnnxfer.tasks.catalog import TASKS, load_data, task_of
+from cnnxfer.tasks.task import Task
+
+NAMES = ("a", "b", "c")
+LOGITS = np.array([[3, -1, -2], [-2, 5, -1], [-1, -2, 4], [2, -1, -3]], np.float32)
+LABELS = [(0,), (1,), (2,), (0,)]
+EACH_TASK = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+
+
+def examples(labels: list[tuple[int, ...]]) -> list[Example]:
+    return [Example(str(i), each, None, Path("a")) for i, each in enumerate(labels)]
+
+
+def test_settings_name_every_task() -> None:
+    assert (AUTO_TASK, *TASKS.names()) == TASK_NAMES
+
+
+@EACH_TASK
+def test_a_task_learns_and_decides(task: Task) -> None:
+    """Its loss, accuracy, score and decision agree about right answers."""
+    targets = task.targets(examples(LABELS), len(NAMES))
+    objective = task.objective(
+        Config(), NAMES, targets, label_smoothing=0.0, reporter=Reporter()
+    )
+    right, wrong = LOGITS, -LOGITS
+    losses = [
+        ops.convert_to_numpy(objective.loss(targets, each)).sum()
+        for each in (right, wrong)
+    ]
+    assert losses[0] < losses[1]
+    assert ops.convert_to_numpy(objective.accuracy(targets, right)).all()
+    best, worst = (objective.score(each, targets, epoch=2) for each in (right, wrong))
+    assert best.beats(worst)
+    assert best.value > worst.value
+    run_figures = best.as_metrics(len(LABELS))
+    assert best.from_metrics(run_figures).figures == best.figures
+    probabilities = task.probabilities(LOGITS)
+    activation = ops.softmax if task.activation == "softmax" else ops.sigmoid
+    expected = ops.convert_to_numpy(activation(LOGITS))
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-5, atol=1e-6)
+    decision = task.decision(NAMES, best.thresholds)
+    answers = decision.answers(probabilities)
+    assert (answers == targets).all(axis=1).mean() == best.figures["accuracy"]
+    assert not decision.answers(probabilities, min_confidence=1.0).any()
+    assert decision.settings["task"] == task.name
+
+
+@EACH_TASK
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_engines_agree_up_to_the_bound(task: Task, precision: str) -> None:
+    reference, bounds = np.full((32, 3), 0.2, np.float32), BOUNDS[precision]
+    reference[:, 0] = 0.6
+    for share, passed in ((0.0, True), (0.9, True), (1.1, False)):
+        answers = reference.copy()
+        answers[0, 1] += share * bounds.difference
+        assert task.agreement(answers, reference, bounds).passed is passed
+
+
+@EACH_TASK
+def test_a_task_refuses_data_without_classes(task: Task) -> None:
+    with pytest.raises(DataError, match=r"photos has .*; expected at least"):
+        task.check(Dataset("photos", (), (), task=task.name), "photos")
+
+
+def test_each_label_of_an_image_is_a_target() -> None:
+    targets = TASKS.get("multi-label").targets(
+        examples([(2,), (0, 2), (), (1,)]), len(NAMES)
+    )
+    assert targets.dtype == np.float32
+    assert targets.tolist() == [[0, 0, 1], [1, 0, 1], [0, 0, 0], [0, 1, 0]]
+
+
+def test_the_printed_probability_is_compared_with_the_threshold() -> None:
+    decision = TASKS.get("multi-label").decision(["a", "b"], {"a": 0.3, "b": 0.7})
+    probabilities = np.array(
+        [[0.3, 0.7], [0.299999, 0.699999], [0.2999996, 0.6999996]], np.float32
+    )
+    expected = [[True, True], [False, False], [True, True]]
+    assert decision.answers(probabilities).tolist() == expected
+    assert decision.answers(probabilities[0]).tolist() == [True, True]
+    assert decision.answers(probabilities[0], 0.5).tolist() == [False, True]
+
+
+def test_unfitted_thresholds_are_one_half() -> None:
+    decision = TASKS.get("multi-label").decision(NAMES, {})
+    assert decision.answers(np.array([0.5, 0.4, 0.9])).tolist() == [True, False, True]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "table.csv"
+    path.write_text("path,label\na.jpg,a\nb.jpg,b\n")
+    (tmp_path / "a.jpg").touch()
+    return path
+
+
+def test_the_data_says_what_the_task_is_unless_it_is_named(table: Path) -> None:
+    assert load_data(str(table), Reporter())[0].name == "classification"
+    assert load_data(str(table), Reporter(), "multi-label")[0].name == "multi-label"
+    table.write_text("path,label\na.jpg,a\nb.jpg,a|b\n")
+    assert load_data(str(table), Reporter())[0].name == "multi-label"
+    with pytest.raises(DataError, match="may have several labels, and classification"):
+        load_data(str(table), Reporter(), "classification")
+
+
+def test_names_with_a_separator_are_refused_where_names_are_joined() -> None:
+    dataset = Dataset("t", ("a|b", "c"), ())
+    TASKS.get("classification").check(dataset, "t")
+    with pytest.raises(DataError, match=r"has the class 'a\|b'; where images have"):
+        TASKS.get("multi-label").check(dataset, "t")
+
+
+def test_a_run_without_a_task_is_refused(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.write_config(Config())
+    with pytest.raises(RunError, match=r'to its config\.toml: task = "class'):
+        task_of(run)
+    run.write_config(Config(task="multi-label"))
+    assert task_of(run).name == "multi-label"
