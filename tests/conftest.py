@@ -221,7 +221,7 @@ def train(noisy_photos_dir: Path, shallow_weights_path: Path) -> Callable[..., R
             **settings,
         }
         with in_place_of_mobilenet():
-            return cnnxfer.train(BACKBONE, runs_dir=runs_dir, **settings)
+            return cnnxfer.train(backbone=BACKBONE, runs_dir=runs_dir, **settings)
 
     return train_small
 

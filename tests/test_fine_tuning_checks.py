@@ -92,7 +92,7 @@ def test_fine_tuning_ignores_the_views_of_the_frozen_phase(
 
 def test_the_time_budget_is_not_inherited(colour_run: Run, untrained: None) -> None:
     colour_run.write_config(dataclasses.replace(colour_run.config, time_budget=60.0))
-    assert api.unfreeze(colour_run).config.time_budget == 0
+    assert api.unfreeze(colour_run).config.time_budget == "none"
     assert api.unfreeze(colour_run, time_budget="2m").config.time_budget == 120
 
 

@@ -42,9 +42,9 @@ SETTINGS = FineTune(
     schedule="cosine",
     warmup_epochs=0.5,
     label_smoothing=0.0,
-    clip_norm=0.0,
-    patience=0,
-    ema=0.0,
+    clip_norm="none",
+    patience="none",
+    ema="none",
     accumulate=1,
     keep="best",
 )

@@ -35,7 +35,7 @@ def measure(options: argparse.Namespace) -> Table:
         planted = {(item.spec, item.kind, item.about) for item in plant(root)}
         found = set()
         for spec in sorted({spec for spec, _, _ in planted}):
-            group_by = GROUP_BY if spec == PHOTOS else ""
+            group_by = GROUP_BY if spec == PHOTOS else "none"
             report, _ = check_data(str(root / spec), Reporter(), group_by=group_by)
             found |= {
                 (spec, finding.kind, item.ids or item.classes)

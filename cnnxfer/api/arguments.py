@@ -31,13 +31,8 @@ def check_data_options(config: Config) -> None:
     """
     parse_split(config.split)
     check_views(config)
-    if config.exclude:
+    if config.exclude != "none":
         read_list(Path(config.exclude))
-
-
-def as_text(path: Pathlike | None) -> str | None:
-    """Returns a path as text, which is how settings store it; None for None."""
-    return None if path is None else str(path)
 
 
 def as_path(path: Pathlike | None) -> Path | None:

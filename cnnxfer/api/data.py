@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from cnnxfer.api.arguments import Pathlike, as_path, as_text, check_data_options
+from cnnxfer.api.arguments import Pathlike, as_path, check_data_options
+from cnnxfer.api.options import CheckOptions, PreviewOptions
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import load_config
+from cnnxfer.config.options import settings_of
 from cnnxfer.console import CONSOLE
 from cnnxfer.data.sources import find_source
 from cnnxfer.errors import ConfigError
@@ -22,12 +24,10 @@ if TYPE_CHECKING:
 def check(
     spec: Pathlike,
     *,
-    split: str | None = None,
-    group_by: str | None = None,
-    exclude: Pathlike | None = None,
     write: Pathlike | None = None,
     html: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
+    **options: Unpack[CheckOptions],
 ) -> Report:
     """Reports what is wrong with images and labels.
 
@@ -36,28 +36,18 @@ def check(
 
     Args:
         spec: the data, as `train` takes it.
-        split: the split, as `train` takes it.
-        group_by: what keeps images together, as `train` takes it.
-        exclude: a file of images to leave out, as `train` takes it.
         write: the file to write for `exclude`, with the images that should be
             excluded from training.
         html: the HTML page to write, with the images that have problems.
         reporter: shows messages and progress; None for silence.
+        **options: settings, by the names of their options.
 
     Raises:
         ConfigError: if there is no such data, an option is wrong, or a file to write
             exists already and was not written by `check`.
         DataError: if the data cannot be downloaded or copied.
     """
-    settings = load_config(
-        None,
-        {
-            "data": str(spec),
-            "split": split,
-            "group_by": group_by,
-            "exclude": as_text(exclude),
-        },
-    )
+    settings = load_config(None, {"data": spec, **settings_of("check", options)})
     find_source(settings.data)
     check_data_options(settings)
     from cnnxfer.data.check.outputs import check_output
@@ -94,26 +84,22 @@ def preview(
     data: Pathlike | None = None,
     *,
     out: Pathlike = "preview.png",
-    augment: str | None = None,
     config: Pathlike | None = None,
     images: int = 6,
     views: int = 6,
-    image_size: int | None = None,
-    seed: int | None = None,
     reporter: Reporter | None = CONSOLE,
+    **options: Unpack[PreviewOptions],
 ) -> Preview:
     """Draws what the network will see in training: images, and views of each.
 
     Args:
         data: the data, as `train` takes it.
         out: the PNG file to write.
-        augment: the level of augmentation, as `train` takes it.
         config: a TOML file of settings.
         images: the number of images, taken from all classes in turn.
         views: the number of training views of each image.
-        image_size: the side of a view in pixels; by default the backbone's.
-        seed: the seed of all random numbers.
         reporter: shows messages and progress; None for silence.
+        **options: settings, by the names of their options.
 
     Raises:
         ConfigError: if there is no such data, a setting is wrong, or `out` exists
@@ -121,17 +107,9 @@ def preview(
         DataError: if the data, or all of its images, cannot be read.
     """
     settings = load_config(
-        as_path(config),
-        {
-            "data": as_text(data),
-            "augment": augment,
-            "image_size": image_size,
-            "seed": seed,
-        },
+        as_path(config), {"data": data, **settings_of("preview", options)}
     )
-    backbone = BACKBONES.get(settings.backbone)
-    size = settings.image_size or backbone.image_size
-    backbone.check_image_size(size)
+    size = BACKBONES.get(settings.backbone).input_size(settings.image_size)
     find_source(settings.data)
     from cnnxfer.data.views.preview import (
         check_counts,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from cnnxfer.api.arguments import (
     Pathlike,
     as_path,
-    as_text,
     check_data_options,
     resolve_run,
 )
+from cnnxfer.api.options import CompareOptions
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import find_weights
 from cnnxfer.config import load_config
 from cnnxfer.config.class_weights_file import check_class_weights
+from cnnxfer.config.options import settings_of
 from cnnxfer.config.setting import parse_duration
 from cnnxfer.console import CONSOLE
 from cnnxfer.data.sources import find_source
@@ -86,22 +87,12 @@ def compare(
     *,
     budget: str = "10m",
     config: Pathlike | None = None,
-    weights: str | None = None,
-    split: str | None = None,
-    group_by: str | None = None,
-    limit: int | None = None,
-    exclude: Pathlike | None = None,
-    views: int | None = None,
-    seed: int | None = None,
-    engine: str | None = None,
-    precision: str | None = None,
-    devices: str | None = None,
     reporter: Reporter | None = CONSOLE,
+    **options: Unpack[CompareOptions],
 ) -> Comparison:
     """Ranks backbones by the accuracy of a head on their features of the same images.
 
-    Arguments that are None come from `config` or are the defaults of
-    `cnnxfer.config.Config`, which explains all settings.
+    Settings that are not given come from `config`, or are the defaults.
 
     Args:
         data: the data, as `train` takes it.
@@ -109,17 +100,8 @@ def compare(
             on this machine.
         budget: the time after which the comparison stops, such as "90s", "10m" or "2h".
         config: a TOML file of settings.
-        weights: "imagenet" or "none".
-        split: proportions such as "75/15/10", or "slices".
-        group_by: what keeps images together, as `train` takes it.
-        limit: the largest number of images, as `train` takes it.
-        exclude: a file of images to leave out, as `train` takes it.
-        views: how many random views of each training image are computed and cached.
-        seed: the seed of all random numbers.
-        engine: what runs the backbones: "auto", "openvino" or "keras".
-        precision: the number format of the engine.
-        devices: "one" or "cpu".
         reporter: shows messages and progress; None for silence.
+        **options: settings, by the names of their options.
 
     Raises:
         ConfigError: if a setting or a name is wrong.
@@ -127,20 +109,7 @@ def compare(
     """
     reporter = reporter or SilentReporter()
     settings = load_config(
-        as_path(config),
-        {
-            "data": as_text(data),
-            "weights": weights,
-            "split": split,
-            "group_by": group_by,
-            "limit": limit,
-            "exclude": as_text(exclude),
-            "views": views,
-            "seed": seed,
-            "engine": engine,
-            "precision": precision,
-            "devices": devices,
-        },
+        as_path(config), {"data": data, **settings_of("compare", options)}
     )
     if settings.weights not in ("imagenet", "none"):
         raise ConfigError(

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Unpack
 from cnnxfer.api.arguments import (
     Pathlike,
     as_path,
-    as_text,
     check_data_options,
     resolve_run,
 )
-from cnnxfer.api.options import TrainOptions, UnfreezeOptions, settings_of
+from cnnxfer.api.options import TrainOptions, UnfreezeOptions
 from cnnxfer.api.receipt import OutcomeRecorder, start_receipt
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights
@@ -27,6 +26,7 @@ from cnnxfer.config import (
     with_recipe,
 )
 from cnnxfer.config.class_weights_file import AUTO, NONE, check_class_weights
+from cnnxfer.config.options import settings_of
 from cnnxfer.config.phases import USUAL_LEARNING_RATES
 from cnnxfer.console import CONSOLE
 from cnnxfer.data.sources import find_source
@@ -67,7 +67,6 @@ INHERITED_SETTINGS = (
 
 
 def train(
-    backbone: str | None = None,
     data: Pathlike | None = None,
     *,
     config: Pathlike | None = None,
@@ -78,11 +77,9 @@ def train(
 ) -> Run:
     """Trains a new head on a frozen backbone.
 
-    Settings that are not given come from the recipe or `config`, or are the defaults
-    of `cnnxfer.config.Config`, which explains all settings.
+    Settings that are not given come from the recipe or `config`, or are the defaults.
 
     Args:
-        backbone: the name of a backbone in the catalog.
         data: the name of a TFDS data set, a folder of class folders, a table of paths
             and labels, an archive, a folder in a cloud bucket, or "sample".
         config: a TOML file of settings.
@@ -90,7 +87,7 @@ def train(
             `config`.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
-        **options: the settings of `TrainOptions`.
+        **options: settings, by the names of their options.
 
     Returns:
         The new run; with `fine_tune`, the fine-tuned one.
@@ -104,8 +101,7 @@ def train(
     reporter = reporter or SilentReporter()
     path = as_path(config)
     _refuse_fine_tuned_config(path)
-    all_options = {"backbone": backbone, "data": as_text(data), **options}
-    settings = load_config(path, settings_of(all_options, "frozen"))
+    settings = load_config(path, settings_of("train", {"data": data, **options}))
     check_data_options(settings)
     check_phases(settings)
     settings = _resolved(settings)
@@ -134,7 +130,7 @@ def train(
     if not fine_tune:
         return run
     remaining = None
-    if settings.time_budget:
+    if settings.time_budget != "none":
         remaining = max(settings.time_budget - (time.monotonic() - started), 1.0)
     return unfreeze(run, time_budget=remaining, runs_dir=runs_dir, reporter=reporter)
 
@@ -159,7 +155,7 @@ def unfreeze(
             that is to be repeated; its network and images must be those of `run`.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
-        **options: the settings of `UnfreezeOptions`; by default those of `run`.
+        **options: settings, by the names of their options; by default those of `run`.
 
     Returns:
         The new run, which names `run` as its parent.
@@ -279,7 +275,7 @@ def _fine_tuning_settings(
 ) -> Config:
     """Returns the settings of a run that fine-tunes `parent`, after checking them."""
     # The time budget was for the parent.
-    settings = dataclasses.replace(parent.config, time_budget=0.0)
+    settings = dataclasses.replace(parent.config, time_budget="none")
     settings = load_config(path, base=settings)
     values = dict(options)
     if values.get("last") and values.get("start"):
@@ -303,8 +299,8 @@ def _fine_tuning_settings(
         values["lr"] = USUAL_LEARNING_RATES[optimizer]
     # `start` would have precedence over `last`.
     if values.get("last"):
-        values["start"] = ""
-    settings = _resolved(override(settings, settings_of(values, "fine_tune")))
+        values["start"] = "none"
+    settings = _resolved(override(settings, settings_of("unfreeze", values)))
     check_phases(settings, ["fine_tune"])
     _check_cache(settings)
     for name in INHERITED_SETTINGS:
@@ -330,7 +326,7 @@ def _check_cache(settings: Config) -> None:
 
 def _check_stages(parent: Run, settings: Config) -> None:
     """Checks that the network has the layers that the settings name."""
-    if settings.fine_tune.start or settings.fine_tune.gradual > 1:
+    if settings.fine_tune.start != "none" or settings.fine_tune.gradual > 1:
         _plan(parent, settings)
 
 
@@ -357,23 +353,19 @@ def _resolved(config: Config) -> Config:
     source = find_source(config.data)
     check_class_weights(config.class_weights)
     _ = config.fine_tune.fraction  # fails if `last` is wrong
-    image_size = config.image_size or backbone.image_size
-    backbone.check_image_size(image_size)
     return dataclasses.replace(
         config,
         backbone=backbone.name,
         # Absolute paths, since a run can be resumed from another directory.
         data=source.absolute(config.data),
         exclude=_absolute(config.exclude),
-        class_weights=_absolute(config.class_weights)
-        if config.class_weights not in (NONE, AUTO)
-        else config.class_weights,
-        image_size=image_size,
+        class_weights=_absolute(config.class_weights),
+        image_size=backbone.input_size(config.image_size),
     )
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).resolve()) if path else path
+    return path if path in (NONE, AUTO) else str(Path(path).resolve())
 
 
 def _with_weights(config: Config, reporter: Reporter) -> Config:

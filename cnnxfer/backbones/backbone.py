@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.spelling import option
@@ -41,14 +41,20 @@ class Backbone:
     paper: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
-    def check_image_size(self, image_size: int) -> None:
-        """Checks that the network accepts images with sides of `image_size` pixels.
+    def input_size(self, image_size: int | Literal["auto"]) -> int:
+        """Returns the side of the network's input, in pixels.
+
+        Args:
+            image_size: what is asked for; `auto` is the size it was trained at.
 
         Raises:
             ConfigError: if the images are smaller than `min_size`.
         """
+        if image_size == "auto":
+            return self.image_size
         if image_size < self.min_size:
             raise ConfigError(
                 f"{option('--image-size')} is {image_size}; {self.name} needs at least "
                 f"{self.min_size} (it was trained at {self.image_size})."
             )
+        return image_size

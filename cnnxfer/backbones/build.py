@@ -84,7 +84,7 @@ def build_backbone(
         ConfigError: if `image_size` is too small for the network.
         DataError: if the weights do not fit the network.
     """
-    backbone.check_image_size(image_size)
+    backbone.input_size(image_size)  # fails if it is too small
     with _fresh_layer_numbers():
         network = load_object(backbone.builder)(
             include_top=include_top,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from cnnxfer import api
-from cnnxfer.cli.shared_options import Exclude, GroupBy, Json, Quiet, Split, Verbose
+from cnnxfer.cli.options import with_options
+from cnnxfer.cli.shared_options import DATA, Json, Quiet, Verbose
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.reporting import counted, printable
 
@@ -28,16 +29,12 @@ def register(app: typer.Typer) -> None:
     app.command()(check)
 
 
+@with_options("check")
 def check(
     spec: Annotated[
         str,
-        typer.Argument(
-            metavar="SPEC", help="A folder of class folders, a table, a TFDS name..."
-        ),
+        typer.Argument(metavar="SPEC", help=DATA.help),
     ],
-    split: Split = None,
-    group_by: GroupBy = None,
-    exclude: Exclude = None,
     write: Annotated[
         Path | None,
         typer.Option(
@@ -57,6 +54,7 @@ def check(
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    **options: Any,
 ) -> None:
     """Find problems of images and labels before you train on them.
 
@@ -65,15 +63,7 @@ def check(
     changed.
     """
     reporter = TerminalReporter()
-    report = api.check(
-        spec,
-        split=split,
-        group_by=group_by,
-        exclude=exclude,
-        write=write,
-        html=html,
-        reporter=reporter,
-    )
+    report = api.check(spec, write=write, html=html, reporter=reporter, **options)
     if json:
         print_json(report)
     else:

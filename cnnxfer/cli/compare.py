@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from cnnxfer import api
-from cnnxfer.cli.shared_options import (
-    ConfigFile,
-    Data,
-    Devices,
-    Engine,
-    Exclude,
-    GroupBy,
-    Json,
-    Limit,
-    Precision,
-    Quiet,
-    Seed,
-    Split,
-    Verbose,
-)
+from cnnxfer.cli.options import the_data, with_options
+from cnnxfer.cli.shared_options import ConfigFile, Json, Quiet, Spec, Verbose
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.files import format_bytes
 from cnnxfer.reporting import printable
@@ -36,8 +23,9 @@ def register(app: typer.Typer) -> None:
     app.command()(compare)
 
 
+@with_options("compare")
 def compare(
-    data: Data = None,
+    spec: Spec = None,
     backbones: Annotated[
         str | None,
         typer.Option(
@@ -51,24 +39,10 @@ def compare(
         str, typer.Option("--budget", help="When to stop, such as 90s, 10m or 2h.")
     ] = "10m",
     config: ConfigFile = None,
-    weights: Annotated[
-        str | None,
-        typer.Option("--weights", help="imagenet or none.", show_default="imagenet"),
-    ] = None,
-    split: Split = None,
-    group_by: GroupBy = None,
-    limit: Limit = None,
-    exclude: Exclude = None,
-    views: Annotated[
-        int | None, typer.Option("--views", help="Random views of each training image.")
-    ] = None,
-    seed: Seed = None,
-    engine: Engine = None,
-    precision: Precision = None,
-    devices: Devices = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    **options: Any,
 ) -> None:
     """Rank backbones on your images, by training a head on the features of each.
 
@@ -76,21 +50,12 @@ def compare(
     a larger budget, does not compute them again.
     """
     comparison = api.compare(
-        data,
+        the_data(spec, options),
         None if backbones is None else backbones.split(","),
         budget=budget,
         config=config,
-        weights=weights,
-        split=split,
-        group_by=group_by,
-        limit=limit,
-        exclude=exclude,
-        views=views,
-        seed=seed,
-        engine=engine,
-        precision=precision,
-        devices=devices,
         reporter=TerminalReporter(),
+        **options,
     )
     if json:
         print_json(comparison)
@@ -105,7 +70,7 @@ def compare(
         print(f"left out {name}: {printable(reason)}")
     if comparison.places:
         best = comparison.places[0].backbone
-        TerminalReporter().info(f"next: cnnxfer train --backbone {best} --data ...")
+        TerminalReporter().info(f"next: cnnxfer train DATA --backbone {best}")
 
 
 def _table(comparison: Comparison) -> Table:

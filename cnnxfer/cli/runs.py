@@ -191,13 +191,13 @@ def _phase_table(run: Run) -> Table:
         table.add_column(column, no_wrap=True)
     for ancestor in with_ancestors(run):
         phase = getattr(ancestor.config, ancestor.phase)
-        summary = summary_of(ancestor)
+        summary, rate = summary_of(ancestor), phase.learning_rate
         table.add_row(
             ancestor.phase,
             Text(printable(ancestor.name)),
             f"{len(ancestor.history)} of {epochs_of(ancestor)}",
             phase.optimizer,
-            f"{phase.learning_rate:g}" if phase.learning_rate else "auto",
+            "auto" if rate == "auto" else f"{rate:g}",
             phase.schedule,
             "" if summary["best_epoch"] is None else str(summary["best_epoch"]),
             percent(summary["val_monitored"]),

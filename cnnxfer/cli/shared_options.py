@@ -9,6 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from cnnxfer.cli import terminal
+from cnnxfer.config import Config
+from cnnxfer.config.setting import settings_in
+
+DATA = settings_in(Config)["data"]
 
 
 def own_or_group_value(
@@ -82,59 +86,10 @@ EnginePrecision = Annotated[
         help="float32, bfloat16, or auto: the fastest that agrees with float32.",
     ),
 ]
-Augment = Annotated[
+Spec = Annotated[
     str | None,
-    typer.Option(
-        "--augment",
-        help="How training views differ: none, textbook, light or strong.",
-        show_default="light",
-    ),
-]
-Devices = Annotated[
-    str | None, typer.Option("--devices", help="one accelerator, all, or cpu.")
-]
-Data = Annotated[
-    str | None,
-    typer.Option(
-        "--data",
-        "-d",
-        help="A folder, table or archive, a TFDS name, or sample (synthetic).",
-        show_default="sample",
-    ),
+    typer.Argument(metavar="SPEC", help=DATA.help, show_default=DATA.default),
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="A TOML file of settings.")
-]
-Split = Annotated[
-    str | None,
-    typer.Option(
-        "--split",
-        help="Proportions of train/validation/test, or slices.",
-        show_default="75/15/10",
-    ),
-]
-GroupBy = Annotated[
-    str | None,
-    typer.Option(
-        "--group-by",
-        help="Keep images together in one split: a column of the table, or a pattern "
-        "in their ids.",
-    ),
-]
-Limit = Annotated[
-    int | None,
-    typer.Option(
-        "--limit", help="Use at most this many images, in proportion from all classes."
-    ),
-]
-Exclude = Annotated[
-    Path | None,
-    typer.Option("--exclude", help="A file of images to leave out, one in each line."),
-]
-Seed = Annotated[
-    int | None, typer.Option("--seed", help="The seed of all random numbers.")
-]
-Precision = Annotated[
-    str | None,
-    typer.Option("--precision", help="auto, float32, bfloat16 or float16."),
 ]

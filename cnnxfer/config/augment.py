@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Literal
 
 from cnnxfer.config.setting import setting
 
-LEVELS = ("none", "textbook", "light", "strong")
-FILLS = ("nearest", "reflect", "wrap", "constant")
+_amount = partial(setting, at_least=0)
 
 
 @dataclass(frozen=True)
@@ -20,53 +19,6 @@ class Augment:
     `shorter_side` chooses. Of the other settings, each view draws its own amount,
     uniformly between minus the setting and plus the setting, unless it says otherwise.
 
-    Attributes:
-        level: the preset from which the other settings start: `none`, `textbook`,
-            `light` or `strong`.
-        crop: the side of a random square, as a fraction of the image's shorter side;
-            0 for the central square that validation sees.
-        area: the smallest area of a random rectangle, as a fraction of the image's
-            area; 0 for no rectangle.
-        aspect: the largest width over height of that rectangle; the smallest is
-            1 / `aspect`.
-        shorter_side: the smallest number of pixels to which the image's shorter side
-            is scaled before a square of the network's input size is cropped; 0 for
-            no such crop.
-        shorter_side_to: the largest number of pixels for `shorter_side`.
-        flip: whether a random half of the views is mirrored left to right.
-        vertical_flip: whether a random half of the views is mirrored top to bottom.
-        rotation: the largest rotation, in degrees.
-        shift: the largest shift in each direction, as a fraction of the view's side.
-        shear: the largest shear in each direction, in degrees.
-        zoom: the largest zoom: 0.2 shows objects up to 1.2 times larger or smaller.
-        fill: what is drawn beyond the edges of the image: the `nearest` pixels, the
-            image mirrored (`reflect`) or repeated (`wrap`), or a `constant` grey.
-        fill_value: the grey level of the `constant` fill and of `cutout`, from 0 to
-            255.
-        brightness: the largest change of brightness: 0.4 multiplies all values by 0.6
-            to 1.4.
-        contrast: the largest change of contrast: 0.4 multiplies the distance of each
-            value from the image's mean luma by 0.6 to 1.4.
-        saturation: the largest change of saturation: 0.4 multiplies the distance of
-            each value from the pixel's luma by 0.6 to 1.4.
-        hue: the largest rotation of the hue, in degrees of the colour circle.
-        channel_shift: the largest amount added to each of red, green and blue, in
-            levels of 255.
-        greyscale: the fraction of the views that are made grey.
-        blur: the largest standard deviation of a Gaussian blur, in pixels of the
-            network's input; a random half of the views is not blurred.
-        noise: the largest standard deviation of Gaussian noise, in levels of 255; a
-            random half of the views has no noise.
-        cutout: the side of a square that is covered, as a fraction of the view's
-            side; all views have a square of this size.
-        randaugment: how many operations of RandAugment are applied to a view.
-        magnitude: the strength of these operations, from 0 to 10.
-        mixup: the alpha of MixUp, which blends two images and their labels; 0 for no
-            MixUp.
-        cutmix: the alpha of CutMix, which pastes a rectangle of one image into
-            another; 0 for no CutMix. If both are set, each is applied to half of the
-            batches.
-
     Sources: area and aspect: Szegedy et al., 2015, https://arxiv.org/abs/1409.4842;
     shorter_side: Simonyan and Zisserman, 2015, https://arxiv.org/abs/1409.1556; light
     and colour: Howard, 2013, https://arxiv.org/abs/1312.5402; cutout: DeVries and
@@ -76,42 +28,138 @@ class Augment:
     https://arxiv.org/abs/1905.04899.
     """
 
-    level: str = setting("none", "--augment", choices=LEVELS)
-    crop: float = setting(0.0, at_least=0, at_most=1)
-    area: float = setting(0.0, at_least=0, at_most=1)
-    aspect: float = setting(4 / 3, at_least=1, at_most=4)
-    shorter_side: int = setting(0, at_least=0, at_most=4096)
-    shorter_side_to: int = setting(0, at_least=0, at_most=4096)
-    flip: bool = setting(False)
-    vertical_flip: bool = setting(False)
-    rotation: float = setting(0.0, at_least=0, at_most=180)
-    shift: float = setting(0.0, at_least=0, at_most=1)
-    shear: float = setting(0.0, at_least=0, at_most=45)
-    zoom: float = setting(0.0, at_least=0, at_most=3)
-    fill: str = setting("reflect", choices=FILLS)
-    fill_value: int = setting(128, at_least=0, at_most=255)
-    brightness: float = setting(0.0, at_least=0, at_most=1)
-    contrast: float = setting(0.0, at_least=0, at_most=1)
-    saturation: float = setting(0.0, at_least=0, at_most=1)
-    hue: float = setting(0.0, at_least=0, at_most=180)
-    channel_shift: float = setting(0.0, at_least=0, at_most=255)
-    greyscale: float = setting(0.0, at_least=0, at_most=1)
-    blur: float = setting(0.0, at_least=0, at_most=20)
-    noise: float = setting(0.0, at_least=0, at_most=255)
-    cutout: float = setting(0.0, at_least=0, at_most=1)
-    randaugment: int = setting(0, at_least=0, at_most=14)
-    magnitude: float = setting(5.0, at_least=0, at_most=10)
-    mixup: float = setting(0.0, at_least=0, at_most=10)
-    cutmix: float = setting(0.0, at_least=0, at_most=10)
+    level: Literal["none", "textbook", "light", "strong"] = setting(
+        "none",
+        "How training views differ from the images. It is the preset from which the "
+        "other settings start.",
+        "--augment",
+        group="Training",
+    )
+    crop: float | Literal["none"] = setting(
+        "none",
+        "Side of a random square, as a fraction of the image's shorter side; none for "
+        "the central square that validation sees.",
+        above=0,
+        at_most=1,
+    )
+    area: float | Literal["none"] = setting(
+        "none",
+        "The smallest area of a random rectangle, as a fraction of the image's area.",
+        above=0,
+        at_most=1,
+    )
+    aspect: float = setting(
+        4 / 3,
+        "The largest width over height of that rectangle; the smallest is 1 / aspect.",
+        at_least=1,
+        at_most=4,
+    )
+    shorter_side: int | Literal["none"] = setting(
+        "none",
+        "The fewest pixels to which the image's shorter side is scaled before a random "
+        "square of the network's input size is cropped.",
+        at_least=1,
+        at_most=4096,
+    )
+    shorter_side_to: int | Literal["none"] = setting(
+        "none", "The most pixels for `shorter_side`.", at_least=1, at_most=4096
+    )
+    flip: bool = setting(False, "Whether a random half is mirrored left to right.")
+    vertical_flip: bool = setting(
+        False, "Whether a random half is mirrored top to bottom."
+    )
+    rotation: float = _amount(0.0, "The largest rotation, in degrees.", at_most=180)
+    shift: float = _amount(
+        0.0,
+        "The largest shift in each direction, as a fraction of the view's side.",
+        at_most=1,
+    )
+    shear: float = _amount(
+        0.0, "The largest shear in each direction, in degrees.", at_most=45
+    )
+    zoom: float = _amount(
+        0.0,
+        "The largest zoom: 0.2 shows objects up to 1.2 times larger or smaller.",
+        at_most=3,
+    )
+    fill: Literal["nearest", "reflect", "wrap", "constant"] = setting(
+        "reflect",
+        "What is drawn beyond the edges of the image: the nearest pixels, the image "
+        "mirrored or repeated, or a constant grey.",
+    )
+    fill_value: int = _amount(
+        128, "The grey level of the constant fill and of `cutout`.", at_most=255
+    )
+    brightness: float = _amount(
+        0.0,
+        "The largest change of brightness: 0.4 multiplies all values by 0.6 to 1.4.",
+        at_most=1,
+    )
+    contrast: float = _amount(
+        0.0,
+        "The largest change of contrast: 0.4 multiplies the distance of each value "
+        "from the image's mean luma by 0.6 to 1.4.",
+        at_most=1,
+    )
+    saturation: float = _amount(
+        0.0,
+        "The largest change of saturation: 0.4 multiplies the distance of each value "
+        "from the pixel's luma by 0.6 to 1.4.",
+        at_most=1,
+    )
+    hue: float = _amount(
+        0.0,
+        "The largest rotation of the hue, in degrees of the colour circle.",
+        at_most=180,
+    )
+    channel_shift: float = _amount(
+        0.0,
+        "The largest amount added to each of red, green and blue, in levels of 255.",
+        at_most=255,
+    )
+    greyscale: float = _amount(
+        0.0, "Fraction of the views that are made grey.", at_most=1
+    )
+    blur: float = _amount(
+        0.0,
+        "The largest standard deviation of a Gaussian blur, in pixels of the network's "
+        "input; a random half is not blurred.",
+        at_most=20,
+    )
+    noise: float = _amount(
+        0.0,
+        "The largest standard deviation of Gaussian noise, in levels of 255; a random "
+        "half has no noise.",
+        at_most=255,
+    )
+    cutout: float = _amount(
+        0.0,
+        "Side of a square that is covered, as a fraction of the view's side; all views "
+        "have a square of this size.",
+        at_most=1,
+    )
+    randaugment: int = _amount(
+        0, "How many operations of RandAugment are applied to a view.", at_most=14
+    )
+    magnitude: float = _amount(5.0, "The strength of these operations.", at_most=10)
+    mixup: float = _amount(
+        0.0, "Alpha of MixUp, which blends two images and their labels.", at_most=10
+    )
+    cutmix: float = _amount(
+        0.0,
+        "Alpha of CutMix, which pastes a rectangle of one image into another. With "
+        "`mixup`, each is applied to half of the batches.",
+        at_most=10,
+    )
 
     @cached_property  # every view needs it
     def operations(self) -> dict[str, Any]:
-        """The settings that make views differ and are not 0, by name."""
+        """The settings that make views differ, by name; not those that do nothing."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         return {
             name: value
             for name, value in values.items()
-            if value and name not in MODIFIERS
+            if name not in MODIFIERS and value not in (0, "none")
         }
 
     @property

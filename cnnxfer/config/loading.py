@@ -5,19 +5,19 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 from cnnxfer.config.augment import PRESETS, REGIONS, Augment
 from cnnxfer.config.config import Config
-from cnnxfer.config.phases import USUAL_LEARNING_RATES, FineTune
+from cnnxfer.config.phases import USUAL_LEARNING_RATES, FineTune, Frozen
 from cnnxfer.config.recipes import NO_RECIPE, recipe_path
-from cnnxfer.config.setting import validated
+from cnnxfer.config.setting import settings_in, validated
 from cnnxfer.errors import ConfigError, reason_of
 from cnnxfer.registry import suggestion
+from cnnxfer.spelling import option
 
-Section = TypeVar("Section")
+Section = TypeVar("Section", Config, Augment, Frozen, FineTune)
 
 
 def load_config(
@@ -133,8 +133,8 @@ def override(section: Section, values: Mapping[str, Any], origin: str = "") -> S
     Raises:
         ConfigError: if a name or a value is wrong.
     """
-    known = {item.name: item for item in fields(section)}  # type: ignore[arg-type]
-    types = get_type_hints(type(section))
+    settings = settings_in(type(section))
+    known = [item.name for item in dataclasses.fields(section)]
     changed: dict[str, Any] = {}
     for name, value in values.items():
         if value is None:
@@ -142,22 +142,19 @@ def override(section: Section, values: Mapping[str, Any], origin: str = "") -> S
         if name not in known:
             hint = suggestion(name, known)
             raise ConfigError(f"unknown setting {name!r}{origin}.{hint}")
-        current = getattr(section, name)
-        if dataclasses.is_dataclass(current):
-            if name == "augment" and isinstance(value, str):
-                value = {"level": value}
-            if not isinstance(value, Mapping):
-                raise ConfigError(f"{name}{origin} must be a table: [{name}].")
-            nested = f"{origin}, [{name}]" if origin else ""
-            if isinstance(current, Augment):
-                changed[name] = _override_augment(current, value, nested)
-            else:
-                changed[name] = override(current, value, nested)
-        else:
-            limits = known[name].metadata
-            label = f"{name}{origin}" if origin else limits["option"] or name
-            changed[name] = validated(value, types[name], limits, label)
-    return dataclasses.replace(section, **changed)  # type: ignore[type-var]
+        if setting := settings.get(name):
+            label = f"{name}{origin}" if origin else option(setting.option or name)
+            changed[name] = validated(value, setting, label)
+            continue
+        current = getattr(section, name)  # a table
+        if name == "augment" and isinstance(value, str):
+            value = {"level": value}
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{name}{origin} must be a table: [{name}].")
+        nested = f"{origin}, [{name}]" if origin else ""
+        override_table = _override_augment if name == "augment" else override
+        changed[name] = override_table(current, value, nested)
+    return dataclasses.replace(section, **changed)
 
 
 def _override_augment(
@@ -168,17 +165,18 @@ def _override_augment(
         level = override(current, {"level": values["level"]}, origin).level
         current = PRESETS[level]
     augment = override(current, values, origin)
-    regions = [name for name in REGIONS if getattr(augment, name)]
+    regions = [name for name in REGIONS if name in augment.operations]
     if len(regions) > 1:
         one, other = regions[:2]
         raise ConfigError(
             f"{one} and {other}{origin} cannot be combined; with the level "
-            f"{augment.level}, set one of them to 0."
+            f"{augment.level}, set one of them to 'none'."
         )
-    if augment.shorter_side_to < augment.shorter_side:
+    least, most = augment.shorter_side, augment.shorter_side_to
+    if least != "none" and (most == "none" or most < least):
         raise ConfigError(
-            f"shorter_side_to{origin} is {augment.shorter_side_to}; it must be at "
-            f"least shorter_side, {augment.shorter_side}."
+            f"shorter_side_to{origin} is {most!r}; it must be at least shorter_side, "
+            f"{least}."
         )
     return augment
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
 
-from cnnxfer.config.setting import setting
+from cnnxfer.config.setting import changed, setting
 from cnnxfer.errors import ConfigError
+from cnnxfer.spelling import option
 
-OPTIMIZERS = ("sgd", "adamw", "adam", "lion", "rmsprop")
-SCHEDULES = ("cosine", "constant", "one-cycle", "inverse-time", "step", "plateau")
-BATCH_NORM = ("frozen", "train")
-KEEP = ("best", "last")
-AUTO = {"auto": 0}
-AUTOMATIC = -1  # stands for `auto` in settings for which 0 has another meaning
+_training = partial(setting, group="Training")
+_layers = partial(setting, group="Layers")
 # The learning rates of fine-tuning if an optimizer is chosen without a rate.
 USUAL_LEARNING_RATES = {
     "sgd": 0.01,
@@ -25,130 +24,179 @@ USUAL_LEARNING_RATES = {
 
 @dataclass(frozen=True)
 class Phase:
-    """How one phase trains.
+    """How one phase trains."""
 
-    Attributes:
-        epochs: passes over the training images.
-        learning_rate: the highest learning rate, which the schedule lowers step by
-            step. 0, or `auto`, searches for it. On cached features, it applies to
-            features that are scaled to a standard deviation of 1.
-        optimizer: `sgd` (with momentum), `adamw`, `adam`, `lion` or `rmsprop`.
-        momentum: the momentum of `sgd`.
-        nesterov: whether `sgd` uses Nesterov momentum.
-        weight_decay: the decoupled weight decay per update, which is multiplied by
-            the learning rate. Biases, normalization layers and depthwise kernels have
-            none. 0 for no weight decay.
-        schedule: `cosine` falls to zero; `constant` stays; `one-cycle` rises, and
-            falls to almost zero; `inverse-time` is the textbook's
-            learning_rate / (1 + decay * step); `step` multiplies the rate by
-            `step_factor` every `step_epochs` epochs; `plateau` does so after
-            `plateau_patience` epochs without improvement.
-        decay: the decay of `inverse-time`, per update.
-        step_epochs: the number of epochs between two reductions by `step`.
-        step_factor: the factor by which `step` and `plateau` multiply the rate.
-        plateau_patience: epochs without improvement before `plateau` reduces the rate.
-        warmup_epochs: epochs in which the learning rate rises to its highest value.
-        clip_norm: the largest norm of the gradient of all weights together; 0 for no
-            limit.
-        label_smoothing: the fraction of a label that is spread over all classes, if
-            each image has one label.
-        patience: epochs without improvement after which the phase ends; 0 to never
-            end early.
-        ema: the decay of an exponential moving average of the weights, which is lower
-            at first; the average is what is evaluated and saved. 0 for no average.
-        accumulate: the number of parts of a batch that are computed one after the
-            other, which needs less memory.
-    """
-
-    epochs: int = setting(10, "--epochs", at_least=1)
-    learning_rate: float = setting(0.0, "--lr", at_least=0, words=AUTO)
-    optimizer: str = setting("adamw", "--optimizer", choices=OPTIMIZERS)
-    momentum: float = setting(0.9, at_least=0, at_most=1)
-    nesterov: bool = setting(False)
-    weight_decay: float = setting(0.0, "--weight-decay", at_least=0)
-    schedule: str = setting("cosine", "--schedule", choices=SCHEDULES)
-    decay: float = setting(0.01, at_least=0)
-    step_epochs: int = setting(3, at_least=1)
-    step_factor: float = setting(0.1, above=0, at_most=1)
-    plateau_patience: int = setting(2, at_least=1)
-    warmup_epochs: float = setting(0.0, "--warmup", at_least=0)
-    clip_norm: float = setting(0.0, "--clip-norm", at_least=0)
-    label_smoothing: float = setting(0.0, "--label-smoothing", at_least=0, at_most=0.9)
-    patience: int = setting(0, "--patience", at_least=0)
-    ema: float = setting(0.0, "--ema", at_least=0, at_most=0.9999)
-    accumulate: int = setting(1, "--accumulate", at_least=1, at_most=1024)
+    epochs: int = _training(
+        10, "Passes over the training images.", "--epochs", at_least=1
+    )
+    learning_rate: float | Literal["auto"] = _training(
+        "auto",
+        "The highest learning rate; auto searches for it. The schedule lowers it step "
+        "by step. On cached features, it applies to features that are scaled to a "
+        "standard deviation of 1.",
+        "--lr",
+        above=0,
+    )
+    optimizer: Literal["sgd", "adamw", "adam", "lion", "rmsprop"] = _training(
+        "adamw", "What updates the weights.", "--optimizer"
+    )
+    momentum: float = setting(0.9, "The momentum of `sgd`.", at_least=0, at_most=1)
+    nesterov: bool = setting(False, "Whether `sgd` uses Nesterov momentum.")
+    weight_decay: float = _training(
+        0.0,
+        "Decoupled weight decay; not of norms, biases and depthwise kernels. It is "
+        "multiplied by the learning rate in each update.",
+        "--weight-decay",
+        at_least=0,
+    )
+    schedule: Literal[
+        "cosine", "constant", "one-cycle", "inverse-time", "step", "plateau"
+    ] = _training(
+        "cosine",
+        "How the learning rate falls. `cosine` falls to zero; `constant` stays; "
+        "`one-cycle` rises, and falls to almost zero; `inverse-time` is the textbook's "
+        "learning_rate / (1 + decay * step); `step` multiplies the rate by "
+        "`step_factor` every `step_epochs` epochs; `plateau` does so after "
+        "`plateau_patience` epochs without improvement.",
+        "--schedule",
+    )
+    decay: float = setting(0.01, "The decay of `inverse-time`, per update.", at_least=0)
+    step_epochs: int = setting(
+        3, "Epochs between two reductions by `step`.", at_least=1
+    )
+    step_factor: float = setting(
+        0.1, "What `step` and `plateau` multiply the rate by.", above=0, at_most=1
+    )
+    plateau_patience: int = setting(
+        2, "Epochs without improvement before `plateau` reduces the rate.", at_least=1
+    )
+    warmup_epochs: float = _training(
+        0.0, "Epochs in which the learning rate rises.", "--warmup", at_least=0
+    )
+    clip_norm: float | Literal["none"] = _training(
+        "none",
+        "The largest norm of the gradient of all weights together.",
+        "--clip-norm",
+        above=0,
+    )
+    label_smoothing: float = _training(
+        0.0,
+        "Fraction of a label that is spread over all classes. Only if each image has "
+        "one label.",
+        "--label-smoothing",
+        at_least=0,
+        at_most=0.9,
+    )
+    patience: int | Literal["none"] = _training(
+        "none",
+        "Stop after this many epochs without improvement. `none` never stops early.",
+        "--patience",
+        at_least=1,
+    )
+    ema: float | Literal["none"] = _training(
+        "none",
+        "Save an average of the weights with this decay, such as 0.99. The decay is "
+        "lower at first.",
+        "--ema",
+        above=0,
+        at_most=0.9999,
+    )
+    accumulate: int = _training(
+        1,
+        "Compute each batch in this many parts, to save memory.",
+        "--accumulate",
+        at_least=1,
+        at_most=1024,
+    )
 
 
 @dataclass(frozen=True)
 class Frozen(Phase):
-    """The settings of the frozen phase: those of `Phase`, two of which have an `auto`.
+    """The settings of the frozen phase; two of those of `Phase` have an `auto`."""
 
-    Attributes:
-        weight_decay: as in `Phase`. -1, or `auto`, is the usual weight decay of a head
-            on cached features, and none if every epoch has new views.
-        patience: as in `Phase`. -1, or `auto`, is 10 epochs on cached features, and
-            never ends early if every epoch has new views.
-    """
-
-    weight_decay: float = setting(
-        float(AUTOMATIC), "--weight-decay", at_least=0, words={"auto": AUTOMATIC}
+    weight_decay: float | Literal["auto"] = changed(  # type: ignore[assignment]
+        Phase,
+        "weight_decay",
+        "auto",
+        "`auto` is the usual weight decay of a head on cached features, and none if "
+        "every epoch has new views.",
     )
-    patience: int = setting(
-        AUTOMATIC, "--patience", at_least=0, words={"auto": AUTOMATIC}
+    patience: int | Literal["none", "auto"] = changed(  # type: ignore[assignment]
+        Phase,
+        "patience",
+        "auto",
+        "`auto` is 10 epochs on cached features, and never stops early if every epoch "
+        "has new views.",
     )
 
-    def resolved(self, *, weight_decay: float = 0.0, patience: int = 0) -> Frozen:
-        """Returns the phase with numbers in place of `auto`.
+    def resolved(
+        self, *, weight_decay: float = 0.0, patience: int | Literal["none"] = "none"
+    ) -> Phase:
+        """Returns the phase with what the two `auto` stand for.
 
         Args:
-            weight_decay: the weight decay that `auto` stands for; by default that of
-                new views in every epoch.
-            patience: the patience that `auto` stands for, in epochs; likewise.
+            weight_decay: by default that of new views in every epoch.
+            patience: likewise.
         """
+        usual: dict[str, Any] = {"weight_decay": weight_decay, "patience": patience}
         return replace(
-            self,
-            weight_decay=weight_decay
-            if self.weight_decay == AUTOMATIC
-            else self.weight_decay,
-            patience=patience if self.patience == AUTOMATIC else self.patience,
+            self, **{key: usual[key] for key in usual if getattr(self, key) == "auto"}
         )
 
 
 @dataclass(frozen=True)
 class FineTune(Phase):
-    """The settings of the fine-tuning phase: those of `Phase`, and which layers learn.
+    """The settings of fine-tuning: those of `Phase`, and which layers learn."""
 
-    Attributes:
-        last: the percentage of the backbone's layers with weights that learn, counted
-            from the output; `100%` is the whole backbone.
-        start: the first layer that learns, by its position or the beginning of its
-            name; all layers after it learn, too. "" to use `last`.
-        gradual: the number of stages in which the layers start to learn, those nearest
-            to the output first.
-        layer_decay: the factor by which the learning rate falls from one group of
-            layers to the group before it; 1 for the same rate everywhere.
-        batch_norm: `frozen` keeps the statistics and scales of BatchNormalization;
-            `train` trains them.
-        views: how many random views of each training image are cached at the cut.
-        keep: which model is saved: the `best` on validation, which may be the one
-            before fine-tuning, or the `last`.
-    """
-
-    epochs: int = setting(8, "--epochs", at_least=1)
-    learning_rate: float = setting(0.0005, "--lr", at_least=0, words=AUTO)
-    optimizer: str = setting("adamw", "--optimizer", choices=OPTIMIZERS)
-    nesterov: bool = setting(True)
-    weight_decay: float = setting(0.02, "--weight-decay", at_least=0)
-    warmup_epochs: float = setting(0.5, "--warmup", at_least=0)
-    clip_norm: float = setting(1.0, "--clip-norm", at_least=0)
-    label_smoothing: float = setting(0.1, "--label-smoothing", at_least=0, at_most=0.9)
-    last: str = setting("33%", "--last")
-    start: str = setting("", "--from")
-    gradual: int = setting(1, "--gradual", at_least=1)
-    layer_decay: float = setting(1.0, "--layer-decay", above=0, at_most=1)
-    batch_norm: str = setting("frozen", "--bn", choices=BATCH_NORM)
-    views: int = setting(4, "--views", at_least=1, at_most=64)
-    keep: str = setting("best", "--keep", choices=KEEP)
+    epochs: int = changed(Phase, "epochs", 8)
+    learning_rate: float | Literal["auto"] = changed(Phase, "learning_rate", 0.0005)
+    nesterov: bool = changed(Phase, "nesterov", True)
+    weight_decay: float = changed(Phase, "weight_decay", 0.02)
+    warmup_epochs: float = changed(Phase, "warmup_epochs", 0.5)
+    clip_norm: float | Literal["none"] = changed(Phase, "clip_norm", 1.0)
+    label_smoothing: float = changed(Phase, "label_smoothing", 0.1)
+    last: str = _layers(
+        "33%",
+        "Percentage of the backbone's layers with weights that learn. They are counted "
+        "from the output; `100%` is the whole backbone.",
+        "--last",
+    )
+    start: str | Literal["none"] = _layers(
+        "none",
+        "The first layer that learns: its position, or the beginning of its name, as "
+        "in `cnnxfer backbones show NAME --layers`. All layers after it learn, too. "
+        "`none` leaves the choice to `last`.",
+        "--from",
+    )
+    gradual: int = _layers(
+        1,
+        "Stages in which the layers start to learn, from the output on.",
+        "--gradual",
+        at_least=1,
+    )
+    layer_decay: float = _layers(
+        1.0,
+        "Factor by which the rate falls from one group of layers to the group before.",
+        "--layer-decay",
+        above=0,
+        at_most=1,
+    )
+    batch_norm: Literal["frozen", "train"] = _layers(
+        "frozen", "Whether BatchNormalization is trained.", "--bn"
+    )
+    views: int = _training(
+        4,
+        "Random views of each training image, cached at the cut.",
+        "--views",
+        at_least=1,
+        at_most=64,
+    )
+    keep: Literal["best", "last"] = _layers(
+        "best",
+        "The model that is saved: the best on validation, or the last. The best one "
+        "may be the one before fine-tuning.",
+        "--keep",
+    )
 
     @property
     def fraction(self) -> float:
@@ -163,7 +211,7 @@ class FineTune(Phase):
             fraction = 0.0
         if not self.last.endswith("%") or not 0 < fraction <= 1:
             raise ConfigError(
-                f"--last is {self.last!r}; expected a share of the backbone such as "
-                "30%, above 0% and at most 100%."
+                f"{option('--last')} is {self.last!r}; expected a share of the "
+                "backbone such as 30%, above 0% and at most 100%."
             )
         return fraction

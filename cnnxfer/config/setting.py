@@ -1,68 +1,167 @@
-"""How a setting is declared, and how its value is validated."""
+"""How a setting is declared, what is known of it, and how its value is checked."""
 
 from __future__ import annotations
 
+import keyword
 import math
 import operator
+import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import field
-from typing import Any
+from dataclasses import MISSING, dataclass, field, fields, replace
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import suggestion
 
 
-def setting(default: Any, option: str | None = None, **limits: Any) -> Any:
-    """Declares a setting as a field of a dataclass.
+@dataclass(frozen=True)
+class Setting:
+    """What is known of a setting; all that names, reads or explains it asks here.
 
-    Args:
-        default: the value if none is given.
-        option: the name of the command-line option; None for a setting that only
-            configuration files can change.
-        **limits: `above`, `at_least`, `at_most` and `choices` limit the values.
-            `words` maps words to the numbers that they stand for, which may be beyond
-            the limits. With `duration=True`, a time such as `30m` is accepted.
+    Attributes:
+        text: what it does; its first sentence is what `--help` says.
+        option: what it is called on the command line, such as `--lr`; None if only
+            files can set it.
+        short: its short form there, such as `-d`.
+        group: the title above it in `--help`.
+        above: a limit of its numbers, which is excluded.
+        at_least: a limit of its numbers, which is included.
+        at_most: likewise.
+        is_time: whether its number is in seconds, and may be a text such as `30m`.
+        is_path: whether its text may be a path.
+        name: what it is called in files and in code.
+        default: its value if none is given.
+        kind: int, float, str or bool; None if it is always one of `words`.
+        words: the words that it may be.
     """
-    return field(default=default, metadata={"option": option, **limits})
+
+    text: str
+    option: str | None = None
+    short: str | None = None
+    group: str | None = None
+    above: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    is_time: bool = False
+    is_path: bool = False
+    name: str = ""
+    default: Any = None
+    kind: type[Any] | None = None
+    words: tuple[str, ...] = ()
+
+    @property
+    def help(self) -> str:
+        """The first sentence of its text."""
+        return self.text.partition(". ")[0].removesuffix(".") + "."
+
+    @property
+    def parameter(self) -> str:
+        """What it is called in Python; "" if only files can set it."""
+        name = (self.option or "").removeprefix("--").replace("-", "_")
+        return self.name if keyword.iskeyword(name) else name
+
+    def typed(self, value: Any) -> str:
+        """Returns a value as it is typed on the command line."""
+        if self.is_time and isinstance(value, float):
+            return f"{value / 60:g}m"
+        return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+    @property
+    def or_words(self) -> str:
+        """Its words, as they end an enumeration: `, or 'auto'`."""
+        return "".join(f", or {word!r}" for word in self.words)
 
 
-def validated(
-    value: Any, kind: type[Any], limits: Mapping[str, Any], label: str
-) -> Any:
-    """Returns the value of a setting after checking it.
+def setting(default: Any, text: str, option: str | None = None, **known: Any) -> Any:
+    """Declares a setting as a field of a dataclass, whose annotation is what it may be.
+
+    The annotation is int, float, str or bool; a `Literal` of words; or one of each.
+    """
+    return field(default=default, metadata={"setting": Setting(text, option, **known)})
+
+
+def changed(base: type[Any], name: str, default: Any, more: str = "") -> Any:
+    """Declares a setting of a base class again: its default, and more of a text."""
+    inherited = next(item for item in fields(base) if item.name == name)
+    known: Setting = inherited.metadata["setting"]
+    known = replace(known, text=f"{known.text} {more}".strip())
+    return field(default=default, metadata={"setting": known})
+
+
+def settings_in(section: type[Any]) -> dict[str, Setting]:
+    """Returns the settings that a dataclass declares, by name."""
+    kinds = get_type_hints(section)
+    return {
+        item.name: _complete(
+            item.metadata["setting"], item.name, item.default, kinds[item.name]
+        )
+        for item in fields(section)
+        if "setting" in item.metadata
+    }
+
+
+def _complete(declared: Setting, name: str, default: Any, annotation: Any) -> Setting:
+    is_union = get_origin(annotation) in (Union, UnionType)
+    parts = get_args(annotation) if is_union else (annotation,)
+    literals = [part for part in parts if get_origin(part) is Literal]
+    return replace(
+        declared,
+        name=name,
+        default=None if default is MISSING else default,
+        kind=next((part for part in parts if part not in literals), None),
+        words=tuple(word for literal in literals for word in get_args(literal)),
+    )
+
+
+def validated(value: Any, setting: Setting, label: str) -> Any:
+    """Returns the value of a setting after checking it; times become seconds.
 
     Args:
-        value: the value from the user; words and times become numbers.
-        kind: the type of the setting: int, float, str or bool.
-        limits: the limits that were given to `setting`.
+        value: the value from the user.
+        setting: what it is for.
         label: what messages call the setting.
 
     Raises:
         ConfigError: if the value has another type or is beyond the limits.
     """
-    if kind is not str and isinstance(value, str):
-        value = _parse_number(value, kind, limits)
+    kind = setting.kind
+    if isinstance(value, str) and value in setting.words:
+        return value
+    if kind is None:
+        raise ConfigError(
+            f"{label} is {value!r}.{suggestion(str(value), setting.words)}"
+        )
+    if kind is str and isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if setting.is_time and isinstance(value, str):
+        seconds = parse_duration(value)
+        value = value if seconds is None else seconds
     if kind is float and type(value) is int:
         with suppress(OverflowError):
             value = float(value)
-    if type(value) is not kind or (kind is float and not math.isfinite(value)):
-        raise ConfigError(f"{label} is {value!r}; expected {_expected(kind, limits)}.")
+    is_finite = kind is not float or (type(value) is float and math.isfinite(value))
+    if type(value) is not kind or not is_finite or value == "":
+        expected = (
+            "a time such as 90s, 30m or 1h30m" if setting.is_time else KINDS[kind]
+        )
+        raise ConfigError(
+            f"{label} is {value!r}; expected {expected}{setting.or_words}."
+        )
     if kind is str and value.encode(errors="ignore").decode() != value:
         raise ConfigError(
             f"{label} is {value!r}, which is not UTF-8, but config.toml must be. "
             "Rename it, or make a link to it with another name."
         )
-    if "choices" in limits and value not in limits["choices"]:
-        hint = suggestion(str(value), limits["choices"])
-        raise ConfigError(f"{label} is {value!r}.{hint}")
-    if value in limits.get("words", {}).values():
-        return value
-    for limit, (is_within, words) in _LIMITS.items():
-        if limit in limits and not is_within(value, limits[limit]):
-            bound = limits[limit]
-            raise ConfigError(f"{label} is {value}; it must be {words} {bound}.")
+    for name, is_within in LIMITS.items():
+        limit = getattr(setting, name)
+        if limit is not None and not is_within(value, limit):
+            bound = f"{name.replace('_', ' ')} {limit}"
+            raise ConfigError(
+                f"{label} is {value}; it must be {bound}{setting.or_words}."
+            )
     return value
 
 
@@ -80,42 +179,14 @@ def parse_duration(text: str) -> float | None:
     return None
 
 
-def _parse_number(text: str, kind: type[Any], limits: Mapping[str, Any]) -> Any:
-    """Returns the number that a text means, or the text if it means none."""
-    words: Mapping[str, Any] = limits.get("words", {})
-    if text in words:
-        return words[text]
-    if limits.get("duration"):
-        seconds = parse_duration(text)
-        return text if seconds is None else seconds
-    if words:
-        try:
-            return kind(text)
-        except ValueError:
-            return text
-    return text
-
-
-def _expected(kind: type[Any], limits: Mapping[str, Any]) -> str:
-    if limits.get("duration"):
-        return "a time such as 90s, 30m or 1h30m"
-    words = "".join(f", or {word!r}" for word in limits.get("words", ()))
-    return _KINDS[kind] + words
-
-
 # A number without a unit stands alone: the 30 of 1h30 may be minutes or seconds.
 _DURATION = re.compile(
     r"(?=\d)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?"
     r"|(\d+(?:\.\d+)?)"
 )
-_LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
-    "above": (operator.gt, "above"),
-    "at_least": (operator.ge, "at least"),
-    "at_most": (operator.le, "at most"),
+LIMITS: dict[str, Callable[[Any, Any], bool]] = {
+    "above": operator.gt,
+    "at_least": operator.ge,
+    "at_most": operator.le,
 }
-_KINDS = {
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    bool: "true or false",
-}
+KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}

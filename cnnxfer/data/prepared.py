@@ -91,10 +91,11 @@ def prepare_data(dataset: Dataset, config: Config, reporter: Reporter) -> Prepar
         ConfigError: if the configuration does not suit the data.
         DataError: if no classifier can be trained on the data.
     """
-    if config.exclude:
+    if config.exclude != "none":
         dataset = exclude_listed(dataset, Path(config.exclude), reporter)
     ids = [example.id for example in dataset.examples]
-    names = group_names(dataset, config.group_by) if config.group_by and ids else []
+    is_grouped = config.group_by != "none" and ids
+    names = group_names(dataset, config.group_by) if is_grouped else []
     group_of = dict(zip(ids, names, strict=True)) if names else {}
     rows = report_problems(build_index(dataset.examples, reporter), reporter)
     class_names, rows = leave_out_untrained(dataset.class_names, rows, reporter)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from cnnxfer.config.config import ENGINES
+from cnnxfer.config import Config
+from cnnxfer.config.setting import settings_in
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import check_known
 from cnnxfer.spelling import option
 
 __all__ = ["ENGINES", "LARGEST_BATCH", "PRECISIONS", "check_batch", "check_choice"]
 
+ENGINES = settings_in(Config)["engine"].words
 PRECISIONS = ("auto", "float32", "bfloat16")
 LARGEST_BATCH = 1024
 

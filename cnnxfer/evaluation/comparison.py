@@ -160,7 +160,7 @@ def _ranked(
         val_accuracy=wilson_interval(round(score.figures[ACCURACY] * images), images),
         images_per_second=_speed(learned.engine),
         engine=f"{learned.engine.name} {learned.engine.precision}",
-        image_size=config.image_size,
+        image_size=task.image_size,
         parameters=parameters,
         size_bytes=4 * parameters,
         seconds=time.perf_counter() - started,

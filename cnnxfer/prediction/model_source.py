@@ -113,7 +113,7 @@ def run_model(run: Run) -> ModelSource:
         network=partial(
             _run_network,
             path,
-            config.image_size or BACKBONES.get(config.backbone).image_size,
+            BACKBONES.get(config.backbone).input_size(config.image_size),
             task,
         ),
         decision=task.decision(names, run.thresholds),

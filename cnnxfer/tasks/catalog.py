@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cnnxfer.config.config import AUTO_TASK
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.errors import RunError
@@ -19,7 +18,7 @@ TASKS.add(MultiLabel())
 
 
 def load_data(
-    spec: str, reporter: Reporter, task: str = AUTO_TASK
+    spec: str, reporter: Reporter, task: str = "auto"
 ) -> tuple[Task, Dataset]:
     """Lists the images that `spec` names; returns them with the task they are for.
 
@@ -33,7 +32,7 @@ def load_data(
         DataError: if the data cannot be read, or doesn't suit the task.
     """
     dataset = list_dataset(spec, reporter)
-    chosen = TASKS.get(dataset.task if task == AUTO_TASK else task)
+    chosen = TASKS.get(dataset.task if task == "auto" else task)
     chosen.check(dataset, spec)
     return chosen, dataset
 
@@ -45,7 +44,7 @@ def task_of(run: Run) -> Task:
         RunError: if its settings don't name one.
     """
     name = run.config.task
-    if name == AUTO_TASK:
+    if name == "auto":
         raise RunError(
             f"{run.path} does not say what its task is; another version of cnnxfer "
             f"wrote it. Train a new run, or add a line to its config.toml: "

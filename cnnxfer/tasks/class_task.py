@@ -81,7 +81,7 @@ class ClassTask:
         reporter: Reporter,
     ) -> Any:
         """Returns the objective that the settings ask for; see `Task.objective`."""
-        monitor = config.monitor
+        monitor: str = config.monitor
         if monitor == "auto":
             monitor, reason = self._choose_monitor(targets)
             if reason:

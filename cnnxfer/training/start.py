@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights
-from cnnxfer.config import Config
+from cnnxfer.config import Config, override
 from cnnxfer.data.prepared import load_splits, prepare_data
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.precision import resolve_precision
@@ -60,7 +59,7 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
         for example, part in zip(data.examples, data.splits, strict=True)
     )
     return Setup(
-        config=dataclasses.replace(config, task=task.name),
+        config=override(config, {"task": task.name}),
         backbone=BACKBONES.get(config.backbone),
         class_names=data.class_names,
         splits=data.by_split(),

@@ -51,7 +51,7 @@ class Task:
     @property
     def image_size(self) -> int:
         """The side of the network's input images, in pixels."""
-        return self.config.image_size or self.backbone.image_size
+        return self.backbone.input_size(self.config.image_size)
 
     def build_classifier(
         self, *, precision: str, weights_path: Path | None = None

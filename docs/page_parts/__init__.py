@@ -19,7 +19,12 @@ from page_parts.command_reference import commands
 from page_parts.drawings import with_drawings
 from page_parts.repository_files import repository_file
 from page_parts.result_tables import results
-from page_parts.setting_reference import augmentation_levels, recipes, settings
+from page_parts.setting_reference import (
+    augmentation_levels,
+    python_options,
+    recipes,
+    settings,
+)
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -34,6 +39,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "backbones": backbones,
     "commands": commands,
     "file": repository_file,
+    "python-options": python_options,
     "python-reference": python_reference,
     "recipes": recipes,
     "results": results,

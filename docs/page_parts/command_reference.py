@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,17 +10,11 @@ from typing import Any, get_args, get_type_hints
 from typer.main import get_command
 
 from cnnxfer.cli.main import app
+from cnnxfer.config.options import FUNCTIONS, options_of
 from page_parts.markdown import code, directive, sentence
-from page_parts.setting_reference import Setting, settings_of
+from page_parts.setting_reference import full_name
 
-# The tables whose settings a command's options set; the first that has one counts.
-TABLES = {
-    "train": ("frozen", "", "augment"),
-    "unfreeze": ("fine_tune", "", "augment"),
-    "compare": ("", "augment"),
-    "preview": ("", "augment"),
-}
-_METAVARS = {int: "NUMBER", float: "NUMBER", Path: "PATH", str: "TEXT"}
+_METAVARS = {int: "<int>", float: "<float>", Path: "<path>", str: "<str>"}
 
 
 def all_commands() -> dict[str, Any]:
@@ -66,47 +59,24 @@ def _section(name: str, command: Any) -> str:
 
 
 def _option(option: Any, command: str, kinds: dict[str, type[Any]]) -> str:
-    setting = _setting(option, command)
     text = sentence(option.help or "")
-    if default := _default(option, setting, command):
+    if default := _default(option):
         text += f" Default: {default}."
-    if setting:
-        text += f" Setting: {{confval}}`{setting.name}`."
-    value = ""
-    if kinds[option.name] is not bool:
-        value = f" {option.metavar or _METAVARS[kinds[option.name]]}"
-    names = [f"{name}{value}" for name in (*option.opts, *option.secondary_opts)]
+    if command in FUNCTIONS and (found := options_of(command).get(option.name)):
+        text += f" Setting: {{confval}}`{full_name(found.table, found.setting)}`."
+    value = option.metavar or _METAVARS.get(kinds.get(option.name, bool), "")
+    names = [
+        f"{name} {value}".rstrip() for name in (*option.opts, *option.secondary_opts)
+    ]
     return directive("option", ", ".join(names), text)
 
 
-def _default(option: Any, setting: Setting | None, command: str) -> str:
+def _default(option: Any) -> str:
     """Returns what holds without the option, in Markdown; "" where nothing does."""
-    if command == "unfreeze" and setting and not setting.name.startswith("fine_tune."):
-        return "" if option.name == "time_budget" else "as the run has it"
-    if option.secondary_opts:  # --cache/--no-cache
-        on = option.default if option.default is not None else True
-        return f"`{(option.opts if on else option.secondary_opts)[0]}`"
     if isinstance(option.show_default, str):
-        return (
-            option.show_default
-            if " " in option.show_default
-            else f"`{option.show_default}`"
-        )
-    if option.default not in (None, False):
-        return f"`{option.default}`"
-    if setting and setting.default not in ('""', "0"):
-        return f"`{setting.default.strip(chr(34))}`"
-    return ""
-
-
-def _setting(option: Any, command: str) -> Setting | None:
-    """Returns what an option sets, if it sets what configuration files can set."""
-    names = {*option.opts, *option.secondary_opts}
-    for section in TABLES.get(command, ()):
-        for setting in settings_of(section):
-            if setting.option in names:
-                return dataclasses.replace(setting, command=command)
-    return None
+        shown = option.show_default
+        return shown if " " in shown else f"`{shown}`" if shown else ""
+    return "" if option.default in (None, False) else f"`{option.default}`"
 
 
 def _panels(options: Iterable[Any]) -> Iterator[tuple[str, list[Any]]]:

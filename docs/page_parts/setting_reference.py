@@ -2,71 +2,63 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-import re
-import textwrap
-from collections.abc import Iterator, Mapping
-from typing import Any, get_type_hints
+from typing import Any
 
-from cnnxfer.config import PRESETS, RECIPES, Augment, Config, FineTune, Frozen
+from cnnxfer.config import PRESETS, RECIPES, Config
+from cnnxfer.config.options import FUNCTIONS, options_of
 from cnnxfer.config.recipes import recipe_path
+from cnnxfer.config.setting import LIMITS, Setting, settings_in
 from page_parts.markdown import code, directive, sentence, table
 
-# The tables of a configuration file: their names, the classes that declare them, and
-# the command whose options set what is in them.
-SECTIONS: dict[str, tuple[type[Any], str]] = {
-    "": (Config, "train"),
-    "augment": (Augment, "train"),
-    "frozen": (Frozen, "train"),
-    "fine_tune": (FineTune, "unfreeze"),
+# The tables of a configuration file, with their defaults.
+SECTIONS: dict[str, Any] = {
+    "": Config(),
+    "augment": Config().augment,
+    "frozen": Config().frozen,
+    "fine_tune": Config().fine_tune,
 }
-_KINDS = {int: "whole number", float: "number", str: "text", bool: "true or false"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """One setting, as the reference shows it.
-
-    Attributes:
-        name: with its table in front, such as `frozen.epochs`.
-        kind: what it may be, in words.
-        default: as it is written in a configuration file.
-        option: of the command line; None if only files can set it.
-        command: the command that has the option.
-        text: what the setting does.
-    """
-
-    name: str
-    kind: str
-    default: str
-    option: str | None
-    command: str
-    text: str
-
-
-def settings_of(section: str) -> Iterator[Setting]:
-    """Yields the settings of a table; those of no table for ""."""
-    kind, command = SECTIONS[section]
-    defaults = getattr(Config(), section) if section else Config()
-    texts = attribute_texts(kind)
-    types = get_type_hints(kind)
-    for field in dataclasses.fields(kind):
-        if dataclasses.is_dataclass(types[field.name]):
-            continue  # a table of its own
-        yield Setting(
-            name=f"{section}.{field.name}".lstrip("."),
-            kind=_kind(types[field.name], field.metadata),
-            default=_default(getattr(defaults, field.name), field.metadata),
-            option=field.metadata["option"],
-            command=command,
-            text=sentence(texts[field.name][:1].upper() + texts[field.name][1:]),
-        )
+_KINDS = {
+    int: "whole number",
+    float: "number",
+    str: "text",
+    bool: "true or false",
+}
 
 
 def settings(section: str = "") -> str:
-    """Returns the reference of a table's settings."""
-    return "\n".join(_entry(item) for item in settings_of(section))
+    """Returns the reference of a table's settings; those of no table for ""."""
+    defaults = SECTIONS[section]
+    entries = []
+    for name, setting in settings_in(type(defaults)).items():
+        full = full_name(section, setting)
+        value = toml(setting, getattr(defaults, name))
+        facts = f"{kind_of(setting)}; default `{value}`"
+        if option := _OPTIONS.get(full):
+            facts += f"; option {{option}}`cnnxfer {option}`"
+        text = f"{sentence(setting.text)}\n\n*Value:* {facts}"
+        entries.append(directive("confval", full, text))
+    return "\n".join(entries)
+
+
+def python_options() -> str:
+    """Returns a table of the options of each function."""
+    parts = []
+    for function in FUNCTIONS:
+        rows = [
+            (
+                f"`{name}`",
+                sentence(option.setting.help),
+                kind_of(option.setting),
+                "as the run has it"
+                if option.inherited
+                else f"`{toml(option.setting, option.setting.default)}`",
+                f"{{confval}}`{full_name(option.table, option.setting)}`",
+            )
+            for name, option in options_of(function).items()
+        ]
+        parts.append(f"### Options of `{function}`\n")
+        parts.append(table(("name", "", "value", "default", "setting"), rows))
+    return "\n".join(parts)
 
 
 def augmentation_levels() -> str:
@@ -74,9 +66,9 @@ def augmentation_levels() -> str:
     rows = []
     for level, preset in PRESETS.items():
         changed = (
-            f"`{field.name} = {_default(getattr(preset, field.name), field.metadata)}`"
-            for field in dataclasses.fields(preset)
-            if field.name != "level" and getattr(preset, field.name) != field.default
+            f"`{name} = {toml(setting, getattr(preset, name))}`"
+            for name, setting in settings_in(type(preset)).items()
+            if name != "level" and getattr(preset, name) != setting.default
         )
         rows.append((f"`{level}`", ", ".join(changed) or "nothing"))
     return table(("level", "sets"), rows)
@@ -90,47 +82,37 @@ def recipes() -> str:
     )
 
 
-def attribute_texts(kind: type[Any]) -> dict[str, str]:
-    """Returns what docstrings of a class and its bases say of each attribute."""
-    texts: dict[str, str] = {}
-    for base in reversed(kind.__mro__[:-1]):
-        docstring = inspect.cleandoc(base.__doc__ or "")
-        block = re.search(r"^Attributes:\n((?: .*\n?|\n)+)", docstring, re.MULTILINE)
-        lines = textwrap.dedent(block[1]) if block else ""
-        for found in re.finditer(r"^(\w+): (.*(?:\n .*)*)", lines, re.MULTILINE):
-            texts[found[1]] = " ".join(found[2].split())
-    return texts
+def full_name(section: str, setting: Setting) -> str:
+    """Returns the name of a setting with its table in front: `frozen.epochs`."""
+    return f"{section}.{setting.name}".lstrip(".")
 
 
-def _entry(item: Setting) -> str:
-    facts = f"{item.kind}; default `{item.default}`"
-    if item.option:
-        facts += f"; option {{option}}`cnnxfer {item.command} {item.option}`"
-    return directive("confval", item.name, f"{item.text}\n\n*Value:* {facts}")
-
-
-def _kind(kind: type[Any], limits: Mapping[str, Any]) -> str:
-    if "choices" in limits:
-        return "one of " + ", ".join(f"`{choice}`" for choice in limits["choices"])
-    words = "time, such as `30m`," if limits.get("duration") else _KINDS[kind]
+def kind_of(setting: Setting) -> str:
+    """Returns what a setting may be, in Markdown."""
+    words = [f"`{word}`" for word in setting.words]
+    if setting.kind is None:
+        return f"one of {', '.join(words)}"
+    kind = "time, such as `30m`," if setting.is_time else _KINDS[setting.kind]
     bounds = [
-        f"{name.replace('_', ' ')} {limits[name]}"
-        for name in ("above", "at_least", "at_most")
-        if name in limits
+        f"{name.replace('_', ' ')} {getattr(setting, name):g}"
+        for name in LIMITS
+        if getattr(setting, name) is not None
     ]
-    words = f"{words} {' and '.join(bounds)}".rstrip(", ")
-    return words + "".join(f", or `{word}`" for word in limits.get("words", ()))
+    kind = f"{kind} {' and '.join(bounds)}".rstrip(", ")
+    return ", or ".join((kind, *words))
 
 
-def _default(value: Any, limits: Mapping[str, Any]) -> str:
-    """Returns a value as TOML has it, and as a word where it stands for one."""
-    for word, number in limits.get("words", {}).items():
-        if value == number:
-            return f'"{word}"'
-    if limits.get("duration") and value:
-        return f'"{value / 60:g}m"'
+def toml(setting: Setting, value: Any) -> str:
+    """Returns a value as TOML has it; the shown digits are enough for people."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    is_text = isinstance(value, str) or setting.is_time
+    return f'"{setting.typed(value)}"' if is_text else setting.typed(value)
+
+
+# The first command with an option for a setting, by the setting's full name.
+_OPTIONS = {
+    full_name(option.table, option.setting): f"{function} {option.setting.option}"
+    for function in reversed(FUNCTIONS)
+    for option in options_of(function).values()
+}

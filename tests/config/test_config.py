@@ -20,6 +20,7 @@ from cnnxfer.config import (
 )
 from cnnxfer.config.phases import USUAL_LEARNING_RATES
 from cnnxfer.errors import ConfigError
+from cnnxfer.spelling import command_line
 
 
 def settings_of(section: type) -> list[str]:
@@ -60,7 +61,14 @@ def test_options_override_the_file_which_overrides_the_defaults(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"frozen": {"learning_rate": -1.0}}, "--lr is -1.0; it must be at least 0."),
+        ({"frozen": {"learning_rate": -1.0}}, "--lr is -1.0; it must be above 0, or"),
+        ({"frozen": {"learning_rate": 0}}, "--lr is 0.0; it must be above 0, or 'au"),
+        ({"limit": 0}, "--limit is 0; it must be at least 1, or 'all'."),
+        ({"image_size": 0}, "--image-size is 0; it must be at least 1, or 'auto'."),
+        ({"time_budget": 0}, "--time-budget is 0.0; it must be above 0, or 'none'."),
+        ({"frozen": {"clip_norm": 0}}, "--clip-norm is 0.0; it must be above 0, or 'n"),
+        ({"frozen": {"ema": 0}}, "--ema is 0.0; it must be above 0, or 'none'."),
+        ({"exclude": ""}, "--exclude is ''; expected a text, or 'none'."),
         ({"frozen": {"epochs": 0}}, "--epochs is 0; it must be at least 1."),
         ({"frozen": {"learning_rate": math.inf}}, "--lr is inf; expected a number, or"),
         (
@@ -77,8 +85,8 @@ def test_options_override_the_file_which_overrides_the_defaults(tmp_path: Path) 
         ),
         ({"dropout": 10**400}, "expected a number."),
         ({"frozen": {"weight_decay": -0.5}}, "--weight-decay is -0.5; it must be at"),
-        ({"frozen": {"patience": -2}}, "--patience is -2; it must be at least 0."),
-        ({"fine_tune": {"patience": -1}}, "--patience is -1; it must be at least 0."),
+        ({"frozen": {"patience": -2}}, "--patience is -2; it must be at least"),
+        ({"fine_tune": {"patience": 0}}, "--patience is 0; it must be at least 1"),
         ({"seed": 2**31}, f"--seed is {2**31}; it must be at most {2**31 - 1}."),
         ({"precision": "float23"}, "--precision is 'float23'. Did you mean 'float32'?"),
         (
@@ -93,7 +101,7 @@ def test_options_override_the_file_which_overrides_the_defaults(tmp_path: Path) 
 def test_wrong_values_are_called_by_their_option(
     values: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConfigError) as caught, command_line():
         override(Config(), values)
     assert message in str(caught.value)
 
@@ -134,20 +142,20 @@ def test_wrong_values_are_called_by_their_option(
         (
             "[augment]\narea = 0.2",
             "crop and area in FILE, [augment] cannot be combined; with the level "
-            "light, set one of them to 0.",
+            "light, set one of them to 'none'.",
         ),
         (
-            "[augment]\ncrop = 0\nshorter_side = 256",
-            "shorter_side_to in FILE, [augment] is 0; it must be at least "
+            "[augment]\ncrop = 'none'\nshorter_side = 256",
+            "shorter_side_to in FILE, [augment] is 'none'; it must be at least "
             "shorter_side, 256.",
         ),
         ("[frozen]\nepochs = -1", "epochs in FILE, [frozen] is -1; it must be"),
         ("seed = [", "FILE is not TOML: "),
         ("recipe = 'fats'", "recipe in FILE is 'fats'. Did you mean 'fast'?"),
-        ("recipe = 3", "recipe in FILE is 3; expected a text."),
+        ("recipe = 3", "recipe in FILE is 3. Expected one of: none, textbook"),
         ("fine_tune = 3", "fine_tune in FILE must be a table: [fine_tune]."),
         ("[fine_tune]\noptimizer = 'x'", "optimizer in FILE, [fine_tune] is 'x'."),
-        ("[fine_tune]\noptimizer = []", "optimizer in FILE, [fine_tune] is []; exp"),
+        ("[fine_tune]\noptimizer = []", "optimizer in FILE, [fine_tune] is []. Exp"),
     ],
 )
 def test_wrong_files_are_named(tmp_path: Path, text: str, message: str) -> None:
@@ -175,7 +183,7 @@ def test_share_that_learns(last: str, fraction: float) -> None:
 
 @pytest.mark.parametrize("last", ["30", "0%", "101%", "-5%", "x%", "nan%", ""])
 def test_values_of_last_that_are_not_percentages(last: str) -> None:
-    with pytest.raises(ConfigError, match=f"--last is '{last}'; expected a share"):
+    with pytest.raises(ConfigError, match=f"last is '{last}'; expected a share"):
         _ = FineTune(last=last).fraction
 
 
@@ -208,7 +216,7 @@ def test_presets_are_named_by_their_levels() -> None:
     for level, preset in PRESETS.items():
         assert load_config(None, {"augment": level}).augment == preset
     with pytest.raises(
-        ConfigError, match=r"--augment is 'stong'\. Did you mean 'strong'"
+        ConfigError, match=r"augment is 'stong'\. Did you mean 'strong'"
     ):
         load_config(None, {"augment": "stong"})
 
@@ -307,24 +315,22 @@ def test_defaults_and_recipes_pass_the_checks(name: str) -> None:
 @pytest.mark.parametrize(
     ("values", "name", "expected"),
     [
-        ({"fine_tune": {"learning_rate": "auto"}}, "fine_tune.learning_rate", 0.0),
-        ({"fine_tune": {"learning_rate": "1e-3"}}, "fine_tune.learning_rate", 0.001),
-        ({"batch_size": "auto"}, "batch_size", -1),
-        ({"batch_size": "16"}, "batch_size", 16),
+        ({"fine_tune": {"learning_rate": "auto"}}, "fine_tune.learning_rate", "auto"),
+        ({"batch_size": "auto"}, "batch_size", "auto"),
         ({"time_budget": "1h30m"}, "time_budget", 5400.0),
         ({"time_budget": "30m"}, "time_budget", 1800.0),
         ({"time_budget": 90}, "time_budget", 90.0),
         ({"time_budget": "1.5h30s"}, "time_budget", 5430.0),
         ({"time_budget": "1h"}, "time_budget", 3600.0),
         ({"checkpoint_every": "0.5"}, "checkpoint_every", 0.5),
-        ({"frozen": {"weight_decay": "auto"}}, "frozen.weight_decay", -1.0),
+        ({"frozen": {"weight_decay": "auto"}}, "frozen.weight_decay", "auto"),
         ({"frozen": {"weight_decay": 0}}, "frozen.weight_decay", 0.0),
-        ({"frozen": {"patience": "auto"}}, "frozen.patience", -1),
-        ({"frozen": {"patience": 0}}, "frozen.patience", 0),
+        ({"frozen": {"patience": "auto"}}, "frozen.patience", "auto"),
+        ({"frozen": {"patience": "none"}}, "frozen.patience", "none"),
     ],
 )
 def test_numbers_may_be_words_and_times(
-    values: dict[str, Any], name: str, expected: float
+    values: dict[str, Any], name: str, expected: float | str
 ) -> None:
     config: Any = override(Config(), values)
     for part in name.split("."):
@@ -340,16 +346,17 @@ def test_numbers_may_be_words_and_times(
             {"fine_tune": {"learning_rate": "fast"}},
             "--lr is 'fast'; expected a number, or 'auto'.",
         ),
-        ({"batch_size": "1.5"}, "--batch is '1.5'; expected a whole number, or 'auto'"),
-        ({"batch_size": -2}, "--batch is -2; it must be at least -1."),
+        ({"batch_size": "1.5"}, "--batch is '1.5'; expected a whole number, or 'd"),
+        ({"batch_size": -1}, "--batch is -1; it must be at least 1, or 'default', "),
         (
             {"time_budget": "soon"},
-            "--time-budget is 'soon'; expected a time such as 90s, 30m or 1h30m.",
+            "--time-budget is 'soon'; expected a time such as 90s, 30m or 1h30m, or",
         ),
         ({"time_budget": "1h30"}, "--time-budget is '1h30'; expected a time such as"),
         ({"time_budget": "5m3"}, "--time-budget is '5m3'; expected a time such as"),
         ({"time_budget": "9" * 400}, "; expected a time such as"),
         ({"checkpoint_every": "0s"}, "--checkpoint-every is 0.0; it must be above 0."),
+        ({"fine_tune": {"learning_rate": "1e-3"}}, "--lr is '1e-3'; expected a numb"),
         ({"frozen": {"epochs": "3"}}, "--epochs is '3'; expected a whole number."),
         ({"recipe": "fats"}, "--recipe is 'fats'. Did you mean 'fast'?"),
     ],
@@ -357,7 +364,7 @@ def test_numbers_may_be_words_and_times(
 def test_wrong_words_and_times_are_called_by_their_option(
     values: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConfigError) as caught, command_line():
         load_config(None, values)
     assert message in str(caught.value)
 
@@ -428,12 +435,12 @@ def test_a_file_with_an_optimizer_alone_has_its_usual_rate(
     assert config.frozen == load_config(None, {"recipe": recipe}).frozen
     with path.open("a") as file:
         file.write("learning_rate = 'auto'")
-    assert load_config(path).fine_tune.learning_rate == 0.0
+    assert load_config(path).fine_tune.learning_rate == "auto"
 
 
 def test_automatic_settings_of_the_frozen_phase() -> None:
     usual = {"weight_decay": 1.0, "patience": 10}
-    plain = {"weight_decay": 0.0, "patience": 0}
+    plain = {"weight_decay": 0.0, "patience": "none"}
     default = Frozen()
     assert default.resolved() == dataclasses.replace(default, **plain)
     assert default.resolved(**usual) == dataclasses.replace(default, **usual)
@@ -443,7 +450,7 @@ def test_automatic_settings_of_the_frozen_phase() -> None:
     # The fine-tuning phase has no automatic values for them.
     for phase in (Phase(), FineTune()):
         assert phase.weight_decay >= 0
-        assert phase.patience == 0
+        assert phase.patience == "none"
 
 
 def test_a_run_of_a_recipe_keeps_its_settings_whatever_the_recipe_becomes(

@@ -18,20 +18,16 @@ from page_parts.command_reference import all_commands
 from shallow_mobilenet import in_place_of_mobilenet
 
 import cnnxfer
-from cnnxfer.api.options import TrainOptions, UnfreezeOptions, settings_of
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.cli import terminal
 from cnnxfer.cli.main import run as run_command
 from cnnxfer.config import Config, load_config
+from cnnxfer.config.options import FUNCTIONS, options_of, settings_of
 from cnnxfer.runs import Run, list_runs
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = all_commands()
-OPTIONS = {
-    "train": (TrainOptions, "frozen"),
-    "unfreeze": (UnfreezeOptions, "fine_tune"),
-}
 
 
 def blocks(*languages: str) -> Iterator[tuple[Path, str]]:
@@ -93,14 +89,9 @@ def test_a_command_line_is_one_that_the_program_takes(line: str) -> None:
     context = COMMANDS[name].make_context(name, rest)
     if backbone := context.params.get("backbone"):
         BACKBONES.get(backbone)
-    if name in OPTIONS:
-        kind, phase = OPTIONS[name]
-        given = {
-            option: value
-            for option, value in context.params.items()
-            if option in kind.__annotations__
-        }
-        settings = load_config(None, settings_of(given, phase))
+    if name in FUNCTIONS:
+        given = {option: context.params[option] for option in options_of(name)}
+        settings = load_config(None, settings_of(name, given))
         assert 0 < settings.fine_tune.fraction <= 1
 
 
@@ -130,12 +121,11 @@ def example_of(kind: type[Any]) -> Any:
 def stand_in(name: str, results: dict[str, Any]) -> Callable[..., Any]:
     """Returns a function that takes what the real one takes, and does nothing."""
     signature = inspect.signature(getattr(cnnxfer, name))
-    options = {"train": TrainOptions, "unfreeze": UnfreezeOptions}.get(name)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs).arguments
-        if options:
-            assert bound.get("options", {}).keys() <= options.__annotations__.keys()
+        if name in FUNCTIONS:
+            assert bound.get("options", {}).keys() <= options_of(name).keys()
         return results[str(signature.return_annotation)]
 
     return call

@@ -7,8 +7,7 @@ import pytest
 from keras import ops
 
 from cnnxfer.config import Config
-from cnnxfer.config.config import AUTO_TASK
-from cnnxfer.config.config import TASKS as TASK_NAMES
+from cnnxfer.config.setting import settings_in
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.engines.agreement import BOUNDS
 from cnnxfer.errors import DataError, RunError
@@ -28,7 +27,7 @@ def examples(labels: list[tuple[int, ...]]) -> list[Example]:
 
 
 def test_settings_name_every_task() -> None:
-    assert (AUTO_TASK, *TASKS.names()) == TASK_NAMES
+    assert ("auto", *TASKS.names()) == settings_in(Config)["task"].words
 
 
 @EACH_TASK

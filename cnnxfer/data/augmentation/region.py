@@ -30,17 +30,18 @@ def choose_region(
         image_size: the side of the view, in pixels.
     """
     across, down = random.uniform(count=2)
-    if augment.area:
+    if augment.area != "none":
         area, aspect = random.uniform("area", 2)
         share = augment.area + area * (1 - augment.area)
         ratio = augment.aspect ** (2 * aspect - 1)
         return rectangle(width, height, share, ratio, across, down)
-    if augment.shorter_side:
+    if augment.shorter_side != "none":
+        assert augment.shorter_side_to != "none"
         sides = augment.shorter_side_to - augment.shorter_side
         chance = random.uniform("shorter_side")[0]
         side = augment.shorter_side + int(chance * (sides + 1))
         fraction = min(1, image_size / side)
-    elif augment.crop:
+    elif augment.crop != "none":
         fraction = augment.crop
     else:
         fraction, across, down = central_crop, 0.5, 0.5

@@ -90,8 +90,8 @@ def check_data(
     reporter: Reporter,
     *,
     split: str = "75/15/10",
-    group_by: str = "",
-    exclude: str = "",
+    group_by: str = "none",
+    exclude: str = "none",
 ) -> tuple[Report, list[Example]]:
     """Finds what is wrong with a data set before anything is trained on it.
 
@@ -103,9 +103,9 @@ def check_data(
         split: the split that `train` would use: shares such as "75/15/10", or
             "slices".
         group_by: a column or a regular expression that groups images, as
-            `group_names` takes it; empty for no groups.
+            `group_names` takes it; `none` for no groups.
         exclude: the path of a list of images to leave out, as `exclude_listed` takes
-            it; empty for none.
+            it; `none` for no list.
 
     Returns:
         The report, and the images that were checked.
@@ -124,10 +124,10 @@ def check_data(
         findings = NO_DATA.findings([Item(note=str(error))], count=0)
         report = Report(spec, 0, 0, (), tuple(findings))
     else:
-        if exclude:
+        if exclude != "none":
             dataset = exclude_listed(dataset, Path(exclude), reporter)
         rows = build_index(dataset.examples, reporter)
-        groups = group_names(dataset, group_by) if group_by and rows else []
+        groups = group_names(dataset, group_by) if group_by != "none" and rows else []
         report = _report(spec, dataset, rows, groups, split)
     return report, [row.example for row in rows]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import Literal
 
 from cnnxfer.data.dataset import IndexRow
 from cnnxfer.errors import ConfigError
@@ -14,7 +15,7 @@ from cnnxfer.spelling import option
 FIRST_IMAGES = 3
 
 
-def take_sample(rows: Sequence[IndexRow], limit: int) -> list[int]:
+def take_sample(rows: Sequence[IndexRow], limit: int | Literal["all"]) -> list[int]:
     """Returns which rows to use: the same share of every class in every split.
 
     The choice follows from the images' content, not from their names or order. A
@@ -23,7 +24,7 @@ def take_sample(rows: Sequence[IndexRow], limit: int) -> list[int]:
 
     Args:
         rows: readable images, with the splits that the data itself has.
-        limit: the most images to use; 0 for all.
+        limit: the most images to use.
 
     Returns:
         The indices of the chosen rows, sorted.
@@ -32,7 +33,7 @@ def take_sample(rows: Sequence[IndexRow], limit: int) -> list[int]:
         ConfigError: if the limit allows less than one image of every class in every
             split.
     """
-    if not limit or limit >= len(rows):
+    if limit == "all" or limit >= len(rows):
         return list(range(len(rows)))
     strata = _strata(rows)
     if limit < len(strata):

@@ -122,7 +122,7 @@ class RandomViews:
         """Returns all settings that decide the views, in types that JSON has."""
         augment = self.augment
         augmentation = augment.operations if augment.is_cacheable else asdict(augment)
-        if augment.area:
+        if augment.area != "none":
             augmentation = {**augmentation, "aspect": augment.aspect}
         central = {} if augment.region else {"central_crop": self.central_crop}
         return {

@@ -66,7 +66,7 @@ def fit(session: Session) -> Score:
 def _fit_into_time_budget(session: Session) -> None:
     """Sets the number of epochs that fit into the time budget, if there is one."""
     seconds = session.setup.config.time_budget
-    if seconds and not session.progress.planned:
+    if seconds != "none" and not session.progress.planned:
         left = (seconds - session.progress.seconds) * session.time_share
         retry_with_less_memory(session, lambda: fit_into_time(session, left))
         session.checkpoint()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from cnnxfer.config import Phase
 from cnnxfer.errors import ConfigError
@@ -118,12 +118,11 @@ class Progress:
         self.time_limit = 0.0
         self.patient_since = self.epoch
 
-    def end_reason(self, patience: int) -> str:
+    def end_reason(self, patience: int | Literal["none"]) -> str:
         """Returns why the stage ends after the last finished epoch; "" if it goes on.
 
         Args:
-            patience: how many epochs without a better one end the stage; 0 for no such
-                limit.
+            patience: how many epochs without a better one end the stage.
         """
         assert self.leader
         waited = min(
@@ -132,7 +131,7 @@ class Progress:
         )
         if self.epoch >= self.epochs:
             return "all epochs are done"
-        if patience and waited >= patience:
+        if patience != "none" and waited >= patience:
             return f"no better epoch for {counted(patience, 'epoch')}"
         if self.time_limit and self.seconds >= self.time_limit:
             return "the time is up"
@@ -201,7 +200,9 @@ def initial_progress(
             f"--accumulate is {settings.accumulate}, which float16 can't do. "
             "Use --precision bfloat16, or float32."
         )
-    wanted = max(setup.config.batch_size, 0) or BATCH_SIZE
+    wanted = setup.config.batch_size
+    if isinstance(wanted, str):  # `auto` is found later
+        wanted = BATCH_SIZE
     batch_size = devices.batch_size(wanted, images)
     progress = Progress(
         phase=name,
@@ -211,7 +212,8 @@ def initial_progress(
         steps_per_epoch=images // batch_size,
         batch_size=batch_size,
         accumulate=parts_per_batch(batch_size, settings.accumulate),
-        peak=settings.learning_rate,
+        # `auto` is found later.
+        peak=0.0 if settings.learning_rate == "auto" else settings.learning_rate,
         seconds=preparation_seconds,
     )
     if not previous:

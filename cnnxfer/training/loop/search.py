@@ -25,9 +25,9 @@ def search(session: Session) -> None:
         RunError: if memory ran out, or the loss is not finite at any learning rate.
     """
     config = session.setup.config
-    if config.batch_size < 0 and not session.progress.stage:
+    if config.batch_size == "auto" and not session.progress.stage:
         _find_batch(session)
-    if not session.settings.learning_rate:
+    if session.settings.learning_rate == "auto":
         _find_rate(session)
 
 
@@ -53,7 +53,7 @@ def _find_batch(session: Session) -> None:
         ),
     )
     use_batch_size(size)  # with a new optimizer: that of the search has made updates
-    if settings.learning_rate:
+    if settings.learning_rate != "auto":
         rate = scaled_rate(settings.learning_rate, size, settings.optimizer)
         session.progress.peak = rate
         session.set_progress(session.progress)

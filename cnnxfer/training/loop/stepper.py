@@ -61,7 +61,7 @@ class Stepper:
         self.splits = progress.accumulate
         self.part_size = progress.part_size
         self.steps_per_epoch = progress.steps_per_epoch
-        self.averaged = settings.ema > 0
+        self.averaged = settings.ema != "none"
         devices = setup.devices
         with devices.scope():
             self.optimizer = build_optimizer(

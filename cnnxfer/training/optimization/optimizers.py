@@ -131,15 +131,16 @@ def build_optimizer(
     options: dict[str, Any] = {}
     if settings.optimizer == "sgd":
         options = {"momentum": settings.momentum, "nesterov": settings.nesterov}
+    if settings.clip_norm != "none":
+        # Keras clips the gradients of each replica, and then sums them.
+        options["global_clipnorm"] = settings.clip_norm / replicas
+    if settings.ema != "none":
+        options |= {"use_ema": True, "ema_momentum": settings.ema}
     optimizer = _CLASSES[settings.optimizer](
         decay=settings.weight_decay,
         factors=factors or {},
         name=settings.optimizer,  # Keras would number optimizers and their variables
         learning_rate=0.0,
-        # Keras clips the gradients of each replica, and then sums them.
-        global_clipnorm=settings.clip_norm / replicas or None,
-        use_ema=settings.ema > 0,
-        ema_momentum=settings.ema,
         gradient_accumulation_steps=accumulate if accumulate > 1 else None,
         **options,
     )

@@ -288,18 +288,15 @@ def describe(
     ]
     learning = [layer for layer in layers if layer.trainable]
     number = f", stage {stage.number + 1} of {stages}" if stages > 1 else ""
-    rate = (
-        f"{settings.learning_rate:g}"
-        if settings.learning_rate
-        else "a rate to be found"
-    )
+    rate = settings.learning_rate
+    rate_text = "a rate to be found" if rate == "auto" else f"{rate:g}"
     decay = f" times {settings.layer_decay:g} a group" * (settings.layer_decay < 1)
     return (
         f"fine-tuning{number}: {len(learning)} of the backbone's {len(layers)} layers "
         f"learn, from {learning[0].name} on, with the head "
         f"({count_trainable_parameters(classifier):,} of {classifier.count_params():,} "
         f"parameters); BatchNorm {settings.batch_norm}; {settings.optimizer} at "
-        f"{rate}{decay}, {settings.schedule}, {stage.epochs} epochs"
+        f"{rate_text}{decay}, {settings.schedule}, {stage.epochs} epochs"
     )
 
 

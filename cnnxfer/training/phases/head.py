@@ -51,13 +51,13 @@ class HeadSettings:
     """How a head is trained on features.
 
     Attributes:
-        phase: the settings of the phase. If the learning rate is 0, it is found by
+        phase: the settings of the phase. The learning rate `auto` is found by
             trials. Learning rate and weight decay are for features of unit scale.
             `accumulate` is ignored, since a batch of features takes little memory.
         head: `linear` or `mlp`.
         dropout: the dropout rate before the head, in [0, 1).
-        batch_size: the number of images in a step; 0 for about `STEPS_PER_EPOCH` steps
-            in an epoch.
+        batch_size: the number of images in a step; by default, about `STEPS_PER_EPOCH`
+            steps are in an epoch.
         sampling: how the images of an epoch are chosen: `natural` or `balanced`.
         seed: the seed of the initial weights, dropout and the order of the images.
     """
@@ -65,7 +65,7 @@ class HeadSettings:
     phase: Phase
     head: str
     dropout: float
-    batch_size: int
+    batch_size: int | None
     sampling: str
     seed: int
 
@@ -121,9 +121,10 @@ def fit_head(
         train, train_targets, validation, validation_targets, objective, settings
     )
     phase = settings.phase
-    peak = phase.learning_rate
     tried: dict[float, float] = {}
-    if not peak:
+    if isinstance(phase.learning_rate, float):
+        peak = phase.learning_rate
+    else:
         tried = _try_rates(trainer, phase, reporter)
         peak = min(tried, key=tried.__getitem__)  # the lowest of equally good rates
         losses = ", ".join(f"{rate:g}: {loss:.3f}" for rate, loss in tried.items())
@@ -140,7 +141,8 @@ def fit_head(
             if score.beats(best):
                 best, weights = score, trainer.weights()
             advance(note=f"validation {score.text}")
-            if phase.patience and best and score.epoch - best.epoch >= phase.patience:
+            waited = score.epoch - best.epoch if best else 0
+            if phase.patience != "none" and waited >= phase.patience:
                 break
     assert best
     return Head(weights, best, history, peak, tried)

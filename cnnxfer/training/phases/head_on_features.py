@@ -123,11 +123,13 @@ def learn_head(
 
 def _head_settings(task: Task) -> HeadSettings:
     config = task.config
+    size = config.batch_size
     return HeadSettings(
         phase=config.frozen.resolved(weight_decay=WEIGHT_DECAY, patience=PATIENCE),
         head=config.head,
         dropout=config.dropout,
-        batch_size=max(config.batch_size, 0),  # `auto` is not searched on features
+        # On features, `auto` is not searched.
+        batch_size=None if isinstance(size, str) else size,
         sampling=config.sampling,
         seed=config.seed,
     )

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -116,7 +116,7 @@ def plan_fine_tuning(parent: Run, config: Config) -> list[StageRow]:
     backbone = BACKBONES.get(config.backbone)
     classifier = build_classifier(
         backbone,
-        image_size=config.image_size or backbone.image_size,
+        image_size=backbone.input_size(config.image_size),
         num_classes=len(parent.class_names),
         head=config.head,
         dropout=config.dropout,
@@ -230,7 +230,9 @@ def _groups(classifier: keras.Model, stage: Stage, config: Config) -> list[Group
     return [*groups, _row(head, 1.0, settings.learning_rate)]
 
 
-def _row(layers: list[Any], factor: float, learning_rate: float) -> GroupRow:
+def _row(
+    layers: list[Any], factor: float, learning_rate: float | Literal["auto"]
+) -> GroupRow:
     return GroupRow(
         first=layers[0].name,
         last=layers[-1].name,
@@ -241,5 +243,5 @@ def _row(layers: list[Any], factor: float, learning_rate: float) -> GroupRow:
             for variable in layer.trainable_variables
         ),
         factor=factor,
-        learning_rate=learning_rate * factor or None,
+        learning_rate=None if learning_rate == "auto" else learning_rate * factor,
     )

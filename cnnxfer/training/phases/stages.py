@@ -162,7 +162,7 @@ def rate_factors(classifier: keras.Model, settings: FineTune) -> dict[str, float
 def _start(backbone: keras.Model, settings: FineTune) -> int:
     """Returns the position of the first layer that is to learn."""
     countable = _countable(backbone)
-    if not settings.start:
+    if settings.start == "none":
         return countable[-max(1, round(settings.fraction * len(countable)))]
     start = find_layer(backbone, settings.start)
     if start > countable[-1]:

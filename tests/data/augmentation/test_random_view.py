@@ -143,7 +143,7 @@ def test_a_rotated_view_can_also_be_flipped(picture):
 def test_pictures_of_one_pixel_can_be_augmented():
     stream = io.BytesIO()
     Image.new("RGB", (1, 1), "white").save(stream, "PNG")
-    everything = {**EACH, "crop": 0.0, "shorter_side": 0}
+    everything = {**EACH, "crop": "none", "shorter_side": "none"}
     for number in range(20):
         seen = seen_of(Picture(stream.getvalue()), Augment(**everything), str(number))
         assert seen.shape == (SIZE, SIZE, 3)

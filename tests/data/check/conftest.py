@@ -20,7 +20,7 @@ class Planting:
             spec: check_data(
                 str(root / spec),
                 Reporter(),
-                group_by=GROUP_BY if spec == PHOTOS else "",
+                group_by=GROUP_BY if spec == PHOTOS else "none",
             )[0]
             for spec in sorted({item.spec for item in self.planted})
         }

@@ -29,7 +29,7 @@ def taken(rows: list[IndexRow], limit: int) -> Counter[tuple[int, ...]]:
     return Counter(rows[index].example.labels for index in take_sample(rows, limit))
 
 
-@pytest.mark.parametrize("limit", [0, 30, 31, 1000])
+@pytest.mark.parametrize("limit", ["all", 30, 31, 1000])
 def test_all_images_are_taken_if_the_limit_allows(limit):
     assert take_sample(rows_of(20, 10), limit) == list(range(30))
 

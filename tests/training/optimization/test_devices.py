@@ -31,7 +31,7 @@ optimizer = "sgd"
 learning_rate = 0.01
 weight_decay = 0.0
 last = "10%"
-clip_norm = 0.0
+clip_norm = "none"
 """
 # Does what `train` does, on two devices that share the processor.
 SCRIPT = """

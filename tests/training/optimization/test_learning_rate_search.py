@@ -9,7 +9,7 @@ import pytest
 from recording_reporter import RecordingReporter
 
 from cnnxfer.config import Phase
-from cnnxfer.config.phases import OPTIMIZERS
+from cnnxfer.config.setting import settings_in
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.optimization import learning_rate_search, rolled_back
@@ -164,7 +164,7 @@ def test_an_interrupted_search_restores_everything() -> None:
     assert state_hash(all_variables(student.model)) == before
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", settings_in(Phase)["optimizer"].words)
 def test_a_rate_that_learns_is_found(optimizer: str) -> None:
     student = Student(optimizer)
     reporter = RecordingReporter()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnxfer.config import FineTune, Phase
-from cnnxfer.config.phases import OPTIMIZERS
+from cnnxfer.config.setting import settings_in
 from cnnxfer.training.optimization.optimizers import build_optimizer
 
 PLAIN = Phase(optimizer="sgd", momentum=0.0)
@@ -68,7 +68,7 @@ def keras_optimizer(name: str) -> keras.optimizers.Optimizer:
     return kinds[name]
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", settings_in(Phase)["optimizer"].words)
 def test_updates_are_those_of_keras(name: str) -> None:
     model = model_of_ones()
     optimizer = keras_optimizer(name)
@@ -89,7 +89,7 @@ def test_updates_are_those_of_keras(name: str) -> None:
         assert actual.flat[0] != 1
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", settings_in(Phase)["optimizer"].words)
 def test_weight_decay_spares_biases(name: str) -> None:
     settings = Phase(optimizer=name, weight_decay=0.5)
     kernel, bias = updated(settings, [0.0])
@@ -97,7 +97,7 @@ def test_weight_decay_spares_biases(name: str) -> None:
     np.testing.assert_array_equal(bias, 1)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", settings_in(Phase)["optimizer"].words)
 def test_without_weight_decay_nothing_moves_by_itself(name: str) -> None:
     for weight in updated(Phase(optimizer=name), [0.0, 0.0]):
         np.testing.assert_array_equal(weight, 1)
@@ -144,7 +144,7 @@ def test_gradients_are_clipped_together(replicas: int) -> None:
     assert np.linalg.norm(moved) == pytest.approx(1.0 / replicas)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", settings_in(Phase)["optimizer"].words)
 def test_a_factor_of_0_changes_nothing(name: str) -> None:
     settings = Phase(optimizer=name, weight_decay=0.5)
     kernel, bias = updated(settings, [1.0, 2.0], factors=[0.0, 1.0])
@@ -155,7 +155,7 @@ def test_a_factor_of_0_changes_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5])
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", settings_in(Phase)["optimizer"].words)
 def test_a_factor_multiplies_the_rate(name: str, decay: float) -> None:
     settings = Phase(optimizer=name, weight_decay=decay)
     gradients = [1.0, 2.0, -1.0]
@@ -175,7 +175,7 @@ def test_half_of_the_rate_moves_weights_half_as_far() -> None:
     np.testing.assert_allclose(1 - half, 0.05, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", settings_in(Phase)["optimizer"].words)
 def test_accumulated_gradients_make_one_update_of_their_mean(name: str) -> None:
     settings = Phase(optimizer=name, weight_decay=0.1, clip_norm=1.0, ema=0.5)
     kernel, bias = updated(settings, [0.1, 0.3, 1.0, 0.0], accumulate=2)

@@ -9,7 +9,7 @@ from tiny_phase import tiny_setup
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, Phase, override
-from cnnxfer.config.phases import OPTIMIZERS, SCHEDULES
+from cnnxfer.config.setting import settings_in
 from cnnxfer.errors import RunError
 from cnnxfer.networks.classifier import build_classifier, head_layers
 from cnnxfer.networks.saving import load_model, save_model
@@ -79,7 +79,7 @@ def fit(
     *,
     head: str = "linear",
     dropout: float = 0.0,
-    batch_size: int = 0,
+    batch_size: int | None = None,
     class_weights: str = "none",
     sampling: str = "natural",
     objective: dict[str, Any] | None = None,
@@ -151,7 +151,7 @@ def test_the_best_epoch_is_kept() -> None:
 
 def test_without_patience_all_epochs_are_trained() -> None:
     settings = {"learning_rate": 0.3, "schedule": "constant", "epochs": 40}
-    some, never = (fit(patience=patience, **settings) for patience in (10, 0))
+    some, never = (fit(patience=patience, **settings) for patience in (10, "none"))
     assert len(some.history) < 40
     assert len(never.history) == 40
 
@@ -160,12 +160,12 @@ def test_without_patience_all_epochs_are_trained() -> None:
     ("settings", "decay", "patience"),
     [
         ({}, 1.0, 10),
-        ({"weight_decay": 0, "patience": 0}, 0.0, 0),
+        ({"weight_decay": 0, "patience": "none"}, 0.0, "none"),
         ({"weight_decay": 0.3, "patience": 2}, 0.3, 2),
     ],
 )
 def test_decay_and_patience_can_be_turned_off(
-    tmp_path: Path, settings: dict[str, float], decay: float, patience: int
+    tmp_path: Path, settings: dict[str, Any], decay: float, patience: int | str
 ) -> None:
     config = override(Config(), {"frozen": settings})
     task = tiny_setup(tmp_path, frozen=config.frozen)
@@ -216,14 +216,14 @@ def test_the_callers_random_numbers_are_not_changed() -> None:
     assert (random.random(), np.random.rand()) == expected
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", settings_in(Phase)["optimizer"].words)
 def test_every_optimizer_learns(name: str) -> None:
-    head = fit(optimizer=name, weight_decay=0.1, learning_rate=0.0)
+    head = fit(optimizer=name, weight_decay=0.1, learning_rate="auto")
     assert head.learning_rate in head_module.RATES
     assert head.score.figures["accuracy"] > 0.8
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("schedule", settings_in(Phase)["schedule"].words)
 def test_every_schedule_learns_at_its_rates(schedule: str) -> None:
     settings = {"schedule": schedule, "step_epochs": 2, "warmup_epochs": 1.0}
     head = fit(learning_rate=0.03, batch_size=30, **settings)
@@ -288,7 +288,7 @@ def test_trials_leave_dropout_and_optimizer_as_they_were(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = {"dropout": 0.3, "optimizer": "sgd", "ema": 0.5, "head": "mlp"}
-    found = fit(learning_rate=0.0, **settings)
+    found = fit(learning_rate="auto", **settings)
     refitted = fit(learning_rate=found.learning_rate, **settings)
     for one, other in zip(found.weights, refitted.weights, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -296,7 +296,7 @@ def test_trials_leave_dropout_and_optimizer_as_they_were(
     hashes = iter("ab")
     monkeypatch.setattr(head_module, "state_hash", lambda state: next(hashes))
     with pytest.raises(RunError, match=r"not as it was before.*report this as a bug"):
-        fit(learning_rate=0.0, **settings)
+        fit(learning_rate="auto", **settings)
 
 
 def test_dropout_changes_the_result() -> None:
@@ -305,7 +305,7 @@ def test_dropout_changes_the_result() -> None:
 
 
 def test_a_rate_that_was_found_is_used_as_if_set() -> None:
-    found = fit(learning_rate=0.0, dropout=0.2)
+    found = fit(learning_rate="auto", dropout=0.2)
     assert found.learning_rate == min(
         found.rates_tried, key=found.rates_tried.__getitem__
     )
@@ -318,7 +318,7 @@ def test_a_rate_that_was_found_is_used_as_if_set() -> None:
 
 def test_a_rate_that_diverges_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(head_module, "RATES", (1e37, 0.01, 1e38))
-    head = fit(learning_rate=0.0, schedule="constant")
+    head = fit(learning_rate="auto", schedule="constant")
     assert head.learning_rate == 0.01
     assert head.rates_tried[1e38] == float("inf")
     assert head.score.figures["accuracy"] > 0.8
@@ -328,7 +328,7 @@ def test_all_rates_diverging_is_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(head_module, "RATES", (1e37, 1e38))
     # The lowest of those that tie.
     with pytest.raises(RunError, match=r"at learning rate 1e\+37\. Try a lower --lr"):
-        fit(learning_rate=0.0, schedule="constant")
+        fit(learning_rate="auto", schedule="constant")
 
 
 def test_constant_features_are_not_an_error() -> None:
@@ -494,7 +494,7 @@ def test_ctrl_c_passes_through() -> None:
             return rows
 
     with pytest.raises(KeyboardInterrupt):
-        fit([InterruptedOnce(VIEWS[0])], learning_rate=0.0)
+        fit([InterruptedOnce(VIEWS[0])], learning_rate="auto")
 
 
 @pytest.mark.parametrize("kind", ["linear", "mlp"])

@@ -1,0 +1,87 @@
+"""Which settings each function, and the command of its name, takes as options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from cnnxfer.config.config import Config
+from cnnxfer.config.setting import Setting, settings_in
+from cnnxfer.errors import ConfigError
+from cnnxfer.registry import suggestion
+
+
+@dataclass(frozen=True)
+class Option:
+    """A setting that is an option.
+
+    Attributes:
+        setting: what it sets.
+        table: the table in which files have the setting; "" for none.
+        inherited: whether a run that is fine-tuned has its value.
+    """
+
+    setting: Setting
+    table: str = ""
+    inherited: bool = False
+
+
+# Functions that take some of the options of `train`.
+_SOME = {
+    "compare": "data weights split group_by limit exclude views engine seed precision "
+    "devices",
+    "check": "split group_by exclude",
+    "preview": "augment image_size seed",
+}
+FUNCTIONS = ("train", "unfreeze", *_SOME)
+_INHERITED = "cache augment engine batch checkpoint_every seed precision devices"
+
+
+@cache
+def options_of(function: str) -> Mapping[str, Option]:
+    """Returns the options of a function by their names in Python."""
+    of_run = _options_in("") | _options_in("augment")
+    if function == "train":
+        return of_run | _options_in("frozen")
+    if function == "unfreeze":
+        inherited = {
+            name: replace(of_run[name], inherited=True) for name in _INHERITED.split()
+        }
+        others = {name: of_run[name] for name in ("recipe", "time_budget")}
+        return others | _options_in("fine_tune") | inherited
+    return {name: of_run[name] for name in _SOME[function].split()}
+
+
+def settings_of(function: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the values of options as the settings that `load_config` takes.
+
+    Args:
+        function: whose options they are.
+        values: by the names of the options in Python; None for one that is not given.
+
+    Raises:
+        ConfigError: if the function has no option of such a name.
+    """
+    options = options_of(function)
+    settings: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in options:
+            raise ConfigError(f"unknown option {name!r}.{suggestion(name, options)}")
+        if value is not None:
+            table = options[name].table
+            place = settings.setdefault(table, {}) if table else settings
+            place[options[name].setting.name] = value
+    return settings
+
+
+def _options_in(table: str) -> dict[str, Option]:
+    section: Any = getattr(Config(), table) if table else Config()
+    return {
+        setting.parameter: Option(
+            replace(setting, default=getattr(section, setting.name)), table
+        )
+        for setting in settings_in(type(section)).values()
+        if setting.option
+    }

@@ -1,0 +1,61 @@
+"""Writes cnnxfer/api/options.py, the types of options, from what declares them.
+
+python scripts/write_option_types.py
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from cnnxfer.config.options import FUNCTIONS, options_of
+from cnnxfer.config.setting import Setting
+
+PATH = Path(__file__).parents[1] / "cnnxfer" / "api" / "options.py"
+HEAD = '''
+"""What may be given as options, by their names in Python; None changes nothing.
+
+Written by scripts/write_option_types.py from the settings in cnnxfer.config.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Literal, TypedDict
+'''
+
+
+def main() -> None:
+    """Writes the file."""
+    PATH.write_text("\n".join(lines()), encoding="utf-8")
+    subprocess.run([sys.executable, "-m", "ruff", "format", "-q", PATH], check=True)
+
+
+def lines() -> Iterator[str]:
+    """Yields the lines of the file, some of which are too long."""
+    yield HEAD.lstrip()
+    for function in FUNCTIONS:
+        yield f"\nclass {function.title()}Options(TypedDict, total=False):"
+        yield f'    """The options of `{function}`."""\n'
+        for name, option in options_of(function).items():
+            if name != "data":  # a parameter of its own
+                yield f"    {name}: {type_of(option.setting)} | None"
+        yield ""
+
+
+def type_of(setting: Setting) -> str:
+    """Returns what a setting may be in Python, as an annotation."""
+    parts = [setting.kind.__name__] if setting.kind else []
+    if setting.is_path:
+        parts.append("PathLike[str]")
+    if setting.is_time:
+        parts.append("str")
+    if setting.words and "str" not in parts:
+        parts.append(f"Literal[{', '.join(map(repr, setting.words))}]")
+    return " | ".join(parts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Settings are the same on the command line, in Python, in files and in the docs."""
+
+import ast
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+from page_parts.command_reference import all_commands, commands
+from page_parts.markdown import sentence
+from page_parts.setting_reference import python_options, toml
+
+from cnnxfer import api
+from cnnxfer.api import options as option_types
+from cnnxfer.config import load_config
+from cnnxfer.config.options import FUNCTIONS, Option, options_of, settings_of
+from cnnxfer.config.setting import Setting
+from cnnxfer.errors import ConfigError
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "write_option_types.py"
+COMMANDS = all_commands()
+COMMAND_REFERENCE, PYTHON_REFERENCE = f"\n{commands()}", python_options()
+EACH = [
+    pytest.param(function, name, option, id=f"{function} {name}")
+    for function in FUNCTIONS
+    for name, option in options_of(function).items()
+]
+# What commands have that isn't a setting of what they compute.
+OWN = {"spec", "run", "config", "fine_tune", "runs_dir", "json", "quiet", "verbose"}
+OWN |= {"help", "all_layers", "dry_run", "backbones", "budget", "write", "html"}
+OWN |= {"strict", "out", "images", "views"}
+
+
+@pytest.mark.parametrize(("function", "name", "option"), EACH)
+def test_the_command_line_says_what_the_table_says(
+    function: str, name: str, option: Option
+) -> None:
+    setting = option.setting
+    typed = next(item for item in COMMANDS[function].params if item.name == name)
+    assert setting.option in typed.opts
+    assert typed.help == setting.help
+    assert typed.default is None
+    assert typed.show_default == (
+        "the run's" if option.inherited else default_of(setting)
+    )
+    if setting.kind is not bool:
+        completed = [item.value for item in typed.shell_complete(None, "")]
+        assert tuple(completed) == setting.words
+        assert all(word in typed.metavar for word in setting.words)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_nothing_is_offered_that_is_not_in_the_table(function: str) -> None:
+    offered = {item.name for item in COMMANDS[function].params}
+    assert offered - OWN <= options_of(function).keys() <= offered
+
+
+def test_python_has_the_types_of_the_table() -> None:
+    lines = runpy.run_path(str(SCRIPT))["lines"]()
+    written = Path(option_types.__file__).read_text(encoding="utf-8")
+    assert ast.dump(ast.parse(written)) == ast.dump(ast.parse("\n".join(lines))), (
+        f"run: python {SCRIPT}"
+    )
+    for function in FUNCTIONS:
+        expected = f"Unpack[{function.title()}Options]"
+        assert getattr(api, function).__annotations__["options"] == expected
+
+
+@pytest.mark.parametrize(("function", "name", "option"), EACH)
+def test_files_take_what_options_take(
+    tmp_path: Path, function: str, name: str, option: Option
+) -> None:
+    setting, path = option.setting, tmp_path / "x.toml"
+    for value in (setting.default, *setting.words):
+        table = f"[{option.table}]\n" if option.table else ""
+        path.write_text(f"{table}{setting.name} = {toml(setting, value)}")
+        given = settings_of(function, {name: value})
+        for config in (load_config(path), load_config(None, given)):
+            section = getattr(config, option.table) if option.table else config
+            assert getattr(section, setting.name) == value
+
+
+@pytest.mark.parametrize(("function", "name", "option"), EACH)
+def test_the_reference_says_what_the_table_says(
+    function: str, name: str, option: Option
+) -> None:
+    setting = option.setting
+    _, _, section = COMMAND_REFERENCE.partition(f"\n## `cnnxfer {function}`\n")
+    section = section.partition("\n## ")[0]
+    entry = re.search(rf":::{{option}} {setting.option}\b.*\n(.*)", section)
+    assert entry
+    assert entry[1].startswith(sentence(setting.help))
+    python = PYTHON_REFERENCE.split(f"### Options of `{function}`\n")[1].split("###")[0]
+    (row,) = (line for line in python.splitlines() if line.startswith(f"| `{name}` |"))
+    assert sentence(setting.help) in row
+    for word in setting.words:
+        assert f"`{word}`" in row
+    if not option.inherited:
+        assert f"Default: `{default_of(setting)}`" in entry[1]
+        assert f"| `{toml(setting, setting.default)}` |" in row
+
+
+def default_of(setting: Setting) -> str:
+    """Returns a default as the command line shows it."""
+    is_flag = setting.kind is bool
+    return str(setting.option) if is_flag else setting.typed(setting.default)
+
+
+def test_no_reference_has_an_option_of_its_own() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", PYTHON_REFERENCE, re.MULTILINE)
+    assert len(rows) == len(EACH)
+    linked = re.findall(r"Setting: {confval}", COMMAND_REFERENCE)
+    assert len(linked) == len(EACH)
+
+
+def test_an_option_that_is_misspelt_is_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"unknown option 'epoch'\. Did you mean 'ep"):
+        settings_of("train", {"epoch": 3})
