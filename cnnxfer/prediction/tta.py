@@ -38,7 +38,7 @@ class SquareViews:
             DataError: if the image is truncated or corrupt; the message is only the
                 reason.
         """
-        return np.stack([view.of(picture, self.size) for view in self.views])
+        return np.stack([view.of(picture, self.size).pixels for view in self.views])
 
 
 def tta_views(tta: str, central_crop: float, size: int) -> SquareViews:

@@ -34,11 +34,6 @@ class Motion:
             self.matrix @ other.matrix, self.matrix @ other.shift + self.shift
         )
 
-    @property
-    def upright(self) -> bool:
-        """Whether upright rectangles remain upright rectangles."""
-        return not (self.matrix[0, 1] or self.matrix[1, 0])
-
 
 def motion(
     *,

@@ -15,7 +15,8 @@ from cnnxfer.data.augmentation.motion import Motion, choose_motion, motion
 from cnnxfer.data.augmentation.randaugment import choose_operations
 from cnnxfer.data.augmentation.region import choose_region
 from cnnxfer.data.augmentation.texture import add_noise, blur, cut_out
-from cnnxfer.data.augmentation.warp import warp
+from cnnxfer.data.augmentation.warp import moved, warp
+from cnnxfer.data.images.geometry import Geometry, Seen
 from cnnxfer.data.images.picture import Picture
 
 
@@ -34,8 +35,8 @@ class RandomView:
     central_crop: float
     random: KeyedRandom
 
-    def of(self, picture: Picture, size: int) -> np.ndarray:
-        """Returns the pixels of this view of an image, uint8 `(size, size, 3)`.
+    def of(self, picture: Picture, size: int) -> Seen:
+        """Returns the pixels of this view of an image, and where they lie in it.
 
         Args:
             picture: the image.
@@ -49,20 +50,18 @@ class RandomView:
         motions, recolourings = choose_operations(augment, random)
         if chosen := choose_motion(augment, random):
             motions.insert(0, chosen)
-        pixels = self._region_pixels(picture, size, motions)
+        seen = self._region_seen(picture, size, motions)
         if not augment.is_cacheable:
-            image = Image.fromarray(pixels)
+            image = Image.fromarray(seen.pixels)
             for recolouring in recolourings:
                 image = recolouring(image)
             image = change_colours(image, augment, random)
             image = blur(image, augment, random)
             pixels = add_noise(np.asarray(image), augment, random)
-            pixels = cut_out(pixels, augment, random)
-        return pixels
+            seen = Seen(cut_out(pixels, augment, random), seen.geometry)
+        return seen
 
-    def _region_pixels(
-        self, picture: Picture, size: int, motions: list[Motion]
-    ) -> np.ndarray:
+    def _region_seen(self, picture: Picture, size: int, motions: list[Motion]) -> Seen:
         augment, random = self.augment, self.random
         region = choose_region(
             augment,
@@ -79,13 +78,13 @@ class RandomView:
         )
         if not motions:
             pixels = picture.view(region, size, flip=flip)
-            return pixels[::-1] if vertical_flip else pixels
+            return Seen(
+                pixels[::-1] if vertical_flip else pixels,
+                Geometry.of_box(region, size, flip=flip, vertical_flip=vertical_flip),
+            )
         mirror = motion(scale=(-1 if flip else 1, -1 if vertical_flip else 1))
-        return warp(
-            picture,
-            region,
-            size,
-            reduce(Motion.then, [mirror, *motions]),
-            fill=augment.fill,
-            fill_value=augment.fill_value,
+        geometry = moved(region, size, reduce(Motion.then, [mirror, *motions]))
+        pixels = warp(
+            picture, geometry, fill=augment.fill, fill_value=augment.fill_value
         )
+        return Seen(pixels, geometry)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from cnnxfer.data.augmentation.motion import Motion
-from cnnxfer.data.images.geometry import Box
+from cnnxfer.data.images.geometry import Box, Geometry
 from cnnxfer.data.images.picture import Picture
 
 PAD_MODES: dict[str, Any] = {
@@ -24,28 +24,34 @@ FILTER_RADIUS = 2  # of the bicubic filter, in pixels
 MAX_SPAN_VIEWS = 16
 
 
-def warp(
-    picture: Picture,
-    region: Box,
-    size: int,
-    motion: Motion,
-    *,
-    fill: str,
-    fill_value: int,
-) -> np.ndarray:
-    """Returns the view of a region whose contents are moved.
-
-    Outside of the region, the view shows the rest of the image, and outside of the
-    image what `fill` says. If the view is an upright rectangle inside the image, it is
-    resized once, as other views are. Otherwise the part of the image that is needed is
-    resized with antialiasing to the view's resolution, padded, and then turned with
-    bicubic interpolation.
+def moved(region: Box, size: int, motion: Motion) -> Geometry:
+    """Returns the geometry of a view of a region whose contents are moved.
 
     Args:
-        picture: the image.
         region: the region inside the image, in pixels of the image.
         size: the side of the view, in pixels.
         motion: how the contents of the region are moved.
+    """
+    sides = np.array([region[2] - region[0], region[3] - region[1]])
+    steps = sides[:, None] * motion.matrix
+    middle = np.array(region[:2]) + sides / 2 + sides * motion.shift
+    across, down = steps.T.tolist()
+    return Geometry(tuple(middle.tolist()), tuple(across), tuple(down), size)
+
+
+def warp(
+    picture: Picture, geometry: Geometry, *, fill: str, fill_value: int
+) -> np.ndarray:
+    """Returns the view that a geometry describes.
+
+    Outside of the image, the view shows what `fill` says. If the view is an upright
+    rectangle inside the image, it is resized once, as other views are. Otherwise the
+    part of the image that is needed is resized with antialiasing to the view's
+    resolution, padded, and then turned with bicubic interpolation.
+
+    Args:
+        picture: the image.
+        geometry: where in the image the view lies.
         fill: a key of `PAD_MODES`: what is shown outside of the image.
         fill_value: the grey level for the fill "constant", from 0 to 255.
 
@@ -56,14 +62,11 @@ def warp(
         DataError: if the image is truncated or corrupt; the message is only the
             reason.
     """
+    box, size = geometry.region, geometry.size
     # Points of the view, from (0, 0) to (1, 1), are mapped to pixels of the image.
-    sides = np.array([region[2] - region[0], region[3] - region[1]])
-    steps = sides[:, None] * motion.matrix
-    middle = np.array(region[:2]) + sides / 2 + sides * motion.shift
-    origin = middle - steps.sum(axis=1) / 2
-    reach = np.abs(steps).sum(axis=1) / 2
-    box: Box = (*(middle - reach).tolist(), *(middle + reach).tolist())
-    if motion.upright and _inside(box, picture):
+    steps = np.array([geometry.across, geometry.down]).T
+    origin = np.array(geometry.middle) - steps.sum(axis=1) / 2
+    if geometry.upright and _inside(box, picture):
         pixels = picture.view(box, size, flip=bool(steps[0, 0] < 0))
         return pixels[::-1] if steps[1, 1] < 0 else pixels
 

@@ -78,12 +78,12 @@ class Loader(Gate):
         picture, _ = self._kept.get(index, (None, 0))
         try:
             picture = picture or open_picture(example)
-            pixels = views.of(example).of(picture, self.image_size)
+            seen = views.of(example).of(picture, self.image_size)
         except DataError as error:
             self.failure = unreadable(example, error)
             raise self.failure from error
         self._keep(index, picture)
-        return pixels
+        return seen.pixels
 
     def _keep(self, index: int, picture: Picture) -> None:
         """Keeps an image, with what of it has been decoded, if there is room."""

@@ -128,14 +128,14 @@ def write_preview(
     examples = [example for example, _ in shown]
     labels = [LABEL_SEPARATOR.join(_names(dataset, example)) for example in examples]
     central = CentralViews(config.central_crop)
-    columns = [[central.of(e).of(picture, image_size) for e, picture in shown]]
+    columns = [[central.of(e).of(picture, image_size).pixels for e, picture in shown]]
     captions = [labels]
     for epoch in range(views):
         random_views = training_views(config, epoch)
-        pixels = [random_views.of(e).of(picture, image_size) for e, picture in shown]
+        seen = [random_views.of(e).of(picture, image_size) for e, picture in shown]
         random = KeyedRandom(f"{config.seed} {epoch} 0")
         mixed, shares = mix(
-            np.stack(pixels),
+            np.stack([each.pixels for each in seen]),
             np.eye(len(shown), dtype=np.float32),
             config.augment,
             random,

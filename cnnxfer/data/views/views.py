@@ -15,7 +15,7 @@ from cnnxfer.config import Augment, Config
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.random_view import RandomView
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.images.geometry import square_box
+from cnnxfer.data.images.geometry import Geometry, Seen, square_box
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.parallel import parallel_map
 from cnnxfer.errors import DataError
@@ -24,8 +24,8 @@ from cnnxfer.errors import DataError
 class View(Protocol):
     """What the network sees of an image."""
 
-    def of(self, picture: Picture, size: int) -> np.ndarray:
-        """Returns the pixels of this view of an image, uint8 `(size, size, 3)`.
+    def of(self, picture: Picture, size: int) -> Seen:
+        """Returns the pixels of this view of an image, and where they lie in it.
 
         Args:
             picture: the image.
@@ -64,12 +64,13 @@ class Square:
     down: float = 0.5
     flip: bool = False
 
-    def of(self, picture: Picture, size: int) -> np.ndarray:
-        """Returns the pixels of this view of an image, uint8 `(size, size, 3)`."""
+    def of(self, picture: Picture, size: int) -> Seen:
+        """Returns the pixels of this view of an image, and where they lie in it."""
         box = square_box(
             picture.width, picture.height, self.fraction, self.across, self.down
         )
-        return picture.view(box, size, flip=self.flip)
+        geometry = Geometry.of_box(box, size, flip=self.flip)
+        return Seen(picture.view(box, size, flip=self.flip), geometry)
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,8 @@ def pixel_batches(
     def read_views(example: Example) -> list[np.ndarray]:
         try:
             picture = open_picture(example)
-            return [view.of(example).of(picture, image_size) for view in views]
+            seen = [view.of(example).of(picture, image_size) for view in views]
+            return [each.pixels for each in seen]
         except DataError as error:
             raise unreadable(example, error) from error
 

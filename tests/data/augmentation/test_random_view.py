@@ -55,7 +55,7 @@ def augment_of(**settings) -> Augment:
 
 
 def seen_of(picture, augment, key="a") -> np.ndarray:
-    return RandomView(augment, 0.875, KeyedRandom(key)).of(picture, SIZE)
+    return RandomView(augment, 0.875, KeyedRandom(key)).of(picture, SIZE).pixels
 
 
 def test_these_tests_cover_every_augmentation_setting():

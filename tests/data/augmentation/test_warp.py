@@ -10,7 +10,7 @@ from PIL import Image
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.motion import choose_motion, motion
-from cnnxfer.data.augmentation.warp import MAX_SPAN_VIEWS, warp
+from cnnxfer.data.augmentation.warp import MAX_SPAN_VIEWS, moved, warp
 from cnnxfer.data.images.picture import Picture
 
 WIDTH, HEIGHT, SIZE = 240, 200, 80
@@ -34,7 +34,7 @@ def seen_of(picture, region, *motions, fill="reflect", fill_value=128, size=SIZE
     for following in motions[1:]:
         together = together.then(following)
     options = {"fill": fill, "fill_value": fill_value}
-    return warp(picture, region, size, together, **options).astype(float)
+    return warp(picture, moved(region, size, together), **options).astype(float)
 
 
 def grid() -> tuple[np.ndarray, np.ndarray]:
