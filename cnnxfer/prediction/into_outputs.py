@@ -102,7 +102,7 @@ def _stages(
     outputs: Outputs, inputs: Sequence[str], reporter: Reporter
 ) -> Iterator[Stage]:
     if outputs.sheet is not None:
-        yield draw_sheet(outputs.sheet, inputs, reporter)
+        yield draw_sheet(outputs.sheet, inputs)
     if outputs.copy_to is not None:
         yield copy_files(outputs.copy_to, inputs, reporter)
     if outputs.heatmap is not None:

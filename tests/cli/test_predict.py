@@ -365,13 +365,12 @@ def test_each_frame_has_its_own_prediction(
         (["--out", "a.xyz"], "its suffix should be one of"),
         (["--out", "nowhere/a.csv"], "there is no folder nowhere"),
         (["--format", "parquet"], "Add: --out FILE.parquet"),
-        (["--sheet", "a.pdf"], "its suffix should be one of"),
+        (["--sheet", "a.png"], "suffix should be .html. Use: --sheet a.html"),
         (["--copy-to", "photos/red/sorted", "photos"], "Name one outside"),
         (["--copy-to", "photos/new", "photos/*"], "photos/new lies in photos/new"),
         (["--dense", "--heatmap", "photos/heat", "photos"], "--heatmap photos/heat"),
-        (["--sheet", "photos/s.png", "photos"], "--sheet photos/s.png lies in"),
-        (["--sheet", "a.png", "a.*"], "--sheet a.png is one of the inputs."),
-        (["--sheet", "a.png"], "--sheet a.png already exists"),
+        (["--sheet", "a.html", "a.*"], "--sheet a.html is one of the inputs."),
+        (["--sheet", "a.html"], "--sheet a.html already exists"),
         (["--format", "csv", "--out", "a.png", "a.png"], "is one of the inputs."),
         (["--column", "file"], "--column"),
         (["nosuch.zip"], "nosuch.zip"),
@@ -387,6 +386,7 @@ def test_mistakes_are_reported_before_any_work(
 ) -> None:
     monkeypatch.setattr("cnnxfer.prediction.classifier.Classifier.predictions", None)
     Image.new("RGB", (9, 9)).save("a.png")
+    Path("a.html").write_text("not a sheet")
     assert run(["predict", inputs[0], "--copy-to", "sorted", *options]) == 2
     shown = capsys.readouterr()
     assert message in shown.err

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from cnnxfer.pages.thumbnails import ThumbnailReader
 from cnnxfer.prediction.outputs.folder import (
     FileAdder,
     bare_name,
@@ -17,7 +18,7 @@ from cnnxfer.prediction.outputs.folder import (
     safe_name,
 )
 from cnnxfer.prediction.outputs.stages import Flow, Stage
-from cnnxfer.prediction.outputs.thumbnails import ThumbnailReader
+from cnnxfer.prediction.outputs.thumbnail import read_thumbnail
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter, counted
 
@@ -58,7 +59,7 @@ def save_heatmaps(folder: Path, inputs: Sequence[str], reporter: Reporter) -> St
         drawn = 0
         with created_folder("--heatmap", folder):
             for prediction in predictions:
-                image = reader.read(prediction)
+                image = read_thumbnail(reader, prediction)
                 if image is not None and prediction.heat is not None:
                     content = encode_heatmap(image, prediction.heat)
                     files.add(folder / file_name(prediction), content)

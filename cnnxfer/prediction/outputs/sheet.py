@@ -2,69 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import atomic_path, is_empty_or_has_marker
 from cnnxfer.prediction.outputs.file import check_target
+from cnnxfer.prediction.outputs.folder import bare_name
 from cnnxfer.prediction.outputs.stages import Flow, Stage
-from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.registry import load_object
-from cnnxfer.reporting import Reporter
+from cnnxfer.prediction.prediction import NONE, UNSURE, Prediction
+from cnnxfer.reporting import counted
+from cnnxfer.spelling import option
 
-# A context manager that yields a function that adds a prediction to the sheet.
-Sheet = Callable[
-    [Path, str, Reporter], AbstractContextManager[Callable[[Prediction], None]]
-]
-
-SHEETS = {
-    ".html": "cnnxfer.prediction.outputs.sheet_html:html_sheet",
-    ".png": "cnnxfer.prediction.outputs.sheet_png:png_sheet",
-}
+SUFFIX = ".html"
+GENERATOR = "cnnxfer"
 # Bytes near the beginning of a file by which a contact sheet is recognized.
-MARKS = {".html": b'name="generator" content="cnnxfer"', ".png": b"Software\0cnnxfer"}
+MARK = f'name="generator" content="{GENERATOR}"'.encode()
+ANSWERED, UNREADABLE = "answered", "could not be read"
+WIDTH, HEIGHT = 240, 180  # of an image, at most; the height is 11.25rem in style.css
+
+Figure = tuple[Prediction, str, str]
 
 
-def draw_sheet(path: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
+def draw_sheet(path: Path, inputs: Sequence[str]) -> Stage:
     """Returns a stage that draws a contact sheet; no file is left after an error.
 
+    Each image is written at once, so that memory does not grow with their number.
+
     Args:
-        path: path of the sheet, with the suffix `.html` or `.png`.
+        path: path of the sheet, an HTML file that needs no other file.
         inputs: the inputs in which the images are found; they are the sheet's title.
-        reporter: receives a warning if not all images fit on the sheet.
 
     Raises:
-        ConfigError: if the suffix is another, the file cannot be written, or the file
-            exists and is not a contact sheet.
+        ConfigError: if the suffix is not `.html`, the file cannot be written, or the
+            file exists and is not a contact sheet.
     """
-    kind = path.suffix.lower()
-    if kind not in SHEETS:
+    if path.suffix.lower() != SUFFIX:
         raise ConfigError(
-            f"--sheet is {path}; its suffix should be one of {', '.join(SHEETS)}."
+            f"{option('--sheet')} is {path}; a contact sheet is a page, so its suffix "
+            f"should be {SUFFIX}. Use: {option('--sheet', path.with_suffix(SUFFIX))}"
         )
-    check_target("--sheet", path, inputs)
-    _check_replaceable(path, MARKS[kind])
+    check_target(option("--sheet"), path, inputs)
+    # The shell may have put a file there, such as the first match of `--sheet *.html`.
+    if path.exists() and not is_empty_or_has_marker(path, MARK):
+        raise ConfigError(
+            f"{option('--sheet')} {path} already exists and is not a contact sheet of "
+            "cnnxfer. Name another file, or remove it first."
+        )
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
-        sheet: Sheet = load_object(SHEETS[kind])
-        title = " ".join(inputs)
-        with atomic_path(path) as temporary, sheet(temporary, title, reporter) as add:
-            for prediction in predictions:
-                add(prediction)
-                yield prediction
+        from cnnxfer.pages.page import render  # slow to import
+
+        kinds: Counter[str] = Counter()
+        drawn: deque[Prediction] = deque()
+
+        def figures() -> Iterator[Figure]:
+            for figure in _figures(predictions):
+                drawn.append(figure[0])
+                kinds[_kind(figure[0])] += 1
+                yield figure
+
+        page = render(
+            "sheet.html",
+            generator=GENERATOR,
+            title=" ".join(inputs),
+            figures=figures(),
+            counts=lambda: _summary(kinds),
+        )
+        with (
+            atomic_path(path) as temporary,
+            temporary.open("w", encoding="utf-8", newline="\n") as stream,
+        ):
+            for text in page:
+                stream.write(text)
+                while drawn:
+                    yield drawn.popleft()
 
     return stage
 
 
-def _check_replaceable(path: Path, mark: bytes) -> None:
-    """Refuses to replace a file that is not a contact sheet.
+def _figures(predictions: Iterable[Prediction]) -> Iterator[Figure]:
+    """Yields each prediction, the name of its image, and the image as a data URL."""
+    from cnnxfer.pages.thumbnails import ThumbnailReader, data_url
+    from cnnxfer.prediction.outputs.thumbnail import read_thumbnail
 
-    The shell may have put one there, such as the first match of `--sheet *.png`.
-    """
-    if path.exists() and not is_empty_or_has_marker(path, mark):
-        raise ConfigError(
-            f"--sheet {path} already exists and is not a contact sheet of cnnxfer. "
-            "Name another file, or remove it first."
-        )
+    reader = ThumbnailReader(WIDTH, HEIGHT)
+    for prediction in predictions:
+        name = bare_name(prediction.path) or prediction.path
+        yield prediction, name, data_url(read_thumbnail(reader, prediction))
+
+
+def _kind(prediction: Prediction) -> str:
+    if prediction.error is not None:
+        return UNREADABLE
+    return prediction.label if prediction.unsure else ANSWERED
+
+
+def _summary(kinds: Counter[str]) -> str:
+    """Returns how many images there are, such as "3 images, 1 unsure"."""
+    marked = [kind for kind in (UNSURE, NONE, UNREADABLE) if kinds[kind]]
+    counts = [f"{kinds[kind]:,} {kind}" for kind in marked]
+    return ", ".join([counted(kinds.total(), "image"), *counts])

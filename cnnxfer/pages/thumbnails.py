@@ -1,7 +1,11 @@
-"""Images read a second time, to be shown on contact sheets and under heat maps."""
+"""Images at a reduced size, for pages and under heat maps."""
 
 from __future__ import annotations
 
+import io
+from base64 import b64encode
+
+from markupsafe import Markup
 from PIL import Image
 
 from cnnxfer.data.dataset import MAX_PIXELS
@@ -9,11 +13,12 @@ from cnnxfer.data.images import geometry
 from cnnxfer.data.images.decode import open_image, seek, to_rgb
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError
-from cnnxfer.prediction.prediction import Prediction
+
+QUALITY = 72  # of JPEGs; about 5 to 7 kB each at 240 pixels
 
 
 class ThumbnailReader:
-    """Reads the images of predictions again, at a reduced size.
+    """Reads images at a reduced size.
 
     The frames of a file are read fast if they are asked for in order.
     """
@@ -24,18 +29,20 @@ class ThumbnailReader:
         # The last file with several frames, and its image.
         self._last: tuple[ImageSource, Image.Image] | None = None
 
-    def read(self, prediction: Prediction) -> Image.Image | None:
+    def read(
+        self,
+        source: ImageSource,
+        frame: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Image.Image | None:
         """Returns the whole upright image, of mode RGB; None if it cannot be read."""
-        if prediction.error is not None or prediction.source is None:
-            return None
-        max_pixels = max(MAX_PIXELS, prediction.width * prediction.height)
         try:
-            opened = self._open(prediction.source, prediction.frame, max_pixels)
+            opened = self._open(source, frame, max_pixels)
             # `reduction` keeps more pixels than asked for; half of them suffice here.
             box = (0, 0, opened.width, opened.height)
             scale = geometry.reduction(box, min(self._size) // 2)
             image = to_rgb(opened, scale)
-        except DataError:  # the file has changed since it was answered
+        except DataError:
             self._last = None
             return None
         image.thumbnail(self._size, Image.Resampling.BICUBIC)
@@ -58,3 +65,17 @@ class ThumbnailReader:
         if frame:
             seek(last[1], frame, max_pixels)
         return last[1]
+
+
+def data_url(picture: Image.Image | None) -> Markup:
+    """Returns a data URL that contains a picture as JPEG.
+
+    Args:
+        picture: an image of mode RGB; None gives an empty text.
+    """
+    if picture is None:
+        return Markup()
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=QUALITY, optimize=True)
+    encoded = b64encode(content.getvalue()).decode("ascii")
+    return Markup(f"data:image/jpeg;base64,{encoded}")

@@ -1,0 +1,44 @@
+"""Rendering of pages: HTML files that load nothing and run nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from cnnxfer.reporting import counted, printable
+
+
+def render(template: str, **values: Any) -> Iterator[str]:
+    """Yields a page piece by piece, while what the values iterate over is computed.
+
+    All texts are shown literally, whatever characters they have.
+
+    Args:
+        template: name of a file in `templates/`, such as "check.html".
+        **values: what the template names.
+    """
+    return _environment().get_template(template).generate(**values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("cnnxfer.pages"),
+        autoescape=True,
+        finalize=_printable,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["counted"] = counted
+    return environment
+
+
+def _printable(value: Any) -> Any:
+    """Returns texts on one line, with unprintable characters as escapes."""
+    plain = isinstance(value, str) and not isinstance(value, Markup)
+    return printable(value) if plain else value
