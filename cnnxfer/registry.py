@@ -18,7 +18,6 @@ class Named(Protocol):
     @property
     def name(self) -> str:
         """The name as users type it."""
-        ...
 
 
 Entry = TypeVar("Entry", bound=Named)
@@ -27,14 +26,12 @@ Entry = TypeVar("Entry", bound=Named)
 class Registry(Generic[Entry]):
     """Entries that are found by name; case, hyphens and underscores do not matter."""
 
-    def __init__(self, noun: str) -> None:
-        """Makes an empty registry.
-
-        Args:
-            noun: what messages call an entry, such as "backbone".
-        """
+    def __init__(self, noun: str, *entries: Entry) -> None:
+        """Makes a registry; messages call an entry `noun`, such as "backbone"."""
         self.noun = noun
         self._entries: dict[str, Entry] = {}
+        for entry in entries:
+            self.add(entry)
 
     def add(self, entry: Entry) -> Entry:
         """Adds an entry and returns it.

@@ -25,8 +25,8 @@ class Source:
         form: what a specification looks like, for messages.
         accepts: tells, without reading any data, whether a specification is of this
             kind.
-        loader: path of the function that loads the data, `"module:function"`; it takes
-            `(spec, reporter)` and returns a `Dataset`.
+        loader: path of the function `load(spec, reporter) -> Dataset`, as
+            `"module:function"`.
         checker: path of a function `(spec) -> None` that raises the errors that can be
             found cheaply, before anything heavy is loaded; empty for none.
         absolute: returns a specification that means the same in every working
@@ -49,25 +49,21 @@ def _is_file(*suffixes: str) -> Callable[[str], bool]:
     return lambda spec: spec.lower().endswith(suffixes) and Path(spec).is_file()
 
 
-SOURCES: Registry[Source] = Registry("data source")
-SOURCES.add(
+SOURCES = Registry(
+    "data source",
     Source(
         name="sample",
         form="sample",
         accepts=lambda spec: spec == "sample",
         loader="cnnxfer.data.sources.sample:load",
-    )
-)
-SOURCES.add(
+    ),
     Source(
         name="tfds",
         form=tfds_specs.FORM,
         accepts=tfds_specs.accepts,
         loader="cnnxfer.data.sources.tfds:load",
         absolute=tfds_specs.absolute,
-    )
-)
-SOURCES.add(
+    ),
     Source(
         name="hugging-face",
         form=hugging_face.FORM,
@@ -75,18 +71,14 @@ SOURCES.add(
         loader="cnnxfer.data.sources.hugging_face:load",
         checker="cnnxfer.data.sources.hugging_face:check",
         absolute=_absolute_path,
-    )
-)
-SOURCES.add(
+    ),
     Source(
         name="cloud",
         form=cloud.FORM,
         accepts=cloud.accepts,
         loader="cnnxfer.data.sources.cloud:load",
         checker="cnnxfer.data.sources.cloud:check",
-    )
-)
-SOURCES.add(
+    ),
     Source(
         name="folder",
         form="a folder of class folders",
@@ -94,18 +86,14 @@ SOURCES.add(
         accepts=lambda spec: bool(spec) and Path(spec).is_dir(),
         loader="cnnxfer.data.sources.folder:load",
         absolute=_absolute_path,
-    )
-)
-SOURCES.add(
+    ),
     Source(
         name="archive",
         form="a .zip or .tar[.gz] of one",
         accepts=_is_file(*archives.SUFFIXES),
         loader="cnnxfer.data.sources.archive:load",
         absolute=_absolute_path,
-    )
-)
-SOURCES.add(
+    ),
     Source(
         name="table",
         form="a .csv, .tsv, .jsonl or .parquet table of paths and labels",
@@ -113,7 +101,7 @@ SOURCES.add(
         loader="cnnxfer.data.sources.table:load",
         checker="cnnxfer.data.sources.table:check",
         absolute=_absolute_path,
-    )
+    ),
 )
 
 
@@ -136,10 +124,6 @@ def list_dataset(spec: str, reporter: Reporter) -> Dataset:
     """Lists the images that `spec` names, with the classes sorted by name.
 
     So the same images get the same labels from every source.
-
-    Args:
-        spec: the data specification, as it was typed.
-        reporter: shows progress and warnings.
 
     Raises:
         ConfigError: if no source accepts the specification.
@@ -170,7 +154,6 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 
 def _unknown_message(spec: str) -> str:
-    """Returns the message for a specification that no source accepts."""
     path = Path(spec)
     forms = f"Expected one of: {', '.join(source.form for source in SOURCES)}."
     if spec and path.exists():

@@ -30,10 +30,6 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     all files is ignored. Of several files with one name, the last one counts. A member
     that cannot be read becomes an example that cannot be read.
 
-    Args:
-        spec: the path of the archive.
-        reporter: shows the progress, and warns of images outside of class folders.
-
     Raises:
         DataError: if the archive is damaged, or holds no file in a class folder.
         RunError: if the cache has no room for the files.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cnnxfer.data.dataset import MAX_BYTES, TOO_LARGE, Dataset, Example
@@ -25,7 +26,6 @@ from cnnxfer.reporting import Advance, Reporter
 if TYPE_CHECKING:
     from cnnxfer.data.sources.layout import PlacedFile
 
-KIND = "cloud"
 FORM = "s3://BUCKET/FOLDER"
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs"}
 # Without this, s3fs asks for each image's size first, and reads it in pieces.
@@ -76,16 +76,13 @@ def accepts(spec: str) -> bool:
 def check(spec: str) -> None:
     """Checks an address and the packages that it needs, without network access.
 
-    Args:
-        spec: `s3://BUCKET/FOLDER` or `gs://BUCKET/FOLDER`.
-
     Raises:
         ConfigError: if the address names no bucket, or the extra is not installed.
     """
     scheme, _, root = spec.partition("://")
     if not root.strip("/"):
         raise ConfigError(f"{spec} names no bucket; expected {scheme}://BUCKET/FOLDER.")
-    require(spec, [PACKAGES[scheme]], "cloud")
+    require(spec, PACKAGES[scheme], "cloud")
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
@@ -93,12 +90,8 @@ def load(spec: str, reporter: Reporter) -> Dataset:
 
     Classes and splits are found as `layout.arrange` describes. Files that have changed
     since the last download are downloaded again; an interrupted download continues
-    where it stopped.
-
-    Args:
-        spec: `s3://BUCKET/FOLDER` or `gs://BUCKET/FOLDER`. Credentials, endpoints and
-            the like are set as for `s3fs` and `gcsfs`.
-        reporter: shows the progress of the download.
+    where it stopped. Credentials, endpoints and the like are set as for `s3fs` and
+    `gcsfs`.
 
     Raises:
         DataError: if the folder does not exist, may not be read, or holds no class
@@ -170,7 +163,7 @@ def _examples(
     """
     chunks = list(_chunks(objects))
     directories = [
-        copy_dir(KIND, bucket.root, [bucket.spec.rstrip("/"), *map(_key, chunk)])
+        copy_dir("cloud", bucket.root, [bucket.spec.rstrip("/"), *map(_key, chunk)])
         for chunk in chunks
     ]
     copies = [read_copy(directory) for directory in directories]
@@ -178,12 +171,14 @@ def _examples(
     missing_bytes = sum(map(_size_bytes, missing))
     check_room(missing_bytes)
     copied: list[Example] = []
-    with _progress(bucket, missing_bytes, reporter) as advance:
+    progress = (
+        reporter.progress(f"downloading {bucket.spec}", missing_bytes, "bytes")
+        if missing_bytes
+        else nullcontext(lambda size_bytes: None)
+    )
+    with progress as advance:
         for chunk, directory, copy in zip(chunks, directories, copies, strict=True):
-
-            def fill(pack: Pack, chunk: list[_Object] = chunk) -> None:
-                _download(bucket, chunk, pack, advance)
-
+            fill = partial(_download, bucket, chunk, advance)
             copied += (copy or ensure_copy(directory, fill)).examples
     for example, object in zip(copied, objects, strict=True):
         file = object.file
@@ -218,18 +213,8 @@ def _fits(object: _Object) -> bool:
     return object.size_bytes <= MAX_BYTES
 
 
-@contextlib.contextmanager
-def _progress(bucket: _Bucket, total: int, reporter: Reporter) -> Iterator[Advance]:
-    if total:
-        title = f"downloading {bucket.spec}"
-        with reporter.progress(title, total, "bytes") as advance:
-            yield advance
-    else:
-        yield lambda steps=1, note="": None
-
-
 def _download(
-    bucket: _Bucket, objects: Iterable[_Object], pack: Pack, advance: Advance
+    bucket: _Bucket, objects: Iterable[_Object], advance: Advance, pack: Pack
 ) -> None:
     for batch in _batches(objects):
         paths = [object.path for object in batch if _fits(object)]
@@ -269,7 +254,7 @@ def _contents(bucket: _Bucket, paths: list[str]) -> dict[str, bytes]:
         return dict(zip(paths, threads.map(read, paths), strict=True))
 
 
-@contextlib.contextmanager
+@contextmanager
 def _failures(address: str) -> Iterator[None]:
     """Turns the errors of the libraries into errors with a next step."""
     scheme = address.partition("://")[0]

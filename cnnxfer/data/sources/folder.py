@@ -21,10 +21,6 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     and folders are left out. Links to class folders are followed; links inside of
     class folders are not.
 
-    Args:
-        spec: the path of the folder.
-        reporter: warns of images outside of class folders.
-
     Raises:
         DataError: if there is no file in a class folder, or a folder cannot be read.
     """
@@ -49,10 +45,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
 def _names(folder: str, prefix: str = "", links: bool = True) -> Iterator[str]:
     """Yields the names of all files and folders in a folder, as `arrange` takes them.
 
-    Args:
-        folder: the folder to list.
-        prefix: what precedes the names of its entries.
-        links: whether links to folders are followed; otherwise they are left out.
+    `prefix` precedes the names; without `links`, links to folders are left out.
     """
     with os.scandir(folder) as entries:
         for entry in entries:

@@ -17,7 +17,6 @@ from cnnxfer.reporting import Reporter
 if TYPE_CHECKING:
     from cnnxfer.data.sources.packed import Pack
 
-KIND = "hugging-face"
 FORM = "a folder saved by Hugging Face datasets"
 # The files by which the library itself recognizes several saved splits, or one.
 SPLITS_FILE = "dataset_dict.json"
@@ -35,24 +34,17 @@ def accepts(spec: str) -> bool:
 def check(spec: str) -> None:
     """Checks that the package `datasets` is installed.
 
-    Args:
-        spec: the data specification, for the message.
-
     Raises:
-        ConfigError: if it is not installed.
+        ConfigError: if it is not.
     """
-    require(spec, ["datasets"], "hf")
+    require(spec, "datasets", "hf")
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
-    """Lists a saved data set; copies its images into the cache the first time.
+    """Lists the data set that `save_to_disk` wrote; copies its images the first time.
 
     Nothing is downloaded, unpickled or run. Labels are a ClassLabel, a sequence of
     them (then the data set is multi-label), or a column called `label` or the like.
-
-    Args:
-        spec: the folder that `save_to_disk` wrote.
-        reporter: shows the progress of the copy.
 
     Raises:
         DataError: if the data set is damaged, or has no images with labels.
@@ -74,7 +66,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
 
         return copy_set(root, pack, reporter)
 
-    directory = copy_dir(KIND, root.name, [os.fspath(root), state])
+    directory = copy_dir("hugging-face", root.name, [os.fspath(root), state])
     copy = ensure_copy(directory, fill, size_bytes=size_bytes)
     return Dataset(
         name=root.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -30,23 +30,8 @@ class _Columns:
     multi_label: bool
 
 
-@dataclass
-class _Classes:
-    """The labels by class name, numbered in the order of appearance."""
-
-    labels: dict[str, int] = field(default_factory=dict)
-
-    def label(self, name: str) -> int:
-        return self.labels.setdefault(name, len(self.labels))
-
-
 def copy_set(root: Path, pack: Pack, reporter: Reporter) -> dict[str, Any]:
-    """Copies the images of a saved data set.
-
-    Args:
-        root: the folder that `save_to_disk` wrote.
-        pack: receives the images.
-        reporter: shows the progress, and how many images have no label.
+    """Copies the images of the data set that `save_to_disk` wrote into `root`.
 
     Returns:
         `class_names`, in label order, and `multi_label`, a boolean.
@@ -56,7 +41,7 @@ def copy_set(root: Path, pack: Pack, reporter: Reporter) -> dict[str, Any]:
     """
     splits = _open(root)
     columns = _columns(root, next(iter(splits.values())).features)
-    classes = _Classes()
+    classes: dict[str, int] = {}  # labels by name, in the order of appearance
     total = sum(map(len, splits.values()))
     unlabelled = 0
     with reporter.progress(f"reading {root.name}", total, "images") as advance:
@@ -74,7 +59,7 @@ def copy_set(root: Path, pack: Pack, reporter: Reporter) -> dict[str, Any]:
         reporter.info(
             f"left out {counted(unlabelled, 'image')} of {root} without a label."
         )
-    return {"class_names": list(classes.labels), "multi_label": columns.multi_label}
+    return {"class_names": list(classes), "multi_label": columns.multi_label}
 
 
 def _open(root: Path) -> dict[str, Any]:
@@ -129,7 +114,7 @@ def _item(feature: Any) -> Any:
 
 
 def _names(
-    root: Path, records: Any, columns: _Columns, classes: _Classes
+    root: Path, records: Any, columns: _Columns, classes: dict[str, int]
 ) -> list[str] | None:
     """Returns the class names of a split's numeric labels; None if they are names."""
     if not {columns.image, columns.label} <= set(records.features):
@@ -141,7 +126,7 @@ def _names(
     if not isinstance(item, datasets.ClassLabel):
         return None
     for name in item.names:  # a class counts even without an image
-        classes.label(name)
+        classes.setdefault(name, len(classes))
     return list(item.names)
 
 
@@ -160,13 +145,15 @@ def _records(
         raise _damaged(root, error) from error
 
 
-def _labels(found: Any, names: list[str] | None, classes: _Classes) -> list[int] | None:
+def _labels(
+    found: Any, names: list[str] | None, classes: dict[str, int]
+) -> list[int] | None:
     """Returns an image's labels; None if one of them is unknown."""
     values = found if isinstance(found, list) else [found]
     if any(value is None or (names and value < 0) for value in values):
         return None
     words = [names[value] if names else str(value) for value in values]
-    return [classes.label(word) for word in dict.fromkeys(words)]
+    return [classes.setdefault(word, len(classes)) for word in dict.fromkeys(words)]
 
 
 def _add(

@@ -24,8 +24,7 @@ class PlacedFile:
         id: the name relative to the root, as valid UTF-8; it identifies the image
             within its data set.
         label: index into the layout's class names.
-        split: the split of its split folder: "train", "validation" or "test"; None
-            without split folders.
+        split: "train", "validation" or "test"; None without split folders.
     """
 
     name: str
@@ -58,12 +57,13 @@ def arrange(
     A class has the name of its folder, which may hold further folders. A folder called
     train is a split folder if it holds folders, or if a folder called val, valid,
     validation or test is beside it; then the class folders lie in the split folders.
+    The reporter warns of images outside of all class folders.
 
     Args:
         names: names of files, relative to the root, with slashes. A name that ends in
             a slash is a folder, so that empty class folders can be listed too.
         root: the folder, archive or address that messages name.
-        reporter: warns of images outside of all class folders.
+        reporter: shows the warning.
         wrapped: whether a single folder around everything, as archives often have, is
             ignored.
 
@@ -130,11 +130,7 @@ def _wrapping(names: Iterable[Parts]) -> Parts:
 
 
 def _has_splits(names: Sequence[Parts], root: str) -> bool:
-    """Tells whether the outermost folders are split folders.
-
-    Raises:
-        DataError: if only some of them can be.
-    """
+    """Tells whether the outermost folders are split folders; refuses a mixture."""
     folders = _folders(names)
     splits = [folder for folder in folders if folder.lower() in SPLIT_BY_WORD]
     with_folders = {parts[0] for parts in names if len(parts) > 2}

@@ -37,11 +37,7 @@ NO_OFFSET = -1
 
 @dataclass(frozen=True)
 class UnreadableExample(Example):
-    """An image that is known to be unreadable.
-
-    Attributes:
-        reason: why it cannot be read.
-    """
+    """An image that is known to be unreadable, for this reason."""
 
     reason: str = ""
 
@@ -52,12 +48,9 @@ class UnreadableExample(Example):
 
 @dataclass(frozen=True)
 class Copy:
-    """A copy of a data set's images, with what else its source told.
+    """The copied images, in order, and what else their source told of the data set.
 
-    Attributes:
-        examples: the images, in the order in which they were added.
-        about: what the source told, as `fill` of `ensure_copy` returned it; tuples
-            have become lists.
+    `about` is what `fill` of `ensure_copy` returned; tuples have become lists.
     """
 
     examples: tuple[Example, ...]
@@ -68,11 +61,7 @@ class Pack:
     """Writes the images of a data set into one file and remembers where each begins."""
 
     def __init__(self, images: BinaryIO) -> None:
-        """Starts without an image.
-
-        Args:
-            images: the stream that the encoded images are written to.
-        """
+        """Starts without an image; the encoded images are written to the stream."""
         self._images = images
         self._digest = hashlib.sha256()
         self._rows: list[list[Any]] = []
@@ -84,14 +73,10 @@ class Pack:
         labels: Sequence[int] = (),
         split: str | None = None,
     ) -> None:
-        """Adds an encoded image; one over the size limit counts as unreadable.
+        """Adds a whole encoded image; one over the size limit counts as unreadable.
 
-        Args:
-            id: identifies the image within its data set, the same on every machine.
-            content: the whole encoded image.
-            labels: indices into the class names. A source may leave them out here and
-                add them to the examples that `ensure_copy` returns.
-            split: "train", "validation", "test", or None; may be left out likewise.
+        A source may leave out labels and split here, and add them to the examples that
+        `ensure_copy` returns.
         """
         if len(content) > MAX_BYTES:
             self.add_unreadable(id, TOO_LARGE, labels, split)
@@ -108,23 +93,11 @@ class Pack:
         labels: Sequence[int] = (),
         split: str | None = None,
     ) -> None:
-        """Adds an image that cannot be read: reading its example raises the reason.
-
-        Args:
-            id: identifies the image within its data set, the same on every machine.
-            reason: why it cannot be read.
-            labels: indices into the class names.
-            split: "train", "validation", "test", or None.
-        """
+        """Adds an image that cannot be read: reading its example raises the reason."""
         self._rows.append([id, list(labels), split, NO_OFFSET, 0, reason])
 
     def document(self, about: Any, path: Path) -> dict[str, Any]:
-        """Returns the index, in types that JSON has.
-
-        Args:
-            about: what else the source told of the data set, in types that JSON has.
-            path: the file that all images have been written to.
-        """
+        """Returns the index of the images in `path`, in types that JSON has."""
         found = path.stat()
         return {
             "form": INDEX_VERSION,
@@ -145,7 +118,7 @@ def copy_dir(kind: str, name: str, key: Any) -> Path:
     """Returns the directory for the copy of a data set, which may not exist.
 
     Args:
-        kind: the kind of source, in a word; it names the directory of its copies.
+        kind: the kind of source; it names the directory of its copies.
         name: the name of the data set, for people who look into the cache.
         key: what changes whenever the data set does, such as its path, size and
             modification time, in types that JSON has.
@@ -201,9 +174,6 @@ def read_copy(directory: Path) -> Copy | None:
 
 def check_room(size_bytes: int) -> None:
     """Checks that the cache has room for the images of a copy.
-
-    Args:
-        size_bytes: how much disk space the images need.
 
     Raises:
         RunError: if less is free.

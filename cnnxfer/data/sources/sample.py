@@ -12,12 +12,7 @@ from cnnxfer.reporting import Reporter
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
-    """Lists the synthetic flowers; draws them into the cache the first time.
-
-    Args:
-        spec: "sample".
-        reporter: shows the progress.
-    """
+    """Lists the synthetic flowers; draws them into the cache the first time."""
     directory = cached_directory(
         cache_dir() / "sample" / f"v{flowers.VERSION}",
         lambda path: flowers.write_sample(path, reporter),

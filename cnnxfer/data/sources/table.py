@@ -63,9 +63,6 @@ class _Row:
 def check(spec: str) -> None:
     """Checks that a table can be read and has the columns that it needs.
 
-    Args:
-        spec: the path of the table.
-
     Raises:
         DataError: if it cannot be read, or lacks a column.
     """
@@ -79,10 +76,6 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     by `|`, or a list of them, the whole data set is multi-label, and an image may have
     no label. A file that does not exist becomes an example that cannot be read. Rows
     about the same file become one example.
-
-    Args:
-        spec: the path of the table.
-        reporter: not used.
 
     Raises:
         DataError: if the table cannot be read or understood; the message names the
@@ -282,11 +275,7 @@ def _refuse_unlabelled(spec: str, rows: Sequence[_Row]) -> None:
 
 
 def _merge(spec: str, rows: Iterable[_Row], multi_label: bool) -> list[_Row]:
-    """Returns one row for each image.
-
-    Raises:
-        DataError: if two rows about the same image contradict each other.
-    """
+    """Returns one row for each image; refuses rows that contradict each other."""
     images: dict[str, _Row] = {}
     for row in rows:
         first = images.setdefault(row.id, row)

@@ -22,11 +22,9 @@ def load(spec: str, reporter: Reporter) -> Dataset:
 
     A data set whose label feature is a sequence of labels is multi-label.
 
-    Args:
-        spec: `NAME[/CONFIG][:VERSION]`, with or without `tfds:` before it, or the
-            folder of a prepared data set. `[SPLIT]` after it, as TFDS writes it,
-            selects records: `tf_flowers[train[:10%]]`.
-        reporter: shows the progress of the download and the copy.
+    `spec` is `NAME[/CONFIG][:VERSION]`, with or without `tfds:` before it, or the
+    folder of a prepared data set. `[SPLIT]` after it, as TFDS writes it, selects
+    records: `tf_flowers[train[:10%]]`.
 
     Raises:
         DataError: if the data set is unknown, cannot be prepared, or has no labelled

@@ -47,10 +47,6 @@ def copy_set(requested: RequestedSet, reporter: Reporter) -> tuple[Record, Copy]
 
     The data set is downloaded, prepared and copied first if that has not been done.
 
-    Args:
-        requested: the data set, or records of it.
-        reporter: shows the progress of the download and the copy.
-
     Raises:
         DataError: if the data set is unknown, cannot be prepared, or has no labelled
             images.

@@ -48,13 +48,10 @@ def own_copies_dir() -> Path:
 def state_of(data_dir: Path) -> dict[str, Any]:
     """Returns a state that changes when a specification may mean other data.
 
-    Args:
-        data_dir: the folder of a prepared data set, `.../NAME[/CONFIG]/VERSION`.
-
-    Returns:
-        A dictionary in types that JSON has. `files` is a hash of the names, sizes and
-        modification times of the files in the folder. `versions` and `default_config`
-        are what TFDS chooses from where a specification leaves them open.
+    In types that JSON has: `files` is a hash of the names, sizes and modification times
+    of the files in the folder of a prepared data set, `.../NAME[/CONFIG]/VERSION`.
+    `versions` and `default_config` are what TFDS chooses from where a specification
+    leaves them open.
 
     Raises:
         OSError: if the folder cannot be read.
