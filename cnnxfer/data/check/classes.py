@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from cnnxfer.data.check.inspected import InspectedData, grouped
-from cnnxfer.data.check.report import ERROR, KINDS, NOTE, WARNING, Finding, Item, Kind
+from cnnxfer.data.check.report import ERROR, NOTE, WARNING, Finding, Item, define_kind
 from cnnxfer.data.dataset import SPLITS
 from cnnxfer.data.preparing.balance import MIN_SKEWED_RATIO, class_size_ratio
 from cnnxfer.data.preparing.index import enough_classes
@@ -17,96 +17,75 @@ from cnnxfer.reporting import counted
 MIN_IMAGES = 10
 ESCAPED_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")  # how `utf8_name` writes other bytes
 
-NO_IMAGES = KINDS.add(
-    Kind(
-        name="no-images",
-        severity=ERROR,
-        title="images that can be used",
-        done="training stops",
-        advice="Add images of at least two classes, one folder or label a class.",
-    )
+NO_IMAGES = define_kind(
+    "no-images",
+    ERROR,
+    "images that can be used",
+    done="training stops",
+    advice="Add images of at least two classes, one folder or label a class.",
 )
-ONE_CLASS = KINDS.add(
-    Kind(
-        name="one-class",
-        severity=ERROR,
-        title="classes to train on, too few to tell apart",
-        done="training stops",
-        advice="Add images of at least two classes, one folder or label a class.",
-    )
+ONE_CLASS = define_kind(
+    "one-class",
+    ERROR,
+    "classes to train on, too few to tell apart",
+    done="training stops",
+    advice="Add images of at least two classes, one folder or label a class.",
 )
-EMPTY_CLASS = KINDS.add(
-    Kind(
-        name="empty-class",
-        severity=WARNING,
-        title="classes without an image that can be read",
-        done="left out",
-        advice="Add images of them, or delete the class.",
-    )
+EMPTY_CLASS = define_kind(
+    "empty-class",
+    WARNING,
+    "classes without an image that can be read",
+    done="left out",
+    advice="Add images of them, or delete the class.",
 )
-UNTRAINED_CLASS = KINDS.add(
-    Kind(
-        name="untrained-class",
-        severity=WARNING,
-        title="classes without an image to train on",
-        done="left out",
-        advice="Add images of them to the train split, or delete the class.",
-    )
+UNTRAINED_CLASS = define_kind(
+    "untrained-class",
+    WARNING,
+    "classes without an image to train on",
+    done="left out",
+    advice="Add images of them to the train split, or delete the class.",
 )
-MISSING_IN_SPLIT = KINDS.add(
-    Kind(
-        name="missing-in-split",
-        severity=WARNING,
-        title="classes missing in a split",
-        done="not measured there",
-        advice="Add images of them.",
-    )
+MISSING_IN_SPLIT = define_kind(
+    "missing-in-split",
+    WARNING,
+    "classes missing in a split",
+    done="not measured there",
+    advice="Add images of them.",
 )
-FEW_IMAGES = KINDS.add(
-    Kind(
-        name="few-images",
-        severity=WARNING,
-        title=f"classes of fewer than {MIN_IMAGES} images",
-        done="used",
-        advice="Add images: some dozens a class are a fair beginning.",
-    )
+FEW_IMAGES = define_kind(
+    "few-images",
+    WARNING,
+    f"classes of fewer than {MIN_IMAGES} images",
+    done="used",
+    advice="Add images: some dozens a class are a fair beginning.",
 )
-IMBALANCE = KINDS.add(
-    Kind(
-        name="imbalance",
-        severity=WARNING,
-        title="classes of very different size",
-        done="macro-F1 chooses the best epoch",
-        advice="Train with {--class-weights auto} or {--sampling balanced}, or add "
-        "images.",
-    )
+IMBALANCE = define_kind(
+    "imbalance",
+    WARNING,
+    "classes of very different size",
+    done="macro-F1 chooses the best epoch",
+    advice="Train with {--class-weights auto} or {--sampling balanced}, or add images.",
 )
-SIMILAR_NAMES = KINDS.add(
-    Kind(
-        name="similar-names",
-        severity=WARNING,
-        title="class names that hardly differ",
-        done="nothing: each is a class",
-        advice="Give them one name, if they mean the same.",
-    )
+SIMILAR_NAMES = define_kind(
+    "similar-names",
+    WARNING,
+    "class names that hardly differ",
+    done="nothing: each is a class",
+    advice="Give them one name, if they mean the same.",
 )
-ODD_NAME = KINDS.add(
-    Kind(
-        name="odd-name",
-        severity=NOTE,
-        title="class names with invisible characters",
-        done="kept as they are",
-        advice="Rename them.",
-    )
+ODD_NAME = define_kind(
+    "odd-name",
+    NOTE,
+    "class names with invisible characters",
+    done="kept as they are",
+    advice="Rename them.",
 )
-UNLABELLED = KINDS.add(
-    Kind(
-        name="unlabelled",
-        severity=NOTE,
-        title="images without a label",
-        done="used: they show none of the classes",
-        advice="Label them, if that is not so.",
-    )
+UNLABELLED = define_kind(
+    "unlabelled",
+    NOTE,
+    "images without a label",
+    done="used: they show none of the classes",
+    advice="Label them, if that is not so.",
 )
 
 

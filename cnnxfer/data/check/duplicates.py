@@ -5,71 +5,57 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cnnxfer.data.check.inspected import Group, InspectedData, grouped
-from cnnxfer.data.check.report import ERROR, KINDS, NOTE, WARNING, Finding, Item, Kind
+from cnnxfer.data.check.report import ERROR, NOTE, WARNING, Finding, Item, define_kind
 from cnnxfer.data.dataset import SPLITS
 
-CONTRADICTION = KINDS.add(
-    Kind(
-        name="contradiction",
-        severity=ERROR,
-        title="pictures under several labels",
-        done="nothing: each label counts",
-        advice="Keep the copy whose label is right. {--write} lists all, to leave out.",
-    )
+CONTRADICTION = define_kind(
+    "contradiction",
+    ERROR,
+    "pictures under several labels",
+    done="nothing: each label counts",
+    advice="Keep the copy whose label is right. {--write} lists all, to leave out.",
 )
-NEAR_CONTRADICTION = KINDS.add(
-    Kind(
-        name="near-contradiction",
-        severity=WARNING,
-        title="near duplicates under several labels",
-        done="nothing: each label counts",
-        advice="Look at them with {--html}, and keep what is labelled right.",
-    )
+NEAR_CONTRADICTION = define_kind(
+    "near-contradiction",
+    WARNING,
+    "near duplicates under several labels",
+    done="nothing: each label counts",
+    advice="Look at them with {--html}, and keep what is labelled right.",
 )
-LEAK = KINDS.add(
-    Kind(
-        name="leak",
-        severity=ERROR,
-        title="pictures in several splits",
-        done="nothing: the data's own splits stay",
-        advice="Leave out those that {--write} lists, which train; what tests stays.",
-    )
+LEAK = define_kind(
+    "leak",
+    ERROR,
+    "pictures in several splits",
+    done="nothing: the data's own splits stay",
+    advice="Leave out those that {--write} lists, which train; what tests stays.",
 )
-NEAR_LEAK = KINDS.add(
-    Kind(
-        name="near-leak",
-        severity=ERROR,
-        title="near duplicates in several splits",
-        done="nothing: the data's own splits stay",
-        advice="Leave out those that {--write} lists, which train; what tests stays.",
-    )
+NEAR_LEAK = define_kind(
+    "near-leak",
+    ERROR,
+    "near duplicates in several splits",
+    done="nothing: the data's own splits stay",
+    advice="Leave out those that {--write} lists, which train; what tests stays.",
 )
-GROUP_LEAK = KINDS.add(
-    Kind(
-        name="group-leak",
-        severity=ERROR,
-        title="groups in several splits",
-        done="nothing: the data's own splits stay",
-        advice="Move all images of a group into one split.",
-    )
+GROUP_LEAK = define_kind(
+    "group-leak",
+    ERROR,
+    "groups in several splits",
+    done="nothing: the data's own splits stay",
+    advice="Move all images of a group into one split.",
 )
-COPIES = KINDS.add(
-    Kind(
-        name="copies",
-        severity=NOTE,
-        title="spare copies of images",
-        done="kept in one part",
-        advice="Delete them, or leave out those that {--write} lists.",
-    )
+COPIES = define_kind(
+    "copies",
+    NOTE,
+    "spare copies of images",
+    done="kept in one part",
+    advice="Delete them, or leave out those that {--write} lists.",
 )
-NEAR_COPIES = KINDS.add(
-    Kind(
-        name="near-copies",
-        severity=NOTE,
-        title="pictures in several versions",
-        done="kept in one part",
-        advice="Nothing, if they are few.",
-    )
+NEAR_COPIES = define_kind(
+    "near-copies",
+    NOTE,
+    "pictures in several versions",
+    done="kept in one part",
+    advice="Nothing, if they are few.",
 )
 
 

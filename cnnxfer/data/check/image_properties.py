@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from cnnxfer.data.check.inspected import InspectedData
-from cnnxfer.data.check.report import KINDS, NOTE, WARNING, Finding, Item, Kind
+from cnnxfer.data.check.report import NOTE, WARNING, Finding, Item, Kind, define_kind
 from cnnxfer.data.dataset import IndexRow
 
 # The side of the smallest image that Keras's backbones take.
@@ -17,112 +17,113 @@ MAX_ASPECT_RATIO = 3.0
 # A property of more than half of the images is usual there, not worth a warning.
 USUAL_SHARE = 0.5
 
-ANIMATED = KINDS.add(
-    Kind(
-        name="animated",
-        severity=NOTE,
-        title="images of several frames or pages",
+Check = Callable[[InspectedData], Iterable[Finding]]
+
+
+def _size(row: IndexRow) -> str:
+    return f"{row.width} x {row.height}"
+
+
+def _images(
+    kind: Kind,
+    applies: Callable[[IndexRow], bool],
+    note: Callable[[IndexRow], str] = _size,
+) -> Check:
+    """Returns the check that finds the images that a condition applies to."""
+
+    def check(data: InspectedData) -> Iterable[Finding]:
+        return kind.findings(
+            data.item(index, note(data.rows[index]))
+            for index in data.sound
+            if applies(data.rows[index])
+        )
+
+    return check
+
+
+animated = _images(
+    define_kind(
+        "animated",
+        NOTE,
+        "images of several frames or pages",
         done="the first frame is used",
         advice="Save the frames that you want as files of their own.",
-    )
+    ),
+    lambda row: row.frames > 1,
+    lambda row: f"{row.frames} frames",
 )
-CMYK = KINDS.add(
-    Kind(
-        name="cmyk",
-        severity=NOTE,
-        title="CMYK images",
+cmyk = _images(
+    define_kind(
+        "cmyk",
+        NOTE,
+        "CMYK images",
         done="converted to RGB",
         advice="Look at their colours, and save them as RGB.",
-    )
+    ),
+    lambda row: row.mode == "CMYK",
+    lambda row: "",
 )
-TURNED = KINDS.add(
-    Kind(
-        name="turned",
-        severity=NOTE,
-        title="images stored rotated",
+turned = _images(
+    define_kind(
+        "turned",
+        NOTE,
+        "images stored rotated",
         done="turned upright by EXIF",
         advice="Nothing. Other programs may show them turned.",
-    )
+    ),
+    lambda row: row.orientation != 1,
+    lambda row: f"orientation {row.orientation}",
 )
-TINY = KINDS.add(
-    Kind(
-        name="tiny",
-        severity=WARNING,
-        title=f"images of under {MIN_SIDE_PIXELS} pixels a side",
-        done="enlarged",
-        advice="Look whether they are thumbnails or icons, and delete these.",
-    )
-)
-ALL_TINY = KINDS.add(
-    Kind(
-        name="all-tiny",
-        severity=NOTE,
-        title=f"images of under {MIN_SIDE_PIXELS} pixels a side, as most are",
-        done="enlarged",
-        advice="Train with a small {--image-size}, which takes less time.",
-    )
-)
-HUGE = KINDS.add(
-    Kind(
-        name="huge",
-        severity=NOTE,
-        title=f"images of over {MAX_USUAL_PIXELS // 10**6} megapixels",
+huge = _images(
+    define_kind(
+        "huge",
+        NOTE,
+        f"images of over {MAX_USUAL_PIXELS // 10**6} megapixels",
         done="used, but slow to read",
         advice="Save them smaller: a network sees a few hundred pixels a side.",
-    )
+    ),
+    lambda row: row.width * row.height > MAX_USUAL_PIXELS,
 )
-LONG = KINDS.add(
-    Kind(
-        name="long",
-        severity=WARNING,
-        title=f"images longer than {MAX_ASPECT_RATIO:.0f} to 1",
+long = _images(
+    define_kind(
+        "long",
+        WARNING,
+        f"images longer than {MAX_ASPECT_RATIO:.0f} to 1",
         done="only the middle is seen",
         advice="Crop them to what they show.",
-    )
+    ),
+    lambda row: (
+        max(row.width, row.height) > MAX_ASPECT_RATIO * min(row.width, row.height)
+    ),
 )
-GREY = KINDS.add(
-    Kind(
-        name="grey",
-        severity=NOTE,
-        title="greyscale images among colour ones",
-        done="used, as three equal channels",
-        advice="Nothing, as long as they are spread over the classes.",
-    )
+TINY = define_kind(
+    "tiny",
+    WARNING,
+    f"images of under {MIN_SIDE_PIXELS} pixels a side",
+    done="enlarged",
+    advice="Look whether they are thumbnails or icons, and delete these.",
 )
-GREY_CLASS = KINDS.add(
-    Kind(
-        name="grey-class",
-        severity=WARNING,
-        title="classes mostly of greyscale images",
-        done="nothing: lack of colour may be taken for the class",
-        advice="Add colour images of them, or make all of the data grey.",
-    )
+ALL_TINY = define_kind(
+    "all-tiny",
+    NOTE,
+    f"images of under {MIN_SIDE_PIXELS} pixels a side, as most are",
+    done="enlarged",
+    advice="Train with a small {--image-size}, which takes less time.",
 )
-
-
-def animated(data: InspectedData) -> Iterator[Finding]:
-    """Finds files with several frames or pages."""
-    yield from ANIMATED.findings(
-        data.item(index, f"{data.rows[index].frames} frames")
-        for index in data.sound
-        if data.rows[index].frames > 1
-    )
-
-
-def cmyk(data: InspectedData) -> Iterator[Finding]:
-    """Finds images in CMYK, the colours of printers."""
-    yield from CMYK.findings(
-        data.item(index) for index in data.sound if data.rows[index].mode == "CMYK"
-    )
-
-
-def turned(data: InspectedData) -> Iterator[Finding]:
-    """Finds images that are stored turned, and upright by their EXIF block only."""
-    yield from TURNED.findings(
-        data.item(index, f"orientation {data.rows[index].orientation}")
-        for index in data.sound
-        if data.rows[index].orientation != 1
-    )
+GREY = define_kind(
+    "grey",
+    NOTE,
+    "greyscale images among colour ones",
+    done="used, as three equal channels",
+    advice="Nothing, as long as they are spread over the classes.",
+)
+GREY_CLASS = define_kind(
+    "grey-class",
+    WARNING,
+    "classes mostly of greyscale images",
+    done="nothing: lack of colour may be taken for the class",
+    advice="Add colour images of them, or make all of the data grey.",
+)
 
 
 def tiny(data: InspectedData) -> Iterator[Finding]:
@@ -134,24 +135,6 @@ def tiny(data: InspectedData) -> Iterator[Finding]:
     ]
     usual = len(found) > USUAL_SHARE * len(data.sound)
     yield from (ALL_TINY if usual else TINY).findings(found)
-
-
-def huge(data: InspectedData) -> Iterator[Finding]:
-    """Finds images that take much time and memory to decode."""
-    yield from HUGE.findings(
-        data.item(index, _size(data.rows[index]))
-        for index in data.sound
-        if data.rows[index].width * data.rows[index].height > MAX_USUAL_PIXELS
-    )
-
-
-def long(data: InspectedData) -> Iterator[Finding]:
-    """Finds long images, of which the square in the middle shows only a small part."""
-    yield from LONG.findings(
-        data.item(index, _size(data.rows[index]))
-        for index in data.sound
-        if _aspect_ratio(data.rows[index]) > MAX_ASPECT_RATIO
-    )
 
 
 def grey(data: InspectedData) -> Iterator[Finding]:
@@ -168,11 +151,3 @@ def grey(data: InspectedData) -> Iterator[Finding]:
         for label, (grey, images) in enumerate(counts)
         if grey > USUAL_SHARE * images
     )
-
-
-def _size(row: IndexRow) -> str:
-    return f"{row.width} x {row.height}"
-
-
-def _aspect_ratio(row: IndexRow) -> float:
-    return max(row.width, row.height) / min(row.width, row.height)

@@ -13,11 +13,7 @@ from cnnxfer.files import check_parent_folder, is_empty_or_has_marker
 def check_output(option: str, path: Path, mark: str, spec: str) -> None:
     """Makes sure, before any work is done, that an output file may be written.
 
-    Args:
-        option: the option that names the file, as the user calls it.
-        path: the file. If it exists, it must have been written by `check`.
-        mark: the text by which a file that `check` wrote is recognized.
-        spec: the data specification.
+    By `mark`, a file that `check` wrote before is recognized.
 
     Raises:
         ConfigError: if the folder does not exist or cannot be written to, or the file

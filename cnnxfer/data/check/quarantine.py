@@ -22,10 +22,6 @@ def write_list(report: Report, path: Path) -> None:
 
     Each kind of finding has a heading. An image of several findings is listed once.
 
-    Args:
-        report: the report whose findings name the images.
-        path: the file to write.
-
     Raises:
         OSError: if the file cannot be written; the error names it.
     """

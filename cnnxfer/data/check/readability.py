@@ -6,62 +6,50 @@ from collections.abc import Iterator
 from posixpath import splitext
 
 from cnnxfer.data.check.inspected import InspectedData
-from cnnxfer.data.check.report import KINDS, NOTE, WARNING, Finding, Item, Kind
+from cnnxfer.data.check.report import NOTE, WARNING, Finding, Item, Kind, define_kind
 from cnnxfer.data.images.decode import SUFFIXES
 
-UNREADABLE = KINDS.add(
-    Kind(
-        name="unreadable",
-        severity=WARNING,
-        title="unreadable images",
-        done="left out",
-        advice="Fetch them again, save them as JPEG or PNG, or delete them.",
-    )
+UNREADABLE = define_kind(
+    "unreadable",
+    WARNING,
+    "unreadable images",
+    done="left out",
+    advice="Fetch them again, save them as JPEG or PNG, or delete them.",
 )
-TRUNCATED = KINDS.add(
-    Kind(
-        name="truncated",
-        severity=WARNING,
-        title="truncated images",
-        done="left out",
-        advice="Copy or download them again, or delete them.",
-    )
+TRUNCATED = define_kind(
+    "truncated",
+    WARNING,
+    "truncated images",
+    done="left out",
+    advice="Copy or download them again, or delete them.",
 )
-TOO_LARGE = KINDS.add(
-    Kind(
-        name="too-large",
-        severity=WARNING,
-        title="images over the size limits",
-        done="left out",
-        advice="Save them smaller: a network sees a few hundred pixels a side.",
-    )
+TOO_LARGE = define_kind(
+    "too-large",
+    WARNING,
+    "images over the size limits",
+    done="left out",
+    advice="Save them smaller: a network sees a few hundred pixels a side.",
 )
-OTHER_FILE = KINDS.add(
-    Kind(
-        name="other-file",
-        severity=NOTE,
-        title="files that are not images",
-        done="left out",
-        advice="Move them elsewhere.",
-    )
+OTHER_FILE = define_kind(
+    "other-file",
+    NOTE,
+    "files that are not images",
+    done="left out",
+    advice="Move them elsewhere.",
 )
-WRONG_SUFFIX = KINDS.add(
-    Kind(
-        name="wrong-suffix",
-        severity=NOTE,
-        title="suffixes of another format",
-        done="read by what is in them",
-        advice="Rename them: other programs go by the name.",
-    )
+WRONG_SUFFIX = define_kind(
+    "wrong-suffix",
+    NOTE,
+    "suffixes of another format",
+    done="read by what is in them",
+    advice="Rename them: other programs go by the name.",
 )
-HIDDEN = KINDS.add(
-    Kind(
-        name="hidden",
-        severity=NOTE,
-        title="hidden or system files",
-        done="skipped",
-        advice="Delete them, or rename those that are images.",
-    )
+HIDDEN = define_kind(
+    "hidden",
+    NOTE,
+    "hidden or system files",
+    done="skipped",
+    advice="Delete them, or rename those that are images.",
 )
 
 # By the beginning of the reasons that `images.decode` and `read_bytes` give.

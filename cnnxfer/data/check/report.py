@@ -30,11 +30,7 @@ class Item:
     note: str = ""
 
     def line(self, most_ids: int = 3) -> str:
-        """Returns the item as one line, such as `a.jpg = b.jpg (rose, tulip)`.
-
-        Args:
-            most_ids: how many ids are written before "..." stands for the others.
-        """
+        """Returns the item as one line, such as `a.jpg = b.jpg = ... (rose, tulip)`."""
         ids = [*self.ids[:most_ids], *["..."] * (len(self.ids) > most_ids)]
         subject, remarks = " = ".join(ids), [*self.classes, self.note]
         if not ids:
@@ -71,14 +67,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of finding, with the texts that all findings of the kind share.
+    """A kind of finding, with what all findings of the kind share; see `Finding`.
 
-    Attributes:
-        name: a short name that never changes, such as "truncated".
-        severity: one of `SEVERITIES`.
-        title: what was found, in the plural; a count follows it.
-        done: what cnnxfer does about it, such as "left out".
-        advice: what a person can do about it: a sentence, as `spelled` takes it.
+    The name never changes: people and programs look for it. The advice is a text as
+    `spelled` takes it.
     """
 
     name: str
@@ -96,43 +88,27 @@ class Kind:
     ) -> list[Finding]:
         """Returns a list of the one finding of these items; an empty one without items.
 
-        Args:
-            items: the cases.
-            quarantine: the ids of images that should be excluded from training.
-            count: how many were found; by default the number of items.
+        `count` is how many were found, by default the number of items.
         """
         items = tuple(items)
         if not items:
             return []
-        if count is None:
-            count = len(items)
-        return [
-            Finding(
-                self.name,
-                self.severity,
-                self.title,
-                count,
-                self.done,
-                spelled(self.advice),
-                items,
-                tuple(quarantine),
-            )
-        ]
+        count = len(items) if count is None else count
+        texts = self.name, self.severity, self.title, count, self.done
+        return [Finding(*texts, spelled(self.advice), items, tuple(quarantine))]
 
 
 KINDS: Registry[Kind] = Registry("kind of finding")
 
 
+def define_kind(name: str, severity: str, title: str, done: str, advice: str) -> Kind:
+    """Adds a kind to `KINDS` and returns it."""
+    return KINDS.add(Kind(name, severity, title, done, advice))
+
+
 @dataclass(frozen=True)
 class ClassCount:
-    """How many images of a class each split would get.
-
-    Attributes:
-        name: the name of the class.
-        train: the number of images to train on.
-        validation: the number of images for validation.
-        test: the number of images for the test.
-    """
+    """How many images of a class each split would get."""
 
     name: str
     train: int

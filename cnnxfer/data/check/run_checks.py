@@ -9,14 +9,13 @@ from cnnxfer.data.check import classes, duplicates, image_properties, readabilit
 from cnnxfer.data.check.inspected import Group, InspectedData
 from cnnxfer.data.check.report import (
     ERROR,
-    KINDS,
     NOTE,
     SEVERITIES,
     ClassCount,
     Finding,
     Item,
-    Kind,
     Report,
+    define_kind,
 )
 from cnnxfer.data.dataset import Dataset, Example, IndexRow
 from cnnxfer.data.preparing.exclude import exclude_listed
@@ -53,23 +52,19 @@ CHECKS: tuple[Callable[[InspectedData], Iterable[Finding]], ...] = (
     classes.unlabelled,
     readability.hidden_files,
 )
-NO_DATA = KINDS.add(
-    Kind(
-        name="no-data",
-        severity=ERROR,
-        title="images that can be listed",
-        done="training stops",
-        advice="Put the images into folders, one a class; or see what is expected.",
-    )
+NO_DATA = define_kind(
+    "no-data",
+    ERROR,
+    "images that can be listed",
+    done="training stops",
+    advice="Put the images into folders, one a class; or see what is expected.",
 )
-NO_SPLIT = KINDS.add(
-    Kind(
-        name="no-split",
-        severity=ERROR,
-        title="ways to split the images",
-        done="training stops",
-        advice="Add images, or choose other shares with {--split}.",
-    )
+NO_SPLIT = define_kind(
+    "no-split",
+    ERROR,
+    "ways to split the images",
+    done="training stops",
+    advice="Add images, or choose other shares with {--split}.",
 )
 # `train` warns of these elsewhere.
 REPORTED_BY_TRAINING = {
@@ -100,12 +95,9 @@ def check_data(
     Args:
         spec: the data specification.
         reporter: shows the progress.
-        split: the split that `train` would use: shares such as "75/15/10", or
-            "slices".
-        group_by: a column or a regular expression that groups images, as
-            `group_names` takes it; `none` for no groups.
-        exclude: the path of a list of images to leave out, as `exclude_listed` takes
-            it; `none` for no list.
+        split: shares such as "75/15/10", or "slices", as `train` takes them.
+        group_by: what groups images, as `group_names` takes it; `none` for no groups.
+        exclude: the path of a list of images to leave out; `none` for no list.
 
     Returns:
         The report, and the images that were checked.
@@ -134,22 +126,16 @@ def check_data(
 
 def quick_findings(data: InspectedData) -> tuple[Finding, ...]:
     """Returns the errors and warnings of which `train` does not warn elsewhere."""
-    findings = (finding for check in CHECKS for finding in check(data))
     return _by_severity(
         finding
-        for finding in findings
+        for check in CHECKS
+        for finding in check(data)
         if finding.severity != NOTE and finding.kind not in REPORTED_BY_TRAINING
     )
 
 
 def warn_of(findings: Iterable[Finding], spec: str, reporter: Reporter) -> None:
-    """Warns of each finding in a line, and names the command that shows more.
-
-    Args:
-        findings: what was found.
-        spec: the data specification, for the command.
-        reporter: shows the warnings.
-    """
+    """Warns of each finding in a line, and names the command that shows more."""
     findings = list(findings)
     for finding in findings:
         example = finding.items[0].line()
@@ -229,6 +215,5 @@ def _splits(
 
 
 def _by_severity(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(
-        sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
-    )
+    by_rank = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    return tuple(by_rank)
