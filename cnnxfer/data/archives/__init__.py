@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
+from cnnxfer.errors import reason_of
+
 if TYPE_CHECKING:
     from cnnxfer.data.images.source import ImageSource
 
@@ -15,18 +17,11 @@ SUFFIXES = (*ZIP_SUFFIXES, *TAR_SUFFIXES)
 
 
 def members(path: str, wanted: Callable[[str], bool]) -> Iterator[ImageSource]:
-    """Yields the files in an archive, in the archive's order.
+    """Yields the files in an archive, in the archive's order, named as in it.
 
-    A member that cannot be read, such as a link or an encrypted file, is an image
-    source whose `read` raises a DataError with the reason.
-
-    Args:
-        path: the path of a zip, recognized by its suffix, or of a tar, plain or
-            compressed.
-        wanted: tells by a file's name in the archive whether to yield it.
-
-    Yields:
-        Image sources, named as in the archive.
+    The archive is a zip, recognized by its suffix, or a tar, plain or compressed. A
+    member that cannot be read, such as a link or an encrypted file, is an image source
+    whose `read` raises a DataError with the reason.
 
     Raises:
         Exception: an error of any type if the archive is damaged; `archive_problem`
@@ -35,3 +30,13 @@ def members(path: str, wanted: Callable[[str], bool]) -> Iterator[ImageSource]:
     kind = "zips" if path.lower().endswith(ZIP_SUFFIXES) else "tars"
     reader = import_module(f"cnnxfer.data.archives.{kind}")
     return cast("Iterator[ImageSource]", reader.members(path, wanted))
+
+
+def damage_reason(error: Exception) -> str:
+    """Returns the reason why a damaged archive, or a member of it, is unreadable."""
+    return f"damaged archive: {' '.join(str(error).split())}"
+
+
+def archive_problem(error: Exception) -> str:
+    """Returns why an archive is unreadable: the system's error message, or damage."""
+    return reason_of(error) if isinstance(error, OSError) else damage_reason(error)

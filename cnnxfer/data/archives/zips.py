@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from cnnxfer.data.archives.problems import damage_reason
+from cnnxfer.data.archives import damage_reason
 from cnnxfer.data.dataset import MAX_BYTES, NOT_A_FILE, TOO_LARGE
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError

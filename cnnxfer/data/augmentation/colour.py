@@ -22,13 +22,7 @@ SETTINGS = (
 def change_colours(
     image: Image.Image, augment: Augment, random: KeyedRandom
 ) -> Image.Image:
-    """Returns an image with randomly changed light and colours.
-
-    Args:
-        image: an image of mode RGB.
-        augment: the settings of the augmentation; those in `SETTINGS` are used.
-        random: what the changes are drawn from.
-    """
+    """Returns an RGB image with light and colours changed at random by `SETTINGS`."""
     if not any(getattr(augment, name) for name in SETTINGS):
         return image
     shift = [random.within(augment.channel_shift, f"channel {i}") for i in range(3)]
@@ -52,7 +46,7 @@ def recolour(
     hue: float = 0,
     shift: tuple[float, ...] | list[float] = (0, 0, 0),
 ) -> Image.Image:
-    """Returns an image with changed light and colours.
+    """Returns an RGB image with changed light and colours.
 
     Args:
         image: an image of mode RGB.

@@ -14,19 +14,14 @@ class KeyedRandom:
 
     The numbers of a purpose follow from the key and its name, so a new purpose does not
     change the numbers of others.
-
-    Attributes:
-        key: the text that all numbers follow from.
     """
 
     key: str
 
     def uniform(self, name: str = "", count: int = 1) -> tuple[float, ...]:
-        """Returns numbers that are uniform in [0, 1).
+        """Returns numbers that are uniform in [0, 1), for a named purpose.
 
-        Args:
-            name: the purpose of the numbers.
-            count: how many, at most five; the first ones do not depend on it.
+        There are at most five; the first ones do not depend on the count.
         """
         digest = self._digest(name)
         assert 6 * count <= len(digest)
@@ -36,12 +31,7 @@ class KeyedRandom:
         )
 
     def within(self, bound: float, name: str) -> float:
-        """Returns a number that is uniform in [-bound, bound); 0 for a bound of 0.
-
-        Args:
-            bound: the bound, at least 0.
-            name: the purpose of the number.
-        """
+        """Returns a number that is uniform in [-bound, bound); 0 for a bound of 0."""
         return bound * (2 * self.uniform(name)[0] - 1) if bound else 0.0
 
     def generator(self, name: str) -> np.random.Generator:

@@ -15,15 +15,10 @@ def mix(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns a batch in which every image is mixed with another one.
 
-    Args:
-        pixels: uint8 `(batch, size, size, 3)`.
-        targets: float32 `(batch, classes)`.
-        augment: its `mixup` and `cutmix` are used; with both, each has half of the
-            batches, and with neither, the batch is returned unchanged.
-        random: what pairs and shares are drawn from.
-
-    Returns:
-        Pixels and targets in the same shapes and dtypes, mixed in the same shares.
+    Pixels, uint8 `(batch, size, size, 3)`, and targets, float32 `(batch, classes)`,
+    keep their shapes and dtypes, and are mixed in the same shares. With both `mixup`
+    and `cutmix`, each has half of the batches; with neither, the batch is returned
+    unchanged.
     """
     if not augment.mixup and not augment.cutmix:
         return pixels, targets
@@ -43,16 +38,10 @@ def mix(
 def mix_up(
     pixels: np.ndarray, others: np.ndarray, shares: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns weighted means of pairs of images.
+    """Returns weighted means of pairs of images, uint8 `(batch, height, width, 3)`.
 
-    Args:
-        pixels: uint8 `(batch, height, width, 3)`, the first images.
-        others: uint8 `(batch, height, width, 3)`, the second images.
-        shares: `(batch,)`, the weights of the first images, in [0, 1].
-
-    Returns:
-        The means, uint8 `(batch, height, width, 3)`, and the exact weights of the
-        first images after rounding, `(batch,)`.
+    The weights of the first images, `(batch,)` in [0, 1], are returned as they are
+    after rounding.
 
     Source: Zhang et al., 2018, https://arxiv.org/abs/1710.09412.
     """
@@ -67,21 +56,11 @@ def cut_mix(
     shares: np.ndarray,
     generator: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns images in which a rectangle is replaced by that of another image.
+    """Returns images, each with a rectangle of another one, and the shares they kept.
 
-    The middle of the rectangle is anywhere in the image; what would lie outside of the
-    image is cut off.
-
-    Args:
-        pixels: uint8 `(batch, height, width, 3)`, the images.
-        others: uint8 `(batch, height, width, 3)`, where the rectangles are taken from.
-        shares: `(batch,)`, in [0, 1]: the share of pixels that each image keeps if
-            nothing of its rectangle is cut off.
-        generator: what the middles are drawn from.
-
-    Returns:
-        The images, uint8 `(batch, height, width, 3)`, and the exact shares of pixels
-        that they kept, `(batch,)`.
+    Images are uint8 `(batch, height, width, 3)`. Each would keep its share, `(batch,)`
+    in [0, 1], of its pixels. But the middle of the rectangle is anywhere in the image,
+    and what would lie outside is cut off; the shares that are returned are exact.
 
     Source: Yun et al., 2019, https://arxiv.org/abs/1905.04899.
     """

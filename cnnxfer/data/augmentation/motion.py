@@ -66,15 +66,7 @@ def motion(
 
 
 def choose_motion(augment: Augment, random: KeyedRandom) -> Motion | None:
-    """Returns a random motion of a view.
-
-    Args:
-        augment: its `rotation`, `shear`, `zoom` and `shift` limit the motion.
-        random: what the motion is drawn from.
-
-    Returns:
-        The motion; None if all four settings are 0.
-    """
+    """Returns a random motion of a view; None if all of `SETTINGS` are 0."""
     if not any(getattr(augment, name) for name in SETTINGS):
         return None
     zoom = (1 + augment.zoom) ** random.within(1, "zoom")

@@ -7,6 +7,7 @@ AutoAugment, https://arxiv.org/abs/1805.09501, table 6.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PIL import Image, ImageEnhance, ImageOps
 
@@ -29,7 +30,7 @@ MOTIONS: dict[str, Callable[[float], Motion]] = {
     "translate-x": lambda strength: motion(shift=(SHIFT * strength, 0)),
     "translate-y": lambda strength: motion(shift=(0, SHIFT * strength)),
 }
-RECOLOURINGS: dict[str, Callable[[Image.Image, float], Image.Image]] = {
+RECOLOURINGS: dict[str, Callable[..., Image.Image]] = {
     "identity": lambda image, strength: image,
     "autocontrast": lambda image, strength: ImageOps.autocontrast(image),
     "equalize": lambda image, strength: ImageOps.equalize(image),
@@ -56,13 +57,7 @@ def choose_operations(
 ) -> tuple[list[Motion], list[Recolouring]]:
     """Returns the operations of a view, each drawn independently from all of them.
 
-    Args:
-        augment: its `randaugment` is how many are drawn, and its `magnitude`, from 0
-            to 10, how strong they are.
-        random: what the operations are drawn from.
-
-    Returns:
-        The motions and the changes of colours, in the order in which they were drawn.
+    They are motions and changes of colours, in the order in which they were drawn.
     """
     motions: list[Motion] = []
     recolourings: list[Recolouring] = []
@@ -73,11 +68,5 @@ def choose_operations(
         if name in MOTIONS:
             motions.append(MOTIONS[name](strength))
         else:
-            recolourings.append(_with_strength(RECOLOURINGS[name], strength))
+            recolourings.append(partial(RECOLOURINGS[name], strength=strength))
     return motions, recolourings
-
-
-def _with_strength(
-    recolour: Callable[[Image.Image, float], Image.Image], strength: float
-) -> Recolouring:
-    return lambda image: recolour(image, strength)

@@ -10,29 +10,16 @@ from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 
 
 def blur(image: Image.Image, augment: Augment, random: KeyedRandom) -> Image.Image:
-    """Returns a view that is blurred, or unchanged.
-
-    Args:
-        image: the pixels of the view.
-        augment: its `blur` is the largest radius, in pixels; half of the views are not
-            blurred.
-        random: what the radius is drawn from.
-    """
+    """Returns a view, half of the time blurred by a radius of up to `blur` pixels."""
     radius = _zero_or_up_to(augment.blur, random, "blur")
     return image.filter(ImageFilter.GaussianBlur(radius)) if radius else image
 
 
 def add_noise(pixels: np.ndarray, augment: Augment, random: KeyedRandom) -> np.ndarray:
-    """Returns pixels with Gaussian noise added, or unchanged.
+    """Returns pixels with Gaussian noise added; half of the views get none.
 
-    Args:
-        pixels: uint8 `(size, size, 3)`.
-        augment: its `noise` is the largest standard deviation, in levels of 255; half
-            of the views get no noise.
-        random: what the deviation and the noise are drawn from.
-
-    Returns:
-        uint8 `(size, size, 3)`.
+    `noise` is the largest standard deviation, in levels of 255. Pixels are uint8
+    `(size, size, 3)`.
     """
     deviation = _zero_or_up_to(augment.noise, random, "noise")
     if not deviation:
@@ -44,18 +31,10 @@ def add_noise(pixels: np.ndarray, augment: Augment, random: KeyedRandom) -> np.n
 
 
 def cut_out(pixels: np.ndarray, augment: Augment, random: KeyedRandom) -> np.ndarray:
-    """Returns pixels of which a square is covered, or unchanged.
+    """Returns pixels, uint8 `(size, size, 3)`, of which a square is covered.
 
-    The middle of the square is anywhere, so part of it may lie outside of the view.
-
-    Args:
-        pixels: uint8 `(size, size, 3)`.
-        augment: its `cutout` is the side of the square, as a fraction of the view's;
-            its `fill_value` is the grey level that covers it.
-        random: what the middle is drawn from.
-
-    Returns:
-        uint8 `(size, size, 3)`.
+    Its side is `cutout`, a fraction of the view's; `fill_value` covers it. Its middle
+    is anywhere, so part of it may lie outside of the view.
 
     Source: DeVries and Taylor, 2017, https://arxiv.org/abs/1708.04552.
     """

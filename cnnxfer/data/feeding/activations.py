@@ -93,15 +93,10 @@ def activation_batches(
 def ordered_activation_batches(
     rows: StoredRows, gate: Gate, *, batch_size: int, prefetch_to: str | None = None
 ) -> tuple[tf.data.Dataset, int]:
-    """Returns batches of all rows in order, and how many batches there are.
+    """Returns batches of all rows of one view in order, and how many batches there are.
 
-    The last batch is filled up with the first rows.
-
-    Args:
-        rows: the rows of one view of all images.
-        gate: is closed by the caller when the batches are no longer needed.
-        batch_size: the number of rows in a batch.
-        prefetch_to: the device to which batches are copied ahead; None for the host.
+    The last batch is filled up with the first rows. The gate is closed by the caller
+    when the batches are no longer needed.
 
     Returns:
         A data set of float32 `(batch, ...)`, and its length.

@@ -55,9 +55,7 @@ class Gate:
 def prefetched(batches: tf.data.Dataset, device: str | None) -> tf.data.Dataset:
     """Returns batches that are made ahead, while earlier ones are computed with.
 
-    Args:
-        batches: the data set of batches.
-        device: the device to which batches are copied ahead; None for the host.
+    They are copied ahead to the device; with None, they stay on the host.
     """
     if device is None:
         return batches.prefetch(2)

@@ -39,11 +39,8 @@ class Loader(Gate):
     ) -> None:
         """Prepares to load views; nothing is read yet.
 
-        Args:
-            examples: the images.
-            image_size: the side of the views, in pixels.
-            keep_bytes: how much memory decoded images may take; by default a fifth of
-                what is free now, and none where that is unknown.
+        Decoded images may take `keep_bytes` of memory; by default a fifth of what is
+        free now, and none where that is unknown.
         """
         super().__init__()
         if keep_bytes is None:
@@ -55,11 +52,7 @@ class Loader(Gate):
         self._kept: dict[int, tuple[Picture, int]] = {}  # with its size in bytes
 
     def batch(self, indices: Sequence[int], views: Views) -> np.ndarray:
-        """Returns a view of each of several examples.
-
-        Args:
-            indices: the positions of the images in `examples`.
-            views: what decides the view of each image.
+        """Returns a view of each of the examples at these positions.
 
         Returns:
             uint8 `(batch, size, size, 3)`; black once the loader is closed.

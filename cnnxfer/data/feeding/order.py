@@ -8,11 +8,8 @@ import numpy as np
 def repetitions(order: np.ndarray) -> np.ndarray:
     """Returns how often each image of an order occurred before it in that order.
 
-    Args:
-        order: int64 `(images,)`; indices of images, in the order in which they are fed.
-
-    Returns:
-        int64 `(images,)`; 0 for the first occurrence of an image.
+    Both are int64 `(images,)`: indices of images in the order in which they are fed,
+    and 0 for the first occurrence of an image.
     """
     by_image = np.argsort(order, kind="stable")
     ranked = order[by_image]

@@ -99,12 +99,7 @@ def central_batches(
 ) -> tf.data.Dataset:
     """Returns batches of the central view of every example once, in order.
 
-    Args:
-        loader: loads the images.
-        fraction: the side of the central square, as a fraction of the image's shorter
-            side, in (0, 1].
-        batch_size: the number of images in a batch.
-        prefetch_to: the device to which batches are copied ahead; None for the host.
+    Its side is `fraction`, in (0, 1], of the image's shorter side.
 
     Returns:
         A data set of uint8 `(batch, size, size, 3)`; the last batch may be smaller.

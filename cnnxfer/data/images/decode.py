@@ -68,10 +68,8 @@ OTHER_FILES = {
 def open_image(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Opens an image by its header; no pixel is decoded yet.
 
-    Args:
-        content: a whole encoded image, of one of `FORMATS`; or HEIC, where pillow-heif
-            is installed.
-        max_pixels: the most pixels that the header may declare.
+    The content is a whole encoded image, of one of `FORMATS`; or HEIC, where
+    pillow-heif is installed. Its header may declare at most `max_pixels`.
 
     Raises:
         DataError: if the content is empty, not an image, of another format, or too
@@ -106,17 +104,12 @@ def is_animated(image: Image.Image) -> bool:
 def seek(image: Image.Image, frame: int, max_pixels: int = MAX_PIXELS) -> bool:
     """Moves an opened image to a frame, for `to_rgb`; fast only to the next frame.
 
-    Args:
-        image: an image that `open_image` returned.
-        frame: the number of the frame, from 0.
-        max_pixels: the most pixels that the frame may have.
-
     Returns:
-        Whether the image has such a frame.
+        Whether the image has such a frame, counted from 0.
 
     Raises:
-        DataError: if the frame is corrupt or too large; the message is only the
-            reason.
+        DataError: if the frame is corrupt or has more than `max_pixels`; the message is
+            only the reason.
     """
     try:
         if image.format == "GIF" and frame and image.tell() == 0:
@@ -133,7 +126,7 @@ def seek(image: Image.Image, frame: int, max_pixels: int = MAX_PIXELS) -> bool:
 
 
 def to_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
-    """Returns the pixels of an opened image, as a person sees it.
+    """Returns the pixels of an opened image, as a person sees it: RGB, uint8.
 
     The image is turned upright by its EXIF orientation, transparency is laid over
     white, and 16 bits and floats are scaled to 8 bits. Of an animation, it is the
@@ -143,9 +136,6 @@ def to_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
         image: an image that `open_image` returned.
         scale: 2, 4 or 8 decodes a JPEG that many times smaller, and faster; its last
             row and column may reach beyond the image. Other formats ignore it.
-
-    Returns:
-        An image of mode RGB, uint8 values in [0, 255].
 
     Raises:
         DataError: if the file is truncated or corrupt; the message is only the
@@ -165,12 +155,7 @@ def to_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
 
 
 def upright_size(size: tuple[int, int], exif_orientation: int) -> tuple[int, int]:
-    """Returns the width and height of an image once it is upright.
-
-    Args:
-        size: the width and height as they are stored, in pixels.
-        exif_orientation: the EXIF orientation, as `orientation` returns it.
-    """
+    """Returns the width and height, in pixels, of a stored image once it is upright."""
     return size[::-1] if exif_orientation in SIDEWAYS else size
 
 
@@ -180,11 +165,7 @@ def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
 
 def orientation(image: Image.Image) -> int:
-    """Returns the EXIF orientation of an opened image.
-
-    Returns:
-        1 to 8; 1 means upright, and so does any other number that a file may hold.
-    """
+    """Returns the EXIF orientation, 1 to 8; 1 and any other number mean upright."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # an image with a broken EXIF block can still be used

@@ -25,11 +25,8 @@ MIN_FREQUENCIES = SIDE * SIDE // 2
 def cosines(positions: np.ndarray) -> np.ndarray:
     """Returns the cosine waves of the frequencies, orthonormal over [0, 1].
 
-    Args:
-        positions: `(positions,)`, where the waves are evaluated; the image is [0, 1].
-
-    Returns:
-        float64 `(positions, SIDE)`.
+    They are evaluated at the positions, of which the image is [0, 1]; float64
+    `(positions, SIDE)`.
     """
     angles = np.pi * np.outer(positions, np.arange(SIDE))
     waves: np.ndarray = np.sqrt(2) * np.cos(angles)
@@ -58,13 +55,9 @@ def sample_pixels(picture: Picture) -> np.ndarray:
 
 
 def perceptual_hash(pixels: np.ndarray) -> str:
-    """Returns the perceptual hash of an image.
+    """Returns the perceptual hash of an image from its `sample_pixels`.
 
-    Args:
-        pixels: uint8 `(SAMPLES, SAMPLES, 3)`, as `sample_pixels` returns them.
-
-    Returns:
-        256 hexadecimal digits; an empty text for an image with too little detail.
+    It has 256 hexadecimal digits; it is empty for an image with too little detail.
     """
     waves = _WAVES.T @ (pixels @ LUMA) @ _WAVES
     waves[0, 0] = 0  # the mean brightness distinguishes no images
@@ -82,12 +75,8 @@ def perceptual_hash(pixels: np.ndarray) -> str:
 def read_hashes(hashes: Sequence[str]) -> np.ndarray:
     """Returns the digits of hashes: signed square roots of frequencies' strengths.
 
-    Args:
-        hashes: hashes as `perceptual_hash` returns them, none of them empty.
-
-    Returns:
-        float32 `(hashes, SIDE, SIDE)`, down and across; whole numbers from `-LEVELS`
-        to `LEVELS`.
+    None of the hashes is empty. The digits are float32 `(hashes, SIDE, SIDE)`, down and
+    across; whole numbers from `-LEVELS` to `LEVELS`.
     """
     pairs = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8)
     digits = np.stack([pairs >> 4, pairs & 15], axis=-1).astype(np.float32)

@@ -41,12 +41,7 @@ def file_source(path: str) -> ImageSource:
 
 
 def unreadable_source(name: str, reason: str) -> ImageSource:
-    """Returns an image source that stands for an image that cannot be read.
-
-    Args:
-        name: the name of the image in the output.
-        reason: the message of the DataError that its `read` raises.
-    """
+    """Returns an image source whose `read` raises a DataError with this reason."""
     return ImageSource(name, partial(_refuse, reason))
 
 

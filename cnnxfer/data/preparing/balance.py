@@ -11,8 +11,7 @@ MIN_SKEWED_RATIO = 3.0
 def class_size_ratio(counts: Sequence[int]) -> float:
     """Returns the ratio of the largest class's size to the smallest's; at least 1.
 
-    Args:
-        counts: the number of images of each class; classes without images are ignored.
+    Classes without images are ignored.
     """
     counts = [count for count in counts if count]
     return max(counts) / min(counts) if counts else 1.0

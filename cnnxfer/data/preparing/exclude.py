@@ -16,13 +16,10 @@ COMMENT, QUOTE = "#", '"'
 
 
 def read_list(path: Path) -> list[str]:
-    """Returns the ids and paths that a file lists, one a line.
+    """Returns the ids and paths that a text file in UTF-8 lists, one a line.
 
     Lines that are blank or begin with # are skipped. A name in double quotes is a JSON
     string, as `format_line` writes it.
-
-    Args:
-        path: a text file in UTF-8.
 
     Raises:
         ConfigError: if the file cannot be read.
@@ -43,13 +40,9 @@ def read_list(path: Path) -> list[str]:
 
 
 def exclude_listed(dataset: Dataset, path: Path, reporter: Reporter) -> Dataset:
-    """Returns the data set without the images that a file lists.
+    """Returns the data set without the images that a file lists; see `read_list`.
 
-    Args:
-        dataset: the data set, as its source returns it.
-        path: a file that lists ids or paths of images, as `read_list` reads it.
-        reporter: shows how many images are left out, and warns of lines that name no
-            image.
+    The reporter shows how many are left out, and warns of lines that name no image.
 
     Raises:
         ConfigError: if the file cannot be read.

@@ -15,11 +15,9 @@ from cnnxfer.spelling import option
 def group_names(dataset: Dataset, group_by: str) -> list[str]:
     """Returns the name of each example's group; empty for an example without one.
 
-    Args:
-        dataset: the data set whose images are grouped.
-        group_by: a column of the data's table; or a regular expression that is
-            searched in the ids. The first group of its match is the name, or the
-            whole match if it has no groups.
+    `group_by` is a column of the data's table; or a regular expression that is searched
+    in the ids. The first group of its match is the name, or the whole match if it has
+    no groups.
 
     Raises:
         ConfigError: if `group_by` is neither, or puts all images into one group.
@@ -39,8 +37,7 @@ def group_names(dataset: Dataset, group_by: str) -> list[str]:
 def connected_groups(links: Iterable[tuple[int, int]]) -> list[list[int]]:
     """Returns the groups of numbers that are connected by links, each group sorted.
 
-    Args:
-        links: pairs of numbers; a number linked to itself alone is a group of one.
+    A number that is linked to itself alone is a group of one.
     """
     parents: dict[int, int] = {}
 

@@ -25,14 +25,8 @@ def build_index(examples: Sequence[Example], reporter: Reporter) -> list[IndexRo
     """Returns a row for each example, in order, from the cache or from reading it.
 
     Images are read and decoded on all cores. Their rows are kept in the cache and used
-    again as long as the size and modification time of their file stay the same.
-
-    Args:
-        examples: the images to read.
-        reporter: shows the progress, and warns if the cache cannot be written.
-
-    Returns:
-        A row for each example. Its own example has the `sha256` if it could be read.
+    again as long as the size and modification time of their file stay the same. A row's
+    own example has the `sha256` if it could be read.
     """
     stamps = stamp_all(examples)
     cache = IndexCache(stamps)
@@ -104,12 +98,7 @@ def _count_frames(opened: Image.Image) -> int:
 
 
 def report_problems(rows: Iterable[IndexRow], reporter: Reporter) -> list[IndexRow]:
-    """Returns the rows without a problem, and warns of the others.
-
-    Args:
-        rows: the index of all images.
-        reporter: warns of the first ten unreadable images, and of how many there are.
-    """
+    """Returns the rows without a problem, and warns of the others: of ten by name."""
     rows = list(rows)
     broken = [row for row in rows if row.problem]
     for row in broken[:10]:
@@ -146,16 +135,11 @@ def enough_classes(rows: Sequence[IndexRow]) -> bool:
 def leave_out_untrained(
     class_names: Sequence[str], rows: Sequence[IndexRow], reporter: Reporter
 ) -> tuple[tuple[str, ...], list[IndexRow]]:
-    """Leaves out the classes that have no image to train on.
+    """Leaves out the classes that have no image to train on, and warns of them.
 
     These are classes whose folder is empty, whose images are all unreadable, or which
     the data set has only in its validation or test split. Images that have no other
     label are left out too.
-
-    Args:
-        class_names: the names of the classes, in label order.
-        rows: readable images, with any number of labels.
-        reporter: warns of the classes that are left out.
 
     Returns:
         The remaining class names, and the rows of their images with labels that index

@@ -28,8 +28,7 @@ StoredRows = dict[Stamp, tuple[Any, ...]]
 def stamp_all(examples: Iterable[Example]) -> list[Stamp | None]:
     """Returns the stamp of each image, by which a change is noticed.
 
-    Returns:
-        A stamp for each example; None if its file does not exist or is not a file.
+    It is None where the file does not exist or is not a file.
     """
 
     @cache  # thousands of images may lie in one file
@@ -54,11 +53,7 @@ class IndexCache:
     """The stored index rows of the images in one folder, or in one file."""
 
     def __init__(self, stamps: Sequence[Stamp | None]) -> None:
-        """Reads the stored rows of the folder or file that holds all of the images.
-
-        Args:
-            stamps: the stamps of the images, as `stamp_all` returns them.
-        """
+        """Reads the stored rows of the folder or file that holds all of the images."""
         paths = {stamp[0] for stamp in stamps if stamp}
         common_path = os.path.commonpath(paths) if paths else ""
         name = hashlib.sha256(os.fsencode(common_path)).hexdigest()[:16]
@@ -77,9 +72,6 @@ class IndexCache:
         """Writes the rows that have a stamp, and keeps the stored rows of other images.
 
         Stored rows are dropped when their file is gone or has changed.
-
-        Args:
-            rows: pairs of a row and its stamp; pairs with a None are not written.
 
         Raises:
             OSError: if the cache cannot be written; the error names the file.

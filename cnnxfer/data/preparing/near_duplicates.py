@@ -40,10 +40,7 @@ def near_duplicates(rows: Sequence[IndexRow]) -> list[list[int]]:
 
     An image belongs to a group if it is similar to at least one image of it; large
     groups require a higher similarity. Images with too little detail for a perceptual
-    hash are grouped with their exact copies only.
-
-    Args:
-        rows: the index; rows with a problem are in no group.
+    hash are grouped with their exact copies only; rows with a problem are in no group.
 
     Returns:
         Groups of two or more indices of rows, each sorted, and sorted by their first
@@ -139,9 +136,7 @@ def _nearest(
 def _cropped_similarity(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Returns the similarity of pairs of which either image may be a crop of the other.
 
-    Args:
-        ones: float32 `(pairs, SIDE, SIDE)`, strengths of the first images' frequencies.
-        others: float32 `(pairs, SIDE, SIDE)`, those of the second images.
+    The strengths of their frequencies are float32 `(pairs, SIDE, SIDE)`.
     """
     similarity = _similarity(ones, others)
     for whole, part in ((ones, others), (others, ones)):

@@ -18,13 +18,7 @@ SLICES = "slices"
 
 @dataclass(frozen=True)
 class Ratios:
-    """The shares of the three splits, in any unit.
-
-    Attributes:
-        train: above 0.
-        validation: above 0.
-        test: at least 0.
-    """
+    """The shares of the three splits, in any unit: train and validation are above 0."""
 
     train: float
     validation: float
@@ -32,13 +26,7 @@ class Ratios:
 
 
 def parse_split(text: str) -> Ratios | None:
-    """Returns the shares that a value of `--split` such as "75/15/10" means.
-
-    Args:
-        text: shares divided by slashes, or "slices".
-
-    Returns:
-        The shares; None for "slices".
+    """Returns the shares that `--split` means: "75/15/10", or None for "slices".
 
     Raises:
         ConfigError: if it is neither.

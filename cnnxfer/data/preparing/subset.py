@@ -16,7 +16,7 @@ FIRST_IMAGES = 3
 
 
 def take_sample(rows: Sequence[IndexRow], limit: int | Literal["all"]) -> list[int]:
-    """Returns which rows to use: the same share of every class in every split.
+    """Returns which rows to use, sorted: the same share of every class in every split.
 
     The choice follows from the images' content, not from their names or order. A
     larger limit includes all images of a smaller one. An image of several labels
@@ -25,9 +25,6 @@ def take_sample(rows: Sequence[IndexRow], limit: int | Literal["all"]) -> list[i
     Args:
         rows: readable images, with the splits that the data itself has.
         limit: the most images to use.
-
-    Returns:
-        The indices of the chosen rows, sorted.
 
     Raises:
         ConfigError: if the limit allows less than one image of every class in every

@@ -42,16 +42,10 @@ def whorl(
 ) -> Mesh:
     """Returns petals around the axis, which differ by chance only.
 
-    Args:
-        rng: what the differences are drawn from.
-        count: the number of petals.
-        radius: the distance of a petal from the axis, at each of `ALONG`.
-        height: the height of a petal, at each of `ALONG`.
-        half_width: half of the width of a petal, at each of `ALONG`.
-        colours: the RGB of a petal, at each of `ALONG`.
-        start: how far the whorl is turned, in petals.
-        ripple: how high the waves in a petal are, as a fraction of its length.
-        rounding: how much its corners are shortened, as a fraction of its length.
+    `radius`, `height`, `half_width` and `colours` are those of a petal at each of
+    `ALONG`. `start` is how far the whorl is turned, in petals; `ripple`, how high the
+    waves in a petal are, and `rounding`, how much its corners are shortened: fractions
+    of its length.
     """
     along, shape = ALONG[:, None], (count, 1, 1)  # (petals, along, across)
     across = np.linspace(-1, 1, 4 if count > 8 else 10)  # few petals are wide ones

@@ -74,12 +74,9 @@ SKY_WALL_SHADE = np.array([(176, 200, 222), (206, 206, 200), (28, 34, 30)])
 def draw(class_name: str, number: int) -> Image.Image:
     """Returns one synthetic image: RGB, with sides of 240 to 340 pixels.
 
-    It depends only on the arguments. Other versions of NumPy and Pillow, or another
-    processor, may give slightly different pixels.
-
-    Args:
-        class_name: one of `CLASS_NAMES`.
-        number: the number of the image in its class, from 0, without a limit.
+    It depends only on the class and on the number of the image in it, from 0, without a
+    limit. Other versions of NumPy and Pillow, or another processor, may give slightly
+    different pixels.
     """
     label = CLASS_NAMES.index(class_name)
     rng = np.random.Generator(np.random.PCG64([VERSION, label, number]))
@@ -93,12 +90,7 @@ def draw(class_name: str, number: int) -> Image.Image:
 
 
 def write_sample(directory: Path, reporter: Reporter) -> None:
-    """Writes the synthetic data set: a folder a class, of `IMAGES_PER_CLASS` JPEGs.
-
-    Args:
-        directory: an empty directory.
-        reporter: shows the progress.
-    """
+    """Writes a folder a class, of `IMAGES_PER_CLASS` JPEGs, into an empty directory."""
     total = len(CLASS_NAMES) * IMAGES_PER_CLASS
     with reporter.progress("drawing synthetic flowers", total, "images") as advance:
         for class_name in CLASS_NAMES:

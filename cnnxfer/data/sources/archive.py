@@ -10,7 +10,6 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from cnnxfer.data import archives
-from cnnxfer.data.archives.problems import archive_problem
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.images.source import ImageSource
@@ -116,9 +115,8 @@ def _size_bytes(spec: str) -> int:
 
 
 def _unreadable(spec: str, error: Exception) -> DataError:
-    return DataError(
-        f"{spec} cannot be read: {archive_problem(error)}. Download or pack it anew."
-    )
+    reason = archives.archive_problem(error)
+    return DataError(f"{spec} cannot be read: {reason}. Download or pack it anew.")
 
 
 def _relative_name(name: str) -> str:

@@ -44,21 +44,15 @@ class Table(Protocol):
     ) -> Iterator[tuple[Any, ...]]:
         """Yields the values of the named columns, row by row, without blank lines.
 
-        Args:
-            names: the names of the columns.
-            strict: whether a row with more values than columns is an error.
-
         Raises:
-            DataError: if a row has too many values; the message is only the reason.
+            DataError: if `strict` and a row has more values than columns; the message
+                is only the reason.
             Exception: an error of any type if the file is damaged.
         """
 
 
 def open_table(path: str) -> Table:
     """Returns the table in a file, after reading the names of its columns.
-
-    Args:
-        path: the path of the file; its suffix is one of `SUFFIXES`.
 
     Raises:
         DataError: if the file cannot be read.

@@ -14,11 +14,7 @@ class Reader:
     """A table in JSON lines, held in memory, since any row may add a column."""
 
     def __init__(self, path: str) -> None:
-        """Reads all lines.
-
-        Raises:
-            DataError: if the file cannot be read, or a line is not an object.
-        """
+        """Reads all lines; raises a DataError if one is not an object."""
         try:
             with open(path, encoding="utf-8-sig") as stream:
                 self._rows = [

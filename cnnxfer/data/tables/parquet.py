@@ -18,11 +18,7 @@ class Reader:
     """A table in a Parquet file, read in batches."""
 
     def __init__(self, path: str) -> None:
-        """Reads the schema.
-
-        Raises:
-            DataError: if the file cannot be read.
-        """
+        """Reads the schema; raises a DataError if it cannot."""
         self._path = path
         try:
             schema = parquet.read_schema(path)

@@ -17,11 +17,7 @@ class Reader:
     """A table in a text file."""
 
     def __init__(self, path: str) -> None:
-        """Reads the names of the columns.
-
-        Raises:
-            DataError: if the file cannot be read, or is in UTF-16.
-        """
+        """Reads the names of the columns; raises a DataError if it cannot."""
         self._path = path
         try:
             header = next(self._lines(), [])

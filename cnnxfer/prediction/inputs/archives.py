@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cnnxfer.data.archives import ZIP_SUFFIXES, members
-from cnnxfer.data.archives.problems import archive_problem
+from cnnxfer.data.archives import ZIP_SUFFIXES, archive_problem, members
 from cnnxfer.data.images.names import member_names_image
 from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.errors import DataError
