@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from cnnxfer.errors import ConfigError, RunError
 
 TEMPORARY = ".tmp-"  # prefix of the names of files that are still being written
 MARK_BYTES = 1024  # the marker of a file is searched in so many leading bytes
-CHUNK_BYTES = 1 << 20
 # Errors of the operating system that are not bugs, and what the user can do.
 REFUSALS = {
     errno.ENOSPC: "Make room",
@@ -94,9 +94,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def explained_os_errors(command: str) -> Iterator[None]:
     """Turns a failed write inside the block into an error that says what to do.
 
-    Args:
-        command: the command that goes on once the cause is removed; "" if the same
-            command must be started again.
+    `command` goes on once the cause is removed; "" if the same one must be started
+    again.
 
     Raises:
         RunError: if the disk is full or read-only, or permission is denied. The
@@ -170,12 +169,9 @@ def cached_directory(path: Path, fill: Callable[[Path], None]) -> Path:
 
 
 def is_empty_or_has_marker(path: Path, mark: bytes) -> bool:
-    """Returns whether a file is empty, or was written by cnnxfer.
+    """Returns whether a regular file is empty, or has the mark of those of its kind.
 
-    Args:
-        path: the path of a regular file.
-        mark: the bytes that cnnxfer puts into the first `MARK_BYTES` bytes of every
-            file of this kind.
+    cnnxfer puts the mark into the first `MARK_BYTES` bytes.
     """
     with path.open("rb") as stream:
         start = stream.read(MARK_BYTES)
@@ -183,11 +179,7 @@ def is_empty_or_has_marker(path: Path, mark: bytes) -> bool:
 
 
 def check_parent_folder(option: str, path: Path) -> None:
-    """Checks that the folder of an output file exists and can be written.
-
-    Args:
-        option: the command-line option that names the file, for the message.
-        path: the path of the file.
+    """Checks that the folder of the output file that an option names can be written.
 
     Raises:
         ConfigError: if the folder does not exist or cannot be written.
@@ -247,11 +239,9 @@ def json_text(
 
 def file_hash(path: Path, algorithm: str = "sha256") -> str:
     """Returns the hexadecimal digest of a file's content."""
-    digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        new_digest = partial(hashlib.new, algorithm, usedforsecurity=False)
+        return hashlib.file_digest(stream, new_digest).hexdigest()
 
 
 def format_bytes(size_bytes: float) -> str:

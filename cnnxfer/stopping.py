@@ -13,11 +13,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
-    """Whether the work has been asked to stop.
-
-    Attributes:
-        requested: whether a signal has arrived.
-    """
+    """Whether the work has been asked to stop: `requested`, once a signal arrived."""
 
     def __init__(self) -> None:
         """Starts without a request to stop."""

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer import files
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.files import (
     atomic_path,
@@ -268,8 +267,7 @@ def test_json_text_escapes_only_what_utf8_cannot_encode(
     assert text.encode()
 
 
-def test_file_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "CHUNK_BYTES", 4)
+def test_file_hash(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"0123456789")
     assert file_hash(path) == hashlib.sha256(b"0123456789").hexdigest()

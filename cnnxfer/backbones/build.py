@@ -26,34 +26,26 @@ CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 _LAYER_COUNTERS = "object_name_uids"
 
 
-def _caffe(x: Any) -> Any:
-    offset = [-mean for mean in CAFFE_MEAN_BGR]
-    blue_first = keras.ops.flip(x, axis=-1)  # torch has no slices with negative steps
-    return keras.layers.Rescaling(1.0, offset, dtype="float32")(blue_first)
-
-
-def _tf(x: Any) -> Any:
-    return keras.layers.Rescaling(1 / 127.5, -1.0, dtype="float32")(x)
-
-
-def _torch(x: Any) -> Any:
-    scale = [1 / (255 * deviation) for deviation in IMAGENET_DEVIATION]
-    offset = [
-        -mean / deviation
-        for mean, deviation in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)
-    ]
+def _rescale(x: Any, scale: float | list[float], offset: float | list[float]) -> Any:
     return keras.layers.Rescaling(scale, offset, dtype="float32")(x)
 
 
-def _lite(x: Any) -> Any:
-    return keras.layers.Rescaling(1 / 128, -127 / 128, dtype="float32")(x)
+def _caffe(x: Any) -> Any:
+    blue_first = keras.ops.flip(x, axis=-1)  # torch has no slices with negative steps
+    return _rescale(blue_first, 1.0, [-mean for mean in CAFFE_MEAN_BGR])
+
+
+def _torch(x: Any) -> Any:
+    pairs = list(zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True))
+    scale = [1 / (255 * deviation) for _, deviation in pairs]
+    return _rescale(x, scale, [-mean / deviation for mean, deviation in pairs])
 
 
 NORMALIZATIONS: dict[str, Callable[[Any], Any]] = {
     "caffe": _caffe,
-    "tf": _tf,
+    "tf": lambda x: _rescale(x, 1 / 127.5, -1.0),
     "torch": _torch,
-    "lite": _lite,
+    "lite": lambda x: _rescale(x, 1 / 128, -127 / 128),
     "built_in": lambda x: x,
 }
 
@@ -67,6 +59,8 @@ def build_backbone(
 ) -> keras.Model:
     """Builds the network that a catalog entry describes.
 
+    Its layers have the same names in every process, whatever was built before.
+
     Args:
         backbone: the catalog entry.
         image_size: side of the input images in pixels.
@@ -77,8 +71,7 @@ def build_backbone(
     Returns:
         A model of float32 `(batch, image_size, image_size, 3)`, normalized as
         `backbone.normalization` says, to features `(batch, height, width, channels)`,
-        or to probabilities `(batch, 1000)` with the head. Its layers have the same
-        names in every process, whatever was built before.
+        or to probabilities `(batch, 1000)` with the head.
 
     Raises:
         ConfigError: if `image_size` is too small for the network.

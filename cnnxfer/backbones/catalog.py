@@ -21,8 +21,6 @@ from typing import NamedTuple
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.registry import Registry
 
-BACKBONES: Registry[Backbone] = Registry("backbone")
-
 
 class _Family(NamedTuple):
     paper: str
@@ -134,7 +132,8 @@ def _entry(family: _Family, row: _Row) -> Backbone:
     )
 
 
-BACKBONES.add(
+BACKBONES = Registry(
+    "backbone",
     Backbone(
         name="efficientnet-lite0",
         builder="cnnxfer.backbones.efficientnet_lite:EfficientNetLite0",
@@ -145,8 +144,6 @@ BACKBONES.add(
         top1=0.751,
         top5=None,
         paper="https://arxiv.org/abs/1905.11946",
-    )
+    ),
+    *(_entry(family, row) for family, rows in _FAMILIES.items() for row in rows),
 )
-for family, rows in _FAMILIES.items():
-    for row in rows:
-        BACKBONES.add(_entry(family, row))

@@ -47,14 +47,8 @@ def EfficientNetLite0(
 ) -> keras.Model:
     """Builds the network with random weights; `load_checkpoint` loads trained ones.
 
-    The arguments are those of `keras.applications` that cnnxfer uses.
-
-    Args:
-        include_top: whether to build the ImageNet head.
-        weights: always None.
-        input_shape: height and width in pixels, and 3 channels.
-        classifier_activation: activation of the head; None returns logits.
-        name: name of the model.
+    The arguments are those of `keras.applications` that cnnxfer uses; without a
+    `classifier_activation`, the head returns logits.
 
     Returns:
         A model of float32 `(batch, height, width, 3)`, pixels as (x - 127) / 128, to

@@ -15,11 +15,9 @@ from importlib.resources import files
 
 @dataclass(frozen=True)
 class ImagenetClass:
-    """One class of ImageNet.
+    """One class of ImageNet: its WordNet id, such as "n02123045", and a readable label.
 
-    Attributes:
-        class_id: WordNet id, such as "n02123045"; unique.
-        label: readable name, such as "tabby". Two labels occur twice: crane, maillot.
+    The ids are unique; two labels occur twice: crane, maillot.
     """
 
     class_id: str

@@ -89,11 +89,10 @@ class _StateDictUnpickler(pickle.Unpickler):
 
 
 def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
-    """Reads every tensor of a state dictionary.
+    """Reads every tensor of a state dictionary in PyTorch's older format.
 
-    Args:
-        path: a checkpoint in PyTorch's older format, at most 1 GiB. Check its hash
-            first: reading is safe, but the values could be anybody's.
+    The file has at most 1 GiB. Check its hash first: reading is safe, but the values
+    could be anybody's.
 
     Returns:
         Arrays by tensor name, float32 or int64, in PyTorch's order of axes.

@@ -34,9 +34,7 @@ class WeightFile:
 def weight_file(backbone: Backbone, *, include_top: bool) -> WeightFile | None:
     """Returns the weight file of a backbone, with or without the 1,000-class head.
 
-    Returns:
-        The file; None for a backbone whose weights are not downloaded, such as the
-        built-in one.
+    It is None for a backbone whose weights are not downloaded, as the built-in one's.
     """
     entry = _table().get(backbone.name)
     if entry is None:

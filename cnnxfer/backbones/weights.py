@@ -57,11 +57,6 @@ def ensure_weights(
 ) -> Path:
     """Returns the path of a backbone's verified weight file; downloads a missing file.
 
-    Args:
-        backbone: the catalog entry.
-        include_top: whether the file is to include the ImageNet head.
-        reporter: shows the progress of the download.
-
     Raises:
         ConfigError: if the file is missing and cannot be stored.
         DataError: if the file on this machine differs from the published one.
@@ -86,20 +81,24 @@ def expected_digest(backbone: Backbone, *, include_top: bool) -> str:
     return _PACKAGE_SHA256 if file is None else file.digest
 
 
-def verify_weights(path: Path, digest: str) -> None:
+def verify_weights(path: Path, digest: str, name: str = "") -> None:
     """Checks that a weight file is complete and is the one that was published.
 
-    Args:
-        path: path of the file.
-        digest: hash in hexadecimal: 32 digits are MD5, 64 are SHA-256. If it is empty,
-            because none is published, the file must be HDF5 and every tensor in it
-            readable; that detects a truncated file, but not the weights of another
-            network.
+    The error calls the file `name`, by default by its path.
+
+    The digest is hexadecimal: 32 digits are MD5, 64 are SHA-256. If it is empty,
+    because none is published, the file must be HDF5 and every tensor in it readable;
+    that detects a truncated file, but not the weights of another network.
 
     Raises:
         DataError: if the check fails; the message names the file and what was found.
     """
-    _verify(path, digest, name=str(path))
+    try:
+        problem = _hash_problem(path, digest) if digest else _hdf5_problem(path)
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror or error})"
+    if problem:
+        raise DataError(f"{name or path} {problem}.")
 
 
 def how_to_repair(backbone: Backbone) -> str:
@@ -137,7 +136,7 @@ def _download(backbone: Backbone, include_top: bool, reporter: Reporter) -> Path
         download(
             url,
             target,
-            verify=lambda path: _verify(path, file.digest, name=url),
+            verify=lambda path: verify_weights(path, file.digest, url),
             reporter=reporter,
             size_limit=SIZE_LIMIT_BYTES,
         )
@@ -166,16 +165,6 @@ def _packaged_path() -> Path | None:
     if spec is None or spec.origin is None:
         return None
     return Path(spec.origin).parent / _PACKAGE_FILE
-
-
-def _verify(path: Path, digest: str, *, name: str) -> None:
-    """Checks the file at `path`, which the error calls `name`."""
-    try:
-        problem = _hash_problem(path, digest) if digest else _hdf5_problem(path)
-    except OSError as error:
-        problem = f"cannot be read ({error.strerror or error})"
-    if problem:
-        raise DataError(f"{name} {problem}.")
 
 
 def _hash_problem(path: Path, digest: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 
 from cnnxfer.doctor.machine import Machine
 from cnnxfer.files import format_bytes
@@ -31,60 +32,41 @@ def problems(machine: Machine) -> list[str]:
 
 def hints(machine: Machine) -> list[str]:
     """Returns what would make cnnxfer work better here, and how to get it."""
-    return [
-        *_package_hints(machine),
-        *_gpu_hints(machine),
-        *_folder_hints(machine),
-        *_network_hints(machine),
-    ]
+    return list(_hints(machine))
 
 
-def _package_hints(machine: Machine) -> list[str]:
+def _hints(machine: Machine) -> Iterator[str]:
     if machine.missing is None:
-        return [
+        yield (
             "cnnxfer itself is not installed, so its requirements were not checked. "
             "In its source directory, type: pip install -e ."
-        ]
-    return []
-
-
-def _gpu_hints(machine: Machine) -> list[str]:
+        )
     if machine.gpus is None:
-        return [
+        yield (
             "nvidia-smi is installed but does not answer, so GPUs are unknown. "
             "Type nvidia-smi to see why."
-        ]
-    if machine.gpus and machine.cuda_libraries is False:
-        return [
+        )
+    elif machine.gpus and machine.cuda_libraries is False:
+        yield (
             f"TensorFlow cannot use the {machine.gpus[0].name} without its CUDA "
             "libraries. Install them with: pip install 'cnnxfer[gpu]'"
-        ]
-    return []
-
-
-def _folder_hints(machine: Machine) -> list[str]:
-    found = []
+        )
     for folder in machine.folders:
         if folder.purpose == "Keras cache" and not folder.writable:
-            found.append(
+            yield (
                 f"{folder.path} cannot be written: weights that it lacks cannot be "
                 "kept. To download some, set KERAS_HOME to a directory that can."
             )
         full = folder.free_bytes is not None and folder.free_bytes < LOW_DISK_BYTES
         if full and folder.purpose in ("cnnxfer cache", "working directory"):
-            found.append(
+            yield (
                 f"Only {format_bytes(folder.free_bytes or 0)} of disk is left for "
                 f"the {folder.purpose}, {folder.path}. Weights and activations can "
                 f"take more than {format_bytes(LOW_DISK_BYTES)}: make room."
             )
-    return found
-
-
-def _network_hints(machine: Machine) -> list[str]:
     if machine.network is False:
-        return [
+        yield (
             f"{machine.weights_host} does not answer, so weights cannot be "
             "downloaded. Use a backbone whose weights are here, or give a file: "
             "--weights FILE"
-        ]
-    return []
+        )

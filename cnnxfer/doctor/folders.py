@@ -51,12 +51,7 @@ def find_cache() -> tuple[Path | None, str]:
 
 
 def find_folders(cache: Path | None, runs_dir: Path) -> tuple[Folder, ...]:
-    """Returns the directories of cnnxfer, without those that cannot be examined.
-
-    Args:
-        cache: cnnxfer's cache directory; None if it cannot be created.
-        runs_dir: the directory of all runs.
-    """
+    """Returns the directories of cnnxfer, without those that cannot be examined."""
     tfds = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
     purposes = [
         ("cnnxfer cache", cache),

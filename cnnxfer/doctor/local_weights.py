@@ -16,12 +16,7 @@ WEIGHTS_SERVER = "https://storage.googleapis.com"  # of `keras.applications`
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """Pretrained weights that need no download.
-
-    Attributes:
-        backbone: the name of the backbone.
-        path: the path of the weight file.
-    """
+    """Pretrained weights of a backbone that need no download."""
 
     backbone: str
     path: Path

@@ -75,12 +75,7 @@ class Machine:
 
 
 def examine(runs_dir: Path, *, offline: bool = False) -> Machine:
-    """Examines this machine, usually in less than a second.
-
-    Args:
-        runs_dir: the directory of all runs.
-        offline: whether to make no network connection.
-    """
+    """Examines this machine, usually in less than a second."""
     host, port = weights_address()
     network = (
         None

@@ -36,11 +36,8 @@ def fastest_batch_size(engine: Engine, images: np.ndarray) -> int:
 
     The first size is always tried; each of the others is skipped if it would not be
     done within `TOTAL_SECONDS`. A size that does not fit into memory is not returned.
-
-    Args:
-        engine: the engine to time.
-        images: uint8 `(images, size, size, 3)`, at least as many as the largest of
-            `SIZES`.
+    The images are uint8 `(images, size, size, 3)`, at least as many as the largest
+    size.
     """
     search_start = time.perf_counter()
     rates = {1: 0.0}

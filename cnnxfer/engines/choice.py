@@ -51,7 +51,7 @@ def choose_engine(
     Args:
         network: the network to run.
         engine: one of `ENGINES`.
-        precision: "auto", "float32" or "bfloat16".
+        precision: one of `PRECISIONS`.
         batch: the number of images per batch, 1 to `LARGEST_BATCH`; None takes the
             fastest size. Batches become smaller where memory runs out.
         samples: returns real images, uint8 `(images, size, size, 3)`: `SAMPLES` of
@@ -89,18 +89,11 @@ def prepare_next_time(
 ) -> None:
     """Reaches the verdict for which `choose_engine` had too few images.
 
-    Call it after the last answer. The next time, OpenVINO answers if it has passed.
-    The images are compared together with variants that are made of them; as soon as
-    `SAMPLES` real images are there, `choose_engine` compares once more. Nothing is
-    done where a verdict exists or Keras was chosen for another reason.
-
-    Args:
-        network: the network that has run.
-        chosen: the engine that `choose_engine` returned for the same arguments.
-        engine: one of `ENGINES`.
-        precision: "auto", "float32" or "bfloat16".
-        samples: returns the images, uint8 `(images, size, size, 3)`.
-        reporter: receives a line when the network is converted and when that fails.
+    Call it with the same arguments after the last answer of the `chosen` engine. The
+    next time, OpenVINO answers if it has passed. The images are compared together with
+    variants that are made of them; as soon as `SAMPLES` real images are there,
+    `choose_engine` compares once more. Nothing is done where a verdict exists or Keras
+    was chosen for another reason.
     """
     if engine != "auto" or chosen.name != "keras" or not _on_cpu():
         return

@@ -27,12 +27,9 @@ CACHE_LIMIT_BYTES = 5 * 10**9
 
 
 def find_converted(key: str) -> Path | None:
-    """Returns the directory of a converted network; None if the cache lacks it.
+    """Returns the directory of the network with this key; None if the cache lacks it.
 
     A damaged directory is removed and counts as missing.
-
-    Args:
-        key: `Network.key` of the network.
 
     Raises:
         ConfigError: if the cache directory cannot be created.
@@ -51,9 +48,7 @@ def find_converted(key: str) -> Path | None:
 def convert(key: str, model: keras.Model) -> Path:
     """Converts a network and returns its directory in the cache.
 
-    Args:
-        key: `Network.key` of the network.
-        model: computes in float32 on pixels `(batch, size, size, 3)`.
+    The model computes in float32 on pixels `(batch, size, size, 3)`.
 
     Raises:
         Exception: of many kinds, if OpenVINO does not support all of the model's
@@ -67,10 +62,7 @@ def convert(key: str, model: keras.Model) -> Path:
 
 
 def cached_dir(*parts: str) -> Path:
-    """Returns a cache directory that is specific to the Keras and OpenVINO versions.
-
-    Args:
-        *parts: strings that together identify what is cached.
+    """Returns a cache directory for these parts and the Keras and OpenVINO versions.
 
     Raises:
         ConfigError: if the cache directory cannot be created.

@@ -19,35 +19,17 @@ class ElasticEngine:
     """Runs an engine on as many images at once as fit into memory.
 
     Attributes:
-        engine: the engine that computes the answers.
+        engine: computes the answers. It answers batches of any size, and its `run` can
+            be called again after it has failed.
     """
 
     def __init__(self, engine: Engine, reporter: Reporter) -> None:
-        """Starts with the batch size of `engine`.
-
-        Args:
-            engine: an engine that answers batches of any size, and whose `run` can be
-                called again after it has failed.
-            reporter: receives a line when batches become smaller.
-        """
+        """Starts with the batch size of `engine`; reports when it becomes smaller."""
         self.engine = engine
+        self.name, self.precision = engine.name, engine.precision
+        self.batch_size = engine.batch_size  # even where only parts of a batch fit
         self._reporter = reporter
         self._fitting_size = self._reported_size = engine.batch_size
-
-    @property
-    def name(self) -> str:
-        """The name of `engine`."""
-        return self.engine.name
-
-    @property
-    def precision(self) -> str:
-        """The precision of `engine`."""
-        return self.engine.precision
-
-    @property
-    def batch_size(self) -> int:
-        """The batch size of `engine`, even where only parts of a batch fit."""
-        return self.engine.batch_size
 
     @property
     def image_size(self) -> int:

@@ -66,27 +66,21 @@ class Network:
 
 
 class Engine(Protocol):
-    """Runs one network on batches of pixels."""
+    """Runs one network on batches of pixels.
 
-    @property
-    def name(self) -> str:
-        """The name of the engine, one of `ENGINES`."""
-        ...
+    Attributes:
+        name: the name of the engine, one of `ENGINES`.
+        precision: what the engine computes in: "float32" or "bfloat16".
+        batch_size: the largest number of images in a batch.
+    """
 
-    @property
-    def precision(self) -> str:
-        """The precision that the engine computes in: "float32" or "bfloat16"."""
-        ...
-
-    @property
-    def batch_size(self) -> int:
-        """The largest number of images in a batch."""
-        ...
+    name: str
+    precision: str
+    batch_size: int
 
     @property
     def image_size(self) -> int:
         """The side in pixels of the images that the network takes."""
-        ...
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yields the network's answers, batch by batch, in order.
@@ -99,4 +93,3 @@ class Engine(Protocol):
         Yields:
             float32 `(images, ...)` for each batch.
         """
-        ...

@@ -17,12 +17,7 @@ class KerasEngine:
     precision = "float32"
 
     def __init__(self, model: keras.Model, batch_size: int | None = None) -> None:
-        """Wraps a model.
-
-        Args:
-            model: takes pixels `(batch, size, size, 3)` in [0, 255].
-            batch_size: the largest number of images in a batch; None for `BATCH_SIZE`.
-        """
+        """Wraps a model of pixels `(batch, size, size, 3)` in [0, 255]."""
         self.model = model
         self.batch_size = batch_size or BATCH_SIZE
 

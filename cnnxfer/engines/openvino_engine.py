@@ -26,12 +26,7 @@ class OpenVinoEngine:
     def __init__(
         self, directory: Path, precision: str, batch_size: int | None = None
     ) -> None:
-        """Compiles a converted network.
-
-        Args:
-            directory: the directory that `convert` or `find_converted` returned.
-            precision: the precision to compute in, "float32" or "bfloat16".
-            batch_size: the largest number of images in a batch; None for `BATCH_SIZE`.
+        """Compiles a converted network to compute in "float32" or "bfloat16".
 
         Raises:
             RuntimeError: if OpenVINO cannot run it.

@@ -16,9 +16,14 @@ from cnnxfer.engines.converted import convert, find_converted
 from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.engines.engine import Engine, Network
 from cnnxfer.engines.openvino_engine import OpenVinoEngine
-from cnnxfer.engines.refusals import read_refusal, save_refusal
 from cnnxfer.engines.variants import variants
-from cnnxfer.engines.verdicts import Record, read_record, save_record
+from cnnxfer.engines.verdicts import (
+    Record,
+    read_record,
+    read_refusal,
+    save_record,
+    save_refusal,
+)
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.quiet import import_tensorflow_quietly
@@ -57,14 +62,8 @@ class Trial:
     ) -> None:
         """Sets up a trial; nothing is computed yet.
 
-        Args:
-            network: the network to run.
-            samples: returns real images; see `choose_engine`.
-            reporter: receives a line when the network is converted or OpenVINO is
-                refused.
-            batch: the number of images per batch; None takes the fastest size.
-            reference: returns the answers of Keras to `samples`; see `choose_engine`.
-            occasion: why the network is converted now, as reported.
+        `samples`, `reference` and `batch` are those of `choose_engine`; `occasion` is
+        why the network is converted now, as reported.
         """
         self.network = network
         self.reporter = reporter
@@ -103,15 +102,9 @@ class Trial:
         )
 
     def find_fastest(self, precisions: Sequence[str]) -> OpenVinoEngine | None:
-        """Returns OpenVINO in the first precision that passes.
+        """Returns OpenVINO in the first precision that passes; None if none does.
 
         Without a cached verdict, the comparison needs `SAMPLES` real images.
-
-        Args:
-            precisions: the precisions to try, fastest first.
-
-        Returns:
-            The engine; None if no precision passes or there are too few images.
         """
         try:
             return self._engine(precisions, SAMPLES)
@@ -122,9 +115,6 @@ class Trial:
         """Returns OpenVINO in the first precision that passes.
 
         With fewer than `SAMPLES` real images, variants of them are compared too.
-
-        Args:
-            precisions: the precisions to try, fastest first.
 
         Raises:
             RunError: if no precision passes.
@@ -139,11 +129,7 @@ class Trial:
             ) from refused
 
     def prepare(self, precisions: Sequence[str]) -> None:
-        """Fills the cache with verdicts, even if there are only a few images.
-
-        Args:
-            precisions: the precisions to try until one passes, fastest first.
-        """
+        """Fills the cache with verdicts, even if there are only a few images."""
         with suppress(Refused):
             self._find_passing(precisions, 1)
 
@@ -238,15 +224,7 @@ class Refused(Exception):
 
 
 def answer_all(engine: Engine, images: np.ndarray) -> np.ndarray:
-    """Returns an engine's answers to any number of images that are in memory.
-
-    Args:
-        engine: the engine to run.
-        images: uint8 `(images, size, size, 3)`, at least one.
-
-    Returns:
-        float32 `(images, ...)`.
-    """
+    """Returns an engine's answers, float32 `(images, ...)`, to images in memory."""
     size = engine.batch_size
     batches = (images[at : at + size] for at in range(0, len(images), size))
     return np.concatenate(list(engine.run(batches)))

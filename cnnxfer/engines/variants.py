@@ -13,14 +13,8 @@ BRIGHTNESS = (0.6, 1.4)  # range of the factor
 def variants(pixels: np.ndarray, count: int) -> np.ndarray:
     """Returns the images, then crops of them, some mirrored, brighter or darker.
 
-    The same images always give the same variants.
-
-    Args:
-        pixels: uint8 `(images, height, width, 3)`, at least one image.
-        count: the number of images and variants to return.
-
-    Returns:
-        uint8 `(count, height, width, 3)`.
+    There are `count` of them, uint8 `(count, height, width, 3)`; the same images always
+    give the same variants.
     """
     made = [
         _variant(pixels[number % len(pixels)], number)

@@ -1,4 +1,4 @@
-"""Records of trials, stored beside the converted network."""
+"""What is remembered of trials: records beside the network, and refusals."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cnnxfer.engines.agreement import VERSION
+from cnnxfer.engines.converted import cached_dir
 from cnnxfer.files import read_json_with_hash, write_json_with_hash
 from cnnxfer.hardware.processor import find_processor
 from cnnxfer.tasks.agreement import Verdict
@@ -30,25 +31,41 @@ class Record:
 
 
 def read_record(directory: Path, precision: str) -> Record | None:
-    """Returns the record of a trial on this processor; None if no valid one exists.
-
-    Args:
-        directory: the directory of the converted network.
-        precision: the engine's precision, "float32" or "bfloat16".
-    """
-    fields = read_json_with_hash(_path(directory, precision))
+    """Returns the record of a trial on this processor; None if no valid one exists."""
+    fields = read_json_with_hash(_record_path(directory, precision))
     return fields and Record(**{**fields, "verdict": Verdict(**fields["verdict"])})
 
 
 def save_record(directory: Path, precision: str, record: Record) -> None:
     """Stores the record of a trial on this processor, if the cache can be written."""
     with suppress(OSError):
-        write_json_with_hash(_path(directory, precision), asdict(record))
+        write_json_with_hash(_record_path(directory, precision), asdict(record))
 
 
-def _path(directory: Path, precision: str) -> Path:
+def _record_path(directory: Path, precision: str) -> Path:
     # Another processor may compute slightly different answers.
     processor = find_processor()
     parts = [str(VERSION), precision, str(processor.model), str(processor.features)]
     name = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return directory / f"verdict-{name}.json"
+
+
+def read_refusal(key: str) -> str | None:
+    """Returns why a network could not be converted; None if no failure is recorded."""
+    reason: str | None = read_json_with_hash(_refusal_path(key))
+    return reason
+
+
+def save_refusal(key: str, reason: str) -> None:
+    """Records why a network could not be converted, if the cache can be written."""
+    with suppress(OSError):
+        _refusal_path(key).parent.mkdir(parents=True, exist_ok=True)
+        write_json_with_hash(_refusal_path(key), reason)
+
+
+def _refusal_path(key: str) -> Path:
+    # The conversion depends on the backend, so the reason is kept per backend. Keras is
+    # imported here because this module is also imported where Keras is not needed.
+    import keras
+
+    return cached_dir("refusal", keras.backend.backend(), key) / "refusal.json"

@@ -31,13 +31,7 @@ class Gpu:
 
 
 def find_gpus(timeout_seconds: float) -> tuple[Gpu, ...] | None:
-    """Returns the NVIDIA GPUs of this machine.
-
-    Args:
-        timeout_seconds: how long to wait for the driver.
-
-    Returns:
-        The GPUs; empty without a driver, None if the driver reports an error.
+    """Returns the NVIDIA GPUs; empty without a driver, None if it reports an error.
 
     Raises:
         TimeoutExpired: if the driver does not answer within `timeout_seconds`.

@@ -23,12 +23,7 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Extra:
-    """An extra of cnnxfer: a set of optional requirements.
-
-    Attributes:
-        name: the name of the extra, such as "gpu".
-        missing: the requirements of the extra that are not met.
-    """
+    """An extra of cnnxfer, such as "gpu", and its requirements that are not met."""
 
     name: str
     missing: tuple[str, ...]
@@ -43,14 +38,10 @@ def installed_version(name: str) -> str | None:
 
 
 def missing_requirements(distribution: str, extra: str = "") -> tuple[str, ...]:
-    """Returns the requirements of a package that are not met.
+    """Returns the requirements of an installed package that are not met.
 
-    Requirements with extras include what these extras require.
-
-    Args:
-        distribution: the name of an installed package.
-        extra: the extra whose additional requirements are checked; "" for those that
-            are always required.
+    Requirements with extras include what these extras require. With an extra, it is
+    only what the extra requires in addition.
 
     Raises:
         PackageNotFoundError: if `distribution` is not installed.

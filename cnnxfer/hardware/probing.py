@@ -22,16 +22,10 @@ def in_background(
 ) -> Callable[[], Found | None]:
     """Starts `probe` in a thread, and returns a function that waits for its result.
 
-    The thread is a daemon, so that it does not keep the process alive: a name server
-    that does not answer can block it for longer than any timeout given here.
-
-    Args:
-        probe: a function that takes a timeout in seconds.
-        timeout_seconds: the timeout for `probe`, and for waiting.
-
-    Returns:
-        A function that returns the result of `probe`; None if `probe` has failed or
-        not finished in time.
+    The result is None if `probe`, which is passed the timeout, has failed or not
+    finished in time. The thread is a daemon, so that it does not keep the process
+    alive: a name server that does not answer can block it for longer than any timeout
+    given here.
     """
     results: list[Found | None] = []
 

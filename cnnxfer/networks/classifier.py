@@ -64,12 +64,8 @@ def head_layers(
 ) -> list[keras.layers.Layer]:
     """Returns new layers that map pooled features to logits, both float32.
 
-    Args:
-        head: `linear`, or `mlp` for one hidden layer of `HIDDEN_UNITS`.
-        num_classes: the number of logits.
-        dropout: dropout rate before the first weights, in [0, 1).
-        seed: seed of the initial weights and of dropout; None draws one from Python's
-            `random`.
+    `head` and `dropout` are those of `build_classifier`. The seed is that of the
+    initial weights and of dropout; None draws one from Python's `random`.
     """
 
     def dense(units: int, name: str, activation: str | None = None) -> Any:
@@ -90,10 +86,6 @@ def build_imagenet_classifier(
     backbone: Backbone, weights_path: Path | None
 ) -> keras.Model:
     """Builds a backbone with its own ImageNet head, at the backbone's image size.
-
-    Args:
-        backbone: the catalog entry of the backbone.
-        weights_path: file of the weights with the head; None for random weights.
 
     Returns:
         A model of pixels, float32 or uint8 `(batch, size, size, 3)` in [0, 255], to

@@ -27,10 +27,8 @@ Flatten = keras.layers.Flatten
 def dense_model(classifier: keras.Model, outputs: Outputs) -> keras.Model:
     """Returns a model that classifies whole images and shares the classifier's layers.
 
-    Args:
-        classifier: a model of pixels `(batch, size, size, 3)` whose head begins with
-            global average pooling or with Flatten and Dense.
-        outputs: what its outputs are, but not features.
+    The classifier takes pixels `(batch, size, size, 3)`, and its head begins with
+    global average pooling or with Flatten and Dense. Its outputs are not features.
 
     Returns:
         A model of pixels, float32 or uint8 `(batch, height, width, 3)` in [0, 255],
@@ -53,17 +51,12 @@ def dense_model(classifier: keras.Model, outputs: Outputs) -> keras.Model:
 
 
 def cell_model(classifier: keras.Model, outputs: Outputs) -> keras.Model:
-    """Returns a model that classifies each cell of the feature map.
+    """Returns a model that classifies each cell of the feature map; see `dense_model`.
 
     If the head begins with average pooling, it is applied to each cell alone: the class
     activation map (Zhou et al., 2016, https://arxiv.org/abs/1512.04150), for heads of
     any layers. If it begins with Flatten, it needs whole windows; a cell then gets the
     mean over all windows that it lies in.
-
-    Args:
-        classifier: a model of pixels `(batch, size, size, 3)` whose head begins with
-            global average pooling or with Flatten and Dense.
-        outputs: what its outputs are, but not features.
 
     Returns:
         A model of pixels, as `dense_model` takes them, to float32 probabilities
@@ -112,11 +105,8 @@ def _call_on_map(
 ) -> tuple[Any, Any]:
     """Calls all layers again, on images of any size, so that the head keeps the map.
 
-    Args:
-        classifier: the model whose layers are called.
-        map_end: the layer that ends the feature map.
-        head: the operations behind `map_end`.
-        replacement: called in place of `map_end`.
+    `map_end`, the layer that ends the map before the operations of the head, is
+    replaced.
 
     Returns:
         The symbolic pixels and outputs, `(batch, rows, columns, classes)`.

@@ -32,11 +32,7 @@ class LayerRow:
 
 
 def list_layers(backbone: keras.Model) -> list[LayerRow]:
-    """Returns a row for each layer of a network, in order.
-
-    Args:
-        backbone: a network from `build_backbone`.
-    """
+    """Returns a row for each layer of a network from `build_backbone`, in order."""
     cuts = set(boundaries(backbone))
     return [
         LayerRow(

@@ -21,13 +21,10 @@ POLICIES = {
 
 @contextmanager
 def precision_policy(precision: str) -> Iterator[None]:
-    """Makes layers that are built inside the block compute in a precision.
+    """Makes layers that are built inside the block compute in one of `POLICIES`.
 
     Weights stay in float32. The global policy is the only way to set the precision of
     networks from `keras.applications`.
-
-    Args:
-        precision: a key of `POLICIES`.
     """
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(POLICIES[precision])
@@ -79,12 +76,7 @@ def resolve_precision(
 
 
 def describe_precision(asked: str, precision: str) -> str:
-    """Returns one line that says what a run computes in, and why.
-
-    Args:
-        asked: the configured precision, `auto` or a key of `POLICIES`.
-        precision: the precision that `resolve_precision` returned for it.
-    """
+    """Returns a line that says what a run computes in, and why, from what was asked."""
     if precision == "float32":
         scope = "throughout"
     else:

@@ -106,11 +106,7 @@ def load_model(path: Path) -> keras.Model:
 
 
 def config_classes(config: Any) -> Iterator[str]:
-    """Yields the name, `module.class`, of each class that a model's config refers to.
-
-    Args:
-        config: the parsed JSON of the model file's `config.json`.
-    """
+    """Yields the name, `module.class`, of each class that `config.json` refers to."""
     pending = [config]
     while pending:
         item = pending.pop()

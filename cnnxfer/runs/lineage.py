@@ -11,12 +11,9 @@ from cnnxfer.runs.run import Run
 
 @dataclass(frozen=True)
 class TreeEntry:
-    """A run in the tree of runs.
+    """A run in the tree of runs; None in place of a parent that no longer exists.
 
-    Attributes:
-        name: the name of the run.
-        depth: the number of its ancestors in the tree.
-        run: the run; None for a parent that no longer exists.
+    `depth` is the number of its ancestors in the tree.
     """
 
     name: str
@@ -25,12 +22,10 @@ class TreeEntry:
 
 
 def in_tree_order(runs: Sequence[Run]) -> list[TreeEntry]:
-    """Returns runs in the order of a tree, each followed by its children.
+    """Returns runs of one directory as a tree, each followed by its children.
 
-    A parent that is not among `runs` is added in front of its first child.
-
-    Args:
-        runs: the runs of one directory; siblings keep their order.
+    Siblings keep their order. A parent that is not among `runs` is added in front of
+    its first child.
     """
     parents = {run.name: _parent_of(run) for run in runs}
     runs_by_name = {run.name: run for run in runs}

@@ -68,43 +68,38 @@ def require_idle(run: Run) -> None:
     Raises:
         RunError: if another process is training the run.
     """
-    from filelock import FileLock, Timeout  # slow to import
-
-    if not (run.path / LOCK).exists():
-        return
-    try:
-        with FileLock(run.path / LOCK, timeout=PATIENCE_SECONDS):
-            return
-    except Timeout:
-        raise RunError(_in_use(run)) from None
-    except OSError:
-        return
+    if _is_held(run, PATIENCE_SECONDS, unknown=False):
+        raise RunError(_in_use(run))
 
 
 def status_of(run: Run) -> str:
-    """Returns the status of a run.
+    """Returns "running", "done", "interrupted", "failed" or "killed".
 
-    Returns:
-        "running", "done", "interrupted", "failed", or "killed" if the receipt says that
-        the run is running and no process holds its lock.
+    A run is killed if its receipt says that it is running and no process holds its
+    lock.
 
     Raises:
         RunError: if the receipt is missing or damaged.
     """
     status = str(run.receipt.get("status", "unknown"))
-    return "killed" if status == "running" and _is_free(run) else status
+    if status == "running" and not _is_held(run, 0, unknown=True):
+        return "killed"
+    return status
 
 
-def _is_free(run: Run) -> bool:
+def _is_held(run: Run, patience_seconds: float, *, unknown: bool) -> bool:
+    """Tells whether a process holds the lock; `unknown` if it cannot be opened."""
     from filelock import FileLock, Timeout  # slow to import
 
     if not (run.path / LOCK).exists():
-        return True
-    try:
-        with FileLock(run.path / LOCK, timeout=0):
-            return True
-    except (Timeout, OSError):  # an OSError if the lock file cannot be opened
         return False
+    try:
+        with FileLock(run.path / LOCK, timeout=patience_seconds):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return unknown
 
 
 def _this_process() -> dict[str, str | int]:

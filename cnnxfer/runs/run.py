@@ -38,11 +38,7 @@ class SplitRow:
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory; all files in it are written atomically.
-
-    Attributes:
-        path: the path of the directory.
-    """
+    """A run directory; all files in it are written atomically."""
 
     path: Path
 
@@ -130,11 +126,7 @@ class Run:
         self._write_text("config.toml", config.to_toml())
 
     def write_classes(self, class_names: Sequence[str]) -> None:
-        """Writes the names of the classes.
-
-        Args:
-            class_names: the names, in label order.
-        """
+        """Writes the names of the classes, in label order."""
         self._write_json("classes.json", list(class_names))
 
     def write_split(self, rows: Iterable[SplitRow]) -> None:
@@ -142,22 +134,14 @@ class Run:
         self._write_csv("split.csv", [asdict(row) for row in rows])
 
     def write_thresholds(self, thresholds: Mapping[str, float]) -> None:
-        """Writes the probability from which an image counts as showing a class.
-
-        Args:
-            thresholds: probabilities in [0, 1], by the name of the class; without any,
-                nothing is written.
-        """
+        """Writes the probability from which an image counts as showing a class, if any."""
         if thresholds:
             self._write_json("thresholds.json", dict(thresholds))
 
     def update_metrics(self, **values: Any) -> None:
-        """Sets some entries of the metrics and keeps the others.
+        """Sets some entries of the metrics and keeps the others; None removes an entry.
 
         Several processes may do so at the same time.
-
-        Args:
-            **values: the new entries; None removes an entry.
         """
         with self.updating():
             metrics = {**self.metrics, **values}
@@ -174,11 +158,7 @@ class Run:
         )
 
     def add_history(self, row: dict[str, Any]) -> None:
-        """Adds an epoch to the history, in place of this epoch and later ones.
-
-        Args:
-            row: the columns of the epoch, among them `phase` and `epoch`.
-        """
+        """Adds an epoch, in place of this epoch and later ones of its phase."""
         earlier: list[dict[str, Any]] = [
             other
             for other in self.history

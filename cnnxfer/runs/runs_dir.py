@@ -22,12 +22,7 @@ def resolve_runs_dir(option: Path | str | None) -> Path:
 
 
 def create_run(runs_dir: Path, backbone: str, data: str) -> Run:
-    """Creates a new, empty run directory.
-
-    Args:
-        runs_dir: the directory of all runs.
-        backbone: the name of the backbone, for the name of the run.
-        data: a name for the data, for the name of the run.
+    """Creates a new, empty run directory, named after its time, backbone and data.
 
     Raises:
         ConfigError: if the directory cannot be created.
@@ -90,11 +85,7 @@ def _start_time(run: Run) -> tuple[float, str]:
 
 
 def find_run(name: str, runs_dir: Path) -> Run:
-    """Returns a run by its path or name.
-
-    Args:
-        name: the path of a run directory, the name of a run in `runs_dir`, or `latest`.
-        runs_dir: the directory of all runs.
+    """Returns a run by its path, by its name in `runs_dir`, or as `latest`.
 
     Raises:
         ConfigError: if there is no such run.

@@ -20,7 +20,6 @@ from typing import Any, BinaryIO
 from cnnxfer.data.dataset import MAX_BYTES, TOO_LARGE, Example
 from cnnxfer.errors import DataError, RunError, reason_of
 from cnnxfer.files import (
-    CHUNK_BYTES,
     cache_dir,
     cached_directory,
     file_hash,
@@ -227,7 +226,7 @@ def _remove_damaged(directory: Path) -> None:
 
 def _write(directory: Path, fill: Callable[[Pack], Any], size_bytes: int) -> None:
     check_room(size_bytes)
-    with (directory / IMAGES).open("wb", buffering=CHUNK_BYTES) as images:
+    with (directory / IMAGES).open("wb", buffering=1 << 20) as images:
         pack = Pack(images)
         about = fill(pack)
     write_json_with_hash(directory / INDEX, pack.document(about, directory / IMAGES))

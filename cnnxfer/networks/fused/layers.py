@@ -18,12 +18,7 @@ class SharedLayer(layers.Layer):
     """A layer with another layer's variables and a precision of its own."""
 
     def __init__(self, source: layers.Layer, precision: str) -> None:
-        """Wraps a layer.
-
-        Args:
-            source: the layer to wrap, which is built.
-            precision: what to compute in, a key of `POLICIES`.
-        """
+        """Wraps a layer that is built, to compute in one of `POLICIES`."""
         super().__init__(name=source.name, dtype=POLICIES[precision])
         self.source = source
         self.takes_training = "training" in inspect.signature(source.call).parameters
@@ -85,13 +80,7 @@ class FusedConvolution(_SelfCastingLayer):
         norm: layers.BatchNormalization | None,
         precision: str,
     ) -> None:
-        """Wraps a convolution and its normalization.
-
-        Args:
-            source: the convolution, which `supports` accepts.
-            norm: the BatchNormalization that reads it; None if it is not fused.
-            precision: what to compute in, a key of `POLICIES`.
-        """
+        """Wraps a convolution that `supports` accepts, and the norm behind it."""
         super().__init__(source, precision)
         self.norm = norm
 
@@ -160,11 +149,7 @@ def _add_bias(x: Any, bias: Any) -> Any:
 
 
 def affine(norm: layers.BatchNormalization) -> tuple[Any, Any]:
-    """Returns the scale and the shift that BatchNormalization applies at inference.
-
-    Returns:
-        The factor and the summand, each float32 `(channels,)`.
-    """
+    """Returns BatchNormalization's factor and summand at inference, `(channels,)`."""
     scale = ops.rsqrt(norm.moving_variance + norm.epsilon)
     if norm.gamma is not None:
         scale = scale * norm.gamma

@@ -56,9 +56,9 @@ def test_operations_are_drawn_uniformly_in_the_number_asked_for(monkeypatch):
     strengths = set()
 
     def note(name):
-        def operation(*given):
+        def operation(*given, **named):
             drawn[name] += 1
-            strengths.add(given[-1])
+            strengths.add([*given, *named.values()][-1])
 
         return operation
 
