@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weight_files import weight_file
 from cnnxfer.backbones.weights import find_weights, how_to_get_weights
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose
+from cnnxfer.cli.tables import cell_table, detail_table
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.quiet import import_tensorflow_quietly
 
@@ -109,12 +109,8 @@ def _show_layers(backbone: Backbone, as_json: bool) -> None:
 
 
 def _layer_table(rows: list[LayerRow]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("position", justify="right", no_wrap=True)
-    for column in ("name", "kind", "output"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("parameters", justify="right", no_wrap=True)
-    table.add_column("cut", no_wrap=True)
+    columns = ("position", "name", "kind", "output", "parameters", "cut")
+    table = cell_table(*columns, right=("position", "parameters"))
     for row in rows:
         table.add_row(
             str(row.position),
@@ -136,11 +132,8 @@ def _weights_path(backbone: Backbone) -> Path | None:
 
 
 def _table() -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("name", no_wrap=True)
-    for column in ("size", "parameters (M)", "top-1 %", "top-5 %"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("weights here", no_wrap=True)
+    figures = ("size", "parameters (M)", "top-1 %", "top-5 %")
+    table = cell_table("name", *figures, "weights here", right=figures)
     for backbone in BACKBONES:
         table.add_row(
             backbone.name,
@@ -154,24 +147,20 @@ def _table() -> Table:
 
 
 def _details(backbone: Backbone) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in (
-        ("name", backbone.name),
-        ("image size", f"{backbone.image_size} pixels a side"),
-        ("smallest size", f"{backbone.min_size} pixels a side"),
-        ("parameters", f"{_millions(backbone)} million, with the ImageNet head"),
-        ("top-1 accuracy", _accuracy(backbone.top1)),
-        ("top-5 accuracy", _accuracy(backbone.top5)),
-        ("normalization", backbone.normalization),
-        ("built by", _constructor(backbone)),
-        ("paper", backbone.paper),
-        ("weights", _weights_location(backbone)),
-    ):
-        # As Text, since Rich would take brackets in paths for markup.
-        table.add_row(name, Text(value))
-    return table
+    return detail_table(
+        (
+            ("name", backbone.name),
+            ("image size", f"{backbone.image_size} pixels a side"),
+            ("smallest size", f"{backbone.min_size} pixels a side"),
+            ("parameters", f"{_millions(backbone)} million, with the ImageNet head"),
+            ("top-1 accuracy", _accuracy(backbone.top1)),
+            ("top-5 accuracy", _accuracy(backbone.top5)),
+            ("normalization", backbone.normalization),
+            ("built by", _constructor(backbone)),
+            ("paper", backbone.paper),
+            ("weights", _weights_location(backbone)),
+        )
+    )
 
 
 def _constructor(backbone: Backbone) -> str:

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose
+from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.files import cache_dir, format_bytes
 from cnnxfer.reporting import printable
@@ -71,13 +72,8 @@ def show(as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) 
     """Show the cached activations, and the size of everything else in the cache."""
     store = _store()
     cached = [_cached_activations(entry) for entry in store.entries()]
-    sizes = {
-        "activations": sum(item.size_bytes for item in cached),
-        "engines": _size(_engines()),
-        "index": _size(_indexes()),
-        "outputs": _size(_outputs()),
-        "copies": _size(_copies()),
-    }
+    sizes = {"activations": sum(item.size_bytes for item in cached)}
+    sizes |= {name: _size(paths) for name, paths in _others().items()}
     if as_json:
         print_json(
             {
@@ -112,13 +108,9 @@ def clear(
     archives, buckets and prepared data sets) stay, too, unless --copies is given.
     """
     store = _store()
-    freed = {
-        "activations": store.clear(),
-        "engines": _delete(_engines()),
-        "index": _delete(_indexes()),
-        "outputs": _delete(_outputs()),
-        "copies": _delete(_copies()) if copies else 0,
-    }
+    freed = {"activations": store.clear()}
+    for name, paths in _others().items():
+        freed[name] = _delete(paths) if copies or name != "copies" else 0
     if as_json:
         sizes = {f"{name}_bytes": size for name, size in freed.items()}
         print_json({"path": cache_dir(), **sizes, "freed_bytes": sum(freed.values())})
@@ -138,31 +130,26 @@ def _store() -> ActivationStore:
     return ActivationStore()
 
 
-def _engines() -> list[Path]:
-    """Returns the directories of networks that were converted for an engine."""
-    return _named(cache_dir() / "engines", "[0-9a-f]{64}")
+def _others() -> dict[str, list[Path]]:
+    """Returns the files and directories in the cache beside the activations, by kind.
 
-
-def _indexes() -> list[Path]:
-    """Returns the files that have what is known of images."""
-    return _named(cache_dir() / "index", r"[0-9a-f]{16}\.json")
-
-
-def _outputs() -> list[Path]:
-    """Returns the files that say how finished outputs of `predict` were made."""
-    return _named(cache_dir() / "outputs", r"[0-9a-f]{64}\.json")
-
-
-def _copies() -> list[Path]:
-    """Returns the directories of copied data sets, and the records of them."""
+    Converted networks, what is known of images, how finished outputs of `predict` were
+    made, and copied data sets with the records of them.
+    """
     # It imports Pillow, which `cnnxfer --help` does not need.
     from cnnxfer.data.sources.packed import copies_dir
 
-    return list(copies_dir().glob("*/*"))
+    return {
+        "engines": _named("engines", "[0-9a-f]{64}"),
+        "index": _named("index", r"[0-9a-f]{16}\.json"),
+        "outputs": _named("outputs", r"[0-9a-f]{64}\.json"),
+        "copies": list(copies_dir().glob("*/*")),
+    }
 
 
-def _named(directory: Path, pattern: str) -> list[Path]:
-    return [path for path in directory.glob("*") if re.fullmatch(pattern, path.name)]
+def _named(kind: str, pattern: str) -> list[Path]:
+    paths = (cache_dir() / kind).glob("*")
+    return [path for path in paths if re.fullmatch(pattern, path.name)]
 
 
 def _size(paths: Sequence[Path]) -> int:
@@ -203,12 +190,9 @@ def _cached_activations(entry: Entry) -> _CachedActivations:
 
 def _activations_table(cached: Sequence[_CachedActivations]) -> Table:
     """Returns a table with one row for all views that differ in their number only."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("backbone", "cut", "views", "images", "precision"):
-        table.add_column(column)
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("last used", no_wrap=True)
-    table.add_column("data", overflow="fold")
+    wide = ("backbone", "cut", "views", "images", "precision")
+    columns = (*wide, "size", "last used", "data")
+    table = cell_table(*columns, wide=(*wide, "data"), right=("size",))
     for cells, group in groupby(sorted(cached, key=_cells), key=_cells):
         views = list(group)
         backbone, cut, described, images, precision, data = cells
@@ -256,13 +240,12 @@ def _describe(views: dict[str, Any]) -> str:
 
 def _totals(sizes: dict[str, int], limit_bytes: int) -> Table:
     table = Table.grid(padding=(0, 2))
-    table.add_row(
-        "activations",
-        f"{format_bytes(sizes['activations'])} of at most {format_bytes(limit_bytes)}",
-    )
-    table.add_row("converted networks", format_bytes(sizes["engines"]))
-    table.add_row("index of images", format_bytes(sizes["index"]))
-    table.add_row("finished outputs", format_bytes(sizes["outputs"]))
-    table.add_row("copies of data sets", format_bytes(sizes["copies"]))
+    shown = {name: format_bytes(size) for name, size in sizes.items()}
+    most = format_bytes(limit_bytes)
+    table.add_row("activations", f"{shown['activations']} of at most {most}")
+    table.add_row("converted networks", shown["engines"])
+    table.add_row("index of images", shown["index"])
+    table.add_row("finished outputs", shown["outputs"])
+    table.add_row("copies of data sets", shown["copies"])
     table.add_row("in", Text(printable(str(cache_dir()))))
     return table

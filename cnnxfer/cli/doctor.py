@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
+from cnnxfer.cli.tables import cell_table, detail_table
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.files import format_bytes
 from cnnxfer.reporting import counted
@@ -63,22 +64,18 @@ def doctor(
 
 
 def _machine_table(found: Machine) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
-    for name, value in (
-        ("cnnxfer", f"{found.cnnxfer}, Python {found.python}, {found.platform}"),
-        ("packages", _packages(found)),
-        *(("extra", line) for line in _extras(found)),
-        ("processor", _processor(found)),
-        ("memory", _memory(found)),
-        *(("GPU", line) for line in _gpus(found.gpus)),
-        ("weights here", _weights(found)),
-        ("network", _network(found)),
-    ):
-        # As Text, since Rich would take brackets in names and paths for markup.
-        table.add_row(name, Text(value))
-    return table
+    return detail_table(
+        (
+            ("cnnxfer", f"{found.cnnxfer}, Python {found.python}, {found.platform}"),
+            ("packages", _packages(found)),
+            *(("extra", line) for line in _extras(found)),
+            ("processor", _processor(found)),
+            ("memory", _memory(found)),
+            *(("GPU", line) for line in _gpus(found.gpus)),
+            ("weights here", _weights(found)),
+            ("network", _network(found)),
+        )
+    )
 
 
 def _packages(found: Machine) -> str:
@@ -155,15 +152,11 @@ def _network(found: Machine) -> str:
 
 
 def _folder_table(folders: tuple[Folder, ...]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("directory", style="bold", no_wrap=True)
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("free on disk", justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("path", overflow="fold")
+    columns = ("directory", "size", "free on disk", "state", "path")
+    table = cell_table(*columns, wide=("path",), right=("size", "free on disk"))
     for folder in folders:
         table.add_row(
-            folder.purpose,
+            Text(folder.purpose, "bold"),
             _size(folder),
             _bytes(folder.free_bytes),
             _state(folder),

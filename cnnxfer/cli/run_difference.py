@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
+from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import stdout
 from cnnxfer.evaluation.difference import (
     Change,
@@ -28,7 +28,7 @@ def print_difference(difference: RunDifference) -> None:
     _print_changes("setting", difference.settings)
     print(f"\n{_data(difference.data)}")
     _print_changes("training", difference.training)
-    table = _table("result")
+    table = cell_table("result", "A", "B", wide="AB")
     for result in difference.results:
         table.add_row(result.name, _share(result.one), _share(result.other))
     stdout().print("", table)
@@ -40,18 +40,10 @@ def print_difference(difference: RunDifference) -> None:
 
 def _print_changes(title: str, changes: Iterable[Change]) -> None:
     if changes:
-        table = _table(title)
+        table = cell_table(title, "A", "B", wide="AB")
         for change in changes:
             table.add_row(change.name, _value(change.one), _value(change.other))
         stdout().print("", table)
-
-
-def _table(title: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column(title, no_wrap=True)
-    for run in ("A", "B"):
-        table.add_column(run, overflow="fold")
-    return table
 
 
 def _value(value: Any) -> Text:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cnnxfer.cli.run_difference import print_difference
 from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
+from cnnxfer.cli.tables import cell_table, detail_table
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.errors import RunError
 from cnnxfer.evaluation.difference import difference_of
@@ -102,7 +103,8 @@ def show(
         "classes": ", ".join(found.class_names),
         "path": str(found.path),
     }
-    stdout().print(_detail_table(details), "", _phase_table(found))
+    rows = [(name, printable(value)) for name, value in details.items() if value]
+    stdout().print(detail_table(rows), "", _phase_table(found))
     if found.history:
         table = Table(*found.history[0], box=None, pad_edge=False)
         for row in found.history:
@@ -153,10 +155,8 @@ def _summary(run: Run) -> dict[str, Any]:
 
 
 def _tree(runs: list[Run]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("run", overflow="fold")
-    for column in ("phase", "status", "validation", "test"):
-        table.add_column(column, no_wrap=True)
+    columns = ("run", "phase", "status", "validation", "test")
+    table = cell_table(*columns, wide=("run",))
     for node in in_tree_order(runs):
         summary = _summary(node.run) if node.run else {"status": "gone"}
         table.add_row(
@@ -184,11 +184,8 @@ def _figures(summary: dict[str, Any]) -> tuple[str, str]:
 
 def _phase_table(run: Run) -> Table:
     """Returns a table of the phases of a run and its ancestors, with their results."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("phase", no_wrap=True)
-    table.add_column("run", overflow="fold")
-    for column in ("epochs", "optimizer", "rate", "schedule", "best", "validation"):
-        table.add_column(column, no_wrap=True)
+    columns = ("epochs", "optimizer", "rate", "schedule", "best", "validation")
+    table = cell_table("phase", "run", *columns, wide=("run",))
     for ancestor in with_ancestors(run):
         phase = getattr(ancestor.config, ancestor.phase)
         summary, rate = summary_of(ancestor), phase.learning_rate
@@ -202,14 +199,4 @@ def _phase_table(run: Run) -> Table:
             "" if summary["best_epoch"] is None else str(summary["best_epoch"]),
             percent(summary["val_monitored"]),
         )
-    return table
-
-
-def _detail_table(details: dict[str, str | None]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in details.items():
-        if value is not None:
-            table.add_row(name, Text(printable(value)))
     return table

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from cnnxfer.cli.tables import cell_table
+
 if TYPE_CHECKING:
     from cnnxfer.training.phases.plan import GroupRow, StageRow
 
 
 def stages_table(rows: list[StageRow]) -> Table:
     """Returns a table with a row for each group of layers with one learning rate."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("stage", justify="right", no_wrap=True)
-    table.add_column("epochs", no_wrap=True)
-    table.add_column("what learns", no_wrap=True)
-    for column in ("layers", "parameters", "learning rate"):
-        table.add_column(column, justify="right", no_wrap=True)
+    figures = ("layers", "parameters", "learning rate")
+    columns = ("stage", "epochs", "what learns", *figures)
+    table = cell_table(*columns, right=("stage", *figures))
     for row in rows:
         last = row.first_epoch + row.epochs - 1
         epochs = f"{row.first_epoch}-{last}" if row.epochs > 1 else str(last)

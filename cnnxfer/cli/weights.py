@@ -23,6 +23,7 @@ from cnnxfer.backbones.weights import (
     verify_weights,
 )
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose, own_or_group_value
+from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.files import format_bytes
@@ -219,7 +220,9 @@ def _print_paths(paths: Iterable[Path | None]) -> None:
 
 
 def _list_table(files: list[_File]) -> Table:
-    table = _table("backbone", "head", "size", "path")
+    table = cell_table(
+        "backbone", "head", "size", "path", wide=("path",), right=("size",)
+    )
     for file in files:
         missing = file.path is None or file.size_bytes is None
         size = "" if file.size_bytes is None else format_bytes(file.size_bytes)
@@ -229,22 +232,10 @@ def _list_table(files: list[_File]) -> Table:
 
 
 def _verify_table(checks: list[_Check]) -> Table:
-    table = _table("backbone", "head", "checked", "result", "path")
+    table = cell_table("backbone", "head", "checked", "result", "path", wide=("path",))
     for check in checks:
         result = Text("wrong", "red") if check.problem else Text("good", "green")
         table.add_row(
             check.backbone, check.head, check.checked, result, Text(str(check.path))
-        )
-    return table
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(
-            column,
-            no_wrap=column != "path",
-            overflow="fold",
-            justify="right" if column == "size" else "left",
         )
     return table
