@@ -12,34 +12,21 @@ from cnnxfer.spelling import option
 
 @dataclass(frozen=True)
 class Backbone:
-    """The catalog entry of a pretrained network; it does not import the network.
+    """The catalog entry of a pretrained network; it does not import the network."""
 
-    Attributes:
-        name: the name that users type: the constructor's name in lower case, followed
-            by the width if it is not the full one.
-        builder: the function that builds the network, as `"module:function"`. It is
-            called with `include_top`, `weights=None`, `input_shape` and `arguments`.
-        normalization: how pixels in [0, 255] are mapped to the range that the network
-            was trained on; a key of `cnnxfer.backbones.build.NORMALIZATIONS`.
-        image_size: side in pixels at which the published accuracy was measured.
-        min_size: smallest side in pixels that the network accepts without its head.
-        parameters: number of parameters with the 1,000-class ImageNet head.
-        top1: published top-1 accuracy on ImageNet's validation set, in [0, 1].
-        top5: published top-5 accuracy on it, in [0, 1]; None if none was published.
-        paper: web address of the paper that describes the network.
-        arguments: further arguments of the builder, such as a width.
-    """
-
+    # What users type: the constructor's name in lower case, and the width if not full.
     name: str
+    # `"module:function"` that builds the network; it is called with `include_top`,
+    # `weights=None`, `input_shape` and `arguments`.
     builder: str
-    normalization: str
-    image_size: int
-    min_size: int
-    parameters: int
-    top1: float
-    top5: float | None
-    paper: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    normalization: str  # of pixels in [0, 255]; a key of `build.NORMALIZATIONS`
+    image_size: int  # side in pixels at which the published accuracy was measured
+    min_size: int  # smallest side in pixels that the network accepts without its head
+    parameters: int  # with the 1,000-class ImageNet head
+    top1: float  # published accuracy on ImageNet's validation set, in [0, 1]
+    top5: float | None  # likewise; None if none was published
+    paper: str  # web address of the paper that describes the network
+    arguments: Mapping[str, Any] = field(default_factory=dict)  # such as a width
 
     def input_size(self, image_size: int | Literal["auto"]) -> int:
         """Returns the side of the network's input, in pixels.

@@ -17,17 +17,12 @@ from cnnxfer.backbones.backbone import Backbone
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A file of ImageNet weights that Keras publishes.
+    """A file of ImageNet weights that Keras publishes."""
 
-    Attributes:
-        name: name of the file in Keras's cache, `$KERAS_HOME/models`.
-        url: address that the file is downloaded from.
-        digest: published hash in hexadecimal: 32 digits are MD5, 64 are SHA-256. It is
-            empty for the files of MobileNet V1 and V2, for which Keras publishes none.
-    """
-
-    name: str
+    name: str  # of the file in Keras's cache, `$KERAS_HOME/models`
     url: str
+    # Published hash in hexadecimal: 32 digits are MD5, 64 are SHA-256. It is empty for
+    # the files of MobileNet V1 and V2, for which Keras publishes none.
     digest: str
 
 

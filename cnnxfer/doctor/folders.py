@@ -19,27 +19,15 @@ WALK_SECONDS = 0.15
 
 @dataclass(frozen=True)
 class Folder:
-    """A directory that cnnxfer reads or writes.
+    """A directory that cnnxfer reads or writes."""
 
-    Attributes:
-        purpose: what the directory is for, such as "Keras cache".
-        path: the absolute path.
-        exists: whether the directory exists.
-        writable: whether files can be created in the directory or, if it does not
-            exist, whether the directory can be created.
-        size_bytes: the total size of its files; None if they were not counted.
-        size_complete: False if counting took too long and was stopped, so that
-            `size_bytes` is a lower bound.
-        free_bytes: the free space of its disk; None if it cannot be read.
-    """
-
-    purpose: str
-    path: Path
+    purpose: str  # such as "Keras cache"
+    path: Path  # absolute
     exists: bool
-    writable: bool
-    size_bytes: int | None
-    size_complete: bool
-    free_bytes: int | None
+    writable: bool  # whether files, or the directory itself, can be created
+    size_bytes: int | None  # of all its files; None if they were not counted
+    size_complete: bool  # False if counting took too long: a lower bound
+    free_bytes: int | None  # of its disk; None if it cannot be read
 
 
 def find_cache() -> tuple[Path | None, str]:

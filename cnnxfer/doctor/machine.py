@@ -34,44 +34,23 @@ GPU_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Machine:
-    """What `examine` has found; None stands for "unknown".
+    """What `examine` has found; None stands for "unknown"."""
 
-    Attributes:
-        cnnxfer: the version of cnnxfer.
-        python: the version of Python.
-        platform: the operating system.
-        packages: the versions of installed packages by name; None for a package that
-            is not installed.
-        missing: the requirements of cnnxfer that are missing or have another version;
-            None if cnnxfer itself is not installed.
-        extras: the extras of cnnxfer; None if cnnxfer itself is not installed.
-        processor: the processor.
-        memory: the main memory.
-        gpus: the NVIDIA GPUs; None if the driver does not answer.
-        cuda_libraries: whether the libraries that TensorFlow needs to use a GPU
-            are installed as packages.
-        folders: the directories that cnnxfer reads and writes.
-        cache_error: why cnnxfer's cache directory cannot be created, or "".
-        weights: the pretrained weights on this machine.
-        weights_host: the server from which weights are downloaded.
-        network: whether `weights_host` answers; None if it was not asked.
-    """
-
-    cnnxfer: str
-    python: str
+    cnnxfer: str  # version
+    python: str  # version
     platform: str
-    packages: Mapping[str, str | None]
-    missing: tuple[str, ...] | None
-    extras: tuple[Extra, ...] | None
+    packages: Mapping[str, str | None]  # versions by name; None if it is not installed
+    missing: tuple[str, ...] | None  # of cnnxfer; None if it is not installed
+    extras: tuple[Extra, ...] | None  # likewise
     processor: Processor
     memory: Memory
-    gpus: tuple[Gpu, ...] | None
-    cuda_libraries: bool | None
+    gpus: tuple[Gpu, ...] | None  # None if the driver does not answer
+    cuda_libraries: bool | None  # whether those that TensorFlow needs are installed
     folders: tuple[Folder, ...]
-    cache_error: str
-    weights: tuple[WeightsFile, ...] | None
-    weights_host: str
-    network: bool | None
+    cache_error: str  # why cnnxfer's cache directory cannot be created, or ""
+    weights: tuple[WeightsFile, ...] | None  # the pretrained weights on this machine
+    weights_host: str  # the server from which weights are downloaded
+    network: bool | None  # whether it answers; None if it was not asked
 
 
 def examine(runs_dir: Path, *, offline: bool = False) -> Machine:

@@ -47,20 +47,14 @@ FEATURES = Outputs()
 
 @dataclass(frozen=True)
 class Network:
-    """A network that an engine can run: pixels in, numbers out.
+    """A network that an engine can run: pixels in, numbers out."""
 
-    Attributes:
-        key: hexadecimal SHA-256 of everything that determines its answers: the layers,
-            their weights and the image size. Cache entries of the network are named
-            after it.
-        image_size: side of its input images in pixels.
-        build: returns the Keras model, which computes in float32 and maps uint8 pixels
-            `(batch, size, size, 3)` in [0, 255] to float32 `(batch, ...)`.
-        outputs: what the numbers that it returns are.
-    """
-
+    # Hexadecimal SHA-256 of everything that determines its answers: the layers, their
+    # weights and the image size. Cache entries of the network are named after it.
     key: str
-    image_size: int
+    image_size: int  # side of its input images in pixels
+    # Returns the Keras model, which computes in float32 and maps uint8 pixels
+    # `(batch, size, size, 3)` in [0, 255] to float32 `(batch, ...)`.
     build: Callable[[], keras.Model]
     outputs: Outputs
 

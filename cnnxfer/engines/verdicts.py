@@ -16,18 +16,11 @@ from cnnxfer.tasks.agreement import Verdict
 
 @dataclass(frozen=True)
 class Record:
-    """The result of a trial.
-
-    Attributes:
-        verdict: the result of the comparison with Keras.
-        pictures: the number of real images that were compared, without their variants.
-        batch_size: the engine's fastest number of images per batch; None if the engine
-            has not passed.
-    """
+    """The result of a trial."""
 
     verdict: Verdict
-    pictures: int
-    batch_size: int | None = None
+    pictures: int  # how many real images were compared, without their variants
+    batch_size: int | None = None  # the fastest; None if the engine has not passed
 
 
 def read_record(directory: Path, precision: str) -> Record | None:

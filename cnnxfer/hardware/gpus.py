@@ -11,23 +11,14 @@ from cnnxfer.hardware.probing import attempt
 
 @dataclass(frozen=True)
 class Gpu:
-    """An NVIDIA GPU; None stands for "unknown".
+    """An NVIDIA GPU; None stands for "unknown"."""
 
-    Attributes:
-        name: the name of the model, such as "NVIDIA H200".
-        memory_bytes: the size of its memory.
-        driver: the version of the driver.
-        compute_capability: CUDA's number for the features of the GPU, such as 9.0.
-        bfloat16: whether it computes in bfloat16 (from compute capability 8.0).
-        float16: whether it has tensor cores for float16 (from compute capability 7.0).
-    """
-
-    name: str
+    name: str  # of the model, such as "NVIDIA H200"
     memory_bytes: int | None
-    driver: str
-    compute_capability: float | None
-    bfloat16: bool | None
-    float16: bool | None
+    driver: str  # version
+    compute_capability: float | None  # CUDA's number for its features, such as 9.0
+    bfloat16: bool | None  # whether it computes in bfloat16 (from capability 8.0)
+    float16: bool | None  # whether it has tensor cores for it (from capability 7.0)
 
 
 def find_gpus(timeout_seconds: float) -> tuple[Gpu, ...] | None:

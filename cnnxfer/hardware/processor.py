@@ -19,24 +19,13 @@ CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Processor:
-    """The processor, and how much of it this process may use.
-
-    Attributes:
-        model: the name of the model; None if it cannot be read.
-        physical_cores: the number of usable cores; None if it cannot be read.
-        logical_cores: the number of usable hardware threads; None if it cannot be
-            read.
-        core_limit: the processor time that the process's control group allows, in
-            cores; None without a limit.
-        features: those of `FEATURES` that the processor has; None if they cannot be
-            read.
-    """
+    """The processor, and how much of it this process may use; None is unknown."""
 
     model: str | None = None
-    physical_cores: int | None = None
-    logical_cores: int | None = None
-    core_limit: float | None = None
-    features: tuple[str, ...] | None = None
+    physical_cores: int | None = None  # that are usable
+    logical_cores: int | None = None  # usable hardware threads
+    core_limit: float | None = None  # time that the control group allows; None for all
+    features: tuple[str, ...] | None = None  # those of `FEATURES` that it has
 
     @property
     def bfloat16(self) -> bool | None:
@@ -51,17 +40,10 @@ class Processor:
 
 @dataclass(frozen=True)
 class Memory:
-    """The main memory.
+    """The main memory; None is unknown."""
 
-    Attributes:
-        total_bytes: its size, or the limit of the process's control group if that is
-            smaller; None if it cannot be read.
-        available_bytes: how much of it can be used without swapping; None if it cannot
-            be read.
-    """
-
-    total_bytes: int | None = None
-    available_bytes: int | None = None
+    total_bytes: int | None = None  # or the control group's limit if that is smaller
+    available_bytes: int | None = None  # how much can be used without swapping
 
 
 def find_processor() -> Processor:

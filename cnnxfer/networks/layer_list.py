@@ -11,24 +11,14 @@ from cnnxfer.networks.cut import boundaries
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A layer of a backbone.
+    """A layer of a backbone."""
 
-    Attributes:
-        position: position in the network, from 0. For networks of
-            `keras.applications`, it is the index in `layers`.
-        name: name of the layer, the same in every process.
-        kind: name of the layer's class.
-        shape: shape of the layer's output for one image.
-        parameters: number of its parameters, including those that never learn.
-        boundary: whether the network can be cut behind the layer.
-    """
-
-    position: int
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    parameters: int
-    boundary: bool
+    position: int  # from 0; for networks of `keras.applications`, the index in `layers`
+    name: str  # the same in every process
+    kind: str  # name of the layer's class
+    shape: tuple[int, ...]  # of the layer's output for one image
+    parameters: int  # including those that never learn
+    boundary: bool  # whether the network can be cut behind the layer
 
 
 def list_layers(backbone: keras.Model) -> list[LayerRow]:

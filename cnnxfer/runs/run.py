@@ -38,7 +38,11 @@ class SplitRow:
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory; all files in it are written atomically."""
+    """A run directory; all files in it are written atomically.
+
+    Attributes:
+        path: the path of the directory.
+    """
 
     path: Path
 

@@ -18,26 +18,14 @@ Group = Sequence[int]  # indices of rows
 
 @dataclass(frozen=True)
 class InspectedData:
-    """What one reading of a data set told; the checks read no file again.
-
-    Attributes:
-        class_names: the names of the classes, in label order.
-        rows: the index of all images, unreadable ones included.
-        splits: the split that each row's image would get: "train", "validation" or
-            "test"; "" for an image that is left out.
-        near: groups of indices of rows whose images show the same, exact copies
-            included.
-        groups: the name of each row's group by `--group-by`, "" for a row without
-            one; empty where images are not grouped.
-        hidden: the ids of hidden and system files.
-    """
+    """What one reading of a data set told; the checks read no file again."""
 
     class_names: tuple[str, ...]
-    rows: Sequence[IndexRow]
-    splits: Sequence[str]
-    near: Sequence[Group] = ()
-    groups: Sequence[str] = ()
-    hidden: tuple[str, ...] = ()
+    rows: Sequence[IndexRow]  # of all images, unreadable ones included
+    splits: Sequence[str]  # that each image would get; "" for one that is left out
+    near: Sequence[Group] = ()  # rows whose images show the same, exact copies included
+    groups: Sequence[str] = ()  # of each image by `--group-by`, or ""; or none at all
+    hidden: tuple[str, ...] = ()  # ids of hidden and system files
 
     @cached_property
     def sound(self) -> list[int]:

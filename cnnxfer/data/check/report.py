@@ -108,7 +108,14 @@ def define_kind(name: str, severity: str, title: str, done: str, advice: str) ->
 
 @dataclass(frozen=True)
 class ClassCount:
-    """How many images of a class each split would get."""
+    """How many images of a class each split would get.
+
+    Attributes:
+        name: the name of the class.
+        train: the number of images to train on.
+        validation: the number of images for validation.
+        test: the number of images for the test.
+    """
 
     name: str
     train: int

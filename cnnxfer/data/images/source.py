@@ -13,22 +13,16 @@ from cnnxfer.errors import DataError
 
 @dataclass(frozen=True)
 class ImageSource:
-    """An encoded image that can be read, wherever it is.
+    """An encoded image that can be read, wherever it is."""
 
-    Attributes:
-        name: the name of the image in the output.
-        read: returns the encoded bytes, or raises a DataError whose message is only
-            the reason.
-        here: whether only this process can call `read` (bytes in memory, an open
-            archive, the network). Other images are read by the process that decodes
-            them, so their `read` must be picklable.
-        size_bytes: how much of this process's memory the encoded image takes, now or
-            once it is read; 0 if that is unknown, or if another process reads it.
-    """
-
-    name: str
-    read: Callable[[], bytes]
+    name: str  # of the image in the output
+    read: Callable[[], bytes]  # raises a DataError whose message is only the reason
+    # Whether only this process can call `read` (bytes in memory, an open archive, the
+    # network). Other images are read by the process that decodes them, so their `read`
+    # must be picklable.
     here: bool = False
+    # How much of this process's memory the encoded image takes, now or once it is read;
+    # 0 if that is unknown, or if another process reads it.
     size_bytes: int = 0
 
 

@@ -139,18 +139,11 @@ def _slices(
 
 @dataclass
 class _Unit:
-    """Images that stay in one split.
-
-    Attributes:
-        indices: the indices of their rows.
-        labels: all labels of the images; -1 stands for an image without labels.
-        position: a number in [0, 1) that follows from their group or content.
-        split: the split that they are in.
-    """
+    """Images that stay in one split."""
 
     indices: list[int]
-    labels: set[int]
-    position: float
+    labels: set[int]  # of all images; -1 stands for an image without labels
+    position: float  # in [0, 1); it follows from their group or content
     split: str
 
 

@@ -18,26 +18,16 @@ from cnnxfer.reporting import Reporter
 
 @dataclass(frozen=True)
 class Source:
-    """A kind of data: what its specifications look like and what loads it.
-
-    Attributes:
-        name: name of the kind, such as "folder".
-        form: what a specification looks like, for messages.
-        accepts: tells, without reading any data, whether a specification is of this
-            kind.
-        loader: path of the function `load(spec, reporter) -> Dataset`, as
-            `"module:function"`.
-        checker: path of a function `(spec) -> None` that raises the errors that can be
-            found cheaply, before anything heavy is loaded; empty for none.
-        absolute: returns a specification that means the same in every working
-            directory.
-    """
+    """A kind of data: what its specifications look like and what loads it."""
 
     name: str
-    form: str
-    accepts: Callable[[str], bool]
-    loader: str
+    form: str  # what a specification looks like, for messages
+    accepts: Callable[[str], bool]  # tells it without reading any data
+    loader: str  # `"module:function"` of a function `(spec, reporter) -> Dataset`
+    # The same of a function `(spec) -> None` that raises the errors that can be found
+    # cheaply, before anything heavy is loaded; empty for none.
     checker: str = ""
+    # Makes a specification mean the same in every working directory.
     absolute: Callable[[str], str] = str
 
 

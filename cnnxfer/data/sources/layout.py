@@ -17,35 +17,22 @@ Parts = tuple[str, ...]  # what lies between the slashes of a name
 
 @dataclass(frozen=True)
 class PlacedFile:
-    """A file in a class folder.
+    """A file in a class folder."""
 
-    Attributes:
-        name: the name, as it was passed to `arrange`.
-        id: the name relative to the root, as valid UTF-8; it identifies the image
-            within its data set.
-        label: index into the layout's class names.
-        split: "train", "validation" or "test"; None without split folders.
-    """
-
-    name: str
-    id: str
-    label: int
-    split: str | None
+    name: str  # as it was passed to `arrange`
+    id: str  # the name relative to the root, as valid UTF-8
+    label: int  # index into the layout's class names
+    split: str | None  # "train", "validation" or "test"; None without split folders
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The classes and images that a list of file names describes.
-
-    Attributes:
-        class_names: the names of the class folders, sorted.
-        files: the files in the class folders, sorted by name.
-        hidden: ids of hidden and system files, which were left out; the id of a
-            folder ends in a slash and stands for all files in it.
-    """
+    """The classes and images that a list of file names describes, sorted by name."""
 
     class_names: tuple[str, ...]
     files: tuple[PlacedFile, ...]
+    # Ids of hidden and system files, which were left out; the id of a folder ends in a
+    # slash and stands for all files in it.
     hidden: tuple[str, ...]
 
 

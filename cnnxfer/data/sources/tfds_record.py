@@ -19,17 +19,11 @@ KIND = "tfds"
 
 @dataclass(frozen=True)
 class Record:
-    """The prepared data set that a specification means, and the copy of its images.
+    """The prepared data set that a specification means, and the copy of its images."""
 
-    Attributes:
-        data_dir: the folder of the prepared data set, `.../NAME[/CONFIG]/VERSION`.
-        state: what `state_of(data_dir)` returned when the copy was made.
-        copy: the name of the copy's directory in `own_copies_dir()`.
-    """
-
-    data_dir: str
-    state: dict[str, Any]
-    copy: str
+    data_dir: str  # the folder of the prepared data set, `.../NAME[/CONFIG]/VERSION`
+    state: dict[str, Any]  # what `state_of(data_dir)` returned when the copy was made
+    copy: str  # the name of the copy's directory in `own_copies_dir()`
 
     def read(self) -> Copy | None:
         """Returns the copy; None if it is damaged or the prepared data has changed."""

@@ -20,16 +20,10 @@ _WITH_SPLIT = re.compile(r"(?P<name>[^\[\]]+)\[(?P<split>.+)\]")
 
 @dataclass(frozen=True)
 class RequestedSet:
-    """The data set that a specification requests.
+    """The data set that a specification requests."""
 
-    Attributes:
-        name: `NAME[/CONFIG][:VERSION]`, perhaps after `tfds:`; or the path of a
-            prepared folder.
-        split: the records to read, as TFDS writes a split; empty for all splits.
-    """
-
-    name: str
-    split: str = ""
+    name: str  # `NAME[/CONFIG][:VERSION]`, perhaps after `tfds:`; or a prepared folder
+    split: str = ""  # the records to read, as TFDS writes a split; empty for all splits
 
     @property
     def folder(self) -> Path | None:

@@ -19,17 +19,11 @@ TEXT = "string"
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
-
-    Attributes:
-        name: the name, as it is written in the file.
-        type: "string", or the file's name for another type.
-        simple: whether each value is a single word, number or date.
-    """
+    """A column of a table."""
 
     name: str
-    type: str = TEXT
-    simple: bool = True
+    type: str = TEXT  # or the file's name for another type
+    simple: bool = True  # whether each value is a single word, number or date
 
 
 class Table(Protocol):
