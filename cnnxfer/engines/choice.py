@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -109,17 +110,13 @@ def prepare_next_time(
 def _on_cpu() -> bool:
     """Tells whether Keras computes on the CPU in this process."""
     # Asking Keras means importing it, which takes seconds.
-    if "keras" not in sys.modules and _has_no_gpu():
+    find = partial(find_gpus, GPU_TIMEOUT_SECONDS)
+    if "keras" not in sys.modules and attempt(find) == ():
         return True
     import_tensorflow_quietly()
     from cnnxfer.engines.keras_engine import computes_on_cpu
 
     return computes_on_cpu()
-
-
-def _has_no_gpu() -> bool:
-    """Tells whether the driver answers that there is no NVIDIA GPU."""
-    return attempt(lambda: find_gpus(GPU_TIMEOUT_SECONDS)) == ()
 
 
 def _precisions(precision: str) -> list[str]:

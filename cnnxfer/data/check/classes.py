@@ -130,10 +130,8 @@ def imbalance(data: InspectedData) -> Iterator[Finding]:
     """Finds that the largest class has many times the images of the smallest."""
     sizes = _trained_sizes(data)
     if class_size_ratio(list(sizes.values())) >= MIN_SKEWED_RATIO:
-        most, least = (
-            max(sizes, key=sizes.__getitem__),
-            min(sizes, key=sizes.__getitem__),
-        )
+        most = max(sizes, key=sizes.__getitem__)
+        least = min(sizes, key=sizes.__getitem__)
         names = data.class_names[most], data.class_names[least]
         note = f"{sizes[most]:,} and {counted(sizes[least], 'image')}"
         yield from IMBALANCE.findings([Item(classes=names, note=note)], count=2)

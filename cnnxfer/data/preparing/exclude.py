@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from cnnxfer.data.dataset import Dataset, Example
+from cnnxfer.data.dataset import Dataset
 from cnnxfer.errors import ConfigError, reason_of
 from cnnxfer.reporting import Reporter, counted, printable
 from cnnxfer.spelling import option
@@ -54,7 +54,8 @@ def exclude_listed(dataset: Dataset, path: Path, reporter: Reporter) -> Dataset:
     known = names & ids
     kept = []
     for index, example in enumerate(dataset.examples):
-        name = paths.get(os.path.abspath(example.path)) if _is_file(example) else None
+        is_file = example.size_bytes is None  # and not a part of one
+        name = paths.get(os.path.abspath(example.path)) if is_file else None
         if name is not None:
             known.add(name)
         elif example.id not in names:
@@ -94,8 +95,3 @@ def _parse(line: str) -> str:
         except ValueError:  # a name that begins with a quotation mark
             return line
     return line
-
-
-def _is_file(example: Example) -> bool:
-    """Tells whether an image has a file of its own."""
-    return example.size_bytes is None

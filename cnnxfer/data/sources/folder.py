@@ -8,8 +8,7 @@ from pathlib import Path
 
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.images.names import is_hidden
-from cnnxfer.data.sources.layout import arrange, utf8_name
-from cnnxfer.data.sources.split_words import SPLIT_BY_WORD
+from cnnxfer.data.sources.layout import SPLIT_BY_WORD, arrange, utf8_name
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.reporting import Reporter
 

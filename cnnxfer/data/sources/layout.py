@@ -6,12 +6,21 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cnnxfer.data.dataset import TRAIN
+from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION
 from cnnxfer.data.images.names import is_hidden, names_image
-from cnnxfer.data.sources.split_words import SPLIT_BY_WORD
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted
 
+# By the word in lower case; folders, tables and other libraries name splits by them.
+SPLIT_BY_WORD = {
+    "train": TRAIN,
+    "training": TRAIN,
+    "val": VALIDATION,
+    "valid": VALIDATION,
+    "validation": VALIDATION,
+    "test": TEST,
+    "testing": TEST,
+}
 Parts = tuple[str, ...]  # what lies between the slashes of a name
 
 

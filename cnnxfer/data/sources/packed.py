@@ -7,12 +7,11 @@ unchanged, into one file in the cache, beside an index of where each begins.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -148,9 +147,14 @@ def ensure_copy(
     copy = read_copy(directory)
     if copy is not None:
         return copy
-    with _failures(directory):
+    try:
         _remove_damaged(directory)
         cached_directory(directory, lambda path: _write(path, fill, size_bytes))
+    except OSError as error:
+        raise RunError(
+            f"{error.filename or directory} cannot be written: {reason_of(error)}. "
+            "Make room, or set CNNXFER_CACHE to a directory that has it."
+        ) from error
     copy = read_copy(directory)
     if copy is None:
         raise RunError(
@@ -230,14 +234,3 @@ def _write(directory: Path, fill: Callable[[Pack], Any], size_bytes: int) -> Non
         pack = Pack(images)
         about = fill(pack)
     write_json_with_hash(directory / INDEX, pack.document(about, directory / IMAGES))
-
-
-@contextlib.contextmanager
-def _failures(directory: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise RunError(
-            f"{error.filename or directory} cannot be written: {reason_of(error)}. "
-            "Make room, or set CNNXFER_CACHE to a directory that has it."
-        ) from error

@@ -17,8 +17,7 @@ from cnnxfer.data.dataset import (
     Example,
 )
 from cnnxfer.data.images.names import names_image
-from cnnxfer.data.sources.layout import utf8_name
-from cnnxfer.data.sources.split_words import SPLIT_BY_WORD
+from cnnxfer.data.sources.layout import SPLIT_BY_WORD, utf8_name
 from cnnxfer.data.tables import TEXT, Table, names_of, open_table
 from cnnxfer.errors import DataError
 from cnnxfer.registry import did_you_mean, suggestion
