@@ -1,7 +1,5 @@
 """Atomic writes, JSON text, file hashes and the cache directory."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json

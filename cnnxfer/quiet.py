@@ -1,7 +1,5 @@
 """Imports TensorFlow without its start-up messages on the terminal."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

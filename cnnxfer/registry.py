@@ -1,7 +1,5 @@
 """Named entries, and suggestions for names that were misspelt."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Iterator
 from importlib import import_module

@@ -1,7 +1,5 @@
 """Ctrl-C and SIGTERM: noted at once, and acted on where it is safe to stop."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Callable, Iterator

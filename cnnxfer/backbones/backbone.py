@@ -1,7 +1,5 @@
 """The type of a catalog entry: one backbone and its published figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal

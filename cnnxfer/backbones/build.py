@@ -1,7 +1,5 @@
 """Construction of a Keras network from a catalog entry."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator

@@ -14,8 +14,6 @@ that cnnxfer uses:
   EfficientNet-Lite0; it gives no top-5 accuracy either.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from cnnxfer.backbones.backbone import Backbone

@@ -6,8 +6,6 @@ place of swish
 (https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite).
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -6,8 +6,6 @@ in WordNet 3.0 (https://wordnet.princeton.edu). It was made from
 (https://github.com/huggingface/pytorch-image-models, Apache-2.0).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files

@@ -10,8 +10,6 @@ storages by key), a pickled list of the keys, then each storage: its number of e
 as int64 and its raw little-endian values.
 """
 
-from __future__ import annotations
-
 import math
 import pickle
 from collections import OrderedDict

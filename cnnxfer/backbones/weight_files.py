@@ -4,8 +4,6 @@
 `keras.applications`; run it again for a new version of Keras.
 """
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from functools import cache

@@ -10,8 +10,6 @@ names: one that serves a copy of Keras's cache. File names, as `cnnxfer weights 
 shows them, are appended to the address; hashes are checked in the same way.
 """
 
-from __future__ import annotations
-
 import os
 from importlib.util import find_spec
 from pathlib import Path

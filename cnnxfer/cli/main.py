@@ -1,7 +1,5 @@
 """The command line: starts commands, and prints their errors on one line."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence

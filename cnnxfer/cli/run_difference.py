@@ -1,7 +1,5 @@
 """Prints the differences between two runs as tables."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

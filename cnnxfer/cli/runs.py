@@ -1,7 +1,5 @@
 """`cnnxfer runs`: lists, shows and compares runs."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Annotated, Any
 

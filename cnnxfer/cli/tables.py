@@ -1,7 +1,5 @@
 """The two kinds of tables that commands print: rows of cells, and named details."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 
 from rich.table import Table

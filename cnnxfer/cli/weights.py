@@ -1,7 +1,5 @@
 """`cnnxfer weights`: lists, downloads, verifies and finds files of weights."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path

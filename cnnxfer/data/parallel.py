@@ -1,7 +1,5 @@
 """A parallel `map` that keeps the order, uses little memory and obeys Ctrl-C."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator

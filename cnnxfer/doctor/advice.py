@@ -1,7 +1,5 @@
 """The problems of a machine, and what to do about them."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator
 

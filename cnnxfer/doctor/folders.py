@@ -1,7 +1,5 @@
 """The directories that cnnxfer reads and writes: their size, state and disk space."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import time

@@ -1,7 +1,5 @@
 """Which pretrained weights are on this machine, and whether their server answers."""
 
-from __future__ import annotations
-
 import os
 import socket
 from dataclasses import dataclass

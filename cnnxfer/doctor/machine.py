@@ -1,7 +1,5 @@
 """Examines this machine without importing TensorFlow or Keras."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Comparison of an engine's answers with those of Keras in float32."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from cnnxfer.engines.engine import Outputs

@@ -16,8 +16,6 @@ With matrix units (AMX), larger batches are faster: in bfloat16, ResNet50 answer
 images per second in batches of 1 and 265 in batches of 8; VGG16 answers 44 and 74.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

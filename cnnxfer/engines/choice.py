@@ -1,7 +1,5 @@
 """Choice of the fastest engine whose answers match those of Keras."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """The engine that runs a network in Keras itself, on any of its backends."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 import keras

@@ -1,7 +1,5 @@
 """The engine that runs a network in OpenVINO, which is much faster on a CPU."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The engines and precisions that can be asked for, and the checks of these options."""
 
-from __future__ import annotations
-
 from cnnxfer.config import Config
 from cnnxfer.config.setting import settings_in
 from cnnxfer.errors import ConfigError

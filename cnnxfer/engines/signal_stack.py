@@ -1,7 +1,5 @@
 """Protection of a thread's alternate signal stack, which OpenVINO replaces."""
 
-from __future__ import annotations
-
 import ctypes
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The package `openvino`, imported without its usage telemetry."""
 
-from __future__ import annotations
-
 import sys
 
 # OpenVINO reports imports and conversions to its maker through `openvino_telemetry`. If

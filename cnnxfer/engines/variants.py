@@ -1,7 +1,5 @@
 """Variants of images, for comparisons where there are too few real images."""
 
-from __future__ import annotations
-
 import numpy as np
 from PIL import Image
 

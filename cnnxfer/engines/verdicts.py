@@ -1,7 +1,5 @@
 """What is remembered of trials: records beside the network, and refusals."""
 
-from __future__ import annotations
-
 import hashlib
 from contextlib import suppress
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """The NVIDIA GPUs of this machine, and which number formats are fast on them."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from dataclasses import dataclass

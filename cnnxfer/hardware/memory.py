@@ -1,7 +1,5 @@
 """Recognizes errors that mean that the memory of the processor or a GPU is full."""
 
-from __future__ import annotations
-
 # Parts of the names and messages of such errors: of TensorFlow (the name only), XLA,
 # PyTorch on a GPU and on a CPU, CUDA, and C++ (OpenVINO).
 ERROR_TEXTS = (

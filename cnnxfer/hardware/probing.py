@@ -1,7 +1,5 @@
 """Runs probes of the hardware that may fail or take too long."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import TypeVar

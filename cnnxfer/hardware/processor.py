@@ -1,7 +1,5 @@
 """The processor and the main memory, and how much of them this process may use."""
 
-from __future__ import annotations
-
 import os
 import platform
 import subprocess

@@ -1,7 +1,5 @@
 """Construction of classifiers: normalization, backbone, pooling and head."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any

@@ -8,8 +8,6 @@ one window, and the answer is the classifier's.
 Source: Sermanet et al., 2014 (OverFeat), https://arxiv.org/abs/1312.6229.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import reduce
 from typing import Any

@@ -1,7 +1,5 @@
 """A list of a backbone's layers, from which people choose where to cut."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import keras

@@ -1,7 +1,5 @@
 """Choice of the number format that the backbone computes in."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

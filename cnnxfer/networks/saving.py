@@ -1,7 +1,5 @@
 """Saving of model files, and loading that runs no code from the file."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 from collections.abc import Iterator

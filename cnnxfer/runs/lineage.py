@@ -1,7 +1,5 @@
 """The tree of runs: which run was fine-tuned from which."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The lock of a run: only one process at a time may train it."""
 
-from __future__ import annotations
-
 import json
 import os
 import shlex

@@ -1,7 +1,5 @@
 """The directory of all runs: creating, listing and finding runs in it."""
 
-from __future__ import annotations
-
 import os
 import re
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The figures that summarize a run."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from cnnxfer.errors import CnnxferError

@@ -1,7 +1,5 @@
 """Reads tar archives, plain or compressed, once from the beginning to the end."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import lzma

@@ -1,7 +1,5 @@
 """Reads zip archives; members are read when they are needed."""
 
-from __future__ import annotations
-
 import stat
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Random changes of light and colours, combined into one matrix."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Random numbers that follow from a key, in whatever order they are drawn."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """MixUp and CutMix, which mix the images of a batch in pairs, and their labels."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from cnnxfer.config import Augment

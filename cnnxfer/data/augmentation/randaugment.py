@@ -4,8 +4,6 @@ Source: Cubuk et al., 2019, https://arxiv.org/abs/1909.13719, with the ranges of
 AutoAugment, https://arxiv.org/abs/1805.09501, table 6.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

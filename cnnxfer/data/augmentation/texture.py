@@ -1,7 +1,5 @@
 """Blur, noise and cutout."""
 
-from __future__ import annotations
-
 import numpy as np
 from PIL import Image, ImageFilter
 

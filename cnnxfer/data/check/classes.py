@@ -1,7 +1,5 @@
 """Checks of classes: too few, too small, uneven in size, or doubtfully named."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator

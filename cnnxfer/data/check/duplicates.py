@@ -1,7 +1,5 @@
 """Checks of copies: one image twice, in several splits or under several labels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cnnxfer.data.check.inspected import Group, InspectedData, grouped

@@ -1,7 +1,5 @@
 """Checks of single images: size, shape, colours, orientation and frames."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 
 from cnnxfer.data.check.inspected import InspectedData

@@ -1,7 +1,5 @@
 """The data that all checks work on: the index of images, and each image's split."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Checks that the output files of `check` spare the images and other files."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

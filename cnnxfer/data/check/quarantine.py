@@ -1,7 +1,5 @@
 """Writes the list of `check --write`, which `train --exclude` reads."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from cnnxfer.data.check.report import Report

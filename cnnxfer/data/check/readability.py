@@ -1,7 +1,5 @@
 """Checks of files: unreadable, not an image, or with the suffix of another format."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from posixpath import splitext
 

@@ -1,7 +1,5 @@
 """The report of a check: its findings by severity, and the sizes of the classes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Runs every check on a data set and reports what was found."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 

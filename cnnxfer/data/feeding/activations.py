@@ -1,7 +1,5 @@
 """Makes batches of stored activations, to train and to evaluate with."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Lets a process end safely while TensorFlow's threads run Python code."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Loads batches of views of images, and keeps decoded images in memory."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Counts repetitions in the order in which images are fed."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

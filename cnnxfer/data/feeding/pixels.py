@@ -5,8 +5,6 @@ same seed gives the same pixels on any number of cores, and an epoch can be repe
 without the epochs before it.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from functools import lru_cache

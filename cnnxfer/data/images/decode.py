@@ -1,7 +1,5 @@
 """Decodes images to upright RGB pixels, in one way for all commands."""
 
-from __future__ import annotations
-
 import io
 import threading
 import warnings

@@ -1,7 +1,5 @@
 """Tells by their names which files in a folder or an archive are images."""
 
-from __future__ import annotations
-
 from cnnxfer.data.images.decode import SUFFIXES
 
 # The last two cannot be decoded, but are images; so they are reported, not left out.

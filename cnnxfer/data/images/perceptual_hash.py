@@ -4,8 +4,6 @@ A hash has a hexadecimal digit for each of the 16x16 lowest frequencies of the i
 brightness: the square root of its strength, so that a few strong ones don't dominate.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

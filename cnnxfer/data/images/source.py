@@ -1,7 +1,5 @@
 """Encoded images that can be read: files, members of archives, web addresses."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Measures how evenly images are distributed over classes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 # From this ratio on, accuracy may be high while a rare class is seldom recognized.

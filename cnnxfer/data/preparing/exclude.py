@@ -1,7 +1,5 @@
 """Leaves out the images that a list names, as `--exclude` asks."""
 
-from __future__ import annotations
-
 import json
 import os
 from dataclasses import replace

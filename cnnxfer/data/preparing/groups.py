@@ -1,7 +1,5 @@
 """Groups images that belong together, such as those of one plant or one patient."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Reads every image once and records its size, format, looks and problems."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A cache of index rows, each valid as long as its image's file does not change."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import stat

@@ -5,8 +5,6 @@ or slightly cropped, and shots of one burst. Pairs with similar coarse frequenci
 compared again in full, with each of the two cropped a little in several ways.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 

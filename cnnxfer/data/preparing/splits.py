@@ -1,7 +1,5 @@
 """Divides images into the splits train, validation and test."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections import Counter

@@ -1,7 +1,5 @@
 """Chooses a representative subset of the images, as `--limit` asks."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence

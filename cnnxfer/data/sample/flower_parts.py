@@ -3,8 +3,6 @@
 Each part is a mesh of small facets, painted with Pillow, the farthest first.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple, TypeAlias
 
 import numpy as np

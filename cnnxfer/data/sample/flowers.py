@@ -9,8 +9,6 @@ with petals about 1 long, then turned, moved into the picture (y up, z towards t
 viewer) and painted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias

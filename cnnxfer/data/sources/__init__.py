@@ -1,7 +1,5 @@
 """The data sources, one a file, and the lookup from a specification to its source."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The source for a zip or tar archive of class folders."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

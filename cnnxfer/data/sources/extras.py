@@ -1,7 +1,5 @@
 """The check for the optional packages that only some sources need."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 
 from cnnxfer.errors import ConfigError

@@ -1,7 +1,5 @@
 """The source for a folder of class folders, with or without split folders above."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from pathlib import Path

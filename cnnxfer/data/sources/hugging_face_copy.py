@@ -1,7 +1,5 @@
 """Copies the images of data sets that Hugging Face's `datasets` saved."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath

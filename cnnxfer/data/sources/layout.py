@@ -1,7 +1,5 @@
 """Finds class folders and split folders in a list of file names."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

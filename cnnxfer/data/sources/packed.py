@@ -5,8 +5,6 @@ the beginning to the end, and buckets are slow. So the encoded images are copied
 unchanged, into one file in the cache, beside an index of where each begins.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

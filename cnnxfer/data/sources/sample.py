@@ -1,7 +1,5 @@
 """The source for `sample`: synthetic flowers, which need no download."""
 
-from __future__ import annotations
-
 import dataclasses
 
 from cnnxfer.data.dataset import Dataset

@@ -1,7 +1,5 @@
 """The source for a table of paths and labels: CSV, TSV, JSON lines or Parquet."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence

@@ -4,8 +4,6 @@ TensorFlow Datasets takes seconds to import. So what it told of a data set is re
 beside the copy of its images, and it is imported only if something has changed since.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import asdict
 

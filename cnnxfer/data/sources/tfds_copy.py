@@ -1,7 +1,5 @@
 """Copies the images of the data sets that TensorFlow Datasets prepares."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import logging

@@ -1,7 +1,5 @@
 """Records of which prepared TFDS data set a specification means, and of its copy."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

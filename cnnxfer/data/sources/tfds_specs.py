@@ -1,7 +1,5 @@
 """Specifications of TensorFlow Datasets, parsed without importing it."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import re

@@ -1,7 +1,5 @@
 """Reads tables in CSV, TSV, JSON lines or Parquet by the names of their columns."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module

@@ -1,7 +1,5 @@
 """Reads tables in JSON lines: an object a line, whose keys are the columns."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any

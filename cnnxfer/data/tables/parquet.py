@@ -1,7 +1,5 @@
 """Reads tables in Parquet files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Reads tables in text files: CSV or TSV, with a line of column names."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator, Sequence
 from typing import TextIO

@@ -5,8 +5,6 @@ others are 5 to 30 times slower than they could be. This module computes the gra
 of the slow shapes by operations on fast shapes.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras
