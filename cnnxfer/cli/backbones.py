@@ -31,11 +31,6 @@ Name = Annotated[
 group = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the group of commands to the command line."""
-    app.add_typer(group, name="backbones")
-
-
 @group.callback(invoke_without_command=True)
 def backbones(
     context: typer.Context,

@@ -45,11 +45,6 @@ class _CachedActivations:
     path: Path
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the group of commands to the command line."""
-    app.add_typer(group, name="cache")
-
-
 @group.callback(invoke_without_command=True)
 def cache(
     context: typer.Context,

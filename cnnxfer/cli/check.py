@@ -24,11 +24,6 @@ SHOWN_ITEMS = 2  # of a finding
 STYLES = {"error": "bold red", "warning": "yellow", "note": "blue"}
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command to the command line."""
-    app.command()(check)
-
-
 @with_options("check")
 def check(
     spec: Annotated[

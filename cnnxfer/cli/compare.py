@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from cnnxfer.evaluation.comparison import Comparison
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command to the command line."""
-    app.command()(compare)
-
-
 @with_options("compare")
 def compare(
     spec: Spec = None,

@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command to the command line."""
-    app.command()(doctor)
-
-
 def doctor(
     offline: Annotated[
         bool, typer.Option("--offline", help="Make no network connection.")

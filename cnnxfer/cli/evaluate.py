@@ -25,11 +25,6 @@ if TYPE_CHECKING:
     from cnnxfer.evaluation.significance import Accuracy
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command to the command line."""
-    app.command()(evaluate)
-
-
 def evaluate(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run.")] = "latest",
     data: Annotated[

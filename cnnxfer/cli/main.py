@@ -33,20 +33,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (
-    train,
-    predict,
-    evaluate,
-    compare,
-    check,
-    preview,
-    runs,
-    backbones,
-    weights,
-    cache,
-    doctor,
+for command in (
+    train.train,
+    train.unfreeze,
+    train.resume,
+    predict.predict,
+    evaluate.evaluate,
+    compare.compare,
+    check.check,
+    preview.preview,
+    doctor.doctor,
 ):
-    group.register(app)
+    app.command()(command)
+for name, group in {
+    "runs": runs.group,
+    "backbones": backbones.group,
+    "weights": weights.group,
+    "cache": cache.group,
+}.items():
+    app.add_typer(group, name=name)
 
 
 def _print_version(wanted: bool) -> None:

@@ -25,11 +25,6 @@ SOME_UNREADABLE = 3  # exit code
 INPUT, VIEWS, OUTPUT = "Input", "Views of each image", "Output"
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command to the command line."""
-    app.command()(predict)
-
-
 def predict(
     inputs: Annotated[
         list[str],

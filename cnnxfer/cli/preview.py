@@ -13,11 +13,6 @@ from cnnxfer.cli.shared_options import ConfigFile, Json, Quiet, Spec, Verbose
 from cnnxfer.cli.terminal import TerminalReporter, print_json
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command to the command line."""
-    app.command()(preview)
-
-
 @with_options("preview")
 def preview(
     spec: Spec = None,

@@ -36,11 +36,6 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run.")]
 group = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command group to the command line."""
-    app.add_typer(group, name="runs")
-
-
 @group.callback(invoke_without_command=True)
 def runs(
     context: typer.Context,

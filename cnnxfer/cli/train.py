@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from cnnxfer.training.phases.plan import StageRow
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands to the command line."""
-    app.command()(train)
-    app.command()(unfreeze)
-    app.command()(resume)
-
-
 @with_options("train")
 def train(
     spec: Spec = None,

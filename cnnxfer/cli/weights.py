@@ -65,11 +65,6 @@ class _Check:
     problem: str | None
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the group of commands to the command line."""
-    app.add_typer(group, name="weights")
-
-
 @group.callback(invoke_without_command=True)
 def weights(
     context: typer.Context,
