@@ -65,7 +65,7 @@ def choose_engine(
     """
     check_choice(engine, precision)
     check_batch(batch)
-    trial = Trial(network, samples, reporter, batch=batch, reference=reference)
+    trial = Trial(network, samples, reporter, batch, reference)
     chosen: Engine | None = None
     if engine == "openvino" or (engine == "auto" and _on_cpu()):
         precisions = _precisions(precision)

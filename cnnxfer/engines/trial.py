@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,37 +41,22 @@ SAMPLES = 32
 TOO_FEW = "there are too few images to compare it with Keras"
 
 
+@dataclass(eq=False)
 class Trial:
     """Compares OpenVINO with Keras on one network.
 
-    Costly results are computed when they are first needed, and once.
-
-    Attributes:
-        network: the network to run.
-        reporter: receives a line when the network is converted or OpenVINO is refused.
+    Costly results are computed when they are first needed, and once. `samples`, `batch`
+    and `known_reference` are those of `choose_engine`.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        samples: Callable[[], np.ndarray],
-        reporter: Reporter,
-        *,
-        batch: int | None = None,
-        reference: Callable[[], np.ndarray] | None = None,
-        occasion: str = "once",
-    ) -> None:
-        """Sets up a trial; nothing is computed yet.
+    network: Network
+    samples: Callable[[], np.ndarray]
+    reporter: Reporter
+    batch: int | None = None
+    known_reference: Callable[[], np.ndarray] | None = None
+    occasion: str = "once"  # why the network is converted now, as reported
 
-        `samples`, `reference` and `batch` are those of `choose_engine`; `occasion` is
-        why the network is converted now, as reported.
-        """
-        self.network = network
-        self.reporter = reporter
-        self._samples = samples
-        self._batch = batch
-        self._reference = reference
-        self._occasion = occasion
+    def __post_init__(self) -> None:
         self._openvino = cache(OpenVinoEngine)  # compiling a network takes a while
 
     @cached_property
@@ -80,12 +66,12 @@ class Trial:
         import_tensorflow_quietly()
         from cnnxfer.engines.keras_engine import KerasEngine
 
-        return KerasEngine(self.network.build(), self._batch)
+        return KerasEngine(self.network.build(), self.batch)
 
     @cached_property
     def images(self) -> np.ndarray:
         """The real images, uint8 `(images, size, size, 3)`."""
-        return self._samples()
+        return self.samples()
 
     @cached_property
     def compared_images(self) -> np.ndarray:
@@ -95,8 +81,8 @@ class Trial:
     @cached_property
     def reference(self) -> np.ndarray:
         """The answers of Keras to `compared_images`, float32 `(images, ...)`."""
-        if self._reference is not None and len(self.images) >= SAMPLES:
-            return self._reference()
+        if self.known_reference is not None and len(self.images) >= SAMPLES:
+            return self.known_reference()
         return answer_all(
             ElasticEngine(self.keras_engine, self.reporter), self.compared_images
         )
@@ -135,7 +121,7 @@ class Trial:
 
     def _engine(self, precisions: Sequence[str], min_images: int) -> OpenVinoEngine:
         directory, precision, batch_size = self._find_passing(precisions, min_images)
-        return self._openvino(directory, precision, self._batch or batch_size)
+        return self._openvino(directory, precision, self.batch or batch_size)
 
     def _find_passing(
         self, precisions: Sequence[str], min_images: int
@@ -163,7 +149,7 @@ class Trial:
         model = self.keras_engine.model  # before `try`: its errors are not OpenVINO's
         reason = read_refusal(self.network.key)
         if reason is None:
-            self.reporter.info(f"converting the network for OpenVINO, {self._occasion}")
+            self.reporter.info(f"converting the network for OpenVINO, {self.occasion}")
             try:
                 return convert(self.network.key, model)
             except Exception as error:  # OpenVINO raises many kinds
@@ -180,7 +166,7 @@ class Trial:
         if stored and stored.verdict.passed:
             # The engine compiles while the first images are decoded; most likely it
             # will be used.
-            self._openvino(directory, precision, self._batch or stored.batch_size)
+            self._openvino(directory, precision, self.batch or stored.batch_size)
         # A verdict on few images is valid until there are more of them.
         if stored and (stored.pictures >= SAMPLES or len(self.images) < SAMPLES):
             return stored
