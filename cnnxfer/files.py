@@ -177,11 +177,7 @@ def is_empty_or_has_marker(path: Path, mark: bytes) -> bool:
 
 
 def check_parent_folder(option: str, path: Path) -> None:
-    """Checks that the folder of the output file that an option names can be written.
-
-    Raises:
-        ConfigError: if the folder does not exist or cannot be written.
-    """
+    """Raises a ConfigError if the folder of an option's output cannot be written."""
     folder = path.parent
     if not folder.is_dir():
         raise ConfigError(

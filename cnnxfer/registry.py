@@ -88,11 +88,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def check_known(option: str, value: str, known: Iterable[str]) -> None:
-    """Checks that the value of an option is a known one.
-
-    Raises:
-        ConfigError: if it is not; the message suggests known values.
-    """
+    """Raises a ConfigError with a suggestion if the value of an option is not known."""
     if value not in known:
         raise ConfigError(f"unknown {option} {value!r}.{suggestion(value, known)}")
 

@@ -84,9 +84,7 @@ class ElasticEngine:
 class _PendingBatches:
     """Batches from a source, each kept until it is answered.
 
-    Attributes:
-        unanswered: batches that were taken from the source and not yet answered.
-        source_failed: whether the source of the batches raised the last error.
+    `source_failed` tells whether the source of the batches raised the last error.
     """
 
     def __init__(self, batches: Iterator[np.ndarray]) -> None:

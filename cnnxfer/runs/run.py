@@ -138,7 +138,7 @@ class Run:
         self._write_csv("split.csv", [asdict(row) for row in rows])
 
     def write_thresholds(self, thresholds: Mapping[str, float]) -> None:
-        """Writes the probability from which an image counts as showing a class, if any."""
+        """Writes the probabilities from which images show a class, if there are any."""
         if thresholds:
             self._write_json("thresholds.json", dict(thresholds))
 

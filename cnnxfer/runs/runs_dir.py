@@ -43,11 +43,7 @@ def create_run(runs_dir: Path, backbone: str, data: str) -> Run:
 
 
 def check_runs_dir(runs_dir: Path) -> None:
-    """Checks that runs can be created in a directory, which need not exist yet.
-
-    Raises:
-        ConfigError: if runs cannot be created there.
-    """
+    """Raises a ConfigError if runs cannot be created in a directory, new or old."""
     existing = next(path for path in (runs_dir, *runs_dir.parents) if path.exists())
     try:
         check_writable(existing)

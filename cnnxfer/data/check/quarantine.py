@@ -19,9 +19,6 @@ def write_list(report: Report, path: Path) -> None:
     """Writes the ids of the images that should be excluded, one a line.
 
     Each kind of finding has a heading. An image of several findings is listed once.
-
-    Raises:
-        OSError: if the file cannot be written; the error names it.
     """
     lines = [HEADER.format(mark=LIST_MARK, data=printable(report.data))]
     seen: set[str] = set()

@@ -13,23 +13,15 @@ from cnnxfer.data.feeding.order import repetitions
 
 
 class StoredRows(Protocol):
-    """Stored activations: an array with one row for each image.
-
-    Attributes:
-        shape: the shape of the array; the number of rows is the first dimension.
-    """
+    """Stored activations: an array of this shape with one row for each image."""
 
     shape: tuple[int, ...]
 
     def stored(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns rows as they are stored, and the scale of each.
+        """Returns the rows with these numbers as they are stored, and their scales.
 
-        Args:
-            indices: int64 `(rows,)`, the numbers of the rows.
-
-        Returns:
-            The rows, float16 `(rows, ...)`, and the factors to multiply them with,
-            float32 `(rows,)`.
+        The rows are float16 `(rows, ...)`, the factors to multiply them with float32
+        `(rows,)`.
         """
 
 

@@ -120,10 +120,7 @@ def join(*meshes: Mesh) -> Mesh:
 def paint(canvas: ImageDraw.ImageDraw, mesh: Mesh, light: Array) -> None:
     """Paints a mesh upside down: y points up in a mesh, but down on the canvas.
 
-    Args:
-        canvas: what is painted on.
-        mesh: the facets; farther ones are painted first.
-        light: the direction of the light, `(3,)`, of length 1.
+    Farther facets are painted first. `light` is a direction, `(3,)`, of length 1.
     """
     corners, colours = mesh
     normals = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])

@@ -74,11 +74,7 @@ def accepts(spec: str) -> bool:
 
 
 def check(spec: str) -> None:
-    """Checks an address and the packages that it needs, without network access.
-
-    Raises:
-        ConfigError: if the address names no bucket, or the extra is not installed.
-    """
+    """Raises a ConfigError if an address names no bucket, or its package is missing."""
     scheme, _, root = spec.partition("://")
     if not root.strip("/"):
         raise ConfigError(f"{spec} names no bucket; expected {scheme}://BUCKET/FOLDER.")

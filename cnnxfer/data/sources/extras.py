@@ -6,11 +6,7 @@ from cnnxfer.errors import ConfigError
 
 
 def require(spec: str, package: str, extra: str) -> None:
-    """Checks that a package is installed, without importing it.
-
-    Raises:
-        ConfigError: if it is not; the message names the extra that installs it.
-    """
+    """Raises a ConfigError that names the extra to install if a package is missing."""
     if find_spec(package) is None:
         raise ConfigError(
             f"{spec} cannot be read without {package}. Install: "

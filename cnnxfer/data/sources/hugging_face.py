@@ -32,11 +32,7 @@ def accepts(spec: str) -> bool:
 
 
 def check(spec: str) -> None:
-    """Checks that the package `datasets` is installed.
-
-    Raises:
-        ConfigError: if it is not.
-    """
+    """Raises a ConfigError if the package `datasets` is not installed."""
     require(spec, "datasets", "hf")
 
 

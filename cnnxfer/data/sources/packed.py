@@ -174,11 +174,7 @@ def read_copy(directory: Path) -> Copy | None:
 
 
 def check_room(size_bytes: int) -> None:
-    """Checks that the cache has room for the images of a copy.
-
-    Raises:
-        RunError: if less is free.
-    """
+    """Raises a RunError if the cache has no room for the images of a copy."""
     free_bytes = shutil.disk_usage(cache_dir()).free
     if size_bytes > free_bytes:
         raise RunError(

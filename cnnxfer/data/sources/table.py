@@ -58,11 +58,7 @@ class _Row:
 
 
 def check(spec: str) -> None:
-    """Checks that a table can be read and has the columns that it needs.
-
-    Raises:
-        DataError: if it cannot be read, or lacks a column.
-    """
+    """Raises a DataError if a table cannot be read, or lacks a column that it needs."""
     _choose_columns(spec, open_table(spec))
 
 
