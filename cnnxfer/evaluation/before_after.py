@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +64,7 @@ def compare_with_parent(run: Run, reporter: Reporter) -> BeforeAfter:
 
 
 def _as_metrics(outcome: BeforeAfter) -> dict[str, Any]:
-    metrics = {"validation": dataclasses.asdict(outcome.validation)}
+    metrics = {"validation": outcome.validation.as_metrics()}
     if outcome.test:
-        metrics["test"] = dataclasses.asdict(outcome.test)
+        metrics["test"] = outcome.test.as_metrics()
     return metrics

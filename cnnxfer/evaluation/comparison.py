@@ -15,11 +15,11 @@ from cnnxfer.config import Config
 from cnnxfer.data.prepared import PreparedData, prepare_data
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import CnnxferError
-from cnnxfer.evaluation.significance import Accuracy, wilson_interval
 from cnnxfer.reporting import Advance, Reporter
 from cnnxfer.tasks.catalog import load_data
 from cnnxfer.tasks.class_weights import require_known_classes
 from cnnxfer.tasks.score import ACCURACY
+from cnnxfer.tasks.significance import Accuracy, wilson_interval
 from cnnxfer.tasks.task import Task as LearnedTask
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.optimization.devices import Devices, prepare_devices

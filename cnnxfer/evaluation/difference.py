@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnnxfer.evaluation.significance import (
+from cnnxfer.runs import Run, SplitRow
+from cnnxfer.tasks.significance import (
     SIGNIFICANCE_LEVEL,
     Accuracy,
     difference_interval,
     mcnemar_p_value,
     wilson_interval,
 )
-from cnnxfer.runs import Run, SplitRow
 
 # Entries of a receipt that describe the software, the machine and the initial weights.
 ORIGIN = ("cnnxfer", "python", "packages", "hardware", "weights_sha256")
@@ -266,7 +266,7 @@ def _measured_beside(measured: Mapping[str, Any], parent: Run) -> bool:
 
 def _accuracy(name: str, run: Run, measured: Mapping[str, Any]) -> Accuracy | None:
     if measured:
-        return Accuracy(**(measured.get("exact") or measured["top1"]))
+        return Accuracy(**measured["right"])
     best = run.metrics.get(run.phase, {})
     if name != "validation" or not best.get("val_images"):
         return None

@@ -17,12 +17,7 @@ from cnnxfer.data.prepared import load_splits
 from cnnxfer.data.preparing.index import build_index, report_problems
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.errors import DataError, RunError
-from cnnxfer.evaluation.metrics import (
-    Evaluation,
-    score_classes,
-    top_k_accuracy,
-)
-from cnnxfer.evaluation.significance import wilson_interval
+from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.known_images import describe_known_images, known_splits
@@ -32,7 +27,6 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.catalog import task_of
-from cnnxfer.tasks.per_class import micro_f1
 
 
 def evaluate_run(
@@ -60,7 +54,7 @@ def evaluate_run(
     options = ClassifierOptions(engine=engine, precision=precision)
     (evaluation,) = measure_beside_parent(run, [examples], reporter, options)
     try:
-        run.update_metrics(test=dataclasses.asdict(evaluation))
+        run.update_metrics(test=evaluation.as_metrics())
     except RunError as error:
         reporter.warn(f"these figures are not saved: {error}")
     return evaluation
@@ -232,32 +226,9 @@ def _measured(
     examples: Sequence[Example],
     unreadable: int,
 ) -> _Measured:
-    names, decision = run.class_names, classifier.model.decision
-    thresholds = decision.settings.get("thresholds")
-    multi_label = thresholds is not None
-    targets = task_of(run).targets(examples, len(names)).astype(bool)
-    answers = decision.answers(probabilities)
-    classes = score_classes(names, probabilities, answers, targets, thresholds)
-    right = (answers == targets).all(axis=1)
-    precisions = [row.average_precision for row in classes]
-    evaluation = Evaluation(
-        run=run.name,
-        images=len(targets),
-        unreadable=unreadable,
-        seen=0,
-        top1=top_k_accuracy(probabilities, targets, 1),
-        top5=top_k_accuracy(probabilities, targets, 5) if len(names) > 5 else None,
-        macro_f1=_mean([row.f1 for row in classes]),
-        classes=classes,
-        exact=wilson_interval(int(right.sum()), len(targets)) if multi_label else None,
-        micro_f1=micro_f1(answers, targets) if multi_label else None,
-        mean_average_precision=_mean(precisions) if multi_label else None,
-    )
+    names = run.class_names
+    targets = task_of(run).targets(examples, len(names))
+    figures, right = classifier.model.decision.measure(names, probabilities, targets)
+    evaluation = Evaluation(run.name, len(examples), unreadable, 0, figures)
     ids = [example.id for example in examples]
     return _Measured(evaluation, dict(zip(ids, right.tolist(), strict=True)))
-
-
-def _mean(figures: Sequence[float | None]) -> float:
-    """Returns the mean of the figures that are not None; 0 if there are none."""
-    known = [figure for figure in figures if figure is not None]
-    return sum(known) / len(known) if known else 0.0

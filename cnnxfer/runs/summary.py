@@ -79,5 +79,5 @@ def _test_accuracy(evaluation: dict[str, Any] | None) -> float | None:
     """Returns the fraction of images whose labels are all right."""
     if not evaluation:
         return None
-    accuracy: float = (evaluation.get("exact") or evaluation["top1"])["value"]
+    accuracy: float = evaluation["right"]["value"]
     return accuracy

@@ -14,6 +14,12 @@ from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
+from cnnxfer.tasks.class_figures import (
+    ClassFigures,
+    mean_of_known,
+    ranked_shares,
+    score_classes,
+)
 from cnnxfer.tasks.class_task import ClassObjective, ClassTask, figures_of
 from cnnxfer.tasks.decimal_places import DIGITS
 from cnnxfer.tasks.score import ACCURACY, MACRO_F1, Score
@@ -89,6 +95,17 @@ class BestClass:
         enough = probabilities.astype(np.float64).round(DIGITS) >= min_confidence
         answers: np.ndarray = _best(probabilities) & enough
         return answers
+
+    def measure(
+        self, class_names: Sequence[str], probabilities: np.ndarray, targets: np.ndarray
+    ) -> tuple[ClassFigures, np.ndarray]:
+        """Returns the figures, and which images are right; see `Decision.measure`."""
+        answers, shown = self.answers(probabilities), targets.astype(bool)
+        classes = score_classes(class_names, answers, shown)
+        top1, top5 = ranked_shares(probabilities, shown)
+        macro_f1 = mean_of_known([row.f1 for row in classes])
+        right = (answers == shown).all(axis=1)
+        return ClassFigures(top1, top5, macro_f1, classes), right
 
 
 @dataclass(frozen=True)

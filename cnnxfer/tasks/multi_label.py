@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,20 @@ import numpy as np
 from cnnxfer.data.dataset import LABEL_SEPARATOR, MULTI_LABEL, Dataset
 from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
+from cnnxfer.runs.summary import percent
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
+from cnnxfer.tasks.class_figures import (
+    ClassFigures,
+    mean_of_known,
+    number,
+    ranked_shares,
+    score_classes,
+)
 from cnnxfer.tasks.class_task import ClassObjective, ClassTask, figures_of
 from cnnxfer.tasks.decimal_places import DIGITS
-from cnnxfer.tasks.per_class import average_precisions, macro
+from cnnxfer.tasks.per_class import average_precisions, macro, micro_f1
 from cnnxfer.tasks.score import MEAN_AVERAGE_PRECISION, Score
+from cnnxfer.tasks.significance import Accuracy, wilson_interval
 from cnnxfer.tasks.thresholds import DEFAULT_THRESHOLD, choose_thresholds
 
 
@@ -90,6 +99,64 @@ class Thresholds:
     ) -> np.ndarray:
         """Returns which probabilities reach the threshold and `min_confidence`."""
         return _reaches(probabilities, np.maximum(self.values, min_confidence))
+
+    def measure(
+        self, class_names: Sequence[str], probabilities: np.ndarray, targets: np.ndarray
+    ) -> tuple[MultiLabelFigures, np.ndarray]:
+        """Returns the figures, and which images are right; see `Decision.measure`."""
+        answers, shown = self.answers(probabilities), targets.astype(bool)
+        precisions = average_precisions(probabilities, shown).tolist()
+        classes = tuple(
+            replace(row, threshold=threshold, average_precision=number(precision))
+            for row, threshold, precision in zip(
+                score_classes(class_names, answers, shown),
+                self.values.tolist(),
+                precisions,
+                strict=True,
+            )
+        )
+        top1, top5 = ranked_shares(probabilities, shown)
+        right = (answers == shown).all(axis=1)
+        figures = MultiLabelFigures(
+            top1,
+            top5,
+            mean_of_known([row.f1 for row in classes]),
+            classes,
+            wilson_interval(int(right.sum()), len(right)),
+            micro_f1(answers, shown),
+            mean_of_known([row.average_precision for row in classes]),
+        )
+        return figures, right
+
+
+@dataclass(frozen=True)
+class MultiLabelFigures(ClassFigures):
+    """The figures where images may have any number of labels."""
+
+    @property
+    def right(self) -> Accuracy:
+        """The share of images with all labels right, and no others."""
+        assert self.exact
+        return self.exact
+
+    @property
+    def table(self) -> list[list[str]]:
+        """The figures of each class, below the names of the columns."""
+        more = [
+            [f"{row.threshold:.3f}", percent(row.average_precision)]
+            for row in self.classes
+        ]
+        columns = [["threshold", "AP"], *more]
+        return [row + rest for row, rest in zip(super().table, columns, strict=True)]
+
+    def lines(self, before: ClassFigures | None) -> list[str]:
+        """Returns the other figures as lines of text; see `ClassFigures.lines`."""
+        lines = [
+            f"{self.macro_text}, micro-F1 {percent(self.micro_f1)}, "
+            f"mean average precision {percent(self.mean_average_precision)}",
+            f"all labels right in {self.right.sentence}",
+        ]
+        return lines + ([f"before fine-tuning {before.macro_text}"] if before else [])
 
 
 @dataclass(frozen=True)

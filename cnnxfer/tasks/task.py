@@ -13,6 +13,7 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.agreement import Bounds, Verdict
 from cnnxfer.tasks.score import Score
+from cnnxfer.tasks.significance import Accuracy
 
 
 class Objective(Protocol):
@@ -57,6 +58,36 @@ class Decision(Protocol):
         Args:
             probabilities: `(..., classes)`.
             min_confidence: the probability below which no class is an answer.
+        """
+
+    def measure(
+        self, class_names: Sequence[str], probabilities: np.ndarray, targets: np.ndarray
+    ) -> tuple[Figures, np.ndarray]:
+        """Returns the figures of answers, and which images are right, bool `(images,)`.
+
+        Args:
+            class_names: the names of the classes, in label order.
+            probabilities: `(images, classes)`.
+            targets: `(images, classes)`, as `Task.targets` returns them.
+        """
+
+
+class Figures(Protocol):
+    """What an evaluation measures of a task's answers; a dataclass of JSON's types."""
+
+    @property
+    def right(self) -> Accuracy:
+        """The share of images that are answered correctly."""
+
+    @property
+    def table(self) -> list[list[str]]:
+        """The figures of each class, below the names of the columns."""
+
+    def lines(self, before: Any) -> list[str]:
+        """Returns the other figures as lines of text.
+
+        Args:
+            before: those of the parent on the same images; None without a parent.
         """
 
 

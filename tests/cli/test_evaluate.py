@@ -9,8 +9,8 @@ from colours import make_multi_label
 from PIL import Image
 
 from cnnxfer.cli.main import run
-from cnnxfer.evaluation.significance import wilson_interval
 from cnnxfer.runs import Run
+from cnnxfer.tasks.significance import wilson_interval
 
 
 def labels_of_test(colour_run: Run) -> Counter[str]:
@@ -42,7 +42,8 @@ def test_json(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["evaluate", "--runs-dir", str(colour_run.path.parent), "--json"]
     assert run(command) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document == colour_run.metrics["test"]
+    right = document["top1"]
+    assert {**document, "right": right} == colour_run.metrics["test"]
     assert document["run"] == colour_run.name
     tested = labels_of_test(colour_run)
     assert document["images"] == tested.total()

@@ -36,9 +36,8 @@ def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "epoch": 3,
         },
         test={
-            "top1": {"value": 0.8125, "low": 0.75, "high": 0.85},
-            "exact": None,
-            "before": {"top1": {"value": 0.75, "low": 0.7, "high": 0.8}},
+            "right": {"value": 0.8125, "low": 0.75, "high": 0.85},
+            "before": {"right": {"value": 0.75, "low": 0.7, "high": 0.8}},
         },
     )
     orphan.update_receipt(parent="lost", status="running")
@@ -264,10 +263,10 @@ def test_diff(capsys: pytest.CaptureFixture[str]) -> None:
     )
     other.update_metrics(
         test={
-            "top1": {"value": 0.9, "low": 0.85, "high": 0.94},
+            "right": {"value": 0.9, "low": 0.85, "high": 0.94},
             "before": {
                 "run": "head [1]",
-                "top1": {"value": 0.8, "low": 0.74, "high": 0.85},
+                "right": {"value": 0.8, "low": 0.74, "high": 0.85},
             },
             "gained": 30,
             "lost": 10,
@@ -305,11 +304,11 @@ def test_diff_of_results_that_were_measured_separately(
     one, other = Run(Path("mine/head [1]")), Run(Path("mine/tuned"))
     one.update_metrics(
         frozen={"val_accuracy": 0.9, "val_images": 100},
-        test={"top1": {"value": 0.9, "low": 0.82557, "high": 0.94477}},
+        test={"right": {"value": 0.9, "low": 0.82557, "high": 0.94477}},
     )
     other.update_metrics(
         fine_tune={"val_accuracy": 0.9, "val_images": 100},
-        test={"top1": {"value": 0.87, "low": 0.79021, "high": 0.92244}},
+        test={"right": {"value": 0.87, "low": 0.79021, "high": 0.92244}},
     )
     assert run(["runs", "diff", str(one.path), str(other.path)]) == 0
     assert lines_of(capsys)[-2:] == [

@@ -47,17 +47,23 @@ def test_run_and_parent_are_measured_on_validation_and_test(tuned: Run) -> None:
         images = count(tuned, part, "blue", "green", "red")
         assert evaluation.images == images
         assert evaluation.run == tuned.name
-        assert evaluation.right.value == 1
+        assert evaluation.figures.right.value == 1
         assert evaluation.before
         assert evaluation.before.run == tuned.parent.name
-        assert evaluation.before.right.value == count(tuned, part, "red") / images
+        assert (
+            evaluation.before.figures.right.value == count(tuned, part, "red") / images
+        )
         assert evaluation.gained == count(tuned, part, "blue", "green")
         assert evaluation.lost == 0
     lines = [message for message in reporter.lines if "->" in message]
     assert lines == outcome.lines
-    assert lines[0].startswith(f"validation {outcome.validation.before.right.text} -> ")
+    assert lines[0].startswith(
+        f"validation {outcome.validation.before.figures.right.text} -> "
+    )
     assert lines[0].endswith("100.0] (95% intervals)")
-    assert lines[1].startswith(f"test {outcome.test.before.right.text} -> 100.0% [")
+    assert lines[1].startswith(
+        f"test {outcome.test.before.figures.right.text} -> 100.0% ["
+    )
     changed = outcome.test.gained
     assert lines[1].endswith(
         f"of {outcome.test.images} images, {changed} became right and 0 wrong: "
@@ -99,7 +105,7 @@ def test_a_model_equal_to_that_of_its_parent_is_measured_once(
     assert outcome.test
     assert outcome.test.before
     assert outcome.test.before.run == tuned.parent.name
-    assert outcome.test.before.right == outcome.test.right
+    assert outcome.test.before.figures.right == outcome.test.figures.right
     assert outcome.lines[1].endswith("images, none became right or wrong")
 
 
@@ -111,8 +117,8 @@ def test_equal_models_with_other_thresholds_are_measured_separately(tuned: Run) 
     make_multi_label(tuned.parent, dict.fromkeys(tuned.class_names, 0.0))
     outcome = compare_with_parent(tuned, Reporter())
     assert outcome.validation.before
-    assert outcome.validation.before.right.value == 0  # all of all images
-    assert outcome.validation.right.value > 0
+    assert outcome.validation.before.figures.right.value == 0  # all of all images
+    assert outcome.validation.figures.right.value > 0
 
 
 def test_a_run_without_test_images_is_measured_on_validation(tuned: Run) -> None:

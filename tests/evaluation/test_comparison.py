@@ -10,8 +10,8 @@ import cnnxfer
 from cnnxfer.config import Config
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.evaluation import comparison
-from cnnxfer.evaluation.significance import Accuracy
 from cnnxfer.reporting import Reporter
+from cnnxfer.tasks.significance import Accuracy
 from cnnxfer.training.activations import compute
 
 NAMES = ["mobilenet-0.25", "mobilenetv2-0.35"]

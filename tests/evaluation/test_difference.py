@@ -12,12 +12,12 @@ from cnnxfer.evaluation.difference import (
     ResultDifference,
     difference_of,
 )
-from cnnxfer.evaluation.significance import (
+from cnnxfer.runs import Run, SplitRow
+from cnnxfer.tasks.significance import (
     Accuracy,
     difference_interval,
     wilson_interval,
 )
-from cnnxfer.runs import Run, SplitRow
 
 Make = Callable[..., Run]
 ROWS = [
@@ -116,11 +116,11 @@ def test_differences_of_results_have_a_confidence_interval(make: Make) -> None:
     one, other = make("a"), make("b")
     one.update_metrics(
         frozen={"val_accuracy": 0.8, "val_images": 200},
-        test={"exact": None, "top1": share(80, 100)},
+        test={"right": share(80, 100)},
     )
     other.update_metrics(
         frozen={"val_accuracy": 0.85, "val_images": 200},
-        test={"exact": share(95, 100), "top1": share(1, 100)},
+        test={"right": share(95, 100), "top1": share(1, 100)},
     )
     validation, test = difference_of(one, other).results
     pair = wilson_interval(160, 200), wilson_interval(170, 200)
@@ -138,7 +138,7 @@ def test_differences_of_results_have_a_confidence_interval(make: Make) -> None:
 
 def test_a_run_that_was_not_measured_has_no_result(make: Make) -> None:
     one, other = make("a"), make("b")
-    other.update_metrics(test={"top1": share(9, 10)})
+    other.update_metrics(test={"right": share(9, 10)})
     (_, test) = difference_of(one, other).results
     assert (test.one, test.other) == (None, wilson_interval(9, 10))
     assert test.low is test.high is test.more_than_chance is None
@@ -158,8 +158,8 @@ def test_a_fine_tuned_run_and_its_parent_are_compared_image_by_image(
 ) -> None:
     """Counts of changed images are compared, whichever of the runs comes first."""
     parent, tuned, stranger = make("a"), make("b", parent="a"), make("c")
-    before = {"run": "a", "top1": share(90, 100)}
-    measured = {"top1": share(96, 100), "before": before, "gained": 6, "lost": 0}
+    before = {"run": "a", "right": share(90, 100)}
+    measured = {"right": share(96, 100), "before": before, "gained": 6, "lost": 0}
     tuned.update_metrics(validation=measured, test=measured)
     for result in difference_of(parent, tuned).results:
         assert (result.one, result.other) == (
@@ -172,7 +172,7 @@ def test_a_fine_tuned_run_and_its_parent_are_compared_image_by_image(
         assert result.more_than_chance is True
     (_, turned) = difference_of(tuned, parent).results
     assert (turned.gained, turned.lost) == (0, 6)
-    assert turned.one == Accuracy(**measured["top1"])  # type: ignore[arg-type]
+    assert turned.one == Accuracy(**measured["right"])  # type: ignore[arg-type]
     (_, test) = difference_of(stranger, tuned).results
     assert (test.one, test.gained) == (None, None)
 

@@ -14,14 +14,15 @@ from recording_reporter import RecordingReporter
 import cnnxfer
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation.metrics import Evaluation
-from cnnxfer.evaluation.significance import wilson_interval
 from cnnxfer.runs import Run
+from cnnxfer.tasks.significance import wilson_interval
 
 
 def counts(evaluation: Evaluation) -> dict[str, tuple[int, int, int]]:
     """Returns the numbers of images, correct ones and predicted ones, by class."""
     return {
-        row.label: (row.images, row.correct, row.named) for row in evaluation.classes
+        row.label: (row.images, row.correct, row.named)
+        for row in evaluation.figures.classes
     }
 
 
@@ -48,12 +49,14 @@ def test_the_test_split_is_measured_and_the_figures_are_saved(colour_run: Run) -
     evaluation = cnnxfer.evaluate(colour_run)
     assert evaluation.run == colour_run.name
     assert evaluation.images == parts(colour_run)["test"] > 3
-    assert evaluation.top1 == wilson_interval(evaluation.images, evaluation.images)
-    assert evaluation.top5 is None
+    assert evaluation.figures.top1 == wilson_interval(
+        evaluation.images, evaluation.images
+    )
+    assert evaluation.figures.top5 is None
     assert evaluation.before is None
-    assert evaluation.macro_f1 == 1
-    assert evaluation.exact is evaluation.micro_f1 is None
-    assert evaluation.mean_average_precision is None
+    assert evaluation.figures.macro_f1 == 1
+    assert evaluation.figures.exact is evaluation.figures.micro_f1 is None
+    assert evaluation.figures.mean_average_precision is None
     tested = Counter(row.label for row in colour_run.split if row.split == "test")
     assert counts(evaluation) == {name: (tested[name],) * 3 for name in COLOURS}
     metrics = colour_run.metrics
@@ -70,7 +73,7 @@ def test_figures_that_cannot_be_saved_are_returned_with_a_warning(
     monkeypatch.setattr("cnnxfer.runs.run.write_text", refuse)
     reporter = RecordingReporter()
     evaluation = cnnxfer.evaluate(colour_run, reporter=reporter)
-    assert evaluation.top1.value == 1
+    assert evaluation.figures.top1.value == 1
     (message,) = reporter.warnings
     assert message.startswith(
         f"these figures are not saved: {colour_run.path / 'metrics.json'} cannot be "
@@ -91,8 +94,8 @@ def test_other_data_is_measured_by_class_name(
         "green": (5, 4, 4),
         "red": (2, 2, 3),
     }
-    assert evaluation.top1.value == 6 / 7
-    assert evaluation.macro_f1 == pytest.approx((8 / 9 + 4 / 5) / 2)
+    assert evaluation.figures.top1.value == 6 / 7
+    assert evaluation.figures.macro_f1 == pytest.approx((8 / 9 + 4 / 5) / 2)
     assert "test" not in colour_run.metrics
 
 
@@ -114,7 +117,9 @@ def test_images_that_the_run_knows_are_left_out(
     ]
     assert evaluation.images == 12 + known["test"]
     assert evaluation.seen == known["train"] + known["validation"]
-    assert evaluation.top1.value == 1  # else those called blue would be mistakes
+    assert (
+        evaluation.figures.top1.value == 1
+    )  # else those called blue would be mistakes
 
 
 def test_of_the_runs_own_data_only_the_test_split_is_measured(
@@ -165,11 +170,11 @@ def test_a_fine_tuned_run_is_measured_beside_its_parent(colour_run: Run) -> None
     swapped.set_weights([weights[:, [1, 0, 2]]])  # blue is green and green is blue
     swapped.save(colour_run.model_path)
     evaluation = cnnxfer.evaluate(child)
-    assert evaluation.top1.value == 1
+    assert evaluation.figures.top1.value == 1
     assert evaluation.before is not None
     (blue, *_), (green, *_), (red, *_) = counts(evaluation).values()
     assert counts(evaluation.before)["green"] == (green, 0, blue)
-    assert evaluation.before.top1.value == red / (blue + green + red)
+    assert evaluation.before.figures.top1.value == red / (blue + green + red)
     assert (evaluation.gained, evaluation.lost) == (blue + green, 0)
     assert child.metrics["test"]["before"]["run"] == colour_run.name
     assert "test" not in colour_run.metrics
@@ -181,7 +186,7 @@ def test_evaluate_and_predict_agree(colour_run: Run, new_photos_dir: Path) -> No
     right = [Path(item.path).parent.name == item.top.label for item in predictions]
     evaluation = cnnxfer.evaluate(colour_run, data=new_photos_dir)
     assert len(right) == 12
-    assert evaluation.top1.value == np.mean(right) == 11 / 12
+    assert evaluation.figures.top1.value == np.mean(right) == 11 / 12
 
 
 @pytest.fixture
@@ -221,18 +226,20 @@ def test_images_of_several_classes_are_measured(
         "green": (3, 2, 2),
         "red": (3, 3, 4),
     }
-    assert evaluation.exact is not None
-    assert evaluation.exact.value == pytest.approx(4 / 6)
-    f1 = [row.f1 for row in evaluation.classes]
+    assert evaluation.figures.exact is not None
+    assert evaluation.figures.exact.value == pytest.approx(4 / 6)
+    f1 = [row.f1 for row in evaluation.figures.classes]
     assert f1 == pytest.approx([1, 4 / 5, 6 / 7])
-    assert evaluation.macro_f1 == pytest.approx(np.mean(f1))
-    assert evaluation.micro_f1 == pytest.approx(2 * 8 / (9 + 9))
-    assert {row.threshold for row in evaluation.classes} == {0.99}
-    precisions = [row.average_precision for row in evaluation.classes]
+    assert evaluation.figures.macro_f1 == pytest.approx(np.mean(f1))
+    assert evaluation.figures.micro_f1 == pytest.approx(2 * 8 / (9 + 9))
+    assert {row.threshold for row in evaluation.figures.classes} == {0.99}
+    precisions = [row.average_precision for row in evaluation.figures.classes]
     # A tie of three for the last of green; the red one is as red as the others.
     assert precisions == pytest.approx([1, (1 + 1 + 3 / 6) / 3, 3 / 4])
-    assert evaluation.mean_average_precision == pytest.approx(np.mean(precisions))
-    assert evaluation.top1.value == pytest.approx(4 / 6)
+    assert evaluation.figures.mean_average_precision == pytest.approx(
+        np.mean(precisions)
+    )
+    assert evaluation.figures.top1.value == pytest.approx(4 / 6)
 
 
 def test_of_several_classes_evaluate_and_predict_agree(
@@ -248,7 +255,10 @@ def test_of_several_classes_evaluate_and_predict_agree(
         "blue": {"blue"},
         "red": {"red"},
     }
-    named = [row.named for row in cnnxfer.evaluate(several_run, data=mixtures).classes]
+    named = [
+        row.named
+        for row in cnnxfer.evaluate(several_run, data=mixtures).figures.classes
+    ]
     assert named == [
         sum(name in found for found in labels.values()) for name in COLOURS
     ]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cnnxfer.evaluation.significance import (
+from cnnxfer.tasks.significance import (
     Accuracy,
     difference_interval,
     mcnemar_p_value,

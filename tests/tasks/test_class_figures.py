@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
 
-from cnnxfer.evaluation.metrics import (
-    score_classes,
-    top_k_accuracy,
-)
-from cnnxfer.evaluation.significance import wilson_interval
+from cnnxfer.tasks.class_figures import score_classes, top_k_accuracy
+from cnnxfer.tasks.multi_label import Thresholds
 from cnnxfer.tasks.per_class import micro_f1
+from cnnxfer.tasks.significance import wilson_interval
 
 NAMES = ("a", "b", "c", "d")
 
@@ -32,7 +30,7 @@ def test_scores_per_class() -> None:
     """2 of 3 images of class a are found, with one false positive; d has no image."""
     targets = np.eye(4, dtype=bool)[[0, 0, 0, 1, 2]]
     answers = np.eye(4, dtype=bool)[[0, 0, 3, 0, 2]]
-    a, b, c, d = score_classes(NAMES, answers * 0.9, answers, targets, None)
+    a, b, c, d = score_classes(NAMES, answers, targets)
     assert (a.label, a.images, a.correct, a.named) == ("a", 3, 2, 3)
     assert a.recall == a.precision == wilson_interval(2, 3)
     assert a.f1 == pytest.approx(2 / 3)
@@ -48,7 +46,10 @@ def test_multi_label_scores() -> None:
     targets = np.array([[1, 0], [0, 1], [1, 0], [1, 0]], bool)
     thresholds = np.array([0.75, 0.3])
     answers = probabilities >= thresholds
-    a, b = score_classes(NAMES[:2], probabilities, answers, targets, thresholds)
+    figures, right = Thresholds(thresholds).measure(NAMES[:2], probabilities, targets)
+    a, b = figures.classes
+    assert right.tolist() == (answers == targets).all(axis=1).tolist()
+    assert figures.right == wilson_interval(int(right.sum()), 4)
     assert (a.threshold, b.threshold) == (0.75, 0.3)
     # The first, third and fourth most probable are right.
     assert a.average_precision == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)

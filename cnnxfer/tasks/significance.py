@@ -27,6 +27,11 @@ class Accuracy:
         """The share and its interval in percent, such as `91.2% [88.5, 93.4]`."""
         return f"{self.value:.1%} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
 
+    @property
+    def sentence(self) -> str:
+        """The share and its interval in words."""
+        return f"{self.value:.1%} (95% interval {self.low:.1%} to {self.high:.1%})"
+
 
 def wilson_interval(correct: int, images: int) -> Accuracy:
     """Returns the share of correct answers with its 95% confidence interval.
