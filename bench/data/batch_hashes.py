@@ -33,7 +33,8 @@ def main(folder: str, level: str, threads: int) -> None:
     data = prepare_data(dataset, config, Reporter())
     split = hashlib.sha256()
     for example, part in zip(data.examples, data.splits, strict=True):
-        split.update(f"{example.sha256} {data.label_of(example)} {part}\n".encode())
+        label = example.annotation.text(data.class_names)
+        split.update(f"{example.sha256} {label} {part}\n".encode())
     train = data.by_split().train
     targets = task.targets(train, len(data.class_names))
     loader = Loader(train, 224)

@@ -11,6 +11,7 @@ import numpy as np
 from bench.lib.photographs import write_photographs
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.weights import find_weights
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.views.views import CentralViews, pixel_batches
 from cnnxfer.engines.choice import choose_engine
@@ -43,7 +44,7 @@ def build(backbone: Backbone) -> keras.Model:
 def write_examples(folder: Path, number: int) -> list[Example]:
     """Writes at most `number` JPEGs of 500x375 pixels; see `write_photographs`."""
     return [
-        Example(path.name, (0,), None, path, sha256=file_hash(path))
+        Example(path.name, Labels((0,)), None, path, sha256=file_hash(path))
         for path in write_photographs(folder, number)
     ]
 

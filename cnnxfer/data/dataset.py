@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cnnxfer.data.annotation import Annotation
 from cnnxfer.errors import DataError, reason_of
 
 MAX_BYTES = 512 * 1024 * 1024
@@ -18,16 +19,15 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLITS = (TRAIN, VALIDATION, TEST)
 # Names of tasks that data may suit: one label an image, or any number of them.
 CLASSIFICATION, MULTI_LABEL = "classification", "multi-label"
-LABEL_SEPARATOR = "|"  # separates the labels of an image, in tables
 
 
 @dataclass(frozen=True)
 class Example:
-    """A labelled image, and the file that holds it.
+    """An annotated image, and the file that holds it.
 
     Attributes:
         id: identifies the image within its data set, the same on every machine.
-        labels: indices into the class names: one, or any number of them.
+        annotation: what the data set knows of the image, such as its labels.
         split: the split that the data set itself puts the image in: "train",
             "validation" or "test"; None if it has no splits.
         path: the file that holds the image.
@@ -38,12 +38,17 @@ class Example:
     """
 
     id: str
-    labels: tuple[int, ...]
+    annotation: Annotation
     split: str | None
     path: Path
     offset: int = 0
     size_bytes: int | None = None
     sha256: str = ""
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The classes that the image shows, as indices into the class names."""
+        return self.annotation.labels
 
     @property
     def label(self) -> int:

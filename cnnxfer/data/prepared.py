@@ -11,7 +11,6 @@ from cnnxfer.config import Config
 from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.run_checks import quick_findings, warn_of
 from cnnxfer.data.dataset import (
-    LABEL_SEPARATOR,
     SPLITS,
     TEST,
     TRAIN,
@@ -66,10 +65,6 @@ class PreparedData:
     class_names: tuple[str, ...]
     examples: tuple[Example, ...]
     splits: tuple[str, ...]
-
-    def label_of(self, example: Example) -> str:
-        """Returns the names of an example's classes, joined by "|"."""
-        return LABEL_SEPARATOR.join(self.class_names[label] for label in example.labels)
 
     def by_split(self) -> Splits:
         """Returns the images of each split."""
@@ -153,7 +148,7 @@ def load_splits(run: Run, reporter: Reporter) -> Splits:
     spec = run.config.data
     found = {row.id: row for row in list_dataset(spec, reporter).examples}
     split = run.split
-    labels = _labels(run, split)
+    numbers = {name: number for number, name in enumerate(run.class_names)}
     gone = [row.id for row in split if row.id not in found]
     if gone:
         raise DataError(
@@ -161,23 +156,15 @@ def load_splits(run: Run, reporter: Reporter) -> Splits:
             f"in {spec}, such as {gone[0]}. Put them back, or train a new run."
         )
     examples = tuple(
-        replace(found[row.id], labels=labels[row.label], sha256=row.sha256)
+        replace(
+            found[row.id],
+            annotation=found[row.id].annotation.recorded(row.label, numbers),
+            sha256=row.sha256,
+        )
         for row in split
     )
     parts = tuple(row.split for row in split)
     return PreparedData(spec, run.class_names, examples, parts).by_split()
-
-
-def _labels(run: Run, split: Iterable[SplitRow]) -> dict[str, tuple[int, ...]]:
-    """Returns the labels that each text in the column of labels stands for."""
-    label_of = {name: label for label, name in enumerate(run.class_names)}
-    return {
-        # A class's name may have a separator in it where images have one label each.
-        text: (label_of[text],)
-        if text in label_of
-        else tuple(label_of[name] for name in text.split(LABEL_SEPARATOR) if name)
-        for text in {row.label for row in split}
-    }
 
 
 def data_hash(split: Iterable[SplitRow]) -> str:

@@ -150,11 +150,9 @@ def _relabelled(dataset: Dataset, spec: str, run: Run) -> list[Example]:
             f"{spec} has classes that {run.path} doesn't know: {', '.join(unknown)}. "
             f"It knows: {', '.join(run.class_names)}."
         )
-    run_labels = [labels[name] for name in dataset.class_names]
+    numbers = {old: labels[name] for old, name in enumerate(dataset.class_names)}
     return [
-        dataclasses.replace(
-            example, labels=tuple(run_labels[label] for label in example.labels)
-        )
+        dataclasses.replace(example, annotation=example.annotation.renumbered(numbers))
         for example in dataset.examples
     ]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cnnxfer.data.dataset import LABEL_SEPARATOR, MULTI_LABEL, Dataset
+from cnnxfer.data.annotation import LABEL_SEPARATOR
+from cnnxfer.data.dataset import MULTI_LABEL, Dataset
 from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
 from cnnxfer.runs.summary import percent

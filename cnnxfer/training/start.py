@@ -55,7 +55,12 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
     run = create_run(runs_dir, config.backbone, data.name)
     run.write_classes(data.class_names)
     run.write_split(
-        SplitRow(example.id, data.label_of(example), part, example.sha256)
+        SplitRow(
+            example.id,
+            example.annotation.text(data.class_names),
+            part,
+            example.sha256,
+        )
         for example, part in zip(data.examples, data.splits, strict=True)
     )
     return Setup(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import MAX_BYTES, Example, read_bytes
 from cnnxfer.errors import DataError
 
@@ -17,7 +18,7 @@ def test_a_whole_file_is_read(tmp_path: Path):
 
 def test_an_example_reads_its_part_of_a_file(tmp_path: Path):
     (tmp_path / "a").write_bytes(b"0123456789")
-    example = Example("a", (0,), None, tmp_path / "a", offset=3, size_bytes=4)
+    example = Example("a", Labels((0,)), None, tmp_path / "a", offset=3, size_bytes=4)
     assert example.read() == b"3456"
 
 

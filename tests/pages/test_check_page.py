@@ -10,6 +10,7 @@ from PIL import Image
 from planted_problems import Planter
 
 import cnnxfer
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.check.report import ClassCount, Finding, Item, Report
 from cnnxfer.data.dataset import Example
 from cnnxfer.pages.check_page import SHOWN_ITEMS, write_page
@@ -45,7 +46,9 @@ def test_the_page_loads_and_runs_nothing(tmp_path: Path) -> None:
     )
     report = Report(EVIL, 1, 1, (ClassCount(EVIL, 1, 2, 3),), (finding,))
     path = tmp_path / "page.html"
-    write_page(report, [Example(EVIL, (0,), None, tmp_path / "none")], path, Reporter())
+    write_page(
+        report, [Example(EVIL, Labels((0,)), None, tmp_path / "none")], path, Reporter()
+    )
     text = path.read_text("utf-8")
     page = Page(text)
     tags = {tag for tag, _ in page.tags}

@@ -8,6 +8,7 @@ from keras import ops
 
 from cnnxfer.config import Config
 from cnnxfer.config.setting import settings_in
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.engines.agreement import BOUNDS
 from cnnxfer.errors import DataError, RunError
@@ -23,7 +24,9 @@ EACH_TASK = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 
 
 def examples(labels: list[tuple[int, ...]]) -> list[Example]:
-    return [Example(str(i), each, None, Path("a")) for i, each in enumerate(labels)]
+    return [
+        Example(str(i), Labels(each), None, Path("a")) for i, each in enumerate(labels)
+    ]
 
 
 def test_settings_name_every_task() -> None:
@@ -69,6 +72,17 @@ def test_engines_agree_up_to_the_bound(task: Task, precision: str) -> None:
         answers = reference.copy()
         answers[0, 1] += share * bounds.difference
         assert task.agreement(answers, reference, bounds).passed is passed
+
+
+def test_labels_are_written_and_read_back_with_other_numbers() -> None:
+    """A name may hold the separator where an image has one label."""
+    names, numbers = ("a", "b|c", "d"), {"d": 0, "a": 1, "b|c": 2}
+    for labels in [(), (0,), (1,), (0, 2)]:
+        text = Labels(labels).text(names)
+        found = Labels(()).recorded(text, numbers)
+        shown = Labels(labels).renumbered({0: 1, 1: 2, 2: 0})
+        assert sorted(found.labels) == list(shown.labels)
+    assert Labels((0, 2)).renumbered({2: 5}) == Labels((5,))
 
 
 @EACH_TASK

@@ -16,7 +16,7 @@ from cnnxfer.data.augmentation.randaugment import choose_operations
 from cnnxfer.data.augmentation.region import choose_region
 from cnnxfer.data.augmentation.texture import add_noise, blur, cut_out
 from cnnxfer.data.augmentation.warp import moved, warp
-from cnnxfer.data.images.geometry import Geometry, Seen
+from cnnxfer.data.geometry import Geometry, Seen
 from cnnxfer.data.images.picture import Picture
 
 

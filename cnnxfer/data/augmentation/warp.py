@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from cnnxfer.data.augmentation.motion import Motion
-from cnnxfer.data.images.geometry import Box, Geometry
+from cnnxfer.data.geometry import Box, Geometry
 from cnnxfer.data.images.picture import Picture
 
 PAD_MODES: dict[str, Any] = {

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+from cnnxfer.data.annotation import LABEL_SEPARATOR
 from cnnxfer.data.check.report import Item
-from cnnxfer.data.dataset import LABEL_SEPARATOR, SPLITS, IndexRow
+from cnnxfer.data.dataset import SPLITS, IndexRow
 from cnnxfer.data.preparing.index import labels_to_train
 
 Key = TypeVar("Key", bound=Hashable)

@@ -9,6 +9,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from cnnxfer.data.dataset import MAX_PIXELS
+from cnnxfer.data.geometry import Box
 from cnnxfer.data.images import geometry
 from cnnxfer.data.images.decode import (
     START_AT_BOTTOM,
@@ -19,7 +20,7 @@ from cnnxfer.data.images.decode import (
     to_rgb,
     upright_size,
 )
-from cnnxfer.data.images.geometry import Box, Size
+from cnnxfer.data.images.geometry import Size
 from cnnxfer.errors import DataError
 
 

@@ -167,9 +167,8 @@ def leave_out_untrained(
     new_labels = {label: number for number, label in enumerate(trained)}
     remaining = []
     for row in rows:
-        labels = tuple(
-            new_labels[label] for label in row.example.labels if label in new_labels
-        )
-        if labels or not row.example.labels:
-            remaining.append(replace(row, example=replace(row.example, labels=labels)))
+        annotation = row.example.annotation.renumbered(new_labels)
+        if annotation.labels or not row.example.labels:
+            example = replace(row.example, annotation=annotation)
+            remaining.append(replace(row, example=example))
     return kept, remaining

@@ -1,7 +1,7 @@
 """The data sources, one a file, and the lookup from a specification to its source."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -121,15 +121,15 @@ def list_dataset(spec: str, reporter: Reporter) -> Dataset:
     dataset: Dataset = load_object(source.loader)(spec, reporter)
     names = _distinct(dataset.class_names)
     class_names = tuple(sorted(names))
-    new_labels = {name: label for label, name in enumerate(class_names)}
-    labels = [new_labels[name] for name in names]
-    examples = tuple(_relabelled(example, labels) for example in dataset.examples)
+    order = {name: number for number, name in enumerate(class_names)}
+    numbers = {old: order[name] for old, name in enumerate(names)}
+    examples = tuple(_renumbered(example, numbers) for example in dataset.examples)
     return replace(dataset, class_names=class_names, examples=examples)
 
 
-def _relabelled(example: Example, labels: Sequence[int]) -> Example:
-    new = tuple(sorted(labels[label] for label in example.labels))
-    return example if new == example.labels else replace(example, labels=new)
+def _renumbered(example: Example, numbers: Mapping[int, int]) -> Example:
+    new = example.annotation.renumbered(numbers)
+    return example if new == example.annotation else replace(example, annotation=new)
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from cnnxfer.data import archives
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.images.source import ImageSource
@@ -50,7 +51,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
             replace(
                 examples[file.name],
                 id=file.id,
-                labels=(file.label,),
+                annotation=Labels((file.label,)),
                 split=file.split,
             )
             for file in layout.files

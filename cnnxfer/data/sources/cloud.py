@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import MAX_BYTES, TOO_LARGE, Dataset, Example
 from cnnxfer.data.sources.extras import require
 from cnnxfer.data.sources.packed import (
@@ -178,7 +179,7 @@ def _examples(
             copied += (copy or ensure_copy(directory, fill)).examples
     for example, object in zip(copied, objects, strict=True):
         file = object.file
-        yield replace(example, labels=(file.label,), split=file.split)
+        yield replace(example, annotation=Labels((file.label,)), split=file.split)
 
 
 def _chunks(objects: Iterable[_Object]) -> Iterator[list[_Object]]:

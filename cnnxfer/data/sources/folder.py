@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.sources.layout import SPLIT_BY_WORD, arrange, utf8_name
@@ -32,7 +33,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         name=utf8_name(root.resolve().name),
         class_names=layout.class_names,
         examples=tuple(
-            Example(file.id, (file.label,), file.split, root / file.name)
+            Example(file.id, Labels((file.label,)), file.split, root / file.name)
             for file in layout.files
         ),
         hidden=layout.hidden,

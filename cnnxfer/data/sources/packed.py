@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import MAX_BYTES, TOO_LARGE, Example
 from cnnxfer.errors import DataError, RunError, reason_of
 from cnnxfer.files import (
@@ -193,7 +194,7 @@ def _example(
     size_bytes: int,
     reason: str,
 ) -> Example:
-    values = (id, tuple(labels), split, path, offset, size_bytes)
+    values = (id, Labels(tuple(labels)), split, path, offset, size_bytes)
     return UnreadableExample(*values, reason=reason) if reason else Example(*values)
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cnnxfer.data.annotation import LABEL_SEPARATOR, Labels
 from cnnxfer.data.dataset import (
     CLASSIFICATION,
-    LABEL_SEPARATOR,
     MULTI_LABEL,
     Dataset,
     Example,
@@ -95,7 +95,10 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         class_names=tuple(class_names),
         examples=tuple(
             Example(
-                row.id, tuple(labels[name] for name in row.labels), row.split, row.path
+                row.id,
+                Labels(tuple(labels[name] for name in row.labels)),
+                row.split,
+                row.path,
             )
             for row in rows
         ),

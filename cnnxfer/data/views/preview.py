@@ -16,9 +16,10 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from cnnxfer.config import Config
+from cnnxfer.data.annotation import LABEL_SEPARATOR
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.mixing import mix
-from cnnxfer.data.dataset import LABEL_SEPARATOR, Dataset, Example
+from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.views.views import CentralViews, open_picture, training_views
 from cnnxfer.errors import ConfigError, DataError

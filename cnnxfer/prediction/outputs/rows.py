@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
-from cnnxfer.data.dataset import LABEL_SEPARATOR
+from cnnxfer.data.annotation import LABEL_SEPARATOR
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.tasks.decimal_places import DIGITS
 

@@ -11,6 +11,7 @@ import pytest
 from recording_reporter import RecordingReporter
 
 import cnnxfer
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.check import classes, duplicates, image_properties, run_checks
 from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.report import Finding, Item
@@ -29,7 +30,7 @@ def row(
     **more,
 ) -> IndexRow:
     labels = (label,) if isinstance(label, int) else label
-    example = Example(name, labels, split, Path(name), sha256=content or name)
+    example = Example(name, Labels(labels), split, Path(name), sha256=content or name)
     return IndexRow(example, **{"width": 300, "height": 200, "format": "JPEG", **more})
 
 

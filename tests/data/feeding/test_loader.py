@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.config import PRESETS, Augment, Config
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.feeding import loader as module
 from cnnxfer.data.feeding.loader import Loader
@@ -82,7 +83,7 @@ def test_kept_pictures_stay_within_the_memory_limit(examples, opened):
 def test_a_kept_picture_that_grows_is_held_to_the_memory_limit(tmp_path: Path, opened):
     # The whole of it is decoded small; a part of it, in full.
     Image.new("RGB", (800, 800), "red").save(tmp_path / "a.jpg")
-    example = Example("a", (0,), None, tmp_path / "a.jpg")
+    example = Example("a", Labels((0,)), None, tmp_path / "a.jpg")
     whole, part = CentralViews(1.0), CentralViews(0.05)
     small = 4 * 100 * 100 + example.path.stat().st_size
     loader = Loader([example], 40, keep_bytes=small)

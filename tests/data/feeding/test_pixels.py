@@ -13,6 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from cnnxfer.config import PRESETS, Augment, Config
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.feeding.pixels import central_batches, training_batches
@@ -219,7 +220,7 @@ def test_training_views_are_crops_of_the_picture(tmp_path: Path):
     pixels = np.stack([columns, rows, 0 * rows], -1).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     known = hashlib.sha256((tmp_path / "a.png").read_bytes()).hexdigest()
-    examples = [Example("a", (0,), None, tmp_path / "a.png", sha256=known)] * 8
+    examples = [Example("a", Labels((0,)), None, tmp_path / "a.png", sha256=known)] * 8
     flips = 0
     for seen in pixels_of(batches_of(examples, 40)).astype(float)[::8]:
         mirrored = seen[0, 0, 0] > seen[0, -1, 0]
@@ -237,7 +238,7 @@ def test_large_jpegs_are_decoded_at_a_reduced_scale(tmp_path: Path):
     noise = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
     image = Image.fromarray(noise).resize((403, 301), Image.Resampling.BICUBIC)
     image.save(tmp_path / "a.jpg")
-    example = Example("a", (0,), None, tmp_path / "a.jpg")
+    example = Example("a", Labels((0,)), None, tmp_path / "a.jpg")
     batches = central_batches(Loader([example], SIZE), 0.9, batch_size=1)
     picture = Picture(example.read())
     expected = picture.view(square_box(403, 301, 0.9, 0.5, 0.5), SIZE)
@@ -342,7 +343,7 @@ def test_an_image_repeated_within_an_epoch_gets_different_views(
     path = next(photos_dir.glob("*/*.jpg"))
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     batches = training_batches(
-        Loader([Example("a", (0,), None, path, sha256=sha256)], 32),
+        Loader([Example("a", Labels((0,)), None, path, sha256=sha256)], 32),
         np.ones((1, 2), np.float32),
         Config(),
         lambda epoch: np.zeros(4, int),

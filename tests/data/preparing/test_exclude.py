@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from recording_reporter import RecordingReporter
 
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.preparing.exclude import exclude_listed, format_line, read_list
 from cnnxfer.errors import ConfigError
@@ -20,7 +21,7 @@ def dataset(tmp_path: Path) -> Dataset:
     return Dataset(
         "photos",
         ("iris", "rose"),
-        tuple(Example(id, (id < "r",), None, root / id) for id in ids),
+        tuple(Example(id, Labels((id < "r",)), None, root / id) for id in ids),
         columns={"plant": ("p", "q", "r", "s")},
         hidden=(".DS_Store",),
     )
@@ -102,8 +103,8 @@ def test_byte_order_marks_and_crlf_are_ignored(
 def test_images_packed_in_one_file_are_excluded_by_id(tmp_path: Path) -> None:
     images = tmp_path / "images.bin"
     examples = (
-        Example("a", (0,), None, images, 0, 5),
-        Example("b", (1,), None, images, 5, 5),
+        Example("a", Labels((0,)), None, images, 0, 5),
+        Example("b", Labels((1,)), None, images, 5, 5),
     )
     dataset = Dataset("set", ("x", "y"), examples)
     kept, _, warned = excluded(dataset, tmp_path / "list.txt", f"{images}\nb\n")

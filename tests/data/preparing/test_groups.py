@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.preparing.groups import connected_groups, group_names
 from cnnxfer.errors import ConfigError
@@ -13,7 +14,7 @@ IDS = ("rose/p1_front.jpg", "rose/p1_back.jpg", "tulip/p2_front.jpg", "tulip/oth
 
 
 def dataset(**columns: tuple[str, ...]) -> Dataset:
-    examples = tuple(Example(name, (0,), None, Path()) for name in IDS)
+    examples = tuple(Example(name, Labels((0,)), None, Path()) for name in IDS)
     return Dataset("plants", ("rose", "tulip"), examples, columns=columns)
 
 

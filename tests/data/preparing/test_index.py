@@ -12,6 +12,7 @@ import odd_files
 import pytest
 from PIL import Image, ImageOps
 
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.images.decode import decode
 from cnnxfer.data.preparing.index import (
@@ -107,7 +108,7 @@ def test_each_odd_file_has_its_expected_row(tmp_path: Path, odd: odd_files.OddFi
     content = odd.make(path)
     if content is not None:
         path.write_bytes(content)
-    [row] = build_index([Example("odd", (0,), None, path)], Reporter())
+    [row] = build_index([Example("odd", Labels((0,)), None, path)], Reporter())
     if isinstance(odd.outcome, str):
         assert row.problem == odd.outcome
     else:
@@ -131,7 +132,7 @@ def encoded(image: Image.Image, form: str, **options) -> bytes:
 def read(folder: Path, content: bytes) -> IndexRow:
     path = folder / "image"
     path.write_bytes(content)
-    [row] = build_index([Example("image", (0,), None, path)], Reporter())
+    [row] = build_index([Example("image", Labels((0,)), None, path)], Reporter())
     return row
 
 
@@ -212,7 +213,11 @@ def test_a_folder_without_problems_gives_no_warning(photos_dir: Path, warnings):
 
 def rows_of(*labels_and_splits: tuple[int, str | None]) -> list[IndexRow]:
     return [
-        IndexRow(Example(str(number), (label,), split, Path(), sha256=f"{number:064x}"))
+        IndexRow(
+            Example(
+                str(number), Labels((label,)), split, Path(), sha256=f"{number:064x}"
+            )
+        )
         for number, (label, split) in enumerate(labels_and_splits)
     ]
 
@@ -239,7 +244,9 @@ def test_a_class_that_is_in_the_test_part_only_is_left_out(warnings):
     kept, left = leave_out_untrained(("a", "b", "c"), rows, Reporter())
     assert kept == ("a", "c")
     assert [row.example.id for row in left] == ["0", "3"]
-    assert left[1] == replace(rows[3], example=replace(rows[3].example, labels=(1,)))
+    assert left[1] == replace(
+        rows[3], example=replace(rows[3].example, annotation=Labels((1,)))
+    )
     assert "b" in warnings()[0]
 
 
@@ -253,14 +260,16 @@ def test_untrained_labels_are_removed_from_multi_label_images(warnings):
         ((2,), None),
     ]
     rows = [
-        IndexRow(Example(str(number), those, split, Path(), sha256=f"{number:064x}"))
+        IndexRow(
+            Example(str(number), Labels(those), split, Path(), sha256=f"{number:064x}")
+        )
         for number, (those, split) in enumerate(labels)
     ]
     kept, left = leave_out_untrained(("a", "b", "c"), rows, Reporter())
     assert kept == ("a", "c")
     assert [(row.example.id, row.example.labels) for row in left] == [
         ("0", (0,)),
-        ("1", (1, 0)),
+        ("1", (0, 1)),
         ("2", ()),
         ("4", (1,)),
     ]
@@ -269,7 +278,9 @@ def test_untrained_labels_are_removed_from_multi_label_images(warnings):
 
 def test_one_class_is_enough_if_some_images_lack_it(warnings):
     having = rows_of((0, None), (0, None))
-    lacking = replace(having[1], example=replace(having[1].example, labels=()))
+    lacking = replace(
+        having[1], example=replace(having[1].example, annotation=Labels(()))
+    )
     rows = [having[0], lacking]
     assert leave_out_untrained(("rose",), rows, Reporter()) == (("rose",), rows)
     assert warnings() == []

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from recording_reporter import RecordingReporter
 
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.preparing import index_cache
 from cnnxfer.data.preparing.index import build_index
@@ -113,7 +114,9 @@ def test_images_in_one_file_are_distinguished_by_offset(photos_dir: Path, reads)
     size = max(map(len, contents))
     path = photos_dir.parent / "images.bin"
     path.write_bytes(b"".join(content.ljust(size) for content in contents))
-    examples = [Example(str(i), (0,), None, path, i * size, size) for i in range(3)]
+    examples = [
+        Example(str(i), Labels((0,)), None, path, i * size, size) for i in range(3)
+    ]
     first = build_index(examples, Reporter())
     assert len({row.sha256 for row in first}) == 3
     reads.clear()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.images.perceptual_hash import perceptual_hash, sample_pixels
 from cnnxfer.data.images.picture import Picture
@@ -27,7 +28,7 @@ def encode(image: Image.Image, form: str = "JPEG", **options) -> bytes:
 
 def row(content: bytes, name: str = "", **more) -> IndexRow:
     sha256 = hashlib.sha256(content).hexdigest()
-    example = Example(name, (0,), None, Path(), sha256=sha256)
+    example = Example(name, Labels((0,)), None, Path(), sha256=sha256)
     return IndexRow(
         example, phash=perceptual_hash(sample_pixels(Picture(content))), **more
     )
@@ -171,7 +172,7 @@ def test_plain_pictures_match_only_exact_copies():
 
 def test_unreadable_images_have_no_near_duplicates():
     content = encode(drawn()[0])
-    unread = IndexRow(Example("", (0,), None, Path()), problem="not a file")
+    unread = IndexRow(Example("", Labels((0,)), None, Path()), problem="not a file")
     broken = row(content, problem="truncated JPEG")
     assert near_duplicates([unread, unread, broken, broken]) == []
     assert near_duplicates([]) == []
@@ -194,7 +195,7 @@ def others(count: int) -> list[IndexRow]:
     rng = np.random.default_rng(2)
     return [
         IndexRow(
-            Example("", (0,), None, Path(), sha256=f"{number:064x}"),
+            Example("", Labels((0,)), None, Path(), sha256=f"{number:064x}"),
             phash="".join(rng.choice([*"13579bdf"], 256)),
         )
         for number in range(count)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import SPLITS, Example, IndexRow
 from cnnxfer.data.preparing.splits import Ratios, assign_splits, parse_split
 from cnnxfer.errors import ConfigError, DataError
@@ -24,7 +25,7 @@ def row(
 ) -> IndexRow:
     sha256 = hashlib.sha256(str(content).encode()).hexdigest()
     return IndexRow(
-        Example(name or str(content), (label,), split, Path(), sha256=sha256)
+        Example(name or str(content), Labels((label,)), split, Path(), sha256=sha256)
     )
 
 
@@ -310,7 +311,7 @@ def test_images_without_a_group_are_split_by_content():
 
 def labelled(rows: list[IndexRow], labels: list[tuple[int, ...]]) -> list[IndexRow]:
     return [
-        replace(row, example=replace(row.example, labels=those))
+        replace(row, example=replace(row.example, annotation=Labels(those)))
         for row, those in zip(rows, labels, strict=True)
     ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.preparing.splits import assign_splits
 from cnnxfer.data.preparing.subset import take_sample
@@ -21,7 +22,9 @@ def rows_of(*counts: int, split: str | None = None) -> list[IndexRow]:
         for number in range(count):
             name = f"{split} {label} {number}"
             sha256 = hashlib.sha256(name.encode()).hexdigest()
-            rows.append(IndexRow(Example(name, (label,), split, Path(), sha256=sha256)))
+            rows.append(
+                IndexRow(Example(name, Labels((label,)), split, Path(), sha256=sha256))
+            )
     return rows
 
 
@@ -103,7 +106,7 @@ def test_parts_of_the_data_keep_their_shares():
 
 def test_multi_label_images_are_sampled_by_their_rarest_label():
     rows = [
-        replace(row, example=replace(row.example, labels=labels))
+        replace(row, example=replace(row.example, annotation=Labels(labels)))
         for row, labels in zip(
             rows_of(100),
             [(0,)] * 60 + [(0, 1)] * 30 + [(2, 1, 0)] * 4 + [()] * 6,

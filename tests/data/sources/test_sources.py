@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.data import sources
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import MULTI_LABEL, Dataset, Example
 from cnnxfer.data.sources import find_source, list_dataset
 from cnnxfer.data.sources.tfds_specs import tfds_names
@@ -135,7 +136,9 @@ def load_given(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_classes_are_sorted_by_name(load_given):
-    examples = tuple(Example(str(i), (i,), None, Path(str(i))) for i in (2, 0, 1, 0))
+    examples = tuple(
+        Example(str(i), Labels((i,)), None, Path(str(i))) for i in (2, 0, 1, 0)
+    )
     dataset = load_given(class_names=("tulip", "aster", "Rose"), examples=examples)
     assert dataset.class_names == ("Rose", "aster", "tulip")
     assert [example.id for example in dataset.examples] == ["2", "0", "1", "0"]
@@ -149,8 +152,8 @@ def test_classes_are_sorted_by_name(load_given):
 
 def test_multi_labels_are_renumbered_in_order(load_given):
     examples = (
-        Example("a", (0, 2), None, Path("a")),
-        Example("b", (), None, Path("b")),
+        Example("a", Labels((0, 2)), None, Path("a")),
+        Example("b", Labels(()), None, Path("b")),
     )
     dataset = load_given(
         class_names=("c", "b", "a"), examples=examples, task=MULTI_LABEL
@@ -163,7 +166,9 @@ def test_multi_labels_are_renumbered_in_order(load_given):
 
 
 def test_classes_of_the_same_name_are_numbered(load_given):
-    examples = tuple(Example(str(i), (i,), None, Path(str(i))) for i in range(3))
+    examples = tuple(
+        Example(str(i), Labels((i,)), None, Path(str(i))) for i in range(3)
+    )
     dataset = load_given(class_names=("crane", "bus", "crane"), examples=examples)
     assert dataset.class_names == ("bus", "crane (0)", "crane (2)")
     assert [example.label for example in dataset.examples] == [1, 0, 2]

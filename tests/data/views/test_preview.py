@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.config import PRESETS, Augment, Config
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.mixing import mix
 from cnnxfer.data.dataset import Dataset
@@ -162,7 +163,8 @@ def test_only_training_images_are_shown(tmp_path: Path, dataset):
 
 def test_multi_label_images_show_all_their_labels(tmp_path: Path, dataset):
     examples = tuple(
-        dataclasses.replace(example, labels=(0, 2)) for example in dataset.examples
+        dataclasses.replace(example, annotation=Labels((0, 2)))
+        for example in dataset.examples
     )
     dataset = dataclasses.replace(dataset, examples=examples)
     assert set(drawn(tmp_path / "a.png", dataset).labels) == {"blue|red"}

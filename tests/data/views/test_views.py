@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cnnxfer.config import PRESETS, Augment, Config
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.feeding.pixels import central_batches
@@ -45,7 +46,8 @@ def examples(photos_dir: Path) -> list[Example]:
 
 def made(count: int) -> list[Example]:
     return [
-        Example(str(i), (0,), None, Path(), sha256=f"{i:064x}") for i in range(count)
+        Example(str(i), Labels((0,)), None, Path(), sha256=f"{i:064x}")
+        for i in range(count)
     ]
 
 
@@ -178,7 +180,7 @@ def test_the_number_of_images_read_ahead_is_limited(monkeypatch, batch_size, vie
 
     monkeypatch.setattr(Example, "read", count)
     monkeypatch.setattr(module, "Picture", Square)
-    examples = [Example("a", (0,), None, Path())] * 20_000
+    examples = [Example("a", Labels((0,)), None, Path())] * 20_000
     batches = pixel_batches(
         examples, [CentralViews(1)] * views, image_size=2, batch_size=batch_size
     )

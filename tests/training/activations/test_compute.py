@@ -16,6 +16,7 @@ from recording_reporter import RecordingReporter
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Augment, Config
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.views.views import CentralViews, Views, pixel_batches, training_views
 from cnnxfer.engines.engine import FEATURES
@@ -77,7 +78,7 @@ def examples_in(photos_dir: Path) -> list[Example]:
     return [
         Example(
             id=path.stem,
-            labels=(0,),
+            annotation=Labels((0,)),
             split=None,
             path=path,
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
