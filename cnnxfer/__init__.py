@@ -9,6 +9,7 @@ from cnnxfer.version import __version__
 
 if TYPE_CHECKING:
     from cnnxfer.api import (
+        Run,
         check,
         compare,
         evaluate,
@@ -21,8 +22,27 @@ if TYPE_CHECKING:
         unfreeze,
         unfreeze_plan,
     )
+    from cnnxfer.data.check.report import Report
+    from cnnxfer.errors import (
+        CnnxferError,
+        ConfigError,
+        DataError,
+        Interrupted,
+        RunError,
+    )
+    from cnnxfer.evaluation.metrics import Evaluation
+    from cnnxfer.prediction.prediction import Prediction
 
 __all__ = [
+    "CnnxferError",
+    "ConfigError",
+    "DataError",
+    "Evaluation",
+    "Interrupted",
+    "Prediction",
+    "Report",
+    "Run",
+    "RunError",
     "__version__",
     "check",
     "compare",
@@ -37,6 +57,17 @@ __all__ = [
     "unfreeze_plan",
 ]
 
+# The modules of what is not in `cnnxfer.api`, imported when it is first used.
+_MODULES = {
+    "Evaluation": "cnnxfer.evaluation.metrics",
+    "Prediction": "cnnxfer.prediction.prediction",
+    "Report": "cnnxfer.data.check.report",
+    **dict.fromkeys(
+        ("CnnxferError", "ConfigError", "DataError", "Interrupted", "RunError"),
+        "cnnxfer.errors",
+    ),
+}
+
 
 def __dir__() -> list[str]:
     return __all__
@@ -44,5 +75,5 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(import_module("cnnxfer.api"), name)
+        return getattr(import_module(_MODULES.get(name, "cnnxfer.api")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

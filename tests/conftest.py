@@ -212,7 +212,7 @@ def train(noisy_photos_dir: Path, shallow_weights_path: Path) -> Callable[..., R
             "weights": shallow_weights_path,
             "split": "60/20/20",
             "image_size": IMAGE_SIZE,
-            "batch_size": 8,
+            "batch": 8,
             "epochs": 3,
             "lr": 0.01,
             "cache": False,

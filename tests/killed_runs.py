@@ -291,7 +291,7 @@ def end_of(run: Run) -> dict[str, Any]:
     }
 
 
-def without_seconds(run: Run) -> list[dict[str, str]]:
+def without_seconds(run: Run) -> list[dict[str, Any]]:
     """Returns the history of a run without the time that each epoch took."""
     return [{**row, "seconds": ""} for row in run.history]
 

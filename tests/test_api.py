@@ -17,7 +17,7 @@ from cnnxfer.config.options import options_of
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.runs import Run
 
-FUNCTIONS = [name for name in cnnxfer.__all__ if name != "__version__"]
+FUNCTIONS = [name for name in cnnxfer.__all__ if name.islower() and name[0] != "_"]
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(cnnxfer.__path__, "cnnxfer.")
@@ -158,3 +158,18 @@ def test_members_of_archives_are_not_kept_in_memory(
     assert member.source is None
     assert file.source is not None
     assert file.source.read() == photo.read_bytes()
+
+
+def test_a_run_says_what_it_is_and_does_what_functions_do(
+    colour_run: Run, photos_dir: Path
+) -> None:
+    run = cnnxfer.Run.find(colour_run.path)
+    assert repr(run) == f"Run('{run.path}', 3 classes, validation 75.0%)"
+    photo = photos_dir / "red/00.jpg"
+    (prediction,) = run.predict(photo, top=1)
+    assert prediction.top.label == "red"
+    with pytest.raises(cnnxfer.ConfigError, match="no run called 'nosuch'"):
+        cnnxfer.Run.find("nosuch", photos_dir)
+    shown = run._repr_html_()
+    assert "<td>frozen</td>" in shown
+    assert repr(cnnxfer.Run(photos_dir)) == f"Run('{photos_dir}')"

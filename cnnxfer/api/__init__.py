@@ -7,9 +7,11 @@ misspelt name is reported at once.
 from cnnxfer.api.data import check, preview
 from cnnxfer.api.evaluation import compare, evaluate
 from cnnxfer.api.prediction import open_classifier, predict, predict_into
+from cnnxfer.api.run import Run
 from cnnxfer.api.training import resume, train, unfreeze, unfreeze_plan
 
 __all__ = [
+    "Run",
     "check",
     "compare",
     "evaluate",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def check(
-    spec: Pathlike,
+    data: Pathlike,
     *,
     write: Pathlike | None = None,
     html: Pathlike | None = None,
@@ -35,7 +35,7 @@ def check(
     set of TensorFlow Datasets that has not been copied to the cache yet.
 
     Args:
-        spec: the data, as `train` takes it.
+        data: the data, as `train` takes it.
         write: the file to write for `exclude`, with the images that should be
             excluded from training.
         html: the HTML page to write, with the images that have problems.
@@ -47,7 +47,7 @@ def check(
             exists already and was not written by `check`.
         DataError: if the data cannot be downloaded or copied.
     """
-    settings = load_config(None, {"data": spec, **settings_of("check", options)})
+    settings = load_config(None, {"data": data, **settings_of("check", options)})
     find_source(settings.data)
     check_data_options(settings)
     from cnnxfer.data.check.outputs import check_output

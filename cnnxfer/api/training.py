@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from cnnxfer import runs
 from cnnxfer.api.arguments import (
     Pathlike,
     as_path,
@@ -16,6 +17,7 @@ from cnnxfer.api.arguments import (
 )
 from cnnxfer.api.options import TrainOptions, UnfreezeOptions
 from cnnxfer.api.receipt import OutcomeRecorder, start_receipt
+from cnnxfer.api.run import Run
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.config import (
@@ -37,7 +39,6 @@ from cnnxfer.registry import suggestion
 from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.runs import (
     LATEST,
-    Run,
     check_runs_dir,
     create_run,
     lock_run,
@@ -80,7 +81,7 @@ def train(
     Settings that are not given come from the recipe or `config`, or are the defaults.
 
     Args:
-        data: the name of a TFDS data set, a folder of class folders, a table of paths
+        data: a folder of class folders, the name of a TFDS data set, a table of paths
             and labels, an archive, a folder in a cloud bucket, or "sample".
         config: a TOML file of settings.
         fine_tune: whether to go on with `unfreeze`, with the settings of the recipe or
@@ -128,7 +129,7 @@ def train(
         with OutcomeRecorder(run), interrupted_by_sigterm():
             _train_head(setup)
     if not fine_tune:
-        return run
+        return Run(run.path)
     remaining = None
     if settings.time_budget != "none":
         remaining = max(settings.time_budget - (time.monotonic() - started), 1.0)
@@ -136,7 +137,7 @@ def train(
 
 
 def unfreeze(
-    run: Run | Pathlike = LATEST,
+    run: runs.Run | Pathlike = LATEST,
     *,
     config: Pathlike | None = None,
     runs_dir: Pathlike | None = None,
@@ -192,11 +193,11 @@ def unfreeze(
             setup = set_up(child, reporter)
             child.update_receipt(precision=setup.precision)
             _fine_tune(setup)
-    return child
+    return Run(child.path)
 
 
 def unfreeze_plan(
-    run: Run | Pathlike = LATEST,
+    run: runs.Run | Pathlike = LATEST,
     *,
     config: Pathlike | None = None,
     runs_dir: Pathlike | None = None,
@@ -214,7 +215,7 @@ def unfreeze_plan(
 
 
 def resume(
-    run: Run | Pathlike = LATEST,
+    run: runs.Run | Pathlike = LATEST,
     *,
     epochs: str | None = None,
     runs_dir: Pathlike | None = None,
@@ -255,14 +256,14 @@ def resume(
                 _fine_tune(setup)
             else:
                 _train_head(setup)
-    return found
+    return Run(found.path)
 
 
 def _refuse_fine_tuned_config(path: Path | None) -> None:
     """Checks that a file of settings does not belong to a fine-tuned run."""
     if not path or path.name != "config.toml":
         return
-    run = Run(path.resolve().parent)
+    run = runs.Run(path.resolve().parent)
     if (run.path / "receipt.json").is_file() and run.parent:
         raise ConfigError(
             f"{path} belongs to a fine-tuned run. Repeat that with: "
@@ -271,7 +272,7 @@ def _refuse_fine_tuned_config(path: Path | None) -> None:
 
 
 def _fine_tuning_settings(
-    parent: Run, path: Path | None, options: UnfreezeOptions
+    parent: runs.Run, path: Path | None, options: UnfreezeOptions
 ) -> Config:
     """Returns the settings of a run that fine-tunes `parent`, after checking them."""
     # The time budget was for the parent.
@@ -324,13 +325,13 @@ def _check_cache(settings: Config) -> None:
         check_choice(settings.engine, settings.precision)
 
 
-def _check_stages(parent: Run, settings: Config) -> None:
+def _check_stages(parent: runs.Run, settings: Config) -> None:
     """Checks that the network has the layers that the settings name."""
     if settings.fine_tune.start != "none" or settings.fine_tune.gradual > 1:
         _plan(parent, settings)
 
 
-def _plan(parent: Run, settings: Config) -> list[StageRow]:
+def _plan(parent: runs.Run, settings: Config) -> list[StageRow]:
     import_tensorflow_quietly()
     from cnnxfer.training.phases.plan import plan_fine_tuning
 

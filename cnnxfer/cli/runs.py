@@ -101,7 +101,7 @@ def show(
     if found.history:
         table = Table(*found.history[0], box=None, pad_edge=False)
         for row in found.history:
-            table.add_row(*row.values())
+            table.add_row(*map(_cell, row.values()))
         stdout().print("", table)
     print(f"\n{found.config.to_toml()}", end="")
 
@@ -193,3 +193,9 @@ def _phase_table(run: Run) -> Table:
             percent(summary["val_monitored"]),
         )
     return table
+
+
+def _cell(value: str | float | None) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "" if value is None else str(value)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from cnnxfer.config import Config, load_config
 from cnnxfer.errors import RunError
@@ -109,10 +109,10 @@ class Run:
         return dict(self._read_json("receipt.json", dict))
 
     @property
-    def parent(self) -> Run | None:
+    def parent(self) -> Self | None:
         """The run from which this one was fine-tuned; None for a frozen phase."""
         parent = self.receipt.get("parent")
-        return Run(self.path.parent / parent) if parent else None
+        return type(self)(self.path.parent / parent) if parent else None
 
     @property
     def phase(self) -> str:
@@ -120,10 +120,16 @@ class Run:
         return "fine_tune" if self.receipt.get("parent") else "frozen"
 
     @property
-    def history(self) -> list[dict[str, str]]:
-        """One row for each epoch, in the order of training."""
-        path = self.path / "history.csv"
-        return self._read_csv("history.csv", "phase", "epoch") if path.exists() else []
+    def history(self) -> list[dict[str, str | float | None]]:
+        """One row for each epoch, in the order of training.
+
+        `phase` is a text and `epoch` an int; all other figures are floats, or None
+        where the run has none.
+        """
+        return [
+            {name: _cell(name, text) for name, text in row.items()}
+            for row in self._history_texts()
+        ]
 
     def write_config(self, config: Config) -> None:
         """Writes all settings as TOML."""
@@ -165,7 +171,7 @@ class Run:
         """Adds an epoch, in place of this epoch and later ones of its phase."""
         earlier: list[dict[str, Any]] = [
             other
-            for other in self.history
+            for other in self._history_texts()
             if other["phase"] != row["phase"] or int(other["epoch"]) < row["epoch"]
         ]
         self._write_csv("history.csv", [*earlier, row])
@@ -238,6 +244,10 @@ class Run:
             )
         return document
 
+    def _history_texts(self) -> list[dict[str, str]]:
+        path = self.path / "history.csv"
+        return self._read_csv("history.csv", "phase", "epoch") if path.exists() else []
+
     def _read_csv(self, name: str, *columns: str) -> list[dict[str, str]]:
         table = csv.DictReader(io.StringIO(self._read(name)), restval="")
         if not set(columns) <= set(table.fieldnames or ()):
@@ -260,3 +270,11 @@ class Run:
     def _write_text(self, name: str, text: str) -> None:
         with self.saving():
             write_text(self.path / name, text)
+
+
+def _cell(column: str, text: str) -> str | float | None:
+    if column == "phase":
+        return text
+    if not text:
+        return None
+    return int(text) if column == "epoch" else float(text)

@@ -1,6 +1,6 @@
 """The figures that summarize a run."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from cnnxfer.errors import CnnxferError
 from cnnxfer.runs.lock import status_of
@@ -34,7 +34,10 @@ def summary_of(run: Run) -> dict[str, Any]:
     }
 
 
-def with_ancestors(run: Run) -> list[Run]:
+AnyRun = TypeVar("AnyRun", bound=Run)
+
+
+def with_ancestors(run: AnyRun) -> list[AnyRun]:
     """Returns a run and the runs that it was fine-tuned from, the first phase first.
 
     The list starts after an ancestor that no longer exists or is damaged.

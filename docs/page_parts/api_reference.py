@@ -17,7 +17,9 @@ import cnnxfer
 
 def python_reference() -> str:
     """Returns a section of the functions and one of the classes they return."""
-    functions = [name for name in cnnxfer.__all__ if not name.startswith("__")]
+    functions = [
+        name for name in cnnxfer.__all__ if inspect.isfunction(getattr(cnnxfer, name))
+    ]
     lines = ["## Functions", ""]
     for name in functions:
         lines += [f"### `cnnxfer.{name}`", ""]
@@ -62,15 +64,17 @@ def _members(kind: type[Any]) -> list[str]:
     """
     return [
         name
-        for name, member in vars(kind).items()
+        for base in kind.__mro__[:-1]
+        for name, member in vars(base).items()
         if not name.startswith("_")
         and (isinstance(member, property | classmethod) or _returns(member))
     ]
 
 
 def _returns(member: Any) -> bool:
-    returned = getattr(member, "__annotations__", {}).get("return", "None")
-    return inspect.isfunction(member) and not re.match("None|Iterator", returned)
+    returned = str(getattr(member, "__annotations__", {}).get("return"))
+    is_for_effect = re.fullmatch(r"None|(.*\.)?Iterator\[None\]", returned)
+    return inspect.isfunction(member) and not is_for_effect
 
 
 def _classes(hint: Any) -> Iterator[type[Any]]:

@@ -74,7 +74,8 @@ def test_defaults_of_settings_are_what_a_file_may_say(
 def test_the_python_reference_has_every_function_and_what_it_returns() -> None:
     reference = python_reference()
     for name in cnnxfer.__all__:
-        assert name.startswith("__") or f"autofunction:: cnnxfer.{name}\n" in reference
+        if name.islower() and not name.startswith("__"):
+            assert f"autofunction:: cnnxfer.{name}\n" in reference
     for name in ("Run", "Evaluation", "Prediction", "Report", "Preview", "Comparison"):
         assert f"### `{name}`" in reference
 

@@ -45,7 +45,7 @@ def test_a_full_disk_is_reported_and_the_run_can_be_resumed(
         " cannot be written: no space left on device. "
         f"Make room, then go on with: cnnxfer resume {run.path}"
     )
-    assert [row["epoch"] for row in run.history] == ["1"]
+    assert [row["epoch"] for row in run.history] == [1]
     load_model(run.model_path)
     assert read_checkpoint(run.checkpoints_dir)
     (disk / "filler").unlink()
@@ -100,7 +100,7 @@ def test_a_run_that_becomes_read_only_is_reported(
         " cannot be written: read-only file system. "
         f"Make it writable, then go on with: cnnxfer resume {run.path}"
     )
-    assert [row["epoch"] for row in run.history] == ["1"]
+    assert [row["epoch"] for row in run.history] == [1]
     load_model(run.model_path)
 
 

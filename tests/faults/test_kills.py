@@ -62,7 +62,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_undisturbed(
     run_killed(25, "unfreeze", str(run.path), *tuning_options, *often)
     child = list_runs(tmp_path)[-1]
     check_files(child)
-    assert [row["epoch"] for row in child.history] == ["1"]
+    assert [row["epoch"] for row in child.history] == [1]
     assert resume(child) == 0
     assert_ends_like(child, tuned)
 

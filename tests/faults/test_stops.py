@@ -82,7 +82,7 @@ def test_a_nan_loss_late_in_a_phase_is_reported_with_epoch_step_and_rate(
     line = error_line()
     assert "the loss became nan in epoch 2, step 2, at learning rate 0.0" in line
     assert f"{run.path} keeps its model. Try a lower --lr" in line
-    assert [row["epoch"] for row in run.history] == ["1"]
+    assert [row["epoch"] for row in run.history] == [1]
     load_model(run.model_path)
     checkpoint = read_checkpoint(run.checkpoints_dir)
     assert checkpoint

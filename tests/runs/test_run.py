@@ -64,8 +64,17 @@ def test_an_epoch_trained_again_replaces_itself_and_later_ones(make: Make) -> No
     for epoch, loss in ((1, "0.9"), (2, "0.8"), (3, "0.7"), (2, "0.6")):
         run.add_history({"phase": "frozen", "epoch": epoch, "loss": loss})
     assert [(row["epoch"], row["loss"]) for row in run.history] == [
-        ("1", "0.9"),
-        ("2", "0.6"),
+        (1, 0.9),
+        (2, 0.6),
+    ]
+    run.add_history({"phase": "frozen", "epoch": 3, "loss": ""})
+    assert run.history[-1] == {"phase": "frozen", "epoch": 3, "loss": None}
+    text = (run.path / "history.csv").read_text()
+    assert text.splitlines() == [
+        "phase,epoch,loss",
+        "frozen,1,0.9",
+        "frozen,2,0.6",
+        "frozen,3,",
     ]
 
 

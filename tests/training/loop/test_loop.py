@@ -120,7 +120,7 @@ def test_a_later_stage_is_resumed_too(
     fit(phase)
     assert end_of(phase) == end_of(known)
     rows, first = phase.setup.run.history, undisturbed("sgd")["history"]
-    assert [row["epoch"] for row in rows] == list("567")
+    assert [row["epoch"] for row in rows] == [5, 6, 7]
     assert [row["learning_rate"] for row in rows] == [
         row["learning_rate"] for row in first
     ]
@@ -269,7 +269,7 @@ def test_a_rate_lowered_by_the_schedule_survives_a_kill(tmp_path: Path) -> None:
     script_scores(phase, scores)
     fit(phase)
     rates = [row["learning_rate"] for row in phase.setup.run.history]
-    assert rates == ["0.05", "0.05", "0.005", "0.0005"]
+    assert rates == [0.05, 0.05, 0.005, 0.0005]
 
 
 def test_only_changing_variables_are_saved_by_name(tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_patience_ends_a_phase(tmp_path: Path) -> None:
     phase = tiny_phase(tmp_path / "run", settings, extra_epochs=2)
     script_scores(phase, scores)
     fit(phase)
-    assert [row["epoch"] for row in phase.setup.run.history] == list("123456")
+    assert [row["epoch"] for row in phase.setup.run.history] == list(range(1, 7))
 
 
 def test_more_epochs_have_the_rates_of_a_longer_phase(tmp_path: Path) -> None:

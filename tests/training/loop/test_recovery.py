@@ -150,7 +150,7 @@ def test_a_network_that_forgets_is_restarted(tmp_path: Path) -> None:
     (warned,) = phase.setup.reporter.warnings
     assert warned.startswith("validation accuracy fell from 99.0% to ")
     assert "after epoch 1, at learning rate" in warned
-    assert [row["epoch"] for row in phase.setup.run.history] == ["1", "2", "3"]
+    assert [row["epoch"] for row in phase.setup.run.history] == [1, 2, 3]
 
 
 def test_after_the_last_restart_the_user_has_to_set_a_rate(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_smaller_parts_keep_the_batch_size_if_memory_runs_out(
     assert (saved.progress.accumulate, saved.progress.batch_size) == (2, BATCH)
     # Keras counts parts.
     assert read_arrays(saved)["optimizer/iteration"] == 2 * 3 * STEPS
-    assert [row["epoch"] for row in phase.setup.run.history] == ["1", "2", "3"]
+    assert [row["epoch"] for row in phase.setup.run.history] == [1, 2, 3]
 
 
 def test_smaller_parts_compute_what_whole_batches_do(tmp_path: Path) -> None:
@@ -376,4 +376,4 @@ def test_epochs_before_a_restart_no_longer_count(tmp_path: Path) -> None:
     assert len(phase.setup.reporter.warnings) == 1
     kept = phase.setup.run.metrics["fine_tune"]
     assert kept["val_accuracy"] == 0.5
-    assert {row["val_accuracy"] for row in phase.setup.run.history} == {"0.500000"}
+    assert {row["val_accuracy"] for row in phase.setup.run.history} == {0.5}

@@ -53,8 +53,8 @@ start.prepare_devices = lambda choice: devices
 data, weights, config, runs_dir = sys.argv[1:]
 with in_place_of_mobilenet():
     run = cnnxfer.train(
-        "mobilenet-0.25", data, weights=weights, config=config, batch=11,
-        runs_dir=runs_dir, fine_tune=True,
+        data, backbone="mobilenet-0.25", weights=weights, config=config,
+        batch=11, runs_dir=runs_dir, fine_tune=True,
     )
 print(run.path)
 """

@@ -158,7 +158,7 @@ def test_stages_follow_one_another(parent: Run) -> None:
     assert "1 of the backbone's 9 layers learn" in said[0]
     assert "3 of the backbone's 9 layers learn" in said[1]
     assert "sgd at 0.003 times 0.5 a group, cosine, 1 epochs" in said[0]
-    assert [row["epoch"] for row in child.history] == ["1", "2", "3"]
+    assert [row["epoch"] for row in child.history] == [1, 2, 3]
     assert child.metrics["fine_tune"]["epoch"] == 3
     moved = changes(child, parent)
     assert sum(any(found) for found in moved.values()) == 3 + 1

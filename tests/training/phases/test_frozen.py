@@ -150,7 +150,7 @@ def test_more_epochs_of_a_head_on_features(train: Train, tmp_path: Path) -> None
     run.update_receipt(more_epochs=3)
     learned = frozen.train_head(set_up(run, Reporter()))
     assert run.config.frozen.epochs == 4
-    assert [row["epoch"] for row in run.history] == list("1234567")
+    assert [row["epoch"] for row in run.history] == list(range(1, 8))
     known = train(tmp_path, **{**KEPT, "epochs": 7})
     assert without_seconds(known) == without_seconds(run)
     assert learned.as_metrics(10).items() <= run.metrics["frozen"].items()
@@ -161,7 +161,7 @@ def test_more_epochs_on_new_views(parent: Run, tmp_path: Path) -> None:
     shutil.copytree(parent.path, run.path)
     run.update_receipt(more_epochs=1)
     frozen.train_head(set_up(run, Reporter()))
-    assert [row["epoch"] for row in run.history] == list("1234")
+    assert [row["epoch"] for row in run.history] == [1, 2, 3, 4]
     assert run.history[:3] == parent.history
     assert run.config == parent.config
 

@@ -1,0 +1,89 @@
+"""A run as Python has it: with what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from cnnxfer import notebook, runs
+from cnnxfer.api.arguments import Pathlike
+from cnnxfer.api.evaluation import evaluate
+from cnnxfer.api.plot import plot_history
+from cnnxfer.api.prediction import predict
+from cnnxfer.errors import CnnxferError
+from cnnxfer.runs.summary import epochs_of, percent, summary_of, with_ancestors
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cnnxfer.evaluation.metrics import Evaluation
+    from cnnxfer.prediction.prediction import Prediction
+
+
+class Run(runs.Run):
+    """A run directory, its results, and what can be done with its model."""
+
+    @classmethod
+    def find(
+        cls, name: Pathlike = runs.LATEST, runs_dir: Pathlike | None = None
+    ) -> Run:
+        """Returns a run by its path or its name, or the latest.
+
+        Args:
+            name: the path or the name of a run, or "latest".
+            runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
+
+        Raises:
+            ConfigError: if there is no such run.
+        """
+        return cls(runs.find_run(str(name), runs.resolve_runs_dir(runs_dir)).path)
+
+    def predict(
+        self, inputs: Pathlike | Iterable[Pathlike], **options: Any
+    ) -> Iterator[Prediction]:
+        """Ranks the classes of images: `cnnxfer.predict` with the model of this run."""
+        return predict(inputs, model=self, **options)
+
+    def evaluate(self, **options: Any) -> Evaluation:
+        """Measures this run on its test images: `cnnxfer.evaluate` with this run."""
+        return evaluate(self, **options)
+
+    def plot(self) -> Figure:
+        """Draws loss and accuracy by epoch, those of the run's ancestors first.
+
+        `figure.savefig("curves.png")` writes what is returned to a file.
+
+        Raises:
+            ConfigError: if matplotlib is not installed.
+            RunError: if no epoch has ended yet.
+        """
+        return plot_history(with_ancestors(self))
+
+    def __repr__(self) -> str:
+        facts = [repr(str(self.path))]
+        try:
+            facts.append(f"{len(self.class_names)} classes")
+            if validation := percent(summary_of(self)["val_monitored"]):
+                facts.append(f"validation {validation}")
+        except (CnnxferError, OSError):  # damaged, or not complete yet
+            pass
+        return f"Run({', '.join(facts)})"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for run in with_ancestors(self):
+            summary = summary_of(run)
+            rows.append(
+                {
+                    "phase": run.phase,
+                    "run": run.name,
+                    "status": summary["status"],
+                    "epochs": f"{len(run.history)} of {epochs_of(run)}",
+                    "best": summary["best_epoch"],
+                    "validation": percent(summary["val_monitored"]),
+                    "test": percent(summary["test_accuracy"]),
+                }
+            )
+        config = self.config
+        about = f"{config.backbone} on {config.data}, {len(self.class_names)} classes"
+        return notebook.table(str(self.path), rows, notes=[about])
