@@ -76,7 +76,7 @@ def with_varied_outputs(
     dense = (keras.layers.Dense, keras.layers.Conv2D)
     last = [layer for layer in layers if isinstance(layer, dense)][-1]
     answers = answer(model, pixels)
-    if outputs == "probabilities":
+    if outputs == PROBABILITIES:
         answers = np.log(answers)
     kernel, *bias = last.get_weights()
     last.set_weights([kernel * 3 / np.ptp(answers, axis=0).max(), *bias])
