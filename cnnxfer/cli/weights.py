@@ -178,18 +178,13 @@ def _missing(backbone: Backbone) -> ConfigError:
 
 def _files(backbone: Backbone) -> list[_File]:
     without = find_weights(backbone, include_top=False)
-    with_head = find_weights(backbone, include_top=True)
-    if without is not None and without == with_head:
-        return [_file(backbone, "either", without)]
+    found = {"without": without, "with": find_weights(backbone, include_top=True)}
+    if without is not None and without == found["with"]:
+        found = {"either": without}
     return [
-        _file(backbone, "without", without),
-        _file(backbone, "with", with_head),
+        _File(backbone.name, head, path, path.stat().st_size if path else None)
+        for head, path in found.items()
     ]
-
-
-def _file(backbone: Backbone, head: str, found: Path | None) -> _File:
-    size_bytes = None if found is None else found.stat().st_size
-    return _File(backbone.name, head, found, size_bytes)
 
 
 def _checks(backbone: Backbone) -> Iterable[_Check]:
