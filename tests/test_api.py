@@ -75,7 +75,7 @@ def test_the_default_top_is_at_most_the_number_of_classes(
     photo = photos_dir / "red/00.jpg"
     (prediction,) = cnnxfer.predict(photo, model=colour_run)
     assert prediction.top.label == "red"
-    assert len(prediction.ranking) == 3
+    assert len(prediction.answer.rows()) == 3
     for top in (0, 4):
         with pytest.raises(ConfigError, match=f"^top is {top}; it must be 1 to 3"):
             cnnxfer.predict(photo, model=colour_run, top=top)

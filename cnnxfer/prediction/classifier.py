@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from functools import partial
 from itertools import count
@@ -23,9 +23,9 @@ from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
 from cnnxfer.prediction.model_source import ModelSource
 from cnnxfer.prediction.options import DEFAULT_TOP, ClassifierOptions
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.prediction.ranking import rank_answers
 from cnnxfer.prediction.tta import tta_views
 from cnnxfer.reporting import Advance, Reporter
+from cnnxfer.tasks.answer import TaskAnswer
 
 DEFAULT_OPTIONS = ClassifierOptions()
 Image = str | Path | bytes  # the path of a file, or an encoded image
@@ -65,7 +65,7 @@ class Classifier:
             ConfigError: if an option is wrong.
             RunError: if the run has no model, or weights could not be downloaded.
         """
-        options.check(len(model.labels))
+        options.check(len(model.classes))
         self.model, self.options = model, options
         self._reporter = reporter or Reporter()
         self.network = model.network(self._reporter)
@@ -112,13 +112,12 @@ class Classifier:
     ) -> Generator[Prediction, None, None]:
         """Yields a prediction for each image, in order; see `answers`."""
         with closing(self.answers(sources, progress)) as answers:
-            yield from rank_answers(
-                self.model,
-                answers,
-                self.options.top or DEFAULT_TOP,
-                self.options.min_confidence,
-                self._known_splits,
-            )
+            for answer in answers:
+                yield self._prediction(answer)
+
+    def read_answer(self, record: Mapping[str, Any]) -> TaskAnswer:
+        """Returns the answer that `Prediction.as_json` has written; empty for `{}`."""
+        return self.model.decision.read(record, self.options.min_confidence)
 
     def answers(
         self,
@@ -183,7 +182,7 @@ class Classifier:
             "precision": options.precision,
             "network": self.network.key,
             "views": repr(self.views),
-            "classes": list(self.model.labels),
+            "classes": [label for _, label in self.model.classes],
             **self.model.decision.settings,
         }
 
@@ -216,6 +215,23 @@ class Classifier:
         if error is None:
             with suppress(KeyboardInterrupt):  # all images have been answered
                 self.prepare_next_time()
+
+    def _prediction(self, answer: Answer) -> Prediction:
+        picture, found = answer.picture, answer.probabilities
+        top, least = self.options.top or DEFAULT_TOP, self.options.min_confidence
+        return Prediction(
+            picture.source.name,
+            self.read_answer({})
+            if found is None
+            else self.model.decision.answer(found, self.model.classes, top, least),
+            picture.width,
+            picture.height,
+            picture.error,
+            picture.frame,
+            None if picture.error else self._known_splits.get(picture.sha256),
+            picture.source,
+            answer.heat,
+        )
 
     def _chosen_engines(self, images: _SampledImages) -> list[ElasticEngine]:
         if not self._engines:

@@ -136,8 +136,14 @@ def _write_resumable(
             # may have been written by an earlier process.
             written = max(written, number)
 
-    settings, reporter = request.classifier.settings, request.reporter
-    with open_resumable_file(out, settings, reporter, resume=resume) as file:
+    classifier = request.classifier
+    with open_resumable_file(
+        out,
+        classifier.settings,
+        classifier.read_answer,
+        request.reporter,
+        resume=resume,
+    ) as file:
         written = totals.earlier = file.done
         if request.total is not None:
             request = replace(request, total=request.total - file.done)

@@ -35,9 +35,8 @@ class ModelSource:
     Attributes:
         name: the name of the run or the backbone.
         place: what messages call it: the path of the run, or the backbone's name.
-        class_ids: ids of the classes, in label order: WordNet ids for ImageNet heads,
-            the labels otherwise.
-        labels: readable names of the classes, in label order.
+        classes: the id and the readable name of each class, in label order. An id is
+            that of WordNet for ImageNet heads, the name otherwise.
         central_crop: side of the central square that it is shown of an image, as a
             share of the shorter side.
         network: returns the network, which is built later, when an engine needs it. A
@@ -50,8 +49,7 @@ class ModelSource:
 
     name: str
     place: str
-    class_ids: Sequence[str] = field(repr=False)
-    labels: Sequence[str] = field(repr=False)
+    classes: Sequence[tuple[str, str]] = field(repr=False)
     central_crop: float
     network: Callable[[Reporter], Network] = field(repr=False)
     decision: Decision = field(repr=False)
@@ -107,8 +105,7 @@ def run_model(run: Run) -> ModelSource:
     return ModelSource(
         name=run.name,
         place=str(run.path),
-        class_ids=names,
-        labels=names,
+        classes=[(name, name) for name in names],
         central_crop=config.central_crop,
         network=partial(
             _run_network,
@@ -126,8 +123,7 @@ def imagenet_model(backbone: Backbone) -> ModelSource:
     return ModelSource(
         name=backbone.name,
         place=backbone.name,
-        class_ids=[item.class_id for item in imagenet_classes()],
-        labels=[item.label for item in imagenet_classes()],
+        classes=[(item.class_id, item.label) for item in imagenet_classes()],
         central_crop=IMAGENET_CROP,
         network=partial(_imagenet_network, backbone),
         decision=IMAGENET_TASK.decision([], {}),

@@ -68,7 +68,7 @@ def open_request(
         RunError: if the run has no model, or weights could not be downloaded.
     """
     found = find_model(model, runs_dir)
-    options.check(len(found.labels))
+    options.check(len(found.classes))
     if heat and not options.dense:
         raise ConfigError(
             f"{option('--heatmap')} needs {option('--dense', True)}. Add it."

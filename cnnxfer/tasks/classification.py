@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,12 @@ from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
+from cnnxfer.tasks.answer import RankedClass
+from cnnxfer.tasks.class_answer import (
+    ClassAnswer,
+    ranked_classes,
+    read_ranking,
+)
 from cnnxfer.tasks.class_figures import (
     ClassFigures,
     mean_of_known,
@@ -76,6 +82,42 @@ class SoftmaxObjective(ClassObjective):
 
 
 @dataclass(frozen=True)
+class OneClass(ClassAnswer):
+    """The most probable class, if it is probable enough.
+
+    Attributes:
+        min_confidence: the probability below which it is not; None if it always is. It
+            is the same for every image.
+    """
+
+    min_confidence: float | None = None
+
+    nothing: ClassVar = "unsure"
+
+    @property
+    def chosen(self) -> tuple[RankedClass, ...]:
+        """The most probable class; none if it is not probable enough."""
+        # Rounded as it is printed, so that the figure never contradicts the answer.
+        best, least = self.ranking[:1], self.min_confidence or 0
+        return tuple(item for item in best if round(item.probability, DIGITS) >= least)
+
+    @property
+    def summary(self) -> str | None:
+        """The class; None if it always is the most probable one."""
+        if self.min_confidence is None:
+            return None
+        return next(iter(self.labels), self.nothing)
+
+    def record(self) -> dict[str, Any]:
+        """Returns the ranking, and the answer unless it always is its first class."""
+        answer = {} if self.summary is None else {"label": self.summary}
+        return answer | super().record()
+
+    def _rejects(self, ranked: RankedClass) -> bool:
+        return ranked.rank == 1 and not self.chosen
+
+
+@dataclass(frozen=True)
 class BestClass:
     """The decision for the most probable class."""
 
@@ -95,6 +137,21 @@ class BestClass:
         enough = probabilities.astype(np.float64).round(DIGITS) >= min_confidence
         answers: np.ndarray = _best(probabilities) & enough
         return answers
+
+    def answer(
+        self,
+        probabilities: np.ndarray,
+        classes: Sequence[tuple[str, str]],
+        top: int,
+        min_confidence: float | None,
+    ) -> OneClass:
+        """Returns the answer to an image; see `Decision.answer`."""
+        ranking = ranked_classes(probabilities, classes, top, _best(probabilities))
+        return OneClass(ranking, min_confidence)
+
+    def read(self, record: Mapping[str, Any], min_confidence: float | None) -> OneClass:
+        """Returns the answer that `OneClass.record` has written."""
+        return OneClass(read_ranking(record), min_confidence)
 
     def measure(
         self, class_names: Sequence[str], probabilities: np.ndarray, targets: np.ndarray

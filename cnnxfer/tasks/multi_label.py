@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,12 @@ from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
 from cnnxfer.runs.summary import percent
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
+from cnnxfer.tasks.answer import Line, RankedClass
+from cnnxfer.tasks.class_answer import (
+    ClassAnswer,
+    ranked_classes,
+    read_ranking,
+)
 from cnnxfer.tasks.class_figures import (
     ClassFigures,
     mean_of_known,
@@ -80,6 +86,43 @@ class SigmoidObjective(ClassObjective):
         )
 
 
+@dataclass(frozen=True)
+class SeveralClasses(ClassAnswer):
+    """All classes that are probable enough, each by its own threshold.
+
+    Attributes:
+        names: the readable names of these classes.
+    """
+
+    names: frozenset[str] = frozenset()
+
+    nothing: ClassVar = "none"
+
+    @property
+    def chosen(self) -> tuple[RankedClass, ...]:
+        """The classes that are probable enough, best first."""
+        return tuple(ranked for ranked in self.ranking if ranked.label in self.names)
+
+    @property
+    def summary(self) -> str:
+        """The names of all classes: `rose|tulip`."""
+        return LABEL_SEPARATOR.join(self.labels)
+
+    def record(self) -> dict[str, Any]:
+        """Returns the names of the classes, and the ranking."""
+        return {"labels": list(self.labels)} | super().record()
+
+    def lines(self, most: int | None = None) -> list[Line]:
+        """Returns a line for each class; with `most`, those of the answer come first.
+
+        All of these are in the ranking, but they may stand far below.
+        """
+        lines = super().lines()
+        if most is not None:
+            lines = sorted(lines, key=lambda line: line.rejected)[:most]
+        return lines
+
+
 @dataclass(frozen=True, eq=False)
 class Thresholds:
     """The decision for every class whose probability reaches its threshold.
@@ -100,6 +143,26 @@ class Thresholds:
     ) -> np.ndarray:
         """Returns which probabilities reach the threshold and `min_confidence`."""
         return _reaches(probabilities, np.maximum(self.values, min_confidence))
+
+    def answer(
+        self,
+        probabilities: np.ndarray,
+        classes: Sequence[tuple[str, str]],
+        top: int,
+        min_confidence: float | None,
+    ) -> SeveralClasses:
+        """Returns the answer to an image; see `Decision.answer`."""
+        chosen = self.answers(probabilities, min_confidence or 0)
+        ranking = ranked_classes(probabilities, classes, top, chosen)
+        labels = np.flatnonzero(chosen).tolist()
+        return SeveralClasses(ranking, frozenset(classes[at][1] for at in labels))
+
+    def read(
+        self, record: Mapping[str, Any], min_confidence: float | None
+    ) -> SeveralClasses:
+        """Returns the answer that `SeveralClasses.record` has written."""
+        names = record["labels"] if record else ()
+        return SeveralClasses(read_ranking(record), frozenset(names))
 
     def measure(
         self, class_names: Sequence[str], probabilities: np.ndarray, targets: np.ndarray

@@ -12,6 +12,7 @@ from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.agreement import Bounds, Verdict
+from cnnxfer.tasks.answer import TaskAnswer
 from cnnxfer.tasks.score import Score
 from cnnxfer.tasks.significance import Accuracy
 
@@ -58,6 +59,33 @@ class Decision(Protocol):
         Args:
             probabilities: `(..., classes)`.
             min_confidence: the probability below which no class is an answer.
+        """
+
+    def answer(
+        self,
+        probabilities: np.ndarray,
+        classes: Sequence[tuple[str, str]],
+        top: int,
+        min_confidence: float | None,
+    ) -> TaskAnswer:
+        """Returns the answer to one image.
+
+        Args:
+            probabilities: float32 `(classes,)`.
+            classes: the id and the readable name of each class, in label order.
+            top: the number of classes in a ranking; all if there are fewer. Those that
+                are the answer are listed in any case.
+            min_confidence: the probability below which no class is an answer; None if
+                there is none.
+        """
+
+    def read(
+        self, record: Mapping[str, Any], min_confidence: float | None
+    ) -> TaskAnswer:
+        """Returns the answer that `TaskAnswer.record` has written; empty for `{}`.
+
+        Raises:
+            KeyError, TypeError: if the record has another form.
         """
 
     def measure(

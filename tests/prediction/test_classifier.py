@@ -225,7 +225,7 @@ def test_several_threads_get_the_answers_that_each_gets_alone(
     broken, *others = alone[12]
     assert (broken.path, broken.error) == ("image 1", "not an image")
     assert [item.path for item in others] == ["image 2", "image 3"]
-    assert others[0].ranking == alone[0][0].ranking
+    assert others[0].answer == alone[0][0].answer
     assert others[0].source is None  # which would keep its content in memory
 
 

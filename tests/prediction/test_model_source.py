@@ -16,11 +16,11 @@ def test_a_model_is_found_by_what_was_typed(
     for typed in ("latest", colour_run.path, colour_run.name, colour_run):
         found = find_model(typed, runs_dir)
         assert (found.name, found.place) == (colour_run.name, str(colour_run.path))
-        assert found.labels == found.class_ids == ("blue", "green", "red")
+        assert found.classes == [(name, name) for name in ("blue", "green", "red")]
     for typed, name in ((None, "efficientnet-lite0"), ("ResNet50-V2", "resnet50v2")):
         found = find_model(typed, tmp_path / "none")
         assert (found.name, found.place) == (name, name)
-        assert len(found.labels) == len(found.class_ids) == 1000
+        assert len(found.classes) == 1000
     with pytest.raises(ConfigError, match="no run or backbone called 'resnet5'"):
         find_model("resnet5", runs_dir)
     colour_run.model_path.unlink()

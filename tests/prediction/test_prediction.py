@@ -1,11 +1,16 @@
-from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import pytest
+from predicted import predicted
 
-from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.prediction.prediction import Prediction, ReadAnswer
+from cnnxfer.tasks.answer import RankedClass, TaskAnswer
+from cnnxfer.tasks.classification import BestClass, OneClass
+from cnnxfer.tasks.multi_label import Thresholds
 
 RANKING = (RankedClass(1, "n1", "tabby", 0.6), RankedClass(2, "n2", "tiger", 0.4))
-ANSWER = Prediction("a.jpg", 4, 3, RANKING)
+ANSWER = predicted("a.jpg", 4, 3, RANKING)
 
 
 @pytest.mark.parametrize(
@@ -15,7 +20,7 @@ ANSWER = Prediction("a.jpg", 4, 3, RANKING)
 def test_below_min_confidence_the_label_is_unsure(
     min_confidence: float | None, label: str
 ) -> None:
-    prediction = Prediction("a.jpg", 4, 3, RANKING, min_confidence=min_confidence)
+    prediction = predicted("a.jpg", 4, 3, RANKING, min_confidence=min_confidence)
     assert prediction.label == label
     assert prediction.unsure == (label == "unsure")
     assert prediction.top.label == "tabby"
@@ -24,58 +29,63 @@ def test_below_min_confidence_the_label_is_unsure(
 
 def test_min_confidence_is_compared_with_the_rounded_probability() -> None:
     ranking = (RankedClass(1, "a", "a", 0.4999999),)
-    prediction = Prediction("a.jpg", 4, 3, ranking, min_confidence=0.5)
+    prediction = predicted("a.jpg", 4, 3, ranking, min_confidence=0.5)
     assert prediction.as_json()["predictions"][0]["probability"] == 0.5
     assert prediction.label == "a"
 
 
 @pytest.mark.parametrize(
-    ("chosen", "label"), [((), "none"), (("tabby",), "tabby"), (("b", "a"), "b")]
+    ("chosen", "label"),
+    [((), "none"), (("tiger",), "tiger"), (("tabby", "tiger"), "tabby")],
 )
 def test_an_image_may_have_several_classes(chosen: tuple[str, ...], label: str) -> None:
-    prediction = Prediction("a.jpg", 4, 3, RANKING, min_confidence=0.9, chosen=chosen)
+    prediction = predicted("a.jpg", 4, 3, RANKING, chosen=chosen)
     assert prediction.labels == chosen
     assert prediction.label == label
     assert prediction.unsure == (not chosen)
     assert prediction.as_json()["labels"] == list(chosen)
     assert "label" not in prediction.as_json()
-    lacking = [prediction.lacks(ranked) for ranked in RANKING]
-    assert lacking == ["tabby" not in chosen, True]
+    rejected = [line.rejected for line in prediction.answer.lines()]
+    assert rejected == ["tabby" not in chosen, "tiger" not in chosen]
 
 
 def test_chosen_classes_come_before_the_others() -> None:
-    assert [ranked.label for ranked in ANSWER.answers_first] == ["tabby", "tiger"]
-    tiger = replace(ANSWER, chosen=("tiger",))
-    assert [ranked.label for ranked in tiger.answers_first] == ["tiger", "tabby"]
+    assert [line.label for line in ANSWER.answer.lines(1)] == ["tabby"]
+    tiger = predicted("a.jpg", 4, 3, RANKING, chosen=("tiger",)).answer
+    assert [line.label for line in tiger.lines()] == ["tabby", "tiger"]
+    assert [line.label for line in tiger.lines(2)] == ["tiger", "tabby"]
+    assert [line.label for line in tiger.lines(1)] == ["tiger"]
 
 
 def test_the_best_class_is_the_only_label() -> None:
     assert ANSWER.labels == ("tabby",)
-    assert Prediction("a", 4, 3, RANKING, min_confidence=0.9).labels == ()
-    assert not any(ANSWER.lacks(ranked) for ranked in RANKING)
+    assert not any(line.rejected for line in ANSWER.answer.lines())
+    unsure = predicted("a", 4, 3, RANKING, min_confidence=0.9)
+    assert unsure.labels == ()
+    assert [line.rejected for line in unsure.answer.lines()] == [True, False]
     assert "labels" not in ANSWER.as_json()
 
 
 def test_json_has_the_split_of_known_images() -> None:
     assert "split" not in ANSWER.as_json()
-    known = Prediction("a.jpg", 4, 3, RANKING, split="train")
+    known = predicted("a.jpg", 4, 3, RANKING, split="train")
     assert list(known.as_json()) == ["path", "width", "height", "split", "predictions"]
     assert known.as_json()["split"] == "train"
 
 
 def test_a_failed_prediction_has_no_label() -> None:
-    prediction = Prediction("a.jpg", error="empty file", min_confidence=0.5)
+    prediction = predicted("a.jpg", error="empty file", min_confidence=0.5)
     with pytest.raises(ValueError, match=r"a\.jpg could not be read: empty file"):
         _ = prediction.label
     assert not prediction.unsure
     with pytest.raises(ValueError, match="could not be read"):
-        _ = Prediction("a.jpg", error="empty file", chosen=()).labels
+        _ = predicted("a.jpg", error="empty file", chosen=()).labels
 
 
 def test_json_has_the_frame_only_for_several_frames() -> None:
     assert "frame" not in ANSWER.as_json()
-    assert Prediction("a.gif", 4, 3, RANKING, frame=0).as_json()["frame"] == 0
-    failure = Prediction("a.gif", frame=2, error="truncated GIF")
+    assert predicted("a.gif", 4, 3, RANKING, frame=0).as_json()["frame"] == 0
+    failure = predicted("a.gif", frame=2, error="truncated GIF")
     assert failure.as_json() == {
         "path": "a.gif",
         "frame": 2,
@@ -87,19 +97,26 @@ def test_json_has_the_frame_only_for_several_frames() -> None:
     "prediction",
     [
         ANSWER,
-        Prediction("\udcff.gif", 4, 3, RANKING, None, 2, 0.7),
-        Prediction("a.jpg", 4, 3, RANKING, split="validation", chosen=()),
-        Prediction("a.jpg", 4, 3, RANKING, min_confidence=0.5, chosen=("tabby",)),
-        Prediction("b.jpg", error="not an image"),
-        Prediction("b.gif", error="truncated GIF", frame=3, min_confidence=0.1),
+        predicted("\udcff.gif", 4, 3, RANKING, frame=2, min_confidence=0.7),
+        predicted("a.jpg", 4, 3, RANKING, split="validation", chosen=()),
+        predicted("a.jpg", 4, 3, RANKING, chosen=("tabby",)),
+        predicted("b.jpg", error="not an image"),
+        predicted("b.gif", error="truncated GIF", frame=3, min_confidence=0.1),
     ],
 )
 def test_json_can_be_read_back(prediction: Prediction) -> None:
     document = prediction.as_json()
-    assert Prediction.from_json(document, prediction.min_confidence) == prediction
+    assert Prediction.from_json(document, reader(prediction.answer)) == prediction
+
+
+def reader(answer: TaskAnswer) -> ReadAnswer:
+    """Reads answers as the decision does that made one."""
+    if isinstance(answer, OneClass):
+        return partial(BestClass().read, min_confidence=answer.min_confidence)
+    return partial(Thresholds(np.zeros(2)).read, min_confidence=None)
 
 
 @pytest.mark.parametrize("document", [{}, {"path": "a"}, {"path": "a", "width": 3}])
 def test_json_that_is_not_a_prediction_is_refused(document: dict[str, object]) -> None:
     with pytest.raises(KeyError):
-        Prediction.from_json(document)
+        Prediction.from_json(document, reader(OneClass()))

@@ -16,7 +16,7 @@ from cnnxfer.prediction.outputs.folder import (
     safe_name,
 )
 from cnnxfer.prediction.outputs.stages import Flow, Stage
-from cnnxfer.prediction.prediction import NONE, UNSURE, Prediction
+from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter
 
 DEFAULT_NAME = "image"  # for an image whose path has no file name
@@ -66,13 +66,10 @@ class _FolderNames:
 
     def of(self, prediction: Prediction) -> list[str]:
         """Returns the names of the folders that an image belongs in."""
-        # The name for images without an answer is reserved; a class may have the other.
-        self._taken.add(UNSURE if prediction.chosen is None else NONE)
-        if prediction.unsure:
-            return [prediction.label]
-        if prediction.chosen is None:
-            return [self._name(prediction.top.class_id, prediction.top.label)]
-        return [self._name(label, label) for label in prediction.chosen]
+        # The name for images without an answer is reserved.
+        self._taken.add(prediction.answer.nothing)
+        found = [self._name(*folder) for folder in prediction.answer.folders]
+        return found or [prediction.answer.nothing]
 
     def _name(self, class_id: str, label: str) -> str:
         if class_id not in self._names:

@@ -25,7 +25,7 @@ from cnnxfer.files import (
 )
 from cnnxfer.prediction.outputs.file import gzipped, is_gz
 from cnnxfer.prediction.outputs.jsonl import write_jsonl
-from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.prediction.prediction import Prediction, ReadAnswer
 from cnnxfer.reporting import Reporter, counted
 
 
@@ -37,11 +37,12 @@ class ResumableFile:
         done: the number of predictions that were written before.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, path: Path, settings: dict[str, Any], read: ReadAnswer) -> None:
         self.path = path
         self.done = 0
         self._part = _part_path(path)
         self._settings = settings
+        self._read = read
 
     def earlier_predictions(
         self, sources: Iterator[ImageSource]
@@ -55,11 +56,10 @@ class ResumableFile:
         Raises:
             DataError: if these are other images, or the same in another order.
         """
-        min_confidence = self._settings.get("min_confidence")
         source = None
         with self._part.open("rb") as stream:
             for number, line in enumerate(islice(stream, self.done), start=1):
-                prediction = _parse(line, min_confidence)
+                prediction = _parse(line, self._read)
                 assert prediction is not None  # `_complete_part` has parsed it
                 if not prediction.frame:
                     source = next(sources, None)
@@ -110,7 +110,7 @@ class ResumableFile:
 
     def _continue(self) -> None:
         """Cuts off incomplete lines and counts the complete ones."""
-        size, self.done = _complete_part(self._part)
+        size, self.done = _complete_part(self._part, self._read)
         os.truncate(self._part, size)
 
 
@@ -133,7 +133,12 @@ def check_resumable_file(path: Path, *, resume: bool) -> None:
 
 @contextmanager
 def open_resumable_file(
-    path: Path, settings: Mapping[str, Any], reporter: Reporter, *, resume: bool = False
+    path: Path,
+    settings: Mapping[str, Any],
+    read: ReadAnswer,
+    reporter: Reporter,
+    *,
+    resume: bool = False,
 ) -> Iterator[ResumableFile]:
     """Opens `FILE.part`, which is renamed to FILE when it is complete.
 
@@ -144,7 +149,8 @@ def open_resumable_file(
     Args:
         path: FILE; with the suffix `.gz`, it is compressed at the end.
         settings: everything but the images that the predictions depend on, as JSON
-            values; see `PredictionRequest.settings`. "min_confidence" is used here.
+            values; see `Classifier.settings`.
+        read: reads an answer in a JSON object.
         reporter: receives the number of earlier predictions, and after an error the
             name of the file that keeps the new ones.
         resume: whether to continue earlier predictions, if there are any.
@@ -158,7 +164,7 @@ def open_resumable_file(
     """
     from filelock import FileLock, Timeout  # slow to import
 
-    file = ResumableFile(path, json.loads(json.dumps(dict(settings))))
+    file = ResumableFile(path, json.loads(json.dumps(dict(settings))), read)
     part, lock = _part_path(path), FileLock(f"{_part_path(path)}.lock")
     try:
         lock.acquire(timeout=0)
@@ -228,7 +234,7 @@ def _value(value: Any) -> str:
     return "not set" if value is None else shorten(str(value), 60, placeholder="…")
 
 
-def _complete_part(part: Path) -> tuple[int, int]:
+def _complete_part(part: Path, read: ReadAnswer) -> tuple[int, int]:
     """Returns the size in bytes and in lines of the complete beginning of a file.
 
     A kill can leave an incomplete last line, and a power cut several damaged ones. If
@@ -239,7 +245,7 @@ def _complete_part(part: Path) -> tuple[int, int]:
     complete = (0, 0)
     with part.open("rb") as stream:
         for line in stream:
-            prediction = _parse(line)
+            prediction = _parse(line, read)
             if prediction is None:
                 break
             if not prediction.frame:
@@ -250,12 +256,12 @@ def _complete_part(part: Path) -> tuple[int, int]:
     return complete
 
 
-def _parse(line: bytes, min_confidence: float | None = None) -> Prediction | None:
+def _parse(line: bytes, read: ReadAnswer) -> Prediction | None:
     """Returns the prediction in a line; None if the line does not hold one."""
     if not line.endswith(b"\n"):
         return None
     try:
-        return Prediction.from_json(json.loads(line), min_confidence)
+        return Prediction.from_json(json.loads(line), read)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

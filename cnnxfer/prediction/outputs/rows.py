@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
-from cnnxfer.data.annotation import LABEL_SEPARATOR
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.tasks.decimal_places import DIGITS
 
-COLUMNS = (
-    "path",
-    "frame",
-    "width",
-    "height",
-    "rank",
-    "class_id",
-    "label",
-    "probability",
-    "error",
-)
-# An additional column for predictions whose best class need not be the answer.
+IMAGE_COLUMNS = ("path", "frame", "width", "height")
+# An additional column for predictions whose first row need not be the answer.
 ANSWER = "answer"
 
 Row = tuple[Any, ...]
@@ -36,44 +24,35 @@ def columns_and_rows(
     answer of a multi-label model joins all labels: `rose|tulip`. Names that are not
     valid UTF-8 are escaped, as in the table (`a\udcff.jpg`), because neither format
     could store them otherwise.
+
+    Args:
+        predictions: at least one; the task of the first is that of all.
     """
     predictions = iter(predictions)
-    first = list(islice(predictions, 1))
-    answers = any(p.min_confidence is not None or p.chosen is not None for p in first)
-    columns = (*COLUMNS, ANSWER) if answers else COLUMNS
-    rows = (_rows(prediction, answers) for prediction in chain(first, predictions))
+    first = next(predictions)
+    sums_up = first.answer.summary is not None
+    columns = (*IMAGE_COLUMNS, *first.answer.columns, "error", *[ANSWER] * sums_up)
+    rows = (
+        tuple(tuple(map(_utf8, row)) for row in _rows(prediction, sums_up))
+        for prediction in chain([first], predictions)
+    )
     return columns, rows
 
 
-def _rows(prediction: Prediction, answers: bool) -> tuple[Row, ...]:
-    path, frame = _utf8(prediction.path), prediction.frame
+def _rows(prediction: Prediction, sums_up: bool) -> Iterator[Row]:
+    answer = prediction.answer
     if prediction.error is not None:
-        nothing = (None,) * 6
-        row = (path, frame, *nothing, _utf8(prediction.error))
-        return ((*row, None) if answers else row,)
-    answer = (_utf8(_answer(prediction)),) if answers else ()
-    return tuple(
-        (
-            path,
-            frame,
-            prediction.width,
-            prediction.height,
-            ranked.rank,
-            _utf8(ranked.class_id),
-            _utf8(ranked.label),
-            round(ranked.probability, DIGITS),
-            None,
-            *answer,
-        )
-        for ranked in prediction.ranking
-    )
+        nothing = (None,) * (2 + len(answer.columns))
+        end = (prediction.error, *[None] * sums_up)
+        yield (prediction.path, prediction.frame, *nothing, *end)
+        return
+    size = prediction.width, prediction.height
+    for row in answer.rows():
+        end = (None, *[answer.summary] * sums_up)
+        yield (prediction.path, prediction.frame, *size, *row, *end)
 
 
-def _answer(prediction: Prediction) -> str:
-    if prediction.chosen is None:
-        return prediction.label
-    return LABEL_SEPARATOR.join(prediction.chosen)
-
-
-def _utf8(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+def _utf8(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -11,7 +11,7 @@ from cnnxfer.files import atomic_path, is_empty_or_has_marker
 from cnnxfer.prediction.outputs.file import check_target
 from cnnxfer.prediction.outputs.folder import bare_name
 from cnnxfer.prediction.outputs.stages import Flow, Stage
-from cnnxfer.prediction.prediction import NONE, UNSURE, Prediction
+from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import counted
 from cnnxfer.spelling import option
 
@@ -101,6 +101,6 @@ def _kind(prediction: Prediction) -> str:
 
 def _summary(kinds: Counter[str]) -> str:
     """Returns how many images there are, such as "3 images, 1 unsure"."""
-    marked = [kind for kind in (UNSURE, NONE, UNREADABLE) if kinds[kind]]
-    counts = [f"{kinds[kind]:,} {kind}" for kind in marked]
+    others = sorted(kinds.keys() - {ANSWERED}, key=lambda kind: kind == UNREADABLE)
+    counts = [f"{kinds[kind]:,} {kind}" for kind in others]
     return ", ".join([counted(kinds.total(), "image"), *counts])

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import printable
+from cnnxfer.tasks.answer import Line
 
 BAR_WIDTH = 20
 BLOCK = 500  # number of images whose rows are aligned together
@@ -93,18 +94,17 @@ def _rows(prediction: Prediction) -> list[Cells]:
         error = Text(printable(prediction.error), "red")
         return [(Text(name), Text(), error, Text())]
     return [
-        (Text(name if ranked.rank == 1 else ""), *_cells(ranked, prediction))
-        for ranked in prediction.ranking
+        (Text("" if number else name), *_cells(line, prediction))
+        for number, line in enumerate(prediction.answer.lines())
     ]
 
 
-def _cells(ranked: RankedClass, prediction: Prediction) -> Cells:
-    label = Text(printable(ranked.label))
-    unsure = ranked.rank == 1 and prediction.unsure
-    if unsure or prediction.lacks(ranked):
+def _cells(line: Line, prediction: Prediction) -> Cells:
+    label = Text(printable(line.label))
+    if line.rejected:
         label = Text(f"({label.plain})", "dim")
-    if unsure:
+    if line.rank == 1 and prediction.unsure:
         label = Text.assemble(f"{prediction.label} ", label)
-    bar = "█" * round(BAR_WIDTH * ranked.probability)
-    probability = Text.assemble(f"{ranked.probability:6.1%} ", (bar, "cyan"))
-    return Text(str(ranked.rank)), label, probability
+    bar = "█" * round(BAR_WIDTH * line.probability)
+    probability = Text.assemble(f"{line.probability:6.1%} ", (bar, "cyan"))
+    return Text(str(line.rank)), label, probability

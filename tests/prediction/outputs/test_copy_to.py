@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from predicted import predicted
 from recording_reporter import RecordingReporter
 
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.prediction.outputs.copy_to import copy_files
-from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter
+from cnnxfer.tasks.answer import RankedClass
+from cnnxfer.tasks.multi_label import SeveralClasses
 
 
 def image(colour: str, kind: str = "JPEG") -> bytes:
@@ -33,16 +36,20 @@ def answer(
     frame: int | None = None,
     min_confidence: float | None = None,
 ) -> Prediction:
-    return Prediction(
+    return predicted(
         path,
         8,
         8,
         (RankedClass(1, class_id or label, label, probability),),
-        None,
-        frame,
-        min_confidence,
-        ImageSource(path, partial(bytes, content)),
+        frame=frame,
+        min_confidence=min_confidence,
+        source=ImageSource(path, partial(bytes, content)),
     )
+
+
+def several_classes(labels: Sequence[str]) -> SeveralClasses:
+    ranking = tuple(RankedClass(1, label, label, 0.9) for label in [*labels, "other"])
+    return SeveralClasses(ranking, frozenset(labels))
 
 
 def copied(
@@ -67,7 +74,7 @@ def test_files_are_copied_by_class(tmp_path: Path) -> None:
     path.write_bytes(RED)
     ranked = (RankedClass(1, "n1", "tabby", 0.6), RankedClass(2, "n2", "tiger", 0.4))
     predictions = [
-        Prediction(str(path), 8, 8, ranked, source=file_source(str(path))),
+        predicted(str(path), 8, 8, ranked, source=file_source(str(path))),
         answer("photos.zip/deep/b.jpg", "tiger", BLUE),
         answer("https://example.org/x/c%20d.jpg?size=3", "tiger", RED),
     ]
@@ -96,7 +103,7 @@ def test_a_multi_label_image_is_copied_for_each_class(tmp_path: Path) -> None:
     tabby, reporter = answer("a.jpg", "tabby", RED), RecordingReporter()
     chosen = [("tabby", "tiger"), (), ("None",), ("unsure",)]
     predictions = [
-        replace(tabby, path=f"{number}.jpg", chosen=labels)
+        replace(tabby, path=f"{number}.jpg", answer=several_classes(labels))
         for number, labels in enumerate(chosen)
     ]
     assert copied(tmp_path, predictions) == dict.fromkeys(
@@ -114,10 +121,8 @@ def test_a_class_may_be_called_none(tmp_path: Path) -> None:
 def test_unreadable_images_are_counted(tmp_path: Path) -> None:
     gone = answer("gone.jpg", "tabby", RED)
     predictions = [
-        Prediction("a.jpg", error="not an image", source=file_source("a.jpg")),
-        Prediction(
-            "gone.jpg", 8, 8, gone.ranking, source=unreadable_source("gone.jpg", "gone")
-        ),
+        predicted("a.jpg", error="not an image", source=file_source("a.jpg")),
+        replace(gone, source=unreadable_source("gone.jpg", "gone")),
         answer("c.jpg", "tabby", RED),
         answer("d/c.jpg", "tabby", RED),
     ]

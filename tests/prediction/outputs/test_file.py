@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
+from predicted import predicted
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.outputs.file import check_target, choose_writer, write_file
 from cnnxfer.prediction.outputs.formats import WRITERS
-from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.tasks.answer import RankedClass
 
 PREDICTIONS = [
-    Prediction("ä.jpg", 4, 3, (RankedClass(1, "a", "a", 0.5),)),
-    Prediction("b.jpg", error="empty file"),
+    predicted("ä.jpg", 4, 3, (RankedClass(1, "a", "a", 0.5),)),
+    predicted("b.jpg", error="empty file"),
 ]
 
 

@@ -8,15 +8,17 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
+from predicted import predicted
 from rich.cells import cell_len
 
 from cnnxfer.prediction.outputs import parquet, table
 from cnnxfer.prediction.outputs.formats import WRITERS, Writer
-from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.tasks.answer import RankedClass
 
 STRANGE = "a [red]b[/] \x1b[31m\n\udcff.jpg"
 PREDICTIONS = [
-    Prediction(
+    predicted(
         "a.jpg",
         500,
         375,
@@ -25,8 +27,8 @@ PREDICTIONS = [
             RankedClass(2, "n1", "[bold]Kätzchen", 0.123456789),
         ),
     ),
-    Prediction(STRANGE, error="truncated JPEG"),
-    Prediction("c.jpg", 8, 8, (RankedClass(1, "daisy", "daisy", 1.0),)),
+    predicted(STRANGE, error="truncated JPEG"),
+    predicted("c.jpg", 8, 8, (RankedClass(1, "daisy", "daisy", 1.0),)),
 ]
 DOCUMENTS = [
     {
@@ -78,13 +80,27 @@ ROWS: list[tuple[Any, ...]] = [
     ("c.jpg", None, 8, 8, 1, "daisy", "daisy", 1.0, None),
 ]
 DOUBTS = [
-    Prediction("=1+1.gif", error='no, "none"', frame=0, min_confidence=0.5),
-    Prediction("a,\rb.gif", 8, 9, (RankedClass(1, "a", "@a", 0.4),), None, 1, 0.5),
-    Prediction("a,\nb.gif", 8, 9, (RankedClass(1, "a", "-a", 0.6),), None, 2, 0.5),
+    predicted("=1+1.gif", error='no, "none"', frame=0, min_confidence=0.5),
+    predicted(
+        "a,\rb.gif",
+        8,
+        9,
+        (RankedClass(1, "a", "@a", 0.4),),
+        frame=1,
+        min_confidence=0.5,
+    ),
+    predicted(
+        "a,\nb.gif",
+        8,
+        9,
+        (RankedClass(1, "a", "-a", 0.6),),
+        frame=2,
+        min_confidence=0.5,
+    ),
 ]
 SEVERAL = [
-    Prediction("a.jpg", error="empty file", chosen=()),
-    Prediction(
+    predicted("a.jpg", error="empty file", chosen=()),
+    predicted(
         "b.jpg",
         8,
         9,
@@ -95,7 +111,7 @@ SEVERAL = [
         ),
         chosen=("b", "c"),
     ),
-    Prediction("c.jpg", 8, 9, (RankedClass(1, "a", "a", 0.4),), chosen=()),
+    predicted("c.jpg", 8, 9, (RankedClass(1, "a", "a", 0.4),), chosen=()),
 ]
 SEVERAL_ROWS: list[tuple[Any, ...]] = [
     ("a.jpg", *[None] * 7, "empty file", None),
@@ -149,13 +165,13 @@ def test_table_has_one_row_per_rank_and_escapes_names() -> None:
 
 def test_table_does_not_wrap_lines_in_a_pipe() -> None:
     path = "long/" * 300 + "a.jpg"
-    prediction = Prediction(path, 8, 8, (RankedClass(1, "daisy", "daisy", 1.0),))
+    prediction = predicted(path, 8, 8, (RankedClass(1, "daisy", "daisy", 1.0),))
     assert path in written("table", [prediction])
 
 
 def test_table_shows_unsure_predictions_and_frame_numbers() -> None:
     ranking = (RankedClass(1, "a", "tabby", 0.4), RankedClass(2, "b", "tiger", 0.3))
-    doubt = Prediction("a.gif", 8, 9, ranking, frame=3, min_confidence=0.5)
+    doubt = predicted("a.gif", 8, 9, ranking, frame=3, min_confidence=0.5)
     rows = [line.split() for line in written("table", [doubt]).splitlines()]
     assert rows[1][:5] == ["a.gif", "#3", "1", "unsure", "(tabby)"]
     assert rows[2][:2] == ["2", "tiger"]
@@ -175,7 +191,7 @@ def test_columns_of_a_long_table_are_aligned_across_blocks(
     monkeypatch.setattr(table, "BLOCK", 2)
     names = ["a", "a-long-name.jpg", "bb", "c", "長い名前の写真.jpg", "d", "e"]
     predictions = [
-        Prediction(name, 8, 8, (RankedClass(1, "daisy", "daisy", 1.0),))
+        predicted(name, 8, 8, (RankedClass(1, "daisy", "daisy", 1.0),))
         for name in names
     ]
     lines = written("table", predictions).splitlines()
@@ -215,8 +231,8 @@ def test_a_table_wraps_lines_in_a_narrow_terminal(
     stream = Terminal()
     table.write_table(
         [
-            Prediction("folder/" * 15, 8, 8, (RankedClass(1, "a", "daisy", 1.0),)),
-            Prediction("b.jpg", 8, 8, (RankedClass(1, "a", "rose", 0.5),)),
+            predicted("folder/" * 15, 8, 8, (RankedClass(1, "a", "daisy", 1.0),)),
+            predicted("b.jpg", 8, 8, (RankedClass(1, "a", "rose", 0.5),)),
         ],
         stream,
     )
@@ -237,7 +253,7 @@ def test_a_long_table_is_written_block_by_block(
     def predictions() -> Iterator[Prediction]:
         for number in range(6):
             lines.append(stream.getvalue().count("\n"))
-            yield Prediction(str(number), error="empty file")
+            yield predicted(str(number), error="empty file")
 
     table.write_table(predictions(), stream)
     assert lines == [0, 0, 3, 3, 5, 5]
@@ -253,9 +269,8 @@ def test_an_empty_table_has_its_header() -> None:
         (PREDICTIONS, COLUMNS, ROWS),
         (DOUBTS, [*COLUMNS, "answer"], DOUBT_ROWS),
         (SEVERAL, [*COLUMNS, "answer"], SEVERAL_ROWS),
-        ([], COLUMNS, []),
     ],
-    ids=["plain", "unsure", "several", "none"],
+    ids=["plain", "unsure", "several"],
 )
 def test_csv_has_one_row_per_rank(
     predictions: list[Prediction], columns: list[str], rows: list[tuple[Any, ...]]
@@ -274,9 +289,8 @@ def test_csv_has_one_row_per_rank(
         (PREDICTIONS, COLUMNS, ROWS),
         (DOUBTS, [*COLUMNS, "answer"], DOUBT_ROWS),
         (SEVERAL, [*COLUMNS, "answer"], SEVERAL_ROWS),
-        ([], COLUMNS, []),
     ],
-    ids=["plain", "unsure", "several", "none"],
+    ids=["plain", "unsure", "several"],
 )
 def test_parquet_has_one_row_per_rank(
     predictions: list[Prediction], columns: list[str], rows: list[tuple[Any, ...]]
@@ -311,7 +325,7 @@ def test_gradual_writers_write_each_prediction_at_once(writer: Writer) -> None:
 
     def predictions() -> Iterator[Prediction]:
         for number in range(3):
-            yield Prediction(f"image-{number}", error="empty file")
+            yield predicted(f"image-{number}", error="empty file")
             shown.append(f"image-{number}" in stream.getvalue())
 
     writer.load()(predictions(), stream)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from predicted import predicted
 from recording_reporter import RecordingReporter
 
 from cnnxfer.data.images.source import ImageSource
@@ -16,8 +17,9 @@ from cnnxfer.prediction.outputs.heatmap import (
     file_name,
     save_heatmaps,
 )
-from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter
+from cnnxfer.tasks.answer import RankedClass
 
 GREY = Image.new("RGB", (80, 60), (128, 128, 128))
 CORNER = np.float32([[0.1, 0.4], [0.0, 0.1]])
@@ -35,7 +37,7 @@ def prediction(path: str, label: str = "grey whale", **fields) -> Prediction:
         "heat": CORNER,
     } | fields
     ranking = (RankedClass(1, "n02066245", label, 0.4),)
-    return Prediction(path, 80, 60, ranking, **fields)
+    return predicted(path, 80, 60, ranking, **fields)
 
 
 def lightness(pixels: np.ndarray) -> np.ndarray:
@@ -102,7 +104,7 @@ def test_each_image_with_heat_gets_a_heatmap(tmp_path: Path):
     reporter = RecordingReporter()
     given = [
         prediction("x/lake.jpg"),
-        Prediction("bad.jpg", error="not an image"),
+        predicted("bad.jpg", error="not an image"),
         prediction("cold.jpg", heat=None),
         prediction("gone.jpg", source=ImageSource("gone.jpg", gone)),
         prediction("y/lake.jpg", heat=CORNER[::-1]),

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 from filelock import FileLock
+from predicted import predicted
 from recording_reporter import RecordingReporter
 
 from cnnxfer.data.images.source import ImageSource, file_source
@@ -22,9 +24,12 @@ from cnnxfer.prediction.outputs.resumable_file import (
     check_resumable_file,
     open_resumable_file,
 )
-from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter, counted
+from cnnxfer.tasks.answer import RankedClass
+from cnnxfer.tasks.classification import BestClass
 
+READ = partial(BestClass().read, min_confidence=None)
 SETTINGS: dict[str, Any] = {"model": "m", "top": 2, "min_confidence": None}
 # Twice the same one, one that is not UTF-8, and one with a newline.
 NAMES = ["0.jpg", "1.jpg", "1.jpg", "a\n\udcff.jpg", "4.jpg", "5.jpg"]
@@ -37,11 +42,11 @@ def answers(sources: Iterator[ImageSource]) -> Iterator[Prediction]:
         for number in range(FRAMES.get(source.name, 1)):
             frame = number if source.name in FRAMES else None
             if source.name == "4.jpg":
-                yield Prediction(source.name, error="not an image", source=source)
+                yield predicted(source.name, error="not an image", source=source)
                 continue
             probability = (len(source.name) + number) / 100
             ranking = (RankedClass(1, "n1", "ä", probability),)
-            yield Prediction(source.name, 4, 3, ranking, None, frame, source=source)
+            yield predicted(source.name, 4, 3, ranking, frame=frame, source=source)
 
 
 def sources(names: Sequence[str]) -> Iterator[ImageSource]:
@@ -70,7 +75,8 @@ def run(
             raise KeyboardInterrupt
 
     reporter = reporter or RecordingReporter()
-    with open_resumable_file(path, settings, reporter, resume=resume) as journal:
+    read = partial(BestClass().read, min_confidence=settings["min_confidence"])
+    with open_resumable_file(path, settings, read, reporter, resume=resume) as journal:
         journal.write(interrupted_after_stop(journal))
     return seen
 
@@ -152,7 +158,7 @@ def test_an_incomplete_last_line_is_computed_again(path: Path, torn: bytes) -> N
     with part_of(path).open("ab") as stream:
         stream.write(torn)
     with open_resumable_file(
-        path, SETTINGS, RecordingReporter(), resume=True
+        path, SETTINGS, READ, RecordingReporter(), resume=True
     ) as journal:
         assert journal.done == 3
     run(path, resume=True)
@@ -165,7 +171,7 @@ def test_an_image_with_missing_frames_is_computed_again(path: Path, stop: int) -
     with pytest.raises(KeyboardInterrupt):
         run(path, names, stop=stop)
     with open_resumable_file(
-        path, SETTINGS, RecordingReporter(), resume=True
+        path, SETTINGS, READ, RecordingReporter(), resume=True
     ) as journal:
         # A new file begins after 1, 4, and 7; that it does shows that one was whole.
         assert journal.done == {1: 1, 2: 1, 3: 1, 4: 1, 5: 4, 6: 4, 7: 4, 8: 8}[stop]
@@ -279,7 +285,7 @@ def test_a_finished_file_is_extended_by_new_images(path: Path) -> None:
     run(path)
     more = [*NAMES, "new.jpg"]
     with open_resumable_file(
-        path, SETTINGS, RecordingReporter(), resume=True
+        path, SETTINGS, READ, RecordingReporter(), resume=True
     ) as journal:
         assert journal.done == 6
     run(path, more, resume=True)
@@ -374,7 +380,9 @@ from itertools import chain
 from pathlib import Path
 from cnnxfer.data.images.source import file_source
 from cnnxfer.prediction.outputs.resumable_file import open_resumable_file
-from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.tasks.answer import RankedClass
+from cnnxfer.tasks.classification import BestClass, OneClass
 from cnnxfer.reporting import Reporter, counted
 
 path, slow = Path(sys.argv[1]), sys.argv[2] == "slow"
@@ -387,10 +395,11 @@ def answers():
             sys.stdin.read()  # until it is killed
         number = int(source.name[:-4])
         ranking = (RankedClass(1, "a", "ä", number / 300),)
-        yield Prediction(source.name, 4, 3, ranking, source=source)
+        yield Prediction(source.name, OneClass(ranking), 4, 3, source=source)
 
 resume = sys.argv[3] == "resume"
-with open_resumable_file(path, {"top": 1}, Reporter(), resume=resume) as file:
+read = lambda record: BestClass().read(record, None)
+with open_resumable_file(path, {"top": 1}, read, Reporter(), resume=resume) as file:
     file.write(chain(file.earlier_predictions(sources), answers()))
 """
 

@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 from html_page import Page
 from PIL import Image
+from predicted import predicted
 
 from cnnxfer.data.images.source import ImageSource, file_source
 from cnnxfer.errors import ConfigError
 from cnnxfer.pages.thumbnails import ThumbnailReader
 from cnnxfer.prediction.outputs.sheet import draw_sheet
 from cnnxfer.prediction.outputs.thumbnail import read_thumbnail
-from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.tasks.answer import RankedClass
+from cnnxfer.tasks.multi_label import SeveralClasses
 
 EVIL = '"><script>alert(1)</script>\n\x1b\udcff&amp;.jpg'
 
@@ -40,7 +43,15 @@ def answer(
         for rank, label in enumerate(labels or ["tabby"], start=1)
     )
     source = ImageSource(path, partial(bytes, content))
-    return Prediction(path, 9, 9, ranking, None, frame, min_confidence, source)
+    return predicted(
+        path,
+        9,
+        9,
+        ranking,
+        frame=frame,
+        min_confidence=min_confidence,
+        source=source,
+    )
 
 
 def shown_picture(prediction: Prediction) -> Image.Image | None:
@@ -53,7 +64,7 @@ def drawn(path: Path, predictions: list[Prediction]) -> None:
 
 
 WIDE = encoded(Image.new("RGB", (600, 300), (200, 30, 30)))
-FAILURE = Prediction(EVIL, error="truncated <b>JPEG</b>: 1 of 2 bytes")
+FAILURE = predicted(EVIL, error="truncated <b>JPEG</b>: 1 of 2 bytes")
 
 
 def test_the_page_shows_pictures_classes_and_reasons(tmp_path: Path) -> None:
@@ -91,7 +102,9 @@ def test_the_page_shows_pictures_classes_and_reasons(tmp_path: Path) -> None:
 def test_the_page_shows_the_classes_of_multi_label_images(tmp_path: Path) -> None:
     path = tmp_path / "sheet.html"
     both = answer("a.jpg", WIDE, "tabby", "tiger")
-    drawn(path, [replace(both, chosen=("tiger",)), replace(both, chosen=())])
+    ranking = both.answer.ranking
+    several = [SeveralClasses(ranking, frozenset(names)) for names in (["tiger"], [])]
+    drawn(path, [replace(both, answer=answer) for answer in several])
     page = Page(path.read_text("utf-8"))
     assert [item.get("class") for item in page.all("li")] == [None, "not", "not", "not"]
     assert page.texts.index("tiger") < page.texts.index("tabby")
@@ -265,6 +278,5 @@ def test_an_image_that_changed_meanwhile_is_left_out(
 
 def test_a_deleted_image_is_left_out(tmp_path: Path) -> None:
     path = str(tmp_path / "gone.jpg")
-    ranking = answer("a.jpg", WIDE).ranking
-    gone = Prediction(path, 9, 9, ranking, source=file_source(path))
+    gone = replace(answer("a.jpg", WIDE), path=path, source=file_source(path))
     assert shown_picture(gone) is None

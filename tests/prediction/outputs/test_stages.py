@@ -1,11 +1,12 @@
 from collections.abc import Iterable, Iterator
 
 import pytest
+from predicted import predicted
 
 from cnnxfer.prediction.outputs.stages import Flow, Stage, run_through_stages
 from cnnxfer.prediction.prediction import Prediction
 
-PREDICTIONS = [Prediction(name, error="empty file") for name in "abc"]
+PREDICTIONS = [predicted(name, error="empty file") for name in "abc"]
 
 
 def recorder(name: str, events: list[str]) -> Stage:

@@ -2,15 +2,17 @@ import time
 from dataclasses import replace
 
 import pytest
+from predicted import predicted
 
 from cnnxfer.prediction.outputs.totals import Totals
-from cnnxfer.prediction.prediction import Prediction, RankedClass
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.tasks.answer import RankedClass
 
-FINE = Prediction("a.jpg", 4, 3, (RankedClass(1, "a", "a", 1.0),))
+FINE = predicted("a.jpg", 4, 3, (RankedClass(1, "a", "a", 1.0),))
 
 
 def failed(*reasons: str) -> list[Prediction]:
-    return [Prediction("b.jpg", error=reason) for reason in reasons]
+    return [predicted("b.jpg", error=reason) for reason in reasons]
 
 
 @pytest.fixture

@@ -1,3 +1,7 @@
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from colours import make_multi_label
@@ -5,8 +9,10 @@ from colours import make_multi_label
 from cnnxfer.data.decoding.pool import DecodedImage
 from cnnxfer.data.images.source import file_source
 from cnnxfer.prediction.answers import Answer
+from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.model_source import ModelSource, find_model
-from cnnxfer.prediction.ranking import rank_answers
+from cnnxfer.prediction.options import ClassifierOptions
+from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.runs import Run
 
 
@@ -15,12 +21,30 @@ def model(colour_run: Run) -> ModelSource:
     return find_model(colour_run)
 
 
+def rank(
+    model: ModelSource,
+    answers: Iterable[Answer],
+    top: int | None = None,
+    min_confidence: float | None = None,
+    known_splits: Mapping[str, str] = {},
+) -> list[Prediction]:
+    """The predictions that a classifier makes of what a network computed."""
+    known = replace(model, known_splits=lambda _: known_splits)
+    classifier = Classifier(known, ClassifierOptions(top, min_confidence))
+    with patch.object(classifier, "answers", lambda *_: (item for item in answers)):
+        return list(classifier.predictions([]))
+
+
+def ranking(prediction: Prediction) -> list[tuple[int, str]]:
+    return [(line.rank, line.label) for line in prediction.answer.lines()]
+
+
 def test_best_classes_come_first(model: ModelSource) -> None:
     source = file_source("a.gif")
     probabilities = np.array([0.2, 0.1, 0.7], np.float32)
     heat = np.ones((2, 3), np.float32)
     answer = Answer(DecodedImage(source, 3, 640, 480), probabilities, heat)
-    (prediction,) = rank_answers(model, [answer], 2)
+    (prediction,) = rank(model, [answer], 2)
     assert prediction.as_json() == {
         "path": "a.gif",
         "frame": 3,
@@ -33,14 +57,14 @@ def test_best_classes_come_first(model: ModelSource) -> None:
     }
     assert prediction.source is source
     assert prediction.heat is heat
-    (unsure,) = rank_answers(model, [answer], 2, min_confidence=0.8)
+    (unsure,) = rank(model, [answer], 2, min_confidence=0.8)
     assert (unsure.label, unsure.top.label) == ("unsure", "red")
-    assert len(next(rank_answers(model, [answer], 9)).ranking) == 3
+    assert len(ranking(rank(model, [answer])[0])) == 3
 
 
 def test_an_unreadable_image_has_its_reason(model: ModelSource) -> None:
     answer = Answer(DecodedImage(file_source("b.jpg"), error="truncated JPEG"))
-    (prediction,) = rank_answers(model, [answer], 2)
+    (prediction,) = rank(model, [answer], 2)
     assert prediction.as_json() == {"path": "b.jpg", "error": "truncated JPEG"}
     with pytest.raises(ValueError, match=r"b\.jpg could not be read: truncated"):
         _ = prediction.top
@@ -57,15 +81,13 @@ def test_an_image_has_all_classes_that_reach_their_thresholds(
     ]
     answers.append(Answer(DecodedImage(file_source("b"), error="not an image")))
 
-    def chosen(**options: float) -> list[tuple[str, ...] | None]:
-        found = rank_answers(model, answers, 1, **options)
-        return [prediction.chosen for prediction in found]
+    def chosen(**options: float) -> list[tuple[str, ...]]:
+        found = rank(model, answers, 1, **options)
+        return [prediction.answer.labels for prediction in found]
 
     assert chosen() == [("blue", "green"), (), ("green", "red", "blue"), ()]
     # Named in their rank, though but one was asked for.
-    rankings = [item.ranking for item in rank_answers(model, answers[:3], 1)]
-    ranks = [[(ranked.rank, ranked.label) for ranked in item] for item in rankings]
-    assert ranks == [
+    assert [ranking(item) for item in rank(model, answers[:3], 1)] == [
         [(1, "red"), (2, "blue"), (3, "green")],
         [(1, "red")],
         [(1, "green"), (2, "red"), (3, "blue")],
@@ -84,11 +106,11 @@ def test_known_images_have_their_split(model: ModelSource) -> None:
             DecodedImage(file_source("c"), sha256="aa", error="truncated GIF", frame=2)
         ),
     ]
-    found = rank_answers(model, answers, 1, known_splits={"aa": "train"})
+    found = rank(model, answers, 1, known_splits={"aa": "train"})
     assert [prediction.split for prediction in found] == ["train", None, None]
 
 
 def test_equal_classes_keep_their_order(model: ModelSource) -> None:
     answer = Answer(DecodedImage(file_source("a")), np.full(3, 1 / 3, np.float32))
-    (prediction,) = rank_answers(model, [answer], 3)
-    assert [ranked.label for ranked in prediction.ranking] == ["blue", "green", "red"]
+    (prediction,) = rank(model, [answer], 3)
+    assert ranking(prediction) == [(1, "blue"), (2, "green"), (3, "red")]

@@ -1,0 +1,99 @@
+"""Answers that are classes, ranked by their probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cnnxfer.tasks.answer import Line, RankedClass
+
+
+@dataclass(frozen=True)
+class ClassAnswer:
+    """Ranked classes, some of which are the answer; which, is for tasks to say.
+
+    Attributes:
+        ranking: the most probable classes, best first.
+    """
+
+    ranking: tuple[RankedClass, ...] = ()
+
+    columns: ClassVar = ("rank", "class_id", "label", "probability")
+
+    @property
+    def chosen(self) -> tuple[RankedClass, ...]:
+        """The classes that are the answer, best first."""
+        raise NotImplementedError
+
+    @property
+    def top(self) -> RankedClass:
+        """The most probable class."""
+        return self.ranking[0]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The readable names of the classes that are the answer, best first."""
+        return tuple(ranked.label for ranked in self.chosen)
+
+    @property
+    def folders(self) -> Sequence[tuple[str, str]]:
+        """The ids and names of the classes that are the answer."""
+        return [(ranked.class_id, ranked.label) for ranked in self.chosen]
+
+    def record(self) -> dict[str, Any]:
+        """Returns the ranking as JSON values."""
+        return {"predictions": [ranked.rounded() for ranked in self.ranking]}
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Returns a row for each class of the ranking."""
+        return [tuple(ranked.rounded().values()) for ranked in self.ranking]
+
+    def lines(self, most: int | None = None) -> list[Line]:
+        """Returns a line for each class of the ranking."""
+        return [
+            Line(ranked.rank, ranked.label, ranked.probability, self._rejects(ranked))
+            for ranked in self.ranking[:most]
+        ]
+
+    def _rejects(self, ranked: RankedClass) -> bool:
+        return ranked not in self.chosen
+
+
+def ranked_classes(
+    probabilities: np.ndarray,
+    classes: Sequence[tuple[str, str]],
+    top: int,
+    chosen: np.ndarray,
+) -> tuple[RankedClass, ...]:
+    """Returns the best classes, best first; equal ones keep their order.
+
+    Args:
+        probabilities: float32 `(classes,)`.
+        classes: the id and the readable name of each class, in label order.
+        top: the number of classes; all if there are fewer.
+        chosen: bool `(classes,)`: the classes that are in any case among them.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    listed = np.flatnonzero((np.arange(len(order)) < top) | chosen[order]).tolist()
+    return tuple(
+        RankedClass(
+            rank=position + 1,
+            class_id=classes[order[position]][0],
+            label=classes[order[position]][1],
+            probability=float(probabilities[order[position]]),
+        )
+        for position in listed
+    )
+
+
+def read_ranking(record: Mapping[str, Any]) -> tuple[RankedClass, ...]:
+    """Returns the ranking that `ClassAnswer.record` has written; empty for `{}`.
+
+    Raises:
+        KeyError, TypeError: if it has another form.
+    """
+    ranking = record["predictions"] if record else ()
+    return tuple(RankedClass(**ranked) for ranked in ranking)
