@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import cnnxfer
 from bench.lib.timing import drain, race, share_of_limit
 from bench.predict.commands import PredictCommand
-from cnnxfer.data.decoding.pool import decode_all
+from cnnxfer.data.decoding.pool import Decoders
 from cnnxfer.engines.choice import SAMPLES, choose_engine
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.inputs import find_images
@@ -59,9 +60,10 @@ def measure_limit(
     classifier = Classifier(find_model(command.model))
 
     def views() -> Iterable[np.ndarray]:
-        for decoded in decode_all(find_images([str(pictures)]), classifier.views):
-            assert decoded.pixels is not None, decoded.error
-            yield decoded.pixels
+        with closing(Decoders(classifier.views)) as decoders:
+            for decoded in decoders.decode(find_images([str(pictures)])):
+                assert decoded.pixels is not None, decoded.error
+                yield decoded.pixels
 
     pixels = np.concatenate(list(views()))
     engine = choose_engine(

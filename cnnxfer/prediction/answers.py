@@ -41,7 +41,7 @@ def answer_in_order(
 
     Args:
         engine: runs batches of views; a batch may hold the views of several images.
-        images: the images, as `decode_all` yields them.
+        images: the images, as `Decoders` yields them.
         combine: maps the outputs for an image's views to its probabilities.
     """
     pending: deque[Answer] = deque()

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from colours import COLOURS, make_multi_label
+from decoding import decode_all
 from PIL import Image
 from recording_reporter import RecordingReporter
 
-from cnnxfer.data.decoding.pool import decode_all
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
 from cnnxfer.prediction.answers import Answer
 from cnnxfer.prediction.classifier import Classifier

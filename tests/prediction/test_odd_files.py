@@ -3,9 +3,10 @@
 import numpy as np
 import odd_files
 import pytest
+from decoding import decode_all
 
 from cnnxfer.data.decoding import pool
-from cnnxfer.data.decoding.pool import DecodedImage, decode_all
+from cnnxfer.data.decoding.pool import DecodedImage
 from cnnxfer.data.images.source import file_source
 
 TABLE = list(odd_files.odd_files())

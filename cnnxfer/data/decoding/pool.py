@@ -6,7 +6,6 @@ import os
 import pickle
 import threading
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,50 +54,12 @@ class DecodedImage:
     sha256: str = ""
 
 
-def decode_all(
-    sources: Iterable[ImageSource],
-    see: ViewFunction,
-    *,
-    frames: str = "first",
-    max_pixels: int = MAX_PIXELS,
-    ahead: int = 128,
-) -> Generator[DecodedImage, None, None]:
-    """Reads and decodes images in separate processes, on all cores.
-
-    An image that crashes its decoder, or takes over a minute, yields a result with an
-    `error`, as any unreadable image does. The call itself starts the first process, so
-    that it is ready when the first result is requested. A consumer that stops early
-    (an exception, Ctrl-C) ends all processes at once.
-
-    Args:
-        sources: the images. Another thread takes them, at most `ahead` images before
-            the one that is yielded. An error that they raise is raised in its place.
-        see: computes what is needed from a decoded image: returns uint8 of any shape,
-            or raises DataError. It is pickled, so it must be importable.
-        frames: "first", or "all" for every frame of GIF, WebP, TIFF, AVIF and PNG, up
-            to 1,000 a file.
-        max_pixels: the most pixels that an image may have.
-        ahead: how many images may be in progress, and how many results may wait.
-
-    Yields:
-        The results, in the order of `sources` and of the frames.
-
-    Raises:
-        RunError: if no process can be started.
-    """
-    decoders = Decoders(see, frames=frames, max_pixels=max_pixels, ahead=ahead)
-    return _decode_and_close(decoders, sources)
-
-
-def _decode_and_close(
-    decoders: Decoders, sources: Iterable[ImageSource]
-) -> Generator[DecodedImage, None, None]:
-    with closing(decoders):
-        yield from decoders.decode(sources)
-
-
 class Decoders:
-    """Processes that decode one sequence of images after another, until closed."""
+    """Processes that decode one sequence of images after another, until closed.
+
+    They run on all cores. An image that crashes its decoder, or takes over a minute,
+    yields a result with an `error`, as any unreadable image does.
+    """
 
     def __init__(
         self,
@@ -108,7 +69,15 @@ class Decoders:
         max_pixels: int = MAX_PIXELS,
         ahead: int = 128,
     ) -> None:
-        """Starts the first process; the arguments are those of `decode_all`.
+        """Starts the first process, so that it is ready for the first image.
+
+        Args:
+            see: computes what is needed from a decoded image: returns uint8 of any
+                shape, or raises DataError. It is pickled, so it must be importable.
+            frames: "first", or "all" for every frame of GIF, WebP, TIFF, AVIF and PNG,
+                up to 1,000 a file.
+            max_pixels: the most pixels that an image may have.
+            ahead: how many images may be in progress, and how many results may wait.
 
         Raises:
             RunError: if it cannot be started.
@@ -130,9 +99,21 @@ class Decoders:
     def decode(
         self, sources: Iterable[ImageSource]
     ) -> Generator[DecodedImage, None, None]:
-        """Decodes images, as `decode_all` does; only one thread may do so at a time.
+        """Reads and decodes images; only one thread may do so at a time.
 
-        If the consumer stops early, or an error is raised, this is `closed` afterwards.
+        If the consumer stops early (an exception, Ctrl-C), or an error is raised, this
+        is `closed` afterwards.
+
+        Args:
+            sources: the images. Another thread takes them, at most `ahead` images
+                before the one that is yielded. An error that they raise is raised in
+                its place.
+
+        Yields:
+            The results, in the order of `sources` and of the frames.
+
+        Raises:
+            RunError: if no process can be started.
         """
         try:
             if not self._workers:
@@ -142,11 +123,9 @@ class Decoders:
                 target=self._take, args=[iter(sources)], daemon=True
             )
             taker.start()
-            while job := self._jobs.next_job():
-                while found := self._jobs.next_record(job):
-                    record, pixels = found
-                    yield DecodedImage(job.source, pixels=pixels, **record)
-                self._jobs.remove(job)
+            while found := self._jobs.next_record():
+                source, (record, pixels) = found
+                yield DecodedImage(source, pixels=pixels, **record)
         except BaseException:
             self.close()
             raise

@@ -11,10 +11,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 
 from cnnxfer.data.decoding.child import Record, Setup, read_record
-from cnnxfer.data.decoding.jobs import Jobs
+from cnnxfer.data.decoding.jobs import Job, Jobs
 from cnnxfer.errors import RunError, reason_of
 
 # The decoder process gets this process's search path, to find the same modules.
@@ -33,6 +34,8 @@ class DecoderProcess:
 
     It is started by `subprocess`, because `multiprocessing` would import the user's
     script again, or fork a process in which TensorFlow or OpenVINO have threads.
+    It has pipes of its own: on a channel that processes share, one that is killed while
+    it writes stops all others.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -164,10 +167,9 @@ class Worker:
         self._thread.join()
 
     def _run(self) -> None:
-        process = self._process
         try:
             try:
-                process = self._started(process)
+                process = self._started(self._process)
             except RunError:
                 if self._jobs.remove_worker(self._held):
                     return  # other workers do the jobs
@@ -177,11 +179,12 @@ class Worker:
                 new = self._jobs.take(self._held)
                 if idle and new and process.has_ended():
                     process = self._started(None)
-                for job in new:
-                    was_read = job.content is not None
-                    process.send(job.content if was_read else job.source.read)
-                if not new and not self._jobs.closed:
-                    self._receive(process)
+                self._send(new, process)
+                if new or self._jobs.closed or self._receive(process):
+                    continue
+                if self._held:  # what had been sent to the process that ended
+                    process = self._started(None)
+                    self._send(self._held, process)
         except BaseException as error:
             self._jobs.fail(error)
         finally:
@@ -198,20 +201,26 @@ class Worker:
         process.wait_for_start()
         return process
 
-    def _receive(self, process: DecoderProcess) -> None:
-        """Takes a record; if the process has ended, its job gets an error."""
+    def _send(self, jobs: Iterable[Job], process: DecoderProcess) -> None:
+        for job in jobs:
+            process.send(job.source.read if job.content is None else job.content)
+
+    def _receive(self, process: DecoderProcess) -> bool:
+        """Takes a record; returns whether the process goes on.
+
+        If the process has ended, the job that it worked on gets an error.
+        """
         job = self._held[0]
         try:
             record, pixels = process.receive()
         except EOFError:
-            self._jobs.give_back(self._held)
             frame = {"frame": job.frames} if job.frames else {}
-            record, pixels = {**frame, "error": process.exit_reason()}, None
-            self._jobs.put(job, (record, pixels))
+            self._jobs.put(job, ({**frame, "error": process.exit_reason()}, None))
             self._jobs.finish(job)
-            return
+            return False
         done = record.pop("done", False)
         if record:
             self._jobs.put(job, (record, pixels))
         if done:
             self._jobs.finish(job)
+        return True

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from decoding import decode_all
 from PIL import Image
 
 from cnnxfer.data.decoding import jobs, pool
 from cnnxfer.data.decoding.jobs import Jobs
-from cnnxfer.data.decoding.pool import Decoders, decode_all
+from cnnxfer.data.decoding.pool import Decoders
 from cnnxfer.data.decoding.worker import DecoderProcess, Worker
 from cnnxfer.data.images.decode import decode
 from cnnxfer.data.images.picture import Picture
@@ -490,7 +491,7 @@ def test_reserved_memory_is_released_after_reading(monkeypatch):
     queue.put_content(first, b"little")
     second = result_within(10, queue.next_unread)
     queue.finish(second)  # it could not be read
-    assert result_within(10, queue.next_unread).number == 2
+    assert result_within(10, queue.next_unread) not in (first, second)
 
 
 def test_a_picture_over_the_limit_is_refused(tmp_path, looks):
@@ -536,11 +537,11 @@ def test_the_processes_stay_from_one_sequence_to_the_next(tmp_path, looks):
 
 SCRIPT = """
 import sys, time
-from cnnxfer.data.decoding.pool import Decoders, decode_all
+from cnnxfer.data.decoding.pool import Decoders
 from cnnxfer.data.images.source import file_source
 import looks
 print("started", flush=True)
-records = decode_all(map(file_source, sys.argv[1:]), looks.slow_process)
+records = Decoders(looks.slow_process).decode(map(file_source, sys.argv[1:]))
 for number, record in enumerate(records, 1):
     print(int.from_bytes(record.pixels.tobytes(), "little"), flush=True)
     if number == 20:

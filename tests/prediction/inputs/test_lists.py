@@ -185,10 +185,10 @@ def test_stdin_of_a_process() -> None:
 
 
 STOPS = """
-from cnnxfer.data.decoding.pool import decode_all
+from cnnxfer.data.decoding.pool import Decoders
 from cnnxfer.prediction.inputs import find_images
 from cnnxfer.prediction.tta import tta_views
-print(next(decode_all(find_images(["-"]), tta_views("none", 1.0, 8))).error)
+print(next(Decoders(tta_views("none", 1.0, 8)).decode(find_images(["-"]))).error)
 """
 
 
