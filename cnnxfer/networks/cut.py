@@ -2,15 +2,19 @@
 
 The part before the cut is run once per image and view; the part behind it is trained on
 the activations. A classifier can be cut at its pooled features, or inside its backbone
-wherever a single tensor carries all information to the end. Both parts share the
-classifier's layers: what is learned behind the cut is learned by the whole network.
+wherever one tensor, or a few together, carry all information to the end. A few tensors
+are kept as one row of numbers, so that engines and caches know one kind of activation.
+Both parts share the classifier's layers: what is learned behind the cut is learned by
+the whole network.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +28,7 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import BACKBONE, backbone_of
 from cnnxfer.registry import suggestion
 
+Cut = str | tuple[str, ...]  # the layer, or the layers, after which a network is cut
 POOLED = "pool"  # name of the classifier's pooling layer
 # A cut with at most half as many activations is preferred to a later one, if running
 # the layers between them in every step costs at most this share of the arithmetic.
@@ -39,7 +44,7 @@ class CutNetwork(Network):
 
     Attributes:
         backbone: name of the backbone in the catalog.
-        cut: where the classifier is cut: `POOLED`, or one of `boundaries`.
+        cut: where the classifier is cut, for people.
     """
 
     backbone: str
@@ -100,10 +105,10 @@ def deepest_cut(backbone: keras.Model, start: int) -> str | None:
     return names[best] if sum(work[: best + 1]) >= MIN_SAVED_WORK * total else None
 
 
-def activation_shape(backbone: keras.Model, cut: str) -> tuple[int, ...]:
-    """Returns the shape of one image's activations at `cut`, one of `boundaries`."""
-    names = [operation.name for operation in backbone.operations]
-    return _shape(backbone, names.index(cut))
+def activation_shape(backbone: keras.Model, cut: Cut) -> tuple[int, ...]:
+    """Returns the shape of one image's activations at a cut inside the backbone."""
+    shapes = [tuple(tensor.shape[1:]) for tensor in _tensors(backbone, cut)]
+    return shapes[0] if len(shapes) == 1 else (sum(map(math.prod, shapes)),)
 
 
 def _shape(backbone: keras.Model, position: int) -> tuple[int, ...]:
@@ -126,7 +131,7 @@ def multiply_adds(backbone: keras.Model) -> list[int]:
     ]
 
 
-def model_before(classifier: keras.Model, entry: Backbone, cut: str) -> keras.Model:
+def model_before(classifier: keras.Model, entry: Backbone, cut: Cut) -> keras.Model:
     """Returns the part of a classifier before the cut, with the normalization.
 
     Args:
@@ -134,12 +139,13 @@ def model_before(classifier: keras.Model, entry: Backbone, cut: str) -> keras.Mo
             in its precision. Call the result with `training=False`, or
             BatchNormalization uses the statistics of the batch.
         entry: the catalog entry of its backbone.
-        cut: `POOLED`, or one of `boundaries`.
+        cut: `POOLED`, one of `boundaries`, or layers inside the backbone that together
+            carry all information to its end.
 
     Returns:
         A model of pixels, float32 or uint8 `(batch, image_size, image_size, 3)` in
-        [0, 255], to activations: `(batch, channels)` if pooled, else usually
-        `(batch, height, width, channels)`.
+        [0, 255], to activations: `(batch, channels)` if pooled; usually `(batch,
+        height, width, channels)` for one layer; `(batch, values)` for several.
 
     Raises:
         ConfigError: if the network cannot be cut there.
@@ -149,10 +155,13 @@ def model_before(classifier: keras.Model, entry: Backbone, cut: str) -> keras.Mo
     x = _backbone_before(classifier, cut)(x)
     if cut == POOLED:
         x = classifier.get_layer(POOLED)(x)
+    elif isinstance(x, list):
+        rows = [keras.layers.Flatten(dtype="float32")(tensor) for tensor in x]
+        x = keras.layers.Concatenate(dtype="float32")(rows)
     return keras.Model(pixels, x, name="before")
 
 
-def model_behind(classifier: keras.Model, cut: str) -> keras.Model:
+def model_behind(classifier: keras.Model, cut: Cut) -> keras.Model:
     """Returns the part of a classifier behind the cut.
 
     It shares the classifier's layers and their `trainable` flags, so BatchNormalization
@@ -160,7 +169,7 @@ def model_behind(classifier: keras.Model, cut: str) -> keras.Model:
 
     Args:
         classifier: a model from `build_classifier` or `load_model`.
-        cut: `POOLED`, or one of `boundaries`.
+        cut: as for `model_before`.
 
     Returns:
         A model of activations, as `model_before` returns them, to float32 logits
@@ -169,27 +178,28 @@ def model_behind(classifier: keras.Model, cut: str) -> keras.Model:
     Raises:
         ConfigError: if the network cannot be cut there.
     """
-    front = _backbone_before(classifier, cut)
     if cut == POOLED:
         last = POOLED
         x = activations = keras.Input(classifier.get_layer(POOLED).output.shape[1:])
     else:
-        last = BACKBONE
-        x = activations = keras.Input(front.output.shape[1:])
-        x = keras.Model(front.output, backbone_of(classifier).output)(x)
+        last, backbone = BACKBONE, backbone_of(classifier)
+        tensors = _tensors(backbone, cut)
+        activations = keras.Input(activation_shape(backbone, cut))
+        rest = keras.Model(tensors, backbone.output)
+        x = rest(_parted(activations, [tensor.shape[1:] for tensor in tensors]))
     names = [layer.name for layer in classifier.layers]
     for layer in classifier.layers[names.index(last) + 1 :]:
         x = layer(x)
     return keras.Model(activations, x, name="behind")
 
 
-def network_before(classifier: keras.Model, entry: Backbone, cut: str) -> CutNetwork:
+def network_before(classifier: keras.Model, entry: Backbone, cut: Cut) -> CutNetwork:
     """Returns a description, for engines, of the part of a classifier before the cut.
 
     Args:
         classifier: a model from `build_classifier` or `load_model`, in float32.
         entry: the catalog entry of its backbone.
-        cut: `POOLED`, or one of `boundaries`.
+        cut: as for `model_before`.
 
     Raises:
         ConfigError: if the network cannot be cut there.
@@ -198,7 +208,10 @@ def network_before(classifier: keras.Model, entry: Backbone, cut: str) -> CutNet
     front = _backbone_before(classifier, cut)
     # The key holds the depth of the cut, not its name: numbered layers may have other
     # names in a model that was saved by another process.
-    depth = POOLED if cut == POOLED else len(front.operations)
+    depth: Any = POOLED if cut == POOLED else len(front.operations)
+    if not isinstance(cut, str):
+        names = [operation.name for operation in backbone_of(classifier).operations]
+        depth = [names.index(name) for name in cut]
     parts = (FORMAT, keras.__version__, entry.name, image_size, depth)
     digest = hashlib.sha256(repr(parts).encode())
     for weight in front.weights:
@@ -211,22 +224,50 @@ def network_before(classifier: keras.Model, entry: Backbone, cut: str) -> CutNet
         build=functools.partial(model_before, classifier, entry, cut),
         outputs=FEATURES,
         backbone=entry.name,
-        cut=cut,
+        cut=cut if isinstance(cut, str) else ", ".join(cut),
     )
 
 
-def _backbone_before(classifier: keras.Model, cut: str) -> keras.Model:
+def _backbone_before(classifier: keras.Model, cut: Cut) -> keras.Model:
     """Returns the backbone's layers up to the cut."""
     backbone = backbone_of(classifier)
     if cut == POOLED:
         return keras.Model(backbone.input, backbone.output)
-    cuts = boundaries(backbone)
-    if cut not in cuts:
-        raise ConfigError(
-            f"the network cannot be cut after {cut!r}.{suggestion(cut, cuts)}"
-        )
+    tensors = _tensors(backbone, cut)
+    return keras.Model(backbone.input, tensors if len(tensors) > 1 else tensors[0])
+
+
+def _tensors(backbone: keras.Model, cut: Cut) -> list[Any]:
+    """Returns the tensors at a cut inside the backbone."""
     outputs = {operation.name: operation.output for operation in backbone.operations}
-    return keras.Model(backbone.input, outputs[cut])
+    names = (cut,) if isinstance(cut, str) else cut
+    known = boundaries(backbone) if len(names) == 1 else outputs
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"the network cannot be cut after {name!r}.{suggestion(name, known)}"
+            )
+    tensors = [outputs[name] for name in names]
+    try:
+        keras.Model(tensors, backbone.output)
+    except ValueError:
+        raise ConfigError(
+            f"the network cannot be cut after {' and '.join(map(repr, names))}: other "
+            "layers carry information past them."
+        ) from None
+    return tensors
+
+
+def _parted(activations: Any, shapes: Sequence[tuple[int, ...]]) -> Any:
+    """Returns the tensors that a row of activations holds, one after the other."""
+    if len(shapes) == 1:
+        return activations
+    ends = list(itertools.accumulate(map(math.prod, shapes)))
+    rows = keras.ops.split(activations, ends[:-1], axis=1)
+    return [
+        keras.layers.Reshape(shape)(row)
+        for row, shape in zip(rows, shapes, strict=True)
+    ]
 
 
 def _inputs(operation: Any) -> list[Any]:

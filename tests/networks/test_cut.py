@@ -9,10 +9,12 @@ import pytest
 
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.engines.engine import FEATURES
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import all_layers, backbone_of, build_classifier
 from cnnxfer.networks.cut import (
     POOLED,
+    activation_shape,
     boundaries,
     deepest_cut,
     model_before,
@@ -77,11 +79,43 @@ def test_both_parts_of_a_cut_network_equal_the_whole(name: str, place: str) -> N
         np.testing.assert_allclose(again, whole, atol=1e-4 * differences, rtol=0)
 
 
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [  # inside a block, beside what goes past it; and a layer that is read again later
+        ("efficientnet-lite0", ("blocks_9_add", "blocks_10_bn0_relu6")),
+        ("mobilenet-0.25", ("conv_pw_7_relu", "conv_pw_5_relu")),
+    ],
+)
+def test_a_cut_of_several_tensors_is_one_row(
+    name: str, places: tuple[str, ...]
+) -> None:
+    classifier, entry = small(name), BACKBONES.get(name)
+    whole = answer(classifier, PIXELS)
+    before = model_before(classifier, entry, places)
+    behind = model_behind(classifier, places)
+    row = activation_shape(backbone_of(classifier), places)
+    assert before.output.shape[1:] == behind.input.shape[1:] == row
+    again = answer(behind, answer(before, PIXELS))
+    np.testing.assert_allclose(again, whole, atol=1e-4 * np.ptp(whole), rtol=0)
+    one = network_before(classifier, entry, places)
+    other = network_before(classifier, entry, places[::-1])
+    assert (one.cut, one.key == other.key) == (", ".join(places), False)
+
+
+def test_tensors_that_do_not_part_the_network_are_refused() -> None:
+    classifier, entry = small("efficientnet-lite0"), BACKBONES.get("efficientnet-lite0")
+    places = ("blocks_10_bn0_relu6", "blocks_10_bn1_relu6")
+    with pytest.raises(ConfigError, match="other layers carry information past them"):
+        model_before(classifier, entry, places)
+    with pytest.raises(ConfigError, match="cannot be cut after 'x'"):
+        model_before(classifier, entry, ("blocks_9_add", "x"))
+
+
 def test_pooled_activations_are_one_row_per_image(
     fitted_classifier: keras.Model,
 ) -> None:
     network = network_before(fitted_classifier, BACKBONES.get("mobilenet-0.25"), POOLED)
-    assert (network.image_size, network.outputs) == (64, "features")
+    assert (network.image_size, network.outputs) == (64, FEATURES)
     assert (network.backbone, network.cut) == ("mobilenet-0.25", POOLED)
     rows = network.build().predict_on_batch(PIXELS[:, :64, :64])
     assert rows.shape == (4, 256)
