@@ -70,20 +70,20 @@ class Run(runs.Run):
         return f"Run({', '.join(facts)})"
 
     def _repr_html_(self) -> str:
-        rows = []
+        rows = [["phase", "run", "status", "epochs", "best", "validation", "test"]]
         for run in with_ancestors(self):
-            summary = summary_of(run)
+            figures = summary_of(run)
             rows.append(
-                {
-                    "phase": run.phase,
-                    "run": run.name,
-                    "status": summary["status"],
-                    "epochs": f"{len(run.history)} of {epochs_of(run)}",
-                    "best": summary["best_epoch"],
-                    "validation": percent(summary["val_monitored"]),
-                    "test": percent(summary["test_accuracy"]),
-                }
+                [
+                    run.phase,
+                    run.name,
+                    figures["status"],
+                    f"{len(run.history)} of {epochs_of(run)}",
+                    figures["best_epoch"],
+                    percent(figures["val_monitored"]),
+                    percent(figures["test_accuracy"]),
+                ]
             )
         config = self.config
         about = f"{config.backbone} on {config.data}, {len(self.class_names)} classes"
-        return notebook.table(str(self.path), rows, notes=[about])
+        return notebook.table(str(self.path), rows, about)

@@ -15,6 +15,7 @@ from cnnxfer.config import Config
 from cnnxfer.data.prepared import PreparedData, prepare_data
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import CnnxferError
+from cnnxfer.notebook import table
 from cnnxfer.reporting import Advance, Reporter
 from cnnxfer.tasks.catalog import load_data
 from cnnxfer.tasks.class_weights import require_known_classes
@@ -76,6 +77,30 @@ class Comparison:
     val_images: int
     places: tuple[RankedBackbone, ...]
     left_out: dict[str, str]
+
+    def __repr__(self) -> str:
+        places = [
+            f"{place.backbone} {place.val_monitored:.1%}" for place in self.places
+        ]
+        return f"Comparison({self.data!r}: {', '.join(places)})"
+
+    def _repr_html_(self) -> str:
+        rows: list[list[object]] = [
+            ["backbone", "monitor", "validation", "accuracy", "images/s", "pixels"]
+        ]
+        for place in self.places:
+            rows.append(
+                [
+                    place.backbone,
+                    place.monitor,
+                    f"{place.val_monitored:.1%}",
+                    place.val_accuracy.text,
+                    f"{place.images_per_second:,.0f}",
+                    place.image_size,
+                ]
+            )
+        reasons = [f"left out {name}: {why}" for name, why in self.left_out.items()]
+        return table(f"backbones on {self.data}", rows, *reasons)
 
 
 def compare_backbones(

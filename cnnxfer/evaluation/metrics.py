@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from cnnxfer.notebook import table
 from cnnxfer.reporting import counted
 from cnnxfer.tasks.significance import SIGNIFICANCE_LEVEL, mcnemar_p_value
 from cnnxfer.tasks.task import Figures
@@ -35,6 +36,15 @@ class Evaluation:
     before: Evaluation | None = None
     gained: int | None = None
     lost: int | None = None
+
+    def __repr__(self) -> str:
+        images = counted(self.images, "image")
+        return f"Evaluation({self.run!r}: {self.figures.right.text} of {images})"
+
+    def _repr_html_(self) -> str:
+        lines = self.figures.lines(self.before.figures if self.before else None)
+        title = f"{self.run}, measured on {counted(self.images, 'image')}"
+        return table(title, self.figures.table, *lines)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the object that `evaluate --json` prints."""

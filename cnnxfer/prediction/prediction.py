@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from cnnxfer.notebook import table
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -92,6 +94,46 @@ class Prediction:
         if self.error is not None:
             raise ValueError(f"{self.path} could not be read: {self.error}")
         return self.answer
+
+    def __repr__(self) -> str:
+        text = self.error
+        if text is None:
+            shown = [each for each in self.answer.lines() if each.label in self.labels]
+            texts = [f"{each.label} {each.probability:.1%}" for each in shown]
+            text = ", ".join(texts) or self.label
+        return f"Prediction({self.path + self.frame_mark!r}: {text})"
+
+    def _repr_html_(self) -> str:
+        title = f"{self.path}{self.frame_mark}"
+        if self.error is not None:
+            return table(title, [], self.error)
+        from cnnxfer.pages.thumbnails import ThumbnailReader, data_url  # imports Pillow
+
+        picture = ""
+        if self.source:
+            picture = data_url(ThumbnailReader(240, 180).read(self.source, self.frame))
+        lines = self.answer.lines()
+        rows = [[each.label, f"{each.probability:.1%}"] for each in lines]
+        answer = ", ".join(self.labels) or self.label
+        return table(title, [["class", "probability"], *rows], answer, picture=picture)
+
+    def record(self) -> dict[str, Any]:
+        """Returns one row of a table, for `pandas.DataFrame(p.record() for p in ...)`.
+
+        What an image does not have, such as the label of one that cannot be read, is
+        None. Several labels are joined by "|".
+        """
+        is_read = self.error is None
+        return {
+            "path": self.path,
+            "frame": self.frame,
+            "width": self.width or None,
+            "height": self.height or None,
+            "label": self.answer.summary or self.label if is_read else None,
+            "probability": self.top.probability if is_read else None,
+            "split": self.split,
+            "error": self.error,
+        }
 
     def without_content(self) -> Prediction:
         """Returns it without a source that keeps the encoded image in memory."""

@@ -15,6 +15,7 @@ from unittest.mock import MagicMock
 import pytest
 from page_parts.api_reference import result_classes
 from page_parts.command_reference import all_commands
+from predicted import predicted
 from shallow_mobilenet import in_place_of_mobilenet
 
 import cnnxfer
@@ -24,6 +25,7 @@ from cnnxfer.cli.main import run as run_command
 from cnnxfer.config import Config, load_config
 from cnnxfer.config.options import FUNCTIONS, options_of, settings_of
 from cnnxfer.runs import Run, list_runs
+from cnnxfer.tasks.answer import RankedClass
 from cnnxfer.tasks.class_figures import ClassFigures
 
 ROOT = Path(__file__).parents[2]
@@ -138,8 +140,7 @@ def test_python_runs_with_functions_that_do_nothing(
 ) -> None:
     """Names, arguments and attributes are the real ones; only the work is left out."""
     kinds = {kind.__name__: kind for kind in result_classes()}
-    ranked = example_of(kinds["RankedClass"])
-    prediction = kinds["Prediction"]("a.jpg", ranking=(ranked,))
+    prediction = predicted("a.jpg", ranking=(example_of(RankedClass),))
     report = kinds["Report"]("photos", 1, 1, (), ())
     results = {
         "Run": cnnxfer.Run(colour_run.path),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cnnxfer.notebook import table
 from cnnxfer.registry import Registry
 from cnnxfer.reporting import counted
 from cnnxfer.spelling import spelled
@@ -147,6 +148,16 @@ class Report:
             images = f"{self.sound:,} of {images} can be used"
         classes = len(self.classes)
         return f"{images}, {classes:,} class{'es' * (classes != 1)}"
+
+    def __repr__(self) -> str:
+        counts = [counted(len(self.of(severity)), severity) for severity in SEVERITIES]
+        return f"Report({self.data!r}: {', '.join([self.size, *counts])})"
+
+    def _repr_html_(self) -> str:
+        rows: list[list[object]] = [["", "count", "what", "done", "advice"]]
+        for item in self.findings:
+            rows.append([item.severity, item.count, item.title, item.done, item.advice])
+        return table(f"check of {self.data}", rows, self.size)
 
     def of(self, severity: str) -> list[Finding]:
         """Returns the findings of a severity: "error", "warning" or "note"."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.views.views import CentralViews, open_picture, training_views
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.files import atomic_path, is_empty_or_has_marker
+from cnnxfer.notebook import table
 from cnnxfer.reporting import Reporter, counted, printable
 from cnnxfer.spelling import option
 
@@ -51,6 +53,14 @@ class Preview:
     image_size: int
     images: tuple[str, ...]
     labels: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Preview({str(self.path)!r}: {counted(len(self.images), 'image')})"
+
+    def _repr_html_(self) -> str:
+        picture = b64encode(self.path.read_bytes()).decode("ascii")
+        title = f"augmentation {self.level}, {self.image_size} pixels"
+        return table(title, [], picture=f"data:image/png;base64,{picture}")
 
 
 def check_counts(images: int, views: int) -> None:
