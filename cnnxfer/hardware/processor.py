@@ -22,7 +22,7 @@ class Processor:
     model: str | None = None
     physical_cores: int | None = None  # that are usable
     logical_cores: int | None = None  # usable hardware threads
-    core_limit: float | None = None  # time that the control group allows; None for all
+    core_limit: float | None = None  # what the control group allows; None for all
     features: tuple[str, ...] | None = None  # those of `FEATURES` that it has
 
     @property

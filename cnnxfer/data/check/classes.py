@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from cnnxfer.data.check.inspected import InspectedData, grouped
-from cnnxfer.data.check.report import ERROR, NOTE, WARNING, Finding, Item, define_kind
+from cnnxfer.data.check.report import Finding, Item, error_kind, note_kind, warning_kind
 from cnnxfer.data.dataset import SPLITS
 from cnnxfer.data.preparing.balance import MIN_SKEWED_RATIO, class_size_ratio
 from cnnxfer.data.preparing.index import enough_classes
@@ -15,72 +15,62 @@ from cnnxfer.reporting import counted
 MIN_IMAGES = 10
 ESCAPED_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")  # how `utf8_name` writes other bytes
 
-NO_IMAGES = define_kind(
+NO_IMAGES = error_kind(
     "no-images",
-    ERROR,
     "images that can be used",
     done="training stops",
     advice="Add images of at least two classes, one folder or label a class.",
 )
-ONE_CLASS = define_kind(
+ONE_CLASS = error_kind(
     "one-class",
-    ERROR,
     "classes to train on, too few to tell apart",
     done="training stops",
     advice="Add images of at least two classes, one folder or label a class.",
 )
-EMPTY_CLASS = define_kind(
+EMPTY_CLASS = warning_kind(
     "empty-class",
-    WARNING,
     "classes without an image that can be read",
     done="left out",
     advice="Add images of them, or delete the class.",
 )
-UNTRAINED_CLASS = define_kind(
+UNTRAINED_CLASS = warning_kind(
     "untrained-class",
-    WARNING,
     "classes without an image to train on",
     done="left out",
     advice="Add images of them to the train split, or delete the class.",
 )
-MISSING_IN_SPLIT = define_kind(
+MISSING_IN_SPLIT = warning_kind(
     "missing-in-split",
-    WARNING,
     "classes missing in a split",
     done="not measured there",
     advice="Add images of them.",
 )
-FEW_IMAGES = define_kind(
+FEW_IMAGES = warning_kind(
     "few-images",
-    WARNING,
     f"classes of fewer than {MIN_IMAGES} images",
     done="used",
     advice="Add images: some dozens a class are a fair beginning.",
 )
-IMBALANCE = define_kind(
+IMBALANCE = warning_kind(
     "imbalance",
-    WARNING,
     "classes of very different size",
     done="macro-F1 chooses the best epoch",
     advice="Train with {--class-weights auto} or {--sampling balanced}, or add images.",
 )
-SIMILAR_NAMES = define_kind(
+SIMILAR_NAMES = warning_kind(
     "similar-names",
-    WARNING,
     "class names that hardly differ",
     done="nothing: each is a class",
     advice="Give them one name, if they mean the same.",
 )
-ODD_NAME = define_kind(
+ODD_NAME = note_kind(
     "odd-name",
-    NOTE,
     "class names with invisible characters",
     done="kept as they are",
     advice="Rename them.",
 )
-UNLABELLED = define_kind(
+UNLABELLED = note_kind(
     "unlabelled",
-    NOTE,
     "images without a label",
     done="used: they show none of the classes",
     advice="Label them, if that is not so.",

@@ -3,54 +3,47 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cnnxfer.data.check.inspected import Group, InspectedData, grouped
-from cnnxfer.data.check.report import ERROR, NOTE, WARNING, Finding, Item, define_kind
+from cnnxfer.data.check.report import Finding, Item, error_kind, note_kind, warning_kind
 from cnnxfer.data.dataset import SPLITS
 
-CONTRADICTION = define_kind(
+CONTRADICTION = error_kind(
     "contradiction",
-    ERROR,
     "pictures under several labels",
     done="nothing: each label counts",
     advice="Keep the copy whose label is right. {--write} lists all, to leave out.",
 )
-NEAR_CONTRADICTION = define_kind(
+NEAR_CONTRADICTION = warning_kind(
     "near-contradiction",
-    WARNING,
     "near duplicates under several labels",
     done="nothing: each label counts",
     advice="Look at them with {--html}, and keep what is labelled right.",
 )
-LEAK = define_kind(
+LEAK = error_kind(
     "leak",
-    ERROR,
     "pictures in several splits",
     done="nothing: the data's own splits stay",
     advice="Leave out those that {--write} lists, which train; what tests stays.",
 )
-NEAR_LEAK = define_kind(
+NEAR_LEAK = error_kind(
     "near-leak",
-    ERROR,
     "near duplicates in several splits",
     done="nothing: the data's own splits stay",
     advice="Leave out those that {--write} lists, which train; what tests stays.",
 )
-GROUP_LEAK = define_kind(
+GROUP_LEAK = error_kind(
     "group-leak",
-    ERROR,
     "groups in several splits",
     done="nothing: the data's own splits stay",
     advice="Move all images of a group into one split.",
 )
-COPIES = define_kind(
+COPIES = note_kind(
     "copies",
-    NOTE,
     "spare copies of images",
     done="kept in one part",
     advice="Delete them, or leave out those that {--write} lists.",
 )
-NEAR_COPIES = define_kind(
+NEAR_COPIES = note_kind(
     "near-copies",
-    NOTE,
     "pictures in several versions",
     done="kept in one part",
     advice="Nothing, if they are few.",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from cnnxfer.data.check.inspected import InspectedData
-from cnnxfer.data.check.report import NOTE, WARNING, Finding, Item, Kind, define_kind
+from cnnxfer.data.check.report import Finding, Item, Kind, note_kind, warning_kind
 from cnnxfer.data.dataset import IndexRow
 
 # The side of the smallest image that Keras's backbones take.
@@ -40,9 +40,8 @@ def _images(
 
 
 animated = _images(
-    define_kind(
+    note_kind(
         "animated",
-        NOTE,
         "images of several frames or pages",
         done="the first frame is used",
         advice="Save the frames that you want as files of their own.",
@@ -51,9 +50,8 @@ animated = _images(
     lambda row: f"{row.frames} frames",
 )
 cmyk = _images(
-    define_kind(
+    note_kind(
         "cmyk",
-        NOTE,
         "CMYK images",
         done="converted to RGB",
         advice="Look at their colours, and save them as RGB.",
@@ -62,9 +60,8 @@ cmyk = _images(
     lambda row: "",
 )
 turned = _images(
-    define_kind(
+    note_kind(
         "turned",
-        NOTE,
         "images stored rotated",
         done="turned upright by EXIF",
         advice="Nothing. Other programs may show them turned.",
@@ -73,9 +70,8 @@ turned = _images(
     lambda row: f"orientation {row.orientation}",
 )
 huge = _images(
-    define_kind(
+    note_kind(
         "huge",
-        NOTE,
         f"images of over {MAX_USUAL_PIXELS // 10**6} megapixels",
         done="used, but slow to read",
         advice="Save them smaller: a network sees a few hundred pixels a side.",
@@ -83,9 +79,8 @@ huge = _images(
     lambda row: row.width * row.height > MAX_USUAL_PIXELS,
 )
 long = _images(
-    define_kind(
+    warning_kind(
         "long",
-        WARNING,
         f"images longer than {MAX_ASPECT_RATIO:.0f} to 1",
         done="only the middle is seen",
         advice="Crop them to what they show.",
@@ -94,30 +89,26 @@ long = _images(
         max(row.width, row.height) > MAX_ASPECT_RATIO * min(row.width, row.height)
     ),
 )
-TINY = define_kind(
+TINY = warning_kind(
     "tiny",
-    WARNING,
     f"images of under {MIN_SIDE_PIXELS} pixels a side",
     done="enlarged",
     advice="Look whether they are thumbnails or icons, and delete these.",
 )
-ALL_TINY = define_kind(
+ALL_TINY = note_kind(
     "all-tiny",
-    NOTE,
     f"images of under {MIN_SIDE_PIXELS} pixels a side, as most are",
     done="enlarged",
     advice="Train with a small {--image-size}, which takes less time.",
 )
-GREY = define_kind(
+GREY = note_kind(
     "grey",
-    NOTE,
     "greyscale images among colour ones",
     done="used, as three equal channels",
     advice="Nothing, as long as they are spread over the classes.",
 )
-GREY_CLASS = define_kind(
+GREY_CLASS = warning_kind(
     "grey-class",
-    WARNING,
     "classes mostly of greyscale images",
     done="nothing: lack of colour may be taken for the class",
     advice="Add colour images of them, or make all of the data grey.",

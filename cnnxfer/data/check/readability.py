@@ -4,47 +4,41 @@ from collections.abc import Iterator
 from posixpath import splitext
 
 from cnnxfer.data.check.inspected import InspectedData
-from cnnxfer.data.check.report import NOTE, WARNING, Finding, Item, Kind, define_kind
+from cnnxfer.data.check.report import Finding, Item, Kind, note_kind, warning_kind
 from cnnxfer.data.images.decode import SUFFIXES
 
-UNREADABLE = define_kind(
+UNREADABLE = warning_kind(
     "unreadable",
-    WARNING,
     "unreadable images",
     done="left out",
     advice="Fetch them again, save them as JPEG or PNG, or delete them.",
 )
-TRUNCATED = define_kind(
+TRUNCATED = warning_kind(
     "truncated",
-    WARNING,
     "truncated images",
     done="left out",
     advice="Copy or download them again, or delete them.",
 )
-TOO_LARGE = define_kind(
+TOO_LARGE = warning_kind(
     "too-large",
-    WARNING,
     "images over the size limits",
     done="left out",
     advice="Save them smaller: a network sees a few hundred pixels a side.",
 )
-OTHER_FILE = define_kind(
+OTHER_FILE = note_kind(
     "other-file",
-    NOTE,
     "files that are not images",
     done="left out",
     advice="Move them elsewhere.",
 )
-WRONG_SUFFIX = define_kind(
+WRONG_SUFFIX = note_kind(
     "wrong-suffix",
-    NOTE,
     "suffixes of another format",
     done="read by what is in them",
     advice="Rename them: other programs go by the name.",
 )
-HIDDEN = define_kind(
+HIDDEN = note_kind(
     "hidden",
-    NOTE,
     "hidden or system files",
     done="skipped",
     advice="Delete them, or rename those that are images.",

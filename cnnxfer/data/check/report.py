@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from cnnxfer.notebook import table
 from cnnxfer.registry import Registry
@@ -100,9 +101,14 @@ class Kind:
 KINDS: Registry[Kind] = Registry("kind of finding")
 
 
-def define_kind(name: str, severity: str, title: str, done: str, advice: str) -> Kind:
-    """Adds a kind to `KINDS` and returns it."""
+def _define(severity: str, name: str, title: str, done: str, advice: str) -> Kind:
     return KINDS.add(Kind(name, severity, title, done, advice))
+
+
+# Each adds a kind to `KINDS` and returns it.
+error_kind = partial(_define, ERROR)
+warning_kind = partial(_define, WARNING)
+note_kind = partial(_define, NOTE)
 
 
 @dataclass(frozen=True)

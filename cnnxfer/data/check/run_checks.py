@@ -6,14 +6,13 @@ from pathlib import Path
 from cnnxfer.data.check import classes, duplicates, image_properties, readability
 from cnnxfer.data.check.inspected import Group, InspectedData
 from cnnxfer.data.check.report import (
-    ERROR,
     NOTE,
     SEVERITIES,
     ClassCount,
     Finding,
     Item,
     Report,
-    define_kind,
+    error_kind,
 )
 from cnnxfer.data.dataset import Dataset, Example, IndexRow
 from cnnxfer.data.preparing.exclude import exclude_listed
@@ -50,16 +49,14 @@ CHECKS: tuple[Callable[[InspectedData], Iterable[Finding]], ...] = (
     classes.unlabelled,
     readability.hidden_files,
 )
-NO_DATA = define_kind(
+NO_DATA = error_kind(
     "no-data",
-    ERROR,
     "images that can be listed",
     done="training stops",
     advice="Put the images into folders, one a class; or see what is expected.",
 )
-NO_SPLIT = define_kind(
+NO_SPLIT = error_kind(
     "no-split",
-    ERROR,
     "ways to split the images",
     done="training stops",
     advice="Add images, or choose other shares with {--split}.",
