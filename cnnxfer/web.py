@@ -1,7 +1,5 @@
 """Files from web addresses, within limits of size, of time, and to public networks."""
 
-from __future__ import annotations
-
 import io
 import ipaddress
 import os
@@ -22,7 +20,7 @@ from http.client import (
     InvalidURL,
     responses,
 )
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.error import URLError
 from urllib.parse import quote, unquote, urljoin, urlsplit
 from urllib.request import (
@@ -37,9 +35,6 @@ from cnnxfer.errors import DataError
 from cnnxfer.files import format_bytes
 from cnnxfer.spelling import option
 from cnnxfer.version import __version__
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 MAX_REDIRECTS = 5
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -165,41 +160,35 @@ def _ascii(url: str) -> str:
     return quote(os.fsencode(parts.geturl()), safe=string.punctuation)
 
 
-class _Handler(HTTPHandler, HTTPSHandler):
-    """Opens connections that check the address and keep to the deadline."""
+class _TimedReader(io.RawIOBase):
+    """The stream of a socket, which times out at a deadline.
 
-    def __init__(self, limits: Limits, deadline: float) -> None:
-        super().__init__(context=_tls())
-        self._limits = limits
+    A socket's own timeout applies to each read, so a server that sends a byte now and
+    then would never time out.
+    """
+
+    def __init__(
+        self, stream: Any, sock: socket.socket, idle_seconds: float, deadline: float
+    ) -> None:
+        self._stream = stream
+        self._socket = sock
+        self._idle_seconds = idle_seconds
         self._deadline = deadline
 
-    def http_open(self, req: Request) -> HTTPResponse:
-        return self._open(req, _Connection)
+    def readable(self) -> bool:
+        return True
 
-    def https_open(self, req: Request) -> HTTPResponse:
-        return self._open(req, _TlsConnection, context=_tls())
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(min(self._idle_seconds, left))
+        received: int | None = self._stream.readinto(buffer)
+        return received
 
-    def _open(
-        self, request: Request, connection_class: type[_Connection], **arguments: Any
-    ) -> HTTPResponse:
-        address = urlsplit(request.full_url)
-        if not self._limits.allow_private:
-            _refuse_private_name(address.hostname or "")
-        proxied = request.host != unquote(address.netloc)
-
-        def connect(host: str, **arguments: Any) -> _Connection:
-            connection = connection_class(host, **arguments)
-            connection.idle_seconds = self._limits.idle_seconds
-            connection.deadline = self._deadline
-            connection.checked = not (proxied or self._limits.allow_private)
-            return connection
-
-        return self.do_open(connect, request, **arguments)
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()  # cached: it reads many certificates
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
 
 
 class _Connection(HTTPConnection):
@@ -238,35 +227,41 @@ class _TlsConnection(HTTPSConnection, _Connection):
     """A `_Connection` that is encrypted once the address has been checked."""
 
 
-class _TimedReader(io.RawIOBase):
-    """The stream of a socket, which times out at a deadline.
+class _Handler(HTTPHandler, HTTPSHandler):
+    """Opens connections that check the address and keep to the deadline."""
 
-    A socket's own timeout applies to each read, so a server that sends a byte now and
-    then would never time out.
-    """
-
-    def __init__(
-        self, stream: Any, sock: socket.socket, idle_seconds: float, deadline: float
-    ) -> None:
-        self._stream = stream
-        self._socket = sock
-        self._idle_seconds = idle_seconds
+    def __init__(self, limits: Limits, deadline: float) -> None:
+        super().__init__(context=_tls())
+        self._limits = limits
         self._deadline = deadline
 
-    def readable(self) -> bool:
-        return True
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self._open(req, _Connection)
 
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._socket.settimeout(min(self._idle_seconds, left))
-        received: int | None = self._stream.readinto(buffer)
-        return received
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self._open(req, _TlsConnection, context=_tls())
 
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
+    def _open(
+        self, request: Request, connection_class: type[_Connection], **arguments: Any
+    ) -> HTTPResponse:
+        address = urlsplit(request.full_url)
+        if not self._limits.allow_private:
+            _refuse_private_name(address.hostname or "")
+        proxied = request.host != unquote(address.netloc)
+
+        def connect(host: str, **arguments: Any) -> _Connection:
+            connection = connection_class(host, **arguments)
+            connection.idle_seconds = self._limits.idle_seconds
+            connection.deadline = self._deadline
+            connection.checked = not (proxied or self._limits.allow_private)
+            return connection
+
+        return self.do_open(connect, request, **arguments)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()  # cached: it reads many certificates
 
 
 def _refuse_private_name(host: str) -> None:

@@ -1,7 +1,5 @@
 """Download of one file, which is stored complete and verified or not at all."""
 
-from __future__ import annotations
-
 import glob
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """F1 scores and average precisions of classes, and their mean."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -5,8 +5,6 @@ are pickled, since the parent is trusted. Records are not, since a malicious ima
 have taken over this process: a record is a line of JSON, followed by bare pixels.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

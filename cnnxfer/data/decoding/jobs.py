@@ -1,7 +1,5 @@
 """The queue of decoding jobs, which readers, workers and the consumer share."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Decodes images on all cores, in processes that a broken image may crash."""
 
-from __future__ import annotations
-
 import os
 import pickle
 import threading

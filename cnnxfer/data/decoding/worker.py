@@ -1,7 +1,5 @@
 """A decoder process as its parent sees it, and the thread that sends it jobs."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

@@ -1,7 +1,5 @@
 """Reader of an image at a web address, which by default must be a public one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 
