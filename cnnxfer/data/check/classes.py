@@ -4,10 +4,11 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from cnnxfer.data.check.inspected import InspectedData, grouped
+from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.report import Finding, Item, error_kind, note_kind, warning_kind
 from cnnxfer.data.dataset import SPLITS
 from cnnxfer.data.preparing.balance import MIN_SKEWED_RATIO, class_size_ratio
+from cnnxfer.data.preparing.groups import grouped
 from cnnxfer.data.preparing.index import enough_classes
 from cnnxfer.reporting import counted
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from cnnxfer.data.check.inspected import Group, InspectedData, grouped
+from cnnxfer.data.check.inspected import Group, InspectedData
 from cnnxfer.data.check.report import Finding, Item, error_kind, note_kind, warning_kind
 from cnnxfer.data.dataset import SPLITS
+from cnnxfer.data.preparing.groups import grouped
 
 CONTRADICTION = error_kind(
     "contradiction",

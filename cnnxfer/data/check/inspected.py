@@ -1,17 +1,15 @@
 """The data that all checks work on: the index of images, and each image's split."""
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 from cnnxfer.data.annotation import LABEL_SEPARATOR
 from cnnxfer.data.check.report import Item
 from cnnxfer.data.dataset import SPLITS, IndexRow
+from cnnxfer.data.preparing.groups import grouped
 from cnnxfer.data.preparing.index import labels_to_train
 
-Key = TypeVar("Key", bound=Hashable)
 Group = Sequence[int]  # indices of rows
 
 
@@ -84,11 +82,3 @@ class InspectedData:
     def group_item(self, group: Group, note: str = "") -> Item:
         """Returns an item of a finding that is about several images together."""
         return Item(tuple(map(self.id, group)), note=note)
-
-
-def grouped(pairs: Iterable[tuple[Key, int]]) -> dict[Key, list[int]]:
-    """Returns the indices of each key, in the order of the pairs."""
-    groups: dict[Key, list[int]] = defaultdict(list)
-    for key, index in pairs:
-        groups[key].append(index)
-    return groups

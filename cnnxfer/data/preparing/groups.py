@@ -2,12 +2,15 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from typing import TypeVar
 
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import did_you_mean
 from cnnxfer.spelling import option
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 def group_names(dataset: Dataset, group_by: str) -> list[str]:
@@ -47,10 +50,15 @@ def connected_groups(links: Iterable[tuple[int, int]]) -> list[list[int]]:
 
     for one, other in links:
         parents[root(one)] = root(other)
-    groups: dict[int, list[int]] = defaultdict(list)
-    for number in sorted(parents):
-        groups[root(number)].append(number)
-    return list(groups.values())
+    return list(grouped((root(number), number) for number in sorted(parents)).values())
+
+
+def grouped(pairs: Iterable[tuple[Key, int]]) -> dict[Key, list[int]]:
+    """Returns the indices of each key, in the order of the pairs."""
+    groups: dict[Key, list[int]] = defaultdict(list)
+    for key, index in pairs:
+        groups[key].append(index)
+    return groups
 
 
 def _matches(dataset: Dataset, group_by: str) -> tuple[str, ...]:

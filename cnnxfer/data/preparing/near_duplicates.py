@@ -5,14 +5,13 @@ or slightly cropped, and shots of one burst. Pairs with similar coarse frequenci
 compared again in full, with each of the two cropped a little in several ways.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from cnnxfer.data.dataset import IndexRow
 from cnnxfer.data.images.perceptual_hash import SAMPLES, SIDE, cosines, read_hashes
-from cnnxfer.data.preparing.groups import connected_groups
+from cnnxfer.data.preparing.groups import connected_groups, grouped
 
 # Similarity is the cosine of the angle between two images' frequencies: 1 for equal
 # images, near 0 for most others. Among 9.3 million pairs of photographs, of tf_flowers,
@@ -44,10 +43,11 @@ def near_duplicates(rows: Sequence[IndexRow]) -> list[list[int]]:
         Groups of two or more indices of rows, each sorted, and sorted by their first
         index. The order of the rows does not change which images form a group.
     """
-    copies: dict[str, list[int]] = defaultdict(list)
-    for index, row in enumerate(rows):
-        if row.sha256 and not row.problem:
-            copies[row.sha256].append(index)
+    copies = grouped(
+        (row.sha256, index)
+        for index, row in enumerate(rows)
+        if row.sha256 and not row.problem
+    )
     contents = sorted(copies)
     hashes = {content: rows[copies[content][0]].phash for content in contents}
     hashed = [content for content in contents if hashes[content]]
