@@ -41,7 +41,7 @@ def test_a_failed_start_does_not_advise_to_resume(
     ("options", "message"),
     [
         ({"precision": "float16"}, "precision='float16' needs a GPU"),
-        ({"gradual": 9, "epochs": 8}, "--gradual is 9, but --epochs is 8"),
+        ({"gradual": 9, "epochs": 8}, "gradual is 9, but epochs is 8"),
         ({"last": "30%", "start": "conv"}, "last='30%' and start='conv' cannot be"),
     ],
 )

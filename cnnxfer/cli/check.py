@@ -26,7 +26,7 @@ STYLES = {"error": "bold red", "warning": "yellow", "note": "blue"}
 
 @with_options("check")
 def check(
-    data: Annotated[
+    spec: Annotated[
         str,
         typer.Argument(metavar="SPEC", help=DATA.help),
     ],
@@ -58,7 +58,7 @@ def check(
     changed.
     """
     reporter = TerminalReporter()
-    report = api.check(data, write=write, html=html, reporter=reporter, **options)
+    report = api.check(spec, write=write, html=html, reporter=reporter, **options)
     if json:
         print_json(report)
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cnnxfer.errors import ConfigError, reason_of
 from cnnxfer.registry import did_you_mean
+from cnnxfer.spelling import option
 
 NONE, AUTO = "none", "auto"
 HEADER = ["class", "weight"]
@@ -39,11 +40,14 @@ def read_class_weights(path: Path) -> dict[str, float]:
         question = did_you_mean(str(path), (NONE, AUTO))
         expected = f" Expected {NONE}, {AUTO} or a file of CLASS,WEIGHT lines."
         raise ConfigError(
-            f"--class-weights {path} cannot be read: {reason_of(error)}."
+            f"{option('--class-weights')} {path} cannot be read: "
+            f"{reason_of(error)}."
             f"{question or expected}"
         ) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"--class-weights {path} is not UTF-8 text.") from error
+        raise ConfigError(
+            f"{option('--class-weights')} {path} is not UTF-8 text."
+        ) from error
     lines = text.splitlines()
     weights: dict[str, float] = {}
     for number, line in enumerate(lines, start=1):

@@ -64,8 +64,10 @@ def check_views(config: Config) -> None:
     """
     if config.views > 1 and not config.augment.operations:
         raise ConfigError(
-            f"--views is {config.views}, but without augmentation all views of an "
-            "image are the same. Use --views 1, or --augment light."
+            f"{option('--views')} is {config.views}, but without augmentation all "
+            f"views of "
+            f"an image are the same. Use {option('--views', 1)}, or "
+            f"{option('--augment', 'light')}."
         )
 
 
@@ -89,17 +91,21 @@ def check_phases(
             stages = phase.gradual
         if stages > epochs:
             raise ConfigError(
-                f"--gradual is {stages}, but --epochs is {epochs}; each stage needs an "
-                "epoch."
+                f"{option('--gradual')} is {stages}, but {option('--epochs')} is "
+                f"{epochs}; "
+                "each stage needs an epoch."
             )
         # Each stage has a warm-up; one-cycle has its own rise instead.
         if phase.schedule == "one-cycle" or phase.warmup_epochs <= epochs // stages:
             continue
-        epochs_text = f"--epochs is {epochs}" + f" in {stages} stages" * (stages > 1)
+        epochs_text = f"{option('--epochs')} is {epochs}" + f" in {stages} stages" * (
+            stages > 1
+        )
         raise ConfigError(
-            f"--warmup is {phase.warmup_epochs:g}, but {epochs_text} ([{name}]), so "
-            "the learning rate would never reach its highest value. Use a shorter "
-            "--warmup, or more --epochs."
+            f"{option('--warmup')} is {phase.warmup_epochs:g}, but {epochs_text} "
+            f"([{name}]), "
+            "so the learning rate would never reach its highest value. Use a shorter "
+            f"{option('--warmup')}, or more {option('--epochs')}."
         )
 
 

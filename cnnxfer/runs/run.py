@@ -46,6 +46,9 @@ class Run:
 
     path: Path
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and self.path == other.path
+
     @property
     def name(self) -> str:
         """The name of the directory, which begins with the time of the run's start."""

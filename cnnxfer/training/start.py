@@ -12,6 +12,7 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.networks.precision import resolve_precision
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow, create_run
+from cnnxfer.spelling import option
 from cnnxfer.tasks.catalog import load_data, task_of
 from cnnxfer.tasks.class_weights import require_known_classes
 from cnnxfer.training.optimization.devices import Devices, prepare_devices
@@ -125,5 +126,7 @@ def find_weights_file(config: Config, reporter: Reporter) -> Path | None:
         return ensure_weights(backbone, include_top=False, reporter=reporter)
     path = Path(config.weights)
     if not path.is_file():
-        raise ConfigError(f"--weights {path} no longer exists. Restore the file.")
+        raise ConfigError(
+            f"{option('--weights')} {path} no longer exists. Restore the file."
+        )
     return path

@@ -63,7 +63,7 @@ def test_neither_a_word_nor_a_file(word: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check_class_weights(word)
     assert str(caught.value) == (
-        f"--class-weights {word} cannot be read: no such file or directory. {hint}"
+        f"class_weights {word} cannot be read: no such file or directory. {hint}"
     )
 
 

@@ -256,7 +256,7 @@ def test_a_file_may_name_a_level_of_augmentation(tmp_path: Path) -> None:
 
 def test_several_views_without_augmentation_are_refused(tmp_path: Path) -> None:
     alike = load_config(None, {"views": 4, "augment": "none"})
-    with pytest.raises(ConfigError, match="--views is 4, but without augmentation all"):
+    with pytest.raises(ConfigError, match="views is 4, but without augmentation all"):
         check_views(alike)
     check_views(load_config(None, {"views": 4, "augment": "textbook"}))
     check_views(load_config(None, {"views": 1, "augment": "none"}))
@@ -271,14 +271,14 @@ def test_several_views_without_augmentation_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"epochs": 2, "gradual": 3}, "--gradual is 3, but --epochs is 2; each stage"),
+        ({"epochs": 2, "gradual": 3}, "gradual is 3, but epochs is 2; each stage"),
         (
             {"epochs": 2, "warmup_epochs": 2.5},
-            r"--warmup is 2\.5, but --epochs is 2 \(\[fine_tune\]\), so the learn",
+            r"warmup is 2\.5, but epochs is 2 \(\[fine_tune\]\), so the learn",
         ),
         (
             {"epochs": 8, "warmup_epochs": 3.0, "gradual": 3},
-            r"--warmup is 3, but --epochs is 8 in 3 stages \(\[fine_tune\]\), so",
+            r"warmup is 3, but epochs is 8 in 3 stages \(\[fine_tune\]\), so",
         ),
         ({"epochs": 2, "warmup_epochs": 2.0, "gradual": 1}, ""),
         ({"epochs": 8, "warmup_epochs": 2.0, "gradual": 3}, ""),
@@ -300,7 +300,7 @@ def test_phases_have_the_epochs_that_they_need(
 
 def test_a_warm_up_of_the_frozen_phase_ends_in_it() -> None:
     config = override(Config(), {"frozen": {"epochs": 3, "warmup_epochs": 4}})
-    with pytest.raises(ConfigError, match=r"is 4, but --epochs is 3 \(\[frozen\]\)"):
+    with pytest.raises(ConfigError, match=r"is 4, but epochs is 3 \(\[frozen\]\)"):
         check_phases(config)
     check_phases(config, ["fine_tune"])
 

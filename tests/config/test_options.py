@@ -116,3 +116,11 @@ def test_no_reference_has_an_option_of_its_own() -> None:
 def test_an_option_that_is_misspelt_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"unknown option 'epoch'\. Did you mean 'ep"):
         settings_of("train", {"epoch": 3})
+
+
+@pytest.mark.parametrize(("function", "name", "option"), EACH)
+def test_python_is_told_of_parameters(function: str, name: str, option: Option) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, settings_of(function, {name: object()}))
+    assert str(caught.value).startswith(f"{name} is <object")
+    assert "--" not in str(caught.value)

@@ -60,7 +60,7 @@ def test_head_training_resumes_as_if_undisturbed(
         train(tmp_path, reporter=pressing_ctrl_c("epoch 2/3"))
     run = find_run("latest", tmp_path)
     assert "interrupted in epoch 2 of 3" in str(caught.value)
-    assert f"Go on with: cnnxfer resume {run.path}" in str(caught.value)
+    assert f"Go on with: cnnxfer.resume('{run.path}')" in str(caught.value)
     assert run.receipt["status"] == "interrupted"
     assert run.metrics["frozen"]["epoch"] == 1
     load_model(run.model_path)
@@ -139,7 +139,7 @@ def test_ctrl_c_while_measuring_is_an_interruption_too(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(keras.Model, "predict", predict)
-    with pytest.raises(Interrupted, match="Go on with: cnnxfer resume"):
+    with pytest.raises(Interrupted, match=r"Go on with: cnnxfer\.resume"):
         cnnxfer.unfreeze(parent, **TUNING)
 
 
@@ -169,7 +169,7 @@ def test_ctrl_c_and_sigterm_end_the_process_with_130(
             break
     said.append(process.stderr.read())
     assert process.wait(60) == 130, said
-    assert "Go on with: cnnxfer resume" in " ".join("".join(said).split())
+    assert "Go on with: cnnxfer.resume" in " ".join("".join(said).split())
     assert "Traceback" not in "".join(said)
     run = find_run("latest", tmp_path / "runs")
     assert run.metrics["frozen"]["epoch"] >= 1

@@ -10,6 +10,7 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.inputs.globs import resolve
 from cnnxfer.prediction.inputs.kinds import TABLE, Kind
 from cnnxfer.prediction.options import InputOptions
+from cnnxfer.spelling import option
 
 __all__ = ["InputOptions", "count_images", "find_images"]
 
@@ -41,7 +42,7 @@ def find_images(
     found = _resolve(inputs)
     if options.column is not None and all(kind is not TABLE for kind, _ in found):
         raise ConfigError(
-            f"--column is {options.column!r}, and no input is a table; "
+            f"{option('--column')} is {options.column!r}, and no input is a table; "
             "expected a .csv, .tsv or .parquet file."
         )
     for kind, item in found:

@@ -10,6 +10,7 @@ from cnnxfer.data.images.names import is_hidden, names_image
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.prediction.options import InputOptions
+from cnnxfer.spelling import option
 
 
 def check(item: str, options: InputOptions) -> None:
@@ -19,7 +20,8 @@ def check(item: str, options: InputOptions) -> None:
     except OSError as error:
         raise DataError(f"{item} cannot be listed: {reason_of(error)}.") from error
     if next(walk(item, options), None) is None:
-        below = "" if options.recursive else " Look below it with --recursive."
+        deeper = option("--recursive", True)
+        below = "" if options.recursive else f" Look below it with {deeper}."
         raise DataError(
             f"{item} holds no images; expected {', '.join(SUFFIXES)} files.{below}"
         )

@@ -13,6 +13,7 @@ from cnnxfer.prediction.inputs.entries import count_entries, walk_entry
 from cnnxfer.prediction.inputs.kinds import is_web_address
 from cnnxfer.prediction.options import InputOptions
 from cnnxfer.registry import did_you_mean
+from cnnxfer.spelling import option
 
 DEFAULT_COLUMN = "path"
 
@@ -31,7 +32,7 @@ def check(item: str, options: InputOptions) -> None:
     if column.type != TEXT:
         raise DataError(
             f"column {chosen!r} of {item} holds {column.type}; expected paths, as "
-            "strings. Choose another column with --column."
+            f"strings. Choose another column with {option('--column')}."
         )
 
 
@@ -73,7 +74,9 @@ def _choose_column(item: str, columns: Sequence[str], options: InputOptions) -> 
         return wanted
     if not columns:
         raise DataError(f"{item} is empty; expected a line that names its columns.")
-    next_step = " Choose one with --column." if options.column is None else ""
+    next_step = ""
+    if options.column is None:
+        next_step = f" Choose one with {option('--column')}."
     raise DataError(
         f"{item} has no column {wanted!r}; it has {', '.join(columns)}."
         f"{did_you_mean(wanted, columns)}{next_step}"

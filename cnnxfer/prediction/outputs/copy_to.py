@@ -18,6 +18,7 @@ from cnnxfer.prediction.outputs.folder import (
 from cnnxfer.prediction.outputs.stages import Flow, Stage
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter
+from cnnxfer.spelling import option
 
 DEFAULT_NAME = "image"  # for an image whose path has no file name
 # Suffixes of formats whose name is not their suffix.
@@ -42,12 +43,12 @@ def copy_files(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage
     Raises:
         ConfigError: if the folder lies where images are looked for.
     """
-    refuse_folder_of_inputs("--copy-to", folder, inputs)
+    refuse_folder_of_inputs(option("--copy-to"), folder, inputs)
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
         names, files = _FolderNames(), FileAdder()
         outcomes: Counter[str] = Counter()
-        with created_folder("--copy-to", folder):  # only now: all options are checked
+        with created_folder(option("--copy-to"), folder):  # all options are checked
             for prediction in predictions:
                 if not prediction.frame:
                     outcomes.update(_copy(prediction, folder, names, files))

@@ -14,6 +14,7 @@ from cnnxfer.files import atomic_path, check_parent_folder
 from cnnxfer.prediction.outputs.folder import is_input, refuse_folder_of_inputs
 from cnnxfer.prediction.outputs.formats import WRITERS, Writer
 from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.spelling import option
 
 GZ = ".gz"
 
@@ -35,12 +36,13 @@ def choose_writer(name: str | None, out: Path | None) -> Writer:
         writer = WRITERS.get(name)
     if writer.binary and out is None:
         raise ConfigError(
-            f"{writer.name} cannot be printed. Add: --out FILE{writer.suffixes[0]}"
+            f"{writer.name} cannot be printed. "
+            f"Add: {option('--out', f'FILE{writer.suffixes[0]}')}"
         )
     if writer.binary and out is not None and is_gz(out):
         raise ConfigError(
-            f"--out is {out}, but {writer.name} is compressed inside. "
-            f"Leave {GZ} out: --out {out.with_suffix('')}"
+            f"{option('--out')} is {out}, but {writer.name} is compressed inside. "
+            f"Leave {GZ} out: {option('--out', str(out.with_suffix('')))}"
         )
     return writer
 
@@ -49,7 +51,7 @@ def check_target(option: str, path: Path, inputs: Sequence[str]) -> None:
     """Checks, before any work, that a file can be written and should be.
 
     Args:
-        option: name of the option, such as "--out".
+        option: what the user calls the option.
         path: the file to write, which may exist.
         inputs: the inputs in which the images are found.
 
@@ -116,6 +118,6 @@ def _by_suffix(out: Path) -> Writer:
             return writer
     known = ", ".join(suffix for writer in WRITERS for suffix in writer.suffixes)
     raise ConfigError(
-        f"--out is {out}; its suffix should be one of {known} (with {GZ} too), "
-        f"or add: --format {'|'.join(WRITERS.names())}"
+        f"{option('--out')} is {out}; its suffix should be one of {known} (with {GZ} "
+        f"too), or add: {option('--format', '|'.join(WRITERS.names()))}"
     )

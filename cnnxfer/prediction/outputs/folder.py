@@ -29,7 +29,7 @@ def created_folder(option: str, folder: Path) -> Iterator[None]:
     """Creates a folder and its parents; those that stay empty are removed at the end.
 
     Args:
-        option: name of the option that names the folder, such as "--copy-to".
+        option: what the user calls the option that names the folder.
         folder: the folder to create; it may exist.
 
     Raises:
@@ -55,7 +55,7 @@ def refuse_folder_of_inputs(option: str, path: Path, inputs: Iterable[str]) -> N
     """Checks that written files will not be found among the images the next time.
 
     Args:
-        option: name of the option, such as "--copy-to".
+        option: what the user calls the option.
         path: path of the file or folder to write.
         inputs: the inputs in which the images are found.
 

@@ -21,6 +21,7 @@ from cnnxfer.prediction.outputs.stages import Flow, Stage
 from cnnxfer.prediction.outputs.thumbnail import read_thumbnail
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter, counted
+from cnnxfer.spelling import option
 
 MAX_SIDE = 1024  # longest side of a heat map, in pixels
 OPACITY = 0.5  # of the colours over the image
@@ -52,12 +53,12 @@ def save_heatmaps(folder: Path, inputs: Sequence[str], reporter: Reporter) -> St
     Raises:
         ConfigError: if the folder lies where images are looked for.
     """
-    refuse_folder_of_inputs("--heatmap", folder, inputs)
+    refuse_folder_of_inputs(option("--heatmap"), folder, inputs)
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
         reader, files = ThumbnailReader(MAX_SIDE, MAX_SIDE), FileAdder()
         drawn = 0
-        with created_folder("--heatmap", folder):
+        with created_folder(option("--heatmap"), folder):
             for prediction in predictions:
                 image = read_thumbnail(reader, prediction)
                 if image is not None and prediction.heat is not None:

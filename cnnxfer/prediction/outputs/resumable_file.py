@@ -27,6 +27,7 @@ from cnnxfer.prediction.outputs.file import gzipped, is_gz
 from cnnxfer.prediction.outputs.jsonl import write_jsonl
 from cnnxfer.prediction.prediction import Prediction, ReadAnswer
 from cnnxfer.reporting import Reporter, counted
+from cnnxfer.spelling import option
 
 
 class ResumableFile:
@@ -69,7 +70,7 @@ class ResumableFile:
                         f"{self._part} was written for other images: its line {number} "
                         f"is for {prediction.path}, and the inputs now have {now} "
                         "there. Name the same inputs. To start from the beginning, "
-                        f"remove {self._part} and leave out --resume."
+                        f"remove {self._part} and leave out {option('--resume')}."
                     )
                 yield replace(prediction, source=source)
 
@@ -126,8 +127,8 @@ def check_resumable_file(path: Path, *, resume: bool) -> None:
     """
     if _is_unfinished(path) and not resume:
         raise ConfigError(
-            f"{_part_path(path)} holds earlier predictions. Continue with --resume, "
-            "or remove it to start from the beginning."
+            f"{_part_path(path)} holds earlier predictions. Continue with "
+            f"{option('--resume', True)}, or remove it to start from the beginning."
         )
 
 
@@ -191,7 +192,8 @@ def open_resumable_file(
         finally:
             if part.exists():
                 if part.stat().st_size > size:
-                    reporter.info(f"predictions are kept in {part}; add: --resume")
+                    add = option("--resume", True)
+                    reporter.info(f"predictions are kept in {part}; add: {add}")
                 elif copied or size == 0:
                     part.unlink()
                     _settings_path(path).unlink()

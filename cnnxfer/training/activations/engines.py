@@ -13,6 +13,7 @@ from cnnxfer.engines.choice import SAMPLES, choose_engine
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import RunError
 from cnnxfer.networks.cut import CutNetwork
+from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.activations.compute import load_activations
 from cnnxfer.training.activations.store import Activations, ActivationStore
@@ -114,8 +115,9 @@ def disagreement_error(engine: Engine, verdict: Verdict) -> RunError:
     """Returns the error to raise when the last engine deviates from Keras."""
     return RunError(
         f"the network on features of {engine.name} in {engine.precision} gives other "
-        f"answers than the saved model: {verdict.figures}. Try --engine auto "
-        "--precision auto, or --no-cache."
+        f"answers than the saved model: {verdict.figures}. Try "
+        f"{option('--engine', 'auto')} and {option('--precision', 'auto')}, or "
+        f"{option('--cache', False)}."
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cnnxfer.errors import Interrupted
 from cnnxfer.reporting import counted
 from cnnxfer.runs import Run
+from cnnxfer.spelling import command
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.progress import Progress
 
@@ -88,5 +89,5 @@ def interruption(run: Run, progress: Progress) -> Interrupted:
     return Interrupted(
         f"interrupted in epoch {number} of {progress.last_number} "
         f"({title(progress)}). {run.path} {state}. "
-        f"Go on with: cnnxfer resume {run.path}"
+        f"Go on with: {command('resume', run.path)}"
     )

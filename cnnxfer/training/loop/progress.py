@@ -9,6 +9,7 @@ from typing import Any, Literal
 from cnnxfer.config import Phase
 from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import counted
+from cnnxfer.spelling import option
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.task import Setup
 
@@ -190,15 +191,16 @@ def initial_progress(
     devices, images = setup.devices, len(setup.splits.train)
     if settings.accumulate > 1 and devices.replicas > 1:
         raise ConfigError(
-            f"--accumulate is {settings.accumulate}, which several devices can't do "
-            "together. Use --devices one."
+            f"{option('--accumulate')} is {settings.accumulate}, which several devices "
+            f"can't do together. Use {option('--devices', 'one')}."
         )
     if settings.accumulate > 1 and setup.precision == "float16":
         # Keras skips a part whose gradients overflow, so later updates would combine
         # parts of two batches.
         raise ConfigError(
-            f"--accumulate is {settings.accumulate}, which float16 can't do. "
-            "Use --precision bfloat16, or float32."
+            f"{option('--accumulate')} is {settings.accumulate}, which float16 can't "
+            f"do. "
+            f"Use {option('--precision', 'bfloat16')}, or float32."
         )
     wanted = setup.config.batch_size
     if isinstance(wanted, str):  # `auto` is found later

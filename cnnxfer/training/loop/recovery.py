@@ -8,6 +8,7 @@ from typing import TypeVar
 from cnnxfer.errors import RunError
 from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.reporting import counted
+from cnnxfer.spelling import option
 from cnnxfer.training.loop.checkpoint import (
     checkpoint_at,
     read_arrays,
@@ -89,7 +90,10 @@ def restart_at_lower_rate(session: Session, divergence: Diverged) -> None:
         times = progress.lowered
         again = f" It was lowered {counted(times, 'time')}." if times else ""
         kept = f" {run.path} keeps its model." if progress.kept else ""
-        raise RunError(f"{observed}.{again}{kept} Try a lower --lr, or --lr auto.")
+        raise RunError(
+            f"{observed}.{again}{kept} Try a lower {option('--lr')}, or "
+            f"{option('--lr', 'auto')}."
+        )
     restarted = start.progress
     # The number of parts may have changed since, for lack of memory.
     parts = restarted.accumulate, progress.accumulate
@@ -129,18 +133,20 @@ def halve_parts(session: Session) -> None:
     pixels = f"at {setup.image_size} pixels"
     if setup.devices.replicas > 1:
         raise RunError(
-            f"memory ran out with --batch {now.batch_size} {pixels}, on "
+            f"memory ran out with {option('--batch', now.batch_size)} {pixels}, on "
             f"{setup.devices.replicas} devices. Try half of it."
         )
     if setup.precision == "float16":  # see `initial_progress`
         raise RunError(
-            f"memory ran out with --batch {now.batch_size} {pixels}, and float16 "
-            "can't be computed in parts. Try half of it, or --precision bfloat16."
+            f"memory ran out with {option('--batch', now.batch_size)} {pixels}, and "
+            "float16 can't be computed in parts. Try half of it, or "
+            f"{option('--precision', 'bfloat16')}."
         )
     if size == 1:
         raise RunError(
             f"memory ran out with one image at once, {pixels}. Let fewer layers "
-            "learn, with --last, or train at a smaller --image-size."
+            f"learn, with {option('--last')}, or train at a smaller "
+            f"{option('--image-size')}."
         )
     session.restore_initial_values()
     if session.begun:

@@ -13,6 +13,7 @@ import numpy as np
 from cnnxfer.config import FineTune, Phase
 from cnnxfer.errors import RunError
 from cnnxfer.hardware.memory import is_out_of_memory
+from cnnxfer.spelling import option
 from cnnxfer.stopping import Stop
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.checkpoint import (
@@ -303,7 +304,8 @@ class Session:
                 raise self.trained.failure from None
             if is_out_of_memory(error):
                 raise RunError(
-                    f"memory ran out with --batch {self.progress.batch_size} at "
+                    "memory ran out with "
+                    f"{option('--batch', self.progress.batch_size)} at "
                     f"{self.setup.image_size} pixels. Try half of it."
                 ) from error
             raise

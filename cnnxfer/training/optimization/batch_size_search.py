@@ -11,6 +11,7 @@ import keras
 from cnnxfer.errors import RunError
 from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.reporting import Reporter
+from cnnxfer.spelling import option
 from cnnxfer.training.optimization.rolled_back import rolled_back
 
 SIZES = (8, 16, 32, 64, 128, 256)
@@ -80,7 +81,7 @@ def find_batch_size(
     if not speeds:
         raise RunError(
             f"memory ran out with {sizes[0]} images at once. Let fewer layers learn, "
-            "with --last, or train at a smaller --image-size."
+            f"with {option('--last')}, or train at a smaller {option('--image-size')}."
         )
     tried = ", ".join(f"{size}: {speed:.0f}" for size, speed in speeds.items())
     reporter.info(f"batches of {best}: {why} (images a second: {tried})")

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from cnnxfer.errors import ConfigError
+from cnnxfer.spelling import option
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Devices:
         if images < self.replicas:
             raise ConfigError(
                 f"{images} images cannot be shared among {self.replicas} devices. "
-                "Use --devices one."
+                f"Use {option('--devices', 'one')}."
             )
         shared = min(max(wanted, self.replicas), images)
         return shared // self.replicas * self.replicas
@@ -68,8 +69,9 @@ def prepare_devices(choice: str) -> Devices:
     if backend != "tensorflow":
         if choice == "all":
             raise ConfigError(
-                f"--devices all needs the TensorFlow backend; Keras runs on "
-                f"{backend}. Unset KERAS_BACKEND, or --devices one."
+                f"{option('--devices', 'all')} needs the TensorFlow backend; Keras "
+                f"runs on "
+                f"{backend}. Unset KERAS_BACKEND, or use {option('--devices', 'one')}."
             )
         return Devices()
     import tensorflow as tf
@@ -80,8 +82,9 @@ def prepare_devices(choice: str) -> Devices:
             tf.config.set_visible_devices([], "GPU")
         except RuntimeError as error:
             raise ConfigError(
-                "--devices cpu comes too late: this process has used the GPU before. "
-                "Start another."
+                f"{option('--devices', 'cpu')} comes too late: this process has used "
+                f"the GPU "
+                "before. Start another."
             ) from error
         return Devices()
     if choice == "all" and len(gpus) > 1:

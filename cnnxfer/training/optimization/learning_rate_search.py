@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
+from cnnxfer.spelling import option
 from cnnxfer.training.optimization.batch_size_search import REFERENCE_SIZE, scaled_rate
 from cnnxfer.training.optimization.rolled_back import rolled_back
 
@@ -85,7 +86,7 @@ def find_rate(
         if not np.isfinite(before).all():
             raise RunError(
                 "the loss is not a finite number before the first update. "
-                "Try --precision float32."
+                f"Try {option('--precision', 'float32')}."
             )
         with rolled_back(model, "the search for a learning rate"):
             differences: list[float] = []

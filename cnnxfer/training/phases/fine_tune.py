@@ -21,6 +21,7 @@ from cnnxfer.networks.classifier import (
 from cnnxfer.networks.precision import describe_precision
 from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run
+from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.activations.store import ActivationStore
@@ -249,8 +250,8 @@ def _confirm(setup: Setup, verdict: Verdict, outcome: Outcome) -> Outcome:
     run = setup.run
     setup.reporter.warn(
         f"the saved model deviates from what was trained: {verdict.figures}. So "
-        "validation is measured again, in float32. Next time, --precision float32 "
-        "avoids this."
+        "validation is measured again, in float32. Next time, "
+        f"{option('--precision', 'float32')} avoids this."
     )
     assert run.parent
     before = _score_whole(setup, run.parent, 0)

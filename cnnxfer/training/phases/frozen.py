@@ -12,6 +12,7 @@ from cnnxfer.files import format_bytes
 from cnnxfer.networks.classifier import backbone_of, count_trainable_parameters
 from cnnxfer.networks.precision import describe_precision
 from cnnxfer.reporting import counted
+from cnnxfer.spelling import command
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.loop.checkpoint import Checkpoint, read_checkpoint
@@ -78,7 +79,7 @@ def _train_on_features(
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted. What was computed so far is kept. "
-            f"Go on with: cnnxfer resume {run.path}"
+            f"Go on with: {command('resume', run.path)}"
         ) from None
     # If the process dies in between, `resume` writes all of it again.
     recorder = Recorder(run, classifier, len(setup.splits.validation))

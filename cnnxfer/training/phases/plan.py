@@ -17,6 +17,7 @@ from cnnxfer.data.dataset import TRAIN, VALIDATION
 from cnnxfer.networks.classifier import BACKBONE, backbone_of, build_classifier
 from cnnxfer.networks.cut import multiply_adds
 from cnnxfer.runs import Run
+from cnnxfer.spelling import option
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.phases.network_behind_cut import Cut, choose_cut
 from cnnxfer.training.phases.stages import (
@@ -97,7 +98,8 @@ def step_text(cut: Cut | None, all_times: float) -> str:
     text = cut.text if cut else "the whole network runs in every step"
     if all_times < SMALLEST_REPORTED_RATIO:
         return text
-    return f"{text}; with --all, a step would take about {all_times:.1f} times as long"
+    times = f"about {all_times:.1f} times as long"
+    return f"{text}; with {option('--all')}, a step would take {times}"
 
 
 def plan_fine_tuning(parent: Run, config: Config) -> list[StageRow]:

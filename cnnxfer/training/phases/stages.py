@@ -13,6 +13,7 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.networks.cut import boundaries
 from cnnxfer.registry import did_you_mean
+from cnnxfer.spelling import option
 
 # The number of groups of layers with a learning rate each. It does not depend on the
 # depth of the network, so that one layer decay suits all networks. Twelve is the number
@@ -79,15 +80,17 @@ def stages_of(classifier: keras.Model, settings: FineTune) -> list[Stage]:
     count, epochs = settings.gradual, settings.epochs
     if count > epochs:
         raise ConfigError(
-            f"--gradual is {count}, but --epochs is {epochs}; each stage needs an "
-            "epoch."
+            f"{option('--gradual')} is {count}, but {option('--epochs')} is {epochs}; "
+            f"each stage "
+            "needs an epoch."
         )
     start = _start(backbone, settings)
     starts = _parts(backbone, start, count)
     if len(starts) < count:
         raise ConfigError(
-            f"--gradual is {count}, but no more than {len(starts)} of the backbone's "
-            "layers learn. Use fewer stages, or more of the network: --all."
+            f"{option('--gradual')} is {count}, but no more than {len(starts)} of the "
+            "backbone's layers learn. Use fewer stages, or more of the network: "
+            f"{option('--all')}."
         )
     starts[0] = start
     shares = [(epochs + stage) // count for stage in range(count)]
@@ -168,8 +171,9 @@ def _start(backbone: keras.Model, settings: FineTune) -> int:
     if start > countable[-1]:
         names = layer_names(backbone)
         raise ConfigError(
-            f"--from is {settings.start!r}, but no layer from {names[start]} on has "
-            f"weights. The last one that has weights is {names[countable[-1]]}, at "
+            f"{option('--from')} is {settings.start!r}, but no layer from "
+            f"{names[start]} on "
+            f"has weights. The last one that has weights is {names[countable[-1]]}, at "
             f"position {countable[-1]}."
         )
     return start
@@ -192,7 +196,8 @@ def find_layer(backbone: keras.Model, text: str) -> int:
         if int(text) < len(names):
             return int(text)
         raise ConfigError(
-            f"--from is {text}, but the network's layers are at positions 0 to "
+            f"{option('--from')} is {text}, but the network's layers are at positions "
+            f"0 to "
             f"{len(names) - 1}. {LAYERS_HINT}"
         )
     folded = [name.lower() for name in names]
@@ -203,7 +208,8 @@ def find_layer(backbone: keras.Model, text: str) -> int:
             return position
     near = did_you_mean(text, [*_beginnings(names), *names])
     raise ConfigError(
-        f"--from is {text!r}, but no layer's name begins with it.{near} {LAYERS_HINT}"
+        f"{option('--from')} is {text!r}, but no layer's name begins with it.{near} "
+        f"{LAYERS_HINT}"
     )
 
 

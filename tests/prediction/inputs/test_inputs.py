@@ -39,7 +39,7 @@ def test_subfolders_can_be_left_out() -> None:
     alone = InputOptions(recursive=False)
     assert names("photos", options=alone) == ["photos/a.PNG", "photos/b.jpg"]
     Path("[1].jpg").unlink()
-    with pytest.raises(DataError, match=r"holds no images; .* with --recursive\."):
+    with pytest.raises(DataError, match=r"holds no images; .* with recursive=True\."):
         find_images(["."], alone)
 
 
@@ -210,7 +210,7 @@ def test_missing_or_empty_inputs_are_refused(item: str, message: str) -> None:
 
 @pytest.mark.usefixtures("input_files")
 def test_a_column_without_a_table_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"--column is 'file', and no input is a tab"):
+    with pytest.raises(ConfigError, match=r"column is 'file', and no input is a tab"):
         find_images(["photos"], InputOptions(column="file"))
 
 

@@ -58,7 +58,7 @@ def test_the_path_column_is_found_by_default(name: str, found) -> None:
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (None, "has no column 'path'; it has image, label. Choose one with --column."),
+        (None, "has no column 'path'; it has image, label. Choose one with column."),
         ("imgae", "has no column 'imgae'; it has image, label. Did you mean 'image'?"),
     ],
 )

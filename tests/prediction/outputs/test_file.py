@@ -48,8 +48,8 @@ def test_the_error_for_an_unknown_suffix_lists_the_known_ones(out: str) -> None:
     with pytest.raises(ConfigError) as caught:
         choose_writer(None, Path(out))
     assert str(caught.value) == (
-        f"--out is {out}; its suffix should be one of .txt, .json, .jsonl, .ndjson, "
-        ".csv, .parquet (with .gz too), or add: --format table|json|jsonl|csv|parquet"
+        f"out is {out}; its suffix should be one of .txt, .json, .jsonl, .ndjson, "
+        ".csv, .parquet (with .gz too), or add: format='table|json|jsonl|csv|parquet'"
     )
 
 
@@ -59,9 +59,9 @@ def test_a_similar_format_is_suggested() -> None:
 
 
 def test_parquet_to_a_terminal_or_gzip_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"Add: --out FILE\.parquet$"):
+    with pytest.raises(ConfigError, match=r"Add: out='FILE\.parquet'$"):
         choose_writer("parquet", None)
-    with pytest.raises(ConfigError, match=r"Leave \.gz out: --out a\.parquet$"):
+    with pytest.raises(ConfigError, match=r"Leave \.gz out: out='a\.parquet'$"):
         choose_writer(None, Path("a.parquet.gz"))
 
 
@@ -71,7 +71,7 @@ def test_a_target_that_cannot_be_written_is_refused_before_any_work(
     check_target("--out", tmp_path / "a.csv", [])
     (tmp_path / "old.csv").touch()
     check_target("--out", tmp_path / "old.csv", [])
-    with pytest.raises(ConfigError, match=r"--out is .*, but there is no folder .*no"):
+    with pytest.raises(ConfigError, match=r"out is .*, but there is no folder .*no"):
         check_target("--out", tmp_path / "no" / "a.csv", [])
     with pytest.raises(ConfigError, match="which is not a file"):
         check_target("--sheet", tmp_path, [])

@@ -137,10 +137,10 @@ def test_each_frame_is_drawn_below_its_own_heat(tmp_path: Path):
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ConfigError, match=r"^--heatmap .*file cannot be created \("):
+    with pytest.raises(ConfigError, match=r"^heatmap .*file cannot be created \("):
         list(save_heatmaps(tmp_path / "file", [], Reporter())([]))
 
 
 def test_a_folder_within_the_inputs_is_refused(tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"--heatmap .*/heat lies in "):
+    with pytest.raises(ConfigError, match=r"heatmap .*/heat lies in "):
         save_heatmaps(tmp_path / "heat", [str(tmp_path)], Reporter())

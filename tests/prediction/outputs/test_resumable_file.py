@@ -121,7 +121,7 @@ def test_an_interrupted_run_is_resumed(path: Path, stop: int) -> None:
     part = part_of(path)
     assert part.read_bytes() == b"".join(uninterrupted().splitlines(True)[:stop])
     assert files(path.parent) == [part.name, f"{part.name}.settings"]
-    assert reporter.infos == [f"predictions are kept in {part}; add: --resume"]
+    assert reporter.infos == [f"predictions are kept in {part}; add: resume=True"]
 
     reporter = RecordingReporter()
     seen = run(path, resume=True, reporter=reporter)
@@ -183,9 +183,9 @@ def test_an_unfinished_file_is_not_overwritten(path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(path, stop=2)
     before = part_of(path).read_bytes()
-    with pytest.raises(ConfigError, match=r"part holds .* --resume, or remove it"):
+    with pytest.raises(ConfigError, match=r"part holds .* resume=True, or remove it"):
         check_resumable_file(path, resume=False)
-    with pytest.raises(ConfigError, match="--resume"):
+    with pytest.raises(ConfigError, match="resume"):
         run(path)
     assert part_of(path).read_bytes() == before
     check_resumable_file(path, resume=True)

@@ -160,7 +160,7 @@ def test_a_signal_saves_the_step_and_stops(
     assert str(caught.value) == (
         f"interrupted in epoch 2 of 3 (fine-tuning). {tmp_path / 'run'} has a usable "
         f"model (of epoch 1, validation {phase.best.text}). "
-        f"Go on with: cnnxfer resume {tmp_path / 'run'}"
+        f"Go on with: cnnxfer.resume('{tmp_path / 'run'}')"
     )
     assert phase.trained.closed
     phase = tiny_phase(tmp_path / "run")
@@ -443,7 +443,7 @@ def test_running_out_of_memory_outside_of_updates_is_explained(
     with pytest.raises(RunError) as caught:
         phase.score(0)
     assert str(caught.value) == (
-        f"memory ran out with --batch {BATCH} at 224 pixels. Try half of it."
+        f"memory ran out with batch={BATCH} at 224 pixels. Try half of it."
     )
 
 

@@ -163,7 +163,7 @@ def test_after_the_last_restart_the_user_has_to_set_a_rate(tmp_path: Path) -> No
     assert str(caught.value) == (
         "the loss became nan in epoch 1, step 2, at learning rate "
         f"{0.05 / RATE_DIVISOR**MAX_RESTARTS:.3g}. It was lowered {MAX_RESTARTS} "
-        f"times. {tmp_path / 'run'} keeps its model. Try a lower --lr, or --lr auto."
+        f"times. {tmp_path / 'run'} keeps its model. Try a lower lr, or lr='auto'."
     )
 
 
@@ -181,7 +181,7 @@ def test_a_nan_loss_late_in_a_phase_ends_it(tmp_path: Path) -> None:
     rate = phase.rate
     assert str(caught.value) == (
         f"the loss became nan in epoch 3, step 4, at learning rate {rate:.3g}. "
-        f"{tmp_path / 'run'} keeps its model. Try a lower --lr, or --lr auto."
+        f"{tmp_path / 'run'} keeps its model. Try a lower lr, or lr='auto'."
     )
     saved = read_checkpoint(phase.setup.run.checkpoints_dir)
     assert saved.progress.updates == 2 * STEPS + 3
@@ -287,7 +287,7 @@ def test_no_memory_for_one_image_ends_the_phase(tmp_path: Path) -> None:
     assert len(phase.setup.reporter.warnings) == 2
     assert str(caught.value) == (
         "memory ran out with one image at once, at 224 pixels. Let fewer layers learn, "
-        "with --last, or train at a smaller --image-size."
+        "with last, or train at a smaller image_size."
     )
 
 

@@ -121,7 +121,7 @@ def test_fewer_images_than_replicas() -> None:
     with pytest.raises(ConfigError) as caught:
         Devices(replicas=2).batch_size(32, 1)
     assert str(caught.value) == (
-        "1 images cannot be shared among 2 devices. Use --devices one."
+        "1 images cannot be shared among 2 devices. Use devices='one'."
     )
 
 

@@ -209,7 +209,7 @@ def test_the_number_of_trials_depends_on_the_epoch(steps: int, count: int) -> No
 
 
 def test_a_nan_loss_from_the_start_is_an_error() -> None:
-    with pytest.raises(RunError, match=r"not a finite number.*--precision float32"):
+    with pytest.raises(RunError, match=r"not a finite number.*precision='float32'"):
         find_rate(
             Student().model,
             lambda number, rate: (math.nan, 0.0),

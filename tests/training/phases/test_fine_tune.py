@@ -330,5 +330,5 @@ def test_fine_tuning_that_ruins_the_model_keeps_the_parents(
     assert not any(any(moved) for moved in changes(child, parent).values())
     assert child.metrics["fine_tune"] == child.metrics["before"]
     (line,) = [said for said in reporter.infos if said.startswith("no epoch beat")]
-    assert "is the model from before. Try a lower --lr." in line
+    assert "is the model from before. Try a lower lr." in line
     assert len(child.history) == 2  # it did train

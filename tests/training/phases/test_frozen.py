@@ -96,7 +96,7 @@ def test_a_nan_loss_is_reported_with_epoch_step_and_rate(
         f"The phase begins again, at {1e38 / RATE_DIVISOR:.3g}."
     )
     assert len(reporter.warnings) == MAX_RESTARTS
-    end = f"It was lowered {MAX_RESTARTS} times. Try a lower --lr, or --lr auto."
+    end = f"It was lowered {MAX_RESTARTS} times. Try a lower lr, or lr='auto'."
     assert end in str(caught.value)
     run = find_run("latest", tmp_path)
     assert run.receipt["status"] == "failed"

@@ -121,7 +121,7 @@ def test_an_interrupted_run_resumes_to_the_same_head(
     rows.clear()
     with monkeypatch.context() as patch:
         patch.setattr(keras_engine, "BATCH_SIZE", 8)
-        with pytest.raises(Interrupted, match=r"Go on with: cnnxfer resume .*"):
+        with pytest.raises(Interrupted, match=r"Go on with: cnnxfer.resume.*"):
             train(
                 tmp_path / "b",
                 cache=True,
@@ -160,7 +160,7 @@ def test_a_chosen_engine_that_deviates_is_an_error(
     monkeypatch.setattr(
         head_on_features, "compare", lambda *_, **__: Verdict(False, "far off")
     )
-    with pytest.raises(RunError, match=r"far off\. Try --engine auto"):
+    with pytest.raises(RunError, match=r"far off\. Try engine='auto'"):
         train(tmp_path, cache=True, engine="openvino", precision="float32")
     assert not find_run("latest", tmp_path).model_path.exists()
 

@@ -165,7 +165,7 @@ def test_it_reports_what_is_cached(behind: tuple[Run, RecordingReporter]) -> Non
     assert "3 of the backbone's 9 layers learn, from conv_pw_3" in reporter.infos[0]
     assert reporter.infos[2].startswith(
         "up to conv_dw_3_relu the network runs once for each image and view; 1 view of "
-        "each training image kept, 36.9 kB; with --all, a step would take about "
+        "each training image kept, 36.9 kB; with last='100%', a step would take about "
     )
     assert run.metrics["activations"] == {
         "0": {"cut": "conv_dw_3_relu", "views": 1, "engine": "keras float32"}

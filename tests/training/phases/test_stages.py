@@ -87,7 +87,7 @@ def test_an_unknown_layer_is_an_error(
 ) -> None:
     with pytest.raises(ConfigError) as caught:
         stages_of(mobilenet, FineTune(start=start))
-    assert str(caught.value).startswith(f"--from is {start!r}"[: len("--from is ")])
+    assert str(caught.value).startswith(f"start is {start!r}"[: len("start is ")])
     assert message in str(caught.value)
     if "Did you" in message or "positions" in message:
         assert "cnnxfer backbones show NAME --layers" in str(caught.value)
@@ -137,13 +137,13 @@ def test_stages_begin_with_blocks(xception: keras.Model) -> None:
 
 
 def test_more_stages_than_epochs_or_layers(mobilenet: keras.Model) -> None:
-    with pytest.raises(ConfigError, match=r"--gradual is 9, but --epochs is 8; each"):
+    with pytest.raises(ConfigError, match=r"gradual is 9, but epochs is 8; each"):
         stages_of(mobilenet, FineTune(gradual=9))
     with pytest.raises(ConfigError) as caught:
         stages_of(mobilenet, FineTune(start="conv_pw_12", gradual=4))
     assert str(caught.value) == (
-        "--gradual is 4, but no more than 3 of the backbone's layers learn. Use fewer "
-        "stages, or more of the network: --all."
+        "gradual is 4, but no more than 3 of the backbone's layers learn. Use fewer "
+        "stages, or more of the network: last='100%'."
     )
 
 
@@ -223,7 +223,10 @@ def test_the_table_matches_what_fine_tuning_does(
     assert (last.cut.name, last.cut.views) == ("conv_pw_5_relu", 4)
     assert last.cut.size_bytes == (4 * 100 + 20) * 4 * 4 * 64 * 2
     assert 1 < last.all_times < rows[0].all_times
-    assert "4 views of each training image kept, 860.2 kB; with --all, a" in last.text
+    assert (
+        "4 views of each training image kept, 860.2 kB; with last='100%', a"
+        in last.text
+    )
 
 
 def test_the_table_has_a_line_for_each_rate(
@@ -264,7 +267,7 @@ def test_no_cut_if_nothing_can_be_cached(
 def test_the_cost_of_all_layers(mobilenet: keras.Model, tmp_path: Path) -> None:
     (row,) = table(mobilenet, tmp_path, last="100%")
     assert row.all_times == pytest.approx(1, abs=0.02)
-    assert "--all" not in row.text
+    assert "last=" not in row.text
     assert step_text(None, 2.0).endswith("a step would take about 2.0 times as long")
 
 
