@@ -2,18 +2,18 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.build import NORMALIZATIONS, build_backbone
 from cnnxfer.networks.precision import precision_policy
+from cnnxfer.tasks.catalog import IMAGENET_TASK
+from cnnxfer.tasks.heads import HEAD as HEAD
+from cnnxfer.tasks.heads import HIDDEN as HIDDEN
+from cnnxfer.tasks.task import Task
 
 BACKBONE = "backbone"  # name of the layer that is the backbone
-HEAD = "logits"  # name of the last layer
-HIDDEN = "hidden"  # name of the hidden layer of an `mlp` head
-HIDDEN_UNITS = 256
 
 
 def build_classifier(
@@ -22,6 +22,7 @@ def build_classifier(
     image_size: int,
     num_classes: int,
     dropout: float,
+    task: Task = IMAGENET_TASK,
     head: str = "linear",
     precision: str = "float32",
     weights_path: Path | None = None,
@@ -33,7 +34,8 @@ def build_classifier(
         image_size: side of the input images in pixels.
         num_classes: the number of logits.
         dropout: dropout rate before the head's first weights, in [0, 1).
-        head: `linear`, or `mlp` for one hidden layer of `HIDDEN_UNITS`.
+        task: what the head answers.
+        head: the kind of head, `linear` or `mlp`.
         precision: what the backbone computes in, a key of `precision.POLICIES`.
             Normalization and head always compute in float32.
         weights_path: file of the backbone's weights; None for random weights.
@@ -52,32 +54,9 @@ def build_classifier(
         x = network(x)
     # (batch, height, width, channels) -> (batch, channels)
     x = keras.layers.GlobalAveragePooling2D(name="pool", dtype="float32")(x)
-    for layer in head_layers(head, num_classes, dropout):
+    for layer in task.head_layers(head, num_classes, dropout):
         x = layer(x)
     return keras.Model(pixels, x, name="classifier")
-
-
-def head_layers(
-    head: str, num_classes: int, dropout: float, seed: int | None = None
-) -> list[keras.layers.Layer]:
-    """Returns new layers that map pooled features to logits, both float32.
-
-    `head` and `dropout` are those of `build_classifier`. The seed is that of the
-    initial weights and of dropout; None draws one from Python's `random`.
-    """
-
-    def dense(units: int, name: str, activation: str | None = None) -> Any:
-        return keras.layers.Dense(
-            units,
-            activation=activation,
-            kernel_initializer=keras.initializers.GlorotUniform(seed),
-            name=name,
-            dtype="float32",
-        )
-
-    first = keras.layers.Dropout(dropout, seed=seed, name="dropout", dtype="float32")
-    hidden = [dense(HIDDEN_UNITS, HIDDEN, "relu")] if head == "mlp" else []
-    return [first, *hidden, dense(num_classes, HEAD)]
 
 
 def build_imagenet_classifier(

@@ -71,6 +71,12 @@ class ClassTask:
             row[list(example.labels)] = 1
         return targets
 
+    def head_layers(self, kind: str, num_classes: int, dropout: float) -> list[Any]:
+        """Returns the layers of a new head; see `heads.dense_head`."""
+        from cnnxfer.tasks.heads import dense_head
+
+        return dense_head(kind, num_classes, dropout)
+
     def objective(
         self,
         config: Config,

@@ -161,6 +161,15 @@ class Task(Protocol):
             num_classes: the number of classes, at least 1.
         """
 
+    def head_layers(self, kind: str, num_classes: int, dropout: float) -> list[Any]:
+        """Returns new Keras layers, from the pooled features to float32 logits.
+
+        Args:
+            kind: a kind of head that the task has, such as `linear`.
+            num_classes: the number of classes.
+            dropout: dropout rate before the first weights, in [0, 1).
+        """
+
     def objective(
         self,
         config: Config,

@@ -70,6 +70,7 @@ class Task:
                 self.backbone,
                 image_size=self.image_size,
                 num_classes=len(self.class_names),
+                task=self.task,
                 head=self.config.head,
                 dropout=self.config.dropout,
                 precision=precision,

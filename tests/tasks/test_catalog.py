@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -61,6 +62,15 @@ def test_a_task_learns_and_decides(task: Task) -> None:
     assert (answers == targets).all(axis=1).mean() == best.figures["accuracy"]
     assert not decision.answers(probabilities, min_confidence=1.0).any()
     assert decision.settings["task"] == task.name
+
+
+@EACH_TASK
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_a_head_maps_features_to_what_is_scored(task: Task, kind: str) -> None:
+    layers = task.head_layers(kind, len(NAMES), 0.1)
+    logits = keras.Sequential(layers)(np.zeros((len(LABELS), 8), np.float32))
+    targets = task.targets(examples(LABELS), len(NAMES))
+    assert (logits.shape, logits.dtype) == (targets.shape, targets.dtype)
 
 
 @EACH_TASK

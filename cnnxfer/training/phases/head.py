@@ -16,8 +16,8 @@ from keras import ops
 from cnnxfer.config import Phase
 from cnnxfer.data.feeding.order import repetitions
 from cnnxfer.errors import RunError
-from cnnxfer.networks.classifier import head_layers
 from cnnxfer.reporting import Reporter
+from cnnxfer.tasks.heads import dense_head
 from cnnxfer.tasks.score import Score
 from cnnxfer.tasks.task import Objective
 from cnnxfer.training.optimization.learning_rates import Rates
@@ -194,7 +194,7 @@ class _Trainer:
         low, high = BATCH_SIZES
         default = min(max(images // STEPS_PER_EPOCH, low), high)
         self.batch_size = min(settings.batch_size or default, images)
-        layers = head_layers(settings.head, num_classes, settings.dropout, self.seed)
+        layers = dense_head(settings.head, num_classes, settings.dropout, self.seed)
         inputs = keras.Input(train[0].shape[1:])
         self.model = keras.Sequential([inputs, *layers], name="head")
         # Training would have to undo random logits, and would not do so entirely.

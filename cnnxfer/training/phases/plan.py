@@ -18,6 +18,7 @@ from cnnxfer.networks.classifier import BACKBONE, backbone_of, build_classifier
 from cnnxfer.networks.cut import multiply_adds
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
+from cnnxfer.tasks.catalog import task_of
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.phases.network_behind_cut import Cut, choose_cut
 from cnnxfer.training.phases.stages import (
@@ -120,6 +121,7 @@ def plan_fine_tuning(parent: Run, config: Config) -> list[StageRow]:
         backbone,
         image_size=backbone.input_size(config.image_size),
         num_classes=len(parent.class_names),
+        task=task_of(parent),
         head=config.head,
         dropout=config.dropout,
     )

@@ -11,12 +11,13 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, Phase, override
 from cnnxfer.config.setting import settings_in
 from cnnxfer.errors import RunError
-from cnnxfer.networks.classifier import build_classifier, head_layers
+from cnnxfer.networks.classifier import build_classifier
 from cnnxfer.networks.saving import load_model, save_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.class_task import ClassObjective
 from cnnxfer.tasks.class_weights import class_weights as weights_of
 from cnnxfer.tasks.classification import SoftmaxObjective
+from cnnxfer.tasks.heads import dense_head
 from cnnxfer.tasks.multi_label import SigmoidObjective
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.optimization.learning_rates import Rates
@@ -110,7 +111,7 @@ def fit(
 def logits_of(head: Head, features: np.ndarray, kind: str = "linear") -> np.ndarray:
     """Returns the logits of a classifier's head layers with the weights of a head."""
     inputs = keras.Input((CHANNELS,))
-    model = keras.Sequential([inputs, *head_layers(kind, CLASSES, 0.2)])
+    model = keras.Sequential([inputs, *dense_head(kind, CLASSES, 0.2)])
     model.set_weights(head.weights)
     return np.asarray(model.predict_on_batch(features))
 
