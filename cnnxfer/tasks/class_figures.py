@@ -114,14 +114,29 @@ class ClassFigures:
         return f"macro-F1{of} {self.macro_f1:.1%}"
 
 
-def ranked_shares(
-    probabilities: np.ndarray, targets: np.ndarray
-) -> tuple[Accuracy, Accuracy | None]:
-    """Returns top-1 and top-5 accuracy; see `ClassFigures`."""
-    top1 = top_k_accuracy(probabilities, targets, 1)
-    return top1, (
-        top_k_accuracy(probabilities, targets, 5) if targets.shape[1] > 5 else None
+def measure_classes(
+    class_names: Sequence[str],
+    probabilities: np.ndarray,
+    answers: np.ndarray,
+    targets: np.ndarray,
+) -> tuple[ClassFigures, np.ndarray]:
+    """Returns the figures, and which images are right, bool `(images,)`.
+
+    Args:
+        class_names: the names of the classes, in label order.
+        probabilities: float `(images, classes)`.
+        answers: bool `(images, classes)`: the classes that the model predicts.
+        targets: bool `(images, classes)`: the classes that an image shows.
+    """
+    classes = score_classes(class_names, answers, targets)
+    top5 = top_k_accuracy(probabilities, targets, 5) if len(class_names) > 5 else None
+    figures = ClassFigures(
+        top_k_accuracy(probabilities, targets, 1),
+        top5,
+        mean_of_known([row.f1 for row in classes]),
+        classes,
     )
+    return figures, (answers == targets).all(axis=1)
 
 
 def top_k_accuracy(probabilities: np.ndarray, targets: np.ndarray, k: int) -> Accuracy:
@@ -140,13 +155,7 @@ def top_k_accuracy(probabilities: np.ndarray, targets: np.ndarray, k: int) -> Ac
 def score_classes(
     class_names: Sequence[str], answers: np.ndarray, targets: np.ndarray
 ) -> tuple[ClassScores, ...]:
-    """Returns the metrics of each class, in label order.
-
-    Args:
-        class_names: the names of the classes, in label order.
-        answers: bool `(images, classes)`: the classes that the model predicts.
-        targets: bool `(images, classes)`: the classes that an image shows.
-    """
+    """Returns the metrics of each class; the arguments are those above."""
     images, named = targets.sum(axis=0).tolist(), answers.sum(axis=0).tolist()
     correct = (answers & targets).sum(axis=0).tolist()
     f1 = f1_scores(answers, targets).tolist()
@@ -170,7 +179,7 @@ def _share(part: int, whole: int) -> Accuracy | None:
 
 def number(value: float) -> float | None:
     """Returns the value, and None if it is NaN."""
-    return None if math.isnan(value) else value
+    return None if math.isnan(value) else float(value)
 
 
 def mean_of_known(figures: Sequence[float | None]) -> float:

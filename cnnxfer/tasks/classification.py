@@ -15,17 +15,8 @@ from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
 from cnnxfer.tasks.answer import RankedClass
-from cnnxfer.tasks.class_answer import (
-    ClassAnswer,
-    ranked_classes,
-    read_ranking,
-)
-from cnnxfer.tasks.class_figures import (
-    ClassFigures,
-    mean_of_known,
-    ranked_shares,
-    score_classes,
-)
+from cnnxfer.tasks.class_answer import ClassAnswer, ranked_classes, read_ranking
+from cnnxfer.tasks.class_figures import ClassFigures, measure_classes
 from cnnxfer.tasks.class_task import ClassObjective, ClassTask, figures_of
 from cnnxfer.tasks.decimal_places import DIGITS
 from cnnxfer.tasks.score import ACCURACY, MACRO_F1, Score
@@ -73,12 +64,7 @@ class SoftmaxObjective(ClassObjective):
             log_sums = np.log(np.exp(logits).sum(axis=1))
             losses = log_sums - logits[np.arange(len(labels)), labels]
             loss = round(float(losses.mean()), 6)
-        return Score(
-            figures_of(_best(logits), targets),
-            loss=loss,
-            epoch=epoch,
-            monitor=self.monitor,
-        )
+        return Score(figures_of(_best(logits), targets), loss, epoch, self.monitor)
 
 
 @dataclass(frozen=True)
@@ -126,18 +112,6 @@ class BestClass:
         """Everything that decides the answers, in types that JSON has."""
         return {"task": CLASSIFICATION}
 
-    def answers(
-        self, probabilities: np.ndarray, min_confidence: float = 0.0
-    ) -> np.ndarray:
-        """Returns the most probable class, if it is probable enough.
-
-        Probabilities are rounded as they are printed, so that printed figures and
-        answers never contradict each other.
-        """
-        enough = probabilities.astype(np.float64).round(DIGITS) >= min_confidence
-        answers: np.ndarray = _best(probabilities) & enough
-        return answers
-
     def answer(
         self,
         probabilities: np.ndarray,
@@ -157,12 +131,9 @@ class BestClass:
         self, class_names: Sequence[str], probabilities: np.ndarray, targets: np.ndarray
     ) -> tuple[ClassFigures, np.ndarray]:
         """Returns the figures, and which images are right; see `Decision.measure`."""
-        answers, shown = self.answers(probabilities), targets.astype(bool)
-        classes = score_classes(class_names, answers, shown)
-        top1, top5 = ranked_shares(probabilities, shown)
-        macro_f1 = mean_of_known([row.f1 for row in classes])
-        right = (answers == shown).all(axis=1)
-        return ClassFigures(top1, top5, macro_f1, classes), right
+        answers = _best(probabilities)
+        shown = targets.astype(bool)
+        return measure_classes(class_names, probabilities, answers, shown)
 
 
 @dataclass(frozen=True)

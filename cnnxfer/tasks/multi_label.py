@@ -23,9 +23,8 @@ from cnnxfer.tasks.class_answer import (
 from cnnxfer.tasks.class_figures import (
     ClassFigures,
     mean_of_known,
+    measure_classes,
     number,
-    ranked_shares,
-    score_classes,
 )
 from cnnxfer.tasks.class_task import ClassObjective, ClassTask, figures_of
 from cnnxfer.tasks.decimal_places import DIGITS
@@ -77,13 +76,9 @@ class SigmoidObjective(ClassObjective):
             losses = np.logaddexp(0, np.where(targets > 0, -logits, logits))
             loss = round(float(losses.mean()), 6)
             precision = round(macro(average_precisions(logits, targets)), 6)
-        return Score(
-            figures_of(answers, targets) | {MEAN_AVERAGE_PRECISION: precision},
-            loss=loss,
-            epoch=epoch,
-            monitor=self.monitor,
-            thresholds=dict(zip(self.class_names, thresholds.tolist(), strict=True)),
-        )
+        figures = figures_of(answers, targets) | {MEAN_AVERAGE_PRECISION: precision}
+        by_name = dict(zip(self.class_names, thresholds.tolist(), strict=True))
+        return Score(figures, loss, epoch, self.monitor, by_name)
 
 
 @dataclass(frozen=True)
@@ -169,26 +164,20 @@ class Thresholds:
     ) -> tuple[MultiLabelFigures, np.ndarray]:
         """Returns the figures, and which images are right; see `Decision.measure`."""
         answers, shown = self.answers(probabilities), targets.astype(bool)
-        precisions = average_precisions(probabilities, shown).tolist()
-        classes = tuple(
-            replace(row, threshold=threshold, average_precision=number(precision))
-            for row, threshold, precision in zip(
-                score_classes(class_names, answers, shown),
-                self.values.tolist(),
-                precisions,
-                strict=True,
-            )
-        )
-        top1, top5 = ranked_shares(probabilities, shown)
-        right = (answers == shown).all(axis=1)
+        plain, right = measure_classes(class_names, probabilities, answers, shown)
+        precisions = list(map(number, average_precisions(probabilities, shown)))
+        rows = zip(plain.classes, self.values.tolist(), precisions, strict=True)
         figures = MultiLabelFigures(
-            top1,
-            top5,
-            mean_of_known([row.f1 for row in classes]),
-            classes,
+            plain.top1,
+            plain.top5,
+            plain.macro_f1,
+            tuple(
+                replace(row, threshold=threshold, average_precision=precision)
+                for row, threshold, precision in rows
+            ),
             wilson_interval(int(right.sum()), len(right)),
             micro_f1(answers, shown),
-            mean_of_known([row.average_precision for row in classes]),
+            mean_of_known(precisions),
         )
         return figures, right
 

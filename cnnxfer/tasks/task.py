@@ -51,16 +51,6 @@ class Decision(Protocol):
     def settings(self) -> dict[str, Any]:
         """Everything that decides the answers, in types that JSON has."""
 
-    def answers(
-        self, probabilities: np.ndarray, min_confidence: float = 0.0
-    ) -> np.ndarray:
-        """Returns which classes are the answer, bool `(..., classes)`.
-
-        Args:
-            probabilities: `(..., classes)`.
-            min_confidence: the probability below which no class is an answer.
-        """
-
     def answer(
         self,
         probabilities: np.ndarray,

@@ -16,12 +16,13 @@ from cnnxfer.errors import DataError, RunError
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.catalog import TASKS, load_data, task_of
+from cnnxfer.tasks.multi_label import Thresholds
 from cnnxfer.tasks.task import Task
 
 NAMES = ("a", "b", "c")
 LOGITS = np.array([[3, -1, -2], [-2, 5, -1], [-1, -2, 4], [2, -1, -3]], np.float32)
 LABELS = [(0,), (1,), (2,), (0,)]
-EACH_TASK = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+EACH_TASK = pytest.mark.parametrize("task", list(TASKS), ids=lambda task: task.name)
 
 
 def examples(labels: list[tuple[int, ...]]) -> list[Example]:
@@ -58,9 +59,13 @@ def test_a_task_learns_and_decides(task: Task) -> None:
     expected = ops.convert_to_numpy(activation(LOGITS))
     np.testing.assert_allclose(probabilities, expected, rtol=1e-5, atol=1e-6)
     decision = task.decision(NAMES, best.thresholds)
-    answers = decision.answers(probabilities)
-    assert (answers == targets).all(axis=1).mean() == best.figures["accuracy"]
-    assert not decision.answers(probabilities, min_confidence=1.0).any()
+    figures, found = decision.measure(NAMES, probabilities, targets)
+    assert found.mean() == figures.right.value == best.figures["accuracy"]
+    classes = [(name, name) for name in NAMES]
+    answer = decision.answer(probabilities[0], classes, 2, None)
+    assert answer.labels == ("a",)
+    assert decision.read(answer.record(), None).record() == answer.record()
+    assert not decision.answer(probabilities[0], classes, 2, 1.0).labels
     assert decision.settings["task"] == task.name
 
 
@@ -110,7 +115,7 @@ def test_each_label_of_an_image_is_a_target() -> None:
 
 
 def test_the_printed_probability_is_compared_with_the_threshold() -> None:
-    decision = TASKS.get("multi-label").decision(["a", "b"], {"a": 0.3, "b": 0.7})
+    decision = Thresholds(np.array([0.3, 0.7]))
     probabilities = np.array(
         [[0.3, 0.7], [0.299999, 0.699999], [0.2999996, 0.6999996]], np.float32
     )
