@@ -37,12 +37,17 @@ def lines() -> Iterator[str]:
     """Yields the lines of the file, some of which are too long."""
     yield HEAD.lstrip()
     for function in FUNCTIONS:
-        yield f"\nclass {function.title()}Options(TypedDict, total=False):"
+        yield f"\nclass {class_of(function)}(TypedDict, total=False):"
         yield f'    """The options of `{function}`."""\n'
         for name, option in options_of(function).items():
             if name != "data":  # a parameter of its own
                 yield f"    {name}: {type_of(option.setting)} | None"
         yield ""
+
+
+def class_of(function: str) -> str:
+    """Returns the name of the class for the options of a function."""
+    return f"{function.title().replace('_', '')}Options"
 
 
 def type_of(setting: Setting) -> str:

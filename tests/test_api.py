@@ -77,7 +77,7 @@ def test_the_default_top_is_at_most_the_number_of_classes(
     assert prediction.top.label == "red"
     assert len(prediction.answer.rows()) == 3
     for top in (0, 4):
-        with pytest.raises(ConfigError, match=f"^top is {top}; it must be 1 to 3"):
+        with pytest.raises(ConfigError, match=f"^top is {top}; it must be "):
             cnnxfer.predict(photo, model=colour_run, top=top)
 
 
@@ -133,7 +133,7 @@ def test_options_have_the_names_of_function_parameters() -> None:
         offered = inspect.signature(command).parameters.keys()
         taken = inspect.signature(getattr(api, name)).parameters.keys()
         assert taken - {"data", "reporter", "options"} <= offered
-        if "options" in taken and name != "predict":
+        if "options" in taken:
             assert options_of(name).keys() <= offered
 
 

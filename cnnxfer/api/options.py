@@ -117,3 +117,34 @@ class PreviewOptions(TypedDict, total=False):
     augment: Literal["none", "textbook", "light", "strong"] | None
     image_size: int | Literal["auto"] | None
     seed: int | None
+
+
+class PredictOptions(TypedDict, total=False):
+    """The options of `predict`."""
+
+    recursive: bool | None
+    column: str | None
+    allow_private: bool | None
+    top: int | Literal["auto"] | None
+    min_confidence: float | Literal["none"] | None
+    frames: Literal["first", "all"] | None
+    max_pixels: int | None
+    tta: Literal["none", "flip", "five", "ten", "scales"] | None
+    dense: bool | None
+    engine: Literal["auto", "openvino", "keras"] | None
+    precision: Literal["auto", "float32", "bfloat16"] | None
+    batch: int | Literal["auto"] | None
+
+
+class OpenClassifierOptions(TypedDict, total=False):
+    """The options of `open_classifier`."""
+
+    top: int | Literal["auto"] | None
+    min_confidence: float | Literal["none"] | None
+    frames: Literal["first", "all"] | None
+    max_pixels: int | None
+    tta: Literal["none", "flip", "five", "ten", "scales"] | None
+    dense: bool | None
+    engine: Literal["auto", "openvino", "keras"] | None
+    precision: Literal["auto", "float32", "bfloat16"] | None
+    batch: int | Literal["auto"] | None

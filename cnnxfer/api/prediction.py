@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO, Unpack
 
 from cnnxfer.api.arguments import Pathlike, as_path
+from cnnxfer.api.options import OpenClassifierOptions, PredictOptions
+from cnnxfer.config import override, prediction
 from cnnxfer.console import CONSOLE
-from cnnxfer.prediction.options import ClassifierOptions, Outputs, PredictOptions
 from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.runs import Run
 
@@ -25,7 +26,7 @@ def predict(
     model: Run | Pathlike | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
-    **options: Any,
+    **options: Unpack[PredictOptions],
 ) -> Iterator[Prediction]:
     """Ranks the classes of images.
 
@@ -37,7 +38,7 @@ def predict(
             default the latest run or, if there is none, the built-in backbone.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
-        **options: see `cnnxfer.prediction.options.PredictOptions`.
+        **options: the options of the command line; None is their default.
 
     Returns:
         An iterator over one prediction for each image, in the order of the inputs. The
@@ -55,7 +56,7 @@ def predict(
 
     request = open_request(
         _as_texts(inputs),
-        PredictOptions(**options),
+        override(prediction.PredictOptions(), options),
         model=model,
         runs_dir=runs_dir,
         heat=False,
@@ -70,8 +71,8 @@ def _predictions(request: PredictionRequest) -> Iterator[Prediction]:
     totals = Totals()
     # If the caller stops early, the decoders end at once, not at garbage collection.
     with request.classifier as classifier:
-        for prediction in totals.watch(request.predictions()):
-            yield prediction.without_content()
+        for found in totals.watch(request.predictions()):
+            yield found.without_content()
         if repeats := totals.repeats(classifier.model.name):
             request.reporter.warn(f"{repeats}.")
 
@@ -88,7 +89,7 @@ def predict_into(
     model: Run | Pathlike | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
-    **options: Any,
+    **options: Unpack[PredictOptions],
 ) -> Totals:
     """Ranks the classes of images, and writes the predictions on the way.
 
@@ -107,7 +108,7 @@ def predict_into(
         model: a run, or the name of a backbone.
         runs_dir: the directory of all runs.
         reporter: shows messages and progress; None for silence.
-        **options: see `cnnxfer.prediction.options.PredictOptions`.
+        **options: the options of the command line; None is their default.
 
     Returns:
         How many images were answered, how many could not be read, and why.
@@ -117,9 +118,9 @@ def predict_into(
         DataError: as `predict` does, or if there are no images at all.
         RunError: as `predict` does.
     """
-    from cnnxfer.prediction.into_outputs import predict_into
+    from cnnxfer.prediction import into_outputs
 
-    outputs = Outputs(
+    outputs = into_outputs.Outputs(
         out=Path(out) if isinstance(out, str) else out,
         format=format,
         resume=resume,
@@ -127,9 +128,9 @@ def predict_into(
         copy_to=as_path(copy_to),
         heatmap=as_path(heatmap),
     )
-    return predict_into(
+    return into_outputs.predict_into(
         _as_texts(inputs),
-        PredictOptions(**options),
+        override(prediction.PredictOptions(), options),
         outputs,
         model=model,
         runs_dir=runs_dir,
@@ -142,7 +143,7 @@ def open_classifier(
     *,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
-    **options: Any,
+    **options: Unpack[OpenClassifierOptions],
 ) -> Classifier:
     """Opens a model that answers one batch of images after another.
 
@@ -155,7 +156,7 @@ def open_classifier(
         model: a run, or the name of a backbone, as `predict` takes it.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages; None for silence.
-        **options: see `cnnxfer.prediction.options.ClassifierOptions`.
+        **options: the options of `predict` that do not concern inputs.
 
     Raises:
         ConfigError: if the model or an option is unknown.
@@ -164,7 +165,7 @@ def open_classifier(
     from cnnxfer.prediction.classifier import Classifier
     from cnnxfer.prediction.model_source import find_model
 
-    checked = ClassifierOptions(**options)
+    checked = override(prediction.ClassifierOptions(), options)
     return Classifier(
         find_model(model, runs_dir), checked, reporter or SilentReporter()
     )

@@ -69,9 +69,9 @@ def _typer_option(option: Option) -> Any:
     setting = option.setting
     name = setting.option or ""
     known: dict[str, Any] = {}
-    default = setting.typed(setting.default)
+    default: str | bool = setting.typed(setting.default)
     if setting.kind is bool:
-        default = name if setting.default else ""
+        default = name if setting.default else False
         name += name.replace("--", "/--no-") if setting.default else ""
     else:
         known["metavar"] = metavar(setting)

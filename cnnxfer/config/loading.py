@@ -11,13 +11,16 @@ from typing import Any, TypeVar
 from cnnxfer.config.augment import PRESETS, REGIONS, Augment
 from cnnxfer.config.config import Config
 from cnnxfer.config.phases import USUAL_LEARNING_RATES, FineTune, Frozen
+from cnnxfer.config.prediction import ClassifierOptions, PredictOptions
 from cnnxfer.config.recipes import NO_RECIPE, recipe_path
 from cnnxfer.config.setting import settings_in, validated
 from cnnxfer.errors import ConfigError, reason_of
 from cnnxfer.registry import suggestion
 from cnnxfer.spelling import option
 
-Section = TypeVar("Section", Config, Augment, Frozen, FineTune)
+Section = TypeVar(
+    "Section", Config, Augment, Frozen, FineTune, ClassifierOptions, PredictOptions
+)
 
 
 def load_config(
@@ -131,7 +134,7 @@ def override(section: Section, values: Mapping[str, Any], origin: str = "") -> S
     """Returns `section` with some settings changed, after validating them.
 
     Args:
-        section: a `Config` or one of its sections.
+        section: a `Config` or one of its sections, or the options of a prediction.
         values: the new settings by name; None as a value changes nothing.
         origin: where the values come from, such as " in FILE", for the messages; "" for
             the command line, whose messages name the option instead.

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from cnnxfer.config.config import Config
+from cnnxfer.config.prediction import ClassifierOptions, PredictOptions
 from cnnxfer.config.setting import Setting, settings_in
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import suggestion
@@ -19,12 +20,13 @@ class Option:
 
     Attributes:
         setting: what it sets.
-        table: the table in which files have the setting; "" for none.
+        table: the table in which files have the setting; "" for none of their tables,
+            None if files do not have it.
         inherited: whether a run that is fine-tuned has its value.
     """
 
     setting: Setting
-    table: str = ""
+    table: str | None = ""
     inherited: bool = False
 
 
@@ -35,13 +37,21 @@ _SOME = {
     "check": "split group_by exclude",
     "preview": "augment image_size seed",
 }
-FUNCTIONS = ("train", "unfreeze", *_SOME)
+# Those whose options are not settings of files.
+_OF_NO_FILE: dict[str, type[Any]] = {
+    "predict": PredictOptions,
+    "open_classifier": ClassifierOptions,
+}
+FUNCTIONS = ("train", "unfreeze", *_SOME, *_OF_NO_FILE)
 _INHERITED = "cache augment engine batch checkpoint_every seed precision devices"
 
 
 @cache
 def options_of(function: str) -> Mapping[str, Option]:
     """Returns the options of a function by their names in Python."""
+    if function in _OF_NO_FILE:
+        settings = settings_in(_OF_NO_FILE[function]).values()
+        return {setting.parameter: Option(setting, None) for setting in settings}
     of_run = _options_in("") | _options_in("augment")
     if function == "train":
         return of_run | _options_in("frozen")

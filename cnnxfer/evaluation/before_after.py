@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.prepared import load_splits
 from cnnxfer.evaluation.evaluator import measure_beside_parent
 from cnnxfer.evaluation.metrics import Evaluation
-from cnnxfer.prediction.options import ClassifierOptions
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 

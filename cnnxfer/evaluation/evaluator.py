@@ -11,6 +11,8 @@ from itertools import islice
 
 import numpy as np
 
+from cnnxfer.config import override
+from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.dataset import TEST, Dataset, Example
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.prepared import load_splits
@@ -22,7 +24,6 @@ from cnnxfer.files import file_hash
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.known_images import describe_known_images, known_splits
 from cnnxfer.prediction.model_source import run_model
-from cnnxfer.prediction.options import ClassifierOptions
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
@@ -51,7 +52,7 @@ def evaluate_run(
             f"{run.path} has no test images ({option('--split', run.config.split)}). "
             f"Name other images with {option('--data')}."
         )
-    options = ClassifierOptions(engine=engine, precision=precision)
+    options = override(ClassifierOptions(), {"engine": engine, "precision": precision})
     (evaluation,) = measure_beside_parent(run, [examples], reporter, options)
     try:
         run.update_metrics(test=evaluation.as_metrics())
@@ -131,7 +132,7 @@ def evaluate_data(
             f"{run.path} was trained and validated on all {len(rows)} images of "
             f"{spec}. Give it images that are new to it."
         )
-    options = ClassifierOptions(engine=engine, precision=precision)
+    options = override(ClassifierOptions(), {"engine": engine, "precision": precision})
     (measured,) = _measure(run, [new], reporter, options)
     evaluation = measured.evaluation
     return dataclasses.replace(

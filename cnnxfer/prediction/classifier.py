@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.decoding.child import ViewFunction
 from cnnxfer.data.decoding.pool import DecodedImage, Decoders
 from cnnxfer.data.images.source import ImageSource, file_source
@@ -21,13 +22,14 @@ from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.prediction.answers import Answer, add_heat, answer_in_order
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
 from cnnxfer.prediction.model_source import ModelSource
-from cnnxfer.prediction.options import DEFAULT_TOP, ClassifierOptions
+from cnnxfer.prediction.options import check_options
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.tta import tta_views
 from cnnxfer.reporting import Advance, Reporter
 from cnnxfer.tasks.answer import TaskAnswer
 
 DEFAULT_OPTIONS = ClassifierOptions()
+DEFAULT_TOP = 5
 Image = str | Path | bytes  # the path of a file, or an encoded image
 
 
@@ -65,8 +67,11 @@ class Classifier:
             ConfigError: if an option is wrong.
             RunError: if the run has no model, or weights could not be downloaded.
         """
-        options.check(len(model.classes))
+        check_options(options, len(model.classes))
         self.model, self.options = model, options
+        least = options.min_confidence
+        self._min_confidence = None if least == "none" else least
+        self._top = DEFAULT_TOP if options.top == "auto" else options.top
         self._reporter = reporter or Reporter()
         self.network = model.network(self._reporter)
         crop, size = model.central_crop, self.network.image_size
@@ -117,7 +122,7 @@ class Classifier:
 
     def read_answer(self, record: Mapping[str, Any]) -> TaskAnswer:
         """Returns the answer that `Prediction.as_json` has written; empty for `{}`."""
-        return self.model.decision.read(record, self.options.min_confidence)
+        return self.model.decision.read(record, self._min_confidence)
 
     def answers(
         self,
@@ -174,7 +179,7 @@ class Classifier:
             "model": self.model.name,
             "tta": options.tta,
             "dense": options.dense,
-            "top": options.top or DEFAULT_TOP,
+            "top": self._top,
             "min_confidence": options.min_confidence,
             "frames": options.frames,
             "max_pixels": options.max_pixels,
@@ -216,14 +221,16 @@ class Classifier:
             with suppress(KeyboardInterrupt):  # all images have been answered
                 self.prepare_next_time()
 
+    def _answer(self, probabilities: np.ndarray) -> TaskAnswer:
+        return self.model.decision.answer(
+            probabilities, self.model.classes, self._top, self._min_confidence
+        )
+
     def _prediction(self, answer: Answer) -> Prediction:
         picture, found = answer.picture, answer.probabilities
-        top, least = self.options.top or DEFAULT_TOP, self.options.min_confidence
         return Prediction(
             picture.source.name,
-            self.read_answer({})
-            if found is None
-            else self.model.decision.answer(found, self.model.classes, top, least),
+            self.read_answer({}) if found is None else self._answer(found),
             picture.width,
             picture.height,
             picture.error,
@@ -239,7 +246,7 @@ class Classifier:
                 choose_engine,
                 engine=self.options.engine,
                 precision=self.options.precision,
-                batch=self.options.batch,
+                batch=None if self.options.batch == "auto" else self.options.batch,
                 samples=images.samples,
                 reporter=self._reporter,
             )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
+from cnnxfer.config.prediction import PredictOptions
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError, Interrupted
-from cnnxfer.prediction.options import Outputs, PredictOptions
 from cnnxfer.prediction.outputs.copy_to import copy_files
 from cnnxfer.prediction.outputs.file import check_target, choose_writer, write_file
 from cnnxfer.prediction.outputs.formats import Writer
@@ -28,6 +29,29 @@ from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 
 RESUMABLE = "jsonl"  # the format of a file that can be gone on with
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where predictions go; None for what is not written.
+
+    Attributes:
+        out: the file to write the results to, which the suffix ".gz" compresses; or a
+            text stream, such as `sys.stdout`.
+        format: "table", "json", "jsonl", "csv" or "parquet"; None for what the suffix
+            of `out` says, or a table for a stream.
+        resume: whether to go on with an unfinished JSONL file.
+        sheet: the HTML file of a contact sheet.
+        copy_to: a folder to copy the files to, into a folder for each class.
+        heatmap: a folder for pictures that show where the class is; needs `dense`.
+    """
+
+    out: Path | TextIO | None = None
+    format: str | None = None
+    resume: bool = False
+    sheet: Path | None = None
+    copy_to: Path | None = None
+    heatmap: Path | None = None
 
 
 def predict_into(

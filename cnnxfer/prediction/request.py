@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnnxfer.config.prediction import PredictOptions
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.inputs import count_images, find_images
 from cnnxfer.prediction.model_source import find_model
-from cnnxfer.prediction.options import PredictOptions
+from cnnxfer.prediction.options import check_options
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
@@ -68,7 +69,7 @@ def open_request(
         RunError: if the run has no model, or weights could not be downloaded.
     """
     found = find_model(model, runs_dir)
-    options.check(len(found.classes))
+    check_options(options, len(found.classes))
     if heat and not options.dense:
         raise ConfigError(
             f"{option('--heatmap')} needs {option('--dense', True)}. Add it."

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnxfer.config.prediction import ClassifierOptions
+from cnnxfer.config.setting import settings_in
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.views.views import Square
-from cnnxfer.prediction.options import TTA
+
+TTA = settings_in(ClassifierOptions)["tta"].words
 
 # The usual central crop in evaluations on ImageNet: 224 of 256 pixels.
 IMAGENET_CROP = 0.875

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnnxfer.config import PRESETS, RECIPES, Config
-from cnnxfer.config.options import FUNCTIONS, options_of
+from cnnxfer.config.options import FUNCTIONS, Option, options_of
 from cnnxfer.config.recipes import recipe_path
 from cnnxfer.config.setting import LIMITS, Setting, settings_in
 from page_parts.markdown import code, directive, sentence, table
@@ -52,13 +52,20 @@ def python_options() -> str:
                 "as the run has it"
                 if option.inherited
                 else f"`{toml(option.setting, option.setting.default)}`",
-                f"{{confval}}`{full_name(option.table, option.setting)}`",
+                _reference(option),
             )
             for name, option in options_of(function).items()
         ]
         parts.append(f"### Options of `{function}`\n")
         parts.append(table(("name", "", "value", "default", "setting"), rows))
     return "\n".join(parts)
+
+
+def _reference(option: Option) -> str:
+    """Returns where more is said of an option."""
+    if option.table is None:
+        return f"{{option}}`cnnxfer predict {option.setting.option}`"
+    return f"{{confval}}`{full_name(option.table, option.setting)}`"
 
 
 def augmentation_levels() -> str:
@@ -115,4 +122,5 @@ _OPTIONS = {
     full_name(option.table, option.setting): f"{function} {option.setting.option}"
     for function in reversed(FUNCTIONS)
     for option in options_of(function).values()
+    if option.table is not None
 }

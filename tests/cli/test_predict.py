@@ -351,13 +351,16 @@ def test_each_frame_has_its_own_prediction(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--tta", "fliip"], "unknown --tta 'fliip'. Did you mean 'flip'?"),
+        (["--tta", "fliip"], "--tta is 'fliip'. Did you mean 'flip'?"),
         (["--tta", "flip", "--dense"], "--dense exclude each other"),
         (["--heatmap", "heat"], "--heatmap needs --dense"),
-        (["--frames", "last"], "unknown --frames 'last'"),
-        (["--min-confidence", "50"], "a probability above 0 and at most 1"),
+        (["--frames", "last"], "--frames is 'last'. Expected one of: first, all."),
+        (
+            ["--min-confidence", "50"],
+            "--min-confidence is 50.0; it must be at most 1, or 'none'.",
+        ),
         (["--max-pixels", "0"], "--max-pixels is 0"),
-        (["--batch", "many"], "--batch is 'many'; it must be auto, or a number"),
+        (["--batch", "many"], "--batch is 'many'; expected a whole number, or 'auto'."),
         (["--batch", "0"], "--batch is 0"),
         (["--resume"], "Add: --out FILE.jsonl"),
         (["--out", "a.csv", "--resume"], "Add: --out FILE.jsonl"),

@@ -14,11 +14,11 @@ from decoding import decode_all
 from PIL import Image
 from recording_reporter import RecordingReporter
 
+from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
 from cnnxfer.prediction.answers import Answer
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.model_source import find_model
-from cnnxfer.prediction.options import ClassifierOptions
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.catalog import TASKS

@@ -1,17 +1,18 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 from colours import make_multi_label
 
+from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.decoding.pool import DecodedImage
 from cnnxfer.data.images.source import file_source
 from cnnxfer.prediction.answers import Answer
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.model_source import ModelSource, find_model
-from cnnxfer.prediction.options import ClassifierOptions
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.runs import Run
 
@@ -24,8 +25,8 @@ def model(colour_run: Run) -> ModelSource:
 def rank(
     model: ModelSource,
     answers: Iterable[Answer],
-    top: int | None = None,
-    min_confidence: float | None = None,
+    top: Any = "auto",
+    min_confidence: Any = "none",
     known_splits: Mapping[str, str] = {},
 ) -> list[Prediction]:
     """The predictions that a classifier makes of what a network computed."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.inputs.globs import resolve
 from cnnxfer.prediction.inputs.kinds import TABLE, Kind
-from cnnxfer.prediction.options import InputOptions
 from cnnxfer.spelling import option
 
 __all__ = ["InputOptions", "count_images", "find_images"]
@@ -40,7 +40,7 @@ def find_images(
             the column.
     """
     found = _resolve(inputs)
-    if options.column is not None and all(kind is not TABLE for kind, _ in found):
+    if options.column != "auto" and all(kind is not TABLE for kind, _ in found):
         raise ConfigError(
             f"{option('--column')} is {options.column!r}, and no input is a table; "
             "expected a .csv, .tsv or .parquet file."

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data.archives import ZIP_SUFFIXES, archive_problem, members
 from cnnxfer.data.images.names import member_names_image
 from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.errors import DataError
-from cnnxfer.prediction.options import InputOptions
 
 
 def check(item: str, options: InputOptions) -> None:

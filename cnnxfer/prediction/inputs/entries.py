@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.prediction.inputs.kinds import find_listed_kind
-from cnnxfer.prediction.options import InputOptions
 
 
 def walk_entry(entry: str, options: InputOptions) -> Iterator[ImageSource]:

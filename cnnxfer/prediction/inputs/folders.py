@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data.images.decode import SUFFIXES
 from cnnxfer.data.images.names import is_hidden, names_image
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
 from cnnxfer.errors import DataError, reason_of
-from cnnxfer.prediction.options import InputOptions
 from cnnxfer.spelling import option
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
+from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data import archives
 from cnnxfer.data.images.source import ImageSource
-from cnnxfer.prediction.options import InputOptions
 
 
 class Reader(Protocol):

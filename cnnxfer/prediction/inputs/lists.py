@@ -10,11 +10,11 @@ from contextlib import AbstractContextManager, nullcontext
 from io import RawIOBase
 from typing import cast
 
+from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.prediction.inputs.entries import count_entries, walk_entry
 from cnnxfer.prediction.inputs.globs import hint_for
-from cnnxfer.prediction.options import InputOptions
 
 STDIN = "-"
 _CHUNK_BYTES = 1 << 16

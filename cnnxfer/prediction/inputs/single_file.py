@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
-from cnnxfer.prediction.options import InputOptions
 
 
 def check(item: str, options: InputOptions) -> None:

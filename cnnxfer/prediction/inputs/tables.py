@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
+from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data.images.names import names_image
 from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.data.tables import TEXT, names_of, open_table
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.inputs.entries import count_entries, walk_entry
 from cnnxfer.prediction.inputs.kinds import is_web_address
-from cnnxfer.prediction.options import InputOptions
 from cnnxfer.registry import did_you_mean
 from cnnxfer.spelling import option
 
@@ -22,7 +22,7 @@ def check(item: str, options: InputOptions) -> None:
     """Checks that a table can be read and has a column of paths; see `Reader.check`."""
     table = open_table(item)
     names = names_of(table)
-    if options.column is None and len(names) == 1 and names_image(names[0]):
+    if options.column == "auto" and len(names) == 1 and names_image(names[0]):
         raise DataError(
             f"{item} begins with {names[0]!r}; expected a line with the name of the "
             f"column above it. Add one, or pass the file as a list: @{item}"
@@ -67,16 +67,15 @@ def _choose_column(item: str, columns: Sequence[str], options: InputOptions) -> 
     Raises:
         DataError: if the table has no such column; the message names its columns.
     """
-    if options.column is None and len(columns) == 1:
+    if options.column == "auto" and len(columns) == 1:
         return columns[0]
-    wanted = options.column or DEFAULT_COLUMN
+    wanted = DEFAULT_COLUMN if options.column == "auto" else options.column
     if wanted in columns:
         return wanted
     if not columns:
         raise DataError(f"{item} is empty; expected a line that names its columns.")
-    next_step = ""
-    if options.column is None:
-        next_step = f" Choose one with {option('--column')}."
+    typed = options.column != "auto"
+    next_step = "" if typed else f" Choose one with {option('--column')}."
     raise DataError(
         f"{item} has no column {wanted!r}; it has {', '.join(columns)}."
         f"{did_you_mean(wanted, columns)}{next_step}"

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from functools import partial
 
+from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data.images.source import ImageSource
-from cnnxfer.prediction.options import InputOptions
 from cnnxfer.web import Limits, open_url
 
 MAX_BYTES = 100_000_000

@@ -210,7 +210,7 @@ def test_missing_or_empty_inputs_are_refused(item: str, message: str) -> None:
 
 @pytest.mark.usefixtures("input_files")
 def test_a_column_without_a_table_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"column is 'file', and no input is a tab"):
+    with pytest.raises(ConfigError, match=r"^column is 'file', and no input is a tab"):
         find_images(["photos"], InputOptions(column="file"))
 
 

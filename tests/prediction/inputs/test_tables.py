@@ -58,13 +58,11 @@ def test_the_path_column_is_found_by_default(name: str, found) -> None:
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (None, "has no column 'path'; it has image, label. Choose one with column."),
+        ("auto", "has no column 'path'; it has image, label. Choose one with column."),
         ("imgae", "has no column 'imgae'; it has image, label. Did you mean 'image'?"),
     ],
 )
-def test_a_missing_column_is_refused(
-    name: str, column: str | None, message: str
-) -> None:
+def test_a_missing_column_is_refused(name: str, column: str, message: str) -> None:
     write(name, {"image": ["b.jpg"], "label": ["a"]})
     with pytest.raises(DataError) as caught:
         find_images(["photos", name], InputOptions(column=column))

@@ -142,5 +142,5 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path):
 
 
 def test_a_folder_within_the_inputs_is_refused(tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"heatmap .*/heat lies in "):
+    with pytest.raises(ConfigError, match=r"^heatmap .*/heat lies in "):
         save_heatmaps(tmp_path / "heat", [str(tmp_path)], Reporter())

@@ -185,7 +185,7 @@ def test_an_unfinished_file_is_not_overwritten(path: Path) -> None:
     before = part_of(path).read_bytes()
     with pytest.raises(ConfigError, match=r"part holds .* resume=True, or remove it"):
         check_resumable_file(path, resume=False)
-    with pytest.raises(ConfigError, match="resume"):
+    with pytest.raises(ConfigError, match="resume=True"):
         run(path)
     assert part_of(path).read_bytes() == before
     check_resumable_file(path, resume=True)

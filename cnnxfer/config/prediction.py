@@ -1,0 +1,89 @@
+"""The options of a prediction; configuration files do not have them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from cnnxfer.config.setting import setting
+
+_input = partial(setting, group="Input")
+_views = partial(setting, group="Views of each image")
+_engine = partial(setting, group="Engine")
+
+
+@dataclass(frozen=True)
+class ClassifierOptions:
+    """How a model looks at images and answers."""
+
+    top: int | Literal["auto"] = setting(
+        "auto",
+        "How many classes to list for each image; auto for 5, or all if there are "
+        "fewer.",
+        "--top",
+        at_least=1,
+    )
+    min_confidence: float | Literal["none"] = setting(
+        "none",
+        "Answer `unsure` if no class reaches this probability. If images may have "
+        "several labels, each label must also reach its own threshold.",
+        "--min-confidence",
+        above=0,
+        at_most=1,
+    )
+    frames: Literal["first", "all"] = _input(
+        "first",
+        "The first, or all frames of files that have several.",
+        "--frames",
+    )
+    max_pixels: int = _input(
+        200_000_000,
+        "Do not decode images with more pixels than this.",
+        "--max-pixels",
+        at_least=1,
+    )
+    tta: Literal["none", "flip", "five", "ten", "scales"] = _views(
+        "none", "Average the probabilities over several views.", "--tta"
+    )
+    dense: bool = _views(False, "Look at the whole image, without cropping.", "--dense")
+    engine: Literal["auto", "openvino", "keras"] = _engine(
+        "auto",
+        "What runs the network; auto for the fastest that agrees with Keras.",
+        "--engine",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = _engine(
+        "auto",
+        "The number format; auto for the fastest that agrees with float32.",
+        "--precision",
+    )
+    batch: int | Literal["auto"] = _engine(
+        "auto",
+        "Images computed at once; auto for the fastest number. It becomes smaller if "
+        "memory runs out.",
+        "--batch",
+        at_least=1,
+        at_most=1024,
+    )
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """How inputs are read."""
+
+    recursive: bool = _input(
+        True, "Search folders with their subfolders.", "--recursive"
+    )
+    column: str | Literal["auto"] = _input(
+        "auto",
+        "The column of tables that has the paths; auto for path, or the only column.",
+        "--column",
+    )
+    allow_private: bool = _input(
+        False, "Allow web addresses in private networks.", "--allow-private"
+    )
+
+
+@dataclass(frozen=True)
+class PredictOptions(ClassifierOptions, InputOptions):
+    """All options of a prediction but its inputs, model and outputs."""
