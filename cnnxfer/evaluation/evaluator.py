@@ -17,7 +17,6 @@ from cnnxfer.data.dataset import TEST, Dataset, Example
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.prepared import load_splits
 from cnnxfer.data.preparing.index import build_index, report_problems
-from cnnxfer.data.sources import list_dataset
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.files import file_hash
@@ -27,7 +26,7 @@ from cnnxfer.prediction.model_source import run_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
-from cnnxfer.tasks.catalog import task_of
+from cnnxfer.tasks.catalog import load_data, task_of
 
 
 def evaluate_run(
@@ -113,9 +112,8 @@ def evaluate_data(
             several labels and those of the run have one or the reverse, or if no image
             is left.
     """
-    task = task_of(run)
-    dataset = list_dataset(spec, reporter)
-    task.check_other(dataset, spec, run)
+    _, dataset = load_data(spec, reporter)
+    task_of(run).check_other(dataset, spec, run)
     examples = _relabelled(dataset, spec, run)
     rows = report_problems(build_index(examples, reporter), reporter)
     if not rows:
@@ -192,7 +190,9 @@ def _measure(
     reporter: Reporter,
     options: ClassifierOptions,
 ) -> list[_Measured]:
+    task, names = task_of(run), run.class_names
     classifier = Classifier(run_model(run), options, reporter)
+    decision = classifier.model.decision
     examples = [example for split in splits for example in split]
     sources = [ImageSource(example.id, example.read) for example in examples]
     progress = reporter.progress("evaluating", len(examples), "images")
@@ -210,24 +210,13 @@ def _measure(
                     read.append(example)
             if not rows:
                 raise DataError(f"none of {len(split)} images can be read any more.")
+            targets = task.targets(read, len(names))
+            figures, right = decision.measure(names, np.stack(rows), targets)
             unreadable = len(split) - len(read)
+            evaluation = Evaluation(run.name, len(read), unreadable, 0, figures)
+            ids = (example.id for example in read)
             measured.append(
-                _measured(run, classifier, np.stack(rows), read, unreadable)
+                _Measured(evaluation, dict(zip(ids, right.tolist(), strict=True)))
             )
         assert next(answers, None) is None
     return measured
-
-
-def _measured(
-    run: Run,
-    classifier: Classifier,
-    probabilities: np.ndarray,
-    examples: Sequence[Example],
-    unreadable: int,
-) -> _Measured:
-    names = run.class_names
-    targets = task_of(run).targets(examples, len(names))
-    figures, right = classifier.model.decision.measure(names, probabilities, targets)
-    evaluation = Evaluation(run.name, len(examples), unreadable, 0, figures)
-    ids = [example.id for example in examples]
-    return _Measured(evaluation, dict(zip(ids, right.tolist(), strict=True)))

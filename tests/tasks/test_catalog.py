@@ -11,6 +11,7 @@ from cnnxfer.config import Config
 from cnnxfer.config.setting import settings_in
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Dataset, Example
+from cnnxfer.data.geometry import Geometry
 from cnnxfer.engines.agreement import BOUNDS
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.reporting import Reporter
@@ -98,6 +99,8 @@ def test_labels_are_written_and_read_back_with_other_numbers() -> None:
         shown = Labels(labels).renumbered({0: 1, 1: 2, 2: 0})
         assert sorted(found.labels) == list(shown.labels)
     assert Labels((0, 2)).renumbered({2: 5}) == Labels((5,))
+    view = Geometry.of_box((0, 0, 4, 4), 2, flip=True)
+    assert Labels((0, 2)).through(view) == Labels((0, 2))
 
 
 @EACH_TASK
