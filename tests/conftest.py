@@ -171,8 +171,7 @@ def colour_run(photos_dir: Path, tmp_path: Path) -> Run:
         split="50/25/25",
         image_size=32,
     )
-    setup = prepare_run(config, tmp_path / "runs", Reporter())
-    run = setup.run
+    run, setup = prepare_run(config, tmp_path / "runs", Reporter())
     run.write_config(setup.config)
     pixels = keras.Input((32, 32, 3))
     means = keras.layers.GlobalAveragePooling2D()(pixels)
@@ -181,7 +180,9 @@ def colour_run(photos_dir: Path, tmp_path: Path) -> Run:
     head.set_weights([np.eye(3)[::-1] / 20])
     save_model(model, run.model_path)
     run.update_metrics(frozen={"val_accuracy": 0.75})
-    run.update_receipt(started="2026-11-22T10:15:00+00:00", status="done")
+    run.update_receipt(
+        phase="frozen", started="2026-11-22T10:15:00+00:00", status="done"
+    )
     return run
 
 

@@ -14,15 +14,15 @@ from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.evaluation import before_after
 from cnnxfer.runs import Run
 from cnnxfer.tasks.score import Score
+from cnnxfer.training.phase import Outcome
 from cnnxfer.training.phases import fine_tune
-from cnnxfer.training.phases.fine_tune import Outcome
 
 
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes fine-tuning end before it begins, with the parent's model."""
     score = Score({"accuracy": 0.75}, loss=0.5, epoch=0)
-    monkeypatch.setattr(fine_tune, "fine_tune", lambda setup: Outcome(score, score))
+    monkeypatch.setattr(fine_tune, "train", lambda *_: Outcome(score, score))
     monkeypatch.setattr(before_after, "compare_with_parent", lambda *_: None)
 
 

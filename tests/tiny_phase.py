@@ -15,18 +15,20 @@ from recording_reporter import RecordingReporter
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, FineTune
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.prepared import Splits
-from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
+from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.tasks.catalog import TASKS
 from cnnxfer.tasks.score import Score
-from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
+from cnnxfer.training.loop.checkpoint import read_checkpoint
 from cnnxfer.training.loop.progress import Progress
+from cnnxfer.training.loop.recorder import RunRecorder
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.optimization.devices import Devices
-from cnnxfer.training.task import Setup
-from cnnxfer.training.trained_network import Order
+from cnnxfer.training.setup import Setup
+from cnnxfer.training.trained_network import Order, TrainedNetwork
 
 CLASSES = ("a", "b", "c")
 FEATURES, TRAIN, VALIDATION, BATCH = 5, 26, 20, 4
@@ -54,15 +56,13 @@ class Killed(BaseException):
     """Stands for the end of a killed process: nothing more is saved."""
 
 
-class TinyNetwork:
+class TinyNetwork(TrainedNetwork):
     """A network that classifies five noisy numbers, with a frozen layer and a norm.
 
     Attributes:
         closed: whether `close` was called.
         largest_batch: the largest batch size that batches were asked for.
     """
-
-    failure: DataError | None = None
 
     def __init__(self, setup: Setup) -> None:
         keras.utils.set_random_seed(1)
@@ -74,7 +74,8 @@ class TinyNetwork:
             x = keras.layers.Dropout(0.3, name="drop")(x)
             x = keras.layers.Dropout(0.3, name="again")(x)
             outputs = keras.layers.Dense(len(CLASSES), name="logits")(x)
-            self.model = self.classifier = keras.Model(inputs, outputs)
+            model = keras.Model(inputs, outputs)
+        super().__init__(setup, model, model)
         self.train = numbers(TRAIN, 0)
         self.validation = numbers(VALIDATION, 1)
         self.closed = False
@@ -108,6 +109,9 @@ class TinyNetwork:
         batches = tf.data.Dataset.from_tensor_slices(filled).batch(batch_size)
         return batches, len(filled) // batch_size
 
+    def agreement(self) -> Verdict:
+        return Verdict(True, "it is the same network")
+
     def close(self) -> None:
         self.closed = True
 
@@ -124,11 +128,13 @@ def tiny_setup(path: Path, batch: int = BATCH, **config: Any) -> Setup:
     path.mkdir(exist_ok=True)
 
     def examples(count: int) -> list[Example]:
-        return [Example(str(i), (i % len(CLASSES),), None, path) for i in range(count)]
+        return [
+            Example(str(i), Labels((i % len(CLASSES),)), None, path)
+            for i in range(count)
+        ]
 
-    run = Run(path)
     settings = replace(Config(), batch_size=batch, **config)
-    run.write_config(settings)
+    Run(path).write_config(settings)
     return Setup(
         config=settings,
         backbone=BACKBONES.get("mobilenet-0.25"),
@@ -138,7 +144,6 @@ def tiny_setup(path: Path, batch: int = BATCH, **config: Any) -> Setup:
         precision="float32",
         reporter=RecordingReporter(),
         task=TASKS.get("classification"),
-        run=run,
     )
 
 
@@ -153,12 +158,15 @@ def tiny_phase(
 ) -> Session:
     """Returns a phase at its beginning, or at the last checkpoint in `path`."""
     setup = tiny_setup(path, **config)
-    checkpoint = read_checkpoint(setup.run.checkpoints_dir, setup.reporter)
+    trained = TinyNetwork(setup)
+    recorder = RunRecorder(Run(path), trained.classifier, VALIDATION)
+    checkpoint = recorder.last_checkpoint(setup.reporter)
     phase = Session(
         setup,
         "fine_tune",
         settings,
-        TinyNetwork(setup),
+        trained,
+        recorder,
         checkpoint=checkpoint,
         stage=stage,
         previous=previous,
@@ -194,7 +202,7 @@ def kill() -> None:
 
 def end_of(phase: Session) -> dict[str, Any]:
     """Returns every number that a phase ends with, except times."""
-    run = phase.setup.run
+    run = phase.recorder.run
     checkpoint = read_checkpoint(run.checkpoints_dir)
     assert checkpoint
     digest = hashlib.sha256()
@@ -205,7 +213,7 @@ def end_of(phase: Session) -> dict[str, Any]:
     return {
         "weights": digest.hexdigest(),
         "arrays": {
-            name: value.tobytes() for name, value in read_arrays(checkpoint).items()
+            name: value.tobytes() for name, value in checkpoint.arrays().items()
         },
         "model": keras.saving.load_model(run.model_path).get_weights()[0].tobytes(),
         "progress": {**progress, **times},

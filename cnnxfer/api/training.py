@@ -50,7 +50,7 @@ from cnnxfer.stopping import interrupted_by_sigterm
 
 if TYPE_CHECKING:
     from cnnxfer.training.phases.plan import StageRow
-    from cnnxfer.training.task import Setup
+    from cnnxfer.training.setup import Setup
 
 
 # The settings of the frozen phase that fine-tuning cannot change.
@@ -114,20 +114,20 @@ def train(
     from cnnxfer.data.prepared import data_hash
     from cnnxfer.training.start import prepare_run
 
-    setup = prepare_run(settings, runs_path, reporter)
-    run = setup.run
+    run, setup = prepare_run(settings, runs_path, reporter)
     with lock_run(run):
         data_sha256 = data_hash(run.split)
         start_receipt(
             run,
             settings.seed,
+            phase="frozen",
             parent=None,
             data_sha256=data_sha256,
             precision=setup.precision,
         )
         run.write_config(setup.config)  # last, since it makes the directory a run
         with OutcomeRecorder(run), interrupted_by_sigterm():
-            _train_head(setup)
+            _train_phase(setup, run)
     if not fine_tune:
         return Run(run.path)
     remaining = None
@@ -184,6 +184,7 @@ def unfreeze(
         start_receipt(
             child,
             settings.seed,
+            phase="fine_tune",
             parent=parent.name,
             data_sha256=parent.receipt.get("data_sha256"),
             weights_sha256=parent.receipt.get("weights_sha256"),
@@ -192,7 +193,7 @@ def unfreeze(
         with OutcomeRecorder(child), interrupted_by_sigterm():
             setup = set_up(child, reporter)
             child.update_receipt(precision=setup.precision)
-            _fine_tune(setup)
+            _train_phase(setup, child)
     return Run(child.path)
 
 
@@ -248,14 +249,11 @@ def resume(
 
     with lock_run(found):
         setup = set_up(found, reporter)  # first, since it fails if images are gone
-        more_epochs += setup.more_epochs
+        more_epochs += found.more_epochs
         found.update_receipt(status="running", more_epochs=more_epochs)
         found.update_metrics(validation=None, test=None)  # the model will change
         with OutcomeRecorder(found), interrupted_by_sigterm():
-            if found.parent:
-                _fine_tune(setup)
-            else:
-                _train_head(setup)
+            _train_phase(setup, found)
     return Run(found.path)
 
 
@@ -394,24 +392,18 @@ def _data_name(spec: str) -> str:
     return spec.removeprefix("tfds:")
 
 
-def _train_head(setup: Setup) -> None:
-    from cnnxfer.training.phases.frozen import train_head
-
-    best = train_head(setup)
-    setup.reporter.info(
-        f"validation {best.text} (epoch {best.epoch}); "
-        f"the model is {setup.run.model_path}"
-    )
-
-
-def _fine_tune(setup: Setup) -> None:
+def _train_phase(setup: Setup, run: runs.Run) -> None:
+    """Trains a run's phase to its end, and reports what came of it."""
     from cnnxfer.evaluation.before_after import compare_with_parent
-    from cnnxfer.training.phases.fine_tune import fine_tune
+    from cnnxfer.training.phase import PHASES
 
-    run, reporter = setup.run, setup.reporter
-    outcome = fine_tune(setup)
+    reporter, phase = setup.reporter, PHASES.get(run.phase)
+    outcome = phase.train(setup, run)
     before, after = outcome.before, outcome.after
-    if outcome.improved:
+    if before is None:
+        kept = f"validation {after.text} (epoch {after.epoch})"
+        reporter.info(f"{kept}; the model is {run.model_path}")
+    elif outcome.improved:
         reporter.info(f"epoch {after.epoch} is kept; the model is {run.model_path}")
     else:
         reporter.info(
@@ -419,6 +411,8 @@ def _fine_tune(setup: Setup) -> None:
             f"so {run.model_path} is the model from before. Try a lower "
             f"{option('--lr')}."
         )
+    if not phase.from_parent:
+        return
     try:
         compare_with_parent(run, reporter)
     except Interrupted:

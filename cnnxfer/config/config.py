@@ -148,7 +148,7 @@ class Config:
     )
     batch_size: int | Literal["default", "auto"] = _training(
         "default",
-        "Images per update; auto lets fine-tuning measure the fastest number. "
+        "Images per update; auto measures the fastest number. "
         "`default` is 32 or, on cached features, a number that grows with the number "
         "of images.",
         "--batch",
@@ -171,7 +171,7 @@ class Config:
     )
     checkpoint_every: float = _training(
         300.0,
-        "Time between checkpoints within an epoch.",
+        "Time between checkpoints within an epoch, or of a head on cached features.",
         "--checkpoint-every",
         above=0,
         is_time=True,
@@ -179,8 +179,7 @@ class Config:
     time_budget: float | Literal["none"] = _training(
         "none",
         "The longest time to train, such as 30m; computing cached features may take "
-        "longer. It is for both phases together: fine-tuning is given as many epochs "
-        "as fit.",
+        "longer. It is for both phases together: each is given as many epochs as fit.",
         "--time-budget",
         above=0,
         is_time=True,

@@ -15,18 +15,21 @@ from cnnxfer.config import Config
 from cnnxfer.data.prepared import PreparedData, prepare_data
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import CnnxferError
+from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.notebook import table
 from cnnxfer.reporting import Advance, Reporter
 from cnnxfer.tasks.catalog import load_data
 from cnnxfer.tasks.class_weights import require_known_classes
 from cnnxfer.tasks.score import ACCURACY
 from cnnxfer.tasks.significance import Accuracy, wilson_interval
-from cnnxfer.tasks.task import Task as LearnedTask
+from cnnxfer.tasks.task import Task
+from cnnxfer.training.activations.engines import engine_text
 from cnnxfer.training.activations.store import ActivationStore
+from cnnxfer.training.loop.recorder import Recorder
 from cnnxfer.training.optimization.devices import Devices, prepare_devices
 from cnnxfer.training.phases.head_on_features import learn_head
+from cnnxfer.training.setup import Setup
 from cnnxfer.training.start import find_weights_file
-from cnnxfer.training.task import Task
 
 SPEED_SECONDS = 1.0  # how long the speed of an engine is measured
 
@@ -154,7 +157,7 @@ def compare_backbones(
 
 def _ranked(
     config: Config,
-    job: LearnedTask,
+    job: Task,
     data: PreparedData,
     devices: Devices,
     budget: _Budget,
@@ -162,7 +165,7 @@ def _ranked(
     """Trains a head on a backbone's features; returns the results."""
     started = time.perf_counter()
     budget.info(f"{config.backbone}:")
-    task = Task(
+    setup = Setup(
         config=config,
         backbone=BACKBONES.get(config.backbone),
         class_names=data.class_names,
@@ -173,10 +176,11 @@ def _ranked(
         task=job,
     )
     weights_path = find_weights_file(config, budget)
-    classifier = task.build_classifier(precision="float32", weights_path=weights_path)
-    learned = learn_head(task, classifier, ActivationStore())
-    images = len(task.splits.validation)
-    score = learned.head.score
+    classifier = setup.build_classifier(precision="float32", weights_path=weights_path)
+    backbone_of(classifier).trainable = False
+    learned = learn_head(setup, Recorder(classifier), ActivationStore())
+    images = len(setup.splits.validation)
+    score = learned.score
     parameters = classifier.count_params()
     return RankedBackbone(
         backbone=config.backbone,
@@ -184,8 +188,8 @@ def _ranked(
         val_monitored=score.value,
         val_accuracy=wilson_interval(round(score.figures[ACCURACY] * images), images),
         images_per_second=_speed(learned.engine),
-        engine=f"{learned.engine.name} {learned.engine.precision}",
-        image_size=task.image_size,
+        engine=engine_text(learned.engine),
+        image_size=setup.image_size,
         parameters=parameters,
         size_bytes=4 * parameters,
         seconds=time.perf_counter() - started,

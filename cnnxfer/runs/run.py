@@ -7,14 +7,20 @@ import io
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from cnnxfer.config import Config, load_config
 from cnnxfer.errors import RunError
-from cnnxfer.files import atomic_path, explained_os_errors, json_text, write_text
+from cnnxfer.files import (
+    TEMPORARY,
+    atomic_path,
+    explained_os_errors,
+    json_text,
+    write_text,
+)
 from cnnxfer.spelling import command
 
 
@@ -118,9 +124,26 @@ class Run:
         return type(self)(self.path.parent / parent) if parent else None
 
     @property
+    def more_epochs(self) -> int:
+        """The number of epochs that `resume` added to those of the settings."""
+        return int(self.receipt.get("more_epochs", 0))
+
+    @property
     def phase(self) -> str:
-        """`frozen` or `fine_tune`, as its settings and metrics are called, too."""
-        return "fine_tune" if self.receipt.get("parent") else "frozen"
+        """The name of the run's phase, as its settings and metrics are called, too."""
+        phase = self.receipt.get("phase")
+        if not isinstance(phase, str):
+            raise RunError(
+                f"{self.path / 'receipt.json'} names no phase, so another version of "
+                "cnnxfer wrote it. Train a new run."
+            )
+        return phase
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What `resume` needs besides a checkpoint; empty before the phase begins."""
+        name = "checkpoints/state.json"
+        return dict(self._read_json(name, dict)) if (self.path / name).exists() else {}
 
     @property
     def history(self) -> list[dict[str, str | float | None]]:
@@ -163,6 +186,12 @@ class Run:
             }
             self._write_json("metrics.json", present)
 
+    def write_state(self, state: Mapping[str, Any]) -> None:
+        """Writes what `resume` needs besides a checkpoint."""
+        with self.saving():
+            self.checkpoints_dir.mkdir(exist_ok=True)
+        self._write_json("checkpoints/state.json", dict(state))
+
     def update_receipt(self, **values: Any) -> None:
         """Sets some entries of the receipt and keeps the others."""
         path = self.path / "receipt.json"
@@ -170,14 +199,19 @@ class Run:
             "receipt.json", {**(self.receipt if path.exists() else {}), **values}
         )
 
-    def add_history(self, row: dict[str, Any]) -> None:
-        """Adds an epoch, in place of this epoch and later ones of its phase."""
+    def add_history(self, *rows: dict[str, Any]) -> None:
+        """Adds epochs to the history, in place of the first of these and later ones.
+
+        Args:
+            *rows: the columns of each epoch, in order, among them `phase` and `epoch`.
+        """
+        first = rows[0]
         earlier: list[dict[str, Any]] = [
             other
             for other in self._history_texts()
-            if other["phase"] != row["phase"] or int(other["epoch"]) < row["epoch"]
+            if other["phase"] != first["phase"] or int(other["epoch"]) < first["epoch"]
         ]
-        self._write_csv("history.csv", [*earlier, row])
+        self._write_csv("history.csv", [*earlier, *rows])
 
     def copy_model(self, other: Run) -> None:
         """Copies the model of another run, and its thresholds."""
@@ -185,6 +219,15 @@ class Run:
         with self.saving(), atomic_path(self.model_path) as temporary:
             shutil.copyfile(source, temporary)
         self.write_thresholds(other.thresholds)
+
+    def discard_training(self) -> None:
+        """Removes checkpoints, state and model, so that the phase begins again."""
+        discarded = self.path / f"{TEMPORARY}checkpoints"
+        shutil.rmtree(discarded, ignore_errors=True)
+        with self.saving(), suppress(FileNotFoundError):
+            self.checkpoints_dir.replace(discarded)  # all at once
+        shutil.rmtree(discarded, ignore_errors=True)
+        self.model_path.unlink(missing_ok=True)
 
     def require_model(self) -> Path:
         """Returns the path of the model.

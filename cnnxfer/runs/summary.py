@@ -57,8 +57,7 @@ def with_ancestors(run: AnyRun) -> list[AnyRun]:
 def epochs_of(run: Run) -> int:
     """Returns the number of epochs of a run, with those that were added later."""
     epochs: int = getattr(run.config, run.phase).epochs
-    # `resume --epochs +5` changes the receipt, not the settings.
-    return epochs + int(run.receipt.get("more_epochs", 0))
+    return epochs + run.more_epochs  # which are not part of the settings
 
 
 def before_and_after(before: float | None, after: float | None) -> str:

@@ -1,7 +1,5 @@
 """Prepares a run for training: a new one from settings, or one from its directory."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from cnnxfer.backbones.catalog import BACKBONES
@@ -16,7 +14,7 @@ from cnnxfer.spelling import option
 from cnnxfer.tasks.catalog import load_data, task_of
 from cnnxfer.tasks.class_weights import require_known_classes
 from cnnxfer.training.optimization.devices import Devices, prepare_devices
-from cnnxfer.training.task import Setup
+from cnnxfer.training.setup import Setup
 
 
 def claim_processors(devices: str, precision: str) -> tuple[Devices, str]:
@@ -35,15 +33,12 @@ def claim_processors(devices: str, precision: str) -> tuple[Devices, str]:
     return claimed, resolve_precision(precision, claimed.compute_capability)
 
 
-def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
+def prepare_run(
+    config: Config, runs_dir: Path, reporter: Reporter
+) -> tuple[Run, Setup]:
     """Reads and splits the data, and creates a run directory.
 
     The caller completes the run by writing its receipt and then its settings.
-
-    Args:
-        config: all settings of the run.
-        runs_dir: the directory that the run is created in.
-        reporter: shows progress and messages.
 
     Raises:
         ConfigError: if the configuration does not suit the machine or the data.
@@ -64,7 +59,7 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
         )
         for example, part in zip(data.examples, data.splits, strict=True)
     )
-    return Setup(
+    return run, Setup(
         config=override(config, {"task": task.name}),
         backbone=BACKBONES.get(config.backbone),
         class_names=data.class_names,
@@ -73,7 +68,6 @@ def prepare_run(config: Config, runs_dir: Path, reporter: Reporter) -> Setup:
         precision=precision,
         reporter=reporter,
         task=task,
-        run=run,
     )
 
 
@@ -81,10 +75,6 @@ def set_up(run: Run, reporter: Reporter) -> Setup:
     """Returns an existing run's setup: claims the processors and finds the images.
 
     A run keeps the precision that it began with, even on another machine.
-
-    Args:
-        run: a run with settings, receipt, classes and split.
-        reporter: shows progress and messages.
 
     Raises:
         ConfigError: if the devices cannot be used.
@@ -103,16 +93,11 @@ def set_up(run: Run, reporter: Reporter) -> Setup:
         precision=precision,
         reporter=reporter,
         task=task_of(run),
-        run=run,
     )
 
 
 def find_weights_file(config: Config, reporter: Reporter) -> Path | None:
     """Returns the file of the backbone's initial weights; None for random ones.
-
-    Args:
-        config: settings; `weights` and `backbone` determine the file.
-        reporter: shows the progress of a download.
 
     Raises:
         ConfigError: if the user's weights file no longer exists.

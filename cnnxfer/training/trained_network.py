@@ -1,9 +1,8 @@
 """The network that a phase trains, and the batches it is trained on."""
 
-from __future__ import annotations
-
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,30 +11,47 @@ from cnnxfer.engines.agreement import compare
 from cnnxfer.engines.engine import Outputs
 from cnnxfer.errors import DataError
 from cnnxfer.tasks.agreement import Verdict
-from cnnxfer.training.task import Setup
+from cnnxfer.training.optimization.learning_rate_search import (
+    RateSearch,
+    growing_rates,
+)
+from cnnxfer.training.setup import Setup
+from cnnxfer.training.variables import changing_weights, values_of
 
 Order = Callable[[int], np.ndarray]
+Batch = tuple[np.ndarray, np.ndarray]  # inputs and targets
 
 
-class TrainedNetwork(Protocol):
-    """A network in training, with the batches it is trained and validated on.
+class TrainedNetwork(ABC):
+    """A network in training, with the batches it is trained and validated on."""
 
-    Attributes:
-        setup: the run and everything it is trained with.
-        model: the model that is trained; it maps inputs to float32 logits
-            `(batch, classes)` and has no variables other than those of `classifier`.
-        classifier: the whole network that is saved; it maps pixels to logits in
-            float32. Its trainable variables are those that training changes.
-    """
+    default_batch_size: int = 32
+    # Whether an epoch takes but a moment, so that its end is worth neither a message
+    # nor a checkpoint.
+    brief: bool = False
+    find_rate: RateSearch = staticmethod(growing_rates)
 
-    setup: Setup
-    model: keras.Model
-    classifier: keras.Model
+    def __init__(
+        self, setup: Setup, classifier: keras.Model, model: keras.Model
+    ) -> None:
+        """Prepares to train; nothing is read or computed yet.
 
+        Args:
+            setup: everything the network is trained with.
+            classifier: the whole network that is saved; it maps pixels to logits in
+                float32. Its trainable variables are those that training changes.
+            model: the model that is trained; it maps inputs to float32 logits `(batch,
+                classes)` and has no variables other than those of `classifier`.
+        """
+        self.setup = setup
+        self.classifier = classifier
+        self.model = model
+
+    @abstractmethod
     def training_batches(
         self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
     ) -> Any:
-        """Returns an endless data set of training batches.
+        """Returns endless training batches.
 
         The seed and the number of a step alone determine its batch.
 
@@ -44,12 +60,14 @@ class TrainedNetwork(Protocol):
                 epochs are counted from 0.
             batch_size: the number of images in a batch.
             steps_per_epoch: the number of batches in an epoch.
-            first_step: the number of the first batch; 0 is the first of epoch 0.
+            first_step: the number of the first batch, counted from epoch 0.
 
         Returns:
-            A `tf.data.Dataset` of inputs and float32 targets `(batch, classes)`.
+            A `tf.data.Dataset` or an iterator of inputs and float32 targets `(batch,
+            classes)`.
         """
 
+    @abstractmethod
     def validation_batches(self, batch_size: int) -> tuple[Any, int]:
         """Returns batches of the validation images in order, and their number.
 
@@ -57,38 +75,32 @@ class TrainedNetwork(Protocol):
         the model again for a batch of another size, and replicas without an image
         would fail.
 
-        Args:
-            batch_size: the number of images in a batch.
-
         Returns:
-            A `tf.data.Dataset` of inputs, and the number of batches.
+            A `tf.data.Dataset` of inputs, or a function that returns an iterator of
+            them, and the number of batches.
         """
 
+    @abstractmethod
     def agreement(self) -> Verdict:
         """Compares `model` with `classifier` on some of the validation images."""
+
+    def learned_weights(self) -> list[np.ndarray]:
+        """Returns what the weights that training changes are to be in `classifier`."""
+        return values_of(changing_weights(self.classifier))
 
     @property
     def failure(self) -> DataError | None:
         """The error that ended the reading of images; None if there was none."""
+        return None
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027
         """Stops reading ahead; the network cannot be trained afterwards."""
 
-
-def compared(
-    trained: TrainedNetwork, inputs: np.ndarray, pixels: np.ndarray
-) -> Verdict:
-    """Compares the logits of a network's `model` with those of its `classifier`.
-
-    Args:
-        trained: the network in training.
-        inputs: inputs of `trained.model`, one row for each image.
-        pixels: inputs of `trained.classifier` for the same images, uint8
-            `(images, size, size, 3)`.
-    """
-    return compare(
-        trained.model.predict_on_batch(inputs),
-        trained.classifier.predict_on_batch(pixels),
-        outputs=Outputs(trained.setup.task),
-        precision="head",
-    )
+    def compared(self, inputs: np.ndarray, logits: np.ndarray) -> Verdict:
+        """Compares the model's logits for inputs with those of `classifier`."""
+        return compare(
+            self.model.predict_on_batch(inputs),
+            logits,
+            outputs=Outputs(self.setup.task),
+            precision="head",
+        )

@@ -60,7 +60,7 @@ def test_json(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_before_and_after(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     child = Run(Path(shutil.copytree(colour_run.path, colour_run.path / "../child")))
-    child.update_receipt(parent=colour_run.name)
+    child.update_receipt(phase="fine_tune", parent=colour_run.name)
     assert run(["evaluate", str(child.path), "-q"]) == 0
     shown = capsys.readouterr()
     assert "\nbefore fine-tuning 100.0% (95% interval " in shown.out

@@ -23,10 +23,11 @@ def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         found.write_config(Config(data="a [red]b"))
         found.write_classes(["daisy", "[bold]iris"])
         found.write_split([SplitRow("a.jpg", "daisy", "train", "00")])
-        found.update_receipt(started=f"2026-11-22T0{hour}:00:00+00:00", status="done")
+        started = f"2026-11-22T0{hour}:00:00+00:00"
+        found.update_receipt(started=started, phase="frozen", status="done")
     head.update_metrics(frozen={"val_accuracy": 0.875})
     head.add_history({"phase": "frozen", "epoch": 1, "loss": "0.5"})
-    tuned.update_receipt(parent="head [1]", status="interrupted")
+    tuned.update_receipt(phase="fine_tune", parent="head [1]", status="interrupted")
     tuned.update_metrics(
         before={"val_accuracy": 0.7, "val_macro_f1": 0.75},
         fine_tune={
@@ -40,7 +41,7 @@ def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "before": {"right": {"value": 0.75, "low": 0.7, "high": 0.8}},
         },
     )
-    orphan.update_receipt(parent="lost", status="running")
+    orphan.update_receipt(phase="fine_tune", parent="lost", status="running")
     (broken.path / "receipt.json").unlink()
     return tmp_path / "mine"
 

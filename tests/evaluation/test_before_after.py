@@ -23,7 +23,7 @@ def tuned(colour_run: Run) -> Run:
     child = Run(
         Path(shutil.copytree(colour_run.path, colour_run.path.with_name("tuned")))
     )
-    child.update_receipt(parent=colour_run.name)
+    child.update_receipt(phase="fine_tune", parent=colour_run.name)
     swapped = keras.saving.load_model(colour_run.model_path)
     (weights,) = swapped.get_weights()
     swapped.set_weights([weights[:, [1, 0, 2]]])

@@ -37,7 +37,8 @@ def make(tmp_path: Path) -> Make:
         run.write_config(Config())
         run.write_classes(["daisy", "rose"])
         run.write_split(ROWS)
-        run.update_receipt(started=name, seconds=len(name), **receipt)
+        phase = "fine_tune" if "parent" in receipt else "frozen"
+        run.update_receipt(started=name, seconds=len(name), phase=phase, **receipt)
         return run
 
     return make

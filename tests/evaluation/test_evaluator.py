@@ -164,7 +164,7 @@ def test_an_unreadable_image_is_left_out_and_counted(
 
 def test_a_fine_tuned_run_is_measured_beside_its_parent(colour_run: Run) -> None:
     child = Run(Path(shutil.copytree(colour_run.path, colour_run.path / "../child")))
-    child.update_receipt(parent=colour_run.name)
+    child.update_receipt(phase="fine_tune", parent=colour_run.name)
     swapped = keras.saving.load_model(colour_run.model_path)
     (weights,) = swapped.get_weights()
     swapped.set_weights([weights[:, [1, 0, 2]]])  # blue is green and green is blue

@@ -55,7 +55,7 @@ def _draw(picture: Image.Image, name: str, corner: np.ndarray) -> None:
 
 @pytest.fixture
 def settings(table: Path) -> dict[str, Any]:
-    return {"data": table, "split": "60/40/0", "batch_size": 16}
+    return {"data": table, "split": "60/40/0", "batch": 16}
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_thresholds_change_only_with_the_model(
     def watch(phase: Session, score: Score, row: dict[str, Any]) -> None:
         keep(phase, score, row)
         epochs.append(list(score.thresholds.values()))
-        seen.append(list(phase.setup.run.thresholds.values()))
+        seen.append(list(phase.recorder.run.thresholds.values()))
 
     values = iter([(0.5, 3), (0.9, 2), (0.1, 1)])
     original = Session.score

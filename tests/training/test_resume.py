@@ -18,7 +18,7 @@ from cnnxfer.errors import Interrupted
 from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run, find_run
 from cnnxfer.training.loop import stepper
-from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
+from cnnxfer.training.loop.checkpoint import read_checkpoint
 
 Train = Callable[..., Run]
 TUNING = {"lr": 0.01, "epochs": 3, "last": "40%", "bn": "train"}
@@ -50,7 +50,7 @@ def assert_same_end(run: Run, undisturbed: Run) -> None:
 def state_of(run: Run) -> dict[str, np.ndarray]:
     checkpoint = read_checkpoint(run.checkpoints_dir)
     assert checkpoint
-    return read_arrays(checkpoint)
+    return checkpoint.arrays()
 
 
 def test_head_training_resumes_as_if_undisturbed(

@@ -1,7 +1,5 @@
 """Computes the activations of each image and view once, and caches them."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import math
@@ -41,15 +39,6 @@ def load_activations(
 
     Missing activations are computed in one pass over the images and stored. On Ctrl-C,
     those computed so far are stored, and the next call continues from there.
-
-    Args:
-        network: the part of the network before the cut.
-        engine: runs the network.
-        examples: the images, at least one; their hashes are known.
-        views: the views to compute of each image.
-        store: the cache of activations.
-        reporter: shows the progress, in images times views.
-        title: the title of the progress, in a few words.
 
     Returns:
         Activations for each of `views`; row `i` belongs to image `i`.

@@ -1,14 +1,12 @@
 """Chooses engines for the network before a cut, and loads its activations."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 import numpy as np
 
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.views.views import CentralViews, pixel_batches, training_views
+from cnnxfer.data.views.views import CentralViews, Views, pixel_batches, training_views
 from cnnxfer.engines.choice import SAMPLES, choose_engine
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import RunError
@@ -17,35 +15,62 @@ from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.activations.compute import load_activations
 from cnnxfer.training.activations.store import Activations, ActivationStore
-from cnnxfer.training.task import Setup, Task
+from cnnxfer.training.setup import Setup
+
+Reference = Callable[[np.ndarray], np.ndarray]
 
 
 def engines_for(
-    task: Task,
+    setup: Setup,
     network: CutNetwork,
-    reference: Callable[[np.ndarray], np.ndarray] | None = None,
+    reference: Reference | None = None,
+    *,
+    used: str,
 ) -> Iterator[Engine]:
     """Yields the engines that the settings allow, the fastest first.
 
     Args:
-        task: has the settings and the images.
+        setup: has the settings and the images.
         network: the part of the network before the cut.
         reference: computes the network's output for pixels in Keras; None to build a
             model for it.
+        used: the `engine_text` of the engine that a resumed stage began with, from
+            which they begin if it is still available; "" for a new stage.
 
     Raises:
         RunError: if the engine that the user asked for deviates from Keras.
     """
-    name, precision = task.config.engine, task.config.precision
+    found = not used
+    for engine in _allowed_engines(setup, network, reference):
+        found = found or engine_text(engine) == used
+        if found:
+            yield engine
+    if not found:  # another machine, or another version of an engine
+        setup.reporter.warn(
+            f"{used}, with which this stage began, is no longer available. The result "
+            "will differ slightly from that of an uninterrupted run."
+        )
+        yield from _allowed_engines(setup, network, reference)
+
+
+def engine_text(engine: Engine) -> str:
+    """Returns the name and the precision of an engine, as a run's state has them."""
+    return f"{engine.name} {engine.precision}"
+
+
+def _allowed_engines(
+    setup: Setup, network: CutNetwork, reference: Reference | None
+) -> Iterator[Engine]:
+    name, precision = setup.config.engine, setup.config.precision
     choices = [(name, "auto" if precision == "float16" else precision)]
     if precision == "auto":
         choices.append((name, "float32"))
     if name == "auto" and precision != "bfloat16":
         choices.append(("keras", "float32"))
-    examples = [*task.splits.validation, *task.splits.train]
+    examples = [*setup.splits.validation, *setup.splits.train]
     pixels = cache(
         lambda: central_pixels(
-            task, [examples[i] for i in evenly_spaced(len(examples))]
+            setup, [examples[i] for i in evenly_spaced(len(examples))]
         )
     )
     tried = set()
@@ -56,7 +81,7 @@ def engines_for(
             precision=precision,
             samples=pixels,
             reference=cache(lambda: reference(pixels())) if reference else None,
-            reporter=task.reporter,
+            reporter=setup.reporter,
         )
         if (engine.name, engine.precision) not in tried:
             tried.add((engine.name, engine.precision))
@@ -64,7 +89,7 @@ def engines_for(
 
 
 def load_split_activations(
-    task: Task,
+    setup: Setup,
     network: CutNetwork,
     engine: Engine,
     store: ActivationStore,
@@ -74,39 +99,31 @@ def load_split_activations(
 ) -> tuple[list[Activations], Activations]:
     """Returns the activations of the training views and of the validation images.
 
-    Args:
-        task: has the settings and the images.
-        network: the part of the network before the cut.
-        engine: runs the network.
-        store: the cache of activations.
-        views: the number of views of each training image.
-        title: the title of the progress; "{}" stands for the name of the split.
-
-    Returns:
-        The activations of each training view, and those of the validation images.
+    In the title of the progress, "{}" stands for the name of the split.
 
     Raises:
         DataError: if an image can no longer be read.
         RunError: see `load_activations`.
     """
-    config = task.config
-    train = load_activations(
-        network,
-        engine,
-        task.splits.train,
-        [training_views(config, view) for view in range(views)],
-        store=store,
-        reporter=task.reporter,
-        title=title.format("training"),
-    )
-    (validation,) = load_activations(
-        network,
-        engine,
-        task.splits.validation,
-        [CentralViews(config.central_crop)],
-        store=store,
-        reporter=task.reporter,
-        title=title.format("validation"),
+    config, splits = setup.config, setup.splits
+
+    def load(
+        name: str, examples: Sequence[Example], of: list[Views]
+    ) -> list[Activations]:
+        return load_activations(
+            network,
+            engine,
+            examples,
+            of,
+            store=store,
+            reporter=setup.reporter,
+            title=title.format(name),
+        )
+
+    training = [training_views(config, view) for view in range(views)]
+    train = load("training", splits.train, training)
+    (validation,) = load(
+        "validation", splits.validation, [CentralViews(config.central_crop)]
     )
     return train, validation
 
@@ -133,12 +150,12 @@ def validation_samples(setup: Setup) -> tuple[np.ndarray, np.ndarray]:
     return samples, central_pixels(setup, [validation[index] for index in samples])
 
 
-def central_pixels(task: Task, examples: Sequence[Example]) -> np.ndarray:
+def central_pixels(setup: Setup, examples: Sequence[Example]) -> np.ndarray:
     """Returns the central views of some images, uint8 `(images, size, size, 3)`."""
     batches = pixel_batches(
         examples,
-        [CentralViews(task.config.central_crop)],
-        image_size=task.image_size,
+        [CentralViews(setup.config.central_crop)],
+        image_size=setup.image_size,
         batch_size=len(examples),
     )
     return next(batches)

@@ -8,8 +8,6 @@ after the last complete chunk. All hashes are checked when an entry is opened. A
 that has an entry open can read it even after it is deleted.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json
@@ -37,36 +35,22 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True)
 class Chunk:
-    """Rows that were written together.
-
-    Attributes:
-        rows: the number of rows.
-        exponent: the values are those in the file times two to this power.
-        sha256: the hash of the chunk's bytes in the file.
-    """
+    """Rows that were written together."""
 
     rows: int
-    exponent: int
-    sha256: str
+    exponent: int  # the values are those in the file times two to this power
+    sha256: str  # of the chunk's bytes in the file
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """The description of an entry, and how much of it has been written.
+    """The description of an entry, and how much of it has been written."""
 
-    Attributes:
-        key: everything that determines the values, for JSON.
-        about: a description for people, for JSON.
-        count: the number of rows when the entry is complete.
-        row_shape: the shape of a row; empty before the first chunk.
-        chunks: the chunks that have been written.
-    """
-
-    key: Mapping[str, Any]
-    about: Mapping[str, Any]
-    count: int
-    row_shape: tuple[int, ...] = ()
-    chunks: tuple[Chunk, ...] = ()
+    key: Mapping[str, Any]  # everything that determines the values, for JSON
+    about: Mapping[str, Any]  # a description for people, for JSON
+    count: int  # of rows when the entry is complete
+    row_shape: tuple[int, ...] = ()  # empty before the first chunk
+    chunks: tuple[Chunk, ...] = ()  # that have been written
 
     @property
     def rows(self) -> int:
@@ -86,15 +70,10 @@ class Manifest:
 
 @dataclass(frozen=True)
 class OpenEntry:
-    """An entry that was opened and checked; it is in use while `file` is open.
-
-    Attributes:
-        manifest: the entry's manifest.
-        file: the file of the rows, open for reading.
-    """
+    """An entry that was opened and checked; it is in use while `file` is open."""
 
     manifest: Manifest
-    file: IO[bytes]
+    file: IO[bytes]  # the rows
 
 
 class Damaged(Exception):
@@ -102,28 +81,16 @@ class Damaged(Exception):
 
 
 class Writer:
-    """Appends chunks to an entry.
-
-    Attributes:
-        path: the entry's directory.
-        manifest: the manifest on disk.
-    """
+    """Appends chunks to an entry, after the last one that `manifest` lists."""
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
-        """Continues after the last chunk that `manifest` lists."""
         self.path = path
         self.manifest = manifest
 
     def append(
         self, data: bytes, *, rows: int, row_shape: tuple[int, ...], exponent: int
     ) -> None:
-        """Writes a chunk, and then lists it in the manifest.
-
-        Args:
-            data: the rows as float16, in C order.
-            rows: the number of rows.
-            row_shape: the shape of a row.
-            exponent: the values are those in `data` times two to this power.
+        """Writes a chunk of rows as float16, and then lists it in the manifest.
 
         Raises:
             RunError: if the disk is full.
@@ -145,10 +112,6 @@ class Writer:
 
 def open_entry(path: Path, key: Mapping[str, Any]) -> OpenEntry | None:
     """Opens an entry, complete or not, and checks all of it; None if it is missing.
-
-    Args:
-        path: the entry's directory.
-        key: everything that determines the values, for JSON.
 
     Raises:
         Damaged: if the entry differs from what was written for this key.
@@ -247,14 +210,7 @@ def delete_entry(path: Path) -> None:
 
 @contextmanager
 def explain_full_disk(path: Path) -> Iterator[None]:
-    """Turns the system's error for a full disk into one that says what to do.
-
-    Args:
-        path: a path on the disk.
-
-    Raises:
-        RunError: if the disk is full.
-    """
+    """Turns the system's error for a full disk into a RunError that says what to do."""
     try:
         yield
     except OSError as error:

@@ -5,8 +5,6 @@ CACHE/activations/
   NETWORK/KEY/  an entry; see `activations.entry`
 """
 
-from __future__ import annotations
-
 import mmap
 import os
 import re
@@ -48,14 +46,11 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?) *([kmgt]?)b?", re.IGNORECASE)
 class Activations:
     """Rows of activations that stay on disk and are read when they are indexed.
 
-    They take no memory, however many there are.
-
-    Attributes:
-        shape: `(images, channels)`, or `(images, height, width, channels)`.
+    They take no memory, however many there are. Their shape is `(images, channels)`, or
+    `(images, height, width, channels)`.
     """
 
     def __init__(self, entry: OpenEntry) -> None:
-        """Maps an entry of the store into memory."""
         manifest = entry.manifest
         self.shape = (manifest.count, *manifest.row_shape)
         # The map's copy of the file descriptor still marks the entry as in use.
@@ -82,9 +77,6 @@ class Activations:
 
         NumPy takes far longer to convert rows to float32 than to copy them.
 
-        Args:
-            indices: the indices of the rows.
-
         Returns:
             float16 `(rows, ...)`, and the float32 `(rows,)` factors to multiply the
             rows with.
@@ -101,28 +93,16 @@ class Activations:
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry on disk, of which only the manifest has been read.
-
-    Attributes:
-        path: the entry's directory.
-        manifest: the entry's manifest; None if it cannot be read.
-        size_bytes: the size of the entry's files.
-        last_used: the time of the last use, in seconds since 1970.
-    """
+    """An entry on disk, of which only the manifest has been read."""
 
     path: Path
-    manifest: Manifest | None
+    manifest: Manifest | None  # None if it cannot be read
     size_bytes: int
-    last_used: float
+    last_used: float  # seconds since 1970
 
 
 class ActivationStore:
-    """A cache of activations in one directory, of limited size.
-
-    Attributes:
-        root: the directory; it need not exist.
-        limit_bytes: the maximum size of all entries.
-    """
+    """A cache of activations in one directory, of limited size."""
 
     def __init__(self, root: Path | None = None, limit_bytes: int | None = None):
         """Uses a directory and a limit.
@@ -151,9 +131,8 @@ class ActivationStore:
     def find(self, key: Mapping[str, Any]) -> Activations | None:
         """Opens a complete entry and checks every byte; None if there is none.
 
-        Args:
-            key: everything that determines the values, for JSON; `key["network"]` is
-                the network's own key.
+        The key is everything that determines the values, for JSON; `key["network"]` is
+        the network's own key.
         """
         path = self._path(key)
         try:
@@ -171,12 +150,7 @@ class ActivationStore:
 
     @contextmanager
     def computing(self, network_key: str, reporter: Reporter) -> Iterator[None]:
-        """Waits until no other process computes for a network, and locks it.
-
-        Args:
-            network_key: the key of the network.
-            reporter: told if another process holds the lock.
-        """
+        """Waits until no other process computes for a network, and locks it."""
         with explain_full_disk(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             lock = self._lock(network_key)
@@ -200,12 +174,6 @@ class ActivationStore:
         """Returns the writer of a new entry, or of one that is incomplete.
 
         A damaged entry is deleted first. Call this within `computing`.
-
-        Args:
-            key: everything that determines the values, for JSON.
-            about: a description for people, for JSON.
-            count: the number of rows when the entry is complete.
-            reporter: told if an entry is damaged.
         """
         path = self._path(key)
         try:
@@ -225,11 +193,7 @@ class ActivationStore:
         """Deletes the least recently used entries until `size_bytes` more fit.
 
         Entries that a running process has open are deleted last; those that one is
-        writing are not deleted.
-
-        Args:
-            size_bytes: the number of bytes that will be written.
-            keep: the directories of entries that must not be deleted.
+        writing are not deleted, nor those whose directories are in `keep`.
 
         Raises:
             RunError: if there is not enough room.

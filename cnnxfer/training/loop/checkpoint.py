@@ -6,14 +6,12 @@ a hash of its own. The second file is written when the first is complete, and ol
 checkpoints are removed when both are.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from cnnxfer.errors import RunError
@@ -31,20 +29,11 @@ CHECKPOINTS_KEPT = 2
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a phase between two updates, as saved.
+    """The state of a phase between two updates, as saved."""
 
-    Attributes:
-        progress: how far the phase was.
-        arrays_path: the file with the values of the variables.
-    """
-
+    number: int  # later ones have higher numbers
     progress: Progress
-    arrays_path: Path
-
-    @property
-    def number(self) -> int:
-        """The number of the checkpoint; later ones have higher numbers."""
-        return int(self.arrays_path.stem)
+    arrays: Callable[[], dict[str, np.ndarray]]  # reads the variables' values by name
 
 
 def save_checkpoint(
@@ -59,7 +48,7 @@ def save_checkpoint(
     If the process dies at any moment, the previous checkpoint is still complete.
 
     Args:
-        directory: the directory of the checkpoints; created if it does not exist.
+        directory: created if it does not exist.
         progress: how far the phase is.
         arrays: the values of the variables by name.
         also_keep: the number of a checkpoint that is not removed; 0 for none.
@@ -126,15 +115,10 @@ def checkpoint_at(directory: Path, number: int) -> Checkpoint | None:
     try:
         if file_hash(arrays_path) != manifest["sha256"]:
             return None
-        return Checkpoint(Progress.from_json(manifest["progress"]), arrays_path)
+        progress = Progress.from_json(manifest["progress"])
     except (OSError, KeyError, TypeError):
         return None
-
-
-def read_arrays(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
-    """Returns the values of a checkpoint's variables by name."""
-    with np.load(checkpoint.arrays_path, allow_pickle=False) as arrays:
-        return dict(arrays)
+    return Checkpoint(number, progress, partial(_read_arrays, arrays_path))
 
 
 def restore(arrays: Mapping[str, np.ndarray], variables: Mapping[str, Any]) -> None:
@@ -157,12 +141,9 @@ def restore(arrays: Mapping[str, np.ndarray], variables: Mapping[str, Any]) -> N
         variable.assign(arrays[name])
 
 
-def values_of(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Returns copies of the values of variables, by name."""
-    return {
-        name: np.array(keras.ops.convert_to_numpy(variable))
-        for name, variable in variables.items()
-    }
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def _numbers(directory: Path, suffix: str) -> set[int]:

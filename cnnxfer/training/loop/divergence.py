@@ -5,8 +5,6 @@ small with label smoothing or mixed images. So they are compared with the first 
 the phase and with that of guessing, and no decision depends on a single loss.
 """
 
-from __future__ import annotations
-
 import math
 from statistics import median
 from typing import Any
@@ -37,12 +35,12 @@ class DivergenceWatch:
         before: Score | None,
         state: dict[str, Any] | None = None,
     ) -> None:
-        """Begins to watch, or continues from a saved state.
+        """Begins to watch, or continues from what `state` returned.
 
         Args:
             chance_loss: the loss of a model that guesses.
             before: the score that the phase begins with; None for a new head.
-            state: what `state` returned; None to begin.
+            state: what `state` returned, if it is to continue.
         """
         state = state or {}
         self.chance_loss = chance_loss
@@ -54,9 +52,7 @@ class DivergenceWatch:
     def update_done(self, loss: float, late: bool) -> str:
         """Takes the loss of an update and returns what is wrong, or "".
 
-        Args:
-            loss: the loss of the batch, before the update.
-            late: whether the update is in the second half of its epoch.
+        It is `late` in the second half of its epoch.
         """
         if not math.isfinite(loss):
             return f"the loss became {loss}"
@@ -73,12 +69,7 @@ class DivergenceWatch:
         return ""
 
     def epoch_done(self, score: Score, images: int) -> str:
-        """Takes the score after an epoch and returns what is wrong, or "".
-
-        Args:
-            score: the score on the validation images.
-            images: the number of validation images.
-        """
+        """Takes the score of validation images and returns what is wrong, or ""."""
         before = self.before
         if not math.isfinite(score.loss):
             return f"the validation loss became {score.loss}"

@@ -1,7 +1,5 @@
 """The training loop of a phase, or of one stage of it."""
 
-from __future__ import annotations
-
 import math
 from contextlib import suppress
 
@@ -11,7 +9,6 @@ from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.messages import (
     epoch_lines,
     history_row,
-    interruption,
     live_text,
     title,
 )
@@ -27,8 +24,8 @@ from cnnxfer.training.loop.time_budget import fit_into_time
 def fit(session: Session) -> Score:
     """Trains to the last epoch and returns the score of the saved model.
 
-    Each epoch updates the run's model, metrics and history. At the end, the trained
-    network has the weights of the last epoch, or their moving averages.
+    Each epoch is recorded. At the end, the trained network has the weights of the last
+    epoch, or their moving averages.
 
     Args:
         session: a stage at its beginning or where a checkpoint left it.
@@ -38,7 +35,7 @@ def fit(session: Session) -> Score:
         RunError: if training failed; the run keeps its model and checkpoints.
         DataError: if an image can no longer be read.
     """
-    run, reporter = session.setup.run, session.setup.reporter
+    recorder, reporter = session.recorder, session.setup.reporter
     with session.explaining_errors(), stop_on_signals() as session.stop:
         try:
             if not session.begun:
@@ -52,12 +49,11 @@ def fit(session: Session) -> Score:
         except Stopped:
             with suppress(Diverged):
                 session.checkpoint()
-            if not run.model_path.exists():
-                session.recorder.save_model()
-            raise interruption(run, session.progress) from None
+            recorder.require_model(session.trained.learned_weights())
+            raise recorder.interruption(session.progress) from None
     session.trained.close()
     if session.stop.requested:  # after the last update; another stage may follow
-        raise interruption(run, session.progress)
+        raise recorder.interruption(session.progress)
     session.stepper.apply_averages()
     assert session.best
     return session.best
@@ -121,8 +117,10 @@ def _end_epoch(session: Session) -> None:
             raise Diverged(problem)
         session.tick()
         session.record_epoch(score, history_row(progress, score, rate))
-    for line in epoch_lines(progress, score, first=not session.epochs_seen):
-        reporter.info(line)
+    brief = session.trained.brief
+    if not brief:
+        for line in epoch_lines(progress, score, first=not session.epochs_seen):
+            reporter.info(line)
     session.epochs_seen += 1
     if score.beats(progress.leader):
         progress.leader = score
@@ -133,4 +131,5 @@ def _end_epoch(session: Session) -> None:
         progress.finished = True
         if progress.epoch < progress.epochs:
             reporter.info(f"the phase ends here: {reason}")
-    session.checkpoint()
+    if progress.finished or not brief or session.checkpoint_is_due:
+        session.checkpoint()

@@ -1,7 +1,5 @@
 """The messages and history rows of a phase, while it trains and when it stops."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from cnnxfer.errors import Interrupted
@@ -10,11 +8,12 @@ from cnnxfer.runs import Run
 from cnnxfer.spelling import command
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.progress import Progress
+from cnnxfer.training.phase import PHASES
 
 
 def title(progress: Progress) -> str:
     """Returns what the phase does, as a title for its progress bar."""
-    return "training the head" if progress.phase == "frozen" else "fine-tuning"
+    return PHASES.get(progress.phase).title
 
 
 def live_text(progress: Progress) -> str:
@@ -30,10 +29,7 @@ def live_text(progress: Progress) -> str:
 def history_row(progress: Progress, score: Score, rate: float) -> dict[str, str]:
     """Returns the history row of the current epoch, without phase and epoch number.
 
-    Args:
-        progress: the progress after the epoch's last update, before `start_epoch`.
-        score: the score after the epoch.
-        rate: the learning rate at the start of the epoch.
+    The epoch's last update is done, and `rate` is the learning rate at its start.
     """
     return {
         "learning_rate": f"{rate:.6g}",
@@ -47,11 +43,7 @@ def history_row(progress: Progress, score: Score, rate: float) -> dict[str, str]
 def epoch_lines(progress: Progress, score: Score, *, first: bool) -> Iterator[str]:
     """Yields the lines to print at the end of the current epoch.
 
-    Args:
-        progress: the progress after the epoch's last update, before `start_epoch`.
-        score: the score after the epoch.
-        first: whether the epoch is the first of this process, after which the time
-            that is left is estimated.
+    After the first epoch of a process, they estimate the time that is left.
     """
     seconds = progress.epoch_seconds
     yield (

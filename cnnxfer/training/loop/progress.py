@@ -11,74 +11,41 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import counted
 from cnnxfer.spelling import option
 from cnnxfer.tasks.score import Score
-from cnnxfer.training.task import Setup
-
-BATCH_SIZE = 32
+from cnnxfer.training.setup import Setup
 
 
 @dataclass
 class Progress:
-    """How far a stage of a phase is. A checkpoint holds it as JSON.
+    """How far a stage of a phase is. A checkpoint holds it as JSON."""
 
-    Attributes:
-        phase: the name of the phase, `frozen` or `fine_tune`.
-        stage: the number of the stage, from 0, in a phase that unfreezes gradually.
-        first_epoch: how many epochs the previous stages had.
-        epochs: how many epochs this stage is to have.
-        steps_per_epoch: the number of updates of the weights in an epoch.
-        batch_size: the number of images in an update.
-        accumulate: into how many parts, computed one after another, a batch is divided.
-        peak: the highest learning rate, as the user set it or `search` found it.
-        scale: a factor for all learning rates, below 1 once the peak was too high.
-        lowered: how many times the stage restarted at a lower rate.
-        epoch: how many epochs of this stage are finished.
-        step: how many updates of the current epoch are done.
-        finished: whether the stage has ended.
-        extended: how many of `epochs` were added later, by `resume`.
-        planned: whether `epochs` and `steps_per_epoch` fit the time budget already.
-        time_limit: the value of `seconds` after which no epoch begins; 0 for none.
-        start: the number of the checkpoint that the stage would restart from.
-        seconds: how long the phase has taken so far, in all its processes.
-        epoch_seconds: how long the current epoch has taken so far.
-        loss_sum: the sum of the losses of the current epoch's updates.
-        accuracy_sum: the sum of the accuracies of the current epoch's updates.
-        patient_since: the epoch from which early stopping counts at the earliest.
-        before: the score that the stage began with; None if it was not measured.
-        kept: the score of the model in `model.keras`.
-        leader: the best score of this stage's epochs.
-        last: the score of the last finished epoch.
-        rates: the state of the learning rates; see `Rates.state`.
-        watch: the state of the divergence watch; see `DivergenceWatch.state`.
-    """
-
-    phase: str
-    stage: int
-    first_epoch: int
-    epochs: int
-    steps_per_epoch: int
-    batch_size: int
-    accumulate: int
-    peak: float
-    scale: float = 1.0
-    lowered: int = 0
-    epoch: int = 0
-    step: int = 0
+    phase: str  # one of `PHASES`
+    stage: int  # from 0, in a phase that unfreezes gradually
+    first_epoch: int  # how many epochs the previous stages had
+    epochs: int  # that this stage is to have
+    steps_per_epoch: int  # updates of the weights
+    batch_size: int  # images in an update
+    accumulate: int  # parts of a batch that are computed one after another
+    peak: float  # the highest learning rate, as the user set it or `search` found it
+    scale: float = 1.0  # of all learning rates, below 1 once the peak was too high
+    lowered: int = 0  # how many times the stage restarted at a lower rate
+    epoch: int = 0  # how many epochs of this stage are finished
+    step: int = 0  # how many updates of the current epoch are done
     finished: bool = False
-    extended: int = 0
-    planned: bool = False
-    time_limit: float = 0.0
-    start: int = 0
-    seconds: float = 0.0
-    epoch_seconds: float = 0.0
-    loss_sum: float = 0.0
-    accuracy_sum: float = 0.0
-    patient_since: int = 0
-    before: Score | None = None
-    kept: Score | None = None
-    leader: Score | None = None
-    last: Score | None = None
-    rates: dict[str, Any] = field(default_factory=dict)
-    watch: dict[str, Any] = field(default_factory=dict)
+    extended: int = 0  # how many of `epochs` were added later, by `resume`
+    planned: bool = False  # `epochs` and `steps_per_epoch` fit the time budget already
+    time_limit: float = 0.0  # of `seconds`, after which no epoch begins; 0 for none
+    start: int = 0  # the number of the checkpoint that the stage would restart from
+    seconds: float = 0.0  # of the phase so far, in all its processes
+    epoch_seconds: float = 0.0  # of the current epoch so far
+    loss_sum: float = 0.0  # over the current epoch's updates
+    accuracy_sum: float = 0.0  # likewise
+    patient_since: int = 0  # the epoch from which early stopping counts at the earliest
+    before: Score | None = None  # that the stage began with; None if not measured
+    kept: Score | None = None  # of the model in `model.keras`
+    leader: Score | None = None  # the best of this stage's epochs
+    last: Score | None = None  # of the last finished epoch
+    rates: dict[str, Any] = field(default_factory=dict)  # see `Rates.state`
+    watch: dict[str, Any] = field(default_factory=dict)  # see `DivergenceWatch.state`
 
     @property
     def updates(self) -> int:
@@ -144,11 +111,7 @@ class Progress:
 
     @staticmethod
     def from_json(document: dict[str, Any]) -> Progress:
-        """Returns the progress that `as_json` wrote.
-
-        Raises:
-            KeyError, TypeError: if the document has another structure.
-        """
+        """Reverses `as_json`; raises KeyError or TypeError for another structure."""
         values = {item.name: document[item.name] for item in fields(Progress)}
         for name in ("before", "kept", "leader", "last"):
             if values[name] is not None:
@@ -167,22 +130,15 @@ def initial_progress(
     name: str,
     settings: Phase,
     *,
+    default_batch_size: int,
     stage: int,
     previous: Progress | None,
     preparation_seconds: float,
 ) -> Progress:
     """Returns the progress at the beginning of a stage.
 
-    Args:
-        setup: the run and everything it is trained with.
-        name: the name of the phase, `frozen` or `fine_tune`.
-        settings: the settings of the phase, with the number of epochs of this stage.
-        stage: the number of the stage, from 0.
-        previous: the progress at the end of the previous stage; None for the first. Its
-            batch size, parts and learning rate are kept: what was too much for fewer
-            layers is too much for more.
-        preparation_seconds: the time since the end of the previous stage, or since the
-            start of the phase.
+    What was too much for fewer layers is too much for more. So a stage keeps the batch
+    size, the parts and the learning rate of the one before.
 
     Raises:
         ConfigError: if gradients are to be accumulated on several devices, or in
@@ -204,7 +160,7 @@ def initial_progress(
         )
     wanted = setup.config.batch_size
     if isinstance(wanted, str):  # `auto` is found later
-        wanted = BATCH_SIZE
+        wanted = default_batch_size
     batch_size = devices.batch_size(wanted, images)
     progress = Progress(
         phase=name,

@@ -1,86 +1,249 @@
-"""Writes what training produces to a run: checkpoints, model, history and metrics."""
+"""Records what training produces: in memory, or in the directory of a run."""
 
-from __future__ import annotations
-
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 
-from cnnxfer.networks.saving import save_model
+from cnnxfer.errors import Interrupted, RunError
+from cnnxfer.networks.classifier import copy_weights
+from cnnxfer.networks.saving import load_model, save_model
+from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.score import Score
-from cnnxfer.training.loop.checkpoint import save_checkpoint
+from cnnxfer.training.loop.checkpoint import (
+    Checkpoint,
+    checkpoint_at,
+    read_checkpoint,
+    save_checkpoint,
+)
+from cnnxfer.training.loop.messages import interruption
 from cnnxfer.training.loop.progress import Progress
+from cnnxfer.training.loop.state import PhaseState
+from cnnxfer.training.variables import changing_weights, restoring, set_values
+
+Values = Mapping[str, np.ndarray]
+Weights = list[np.ndarray]
 
 
-@dataclass(frozen=True)
 class Recorder:
-    """Writes the results of training to one run directory.
+    """Keeps what training produces in memory, and writes nothing."""
 
-    Attributes:
-        run: the run directory.
-        classifier: the whole network. It is in float32 whatever the precision in
-            training, so that it answers the same on every machine, with or without a
-            GPU.
-        validation_images: the number of images that a score is measured on.
-    """
+    place = ""  # where model and checkpoints are, for people; "" for nowhere
 
-    run: Run
-    classifier: keras.Model
-    validation_images: int
+    def __init__(self, classifier: keras.Model) -> None:
+        # In float32 whatever the precision in training, so that it answers the same on
+        # every machine, with or without a GPU.
+        self.classifier = classifier
+        self.state = PhaseState()
+        # The values of `changing_weights(classifier)` in the model to keep; None before
+        # an epoch of this process had it.
+        self.best: Weights | None = None
+        self._best_at_checkpoint: Weights | None = None
+        self._checkpoints: dict[int, Checkpoint] = {}
 
-    def save_model(self, score: Score | None = None) -> None:
-        """Writes the model with its current weights.
+    def update_state(self, **changes: Any) -> None:
+        """Changes some attributes of the state."""
+        self.state = dataclasses.replace(self.state, **changes)
+
+    def update_metrics(self, **values: Any) -> None:
+        """Records figures for people; None removes one."""
+
+    def add_epoch(
+        self,
+        progress: Progress,
+        score: Score,
+        row: dict[str, str],
+        weights: Weights | None,
+    ) -> None:
+        """Records an epoch, which is written with the next checkpoint at the latest.
 
         Args:
-            score: the score of the model, whose thresholds are written too; None before
-                the first epoch has ended.
-
-        Raises:
-            RunError: if the model cannot be written.
-        """
-        with self.run.saving():
-            save_model(self.classifier, self.run.model_path)
-        if score:
-            self.run.write_thresholds(score.thresholds)
-
-    def add_epoch(self, progress: Progress, score: Score, row: dict[str, str]) -> None:
-        """Adds an epoch to the history, and writes the saved model's score to metrics.
-
-        Args:
-            progress: the progress of the phase; `kept` is the score of the saved model.
+            progress: the progress of the phase; `kept` is the score of the best model.
             score: the score after the epoch.
             row: the epoch's row of the history, without phase and epoch number.
+            weights: those of the model to keep, if it is the one of this epoch.
         """
-        assert progress.kept
-        self.run.add_history({"phase": progress.phase, "epoch": score.epoch, **row})
-        metrics = progress.kept.as_metrics(self.validation_images)
-        self.run.update_metrics(**{progress.phase: metrics})
+        if weights is not None:
+            self.best = weights
 
     def write_checkpoint(
-        self, progress: Progress, values: Mapping[str, np.ndarray], *, also_keep: int
+        self, progress: Progress, values: Values, *, also_keep: int
     ) -> int:
-        """Writes a checkpoint and returns its number; see `save_checkpoint`.
+        """Records a checkpoint and returns its number; see `save_checkpoint`.
 
         Raises:
-            RunError: if the checkpoint cannot be written.
+            RunError: if it cannot be written.
         """
+        self._best_at_checkpoint = self.best
+        number = max(self._checkpoints, default=0) + 1
+        copy = Progress.from_json(progress.as_json())
+        self._checkpoints = {
+            old: checkpoint
+            for old, checkpoint in self._checkpoints.items()
+            if old == also_keep
+        }
+        self._checkpoints[number] = Checkpoint(number, copy, lambda: dict(values))
+        return number
+
+    def checkpoint_at(self, number: int) -> Checkpoint | None:
+        """Returns the checkpoint with a number; None if it is missing or damaged."""
+        return self._checkpoints.get(number)
+
+    def last_checkpoint(self, reporter: Reporter | None = None) -> Checkpoint | None:
+        """Returns the last complete checkpoint; see `read_checkpoint`."""
+        return self._checkpoints.get(max(self._checkpoints, default=0))
+
+    def forget_epochs(self) -> None:
+        """Forgets the epochs since the last checkpoint, which are trained again."""
+        self.best = self._best_at_checkpoint
+
+    def undo_epochs(self, start: Progress, current: Progress) -> None:
+        """Undoes what the epochs of a stage, which restarts, have recorded."""
+        if not start.stage:
+            self.best = None
+
+    def begin_again(self) -> None:
+        """Forgets all that the phase has recorded, as it begins again."""
+        self.state = PhaseState()
+        self.best = self._best_at_checkpoint = None
+        self._checkpoints.clear()
+
+    def restore_best(self) -> None:
+        """Gives the classifier the weights of the model to keep."""
+        assert self.best
+        set_values(changing_weights(self.classifier), self.best)
+
+    def require_model(self, weights: Weights) -> None:
+        """Makes sure that a stopped phase leaves a model, if only an untrained one."""
+
+    def interruption(self, progress: Progress) -> Interrupted:
+        """Returns the error that ends an interrupted phase."""
+        return Interrupted("interrupted.")
+
+
+class RunRecorder(Recorder):
+    """Writes what training produces to a run.
+
+    If the process dies before a checkpoint is written, `resume` goes on from the one
+    before, and all that was recorded since is recorded again.
+    """
+
+    def __init__(
+        self, run: Run, classifier: keras.Model, validation_images: int
+    ) -> None:
+        """Goes on with a run; raises RunError if its state is damaged."""
+        super().__init__(classifier)
+        self.run = run
+        self.validation_images = validation_images
+        self.place = str(run.path)
+        self._rows: list[dict[str, Any]] = []
+        self._unsaved: Score | None = None
+        try:
+            self.state = PhaseState.from_json(run.state)
+        except (KeyError, TypeError) as error:
+            raise RunError(
+                f"the state of {run.path} is damaged. Remove it to train this phase "
+                f"again from its start: rm -r {run.checkpoints_dir}"
+            ) from error
+
+    def update_state(self, **changes: Any) -> None:
+        """See `Recorder`."""
+        before = self.state
+        super().update_state(**changes)
+        if self.state != before:
+            self.run.write_state(self.state.as_json())
+
+    def update_metrics(self, **values: Any) -> None:
+        """See `Recorder`."""
+        self.run.update_metrics(**values)
+
+    def add_epoch(
+        self,
+        progress: Progress,
+        score: Score,
+        row: dict[str, str],
+        weights: Weights | None,
+    ) -> None:
+        """See `Recorder`."""
+        super().add_epoch(progress, score, row, weights)
+        self._rows.append({"phase": progress.phase, "epoch": score.epoch, **row})
+        if weights is not None:
+            self._unsaved = score
+
+    def write_checkpoint(
+        self, progress: Progress, values: Values, *, also_keep: int
+    ) -> int:
+        """See `Recorder`; what earlier epochs have recorded is written before it."""
+        if self._unsaved and self.best:
+            self._save_model(self.best)
+            self.run.write_thresholds(self._unsaved.thresholds)
+        if self._rows and progress.kept:
+            self.run.add_history(*self._rows)
+            metrics = progress.kept.as_metrics(self.validation_images)
+            self.run.update_metrics(**{progress.phase: metrics})
+        self._forget_unwritten()
+        self._best_at_checkpoint = self.best
         with self.run.saving():
             return save_checkpoint(
                 self.run.checkpoints_dir, progress, values, also_keep=also_keep
             )
 
-    def undo_epochs(self, start: Progress, current: Progress) -> None:
-        """Undoes what the epochs of a stage have recorded, as the stage restarts.
+    def checkpoint_at(self, number: int) -> Checkpoint | None:
+        """See `Recorder`."""
+        return checkpoint_at(self.run.checkpoints_dir, number)
 
-        Args:
-            start: the progress at the start of the stage, from which it restarts.
-            current: the progress of the stage up to now.
-        """
-        if start.stage:  # a better model has overwritten that of the stage before
+    def last_checkpoint(self, reporter: Reporter | None = None) -> Checkpoint | None:
+        """See `Recorder`."""
+        return read_checkpoint(self.run.checkpoints_dir, reporter)
+
+    def forget_epochs(self) -> None:
+        """See `Recorder`."""
+        super().forget_epochs()
+        self._forget_unwritten()
+
+    def undo_epochs(self, start: Progress, current: Progress) -> None:
+        """See `Recorder`."""
+        super().undo_epochs(start, current)
+        self._rows.clear()
+        if start.stage:  # a better model may have replaced that of the stage before
             start.kept = current.kept
-        elif self.run.parent:
+            return
+        self._forget_unwritten()
+        if current.kept != start.kept and self.run.parent:
             self.run.copy_model(self.run.parent)
             self.run.update_metrics(**{start.phase: None})
+
+    def begin_again(self) -> None:
+        """See `Recorder`."""
+        super().begin_again()
+        self._forget_unwritten()
+        self.run.discard_training()
+
+    def restore_best(self) -> None:
+        """See `Recorder`."""
+        if self.best:
+            super().restore_best()
+        else:  # an earlier process had its epoch
+            copy_weights(load_model(self.run.require_model()), self.classifier)
+
+    def require_model(self, weights: Weights) -> None:
+        """See `Recorder`."""
+        if not self.run.model_path.exists():
+            self._save_model(weights)
+
+    def interruption(self, progress: Progress) -> Interrupted:
+        """See `Recorder`."""
+        return interruption(self.run, progress)
+
+    def _save_model(self, weights: Weights) -> None:
+        variables = changing_weights(self.classifier)
+        with self.run.saving(), restoring(variables):
+            set_values(variables, weights)
+            save_model(self.classifier, self.run.model_path)
+
+    def _forget_unwritten(self) -> None:
+        self._rows.clear()
+        self._unsaved = None

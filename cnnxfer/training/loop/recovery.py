@@ -1,7 +1,5 @@
 """How training recovers: at a lower learning rate, or in smaller parts of a batch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -9,15 +7,10 @@ from cnnxfer.errors import RunError
 from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.reporting import counted
 from cnnxfer.spelling import option
-from cnnxfer.training.loop.checkpoint import (
-    checkpoint_at,
-    read_arrays,
-    read_checkpoint,
-    restore,
-)
+from cnnxfer.training.loop.checkpoint import restore
 from cnnxfer.training.loop.progress import parts_per_batch
 from cnnxfer.training.loop.session import Diverged, Session
-from cnnxfer.training.loop.variables import adapt_to_parts
+from cnnxfer.training.variables import adapt_to_parts
 
 Result = TypeVar("Result")
 
@@ -29,10 +22,6 @@ MAX_RESTARTS = 3
 
 def retry_with_less_memory(session: Session, trial: Callable[[], Result]) -> Result:
     """Returns the result of a trial, repeated in smaller parts while memory runs out.
-
-    Args:
-        session: a stage before its first update.
-        trial: computes updates with the session's current stepper.
 
     Raises:
         Interrupted: on Ctrl-C.
@@ -50,10 +39,6 @@ def retry_with_less_memory(session: Session, trial: Callable[[], Result]) -> Res
 def continue_with_less_memory(session: Session, error: Exception) -> None:
     """Prepares to continue in smaller parts if memory ran out, else raises the error.
 
-    Args:
-        session: the stage in which the error occurred.
-        error: the exception that an update or a validation raised.
-
     Raises:
         RunError: if there is not enough memory for a single image.
     """
@@ -66,15 +51,11 @@ def continue_with_less_memory(session: Session, error: Exception) -> None:
 def restart_at_lower_rate(session: Session, divergence: Diverged) -> None:
     """Restarts a stage from its beginning, at a lower learning rate.
 
-    Args:
-        session: the stage that diverged.
-        divergence: says what was observed.
-
     Raises:
         RunError: if the stage was restarted too often, or is past the epochs in which
             it may restart.
     """
-    progress, run = session.progress, session.setup.run
+    progress, recorder = session.progress, session.recorder
     variables = session.stepper.variables
     if progress.step < progress.steps_per_epoch:
         moment = f"in epoch {progress.number}, step {progress.step + 1}"
@@ -85,11 +66,12 @@ def restart_at_lower_rate(session: Session, divergence: Diverged) -> None:
     observed = f"{divergence} {moment}, at learning rate {rate:.3g}"
     start = None
     if session.may_restart and progress.lowered < MAX_RESTARTS:
-        start = checkpoint_at(run.checkpoints_dir, progress.start)
+        start = recorder.checkpoint_at(progress.start)
     if not start:
         times = progress.lowered
         again = f" It was lowered {counted(times, 'time')}." if times else ""
-        kept = f" {run.path} keeps its model." if progress.kept else ""
+        has_model = progress.kept and recorder.place
+        kept = f" {recorder.place} keeps its model." if has_model else ""
         raise RunError(
             f"{observed}.{again}{kept} Try a lower {option('--lr')}, or "
             f"{option('--lr', 'auto')}."
@@ -104,10 +86,9 @@ def restart_at_lower_rate(session: Session, divergence: Diverged) -> None:
     restarted.epochs, restarted.extended = progress.epochs, progress.extended
     restarted.time_limit = progress.time_limit
     restarted.planned = not progress.time_limit  # less time is left
-    if progress.kept != restarted.kept:
-        session.recorder.undo_epochs(restarted, progress)
+    recorder.undo_epochs(restarted, progress)
     session.set_progress(restarted)
-    restore(adapt_to_parts(read_arrays(start), variables, *parts), variables)
+    restore(adapt_to_parts(start.arrays(), variables, *parts), variables)
     session.checkpoint()
     session.setup.reporter.warn(
         f"{observed}: too high. The phase begins again, at "
@@ -120,9 +101,6 @@ def halve_parts(session: Session) -> None:
 
     The state is that of the last checkpoint, or of the beginning. The size of a batch
     stays the same, and so do the learning rates.
-
-    Args:
-        session: the stage for which memory ran out.
 
     Raises:
         RunError: if there is not enough memory for a single image, or if several
@@ -150,8 +128,9 @@ def halve_parts(session: Session) -> None:
         )
     session.restore_initial_values()
     if session.begun:
-        last = read_checkpoint(setup.run.checkpoints_dir)
+        last = session.recorder.last_checkpoint()
         assert last, "a stage begins with a checkpoint"
+        session.recorder.forget_epochs()
         before, progress = last.progress.accumulate, last.progress
         if not progress.updates:
             progress.start = last.number
@@ -159,7 +138,7 @@ def halve_parts(session: Session) -> None:
         session.progress = progress
         session.build()
         variables = session.stepper.variables
-        restore(adapt_to_parts(read_arrays(last), variables, before, parts), variables)
+        restore(adapt_to_parts(last.arrays(), variables, before, parts), variables)
         session.checkpoint()
     else:
         now.accumulate = parts

@@ -1,23 +1,18 @@
 """Finds the batch size and the learning rate of a stage before its first update."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from cnnxfer.training.loop.progress import parts_per_batch
 from cnnxfer.training.loop.recovery import retry_with_less_memory
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.optimization.batch_size_search import find_batch_size, scaled_rate
-from cnnxfer.training.optimization.learning_rate_search import find_rate
+from cnnxfer.training.optimization.learning_rate_search import Trainee
 
 
 def search(session: Session) -> None:
     """Finds the batch size and the learning rate where the settings say `auto`.
 
     The batch size is found once in the life of a run, the learning rate in each stage.
-
-    Args:
-        session: a stage before its first update.
 
     Raises:
         Interrupted: on Ctrl-C.
@@ -64,13 +59,16 @@ def _find_rate(session: Session) -> None:
     progress = session.progress
     progress.peak = retry_with_less_memory(
         session,
-        lambda: find_rate(
-            session.model,
-            session.stepper.update,
-            optimizer=session.settings.optimizer,
-            steps_per_epoch=progress.steps_per_epoch,
-            batch_size=progress.batch_size,
-            reporter=session.setup.reporter,
+        lambda: session.trained.find_rate(
+            Trainee(
+                model=session.model,
+                update=session.stepper.update,
+                validation_loss=session.validation_loss,
+                settings=session.settings,
+                steps_per_epoch=progress.steps_per_epoch,
+                batch_size=progress.batch_size,
+                reporter=session.setup.reporter,
+            )
         ),
     )
     progress.scale = 1.0

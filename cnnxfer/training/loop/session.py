@@ -1,7 +1,5 @@
 """The state of a training phase, or of one stage of it, and how that state changes."""
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from collections.abc import Iterator, Mapping
@@ -16,20 +14,16 @@ from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.spelling import option
 from cnnxfer.stopping import Stop
 from cnnxfer.tasks.score import Score
-from cnnxfer.training.loop.checkpoint import (
-    Checkpoint,
-    read_arrays,
-    restore,
-    values_of,
-)
+from cnnxfer.training.loop.checkpoint import Checkpoint, restore
 from cnnxfer.training.loop.divergence import DivergenceWatch
-from cnnxfer.training.loop.messages import extension_text, interruption
+from cnnxfer.training.loop.messages import extension_text
 from cnnxfer.training.loop.progress import Progress, initial_progress
 from cnnxfer.training.loop.recorder import Recorder
 from cnnxfer.training.loop.stepper import Stepper
 from cnnxfer.training.optimization.learning_rates import Rates
-from cnnxfer.training.task import Setup
+from cnnxfer.training.setup import Setup
 from cnnxfer.training.trained_network import TrainedNetwork
+from cnnxfer.training.variables import set_values, values_of
 
 CHANCE_LOSS_IMAGES = 1000  # enough to estimate the loss of guessing
 
@@ -49,26 +43,6 @@ class Session:
     computes. So a phase that was stopped in any way continues from its last checkpoint
     as if it had not been stopped. Checkpoints are written between two updates: at the
     beginning, at the end of each epoch, and at a regular interval of time.
-
-    Attributes:
-        setup: the run and everything it is trained with.
-        settings: the settings of the phase.
-        trained: the network that the phase trains.
-        factors: multiples of the learning rate by the paths of variables; None for 1.
-        time_share: the fraction of the remaining time budget that this stage may take.
-        objective: the loss and the score.
-        chance_loss: the loss of a model that gives all classes the same logit.
-        validation_targets: float32 `(images, classes)` of the validation images.
-        progress: how far the stage is.
-        stepper: computes updates and the logits of the validation images.
-        rates: the learning rates of all updates.
-        watch: notices a learning rate that is far too high.
-        recorder: writes checkpoints, model, history and metrics to the run.
-        stop: whether the user asked for a stop.
-        begun: whether a checkpoint of this stage exists to continue from.
-        epochs_seen: how many epochs have ended in this process.
-        initial_values: on JAX, the initial values of the model's variables by index;
-            empty on other backends.
     """
 
     def __init__(
@@ -77,6 +51,7 @@ class Session:
         name: str,
         settings: Phase,
         trained: TrainedNetwork,
+        recorder: Recorder,
         *,
         checkpoint: Checkpoint | None = None,
         stage: int = 0,
@@ -89,12 +64,13 @@ class Session:
         """Compiles the network's model; its trainable variables must not change later.
 
         Args:
-            setup: the run and everything it is trained with.
-            name: the name of the phase, `frozen` or `fine_tune`.
+            setup: everything the network is trained with.
+            name: the name of the phase, one of `PHASES`.
             settings: the settings of the phase, with the number of epochs of this
-                stage. If the learning rate is 0, call `search` before `fit`.
+                stage. If the learning rate is `auto`, call `search` before `fit`.
             trained: the network to train.
-            checkpoint: the checkpoint of this stage to continue from; None to begin.
+            recorder: records what the phase produces.
+            checkpoint: that of this stage to continue from; None to begin.
             stage: the number of the stage, from 0.
             previous: the progress at the end of the previous stage, if that was
                 trained in this process.
@@ -108,6 +84,7 @@ class Session:
         self.setup = setup
         self.settings = settings
         self.trained = trained
+        self.recorder = recorder
         self.factors = factors
         self.time_share = time_share
         self.objective = setup.objective(settings.label_smoothing)
@@ -124,25 +101,23 @@ class Session:
                 setup,
                 name,
                 settings,
+                default_batch_size=trained.default_batch_size,
                 stage=stage,
                 previous=previous,
                 preparation_seconds=preparation_seconds,
             )
-        self.begun = checkpoint is not None
+        self.begun = checkpoint is not None  # there is one of this stage to return to
         self._explaining = False
         self.stop = Stop()
-        self.recorder = Recorder(
-            setup.run, trained.classifier, len(setup.splits.validation)
-        )
         self._last_tick = self._last_checkpoint = time.monotonic()
-        self.epochs_seen = 0
+        self.epochs_seen = 0  # that have ended in this process
         self.build()
         if checkpoint:
-            restore(read_arrays(checkpoint), self.stepper.variables)
+            restore(checkpoint.arrays(), self.stepper.variables)
         # A JAX step donates its input arrays, so a step that fails leaves variables
         # without values.
         on_jax = keras.backend.backend() == "jax"
-        self.initial_values = values_of(self._variables_by_index()) if on_jax else {}
+        self.initial_values = values_of(self.model.variables) if on_jax else []
         added = extra_epochs - self.progress.extended
         if added:
             self.progress.extend(added)
@@ -166,10 +141,7 @@ class Session:
         self.set_progress(self.progress)
 
     def score(self, epoch: int) -> Score:
-        """Returns the score of the model on the validation images.
-
-        Args:
-            epoch: the number of the epoch that has just ended; 0 before the first.
+        """Returns the score of the model on the validation images, after an epoch.
 
         Raises:
             Stopped: if the user asked for a stop.
@@ -184,20 +156,18 @@ class Session:
         targets = self.validation_targets
         return self.objective.score(logits[: len(targets)], targets, epoch)
 
+    def validation_loss(self) -> float:
+        """Returns the loss on the validation images, with the averages if any."""
+        with self.stepper.using_averages():
+            return self.score(0).loss
+
     def record_epoch(self, score: Score, row: dict[str, str]) -> None:
-        """Records an epoch: its figures, and its model if that is the one to keep.
-
-        If the process dies before the next checkpoint, `resume` writes all of it again.
-
-        Args:
-            score: the score after the epoch.
-            row: the epoch's row of the history, without phase and epoch number.
-        """
-        progress = self.progress
+        """Records an epoch: its figures, and its model if that is the one to keep."""
+        progress, weights = self.progress, None
         if self._keeps_last or score.beats(progress.kept):
-            self.recorder.save_model(score)
             progress.kept = score
-        self.recorder.add_epoch(progress, score, row)
+            weights = self.trained.learned_weights()
+        self.recorder.add_epoch(progress, score, row, weights)
 
     def checkpoint(self) -> None:
         """Writes a checkpoint of the current state.
@@ -209,7 +179,8 @@ class Session:
         self.tick()
         progress = self.progress
         progress.rates, progress.watch = self.rates.state(), self.watch.state()
-        values = values_of(self.stepper.variables)
+        variables = self.stepper.variables
+        values = dict(zip(variables, values_of(variables.values()), strict=True))
         if not all(np.isfinite(value).all() for value in values.values()):
             raise Diverged("the weights are no longer finite numbers")
         number = self.recorder.write_checkpoint(
@@ -254,8 +225,8 @@ class Session:
 
     def restore_initial_values(self) -> None:
         """Gives variables that a failed JAX step took with it their initial values."""
-        for name, value in self.initial_values.items():
-            self._variables_by_index()[name].assign(value)
+        if self.initial_values:
+            set_values(self.model.variables, self.initial_values)
 
     @property
     def rate(self) -> float:
@@ -297,7 +268,7 @@ class Session:
             yield
         except KeyboardInterrupt:
             self.trained.close()
-            raise interruption(self.setup.run, self.progress) from None
+            raise self.recorder.interruption(self.progress) from None
         except Exception as error:
             self.trained.close()
             if self.trained.failure:
@@ -319,6 +290,3 @@ class Session:
     def _loss_of_guessing(self, targets: np.ndarray) -> float:
         losses = self.objective.loss(targets, np.zeros_like(targets))
         return float(np.mean(keras.ops.convert_to_numpy(losses)))
-
-    def _variables_by_index(self) -> dict[str, keras.Variable]:
-        return {str(i): variable for i, variable in enumerate(self.model.variables)}

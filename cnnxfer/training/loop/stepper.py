@@ -1,7 +1,6 @@
 """Computes single updates of a compiled model, and its logits on validation images."""
 
-from __future__ import annotations
-
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,15 +12,18 @@ from cnnxfer.config import Phase
 from cnnxfer.stopping import Stop
 from cnnxfer.tasks.task import Objective
 from cnnxfer.training.loop.progress import Progress
-from cnnxfer.training.loop.variables import (
-    changing_variables,
-    seed_random_layers,
-    seed_states,
-)
 from cnnxfer.training.optimization.optimizers import build_optimizer
 from cnnxfer.training.optimization.sampling import epoch_order
-from cnnxfer.training.task import Setup
+from cnnxfer.training.setup import Setup
 from cnnxfer.training.trained_network import TrainedNetwork
+from cnnxfer.training.variables import (
+    changing_variables,
+    restoring,
+    seed_random_layers,
+    seed_states,
+    set_values,
+    values_of,
+)
 
 
 class Stepper:
@@ -46,14 +48,9 @@ class Stepper:
     ) -> None:
         """Compiles the network's model; its trainable variables must not change later.
 
-        Args:
-            setup: the run and everything it is trained with.
-            trained: the network to train.
-            settings: the settings of the phase.
-            objective: the loss, and the accuracy of a batch.
-            progress: has the batch size, the number of parts of a batch, and the number
-                of updates in an epoch.
-            factors: multiples of the learning rate by the paths of variables.
+        The progress has the batch size, the number of parts of a batch, and the number
+        of updates in an epoch; `factors` are multiples of the learning rate by the
+        paths of variables.
         """
         self.setup = setup
         self.trained = trained
@@ -87,15 +84,7 @@ class Stepper:
         self._next = 0
 
     def update(self, number: int, rate: float) -> tuple[float, float]:
-        """Computes an update of the weights.
-
-        Args:
-            number: the number of the update, from 0.
-            rate: the learning rate.
-
-        Returns:
-            The loss and the accuracy of the batch, before the update.
-        """
+        """Computes an update; returns the loss and the accuracy before it."""
         if self._batches is None or self._next != number:
             self._batches = self._batches_from(number)
         self.optimizer.learning_rate = rate
@@ -123,10 +112,19 @@ class Stepper:
             batches: how many batches to compute; 0 for all.
         """
         data, steps = self._validation
+        steps = min(batches or steps, steps)
+        if callable(data):
+            answers: list[np.ndarray] = []
+            for inputs in itertools.islice(data(), steps):
+                answer = self.model(inputs, training=False)
+                answers.append(keras.ops.convert_to_numpy(answer))
+                if stop and stop.requested:
+                    break
+            return np.concatenate(answers)
         # Given no steps, Keras warns where it cannot count the batches.
         logits: np.ndarray = self.model.predict(
             data,
-            steps=min(batches or steps, steps),
+            steps=steps,
             callbacks=[_StopPrediction(stop)] if stop else [],
             verbose=0,
         )
@@ -143,28 +141,18 @@ class Stepper:
         if not self.averaged:
             yield
             return
-        weights = self._weights()
-        self.apply_averages()
-        try:
+        with restoring(self.model.trainable_variables):
+            self.apply_averages()
             yield
-        finally:
-            self._set_weights(weights)
 
     def apply_averages(self) -> None:
         """Puts the moving averages in place of the weights, if there are any."""
         if self.averaged:
-            self.optimizer.finalize_variable_values(self.model.trainable_variables)
+            weights = self.model.trainable_variables
+            self.optimizer.finalize_variable_values(weights)
             # On JAX, weights and averages share arrays now, which a step would donate
             # twice; so they are copied.
-            self._set_weights(self._weights())
-
-    def _weights(self) -> list[np.ndarray]:
-        weights = self.model.trainable_variables
-        return [np.array(keras.ops.convert_to_numpy(weight)) for weight in weights]
-
-    def _set_weights(self, values: list[np.ndarray]) -> None:
-        for weight, value in zip(self.model.trainable_variables, values, strict=True):
-            weight.assign(value)
+            set_values(weights, values_of(weights))
 
     def set_steps_per_epoch(self, steps_per_epoch: int) -> None:
         """Sets the number of updates in an epoch, and discards batches made ahead."""
@@ -181,6 +169,8 @@ class Stepper:
             steps_per_epoch=self.steps_per_epoch * self.splits,
             first_step=number * self.splits,
         )
+        if isinstance(batches, Iterator):
+            return batches
         strategy = setup.devices.strategy
         if strategy:
             # Keras builds metrics with the first batch, and cannot with one that is

@@ -1,7 +1,5 @@
 """Measures how much training fits into a time budget, and sets the epochs once."""
 
-from __future__ import annotations
-
 import time
 
 from cnnxfer.reporting import counted
@@ -20,9 +18,7 @@ def fit_into_time(session: Session, seconds: float) -> None:
 
     The schedule of the learning rate spans exactly these epochs.
 
-    Args:
-        session: a stage at its beginning.
-        seconds: the time that the stage may take, including that of the measurement.
+    The measurement is part of that time.
     """
     progress, reporter = session.progress, session.setup.reporter
     wanted, whole = progress.epochs, progress.steps_per_epoch
@@ -36,6 +32,8 @@ def fit_into_time(session: Session, seconds: float) -> None:
         epochs=wanted,
         steps_per_epoch=whole,
     )
+    if session.trained.brief:  # a whole epoch is worth its moment
+        progress.steps_per_epoch = whole
     progress.planned = True
     session.set_progress(progress)
     left = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{max(seconds, 0):.0f} s"
@@ -46,12 +44,7 @@ def fit_into_time(session: Session, seconds: float) -> None:
 
 
 def measure(stepper: Stepper, first: int) -> tuple[float, float]:
-    """Returns the seconds of an update and of a validation, and undoes the updates.
-
-    Args:
-        stepper: computes the updates and the validation.
-        first: the number of the first update that is tried.
-    """
+    """Returns the seconds of an update and of a validation, and undoes the updates."""
     with rolled_back(stepper.model, "measuring what fits into the time"):
         stepper.update(first, 0.0)
         step_seconds: list[float] = []
@@ -80,15 +73,8 @@ def epochs_that_fit(
 ) -> tuple[int, int]:
     """Returns how many epochs fit into a time, and the number of steps in each.
 
-    The number of steps is `steps_per_epoch`, unless not even one epoch fits: then it is
-    one epoch of fewer steps, but at least one.
-
-    Args:
-        seconds: the time.
-        step_seconds: the time of one update.
-        score_seconds: the time of the validation after each epoch.
-        epochs: the number of epochs that are wanted, which is the most there will be.
-        steps_per_epoch: the number of updates in a whole epoch.
+    They are at most `epochs` of `steps_per_epoch` each. If not even one fits, it is one
+    epoch of fewer steps, but at least one.
     """
     seconds *= USABLE_SHARE
     fitting = int(seconds / (steps_per_epoch * step_seconds + score_seconds))

@@ -1,7 +1,5 @@
 """Finds the batch size that trains fastest, by trying several."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable
@@ -95,11 +93,6 @@ def scaled_rate(rate: float, batch_size: int, optimizer: str) -> float:
     https://arxiv.org/abs/1706.02677). With optimizers that divide gradients by their
     magnitude, it is proportional to the square root (Malladi et al., 2022,
     https://arxiv.org/abs/2205.10287).
-
-    Args:
-        rate: the learning rate for batches of 32 images.
-        batch_size: the number of images in a batch.
-        optimizer: the name of the optimizer in the settings.
     """
     ratio = batch_size / REFERENCE_SIZE
     return rate * (ratio if optimizer == "sgd" else math.sqrt(ratio))

@@ -1,7 +1,5 @@
 """Chooses the processors to train on: one accelerator, all of them, or the CPU."""
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -14,21 +12,16 @@ from cnnxfer.spelling import option
 
 @dataclass(frozen=True)
 class Devices:
-    """The processors that a run is trained on.
+    """The processors that a run is trained on."""
 
-    Attributes:
-        replicas: the number of copies of the model that are trained side by side.
-        prefetch_to: the device that batches are copied to ahead of time; None on a CPU,
-            and with a strategy, which copies them itself.
-        compute_capability: the lowest compute capability of the NVIDIA GPUs in use;
-            None without one.
-        strategy: the `tf.distribute.Strategy` for several replicas; None for one.
-    """
-
-    replicas: int = 1
+    replicas: int = 1  # copies of the model that are trained side by side
+    # Where batches are copied ahead of time; None on a CPU, and with a strategy, which
+    # copies them itself.
     prefetch_to: str | None = None
-    compute_capability: tuple[int, int] | None = None
-    strategy: Any = None
+    compute_capability: tuple[int, int] | None = (
+        None  # the lowest of NVIDIA GPUs in use
+    )
+    strategy: Any = None  # the `tf.distribute.Strategy` for several replicas
 
     def scope(self) -> AbstractContextManager[Any]:
         """Returns the context in which model and optimizer have to be built."""
@@ -38,10 +31,6 @@ class Devices:
         """Returns a batch size that the images can fill and the replicas can share.
 
         A strategy fails if its first batch cannot be divided among the replicas.
-
-        Args:
-            wanted: the preferred number of images in a batch, at least 1.
-            images: the number of images.
 
         Raises:
             ConfigError: if there are fewer images than replicas.

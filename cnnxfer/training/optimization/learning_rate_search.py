@@ -1,17 +1,18 @@
-"""Finds a learning rate by a short test of many."""
-
-from __future__ import annotations
+"""Two ways to find a learning rate: at growing rates, and by short trials of a few."""
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 
+from cnnxfer.config import Phase
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import option
 from cnnxfer.training.optimization.batch_size_search import REFERENCE_SIZE, scaled_rate
+from cnnxfer.training.optimization.learning_rates import Rates
 from cnnxfer.training.optimization.rolled_back import rolled_back
 
 # The rates that are tried for each optimizer, from far too low to far too high.
@@ -36,19 +37,74 @@ DIVERGED = 0.5
 UPDATES_BACK = 5
 REDUCTION = 1 / 3
 
-Update = Callable[[int, float], tuple[float, float]]
+
+# The rates of `short_trials`, which suit all optimizers on features of unit scale.
+TRIED = (0.0003, 0.001, 0.003, 0.01, 0.03)
+TRIAL_EPOCHS = 1  # with five, the choice was no better
 
 
-def find_rate(
-    model: keras.Model,
-    update: Update,
-    *,
-    optimizer: str,
-    steps_per_epoch: int,
-    batch_size: int = REFERENCE_SIZE,
-    reporter: Reporter,
-) -> float:
+@dataclass(frozen=True)
+class Trainee:
+    """A network for which a learning rate is to be found."""
+
+    model: keras.Model  # compiled; its optimizer is built
+    # Computes an update, given its number from 0 and the learning rate; returns the
+    # loss and the accuracy before it. The same number means the same images and the
+    # same dropout.
+    update: Callable[[int, float], tuple[float, float]]
+    validation_loss: Callable[[], float]
+    settings: Phase
+    steps_per_epoch: int
+    batch_size: int
+    reporter: Reporter
+
+
+RateSearch = Callable[[Trainee], float]
+
+
+def short_trials(trainee: Trainee) -> float:
+    """Returns the rate with which a short training has the lowest validation loss.
+
+    The lowest of equally good rates is returned, and how it was found is reported. The
+    model is restored to the bit.
+
+    Raises:
+        RunError: if the model could not be restored.
+    """
+    losses = {}
+    title = "looking for a learning rate"
+    with trainee.reporter.progress(title, len(TRIED), "trials") as advance:
+        for rate in TRIED:
+            with rolled_back(trainee.model, "the search for a learning rate"):
+                losses[rate] = _loss_after_trial(trainee, rate)
+            advance()
+    best = min(losses, key=losses.__getitem__)
+    figures = ", ".join(f"{rate:g}: {loss:.3f}" for rate, loss in losses.items())
+    trainee.reporter.info(
+        f"learning rate {best:g}: the lowest validation loss in short trials "
+        f"({figures})"
+    )
+    return best
+
+
+def _loss_after_trial(trainee: Trainee, rate: float) -> float:
+    """Returns the validation loss after a short training; infinite if it diverged."""
+    steps = trainee.steps_per_epoch
+    rates = Rates(replace(trainee.settings, epochs=TRIAL_EPOCHS), steps, rate)
+    for number in range(TRIAL_EPOCHS * steps):
+        loss, _ = trainee.update(number, rates.at(number))
+        if not math.isfinite(loss):
+            return math.inf
+    loss = trainee.validation_loss()
+    return loss if math.isfinite(loss) else math.inf
+
+
+def growing_rates(trainee: Trainee) -> float:
     """Returns the highest rate that a phase should use, and reports how it was found.
+
+    The test computes as many updates as half an epoch has at a rate of 0, and at most
+    as many at growing rates. Small batches tolerate less over an epoch than over a few
+    updates, so the rate is reduced for fewer than 32 images; see `scaled_rate`.
 
     The weights are updated at rates that grow from step to step until the loss diverges
     (Smith, 2015, https://arxiv.org/abs/1506.01186). The losses of small batches differ
@@ -56,25 +112,14 @@ def find_rate(
     computed at a rate of 0 first, and the differences are what counts. The model is
     restored to the bit.
 
-    Args:
-        model: a compiled model whose optimizer is built.
-        update: computes an update, given its number from 0 and the learning rate;
-            returns the loss and the accuracy before the update. The same number means
-            the same images and the same dropout.
-        optimizer: the name of the optimizer in the settings.
-        steps_per_epoch: the number of updates in an epoch; the test computes half as
-            many at a rate of 0 and at most half as many at growing rates.
-        batch_size: the number of images in an update. Small batches tolerate less over
-            an epoch than over a few updates, so the rate is reduced below 32; see
-            `scaled_rate`.
-        reporter: shows the progress and the rate.
-
     Raises:
         RunError: if the loss is not finite before any update, or the model could not be
             restored.
     """
+    model, update, reporter = trainee.model, trainee.update, trainee.reporter
+    optimizer = trainee.settings.optimizer
     least, most = UPDATES
-    count = min(max(round(SHARE * steps_per_epoch), least), most)
+    count = min(max(round(SHARE * trainee.steps_per_epoch), least), most)
     rates = np.geomspace(*RANGES[optimizer], count).tolist()
     title = "looking for a learning rate"
     with reporter.progress(title, 2 * count, "updates") as advance:
@@ -98,7 +143,7 @@ def find_rate(
                     break
     rate = choose_rate(
         rates[: len(differences)],
-        scaled_rate(1.0, min(batch_size, REFERENCE_SIZE), optimizer),
+        scaled_rate(1.0, min(trainee.batch_size, REFERENCE_SIZE), optimizer),
     )
     risen = "had risen" if _diverged(differences, before) else "had not risen"
     reporter.info(

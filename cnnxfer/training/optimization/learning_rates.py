@@ -1,7 +1,5 @@
 """The learning rate of every update, by a schedule."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -34,21 +32,9 @@ class Rates:
     at the rates of the longer phase: at the end of a cosine, the rate jumps up and
     falls to zero at the new end (a warm restart, Loshchilov and Hutter, 2017,
     https://arxiv.org/abs/1608.03983).
-
-    Attributes:
-        settings: the settings of the phase.
-        steps_per_epoch: the number of updates in an epoch.
-        peak: the highest rate.
     """
 
     def __init__(self, settings: Phase, steps_per_epoch: int, peak: float) -> None:
-        """Sets the schedule.
-
-        Args:
-            settings: the settings of the phase.
-            steps_per_epoch: the number of updates in an epoch.
-            peak: the highest rate.
-        """
         self.settings = settings
         self.steps_per_epoch = steps_per_epoch
         self.peak = peak
@@ -57,11 +43,7 @@ class Rates:
         self._lowered = 0  # times
 
     def at(self, step: int) -> float:
-        """Returns the learning rate of an update.
-
-        Args:
-            step: the number of the update, counted from 0 over all epochs.
-        """
+        """Returns the rate of an update, counted from 0 over all epochs."""
         settings = self.settings
         total = settings.epochs * self.steps_per_epoch
         if settings.schedule == "one-cycle":

@@ -1,7 +1,5 @@
 """Builds optimizers in which each variable has its own rate, decay and average."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Restores a model after a trial, to the bit."""
 
-from __future__ import annotations
-
 import hashlib
 import random
 from collections.abc import Iterator, Sequence
@@ -11,6 +9,7 @@ import keras
 import numpy as np
 
 from cnnxfer.errors import RunError
+from cnnxfer.training.variables import restoring
 
 
 @contextmanager
@@ -28,14 +27,12 @@ def rolled_back(model: keras.Model, trial: str) -> Iterator[None]:
         RunError: if a single bit of the variables differs afterwards.
     """
     variables = all_variables(model)
-    before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
     expected = state_hash(variables)
     python_state, numpy_state = random.getstate(), np.random.get_state()
     try:
-        yield
+        with restoring(variables):
+            yield
     finally:
-        for variable, value in zip(variables, before, strict=True):
-            variable.assign(value)
         random.setstate(python_state)
         np.random.set_state(numpy_state)
     if state_hash(variables) != expected:

@@ -1,7 +1,5 @@
 """Chooses the images of an epoch and their order."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -1,11 +1,8 @@
 """The fine-tuning phase, which trains the last or all layers after the head."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import time
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -24,16 +21,16 @@ from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.tasks.score import Score
+from cnnxfer.training.activations.engines import engine_text
 from cnnxfer.training.activations.store import ActivationStore
-from cnnxfer.training.loop.checkpoint import Checkpoint, read_checkpoint
+from cnnxfer.training.loop.checkpoint import Checkpoint
 from cnnxfer.training.loop.loop import fit
+from cnnxfer.training.loop.recorder import RunRecorder
 from cnnxfer.training.loop.search import search
 from cnnxfer.training.loop.session import Session
-from cnnxfer.training.phases.network_behind_cut import (
-    choose_cut,
-    engine_text,
-    open_behind_cut,
-)
+from cnnxfer.training.loop.state import StageState
+from cnnxfer.training.phase import FINE_TUNE, Outcome
+from cnnxfer.training.phases.network_behind_cut import choose_cut, open_behind_cut
 from cnnxfer.training.phases.plan import relative_cost_of_all, step_text
 from cnnxfer.training.phases.stages import (
     Stage,
@@ -47,41 +44,18 @@ from cnnxfer.training.phases.unchanged_files import (
     require_unchanged,
 )
 from cnnxfer.training.phases.whole_network import WholeNetwork
-from cnnxfer.training.task import Setup
+from cnnxfer.training.setup import Setup
 from cnnxfer.training.trained_network import TrainedNetwork
 
-PHASE = "fine_tune"
-# Entries of a run's metrics: the activations that each stage is trained on, and how
-# well the saved model agrees with the network that was trained.
-ACTIVATIONS = "activations"
-AGREEMENT = "agreement"
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """The scores on the validation images before and after fine-tuning.
-
-    Attributes:
-        before: the score of the model that the phase began with.
-        after: the score of the saved model, which is `before` if no epoch beat it.
-    """
-
-    before: Score
-    after: Score
-
-    @property
-    def improved(self) -> bool:
-        """Whether `model.keras` is a fine-tuned model and not the parent's."""
-        return self.after.epoch > 0
-
-
-def fine_tune(setup: Setup) -> Outcome:
+def train(setup: Setup, run: Run) -> Outcome:
     """Fine-tunes a prepared run, from its parent's model or from its last checkpoint.
 
     The parent is not changed.
 
     Args:
-        setup: a run with a parent. Its model is a copy of the parent's until an epoch
+        setup: everything the network is trained with.
+        run: a run with a parent. Its model is a copy of the parent's until an epoch
             beats that on the validation images.
 
     Raises:
@@ -93,7 +67,7 @@ def fine_tune(setup: Setup) -> Outcome:
             the run began, or if frozen statistics of BatchNormalization have changed.
     """
     started = time.monotonic()
-    run, reporter, settings = setup.run, setup.reporter, setup.config.fine_tune
+    reporter, settings = setup.reporter, setup.config.fine_tune
     require_same_class_weights(run)
     assert run.parent
     parent_model = run.parent.require_model()
@@ -103,7 +77,8 @@ def fine_tune(setup: Setup) -> Outcome:
     copy_weights(load_model(parent_model), classifier)
     statistics = statistics_hash(classifier)
     stages = stages_of(classifier, settings)
-    checkpoint = read_checkpoint(run.checkpoints_dir, reporter)
+    recorder = RunRecorder(run, classifier, len(setup.splits.validation))
+    checkpoint = recorder.last_checkpoint(reporter)
     first = checkpoint.progress.stage if checkpoint else 0
     session: Session | None = None
     for stage in stages[first:]:
@@ -111,10 +86,11 @@ def fine_tune(setup: Setup) -> Outcome:
         reporter.info(describe(classifier, settings, stage, len(stages)))
         if not session:
             reporter.info(describe_precision(setup.config.precision, setup.precision))
-        trained = _trained_network(setup, classifier, stage)
+        trained = _trained_network(setup, recorder, stage)
         session = _begin(
             setup,
             trained,
+            recorder,
             stages[stage.number :],
             session,
             checkpoint,
@@ -122,7 +98,7 @@ def fine_tune(setup: Setup) -> Outcome:
         )
         checkpoint = None
         fit(session)
-        _compare(setup, trained, session)
+        _compare(session)
         started = time.monotonic()
     assert session
     assert session.best
@@ -131,43 +107,39 @@ def fine_tune(setup: Setup) -> Outcome:
             "BatchNormalization's statistics moved although they were frozen; "
             f"do not use {run.path}. Please report this as a bug."
         )
-    outcome = Outcome(Score.from_metrics(run.metrics["before"]), session.best)
-    verdict = run.metrics.get(AGREEMENT)
+    outcome = Outcome(recorder.state.before, session.best)
+    verdict = recorder.state.agreement
     if not verdict or not outcome.improved:
         return outcome
-    return _confirm(setup, Verdict(**verdict), outcome)
+    return _confirm(setup, recorder, verdict, outcome)
 
 
 def _begin(
     setup: Setup,
     trained: TrainedNetwork,
+    recorder: RunRecorder,
     stages: list[Stage],
     previous: Session | None,
     checkpoint: Checkpoint | None,
     preparation_seconds: float,
 ) -> Session:
-    """Returns the session of the first of the stages, ready to train.
+    """Returns the session of the first of the stages that are left, ready to train.
 
-    Args:
-        setup: the run.
-        trained: the network that the stage trains.
-        stages: the stages that are left.
-        previous: the previous stage, if it was trained in this process.
-        checkpoint: the checkpoint of this stage, if it has begun.
-        preparation_seconds: the time since the end of the previous stage, or since the
-            start of the phase.
+    The preparation began at the end of the previous stage, if that was trained in this
+    process, or at the start of the phase.
     """
     stage, settings = stages[0], setup.config.fine_tune
     session = Session(
         setup,
-        PHASE,
+        FINE_TUNE.name,
         dataclasses.replace(settings, epochs=stage.epochs),
         trained,
+        recorder,
         checkpoint=checkpoint,
         stage=stage.number,
         previous=previous.progress if previous else None,
         factors=rate_factors(trained.classifier, settings),
-        extra_epochs=setup.more_epochs if len(stages) == 1 else 0,
+        extra_epochs=recorder.run.more_epochs if len(stages) == 1 else 0,
         preparation_seconds=preparation_seconds,
         time_share=stage.epochs / sum(stage.epochs for stage in stages),
     )
@@ -180,23 +152,22 @@ def _begin(
 
 def _score_before(session: Session) -> Score:
     """Returns the score of the parent's model, which is measured once in a run."""
-    setup = session.setup
-    known = setup.run.metrics.get("before")
-    if known:
-        return Score.from_metrics(known)
+    setup, recorder = session.setup, session.recorder
+    if known := recorder.state.before:
+        return known
     with setup.reporter.progress("measuring the model as it is"):
         score = session.score(0)
-    setup.run.update_metrics(before=score.as_metrics(len(setup.splits.validation)))
+    recorder.update_state(before=score)
+    recorder.update_metrics(before=score.as_metrics(len(session.validation_targets)))
     return score
 
 
 def _trained_network(
-    setup: Setup, classifier: keras.Model, stage: Stage
+    setup: Setup, recorder: RunRecorder, stage: Stage
 ) -> TrainedNetwork:
     """Returns the network that a stage trains: behind a cut, or the whole network."""
-    run, reporter = setup.run, setup.reporter
-    recorded = run.metrics.get(ACTIVATIONS, {})
-    recorded_stage = recorded.get(str(stage.number), {})
+    classifier, reporter = recorder.classifier, setup.reporter
+    known = recorder.state.stage(stage.number)
     store = ActivationStore()
     cut = choose_cut(
         classifier,
@@ -206,25 +177,24 @@ def _trained_network(
         validation_images=len(setup.splits.validation),
         store=store,
     )
-    if cut and recorded_stage:  # a stage that has begun keeps its number of views
-        cut = dataclasses.replace(cut, views=recorded_stage["views"])
+    if cut and known:  # a stage that has begun keeps its number of views
+        cut = dataclasses.replace(cut, views=known.views)
     report = reporter.warn if cut and not cut.views else reporter.info
     report(step_text(cut, relative_cost_of_all(classifier, stage, cut)))
-    if not cut:
-        return WholeNetwork(setup, classifier)
-    record = {"cut": cut.name, "views": cut.views, "engine": ""}
     trained: TrainedNetwork
-    if cut.views:
-        engine = recorded_stage.get("engine")
-        trained = open_behind_cut(setup, classifier, cut, store, engine)
-        record["engine"] = engine_text(trained.engine)
+    if cut and cut.views:
+        used = known.engine if known else ""
+        trained = open_behind_cut(setup, classifier, cut, store, used)
+        begun = StageState(cut.name, cut.views, engine_text(trained.engine))
     else:
         trained = WholeNetwork(setup, classifier)
-    run.update_metrics(**{ACTIVATIONS: {**recorded, str(stage.number): record}})
+        begun = StageState()
+    state = recorder.state.with_stage(stage.number, begun)
+    recorder.update_state(stages=state.stages)
     return trained
 
 
-def _compare(setup: Setup, trained: TrainedNetwork, session: Session) -> None:
+def _compare(session: Session) -> None:
     """Records how well the saved model agrees with the network that a stage trained.
 
     This is done only if the saved model is from this stage.
@@ -232,12 +202,14 @@ def _compare(setup: Setup, trained: TrainedNetwork, session: Session) -> None:
     assert session.best
     if session.best.epoch <= session.progress.first_epoch:
         return
-    exact = setup.precision == "float32" and isinstance(trained, WholeNetwork)
-    verdict = None if exact else dataclasses.asdict(trained.agreement())
-    setup.run.update_metrics(**{AGREEMENT: verdict})
+    trained = session.trained
+    exact = trained.setup.precision == "float32" and isinstance(trained, WholeNetwork)
+    session.recorder.update_state(agreement=None if exact else trained.agreement())
 
 
-def _confirm(setup: Setup, verdict: Verdict, outcome: Outcome) -> Outcome:
+def _confirm(
+    setup: Setup, recorder: RunRecorder, verdict: Verdict, outcome: Outcome
+) -> Outcome:
     """Returns the outcome, measured again if the saved model's answers deviate.
 
     In that case both models are measured in float32, and the better one is kept.
@@ -247,12 +219,12 @@ def _confirm(setup: Setup, verdict: Verdict, outcome: Outcome) -> Outcome:
             f"the saved model agrees with what was trained: {verdict.figures}"
         )
         return outcome
-    run = setup.run
     setup.reporter.warn(
         f"the saved model deviates from what was trained: {verdict.figures}. So "
         "validation is measured again, in float32. Next time, "
         f"{option('--precision', 'float32')} avoids this."
     )
+    run = recorder.run
     assert run.parent
     before = _score_whole(setup, run.parent, 0)
     after = _score_whole(setup, run, outcome.after.epoch)
@@ -260,9 +232,10 @@ def _confirm(setup: Setup, verdict: Verdict, outcome: Outcome) -> Outcome:
         run.copy_model(run.parent)
         after = before
     run.write_thresholds(after.thresholds)
-    images = len(setup.splits.validation)
-    run.update_metrics(
-        before=before.as_metrics(images), **{PHASE: after.as_metrics(images)}
+    images = recorder.validation_images
+    recorder.update_state(before=before)
+    recorder.update_metrics(
+        before=before.as_metrics(images), **{FINE_TUNE.name: after.as_metrics(images)}
     )
     return Outcome(before, after)
 

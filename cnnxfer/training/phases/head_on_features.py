@@ -1,32 +1,38 @@
-"""Trains the head on cached features of the frozen backbone.
+"""Trains the head on features, in the fastest engine that agrees with Keras.
 
 A frozen backbone returns the same features in every epoch. So it runs once for each
-image and view, in the fastest engine that agrees with Keras, and the head is trained on
-the cached features. Then the whole network's answers are compared with the head's.
+image and view, and the head is trained on the cached features. Then the whole network's
+answers are compared with the head's.
 """
 
-from __future__ import annotations
-
+import dataclasses
 import math
+import time
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
-from cnnxfer.engines.agreement import compare
-from cnnxfer.engines.engine import Engine, Outputs
-from cnnxfer.networks.cut import POOLED, model_behind, network_before
+from cnnxfer.engines.engine import Engine
+from cnnxfer.networks.cut import POOLED, network_before
 from cnnxfer.tasks.agreement import Verdict
+from cnnxfer.tasks.score import Score
 from cnnxfer.training.activations.engines import (
-    central_pixels,
     disagreement_error,
+    engine_text,
     engines_for,
-    evenly_spaced,
     load_split_activations,
 )
 from cnnxfer.training.activations.store import ActivationStore
-from cnnxfer.training.phases.head import Head, HeadSettings, fit_head
-from cnnxfer.training.task import Task
+from cnnxfer.training.loop.loop import fit
+from cnnxfer.training.loop.recorder import Recorder
+from cnnxfer.training.loop.search import search
+from cnnxfer.training.loop.session import Session
+from cnnxfer.training.loop.state import StageState
+from cnnxfer.training.optimization.devices import Devices
+from cnnxfer.training.phase import FROZEN
+from cnnxfer.training.phases.pooled_features import PooledFeatures
+from cnnxfer.training.setup import Setup
 
 # For features of unit scale. Chosen by cross-validation on the training images of
 # tf_flowers: the loss on held-out images falls from 0.294 to 0.273 with
@@ -41,43 +47,55 @@ class LearnedHead:
     """A head that was trained on features, and how it compares with the classifier.
 
     Attributes:
-        head: the trained head, whose weights the classifier has.
+        score: the score on the validation images.
+        learning_rate: the highest learning rate.
         engine: the engine that computed the features.
         verdict: the comparison of the classifier's answers with the head's.
     """
 
-    head: Head
+    score: Score
+    learning_rate: float
     engine: Engine
     verdict: Verdict
 
 
-def feature_bytes(task: Task, classifier: keras.Model) -> int:
-    """Returns the size of all pooled features of a task in the cache."""
-    parts = task.splits
-    rows = task.config.views * len(parts.train) + len(parts.validation)
+def feature_bytes(setup: Setup, classifier: keras.Model) -> int:
+    """Returns the size of all pooled features of the images in the cache."""
+    parts = setup.splits
+    rows = setup.config.views * len(parts.train) + len(parts.validation)
     channels = math.prod(classifier.get_layer(POOLED).output.shape[1:])
     return ActivationStore.size_bytes(rows, channels)
 
 
 def learn_head(
-    task: Task, classifier: keras.Model, store: ActivationStore
+    setup: Setup,
+    recorder: Recorder,
+    store: ActivationStore,
+    *,
+    more_epochs: int = 0,
+    started: float | None = None,
 ) -> LearnedHead:
-    """Trains the classifier's head on features, and compares the classifier with it.
+    """Trains a classifier's head on features, and compares the classifier with it.
 
     Args:
-        task: has the settings and the images.
-        classifier: a classifier from `task.build_classifier`, in float32. Its head gets
-            the weights of the best epoch on the validation images.
+        setup: everything the head is trained with; it learns on one device in float32.
+        recorder: has the classifier, from `build_classifier` in float32, and the last
+            checkpoint to go on from. The classifier gets the weights of the best epoch
+            on the validation images.
         store: the cache of features.
+        more_epochs: the number of epochs to add to those of the settings.
+        started: when the phase started, by `time.monotonic`; now by default.
 
     Raises:
         DataError: if an image can no longer be read.
-        RunError: if the engine that the user asked for deviates from Keras.
+        Interrupted: on Ctrl-C or SIGTERM, after saving.
+        RunError: if the engine that the user asked for deviates from Keras, or training
+            failed.
     """
-    objective = task.objective(task.config.frozen.label_smoothing)
-    samples = evenly_spaced(len(task.splits.validation))
-    pixels = central_pixels(task, [task.splits.validation[i] for i in samples])
-    network = network_before(classifier, task.backbone, POOLED)
+    started = time.monotonic() if started is None else started
+    setup = dataclasses.replace(setup, devices=Devices(), precision="float32")
+    classifier, reporter = recorder.classifier, setup.reporter
+    network = network_before(classifier, setup.backbone, POOLED)
     # One model for both comparisons with Keras: compiling it takes seconds.
     pooled = classifier.get_layer(POOLED).output
     whole = keras.Model(classifier.input, [pooled, classifier.output])
@@ -86,50 +104,45 @@ def learn_head(
         features: np.ndarray = whole.predict_on_batch(pixels)[0]
         return features
 
-    for engine in engines_for(task, network, reference):
-        train, validation = load_split_activations(
-            task,
+    known = recorder.state.stage(0)
+    checkpoint = recorder.last_checkpoint(reporter)
+    used = known.engine if known and checkpoint else ""
+    for engine in engines_for(setup, network, reference, used=used):
+        views, validation = load_split_activations(
+            setup,
             network,
             engine,
             store,
-            views=task.config.views,
+            views=setup.config.views,
             title="features of the {} images",
         )
-        head = fit_head(
-            train,
-            task.targets(task.splits.train),
-            validation,
-            task.targets(task.splits.validation),
-            objective=objective,
-            settings=_head_settings(task),
-            reporter=task.reporter,
+        trained = PooledFeatures(
+            setup, classifier, engine, views, validation, whole=whole
         )
-        last = model_behind(classifier, POOLED)
-        last.set_weights(head.weights)
-        verdict = compare(
-            last.predict_on_batch(validation[samples]),
-            whole.predict_on_batch(pixels)[1],
-            outputs=Outputs(task.task),
-            precision="head",
+        begun = StageState(POOLED, len(views), engine_text(engine))
+        recorder.update_state(stages=(begun,))
+        session = Session(
+            setup,
+            FROZEN.name,
+            setup.config.frozen.resolved(weight_decay=WEIGHT_DECAY, patience=PATIENCE),
+            trained,
+            recorder,
+            checkpoint=checkpoint,
+            extra_epochs=more_epochs,
+            preparation_seconds=time.monotonic() - started,
         )
+        if not checkpoint:
+            search(session)
+        score = fit(session)
+        recorder.restore_best()
+        verdict = trained.agreement()
         if verdict.passed:
-            return LearnedHead(head, engine, verdict)
-        task.reporter.info(
+            rate = session.progress.peak * session.progress.scale
+            return LearnedHead(score, rate, engine, verdict)
+        reporter.info(
             f"{engine.name} in {engine.precision} deviates from Keras with this head: "
             f"{verdict.figures}."
         )
+        recorder.begin_again()
+        checkpoint = None
     raise disagreement_error(engine, verdict)
-
-
-def _head_settings(task: Task) -> HeadSettings:
-    config = task.config
-    size = config.batch_size
-    return HeadSettings(
-        phase=config.frozen.resolved(weight_decay=WEIGHT_DECAY, patience=PATIENCE),
-        head=config.head,
-        dropout=config.dropout,
-        # On features, `auto` is not searched.
-        batch_size=None if isinstance(size, str) else size,
-        sampling=config.sampling,
-        seed=config.seed,
-    )

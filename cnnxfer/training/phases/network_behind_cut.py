@@ -1,7 +1,5 @@
 """Trains the layers behind a cut, on cached activations of the frozen layers."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +13,6 @@ from cnnxfer.data.feeding.activations import (
 )
 from cnnxfer.data.feeding.gate import Gate
 from cnnxfer.engines.engine import Engine
-from cnnxfer.errors import DataError
 from cnnxfer.files import format_bytes
 from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.networks.cut import (
@@ -29,29 +26,23 @@ from cnnxfer.reporting import counted
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.activations.engines import (
     disagreement_error,
+    engine_text,
     engines_for,
     load_split_activations,
     validation_samples,
 )
 from cnnxfer.training.activations.store import Activations, ActivationStore
-from cnnxfer.training.task import Setup
-from cnnxfer.training.trained_network import Order, compared
+from cnnxfer.training.setup import Setup
+from cnnxfer.training.trained_network import Order, TrainedNetwork
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Where a stage cuts the network, and what is cached there.
+    """Where a stage cuts the network, and what is cached there."""
 
-    Attributes:
-        name: the name of the layer at the cut, one of `cut.boundaries`.
-        views: the number of cached views of each training image; 0 if not even one view
-            fits into the cache.
-        size_bytes: the size of all cached activations; for 0 views, that of one view.
-    """
-
-    name: str
-    views: int
-    size_bytes: int
+    name: str  # of the layer at the cut, one of `cut.boundaries`
+    views: int  # cached ones of each training image; 0 if not even one fits
+    size_bytes: int  # of all cached activations; for 0 views, that of one view
 
     @property
     def text(self) -> str:
@@ -80,13 +71,7 @@ def choose_cut(
 ) -> Cut | None:
     """Returns where to cut the network, and how many views fit into the cache there.
 
-    Args:
-        classifier: a classifier from `build_classifier` or `load_model`.
-        start: the position of the backbone's first layer that learns.
-        config: all settings; `augment`, `cache` and `fine_tune.views` matter here.
-        train_images: the number of training images.
-        validation_images: the number of validation images.
-        store: the cache of activations.
+    The backbone's layers from position `start` on learn.
 
     Returns:
         None if the whole network has to run in every step, either because each epoch
@@ -108,16 +93,8 @@ def choose_cut(
     return Cut(name, views, size_bytes(max(views, 1)))
 
 
-class NetworkBehindCut:
-    """The layers behind a cut, trained on cached activations; a `TrainedNetwork`.
-
-    Attributes:
-        setup: the run and everything it is trained with.
-        classifier: the whole network in float32, which is saved.
-        model: the layers behind the cut, in the precision of the run.
-        engine: the engine that computed the activations.
-        cut: where the network is cut.
-    """
+class NetworkBehindCut(TrainedNetwork):
+    """The layers behind a cut, trained on cached activations."""
 
     def __init__(
         self,
@@ -130,23 +107,14 @@ class NetworkBehindCut:
     ) -> None:
         """Builds the network behind the cut, in the precision of the run.
 
-        Args:
-            setup: the run and everything it is trained with.
-            classifier: the whole network in float32; its trainable layers are behind
-                the cut.
-            cut: where the network is cut.
-            engine: the engine that computed the activations.
-            views: the activations of each view of the training images.
-            validation: the activations of the validation images.
+        The engine computed the activations of each view of the training images, and
+        those of the validation images.
         """
-        self.setup = setup
-        self.classifier = classifier
+        with setup.devices.scope():
+            model = fused_network(model_behind(classifier, cut.name), setup.precision)
+        super().__init__(setup, classifier, model)
         self.cut = cut
         self.engine = engine
-        with setup.devices.scope():
-            self.model = fused_network(
-                model_behind(classifier, cut.name), setup.precision
-            )
         self._views = views
         self._validation = validation
         self._gate = Gate()
@@ -176,11 +144,6 @@ class NetworkBehindCut:
             prefetch_to=self.setup.devices.prefetch_to,
         )
 
-    @property
-    def failure(self) -> DataError | None:
-        """See `TrainedNetwork`; always None, as no images are read."""
-        return None
-
     def close(self) -> None:
         """See `TrainedNetwork`."""
         self._gate.close()
@@ -188,7 +151,8 @@ class NetworkBehindCut:
     def agreement(self) -> Verdict:
         """See `TrainedNetwork`; the two sides differ in the engine before the cut."""
         samples, pixels = validation_samples(self.setup)
-        return compared(self, self._validation[samples], pixels)
+        logits = self.classifier.predict_on_batch(pixels)
+        return self.compared(self._validation[samples], logits)
 
 
 def open_behind_cut(
@@ -196,27 +160,24 @@ def open_behind_cut(
     classifier: keras.Model,
     cut: Cut,
     store: ActivationStore,
-    used_engine: str | None = None,
+    used_engine: str,
 ) -> NetworkBehindCut:
     """Computes the activations at a cut, in the fastest engine that agrees with Keras.
 
     Args:
-        setup: the run and everything it is trained with.
+        setup: everything the network is trained with.
         classifier: the whole network in float32; its trainable layers are behind the
             cut.
         cut: a cut from `choose_cut`, with at least one view.
         store: the cache of activations.
-        used_engine: the `engine_text` of the engine that a resumed stage began with;
-            None for a new stage.
+        used_engine: the `engine_text` of what a resumed stage began with, else "".
 
     Raises:
         DataError: if an image can no longer be read.
         RunError: if the engine that the user asked for deviates from Keras.
     """
     network = network_before(classifier, setup.backbone, cut.name)
-    for engine in engines_for(setup, network):
-        if used_engine and used_engine != engine_text(engine):
-            continue
+    for engine in engines_for(setup, network, used=used_engine):
         views, validation = load_split_activations(
             setup,
             network,
@@ -226,7 +187,7 @@ def open_behind_cut(
             title=f"{{}} images up to {cut.name}",
         )
         trained = NetworkBehindCut(setup, classifier, cut, engine, views, validation)
-        if used_engine or engine.precision == "float32":
+        if engine.precision == "float32" or engine_text(engine) == used_engine:
             return trained
         # The effect of small errors in activations shows only in the answers.
         verdict = trained.agreement()
@@ -237,15 +198,4 @@ def open_behind_cut(
             f"{engine.name} in {engine.precision} deviates from Keras with this "
             f"network behind it: {verdict.figures}."
         )
-    if used_engine:  # another machine, or another version of an engine
-        setup.reporter.warn(
-            f"{used_engine}, with which this stage began, is no longer available. The "
-            "result will differ slightly from that of an uninterrupted run."
-        )
-        return open_behind_cut(setup, classifier, cut, store)
     raise disagreement_error(engine, verdict)
-
-
-def engine_text(engine: Engine) -> str:
-    """Returns the name and the precision of an engine, as a run's metrics hold them."""
-    return f"{engine.name} {engine.precision}"

@@ -1,7 +1,5 @@
 """Plans the stages of fine-tuning without training or reading an image."""
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_right
 from collections import Counter
@@ -41,45 +39,27 @@ SMALLEST_REPORTED_RATIO = 1.05
 
 @dataclass(frozen=True)
 class GroupRow:
-    """A group of layers that learn at the same rate.
+    """A group of layers that learn at the same rate."""
 
-    Attributes:
-        first: the name of the first layer.
-        last: the name of the last layer.
-        layers: the number of layers, not counting BatchNormalization.
-        parameters: the number of trainable parameters.
-        factor: the group's multiple of the learning rate.
-        learning_rate: the group's highest learning rate; None if it is to be found.
-    """
-
-    first: str
+    first: str  # the name of the first layer
     last: str
-    layers: int
-    parameters: int
-    factor: float
-    learning_rate: float | None
+    layers: int  # not counting BatchNormalization
+    parameters: int  # trainable ones
+    factor: float  # the group's multiple of the learning rate
+    learning_rate: float | None  # the highest; None if it is to be found
 
 
 @dataclass(frozen=True)
 class StageRow:
-    """A stage of fine-tuning, as planned.
+    """A stage of fine-tuning, as planned."""
 
-    Attributes:
-        stage: the number of the stage, from 1.
-        first_epoch: the number of its first epoch, from 1, over all stages.
-        epochs: the number of its epochs.
-        groups: the groups of layers that learn, from the input on; the head is last.
-        cut: where the network is cut, and what is cached there; None if the whole
-            network runs in every step.
-        all_times: the estimated duration of a step in which all layers learn, as a
-            multiple of that of a step of this stage.
-    """
-
-    stage: int
-    first_epoch: int
+    stage: int  # from 1
+    first_epoch: int  # from 1, over all stages
     epochs: int
-    groups: tuple[GroupRow, ...]
-    cut: Cut | None
+    groups: tuple[GroupRow, ...]  # that learn, from the input on; the head is last
+    cut: Cut | None  # None if the whole network runs in every step
+    # The estimated duration of a step in which all layers learn, as a multiple of that
+    # of a step of this stage.
     all_times: float
 
     @property
@@ -89,13 +69,7 @@ class StageRow:
 
 
 def step_text(cut: Cut | None, all_times: float) -> str:
-    """Returns a description of what runs in every step of a stage.
-
-    Args:
-        cut: where the network is cut; None if the whole network runs in every step.
-        all_times: the estimated duration of a step in which all layers learn, as a
-            multiple of that of a step of the stage.
-    """
+    """Returns a description of what runs in every step of a stage; see `StageRow`."""
     text = cut.text if cut else "the whole network runs in every step"
     if all_times < SMALLEST_REPORTED_RATIO:
         return text
@@ -107,10 +81,6 @@ def plan_fine_tuning(parent: Run, config: Config) -> list[StageRow]:
     """Returns a row for each stage that fine-tuning a run would have.
 
     Nothing is trained, and no image is read.
-
-    Args:
-        parent: the run to be fine-tuned.
-        config: the settings of fine-tuning.
 
     Raises:
         ConfigError: if the network does not have the layer to begin at, or there are
@@ -146,13 +116,6 @@ def stage_table(
     """Returns a row for each stage of fine-tuning.
 
     Afterwards, the trainable layers of the classifier are those of the last stage.
-
-    Args:
-        classifier: a classifier from `build_classifier` or `load_model`.
-        config: all settings; see `choose_cut` for those besides `fine_tune`.
-        train_images: the number of training images.
-        validation_images: the number of validation images.
-        store: the cache of activations.
 
     Raises:
         ConfigError: see `stages_of`.

@@ -1,7 +1,5 @@
 """The stages of fine-tuning: which layers learn in each, and at which rate."""
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -26,20 +24,14 @@ LAYERS_HINT = "All layers are listed by: cnnxfer backbones show NAME --layers"
 
 @dataclass(frozen=True)
 class Stage:
-    """Epochs of fine-tuning in which the same layers learn.
+    """Epochs of fine-tuning in which the same layers learn."""
 
-    Attributes:
-        number: the number of the stage, from 0.
-        epochs: the number of its epochs.
-        first_epoch: how many epochs the previous stages are to have.
-        start: the position of the first layer of the backbone that learns, as do all
-            after it; see `layer_names`.
-    """
-
-    number: int
+    number: int  # from 0
     epochs: int
-    first_epoch: int
-    start: int
+    first_epoch: int  # how many epochs the previous stages are to have
+    start: (
+        int  # the position of the backbone's first layer that learns, as all after it
+    )
 
 
 def layer_names(backbone: keras.Model) -> list[str]:
@@ -67,10 +59,6 @@ def stages_of(classifier: keras.Model, settings: FineTune) -> list[Stage]:
     about as many (gradual unfreezing: Howard and Ruder, 2018,
     https://arxiv.org/abs/1801.06146). The stages share the epochs equally; the last
     ones get those that remain.
-
-    Args:
-        classifier: a classifier from `build_classifier` or `load_model`.
-        settings: the settings of fine-tuning.
 
     Raises:
         ConfigError: if the network does not have the layer to begin at, or there are
@@ -108,11 +96,6 @@ def unfreeze(classifier: keras.Model, stage: Stage, settings: FineTune) -> None:
 
     BatchNormalization learns with the layers around it if `settings.batch_norm` is
     `train`; otherwise it is frozen.
-
-    Args:
-        classifier: a classifier from `build_classifier` or `load_model`.
-        stage: the stage whose layers are to learn.
-        settings: the settings of fine-tuning.
     """
     backbone = backbone_of(classifier)
     # On TensorFlow `backbone.trainable = True` does nothing where it is True already,
@@ -135,10 +118,8 @@ def group_starts(backbone: keras.Model) -> list[int]:
 def group_factor(group: int, groups: int, layer_decay: float) -> float:
     """Returns a group's multiple of the learning rate; that of the head is 1.
 
-    Args:
-        group: the number of the group, from 0 at the input.
-        groups: the number of groups.
-        layer_decay: the ratio of the rates of neighbouring groups, above 0, at most 1.
+    Groups are counted from 0 at the input; `layer_decay` is the ratio of the rates of
+    neighbouring ones.
     """
     return layer_decay ** (groups - group)
 
@@ -180,13 +161,11 @@ def _start(backbone: keras.Model, settings: FineTune) -> int:
 
 
 def find_layer(backbone: keras.Model, text: str) -> int:
-    """Returns the position of a layer.
+    """Returns the position of a layer of a backbone.
 
-    Args:
-        backbone: the backbone of a classifier.
-        text: the position of the layer, or its name, or the beginning of its name, in
-            upper or lower case. If several names begin with it and none is equal to it,
-            the first in the network is returned.
+    The text is its position, or its name, or the beginning of its name, in upper or
+    lower case. If several names begin with it and none is equal to it, the first in the
+    network is returned.
 
     Raises:
         ConfigError: if there is no such layer.

@@ -1,7 +1,5 @@
 """Checks that files that a run depends on have not changed since it began."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from cnnxfer.config.class_weights_file import AUTO, NONE, check_class_weights
@@ -11,12 +9,7 @@ from cnnxfer.runs import Run
 
 
 def require_unchanged(run: Run, path: Path, entry: str) -> None:
-    """Compares a file's hash with that in the run's receipt, or records it there.
-
-    Args:
-        run: the run that depends on the file.
-        path: the file.
-        entry: the key of the hash in the receipt.
+    """Compares a file's hash with that entry of the run's receipt, or records it there.
 
     Raises:
         RunError: if the file has changed since the run began.

@@ -1,7 +1,5 @@
 """Trains a whole network on pixels."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras
@@ -12,31 +10,21 @@ from cnnxfer.errors import DataError
 from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.activations.engines import validation_samples
-from cnnxfer.training.task import Setup
-from cnnxfer.training.trained_network import Order, compared
+from cnnxfer.training.setup import Setup
+from cnnxfer.training.trained_network import Order, TrainedNetwork
 
 
-class WholeNetwork:
-    """A classifier that is trained on pixels; a `TrainedNetwork`.
-
-    Attributes:
-        setup: the run and everything it is trained with.
-        classifier: the whole network in float32, which is saved.
-        model: the fused network that is trained, in the precision of the run.
-    """
+class WholeNetwork(TrainedNetwork):
+    """A classifier that is trained on pixels, as its fused network."""
 
     def __init__(self, setup: Setup, classifier: keras.Model) -> None:
-        """Builds the classifier's fused network, in the precision of the run.
+        """Builds the fused network in the precision of the run.
 
-        Args:
-            setup: the run and everything it is trained with.
-            classifier: the whole network in float32, built in the scope of the run's
-                devices; its trainable layers learn.
+        The classifier was built in the scope of the devices, in float32.
         """
-        self.setup = setup
-        self.classifier = classifier
         with setup.devices.scope():
-            self.model = fused_network(classifier, setup.precision)
+            model = fused_network(classifier, setup.precision)
+        super().__init__(setup, classifier, model)
         self._train_loader = Loader(setup.splits.train, setup.image_size)
         self._loaders = [self._train_loader]
 
@@ -76,7 +64,7 @@ class WholeNetwork:
     def agreement(self) -> Verdict:
         """See `TrainedNetwork`."""
         _, pixels = validation_samples(self.setup)
-        return compared(self, pixels, pixels)
+        return self.compared(pixels, self.classifier.predict_on_batch(pixels))
 
     @property
     def failure(self) -> DataError | None:

@@ -11,11 +11,9 @@ from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop import checkpoint
 from cnnxfer.training.loop.checkpoint import (
     checkpoint_at,
-    read_arrays,
     read_checkpoint,
     restore,
     save_checkpoint,
-    values_of,
 )
 from cnnxfer.training.loop.progress import Progress
 
@@ -46,6 +44,10 @@ PROGRESS = Progress(
 )
 
 
+def values(offset: float) -> dict[str, np.ndarray]:
+    return {name: np.array(each) for name, each in variables(offset).items()}
+
+
 def variables(offset: float) -> dict[str, keras.Variable]:
     return {
         "model/conv/kernel": keras.Variable(np.full((2, 3), offset, np.float32)),
@@ -55,7 +57,7 @@ def variables(offset: float) -> dict[str, keras.Variable]:
 
 def save(directory: Path, step: int, **options: int) -> int:
     return save_checkpoint(
-        directory, replace(PROGRESS, step=step), values_of(variables(step)), **options
+        directory, replace(PROGRESS, step=step), values(step), **options
     )
 
 
@@ -66,15 +68,14 @@ def steps_of(directory: Path) -> list[int]:
 
 
 def test_what_is_saved_is_restored(tmp_path: Path) -> None:
-    values = values_of(variables(0.1))
-    assert save_checkpoint(tmp_path / "new", PROGRESS, values) == 1
+    assert save_checkpoint(tmp_path / "new", PROGRESS, values(0.1)) == 1
     found = read_checkpoint(tmp_path / "new")
     assert found
     assert found.progress == PROGRESS
     assert found.number == 1
     others = variables(9.0)
     others["optimizer/iteration"].assign(0)
-    restore(read_arrays(found), others)
+    restore(found.arrays(), others)
     np.testing.assert_array_equal(
         others["model/conv/kernel"], np.full((2, 3), 0.1, np.float32)
     )
@@ -149,7 +150,7 @@ def test_the_previous_checkpoint_replaces_a_damaged_one(
     found = read_checkpoint(tmp_path, reporter)
     assert found
     assert found.progress.step == 1
-    assert read_arrays(found)["model/conv/kernel"][0, 0] == 1
+    assert found.arrays()["model/conv/kernel"][0, 0] == 1
     assert reporter.warnings == [
         f"the last checkpoint, {tmp_path}/000002.npz, is damaged or incomplete. The "
         "one before it is used."
@@ -183,7 +184,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     found = read_checkpoint(tmp_path)
     assert found
     with pytest.raises(ValueError, match="allow_pickle=False"):
-        read_arrays(found)
+        found.arrays()
 
 
 def test_another_network_is_not_restored(tmp_path: Path) -> None:
@@ -193,7 +194,7 @@ def test_another_network_is_not_restored(tmp_path: Path) -> None:
     others = variables(1)
     others["model/dense/bias"] = others.pop("model/conv/kernel")
     with pytest.raises(RunError) as caught:
-        restore(read_arrays(found), others)
+        restore(found.arrays(), others)
     assert str(caught.value) == (
         "the checkpoint does not fit the network: they differ in model/conv/kernel and "
         "1 more. Train a new run."

@@ -27,7 +27,7 @@ from tiny_phase import (
 from cnnxfer.errors import Interrupted, RunError
 from cnnxfer.runs import Run
 from cnnxfer.training.loop import checkpoint, time_budget
-from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
+from cnnxfer.training.loop.checkpoint import read_checkpoint
 from cnnxfer.training.loop.loop import fit
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.loop.time_budget import epochs_that_fit
@@ -119,7 +119,7 @@ def test_a_later_stage_is_resumed_too(
     assert phase.progress.updates == 2
     fit(phase)
     assert end_of(phase) == end_of(known)
-    rows, first = phase.setup.run.history, undisturbed("sgd")["history"]
+    rows, first = phase.recorder.run.history, undisturbed("sgd")["history"]
     assert [row["epoch"] for row in rows] == [5, 6, 7]
     assert [row["learning_rate"] for row in rows] == [
         row["learning_rate"] for row in first
@@ -202,7 +202,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     at_update(phase, STEPS + 2, press_twice)
     with pytest.raises(Interrupted, match="in epoch 2 of 3"):
         fit(phase)
-    saved = read_checkpoint(phase.setup.run.checkpoints_dir)
+    saved = read_checkpoint(phase.recorder.run.checkpoints_dir)
     assert saved.progress.updates == STEPS
 
 
@@ -213,7 +213,7 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(
     at_update(phase, STEPS + 3, kill)
     with pytest.raises(Killed):
         fit(phase)
-    last = max(phase.setup.run.checkpoints_dir.glob("*.npz"))
+    last = max(phase.recorder.run.checkpoints_dir.glob("*.npz"))
     with last.open("r+b") as stream:
         stream.truncate(1000)
     phase = tiny_phase(tmp_path / "run")
@@ -230,12 +230,12 @@ def test_averages_are_scored_and_saved(tmp_path: Path) -> None:
     phase = tiny_phase(tmp_path / "run", replace(KINDS["adamw"], keep="last"))
     before = phase.model.get_layer("hidden").get_weights()[0]
     fit(phase)
-    saved = read_arrays(read_checkpoint(phase.setup.run.checkpoints_dir))
+    saved = read_checkpoint(phase.recorder.run.checkpoints_dir).arrays()
     weights = saved["model/hidden/kernel"]
     averages = saved["optimizer/hidden_kernel_average"]
     assert not np.array_equal(weights, averages)
     assert not np.array_equal(averages, before)
-    model = keras.saving.load_model(phase.setup.run.model_path)
+    model = keras.saving.load_model(phase.recorder.run.model_path)
     np.testing.assert_array_equal(model.get_layer("hidden").get_weights()[0], averages)
     # What a later stage goes on from.
     np.testing.assert_array_equal(phase.model.get_layer("hidden").kernel, averages)
@@ -250,8 +250,8 @@ def test_averages_do_not_affect_training(tmp_path: Path) -> None:
     for ema in ("none", 0.9):
         phase = tiny_phase(tmp_path / str(ema), replace(SETTINGS, ema=ema))
         fit(phase)
-        saved = read_checkpoint(phase.setup.run.checkpoints_dir)
-        kernels.append(read_arrays(saved)["model/hidden/kernel"])
+        saved = read_checkpoint(phase.recorder.run.checkpoints_dir)
+        kernels.append(saved.arrays()["model/hidden/kernel"])
     np.testing.assert_array_equal(*kernels)
 
 
@@ -268,7 +268,7 @@ def test_a_rate_lowered_by_the_schedule_survives_a_kill(tmp_path: Path) -> None:
     phase = tiny_phase(tmp_path / "run", settings)
     script_scores(phase, scores)
     fit(phase)
-    rates = [row["learning_rate"] for row in phase.setup.run.history]
+    rates = [row["learning_rate"] for row in phase.recorder.run.history]
     assert rates == [0.05, 0.05, 0.005, 0.0005]
 
 
@@ -290,7 +290,7 @@ def test_the_last_epoch_may_be_saved_instead_of_the_best(tmp_path: Path) -> None
         phase = tiny_phase(tmp_path / keep, replace(SETTINGS, keep=keep))
         script_scores(phase, scores)
         assert fit(phase).epoch == epoch
-        run = phase.setup.run
+        run = phase.recorder.run
         assert run.metrics["fine_tune"]["epoch"] == epoch
         kept = keras.saving.load_model(run.model_path).get_layer("logits").kernel
         last = phase.model.get_layer("logits").kernel
@@ -305,18 +305,18 @@ def test_patience_ends_a_phase(tmp_path: Path) -> None:
     script_scores(phase, scores)
     # None of them beats what was before; they count among themselves.
     assert fit(phase).epoch == 0
-    assert len(phase.setup.run.history) == 4
+    assert len(phase.recorder.run.history) == 4
     assert phase.setup.reporter.infos[-1] == (
         "the phase ends here: no better epoch for 2 epochs"
     )
     phase = tiny_phase(tmp_path / "run", settings)
     fit(phase)
-    assert len(phase.setup.run.history) == 4
+    assert len(phase.recorder.run.history) == 4
     # Asked for more, it is patient again.
     phase = tiny_phase(tmp_path / "run", settings, extra_epochs=2)
     script_scores(phase, scores)
     fit(phase)
-    assert [row["epoch"] for row in phase.setup.run.history] == list(range(1, 7))
+    assert [row["epoch"] for row in phase.recorder.run.history] == list(range(1, 7))
 
 
 def test_more_epochs_have_the_rates_of_a_longer_phase(tmp_path: Path) -> None:
@@ -335,7 +335,7 @@ def test_more_epochs_have_the_rates_of_a_longer_phase(tmp_path: Path) -> None:
     assert phase.setup.reporter.infos == []
     fit(phase)
     rates = [
-        [row["learning_rate"] for row in each.setup.run.history]
+        [row["learning_rate"] for row in each.recorder.run.history]
         for each in (phase, longer)
     ]
     assert len(rates[0]) == 5
@@ -391,7 +391,7 @@ def test_a_phase_ends_after_the_epoch_that_exceeds_the_time(
     phase = tiny_phase(tmp_path / "run", time_budget=1e6)
     at_update(phase, STEPS + 1, lambda: setattr(phase.progress, "seconds", 1e7))
     fit(phase)
-    assert len(phase.setup.run.history) == 2
+    assert len(phase.recorder.run.history) == 2
     assert phase.setup.reporter.infos[-1] == "the phase ends here: the time is up"
 
 
@@ -421,7 +421,7 @@ def test_a_full_disk_is_reported_and_the_run_stays_usable(
     at_update(phase, STEPS + 1, fill)
     with pytest.raises(RunError) as caught:
         fit(phase)
-    run = phase.setup.run.path
+    run = phase.recorder.run.path
     assert str(caught.value) == (
         f"{run}/checkpoints/000003.npz cannot be written: no space left on device. "
         f"Make room, then go on with: cnnxfer.resume('{run}')"

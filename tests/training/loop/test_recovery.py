@@ -12,7 +12,7 @@ from tiny_phase import tiny_phase as begin
 
 from cnnxfer.errors import RunError
 from cnnxfer.training.loop import time_budget
-from cnnxfer.training.loop.checkpoint import read_arrays, read_checkpoint
+from cnnxfer.training.loop.checkpoint import read_checkpoint
 from cnnxfer.training.loop.loop import fit
 from cnnxfer.training.loop.recovery import MAX_RESTARTS, RATE_DIVISOR
 from cnnxfer.training.loop.session import Session
@@ -121,7 +121,7 @@ def test_the_remaining_time_is_planned_again_after_a_restart(
         "5 of 9 epochs",
         "4 of 5 epochs",
     ]
-    assert len(phase.setup.run.history) == 4
+    assert len(phase.recorder.run.history) == 4
 
 
 def test_added_epochs_survive_a_restart(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_added_epochs_survive_a_restart(tmp_path: Path) -> None:
     spoil(phase, lambda rate: rate > 0.02, np.nan)
     fit(phase)
     assert phase.progress.lowered == 1
-    assert len(phase.setup.run.history) == SETTINGS.epochs + 2
+    assert len(phase.recorder.run.history) == SETTINGS.epochs + 2
 
 
 def test_a_network_that_forgets_is_restarted(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_network_that_forgets_is_restarted(tmp_path: Path) -> None:
     (warned,) = phase.setup.reporter.warnings
     assert warned.startswith("validation accuracy fell from 99.0% to ")
     assert "after epoch 1, at learning rate" in warned
-    assert [row["epoch"] for row in phase.setup.run.history] == [1, 2, 3]
+    assert [row["epoch"] for row in phase.recorder.run.history] == [1, 2, 3]
 
 
 def test_after_the_last_restart_the_user_has_to_set_a_rate(tmp_path: Path) -> None:
@@ -183,9 +183,9 @@ def test_a_nan_loss_late_in_a_phase_ends_it(tmp_path: Path) -> None:
         f"the loss became nan in epoch 3, step 4, at learning rate {rate:.3g}. "
         f"{tmp_path / 'run'} keeps its model. Try a lower lr, or lr='auto'."
     )
-    saved = read_checkpoint(phase.setup.run.checkpoints_dir)
+    saved = read_checkpoint(phase.recorder.run.checkpoints_dir)
     assert saved.progress.updates == 2 * STEPS + 3
-    assert all(np.isfinite(value).all() for value in read_arrays(saved).values())
+    assert all(np.isfinite(value).all() for value in saved.arrays().values())
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
     phase.stepper.update = ruining
     with pytest.raises(RunError, match="weights are no longer finite numbers in epoch"):
         fit(phase)
-    saved = read_checkpoint(phase.setup.run.checkpoints_dir)
+    saved = read_checkpoint(phase.recorder.run.checkpoints_dir)
     assert saved.progress.updates == 2 * STEPS + 3
 
 
@@ -234,11 +234,11 @@ def test_smaller_parts_keep_the_batch_size_if_memory_runs_out(
         "memory ran out with 4 images at once. The batch stays 4, in 2 parts of 2."
     ]
     assert trained.largest_batch == 2
-    saved = read_checkpoint(phase.setup.run.checkpoints_dir)
+    saved = read_checkpoint(phase.recorder.run.checkpoints_dir)
     assert (saved.progress.accumulate, saved.progress.batch_size) == (2, BATCH)
     # Keras counts parts.
-    assert read_arrays(saved)["optimizer/iteration"] == 2 * 3 * STEPS
-    assert [row["epoch"] for row in phase.setup.run.history] == [1, 2, 3]
+    assert saved.arrays()["optimizer/iteration"] == 2 * 3 * STEPS
+    assert [row["epoch"] for row in phase.recorder.run.history] == [1, 2, 3]
 
 
 def test_smaller_parts_compute_what_whole_batches_do(tmp_path: Path) -> None:
@@ -358,9 +358,9 @@ def test_epochs_before_a_restart_no_longer_count(tmp_path: Path) -> None:
         SETTINGS, learning_rate=0.3, schedule="constant", warmup_epochs=2.0
     )
     parent = begin(tmp_path / "parent")
-    parent.recorder.save_model()
+    parent.recorder.require_model(parent.trained.learned_weights())
     phase = begin(tmp_path / "run", settings)
-    phase.setup.run.update_receipt(parent="parent")
+    phase.recorder.run.update_receipt(parent="parent")
     score, update = phase.score, phase.stepper.update
 
     def failing_once(number: int, rate: float) -> tuple[float, float]:
@@ -374,6 +374,6 @@ def test_epochs_before_a_restart_no_longer_count(tmp_path: Path) -> None:
     phase.stepper.update = failing_once
     fit(phase)
     assert len(phase.setup.reporter.warnings) == 1
-    kept = phase.setup.run.metrics["fine_tune"]
+    kept = phase.recorder.run.metrics["fine_tune"]
     assert kept["val_accuracy"] == 0.5
-    assert {row["val_accuracy"] for row in phase.setup.run.history} == {0.5}
+    assert {row["val_accuracy"] for row in phase.recorder.run.history} == {0.5}

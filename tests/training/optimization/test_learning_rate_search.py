@@ -15,8 +15,11 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.training.optimization import learning_rate_search, rolled_back
 from cnnxfer.training.optimization.learning_rate_search import (
     RANGES,
+    TRIED,
+    Trainee,
     choose_rate,
-    find_rate,
+    growing_rates,
+    short_trials,
     smoothed,
 )
 from cnnxfer.training.optimization.optimizers import build_optimizer
@@ -64,13 +67,21 @@ class Student:
         return float(logs["loss"]), float(logs["accuracy"])
 
     def find(self, optimizer: str = "sgd", reporter: Reporter | None = None) -> float:
-        return find_rate(
-            self.model,
-            self.update,
-            optimizer=optimizer,
-            steps_per_epoch=50,
-            reporter=reporter or Reporter(),
-        )
+        return growing_rates(self.trainee(optimizer=optimizer, reporter=reporter))
+
+    def trainee(self, optimizer: str = "sgd", **changes: Any) -> Trainee:
+        """Returns what a search needs; the validation loss is that of some updates."""
+        values = {
+            "model": self.model,
+            "update": self.update,
+            "validation_loss": lambda: self.loss_after(0.0, 20),
+            "settings": Phase(optimizer=optimizer),
+            "steps_per_epoch": 50,
+            "batch_size": 32,
+            "reporter": Reporter(),
+        }
+        given = {name: value for name, value in changes.items() if value is not None}
+        return Trainee(**{**values, **given})
 
     def loss_after(self, rate: float, updates: int = 60) -> float:
         """Returns the mean loss of the last of some updates."""
@@ -154,13 +165,7 @@ def test_an_interrupted_search_restores_everything() -> None:
         return update(number, rate)
 
     with pytest.raises(KeyboardInterrupt):
-        find_rate(
-            student.model,
-            interrupted,
-            optimizer="sgd",
-            steps_per_epoch=50,
-            reporter=Reporter(),
-        )
+        growing_rates(student.trainee(update=interrupted))
     assert state_hash(all_variables(student.model)) == before
 
 
@@ -198,25 +203,13 @@ def test_the_number_of_trials_depends_on_the_epoch(steps: int, count: int) -> No
         tried.append(rate)
         return 1.0, 0.5
 
-    find_rate(
-        student.model,
-        update,
-        optimizer="sgd",
-        steps_per_epoch=steps,
-        reporter=Reporter(),
-    )
+    growing_rates(student.trainee(update=update, steps_per_epoch=steps))
     assert len(tried) == 2 * count
 
 
 def test_a_nan_loss_from_the_start_is_an_error() -> None:
     with pytest.raises(RunError, match=r"not a finite number.*precision='float32'"):
-        find_rate(
-            Student().model,
-            lambda number, rate: (math.nan, 0.0),
-            optimizer="sgd",
-            steps_per_epoch=50,
-            reporter=Reporter(),
-        )
+        growing_rates(Student().trainee(update=lambda number, rate: (math.nan, 0.0)))
 
 
 def test_a_third_of_the_rate_some_updates_before_the_end_is_taken() -> None:
@@ -228,13 +221,12 @@ def test_a_third_of_the_rate_some_updates_before_the_end_is_taken() -> None:
 
 def test_small_batches_have_lower_rates() -> None:
     found = {
-        size: find_rate(
-            Student().model,
-            lambda number, rate: (100.0 if rate > 0.3 else 1.0, 0.5),
-            optimizer="sgd",
-            steps_per_epoch=80,
-            batch_size=size,
-            reporter=Reporter(),
+        size: growing_rates(
+            Student().trainee(
+                update=lambda number, rate: (100.0 if rate > 0.3 else 1.0, 0.5),
+                steps_per_epoch=80,
+                batch_size=size,
+            )
         )
         for size in (8, 32, 128)
     }
@@ -251,12 +243,8 @@ def test_the_search_ends_when_the_loss_rises(trouble: float) -> None:
         tried.append(rate)
         return (trouble if rate > 0.1 else 1.0), 0.5
 
-    rate = find_rate(
-        student.model,
-        update,
-        optimizer="sgd",
-        steps_per_epoch=80,
-        reporter=reporter,
+    rate = growing_rates(
+        student.trainee(update=update, steps_per_epoch=80, reporter=reporter)
     )
     rates = np.geomspace(*RANGES["sgd"], 40)
     high = int(np.argmax(rates > 0.1))
@@ -267,12 +255,12 @@ def test_the_search_ends_when_the_loss_rises(trouble: float) -> None:
 
 def test_all_rates_are_tried_if_the_loss_never_rises() -> None:
     reporter = RecordingReporter()
-    rate = find_rate(
-        Student().model,
-        lambda number, rate: (1.0, 0.5),
-        optimizer="sgd",
-        steps_per_epoch=80,
-        reporter=reporter,
+    rate = growing_rates(
+        Student().trainee(
+            update=lambda number, rate: (1.0, 0.5),
+            steps_per_epoch=80,
+            reporter=reporter,
+        )
     )
     assert rate == choose_rate(np.geomspace(*RANGES["sgd"], 40).tolist()) < 1.0
     assert reporter.infos == [
@@ -283,7 +271,7 @@ def test_all_rates_are_tried_if_the_loss_never_rises() -> None:
 
 def test_noise_of_the_batches_does_not_matter() -> None:
     """The losses of batches differ by ten times as much as a step changes them."""
-    model, rates = Student().model, set()
+    student, rates = Student(), set()
     for seed in range(5):
         noise = np.random.default_rng(seed).normal(1.0, 0.3, 60)
 
@@ -291,16 +279,32 @@ def test_noise_of_the_batches_does_not_matter() -> None:
             learned = -0.03 + (rate / 0.1) ** 2 if rate else 0.0
             return noise[number] + learned, 0.5
 
-        rates.add(
-            find_rate(
-                model,
-                update,
-                optimizer="sgd",
-                steps_per_epoch=120,
-                reporter=Reporter(),
-            )
-        )
+        rates.add(growing_rates(student.trainee(update=update, steps_per_epoch=120)))
     assert len(rates) == 1
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_short_trials_find_the_rate_that_learns_most(loss: float) -> None:
+    student, reporter = Student(), RecordingReporter()
+    before = state_hash(all_variables(student.model))
+    rates: list[float] = []
+
+    def update(number: int, rate: float) -> tuple[float, float]:
+        rates.append(rate)
+        return (loss if rates[0] < rate == max(TRIED) else 1.0), 0.5
+
+    trainee = student.trainee(
+        update=update,
+        validation_loss=lambda: abs(rates[-50] - 0.003),
+        reporter=reporter,
+    )
+    assert short_trials(trainee) == 0.003
+    assert "0.03: inf" in reporter.infos[0]
+    # An epoch of a cosine each, but for the one that diverged.
+    assert len(rates) == 4 * 50 + 1
+    assert rates[49] < 0.01 * rates[0]
+    short_trials(student.trainee())
+    assert state_hash(all_variables(student.model)) == before
 
 
 def test_smoothing_is_not_biased_towards_zero() -> None:

@@ -18,7 +18,7 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.catalog import TASKS
 from cnnxfer.training.activations import compute, engines
-from cnnxfer.training.phases import head_on_features
+from cnnxfer.training.phases.pooled_features import PooledFeatures
 
 Train = Callable[..., Run]
 
@@ -143,7 +143,7 @@ def test_an_engine_that_deviates_with_the_head_is_replaced(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdicts = iter([Verdict(False, "far off"), Verdict(True, "near")])
-    monkeypatch.setattr(head_on_features, "compare", lambda *_, **__: next(verdicts))
+    monkeypatch.setattr(PooledFeatures, "agreement", lambda _: next(verdicts))
     reporter = RecordingReporter()
     run = train(tmp_path, cache=True, reporter=reporter)
     assert any(
@@ -158,7 +158,7 @@ def test_a_chosen_engine_that_deviates_is_an_error(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        head_on_features, "compare", lambda *_, **__: Verdict(False, "far off")
+        PooledFeatures, "agreement", lambda _: Verdict(False, "far off")
     )
     with pytest.raises(RunError, match=r"far off\. Try engine='auto'"):
         train(tmp_path, cache=True, engine="openvino", precision="float32")

@@ -167,9 +167,9 @@ def test_it_reports_what_is_cached(behind: tuple[Run, RecordingReporter]) -> Non
         "up to conv_dw_3_relu the network runs once for each image and view; 1 view of "
         "each training image kept, 36.9 kB; with last='100%', a step would take about "
     )
-    assert run.metrics["activations"] == {
-        "0": {"cut": "conv_dw_3_relu", "views": 1, "engine": "keras float32"}
-    }
+    assert run.state["stages"] == [
+        {"cut": "conv_dw_3_relu", "views": 1, "engine": "keras float32"}
+    ]
     assert any(
         said.startswith("the saved model agrees with what was trained:")
         for said in reporter.infos
@@ -182,7 +182,7 @@ def test_layers_behind_the_cut_learn_what_the_whole_network_learns(
     run, _ = behind
     whole, reporter = tune(still_parent, cache=False)
     assert reporter.infos[2].startswith("the whole network runs in every step; with")
-    assert "activations" not in whole.metrics
+    assert whole.state["stages"] == [{"cut": "", "views": 0, "engine": ""}]
     start, cut, uncut = map(weights_of, (still_parent, run, whole))
     way = sum(np.abs(uncut[name] - start[name]).sum() for name in start)
     apart = sum(np.abs(uncut[name] - cut[name]).sum() for name in start)
@@ -227,7 +227,7 @@ def test_views_take_turns(
         if manifest.key["views"]["views"] == "random"
     }
     assert numbers == {0, 1, 2}
-    assert run.metrics["activations"]["0"]["views"] == 3
+    assert run.state["stages"][0]["views"] == 3
 
 
 def test_a_cache_that_is_too_small(
@@ -239,7 +239,7 @@ def test_a_cache_that_is_too_small(
     (warning,) = [said for said in reporter.warnings if said.startswith("at ")]
     assert "at conv_dw_3_relu, one view of each image would take " in warning
     assert "so the whole network runs in every step" in warning
-    assert run.metrics["activations"]["0"]["views"] == 0
+    assert run.state["stages"][0]["views"] == 0
     assert len(run.history) == 1
     assert ActivationStore().entries() == []
 
@@ -267,7 +267,7 @@ def test_an_engine_that_deviates_is_not_used(
         "keras in bfloat16 deviates from Keras with this network behind it: a "
         "probability differs by 0.9."
     ) in reporter.infos
-    assert run.metrics["activations"]["0"]["engine"] == "keras float32"
+    assert run.state["stages"][0]["engine"] == "keras float32"
 
 
 @pytest.mark.parametrize("better", [True, False])
@@ -294,10 +294,10 @@ def test_the_stage_of_which_an_epoch_is_kept_is_compared(
     still_parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two stages with one epoch each, the first has the best epoch."""
-    after: list[int] = []  # how many epochs
+    after: list[str] = []
 
     def agreement(trained: NetworkBehindCut) -> Verdict:
-        after.append(len(trained.setup.run.history))
+        after.append(trained.cut.name)
         return no_agreement(trained)
 
     monkeypatch.setattr(NetworkBehindCut, "agreement", agreement)
@@ -306,7 +306,7 @@ def test_the_stage_of_which_an_epoch_is_kept_is_compared(
     )
     run, reporter = tune(still_parent, epochs=2, gradual=2, keep="best")
     assert len(run.history) == 2
-    assert after == [1]
+    assert after == [run.state["stages"][0]["cut"]]
     assert any("the saved model deviates" in said for said in reporter.warnings)
 
 

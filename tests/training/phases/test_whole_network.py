@@ -10,8 +10,8 @@ from cnnxfer.errors import DataError
 from cnnxfer.networks.classifier import HEAD, backbone_of
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.phases.whole_network import WholeNetwork
+from cnnxfer.training.setup import Setup
 from cnnxfer.training.start import prepare_run
-from cnnxfer.training.task import Setup
 
 BATCH, STEPS = 4, 4
 SIZE = 64
@@ -29,7 +29,8 @@ def setup(photos_dir: Path, tmp_path: Path) -> Setup:
         devices="cpu",
         augment=Augment("strong", area=0.35, flip=True, mixup=0.2),
     )
-    return prepare_run(config, tmp_path / "runs", Reporter())
+    _, setup = prepare_run(config, tmp_path / "runs", Reporter())
+    return setup
 
 
 def whole_network(setup: Setup) -> WholeNetwork:

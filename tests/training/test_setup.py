@@ -1,5 +1,4 @@
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,16 +8,14 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
 from cnnxfer.data.prepared import Splits
 from cnnxfer.reporting import Reporter
-from cnnxfer.runs import Run
 from cnnxfer.tasks.catalog import TASKS
 from cnnxfer.training.optimization.devices import Devices
-from cnnxfer.training.task import Setup
+from cnnxfer.training.setup import Setup
 
 
 def weights(seed: int) -> list[np.ndarray]:
     """Returns the first weights of a run whose backbone has random ones too."""
     setup = Setup(
-        run=Run(Path("run")),
         config=Config(seed=seed, weights="none", image_size=32),
         backbone=BACKBONES.get("mobilenet-0.25"),
         class_names=("a", "b"),

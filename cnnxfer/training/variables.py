@@ -1,9 +1,9 @@
-"""The variables that a phase changes, by name, and the seeds of random layers."""
-
-from __future__ import annotations
+"""The variables that a phase changes, their values, and the seeds of random layers."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,27 +13,49 @@ ACCUMULATOR = "gradient_accumulator"
 SEED_STATE = "seed_generator_state"
 
 
+def values_of(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
+    """Returns copies of the values of variables."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def set_values(variables: Iterable[keras.Variable], values: Sequence[Any]) -> None:
+    """Gives variables new values."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+@contextmanager
+def restoring(variables: Sequence[keras.Variable]) -> Iterator[None]:
+    """Gives variables, at its end, the values that they had before."""
+    values = values_of(variables)
+    try:
+        yield
+    finally:
+        set_values(variables, values)
+
+
+def changing_weights(classifier: keras.Model) -> list[keras.Variable]:
+    """Returns the weights of all trainable layers, including moving statistics."""
+    weights = {
+        id(weight): weight
+        for layer in _leaves(classifier)
+        if layer.trainable
+        for weight in layer.weights
+    }
+    return list(weights.values())
+
+
 def changing_variables(
     classifier: keras.Model, optimizer: keras.optimizers.Optimizer
 ) -> dict[str, keras.Variable]:
     """Returns every variable that training changes, by a name that stays the same.
 
-    These are the weights of all trainable layers, including moving statistics, and the
-    variables of the optimizer. Their names leave out the optimizer's own name, which
-    Keras may number; a name that occurs twice is numbered.
-
-    Args:
-        classifier: the whole network.
-        optimizer: the optimizer, built.
+    These are the weights of all trainable layers and the variables of the optimizer.
+    Their names leave out the optimizer's own name, which Keras may number; a name that
+    occurs twice is numbered. The optimizer has to be built.
     """
-    weights = [
-        weight
-        for layer in _leaves(classifier)
-        if layer.trainable
-        for weight in layer.weights
-    ]
     named: dict[str, keras.Variable] = {}
-    for variable in {id(weight): weight for weight in weights}.values():
+    for variable in changing_weights(classifier):
         _add(named, f"model/{variable.path}", variable)
     for variable in optimizer.variables:
         _add(named, f"optimizer/{variable.path.partition('/')[2]}", variable)
@@ -50,12 +72,6 @@ def adapt_to_parts(
 
     Keras counts parts, not updates, and has variables that sum the gradients of parts,
     which are zero between two updates.
-
-    Args:
-        arrays: the values by name, saved between two updates.
-        variables: the variables of the new optimizer and the network, by name.
-        old_parts: the number of parts of a batch in `arrays`.
-        new_parts: the number of parts of a batch for `variables`.
     """
     values = {name: value for name, value in arrays.items() if ACCUMULATOR not in name}
     for name, variable in variables.items():
@@ -77,16 +93,12 @@ def seed_random_layers(states: list[keras.Variable], seed: int, step: int) -> No
     """Seeds dropout so that the seed and the step alone determine its masks.
 
     Each layer draws different numbers.
-
-    Args:
-        states: from `seed_states`.
-        seed: the seed of the run.
-        step: the number of the step, from 0.
     """
     if keras.backend.backend() == "torch":  # its dropout uses the global seed only
         keras.utils.set_random_seed(_number(f"{seed} {step}"))
     for index, state in enumerate(states):
-        state.assign([_number(f"{seed} {index}"), step])
+        # TensorFlow takes far longer to convert a list.
+        state.assign(np.array([_number(f"{seed} {index}"), step], np.uint32))
 
 
 def _number(text: str) -> int:

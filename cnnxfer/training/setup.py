@@ -1,7 +1,5 @@
 """What a network is trained for: its settings, classes, images and processors."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,36 +15,22 @@ from cnnxfer.data.dataset import Example
 from cnnxfer.data.prepared import Splits
 from cnnxfer.networks.classifier import build_classifier
 from cnnxfer.reporting import Reporter
-from cnnxfer.runs import Run
-from cnnxfer.tasks.task import Objective
-from cnnxfer.tasks.task import Task as LearnedTask
+from cnnxfer.tasks.task import Objective, Task
 from cnnxfer.training.optimization.devices import Devices
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a classifier is trained to do, from which images and on which processors.
-
-    Attributes:
-        config: all settings of the run.
-        backbone: the backbone's entry in the catalog.
-        class_names: the names of the classes, in label order.
-        splits: the images of the three splits.
-        devices: the processors that training runs on.
-        precision: the precision that training computes in, a key of
-            `precision.POLICIES`.
-        reporter: shows progress and messages.
-        task: what is learned.
-    """
+class Setup:
+    """What a classifier is trained with: settings, images and processors."""
 
     config: Config
     backbone: Backbone
-    class_names: tuple[str, ...]
+    class_names: tuple[str, ...]  # in label order
     splits: Splits
     devices: Devices
-    precision: str
+    precision: str  # that training computes in, a key of `precision.POLICIES`
     reporter: Reporter
-    task: LearnedTask
+    task: Task
 
     @property
     def image_size(self) -> int:
@@ -59,11 +43,6 @@ class Task:
         """Builds the classifier; see `classifier.build_classifier`.
 
         The seed in the settings determines the random weights.
-
-        Args:
-            precision: the precision that the network computes in, a key of
-                `precision.POLICIES`.
-            weights_path: the file of the backbone's weights; None for random ones.
         """
         with _seeded(self.config.seed):
             return build_classifier(
@@ -84,10 +63,6 @@ class Task:
     def objective(self, label_smoothing: float) -> Objective:
         """Returns the loss and the score that the settings ask for.
 
-        Args:
-            label_smoothing: the phase's label smoothing: the share of a label that is
-                spread over all classes, in [0, 1).
-
         Raises:
             ConfigError: if the file of class weights is not valid.
         """
@@ -98,22 +73,6 @@ class Task:
             label_smoothing=label_smoothing,
             reporter=self.reporter,
         )
-
-
-@dataclass(frozen=True)
-class Setup(Task):
-    """A task with the run directory that its results are written to.
-
-    Attributes:
-        run: the run directory.
-    """
-
-    run: Run
-
-    @property
-    def more_epochs(self) -> int:
-        """The number of epochs that `resume` added to those of the settings."""
-        return int(self.run.receipt.get("more_epochs", 0))
 
 
 @contextmanager
