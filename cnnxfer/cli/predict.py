@@ -1,7 +1,5 @@
 """`cnnxfer predict`: ranks the classes of images."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """The options of a prediction; configuration files do not have them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal

@@ -1,7 +1,5 @@
 """The page of `check --html`, which shows the findings with their images."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 

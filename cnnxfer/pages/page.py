@@ -1,7 +1,5 @@
 """Rendering of pages: HTML files that load nothing and run nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import cache
 from typing import Any

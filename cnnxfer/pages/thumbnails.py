@@ -1,7 +1,5 @@
 """Images at a reduced size, for pages and under heat maps."""
 
-from __future__ import annotations
-
 import io
 from base64 import b64encode
 

@@ -1,7 +1,5 @@
 """Answers to decoded images, in order: their views are run in batches on an engine."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace

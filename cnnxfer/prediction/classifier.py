@@ -1,7 +1,5 @@
 """A classifier that is open: it answers images until it is closed."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -31,6 +29,56 @@ from cnnxfer.tasks.answer import TaskAnswer
 DEFAULT_OPTIONS = ClassifierOptions()
 DEFAULT_TOP = 5
 Image = str | Path | bytes  # the path of a file, or an encoded image
+
+
+class NothingReadable(Exception):
+    """Raised if there is no readable image to choose an engine with."""
+
+
+class _SampledImages(Iterator[DecodedImage]):
+    """An iterator over decoded images that can sample the first ones in advance."""
+
+    def __init__(
+        self, images: Iterator[DecodedImage], samples: list[np.ndarray], size: int
+    ) -> None:
+        """Wraps `images`; adds samples of `size` pixels, up to `SAMPLES` of them."""
+        self._source = images
+        self._read_ahead: deque[DecodedImage] = deque()
+        self._size = size
+        self._samples = samples
+
+    def __next__(self) -> DecodedImage:
+        return self._read_ahead.popleft() if self._read_ahead else self._read()
+
+    def samples(self) -> np.ndarray:
+        """Returns the central squares of the first `SAMPLES` readable images.
+
+        Returns:
+            uint8 `(images, size, size, 3)`; fewer than `SAMPLES` if there are no more.
+
+        Raises:
+            NothingReadable: if no image can be read.
+        """
+        while len(self._samples) < SAMPLES:
+            try:
+                self._read_ahead.append(self._read())
+            except StopIteration:
+                break
+        if not self._samples:
+            raise NothingReadable
+        return np.stack(self._samples)
+
+    def _read(self) -> DecodedImage:
+        image = next(self._source)
+        if image.pixels is not None and len(self._samples) < SAMPLES:
+            self._samples.append(_central_square(image.pixels[0], self._size))
+        return image
+
+
+def _central_square(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Returns the square in the middle, uint8 `(size, size, 3)`."""
+    top, left = (pixels.shape[0] - size) // 2, (pixels.shape[1] - size) // 2
+    return pixels[top : top + size, left : left + size]
 
 
 class Classifier:
@@ -256,56 +304,6 @@ class Classifier:
     def _mean_probabilities(self, outputs: np.ndarray) -> np.ndarray:
         mean: np.ndarray = self.network.outputs.probabilities(outputs).mean(axis=0)
         return mean
-
-
-class NothingReadable(Exception):
-    """Raised if there is no readable image to choose an engine with."""
-
-
-class _SampledImages(Iterator[DecodedImage]):
-    """An iterator over decoded images that can sample the first ones in advance."""
-
-    def __init__(
-        self, images: Iterator[DecodedImage], samples: list[np.ndarray], size: int
-    ) -> None:
-        """Wraps `images`; adds samples of `size` pixels, up to `SAMPLES` of them."""
-        self._source = images
-        self._read_ahead: deque[DecodedImage] = deque()
-        self._size = size
-        self._samples = samples
-
-    def __next__(self) -> DecodedImage:
-        return self._read_ahead.popleft() if self._read_ahead else self._read()
-
-    def samples(self) -> np.ndarray:
-        """Returns the central squares of the first `SAMPLES` readable images.
-
-        Returns:
-            uint8 `(images, size, size, 3)`; fewer than `SAMPLES` if there are no more.
-
-        Raises:
-            NothingReadable: if no image can be read.
-        """
-        while len(self._samples) < SAMPLES:
-            try:
-                self._read_ahead.append(self._read())
-            except StopIteration:
-                break
-        if not self._samples:
-            raise NothingReadable
-        return np.stack(self._samples)
-
-    def _read(self) -> DecodedImage:
-        image = next(self._source)
-        if image.pixels is not None and len(self._samples) < SAMPLES:
-            self._samples.append(_central_square(image.pixels[0], self._size))
-        return image
-
-
-def _central_square(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Returns the square in the middle, uint8 `(size, size, 3)`."""
-    top, left = (pixels.shape[0] - size) // 2, (pixels.shape[1] - size) // 2
-    return pixels[top : top + size, left : left + size]
 
 
 def _source(image: Image, number: int) -> ImageSource:

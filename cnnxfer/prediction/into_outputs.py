@@ -1,7 +1,5 @@
 """Predictions on their way into files, folders and streams."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain

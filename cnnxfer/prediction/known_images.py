@@ -1,7 +1,5 @@
 """Recognition, by their content, of images that a run was trained or tested on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from cnnxfer.data.dataset import SPLITS, TRAIN, VALIDATION

@@ -1,7 +1,5 @@
 """Checks of the options of a prediction that go together."""
 
-from __future__ import annotations
-
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.engines.options import check_choice
 from cnnxfer.errors import ConfigError

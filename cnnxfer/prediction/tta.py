@@ -1,7 +1,5 @@
 """Test-time augmentation: the views of an image whose answers are averaged."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Search for the images that the inputs of a prediction refer to."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import chain
 

@@ -1,7 +1,5 @@
 """Reader of the images in zip and tar archives."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

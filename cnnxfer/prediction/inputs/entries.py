@@ -1,7 +1,5 @@
 """Entries of lists and tables: files, folders, archives and web addresses."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from cnnxfer.config.prediction import InputOptions

@@ -1,7 +1,5 @@
 """Reader of the images in a folder and, if asked for, in the folders below it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 

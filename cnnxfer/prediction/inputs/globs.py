@@ -1,7 +1,5 @@
 """Expansion of glob patterns into the files and folders that they match."""
 
-from __future__ import annotations
-
 import glob
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The kinds of input, and how the kind of an input is found."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

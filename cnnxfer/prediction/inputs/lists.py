@@ -1,7 +1,5 @@
 """Reader of a list of paths and web addresses: `@files.txt`, or `-` for stdin."""
 
-from __future__ import annotations
-
 import codecs
 import os
 import sys

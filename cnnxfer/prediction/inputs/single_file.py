@@ -1,7 +1,5 @@
 """Reader of a single file that is named itself, whatever its suffix."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from cnnxfer.config.prediction import InputOptions

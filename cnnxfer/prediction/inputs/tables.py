@@ -1,7 +1,5 @@
 """Reader of a table in which one column names the images."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """The output of `--copy-to`: copies of the images, sorted into a folder per class."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path

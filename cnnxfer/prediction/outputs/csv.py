@@ -1,7 +1,5 @@
 """Writer of CSV (RFC 4180) with one row per ranked class."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable
 from typing import TextIO

@@ -1,7 +1,5 @@
 """The output file of `--out`: its checks, its format, and how it is written."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from gzip import GzipFile

@@ -1,7 +1,5 @@
 """Writing into folders under safe names, without overwriting any file."""
 
-from __future__ import annotations
-
 import glob
 import hashlib
 import os

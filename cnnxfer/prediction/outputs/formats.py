@@ -1,7 +1,5 @@
 """The output formats of predictions; each is written by a module of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TextIO

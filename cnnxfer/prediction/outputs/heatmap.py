@@ -1,7 +1,5 @@
 """The output of `--heatmap`: colours over each image that show where its class is."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Writers of JSON Lines, with one object per image, and of JSON, one list of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import TextIO
 

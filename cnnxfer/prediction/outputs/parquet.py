@@ -1,7 +1,5 @@
 """Writer of Parquet with one row per ranked class."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import TextIO
 

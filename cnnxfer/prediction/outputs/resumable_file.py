@@ -1,7 +1,5 @@
 """A JSONL file that can be completed after its writer was interrupted or killed."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

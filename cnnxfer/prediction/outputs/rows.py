@@ -1,7 +1,5 @@
 """The rows and columns of CSV and Parquet outputs: one row per ranked class."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any

@@ -1,7 +1,5 @@
 """The output of `--sheet`: a contact sheet of all images with their classes."""
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

@@ -5,8 +5,6 @@ copies their files or draws a sheet. It finishes its work when the predictions e
 removes unfinished files if they are interrupted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 

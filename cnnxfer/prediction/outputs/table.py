@@ -1,7 +1,5 @@
 """Writer of a readable table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TextIO

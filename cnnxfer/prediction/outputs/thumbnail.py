@@ -1,7 +1,5 @@
 """The image of a prediction, read a second time."""
 
-from __future__ import annotations
-
 from PIL import Image
 
 from cnnxfer.data.dataset import MAX_PIXELS

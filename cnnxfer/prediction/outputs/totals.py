@@ -1,7 +1,5 @@
 """Totals of a prediction: numbers of images, speed and errors."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections import Counter
