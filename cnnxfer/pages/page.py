@@ -16,7 +16,7 @@ def render(template: str, **values: Any) -> Iterator[str]:
     All texts are shown literally, whatever characters they have.
 
     Args:
-        template: name of a file in `templates/`, such as "check.html".
+        template: name of a file in `templates/`.
         **values: what the template names.
     """
     return _environment().get_template(template).generate(**values)

@@ -66,11 +66,7 @@ class ThumbnailReader:
 
 
 def data_url(picture: Image.Image | None) -> Markup:
-    """Returns a data URL that contains a picture as JPEG.
-
-    Args:
-        picture: an image of mode RGB; None gives an empty text.
-    """
+    """Returns a data URL of an image of mode RGB as JPEG; empty for None."""
     if picture is None:
         return Markup()
     content = io.BytesIO()

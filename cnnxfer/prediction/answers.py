@@ -37,10 +37,7 @@ def answer_in_order(
 ) -> Iterator[Answer]:
     """Yields an answer for each image; unreadable images get one without probabilities.
 
-    Args:
-        engine: runs batches of views; a batch may hold the views of several images.
-        images: the images, as `Decoders` yields them.
-        combine: maps the outputs for an image's views to its probabilities.
+    A batch may hold the views of several images, and an image's may be in several.
     """
     pending: deque[Answer] = deque()
 
@@ -68,12 +65,7 @@ def answer_in_order(
 
 
 def add_heat(engine: Engine, answers: Iterable[Answer]) -> Iterator[Answer]:
-    """Yields the answers with their heat.
-
-    Args:
-        engine: runs a network from `cell_network`.
-        answers: answers to images whose only view is the whole image.
-    """
+    """Yields answers with their heat, by an engine that runs a `cell_network`."""
     answers, answers_to_run = tee(answers)
     pixels = (answer.picture.pixels for answer in answers_to_run)
     cells = engine.run(views for views in pixels if views is not None)

@@ -41,7 +41,6 @@ class _SampledImages(Iterator[DecodedImage]):
     def __init__(
         self, images: Iterator[DecodedImage], samples: list[np.ndarray], size: int
     ) -> None:
-        """Wraps `images`; adds samples of `size` pixels, up to `SAMPLES` of them."""
         self._source = images
         self._read_ahead: deque[DecodedImage] = deque()
         self._size = size
@@ -76,7 +75,6 @@ class _SampledImages(Iterator[DecodedImage]):
 
 
 def _central_square(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Returns the square in the middle, uint8 `(size, size, 3)`."""
     top, left = (pixels.shape[0] - size) // 2, (pixels.shape[1] - size) // 2
     return pixels[top : top + size, left : left + size]
 
@@ -88,8 +86,6 @@ class Classifier:
     thread may ask; one is answered after the other.
 
     Attributes:
-        model: where the model comes from, and its classes.
-        options: how it looks at images and answers.
         network: the network, whose outputs are logits or probabilities.
         views: returns the views of an image that the network is shown; the
             probabilities of all views are averaged.
@@ -105,15 +101,11 @@ class Classifier:
     ) -> None:
         """Opens a classifier; the network itself is loaded with the first images.
 
-        Args:
-            model: the model.
-            options: how it looks at images and answers.
-            reporter: shows the download of missing weights, and receives messages.
-            heat: whether predictions have heat; needs `options.dense`.
+        With `heat`, which needs `options.dense`, predictions have heat.
 
         Raises:
             ConfigError: if an option is wrong.
-            RunError: if the run has no model, or weights could not be downloaded.
+            RunError: if weights could not be downloaded.
         """
         check_options(options, len(model.classes))
         self.model, self.options = model, options

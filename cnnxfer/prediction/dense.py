@@ -44,12 +44,7 @@ class DenseView:
     image_size: int
 
     def __call__(self, picture: Picture) -> np.ndarray:
-        """Returns the pixels of an image, uint8 `(1, height, width, 3)`.
-
-        Raises:
-            DataError: if the image is truncated or corrupt; the message is only the
-                reason.
-        """
+        """Returns the pixels of an image, uint8 `(1, height, width, 3)`."""
         box = (0, 0, picture.width, picture.height)
         return picture.view(box, self.shown_size(picture.width, picture.height))[None]
 
@@ -59,10 +54,6 @@ class DenseView:
         The shorter side is `image_size / central_crop`, the longer one in proportion,
         up to `MAX_ASPECT_RATIO` times as long. Each is then rounded to `image_size`
         plus a multiple of `STRIDE`.
-
-        Args:
-            width: width of the upright image in pixels.
-            height: height of the upright image in pixels.
         """
         shorter = self.image_size / self.central_crop
         scale = shorter / min(width, height)
@@ -76,9 +67,6 @@ class DenseView:
 def dense_network(network: Network) -> Network:
     """Returns a network that classifies whole images, of equal size within a batch.
 
-    Args:
-        network: a classifier of images of one size.
-
     Returns:
         A network of pixels, as `DenseView` shows them, to probabilities
         `(images, classes)`; see `fully_convolutional.dense_model`.
@@ -88,9 +76,6 @@ def dense_network(network: Network) -> Network:
 
 def cell_network(network: Network) -> Network:
     """Returns a network that classifies each cell of an image, for heat maps.
-
-    Args:
-        network: a classifier of images of one size.
 
     Returns:
         A network of pixels, as `DenseView` shows them, to probabilities

@@ -31,18 +31,7 @@ RESUMABLE = "jsonl"  # the format of a file that can be gone on with
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where predictions go; None for what is not written.
-
-    Attributes:
-        out: the file to write the results to, which the suffix ".gz" compresses; or a
-            text stream, such as `sys.stdout`.
-        format: "table", "json", "jsonl", "csv" or "parquet"; None for what the suffix
-            of `out` says, or a table for a stream.
-        resume: whether to go on with an unfinished JSONL file.
-        sheet: the HTML file of a contact sheet.
-        copy_to: a folder to copy the files to, into a folder for each class.
-        heatmap: a folder for pictures that show where the class is; needs `dense`.
-    """
+    """Where predictions go, as `cnnxfer.predict_into` takes it; None for nowhere."""
 
     out: Path | TextIO | None = None
     format: str | None = None
@@ -61,20 +50,9 @@ def predict_into(
     runs_dir: str | Path | None,
     reporter: Reporter,
 ) -> Totals:
-    """Writes the predictions for all images to the outputs.
+    """Writes the predictions for all images; see `cnnxfer.predict_into`.
 
-    Args:
-        inputs: files, folders and other inputs; see `find_images`.
-        options: how they are read, seen and answered.
-        outputs: where the predictions go.
-        model: what names the model; see `find_model`.
-        runs_dir: directory of the runs; None for the default.
-        reporter: receives messages, progress and, as warnings, what went wrong.
-
-    Raises:
-        ConfigError: if an option is wrong, or an output cannot be written.
-        DataError: if an input does not exist, or there are no images.
-        RunError: if the model has no weights, or cannot answer.
+    What went wrong is reported as a warning, too.
     """
     out = outputs.out
     writer = _checked_writer(outputs, inputs)
@@ -132,7 +110,6 @@ def _stages(
 
 
 def _not_empty(sources: Iterator[ImageSource]) -> Iterator[ImageSource]:
-    """Returns the sources; raises an error if there are none."""
     first = next(sources, None)
     if first is None:
         raise DataError("the inputs name no images.")
@@ -147,7 +124,6 @@ def _write_resumable(
     *,
     resume: bool,
 ) -> None:
-    """Writes a file that `resume` goes on with."""
     written = 0
 
     def count_written(predictions: Iterable[Prediction]) -> Flow:

@@ -12,12 +12,8 @@ def known_splits(run: Run, reporter: Reporter) -> dict[str, str]:
     """Returns the split of each of a run's images, by the SHA-256 of its content.
 
     For an image with copies in several splits, "train" takes precedence over
-    "validation", and "validation" over "test".
-
-    Args:
-        run: the run whose images are listed.
-        reporter: receives a line if the run's list of images is missing; the result is
-            then empty.
+    "validation", and "validation" over "test". If the run's list of images is missing,
+    that is reported, and the result is empty.
     """
     try:
         rows = run.split

@@ -61,15 +61,14 @@ class ModelSource:
 def find_model(
     model: Run | str | Path | None, runs_dir: str | Path | None = None
 ) -> ModelSource:
-    """Returns the model that `model` refers to.
+    """Returns what `--model` names: a run, or a backbone with its ImageNet head.
 
     Args:
-        model: a run, its name or directory, "latest", or a backbone's name; None for
-            the latest run, or for the built-in backbone if there are no runs.
+        model: None for the latest run, or for the built-in backbone without any run.
         runs_dir: directory of the runs; None for the default.
 
     Raises:
-        ConfigError: if it refers to neither a run nor a backbone.
+        ConfigError: if there is neither a run nor a backbone of that name.
         RunError: if the run has no trained model yet.
     """
     if isinstance(model, Run):

@@ -24,18 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PredictionRequest:
-    """Images, and the classifier that is to answer them.
+    """Images, and the classifier that is to answer them."""
 
-    Attributes:
-        sources: the images that are not yet answered, in the order of the inputs.
-        total: the number of all images; None if it is not known.
-        classifier: answers them; to be closed by the user of the request.
-        reporter: draws the progress bar.
-    """
-
-    sources: Iterator[ImageSource]
-    total: int | None
-    classifier: Classifier
+    sources: Iterator[ImageSource]  # those not yet answered, in the order of the inputs
+    total: int | None  # the number of images, if it is known
+    classifier: Classifier  # to be closed by whoever has opened the request
     reporter: Reporter
 
     def predictions(self) -> Iterator[Prediction]:
@@ -55,18 +48,8 @@ def open_request(
 ) -> PredictionRequest:
     """Checks the options, finds the images and opens the model.
 
-    Args:
-        inputs: files, folders and other inputs; see `find_images`.
-        options: the options.
-        model: what names the model; see `find_model`.
-        runs_dir: directory of the runs; None for the default.
-        heat: whether predictions also say where in the image the class is.
-        reporter: receives messages and progress.
-
-    Raises:
-        ConfigError: if an option is wrong, or the model is unknown.
-        DataError: if an input does not exist or holds no image.
-        RunError: if the run has no model, or weights could not be downloaded.
+    The arguments, and what is raised, are those of `cnnxfer.predict`; with `heat`,
+    predictions also say where in the image the class is.
     """
     found = find_model(model, runs_dir)
     check_options(options, len(found.classes))

@@ -33,12 +33,7 @@ class SquareViews:
     size: int
 
     def __call__(self, picture: Picture) -> np.ndarray:
-        """Returns the pixels of all views, uint8 `(views, size, size, 3)`.
-
-        Raises:
-            DataError: if the image is truncated or corrupt; the message is only the
-                reason.
-        """
+        """Returns the pixels of all views, uint8 `(views, size, size, 3)`."""
         return np.stack([view.of(picture, self.size).pixels for view in self.views])
 
 

@@ -53,16 +53,7 @@ def count_images(
 ) -> int | None:
     """Returns how many images `find_images` yields, if that is quick to count.
 
-    Args:
-        inputs: the inputs; see `find_images`.
-        options: how the inputs are read.
-
-    Returns:
-        The number of images; None for stdin and tar archives, and for lists and tables
-        that name a tar archive.
-
-    Raises:
-        DataError: if an input does not exist.
+    It is None for stdin and tar archives, and for lists and tables that name one.
     """
     total = 0
     for kind, item in _resolve(inputs):

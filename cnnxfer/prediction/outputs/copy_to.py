@@ -32,14 +32,9 @@ def copy_files(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage
     its first frame. Copies have the original bytes. No file is overwritten, and a file
     that is already there is not copied again.
 
-    Args:
-        folder: the folder to copy to. It is created when the first prediction is asked
-            for, which raises a ConfigError if it cannot be created.
-        inputs: the inputs in which the images are found.
-        reporter: receives the number of copies at the end.
-
     Raises:
-        ConfigError: if the folder lies where images are looked for.
+        ConfigError: if the folder lies where images are looked for; with the first
+            prediction, if it cannot be created.
     """
     refuse_folder_of_inputs(option("--copy-to"), folder, inputs)
 

@@ -14,10 +14,6 @@ def write_csv(predictions: Iterable[Prediction], stream: TextIO) -> None:
     Lines end in CR LF, and fields that hold line breaks, commas or quotes are quoted.
     All other text is written unchanged, even a path such as `=1+1.jpg`, which a
     spreadsheet would take for a formula, so that programs find the file by its path.
-
-    Args:
-        predictions: the predictions.
-        stream: the text stream to write to.
     """
     columns, rows = columns_and_rows(predictions)
     writer = csv.writer(stream)

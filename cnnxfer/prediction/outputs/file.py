@@ -48,11 +48,6 @@ def choose_writer(name: str | None, out: Path | None) -> Writer:
 def check_target(option: str, path: Path, inputs: Sequence[str]) -> None:
     """Checks, before any work, that a file can be written and should be.
 
-    Args:
-        option: what the user calls the option.
-        path: the file to write, which may exist.
-        inputs: the inputs in which the images are found.
-
     Raises:
         ConfigError: if the file cannot be written, is one of the inputs, or would be
             an image where images are looked for.
@@ -74,14 +69,6 @@ def write_file(predictions: Iterable[Prediction], writer: Writer, out: Path) -> 
     """Writes all predictions to a file; after an error, the file is not created.
 
     A JSONL file that can be resumed is written by a `ResumableFile` instead.
-
-    Args:
-        predictions: the predictions.
-        writer: the format.
-        out: path of the file; with the suffix `.gz`, it is compressed.
-
-    Raises:
-        OSError: if the file cannot be written; the error names it.
     """
     write = writer.load()
     with atomic_path(out) as temporary, open_text(temporary) as stream:

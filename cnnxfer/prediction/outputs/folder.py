@@ -26,10 +26,6 @@ MAX_SUFFIX_BYTES = 20
 def created_folder(option: str, folder: Path) -> Iterator[None]:
     """Creates a folder and its parents; those that stay empty are removed at the end.
 
-    Args:
-        option: what the user calls the option that names the folder.
-        folder: the folder to create; it may exist.
-
     Raises:
         ConfigError: if it cannot be created.
     """
@@ -51,11 +47,6 @@ def created_folder(option: str, folder: Path) -> Iterator[None]:
 
 def refuse_folder_of_inputs(option: str, path: Path, inputs: Iterable[str]) -> None:
     """Checks that written files will not be found among the images the next time.
-
-    Args:
-        option: what the user calls the option.
-        path: path of the file or folder to write.
-        inputs: the inputs in which the images are found.
 
     Raises:
         ConfigError: if the path lies where images are looked for.
@@ -95,16 +86,9 @@ class FileAdder:
     def add(self, path: Path, content: bytes) -> bool:
         """Writes a file at `path`, or beside it with the first free number in its name.
 
-        Args:
-            path: the preferred path.
-            content: the bytes to write.
-
         Returns:
             Whether a file was written: none is written if a file at `path`, or one with
             a lower number than the first free one, has the same content.
-
-        Raises:
-            OSError: if the file cannot be written; the error names it.
         """
         if _write_new(path, content):
             return True

@@ -42,14 +42,9 @@ def save_heatmaps(folder: Path, inputs: Sequence[str], reporter: Reporter) -> St
     Files are named after the image and its best class: `lake-grey_whale.png`. No file
     is overwritten, and a file that is already there is not written again.
 
-    Args:
-        folder: the folder to write to. It is created when the first prediction is asked
-            for, which raises a ConfigError if it cannot be created.
-        inputs: the inputs in which the images are found.
-        reporter: receives the number of heat maps at the end.
-
     Raises:
-        ConfigError: if the folder lies where images are looked for.
+        ConfigError: if the folder lies where images are looked for; with the first
+            prediction, if it cannot be created.
     """
     refuse_folder_of_inputs(option("--heatmap"), folder, inputs)
 

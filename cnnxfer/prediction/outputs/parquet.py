@@ -21,12 +21,7 @@ GROUP_ROWS = 50_000
 
 
 def write_parquet(predictions: Iterable[Prediction], stream: TextIO) -> None:
-    """Writes the rows in groups, which bounds the memory that they take.
-
-    Args:
-        predictions: the predictions.
-        stream: the stream whose `buffer` is written to.
-    """
+    """Writes rows to `stream.buffer`, in groups, which bounds the memory they take."""
     columns, rows = columns_and_rows(predictions)
     schema = pa.schema([(name, TYPES.get(name, pa.string())) for name in columns])
     with parquet.ParquetWriter(stream.buffer, schema) as writer:

@@ -77,12 +77,6 @@ class ResumableFile:
 
         Each is written as soon as it is available. If an error interrupts the
         predictions, what was written is kept.
-
-        Args:
-            predictions: all predictions, including those that were written before.
-
-        Raises:
-            OSError: if the file cannot be written.
         """
         with self._part.open("a", encoding="utf-8", newline="\n") as stream:
             write_jsonl(islice(predictions, self.done, None), stream)
@@ -114,15 +108,7 @@ class ResumableFile:
 
 
 def check_resumable_file(path: Path, *, resume: bool) -> None:
-    """Checks, before any work, that an unfinished file will not be overwritten.
-
-    Args:
-        path: the file that is to be written.
-        resume: whether to continue an unfinished file.
-
-    Raises:
-        ConfigError: if an unfinished file exists and `resume` is False.
-    """
+    """Checks, before any work, that an unfinished file will not be overwritten."""
     if _is_unfinished(path) and not resume:
         raise ConfigError(
             f"{_part_path(path)} holds earlier predictions. Continue with "
@@ -275,11 +261,7 @@ def _save_record(path: Path, settings: dict[str, Any]) -> None:
 
 
 def _copy_finished(path: Path, settings: dict[str, Any]) -> bool:
-    """Copies a finished file to its `.part`, if it was made with these settings.
-
-    Returns:
-        Whether it was copied.
-    """
+    """Copies a finished file to its `.part`, if it was made with these settings."""
     if not path.is_file() or read_json_with_hash(_record_path(path)) != settings:
         return False
     write_json_with_hash(_settings_path(path), settings)

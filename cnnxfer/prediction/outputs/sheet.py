@@ -28,10 +28,6 @@ def draw_sheet(path: Path, inputs: Sequence[str]) -> Stage:
 
     Each image is written at once, so that memory does not grow with their number.
 
-    Args:
-        path: path of the sheet, an HTML file that needs no other file.
-        inputs: the inputs in which the images are found; they are the sheet's title.
-
     Raises:
         ConfigError: if the suffix is not `.html`, the file cannot be written, or the
             file exists and is not a contact sheet.

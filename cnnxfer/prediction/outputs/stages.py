@@ -21,10 +21,6 @@ def run_through_stages(
     """Passes predictions through stages and yields what comes out of the last one.
 
     All stages are closed at the end of the block, even after an error.
-
-    Args:
-        predictions: the predictions that enter the first stage.
-        stages: the stages, in order.
     """
     with ExitStack() as stack:
         for stage in stages:

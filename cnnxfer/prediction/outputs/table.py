@@ -30,10 +30,6 @@ def write_table(predictions: Iterable[Prediction], stream: TextIO) -> None:
     Classes that are not an answer, because they are not probable enough, are in
     parentheses. Rows are written in blocks of `BLOCK` images; from one block to the
     next, columns only become wider.
-
-    Args:
-        predictions: the predictions.
-        stream: the text stream to write to.
     """
     console = Console(file=stream, highlight=False)
     widths = [0] * len(HEAD)

@@ -70,13 +70,9 @@ class Totals:
         return f"{failed} could not be read: {', '.join(kinds)}"
 
     def repeats(self, model: str) -> str:
-        """Returns a warning about images that a model was trained or validated on.
+        """Returns a warning, without its full stop, about images that a model knows.
 
-        Args:
-            model: name of the model.
-
-        Returns:
-            A sentence without its full stop; empty if there are no such images.
+        It is empty if the model was trained and validated on none of them.
         """
         known = describe_known_images(self.splits, self.images, model)
         return known and f"{known}; these do not show how it performs on new images"
