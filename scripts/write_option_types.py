@@ -36,13 +36,22 @@ def main() -> None:
 def lines() -> Iterator[str]:
     """Yields the lines of the file, some of which are too long."""
     yield HEAD.lstrip()
-    for function in FUNCTIONS:
-        yield f"\nclass {class_of(function)}(TypedDict, total=False):"
+    written: dict[str, dict[str, str]] = {"TypedDict": {}}
+    for function in sorted(FUNCTIONS, key=lambda name: len(options_of(name))):
+        types = {
+            name: type_of(option.setting)
+            for name, option in options_of(function).items()
+            if name != "data"  # a parameter of its own
+        }
+        # The largest of those that have nothing else.
+        base = [name for name in written if written[name].items() <= types.items()][-1]
+        yield f"\nclass {class_of(function)}({base}, total=False):"
         yield f'    """The options of `{function}`."""\n'
-        for name, option in options_of(function).items():
-            if name != "data":  # a parameter of its own
-                yield f"    {name}: {type_of(option.setting)} | None"
+        for name in types:
+            if name not in written[base]:
+                yield f"    {name}: {types[name]} | None"
         yield ""
+        written[class_of(function)] = types
 
 
 def class_of(function: str) -> str:

@@ -11,10 +11,10 @@ from cnnxfer.api.arguments import (
     check_data_options,
     resolve_run,
 )
-from cnnxfer.api.options import CompareOptions
+from cnnxfer.api.options import CompareOptions, EvaluateOptions
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import find_weights
-from cnnxfer.config import load_config
+from cnnxfer.config import load_config, override, prediction
 from cnnxfer.config.class_weights_file import check_class_weights
 from cnnxfer.config.options import settings_of
 from cnnxfer.config.setting import parse_duration
@@ -36,10 +36,9 @@ def evaluate(
     run: Run | Pathlike = LATEST,
     *,
     data: Pathlike | None = None,
-    engine: str = "auto",
-    precision: str = "auto",
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
+    **options: Unpack[EvaluateOptions],
 ) -> Evaluation:
     """Measures a run on its test images, which no phase has used.
 
@@ -51,12 +50,9 @@ def evaluate(
         data: other labelled images to measure on, whose classes have the same names as
             the run's. Images that the run was trained or validated on are left out,
             and the results are not added to the run's metrics.
-        engine: "openvino", "keras", or "auto": the fastest engine whose outputs agree
-            with those of Keras in float32, which is checked on the first images.
-        precision: "float32", "bfloat16", or "auto": the fastest one whose outputs
-            agree in the same way.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
+        **options: settings, by the names of their options.
 
     Raises:
         ConfigError: if there is no such run or data, or the engine or the precision
@@ -67,6 +63,8 @@ def evaluate(
             or precision do not agree with those of Keras.
     """
     reporter = reporter or SilentReporter()
+    chosen = override(prediction.EvaluateOptions(), settings_of("evaluate", options))
+    engine, precision = chosen.engine, chosen.precision
     check_choice(engine, precision)
     found = resolve_run(run, runs_dir)
     found.require_model()

@@ -9,47 +9,59 @@ from os import PathLike
 from typing import Literal, TypedDict
 
 
-class TrainOptions(TypedDict, total=False):
-    """The options of `train`."""
+class EvaluateOptions(TypedDict, total=False):
+    """The options of `evaluate`."""
 
-    backbone: str | None
-    task: Literal["auto", "classification", "multi-label"] | None
-    recipe: Literal["none", "textbook", "fast", "best"] | None
-    weights: str | PathLike[str] | None
-    split: str | None
-    image_size: int | Literal["auto"] | None
-    head: Literal["linear", "mlp"] | None
-    exclude: str | PathLike[str] | None
-    group_by: str | None
-    limit: int | Literal["all"] | None
-    class_weights: str | PathLike[str] | None
-    sampling: Literal["natural", "balanced"] | None
-    loss: Literal["cross-entropy", "focal"] | None
-    monitor: Literal["auto", "accuracy", "macro-f1"] | None
-    views: int | None
-    cache: bool | None
     engine: Literal["auto", "openvino", "keras"] | None
-    batch: int | Literal["default", "auto"] | None
+    precision: Literal["auto", "float32", "bfloat16"] | None
+
+
+class CheckOptions(TypedDict, total=False):
+    """The options of `check`."""
+
+    split: str | None
+    group_by: str | None
+    exclude: str | PathLike[str] | None
+
+
+class PreviewOptions(TypedDict, total=False):
+    """The options of `preview`."""
+
+    augment: Literal["none", "textbook", "light", "strong"] | None
+    image_size: int | Literal["auto"] | None
+    seed: int | None
+
+
+class OpenClassifierOptions(EvaluateOptions, total=False):
+    """The options of `open_classifier`."""
+
+    top: int | Literal["auto"] | None
+    min_confidence: float | Literal["none"] | None
+    frames: Literal["first", "all"] | None
+    max_pixels: int | None
+    tta: Literal["none", "flip", "five", "ten", "scales"] | None
+    dense: bool | None
+    batch: int | Literal["auto"] | None
+
+
+class CompareOptions(CheckOptions, total=False):
+    """The options of `compare`."""
+
+    weights: str | PathLike[str] | None
+    limit: int | Literal["all"] | None
+    views: int | None
+    engine: Literal["auto", "openvino", "keras"] | None
     seed: int | None
     precision: Literal["auto", "float32", "bfloat16", "float16"] | None
     devices: Literal["one", "all", "cpu"] | None
-    checkpoint_every: float | str | None
-    time_budget: float | str | None
-    augment: Literal["none", "textbook", "light", "strong"] | None
-    epochs: int | None
-    lr: float | Literal["auto"] | None
-    optimizer: Literal["sgd", "adamw", "adam", "lion", "rmsprop"] | None
-    weight_decay: float | Literal["auto"] | None
-    schedule: (
-        Literal["cosine", "constant", "one-cycle", "inverse-time", "step", "plateau"]
-        | None
-    )
-    warmup: float | None
-    clip_norm: float | Literal["none"] | None
-    label_smoothing: float | None
-    patience: int | Literal["none", "auto"] | None
-    ema: float | Literal["none"] | None
-    accumulate: int | None
+
+
+class PredictOptions(OpenClassifierOptions, total=False):
+    """The options of `predict`."""
+
+    recursive: bool | None
+    column: str | None
+    allow_private: bool | None
 
 
 class UnfreezeOptions(TypedDict, total=False):
@@ -88,63 +100,34 @@ class UnfreezeOptions(TypedDict, total=False):
     devices: Literal["one", "all", "cpu"] | None
 
 
-class CompareOptions(TypedDict, total=False):
-    """The options of `compare`."""
+class TrainOptions(CompareOptions, total=False):
+    """The options of `train`."""
 
-    weights: str | PathLike[str] | None
-    split: str | None
-    group_by: str | None
-    limit: int | Literal["all"] | None
-    exclude: str | PathLike[str] | None
-    views: int | None
-    engine: Literal["auto", "openvino", "keras"] | None
-    seed: int | None
-    precision: Literal["auto", "float32", "bfloat16", "float16"] | None
-    devices: Literal["one", "all", "cpu"] | None
-
-
-class CheckOptions(TypedDict, total=False):
-    """The options of `check`."""
-
-    split: str | None
-    group_by: str | None
-    exclude: str | PathLike[str] | None
-
-
-class PreviewOptions(TypedDict, total=False):
-    """The options of `preview`."""
-
-    augment: Literal["none", "textbook", "light", "strong"] | None
+    backbone: str | None
+    task: Literal["auto", "classification", "multi-label"] | None
+    recipe: Literal["none", "textbook", "fast", "best"] | None
     image_size: int | Literal["auto"] | None
-    seed: int | None
-
-
-class PredictOptions(TypedDict, total=False):
-    """The options of `predict`."""
-
-    recursive: bool | None
-    column: str | None
-    allow_private: bool | None
-    top: int | Literal["auto"] | None
-    min_confidence: float | Literal["none"] | None
-    frames: Literal["first", "all"] | None
-    max_pixels: int | None
-    tta: Literal["none", "flip", "five", "ten", "scales"] | None
-    dense: bool | None
-    engine: Literal["auto", "openvino", "keras"] | None
-    precision: Literal["auto", "float32", "bfloat16"] | None
-    batch: int | Literal["auto"] | None
-
-
-class OpenClassifierOptions(TypedDict, total=False):
-    """The options of `open_classifier`."""
-
-    top: int | Literal["auto"] | None
-    min_confidence: float | Literal["none"] | None
-    frames: Literal["first", "all"] | None
-    max_pixels: int | None
-    tta: Literal["none", "flip", "five", "ten", "scales"] | None
-    dense: bool | None
-    engine: Literal["auto", "openvino", "keras"] | None
-    precision: Literal["auto", "float32", "bfloat16"] | None
-    batch: int | Literal["auto"] | None
+    head: Literal["linear", "mlp"] | None
+    class_weights: str | PathLike[str] | None
+    sampling: Literal["natural", "balanced"] | None
+    loss: Literal["cross-entropy", "focal"] | None
+    monitor: Literal["auto", "accuracy", "macro-f1"] | None
+    cache: bool | None
+    batch: int | Literal["default", "auto"] | None
+    checkpoint_every: float | str | None
+    time_budget: float | str | None
+    augment: Literal["none", "textbook", "light", "strong"] | None
+    epochs: int | None
+    lr: float | Literal["auto"] | None
+    optimizer: Literal["sgd", "adamw", "adam", "lion", "rmsprop"] | None
+    weight_decay: float | Literal["auto"] | None
+    schedule: (
+        Literal["cosine", "constant", "one-cycle", "inverse-time", "step", "plateau"]
+        | None
+    )
+    warmup: float | None
+    clip_norm: float | Literal["none"] | None
+    label_smoothing: float | None
+    patience: int | Literal["none", "auto"] | None
+    ema: float | Literal["none"] | None
+    accumulate: int | None

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from cnnxfer import api
-from cnnxfer.cli.shared_options import (
-    Engine,
-    EnginePrecision,
-    Json,
-    Quiet,
-    RunsDir,
-    Verbose,
-)
+from cnnxfer.cli.options import with_options
+from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.reporting import counted, printable
 
@@ -25,6 +19,7 @@ if TYPE_CHECKING:
     from cnnxfer.tasks.task import Figures
 
 
+@with_options("evaluate")
 def evaluate(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run.")] = "latest",
     data: Annotated[
@@ -35,21 +30,19 @@ def evaluate(
             help="Labelled images to measure on, instead of the test images.",
         ),
     ] = None,
-    engine: Engine = None,
-    precision: EnginePrecision = "auto",
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    **options: Any,
 ) -> None:
     """Measure a run on its test images."""
     evaluation = api.evaluate(
         run,
         data=data,
-        engine=engine or "auto",
-        precision=precision,
         runs_dir=runs_dir,
         reporter=TerminalReporter(),
+        **options,
     )
     if json:
         print_json(evaluation.as_json())

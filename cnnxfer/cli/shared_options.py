@@ -71,21 +71,6 @@ RunsDir = Annotated[
         callback=own_or_group_value,
     ),
 ]
-Engine = Annotated[
-    str | None,
-    typer.Option(
-        "--engine",
-        help="openvino, keras, or auto: the fastest that agrees with Keras.",
-        show_default="auto",
-    ),
-]
-EnginePrecision = Annotated[
-    str,
-    typer.Option(
-        "--precision",
-        help="float32, bfloat16, or auto: the fastest that agrees with float32.",
-    ),
-]
 Spec = Annotated[
     str | None,
     typer.Argument(metavar="SPEC", help=DATA.help, show_default=DATA.default),

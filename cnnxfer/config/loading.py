@@ -6,21 +6,21 @@ import dataclasses
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cnnxfer.config.augment import PRESETS, REGIONS, Augment
 from cnnxfer.config.config import Config
-from cnnxfer.config.phases import USUAL_LEARNING_RATES, FineTune, Frozen
-from cnnxfer.config.prediction import ClassifierOptions, PredictOptions
+from cnnxfer.config.phases import USUAL_LEARNING_RATES, FineTune
 from cnnxfer.config.recipes import NO_RECIPE, recipe_path
 from cnnxfer.config.setting import settings_in, validated
 from cnnxfer.errors import ConfigError, reason_of
 from cnnxfer.registry import suggestion
 from cnnxfer.spelling import option
 
-Section = TypeVar(
-    "Section", Config, Augment, Frozen, FineTune, ClassifierOptions, PredictOptions
-)
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Section = TypeVar("Section", bound="DataclassInstance")
 
 
 def load_config(

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from cnnxfer.config.config import Config
-from cnnxfer.config.prediction import ClassifierOptions, PredictOptions
+from cnnxfer.config.prediction import ClassifierOptions, EvaluateOptions, PredictOptions
 from cnnxfer.config.setting import Setting, settings_in
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import suggestion
@@ -41,6 +41,7 @@ _SOME = {
 _OF_NO_FILE: dict[str, type[Any]] = {
     "predict": PredictOptions,
     "open_classifier": ClassifierOptions,
+    "evaluate": EvaluateOptions,
 }
 FUNCTIONS = ("train", "unfreeze", *_SOME, *_OF_NO_FILE)
 _INHERITED = "cache augment engine batch checkpoint_every seed precision devices"

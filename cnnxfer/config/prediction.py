@@ -12,7 +12,23 @@ _engine = partial(setting, group="Engine")
 
 
 @dataclass(frozen=True)
-class ClassifierOptions:
+class EvaluateOptions:
+    """What runs a network."""
+
+    engine: Literal["auto", "openvino", "keras"] = _engine(
+        "auto",
+        "What runs the network; auto for the fastest that agrees with Keras.",
+        "--engine",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = _engine(
+        "auto",
+        "The number format; auto for the fastest that agrees with float32.",
+        "--precision",
+    )
+
+
+@dataclass(frozen=True)
+class ClassifierOptions(EvaluateOptions):
     """How a model looks at images and answers."""
 
     top: int | Literal["auto"] = setting(
@@ -45,16 +61,6 @@ class ClassifierOptions:
         "none", "Average the probabilities over several views.", "--tta"
     )
     dense: bool = _views(False, "Look at the whole image, without cropping.", "--dense")
-    engine: Literal["auto", "openvino", "keras"] = _engine(
-        "auto",
-        "What runs the network; auto for the fastest that agrees with Keras.",
-        "--engine",
-    )
-    precision: Literal["auto", "float32", "bfloat16"] = _engine(
-        "auto",
-        "The number format; auto for the fastest that agrees with float32.",
-        "--precision",
-    )
     batch: int | Literal["auto"] = _engine(
         "auto",
         "Images computed at once; auto for the fastest number. It becomes smaller if "

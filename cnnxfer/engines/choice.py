@@ -10,7 +10,7 @@ import numpy as np
 from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.engines.engine import Engine, Network
 from cnnxfer.engines.openvino_engine import has_bfloat16
-from cnnxfer.engines.options import check_batch, check_choice
+from cnnxfer.engines.options import check_choice
 from cnnxfer.engines.trial import SAMPLES, Trial
 from cnnxfer.errors import ConfigError
 from cnnxfer.hardware.gpus import find_gpus
@@ -49,10 +49,10 @@ def choose_engine(
 
     Args:
         network: the network to run.
-        engine: one of `ENGINES`.
-        precision: one of `PRECISIONS`.
-        batch: the number of images per batch, 1 to `LARGEST_BATCH`; None takes the
-            fastest size. Batches become smaller where memory runs out.
+        engine: "auto", "openvino" or "keras".
+        precision: "auto", "float32" or "bfloat16".
+        batch: the number of images per batch; None takes the fastest
+            one. Batches become smaller where memory runs out.
         samples: returns real images, uint8 `(images, size, size, 3)`: `SAMPLES` of
             them, or fewer where there are no more. It is called only when needed.
         reference: returns the answers of Keras in float32 to `samples`; None if the
@@ -64,7 +64,6 @@ def choose_engine(
         RunError: if OpenVINO or bfloat16 is asked for by name and does not pass.
     """
     check_choice(engine, precision)
-    check_batch(batch)
     trial = Trial(network, samples, reporter, batch, reference)
     chosen: Engine | None = None
     if engine == "openvino" or (engine == "auto" and _on_cpu()):

@@ -63,7 +63,7 @@ class Engine(Protocol):
     """Runs one network on batches of pixels.
 
     Attributes:
-        name: the name of the engine, one of `ENGINES`.
+        name: the name of the engine, "openvino" or "keras".
         precision: what the engine computes in: "float32" or "bfloat16".
         batch_size: the largest number of images in a batch.
     """

@@ -1,42 +1,24 @@
-"""The engines and precisions that can be asked for, and the checks of these options."""
+"""The check of the engine and the precision that are asked for."""
 
-from cnnxfer.config import Config
+from cnnxfer.config.prediction import EvaluateOptions
 from cnnxfer.config.setting import settings_in
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import check_known
 from cnnxfer.spelling import option
 
-__all__ = ["ENGINES", "LARGEST_BATCH", "PRECISIONS", "check_batch", "check_choice"]
-
-ENGINES = settings_in(Config)["engine"].words
-PRECISIONS = ("auto", "float32", "bfloat16")
-LARGEST_BATCH = 1024
-
 
 def check_choice(engine: str, precision: str) -> None:
-    """Checks the options `--engine` and `--precision`.
+    """Checks that there is such an engine, and that it has such a precision.
 
     Raises:
         ConfigError: if one is unknown, or Keras is asked for bfloat16.
     """
-    check_known(option("--engine"), engine, ENGINES)
-    check_known(option("--precision"), precision, PRECISIONS)
+    known = settings_in(EvaluateOptions)
+    check_known(option("--engine"), engine, known["engine"].words)
+    check_known(option("--precision"), precision, known["precision"].words)
     if (engine, precision) == ("keras", "bfloat16"):
         raise ConfigError(
             f"{option('--engine', 'keras')} answers in float32 only. "
             f"For {option('--precision', 'bfloat16')}, "
             f"use {option('--engine', 'openvino')}."
-        )
-
-
-def check_batch(batch: int | None) -> None:
-    """Checks the option `--batch`, the number of images per batch; None means auto.
-
-    Raises:
-        ConfigError: if it is not from 1 to `LARGEST_BATCH`.
-    """
-    if batch is not None and not 1 <= batch <= LARGEST_BATCH:
-        raise ConfigError(
-            f"{option('--batch')} is {batch}; "
-            f"it must be auto, or from 1 to {LARGEST_BATCH:,}."
         )

@@ -164,8 +164,8 @@ def test_a_dry_run_shows_stages_and_makes_no_run(
         (["--from", "blokk"], "blokk"),
         (["--gradual", "99"], "--gradual is 99"),
         (["--lr", "quick"], "--lr is 'quick'; expected a number, or 'auto'."),
-        (["--batch", "big"], "--batch is 'big'; expected a whole number, or 'auto'."),
-        (["--ema", "1"], "--ema is 1.0; it must be at most 0.9999."),
+        (["--batch", "big"], "--batch is 'big'; expected a whole number, or 'def"),
+        (["--ema", "1"], "--ema is 1.0; it must be at most 0.9999, or 'none'."),
         (["--time-budget", "later"], "--time-budget is 'later'; expected a time"),
         (["--recipe", "quick"], "--recipe is 'quick'."),
         (["--keep", "first"], "--keep is 'first'."),
@@ -193,7 +193,8 @@ def test_last_replaces_the_first_layer_of_the_parents_settings(
     assert run(["unfreeze", "--epochs", "1", "--last", "20%", "-q"]) == 0
     second = find_run("latest", Path("runs"))
     assert second.parent == first
-    assert (second.config.fine_tune.start, second.config.fine_tune.last) == ("", "20%")
+    learning = second.config.fine_tune
+    assert (learning.start, learning.last) == ("none", "20%")
 
 
 def test_a_run_without_a_model_is_not_fine_tuned(

@@ -305,15 +305,6 @@ def test_a_requested_batch_size_is_used(
     assert choose(engine=engine).batch_size == {"keras": 32, "openvino": 4}[engine]
 
 
-@pytest.mark.parametrize("batch", [0, -1, 1025])
-def test_a_batch_size_out_of_range_is_refused(
-    batch: int, choose: Callable[..., ElasticEngine], build: Mock
-) -> None:
-    with pytest.raises(ConfigError, match=rf"batch is {batch}; it must be auto, or"):
-        choose(batch=batch)
-    assert not build.called
-
-
 def test_reference_outputs_of_the_caller_are_used(
     choose: Callable[..., Engine], expected: np.ndarray
 ) -> None:

@@ -31,7 +31,9 @@ def rank(
 ) -> list[Prediction]:
     """The predictions that a classifier makes of what a network computed."""
     known = replace(model, known_splits=lambda _: known_splits)
-    classifier = Classifier(known, ClassifierOptions(top, min_confidence))
+    classifier = Classifier(
+        known, ClassifierOptions(top=top, min_confidence=min_confidence)
+    )
     with patch.object(classifier, "answers", lambda *_: (item for item in answers)):
         return list(classifier.predictions([]))
 
