@@ -21,8 +21,9 @@ from bench.lib.results import Cell, Table, show
 from bench.lib.timing import drain, race, share_of_limit
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.data.dataset import Example
-from cnnxfer.networks.cut import POOLED, network_before
+from cnnxfer.networks.cut import network_before
 from cnnxfer.reporting import Reporter
+from cnnxfer.tasks.class_task import POOLED
 from cnnxfer.training.activations.compute import load_activations
 from cnnxfer.training.activations.store import ActivationStore
 

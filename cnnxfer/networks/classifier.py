@@ -9,6 +9,7 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.build import NORMALIZATIONS, build_backbone
 from cnnxfer.networks.precision import precision_policy
 from cnnxfer.tasks.catalog import IMAGENET_TASK
+from cnnxfer.tasks.class_task import POOLED
 from cnnxfer.tasks.heads import HEAD as HEAD
 from cnnxfer.tasks.heads import HIDDEN as HIDDEN
 from cnnxfer.tasks.task import Task
@@ -53,7 +54,7 @@ def build_classifier(
         x = NORMALIZATIONS[backbone.normalization](pixels)
         x = network(x)
     # (batch, height, width, channels) -> (batch, channels)
-    x = keras.layers.GlobalAveragePooling2D(name="pool", dtype="float32")(x)
+    x = keras.layers.GlobalAveragePooling2D(name=POOLED, dtype="float32")(x)
     for layer in task.head_layers(head, num_classes, dropout):
         x = layer(x)
     return keras.Model(pixels, x, name="classifier")

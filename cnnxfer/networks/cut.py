@@ -27,9 +27,9 @@ from cnnxfer.engines.engine import FEATURES, Network
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import BACKBONE, backbone_of
 from cnnxfer.registry import suggestion
+from cnnxfer.tasks.class_task import POOLED
 
 Cut = str | tuple[str, ...]  # the layer, or the layers, after which a network is cut
-POOLED = "pool"  # name of the classifier's pooling layer
 # A cut with at most half as many activations is preferred to a later one, if running
 # the layers between them in every step costs at most this share of the arithmetic.
 MAX_EXTRA_WORK = 0.05

@@ -15,6 +15,7 @@ from cnnxfer.tasks.class_weights import class_weights
 from cnnxfer.tasks.per_class import f1_scores, macro
 from cnnxfer.tasks.score import ACCURACY, MACRO_F1, NAMES
 
+POOLED = "pool"  # name of the layer that pools the last map of the backbone
 # The gradient of a small power of 1 - probability is not finite where that is 0.
 SMALLEST_REST = 1e-6
 
@@ -54,6 +55,7 @@ class ClassTask:
     """The base of a task whose targets have a number for each class."""
 
     objective_class: ClassVar[type[ClassObjective]]
+    reads: ClassVar[str] = POOLED
 
     def targets(self, examples: Sequence[Example], num_classes: int) -> np.ndarray:
         """Returns 1 for each class that an image shows, and 0 for the others.

@@ -120,6 +120,10 @@ class Task(Protocol):
     def activation(self) -> str:
         """Keras's name of the function from logits to probabilities."""
 
+    @property
+    def reads(self) -> str:
+        """The layer that the head stands on: there the frozen phase cuts."""
+
     def check(self, dataset: Dataset, spec: str) -> None:
         """Checks that a data set suits the task.
 

@@ -13,7 +13,6 @@ from cnnxfer.engines.engine import FEATURES
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import all_layers, backbone_of, build_classifier
 from cnnxfer.networks.cut import (
-    POOLED,
     activation_shape,
     boundaries,
     deepest_cut,
@@ -23,6 +22,7 @@ from cnnxfer.networks.cut import (
     network_before,
 )
 from cnnxfer.networks.saving import load_model, save_model
+from cnnxfer.tasks.class_task import POOLED
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 96, 96, 3), np.uint8)
 

@@ -10,7 +10,7 @@ import numpy as np
 from cnnxfer.data.feeding.order import repetitions
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import RunError
-from cnnxfer.networks.cut import POOLED, model_behind
+from cnnxfer.networks.cut import model_behind
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.activations.engines import validation_samples
@@ -63,7 +63,7 @@ class PooledFeatures(TrainedNetwork):
         Raises:
             RunError: if features are not finite.
         """
-        super().__init__(setup, classifier, model_behind(classifier, POOLED))
+        super().__init__(setup, classifier, model_behind(classifier, setup.task.reads))
         self.engine = engine
         low, high = BATCH_SIZES
         images = len(setup.splits.train)

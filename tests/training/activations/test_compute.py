@@ -23,8 +23,9 @@ from cnnxfer.engines.engine import FEATURES
 from cnnxfer.engines.keras_engine import KerasEngine
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.networks.classifier import build_classifier
-from cnnxfer.networks.cut import POOLED, CutNetwork, model_behind, network_before
+from cnnxfer.networks.cut import CutNetwork, model_behind, network_before
 from cnnxfer.reporting import Reporter
+from cnnxfer.tasks.class_task import POOLED
 from cnnxfer.training.activations import compute as compute_module
 from cnnxfer.training.activations.compute import load_activations
 from cnnxfer.training.activations.store import Activations, ActivationStore

@@ -18,9 +18,9 @@ from cnnxfer.data.dataset import Example
 from cnnxfer.data.prepared import Splits
 from cnnxfer.errors import RunError
 from cnnxfer.networks.classifier import BACKBONE
-from cnnxfer.networks.cut import POOLED
 from cnnxfer.runs import Run
 from cnnxfer.tasks.catalog import TASKS
+from cnnxfer.tasks.class_task import POOLED
 from cnnxfer.tasks.heads import dense_head
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop import time_budget
