@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from cnnxfer import notebook, runs
 from cnnxfer.api.arguments import Pathlike
 from cnnxfer.api.evaluation import evaluate
+from cnnxfer.api.options import PredictOptions
 from cnnxfer.api.plot import plot_history
 from cnnxfer.api.prediction import predict
+from cnnxfer.console import CONSOLE
 from cnnxfer.errors import CnnxferError
+from cnnxfer.reporting import Reporter
 from cnnxfer.runs.summary import epochs_of, percent, summary_of, with_ancestors
 
 if TYPE_CHECKING:
@@ -39,14 +42,27 @@ class Run(runs.Run):
         return cls(runs.find_run(str(name), runs.resolve_runs_dir(runs_dir)).path)
 
     def predict(
-        self, inputs: Pathlike | Iterable[Pathlike], **options: Any
+        self,
+        inputs: Pathlike | Iterable[Pathlike],
+        *,
+        reporter: Reporter | None = CONSOLE,
+        **options: Unpack[PredictOptions],
     ) -> Iterator[Prediction]:
         """Ranks the classes of images: `cnnxfer.predict` with the model of this run."""
-        return predict(inputs, model=self, **options)
+        return predict(inputs, model=self, reporter=reporter, **options)
 
-    def evaluate(self, **options: Any) -> Evaluation:
+    def evaluate(
+        self,
+        *,
+        data: Pathlike | None = None,
+        engine: str = "auto",
+        precision: str = "auto",
+        reporter: Reporter | None = CONSOLE,
+    ) -> Evaluation:
         """Measures this run on its test images: `cnnxfer.evaluate` with this run."""
-        return evaluate(self, **options)
+        return evaluate(
+            self, data=data, engine=engine, precision=precision, reporter=reporter
+        )
 
     def plot(self) -> Figure:
         """Draws loss and accuracy by epoch, those of the run's ancestors first.

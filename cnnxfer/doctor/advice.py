@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from cnnxfer.doctor.machine import Machine
 from cnnxfer.files import format_bytes
+from cnnxfer.spelling import option
 
 LOW_DISK_BYTES = 2 * 10**9
 
@@ -66,5 +67,5 @@ def _hints(machine: Machine) -> Iterator[str]:
         yield (
             f"{machine.weights_host} does not answer, so weights cannot be "
             "downloaded. Use a backbone whose weights are here, or give a file: "
-            "--weights FILE"
+            f"{option('--weights', 'FILE')}"
         )
