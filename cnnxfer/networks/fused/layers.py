@@ -1,5 +1,7 @@
 """Layers that compute the same as another layer with its variables, but faster."""
 
+from __future__ import annotations
+
 import inspect
 from typing import Any
 

@@ -1,5 +1,7 @@
 """A copy of a network that shares its variables and is faster to train."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras
