@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 from cnnxfer import notebook, runs
 from cnnxfer.api.arguments import Pathlike
 from cnnxfer.api.evaluation import evaluate
-from cnnxfer.api.options import PredictOptions
+from cnnxfer.api.options import EvaluateOptions, PredictOptions
 from cnnxfer.api.plot import plot_history
 from cnnxfer.api.prediction import predict
 from cnnxfer.console import CONSOLE
@@ -55,14 +55,11 @@ class Run(runs.Run):
         self,
         *,
         data: Pathlike | None = None,
-        engine: str = "auto",
-        precision: str = "auto",
         reporter: Reporter | None = CONSOLE,
+        **options: Unpack[EvaluateOptions],
     ) -> Evaluation:
         """Measures this run on its test images: `cnnxfer.evaluate` with this run."""
-        return evaluate(
-            self, data=data, engine=engine, precision=precision, reporter=reporter
-        )
+        return evaluate(self, data=data, reporter=reporter, **options)
 
     def plot(self) -> Figure:
         """Draws loss and accuracy by epoch, those of the run's ancestors first.

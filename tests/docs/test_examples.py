@@ -92,7 +92,7 @@ def test_a_command_line_is_one_that_the_program_takes(line: str) -> None:
     context = COMMANDS[name].make_context(name, rest)
     if backbone := context.params.get("backbone"):
         BACKBONES.get(backbone)
-    if name in FUNCTIONS:
+    if name in ("train", "unfreeze", "compare", "check", "preview"):
         given = {option: context.params[option] for option in options_of(name)}
         settings = load_config(None, settings_of(name, given))
         assert 0 < settings.fine_tune.fraction <= 1
