@@ -10,8 +10,6 @@ from cnnxfer.backbones.build import NORMALIZATIONS, build_backbone
 from cnnxfer.networks.precision import precision_policy
 from cnnxfer.tasks.catalog import IMAGENET_TASK
 from cnnxfer.tasks.class_task import POOLED
-from cnnxfer.tasks.heads import HEAD as HEAD
-from cnnxfer.tasks.heads import HIDDEN as HIDDEN
 from cnnxfer.tasks.task import Task
 
 BACKBONE = "backbone"  # name of the layer that is the backbone

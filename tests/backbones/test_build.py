@@ -22,7 +22,6 @@ from cnnxfer.backbones.weights import find_weights
 from cnnxfer.config import FineTune
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.networks.classifier import (
-    HEAD,
     all_layers,
     backbone_of,
     build_classifier,
@@ -38,6 +37,7 @@ from cnnxfer.networks.saving import (
     save_model,
 )
 from cnnxfer.registry import load_object
+from cnnxfer.tasks.heads import HEAD
 from cnnxfer.training.phases.fine_tune import statistics_hash
 from cnnxfer.training.phases.stages import stages_of, unfreeze
 

@@ -13,10 +13,11 @@ from cnnxfer.config import FineTune
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import RunError
 from cnnxfer.files import file_hash
-from cnnxfer.networks.classifier import HEAD, all_layers, backbone_of, build_classifier
+from cnnxfer.networks.classifier import all_layers, backbone_of, build_classifier
 from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run, find_run
+from cnnxfer.tasks.heads import HEAD
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.checkpoint import read_checkpoint
 from cnnxfer.training.loop.session import Session

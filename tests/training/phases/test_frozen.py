@@ -16,12 +16,13 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.prepared import load_splits
 from cnnxfer.errors import ConfigError, DataError, RunError
-from cnnxfer.networks.classifier import HEAD, backbone_of
+from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.networks.saving import load_model
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.model_source import find_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
+from cnnxfer.tasks.heads import HEAD
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.recovery import MAX_RESTARTS, RATE_DIVISOR
 from cnnxfer.training.loop.session import Session

@@ -12,11 +12,11 @@ from cnnxfer.data.prepared import load_splits
 from cnnxfer.engines import keras_engine
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import ConfigError, Interrupted, RunError
-from cnnxfer.networks.classifier import HEAD, HIDDEN
 from cnnxfer.networks.saving import load_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.catalog import TASKS
+from cnnxfer.tasks.heads import HEAD, HIDDEN
 from cnnxfer.training.activations import compute, engines
 from cnnxfer.training.phases.pooled_features import PooledFeatures
 

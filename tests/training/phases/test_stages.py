@@ -9,7 +9,8 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, FineTune
 from cnnxfer.config.config import PRESETS
 from cnnxfer.errors import ConfigError
-from cnnxfer.networks.classifier import HEAD, all_layers, backbone_of, build_classifier
+from cnnxfer.networks.classifier import all_layers, backbone_of, build_classifier
+from cnnxfer.tasks.heads import HEAD
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.phases.plan import StageRow, stage_table, step_text
 from cnnxfer.training.phases.stages import (

@@ -7,8 +7,9 @@ import pytest
 
 from cnnxfer.config import Augment, Config
 from cnnxfer.errors import DataError
-from cnnxfer.networks.classifier import HEAD, backbone_of
+from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.reporting import Reporter
+from cnnxfer.tasks.heads import HEAD
 from cnnxfer.training.phases.whole_network import WholeNetwork
 from cnnxfer.training.setup import Setup
 from cnnxfer.training.start import prepare_run
