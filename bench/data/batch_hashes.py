@@ -25,7 +25,7 @@ def main(folder: str, level: str, threads: int) -> None:
     from cnnxfer.data.feeding.pixels import training_batches
     from cnnxfer.data.prepared import prepare_data
     from cnnxfer.reporting import Reporter
-    from cnnxfer.tasks.catalog import load_data
+    from cnnxfer.tasks.data import load_data
     from cnnxfer.training.optimization.sampling import epoch_order
 
     config = load_config(None, {"data": folder, "augment": level})

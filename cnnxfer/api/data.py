@@ -117,7 +117,7 @@ def preview(
         write_preview,
     )
     from cnnxfer.prediction.outputs.file import check_target
-    from cnnxfer.tasks.catalog import load_data
+    from cnnxfer.tasks.data import load_data
 
     check_counts(images, views)
     check_target(option("--out"), Path(out), [settings.data])

@@ -18,8 +18,8 @@ from cnnxfer.errors import CnnxferError
 from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.notebook import table
 from cnnxfer.reporting import Advance, Reporter
-from cnnxfer.tasks.catalog import load_data
 from cnnxfer.tasks.class_weights import require_known_classes
+from cnnxfer.tasks.data import load_data
 from cnnxfer.tasks.score import ACCURACY
 from cnnxfer.tasks.significance import Accuracy, wilson_interval
 from cnnxfer.tasks.task import Task

@@ -26,7 +26,8 @@ from cnnxfer.prediction.model_source import run_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
-from cnnxfer.tasks.catalog import load_data, task_of
+from cnnxfer.tasks.catalog import task_of
+from cnnxfer.tasks.data import load_data
 
 
 def evaluate_run(

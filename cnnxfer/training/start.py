@@ -11,8 +11,9 @@ from cnnxfer.networks.precision import resolve_precision
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow, create_run
 from cnnxfer.spelling import option
-from cnnxfer.tasks.catalog import load_data, task_of
+from cnnxfer.tasks.catalog import task_of
 from cnnxfer.tasks.class_weights import require_known_classes
+from cnnxfer.tasks.data import load_data
 from cnnxfer.training.optimization.devices import Devices, prepare_devices
 from cnnxfer.training.setup import Setup
 

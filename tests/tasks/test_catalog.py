@@ -16,7 +16,8 @@ from cnnxfer.engines.agreement import BOUNDS
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
-from cnnxfer.tasks.catalog import TASKS, load_data, task_of
+from cnnxfer.tasks.catalog import TASKS, task_of
+from cnnxfer.tasks.data import load_data
 from cnnxfer.tasks.multi_label import Thresholds
 from cnnxfer.tasks.task import Task
 
