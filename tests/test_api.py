@@ -108,6 +108,18 @@ def test_predictions_go_into_files(
         cnnxfer.predict_into(photos, model=colour_run, resume=True)
 
 
+def test_an_open_classifier_answers_batches(colour_run: Run, photos_dir: Path) -> None:
+    photo = photos_dir / "red/00.jpg"
+    with cnnxfer.open_classifier(colour_run, top=1, engine="keras") as classifier:
+        (found,) = classifier.predict(photo)
+        assert found.label == "red"
+        assert len(found.answer.rows()) == 1
+        assert classifier.predict([photo.read_bytes()])[0].answer == found.answer
+        assert classifier.predict([]) == []
+    with pytest.raises(ConfigError, match="Did you mean 'engine'"):
+        cnnxfer.open_classifier(colour_run, engin="keras")
+
+
 def test_wrong_inputs_are_refused_at_the_call(colour_run: Run) -> None:
     """They are not refused only at the first prediction."""
     with pytest.raises(DataError, match="no file, folder or match"):

@@ -60,6 +60,25 @@ def test_the_page_loads_and_runs_nothing(tmp_path: Path) -> None:
     assert "\x1b" not in text
 
 
+def test_each_class_has_a_bar_of_its_splits(tmp_path: Path) -> None:
+    classes = (ClassCount("iris", 6, 3, 1), ClassCount("rose", 20, 0, 5))
+    path = tmp_path / "page.html"
+    write_page(Report("data", 35, 2, classes, ()), [], path, Reporter())
+    page = Page(path.read_text("utf-8"))
+    assert {bar["viewbox"] for bar in page.all("svg")} == {"0 0 25 1"}
+    bars = [(part["class"], part["x"], part["width"]) for part in page.all("rect")]
+    assert bars[:3] == [
+        ("train", "0", "6"),
+        ("validation", "6", "3"),
+        ("test", "9", "1"),
+    ]
+    assert bars[3:] == [
+        ("train", "0", "20"),
+        ("validation", "20", "0"),
+        ("test", "20", "5"),
+    ]
+
+
 def test_the_number_of_items_shown_is_limited(tmp_path: Path) -> None:
     count = SHOWN_ITEMS + 7
     items = tuple(Item((f"{number}.jpg",)) for number in range(count))
