@@ -1,10 +1,10 @@
 """Writes the start and the end of a run to its receipt."""
 
-from __future__ import annotations
-
 import dataclasses
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -13,45 +13,32 @@ from cnnxfer.runs import Run
 from cnnxfer.version import __version__
 
 
-class OutcomeRecorder:
-    """Writes to a receipt how a `with` block, a phase, ended and how long it took."""
+@contextmanager
+def recorded_outcome(run: Run) -> Iterator[None]:
+    """Writes to the receipt how the block, a phase, ended and how long it took."""
+    started = datetime.now().astimezone()
+    try:
+        yield
+    except BaseException as error:
+        stopped = isinstance(error, Interrupted | KeyboardInterrupt)
+        # If writing fails too, the first error is the one to report.
+        with suppress(RunError):
+            _end(run, started, "interrupted" if stopped else "failed")
+        raise
+    _end(run, started, "done")
 
-    def __init__(self, run: Run) -> None:
-        """Starts the clock.
 
-        Args:
-            run: the run to whose receipt the outcome is written.
-        """
-        self.run = run
-        self.started = datetime.now().astimezone()
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
-        ended = datetime.now().astimezone()
-        status = "done" if kind is None else "failed"
-        if kind in (Interrupted, KeyboardInterrupt):
-            status = "interrupted"
-        try:
-            self.run.update_receipt(
-                status=status,
-                ended=ended.isoformat(timespec="seconds"),
-                seconds=round((ended - self.started).total_seconds(), 1),
-            )
-        except RunError:
-            if kind is None:  # otherwise, the first error is the one to report
-                raise
+def _end(run: Run, started: datetime, status: str) -> None:
+    ended = datetime.now().astimezone()
+    run.update_receipt(
+        status=status,
+        ended=ended.isoformat(timespec="seconds"),
+        seconds=round((ended - started).total_seconds(), 1),
+    )
 
 
 def start_receipt(run: Run, seed: int, **values: Any) -> None:
-    """Writes a new receipt: command, versions, hardware, seed and time.
-
-    Args:
-        run: the run, whose status becomes "running".
-        seed: the seed of all random numbers.
-        **values: other entries of the receipt.
-    """
+    """Writes a new receipt, with other entries, of a run that starts now."""
     from cnnxfer.hardware.packages import PACKAGES, installed_version
     from cnnxfer.hardware.processor import find_processor
 

@@ -16,7 +16,7 @@ from cnnxfer.api.arguments import (
     resolve_run,
 )
 from cnnxfer.api.options import TrainOptions, UnfreezeOptions
-from cnnxfer.api.receipt import OutcomeRecorder, start_receipt
+from cnnxfer.api.receipt import recorded_outcome, start_receipt
 from cnnxfer.api.run import Run
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights
@@ -126,7 +126,7 @@ def train(
             precision=setup.precision,
         )
         run.write_config(setup.config)  # last, since it makes the directory a run
-        with OutcomeRecorder(run), interrupted_by_sigterm():
+        with recorded_outcome(run), interrupted_by_sigterm():
             _train_phase(setup, run)
     if not fine_tune:
         return Run(run.path)
@@ -190,7 +190,7 @@ def unfreeze(
             weights_sha256=parent.receipt.get("weights_sha256"),
         )
         child.write_config(settings)  # last, since it makes the directory a run
-        with OutcomeRecorder(child), interrupted_by_sigterm():
+        with recorded_outcome(child), interrupted_by_sigterm():
             setup = set_up(child, reporter)
             child.update_receipt(precision=setup.precision)
             _train_phase(setup, child)
@@ -252,7 +252,7 @@ def resume(
         more_epochs += found.more_epochs
         found.update_receipt(status="running", more_epochs=more_epochs)
         found.update_metrics(validation=None, test=None)  # the model will change
-        with OutcomeRecorder(found), interrupted_by_sigterm():
+        with recorded_outcome(found), interrupted_by_sigterm():
             _train_phase(setup, found)
     return Run(found.path)
 
