@@ -64,6 +64,16 @@ class PredictOptions(OpenClassifierOptions, total=False):
     allow_private: bool | None
 
 
+class PredictIntoOptions(PredictOptions, total=False):
+    """The options of `predict_into`."""
+
+    format: Literal["auto", "table", "json", "jsonl", "csv", "parquet"] | None
+    resume: bool | None
+    sheet: str | PathLike[str] | None
+    copy_to: str | PathLike[str] | None
+    heatmap: str | PathLike[str] | None
+
+
 class UnfreezeOptions(TypedDict, total=False):
     """The options of `unfreeze`."""
 

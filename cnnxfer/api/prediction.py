@@ -6,8 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, Unpack
 
-from cnnxfer.api.arguments import Pathlike, as_path
-from cnnxfer.api.options import OpenClassifierOptions, PredictOptions
+from cnnxfer.api.arguments import Pathlike
+from cnnxfer.api.options import (
+    OpenClassifierOptions,
+    PredictIntoOptions,
+    PredictOptions,
+)
 from cnnxfer.config import override, prediction
 from cnnxfer.console import CONSOLE
 from cnnxfer.reporting import Reporter, SilentReporter
@@ -81,15 +85,10 @@ def predict_into(
     inputs: Pathlike | Iterable[Pathlike],
     *,
     out: Pathlike | TextIO | None = None,
-    format: str | None = None,
-    resume: bool = False,
-    sheet: Pathlike | None = None,
-    copy_to: Pathlike | None = None,
-    heatmap: Pathlike | None = None,
     model: Run | Pathlike | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
-    **options: Unpack[PredictOptions],
+    **options: Unpack[PredictIntoOptions],
 ) -> Totals:
     """Ranks the classes of images, and writes the predictions on the way.
 
@@ -99,12 +98,6 @@ def predict_into(
         inputs: the images.
         out: the file to write the results to, which the suffix ".gz" compresses; or a
             text stream, such as `sys.stdout`.
-        format: "table", "json", "jsonl", "csv" or "parquet"; by default what the
-            suffix of `out` says, or a table for a stream.
-        resume: whether to go on with an unfinished JSONL file.
-        sheet: the HTML file of a contact sheet.
-        copy_to: a folder to copy the files to, into a folder for each class.
-        heatmap: a folder for pictures that show where the class is; needs `dense`.
         model: a run, or the name of a backbone.
         runs_dir: the directory of all runs.
         reporter: shows messages and progress; None for silence.
@@ -120,18 +113,10 @@ def predict_into(
     """
     from cnnxfer.prediction import into_outputs
 
-    outputs = into_outputs.Outputs(
-        out=Path(out) if isinstance(out, str) else out,
-        format=format,
-        resume=resume,
-        sheet=as_path(sheet),
-        copy_to=as_path(copy_to),
-        heatmap=as_path(heatmap),
-    )
     return into_outputs.predict_into(
         _as_texts(inputs),
-        override(prediction.PredictOptions(), options),
-        outputs,
+        override(prediction.PredictIntoOptions(), options),
+        Path(out) if isinstance(out, str) else out,
         model=model,
         runs_dir=runs_dir,
         reporter=reporter or SilentReporter(),

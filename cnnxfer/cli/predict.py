@@ -21,7 +21,7 @@ SOME_UNREADABLE = 3  # exit code
 OUTPUT = "Output"
 
 
-@with_options("predict")
+@with_options("predict_into")
 def predict(
     inputs: Annotated[
         list[str],
@@ -40,52 +40,11 @@ def predict(
             show_default="the latest run, or efficientnet-lite0",
         ),
     ] = None,
-    output_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            help=f"One of {', '.join(WRITERS.names())}.",
-            show_default="by the suffix of --out, or table",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             help="Write the results to this file; .gz compresses it.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Go on with an unfinished --out FILE.jsonl.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = False,
-    sheet: Annotated[
-        Path | None,
-        typer.Option(
-            "--sheet",
-            help="Write a contact sheet, an HTML page.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    copy_to: Annotated[
-        Path | None,
-        typer.Option(
-            "--copy-to",
-            help="Copy the files to this folder, into a folder for each class.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    heatmap: Annotated[
-        Path | None,
-        typer.Option(
-            "--heatmap",
-            help="Draw where the class is, into this folder (with --dense).",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -99,23 +58,19 @@ def predict(
 
     Ends with exit code 3 if some images cannot be read.
     """
-    if json and (output_format or out):
+    if json and (options["format"] or out):
         raise ConfigError(
             "--json prints JSON on stdout. Remove it, or --format and --out."
         )
     if json:
-        output_format = "json"
+        options["format"] = "json"
     # Lines that appear one by one show the progress, and a bar would break them up.
-    streams = out is None and WRITERS.get(output_format or "table").streaming
+    name = "table" if options["format"] in (None, "auto") else options["format"]
+    streams = out is None and any(it.streaming for it in WRITERS if it.name == name)
     reporter = TerminalReporter(bars=not (streams and stdout().is_terminal))
     totals = api.predict_into(
         inputs,
         out=out or reporter.results,
-        format=output_format,
-        resume=resume,
-        sheet=sheet,
-        copy_to=copy_to,
-        heatmap=heatmap,
         model=model,
         runs_dir=runs_dir,
         reporter=reporter,

@@ -8,7 +8,12 @@ from functools import cache
 from typing import Any
 
 from cnnxfer.config.config import Config
-from cnnxfer.config.prediction import ClassifierOptions, EvaluateOptions, PredictOptions
+from cnnxfer.config.prediction import (
+    ClassifierOptions,
+    EvaluateOptions,
+    PredictIntoOptions,
+    PredictOptions,
+)
 from cnnxfer.config.setting import Setting, settings_in
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import suggestion
@@ -40,6 +45,7 @@ _SOME = {
 # Those whose options are not settings of files.
 _OF_NO_FILE: dict[str, type[Any]] = {
     "predict": PredictOptions,
+    "predict_into": PredictIntoOptions,
     "open_classifier": ClassifierOptions,
     "evaluate": EvaluateOptions,
 }

@@ -9,6 +9,7 @@ from cnnxfer.config.setting import setting
 _input = partial(setting, group="Input")
 _views = partial(setting, group="Views of each image")
 _engine = partial(setting, group="Engine")
+_output = partial(setting, group="Output")
 
 
 @dataclass(frozen=True)
@@ -91,3 +92,37 @@ class InputOptions:
 @dataclass(frozen=True)
 class PredictOptions(ClassifierOptions, InputOptions):
     """All options of a prediction but its inputs, model and outputs."""
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """Where predictions go, besides a file or a stream of results."""
+
+    format: Literal["auto", "table", "json", "jsonl", "csv", "parquet"] = _output(
+        "auto",
+        "The form of the results; auto goes by the suffix of --out, or is a table.",
+        "--format",
+    )
+    resume: bool = _output(
+        False, "Go on with an unfinished --out FILE.jsonl.", "--resume"
+    )
+    sheet: str | Literal["none"] = _output(
+        "none", "Write a contact sheet, an HTML page.", "--sheet", is_path=True
+    )
+    copy_to: str | Literal["none"] = _output(
+        "none",
+        "Copy the files to this folder, into a folder for each class.",
+        "--copy-to",
+        is_path=True,
+    )
+    heatmap: str | Literal["none"] = _output(
+        "none",
+        "Draw where the class is, into this folder (with --dense).",
+        "--heatmap",
+        is_path=True,
+    )
+
+
+@dataclass(frozen=True)
+class PredictIntoOptions(PredictOptions, OutputOptions):
+    """All options of a prediction and of its outputs."""

@@ -1,12 +1,12 @@
 """Predictions on their way into files, folders and streams."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
-from cnnxfer.config.prediction import PredictOptions
+from cnnxfer.config.prediction import OutputOptions, PredictIntoOptions
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError, Interrupted
 from cnnxfer.prediction.outputs.copy_to import copy_files
@@ -29,22 +29,10 @@ from cnnxfer.spelling import option
 RESUMABLE = "jsonl"  # the format of a file that can be gone on with
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """Where predictions go, as `cnnxfer.predict_into` takes it; None for nowhere."""
-
-    out: Path | TextIO | None = None
-    format: str | None = None
-    resume: bool = False
-    sheet: Path | None = None
-    copy_to: Path | None = None
-    heatmap: Path | None = None
-
-
 def predict_into(
     inputs: Sequence[str],
-    options: PredictOptions,
-    outputs: Outputs,
+    options: PredictIntoOptions,
+    out: Path | TextIO | None,
     *,
     model: Run | str | Path | None,
     runs_dir: str | Path | None,
@@ -54,18 +42,17 @@ def predict_into(
 
     What went wrong is reported as a warning, too.
     """
-    out = outputs.out
-    writer = _checked_writer(outputs, inputs)
+    writer = _checked_writer(options, out, inputs)
     totals = Totals()
-    stages = [totals.watch, *_stages(outputs, inputs, reporter)]
-    heat = outputs.heatmap is not None
+    stages = [totals.watch, *_stages(options, inputs, reporter)]
+    heat = options.heatmap != "none"
     request = open_request(
         inputs, options, model=model, runs_dir=runs_dir, heat=heat, reporter=reporter
     )
     request = replace(request, sources=_not_empty(request.sources))
     with request.classifier as classifier:
         if isinstance(out, Path) and writer.name == RESUMABLE:
-            _write_resumable(request, out, stages, totals, resume=outputs.resume)
+            _write_resumable(request, out, stages, totals, resume=options.resume)
         else:
             with run_through_stages(request.predictions(), stages) as predictions:
                 if isinstance(out, Path):
@@ -83,8 +70,10 @@ def predict_into(
     return totals
 
 
-def _checked_writer(outputs: Outputs, inputs: Sequence[str]) -> Writer:
-    path = outputs.out if isinstance(outputs.out, Path) else None
+def _checked_writer(
+    outputs: OutputOptions, out: Path | TextIO | None, inputs: Sequence[str]
+) -> Writer:
+    path = out if isinstance(out, Path) else None
     writer = choose_writer(outputs.format, path)
     if outputs.resume and (path is None or writer.name != RESUMABLE):
         raise ConfigError(
@@ -99,14 +88,14 @@ def _checked_writer(outputs: Outputs, inputs: Sequence[str]) -> Writer:
 
 
 def _stages(
-    outputs: Outputs, inputs: Sequence[str], reporter: Reporter
+    outputs: OutputOptions, inputs: Sequence[str], reporter: Reporter
 ) -> Iterator[Stage]:
-    if outputs.sheet is not None:
-        yield draw_sheet(outputs.sheet, inputs)
-    if outputs.copy_to is not None:
-        yield copy_files(outputs.copy_to, inputs, reporter)
-    if outputs.heatmap is not None:
-        yield save_heatmaps(outputs.heatmap, inputs, reporter)
+    if outputs.sheet != "none":
+        yield draw_sheet(Path(outputs.sheet), inputs)
+    if outputs.copy_to != "none":
+        yield copy_files(Path(outputs.copy_to), inputs, reporter)
+    if outputs.heatmap != "none":
+        yield save_heatmaps(Path(outputs.heatmap), inputs, reporter)
 
 
 def _not_empty(sources: Iterator[ImageSource]) -> Iterator[ImageSource]:

@@ -62,7 +62,8 @@ def _option(option: Any, command: str, kinds: dict[str, type[Any]]) -> str:
     text = sentence(option.help or "")
     if default := _default(option):
         text += f" Default: {default}."
-    found = options_of(command).get(option.name) if command in FUNCTIONS else None
+    function = "predict_into" if command == "predict" else command  # which it calls
+    found = options_of(function).get(option.name) if function in FUNCTIONS else None
     if found and found.table is not None:
         text += f" Setting: {{confval}}`{full_name(found.table, found.setting)}`."
     value = option.metavar or _METAVARS.get(kinds.get(option.name, bool), "")

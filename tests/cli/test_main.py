@@ -78,9 +78,9 @@ MISTAKES = {
     "predict flowers": "flowers holds no images",
     "predict file.txt --model resnet5": "called 'resnet5'. Did you mean 'resnet50'?",
     "predict file.txt --model latest": "there is no run in runs yet.",
-    "predict file.txt --format xml": "unknown format 'xml'. Expected one of: table, ",
-    "predict file.txt --format jsnol": "unknown format 'jsnol'. Did you mean 'jsonl'?",
-    "predict file.txt --top 0": "--top is 0; it must be 1 to 1000",
+    "predict file.txt --format xml": "--format is 'xml'. Expected one of: auto, ",
+    "predict file.txt --format jsnol": "--format is 'jsnol'. Did you mean 'jsonl'?",
+    "predict file.txt --top 0": "--top is 0; it must be at least 1, or 'auto'.",
     "predict file.txt --top 1001": "--top is 1001; it must be 1 to 1000",
 }
 

@@ -17,18 +17,18 @@ from cnnxfer.spelling import option
 GZ = ".gz"
 
 
-def choose_writer(name: str | None, out: Path | None) -> Writer:
+def choose_writer(name: str, out: Path | None) -> Writer:
     """Returns the writer of the format that is asked for, or that the suffix implies.
 
     Args:
-        name: name of the format, as typed; None to choose it by the suffix of `out`.
+        name: name of the format, as typed; `auto` to choose it by the suffix of `out`.
         out: the output file; None for stdout, whose default format is a table.
 
     Raises:
         ConfigError: if the name or the suffix is unknown, or the format cannot be
             written there.
     """
-    if name is None:
+    if name == "auto":
         writer = WRITERS.get("table") if out is None else _by_suffix(out)
     else:
         writer = WRITERS.get(name)

@@ -25,20 +25,20 @@ PREDICTIONS = [
 @pytest.mark.parametrize(
     ("name", "out", "chosen"),
     [
-        (None, None, "table"),
+        ("auto", None, "table"),
         ("JSONL", None, "jsonl"),
-        (None, "a.txt", "table"),
-        (None, "a.json.gz", "json"),
-        (None, "results.2026/a.JSONL.GZ", "jsonl"),
-        (None, "a.ndjson", "jsonl"),
-        (None, "a.csv.gz", "csv"),
-        (None, "a.parquet", "parquet"),
+        ("auto", "a.txt", "table"),
+        ("auto", "a.json.gz", "json"),
+        ("auto", "results.2026/a.JSONL.GZ", "jsonl"),
+        ("auto", "a.ndjson", "jsonl"),
+        ("auto", "a.csv.gz", "csv"),
+        ("auto", "a.parquet", "parquet"),
         ("csv", "a.txt", "csv"),
         ("parquet", "a", "parquet"),
     ],
 )
 def test_the_format_is_given_or_taken_from_the_suffix(
-    name: str | None, out: str | None, chosen: str
+    name: str, out: str | None, chosen: str
 ) -> None:
     assert choose_writer(name, Path(out) if out else None).name == chosen
 
@@ -46,7 +46,7 @@ def test_the_format_is_given_or_taken_from_the_suffix(
 @pytest.mark.parametrize("out", ["a", "a.xlsx", "a.gz", ".json", "a.csv.bz2"])
 def test_the_error_for_an_unknown_suffix_lists_the_known_ones(out: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        choose_writer(None, Path(out))
+        choose_writer("auto", Path(out))
     assert str(caught.value) == (
         f"out is {out}; its suffix should be one of .txt, .json, .jsonl, .ndjson, "
         ".csv, .parquet (with .gz too), or add: format='table|json|jsonl|csv|parquet'"
@@ -62,7 +62,7 @@ def test_parquet_to_a_terminal_or_gzip_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"Add: out='FILE\.parquet'$"):
         choose_writer("parquet", None)
     with pytest.raises(ConfigError, match=r"Leave \.gz out: out='a\.parquet'$"):
-        choose_writer(None, Path("a.parquet.gz"))
+        choose_writer("auto", Path("a.parquet.gz"))
 
 
 def test_a_target_that_cannot_be_written_is_refused_before_any_work(
