@@ -47,6 +47,7 @@ from cnnxfer.runs import (
 )
 from cnnxfer.spelling import command, option
 from cnnxfer.stopping import interrupted_by_sigterm
+from cnnxfer.training.phase import FINE_TUNE, FROZEN, PHASES
 
 if TYPE_CHECKING:
     from cnnxfer.training.phases.plan import StageRow
@@ -120,7 +121,7 @@ def train(
         start_receipt(
             run,
             settings.seed,
-            phase="frozen",
+            phase=FROZEN.name,
             parent=None,
             data_sha256=data_sha256,
             precision=setup.precision,
@@ -184,7 +185,7 @@ def unfreeze(
         start_receipt(
             child,
             settings.seed,
-            phase="fine_tune",
+            phase=FINE_TUNE.name,
             parent=parent.name,
             data_sha256=parent.receipt.get("data_sha256"),
             weights_sha256=parent.receipt.get("weights_sha256"),
@@ -395,7 +396,6 @@ def _data_name(spec: str) -> str:
 def _train_phase(setup: Setup, run: runs.Run) -> None:
     """Trains a run's phase to its end, and reports what came of it."""
     from cnnxfer.evaluation.before_after import compare_with_parent
-    from cnnxfer.training.phase import PHASES
 
     reporter, phase = setup.reporter, PHASES.get(run.phase)
     outcome = phase.train(setup, run)

@@ -59,6 +59,14 @@ def test_metrics_and_receipt_keep_their_other_entries(make: Make) -> None:
     assert run.parent == Run(run.path.with_name("a"))
 
 
+def test_a_run_that_names_no_phase_is_refused(make: Make) -> None:
+    run = make("a")
+    with pytest.raises(RunError, match=r"names no phase.* Train a new run\.$"):
+        _ = run.phase
+    run.update_receipt(phase="frozen")
+    assert run.phase == "frozen"
+
+
 def test_an_epoch_trained_again_replaces_itself_and_later_ones(make: Make) -> None:
     run = make("a")
     for epoch, loss in ((1, "0.9"), (2, "0.8"), (3, "0.7"), (2, "0.6")):
