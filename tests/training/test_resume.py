@@ -169,7 +169,7 @@ def test_ctrl_c_and_sigterm_end_the_process_with_130(
             break
     said.append(process.stderr.read())
     assert process.wait(60) == 130, said
-    assert "Go on with: cnnxfer.resume" in " ".join("".join(said).split())
+    assert "Go on with: cnnxfer resume" in " ".join("".join(said).split())
     assert "Traceback" not in "".join(said)
     run = find_run("latest", tmp_path / "runs")
     assert run.metrics["frozen"]["epoch"] >= 1
