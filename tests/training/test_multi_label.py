@@ -137,11 +137,10 @@ def test_thresholds_change_only_with_the_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Only the second of three epochs is better than the previous one."""
-    keep, seen, epochs = Session.record_epoch, [], []
+    checkpoint, seen = Session.checkpoint, []
 
-    def watch(phase: Session, score: Score, row: dict[str, Any]) -> None:
-        keep(phase, score, row)
-        epochs.append(list(score.thresholds.values()))
+    def watch(phase: Session) -> None:
+        checkpoint(phase)
         seen.append(list(phase.recorder.run.thresholds.values()))
 
     values = iter([(0.5, 3), (0.9, 2), (0.1, 1)])
@@ -156,10 +155,10 @@ def test_thresholds_change_only_with_the_model(
             thresholds=dict.fromkeys(SHARES, number / 10),
         )
 
-    monkeypatch.setattr(Session, "record_epoch", watch)
+    monkeypatch.setattr(Session, "checkpoint", watch)
     monkeypatch.setattr(Session, "score", score)
     train(tmp_path, epochs=3, **settings)
-    assert seen == [[0.3] * 3, [0.2] * 3, [0.2] * 3]
+    assert seen == [[], [0.3] * 3, [0.2] * 3, [0.2] * 3]  # the first before an epoch
 
 
 def test_a_run_is_multi_label_from_its_beginning(
