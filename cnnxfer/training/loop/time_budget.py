@@ -16,9 +16,8 @@ TRIAL_SECONDS = 5.0
 def fit_into_time(session: Session, seconds: float) -> None:
     """Gives a stage as many epochs as fit into a time, and reports the number.
 
-    The schedule of the learning rate spans exactly these epochs.
-
-    The measurement is part of that time.
+    The schedule of the learning rate spans exactly these epochs. The measurement is
+    part of the time.
     """
     progress, reporter = session.progress, session.setup.reporter
     wanted, whole = progress.epochs, progress.steps_per_epoch

@@ -203,7 +203,7 @@ def test_the_saved_model_is_the_one_that_was_scored(
     paths = [noisy_photos_dir / name for name in ids]
     found = cnnxfer.predict(paths, model=run.path, top=1)
     right = [
-        prediction.ranking[0].class_id == label
+        prediction.answer.ranking[0].class_id == label
         for prediction, label in zip(found, ids.values(), strict=True)
     ]
     accuracy = float(run.history[-1]["val_accuracy"])
@@ -253,8 +253,8 @@ def test_an_engine_that_deviates_is_not_used(
 ) -> None:
     engines = network_behind_cut.engines_for
 
-    def twice(*arguments):
-        for engine in engines(*arguments):
+    def twice(*arguments, **options):
+        for engine in engines(*arguments, **options):
             monkeypatch.setattr(type(engine.engine), "precision", "bfloat16")
             yield engine
             monkeypatch.setattr(type(engine.engine), "precision", "float32")
@@ -313,8 +313,8 @@ def test_the_stage_of_which_an_epoch_is_kept_is_compared(
 def test_a_chosen_engine_that_deviates_is_an_error(
     still_parent: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def one(*arguments):
-        for engine in engines(*arguments):
+    def one(*arguments, **options):
+        for engine in engines(*arguments, **options):
             monkeypatch.setattr(type(engine.engine), "precision", "bfloat16")
             yield engine
 
