@@ -141,7 +141,7 @@ def test_a_network_that_forgets_is_restarted(tmp_path: Path) -> None:
     """No loss exceeds the limit, but the score is far below that at the start."""
     settings = replace(SETTINGS, learning_rate=0.3)
     phase = begin(tmp_path / "run", settings)
-    phase.progress.before = replace(phase.progress.before, accuracy=0.99)
+    phase.progress.before = replace(phase.progress.before, figures={"accuracy": 0.99})
     phase.set_progress(phase.progress)
     spoil(phase, lambda rate: phase.progress.lowered == 0, 1.0)
     phase.stepper.update, update = (lambda n, r: (0.9, 1.0)), phase.stepper.update
@@ -369,7 +369,7 @@ def test_epochs_before_a_restart_no_longer_count(tmp_path: Path) -> None:
         return np.nan if fails else loss, accuracy
 
     phase.score = lambda epoch: replace(
-        score(epoch), accuracy=0.5 if phase.progress.lowered else 0.99
+        score(epoch), figures={"accuracy": 0.5 if phase.progress.lowered else 0.99}
     )
     phase.stepper.update = failing_once
     fit(phase)

@@ -255,9 +255,9 @@ def test_an_engine_that_deviates_is_not_used(
 
     def twice(*arguments, **options):
         for engine in engines(*arguments, **options):
-            monkeypatch.setattr(type(engine.engine), "precision", "bfloat16")
+            engine.precision = "bfloat16"
             yield engine
-            monkeypatch.setattr(type(engine.engine), "precision", "float32")
+            engine.precision = "float32"
             yield engine
 
     monkeypatch.setattr(network_behind_cut, "engines_for", twice)
@@ -315,7 +315,7 @@ def test_a_chosen_engine_that_deviates_is_an_error(
 ) -> None:
     def one(*arguments, **options):
         for engine in engines(*arguments, **options):
-            monkeypatch.setattr(type(engine.engine), "precision", "bfloat16")
+            engine.precision = "bfloat16"
             yield engine
 
     engines = network_behind_cut.engines_for
