@@ -173,7 +173,7 @@ def tiny_phase(
         extra_epochs=extra_epochs,
     )
     if not checkpoint:  # so that any epoch is better
-        phase.set_initial_score(scored(0.0))
+        phase.set_initial_score(replace(phase.score(0), figures={"accuracy": 0.0}))
     return phase
 
 
