@@ -5,6 +5,7 @@ from functools import partial
 from typing import Literal
 
 from cnnxfer.config.setting import setting
+from cnnxfer.limits import MAX_PIXELS
 
 _input = partial(setting, group="Input")
 _views = partial(setting, group="Views of each image")
@@ -53,7 +54,7 @@ class ClassifierOptions(EvaluateOptions):
         "--frames",
     )
     max_pixels: int = _input(
-        200_000_000,
+        MAX_PIXELS,
         "Do not decode images with more pixels than this.",
         "--max-pixels",
         at_least=1,

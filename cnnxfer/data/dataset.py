@@ -7,13 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.annotation import Annotation
 from cnnxfer.errors import DataError, reason_of
 
 MAX_BYTES = 512 * 1024 * 1024
-# As many as the largest sensors of telephones have.
-MAX_PIXELS = ClassifierOptions().max_pixels
 # Reasons why a file is not read as an image.
 TOO_LARGE = f"too large: over {MAX_BYTES // 2**20} MiB, the limit"
 NOT_A_FILE = "not a file"

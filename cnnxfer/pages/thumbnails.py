@@ -6,11 +6,11 @@ from base64 import b64encode
 from markupsafe import Markup
 from PIL import Image
 
-from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.data.images import geometry
 from cnnxfer.data.images.decode import open_image, seek, to_rgb
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError
+from cnnxfer.limits import MAX_PIXELS
 
 QUALITY = 72  # of JPEGs; about 5 to 7 kB each at 240 pixels
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.data.decoding.child import Setup, ViewFunction, error_text
 from cnnxfer.data.decoding.jobs import Jobs
 from cnnxfer.data.decoding.worker import DecoderProcess, Worker
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError, RunError
+from cnnxfer.limits import MAX_PIXELS
 
 TIME_LIMIT_SECONDS = 60.0  # for an image, or for a frame
 # The number of cores that this process may use, where the system tells it.

@@ -9,8 +9,8 @@ import numpy as np
 import PIL
 from PIL import ExifTags, Image
 
-from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.errors import DataError
+from cnnxfer.limits import MAX_PIXELS
 
 # Cached results of another decoder are not used. The number is raised when images are
 # decoded, or problems found, in another way.

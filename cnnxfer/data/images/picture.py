@@ -8,7 +8,6 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from cnnxfer.data.dataset import MAX_PIXELS
 from cnnxfer.data.geometry import Box
 from cnnxfer.data.images import geometry
 from cnnxfer.data.images.decode import (
@@ -22,6 +21,7 @@ from cnnxfer.data.images.decode import (
 )
 from cnnxfer.data.images.geometry import Size
 from cnnxfer.errors import DataError
+from cnnxfer.limits import MAX_PIXELS
 
 
 class Picture:

@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from cnnxfer.data.dataset import MAX_PIXELS
+from cnnxfer.limits import MAX_PIXELS
 from cnnxfer.pages.thumbnails import ThumbnailReader
 from cnnxfer.prediction.prediction import Prediction
 
