@@ -71,20 +71,6 @@ class Score:
             "monitor": self.monitor,
         }
 
-    @staticmethod
-    def from_metrics(metrics: dict[str, Any]) -> Score:
-        """Returns the score that `as_metrics` wrote, which has no thresholds."""
-        return Score(
-            {
-                name: metrics[_column(name)]
-                for name in NAMES
-                if _column(name) in metrics
-            },
-            loss=metrics["val_loss"],
-            epoch=metrics["epoch"],
-            monitor=metrics["monitor"],
-        )
-
     def as_history(self) -> dict[str, str]:
         """Returns the score's columns of a history row.
 

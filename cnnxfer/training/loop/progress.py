@@ -41,7 +41,7 @@ class Progress:
     accuracy_sum: float = 0.0  # likewise
     patient_since: int = 0  # the epoch from which early stopping counts at the earliest
     before: Score | None = None  # that the stage began with; None if not measured
-    kept: Score | None = None  # of the model in `model.keras`
+    kept: Score | None = None  # of the model to keep
     leader: Score | None = None  # the best of this stage's epochs
     last: Score | None = None  # of the last finished epoch
     rates: dict[str, Any] = field(default_factory=dict)  # see `Rates.state`

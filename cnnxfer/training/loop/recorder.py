@@ -212,7 +212,8 @@ class RunRecorder(Recorder):
             start.kept = current.kept
             return
         self._forget_unwritten()
-        if current.kept != start.kept and self.run.parent:
+        if start.kept and current.kept != start.kept:
+            assert self.run.parent
             self.run.copy_model(self.run.parent)
             self.run.update_metrics(**{start.phase: None})
 

@@ -42,7 +42,8 @@ class Session:
     The settings, the number of an update and the variables determine what an update
     computes. So a phase that was stopped in any way continues from its last checkpoint
     as if it had not been stopped. Checkpoints are written between two updates: at the
-    beginning, at the end of each epoch, and at a regular interval of time.
+    beginning, at the end of each epoch that is not `brief`, at a regular interval of
+    time, and at the end.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class Session:
 
     @property
     def best(self) -> Score | None:
-        """The score of the model in `model.keras`; None before one has been scored."""
+        """The score of the model to keep; None before one has been scored."""
         return self.progress.kept
 
     def set_initial_score(self, score: Score) -> None:

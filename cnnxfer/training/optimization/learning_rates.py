@@ -1,6 +1,7 @@
 """The learning rate of every update, by a schedule."""
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 from cnnxfer.config import Phase
@@ -76,12 +77,12 @@ class Rates:
 
     def state(self) -> dict[str, Any]:
         """Returns the state as a JSON object, which `restore` reads."""
-        best = self._best.as_metrics(0) if self._best else None
+        best = asdict(self._best) if self._best else None
         return {"best": best, "waited": self._waited, "lowered": self._lowered}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Restores what `state` returned."""
-        self._best = Score.from_metrics(state["best"]) if state["best"] else None
+        self._best = Score(**state["best"]) if state["best"] else None
         self._waited, self._lowered = state["waited"], state["lowered"]
 
 

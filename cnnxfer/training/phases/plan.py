@@ -136,7 +136,7 @@ def stage_table(
                 stage=stage.number + 1,
                 first_epoch=stage.first_epoch + 1,
                 epochs=stage.epochs,
-                groups=tuple(_groups(classifier, stage, config)),
+                groups=tuple(_groups(classifier, config)),
                 cut=cut,
                 all_times=relative_cost_of_all(classifier, stage, cut),
             )
@@ -172,7 +172,7 @@ def relative_cost_of_all(
     return 3 * sum(costs) / (sum(costs[behind : stage.start]) + learning)
 
 
-def _groups(classifier: keras.Model, stage: Stage, config: Config) -> list[GroupRow]:
+def _groups(classifier: keras.Model, config: Config) -> list[GroupRow]:
     backbone, settings = backbone_of(classifier), config.fine_tune
     starts = group_starts(backbone) if settings.layer_decay < 1 else [0]
     learning = [
