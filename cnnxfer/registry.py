@@ -84,12 +84,6 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f" Expected one of: {', '.join(shown)}{rest}."
 
 
-def check_known(option: str, value: str, known: Iterable[str]) -> None:
-    """Raises a ConfigError with a suggestion if the value of an option is not known."""
-    if value not in known:
-        raise ConfigError(f"unknown {option} {value!r}.{suggestion(value, known)}")
-
-
 def load_object(path: str) -> Any:
     """Imports the object that `"package.module:attribute"` names."""
     module, _, attribute = path.partition(":")

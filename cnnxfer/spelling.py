@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import PurePath
 
 # A switch of the process, since messages come from all of its threads.
 _is_command_line = False
@@ -36,6 +37,7 @@ def option(name: str, value: object = None) -> str:
     word = name.removeprefix("--")
     if not _is_command_line:
         word = _PARAMETERS.get(word, word.removeprefix("no-").replace("-", "_"))
+        value = str(value) if isinstance(value, PurePath) else value
         return word if value is None else f"{word}={value!r}"
     if value is False:
         return f"--no-{word}"

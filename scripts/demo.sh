@@ -29,7 +29,7 @@ once() {
     mv "$kept.new" "$kept"
 }
 
-once .frozen cnnxfer train --data sample
+once .frozen cnnxfer train sample
 once .fine_tuned cnnxfer unfreeze "$(<runs/demo/.frozen)" --lr 0.01
 tuned=$(<runs/demo/.fine_tuned)
 
@@ -44,11 +44,11 @@ done < <(python - "$tuned" <<'PYTHON'
 import sys
 from pathlib import Path
 
-from cnnxfer.data.sources import load_dataset
+from cnnxfer.data.sources import list_dataset
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 
-paths = {image.id: image.path for image in load_dataset("sample", Reporter()).examples}
+paths = {image.id: image.path for image in list_dataset("sample", Reporter()).examples}
 test = [row for row in Run(Path(sys.argv[1])).split if row.split == "test"]
 print(*{row.label: paths[row.id] for row in test}.values(), sep="\n")
 PYTHON
@@ -62,7 +62,7 @@ cnnxfer runs
 say "Next"
 cat <<'TEXT'
   source .venv/bin/activate
-  cnnxfer train --data FOLDER        a folder with one folder of photographs a class
+  cnnxfer train FOLDER               a folder with one folder of photographs a class
   cnnxfer unfreeze --lr 0.01         fine-tune what was trained last
   cnnxfer predict IMAGES --top 5     with what was trained last
   cnnxfer predict IMAGES --model efficientnet-lite0     the 1,000 ImageNet classes

@@ -126,6 +126,17 @@ def test_wrong_inputs_are_refused_at_the_call(colour_run: Run) -> None:
         cnnxfer.predict("nosuch.jpg", model=colour_run)
 
 
+def test_numbers_texts_and_lists_are_taken_for_what_they_are() -> None:
+    with pytest.raises(ConfigError, match="epochs is 0; expected"):
+        cnnxfer.resume(epochs=0)
+    with pytest.raises(ConfigError, match="budget is 0; expected"):
+        cnnxfer.compare("sample", budget=0)
+    with pytest.raises(ConfigError, match="unknown backbone 'nosuch'"):
+        cnnxfer.compare("sample", "mobilenet, nosuch")
+    with pytest.raises(ConfigError, match="unknown option 'heat'"):
+        cnnxfer.predict("a.jpg", heat=True)  # type: ignore[call-arg]
+
+
 def test_options_have_the_names_of_function_parameters() -> None:
     from cnnxfer.cli import check, compare, evaluate, predict, preview, train
 
@@ -184,4 +195,4 @@ def test_a_run_says_what_it_is_and_does_what_functions_do(
         cnnxfer.Run.find("nosuch", photos_dir)
     shown = run._repr_html_()
     assert "<td>frozen</td>" in shown
-    assert repr(cnnxfer.Run(photos_dir)) == f"Run('{photos_dir}')"
+    assert repr(cnnxfer.Run(str(photos_dir))) == f"Run('{photos_dir}')"

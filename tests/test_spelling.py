@@ -15,6 +15,7 @@ from cnnxfer.spelling import command, command_line, option, spelled
         ("--lr", None, "--lr", "lr"),
         ("--image-size", 160, "--image-size 160", "image_size=160"),
         ("--split", "slices", "--split slices", "split='slices'"),
+        ("--sheet", Path("a.html"), "--sheet a.html", "sheet='a.html'"),
         ("--from", None, "--from", "start"),
         ("--no-cache", None, "--no-cache", "cache"),
         ("--cache", False, "--no-cache", "cache=False"),

@@ -81,9 +81,9 @@ def evaluate(
 
 def compare(
     data: Pathlike | None = None,
-    backbones: Sequence[str] | None = None,
+    backbones: str | Sequence[str] | None = None,
     *,
-    budget: str = "10m",
+    budget: float | str = "10m",
     config: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
     **options: Unpack[CompareOptions],
@@ -94,9 +94,10 @@ def compare(
 
     Args:
         data: the data, as `train` takes it.
-        backbones: names of backbones in the catalog; by default all whose weights are
-            on this machine.
-        budget: the time after which the comparison stops, such as "90s", "10m" or "2h".
+        backbones: names of backbones in the catalog, or one text of them with commas;
+            by default all whose weights are on this machine.
+        budget: the time after which the comparison stops: seconds, or a text such as
+            "90s", "10m" or "2h".
         config: a TOML file of settings.
         reporter: shows messages and progress; None for silence.
         **options: settings, by the names of their options.
@@ -122,19 +123,20 @@ def compare(
             if find_weights(backbone, include_top=False)
         ]
     else:
-        chosen = [BACKBONES.get(name.strip()) for name in backbones]
+        names = backbones.split(",") if isinstance(backbones, str) else backbones
+        chosen = [BACKBONES.get(name.strip()) for name in names]
     find_source(settings.data)
     check_data_options(settings)
     check_class_weights(settings.class_weights)
     import_tensorflow_quietly()
     from cnnxfer.evaluation.comparison import compare_backbones
 
-    names = list(dict.fromkeys(backbone.name for backbone in chosen))
-    return compare_backbones(settings, names, budget_seconds, reporter)
+    unique = list(dict.fromkeys(backbone.name for backbone in chosen))
+    return compare_backbones(settings, unique, budget_seconds, reporter)
 
 
-def _parse_budget(budget: str) -> float:
-    seconds = parse_duration(budget)
+def _parse_budget(budget: float | str) -> float:
+    seconds = parse_duration(str(budget))
     if not seconds:
         raise ConfigError(
             f"{option('--budget')} is {budget!r}; "

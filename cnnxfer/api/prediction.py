@@ -13,6 +13,7 @@ from cnnxfer.api.options import (
     PredictOptions,
 )
 from cnnxfer.config import override, prediction
+from cnnxfer.config.options import settings_of
 from cnnxfer.console import CONSOLE
 from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.runs import Run
@@ -60,7 +61,7 @@ def predict(
 
     request = open_request(
         _as_texts(inputs),
-        override(prediction.PredictOptions(), options),
+        override(prediction.PredictOptions(), settings_of("predict", options)),
         model=model,
         runs_dir=runs_dir,
         heat=False,
@@ -115,7 +116,7 @@ def predict_into(
 
     return into_outputs.predict_into(
         _as_texts(inputs),
-        override(prediction.PredictIntoOptions(), options),
+        override(prediction.PredictIntoOptions(), settings_of("predict_into", options)),
         Path(out) if isinstance(out, str) else out,
         model=model,
         runs_dir=runs_dir,
@@ -150,7 +151,9 @@ def open_classifier(
     from cnnxfer.prediction.classifier import Classifier
     from cnnxfer.prediction.model_source import find_model
 
-    checked = override(prediction.ClassifierOptions(), options)
+    checked = override(
+        prediction.ClassifierOptions(), settings_of("open_classifier", options)
+    )
     return Classifier(
         find_model(model, runs_dir), checked, reporter or SilentReporter()
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from cnnxfer import notebook, runs
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 class Run(runs.Run):
     """A run directory, its results, and what can be done with its model."""
+
+    def __init__(self, path: Pathlike) -> None:
+        """Takes the path of the directory; `Run.find` looks for one."""
+        super().__init__(Path(path))
 
     @classmethod
     def find(

@@ -219,7 +219,7 @@ def unfreeze_plan(
 def resume(
     run: runs.Run | Pathlike = LATEST,
     *,
-    epochs: str | None = None,
+    epochs: int | str | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
 ) -> Run:
@@ -227,8 +227,8 @@ def resume(
 
     Args:
         run: the path or the name of a run, or "latest".
-        epochs: the number of additional epochs, such as "+5", with which a finished
-            run goes on, too.
+        epochs: the number of additional epochs, 5 or "+5", with which a finished run
+            goes on, too.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
 
@@ -337,11 +337,12 @@ def _plan(parent: runs.Run, settings: Config) -> list[StageRow]:
     return plan_fine_tuning(parent, settings)
 
 
-def _parse_more_epochs(text: str) -> int:
-    found = re.fullmatch(r"\+(\d{1,6})", text.strip())
+def _parse_more_epochs(epochs: int | str) -> int:
+    text = epochs.strip() if isinstance(epochs, str) else f"+{epochs}"
+    found = re.fullmatch(r"\+(\d{1,6})", text)
     if not found or not int(found[1]):
         raise ConfigError(
-            f"{option('--epochs')} is {text!r}; expected a number of additional "
+            f"{option('--epochs')} is {epochs!r}; expected a number of additional "
             "epochs, such as +5."
         )
     return int(found[1])

@@ -34,24 +34,22 @@ group = typer.Typer()
 @group.callback(invoke_without_command=True)
 def backbones(
     context: typer.Context,
-    as_json: Json = False,
+    json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """List the pretrained networks, or show one. Without a command, list them."""
     if context.invoked_subcommand is None:
-        list_(as_json)
+        list_(json)
 
 
 @group.command("list")
-def list_(
-    as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
-) -> None:
+def list_(json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """List the pretrained networks.
 
     The accuracies are those published for the validation images of ImageNet.
     """
-    if as_json:
+    if json:
         print_json([_document(backbone) for backbone in BACKBONES])
         return
     stdout().print(_table())
@@ -69,16 +67,16 @@ def show(
             "which takes some seconds; its weights are not needed.",
         ),
     ] = False,
-    as_json: Json = False,
+    json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Show the details of one network."""
     backbone = BACKBONES.get(name)
     if layers:
-        _show_layers(backbone, as_json)
+        _show_layers(backbone, json)
         return
-    if as_json:
+    if json:
         print_json(_document(backbone))
         return
     stdout().print(_details(backbone))
@@ -87,13 +85,13 @@ def show(
     )
 
 
-def _show_layers(backbone: Backbone, as_json: bool) -> None:
+def _show_layers(backbone: Backbone, json: bool) -> None:
     import_tensorflow_quietly()
     from cnnxfer.backbones.build import build_backbone
     from cnnxfer.networks.layer_list import list_layers
 
     rows = list_layers(build_backbone(backbone, image_size=backbone.image_size))
-    if as_json:
+    if json:
         print_json(rows)
         return
     stdout().print(_layer_table(rows))

@@ -48,7 +48,7 @@ class _CachedActivations:
 @group.callback(invoke_without_command=True)
 def cache(
     context: typer.Context,
-    as_json: Json = False,
+    json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -59,17 +59,17 @@ def cache(
     or half of the free disk space if that is less.
     """
     if context.invoked_subcommand is None:
-        show(as_json)
+        show(json)
 
 
 @group.command()
-def show(as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
+def show(json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Show the cached activations, and the size of everything else in the cache."""
     store = _store()
     cached = [_cached_activations(entry) for entry in store.entries()]
     sizes = {"activations": sum(item.size_bytes for item in cached)}
     sizes |= {name: _size(paths) for name, paths in _others().items()}
-    if as_json:
+    if json:
         print_json(
             {
                 "path": cache_dir(),
@@ -93,7 +93,7 @@ def clear(
             help="Delete copies of data sets, too; runs that train on them fail.",
         ),
     ] = False,
-    as_json: Json = False,
+    json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -106,7 +106,7 @@ def clear(
     freed = {"activations": store.clear()}
     for name, paths in _others().items():
         freed[name] = _delete(paths) if copies or name != "copies" else 0
-    if as_json:
+    if json:
         sizes = {f"{name}_bytes": size for name, size in freed.items()}
         print_json({"path": cache_dir(), **sizes, "freed_bytes": sum(freed.values())})
     else:

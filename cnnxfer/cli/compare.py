@@ -46,7 +46,7 @@ def compare(
     """
     comparison = api.compare(
         the_data(spec, options),
-        None if backbones is None else backbones.split(","),
+        backbones,
         budget=budget,
         config=config,
         reporter=TerminalReporter(),

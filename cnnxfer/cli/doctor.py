@@ -31,7 +31,7 @@ def doctor(
         bool, typer.Option("--offline", help="Make no network connection.")
     ] = False,
     runs_dir: RunsDir = None,
-    as_json: Json = False,
+    json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -46,7 +46,7 @@ def doctor(
     found = examine(resolve_runs_dir(runs_dir), offline=offline)
     problems = advice.problems(found)
     hints = advice.hints(found)
-    if as_json:
+    if json:
         document = dataclasses.asdict(found)
         print_json(document | {"problems": problems, "hints": hints})
     else:

@@ -61,7 +61,7 @@ def list_(
     if json:
         print_json([_summary(run) for run in found])
     elif not found:
-        stdout().print("no runs yet: cnnxfer train --data FOLDER")
+        stdout().print("no runs yet: cnnxfer train FOLDER")
     else:
         stdout().print(_tree(found))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ from cnnxfer.cli.stages_table import stages_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.errors import ConfigError
 from cnnxfer.runs import Run
+from cnnxfer.spelling import command
 
 if TYPE_CHECKING:
     from cnnxfer.training.phases.plan import StageRow
@@ -123,7 +123,7 @@ def _print_run(run: Run, json: bool) -> None:
         print_json({"run": run.path, "metrics": run.metrics})
         return
     print(run.path)
-    path = shlex.quote(str(run.path))
-    command = "evaluate" if run.parent else "unfreeze"
-    TerminalReporter().info(f"next: cnnxfer {command} {path}")
-    TerminalReporter().info(f"or: cnnxfer predict IMAGES --model {path}")
+    reporter = TerminalReporter()
+    next_one = command("evaluate" if run.parent else "unfreeze", run.path)
+    reporter.info(f"next: {next_one}")
+    reporter.info(f"or: {command('predict', 'IMAGES', model=run.path)}")

@@ -69,7 +69,7 @@ class _Check:
 def weights(
     context: typer.Context,
     all_: All = False,
-    as_json: Json = False,
+    json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -80,13 +80,13 @@ def weights(
     directory. Without a command, list the files on this machine.
     """
     if context.invoked_subcommand is None:
-        list_(all_, as_json)
+        list_(all_, json)
 
 
 @group.command("list")
 def list_(
     all_: All = False,
-    as_json: Json = False,
+    json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -94,7 +94,7 @@ def list_(
     files = [file for backbone in BACKBONES for file in _files(backbone)]
     if not all_:
         files = [file for file in files if file.path is not None]
-    if as_json:
+    if json:
         print_json(files)
     else:
         stdout().print(_list_table(files))
@@ -102,7 +102,7 @@ def list_(
 
 @group.command()
 def pull(
-    name: Name, as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
+    name: Name, json: Json = False, quiet: Quiet = False, verbose: Verbose = False
 ) -> None:
     """Download a backbone's files, with and without the ImageNet head, and verify them.
 
@@ -114,7 +114,7 @@ def pull(
     for include_top in (False, True):
         ensure_weights(backbone, include_top=include_top, reporter=reporter)
     files = _files(backbone)
-    if as_json:
+    if json:
         print_json(files)
     else:
         _print_paths(file.path for file in files)
@@ -128,7 +128,7 @@ def pull(
 @group.command()
 def verify(
     name: OptionalName = None,
-    as_json: Json = False,
+    json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -140,7 +140,7 @@ def verify(
     checks = [check for backbone in backbones for check in _checks(backbone)]
     if name is not None and not checks:
         raise _missing(backbones[0])
-    if as_json:
+    if json:
         print_json(checks)
     else:
         stdout().print(_verify_table(checks))
@@ -155,7 +155,7 @@ def verify(
 
 @group.command()
 def path(
-    name: Name, as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False
+    name: Name, json: Json = False, quiet: Quiet = False, verbose: Verbose = False
 ) -> None:
     """Print the path of a backbone's file without the ImageNet head.
 
@@ -165,7 +165,7 @@ def path(
     found = find_weights(backbone, include_top=False)
     if found is None:
         raise _missing(backbone)
-    if as_json:
+    if json:
         print_json({"backbone": backbone.name, "path": found})
     else:
         _print_paths([found])

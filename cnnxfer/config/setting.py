@@ -71,8 +71,9 @@ class Setting:
 
     @property
     def or_words(self) -> str:
-        """Its words, as they end an enumeration: `, or 'auto'`."""
-        return "".join(f", or {word!r}" for word in self.words)
+        """Its words, as they end an enumeration: `, 'none', or 'auto'`."""
+        *first, last = ["", *map(repr, self.words)]
+        return ", ".join([*first, f"or {last}"]) if last else ""
 
 
 def setting(default: Any, text: str, option: str | None = None, **known: Any) -> Any:
@@ -127,7 +128,7 @@ def validated(value: Any, setting: Setting, label: str) -> Any:
     Raises:
         ConfigError: if the value has another type or is beyond the limits.
     """
-    kind = setting.kind
+    kind, given = setting.kind, value
     if isinstance(value, str) and value in setting.words:
         return value
     if kind is None:
@@ -160,7 +161,7 @@ def validated(value: Any, setting: Setting, label: str) -> Any:
         if limit is not None and not is_within(value, limit):
             bound = f"{name.replace('_', ' ')} {limit}"
             raise ConfigError(
-                f"{label} is {value}; it must be {bound}{setting.or_words}."
+                f"{label} is {given}; it must be {bound}{setting.or_words}."
             )
     return value
 

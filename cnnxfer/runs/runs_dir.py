@@ -89,7 +89,7 @@ def find_run(name: str, runs_dir: Path) -> Run:
         if not runs:
             raise ConfigError(
                 f"there is no run in {runs_dir} yet. "
-                f"Start one with: {command('train', data='FOLDER')}"
+                f"Start one with: {command('train', 'FOLDER')}"
             )
         return runs[-1]
     for path in (runs_dir / name, Path(name)):

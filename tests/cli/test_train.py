@@ -164,12 +164,12 @@ def test_a_dry_run_shows_stages_and_makes_no_run(
         (["--from", "blokk"], "blokk"),
         (["--gradual", "99"], "--gradual is 99"),
         (["--lr", "quick"], "--lr is 'quick'; expected a number, or 'auto'."),
-        (["--batch", "big"], "--batch is 'big'; expected a whole number, or 'def"),
-        (["--ema", "1"], "--ema is 1.0; it must be at most 0.9999, or 'none'."),
+        (["--batch", "big"], "--batch is 'big'; expected a whole number, 'def"),
+        (["--ema", "1"], "--ema is 1; it must be at most 0.9999, or 'none'."),
         (["--time-budget", "later"], "--time-budget is 'later'; expected a time"),
         (["--recipe", "quick"], "--recipe is 'quick'."),
         (["--keep", "first"], "--keep is 'first'."),
-        (["--layer-decay", "2"], "--layer-decay is 2.0; it must be at most 1."),
+        (["--layer-decay", "2"], "--layer-decay is 2; it must be at most 1."),
     ],
 )
 def test_wrong_options_of_unfreeze_make_no_run(

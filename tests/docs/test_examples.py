@@ -268,3 +268,11 @@ def test_looking_around_as_the_pages_do(
     colour_run.path.rename(named)
     (named.parent / "flowers-tuned").symlink_to(named)
     assert {code for _, code in run_block("resume", "cnnxfer runs diff")} == {0}
+
+
+def test_the_demo_imports_what_exists() -> None:
+    script = (ROOT / "scripts/demo.sh").read_text(encoding="utf-8")
+    code = script.partition("<<'PYTHON'\n")[2].partition("\nPYTHON\n")[0]
+    imports = [line for line in code.splitlines() if "import " in line]
+    assert imports
+    exec("\n".join(imports), {})

@@ -10,8 +10,6 @@ from cnnxfer.prediction.inputs.globs import resolve
 from cnnxfer.prediction.inputs.kinds import TABLE, Kind
 from cnnxfer.spelling import option
 
-__all__ = ["InputOptions", "count_images", "find_images"]
-
 DEFAULT_OPTIONS = InputOptions()
 
 

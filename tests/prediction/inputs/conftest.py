@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError
-from cnnxfer.prediction.inputs import InputOptions, count_images, find_images
+from cnnxfer.prediction.inputs import count_images, find_images
 
 NAMES = (
     "photos/b.jpg",

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cnnxfer.config.prediction import InputOptions
 from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.prediction.inputs import InputOptions, count_images, find_images
+from cnnxfer.prediction.inputs import count_images, find_images
 
 needs_permissions = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read anything"

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from cnnxfer.config.prediction import InputOptions
 from cnnxfer.errors import DataError
-from cnnxfer.prediction.inputs import InputOptions, count_images, find_images
+from cnnxfer.prediction.inputs import count_images, find_images
 
 MISSING = "<no such file or directory>"
 

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from cnnxfer.config.prediction import InputOptions
 from cnnxfer.errors import DataError
-from cnnxfer.prediction.inputs import InputOptions, find_images
+from cnnxfer.prediction.inputs import find_images
 
 MISSING = "<no such file or directory>"
 TABLES = ["photos/t.csv", "photos/T.TSV", "photos/t.parquet"]

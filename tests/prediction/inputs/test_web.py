@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from web_server import CONTENT, Server, serving
 
+from cnnxfer.config.prediction import InputOptions
 from cnnxfer.errors import DataError
-from cnnxfer.prediction.inputs import InputOptions, find_images
+from cnnxfer.prediction.inputs import find_images
 
 
 @pytest.fixture(autouse=True)
