@@ -221,13 +221,14 @@ class Run:
         self.write_thresholds(other.thresholds)
 
     def discard_training(self) -> None:
-        """Removes checkpoints, state and model, so that the phase begins again."""
+        """Removes all that training has written, so that the phase begins again."""
         discarded = self.path / f"{TEMPORARY}checkpoints"
         shutil.rmtree(discarded, ignore_errors=True)
         with self.saving(), suppress(FileNotFoundError):
             self.checkpoints_dir.replace(discarded)  # all at once
         shutil.rmtree(discarded, ignore_errors=True)
-        self.model_path.unlink(missing_ok=True)
+        for name in ("model.keras", "thresholds.json", "history.csv", "metrics.json"):
+            (self.path / name).unlink(missing_ok=True)
 
     def require_model(self) -> Path:
         """Returns the path of the model.

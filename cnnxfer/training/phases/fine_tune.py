@@ -157,8 +157,8 @@ def _score_before(session: Session) -> Score:
         return known
     with setup.reporter.progress("measuring the model as it is"):
         score = session.score(0)
-    recorder.update_state(before=score)
     recorder.update_metrics(before=score.as_metrics(len(session.validation_targets)))
+    recorder.update_state(before=score)  # last, as it is not measured again
     return score
 
 

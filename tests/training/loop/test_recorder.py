@@ -62,4 +62,6 @@ def test_a_phase_that_begins_again_has_recorded_nothing(tmp_path: Path) -> None:
     assert session.recorder.state == PhaseState()
     assert recorder_of(tmp_path / "run").last_checkpoint() is None
     assert not session.recorder.run.model_path.exists()
-    assert session.recorder.run.state == {}
+    run = session.recorder.run
+    assert run.state == run.metrics == {}
+    assert run.history == []

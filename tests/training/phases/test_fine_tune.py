@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from killed_runs import without_seconds
 from recording_reporter import RecordingReporter
+from tiny_phase import Killed, kill, tiny_phase
 
 import cnnxfer
 from cnnxfer.backbones.catalog import BACKBONES
@@ -193,6 +194,16 @@ def test_a_run_killed_between_two_stages_can_be_resumed(
     child = cnnxfer.resume(stopped)
     assert not any(any(found) for found in changes(child, undisturbed).values())
     assert without_seconds(child) == without_seconds(undisturbed)
+
+
+def test_a_kill_while_the_model_is_measured_has_it_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = tiny_phase(tmp_path / "run")
+    monkeypatch.setattr(Run, "update_metrics", lambda *_, **__: kill())
+    with pytest.raises(Killed):
+        fine_tune._score_before(session)
+    assert session.recorder.run.state == {}
 
 
 def test_batch_and_rate_can_be_found(parent: Run) -> None:
