@@ -29,7 +29,8 @@ from cnnxfer.networks.classifier import BACKBONE, backbone_of
 from cnnxfer.registry import suggestion
 from cnnxfer.tasks.class_task import POOLED
 
-Cut = str | tuple[str, ...]  # the layer, or the layers, after which a network is cut
+# The layer, or the layers, after which a network is cut.
+CutAfter = str | tuple[str, ...]
 # A cut with at most half as many activations is preferred to a later one, if running
 # the layers between them in every step costs at most this share of the arithmetic.
 MAX_EXTRA_WORK = 0.05
@@ -105,7 +106,7 @@ def deepest_cut(backbone: keras.Model, start: int) -> str | None:
     return names[best] if sum(work[: best + 1]) >= MIN_SAVED_WORK * total else None
 
 
-def activation_shape(backbone: keras.Model, cut: Cut) -> tuple[int, ...]:
+def activation_shape(backbone: keras.Model, cut: CutAfter) -> tuple[int, ...]:
     """Returns the shape of one image's activations at a cut inside the backbone."""
     shapes = [tuple(tensor.shape[1:]) for tensor in _tensors(backbone, cut)]
     return shapes[0] if len(shapes) == 1 else (sum(map(math.prod, shapes)),)
@@ -131,7 +132,9 @@ def multiply_adds(backbone: keras.Model) -> list[int]:
     ]
 
 
-def model_before(classifier: keras.Model, entry: Backbone, cut: Cut) -> keras.Model:
+def model_before(
+    classifier: keras.Model, entry: Backbone, cut: CutAfter
+) -> keras.Model:
     """Returns the part of a classifier before the cut, with the normalization.
 
     Args:
@@ -161,7 +164,7 @@ def model_before(classifier: keras.Model, entry: Backbone, cut: Cut) -> keras.Mo
     return keras.Model(pixels, x, name="before")
 
 
-def model_behind(classifier: keras.Model, cut: Cut) -> keras.Model:
+def model_behind(classifier: keras.Model, cut: CutAfter) -> keras.Model:
     """Returns the part of a classifier behind the cut.
 
     It shares the classifier's layers and their `trainable` flags, so BatchNormalization
@@ -193,7 +196,9 @@ def model_behind(classifier: keras.Model, cut: Cut) -> keras.Model:
     return keras.Model(activations, x, name="behind")
 
 
-def network_before(classifier: keras.Model, entry: Backbone, cut: Cut) -> CutNetwork:
+def network_before(
+    classifier: keras.Model, entry: Backbone, cut: CutAfter
+) -> CutNetwork:
     """Returns a description, for engines, of the part of a classifier before the cut.
 
     Args:
@@ -228,7 +233,7 @@ def network_before(classifier: keras.Model, entry: Backbone, cut: Cut) -> CutNet
     )
 
 
-def _backbone_before(classifier: keras.Model, cut: Cut) -> keras.Model:
+def _backbone_before(classifier: keras.Model, cut: CutAfter) -> keras.Model:
     """Returns the backbone's layers up to the cut."""
     backbone = backbone_of(classifier)
     if cut == POOLED:
@@ -237,7 +242,7 @@ def _backbone_before(classifier: keras.Model, cut: Cut) -> keras.Model:
     return keras.Model(backbone.input, tensors if len(tensors) > 1 else tensors[0])
 
 
-def _tensors(backbone: keras.Model, cut: Cut) -> list[Any]:
+def _tensors(backbone: keras.Model, cut: CutAfter) -> list[Any]:
     """Returns the tensors at a cut inside the backbone."""
     outputs = {operation.name: operation.output for operation in backbone.operations}
     names = (cut,) if isinstance(cut, str) else cut

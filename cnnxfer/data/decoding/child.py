@@ -36,7 +36,7 @@ MAX_FRAMES = 1000  # of one file
 
 
 @dataclass(frozen=True)
-class Setup:
+class DecoderSetup:
     """What all jobs of a decoder process have in common.
 
     Attributes:
@@ -58,7 +58,7 @@ def main() -> None:
     with _claimed(sys.stdin, "rb") as jobs, _claimed(sys.stdout, "wb") as records:
         _exit_when_closed(jobs)
         try:
-            setup: Setup = pickle.load(jobs)
+            setup: DecoderSetup = pickle.load(jobs)
             see: ViewFunction = pickle.loads(setup.see)
             write_record(records, {"ready": True})
             # C libraries write warnings about images to standard error.
@@ -155,7 +155,7 @@ def _with_time_limit(records: Iterator[Record], seconds: float) -> Iterator[Reco
         yield record
 
 
-def _records(job: JobInput, see: ViewFunction, setup: Setup) -> Iterator[Record]:
+def _records(job: JobInput, see: ViewFunction, setup: DecoderSetup) -> Iterator[Record]:
     """Yields the record of an image, or one for each frame; the last one is marked."""
     try:
         content = job if isinstance(job, bytes) else job()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnxfer.data.decoding.child import Setup, ViewFunction, error_text
+from cnnxfer.data.decoding.child import DecoderSetup, ViewFunction, error_text
 from cnnxfer.data.decoding.jobs import Jobs
 from cnnxfer.data.decoding.worker import DecoderProcess, Worker
 from cnnxfer.data.images.source import ImageSource
@@ -81,7 +81,9 @@ class Decoders:
             RunError: if it cannot be started.
         """
         assert frames in ("first", "all"), frames
-        self._setup = Setup(pickle.dumps(see), frames, max_pixels, TIME_LIMIT_SECONDS)
+        self._setup = DecoderSetup(
+            pickle.dumps(see), frames, max_pixels, TIME_LIMIT_SECONDS
+        )
         self._jobs = Jobs(ahead, WORKERS * BYTES_PER_WORKER)
         self._workers: list[Worker] = []
         self._readers = 0

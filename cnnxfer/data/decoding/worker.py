@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 
-from cnnxfer.data.decoding.child import Record, Setup, read_record
+from cnnxfer.data.decoding.child import DecoderSetup, Record, read_record
 from cnnxfer.data.decoding.jobs import Job, Jobs
 from cnnxfer.errors import RunError, reason_of
 
@@ -36,7 +36,7 @@ class DecoderProcess:
     it writes stops all others.
     """
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: DecoderSetup) -> None:
         """Starts the process, without waiting until it is ready.
 
         Args:
@@ -142,7 +142,7 @@ class Worker:
     """A thread that sends jobs to a decoder process, and replaces one that ended."""
 
     def __init__(
-        self, jobs: Jobs, setup: Setup, process: DecoderProcess | None
+        self, jobs: Jobs, setup: DecoderSetup, process: DecoderProcess | None
     ) -> None:
         """Starts the thread.
 
