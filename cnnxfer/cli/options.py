@@ -91,11 +91,11 @@ def _typer_option(option: Option) -> Any:
 
 
 def metavar(setting: Setting) -> str:
-    """Returns what stands for the value of an option, such as `<float>|auto`."""
+    """Returns what stands for the value of an option, such as `<float> | auto`."""
     kind = "time" if setting.is_time else "path" if setting.is_path else ""
     if setting.kind:
         kind = f"<{kind or setting.kind.__name__}>"
-    return "|".join(filter(None, (kind, *setting.words)))
+    return " | ".join(filter(None, (kind, *setting.words)))
 
 
 def _number(text: str) -> float | str:

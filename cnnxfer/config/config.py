@@ -23,18 +23,18 @@ _machine = partial(setting, group="Machine")
 class Config:
     """All settings that decide what a run computes."""
 
-    backbone: str = _network(
-        "efficientnet-lite0",
-        "A name from `cnnxfer backbones`.",
-        "--backbone",
-        short="-b",
-    )
     data: str = _data(
         "sample",
         "A folder, table or archive, a TFDS name, or sample (synthetic).",
         "--data",
         short="-d",
         is_path=True,
+    )
+    backbone: str = _network(
+        "efficientnet-lite0",
+        "A name from `cnnxfer backbones`.",
+        "--backbone",
+        short="-b",
     )
     task: Literal["auto", "classification", "multi-label"] = _data(
         "auto",

@@ -41,7 +41,7 @@ def test_options_have_the_defaults_that_hold_without_them() -> None:
     train = section.split("## `cnnxfer train`")[1]
     for option, default in {
         "--backbone <str>, -b <str>": Config().backbone,
-        "--lr <float>|auto": "auto",
+        "--lr <float> | auto": "auto",
         "--epochs <int>": str(Config().frozen.epochs),
         "--cache, --no-cache": "--cache",
         "--checkpoint-every <time>": "5m",
