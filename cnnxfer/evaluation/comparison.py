@@ -14,7 +14,7 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
 from cnnxfer.data.prepared import PreparedData, prepare_data
 from cnnxfer.engines.engine import Engine
-from cnnxfer.errors import CnnxferError
+from cnnxfer.errors import CnnxferError, Interrupted
 from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.notebook import table
 from cnnxfer.reporting import Advance, Reporter
@@ -124,6 +124,7 @@ def compare_backbones(
     Raises:
         ConfigError: if the configuration does not suit the machine or the data.
         DataError: if no classifier can be trained on the data.
+        Interrupted: on Ctrl-C or SIGTERM while a head is trained.
     """
     budget = _Budget(budget_seconds, reporter)
     devices = prepare_devices(config.devices)
@@ -141,6 +142,8 @@ def compare_backbones(
             places.append(_ranked(backbone_config, job, data, devices, budget))
         except _BudgetSpent:
             left_out[name] = f"the budget of {budget_seconds:g} s was spent"
+        except Interrupted:
+            raise
         except CnnxferError as error:
             left_out[name] = str(error)
         if name in left_out:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recording_reporter import pressing_ctrl_c
 from shallow_mobilenet import in_place_of_mobilenet
 
 import cnnxfer
 from cnnxfer.config import Config
-from cnnxfer.errors import ConfigError, RunError
+from cnnxfer.errors import ConfigError, Interrupted, RunError
 from cnnxfer.evaluation import comparison
 from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.significance import Accuracy
@@ -118,6 +119,11 @@ def test_the_budget_also_ends_a_backbone_in_progress(
     assert begun == NAMES
     assert [place.backbone for place in found.places] == NAMES[:1]
     assert list(found.left_out) == NAMES[1:]
+
+
+def test_ctrl_c_while_a_head_is_trained_ends_the_comparison(photos_dir: Path) -> None:
+    with pytest.raises(Interrupted):
+        compare(photos_dir, NAMES[:1], reporter=pressing_ctrl_c("training the head"))
 
 
 def test_a_backbone_without_weights_is_left_out_with_the_reason(
