@@ -14,9 +14,10 @@ from cnnxfer.api.arguments import (
 from cnnxfer.api.options import CompareOptions, EvaluateOptions
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import find_weights
-from cnnxfer.config import load_config, override, prediction
+from cnnxfer.config import load_config, override
 from cnnxfer.config.class_weights_file import check_class_weights
 from cnnxfer.config.options import settings_of
+from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.config.setting import parse_duration
 from cnnxfer.console import CONSOLE
 from cnnxfer.data.sources import find_source
@@ -63,9 +64,8 @@ def evaluate(
             or precision do not agree with those of Keras.
     """
     reporter = reporter or SilentReporter()
-    chosen = override(prediction.EvaluateOptions(), settings_of("evaluate", options))
-    engine, precision = chosen.engine, chosen.precision
-    check_choice(engine, precision)
+    chosen = override(ClassifierOptions(), settings_of("evaluate", options))
+    check_choice(chosen.engine, chosen.precision)
     found = resolve_run(run, runs_dir)
     found.require_model()
     find_source(found.config.data if data is None else str(data))
@@ -73,10 +73,8 @@ def evaluate(
     from cnnxfer.evaluation.evaluator import evaluate_data, evaluate_run
 
     if data is not None:
-        return evaluate_data(
-            found, str(data), reporter, engine=engine, precision=precision
-        )
-    return evaluate_run(found, reporter, engine=engine, precision=precision)
+        return evaluate_data(found, str(data), reporter, chosen)
+    return evaluate_run(found, reporter, chosen)
 
 
 def compare(

@@ -11,7 +11,6 @@ from itertools import islice
 
 import numpy as np
 
-from cnnxfer.config import override
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.dataset import TEST, Dataset, Example
 from cnnxfer.data.images.source import ImageSource
@@ -31,7 +30,7 @@ from cnnxfer.tasks.data import load_data
 
 
 def evaluate_run(
-    run: Run, reporter: Reporter, *, engine: str, precision: str
+    run: Run, reporter: Reporter, options: ClassifierOptions
 ) -> Evaluation:
     """Measures a run and its parent on the run's test images.
 
@@ -40,8 +39,7 @@ def evaluate_run(
     Args:
         run: a run with a model.
         reporter: shows the progress.
-        engine: the engine that runs the network; see `choose_engine`.
-        precision: the precision that the engine computes in.
+        options: say which engine runs the networks.
 
     Raises:
         DataError: if the run has no test images, or images are missing.
@@ -52,7 +50,6 @@ def evaluate_run(
             f"{run.path} has no test images ({option('--split', run.config.split)}). "
             f"Name other images with {option('--data')}."
         )
-    options = override(ClassifierOptions(), {"engine": engine, "precision": precision})
     (evaluation,) = measure_beside_parent(run, [examples], reporter, options)
     try:
         run.update_metrics(test=evaluation.as_metrics())
@@ -94,7 +91,7 @@ def measure_beside_parent(
 
 
 def evaluate_data(
-    run: Run, spec: str, reporter: Reporter, *, engine: str, precision: str
+    run: Run, spec: str, reporter: Reporter, options: ClassifierOptions
 ) -> Evaluation:
     """Measures a run on other labelled images.
 
@@ -105,8 +102,7 @@ def evaluate_data(
         run: a run with a model.
         spec: the data set, as in `train`.
         reporter: shows the progress.
-        engine: the engine that runs the network; see `choose_engine`.
-        precision: the precision that the engine computes in.
+        options: say which engine runs the networks.
 
     Raises:
         DataError: if images have classes that the run doesn't have, if they may have
@@ -131,7 +127,6 @@ def evaluate_data(
             f"{run.path} was trained and validated on all {len(rows)} images of "
             f"{spec}. Give it images that are new to it."
         )
-    options = override(ClassifierOptions(), {"engine": engine, "precision": precision})
     (measured,) = _measure(run, [new], reporter, options)
     evaluation = measured.evaluation
     return dataclasses.replace(

@@ -7,6 +7,7 @@ import pytest
 from colours import make_multi_label
 from recording_reporter import RecordingReporter
 
+from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation import evaluator
 from cnnxfer.evaluation.before_after import compare_with_parent
@@ -75,7 +76,7 @@ def test_the_figures_equal_those_of_evaluate(tuned: Run) -> None:
     assert tuned.parent
     outcome = compare_with_parent(tuned, Reporter())
     kept = tuned.metrics
-    evaluation = evaluate_run(tuned, Reporter(), engine="auto", precision="auto")
+    evaluation = evaluate_run(tuned, Reporter(), ClassifierOptions())
     assert evaluation == outcome.test
     assert tuned.metrics == kept
     assert kept["validation"]["images"] == outcome.validation.images
