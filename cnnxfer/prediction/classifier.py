@@ -184,14 +184,15 @@ class Classifier:
             ValueError: if the classifier is closed.
         """
         with self._answering:
-            if self._closed:
-                raise ValueError("this classifier is closed")
             if self._decoders is None or self._decoders.closed:
                 self._decoders = Decoders(
                     self.views,
                     frames=self.options.frames,
                     max_pixels=self.options.max_pixels,
                 )
+            if self._closed:  # perhaps while they started
+                self._decoders.close()
+                raise ValueError("this classifier is closed")
             with closing(self._decoders.decode(sources)) as decoded:
                 images = _SampledImages(decoded, self._samples, self._size)
                 try:
@@ -251,6 +252,9 @@ class Classifier:
                 samples=lambda: np.stack(self._samples),
                 reporter=self._reporter,
             )
+
+    def __repr__(self) -> str:
+        return f"Classifier({self.model.name!r})"
 
     def __enter__(self) -> Self:
         return self
