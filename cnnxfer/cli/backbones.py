@@ -80,9 +80,7 @@ def show(
         print_json(_document(backbone))
         return
     stdout().print(_details(backbone))
-    stdout().print(
-        f"\nTrain on it: cnnxfer train --backbone {backbone.name} --data DIR"
-    )
+    stdout().print(f"\nTrain on it: cnnxfer train DIR --backbone {backbone.name}")
 
 
 def _show_layers(backbone: Backbone, json: bool) -> None:

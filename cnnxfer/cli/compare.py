@@ -10,6 +10,7 @@ from rich.table import Table
 from cnnxfer import api
 from cnnxfer.cli.options import the_data, with_options
 from cnnxfer.cli.shared_options import ConfigFile, Json, Quiet, Spec, Verbose
+from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.files import format_bytes
 from cnnxfer.reporting import printable
@@ -69,10 +70,8 @@ def compare(
 
 
 def _table(comparison: Comparison) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("backbone", no_wrap=True)
     monitors = {place.monitor for place in comparison.places} - {"accuracy"}
-    for column in (
+    columns = (
         *monitors,  # at most one
         "validation" if not monitors else "accuracy",
         "95% interval",
@@ -81,8 +80,8 @@ def _table(comparison: Comparison) -> Table:
         "parameters",
         "size",
         "took",
-    ):
-        table.add_column(column, justify="right", no_wrap=True)
+    )
+    table = cell_table("backbone", *columns, right=columns)
     for place in comparison.places:
         accuracy = place.val_accuracy
         table.add_row(

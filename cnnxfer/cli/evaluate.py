@@ -11,6 +11,7 @@ from rich.text import Text
 from cnnxfer import api
 from cnnxfer.cli.options import with_options
 from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
+from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.reporting import counted, printable
 
@@ -53,10 +54,7 @@ def evaluate(
 
 def _table(figures: Figures) -> Table:
     (first, *columns), *rows = figures.table
-    table = Table(box=None, pad_edge=False)
-    table.add_column(first, overflow="fold")
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
+    table = cell_table(first, *columns, wide=(first,), right=columns)
     for label, *values in rows:
         table.add_row(Text(printable(label)), *values)
     return table

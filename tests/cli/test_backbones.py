@@ -64,7 +64,7 @@ def test_shows_one(capsys: pytest.CaptureFixture[str]) -> None:
         str(WEIGHTS),
     ):
         assert part in shown
-    assert shown.endswith("cnnxfer train --backbone xception --data DIR\n")
+    assert shown.endswith("cnnxfer train DIR --backbone xception\n")
 
 
 def test_shows_what_is_not_published_and_not_here(
