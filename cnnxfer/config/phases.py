@@ -109,6 +109,11 @@ class Phase:
         at_most=1024,
     )
 
+    @property
+    def keep(self) -> Literal["best", "last"]:
+        """Which model is saved; in some phases a setting."""
+        return "best"
+
 
 @dataclass(frozen=True)
 class Frozen(Phase):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 
-from cnnxfer.config import FineTune, Phase
+from cnnxfer.config import Phase
 from cnnxfer.errors import RunError
 from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.spelling import option
@@ -165,7 +165,7 @@ class Session:
     def record_epoch(self, score: Score, row: dict[str, str]) -> None:
         """Records an epoch: its figures, and its model if that is the one to keep."""
         progress, weights = self.progress, None
-        if self._keeps_last or score.beats(progress.kept):
+        if self.settings.keep == "last" or score.beats(progress.kept):
             progress.kept = score
             weights = self.trained.learned_weights()
         self.recorder.add_epoch(progress, score, row, weights)
@@ -283,10 +283,6 @@ class Session:
             raise
         finally:
             self._explaining = False
-
-    @property
-    def _keeps_last(self) -> bool:
-        return isinstance(self.settings, FineTune) and self.settings.keep == "last"
 
     def _loss_of_guessing(self, targets: np.ndarray) -> float:
         losses = self.objective.loss(targets, np.zeros_like(targets))

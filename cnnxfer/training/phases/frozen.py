@@ -45,7 +45,9 @@ def train(setup: Setup, run: Run) -> Outcome:
     """
     started = time.monotonic()
     require_same_class_weights(run)
-    weights_path = _find_weights(setup, run)
+    weights_path = find_weights_file(setup.config, setup.reporter)
+    if weights_path:
+        require_unchanged(run, weights_path, "weights_sha256")
     if setup.config.cache and setup.config.augment.is_cacheable:
         recorder = _begin(setup, run, weights_path)
         store = ActivationStore()
@@ -130,11 +132,3 @@ def _describe(setup: Setup, classifier: keras.Model) -> None:
         f"{classifier.count_params():,} parameters) on {setup.backbone.name} at "
         f"{setup.image_size} pixels"
     )
-
-
-def _find_weights(setup: Setup, run: Run) -> Path | None:
-    """Returns the file of the backbone's weights, unchanged since the run began."""
-    path = find_weights_file(setup.config, setup.reporter)
-    if path:
-        require_unchanged(run, path, "weights_sha256")
-    return path
