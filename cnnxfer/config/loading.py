@@ -68,8 +68,7 @@ def check_views(config: Config) -> None:
     if config.views > 1 and not config.augment.operations:
         raise ConfigError(
             f"{option('--views')} is {config.views}, but without augmentation all "
-            f"views of "
-            f"an image are the same. Use {option('--views', 1)}, or "
+            f"views of an image are the same. Use {option('--views', 1)}, or "
             f"{option('--augment', 'light')}."
         )
 
@@ -95,8 +94,7 @@ def check_phases(
         if stages > epochs:
             raise ConfigError(
                 f"{option('--gradual')} is {stages}, but {option('--epochs')} is "
-                f"{epochs}; "
-                "each stage needs an epoch."
+                f"{epochs}; each stage needs an epoch."
             )
         # Each stage has a warm-up; one-cycle has its own rise instead.
         if phase.schedule == "one-cycle" or phase.warmup_epochs <= epochs // stages:
@@ -106,9 +104,8 @@ def check_phases(
         )
         raise ConfigError(
             f"{option('--warmup')} is {phase.warmup_epochs:g}, but {epochs_text} "
-            f"([{name}]), "
-            "so the learning rate would never reach its highest value. Use a shorter "
-            f"{option('--warmup')}, or more {option('--epochs')}."
+            f"([{name}]), so the learning rate would never reach its highest value. "
+            f"Use a shorter {option('--warmup')}, or more {option('--epochs')}."
         )
 
 

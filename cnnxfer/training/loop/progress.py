@@ -155,8 +155,7 @@ def initial_progress(
         # parts of two batches.
         raise ConfigError(
             f"{option('--accumulate')} is {settings.accumulate}, which float16 can't "
-            f"do. "
-            f"Use {option('--precision', 'bfloat16')}, or float32."
+            f"do. Use {option('--precision', 'bfloat16')}, or float32."
         )
     wanted = setup.config.batch_size
     if isinstance(wanted, str):  # `auto` is found later

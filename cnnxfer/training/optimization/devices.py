@@ -18,9 +18,8 @@ class Devices:
     # Where batches are copied ahead of time; None on a CPU, and with a strategy, which
     # copies them itself.
     prefetch_to: str | None = None
-    compute_capability: tuple[int, int] | None = (
-        None  # the lowest of NVIDIA GPUs in use
-    )
+    # The lowest of the NVIDIA GPUs in use.
+    compute_capability: tuple[int, int] | None = None
     strategy: Any = None  # the `tf.distribute.Strategy` for several replicas
 
     def scope(self) -> AbstractContextManager[Any]:
@@ -59,8 +58,8 @@ def prepare_devices(choice: str) -> Devices:
         if choice == "all":
             raise ConfigError(
                 f"{option('--devices', 'all')} needs the TensorFlow backend; Keras "
-                f"runs on "
-                f"{backend}. Unset KERAS_BACKEND, or use {option('--devices', 'one')}."
+                f"runs on {backend}. Unset KERAS_BACKEND, or use "
+                f"{option('--devices', 'one')}."
             )
         return Devices()
     import tensorflow as tf
@@ -72,8 +71,7 @@ def prepare_devices(choice: str) -> Devices:
         except RuntimeError as error:
             raise ConfigError(
                 f"{option('--devices', 'cpu')} comes too late: this process has used "
-                f"the GPU "
-                "before. Start another."
+                "the GPU before. Start another."
             ) from error
         return Devices()
     if choice == "all" and len(gpus) > 1:

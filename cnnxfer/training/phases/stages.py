@@ -29,9 +29,7 @@ class Stage:
     number: int  # from 0
     epochs: int
     first_epoch: int  # how many epochs the previous stages are to have
-    start: (
-        int  # the position of the backbone's first layer that learns, as all after it
-    )
+    start: int  # position of the backbone's first layer that learns, as all after it
 
 
 def layer_names(backbone: keras.Model) -> list[str]:
@@ -69,8 +67,7 @@ def stages_of(classifier: keras.Model, settings: FineTune) -> list[Stage]:
     if count > epochs:
         raise ConfigError(
             f"{option('--gradual')} is {count}, but {option('--epochs')} is {epochs}; "
-            f"each stage "
-            "needs an epoch."
+            "each stage needs an epoch."
         )
     start = _start(backbone, settings)
     starts = _parts(backbone, start, count)
@@ -153,9 +150,8 @@ def _start(backbone: keras.Model, settings: FineTune) -> int:
         names = layer_names(backbone)
         raise ConfigError(
             f"{option('--from')} is {settings.start!r}, but no layer from "
-            f"{names[start]} on "
-            f"has weights. The last one that has weights is {names[countable[-1]]}, at "
-            f"position {countable[-1]}."
+            f"{names[start]} on has weights. The last one that has weights is "
+            f"{names[countable[-1]]}, at position {countable[-1]}."
         )
     return start
 
@@ -176,8 +172,7 @@ def find_layer(backbone: keras.Model, text: str) -> int:
             return int(text)
         raise ConfigError(
             f"{option('--from')} is {text}, but the network's layers are at positions "
-            f"0 to "
-            f"{len(names) - 1}. {LAYERS_HINT}"
+            f"0 to {len(names) - 1}. {LAYERS_HINT}"
         )
     folded = [name.lower() for name in names]
     if text.lower() in folded:
