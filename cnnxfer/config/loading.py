@@ -146,7 +146,14 @@ def override(section: Section, values: Mapping[str, Any], origin: str = "") -> S
         if value is None:
             continue
         if name not in known:
-            hint = suggestion(name, known)
+            tables = [
+                f"[{table}]"
+                for table in known
+                if table not in settings
+                and name in settings_in(type(getattr(section, table)))
+            ]
+            belongs = f" It belongs in {' or '.join(tables)}." if tables else ""
+            hint = belongs or suggestion(name, known)
             raise ConfigError(f"unknown setting {name!r}{origin}.{hint}")
         if setting := settings.get(name):
             label = f"{name}{origin}" if origin else option(setting.option or name)

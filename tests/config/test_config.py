@@ -111,7 +111,10 @@ def test_wrong_values_are_called_by_their_option(
     [
         ("bakbone = 'x'", "unknown setting 'bakbone' in FILE. Did you mean 'backbone'"),
         ("[frozen]\nlr = 1", "unknown setting 'lr' in FILE, [frozen]. "),
-        ("epochs = 3", "unknown setting 'epochs' in FILE. "),
+        (
+            "epochs = 3",
+            "setting 'epochs' in FILE. It belongs in [frozen] or [fine_tune].",
+        ),
         ("frozen = 3", "frozen in FILE must be a table: [frozen]."),
         ("seed = 'x'", "seed in FILE is 'x'; expected a whole number."),
         ("seed = true", "seed in FILE is True; expected a whole number."),
