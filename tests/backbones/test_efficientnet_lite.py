@@ -71,7 +71,7 @@ def test_it_classifies_imagenet_photographs(shared: Path) -> None:
     ranks = []
     for prediction in predictions:
         class_id = Path(prediction.path).name.split("_")[0]
-        named = [ranked.class_id for ranked in prediction.ranking]
+        named = [ranked.class_id for ranked in prediction.answer.ranking]
         ranks.append(named.index(class_id) if class_id in named else 5)
     assert len(ranks) == 100
     assert ranks.count(0) >= 86

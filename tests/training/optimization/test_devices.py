@@ -96,7 +96,7 @@ def test_two_devices_train_as_one_does(
     one = train(
         tmp_path / "one",
         config=config_path,
-        batch_size=10,
+        batch=10,
         epochs=None,
         lr=None,
         fine_tune=True,
