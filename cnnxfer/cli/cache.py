@@ -54,9 +54,9 @@ def cache(
 ) -> None:
     """Show or clear the cache. Without a command, show it.
 
-    The cache is in $CNNXFER_CACHE, or in the user's cache directory. Activations, which
-    are most of it, take at most $CNNXFER_CACHE_LIMIT (such as 50GB): by default 20 GB,
-    or half of the free disk space if that is less.
+    The cache is in $CNNXFER_CACHE, or in the user's cache directory. Activations,
+    which are most of it, take at most $CNNXFER_CACHE_LIMIT (such as 50GB): by
+    default 20 GB, or half of the free disk space if that is less.
     """
     if context.invoked_subcommand is None:
         show(json)

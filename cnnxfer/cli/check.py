@@ -53,9 +53,9 @@ def check(
 ) -> None:
     """Find problems of images and labels before you train on them.
 
-    An error keeps training from working, or makes its results wrong. A warning probably
-    makes them worse. A note is about something that cnnxfer handles. No image is
-    changed.
+    An error keeps training from working, or makes its results wrong. A warning
+    probably makes them worse. A note is about something that cnnxfer handles. No
+    image is changed.
     """
     reporter = TerminalReporter()
     report = api.check(spec, write=write, html=html, reporter=reporter, **options)

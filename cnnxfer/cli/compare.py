@@ -42,8 +42,8 @@ def compare(
 ) -> None:
     """Rank backbones on your images, by training a head on the features of each.
 
-    The features are cached: training on one of the backbones, or comparing again with
-    a larger budget, does not compute them again.
+    The features are cached: training on one of the backbones, or comparing again
+    with a larger budget, does not compute them again.
     """
     comparison = api.compare(
         the_data(spec, options),

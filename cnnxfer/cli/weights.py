@@ -75,9 +75,9 @@ def weights(
 ) -> None:
     """List, download, verify and find the files of ImageNet weights.
 
-    They are in $KERAS_HOME/models, or ~/.keras/models, where Keras looks for them, too.
-    CNNXFER_WEIGHTS_MIRROR=URL downloads them from a mirror, a served copy of that
-    directory. Without a command, list the files on this machine.
+    They are in $KERAS_HOME/models, or ~/.keras/models, where Keras looks for them,
+    too. CNNXFER_WEIGHTS_MIRROR=URL downloads them from a mirror, a served copy of
+    that directory. Without a command, list the files on this machine.
     """
     if context.invoked_subcommand is None:
         list_(all_, json)
@@ -106,8 +106,8 @@ def pull(
 ) -> None:
     """Download a backbone's files, with and without the ImageNet head, and verify them.
 
-    Prints their paths. To use them on a machine without a network, copy them to the
-    same directory there.
+    Prints their paths. To use them on a machine without a network, copy them to
+    the same directory there.
     """
     backbone = BACKBONES.get(name)
     reporter = TerminalReporter()
