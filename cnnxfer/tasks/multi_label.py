@@ -280,7 +280,7 @@ class MultiLabel(ClassTask):
 
     def _choose_monitor(self, targets: np.ndarray) -> tuple[str, str]:
         # F1 scores are noisy, since thresholds are chosen on the same few images.
-        return MEAN_AVERAGE_PRECISION, "images have several labels"
+        return MEAN_AVERAGE_PRECISION, "images may have several labels"
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

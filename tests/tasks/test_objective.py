@@ -225,8 +225,8 @@ def objective_of(
             "multi-label",
             "auto",
             "mean-average-precision",
-            "images have several labels, so mean average precision selects the best "
-            "epoch",
+            "images may have several labels, so mean average precision selects the "
+            "best epoch",
         ),
         ([9, 9], "multi-label", "macro-f1", "macro-f1", None),
     ],

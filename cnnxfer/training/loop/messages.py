@@ -55,7 +55,9 @@ def epoch_lines(progress: Progress, score: Score, *, first: bool) -> Iterator[st
     )
     left = progress.last_number - score.epoch
     if left and first:
-        yield f"{counted(left, 'epoch')} to go, about {left * seconds / 60:.0f} min"
+        rest = left * seconds
+        time = f"{rest:.0f} s" if rest < 90 else f"{rest / 60:.0f} min"
+        yield f"{counted(left, 'epoch')} to go, about {time}"
 
 
 def extension_text(progress: Progress, epochs: int) -> str:

@@ -17,6 +17,7 @@ from cnnxfer.networks.classifier import (
 )
 from cnnxfer.networks.precision import describe_precision
 from cnnxfer.networks.saving import load_model
+from cnnxfer.reporting import counted
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Verdict
@@ -270,7 +271,7 @@ def describe(
         f"learn, from {learning[0].name} on, with the head "
         f"({count_trainable_parameters(classifier):,} of {classifier.count_params():,} "
         f"parameters); BatchNorm {settings.batch_norm}; {settings.optimizer} at "
-        f"{rate_text}{decay}, {settings.schedule}, {stage.epochs} epochs"
+        f"{rate_text}{decay}, {settings.schedule}, " + counted(stage.epochs, "epoch")
     )
 
 

@@ -159,7 +159,7 @@ def test_stages_follow_one_another(parent: Run) -> None:
     ]
     assert "1 of the backbone's 9 layers learn" in said[0]
     assert "3 of the backbone's 9 layers learn" in said[1]
-    assert "sgd at 0.003 times 0.5 a group, cosine, 1 epochs" in said[0]
+    assert "sgd at 0.003 times 0.5 a group, cosine, 1 epoch" in said[0]
     assert [row["epoch"] for row in child.history] == [1, 2, 3]
     assert child.metrics["fine_tune"]["epoch"] == 3
     moved = changes(child, parent)
@@ -217,7 +217,7 @@ def test_batch_and_rate_can_be_found(parent: Run) -> None:
         last="10%",
         reporter=reporter,
     )
-    assert "sgd at a rate to be found, cosine, 1 epochs" in reporter.infos[0]
+    assert "sgd at a rate to be found, cosine, 1 epoch" in reporter.infos[0]
     # 26 images in 8 updates.
     (batch,) = [line for line in reporter.infos if line.startswith("batches of ")]
     assert batch.startswith("batches of 3:")
