@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cnnxfer.data.images.source import ImageSource
-    from cnnxfer.tasks.answer import RankedClass, TaskAnswer
+    from cnnxfer.tasks.answer import Line, RankedClass, TaskAnswer
 
 # Reads the part of a JSON object that is the task's; see `Decision.read`.
 ReadAnswer = Callable[[Mapping[str, Any]], "TaskAnswer"]
@@ -95,11 +95,14 @@ class Prediction:
             raise ValueError(f"{self.path} could not be read: {self.error}")
         return self.answer
 
+    @property
+    def _chosen(self) -> list[Line]:
+        return [line for line in self.answer.lines() if line.label in self.labels]
+
     def __repr__(self) -> str:
         text = self.error
         if text is None:
-            shown = [each for each in self.answer.lines() if each.label in self.labels]
-            texts = [f"{each.label} {each.probability:.1%}" for each in shown]
+            texts = [f"{each.label} {each.probability:.1%}" for each in self._chosen]
             text = ", ".join(texts) or self.label
         return f"Prediction({self.path + self.frame_mark!r}: {text})"
 
@@ -121,16 +124,18 @@ class Prediction:
         """Returns one row of a table, for `pandas.DataFrame(p.record() for p in ...)`.
 
         What an image does not have, such as the label of one that cannot be read, is
-        None. Several labels are joined by "|".
+        None. Several labels are joined by "|", and the probability is that of the
+        first; of the most probable class, if none is probable enough.
         """
         is_read = self.error is None
+        first = next(iter(self._chosen), None)
         return {
             "path": self.path,
             "frame": self.frame,
             "width": self.width or None,
             "height": self.height or None,
             "label": self.answer.summary or self.label if is_read else None,
-            "probability": self.top.probability if is_read else None,
+            "probability": (first or self.top).probability if is_read else None,
             "split": self.split,
             "error": self.error,
         }

@@ -45,6 +45,12 @@ def test_an_image_may_have_several_classes(chosen: tuple[str, ...], label: str) 
     assert prediction.unsure == (not chosen)
     assert prediction.as_json()["labels"] == list(chosen)
     assert "label" not in prediction.as_json()
+    first = 0.4 if chosen == ("tiger",) else 0.6
+    record = prediction.record()
+    assert (record["label"], record["probability"]) == (
+        "|".join(chosen) or label,
+        first,
+    )
     rejected = [line.rejected for line in prediction.answer.lines()]
     assert rejected == ["tabby" not in chosen, "tiger" not in chosen]
 
