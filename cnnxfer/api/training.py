@@ -263,7 +263,10 @@ def _refuse_fine_tuned_config(path: Path | None) -> None:
     if not path or path.name != "config.toml":
         return
     run = runs.Run(path.resolve().parent)
-    if (run.path / "receipt.json").is_file() and run.parent:
+    if not (run.path / "receipt.json").is_file():
+        return
+    if PHASES.get(run.phase).from_parent:
+        assert run.parent
         raise ConfigError(
             f"{path} belongs to a fine-tuned run. Repeat that with: "
             f"{command('unfreeze', run.parent.path, config=path)}"

@@ -15,6 +15,7 @@ from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.errors import ConfigError
 from cnnxfer.runs import Run
 from cnnxfer.spelling import command
+from cnnxfer.training.phase import PHASES
 
 if TYPE_CHECKING:
     from cnnxfer.training.phases.plan import StageRow
@@ -124,6 +125,6 @@ def _print_run(run: Run, json: bool) -> None:
         return
     print(run.path)
     reporter = TerminalReporter()
-    next_one = command("evaluate" if run.parent else "unfreeze", run.path)
+    next_one = command(PHASES.get(run.phase).next_command, run.path)
     reporter.info(f"next: {next_one}")
     reporter.info(f"or: {command('predict', 'IMAGES', model=run.path)}")

@@ -33,6 +33,7 @@ class PhaseEntry:
     name: str  # which its settings and metrics have, too; it is in a run's receipt
     title: str  # what the phase does, for progress bars and messages
     from_parent: bool  # whether it begins with a parent's model, and not with a new one
+    next_command: str  # what usually comes after it, with the run as its argument
     # What trains: `package.module:function` of a `Setup` and a `Run`, to an `Outcome`.
     trainer: str
 
@@ -56,6 +57,7 @@ FROZEN = PHASES.add(
         "frozen",
         title="training the head",
         from_parent=False,
+        next_command="unfreeze",
         trainer="cnnxfer.training.phases.frozen:train",
     )
 )
@@ -64,6 +66,7 @@ FINE_TUNE = PHASES.add(
         "fine_tune",
         title="fine-tuning",
         from_parent=True,
+        next_command="evaluate",
         trainer="cnnxfer.training.phases.fine_tune:train",
     )
 )
