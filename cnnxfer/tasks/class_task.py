@@ -40,6 +40,17 @@ class ClassObjective:
     label_smoothing: float
     monitor: str
 
+    def loss(self, targets: Any, logits: Any) -> Any:
+        """Returns the loss of each image; see `Objective.loss`."""
+        raise NotImplementedError
+
+    def chance_loss(self, targets: np.ndarray) -> float:
+        """Returns the mean loss of logits of 0, with which no class is preferred."""
+        from keras import ops
+
+        losses = self.loss(targets, np.zeros_like(targets))
+        return float(np.mean(ops.convert_to_numpy(losses)))
+
     def focused(self, log_probabilities: Any) -> Any:
         """Returns cross-entropies, reduced for confident answers.
 

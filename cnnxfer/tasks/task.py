@@ -34,6 +34,13 @@ class Objective(Protocol):
         The arguments are those of `loss`; the result is float32 `(batch,)`.
         """
 
+    def chance_loss(self, targets: np.ndarray) -> float:
+        """Returns the mean loss of a model that knows nothing of the images.
+
+        Args:
+            targets: `(images, ...)`, as `Task.targets` returns them.
+        """
+
     def score(self, logits: np.ndarray, targets: np.ndarray, epoch: int) -> Score:
         """Returns the score of a model's outputs, computed in float64.
 

@@ -67,6 +67,11 @@ def test_several_labels_are_sigmoid_cross_entropy() -> None:
     np.testing.assert_allclose(found, each.mean(axis=1), rtol=1e-5, atol=1e-6)
 
 
+def test_the_loss_of_guessing_is_that_of_equal_probabilities() -> None:
+    assert PLAIN.chance_loss(ONE) == pytest.approx(np.log(CLASSES))
+    assert sigmoid_objective().chance_loss(SEVERAL) == pytest.approx(np.log(2))
+
+
 def test_label_smoothing_is_that_of_keras_and_ignored_for_several_labels() -> None:
     keras_loss = keras.losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=0.1, reduction="none"

@@ -90,7 +90,7 @@ class Session:
         self.time_share = time_share
         self.objective = setup.objective(settings.label_smoothing)
         targets = setup.targets(setup.splits.train)
-        self.chance_loss = self._loss_of_guessing(targets[:CHANCE_LOSS_IMAGES])
+        self.chance_loss = self.objective.chance_loss(targets[:CHANCE_LOSS_IMAGES])
         self.validation_targets = setup.targets(setup.splits.validation)
         if checkpoint:
             self.progress = checkpoint.progress
@@ -283,7 +283,3 @@ class Session:
             raise
         finally:
             self._explaining = False
-
-    def _loss_of_guessing(self, targets: np.ndarray) -> float:
-        losses = self.objective.loss(targets, np.zeros_like(targets))
-        return float(np.mean(keras.ops.convert_to_numpy(losses)))
