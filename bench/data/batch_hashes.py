@@ -37,12 +37,13 @@ def main(folder: str, level: str, threads: int) -> None:
         split.update(f"{example.sha256} {label} {part}\n".encode())
     train = data.by_split().train
     targets = task.targets(train, len(data.class_names))
+    labels = [example.labels for example in train]
     loader = Loader(train, 224)
     batches = training_batches(
         loader,
         targets,
         config,
-        lambda epoch: epoch_order(targets, config.seed, epoch, config.sampling),
+        lambda epoch: epoch_order(labels, config.seed, epoch, config.sampling),
         batch_size=BATCH_SIZE,
         steps_per_epoch=len(train) // BATCH_SIZE,
     )

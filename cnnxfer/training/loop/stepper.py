@@ -161,10 +161,10 @@ class Stepper:
 
     def _batches_from(self, number: int) -> Iterator[Any]:
         setup = self.setup
-        targets = setup.targets(setup.splits.train)
+        labels = [example.labels for example in setup.splits.train]
         seed, sampling = setup.config.seed, setup.config.sampling
         batches = self.trained.training_batches(
-            lambda epoch: epoch_order(targets, seed, epoch, sampling),
+            lambda epoch: epoch_order(labels, seed, epoch, sampling),
             batch_size=self.part_size,
             steps_per_epoch=self.steps_per_epoch * self.splits,
             first_step=number * self.splits,

@@ -1,16 +1,20 @@
 """Chooses the images of an epoch and their order."""
 
+import sys
+from collections.abc import Sequence
+
 import numpy as np
+
+UNLABELLED = sys.maxsize  # in place of a class; it comes after all of them
 
 
 def epoch_order(
-    targets: np.ndarray, seed: int, epoch: int, sampling: str
+    labels: Sequence[Sequence[int]], seed: int, epoch: int, sampling: str
 ) -> np.ndarray:
     """Returns the images of an epoch in order; there are as many as training images.
 
     Args:
-        targets: the targets of the training images, `(images, classes)`; see
-            `Task.targets`.
+        labels: the classes that each training image shows.
         seed: the seed of the run; seed and epoch determine the result.
         epoch: the number of the epoch, from 0.
         sampling: `natural` takes each image once. `balanced` takes equally many images
@@ -26,15 +30,14 @@ def epoch_order(
     sampling".
     """
     random = np.random.default_rng((seed, epoch))
-    images = len(targets)
+    images = len(labels)
     if sampling == "natural":
         return random.permutation(images)
-    unlabelled = ~targets.any(axis=1, keepdims=True)
-    groups = [
-        np.flatnonzero(members)
-        for members in np.hstack([targets, unlabelled]).T
-        if members.any()
-    ]
+    members: dict[int, list[int]] = {}
+    for image, classes in enumerate(labels):
+        for label in set(classes) or {UNLABELLED}:
+            members.setdefault(label, []).append(image)
+    groups = [np.array(members[label]) for label in sorted(members)]
     shares = np.full(len(groups), images // len(groups))
     shares[random.permutation(len(groups))[: images % len(groups)]] += 1
     drawn = [
