@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -60,6 +61,11 @@ class Setup:
         """Returns what the network is to answer; see `tasks.task.Task.targets`."""
         return self.task.targets(examples, len(self.class_names))
 
+    @cached_property
+    def train_targets(self) -> np.ndarray:
+        """What the network is to answer to the training images; see `targets`."""
+        return self.targets(self.splits.train)
+
     def objective(self, label_smoothing: float) -> Objective:
         """Returns the loss and the score that the settings ask for.
 
@@ -69,7 +75,7 @@ class Setup:
         return self.task.objective(
             self.config,
             self.class_names,
-            self.targets(self.splits.train),
+            self.train_targets,
             label_smoothing=label_smoothing,
             reporter=self.reporter,
         )

@@ -89,8 +89,9 @@ class Session:
         self.factors = factors
         self.time_share = time_share
         self.objective = setup.objective(settings.label_smoothing)
-        targets = setup.targets(setup.splits.train)
-        self.chance_loss = self.objective.chance_loss(targets[:CHANCE_LOSS_IMAGES])
+        self.chance_loss = self.objective.chance_loss(
+            setup.train_targets[:CHANCE_LOSS_IMAGES]
+        )
         self.validation_targets = setup.targets(setup.splits.validation)
         if checkpoint:
             self.progress = checkpoint.progress

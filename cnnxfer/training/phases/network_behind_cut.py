@@ -126,7 +126,7 @@ class NetworkBehindCut(TrainedNetwork):
         setup = self.setup
         return activation_batches(
             self._views,
-            setup.targets(setup.splits.train),
+            setup.train_targets,
             order,
             self._gate,
             batch_size=batch_size,

@@ -84,7 +84,7 @@ class PooledFeatures(TrainedNetwork):
         self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
     ) -> Iterator[Batch]:
         """See `TrainedNetwork`; inputs are float32 `(batch, channels)`."""
-        targets = self.setup.targets(self.setup.splits.train)
+        targets = self.setup.train_targets
         first_epoch, position = divmod(first_step, steps_per_epoch)
         for epoch in itertools.count(first_epoch):
             images = order(epoch)

@@ -35,7 +35,7 @@ class WholeNetwork(TrainedNetwork):
         setup = self.setup
         return training_batches(
             self._train_loader,
-            setup.targets(setup.splits.train),
+            setup.train_targets,
             setup.config,
             order,
             batch_size=batch_size,
