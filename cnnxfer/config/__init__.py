@@ -9,6 +9,7 @@ from cnnxfer.config.augment import PRESETS, Augment
 from cnnxfer.config.config import Config
 from cnnxfer.config.loading import (
     check_phases,
+    check_stages,
     check_views,
     load_config,
     override,
@@ -26,6 +27,7 @@ __all__ = [
     "Frozen",
     "Phase",
     "check_phases",
+    "check_stages",
     "check_views",
     "load_config",
     "override",

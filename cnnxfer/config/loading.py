@@ -90,12 +90,8 @@ def check_phases(
         phase = getattr(config, name)
         epochs, stages = phase.epochs, 1
         if isinstance(phase, FineTune):
+            check_stages(phase)
             stages = phase.gradual
-        if stages > epochs:
-            raise ConfigError(
-                f"{option('--gradual')} is {stages}, but {option('--epochs')} is "
-                f"{epochs}; each stage needs an epoch."
-            )
         # Each stage has a warm-up; one-cycle has its own rise instead.
         if phase.schedule == "one-cycle" or phase.warmup_epochs <= epochs // stages:
             continue
@@ -106,6 +102,19 @@ def check_phases(
             f"{option('--warmup')} is {phase.warmup_epochs:g}, but {epochs_text} "
             f"([{name}]), so the learning rate would never reach its highest value. "
             f"Use a shorter {option('--warmup')}, or more {option('--epochs')}."
+        )
+
+
+def check_stages(settings: FineTune) -> None:
+    """Checks that each stage of fine-tuning has an epoch.
+
+    Raises:
+        ConfigError: if there are more stages than epochs.
+    """
+    if settings.gradual > settings.epochs:
+        raise ConfigError(
+            f"{option('--gradual')} is {settings.gradual}, but {option('--epochs')} is "
+            f"{settings.epochs}; each stage needs an epoch."
         )
 
 

@@ -6,7 +6,7 @@ from itertools import accumulate, pairwise
 
 import keras
 
-from cnnxfer.config import FineTune
+from cnnxfer.config import FineTune, check_stages
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.networks.cut import boundaries
@@ -64,11 +64,7 @@ def stages_of(classifier: keras.Model, settings: FineTune) -> list[Stage]:
     """
     backbone = backbone_of(classifier)
     count, epochs = settings.gradual, settings.epochs
-    if count > epochs:
-        raise ConfigError(
-            f"{option('--gradual')} is {count}, but {option('--epochs')} is {epochs}; "
-            "each stage needs an epoch."
-        )
+    check_stages(settings)
     start = _start(backbone, settings)
     starts = _parts(backbone, start, count)
     if len(starts) < count:
