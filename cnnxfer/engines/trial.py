@@ -19,7 +19,7 @@ from cnnxfer.engines.engine import Engine, Network
 from cnnxfer.engines.openvino_engine import OpenVinoEngine
 from cnnxfer.engines.variants import variants
 from cnnxfer.engines.verdicts import (
-    Record,
+    TrialRecord,
     read_record,
     read_refusal,
     save_record,
@@ -161,7 +161,7 @@ class Trial:
         )
         raise Refused(f"it does not support this network ({reason})")
 
-    def _record(self, directory: Path, precision: str, min_images: int) -> Record:
+    def _record(self, directory: Path, precision: str, min_images: int) -> TrialRecord:
         stored = read_record(directory, precision)
         if stored and stored.verdict.passed:
             # The engine compiles while the first images are decoded; most likely it
@@ -171,13 +171,13 @@ class Trial:
         if stored and (stored.pictures >= SAMPLES or len(self.images) < SAMPLES):
             return stored
         if len(self.images) < min_images:
-            return Record(Verdict(False, TOO_FEW), pictures=0)
+            return TrialRecord(Verdict(False, TOO_FEW), pictures=0)
         reference = self.reference  # before `try`: its errors are not OpenVINO's
         try:
             record = self._compare(directory, precision, reference)
         except Exception as error:  # OpenVINO raises many kinds
             verdict = Verdict(False, f"it fails ({_short_reason(error)})")
-            record = Record(verdict, pictures=0)
+            record = TrialRecord(verdict, pictures=0)
         else:
             save_record(directory, precision, record)
         if not record.verdict.passed:
@@ -189,7 +189,7 @@ class Trial:
 
     def _compare(
         self, directory: Path, precision: str, reference: np.ndarray
-    ) -> Record:
+    ) -> TrialRecord:
         engine = OpenVinoEngine(directory, precision)
         elastic = ElasticEngine(engine, self.reporter)
         on_variants = precision == "bfloat16" and len(self.images) < SAMPLES
@@ -200,9 +200,9 @@ class Trial:
             precision="bfloat16 on variants" if on_variants else precision,
         )
         if not verdict.passed:
-            return Record(verdict, len(self.images))
+            return TrialRecord(verdict, len(self.images))
         batch_size = fastest_batch_size(engine, self.compared_images)
-        return Record(verdict, len(self.images), batch_size)
+        return TrialRecord(verdict, len(self.images), batch_size)
 
 
 class Refused(Exception):

@@ -13,7 +13,7 @@ from cnnxfer.tasks.agreement import Verdict
 
 
 @dataclass(frozen=True)
-class Record:
+class TrialRecord:
     """The result of a trial."""
 
     verdict: Verdict
@@ -21,13 +21,13 @@ class Record:
     batch_size: int | None = None  # the fastest; None if the engine has not passed
 
 
-def read_record(directory: Path, precision: str) -> Record | None:
+def read_record(directory: Path, precision: str) -> TrialRecord | None:
     """Returns the record of a trial on this processor; None if no valid one exists."""
     fields = read_json_with_hash(_record_path(directory, precision))
-    return fields and Record(**{**fields, "verdict": Verdict(**fields["verdict"])})
+    return fields and TrialRecord(**{**fields, "verdict": Verdict(**fields["verdict"])})
 
 
-def save_record(directory: Path, precision: str, record: Record) -> None:
+def save_record(directory: Path, precision: str, record: TrialRecord) -> None:
     """Stores the record of a trial on this processor, if the cache can be written."""
     with suppress(OSError):
         write_json_with_hash(_record_path(directory, precision), asdict(record))

@@ -5,11 +5,11 @@ import pytest
 
 from cnnxfer.engines import verdicts
 from cnnxfer.engines.agreement import Verdict
-from cnnxfer.engines.verdicts import Record, read_record, save_record
+from cnnxfer.engines.verdicts import TrialRecord, read_record, save_record
 from cnnxfer.hardware.processor import Processor
 
-REFUSED = Record(Verdict(False, "differs by 0.2"), pictures=32)
-PASSED = Record(Verdict(True, "differs by 0.1"), pictures=1, batch_size=4)
+REFUSED = TrialRecord(Verdict(False, "differs by 0.2"), pictures=32)
+PASSED = TrialRecord(Verdict(True, "differs by 0.1"), pictures=1, batch_size=4)
 
 
 def test_a_verdict_is_kept_for_its_precision(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from cnnxfer.errors import DataError
 ViewFunction = Callable[[Picture], np.ndarray]
 # What is sent for a job: the encoded image, or a function that reads it.
 JobInput = bytes | Callable[[], bytes]
-Record = tuple[dict[str, Any], np.ndarray | None]
+ViewRecord = tuple[dict[str, Any], np.ndarray | None]
 
 MAX_FRAMES = 1000  # of one file
 
@@ -93,7 +93,7 @@ def write_record(
     stream.flush()
 
 
-def read_record(stream: IO[bytes]) -> Record:
+def read_record(stream: IO[bytes]) -> ViewRecord:
     """Returns the next record of a stream that `write_record` wrote to.
 
     Raises:
@@ -144,7 +144,9 @@ def _read_jobs(stream: IO[bytes]) -> Iterator[JobInput]:
             yield pickle.load(stream)
 
 
-def _with_time_limit(records: Iterator[Record], seconds: float) -> Iterator[Record]:
+def _with_time_limit(
+    records: Iterator[ViewRecord], seconds: float
+) -> Iterator[ViewRecord]:
     """Yields records; ends this process if one takes too long."""
     while True:
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -155,7 +157,9 @@ def _with_time_limit(records: Iterator[Record], seconds: float) -> Iterator[Reco
         yield record
 
 
-def _records(job: JobInput, see: ViewFunction, setup: DecoderSetup) -> Iterator[Record]:
+def _records(
+    job: JobInput, see: ViewFunction, setup: DecoderSetup
+) -> Iterator[ViewRecord]:
     """Yields the record of an image, or one for each frame; the last one is marked."""
     try:
         content = job if isinstance(job, bytes) else job()
@@ -175,7 +179,7 @@ def _records(job: JobInput, see: ViewFunction, setup: DecoderSetup) -> Iterator[
 
 def _frame_records(
     opened: Image.Image, see: ViewFunction, max_pixels: int
-) -> Iterator[Record]:
+) -> Iterator[ViewRecord]:
     for frame in count():
         try:
             if not seek(opened, frame, max_pixels):
@@ -194,5 +198,5 @@ def _frame_records(
                 return
 
 
-def _record(picture: Picture, see: ViewFunction) -> Record:
+def _record(picture: Picture, see: ViewFunction) -> ViewRecord:
     return {"width": picture.width, "height": picture.height}, see(picture)

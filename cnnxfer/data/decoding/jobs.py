@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 
-from cnnxfer.data.decoding.child import Record
+from cnnxfer.data.decoding.child import ViewRecord
 from cnnxfer.data.images.source import ImageSource
 
 JOBS_PER_WORKER = 2  # so that a process has its next job when it finishes one
@@ -29,7 +29,7 @@ class Job:
     source: ImageSource
     content: bytes | None = None
     unsent_bytes: int = 0
-    records: deque[Record] = field(default_factory=deque)
+    records: deque[ViewRecord] = field(default_factory=deque)
     frames: int = 0
     done: bool = False
 
@@ -117,7 +117,7 @@ class Jobs:
         with self._changed:
             return len(self._untaken) > self._idle_workers()
 
-    def next_record(self) -> tuple[ImageSource, Record] | None:
+    def next_record(self) -> tuple[ImageSource, ViewRecord] | None:
         """Waits for the consumer's next record; returns None after the last.
 
         Returns:
@@ -198,7 +198,7 @@ class Jobs:
             self._changed.notify_all()
         return new
 
-    def put(self, job: Job, record: Record) -> None:
+    def put(self, job: Job, record: ViewRecord) -> None:
         """Adds a record of a job, for the consumer."""
         with self._changed:
             job.records.append(record)

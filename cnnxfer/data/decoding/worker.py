@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 
-from cnnxfer.data.decoding.child import DecoderSetup, Record, read_record
+from cnnxfer.data.decoding.child import DecoderSetup, ViewRecord, read_record
 from cnnxfer.data.decoding.jobs import Job, Jobs
 from cnnxfer.errors import RunError, reason_of
 
@@ -76,7 +76,7 @@ class DecoderProcess:
             pickle.dump(job, self._jobs, pickle.HIGHEST_PROTOCOL)
             self._jobs.flush()
 
-    def receive(self) -> Record:
+    def receive(self) -> ViewRecord:
         """Waits for the next record of the process and returns it.
 
         Raises:
