@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cnnxfer.tasks.decimal_places import DIGITS
+DIGITS = 6  # decimal places of probabilities in tables, files and thresholds
 
 
 @dataclass(frozen=True)

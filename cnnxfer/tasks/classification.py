@@ -14,11 +14,10 @@ from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
-from cnnxfer.tasks.answer import RankedClass
+from cnnxfer.tasks.answer import DIGITS, RankedClass
 from cnnxfer.tasks.class_answer import ClassAnswer, ranked_classes, read_ranking
 from cnnxfer.tasks.class_figures import ClassFigures, measure_classes
 from cnnxfer.tasks.class_task import ClassObjective, ClassTask, figures_of
-from cnnxfer.tasks.decimal_places import DIGITS
 from cnnxfer.tasks.score import ACCURACY, MACRO_F1, Score
 
 

@@ -14,7 +14,7 @@ from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
 from cnnxfer.runs.summary import percent
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
-from cnnxfer.tasks.answer import Line, RankedClass
+from cnnxfer.tasks.answer import DIGITS, Line, RankedClass
 from cnnxfer.tasks.class_answer import (
     ClassAnswer,
     ranked_classes,
@@ -27,7 +27,6 @@ from cnnxfer.tasks.class_figures import (
     number,
 )
 from cnnxfer.tasks.class_task import ClassObjective, ClassTask, figures_of
-from cnnxfer.tasks.decimal_places import DIGITS
 from cnnxfer.tasks.per_class import average_precisions, macro, micro_f1
 from cnnxfer.tasks.score import MEAN_AVERAGE_PRECISION, Score
 from cnnxfer.tasks.significance import Accuracy, wilson_interval

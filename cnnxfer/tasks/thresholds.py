@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from cnnxfer.tasks.decimal_places import DIGITS
+from cnnxfer.tasks.answer import DIGITS
 
 DEFAULT_THRESHOLD = 0.5
 SCALE = 10.0**DIGITS
