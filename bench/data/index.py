@@ -30,7 +30,7 @@ from bench.lib.processes import Finished, run_process
 from bench.lib.results import Table, show
 from cnnxfer.data.dataset import read_bytes
 from cnnxfer.data.decoding.pool import WORKERS
-from cnnxfer.data.images.geometry import reduction
+from cnnxfer.data.images.boxes import reduction
 from cnnxfer.data.images.perceptual_hash import SAMPLES
 
 CLASSES, FOLDERS = 20, 10  # of each class

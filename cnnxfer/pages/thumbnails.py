@@ -6,7 +6,7 @@ from base64 import b64encode
 from markupsafe import Markup
 from PIL import Image
 
-from cnnxfer.data.images import geometry
+from cnnxfer.data.images import boxes
 from cnnxfer.data.images.decode import open_image, seek, to_rgb
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError
@@ -38,7 +38,7 @@ class ThumbnailReader:
             opened = self._open(source, frame, max_pixels)
             # `reduction` keeps more pixels than asked for; half of them suffice here.
             box = (0, 0, opened.width, opened.height)
-            scale = geometry.reduction(box, min(self._size) // 2)
+            scale = boxes.reduction(box, min(self._size) // 2)
             image = to_rgb(opened, scale)
         except DataError:
             self._last = None

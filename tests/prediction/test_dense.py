@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data.images.geometry import square_box
+from cnnxfer.data.images.boxes import square_box
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.engines.choice import choose_engine
 from cnnxfer.engines.engine import Network, Outputs

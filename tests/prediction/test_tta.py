@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from cnnxfer.data.images import picture as picture_module
-from cnnxfer.data.images.geometry import square_box
+from cnnxfer.data.images.boxes import square_box
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.prediction.tta import TTA, tta_views
 

@@ -7,7 +7,7 @@ import math
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.geometry import Box
-from cnnxfer.data.images.geometry import square_box
+from cnnxfer.data.images.boxes import square_box
 
 
 def choose_region(

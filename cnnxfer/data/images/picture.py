@@ -9,7 +9,8 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from cnnxfer.data.geometry import Box
-from cnnxfer.data.images import geometry
+from cnnxfer.data.images import boxes
+from cnnxfer.data.images.boxes import Size
 from cnnxfer.data.images.decode import (
     START_AT_BOTTOM,
     START_AT_RIGHT,
@@ -19,7 +20,6 @@ from cnnxfer.data.images.decode import (
     to_rgb,
     upright_size,
 )
-from cnnxfer.data.images.geometry import Size
 from cnnxfer.errors import DataError
 from cnnxfer.limits import MAX_PIXELS
 
@@ -90,7 +90,7 @@ class Picture:
         self.width, self.height = rgb.size
 
     def view(self, box: Box, size: Size, *, flip: bool = False) -> np.ndarray:
-        """Returns what lies in a box of the image, resized as by `geometry.view`.
+        """Returns what lies in a box of the image, resized as by `boxes.view`.
 
         Args:
             box: what is shown, in pixels of the whole image.
@@ -104,11 +104,11 @@ class Picture:
             DataError: if the image is truncated or corrupt; the message is only the
                 reason.
         """
-        scale = geometry.reduction(box, size) if self._scalable else 1
+        scale = boxes.reduction(box, size) if self._scalable else 1
         image = self._decode(scale)
         if scale > 1:
             box = self._reduced(box, image, scale)
-        return geometry.view(image, box, size, flip=flip)
+        return boxes.view(image, box, size, flip=flip)
 
     @property
     def size_bytes(self) -> int:

@@ -16,7 +16,7 @@ from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.random_view import RandomView
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.geometry import Geometry, Seen
-from cnnxfer.data.images.geometry import square_box
+from cnnxfer.data.images.boxes import square_box
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.parallel import parallel_map
 from cnnxfer.errors import DataError

@@ -9,7 +9,7 @@ from PIL import Image
 from cnnxfer.config import PRESETS, Augment
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.random_view import RandomView
-from cnnxfer.data.images.geometry import square_box
+from cnnxfer.data.images.boxes import square_box
 from cnnxfer.data.images.picture import Picture
 
 SIZE = 48

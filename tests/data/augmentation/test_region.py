@@ -6,7 +6,7 @@ import pytest
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.region import choose_region
-from cnnxfer.data.images.geometry import square_box
+from cnnxfer.data.images.boxes import square_box
 
 DRAWS = 3000
 

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from cnnxfer.data.images import picture as module
+from cnnxfer.data.images.boxes import MIN_OVERSAMPLING, reduction, square_box, view
 from cnnxfer.data.images.decode import decode, open_image, seek, to_rgb
-from cnnxfer.data.images.geometry import MIN_OVERSAMPLING, reduction, square_box, view
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.errors import DataError
 

@@ -15,7 +15,7 @@ from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.feeding.pixels import central_batches
-from cnnxfer.data.images.geometry import square_box
+from cnnxfer.data.images.boxes import square_box
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder

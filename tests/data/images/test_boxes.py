@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnxfer.data.images.geometry import reduction, square_box, view
+from cnnxfer.data.images.boxes import reduction, square_box, view
 
 
 def gradient(width: int, height: int) -> Image.Image:
