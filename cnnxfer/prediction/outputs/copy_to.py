@@ -8,9 +8,9 @@ from cnnxfer.errors import DataError, RunError
 from cnnxfer.prediction.outputs.folder import (
     FileAdder,
     bare_name,
+    check_folder,
     created_folder,
     numbered,
-    refuse_folder_of_inputs,
     safe_name,
 )
 from cnnxfer.prediction.outputs.stages import Flow, Stage
@@ -33,10 +33,10 @@ def copy_files(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage
     that is already there is not copied again.
 
     Raises:
-        ConfigError: if the folder lies where images are looked for; with the first
-            prediction, if it cannot be created.
+        ConfigError: if the folder lies in a file, or where images are looked for; with
+            the first prediction, if it cannot be created.
     """
-    refuse_folder_of_inputs(option("--copy-to"), folder, inputs)
+    check_folder(option("--copy-to"), folder, inputs)
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
         names, files = _FolderNames(), FileAdder()

@@ -45,6 +45,20 @@ def created_folder(option: str, folder: Path) -> Iterator[None]:
                 path.rmdir()
 
 
+def check_folder(option: str, folder: Path, inputs: Iterable[str]) -> None:
+    """Checks, before any work, that files can be written into a folder and should be.
+
+    Raises:
+        ConfigError: if it lies in a file, or where images are looked for.
+    """
+    above = next(path for path in (folder, *folder.parents) if path.exists())
+    if not above.is_dir():
+        raise ConfigError(
+            f"{option} is {folder}, but {above} is not a folder. Name another one."
+        )
+    refuse_folder_of_inputs(option, folder, inputs)
+
+
 def refuse_folder_of_inputs(option: str, path: Path, inputs: Iterable[str]) -> None:
     """Checks that written files will not be found among the images the next time.
 

@@ -11,8 +11,8 @@ from cnnxfer.pages.thumbnails import ThumbnailReader
 from cnnxfer.prediction.outputs.folder import (
     FileAdder,
     bare_name,
+    check_folder,
     created_folder,
-    refuse_folder_of_inputs,
     safe_name,
 )
 from cnnxfer.prediction.outputs.stages import Flow, Stage
@@ -43,10 +43,10 @@ def save_heatmaps(folder: Path, inputs: Sequence[str], reporter: Reporter) -> St
     is overwritten, and a file that is already there is not written again.
 
     Raises:
-        ConfigError: if the folder lies where images are looked for; with the first
-            prediction, if it cannot be created.
+        ConfigError: if the folder lies in a file, or where images are looked for; with
+            the first prediction, if it cannot be created.
     """
-    refuse_folder_of_inputs(option("--heatmap"), folder, inputs)
+    check_folder(option("--heatmap"), folder, inputs)
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
         reader, files = ThumbnailReader(MAX_SIDE, MAX_SIDE), FileAdder()

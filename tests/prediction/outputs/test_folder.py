@@ -140,6 +140,15 @@ def test_file_systems_without_hard_links_are_supported(
     assert contents_of(tmp_path) == {"a.png": b"first", "a-2.png": b"other"}
 
 
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()  # after the check
+    with (
+        pytest.raises(ConfigError, match=r"cannot be created .*can be written\.$"),
+        created_folder("--copy-to", tmp_path / "file"),
+    ):
+        pass
+
+
 def test_a_created_folder_that_stays_empty_is_removed(tmp_path: Path) -> None:
     with created_folder("--copy-to", tmp_path / "new" / "deep"):
         assert (tmp_path / "new" / "deep").is_dir()

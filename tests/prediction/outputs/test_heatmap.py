@@ -135,10 +135,10 @@ def test_each_frame_is_drawn_below_its_own_heat(tmp_path: Path):
             np.testing.assert_array_equal(written, draw_heatmap(picture, CORNER))
 
 
-def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path):
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ConfigError, match=r"^heatmap .*file cannot be created \("):
-        list(save_heatmaps(tmp_path / "file", [], Reporter())([]))
+def test_a_file_is_refused_before_anything_is_answered(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"^heatmap .*/file is not a folder\."):
+        save_heatmaps(tmp_path / "file", [], Reporter())
 
 
 def test_a_folder_within_the_inputs_is_refused(tmp_path: Path):
