@@ -56,7 +56,7 @@ def lines() -> Iterator[str]:
 
 def class_of(function: str) -> str:
     """Returns the name of the class for the options of a function."""
-    return f"{function.title().replace('_', '')}Options"
+    return f"{function.title().replace('_', '')}Keywords"
 
 
 def type_of(setting: Setting) -> str:

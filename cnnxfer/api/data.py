@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from cnnxfer.api.arguments import Pathlike, as_path, check_data_options
-from cnnxfer.api.options import CheckOptions, PreviewOptions
+from cnnxfer.api.options import CheckKeywords, PreviewKeywords
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import load_config
 from cnnxfer.config.options import settings_of
@@ -27,7 +27,7 @@ def check(
     write: Pathlike | None = None,
     html: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
-    **options: Unpack[CheckOptions],
+    **options: Unpack[CheckKeywords],
 ) -> Report:
     """Reports what is wrong with images and labels.
 
@@ -88,7 +88,7 @@ def preview(
     images: int = 6,
     views: int = 6,
     reporter: Reporter | None = CONSOLE,
-    **options: Unpack[PreviewOptions],
+    **options: Unpack[PreviewKeywords],
 ) -> Preview:
     """Draws what the network will see in training: images, and views of each.
 

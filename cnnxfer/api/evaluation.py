@@ -11,7 +11,7 @@ from cnnxfer.api.arguments import (
     check_data_options,
     resolve_run,
 )
-from cnnxfer.api.options import CompareOptions, EvaluateOptions
+from cnnxfer.api.options import CompareKeywords, EvaluateKeywords
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import find_weights
 from cnnxfer.config import load_config, override
@@ -39,7 +39,7 @@ def evaluate(
     data: Pathlike | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
-    **options: Unpack[EvaluateOptions],
+    **options: Unpack[EvaluateKeywords],
 ) -> Evaluation:
     """Measures a run on its test images, which no phase has used.
 
@@ -84,7 +84,7 @@ def compare(
     budget: float | str = "10m",
     config: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
-    **options: Unpack[CompareOptions],
+    **options: Unpack[CompareKeywords],
 ) -> Comparison:
     """Ranks backbones by the accuracy of a head on their features of the same images.
 

@@ -9,14 +9,14 @@ from os import PathLike
 from typing import Literal, TypedDict
 
 
-class EvaluateOptions(TypedDict, total=False):
+class EvaluateKeywords(TypedDict, total=False):
     """The options of `evaluate`."""
 
     engine: Literal["auto", "openvino", "keras"] | None
     precision: Literal["auto", "float32", "bfloat16"] | None
 
 
-class CheckOptions(TypedDict, total=False):
+class CheckKeywords(TypedDict, total=False):
     """The options of `check`."""
 
     split: str | None
@@ -24,7 +24,7 @@ class CheckOptions(TypedDict, total=False):
     exclude: str | PathLike[str] | None
 
 
-class PreviewOptions(TypedDict, total=False):
+class PreviewKeywords(TypedDict, total=False):
     """The options of `preview`."""
 
     augment: Literal["none", "textbook", "light", "strong"] | None
@@ -32,7 +32,7 @@ class PreviewOptions(TypedDict, total=False):
     seed: int | None
 
 
-class OpenClassifierOptions(EvaluateOptions, total=False):
+class OpenClassifierKeywords(EvaluateKeywords, total=False):
     """The options of `open_classifier`."""
 
     top: int | Literal["auto"] | None
@@ -44,7 +44,7 @@ class OpenClassifierOptions(EvaluateOptions, total=False):
     batch: int | Literal["auto"] | None
 
 
-class CompareOptions(CheckOptions, total=False):
+class CompareKeywords(CheckKeywords, total=False):
     """The options of `compare`."""
 
     weights: str | PathLike[str] | None
@@ -56,7 +56,7 @@ class CompareOptions(CheckOptions, total=False):
     devices: Literal["one", "all", "cpu"] | None
 
 
-class PredictOptions(OpenClassifierOptions, total=False):
+class PredictKeywords(OpenClassifierKeywords, total=False):
     """The options of `predict`."""
 
     recursive: bool | None
@@ -64,7 +64,7 @@ class PredictOptions(OpenClassifierOptions, total=False):
     allow_private: bool | None
 
 
-class PredictIntoOptions(PredictOptions, total=False):
+class PredictIntoKeywords(PredictKeywords, total=False):
     """The options of `predict_into`."""
 
     format: Literal["auto", "table", "json", "jsonl", "csv", "parquet"] | None
@@ -74,7 +74,7 @@ class PredictIntoOptions(PredictOptions, total=False):
     heatmap: str | PathLike[str] | None
 
 
-class UnfreezeOptions(TypedDict, total=False):
+class UnfreezeKeywords(TypedDict, total=False):
     """The options of `unfreeze`."""
 
     recipe: Literal["none", "textbook", "fast", "best"] | None
@@ -110,7 +110,7 @@ class UnfreezeOptions(TypedDict, total=False):
     devices: Literal["one", "all", "cpu"] | None
 
 
-class TrainOptions(CompareOptions, total=False):
+class TrainKeywords(CompareKeywords, total=False):
     """The options of `train`."""
 
     backbone: str | None

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TextIO, Unpack
 
 from cnnxfer.api.arguments import Pathlike
 from cnnxfer.api.options import (
-    OpenClassifierOptions,
-    PredictIntoOptions,
-    PredictOptions,
+    OpenClassifierKeywords,
+    PredictIntoKeywords,
+    PredictKeywords,
 )
 from cnnxfer.config import override, prediction
 from cnnxfer.config.options import settings_of
@@ -31,7 +31,7 @@ def predict(
     model: Run | Pathlike | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
-    **options: Unpack[PredictOptions],
+    **options: Unpack[PredictKeywords],
 ) -> Iterator[Prediction]:
     """Ranks the classes of images.
 
@@ -89,7 +89,7 @@ def predict_into(
     model: Run | Pathlike | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
-    **options: Unpack[PredictIntoOptions],
+    **options: Unpack[PredictIntoKeywords],
 ) -> Totals:
     """Ranks the classes of images, and writes the predictions on the way.
 
@@ -129,7 +129,7 @@ def open_classifier(
     *,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
-    **options: Unpack[OpenClassifierOptions],
+    **options: Unpack[OpenClassifierKeywords],
 ) -> Classifier:
     """Opens a model that answers one batch of images after another.
 

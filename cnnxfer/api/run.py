@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 from cnnxfer import notebook, runs
 from cnnxfer.api.arguments import Pathlike
 from cnnxfer.api.evaluation import evaluate
-from cnnxfer.api.options import EvaluateOptions, PredictOptions
+from cnnxfer.api.options import EvaluateKeywords, PredictKeywords
 from cnnxfer.api.plot import plot_history
 from cnnxfer.api.prediction import predict
 from cnnxfer.console import CONSOLE
@@ -51,7 +51,7 @@ class Run(runs.Run):
         inputs: Pathlike | Iterable[Pathlike],
         *,
         reporter: Reporter | None = CONSOLE,
-        **options: Unpack[PredictOptions],
+        **options: Unpack[PredictKeywords],
     ) -> Iterator[Prediction]:
         """Ranks the classes of images: `cnnxfer.predict` with the model of this run."""
         return predict(inputs, model=self, reporter=reporter, **options)
@@ -61,7 +61,7 @@ class Run(runs.Run):
         *,
         data: Pathlike | None = None,
         reporter: Reporter | None = CONSOLE,
-        **options: Unpack[EvaluateOptions],
+        **options: Unpack[EvaluateKeywords],
     ) -> Evaluation:
         """Measures this run on its test images: `cnnxfer.evaluate` with this run."""
         return evaluate(self, data=data, reporter=reporter, **options)

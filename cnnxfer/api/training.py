@@ -15,7 +15,7 @@ from cnnxfer.api.arguments import (
     check_data_options,
     resolve_run,
 )
-from cnnxfer.api.options import TrainOptions, UnfreezeOptions
+from cnnxfer.api.options import TrainKeywords, UnfreezeKeywords
 from cnnxfer.api.receipt import recorded_outcome, start_receipt
 from cnnxfer.api.run import Run
 from cnnxfer.backbones.catalog import BACKBONES
@@ -75,7 +75,7 @@ def train(
     fine_tune: bool = False,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
-    **options: Unpack[TrainOptions],
+    **options: Unpack[TrainKeywords],
 ) -> Run:
     """Trains a new head on a frozen backbone.
 
@@ -143,7 +143,7 @@ def unfreeze(
     config: Pathlike | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
-    **options: Unpack[UnfreezeOptions],
+    **options: Unpack[UnfreezeKeywords],
 ) -> Run:
     """Fine-tunes a run: its head and the last layers of its backbone, or all, learn.
 
@@ -203,7 +203,7 @@ def unfreeze_plan(
     *,
     config: Pathlike | None = None,
     runs_dir: Pathlike | None = None,
-    **options: Unpack[UnfreezeOptions],
+    **options: Unpack[UnfreezeKeywords],
 ) -> list[StageRow]:
     """Returns what `unfreeze` would do with the same arguments: one row for each stage.
 
@@ -274,7 +274,7 @@ def _refuse_fine_tuned_config(path: Path | None) -> None:
 
 
 def _fine_tuning_settings(
-    parent: runs.Run, path: Path | None, options: UnfreezeOptions
+    parent: runs.Run, path: Path | None, options: UnfreezeKeywords
 ) -> Config:
     """Returns the settings of a run that fine-tunes `parent`, after checking them."""
     # The time budget was for the parent.

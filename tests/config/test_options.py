@@ -70,7 +70,7 @@ def test_python_has_the_types_of_the_table() -> None:
         f"run: python {SCRIPT}"
     )
     for function in FUNCTIONS:
-        expected = f"Unpack[{function.title().replace('_', '')}Options]"
+        expected = f"Unpack[{function.title().replace('_', '')}Keywords]"
         assert getattr(api, function).__annotations__["options"] == expected
 
 
