@@ -116,7 +116,8 @@ def test_a_finished_run_is_extended(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "--data", "photos", *SMALL, "-q"]) == 0
     assert run(["unfreeze", "--epochs", "1", "--all", "-q"]) == 0
     tuned = Path(capsys.readouterr().out.splitlines()[-1])
-    assert run(["resume", str(tuned), "--epochs", "+2", "-q"]) == 0
+    assert run(["resume", str(tuned), "--epochs", "+2"]) == 0
+    assert f"next: cnnxfer evaluate {tuned}\n" in capsys.readouterr().err
     assert [row["epoch"] for row in Run(tuned).history] == [1, 2, 3]
     assert Run(tuned).receipt["status"] == "done"
 
