@@ -399,8 +399,6 @@ def _data_name(spec: str) -> str:
 
 def _train_phase(setup: Setup, run: runs.Run) -> None:
     """Trains a run's phase to its end, and reports what came of it."""
-    from cnnxfer.evaluation.before_after import compare_with_parent
-
     reporter, phase = setup.reporter, PHASES.get(run.phase)
     outcome = phase.train(setup, run)
     before, after = outcome.before, outcome.after
@@ -417,6 +415,8 @@ def _train_phase(setup: Setup, run: runs.Run) -> None:
         )
     if not phase.from_parent:
         return
+    from cnnxfer.evaluation.before_after import compare_with_parent
+
     try:
         compare_with_parent(run, reporter)
     except Interrupted:
