@@ -12,6 +12,7 @@ import pytest
 from colours import COLOURS
 from memory import release_memory
 from PIL import Image
+from web_server import Server, serving
 
 import cnnxfer
 from cnnxfer.config import Config
@@ -44,6 +45,21 @@ def _ctrl_c_is_heard() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has web addresses asked directly, whatever this machine's environment says."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server on the loopback interface that misbehaves on request."""
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from web_server import CONTENT, Server, serving
+from web_server import CONTENT, Server
 
 from cnnxfer import __version__, web
 from cnnxfer.errors import DataError
@@ -17,17 +16,7 @@ LIMITS = Limits(100_000_000, 10.0, 60.0, allow_private=True)
 PUBLIC = replace(LIMITS, allow_private=False)
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as server:
-        yield server
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 def fetch(url: str, limits: Limits = LIMITS) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from recording_reporter import RecordingReporter
-from web_server import CONTENT, HALF, PATIENCE_SECONDS, Server, serving
+from web_server import CONTENT, HALF, PATIENCE_SECONDS, Server
 
 from cnnxfer.backbones import download as download_module
 from cnnxfer.backbones.download import download
@@ -25,12 +25,6 @@ MIB = 1 << 20
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as server:
-        yield server
 
 
 @pytest.fixture

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from web_server import CONTENT, Server, serving
+from web_server import CONTENT, Server
 
 from cnnxfer.config.prediction import InputOptions
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.inputs import find_images
 
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as server:
-        yield server
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 def test_addresses_can_be_mixed_with_files(server: Server, tmp_path: Path) -> None:
