@@ -3,9 +3,10 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from cnnxfer import spelling
 from cnnxfer.cli import (
@@ -24,12 +25,29 @@ from cnnxfer.cli import (
 )
 from cnnxfer.cli.shared_options import Quiet, Verbose
 from cnnxfer.cli.terminal import print_error
-from cnnxfer.errors import CnnxferError, Interrupted
+from cnnxfer.errors import CnnxferError, Interrupted, RunError
 from cnnxfer.files import REFUSALS
 from cnnxfer.version import __version__
 
+
+class _Commands(TyperGroup):
+    """Runs a command; only cnnxfer itself ends one with an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SystemExit as error:
+            if isinstance(error.__context__, BrokenPipeError):
+                return 1  # Rich ends the process where the reader of stdout has ended
+            raise RunError(
+                f"a library ended {ctx.command_path} {ctx.invoked_subcommand} with the "
+                f"exit code {error.code}, before it was done. Add -v to see which."
+            ) from error
+
+
 app = typer.Typer(
     name="cnnxfer",
+    cls=_Commands,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -261,6 +261,17 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
             run(["evaluate"])
 
 
+@pytest.mark.parametrize("code", [None, 0, 3, "venv: error: two\nlines"])
+def test_the_exit_of_a_library_is_an_error_of_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: object
+) -> None:
+    monkeypatch.setattr(api, "evaluate", failing(SystemExit(code)))
+    assert run(["evaluate"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("error: a library ended cnnxfer evaluate with the exit code ")
+
+
 @pytest.mark.parametrize(
     "command", ["backbones", "backbones --json", "--help", "--version"]
 )

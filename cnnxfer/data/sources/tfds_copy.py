@@ -15,6 +15,7 @@ from tensorflow_datasets.core.download import downloader
 
 from cnnxfer.data.sources.layout import SPLIT_BY_WORD
 from cnnxfer.data.sources.packed import Copy, Pack, copy_dir, ensure_copy
+from cnnxfer.data.sources.tfds_features import own_features_only
 from cnnxfer.data.sources.tfds_record import KIND, Record, state_of
 from cnnxfer.data.sources.tfds_specs import (
     RequestedSet,
@@ -83,8 +84,11 @@ def copy_set(requested: RequestedSet, reporter: Reporter) -> tuple[Record, Copy]
 
 
 def _prepared_builder(requested: RequestedSet, reporter: Reporter) -> Any:
-    # TFDS prints its progress to stdout, where only results belong.
-    with contextlib.redirect_stdout(io.StringIO()):
+    with (
+        # TFDS prints its progress to stdout, where only results belong.
+        contextlib.redirect_stdout(io.StringIO()),
+        own_features_only(requested.name),
+    ):
         if requested.folder is not None:
             return _open(requested.folder)
         name = requested.set_name
@@ -97,6 +101,8 @@ def _prepared_builder(requested: RequestedSet, reporter: Reporter) -> Any:
 def _open(folder: Path) -> Any:
     try:
         return tfds.builder_from_directory(folder)
+    except DataError:  # of a class that is not admitted
+        raise
     except Exception as error:  # TFDS raises errors of many types here
         raise DataError(
             f"{folder} cannot be read as a set that TensorFlow Datasets prepared: "
@@ -107,6 +113,8 @@ def _open(folder: Path) -> Any:
 def _find(name: str) -> Any:
     try:
         return tfds.builder(name, data_dir=str(tfds_dir()))
+    except DataError:  # of a class that is not admitted
+        raise
     except Exception as error:  # TFDS raises errors of many types here
         raise DataError(
             f"TensorFlow Datasets has no {name!r}: {_reason(error)}."

@@ -336,6 +336,87 @@ def test_a_prepared_folder_that_is_damaged_is_named(data_dir: Path):
         load(str(folder))
 
 
+CORE = "tensorflow_datasets.core.features."
+STRANGE = {"pythonClassName": "strange.X", "classLabel": {"numClasses": "3"}}
+
+
+def json_feature(content: dict) -> dict:
+    return {"jsonFeature": {"json": json.dumps(content)}}
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        STRANGE,
+        {"python_class_name": "strange.X", "class_label": {"num_classes": 3}},
+        {
+            "pythonClassName": f"{CORE}sequence_feature.Sequence",
+            "sequence": {"feature": STRANGE},
+        },
+        {
+            "pythonClassName": f"{CORE}sequence_feature.Sequence",
+            **json_feature({"feature": {"type": "strange.X", "content": {}}}),
+        },
+        # In the package of the features, but none of them.
+        {**STRANGE, "pythonClassName": f"{CORE}test_feature.CustomFeatureConnector"},
+    ],
+    ids=["named", "other spelling", "nested", "in a text", "not public"],
+)
+@pytest.mark.parametrize("by_name", [False, True], ids=["folder", "name"])
+def test_no_class_is_imported_because_a_file_names_it(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, label: dict, by_name: bool
+):
+    prepare(data_dir, {"train": 1})
+    path = data_dir / "my_flowers" / "1.0.0" / "features.json"
+    document = json.loads(path.read_text())
+    document["featuresDict"]["features"]["label"] = label
+    check_refused(path, document, monkeypatch, by_name)
+
+
+def test_no_class_of_the_older_form_is_imported(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    prepare(data_dir, {"train": 1})
+    path = data_dir / "my_flowers" / "1.0.0" / "features.json"
+    content = {"label": {"type": "strange.X", "content": {}}}
+    document = {"type": f"{CORE}features_dict.FeaturesDict", "content": content}
+    check_refused(path, document, monkeypatch, by_name=False)
+
+
+def check_refused(
+    path: Path, document: dict, monkeypatch: pytest.MonkeyPatch, by_name: bool
+) -> None:
+    path.write_text(json.dumps(document))
+    (path.parent / "strange.py").write_text("open(__file__ + '.ran', 'w').close()")
+    monkeypatch.syspath_prepend(path.parent)
+    spec = "tfds:my_flowers" if by_name else str(path.parent)
+    with pytest.raises(DataError, match=r"is no feature of TensorFlow Datasets itself"):
+        load(spec)
+    assert not (path.parent / "strange.py.ran").exists()
+    assert not sys.modules.keys() & {"strange", f"{CORE}test_feature"}
+
+
+def test_features_by_the_names_of_earlier_releases_are_read(data_dir: Path):
+    prepare(
+        data_dir,
+        {"train": 3},
+        features={
+            "image": tfds.features.Image(encoding_format="png"),
+            "label": tfds.features.ClassLabel(names=NAMES),
+            "weight": tfds.features.Tensor(shape=(), dtype=np.float32),
+        },
+        record=lambda number: {"image": pixels(number), "label": 0, "weight": 1.0},
+    )
+    path = data_dir / "my_flowers" / "1.0.0" / "features.json"
+    text = path.read_text()
+    assert "tensor_feature.Tensor" in text
+    path.write_text(text.replace("tensor_feature.Tensor", "feature.Tensor"))
+    assert len(load(str(path.parent)).examples) == 3
+    cls_from_name = tfds.features.FeatureConnector.cls_from_name
+    with pytest.raises(ValueError, match="Could not import"):  # as before
+        cls_from_name("no.such.module.Feature")
+
+
 def test_a_folder_of_classes_is_not_taken_for_a_prepared_set(photos_dir: Path):
     assert find_source(str(photos_dir)).name == "folder"
 
