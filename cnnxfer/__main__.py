@@ -6,9 +6,12 @@ import io
 import sys
 from typing import NoReturn
 
+from cnnxfer.streams import open_closed_streams
+
 
 def main() -> NoReturn:
     """Runs the command line and ends the process with its exit code."""
+    open_closed_streams()  # before anything opens a file
     if isinstance(sys.stdout, io.TextIOWrapper):
         # File names may contain characters that the terminal's encoding lacks.
         sys.stdout.reconfigure(errors="backslashreplace")

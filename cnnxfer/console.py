@@ -128,5 +128,6 @@ def _new_bar() -> Progress:
         progress.TextColumn("{task.fields[note]}"),
         console=stderr(),
         transient=True,
-        redirect_stdout=sys.stdout.isatty(),  # results in a file would go to stderr
+        # Results in a file would go to stderr; and there may be no stdout at all.
+        redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
     )

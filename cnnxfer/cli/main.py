@@ -25,7 +25,7 @@ from cnnxfer.cli import (
 )
 from cnnxfer.cli.shared_options import Quiet, Verbose
 from cnnxfer.cli.terminal import print_error
-from cnnxfer.errors import CnnxferError, Interrupted, RunError
+from cnnxfer.errors import CnnxferError, ConfigError, Interrupted, RunError
 from cnnxfer.files import REFUSALS
 from cnnxfer.version import __version__
 
@@ -104,6 +104,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     terminal.volume = terminal.Volume()
     try:
+        _check_working_directory()
         with spelling.command_line():
             code = app(arguments, prog_name="cnnxfer", standalone_mode=False)
         print(end="", flush=True)
@@ -126,6 +127,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if code == Interrupted.exit_code:  # Typer returns it on Ctrl-C
         print_error("interrupted.")
     return code if isinstance(code, int) else 0
+
+
+def _check_working_directory() -> None:
+    """Raises a ConfigError if it was removed: no path could be made absolute."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "the working directory no longer exists. Go to another one: cd"
+        ) from error
 
 
 def _usage_message(error: typer.TyperException) -> str:

@@ -41,7 +41,7 @@ def find_folders(cache: Path | None, runs_dir: Path) -> tuple[Folder, ...]:
     tfds = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
     purposes = [
         ("cnnxfer cache", cache),
-        ("Keras cache", keras_models_dir().parent),
+        ("Keras cache", attempt(lambda: keras_models_dir().parent)),
         ("TFDS data sets", tfds),
         ("runs", runs_dir),
         ("working directory", Path()),

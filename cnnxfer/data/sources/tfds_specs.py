@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from cnnxfer.files import user_dir
+
 PREFIX = "tfds:"
 FORM = "tfds:NAME[SPLIT]"
 INFO = "dataset_info.json"
@@ -35,8 +37,12 @@ class RequestedSet:
 
 
 def tfds_dir() -> Path:
-    """Returns the directory in which TensorFlow Datasets keeps prepared data sets."""
-    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    """Returns the directory in which TensorFlow Datasets keeps prepared data sets.
+
+    Raises:
+        ConfigError: if it is in a home directory, and this user has none.
+    """
+    return user_dir("TFDS_DATA_DIR", lambda: "~/tensorflow_datasets")
 
 
 def manual_dir() -> Path:
@@ -44,8 +50,7 @@ def manual_dir() -> Path:
 
     It is `TFDS_MANUAL_DIR`, or else where TensorFlow Datasets itself expects them.
     """
-    typed = os.environ.get("TFDS_MANUAL_DIR")
-    return Path(typed).expanduser() if typed else tfds_dir() / "downloads" / "manual"
+    return user_dir("TFDS_MANUAL_DIR", lambda: str(tfds_dir() / "downloads" / "manual"))
 
 
 @cache
