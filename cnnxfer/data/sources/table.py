@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import stat
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,79 +15,142 @@ from cnnxfer.data.dataset import (
     Dataset,
     Example,
 )
-from cnnxfer.data.images.names import names_image
 from cnnxfer.data.sources.layout import SPLIT_BY_WORD, utf8_name
-from cnnxfer.data.tables import TEXT, Table, names_of, open_table
+from cnnxfer.data.sources.table_columns import (
+    Columns,
+    advice_on_division,
+    choose_columns,
+    find_splits,
+    other_labels,
+    unused_instructions,
+)
+from cnnxfer.data.tables import Table, names_of, open_table
+from cnnxfer.data.written_paths import WrittenPaths
 from cnnxfer.errors import DataError
-from cnnxfer.registry import did_you_mean, suggestion
+from cnnxfer.registry import suggestion
 from cnnxfer.reporting import Reporter, counted
+from cnnxfer.spelling import spelled
+from cnnxfer.texts import SAVE_AS_UTF8, has_escaped_bytes, normal, western
 
-# Names that a column may have; the first is preferred. Case, spaces, hyphens and
-# underscores don't matter.
-PATH_NAMES = ("path", "file", "filename", "filepath", "image", "imagepath")
-LABEL_NAMES = ("label", "labels", "class", "classname")
-SPLIT_NAMES = ("split",)
 MAX_SHOWN = 5
 _ADDRESS = re.compile(r"\w[\w+.-]*://")
 
 
 @dataclass(frozen=True)
-class _Columns:
-    """The names of the columns with each image's path, label and split."""
-
-    path: str
-    label: str
-    split: str | None
-    others: tuple[str, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return (*filter(None, (self.path, self.label, self.split)), *self.others)
-
-
-@dataclass(frozen=True)
 class _Row:
-    """A row about one image; `multi_label` tells whether its labels are a list."""
+    """A row about one image; `multi_label` tells whether its labels are a list.
+
+    `file` is the same for two rows if they are about the same file.
+    """
 
     number: int
     id: str
     path: Path
+    file: Hashable
+    exists: bool
     labels: tuple[str, ...]
     multi_label: bool
     split: str | None
     others: tuple[str, ...]
 
 
+class _Paths(WrittenPaths):
+    """The paths of a table, and the ids that follow from them."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(folder)
+        self.folder = folder
+        self._inside = os.path.join(os.path.abspath(folder), "")
+
+    def id(self, path: str) -> str:
+        """Returns a path with slashes, relative to the folder if it is in it."""
+        path = os.path.normpath(path).removeprefix(self._inside)
+        return _utf8(path.replace(os.sep, "/"))
+
+
+class _Cells:
+    """Reads cells of names.
+
+    Attributes:
+        western: a name that was read as Windows-1252; empty if there was none.
+    """
+
+    def __init__(self) -> None:
+        self.western = ""
+        self._spellings: dict[str, str] = {}  # of labels, by their normal form
+
+    def label(self, value: Any) -> str:
+        """Returns a label as it was first written; empty for an empty cell."""
+        name = self.text(value)
+        return self._spellings.setdefault(normal(name), name)
+
+    def text(self, value: Any) -> str:
+        """Returns a cell as text; empty for an empty cell."""
+        if isinstance(value, (dict, list, bytes)):
+            raise DataError(f"holds {value!r:.60}; expected text.")
+        text = str(value).strip() if _filled(value) else ""
+        if text.isascii():
+            return text
+        if not has_escaped_bytes(text):
+            text.encode()  # JSON can escape half of a surrogate pair
+            return text
+        found = western(text)
+        if found is None:
+            shown = ascii(text).replace(r"\udc", r"\x")
+            raise DataError(
+                f"holds {shown:.60}, neither UTF-8 nor Windows-1252; {SAVE_AS_UTF8}"
+            )
+        self.western = self.western or found
+        return found
+
+    def other(self, value: Any) -> str:
+        """Returns a cell of a column that may not be needed, whatever it holds."""
+        try:
+            return self.text(value)
+        except (DataError, UnicodeEncodeError):
+            return "" if not isinstance(value, str) else _utf8(value)
+
+
 def check(spec: str) -> None:
     """Raises a DataError if a table cannot be read, or lacks a column that it needs."""
-    _choose_columns(spec, open_table(spec))
+    choose_columns(spec, open_table(spec))
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
     """Lists the images of a table with the columns path, label and perhaps split.
 
-    Paths are relative to the table's folder. Where a row has several labels, separated
-    by `|`, or a list of them, the whole data set is multi-label, and an image may have
-    no label. A file that does not exist becomes an example that cannot be read. Rows
-    about the same file become one example.
+    Paths are relative to the table's folder; what they mean is found as `WrittenPaths`
+    says. Where a row has several labels, separated by `|`, or a list of them, the whole
+    data set is multi-label, and an image may have no label. A file that does not exist
+    becomes an example that cannot be read. Rows about the same file become one example.
+    The reporter is told of columns that look like splits or instructions.
 
     Raises:
         DataError: if the table cannot be read or understood; the message names the
             row.
     """
     table = open_table(spec)
-    columns = _choose_columns(spec, table)
-    rows = list(_rows(spec, table, columns))
+    columns = choose_columns(spec, table)
+    cells = _Cells()
+    rows = list(_rows(spec, table, columns, cells))
     if not rows:
         raise DataError(f"{spec} has no rows; expected one an image.")
+    if cells.western:
+        reporter.warn(
+            f"{spec} is not in UTF-8, and was read as Windows-1252, such as "
+            f"{cells.western!r}. If that is wrong, {SAVE_AS_UTF8} {spec}"
+        )
+    _tell_of_columns(spec, columns, names_of(table), reporter)
+    if columns.split is None:
+        rows = _with_splits(spec, rows, columns, reporter)
     multi_label = any(row.multi_label for row in rows)
     if not multi_label:
         _refuse_unlabelled(spec, rows)
     rows = _merge(spec, rows, multi_label)
-    if not any(row.path.is_file() for row in rows):
+    if not any(row.exists for row in rows):
         raise DataError(
             f"{spec} names {counted(len(rows), 'file')}, and none exists, such as "
-            f"{rows[0].path}. Write paths relative to the folder of the table."
+            f"{rows[0].path}. {_way_out(spec, rows[0])}"
         )
     class_names = sorted({name for row in rows for name in row.labels})
     labels = {name: label for label, name in enumerate(class_names)}
@@ -110,60 +174,63 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     )
 
 
-def _choose_columns(spec: str, table: Table) -> _Columns:
-    names = names_of(table)
-    if not names:
-        raise DataError(
-            f"{spec} is empty; expected a line with the names of its columns, such as "
-            "path,label, and a line an image."
+def _tell_of_columns(
+    spec: str, columns: Columns, names: Sequence[str], reporter: Reporter
+) -> None:
+    """Reports the columns that are not used, and look as if they should be."""
+    if others := other_labels(columns, names):
+        reporter.info(
+            f"the labels of {spec} are those of its column {columns.label!r}, not of "
+            f"{_quoted(others)}. To use another, call it 'label', and the others "
+            "differently."
         )
-    if image := next(filter(names_image, names), None):
-        raise DataError(
-            f"{spec} begins with {image!r}; expected a line with the names of its "
-            "columns above, such as path,label."
+    for found, advice in unused_instructions(names):
+        one = len(found) == 1
+        reporter.warn(
+            f"the column{'' if one else 's'} {_quoted(found)} of {spec} "
+            f"{'is' if one else 'are'} not used. {spelled(advice)}"
         )
-    path = _find(spec, names, PATH_NAMES)
-    label = _find(spec, names, LABEL_NAMES)
-    split = _find(spec, names, SPLIT_NAMES)
-    for role, found in ((PATH_NAMES[0], path), (LABEL_NAMES[0], label)):
-        if found is None:
-            raise DataError(
-                f"{spec} has no column {role!r}; it has {', '.join(names)}."
-                f"{did_you_mean(role, names)} Call the one with the {role}s {role!r}."
-            )
-    assert path is not None
-    assert label is not None
-    path_type = next(column.type for column in table.columns if column.name == path)
-    if path_type != TEXT:
-        raise DataError(
-            f"column {path!r} of {spec} holds {path_type}; expected paths, as strings."
-        )
-    others = (column.name for column in table.columns if column.simple)
-    return _Columns(
-        path, label, split, tuple(n for n in others if n not in (path, label, split))
+
+
+def _with_splits(
+    spec: str, rows: list[_Row], columns: Columns, reporter: Reporter
+) -> list[_Row]:
+    """Returns the rows with the splits that columns of other names tell, if any do."""
+    found = find_splits(
+        {
+            name: [row.others[position] for row in rows]
+            for position, name in enumerate(columns.others)
+        }
     )
-
-
-def _find(spec: str, names: Iterable[str], words: Sequence[str]) -> str | None:
-    """Returns the column that has the first of the names, or else another of them."""
-    keys = [(re.sub(r"[\s_-]", "", name.lower()), name) for name in names]
-    found = [name for key, name in keys if key == words[0]]
-    found = found or [name for key, name in keys if key in words]
-    if len(found) > 1:
-        raise DataError(
-            f"{spec} has the columns {' and '.join(map(repr, found))}; any may be the "
-            f"{words[0]}. Call one of them {words[0]!r}, and the others differently."
+    for name, what in found.unclear:
+        reporter.warn(
+            f"the column {name!r} of {spec} is not used to split. {what}. "
+            f"{advice_on_division(name)}"
         )
-    return found[0] if found else None
+    if not found.columns:
+        return rows
+    one = len(found.columns) == 1
+    reporter.info(
+        f"the column{'' if one else 's'} {_quoted(found.columns)} of {spec} "
+        f"{'tells' if one else 'tell'} the splits. To split anew, leave "
+        f"{'it' if one else 'them'} out"
+    )
+    return [
+        replace(row, split=split) for row, split in zip(rows, found.splits, strict=True)
+    ]
 
 
-def _rows(spec: str, table: Table, columns: _Columns) -> Iterator[_Row]:
-    folder = os.path.dirname(spec)
+def _quoted(names: Iterable[str]) -> str:
+    return " and ".join(map(repr, names))
+
+
+def _rows(spec: str, table: Table, columns: Columns, cells: _Cells) -> Iterator[_Row]:
+    paths = _Paths(os.path.dirname(spec))
     for number, values in _values(spec, table, columns.names):
         if not any(isinstance(value, list) or _filled(value) for value in values):
             continue  # spreadsheets may write rows of empty cells
         try:
-            yield _row(folder, number, values, columns)
+            yield _row(paths, number, values, columns, cells)
         except DataError as error:
             raise DataError(f"{spec}, row {number} {error}") from error
         except UnicodeEncodeError as error:  # JSON can escape half of a surrogate pair
@@ -187,32 +254,47 @@ def _values(
         ) from error
 
 
-def _row(folder: str, number: int, values: Sequence[Any], columns: _Columns) -> _Row:
-    path, label, *others = values
+def _row(
+    paths: _Paths,
+    number: int,
+    values: Sequence[Any],
+    columns: Columns,
+    cells: _Cells,
+) -> _Row:
+    written, label, *others = values
     split = others.pop(0) if columns.split else None
-    path = _checked_path(path)
-    labels = label if isinstance(label, list) else _text(label).split(LABEL_SEPARATOR)
+    written = _checked_path(written)
+    try:
+        corrected = paths.corrected(written)
+    except DataError as error:
+        raise DataError(
+            f"has the path {written!r}, which {error}. Write it in full."
+        ) from error
+    id = paths.id(corrected)
+    path = Path(paths.folder, corrected)
+    file = _identity(path)
+    labels = label if isinstance(label, list) else _split_labels(cells.text(label))
+    names = {name for each in labels if (name := cells.label(each))}
     return _Row(
         number=number,
-        id=_id(folder, path),
-        path=_locate(folder, path),
-        labels=tuple(sorted({text for name in labels if (text := _text(name))})),
+        id=id,
+        path=path,
+        file=file or id,
+        exists=file is not None,
+        labels=tuple(sorted(names)),
         multi_label=isinstance(label, list) or len(labels) > 1,
-        split=_split(_text(split)),
-        others=tuple(map(_text, others)),
+        split=_split(cells.text(split)),
+        others=tuple(map(cells.other, others)),
     )
+
+
+def _split_labels(text: str) -> list[str]:
+    return text.split(LABEL_SEPARATOR)
 
 
 def _filled(value: Any) -> bool:
     # Numeric tables may hold NaN, which differs from itself, for a missing value.
     return value is not None and value == value and bool(str(value).strip())
-
-
-def _text(value: Any) -> str:
-    """Returns a cell as text; empty for an empty cell."""
-    if isinstance(value, (dict, list, bytes)):
-        raise DataError(f"holds {value!r:.60}; expected text.")
-    return utf8_name(str(value).strip()) if _filled(value) else ""
 
 
 def _checked_path(path: Any) -> str:
@@ -230,20 +312,41 @@ def _checked_path(path: Any) -> str:
     return path
 
 
-def _id(folder: str, path: str) -> str:
-    """Returns the path with slashes, relative to the table's folder if it is in it."""
-    path = os.path.normpath(path)
-    inside = os.path.join(os.path.abspath(folder), "")
-    return utf8_name(path.removeprefix(inside).replace(os.sep, "/"))
+def _utf8(name: str) -> str:
+    try:
+        return utf8_name(name)
+    except UnicodeEncodeError:  # names of files have no such character here
+        name.encode()
+        return name
 
 
-def _locate(folder: str, path: str) -> Path:
-    """Returns the path of a file, without spaces and backslashes if it needs that."""
-    as_written = Path(folder, path)
-    corrected = path.strip().replace("\\", "/")  # typed by hand, or on Windows
-    if corrected != path and not as_written.exists():
-        return Path(folder, corrected)
-    return as_written
+def _identity(path: Path) -> Hashable:
+    """Returns what two spellings of a file's path have in common; None for no file."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    # A file of several names (hard links) may be meant to count several times.
+    several = found.st_nlink > 1 or not found.st_ino
+    return os.path.abspath(path) if several else (found.st_dev, found.st_ino)
+
+
+def _way_out(spec: str, row: _Row) -> str:
+    """Returns what to do where no file of a table exists."""
+    folder = Path(spec).parent
+    parts = re.split(r"[/\\]", row.id)
+    tails = ["/".join(parts[begin:]) for begin in range(1, len(parts))]
+    below = sorted(path for path in folder.iterdir() if path.is_dir())
+    for place, name in [
+        *((folder, tail) for tail in tails),
+        *((place, parts[-1]) for place in below),
+    ]:
+        found = WrittenPaths(str(place)).find(name)
+        if os.path.isfile(found):
+            return f"{found} exists. Write paths relative to the folder of the table."
+    return "Write paths relative to the folder of the table."
 
 
 def _split(word: str) -> str | None:
@@ -272,9 +375,9 @@ def _refuse_unlabelled(spec: str, rows: Sequence[_Row]) -> None:
 
 def _merge(spec: str, rows: Iterable[_Row], multi_label: bool) -> list[_Row]:
     """Returns one row for each image; refuses rows that contradict each other."""
-    images: dict[str, _Row] = {}
+    images: dict[Hashable, _Row] = {}
     for row in rows:
-        first = images.setdefault(row.id, row)
+        first = images.setdefault(row.file, row)
         both = f"{spec}, rows {first.number} and {row.number}: {row.id} is"
         if first.split != row.split:
             raise DataError(
@@ -290,5 +393,5 @@ def _merge(spec: str, rows: Iterable[_Row], multi_label: bool) -> list[_Row]:
                 f"images may have several labels, write {LABEL_SEPARATOR.join(names)}."
             )
         labels = tuple(sorted({*first.labels, *row.labels}))
-        images[row.id] = replace(first, labels=labels)
+        images[row.file] = replace(first, labels=labels)
     return list(images.values())

@@ -1,6 +1,7 @@
 """Reads tables in CSV, TSV, JSON lines or Parquet by the names of their columns."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, cast
@@ -13,6 +14,8 @@ _READERS = {
 }
 SUFFIXES = tuple(_READERS)
 TEXT = "string"
+# Names of the column of paths; the first is preferred.
+PATH_NAMES = ("path", "file", "filename", "filepath", "image", "imagepath")
 
 
 @dataclass(frozen=True)
@@ -56,3 +59,18 @@ def open_table(path: str) -> Table:
 def names_of(table: Table) -> list[str]:
     """Returns the names of a table's columns, in the order of the file."""
     return [column.name for column in table.columns]
+
+
+def columns_called(words: Sequence[str], names: Iterable[str]) -> list[str]:
+    """Returns the columns that have the first of the words as their name, or else any.
+
+    Case, blanks, hyphens and underscores of a name don't matter.
+    """
+    keys = {name: column_key(name) for name in names}
+    first = [name for name, key in keys.items() if key == words[0]]
+    return first or [name for name, key in keys.items() if key in words]
+
+
+def column_key(name: str) -> str:
+    """Returns a column's name without case, blanks, hyphens and underscores."""
+    return re.sub(r"[\s_-]", "", name.lower())

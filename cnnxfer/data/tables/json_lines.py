@@ -6,6 +6,7 @@ from typing import Any
 
 from cnnxfer.data.tables import Column
 from cnnxfer.errors import DataError, reason_of
+from cnnxfer.texts import open_lines
 
 
 class Reader:
@@ -14,7 +15,7 @@ class Reader:
     def __init__(self, path: str) -> None:
         """Reads all lines; raises a DataError if one is not an object."""
         try:
-            with open(path, encoding="utf-8-sig") as stream:
+            with open_lines(path) as stream:
                 self._rows = [
                     _object(path, number, line)
                     for number, line in enumerate(stream, 1)
@@ -22,8 +23,8 @@ class Reader:
                 ]
         except OSError as error:
             raise DataError(f"{path} cannot be read: {reason_of(error)}.") from error
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path} is not in UTF-8; save it as UTF-8.") from error
+        except UnicodeError as error:
+            raise DataError(f"{path} cannot be read: {error}.") from error
         keys = dict.fromkeys(key for row in self._rows for key in row)
         self.columns = [Column(key) for key in keys]
 

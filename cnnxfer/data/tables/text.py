@@ -2,13 +2,13 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from typing import TextIO
+from itertools import chain, dropwhile
 
 from cnnxfer.data.tables import Column
 from cnnxfer.errors import DataError, reason_of
+from cnnxfer.texts import csv_rows, open_lines, separator_of
 
-# The byte order marks of UTF-16, as "surrogateescape" reads bytes that are not UTF-8.
-_UTF16_MARKS = ("\udcff\udcfe", "\udcfe\udcff")
+COMMENT = "#"  # lines above the names of the columns may begin with it
 
 
 class Reader:
@@ -19,17 +19,19 @@ class Reader:
         self._path = path
         try:
             header = next(self._lines(), [])
-        except (OSError, csv.Error) as error:
-            reason = reason_of(error) if isinstance(error, OSError) else error
-            raise DataError(f"{path} cannot be read: {reason}.") from error
-        if header and header[0].startswith(_UTF16_MARKS):
-            raise DataError(f"{path} is in UTF-16; save it as CSV in UTF-8.")
-        self.columns = [Column(name) for name in header]
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {reason_of(error)}.") from error
+        except (csv.Error, UnicodeError) as error:
+            raise DataError(f"{path} cannot be read: {error}.") from error
+        self.columns = [Column(name.strip()) for name in header]
 
     def rows(
         self, names: Sequence[str], *, strict: bool = False
     ) -> Iterator[tuple[str | None, ...]]:
-        """Yields the cells of the named columns, None where a row is too short."""
+        """Yields the cells of the named columns, None where a row is too short.
+
+        Bytes that are not UTF-8 are escaped by surrogates, as in names of files.
+        """
         header = [column.name for column in self.columns]
         positions = [header.index(name) for name in names]
         lines = self._lines()
@@ -46,20 +48,21 @@ class Reader:
             )
 
     def _lines(self) -> Iterator[list[str]]:
-        # Spreadsheets begin UTF-8 with a mark; names of files may not be UTF-8.
-        with open(
-            self._path, encoding="utf-8-sig", errors="surrogateescape", newline=""
-        ) as stream:
-            is_tsv = self._path.lower().endswith(".tsv")
-            delimiter = "\t" if is_tsv else _delimiter(stream)
-            stream.seek(0)
-            yield from filter(None, csv.reader(stream, delimiter=delimiter))
+        """Yields the cells of each line, without lines whose cells are all empty.
+
+        Spreadsheets write such lines below the table.
+        """
+        with open_lines(self._path) as stream:
+            lines = dropwhile(_is_above_header, stream)
+            first = next(lines, "")
+            separator, is_named = separator_of(first)
+            if is_named:
+                first = next(dropwhile(_is_above_header, lines), "")
+            elif self._path.lower().endswith(".tsv"):
+                separator = "\t"
+            rows = csv_rows(chain([first], lines), separator)
+            yield from (row for row in rows if any(map(str.strip, row)))
 
 
-def _delimiter(stream: TextIO) -> str:
-    """Returns the character that separates the names of the columns.
-
-    Spreadsheets write semicolons in languages with a decimal comma.
-    """
-    header = next(filter(str.strip, stream), "")
-    return next((mark for mark in ",;\t" if mark in header), ",")
+def _is_above_header(line: str) -> bool:
+    return not line.strip() or line.startswith(COMMENT)

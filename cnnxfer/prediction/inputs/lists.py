@@ -10,11 +10,13 @@ from typing import cast
 
 from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data.images.source import ImageSource, unreadable_source
+from cnnxfer.data.written_paths import WrittenPaths
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.prediction.inputs.entries import count_entries, walk_entry
 from cnnxfer.prediction.inputs.globs import hint_for
+from cnnxfer.texts import encoding_of
 
-STDIN = "-"
+STDIN, COMMENT, NUL = "-", "#", b"\0"
 _CHUNK_BYTES = 1 << 16
 _MAX_ENTRY_BYTES = 1 << 16
 
@@ -45,14 +47,16 @@ def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
 
     An entry is a file, a folder, an archive or a web address. Entries are lines, or are
     separated by NUL characters if there are any. Relative paths are relative to the
-    working directory, not to the list. Blank lines are skipped. An entry that does not
-    exist or holds no image becomes an unreadable image. A list or a table that is named
-    in a list is read as an image.
+    working directory, not to the list; what they mean is found as `WrittenPaths` says.
+    Blank lines are skipped, and those that begin with # and name no file. An entry that
+    does not exist or holds no image becomes an unreadable image. A list or a table that
+    is named in a list is read as an image.
     """
+    paths = WrittenPaths()
     try:
         with _open(item) as stream:
             for entry in _entries(stream):
-                yield from walk_entry(entry, options)
+                yield from walk_entry(entry, paths, options)
     except OSError as error:
         yield unreadable_source(item, reason_of(error))
     except DataError as error:
@@ -68,7 +72,7 @@ def count(item: str, options: InputOptions) -> int | None:
         return None
     try:
         with _open(item) as stream:
-            return count_entries(_entries(stream), options)
+            return count_entries(_entries(stream), WrittenPaths(), options)
     except (OSError, DataError):
         return None
 
@@ -87,32 +91,52 @@ def _open(item: str) -> AbstractContextManager[RawIOBase]:
 
 
 def _entries(stream: RawIOBase) -> Iterator[str]:
-    """Yields the entries that are not blank, decoded as file names.
+    """Yields the entries that are neither blank nor comments, as names of files.
 
     Raises:
-        DataError: if the list is in UTF-16, or an entry is too long for a path or an
-            address.
+        DataError: if the list cannot be decoded, or an entry is too long for a path or
+            an address.
     """
-    for entry in _encoded_entries(stream):
-        if entry.strip():
-            yield os.fsdecode(entry)
+    for entry, separator in _encoded_entries(stream):
+        name = os.fsdecode(entry)
+        is_comment = separator != NUL and name.startswith(COMMENT)
+        if name.strip() and not (is_comment and not os.path.lexists(name)):
+            yield name
 
 
-def _encoded_entries(stream: RawIOBase) -> Iterator[bytes]:
-    rest, separator = b"", b"\n"
-    bom = codecs.BOM_UTF8
-    while chunk := stream.read(_CHUNK_BYTES):  # returns what is available
-        if bom and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise DataError("a list in UTF-16; expected UTF-8")
-        chunk, bom = chunk.removeprefix(bom), b""
-        if b"\0" in chunk:
-            separator = b"\0"
+def _encoded_entries(stream: RawIOBase) -> Iterator[tuple[bytes, bytes]]:
+    """Yields the entries, each with what separates it from the next."""
+    rest, separator = b"", b""
+    for chunk in _chunks(stream):
+        if NUL in chunk:
+            separator = NUL
+        elif not separator:  # old programs end lines in CR alone
+            separator = b"\r" if b"\r" in chunk and b"\n" not in chunk else b"\n"
         *entries, rest = (rest + chunk).split(separator)
         for entry in entries:
-            yield _without_return(entry, separator)
+            yield _without_return(entry, separator), separator
         if len(rest) > _MAX_ENTRY_BYTES:
             raise DataError("not a list of paths")
-    yield _without_return(rest, separator)
+    yield _without_return(rest, separator), separator
+
+
+def _chunks(stream: RawIOBase) -> Iterator[bytes]:
+    """Yields the content as it arrives, without a mark; UTF-16 becomes UTF-8."""
+    decoder = None
+    start = True
+    while chunk := stream.read(_CHUNK_BYTES):  # returns what is available
+        if start:
+            start, encoding = False, encoding_of(chunk)
+            if not encoding.startswith("utf-8"):
+                decoder = codecs.getincrementaldecoder(encoding)()
+            chunk = chunk.removeprefix(codecs.BOM_UTF8)
+        if decoder is None:
+            yield chunk
+            continue
+        try:
+            yield decoder.decode(chunk).encode()
+        except UnicodeError as error:
+            raise DataError(f"a damaged list in UTF-16: {error}") from error
 
 
 def _without_return(entry: bytes, separator: bytes) -> bytes:

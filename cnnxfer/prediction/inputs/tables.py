@@ -6,14 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data.images.names import names_image
 from cnnxfer.data.images.source import ImageSource, unreadable_source
-from cnnxfer.data.tables import TEXT, names_of, open_table
+from cnnxfer.data.tables import (
+    PATH_NAMES,
+    TEXT,
+    columns_called,
+    names_of,
+    open_table,
+)
+from cnnxfer.data.written_paths import WrittenPaths
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.inputs.entries import count_entries, walk_entry
-from cnnxfer.prediction.inputs.kinds import is_web_address
 from cnnxfer.registry import did_you_mean
 from cnnxfer.spelling import option
-
-DEFAULT_COLUMN = "path"
+from cnnxfer.texts import normal
 
 
 def check(item: str, options: InputOptions) -> None:
@@ -37,15 +42,15 @@ def check(item: str, options: InputOptions) -> None:
 def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
     """Yields the images of each row; relative paths are relative to the table's folder.
 
-    Blank lines are skipped.
+    What a path means is found as `WrittenPaths` says. Blank lines are skipped.
     """
-    row = 0
+    row, paths = 0, WrittenPaths(os.path.dirname(item))
     try:
         for row, entry in enumerate(_entries(item, options), 1):
             if entry is None:
                 yield unreadable_source(f"{item}, row {row}", "no path")
             else:
-                yield from walk_entry(entry, options)
+                yield from walk_entry(entry, paths, options)
     except Exception as error:  # the parsers raise many kinds for a damaged file
         reason = " ".join(str(error).split())
         yield unreadable_source(item, f"damaged table: {reason} (after row {row})")
@@ -54,7 +59,8 @@ def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
 def count(item: str, options: InputOptions) -> int | None:
     """Returns how many images the rows refer to; None if that is slow to count."""
     try:
-        return count_entries(_entries(item, options), options)
+        paths = WrittenPaths(os.path.dirname(item))
+        return count_entries(_entries(item, options), paths, options)
     except Exception:  # see walk
         return None
 
@@ -65,30 +71,34 @@ def _choose_column(item: str, columns: Sequence[str], options: InputOptions) -> 
     Raises:
         DataError: if the table has no such column; the message names its columns.
     """
-    if options.column == "auto" and len(columns) == 1:
-        return columns[0]
-    wanted = DEFAULT_COLUMN if options.column == "auto" else options.column
-    if wanted in columns:
-        return wanted
     if not columns:
         raise DataError(f"{item} is empty; expected a line that names its columns.")
     typed = options.column != "auto"
-    next_step = "" if typed else f" Choose one with {option('--column')}."
+    if typed:
+        wanted = normal(options.column)
+        found = [name for name in columns if normal(name) == wanted][:1]
+    else:
+        wanted = PATH_NAMES[0]
+        found = columns_called(PATH_NAMES, columns)
+    if len(columns) == 1 and not typed:
+        return columns[0]
+    if len(found) == 1:
+        return found[0]
+    choose = f"Choose one with {option('--column')}."
+    if found:
+        raise DataError(
+            f"{item} has the columns {' and '.join(map(repr, found))}; any may be the "
+            f"path. {choose}"
+        )
     raise DataError(
         f"{item} has no column {wanted!r}; it has {', '.join(columns)}."
-        f"{did_you_mean(wanted, columns)}{next_step}"
+        f"{did_you_mean(wanted, columns)}{'' if typed else f' {choose}'}"
     )
 
 
 def _entries(item: str, options: InputOptions) -> Iterable[str | None]:
     """Yields the path or address of each row; None if the row has none."""
-    folder = os.path.dirname(item)
     table = open_table(item)
     column = _choose_column(item, names_of(table), options)
     for (value,) in table.rows([column]):
-        if value is None or not value.strip():
-            yield None
-        elif is_web_address(value):
-            yield value
-        else:
-            yield os.path.join(folder, value)
+        yield value if value is not None and value.strip() else None

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data.dataset import CLASSIFICATION, MULTI_LABEL, Dataset
 from cnnxfer.data.preparing.index import build_index
@@ -252,20 +253,171 @@ def test_tables_written_by_spreadsheets_are_read():
     ]
 
 
-def test_names_that_are_not_utf8_can_be_written():
-    Path("t.csv").write_bytes(b"path,label,by\na.jpg,caf\xe9,\xe9\nb.jpg,rose,x\n")
-    dataset = list_dataset("t.csv", Reporter())
-    assert dataset.class_names == ("caf\\xe9", "rose")
-    assert dataset.columns == {"by": ("\\xe9", "x")}
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"],
+)
+def test_every_usual_encoding_is_read(encoding: str, end: str):
+    Path("caf\xe9.jpg").write_text("x")
+    lines = ("path,label", "a.jpg,tulip", "caf\xe9.jpg,ros\xe9", "", ",", "")
+    Path("t.csv").write_bytes(end.join(lines).encode(encoding))
+    reporter = RecordingReporter()
+    dataset = list_dataset("t.csv", reporter)
+    assert listed(dataset) == [
+        ("a.jpg", "tulip", None),
+        ("caf\xe9.jpg", "ros\xe9", None),
+    ]
+    assert [example.read() for example in dataset.examples] == [b"a.jpg", b"x"]
+    said = ["read as Windows-1252, such as 'ros\xe9'. If that is wrong, save it as"]
+    assert all(
+        part in warning
+        for part, warning in zip(
+            said * (encoding == "cp1252"), reporter.warnings, strict=True
+        )
+    )
 
 
-def test_utf16_is_refused():
-    Path("t.csv").write_bytes("\ufeffpath,label\na.jpg,rose\n".encode("utf-16-le"))
-    with pytest.raises(DataError, match=r"t\.csv is in UTF-16; save it as CSV"):
+@pytest.mark.parametrize(
+    "label",
+    [
+        "\u0440\u043e\u0437\u0430".encode("cp1251"),
+        "\u0440\u043e\u0437\u0430".encode("koi8-r"),
+        "r\u016f\u017ee".encode("cp1250"),
+        "caf\xe9".encode("mac-roman"),
+        "\u82b1".encode("shift-jis"),
+    ],
+)
+def test_encodings_that_cannot_be_known_are_refused(label: bytes):
+    Path("t.csv").write_bytes(b"path,label\na.jpg,x\nb.jpg," + label + b"\n")
+    message = r"t\.csv, row 2 holds '.*', neither UTF-8 nor Windows-1252; save it as"
+    with pytest.raises(DataError, match=message):
         list_dataset("t.csv", Reporter())
-    Path("t.jsonl").write_bytes('{"path": "caf\xe9.jpg"}'.encode("latin-1"))
-    with pytest.raises(DataError, match=r"t\.jsonl is not in UTF-8; save it as UTF-8"):
-        list_dataset("t.jsonl", Reporter())
+
+
+def test_marks_and_encodings_of_json_lines():
+    line = '{"path": "a.jpg", "label": "ros\xe9"}\n'
+    for encoding in ("utf-16", "utf-8-sig", "cp1252"):
+        Path("t.jsonl").write_bytes(line.encode(encoding))
+        assert list_dataset("t.jsonl", Reporter()).class_names == ("ros\xe9",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'path, label\n"a.jpg", "iris, blue"\nb.jpg , iris\n',
+        '"path" ,"label"\n "a.jpg" ,\t"iris, blue" \n"b.jpg", "iris"\n',
+        'sep=;\npath;label\n"a.jpg"; "iris, blue"\nb.jpg;"iris"\n;\n',
+        '# exported; by hand\n\npath\tlabel\n a.jpg\t"iris, blue" \nb.jpg\tiris\n',
+        '"path";"label"; "a, b"\n"a.jpg";"iris, blue";""\nb.jpg;iris;\n',
+    ],
+)
+def test_blanks_quotes_and_separators_are_no_part_of_a_name(text: str):
+    assert listed(csv(text)) == [
+        ("a.jpg", "iris, blue", None),
+        ("b.jpg", "iris", None),
+    ]
+
+
+def test_one_file_under_several_spellings_is_one_image(tmp_path: Path):
+    Path("link.jpg").symlink_to("a.jpg")
+    paths = ["a.jpg", "./a.jpg", " a.jpg ", "images\\..\\a.jpg", "link.jpg"]
+    paths.append(str(tmp_path / "a.jpg"))
+    rows = "".join(f"{path},rose\n" for path in ["images\\e.jpg", *paths])
+    assert listed(csv(f"path,label\n{rows}")) == [
+        ("images/e.jpg", "rose", None),
+        ("a.jpg", "rose", None),
+    ]
+    fails("rows 1 and 2: link.jpg is of two", "path,label\na.jpg,rose\nlink.jpg,x\n")
+
+
+def test_hard_links_are_images_of_their_own():
+    Path("copy.jpg").hardlink_to("a.jpg")
+    assert len(csv("path,label\na.jpg,rose\ncopy.jpg,x\n").examples) == 2
+
+
+def test_images_can_be_named_without_their_suffix():
+    Path("images/e.txt").write_text("not an image")
+    Path("c.PNG").write_text("c")
+    dataset = csv("path,label\na,rose\nimages\\e,lily\nnone,lily\n")
+    assert [id for id, *_ in listed(dataset)] == ["a.jpg", "images/e.jpg", "none"]
+    fails(
+        "t.csv, row 2 has the path 'c', which may mean c.PNG or c.jpg. Write it in",
+        "path,label\na,rose\nc,lily\n",
+    )
+
+
+def test_names_are_found_and_compared_in_any_unicode_form():
+    composed, apart = "caf\xe9", "cafe\u0301"
+    Path(apart).mkdir()
+    Path(apart, f"{apart}.jpg").write_text("x")
+    table = f"path,label\n{composed}/{composed}.jpg,{composed}\na.jpg,{apart}\n"
+    dataset = csv(table + f"{composed}/{composed},{apart}\n")
+    assert listed(dataset) == [
+        (f"{apart}/{apart}.jpg", composed, None),
+        ("a.jpg", composed, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "splits", "said"),
+    [
+        ({"is_valid": "False True 0"}, "train validation train", "column 'is_valid'"),
+        ({"Set": "train val test"}, "train validation test", "column 'Set'"),
+        ({"x": "Training testing -"}, "train test None", "column 'x'"),
+        (
+            {"is valid": "1 0 0", "is-test": "no no yes"},
+            "validation train test",
+            "columns 'is valid' and 'is-test'",
+        ),
+        ({"is_valid": "0 1 0", "set": "train val train"}, "train validation train", ""),
+    ],
+)
+def test_splits_of_other_columns_are_used(
+    columns: dict[str, str], splits: str, said: str
+):
+    values = {name: text.replace("-", "").split(" ") for name, text in columns.items()}
+    table = {"path": ["a.jpg", "b.jpg", "c.jpg"], "label": list("xyz"), **values}
+    reporter = RecordingReporter()
+    dataset = list_dataset(write("t.csv", table), reporter)  # type: ignore[arg-type]
+    assert [str(example.split) for example in dataset.examples] == splits.split()
+    assert said in reporter.infos[0]
+    assert not reporter.warnings
+
+
+@pytest.mark.parametrize(
+    ("columns", "warning"),
+    [
+        ({"fold": "0 1 2"}, "It has 0, 1, 2. To keep the images of a fold in one"),
+        ({"Usage": "Training PublicTest PrivateTest"}, "It has Training, PublicTest, "),
+        ({"is_train": "1 0 0"}, "It has 1, 0. For splits of your own, call it 'split'"),
+        ({"partition": "0 1 2"}, "'partition' of t.csv is not used to split. It has"),
+        ({"a": "train val val", "b": "train val test"}, "'a' of t.csv is not used to"),
+        ({"weight": "1 2 1"}, "column 'weight' of t.csv is not used. An image has no"),
+        ({"xmin": "1 2 1", "ymin": "1 2 1"}, "columns 'xmin' and 'ymin' of t.csv are"),
+        ({"exclude": "1 0 0"}, "All rows count. Delete the others, or list their"),
+    ],
+)
+def test_columns_that_look_like_instructions_are_not_silently_ignored(
+    columns: dict[str, str], warning: str
+):
+    values = {name: text.split(" ") for name, text in columns.items()}
+    table = {"path": ["a.jpg", "b.jpg", "c.jpg"], "label": list("xyz"), **values}
+    reporter = RecordingReporter()
+    dataset = list_dataset(write("t.csv", table), reporter)  # type: ignore[arg-type]
+    assert {example.split for example in dataset.examples} == {None}
+    assert warning in reporter.warnings[0]
+
+
+def test_a_second_column_of_labels_is_told():
+    reporter = RecordingReporter()
+    table = {"path": ["a.jpg"], "label": ["1"], "class_name": ["x"], "by": ["me"]}
+    dataset = list_dataset(write("t.csv", table), reporter)  # type: ignore[arg-type]
+    assert dataset.class_names == ("1",)
+    assert reporter.infos == [
+        "the labels of t.csv are those of its column 'label', not of 'class_name'. To "
+        "use another, call it 'label', and the others differently."
+    ]
 
 
 @pytest.mark.parametrize(
@@ -295,6 +447,8 @@ def test_utf16_is_refused():
             '"' + "x" * 200_000,
             "t.csv, row 2 cannot be read: field larger than field lim",
         ),
+        ('a.jpg,"rose,', "t.csv, row 2 cannot be read: unexpected end of data."),
+        ('a.jpg,"ro"se,', "t.csv, row 2 cannot be read: ',' expected after '\"'."),
     ],
 )
 def test_the_error_names_an_invalid_row(row: str, message: str):
@@ -356,9 +510,11 @@ def test_rows_of_the_same_file_become_one_image():
 
 def test_a_table_none_of_whose_files_exists_is_refused():
     fails(
-        "t.csv names 2 files, and none exists, such as x/a.jpg. Write paths relative",
-        "path,label\nx/a.jpg,rose\nx/b.jpg,lily\n",
+        "t.csv names 2 files, and none exists, such as x/y.jpg. Write paths relative",
+        "path,label\nx/y.jpg,rose\nx/z.jpg,lily\n",
     )
+    for path in ("C:\\Users\\me\\images\\e.jpg", "/home/me/images/e.jpg", "e"):
+        fails("images/e.jpg exists. Write paths relative", f"path,label\n{path},rose\n")
     rows = build_index(csv("path,label\nx.jpg,rose\na.jpg,b\n").examples, Reporter())
     assert rows[0].problem == "no such file or directory"
 

@@ -216,10 +216,36 @@ def test_a_closed_stdin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("input_files")
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_a_list_in_utf_16_is_reported(encoding: str, found) -> None:
-    Path("list").write_bytes("\ufeffa.jpg\r\nb.jpg".encode(encoding))
-    assert found("@list") == [("@list", "<a list in UTF-16; expected UTF-8>")]
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
+)
+def test_lists_are_read_as_other_programs_write_them(
+    encoding: str, end: str, found
+) -> None:
+    Path("cafe\u0301.jpg").write_text("coffee")
+    Path("#1.jpg").write_text("first")
+    lines = ['"photos\\b.jpg"', "# a remark", "#1.jpg", "  [1].jpg ", "caf\xe9", "#"]
+    Path("list").write_bytes(end.join([*lines, ""]).encode(encoding))
+    assert found("@list") == [
+        ("photos/b.jpg", "photos/b.jpg"),
+        ("#1.jpg", "first"),
+        ("[1].jpg", "[1].jpg"),
+        ("cafe\u0301.jpg", "coffee"),
+    ]
+    assert count_images(["@list"]) == 4
+
+
+@pytest.mark.usefixtures("input_files")
+def test_an_entry_that_may_mean_several_files_is_reported(found) -> None:
+    Path("[1].png").write_text("another")
+    Path("list").write_text("[1]\nphotos/b.jpg\n")
+    assert found("@list") == [
+        ("[1]", "<may mean [1].jpg or [1].png>"),
+        ("photos/b.jpg", "photos/b.jpg"),
+    ]
+    Path("list").write_bytes(b"#2.jpg\0photos/b.jpg")  # NUL: names are exact
+    assert found("@list")[0] == ("#2.jpg", MISSING)
 
 
 @pytest.mark.usefixtures("input_files")
