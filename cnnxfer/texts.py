@@ -95,7 +95,11 @@ def read_text(path: Path) -> str:
         UnicodeError: if it is in another encoding.
     """
     content = path.read_bytes()
-    text = content.decode(encoding_of(content), "surrogateescape")
+    encoding = encoding_of(content)
+    try:
+        text = content.decode(encoding, "surrogateescape")
+    except UnicodeDecodeError as error:
+        raise UnicodeError(f"not a text in {encoding.upper()}") from error
     if not has_escaped_bytes(text):
         return text
     found = western(text)

@@ -23,6 +23,20 @@ def test_lines_comments_and_names_with_commas(path: Path) -> None:
     check_class_weights(str(path))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\r\nclass;weight\r\nros\xe9;0,5\r\n;\r\n",
+        'class\tweight\r"ros\xe9" \t 0.5\r',
+        '# rare\n "ros\xe9", "0.5" \n',
+    ],
+)
+def test_weights_of_spreadsheets(path: Path, text: str, encoding: str) -> None:
+    path.write_bytes(text.encode(encoding))
+    assert read_class_weights(path) == {"ros\xe9": 0.5}
+
+
 @pytest.mark.parametrize("word", ["none", "auto"])
 def test_words_are_not_files(word: str) -> None:
     check_class_weights(word)
@@ -39,7 +53,10 @@ def test_words_are_not_files(word: str) -> None:
         ("rose,inf\n", "line 1: the weight is 'inf'; it must be"),
         ("rose,1\nrose,2\n", "line 2: 'rose' already has a weight. Remove one."),
         ("class,weight\n", "has no CLASS,WEIGHT lines."),
-        (b"\xff\xfe\x00", "is not UTF-8 text."),
+        (b"\xff\xfe\x00", "is not a text in UTF-16; save it as UTF-8 (in Excel"),
+        (b"\xf0\xee\xe7\xe0,1", "is neither UTF-8 nor Windows-1252; save it as UTF-8"),
+        ('"rose,1', "line 1 cannot be read: unexpected end of data. It is '\"rose,1'."),
+        ("caf\xe9,1\ncafe\u0301,2\n", "line 2: 'cafe\u0301' already has a weight."),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(

@@ -2,19 +2,22 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
 from cnnxfer.data.dataset import Dataset
-from cnnxfer.errors import ConfigError, reason_of
+from cnnxfer.data.written_paths import WrittenPaths
+from cnnxfer.errors import ConfigError, DataError, reason_of
 from cnnxfer.reporting import Reporter, counted, printable
 from cnnxfer.spelling import option
+from cnnxfer.texts import normal, read_text
 
 COMMENT, QUOTE = "#", '"'
 
 
 def read_list(path: Path) -> list[str]:
-    """Returns the ids and paths that a text file in UTF-8 lists, one a line.
+    """Returns the ids and paths that a text file lists, one a line.
 
     Lines that are blank or begin with # are skipped. A name in double quotes is a JSON
     string, as `format_line` writes it.
@@ -23,17 +26,17 @@ def read_list(path: Path) -> list[str]:
         ConfigError: if the file cannot be read.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except OSError as error:
         raise ConfigError(
             f"{option('--exclude')} {path} cannot be read: {reason_of(error)}."
         ) from error
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise ConfigError(
-            f"{option('--exclude')} {path} is not a text in UTF-8; expected an image's "
-            "id or path a line, as `check` writes it."
+            f"{option('--exclude')} {path} is {error}; expected an image's id or path "
+            "a line, as `check` writes it, in UTF-8."
         ) from error
-    lines = (line.strip() for line in text.split("\n"))
+    lines = (line.strip() for line in re.split("\r\n?|\n", text))
     return [_parse(line) for line in lines if line and not line.startswith(COMMENT)]
 
 
@@ -45,20 +48,25 @@ def exclude_listed(dataset: Dataset, path: Path, reporter: Reporter) -> Dataset:
     Raises:
         ConfigError: if the file cannot be read.
     """
-    names = set(read_list(path))
-    ids = {example.id for example in dataset.examples}
-    # A name that is not an id may be a path.
-    paths = {os.path.abspath(name): name for name in names - ids}
-    known = names & ids
+    names = {normal(name): name for name in read_list(path)}
+    ids = {normal(example.id) for example in dataset.examples}
+    # On Windows, a path has backslashes; a name that is not an id may be a path.
+    for name in names.keys() - ids:
+        if (slashed := name.replace("\\", "/")) in ids:
+            names[slashed] = names.pop(name)
+    written, found_paths = WrittenPaths(), {}
+    for name in names.keys() - ids:
+        found_paths[os.path.abspath(_located(written, names[name]))] = name
+    known = names.keys() & ids
     kept = []
     for index, example in enumerate(dataset.examples):
         is_file = example.size_bytes is None  # and not a part of one
-        name = paths.get(os.path.abspath(example.path)) if is_file else None
-        if name is not None:
-            known.add(name)
-        elif example.id not in names:
+        found = found_paths.get(os.path.abspath(example.path)) if is_file else None
+        if found is not None:
+            known.add(found)
+        elif normal(example.id) not in names:
             kept.append(index)
-    unknown = sorted(names - known)
+    unknown = sorted(names[name] for name in names.keys() - known)
     if unknown:
         reporter.warn(
             f"{counted(len(unknown), 'line')} of {path} "
@@ -84,6 +92,13 @@ def format_line(name: str) -> str:
     if plain and name and not name.startswith((COMMENT, QUOTE)):
         return name
     return json.dumps(name)
+
+
+def _located(paths: WrittenPaths, name: str) -> str:
+    try:
+        return paths.find(name)
+    except DataError:  # it may mean several files
+        return name
 
 
 def _parse(line: str) -> str:

@@ -338,7 +338,7 @@ def _way_out(spec: str, row: _Row) -> str:
     folder = Path(spec).parent
     parts = re.split(r"[/\\]", row.id)
     tails = ["/".join(parts[begin:]) for begin in range(1, len(parts))]
-    below = sorted(path for path in folder.iterdir() if path.is_dir())
+    below = sorted(folder.glob("*/"))  # without an error where it cannot be listed
     for place, name in [
         *((folder, tail) for tail in tails),
         *((place, parts[-1]) for place in below),

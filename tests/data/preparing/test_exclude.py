@@ -48,6 +48,24 @@ def test_images_are_excluded_by_id_or_path(
     assert warned == []
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_lists_of_other_programs_are_understood(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    apart = replace(
+        dataset.examples[0], id="iris/e\u0301.jpg", path=tmp_path / "photos/e\u0301.jpg"
+    )
+    rose = dataset.examples[2].path
+    rose.parent.mkdir(parents=True)
+    rose.touch()
+    dataset = replace(dataset, examples=(apart, *dataset.examples[1:]))
+    text = '\r\niris/\xe9.jpg\r\niris\\2.jpg\r\n"photos\\rose\\1.jpg"\r\n'
+    kept, _, warned = excluded(dataset, tmp_path / "list.txt", text.encode(encoding))
+    assert kept == ["rose/2.jpg"]
+    assert warned == []
+
+
 def test_absolute_paths_match_data_given_by_a_relative_path(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,5 +175,5 @@ def test_a_list_that_cannot_be_read_is_an_error(
         exclude_listed(dataset, tmp_path, Reporter())
     path = tmp_path / "picture.jpg"
     path.write_bytes(os.urandom(3) + b"\xff\xd8")
-    with pytest.raises(ConfigError, match="is not a text in UTF-8; expected"):
+    with pytest.raises(ConfigError, match="is neither UTF-8 nor Windows-1252; exp"):
         exclude_listed(dataset, path, Reporter())
