@@ -46,7 +46,7 @@ class Labels:
     def renumbered(self, numbers: Mapping[int, int]) -> Labels:
         """Returns the labels with other indices; those without one are left out."""
         return Labels(
-            tuple(sorted(numbers[label] for label in self.labels if label in numbers))
+            tuple(sorted({numbers[label] for label in self.labels if label in numbers}))
         )
 
     def through(self, geometry: Geometry) -> Labels:

@@ -16,6 +16,7 @@ from cnnxfer.tasks.significance import (
     mcnemar_p_value,
     wilson_interval,
 )
+from cnnxfer.texts import normal
 
 # Entries of a receipt that describe the software, the machine and the initial weights.
 ORIGIN = ("cnnxfer", "python", "packages", "hardware", "weights_sha256")
@@ -208,9 +209,14 @@ def _data_difference(
         removed=_count(first, first.keys() - both),
         relabelled=sum(_labels(first[key]) != _labels(second[key]) for key in both),
         moved=sum(_splits(first[key]) != _splits(second[key]) for key in both),
-        classes_added=tuple(sorted(set(other_classes) - set(one_classes))),
-        classes_removed=tuple(sorted(set(one_classes) - set(other_classes))),
+        classes_added=_only_in(other_classes, one_classes),
+        classes_removed=_only_in(one_classes, other_classes),
     )
+
+
+def _only_in(names: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+    known = set(map(normal, others))
+    return tuple(sorted(name for name in names if normal(name) not in known))
 
 
 RowsByContent = dict[str, list[SplitRow]]
@@ -228,7 +234,7 @@ def _count(rows: RowsByContent, keys: Iterable[str]) -> int:
 
 
 def _labels(rows: Iterable[SplitRow]) -> set[str]:
-    return {row.label for row in rows}
+    return {normal(row.label) for row in rows}
 
 
 def _splits(rows: Iterable[SplitRow]) -> set[str]:
@@ -237,7 +243,7 @@ def _splits(rows: Iterable[SplitRow]) -> set[str]:
 
 def _same_split(split: str, one: Iterable[SplitRow], other: Iterable[SplitRow]) -> bool:
     first, second = (
-        sorted((row.sha256, row.label) for row in rows if row.split == split)
+        sorted((row.sha256, normal(row.label)) for row in rows if row.split == split)
         for rows in (one, other)
     )
     return first == second

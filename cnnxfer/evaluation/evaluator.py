@@ -27,6 +27,7 @@ from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.catalog import task_of
 from cnnxfer.tasks.data import load_data
+from cnnxfer.texts import normal
 
 
 def evaluate_run(
@@ -138,14 +139,15 @@ def evaluate_data(
 
 def _relabelled(dataset: Dataset, spec: str, run: Run) -> list[Example]:
     """Returns the images with labels that are positions in the run's class names."""
-    labels = {name: label for label, name in enumerate(run.class_names)}
-    unknown = [name for name in dataset.class_names if name not in labels]
+    labels = {normal(name): label for label, name in enumerate(run.class_names)}
+    unknown = [name for name in dataset.class_names if normal(name) not in labels]
     if unknown:
         raise DataError(
             f"{spec} has classes that {run.path} doesn't know: {', '.join(unknown)}. "
             f"It knows: {', '.join(run.class_names)}."
         )
-    numbers = {old: labels[name] for old, name in enumerate(dataset.class_names)}
+    names = map(normal, dataset.class_names)
+    numbers = {old: labels[name] for old, name in enumerate(names)}
     return [
         dataclasses.replace(example, annotation=example.annotation.renumbered(numbers))
         for example in dataset.examples

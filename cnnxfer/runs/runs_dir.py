@@ -10,6 +10,7 @@ from cnnxfer.files import check_writable
 from cnnxfer.registry import did_you_mean
 from cnnxfer.runs.run import Run
 from cnnxfer.spelling import command, option
+from cnnxfer.texts import normal
 
 LATEST = "latest"
 
@@ -96,6 +97,9 @@ def find_run(name: str, runs_dir: Path) -> Run:
         if (path / "config.toml").is_file():
             # The name of a run is that of its directory, and "." has no name.
             return Run(path.resolve() if path.name in ("", "..") else path)
+    for run in runs:
+        if normal(run.name) == normal(name):
+            return run
     question = did_you_mean(name, (run.name for run in runs))
     raise ConfigError(
         f"no run called {name!r} in {runs_dir}.{question} List them with: cnnxfer runs"

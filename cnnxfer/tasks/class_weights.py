@@ -10,6 +10,7 @@ import numpy as np
 from cnnxfer.config.class_weights_file import AUTO, NONE, read_class_weights
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import suggestion
+from cnnxfer.texts import normal
 
 
 def class_weights(
@@ -43,6 +44,8 @@ def class_weights(
 def require_known_classes(setting: str, class_names: Sequence[str]) -> dict[str, float]:
     """Returns the weights in a file by class; an empty dict for `none` and `auto`.
 
+    The keys are spelled as the classes, even if the file has another Unicode form.
+
     Args:
         setting: `none`, `auto`, or the path of a file.
         class_names: the names of the classes.
@@ -51,8 +54,9 @@ def require_known_classes(setting: str, class_names: Sequence[str]) -> dict[str,
         ConfigError: if the file is not valid, or names an unknown class.
     """
     weights = {} if setting in (NONE, AUTO) else read_class_weights(Path(setting))
+    known = {normal(name): name for name in class_names}
     for name in weights:
-        if name not in class_names:
+        if normal(name) not in known:
             near = suggestion(name, class_names)
             raise ConfigError(f"{setting}: unknown class {name!r}.{near}")
-    return weights
+    return {known[normal(name)]: weight for name, weight in weights.items()}

@@ -97,6 +97,15 @@ def test_images_are_compared_by_content(make: Make) -> None:
     assert difference_of(one, other).any
 
 
+def test_names_in_two_unicode_forms_are_no_difference(make: Make) -> None:
+    one, other = make("a"), make("b")
+    for run, name in ((one, "ros\xe9"), (other, "rose\u0301")):
+        run.write_classes(["daisy", name])
+        run.write_split([ROWS[0], *(replace(row, label=name) for row in ROWS[1:])])
+    assert not difference_of(one, other).any
+    assert difference_of(one, other).results[1].same_images
+
+
 @pytest.mark.parametrize("change", ["class", "label", "part", "image"])
 def test_every_kind_of_difference_in_the_data_is_found(make: Make, change: str) -> None:
     one, other = make("a"), make("b")

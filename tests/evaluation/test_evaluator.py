@@ -277,6 +277,19 @@ def test_data_of_the_other_task_is_an_error(
         cnnxfer.evaluate(colour_run, data=new_photos_dir)
 
 
+def test_classes_are_known_in_both_unicode_forms(
+    colour_run: Run, new_photos_dir: Path
+) -> None:
+    (new_photos_dir / "red").rename(new_photos_dir / "re\u0301d")
+    colour_run.write_classes(["blue", "green", "r\xe9d"])
+    evaluation = cnnxfer.evaluate(colour_run, data=new_photos_dir)
+    assert [row.label for row in evaluation.figures.classes] == [
+        "blue",
+        "green",
+        "r\xe9d",
+    ]
+
+
 def test_classes_that_the_run_does_not_know_are_refused(
     colour_run: Run, photos_dir: Path
 ) -> None:

@@ -72,6 +72,11 @@ def test_a_run_is_found_by_name_and_by_path(
         assert find_run(name, Path("runs")).path.resolve() == run.path
 
 
+def test_a_run_is_found_in_both_unicode_forms(make: Make, tmp_path: Path) -> None:
+    make("cafe\u0301")
+    assert find_run("caf\xe9", tmp_path).name == "cafe\u0301"
+
+
 def test_a_run_is_found_from_inside(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

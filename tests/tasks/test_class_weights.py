@@ -36,6 +36,13 @@ def test_a_file_sets_the_weights_of_the_classes_that_it_names(tmp_path: Path) ->
     assert class_weights(str(path), NAMES, TARGETS).tolist() == [1, 4, 0.5]
 
 
+def test_a_class_has_its_weight_in_both_unicode_forms(tmp_path: Path) -> None:
+    path = tmp_path / "weights.csv"
+    path.write_text("ros\xe9,4\n", "utf-8")
+    names = ("daisy", "rose\u0301", "tulip")
+    assert class_weights(str(path), names, TARGETS).tolist() == [1, 4, 1]
+
+
 def test_a_class_that_is_unknown_is_named(tmp_path: Path) -> None:
     path = tmp_path / "weights.csv"
     path.write_text("tulips,0.5\n")

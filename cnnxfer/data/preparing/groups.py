@@ -9,6 +9,7 @@ from cnnxfer.data.dataset import Dataset
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import did_you_mean
 from cnnxfer.spelling import option
+from cnnxfer.texts import normal
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -23,9 +24,11 @@ def group_names(dataset: Dataset, group_by: str) -> list[str]:
     Raises:
         ConfigError: if `group_by` is neither, or puts all images into one group.
     """
-    names = dataset.columns.get(group_by)
+    columns = {normal(name): values for name, values in dataset.columns.items()}
+    names = columns.get(normal(group_by))
     if names is None:
         names = _matches(dataset, group_by)
+    names = tuple(map(normal, names))
     if len(set(names)) < 2:
         raise ConfigError(
             f"{option('--group-by')} {group_by!r} puts all images into one group, "
@@ -63,13 +66,13 @@ def grouped(pairs: Iterable[tuple[Key, int]]) -> dict[Key, list[int]]:
 
 def _matches(dataset: Dataset, group_by: str) -> tuple[str, ...]:
     try:
-        pattern = re.compile(group_by)
+        pattern = re.compile(normal(group_by))
     except re.error as error:
         raise ConfigError(
             f"{option('--group-by')} {group_by!r} is not a regular expression ({error})"
             f"{_no_column(dataset, group_by)}"
         ) from error
-    found = [pattern.search(example.id) for example in dataset.examples]
+    found = [pattern.search(normal(example.id)) for example in dataset.examples]
     if not any(found):
         raise ConfigError(
             f"{option('--group-by')} {group_by!r} matches no image's name, such as "

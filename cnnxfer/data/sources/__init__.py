@@ -12,6 +12,7 @@ from cnnxfer.data.sources.tfds_specs import tfds_names
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import Registry, did_you_mean, load_object
 from cnnxfer.reporting import Reporter
+from cnnxfer.texts import normal
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ def find_source(spec: str) -> Source:
 def list_dataset(spec: str, reporter: Reporter) -> Dataset:
     """Lists the images that `spec` names, with the classes sorted by name.
 
-    So the same images get the same labels from every source.
+    So the same images get the same labels from every source. Classes whose names look
+    the same, since they differ in their Unicode form alone, are one class.
 
     Raises:
         ConfigError: if no source accepts the specification.
@@ -120,9 +122,13 @@ def list_dataset(spec: str, reporter: Reporter) -> Dataset:
     source = find_source(spec)
     dataset: Dataset = load_object(source.loader)(spec, reporter)
     names = _distinct(dataset.class_names)
-    class_names = tuple(sorted(names))
-    order = {name: number for number, name in enumerate(class_names)}
-    numbers = {old: order[name] for old, name in enumerate(names)}
+    spellings: dict[str, str] = {}
+    for name in names:
+        if spellings.setdefault(normal(name), name) != name:
+            reporter.info(f"{name} is written in two Unicode forms, and is one class")
+    class_names = tuple(spellings[key] for key in sorted(spellings))
+    order = {key: number for number, key in enumerate(sorted(spellings))}
+    numbers = {old: order[normal(name)] for old, name in enumerate(names)}
     examples = tuple(_renumbered(example, numbers) for example in dataset.examples)
     return replace(dataset, class_names=class_names, examples=examples)
 

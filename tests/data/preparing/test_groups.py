@@ -24,6 +24,11 @@ def test_a_column_names_the_groups():
     assert group_names(table, "p1") == ["x", "y", "x", "y"]  # before the expression
 
 
+def test_columns_and_groups_are_the_same_in_both_unicode_forms():
+    table = dataset(**{"plante\u0301": ("\xe9", "e\u0301", "b", "")})
+    assert group_names(table, "plant\xe9") == ["\xe9", "\xe9", "b", ""]
+
+
 @pytest.mark.parametrize(
     ("expression", "names"),
     [

@@ -172,3 +172,16 @@ def test_classes_of_the_same_name_are_numbered(load_given):
     dataset = load_given(class_names=("crane", "bus", "crane"), examples=examples)
     assert dataset.class_names == ("bus", "crane (0)", "crane (2)")
     assert [example.label for example in dataset.examples] == [1, 0, 2]
+
+
+def test_classes_in_two_unicode_forms_are_one(load_given):
+    labels = [(0,), (1,), (2,), (0, 1)]
+    dataset = load_given(
+        class_names=("cafe\u0301", "caf\xe9", "caff"),
+        examples=tuple(
+            Example(str(n), Labels(of), None, Path()) for n, of in enumerate(labels)
+        ),
+    )
+    # By the composed form; in the other, an e would stand before the f.
+    assert dataset.class_names == ("caff", "cafe\u0301")
+    assert [example.labels for example in dataset.examples] == [(1,), (1,), (0,), (1,)]
