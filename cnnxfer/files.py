@@ -1,18 +1,15 @@
-"""Atomic writes, JSON text, file hashes and the cache directory."""
+"""Atomic writes, JSON text and file hashes."""
 
 import errno
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import platformdirs
 
 from cnnxfer.errors import ConfigError, RunError
 
@@ -29,25 +26,6 @@ REFUSALS = {
     errno.EPERM: "Make it writable",
     errno.ENAMETOOLONG: "Choose a shorter name",
 }
-
-
-def cache_dir() -> Path:
-    """Returns cnnxfer's cache directory, and creates it if it does not exist.
-
-    It is `CNNXFER_CACHE`, or else the user's cache directory.
-
-    Raises:
-        ConfigError: if it cannot be created.
-    """
-    path = user_dir("CNNXFER_CACHE", partial(platformdirs.user_cache_dir, "cnnxfer"))
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"the cache directory {path} cannot be created ({error.strerror}). "
-            "Set CNNXFER_CACHE to a directory that can be written."
-        ) from error
-    return path
 
 
 def user_dir(variable: str, default: Callable[[], str]) -> Path:
@@ -88,7 +66,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        _flush(temporary)
+        flush(temporary)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
@@ -149,34 +127,6 @@ def remove_leftovers(directory: Path) -> None:
     for path in directory.rglob(f"{TEMPORARY}*"):
         if path.is_file():
             path.unlink(missing_ok=True)
-
-
-def cached_directory(path: Path, fill: Callable[[Path], None]) -> Path:
-    """Returns `path`, and fills it with `fill(directory)` first if it does not exist.
-
-    The directory is filled under a temporary name and then renamed, so that it is
-    complete whenever it exists. A second process that needs it at the same time
-    waits for the first.
-    """
-    if path.exists():  # reading needs no lock
-        return path
-    from filelock import FileLock  # slow to import
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f"{TEMPORARY}{path.name}"
-    with FileLock(path.parent / f".{path.name}.lock"):
-        shutil.rmtree(temporary, ignore_errors=True)  # left by a killed process
-        if not path.exists():
-            try:
-                temporary.mkdir()
-                fill(temporary)
-                for directory, _, names in os.walk(temporary):
-                    for name in names:
-                        _flush(Path(directory, name))
-                os.replace(temporary, path)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
-    return path
 
 
 def is_empty_or_has_marker(path: Path, mark: bytes) -> bool:
@@ -244,6 +194,12 @@ def json_text(
     return json.dumps(document, indent=indent, default=default)
 
 
+def flush(path: Path) -> None:
+    """Waits until the content of a file is on the disk."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
 def file_hash(path: Path, algorithm: str = "sha256") -> str:
     """Returns the hexadecimal digest of a file's content."""
     with path.open("rb") as stream:
@@ -259,12 +215,6 @@ def format_bytes(size_bytes: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
-
-
-def _flush(path: Path) -> None:
-    """Waits until the content of a file is on the disk."""
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
 
 
 def _umask() -> int:

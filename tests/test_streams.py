@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cnnxfer.cache import cache_dir
 from cnnxfer.cli.main import run as run_command
 from cnnxfer.errors import ConfigError
-from cnnxfer.files import cache_dir, user_dir
+from cnnxfer.files import user_dir
 
 # A command that opens a file as a library would, prints, and reports what it has.
 COMMAND = """

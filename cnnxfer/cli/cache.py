@@ -15,10 +15,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from cnnxfer.cache import cache_dir
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose
 from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
-from cnnxfer.files import cache_dir, format_bytes
+from cnnxfer.files import format_bytes
 from cnnxfer.reporting import printable
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from cnnxfer.backbones.weights import keras_models_dir
+from cnnxfer.cache import cache_dir
 from cnnxfer.errors import ConfigError
-from cnnxfer.files import cache_dir
 from cnnxfer.hardware.probing import attempt
 
 WALK_SECONDS = 0.15

@@ -12,9 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnnxfer.cache import cache_dir, cached_directory
+
 # Keras imports OpenVINO to convert. This imports it first, without telemetry.
 from cnnxfer.engines.silent_openvino import openvino
-from cnnxfer.files import cache_dir, cached_directory, file_hash, json_text
+from cnnxfer.files import file_hash, json_text
 
 if TYPE_CHECKING:
     import keras

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from cnnxfer.cache import cache_dir
 from cnnxfer.doctor.advice import hints, problems
 from cnnxfer.doctor.folders import Folder
 from cnnxfer.doctor.machine import Machine, examine
 from cnnxfer.errors import ConfigError
-from cnnxfer.files import cache_dir
 from cnnxfer.hardware.gpus import Gpu
 from cnnxfer.hardware.processor import Memory, Processor
 

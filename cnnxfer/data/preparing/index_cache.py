@@ -9,9 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cnnxfer.cache import cache_dir
 from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.images.decode import DECODER
-from cnnxfer.files import cache_dir, read_json_with_hash, write_json_with_hash
+from cnnxfer.files import read_json_with_hash, write_json_with_hash
 
 # Raised when rows are computed in another way; `DECODER` changes with the decoding.
 INDEX_VERSION = 2

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
+from cnnxfer.cache import cache_dir
 from cnnxfer.data import archives
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Dataset
@@ -15,7 +16,7 @@ from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.sources.layout import arrange
 from cnnxfer.data.sources.packed import Pack, copy_dir, ensure_copy
 from cnnxfer.errors import DataError, RunError
-from cnnxfer.files import cache_dir, format_bytes
+from cnnxfer.files import format_bytes
 from cnnxfer.reporting import Reporter
 
 LEFT_FREE_BYTES = 500_000_000  # other programs need room on the disk too

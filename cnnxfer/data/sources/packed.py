@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from cnnxfer.cache import cache_dir, cached_directory
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import MAX_BYTES, TOO_LARGE, Example
 from cnnxfer.errors import DataError, RunError, reason_of
 from cnnxfer.files import (
-    cache_dir,
-    cached_directory,
     file_hash,
     format_bytes,
     read_json_with_hash,

@@ -2,10 +2,10 @@
 
 import dataclasses
 
+from cnnxfer.cache import cache_dir, cached_directory
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.sample import flowers
 from cnnxfer.data.sources import folder
-from cnnxfer.files import cache_dir, cached_directory
 from cnnxfer.reporting import Reporter
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
+from cnnxfer.cache import cache_dir
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.files import (
     atomic_path,
-    cache_dir,
     file_hash,
     read_json_with_hash,
     write_json_with_hash,

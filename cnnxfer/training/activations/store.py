@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from cnnxfer.cache import cache_dir
 from cnnxfer.errors import ConfigError, RunError
-from cnnxfer.files import cache_dir, format_bytes
+from cnnxfer.files import format_bytes
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.activations.entry import (
     BYTES_PER_VALUE,

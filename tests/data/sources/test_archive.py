@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from recording_reporter import RecordingReporter
 
+from cnnxfer.cache import cache_dir
 from cnnxfer.data import dataset as images
 from cnnxfer.data.archives import tars, zips
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import archive, list_dataset, packed
 from cnnxfer.errors import DataError, RunError
-from cnnxfer.files import cache_dir
 from cnnxfer.reporting import Reporter
 
 FORMS = ["a.zip", "a.tar", "a.tar.gz", "A.TGZ", "a.tar.bz2", "a.txz"]

@@ -15,9 +15,10 @@ from filelock import FileLock
 from predicted import predicted
 from recording_reporter import RecordingReporter
 
+from cnnxfer.cache import cache_dir
 from cnnxfer.data.images.source import ImageSource, file_source
 from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.files import cache_dir, write_json_with_hash
+from cnnxfer.files import write_json_with_hash
 from cnnxfer.prediction.outputs.jsonl import write_jsonl
 from cnnxfer.prediction.outputs.resumable_file import (
     ResumableFile,
