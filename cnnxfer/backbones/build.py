@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 from keras.src.backend.common import global_state
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.efficientnet_lite import load_checkpoint
+from cnnxfer.backbones.hdf5 import hdf5_problem
 from cnnxfer.backbones.weights import SIZE_LIMIT_BYTES
 from cnnxfer.errors import DataError
 from cnnxfer.files import format_bytes
@@ -152,6 +154,7 @@ def _load_weights(network: keras.Model, backbone: Backbone, path: Path) -> None:
         if path.suffix == ".pth":
             load_checkpoint(network, path)
         else:
+            _check_hdf5(path)
             network.load_weights(path)
     except DataError:
         raise
@@ -162,3 +165,11 @@ def _load_weights(network: keras.Model, backbone: Backbone, path: Path) -> None:
             f"{path} does not hold the weights of {backbone.name}: {reason}. Expected "
             f"a .h5 or .weights.h5 file of these {layers} layers, saved by Keras."
         ) from error
+
+
+def _check_hdf5(path: Path) -> None:
+    if path.suffix not in (".h5", ".hdf5"):  # Keras would open archives of weights too
+        raise ValueError("it is no HDF5 file by its name")
+    with h5py.File(path, "r", locking=False) as file:
+        if problem := hdf5_problem(file, SIZE_LIMIT_BYTES):
+            raise DataError(f"{path} {problem}.")

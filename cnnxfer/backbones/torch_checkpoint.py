@@ -12,6 +12,7 @@ as int64 and its raw little-endian values.
 
 import math
 import pickle
+import pickletools
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from cnnxfer.errors import DataError
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 SIZE_LIMIT_BYTES = 1 << 30
+MAX_OBJECTS = 1_000_000  # in a pickle; the built-in backbone has 3,000
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,8 @@ class _StateDictUnpickler(pickle.Unpickler):
 def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
     """Reads every tensor of a state dictionary in PyTorch's older format.
 
-    The file has at most 1 GiB. Check its hash first: reading is safe, but the values
-    could be anybody's.
+    The file has at most 1 GiB, and so have its tensors together. Check its hash first:
+    reading is safe, but the values could be anybody's.
 
     Returns:
         Arrays by tensor name, float32 or int64, in PyTorch's order of axes.
@@ -113,6 +115,7 @@ def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
 
 def _read(stream: BinaryIO) -> dict[str, np.ndarray]:
     def load() -> Any:
+        _check_memo(stream)
         return _StateDictUnpickler(stream).load()
 
     if load() != MAGIC_NUMBER:
@@ -123,7 +126,25 @@ def _read(stream: BinaryIO) -> dict[str, np.ndarray]:
     for key in keys:
         elements = int(np.frombuffer(stream.read(8), "<i8")[0])
         storages[key] = _read_storage(stream, elements, dtypes[key])
-    return {name: tensor.read(storages) for name, tensor in state.items()}
+    arrays, total_bytes = {}, 0
+    for name, tensor in state.items():
+        arrays[name] = tensor.read(storages)
+        total_bytes += arrays[name].nbytes
+        if total_bytes > SIZE_LIMIT_BYTES:  # many tensors may share a storage
+            raise ValueError("its tensors take over 1 GiB")
+    return arrays
+
+
+def _check_memo(stream: BinaryIO) -> None:
+    """Refuses the next pickle if it gives an object a very high number.
+
+    Python would make room for all lower numbers.
+    """
+    start = stream.tell()
+    for opcode, argument, _ in pickletools.genops(stream):
+        if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > MAX_OBJECTS:
+            raise ValueError(f"it numbers an object {argument:,}")
+    stream.seek(start)
 
 
 def _read_storage(stream: BinaryIO, elements: int, dtype: str) -> np.ndarray:

@@ -13,12 +13,11 @@ shows them, are appended to the address; hashes are checked in the same way.
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.weight_files import WeightFile, weight_file
 from cnnxfer.errors import ConfigError, DataError, RunError
-from cnnxfer.files import file_hash, format_bytes, user_dir
+from cnnxfer.files import file_hash, user_dir
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import option
 
@@ -181,49 +180,18 @@ def _hash_problem(path: Path, digest: str) -> str:
 def _hdf5_problem(path: Path) -> str:
     import h5py
 
+    from cnnxfer.backbones.hdf5 import hdf5_problem, tensors_of, too_large
+
     if path.stat().st_size > SIZE_LIMIT_BYTES:
-        return _too_large()
+        return too_large(SIZE_LIMIT_BYTES)
     try:
         # No process writes to the file, and a read-only file system may refuse locks.
         with h5py.File(path, "r", locking=False) as file:
-            return _link_problem(file) or _tensor_problem(file)
+            if problem := hdf5_problem(file, SIZE_LIMIT_BYTES):
+                return problem
+            tensors = tensors_of(file)
+            for tensor in tensors:
+                tensor[()]
+            return "" if tensors else "holds no tensors"
     except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
         return f"is not a whole HDF5 file ({error})"
-
-
-def _link_problem(file: Any) -> str:
-    """Describes the first soft or external link in the file; "" if there is none."""
-    import h5py
-
-    def describe(name: str, link: Any) -> str | None:
-        if isinstance(link, h5py.HardLink):
-            return None
-        return f"holds a link, {name!r}, which no published file does"
-
-    return file.visititems_links(describe) or ""
-
-
-def _tensor_problem(file: Any) -> str:
-    """Reads every tensor, unless all together are too large; describes the problem."""
-    import h5py
-
-    tensors: list[Any] = []
-
-    def collect(_name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            tensors.append(item)
-
-    file.visititems(collect)
-    if not tensors:
-        return "holds no tensors"
-    if any(tensor.external or tensor.is_virtual for tensor in tensors):
-        return "keeps tensors in other files, which no published file does"
-    if sum(tensor.nbytes for tensor in tensors) > SIZE_LIMIT_BYTES:
-        return _too_large()
-    for tensor in tensors:
-        tensor[()]
-    return ""
-
-
-def _too_large() -> str:
-    return f"holds more than the limit of {format_bytes(SIZE_LIMIT_BYTES)}"

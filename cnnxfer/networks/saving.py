@@ -1,17 +1,23 @@
 """Saving of model files, and loading that runs no code from the file."""
 
 import json
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
+import h5py
 import keras
 
+from cnnxfer.backbones.hdf5 import hdf5_problem
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.files import atomic_path, format_bytes
+from cnnxfer.unpacking import is_stored
 
 MODEL_LIMIT_BYTES = 4 << 30
+# The largest network of Keras, NASNetLarge, is described in 1 MB.
+CONFIG_LIMIT_BYTES = 20_000_000
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"  # parts of the file
 # The only classes that a model file may refer to.
 ALLOWED_CLASSES = frozenset(
     [
@@ -87,8 +93,7 @@ def load_model(path: Path) -> keras.Model:
             f"{format_bytes(MODEL_LIMIT_BYTES)}."
         )
     try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
+        config = _read_config(path)
     except Exception as error:  # zipfile and json raise many kinds for a wrong file
         raise _damaged(path, error) from error
     for name in config_classes(config):
@@ -98,9 +103,41 @@ def load_model(path: Path) -> keras.Model:
                 "that cnnxfer trained are loaded."
             )
     try:
+        _check_weights(path)
         return keras.saving.load_model(path, safe_mode=True, compile=False)
     except Exception as error:  # Keras raises many kinds for a damaged file
         raise _damaged(path, error) from error
+
+
+def _read_config(path: Path) -> Any:
+    """Returns what `config.json` in the file describes.
+
+    Keras writes each part of the file uncompressed, and reads it without a limit.
+
+    Raises:
+        DataError: if a part is compressed or too large; the message is only the reason.
+    """
+    if not is_stored(path):
+        raise DataError(
+            "it is no zip archive of uncompressed parts, as Keras writes it"
+        )
+    with ZipFile(path) as archive:
+        size_bytes = archive.getinfo(CONFIG).file_size
+        if size_bytes > CONFIG_LIMIT_BYTES:
+            raise DataError(
+                f"its {CONFIG} has {format_bytes(size_bytes)}; the limit is "
+                f"{format_bytes(CONFIG_LIMIT_BYTES)}"
+            )
+        return json.loads(archive.read(CONFIG))
+
+
+def _check_weights(path: Path) -> None:
+    with ZipFile(path) as archive:
+        image = archive.read(WEIGHTS)
+    # HDF5 would take minutes to read a part of an archive through Python.
+    with h5py.File(h5py.h5f.open_file_image(image)) as file:
+        if problem := hdf5_problem(file, MODEL_LIMIT_BYTES):
+            raise DataError(f"its {WEIGHTS} {problem}")
 
 
 def config_classes(config: Any) -> Iterator[str]:

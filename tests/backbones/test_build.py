@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -463,6 +464,20 @@ def test_weights_over_the_limit_are_not_read(
         build_backbone(
             BACKBONES.get("mobilenet-0.25"), image_size=32, weights_path=path
         )
+
+
+def test_files_of_weights_that_could_fill_memory_are_not_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras.Model, "load_weights", None)
+    backbone, path = BACKBONES.get("mobilenet-0.25"), tmp_path / "x.weights.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kernel", data=np.zeros((999, 99)), compression="gzip")
+    with pytest.raises(DataError, match=r"x\.weights\.h5 holds compressed tensors"):
+        build_backbone(backbone, image_size=32, weights_path=path)
+    (tmp_path / "x.keras").write_bytes(b"")
+    with pytest.raises(DataError, match="it is no HDF5 file by its name"):
+        build_backbone(backbone, image_size=32, weights_path=tmp_path / "x.keras")
 
 
 @pytest.mark.parametrize("include_top", [False, True])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cnnxfer.backbones import torch_checkpoint
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.torch_checkpoint import MAGIC_NUMBER, read_checkpoint
 from cnnxfer.backbones.weights import find_weights
@@ -193,6 +194,27 @@ def test_anything_but_a_state_dictionary_is_refused(
     tmp_path: Path, state: object
 ) -> None:
     refusal(written(tmp_path / "x.pth", state))
+
+
+def test_tensors_that_share_a_storage_are_counted_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = Tensor()
+    path = written(
+        tmp_path / "x.pth", OrderedDict({str(i): shared for i in range(999)})
+    )
+    assert len(read_checkpoint(path)) == 999
+    # The file has 11 kB, and its tensors 48 kB.
+    monkeypatch.setattr(torch_checkpoint, "SIZE_LIMIT_BYTES", 20_000)
+    assert "its tensors take over 1 GiB" in refusal(path)
+
+
+def test_a_pickle_that_numbers_objects_too_high_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    path.write_bytes(b"Nr" + (2**32 - 1).to_bytes(4, "little") + b".")  # 64 GB of room
+    assert "it numbers an object 4,294,967,295" in refusal(path)
+    path.write_bytes(b"Np4294967295\n.")
+    assert "it numbers an object 4,294,967,295" in refusal(path)
 
 
 def test_other_file_formats_are_refused(tmp_path: Path) -> None:

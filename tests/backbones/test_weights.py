@@ -326,6 +326,21 @@ def test_a_file_whose_shapes_exceed_the_size_limit_is_refused(tmp_path: Path) ->
         verify_weights(path, "")
 
 
+def test_compressed_tensors_and_shapes_without_values_are_refused(
+    tmp_path: Path,
+) -> None:
+    path = write_tensors(tmp_path / "a.h5")
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("bomb", data=np.zeros((999, 99)), compression="gzip")
+    with pytest.raises(DataError, match=r"holds compressed tensors; unpack it with: "):
+        verify_weights(path, "")
+    path = write_tensors(tmp_path / "b.h5")
+    with h5py.File(path, "r+") as file:
+        file.create_dataset("bomb", (999, 99), "f4")
+    with pytest.raises(DataError, match="holds shapes without the values"):
+        verify_weights(path, "")
+
+
 def test_a_sparse_file_over_the_size_limit_is_refused(tmp_path: Path) -> None:
     path = write_tensors(tmp_path / "a.h5")
     os.truncate(path, (2 << 30) + 1)

@@ -1,7 +1,9 @@
 import json
+import tracemalloc
 import zipfile
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -116,6 +118,38 @@ def test_a_file_over_the_limit_is_not_read(
     monkeypatch.setattr(saving, "MODEL_LIMIT_BYTES", 1000)
     with pytest.raises(DataError, match=r"the limit for a model is 1\.0 kB"):
         load_model(parent.model_path)
+
+
+def changed(old: Path, path: Path, method: int = zipfile.ZIP_STORED, **parts) -> Path:
+    """Copies a model file with other parts, such as `config`, or compressed ones."""
+    with zipfile.ZipFile(old) as source, zipfile.ZipFile(path, "w", method) as target:
+        for name in source.namelist():
+            content = parts.get(name.split(".")[0], source.read(name))
+            target.writestr(name, content)
+    return path
+
+
+@pytest.mark.usefixtures("build_nothing")
+def test_what_takes_far_more_memory_than_the_file_is_not_read(
+    tmp_path: Path, parent: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, model = tmp_path / "model.keras", parent.model_path
+    spaces = b" " * 30_000_000
+    changed(model, path, zipfile.ZIP_DEFLATED, config=spaces)
+    assert path.stat().st_size < 3_000_000
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"no zip archive of uncompressed parts"):
+        load_model(path)
+    with pytest.raises(DataError, match=r"config\.json has 30\.0 MB; the limit is 20"):
+        load_model(changed(model, path, config=spaces))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 35_000_000  # the test's own copy of the spaces, and no other
+    weights = tmp_path / "model.weights.h5"
+    with h5py.File(weights, "w") as file:
+        file.create_dataset("kernel", (1 << 30,), "f4", chunks=(1 << 20,))
+    with pytest.raises(DataError, match=r"model\.weights\.h5 holds shapes without"):
+        load_model(changed(model, path, model=weights.read_bytes()))
 
 
 @pytest.mark.filterwarnings("error:The structure of `inputs`")

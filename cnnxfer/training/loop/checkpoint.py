@@ -23,6 +23,7 @@ from cnnxfer.files import (
 )
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.loop.progress import Progress
+from cnnxfer.unpacking import is_stored
 
 CHECKPOINTS_KEPT = 2
 
@@ -113,7 +114,7 @@ def checkpoint_at(directory: Path, number: int) -> Checkpoint | None:
     arrays_path = _path(directory, number, "npz")
     manifest = read_json_with_hash(_path(directory, number, "json"))
     try:
-        if file_hash(arrays_path) != manifest["sha256"]:
+        if file_hash(arrays_path) != manifest["sha256"] or not is_stored(arrays_path):
             return None
         progress = Progress.from_json(manifest["progress"])
     except (OSError, KeyError, TypeError):

@@ -7,6 +7,7 @@ import pytest
 from recording_reporter import RecordingReporter
 
 from cnnxfer.errors import RunError
+from cnnxfer.files import file_hash, write_json_with_hash
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop import checkpoint
 from cnnxfer.training.loop.checkpoint import (
@@ -199,3 +200,15 @@ def test_another_network_is_not_restored(tmp_path: Path) -> None:
         "the checkpoint does not fit the network: they differ in model/conv/kernel and "
         "1 more. Train a new run."
     )
+
+
+def test_compressed_arrays_are_not_read(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    save(tmp_path, 2)
+    path = tmp_path / "000002.npz"
+    with path.open("wb") as stream:
+        np.savez_compressed(stream, bomb=np.zeros(100_000))
+    progress = checkpoint_at(tmp_path, 1).progress.as_json()  # type: ignore[union-attr]
+    manifest = {"sha256": file_hash(path), "progress": progress}
+    write_json_with_hash(path.with_suffix(".json"), manifest)
+    assert steps_of(tmp_path) == [1]

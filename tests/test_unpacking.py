@@ -1,0 +1,68 @@
+"""Zip archives that are far larger inside than outside, or list too much."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from cnnxfer import unpacking
+from cnnxfer.errors import DataError
+from cnnxfer.unpacking import check_ratio, is_stored, open_zip
+
+MEGABYTE = 1_000_000
+
+
+def written(path: Path, method: int = zipfile.ZIP_STORED, files: int = 3) -> Path:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for number in range(files):
+            archive.writestr(f"{number}.jpg", bytes(1000))
+    return path
+
+
+def test_small_files_may_unpack_to_a_gigabyte_and_large_ones_to_more() -> None:
+    check_ratio(1000 * MEGABYTE, 1)
+    check_ratio(200 * 1000 * MEGABYTE, 1000 * MEGABYTE)
+    with pytest.raises(DataError, match=r"^decompression bomb: 5\.0 MB unpack to 1\.0"):
+        check_ratio(1001 * MEGABYTE, 5 * MEGABYTE)
+
+
+def test_an_index_of_too_many_files_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "a.zip", files=40)
+    assert len(open_zip(path, 40).infolist()) == 40
+    monkeypatch.setattr(unpacking, "ZipFile", None)
+    with pytest.raises(DataError, match=r"^it lists 40 files; the limit is 39$"):
+        open_zip(path, 39)
+    monkeypatch.setattr(unpacking, "MAX_INDEX_BYTES", 1000)
+    with pytest.raises(DataError, match=r"^its index has 2\.\d kB; the limit is 1\.0"):
+        open_zip(path, 40)
+
+
+def test_an_index_that_holds_more_than_it_says_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "a.zip", files=40)
+    content = bytearray(path.read_bytes())
+    at = content.rindex(b"PK\5\6") + 8
+    content[at : at + 4] = bytes([1, 0, 1, 0])  # says one file, on this disk and in all
+    path.write_bytes(content)
+    assert len(zipfile.ZipFile(path).infolist()) == 40  # and Python reads them all
+    monkeypatch.setattr(unpacking, "ZipFile", None)
+    with pytest.raises(DataError, match=r"^it lists 40 files; the limit is 30$"):
+        open_zip(path, 30)
+
+
+def test_uncompressed_archives_unpack_to_no_more_than_their_size(
+    tmp_path: Path,
+) -> None:
+    assert is_stored(written(tmp_path / "plain.zip"))
+    assert not is_stored(written(tmp_path / "packed.zip", zipfile.ZIP_DEFLATED))
+    (tmp_path / "none.zip").write_bytes(b"none")
+    assert not is_stored(tmp_path / "none.zip")
+    # All names in the index lead to the first file.
+    with zipfile.ZipFile(tmp_path / "overlapping.zip", "w") as archive:
+        archive.writestr("0.jpg", bytes(1000))
+        (first,) = archive.infolist()
+        archive.filelist += [first] * 20
+    assert not is_stored(tmp_path / "overlapping.zip")
