@@ -198,6 +198,9 @@ def _plant_other_files(planter: Planter) -> None:
         "test/daisy/notes": b"to be sorted",
     }.items():
         planter.one("other-file", f"photos/{path}", content)
+    planter.one("other-file", "photos/LICENSE", b"Everybody may use these.")
+    planter.note("circular-link", "photos/train/daisy/up")
+    (planter.root / "photos/train/daisy/up").symlink_to("..")
     for path in (
         *("train/daisy/.DS_Store", "train/daisy/._000.jpg", "train/daisy/Thumbs.db"),
         *("test/daisy/desktop.ini", "test/daisy/.hidden.jpg"),

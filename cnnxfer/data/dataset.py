@@ -78,6 +78,8 @@ class Dataset:
         columns: the values of a table's other columns, by the column's name; each has
             a value for every example.
         hidden: the ids of hidden and system files, which were left out.
+        outside: the ids of files outside of all class folders, but for images.
+        circular: the ids of links to folders that would lead around in circles.
     """
 
     name: str
@@ -88,6 +90,8 @@ class Dataset:
     task: str = CLASSIFICATION
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    circular: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from cnnxfer.data.preparing.groups import group_names
 from cnnxfer.data.preparing.index import (
     build_index,
     leave_out_untrained,
+    pass_over_others,
     report_problems,
 )
 from cnnxfer.data.preparing.near_duplicates import near_duplicates
@@ -92,7 +93,8 @@ def prepare_data(dataset: Dataset, config: Config, reporter: Reporter) -> Prepar
     is_grouped = config.group_by != "none" and ids
     names = group_names(dataset, config.group_by) if is_grouped else []
     group_of = dict(zip(ids, names, strict=True)) if names else {}
-    rows = report_problems(build_index(dataset.examples, reporter), reporter)
+    rows = build_index(dataset.examples, reporter)
+    rows = report_problems(pass_over_others(dataset, rows, reporter), reporter)
     class_names, rows = leave_out_untrained(dataset.class_names, rows, reporter)
     rows = [rows[index] for index in take_sample(rows, config.limit)]
     groups = [group_of[row.example.id] for row in rows] if group_of else []

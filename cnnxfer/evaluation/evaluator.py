@@ -15,7 +15,11 @@ from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.dataset import TEST, Dataset, Example
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.prepared import load_splits
-from cnnxfer.data.preparing.index import build_index, report_problems
+from cnnxfer.data.preparing.index import (
+    build_index,
+    pass_over_others,
+    report_problems,
+)
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.files import file_hash
@@ -113,9 +117,10 @@ def evaluate_data(
     _, dataset = load_data(spec, reporter)
     task_of(run).check_other(dataset, spec, run)
     examples = _relabelled(dataset, spec, run)
-    rows = report_problems(build_index(examples, reporter), reporter)
+    images = pass_over_others(dataset, build_index(examples, reporter), reporter)
+    rows = report_problems(images, reporter)
     if not rows:
-        raise DataError(f"none of the {len(examples)} images of {spec} could be read.")
+        raise DataError(f"none of the {len(images)} images of {spec} could be read.")
     known = known_splits(run, reporter)
     splits = [known.get(row.sha256, TEST) for row in rows]
     new = [
@@ -132,7 +137,7 @@ def evaluate_data(
     evaluation = measured.evaluation
     return dataclasses.replace(
         evaluation,
-        unreadable=evaluation.unreadable + len(examples) - len(rows),
+        unreadable=evaluation.unreadable + len(images) - len(rows),
         seen=len(rows) - len(new),
     )
 

@@ -22,7 +22,10 @@ class InspectedData:
     splits: Sequence[str]  # that each image would get; "" for one that is left out
     near: Sequence[Group] = ()  # rows whose images show the same, exact copies included
     groups: Sequence[str] = ()  # of each image by `--group-by`, or ""; or none at all
-    hidden: tuple[str, ...] = ()  # ids of hidden and system files
+    # Ids of what the source passed over, as the `Dataset` has them.
+    hidden: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    circular: tuple[str, ...] = ()
 
     @cached_property
     def sound(self) -> list[int]:

@@ -6,6 +6,7 @@ from posixpath import splitext
 from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.report import Finding, Item, Kind, note_kind, warning_kind
 from cnnxfer.data.images.decode import SUFFIXES
+from cnnxfer.data.images.names import is_other_file
 
 UNREADABLE = warning_kind(
     "unreadable",
@@ -43,6 +44,12 @@ HIDDEN = note_kind(
     done="skipped",
     advice="Delete them, or rename those that are images.",
 )
+CIRCULAR = note_kind(
+    "circular-link",
+    "links to folders that lead around in circles",
+    done="skipped",
+    advice="Delete them.",
+)
 
 # By the beginning of the reasons that `images.decode` and `read_bytes` give.
 KIND_BY_REASON = {
@@ -50,7 +57,6 @@ KIND_BY_REASON = {
     "over ": TOO_LARGE,
     "too large": TOO_LARGE,
 }
-NOT_AN_IMAGE = ("not an image", "SVG ", "empty file")
 # Pillow calls a JPEG file that holds a second image an MPO.
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
 SUFFIXES_OF = {
@@ -75,10 +81,10 @@ def broken_files(data: InspectedData) -> Iterator[Finding]:
     ]
     for kind in (UNREADABLE, TRUNCATED, TOO_LARGE, OTHER_FILE):
         found = [index for index, other in kinds if other is kind]
-        yield from kind.findings(
-            (data.item(index, data.rows[index].problem or "") for index in found),
-            quarantine=map(data.id, found),
-        )
+        items = [data.item(index, data.rows[index].problem or "") for index in found]
+        if kind is OTHER_FILE:
+            items += [Item((name,), note="in no class") for name in data.outside]
+        yield from kind.findings(items, quarantine=map(data.id, found))
 
 
 def wrong_suffixes(data: InspectedData) -> Iterator[Finding]:
@@ -96,8 +102,13 @@ def hidden_files(data: InspectedData) -> Iterator[Finding]:
     yield from HIDDEN.findings(Item((name,)) for name in data.hidden)
 
 
+def circular_links(data: InspectedData) -> Iterator[Finding]:
+    """Finds links to folders that lead around in circles, which are not followed."""
+    yield from CIRCULAR.findings(Item((name,)) for name in data.circular)
+
+
 def _kind_of(name: str, problem: str) -> Kind:
-    if problem.startswith(NOT_AN_IMAGE) and _suffix(name) not in SUFFIXES:
+    if is_other_file(name, problem):
         return OTHER_FILE
     matching = (
         kind for start, kind in KIND_BY_REASON.items() if problem.startswith(start)

@@ -134,7 +134,7 @@ class Report:
 
     Attributes:
         data: the data specification, as it was typed.
-        images: how many files or records the data has.
+        images: how many images the data has, sound or broken.
         sound: how many of them are images that can be used.
         classes: the number of images of each class, in label order.
         findings: the findings: errors first, then warnings, then notes.

@@ -15,6 +15,7 @@ from cnnxfer.data.check.report import (
     error_kind,
 )
 from cnnxfer.data.dataset import Dataset, Example, IndexRow
+from cnnxfer.data.images.names import is_other_file
 from cnnxfer.data.preparing.exclude import exclude_listed
 from cnnxfer.data.preparing.groups import group_names
 from cnnxfer.data.preparing.index import build_index, labels_to_train
@@ -48,6 +49,7 @@ CHECKS: tuple[Callable[[InspectedData], Iterable[Finding]], ...] = (
     classes.odd_names,
     classes.unlabelled,
     readability.hidden_files,
+    readability.circular_links,
 )
 NO_DATA = error_kind(
     "no-data",
@@ -59,7 +61,7 @@ NO_SPLIT = error_kind(
     "no-split",
     "ways to split the images",
     done="training stops",
-    advice="Add images, or choose other shares with {--split}.",
+    advice="Add images: each class needs two to be split, better some dozens.",
 )
 # `train` warns of these elsewhere.
 REPORTED_BY_TRAINING = {
@@ -160,11 +162,15 @@ def _report(
         near=near,
         groups=groups,
         hidden=dataset.hidden,
+        outside=dataset.outside,
+        circular=dataset.circular,
     )
     findings += [finding for check in CHECKS for finding in check(data)]
     return Report(
         data=spec,
-        images=len(rows),
+        images=sum(
+            not is_other_file(row.example.id, row.problem or "") for row in rows
+        ),
         sound=len(data.sound),
         classes=tuple(
             ClassCount(name, **sizes)

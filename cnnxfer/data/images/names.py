@@ -4,6 +4,8 @@ from cnnxfer.data.images.decode import SUFFIXES
 
 # The last two cannot be decoded, but are images; so they are reported, not left out.
 IMAGE_SUFFIXES = (*SUFFIXES, ".jp2", ".jxl")
+# How the reasons begin why a file that is no image, not even a broken one, is not read.
+NOT_AN_IMAGE = ("not an image", "SVG ", "empty file")
 # Files and folders of operating systems, in lower case, which hold no user's images.
 SYSTEM_NAMES = frozenset(
     {
@@ -28,6 +30,15 @@ def is_hidden(name: str) -> bool:
 def names_image(name: str) -> bool:
     """Tells whether a file may hold an image, by its bare name."""
     return name.lower().endswith(IMAGE_SUFFIXES) and not is_hidden(name)
+
+
+def is_other_file(name: str, problem: str) -> bool:
+    """Tells whether an unreadable file is no image, not even a broken one.
+
+    So it is if neither its name nor its first bytes are those of an image.
+    """
+    is_named = name.lower().endswith(IMAGE_SUFFIXES)
+    return problem.startswith(NOT_AN_IMAGE) and not is_named
 
 
 def member_names_image(name: str) -> bool:

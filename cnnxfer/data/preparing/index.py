@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from cnnxfer.data.dataset import TRAIN, Example, IndexRow
+from cnnxfer.data.dataset import TRAIN, Dataset, Example, IndexRow
 from cnnxfer.data.images.decode import TURNS, is_animated, open_image, orientation
+from cnnxfer.data.images.names import is_other_file
+from cnnxfer.data.images.passed_over import CIRCULAR, HIDDEN, OTHER, PassedOver
 from cnnxfer.data.images.perceptual_hash import perceptual_hash, sample_pixels
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.parallel import parallel_map
@@ -93,6 +95,33 @@ def _count_frames(opened: Image.Image) -> int:
         return int(opened.n_frames) if is_animated(opened) else 1  # type: ignore[attr-defined]
     except Exception:  # a later frame is broken; only the first one is used
         return 1
+
+
+def pass_over_others(
+    dataset: Dataset, rows: Iterable[IndexRow], reporter: Reporter
+) -> list[IndexRow]:
+    """Returns the rows of images, sound or broken, without those of other files.
+
+    The reporter tells in one line how many files are passed over, of those and of the
+    ones that the data set's source has not listed as examples.
+    """
+    passed_over = PassedOver()
+    for kind, ids in (
+        (HIDDEN, dataset.hidden),
+        (CIRCULAR, dataset.circular),
+        (OTHER, dataset.outside),
+    ):
+        for id in ids:
+            passed_over.add(kind, id)
+    images = []
+    for row in rows:
+        if row.problem and is_other_file(row.example.id, row.problem):
+            passed_over.add(OTHER, row.example.id)
+        else:
+            images.append(row)
+    if line := passed_over.line():
+        reporter.info(line)
+    return images
 
 
 def report_problems(rows: Iterable[IndexRow], reporter: Reporter) -> list[IndexRow]:

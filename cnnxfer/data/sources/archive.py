@@ -44,7 +44,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         size_bytes=size_bytes,
     )
     examples = {example.id: example for example in copy.examples}
-    layout = arrange([*examples, *copy.about], spec, reporter, wrapped=True)
+    layout = arrange([*examples, *copy.about], spec, reporter)
     return Dataset(
         name=_stem(path.name),
         class_names=layout.class_names,
@@ -58,6 +58,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
             for file in layout.files
         ),
         hidden=layout.hidden,
+        outside=layout.outside,
     )
 
 

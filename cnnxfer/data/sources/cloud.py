@@ -107,6 +107,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         class_names=layout.class_names,
         examples=tuple(_examples(bucket, objects, reporter)),
         hidden=layout.hidden,
+        outside=layout.outside,
     )
 
 

@@ -1,13 +1,12 @@
 """The source for a folder of class folders, with or without split folders above."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Dataset, Example
-from cnnxfer.data.images.names import is_hidden
-from cnnxfer.data.sources.layout import SPLIT_BY_WORD, arrange, utf8_name
+from cnnxfer.data.images.folders import walk_folders
+from cnnxfer.data.sources.layout import arrange, utf8_name
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.reporting import Reporter
 
@@ -16,19 +15,15 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     """Lists every file in the class folders of a folder, sorted by name.
 
     Classes and splits are found as `layout.arrange` describes. Hidden and system files
-    and folders are left out. Links to class folders are followed; links inside of
-    class folders are not.
+    and folders are left out, and links that lead around in circles.
 
     Raises:
-        DataError: if there is no file in a class folder, or a folder cannot be read.
+        DataError: if there is no file in a class folder, it is not clear which folders
+            are classes, or a folder cannot be read.
     """
     root = Path(spec)
-    try:
-        layout = arrange(_names(os.fspath(root)), os.fspath(root), reporter)
-    except OSError as error:
-        raise DataError(
-            f"{error.filename} cannot be read: {reason_of(error)}."
-        ) from error
+    names, circular = _names(os.fspath(root))
+    layout = arrange(names, os.fspath(root), reporter)
     return Dataset(
         name=utf8_name(root.resolve().name),
         class_names=layout.class_names,
@@ -37,24 +32,23 @@ def load(spec: str, reporter: Reporter) -> Dataset:
             for file in layout.files
         ),
         hidden=layout.hidden,
+        outside=layout.outside,
+        circular=tuple(map(utf8_name, circular)),
     )
 
 
-def _names(folder: str, prefix: str = "", links: bool = True) -> Iterator[str]:
-    """Yields the names of all files and folders in a folder, as `arrange` takes them.
-
-    `prefix` precedes the names; without `links`, links to folders are left out.
-    """
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = prefix + entry.name
-            is_link = entry.is_symlink()
-            # `entry.is_dir` raises for a link that leads to itself.
-            if not (os.path.isdir(entry.path) if is_link else entry.is_dir()):
-                yield name
-            elif links or not is_link:
-                yield f"{name}/"
-                if not is_hidden(entry.name):
-                    # Class folders in a split may be links, folders in a class not.
-                    is_split = not prefix and entry.name.lower() in SPLIT_BY_WORD
-                    yield from _names(entry.path, f"{name}/", links=is_split)
+def _names(root: str) -> tuple[list[str], list[str]]:
+    """Returns all names below a folder, as `arrange` takes them, and circular links."""
+    names, circular = [], []
+    for folder in walk_folders(root):
+        if folder.problem is not None:
+            raise DataError(
+                f"{folder.problem.filename} cannot be read: "
+                f"{reason_of(folder.problem)}."
+            ) from folder.problem
+        is_root = folder.path == root
+        prefix = "" if is_root else f"{os.path.relpath(folder.path, root)}/"
+        below = [f"{name}/" for name in folder.folders]
+        names += [prefix + name for name in (*folder.files, *below, *folder.hidden)]
+        circular += [prefix + name for name in folder.circular]
+    return names, circular

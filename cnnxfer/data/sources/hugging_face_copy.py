@@ -8,8 +8,8 @@ from typing import Any
 import datasets
 
 from cnnxfer.data.dataset import read_bytes
-from cnnxfer.data.sources.layout import SPLIT_BY_WORD
 from cnnxfer.data.sources.packed import Pack
+from cnnxfer.data.sources.split_folders import SPLIT_BY_WORD
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted
 

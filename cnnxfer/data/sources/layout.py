@@ -4,22 +4,22 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION
+from cnnxfer.data.dataset import TRAIN
 from cnnxfer.data.images.names import is_hidden, names_image
+from cnnxfer.data.sources.split_folders import (
+    SPLIT_BY_WORD,
+    Folders,
+    Parts,
+    SplitFolder,
+    by_folder,
+    find_split_folders,
+    only_folder,
+    refuse_splits_in_classes,
+)
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted
 
-# By the word in lower case; folders, tables and other libraries name splits by them.
-SPLIT_BY_WORD = {
-    "train": TRAIN,
-    "training": TRAIN,
-    "val": VALIDATION,
-    "valid": VALIDATION,
-    "validation": VALIDATION,
-    "test": TEST,
-    "testing": TEST,
-}
-Parts = tuple[str, ...]  # what lies between the slashes of a name
+MAX_SHOWN = 4  # names in a message
 
 
 @dataclass(frozen=True)
@@ -41,30 +41,78 @@ class Layout:
     # Ids of hidden and system files, which were left out; the id of a folder ends in a
     # slash and stands for all files in it.
     hidden: tuple[str, ...]
+    outside: tuple[str, ...]  # ids of files outside of class folders, but for images
 
 
-def arrange(
-    names: Iterable[str], root: str, reporter: Reporter, *, wrapped: bool = False
-) -> Layout:
+def arrange(names: Iterable[str], root: str, reporter: Reporter) -> Layout:
     """Finds class folders, and split folders above them, from file names alone.
 
-    A class has the name of its folder, which may hold further folders. A folder called
-    train is a split folder if it holds folders, or if a folder called val, valid,
-    validation or test is beside it; then the class folders lie in the split folders.
-    The reporter warns of images outside of all class folders.
+    A class has the name of its folder, which may hold further folders. Which folders
+    are splits is described at `find_split_folders`; then the class folders lie in the
+    split folders. A single folder around everything is ignored, and so is one in each
+    split folder. The reporter tells what was not plain, and warns of images outside of
+    all class folders.
 
     Args:
         names: names of files, relative to the root, with slashes. A name that ends in
             a slash is a folder, so that empty class folders can be listed too.
         root: the folder, archive or address that messages name.
-        reporter: shows the warning.
-        wrapped: whether a single folder around everything, as archives often have, is
-            ignored.
+        reporter: shows messages.
 
     Raises:
-        DataError: if no file lies in a class folder, or split folders and class
-            folders are mixed.
+        DataError: if no file lies in a class folder, or it is not clear which folders
+            are splits and which are classes.
     """
+    visible, hidden = _parted(names)
+    top = _wrapping(visible)
+    begin = len(top)
+    inner = sorted(parts[begin:] for parts in visible if parts[:begin] == top)
+    if top:
+        reporter.info(f"{root.rstrip('/')}: all class folders are in {'/'.join(top)}")
+    root = "/".join((root.rstrip("/"), *top))
+    folders = by_folder(inner)
+    splits = find_split_folders(folders, root)
+    if splits:
+        _tell_of_splits(splits, root, reporter)
+    else:
+        refuse_splits_in_classes(folders, root)
+        _warn_of_same_folders(folders, root, reporter)
+    placed, others = _placed(inner, splits)
+    others += sorted(parts for parts in visible if parts[:begin] != top)
+    labels = {
+        name: label for label, name in enumerate(sorted({name for _, name in placed}))
+    }
+    files = tuple(
+        PlacedFile(
+            name=visible[(*top, *parts)],
+            id=utf8_name("/".join(parts)),
+            label=labels[name],
+            split=splits[parts[0]].split if splits else None,
+        )
+        for parts, name in placed
+        if parts[-1]
+    )
+    if not files:
+        raise DataError(
+            f"{root} holds no images in class folders; expected one folder a class, "
+            f"such as {root}/rose/1.jpg."
+        )
+    _warn_of_images(others, root, reporter)
+    left_out = (parts[begin:] if parts[:begin] == top else parts for parts in hidden)
+    return Layout(
+        class_names=tuple(labels),
+        files=files,
+        hidden=tuple(utf8_name("/".join(parts)) for parts in sorted(left_out)),
+        outside=tuple(
+            utf8_name("/".join(parts))
+            for parts in others
+            if parts[-1] and not names_image(parts[-1])
+        ),
+    )
+
+
+def _parted(names: Iterable[str]) -> tuple[dict[Parts, str], dict[Parts, str]]:
+    """Returns the visible and the hidden names, each by its parts."""
     visible: dict[Parts, str] = {}
     hidden: dict[Parts, str] = {}
     for name in names:
@@ -75,83 +123,63 @@ def arrange(
         else:
             below = ("",) if len(parts) > outermost + 1 else ()
             hidden[(*parts[: outermost + 1], *below)] = name
-    top = _wrapping(visible) if wrapped else ()
-    begin = len(top)
-    inner = sorted(parts[begin:] for parts in visible if parts[:begin] == top)
-    root = "/".join((root.rstrip("/"), *top))
-    depth = 2 if _has_splits(inner, root) else 1
-    classes = {utf8_name(parts[depth - 1]) for parts in inner if len(parts) > depth}
-    labels = {name: label for label, name in enumerate(sorted(classes))}
-    files = tuple(
-        PlacedFile(
-            name=visible[(*top, *parts)],
-            id=utf8_name("/".join(parts)),
-            label=labels[utf8_name(parts[depth - 1])],
-            split=SPLIT_BY_WORD[parts[0].lower()] if depth == 2 else None,
-        )
-        for parts in inner
-        if len(parts) > depth and parts[-1]
-    )
-    if not files:
-        raise DataError(
-            f"{root} holds no images in class folders; expected one folder a class, "
-            f"such as {root}/rose/1.jpg."
-        )
-    _warn_of_others([parts for parts in inner if len(parts) <= depth], root, reporter)
-    left_out = (parts[begin:] if parts[:begin] == top else parts for parts in hidden)
-    return Layout(
-        class_names=tuple(labels),
-        files=files,
-        hidden=tuple(utf8_name("/".join(parts)) for parts in sorted(left_out)),
-    )
+    return visible, hidden
 
 
 def _wrapping(names: Iterable[Parts]) -> Parts:
     """Returns the nested single folders around the split or class folders."""
     top: Parts = ()
-    while True:
-        depth = len(top)
-        below = [parts[depth:] for parts in names if parts[:depth] == top]
-        folders = _folders(below)
-        if len(folders) != 1:
-            return top
-        (folder,) = folders
-        inner = [parts[1:] for parts in below if parts[0] == folder]
-        # The folder is the only class, or the only split.
-        if not _folders(inner) or folder.lower() in SPLIT_BY_WORD:
-            return top
+    inner = list(names)
+    while (folder := only_folder(inner)) and not _is_train(folder):
         top = (*top, folder)
+        inner = by_folder(inner)[folder]
+    return top
 
 
-def _has_splits(names: Sequence[Parts], root: str) -> bool:
-    """Tells whether the outermost folders are split folders; refuses a mixture."""
-    folders = _folders(names)
-    splits = [folder for folder in folders if folder.lower() in SPLIT_BY_WORD]
-    with_folders = {parts[0] for parts in names if len(parts) > 2}
-    train = [folder for folder in splits if SPLIT_BY_WORD[folder.lower()] == TRAIN]
-    # A class may be called "train": it holds files and lies beside other classes.
-    if not train or not (len(splits) > 1 or train[0] in with_folders):
-        return False
-    for folder in folders:
-        if folder not in splits:
-            raise DataError(
-                f"{root}/{folder} lies beside {root}/{train[0]}, which is taken for a "
-                "split; expected split folders (train, val, test) or class folders, "
-                f"not both. Move or rename {folder}."
-            )
-        if folder not in with_folders:
-            raise DataError(
-                f"{root}/{folder} has no class folders; expected one folder a class, "
-                f"such as {root}/{folder}/rose/1.jpg. Add them, or move {folder} away."
-            )
-    return True
+def _is_train(folder: str) -> bool:
+    return SPLIT_BY_WORD.get(folder.lower()) == TRAIN
 
 
-def _folders(names: Iterable[Parts]) -> list[str]:
-    return sorted({parts[0] for parts in names if len(parts) > 1})
+def _placed(
+    names: Iterable[Parts], splits: dict[str, SplitFolder]
+) -> tuple[list[tuple[Parts, str]], list[Parts]]:
+    """Returns the names in class folders, each with its class, and the other names."""
+    placed, others = [], []
+    for parts in names:
+        top = splits[parts[0]].top if parts[0] in splits else ()
+        depth = len(top)
+        if len(parts) > depth + 1 and parts[:depth] == top and (top or not splits):
+            placed.append((parts, utf8_name(parts[depth])))
+        else:
+            others.append(parts)
+    return placed, others
 
 
-def _warn_of_others(names: Sequence[Parts], root: str, reporter: Reporter) -> None:
+def _tell_of_splits(
+    splits: dict[str, SplitFolder], root: str, reporter: Reporter
+) -> None:
+    found = {"/".join(folder.top): folder.split for folder in splits.values()}
+    if any(name.lower() not in SPLIT_BY_WORD for name in found):
+        told = ", ".join(f"{split} in {name}" for name, split in found.items())
+        reporter.info(f"{root}: {told}")
+
+
+def _warn_of_same_folders(folders: Folders, root: str, reporter: Reporter) -> None:
+    inner = [tuple(by_folder(names)) for names in folders.values()]
+    if len(inner) > 1 and len(inner[0]) > 1 and len(set(inner)) == 1:
+        reporter.warn(
+            f"the classes of {root} are {_shown(folders)}, and each of them holds the "
+            f"same folders: {_shown(inner[0])}. If these are the classes, list the "
+            "images in a table with the columns path and label."
+        )
+
+
+def _shown(names: Iterable[str]) -> str:
+    names = list(map(utf8_name, names))
+    return ", ".join([*names[:MAX_SHOWN], *["..."] * (len(names) > MAX_SHOWN)])
+
+
+def _warn_of_images(names: Sequence[Parts], root: str, reporter: Reporter) -> None:
     images = ["/".join(parts) for parts in names if names_image(parts[-1])]
     if images:
         reporter.warn(

@@ -15,7 +15,8 @@ from cnnxfer.data.dataset import (
     Dataset,
     Example,
 )
-from cnnxfer.data.sources.layout import SPLIT_BY_WORD, utf8_name
+from cnnxfer.data.sources.layout import utf8_name
+from cnnxfer.data.sources.split_folders import SPLIT_BY_WORD
 from cnnxfer.data.sources.table_columns import (
     Columns,
     advice_on_division,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION
 from cnnxfer.data.images.names import names_image
-from cnnxfer.data.sources.layout import SPLIT_BY_WORD
+from cnnxfer.data.sources.split_folders import SPLIT_BY_WORD
 from cnnxfer.data.tables import (
     PATH_NAMES,
     TEXT,

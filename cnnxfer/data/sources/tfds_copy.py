@@ -13,8 +13,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
-from cnnxfer.data.sources.layout import SPLIT_BY_WORD
 from cnnxfer.data.sources.packed import Copy, Pack, copy_dir, ensure_copy
+from cnnxfer.data.sources.split_folders import SPLIT_BY_WORD
 from cnnxfer.data.sources.tfds_features import own_features_only
 from cnnxfer.data.sources.tfds_record import KIND, Record, state_of
 from cnnxfer.data.sources.tfds_specs import (

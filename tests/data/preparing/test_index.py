@@ -11,13 +11,15 @@ import numpy as np
 import odd_files
 import pytest
 from PIL import Image, ImageOps
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data.annotation import Labels
-from cnnxfer.data.dataset import Example, IndexRow
+from cnnxfer.data.dataset import Dataset, Example, IndexRow
 from cnnxfer.data.images.decode import decode
 from cnnxfer.data.preparing.index import (
     build_index,
     leave_out_untrained,
+    pass_over_others,
     report_problems,
 )
 from cnnxfer.data.sample.flowers import draw
@@ -79,6 +81,30 @@ def test_broken_files_are_named_counted_and_left_out(photos_dir: Path, warnings)
         "left out red/e pipe.jpg: not a file",
         "5 of 41 images could not be read and were left out.",
     ]
+
+
+def test_what_is_passed_over_is_counted_in_one_line(photos_dir: Path):
+    red = photos_dir / "red"
+    (red / "00.jpg").rename(red / "no suffix")
+    (red / "01.jpg").rename(red / "wrong.txt")
+    (red / "notes.txt").write_text("of the pictures")
+    (red / "README").touch()
+    (red / "text.jpg").write_text("no picture")
+    for name in (".DS_Store", "red/._02.jpg", "red/Thumbs.db", "LICENSE"):
+        (photos_dir / name).touch()
+    (photos_dir / "blue" / "up").symlink_to("..")
+    dataset = folder.load(str(photos_dir), Reporter())
+    reporter = RecordingReporter()
+    rows = build_index(dataset.examples, Reporter())
+    rows = pass_over_others(dataset, rows, reporter)
+    assert reporter.infos == [
+        "passed over 3 hidden or system files, such as .DS_Store; 1 link in a circle, "
+        "such as blue/up; 3 files that are not images, such as LICENSE"
+    ]
+    assert [row.example.id for row in rows if row.problem] == ["red/text.jpg"]
+    assert len(rows) == 37
+    pass_over_others(Dataset("sound", (), ()), rows, reporter)
+    assert len(reporter.lines) == 1
 
 
 def test_the_index_finds_the_same_damage_as_full_decoding(photos_dir: Path):

@@ -122,6 +122,7 @@ def test_images_outside_of_class_folders_are_reported(tmp_path: Path):
     assert warning == (
         f"left out 2 images of {tmp_path} outside of its class folders, such as c.jpg."
     )
+    assert load(tmp_path).outside == ("README.md",)
 
 
 def test_links_to_files_and_class_folders_are_followed(tmp_path: Path):
@@ -135,6 +136,36 @@ def test_links_to_files_and_class_folders_are_followed(tmp_path: Path):
         ("daisy/2.jpg", "daisy", None),
         ("rose/1.jpg", "rose", None),
     ]
+
+
+def test_links_are_followed_unless_they_lead_around_in_circles(tmp_path: Path):
+    fill(tmp_path, "set/daisy/1.jpg", "set/daisy/deep/2.jpg", "set/tulip/3.jpg")
+    fill(tmp_path, "store/more/4.jpg", "beside/5.jpg")
+    for link, target in {
+        "set/daisy/more": "../../store/more",  # in a class
+        "set/daisy/deep/around": "../..",
+        "set/daisy/deep/outermost": "/",
+        "set/daisy/itself": "itself",
+        "store/more/back": "../../set",  # a circle through two links
+        "store/more/beside": "../../beside",
+        "beside/third": "../store",
+    }.items():
+        (tmp_path / link).symlink_to(target)
+    dataset = load(tmp_path / "set")
+    assert [id for id, *_ in listed(dataset)] == [
+        "daisy/1.jpg",
+        "daisy/deep/2.jpg",
+        "daisy/itself",  # a file that cannot be read
+        "daisy/more/4.jpg",
+        "daisy/more/beside/5.jpg",
+        "tulip/3.jpg",
+    ]
+    assert dataset.circular == (
+        "daisy/deep/around",
+        "daisy/deep/outermost",
+        "daisy/more/back",
+        "daisy/more/beside/third",
+    )
 
 
 def test_links_to_class_folders_in_splits_are_followed(tmp_path: Path):
