@@ -20,11 +20,11 @@ class Reporter:
 
     def info(self, message: str) -> None:
         """Reports what is being done, or its result."""
-        _logger.info(message)
+        _logger.info(printable(message))
 
     def warn(self, message: str) -> None:
         """Reports something that a user should know and may want to change."""
-        _logger.warning(message)
+        _logger.warning(printable(message))
 
     @contextmanager
     def progress(

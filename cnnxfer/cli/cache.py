@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from cnnxfer.cache import cache_dir
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose
-from cnnxfer.cli.tables import cell_table
+from cnnxfer.cli.tables import PlainTable, cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.files import format_bytes
-from cnnxfer.reporting import printable
 
 if TYPE_CHECKING:
     from cnnxfer.training.activations.store import ActivationStore, Entry
@@ -203,7 +201,7 @@ def _activations_table(cached: Sequence[_CachedActivations]) -> Table:
             max(view.last_used for view in views),
             data,
         )
-        table.add_row(*[Text(printable(cell)) for cell in row])
+        table.add_row(*row)
     return table
 
 
@@ -235,7 +233,7 @@ def _describe(views: dict[str, Any]) -> str:
 
 
 def _totals(sizes: dict[str, int], limit_bytes: int) -> Table:
-    table = Table.grid(padding=(0, 2))
+    table = PlainTable.grid(padding=(0, 2))
     shown = {name: format_bytes(size) for name, size in sizes.items()}
     most = format_bytes(limit_bytes)
     table.add_row("activations", f"{shown['activations']} of at most {most}")
@@ -243,5 +241,5 @@ def _totals(sizes: dict[str, int], limit_bytes: int) -> Table:
     table.add_row("index of images", shown["index"])
     table.add_row("finished outputs", shown["outputs"])
     table.add_row("copies of data sets", shown["copies"])
-    table.add_row("in", Text(printable(str(cache_dir()))))
+    table.add_row("in", str(cache_dir()))
     return table

@@ -15,7 +15,7 @@ from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.tables import cell_table, detail_table
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.files import format_bytes
-from cnnxfer.reporting import counted
+from cnnxfer.reporting import counted, printable
 from cnnxfer.runs import resolve_runs_dir
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _folder_table(folders: tuple[Folder, ...]) -> Table:
             _size(folder),
             _bytes(folder.free_bytes),
             _state(folder),
-            Text(str(folder.path)),
+            str(folder.path),
         )
     return table
 
@@ -178,7 +178,7 @@ def _advice(problems: list[str], hints: list[str]) -> Text:
     lines = [("bold red", "required: ", text) for text in problems]
     lines += [("yellow", "hint: ", text) for text in hints]
     return Text("\n").join(
-        Text.assemble((label, style), text) for style, label, text in lines
+        Text.assemble((label, style), printable(text)) for style, label, text in lines
     )
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from cnnxfer import api
 from cnnxfer.cli.options import with_options
@@ -56,7 +55,7 @@ def _table(figures: Figures) -> Table:
     (first, *columns), *rows = figures.table
     table = cell_table(first, *columns, wide=(first,), right=columns)
     for label, *values in rows:
-        table.add_row(Text(printable(label)), *values)
+        table.add_row(label, *values)
     return table
 
 

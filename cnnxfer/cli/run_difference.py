@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-from rich.text import Text
-
 from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import stdout
 from cnnxfer.evaluation.difference import (
@@ -44,12 +42,12 @@ def _print_changes(title: str, changes: Iterable[Change]) -> None:
         stdout().print("", table)
 
 
-def _value(value: Any) -> Text:
-    return Text("-" if value in (None, "") else printable(str(value)))
+def _value(value: Any) -> str:
+    return "-" if value in (None, "") else str(value)
 
 
-def _share(share: Any) -> Text:
-    return Text(share.text if share else "-")
+def _share(share: Any) -> str:
+    return str(share.text) if share else "-"
 
 
 def _data(data: DataDifference) -> str:

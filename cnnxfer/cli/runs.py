@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from cnnxfer.cli.run_difference import print_difference
 from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
@@ -13,7 +12,6 @@ from cnnxfer.cli.tables import cell_table, detail_table
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.errors import RunError
 from cnnxfer.evaluation.difference import difference_of
-from cnnxfer.reporting import printable
 from cnnxfer.runs import (
     LATEST,
     Run,
@@ -96,10 +94,10 @@ def show(
         "classes": ", ".join(found.class_names),
         "path": str(found.path),
     }
-    rows = [(name, printable(value)) for name, value in details.items() if value]
+    rows = [(name, value) for name, value in details.items() if value]
     stdout().print(detail_table(rows), "", _phase_table(found))
     if found.history:
-        table = Table(*found.history[0], box=None, pad_edge=False)
+        table = cell_table(*found.history[0])
         for row in found.history:
             table.add_row(*map(_cell, row.values()))
         stdout().print("", table)
@@ -153,7 +151,7 @@ def _tree(runs: list[Run]) -> Table:
     for node in in_tree_order(runs):
         summary = _summary(node.run) if node.run else {"status": "gone"}
         table.add_row(
-            Text("  " * node.depth + printable(node.name)),
+            "  " * node.depth + node.name,
             summary.get("phase"),
             summary["status"],
             *_figures(summary),
@@ -184,7 +182,7 @@ def _phase_table(run: Run) -> Table:
         summary, rate = summary_of(ancestor), phase.learning_rate
         table.add_row(
             ancestor.phase,
-            Text(printable(ancestor.name)),
+            ancestor.name,
             f"{len(ancestor.history)} of {epochs_of(ancestor)}",
             phase.optimizer,
             "auto" if rate == "auto" else f"{rate:g}",

@@ -214,7 +214,7 @@ def _list_table(files: list[_File]) -> Table:
     for file in files:
         missing = file.path is None or file.size_bytes is None
         size = "" if file.size_bytes is None else format_bytes(file.size_bytes)
-        shown = Text("missing", style="dim") if missing else Text(str(file.path))
+        shown = Text("missing", style="dim") if missing else str(file.path)
         table.add_row(file.backbone, file.head, size, shown)
     return table
 
@@ -224,6 +224,6 @@ def _verify_table(checks: list[_Check]) -> Table:
     for check in checks:
         result = Text("wrong", "red") if check.problem else Text("good", "green")
         table.add_row(
-            check.backbone, check.head, check.checked, result, Text(str(check.path))
+            check.backbone, check.head, check.checked, result, str(check.path)
         )
     return table

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cnnxfer.notebook import table
+from cnnxfer.reporting import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,7 +105,7 @@ class Prediction:
         if text is None:
             texts = [f"{each.label} {each.probability:.1%}" for each in self._chosen]
             text = ", ".join(texts) or self.label
-        return f"Prediction({self.path + self.frame_mark!r}: {text})"
+        return f"Prediction({self.path + self.frame_mark!r}: {printable(text)})"
 
     def _repr_html_(self) -> str:
         title = f"{self.path}{self.frame_mark}"

@@ -308,15 +308,22 @@ class Run:
         self._write_text(name, json_text(document, indent=2) + "\n")
 
     def _write_csv(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
-        text = io.StringIO()
-        table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        lines = _Lines()
+        table = csv.DictWriter(lines, list(rows[0]))
         table.writeheader()
         table.writerows(rows)
-        self._write_text(name, text.getvalue())
+        self._write_text(name, "".join(lines))
 
     def _write_text(self, name: str, text: str) -> None:
         with self.saving():
             write_text(self.path / name, text)
+
+
+class _Lines(list[str]):
+    """Lines of CSV; it quotes names with CR or LF, since lines would end in both."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
 
 
 def _cell(column: str, text: str) -> str | float | None:

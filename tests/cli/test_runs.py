@@ -251,6 +251,26 @@ def test_an_option_is_stronger_than_the_environment(
         assert capsys.readouterr().out == f"{runs_dir / 'tuned'}\n"
 
 
+@pytest.mark.parametrize(
+    "command", [["runs"], ["runs", "show", "evil"], ["runs", "diff", "evil", "tuned"]]
+)
+def test_nothing_in_a_run_reaches_the_terminal_as_a_command(
+    command: list[str], runs_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = "\x1b[2J[/] [red]"
+    found = Run(runs_dir / "evil")
+    found.path.mkdir()
+    found.write_config(Config(data=evil))
+    found.write_classes([evil])
+    found.write_split([SplitRow("a.jpg", evil, "train", "00")])
+    found.update_receipt(phase="frozen", status=evil, packages={evil: evil})
+    found.add_history({"phase": evil, "epoch": 1, evil: "0.5"})
+    assert run([*command, "--runs-dir", str(runs_dir)]) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert r"\x1b[2J[/] [red]" in shown
+
+
 @pytest.mark.usefixtures("runs_dir")
 def test_diff(capsys: pytest.CaptureFixture[str]) -> None:
     other = Run(Path("mine/tuned"))

@@ -32,6 +32,14 @@ def test_what_is_written_is_read_back(make: Make) -> None:
     assert run.parent is None
 
 
+def test_any_name_of_a_file_is_read_back(make: Make) -> None:
+    names = ["a\rb.jpg", "a\nb.jpg", "a\r\nb.jpg", 'a, "b".jpg', "\x1b\x85\u2028.jpg"]
+    rows = [SplitRow(name, name, "train", "00") for name in names]
+    run = make("a")
+    run.write_split(rows)
+    assert run.split == rows
+
+
 def test_thresholds_are_by_name_and_go_with_the_model(make: Make) -> None:
     run = make("a")
     run.write_classes(["b", STRANGE])

@@ -2,6 +2,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from predicted import predicted
 from rich.cells import cell_len
 
 from cnnxfer.prediction.outputs import parquet, table
+from cnnxfer.prediction.outputs.csv import CONTROLS
 from cnnxfer.prediction.outputs.formats import WRITERS, Writer
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.tasks.answer import RankedClass
@@ -280,7 +282,32 @@ def test_csv_has_one_row_per_rank(
     read = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     assert read[0] == columns
     as_text = [["" if value is None else str(value) for value in row] for row in rows]
-    assert read[1:] == as_text
+    assert read[1:] == [[CONTROLS.sub(escape, cell) for cell in row] for row in as_text]
+
+
+def escape(found: re.Match[str]) -> str:
+    return ascii(found[0])[1:-1]
+
+
+def test_csv_has_no_control_characters() -> None:
+    controls = "\x1b]0;t\x07\r\n\t\x7f\x9b2J\u2028\u202ertl\u2066"
+    kept = "\u0645\u06cc\u200c\u062e\u0648 caf\xe9 \U0001f469\u200d\U0001f33e \\x1b"
+    name = controls + kept
+    ranking = (RankedClass(1, name, name, 0.5),)
+    predictions = [predicted(name, 8, 8, ranking), predicted(name, error=name)]
+    _, *lines = written("csv", predictions).splitlines()
+    escaped = r"\x1b]0;t\x07\r\n\t\x7f\x9b2J\u2028\u202ertl\u2066" + kept
+    assert lines == [
+        f"{escaped},,8,8,1,{escaped},{escaped},0.5,",
+        f"{escaped},,,,,,,,{escaped}",
+    ]
+    for line in written("jsonl", predictions).splitlines():
+        assert not CONTROLS.search(line)
+        assert json.loads(line)["path"] == name  # nothing is lost
+    table = written("table", predictions)
+    assert not CONTROLS.search(table.replace("\n", ""))
+    read = pyarrow.parquet.read_table(io.BytesIO(content("parquet", predictions)))
+    assert read["path"].to_pylist() == [name, name]
 
 
 @pytest.mark.parametrize(
