@@ -10,6 +10,8 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from recording_reporter import RecordingReporter
 
 import cnnxfer
 from cnnxfer import api
@@ -106,6 +108,32 @@ def test_predictions_go_into_files(
     assert stream.getvalue().splitlines()[1].startswith(f"{photos[0]},")
     with pytest.raises(ConfigError, match=r"Add: out='FILE.jsonl'"):
         cnnxfer.predict_into(photos, model=colour_run, resume=True)
+
+
+def test_a_class_called_unsure_is_told_from_no_answer(
+    colour_run: Run, photos_dir: Path, tmp_path: Path
+) -> None:
+    colour_run.write_classes(["blue", "green", "unsure"])  # it is red
+    Image.new("RGB", (32, 32), "grey").save(photos_dir / "red/grey.png")
+    reporter = RecordingReporter()
+    cnnxfer.predict_into(
+        [photos_dir / "red/00.jpg", photos_dir / "red/grey.png"],
+        model=colour_run,
+        out=tmp_path / "out.jsonl",
+        copy_to=str(tmp_path / "sorted"),
+        min_confidence=0.5,
+        engine="keras",
+        reporter=reporter,
+    )
+    lines = (tmp_path / "out.jsonl").read_text().splitlines()
+    labels = [json.loads(line)["label"] for line in lines]
+    assert labels == ["unsure", "no answer"]
+    copies = {path.parent.name: path.name for path in tmp_path.glob("sorted/*/*")}
+    assert copies == {"unsure": "00.jpg", "no answer": "grey.png"}
+    assert (
+        "a class is called 'unsure', so images without an answer are called 'no answer'"
+        in reporter.infos
+    )
 
 
 def test_an_open_classifier_answers_batches(colour_run: Run, photos_dir: Path) -> None:

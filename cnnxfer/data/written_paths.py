@@ -4,7 +4,6 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 
-from cnnxfer.data.images.names import names_image
 from cnnxfer.errors import DataError
 from cnnxfer.texts import has_escaped_bytes, normal, western
 
@@ -68,6 +67,8 @@ class WrittenPaths:
 
     def _names(self, folder: str) -> dict[str, list[str]]:
         """Returns the names in a folder by what may be written for them."""
+        from cnnxfer.data.images.names import names_image  # imports NumPy
+
         if folder not in self._listed:
             names: dict[str, list[str]] = defaultdict(list)
             stems: dict[str, list[str]] = defaultdict(list)

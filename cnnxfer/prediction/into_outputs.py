@@ -25,6 +25,7 @@ from cnnxfer.prediction.request import PredictionRequest, open_request
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
+from cnnxfer.tasks.answer import TaskAnswer
 
 RESUMABLE = "jsonl"  # the format of a file that can be gone on with
 
@@ -50,6 +51,7 @@ def predict_into(
         inputs, options, model=model, runs_dir=runs_dir, heat=heat, reporter=reporter
     )
     request = replace(request, sources=_not_empty(request.sources))
+    _tell_of_nothing(request.classifier.read_answer({}), reporter)
     with request.classifier as classifier:
         if isinstance(out, Path) and writer.name == RESUMABLE:
             _write_resumable(request, out, stages, totals, resume=options.resume)
@@ -68,6 +70,20 @@ def predict_into(
     if totals.problems:
         reporter.warn(f"{totals.problems}.")
     return totals
+
+
+def _tell_of_nothing(answer: TaskAnswer, reporter: Reporter) -> None:
+    """Says what images without an answer are called, where it is not the usual word.
+
+    Args:
+        answer: that of the model to an image that cannot be read.
+        reporter: receives the message.
+    """
+    if answer.summary is not None and answer.nothing != answer.usual_nothing:
+        reporter.info(
+            f"a class is called {answer.usual_nothing!r}, so images without an answer "
+            f"are called {answer.nothing!r}"
+        )
 
 
 def _checked_writer(

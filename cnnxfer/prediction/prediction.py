@@ -75,6 +75,8 @@ class Prediction:
     def label(self) -> str:
         """The first of `labels`; without any, "unsure", or "none" if multi-label.
 
+        Where a class is called so, it is "no answer" instead.
+
         Raises:
             ValueError: if the image could not be read.
         """

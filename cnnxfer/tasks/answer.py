@@ -58,7 +58,14 @@ class TaskAnswer(Protocol):
 
     @property
     def nothing(self) -> str:
-        """The word for an image that shows nothing that is probable enough."""
+        """The word for an image that shows nothing that is probable enough.
+
+        It is the name of no class.
+        """
+
+    @property
+    def usual_nothing(self) -> str:
+        """The word for it where no class is called so."""
 
     @property
     def columns(self) -> tuple[str, ...]:

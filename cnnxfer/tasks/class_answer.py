@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any, ClassVar
 
 import numpy as np
 
 from cnnxfer.tasks.answer import Line, RankedClass
+from cnnxfer.texts import normal
+
+# In place of a task's usual word for no answer, where a class is called like that.
+NO_ANSWER = "no answer"
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,21 @@ class ClassAnswer:
 
     def _rejects(self, ranked: RankedClass) -> bool:
         return ranked not in self.chosen
+
+
+def word_for_nothing(usual: str, class_names: Iterable[str]) -> str:
+    """Returns what an image without an answer is called; no class is called so.
+
+    Names differ here if they differ in their letters or digits, apart from case.
+    """
+    taken = set(map(_letters, class_names))
+    others = (f"{NO_ANSWER} {number}" for number in count(2))
+    words = chain((usual, NO_ANSWER), others)
+    return next(word for word in words if _letters(word) not in taken)
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, normal(name))).casefold()
 
 
 def ranked_classes(

@@ -15,10 +15,17 @@ from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
 from cnnxfer.tasks.answer import DIGITS, RankedClass
-from cnnxfer.tasks.class_answer import ClassAnswer, ranked_classes, read_ranking
+from cnnxfer.tasks.class_answer import (
+    ClassAnswer,
+    ranked_classes,
+    read_ranking,
+    word_for_nothing,
+)
 from cnnxfer.tasks.class_figures import ClassFigures, measure_classes
 from cnnxfer.tasks.class_task import ClassObjective, ClassTask, figures_of
 from cnnxfer.tasks.score import ACCURACY, MACRO_F1, Score
+
+UNSURE = "unsure"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,11 +80,13 @@ class OneClass(ClassAnswer):
     Attributes:
         min_confidence: the probability below which it is not; None if it always is. It
             is the same for every image.
+        nothing: the word for an image without an answer.
     """
 
     min_confidence: float | None = None
+    nothing: str = UNSURE
 
-    nothing: ClassVar = "unsure"
+    usual_nothing: ClassVar = UNSURE
 
     @property
     def chosen(self) -> tuple[RankedClass, ...]:
@@ -104,7 +113,13 @@ class OneClass(ClassAnswer):
 
 @dataclass(frozen=True)
 class BestClass:
-    """The decision for the most probable class."""
+    """The decision for the most probable class.
+
+    Attributes:
+        nothing: the word for an image without an answer.
+    """
+
+    nothing: str = UNSURE
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -120,11 +135,11 @@ class BestClass:
     ) -> OneClass:
         """Returns the answer to an image; see `Decision.answer`."""
         ranking = ranked_classes(probabilities, classes, top, _best(probabilities))
-        return OneClass(ranking, min_confidence)
+        return OneClass(ranking, min_confidence, self.nothing)
 
     def read(self, record: Mapping[str, Any], min_confidence: float | None) -> OneClass:
         """Returns the answer that `OneClass.record` has written."""
-        return OneClass(read_ranking(record), min_confidence)
+        return OneClass(read_ranking(record), min_confidence, self.nothing)
 
     def measure(
         self, class_names: Sequence[str], probabilities: np.ndarray, targets: np.ndarray
@@ -191,7 +206,7 @@ class Classification(ClassTask):
         self, class_names: Sequence[str], thresholds: Mapping[str, float]
     ) -> BestClass:
         """Returns the decision for the most probable class."""
-        return BestClass()
+        return BestClass(word_for_nothing(UNSURE, class_names))
 
     def _choose_monitor(self, targets: np.ndarray) -> tuple[str, str]:
         times = class_size_ratio(targets.sum(axis=0).astype(int).tolist())

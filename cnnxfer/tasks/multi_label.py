@@ -19,6 +19,7 @@ from cnnxfer.tasks.class_answer import (
     ClassAnswer,
     ranked_classes,
     read_ranking,
+    word_for_nothing,
 )
 from cnnxfer.tasks.class_figures import (
     ClassFigures,
@@ -31,6 +32,8 @@ from cnnxfer.tasks.per_class import average_precisions, macro, micro_f1
 from cnnxfer.tasks.score import MEAN_AVERAGE_PRECISION, Score
 from cnnxfer.tasks.significance import Accuracy, wilson_interval
 from cnnxfer.tasks.thresholds import DEFAULT_THRESHOLD, choose_thresholds
+
+NONE = "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +89,13 @@ class SeveralClasses(ClassAnswer):
 
     Attributes:
         names: the readable names of these classes.
+        nothing: the word for an image of none of them.
     """
 
     names: frozenset[str] = frozenset()
+    nothing: str = NONE
 
-    nothing: ClassVar = "none"
+    usual_nothing: ClassVar = NONE
 
     @property
     def chosen(self) -> tuple[RankedClass, ...]:
@@ -123,9 +128,11 @@ class Thresholds:
 
     Attributes:
         values: float64 `(classes,)`, in label order.
+        nothing: the word for an image without an answer.
     """
 
     values: np.ndarray
+    nothing: str = NONE
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -149,14 +156,15 @@ class Thresholds:
         chosen = self.answers(probabilities, min_confidence or 0)
         ranking = ranked_classes(probabilities, classes, top, chosen)
         labels = np.flatnonzero(chosen).tolist()
-        return SeveralClasses(ranking, frozenset(classes[at][1] for at in labels))
+        names = frozenset(classes[at][1] for at in labels)
+        return SeveralClasses(ranking, names, self.nothing)
 
     def read(
         self, record: Mapping[str, Any], min_confidence: float | None
     ) -> SeveralClasses:
         """Returns the answer that `SeveralClasses.record` has written."""
         names = record["labels"] if record else ()
-        return SeveralClasses(read_ranking(record), frozenset(names))
+        return SeveralClasses(read_ranking(record), frozenset(names), self.nothing)
 
     def measure(
         self, class_names: Sequence[str], probabilities: np.ndarray, targets: np.ndarray
@@ -275,7 +283,7 @@ class MultiLabel(ClassTask):
     ) -> Thresholds:
         """Returns the decision by a run's thresholds, 0.5 until they are fitted."""
         values = [thresholds.get(name, DEFAULT_THRESHOLD) for name in class_names]
-        return Thresholds(np.array(values))
+        return Thresholds(np.array(values), word_for_nothing(NONE, class_names))
 
     def _choose_monitor(self, targets: np.ndarray) -> tuple[str, str]:
         # F1 scores are noisy, since thresholds are chosen on the same few images.

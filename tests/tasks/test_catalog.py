@@ -132,6 +132,29 @@ def test_unfitted_thresholds_are_one_half() -> None:
     assert decision.answers(np.array([0.5, 0.4, 0.9])).tolist() == [True, False, True]
 
 
+@pytest.mark.parametrize(
+    ("names", "one", "several"),
+    [
+        (["a", "b"], "unsure", "none"),
+        (["none", "b"], "unsure", "no answer"),
+        (["Unsure", "None."], "no answer", "no answer"),
+        (["unsure", "none", "No answer"], "no answer 2", "no answer 2"),
+    ],
+)
+def test_no_class_is_called_as_an_image_without_an_answer(
+    names: list[str], one: str, several: str
+) -> None:
+    classes = [(name, name) for name in names]
+    unlikely = np.full(len(names), 0.125, np.float32)
+    for task, word in (("classification", one), ("multi-label", several)):
+        decision = TASKS.get(task).decision(names, {})
+        answer = decision.answer(unlikely, classes, 1, 0.5)
+        assert answer.labels == ()
+        assert answer.nothing == word
+        assert decision.read(answer.record(), 0.5) == answer
+        assert decision.read({}, 0.5).nothing == word
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     path = tmp_path / "table.csv"

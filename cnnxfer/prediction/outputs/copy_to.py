@@ -27,10 +27,11 @@ def copy_files(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage
     """Returns a stage that copies each image into `folder/<its class>/`.
 
     An image with several labels is copied into the folder of each. Images without an
-    answer are copied into `unsure`, or into `none` in a multi-label model. Unreadable
-    images are not copied. A file with several frames is copied once, by the answer for
-    its first frame. Copies have the original bytes. No file is overwritten, and a file
-    that is already there is not copied again.
+    answer are copied into `unsure`, or into `none` in a multi-label model; where a
+    class is called so, into `no answer`. Unreadable images are not copied. A file with
+    several frames is copied once, by the answer for its first frame. Copies have the
+    original bytes. No file is overwritten, and a file that is already there is not
+    copied again.
 
     Raises:
         ConfigError: if the folder lies in a file, or where images are looked for; with
