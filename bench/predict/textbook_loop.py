@@ -37,7 +37,8 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.imagenet import imagenet_classes
-from cnnxfer.backbones.weights import find_weights, keras_models_dir
+from cnnxfer.backbones.weight_files import keras_models_dir
+from cnnxfer.backbones.weights import find_weights
 
 TOP = 5
 Decode = Callable[[np.ndarray], list[list[tuple[str, str, float]]]]

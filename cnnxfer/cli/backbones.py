@@ -11,7 +11,7 @@ from rich.table import Table
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.backbones.weight_files import weight_file
+from cnnxfer.backbones.weight_files import PackagedWeights, weight_file
 from cnnxfer.backbones.weights import find_weights, how_to_get_weights
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose
 from cnnxfer.cli.tables import cell_table, detail_table
@@ -163,7 +163,7 @@ def _weights_location(backbone: Backbone) -> str:
     if path := _weights_path(backbone):
         return str(path)
     file = weight_file(backbone, include_top=False)
-    if file is None:
+    if isinstance(file, PackagedWeights):
         return f"not here. {how_to_get_weights(backbone, include_top=False)}"
     return f"not here; they come from {file.url}"
 

@@ -11,13 +11,13 @@ from rich.text import Text
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.backbones.weight_files import keras_models_dir
 from cnnxfer.backbones.weights import (
     ensure_weights,
     expected_digest,
     find_weights,
     how_to_get_weights,
     how_to_repair,
-    keras_models_dir,
     verify_weights,
 )
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose, own_or_group_value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cnnxfer.backbones.weights import keras_models_dir
+from cnnxfer.backbones.weight_files import keras_models_dir
 from cnnxfer.cache import cache_dir
 from cnnxfer.errors import ConfigError
 from cnnxfer.hardware.probing import attempt

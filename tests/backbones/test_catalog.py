@@ -11,7 +11,7 @@ import pytest
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.backbones.weight_files import weight_file
+from cnnxfer.backbones.weight_files import PackagedWeights, WeightFile, weight_file
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import load_object
 
@@ -95,6 +95,7 @@ def test_the_built_in_backbone_is_listed_first() -> None:
         ("convnext_tiny", "convnexttiny"),
         ("MobileNet_0.25", "mobilenet-0.25"),
         ("EfficientNetLite0", "efficientnet-lite0"),
+        ("EfficientNet-Lite-2", "efficientnet-lite2"),
     ],
 )
 def test_case_and_separators_of_names_do_not_matter(typed: str, name: str) -> None:
@@ -184,7 +185,9 @@ def test_every_weight_file_is_a_different_download() -> None:
         file
         for backbone in OF_KERAS
         for include_top in (True, False)
-        if (file := weight_file(backbone, include_top=include_top))
+        if isinstance(
+            file := weight_file(backbone, include_top=include_top), WeightFile
+        )
     ]
     assert len(files) == len({file.name for file in files}) == 2 * len(OF_KERAS)
     for file in files:
@@ -195,5 +198,15 @@ def test_every_weight_file_is_a_different_download() -> None:
         assert (file.digest == "") == old
 
 
-def test_built_in_backbone_has_no_download() -> None:
-    assert weight_file(BACKBONES.get("efficientnet-lite0"), include_top=True) is None
+def test_packaged_weights_are_one_file_for_both() -> None:
+    packaged = [backbone for backbone in BACKBONES if backbone not in OF_KERAS]
+    assert [backbone.name for backbone in packaged] == [
+        f"efficientnet-lite{number}" for number in range(3)
+    ]
+    for backbone in packaged:
+        file = weight_file(backbone, include_top=True)
+        assert file is weight_file(backbone, include_top=False)
+        assert isinstance(file, PackagedWeights)
+        # Both the name of the file and that of the package tell what it is.
+        assert file.digest[:8] in file.file
+        assert file.distribution.startswith(backbone.name)

