@@ -68,7 +68,9 @@ def test_activations_are_relu6() -> None:
     assert {layer.max_value for layer in layers} == {6.0}
 
 
-@pytest.mark.parametrize(("backbone", "first"), list(zip(SIZES, (86, 86, 82), strict=True)))
+@pytest.mark.parametrize(
+    ("backbone", "first"), list(zip(SIZES, (86, 86, 82), strict=True))
+)
 def test_it_classifies_imagenet_photographs(
     shared: Path, backbone: Backbone, first: int
 ) -> None:
