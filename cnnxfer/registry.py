@@ -8,6 +8,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from cnnxfer.errors import ConfigError
 
 MAX_SHOWN = 12
+# Before a name, it means what is built in, even if a file or folder is called so, too.
+BUILT_IN = "cnnxfer:"
 
 
 class Named(Protocol):

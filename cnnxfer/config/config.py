@@ -24,7 +24,7 @@ class Config:
     """All settings that decide what a run computes."""
 
     data: str = _data(
-        "sample",
+        "cnnxfer:sample",
         "A folder, table or archive, a TFDS name, or sample (synthetic).",
         "--data",
         short="-d",

@@ -23,6 +23,7 @@ from cnnxfer.prediction.model_source import ModelSource
 from cnnxfer.prediction.options import check_options
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.tta import tta_views
+from cnnxfer.registry import BUILT_IN
 from cnnxfer.reporting import Advance, Reporter
 from cnnxfer.tasks.answer import TaskAnswer
 
@@ -113,6 +114,11 @@ class Classifier:
         self._min_confidence = None if least == "none" else least
         self._top = DEFAULT_TOP if options.top == "auto" else options.top
         self._reporter = reporter or Reporter()
+        if model.hides:
+            self._reporter.info(
+                f"{model.hides} is the run {model.place}; the backbone of this name is "
+                f"{BUILT_IN}{model.hides}"
+            )
         self.network = model.network(self._reporter)
         crop, size = model.central_crop, self.network.image_size
         self.views: ViewFunction = tta_views(options.tta, crop, size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.known_images import known_splits
 from cnnxfer.prediction.tta import IMAGENET_CROP
-from cnnxfer.registry import did_you_mean
+from cnnxfer.registry import BUILT_IN, did_you_mean
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import LATEST, Run, find_run, resolve_runs_dir
 from cnnxfer.tasks.catalog import IMAGENET_TASK, task_of
@@ -45,6 +45,8 @@ class ModelSource:
         decision: how an answer follows from the probabilities of the classes.
         known_splits: returns the splits of the images that the model was trained and
             tested on, by the SHA-256 of their content.
+        hides: the name of the backbone that was not meant, since a run is called so,
+            too; empty if there is none.
     """
 
     name: str
@@ -56,6 +58,7 @@ class ModelSource:
     known_splits: Callable[[Reporter], Mapping[str, str]] = field(
         default=lambda reporter: {}, repr=False
     )
+    hides: str = field(default="", repr=False)
 
 
 def find_model(
@@ -64,7 +67,8 @@ def find_model(
     """Returns what `--model` names: a run, or a backbone with its ImageNet head.
 
     Args:
-        model: None for the latest run, or for the built-in backbone without any run.
+        model: None for the latest run, or for the built-in backbone without any run. A
+            run comes before a backbone of its name, which is `cnnxfer:NAME`.
         runs_dir: directory of the runs; None for the default.
 
     Raises:
@@ -80,11 +84,14 @@ def find_model(
         except ConfigError:
             return imagenet_model(next(iter(BACKBONES)))
     name = str(model)
-    if name in BACKBONES:
-        return imagenet_model(BACKBONES.get(name))
+    if name.startswith(BUILT_IN):
+        return imagenet_model(BACKBONES.get(name.removeprefix(BUILT_IN)))
     try:
-        return run_model(find_run(name, directory))
+        found = run_model(find_run(name, directory))
+        return replace(found, hides=name if name in BACKBONES else "")
     except ConfigError as error:
+        if name in BACKBONES:
+            return imagenet_model(BACKBONES.get(name))
         hint = did_you_mean(name, BACKBONES.names())
         if name == LATEST or not hint:
             raise

@@ -82,21 +82,33 @@ def _start_time(run: Run) -> tuple[float, str]:
 def find_run(name: str, runs_dir: Path) -> Run:
     """Returns a run by its path, by its name in `runs_dir`, or as `latest`.
 
+    A name with a slash, such as `./a`, is a path.
+
     Raises:
-        ConfigError: if there is no such run.
+        ConfigError: if there is no such run, or two of the name: here and in
+            `runs_dir`.
     """
-    runs = list_runs(runs_dir)
     if name == LATEST:
+        runs = list_runs(runs_dir)
         if not runs:
             raise ConfigError(
                 f"there is no run in {runs_dir} yet. "
                 f"Start one with: {command('train', 'FOLDER')}"
             )
         return runs[-1]
-    for path in (runs_dir / name, Path(name)):
-        if (path / "config.toml").is_file():
-            # The name of a run is that of its directory, and "." has no name.
-            return Run(path.resolve() if path.name in ("", "..") else path)
+    is_path = os.path.basename(name) != name
+    places = (Path(name),) if is_path else (runs_dir / name, Path(name))
+    found = [path for path in places if (path / "config.toml").is_file()]
+    if len(found) > 1 and not found[0].samefile(found[1]):
+        raise ConfigError(
+            f"{name!r} is a run in {runs_dir} and a run here. "
+            f"Type {os.path.join(runs_dir, name)} or {os.path.join('.', name)}"
+        )
+    if found:
+        path = found[0]
+        # The name of a run is that of its directory, and "." has no name.
+        return Run(path.resolve() if path.name in ("", "..") else path)
+    runs = list_runs(runs_dir)
     for run in runs:
         if normal(run.name) == normal(name):
             return run

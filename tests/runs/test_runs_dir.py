@@ -72,6 +72,19 @@ def test_a_run_is_found_by_name_and_by_path(
         assert find_run(name, Path("runs")).path.resolve() == run.path
 
 
+def test_a_run_here_and_one_of_its_name_in_the_directory_are_told_apart(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    there, here = make("runs/a"), make("a")
+    with pytest.raises(ConfigError, match=r"a run here\. Type runs/a or \./a$"):
+        find_run("a", Path("runs"))
+    for name, run in (("runs/a", there), ("./a", here)):
+        assert find_run(name, Path("runs")).path.resolve() == run.path
+    monkeypatch.chdir(tmp_path / "runs")
+    assert find_run("a", tmp_path / "runs").path.resolve() == there.path
+
+
 def test_a_run_is_found_in_both_unicode_forms(make: Make, tmp_path: Path) -> None:
     make("cafe\u0301")
     assert find_run("caf\xe9", tmp_path).name == "cafe\u0301"

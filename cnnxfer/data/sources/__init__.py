@@ -10,7 +10,7 @@ from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.sources import cloud, hugging_face, tfds_specs
 from cnnxfer.data.sources.tfds_specs import tfds_names
 from cnnxfer.errors import ConfigError
-from cnnxfer.registry import Registry, did_you_mean, load_object
+from cnnxfer.registry import BUILT_IN, Registry, did_you_mean, load_object
 from cnnxfer.reporting import Reporter
 from cnnxfer.texts import normal
 
@@ -30,6 +30,9 @@ class Source:
     absolute: Callable[[str], str] = str
 
 
+SAMPLE = f"{BUILT_IN}sample"
+
+
 def _absolute_path(spec: str) -> str:
     return str(Path(spec).resolve())
 
@@ -43,8 +46,11 @@ SOURCES = Registry(
     Source(
         name="sample",
         form="sample",
-        accepts=lambda spec: spec == "sample",
+        accepts=lambda spec: (
+            spec == SAMPLE or (spec == "sample" and not Path(spec).exists())
+        ),
         loader="cnnxfer.data.sources.sample:load",
+        absolute=lambda spec: SAMPLE,
     ),
     Source(
         name="tfds",
@@ -120,6 +126,10 @@ def list_dataset(spec: str, reporter: Reporter) -> Dataset:
         DataError: if the data cannot be read.
     """
     source = find_source(spec)
+    if full := _set_of_same_name(spec):
+        reporter.info(
+            f"{spec} is {Path(spec).resolve()}; the data set of this name is {full}"
+        )
     dataset: Dataset = load_object(source.loader)(spec, reporter)
     names = _distinct(dataset.class_names)
     spellings: dict[str, str] = {}
@@ -131,6 +141,15 @@ def list_dataset(spec: str, reporter: Reporter) -> Dataset:
     numbers = {old: order[normal(name)] for old, name in enumerate(names)}
     examples = tuple(_renumbered(example, numbers) for example in dataset.examples)
     return replace(dataset, class_names=class_names, examples=examples)
+
+
+def _set_of_same_name(spec: str) -> str:
+    """Returns how to write the set that has the name of a file or folder; or ""."""
+    if not Path(spec).exists():
+        return ""
+    if spec == "sample":
+        return SAMPLE
+    return tfds_specs.PREFIX + spec if tfds_specs.is_name(spec) else ""
 
 
 def _renumbered(example: Example, numbers: Mapping[int, int]) -> Example:
@@ -151,7 +170,9 @@ def _unknown_message(spec: str) -> str:
     path = Path(spec)
     forms = f"Expected one of: {', '.join(source.form for source in SOURCES)}."
     if spec and path.exists():
-        return f"{spec} is a file that cannot be read as data. {forms}"
+        full = _set_of_same_name(spec)
+        built_in = f" The data set of this name is {full}." if full else ""
+        return f"{spec} is a file that cannot be read as data.{built_in} {forms}"
     if "://" in spec:
         return f"{spec} is not an address of data. {forms}"
     folder = path.parent

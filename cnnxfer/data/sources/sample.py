@@ -1,4 +1,4 @@
-"""The source for `sample`: synthetic flowers, which need no download."""
+"""The source for `cnnxfer:sample`: synthetic flowers, which need no download."""
 
 import dataclasses
 

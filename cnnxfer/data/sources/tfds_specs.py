@@ -79,16 +79,20 @@ def accepts(spec: str) -> bool:
     requested = parse(spec)
     if requested.name.startswith(PREFIX) or requested.folder is not None:
         return True
-    name = requested.name.partition("/")[0].partition(":")[0]
     # A file or folder of this name takes precedence over a data set of the catalog.
-    return not Path(requested.name).exists() and name in tfds_names()
+    return not Path(requested.name).exists() and is_name(requested.name)
+
+
+def is_name(name: str) -> bool:
+    """Tells whether `NAME[/CONFIG][:VERSION]` has a name that TFDS knows."""
+    return name.partition("/")[0].partition(":")[0] in tfds_names()
 
 
 def absolute(spec: str) -> str:
     """Returns a specification that means the same in every working directory."""
     requested = parse(spec)
     if requested.folder is None:
-        return spec
+        return PREFIX + spec.removeprefix(PREFIX)
     split = f"[{requested.split}]" if requested.split else ""
     return os.path.abspath(requested.name) + split
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data import sources
 from cnnxfer.data.annotation import Labels
@@ -33,13 +34,40 @@ def test_an_empty_specification_is_refused():
         find_source("")
 
 
-def test_a_folder_takes_precedence_over_a_set_of_the_same_name(
-    tmp_path: Path, monkeypatch
+@pytest.mark.parametrize(
+    ("name", "full", "source"),
+    [
+        ("sample", "cnnxfer:sample", "sample"),
+        ("mnist", "tfds:mnist", "tfds"),
+        ("imagenet_resized/32x32", "tfds:imagenet_resized/32x32", "tfds"),
+    ],
+)
+def test_a_folder_takes_precedence_over_a_set_of_its_name(
+    tmp_path: Path, monkeypatch, name: str, full: str, source: str
 ):
-    (tmp_path / "tf_flowers").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert find_source("tf_flowers").name == "folder"
+    # What a run keeps means the set wherever the run is used.
+    assert find_source(name).absolute(name) == full
+    for label in ("rose", "lily"):
+        (tmp_path / name / label).mkdir(parents=True)
+        (tmp_path / name / label / "1.jpg").touch()
+    reporter = RecordingReporter()
+    assert find_source(name).name == "folder"
+    assert len(list_dataset(name, reporter).examples) == 2
+    assert reporter.lines == [
+        f"{name} is {tmp_path / name}; the data set of this name is {full}"
+    ]
+    assert find_source(full).name == source
+    list_dataset(f"./{name}", reporter)
     assert find_source(str(tmp_path)).name == "folder"
+    assert len(reporter.lines) == 1
+
+
+def test_a_file_with_the_name_of_a_set_is_told_apart(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sample").touch()
+    with pytest.raises(ConfigError, match=r"sample is a file .* is cnnxfer:sample\."):
+        find_source("sample")
 
 
 @pytest.mark.parametrize("config", ["", "big/"])
