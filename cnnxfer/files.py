@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -183,15 +184,37 @@ def json_text(
     *,
     indent: int | None = None,
     default: Callable[[Any], Any] | None = None,
+    encoding: str | None = None,
 ) -> str:
     """Returns a document as JSON text, in ASCII only if it has unprintable characters.
 
-    File names that are not UTF-8 contain surrogates, which need escapes.
+    File names that are not UTF-8 contain surrogates, which need escapes; and so do
+    characters that the encoding of a stream lacks, which is UTF-8 by default.
     """
     text = json.dumps(document, ensure_ascii=False, indent=indent, default=default)
-    if text.replace("\n", "").isprintable():
+    if text.replace("\n", "").isprintable() and is_encodable(text, encoding):
         return text
     return json.dumps(document, indent=indent, default=default)
+
+
+def local_name(name: str, other: str = "_") -> str:
+    """Returns a name as a file can have it here, with `other` for what it cannot have.
+
+    Where the locale's encoding is not UTF-8, names of files lack some characters.
+    """
+    encoding = sys.getfilesystemencoding()
+    if is_encodable(name, encoding):
+        return name
+    return "".join(c if is_encodable(c, encoding) else other for c in name)
+
+
+def is_encodable(text: str, encoding: str | None) -> bool:
+    """Tells whether an encoding has all characters of a text; None stands for UTF-8."""
+    try:
+        text.encode(encoding or "utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def flush(path: Path) -> None:

@@ -26,7 +26,7 @@ from cnnxfer.cli import (
 from cnnxfer.cli.shared_options import Quiet, Verbose
 from cnnxfer.cli.terminal import print_error
 from cnnxfer.errors import CnnxferError, ConfigError, Interrupted, RunError
-from cnnxfer.files import REFUSALS
+from cnnxfer.files import REFUSALS, is_encodable
 from cnnxfer.version import __version__
 
 
@@ -123,6 +123,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if error.errno not in REFUSALS:
             raise
         print_error(f"{error.filename or 'the output'}: {error.strerror}.")
+        return 1
+    except UnicodeEncodeError as error:
+        encoding = sys.getfilesystemencoding()
+        if encoding == "utf-8" or is_encodable(error.object, encoding):
+            raise
+        print_error(
+            f"no file can be called {error.object!r} where names of files are in "
+            f"{encoding}. Set LC_ALL=C.UTF-8."
+        )
         return 1
     if code == Interrupted.exit_code:  # Typer returns it on Ctrl-C
         print_error("interrupted.")

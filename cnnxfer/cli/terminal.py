@@ -57,7 +57,8 @@ def print_error(message: str) -> None:
 
 def print_json(document: Any) -> None:
     """Prints a JSON document on stdout, which may contain dataclasses and paths."""
-    print(json_text(document, indent=2, default=_to_json))
+    encoding = sys.stdout.encoding
+    print(json_text(document, indent=2, default=_to_json, encoding=encoding))
 
 
 def _to_json(value: Any) -> Any:

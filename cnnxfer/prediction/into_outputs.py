@@ -9,7 +9,7 @@ from typing import TextIO
 from cnnxfer.config.prediction import OutputOptions, PredictIntoOptions
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError, Interrupted
-from cnnxfer.prediction.outputs.copy_to import copy_files
+from cnnxfer.prediction.outputs.copy_to import check_names, copy_files
 from cnnxfer.prediction.outputs.file import check_target, choose_writer, write_file
 from cnnxfer.prediction.outputs.formats import Writer
 from cnnxfer.prediction.outputs.heatmap import save_heatmaps
@@ -50,6 +50,8 @@ def predict_into(
     request = open_request(
         inputs, options, model=model, runs_dir=runs_dir, heat=heat, reporter=reporter
     )
+    if options.copy_to != "none":
+        check_names(label for _, label in request.classifier.model.classes)
     request = replace(request, sources=_not_empty(request.sources))
     _tell_of_nothing(request.classifier.read_answer({}), reporter)
     with request.classifier as classifier:

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cnnxfer.errors import ConfigError, RunError, reason_of
-from cnnxfer.files import check_writable
+from cnnxfer.files import check_writable, local_name
 from cnnxfer.registry import did_you_mean
 from cnnxfer.runs.run import Run
 from cnnxfer.spelling import command, option
@@ -27,7 +27,7 @@ def create_run(runs_dir: Path, backbone: str, data: str) -> Run:
         ConfigError: if the directory cannot be created.
     """
     started = datetime.now().strftime("%Y%m%d-%H%M%S")
-    words = re.sub(r"[^\w.-]+", "-", f"{backbone}-{data}").strip("-")
+    words = re.sub(r"[^\w.-]+", "-", local_name(f"{backbone}-{data}", "-")).strip("-")
     for number in range(1, 1000):
         suffix = "" if number == 1 else f"-{number}"
         path = runs_dir / f"{started}-{words}{suffix}"

@@ -1,10 +1,12 @@
 """The output of `--copy-to`: copies of the images, sorted into a folder per class."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from cnnxfer.errors import DataError, RunError
+from cnnxfer.errors import ConfigError, DataError, RunError
+from cnnxfer.files import local_name
 from cnnxfer.prediction.outputs.folder import (
     FileAdder,
     bare_name,
@@ -50,6 +52,21 @@ def copy_files(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage
         reporter.info(_summary(outcomes, folder))
 
     return stage
+
+
+def check_names(labels: Iterable[str]) -> None:
+    """Checks, before any image is answered, that folders can be called as classes.
+
+    Raises:
+        ConfigError: if the locale's encoding lacks a character of a name.
+    """
+    for label in labels:
+        if local_name(label) != label:
+            raise ConfigError(
+                f"{option('--copy-to')} makes a folder for each class, and none can be "
+                f"called {label!r} where names of files are in "
+                f"{sys.getfilesystemencoding()}. Set LC_ALL=C.UTF-8."
+            )
 
 
 class _FolderNames:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 from cnnxfer.errors import ConfigError
-from cnnxfer.files import atomic_path, file_hash
+from cnnxfer.files import atomic_path, file_hash, local_name
 from cnnxfer.prediction.inputs.kinds import find_kind, is_web_address
 
 # Names that Windows does not allow for a file, with any suffix.
@@ -141,11 +141,12 @@ def bare_name(path: str) -> str:
 def safe_name(name: str) -> str:
     """Returns a file name that is valid on every common file system.
 
-    Separators and characters that cannot be printed or are not allowed become `_`.
+    Separators and characters that cannot be printed or are not allowed become `_`, and
+    so do those that names of files cannot have in this locale.
     Reserved names of Windows, names of parent folders and an empty name get a leading
     `_`.
     """
-    name = unicodedata.normalize("NFC", name)
+    name = local_name(unicodedata.normalize("NFC", name))
     name = "".join(
         c if c.isprintable() and c not in '<>:"/\\|?*' else "_" for c in name
     )

@@ -10,7 +10,7 @@ from cnnxfer.prediction.prediction import Prediction
 def write_jsonl(predictions: Iterable[Prediction], stream: TextIO) -> None:
     """Writes one object per line, each as soon as its prediction is available."""
     for prediction in predictions:
-        stream.write(json_text(prediction.as_json()) + "\n")
+        stream.write(_text(prediction, stream) + "\n")
         stream.flush()
 
 
@@ -19,6 +19,10 @@ def write_json(predictions: Iterable[Prediction], stream: TextIO) -> None:
     stream.write("[")
     separator = "\n  "
     for prediction in predictions:
-        stream.write(f"{separator}{json_text(prediction.as_json())}")
+        stream.write(f"{separator}{_text(prediction, stream)}")
         separator = ",\n  "
     stream.write("\n]\n")
+
+
+def _text(prediction: Prediction, stream: TextIO) -> str:
+    return json_text(prediction.as_json(), encoding=stream.encoding)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cnnxfer.files import is_encodable
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import printable
 from cnnxfer.tasks.answer import Line
@@ -32,8 +33,9 @@ def write_table(predictions: Iterable[Prediction], stream: TextIO) -> None:
     next, columns only become wider.
     """
     console = Console(file=stream, highlight=False)
+    block = "█" if is_encodable("█", stream.encoding) else "#"
     widths = [0] * len(HEAD)
-    for rows in _blocks(predictions):
+    for rows in _blocks(predictions, block):
         widths = [
             max(width, *(cell.cell_len for cell in column))
             for width, column in zip(widths, zip(*rows, strict=True), strict=True)
@@ -45,13 +47,13 @@ def write_table(predictions: Iterable[Prediction], stream: TextIO) -> None:
             console.print(_aligned(rows, widths), soft_wrap=True, end="")
 
 
-def _blocks(predictions: Iterable[Prediction]) -> Iterator[list[Cells]]:
+def _blocks(predictions: Iterable[Prediction], block: str) -> Iterator[list[Cells]]:
     """Yields the rows of `BLOCK` images at a time, with `HEAD` before the first."""
     predictions = iter(predictions)
     rows = [HEAD]
     # Rows are kept instead of predictions, whose sources may hold whole files.
-    while block := [_rows(prediction) for prediction in islice(predictions, BLOCK)]:
-        yield rows + [row for ranks in block for row in ranks]
+    while images := [_rows(each, block) for each in islice(predictions, BLOCK)]:
+        yield rows + [row for ranks in images for row in ranks]
         rows = []
     if rows:  # there was no image
         yield rows
@@ -82,23 +84,23 @@ def _folded(rows: list[Cells]) -> Table:
     return table
 
 
-def _rows(prediction: Prediction) -> list[Cells]:
+def _rows(prediction: Prediction, block: str) -> list[Cells]:
     name = printable(prediction.path) + prediction.frame_mark
     if prediction.error is not None:
         error = Text(printable(prediction.error), "red")
         return [(Text(name), Text(), error, Text())]
     return [
-        (Text("" if number else name), *_cells(line, prediction))
+        (Text("" if number else name), *_cells(line, prediction, block))
         for number, line in enumerate(prediction.answer.lines())
     ]
 
 
-def _cells(line: Line, prediction: Prediction) -> Cells:
+def _cells(line: Line, prediction: Prediction, block: str) -> Cells:
     label = Text(printable(line.label))
     if line.rejected:
         label = Text(f"({label.plain})", "dim")
     if line.rank == 1 and prediction.unsure:
         label = Text.assemble(f"{prediction.label} ", label)
-    bar = "█" * round(BAR_WIDTH * line.probability)
+    bar = block * round(BAR_WIDTH * line.probability)
     probability = Text.assemble(f"{line.probability:6.1%} ", (bar, "cyan"))
     return Text(str(line.rank)), label, probability
