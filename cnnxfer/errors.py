@@ -7,6 +7,8 @@ the message on one line. Any other exception is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -45,3 +47,18 @@ class Interrupted(CnnxferError):
 def reason_of(error: OSError) -> str:
     """Returns the system's reason for a failure, such as "permission denied"."""
     return (error.strerror or str(error)).lower()
+
+
+@contextmanager
+def with_advice(advice: str) -> Iterator[None]:
+    """Adds what to type next to the errors of a wrong option or of unusable data.
+
+    Args:
+        advice: a sentence; empty to add nothing.
+    """
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        if not advice:
+            raise
+        raise type(error)(f"{error} {advice}") from error

@@ -16,25 +16,35 @@ from cnnxfer.runs import Run
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.phase import Outcome
 from cnnxfer.training.phases import fine_tune
+from cnnxfer.training.setup import Setup
 
 
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes fine-tuning end before it begins, with the parent's model."""
+    """Makes fine-tuning end before its first update, with the parent's model."""
     score = Score({"accuracy": 0.75}, loss=0.5, epoch=0)
-    monkeypatch.setattr(fine_tune, "train", lambda *_: Outcome(score, score))
+
+    def train(setup: Setup, run: Run) -> Outcome:
+        assert run.parent
+        run.copy_model(run.parent)
+        return Outcome(score, score)
+
+    monkeypatch.setattr(fine_tune, "train", train)
     monkeypatch.setattr(before_after, "compare_with_parent", lambda *_: None)
 
 
-def test_a_failed_start_does_not_advise_to_resume(
+def test_a_failed_start_leaves_no_run_and_does_not_advise_to_resume(
     colour_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def raise_no_space(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "full", "model.keras")
+        raise OSError(errno.ENOSPC, "full", "receipt.json")
 
-    monkeypatch.setattr("cnnxfer.runs.run.shutil.copyfile", raise_no_space)
+    monkeypatch.setattr("cnnxfer.runs.run.write_text", raise_no_space)
     with pytest.raises(RunError, match=r"Make room, and start again\.$"):
         api.unfreeze(colour_run)
+    with pytest.raises(RunError, match=r"Make room, and start again\.$"):
+        api.train(colour_run.config.data, runs_dir=colour_run.path.parent)
+    assert list(colour_run.path.parent.iterdir()) == [colour_run.path]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +90,57 @@ def test_resuming_without_the_images_changes_no_record(
     with pytest.raises((DataError, ConfigError)):
         api.resume(colour_run, epochs="+1")
     assert (colour_run.metrics, colour_run.receipt) == before
+
+
+def test_fine_tuning_finds_images_that_moved(
+    colour_run: Run, photos_dir: Path, untrained: None
+) -> None:
+    """The new run names the new place; its parent is left as it is."""
+    before = {path: path.read_bytes() for path in colour_run.path.iterdir()}
+    place = photos_dir.rename(photos_dir.with_name("moved"))
+    first = colour_run.split[0]
+    (place / first.id).rename(place / first.label / "renamed.jpg")
+    typed = api.unfreeze(colour_run, data=place)
+    assert typed.config.data == str(place)
+    renamed = dataclasses.replace(first, id=f"{first.label}/renamed.jpg")
+    assert typed.split == [renamed, *colour_run.split[1:]]
+    path = place.with_name("mine.toml")
+    path.write_text(f'data = "{place}"\n')
+    assert api.unfreeze(colour_run, config=path).config == typed.config
+    assert {path: path.read_bytes() for path in colour_run.path.iterdir()} == before
+
+
+def test_fine_tuning_goes_on_without_an_image_that_is_gone(
+    colour_run: Run, photos_dir: Path, untrained: None
+) -> None:
+    gone, *others = colour_run.split
+    (photos_dir / gone.id).unlink()
+    tuned = api.unfreeze(colour_run)
+    assert tuned.split == others
+    receipts = tuned.receipt, colour_run.receipt
+    assert receipts[0]["data_sha256"] != receipts[1].get("data_sha256")
+
+
+def test_fine_tuning_that_cannot_find_the_images_leaves_no_run(
+    colour_run: Run, photos_dir: Path
+) -> None:
+    place = photos_dir.rename(photos_dir.with_name("moved"))
+    advice = (
+        f"If the images of {colour_run.path} have moved: "
+        f"cnnxfer.unfreeze('{colour_run.path}', data='NEW_PLACE')"
+    )
+    with pytest.raises(ConfigError) as caught:
+        api.unfreeze(colour_run)
+    assert str(caught.value).endswith(advice)
+    with pytest.raises(ConfigError, match="Did you mean 'moved'") as mistyped:
+        api.unfreeze(colour_run, data=place.with_name("moved2"))
+    assert "If the images" not in str(mistyped.value)
+    for row in colour_run.split[1:]:
+        (place / row.id).unlink()
+    with pytest.raises(DataError) as caught:
+        api.unfreeze(colour_run, data=place)
+    assert str(caught.value).endswith(advice.partition("moved: ")[2])
+    assert list(colour_run.path.parent.iterdir()) == [colour_run.path]
 
 
 def test_fine_tuning_ignores_the_views_of_the_frozen_phase(

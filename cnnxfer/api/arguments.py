@@ -7,20 +7,50 @@ from pathlib import Path
 from cnnxfer.config import Config, check_views
 from cnnxfer.data.preparing.exclude import read_list
 from cnnxfer.data.preparing.splits import parse_split
+from cnnxfer.data.sources import find_source
+from cnnxfer.errors import with_advice
+from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run, resolve_runs_dir
 
 Pathlike = str | Path
 
 
-def resolve_run(run: Run | Pathlike, runs_dir: Pathlike | None) -> Run:
-    """Returns the run for a path, a name, or "latest".
+def resolve_run(
+    run: Run | Pathlike,
+    runs_dir: Pathlike | None,
+    reporter: Reporter | None = None,
+    *,
+    with_model: bool = True,
+) -> Run:
+    """Returns the run for a path, a name, or "latest"; see `find_run`.
 
     Raises:
         ConfigError: if there is no such run.
     """
     if isinstance(run, Run):
         return run
-    return find_run(str(run), resolve_runs_dir(runs_dir))
+    return find_run(
+        str(run), resolve_runs_dir(runs_dir), with_model=with_model, reporter=reporter
+    )
+
+
+def place_of_images(run: Run, data: Pathlike | None, spec: str, retry: str) -> str:
+    """Returns where a run's images are now, with an absolute path.
+
+    Args:
+        run: the run.
+        data: the place that the user names; None for `spec`.
+        spec: the place that settings name.
+        retry: the command that names another place, for messages.
+
+    Raises:
+        ConfigError: if no source accepts the place.
+        DataError: if the source finds at once that the data cannot be read.
+    """
+    if data is not None:
+        return find_source(str(data)).absolute(str(data))
+    with with_advice(f"If the images of {run.path} have moved: {retry}"):
+        return find_source(spec).absolute(spec)
 
 
 def check_data_options(config: Config) -> None:

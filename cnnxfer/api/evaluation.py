@@ -9,6 +9,7 @@ from cnnxfer.api.arguments import (
     Pathlike,
     as_path,
     check_data_options,
+    place_of_images,
     resolve_run,
 )
 from cnnxfer.api.options import CompareKeywords, EvaluateKeywords
@@ -26,7 +27,7 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.runs import LATEST, Run
-from cnnxfer.spelling import option
+from cnnxfer.spelling import command, option
 
 if TYPE_CHECKING:
     from cnnxfer.evaluation.comparison import Comparison
@@ -50,7 +51,9 @@ def evaluate(
         run: the path or the name of a run, or "latest".
         data: other labelled images to measure on, whose classes have the same names as
             the run's. Images that the run was trained or validated on are left out,
-            and the results are not added to the run's metrics.
+            and the results are not added to the run's metrics. If no image is new to
+            the run, these are its own images, which have moved, and it is measured as
+            it would be where they were.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
         **options: settings, by the names of their options.
@@ -59,22 +62,24 @@ def evaluate(
         ConfigError: if there is no such run or data, or the engine or the precision
             is unknown or not available on this machine.
         DataError: if there are no test images or no images that are new to the run,
-            or the data has classes or kinds of labels that the run does not have.
+            more than half of its test images are missing, or the data has classes or
+            kinds of labels that the run does not have.
         RunError: if the run has no model yet, or the outputs of the requested engine
             or precision do not agree with those of Keras.
     """
     reporter = reporter or SilentReporter()
     chosen = override(ClassifierOptions(), settings_of("evaluate", options))
     check_choice(chosen.engine, chosen.precision)
-    found = resolve_run(run, runs_dir)
+    found = resolve_run(run, runs_dir, reporter)
     found.require_model()
-    find_source(found.config.data if data is None else str(data))
+    retry = command("evaluate", found.path, data="NEW_PLACE")
+    place = place_of_images(found, data, found.config.data, retry)
     import_tensorflow_quietly()
     from cnnxfer.evaluation.evaluator import evaluate_data, evaluate_run
 
     if data is not None:
         return evaluate_data(found, str(data), reporter, chosen)
-    return evaluate_run(found, reporter, chosen)
+    return evaluate_run(found, place, reporter, chosen)
 
 
 def compare(

@@ -155,7 +155,7 @@ def open_classifier(
         prediction.ClassifierOptions(), settings_of("open_classifier", options)
     )
     return Classifier(
-        find_model(model, runs_dir), checked, reporter or SilentReporter()
+        find_model(model, runs_dir, reporter), checked, reporter or SilentReporter()
     )
 
 

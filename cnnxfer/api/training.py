@@ -13,6 +13,7 @@ from cnnxfer.api.arguments import (
     Pathlike,
     as_path,
     check_data_options,
+    place_of_images,
     resolve_run,
 )
 from cnnxfer.api.options import TrainKeywords, UnfreezeKeywords
@@ -42,6 +43,7 @@ from cnnxfer.runs import (
     check_runs_dir,
     create_run,
     lock_run,
+    removed_on_failure,
     require_idle,
     resolve_runs_dir,
 )
@@ -54,10 +56,10 @@ if TYPE_CHECKING:
     from cnnxfer.training.setup import Setup
 
 
-# The settings of the frozen phase that fine-tuning cannot change.
+# The settings of the frozen phase that fine-tuning cannot change. The images are found
+# by their content, so `data` may change: they may have moved.
 INHERITED_SETTINGS = (
     "backbone",
-    "data",
     "task",
     "split",
     "group_by",
@@ -117,16 +119,16 @@ def train(
 
     run, setup = prepare_run(settings, runs_path, reporter)
     with lock_run(run):
-        data_sha256 = data_hash(run.split)
-        start_receipt(
-            run,
-            settings.seed,
-            phase=FROZEN.name,
-            parent=None,
-            data_sha256=data_sha256,
-            precision=setup.precision,
-        )
-        run.write_config(setup.config)  # last, since it makes the directory a run
+        with removed_on_failure(run):
+            start_receipt(
+                run,
+                settings.seed,
+                phase=FROZEN.name,
+                parent=None,
+                data_sha256=data_hash(run.split),
+                precision=setup.precision,
+            )
+            run.write_config(setup.config)  # last, since it makes the directory a run
         with recorded_outcome(run), interrupted_by_sigterm():
             _train_phase(setup, run)
     if not fine_tune:
@@ -140,6 +142,7 @@ def train(
 def unfreeze(
     run: runs.Run | Pathlike = LATEST,
     *,
+    data: Pathlike | None = None,
     config: Pathlike | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
@@ -153,6 +156,8 @@ def unfreeze(
 
     Args:
         run: the run to fine-tune: its path or its name, or "latest".
+        data: where the images of `run` are now, if they have moved. They are known by
+            their content, so they may have other names there.
         config: a TOML file of settings, such as the `config.toml` of a fine-tuned run
             that is to be repeated; its network and images must be those of `run`.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
@@ -164,36 +169,38 @@ def unfreeze(
 
     Raises:
         ConfigError: if a setting is wrong, or there is no such run.
+        DataError: if too many of the run's images are missing.
         RunError: if the run has no model yet.
         Interrupted: on Ctrl-C or SIGTERM, after saving; `resume` goes on.
     """
     reporter = reporter or SilentReporter()
-    parent = resolve_run(run, runs_dir)
+    parent = resolve_run(run, runs_dir, reporter)
     parent.require_model()
     require_idle(parent)
-    settings = _fine_tuning_settings(parent, as_path(config), options)
+    settings = _fine_tuning_settings(parent, data, as_path(config), options)
     _check_stages(parent, settings)
     import_tensorflow_quietly()
-    from cnnxfer.training.start import claim_processors, set_up
+    from cnnxfer.data.prepared import data_hash
+    from cnnxfer.training.start import set_up
 
-    claim_processors(settings.devices, settings.precision)  # fails if they cannot
+    retry = _with_new_place("unfreeze", parent)
+    setup, images = set_up(parent, settings, settings.precision, reporter, retry=retry)
     child = create_run(parent.path.parent, settings.backbone, _data_name(settings.data))
     with lock_run(child):
-        child.copy_model(parent)
-        child.write_classes(parent.class_names)
-        child.write_split(parent.split)
-        start_receipt(
-            child,
-            settings.seed,
-            phase=FINE_TUNE.name,
-            parent=parent.name,
-            data_sha256=parent.receipt.get("data_sha256"),
-            weights_sha256=parent.receipt.get("weights_sha256"),
-        )
-        child.write_config(settings)  # last, since it makes the directory a run
+        with removed_on_failure(child):
+            child.write_classes(parent.class_names)
+            child.write_split(images.rows)
+            start_receipt(
+                child,
+                settings.seed,
+                phase=FINE_TUNE.name,
+                parent=parent.name,
+                data_sha256=data_hash(images.rows),
+                weights_sha256=parent.receipt.get("weights_sha256"),
+                precision=setup.precision,
+            )
+            child.write_config(settings)  # last, since it makes the directory a run
         with recorded_outcome(child), interrupted_by_sigterm():
-            setup = set_up(child, reporter)
-            child.update_receipt(precision=setup.precision)
             _train_phase(setup, child)
     return Run(child.path)
 
@@ -201,11 +208,14 @@ def unfreeze(
 def unfreeze_plan(
     run: runs.Run | Pathlike = LATEST,
     *,
+    data: Pathlike | None = None,
     config: Pathlike | None = None,
     runs_dir: Pathlike | None = None,
     **options: Unpack[UnfreezeKeywords],
 ) -> list[StageRow]:
     """Returns what `unfreeze` would do with the same arguments: one row for each stage.
+
+    No image is looked for or read.
 
     Raises:
         ConfigError: if a setting is wrong, or there is no such run.
@@ -213,43 +223,61 @@ def unfreeze_plan(
     """
     parent = resolve_run(run, runs_dir)
     parent.require_model()
-    return _plan(parent, _fine_tuning_settings(parent, as_path(config), options))
+    return _plan(parent, _fine_tuning_settings(parent, data, as_path(config), options))
 
 
 def resume(
     run: runs.Run | Pathlike = LATEST,
     *,
+    data: Pathlike | None = None,
     epochs: int | str | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
 ) -> Run:
     """Goes on with a run where it stopped, with the updates that it would have made.
 
+    If images that it learns from are missing, the updates are others, which is said.
+
     Args:
-        run: the path or the name of a run, or "latest".
+        run: the path or the name of a run, or "latest", which has a model or not.
+        data: where the images of the run are now, if they have moved; its settings will
+            name this place. The images are known by their content.
         epochs: the number of additional epochs, 5 or "+5", with which a finished run
             goes on, too.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
 
     Raises:
-        ConfigError: if there is no such run, or it is finished.
+        ConfigError: if there is no such run or place, or the run is finished.
+        DataError: if too many of the run's images are missing.
         Interrupted: on Ctrl-C or SIGTERM, after saving; it can be resumed again.
     """
     reporter = reporter or SilentReporter()
     more_epochs = 0 if epochs is None else _parse_more_epochs(epochs)
-    found = resolve_run(run, runs_dir)
+    found = resolve_run(run, runs_dir, with_model=False)
     if found.receipt.get("status") == "done" and not more_epochs:
         raise ConfigError(
             f"{found.path} is finished. Fine-tune it with: "
             f"{command('unfreeze', found.path)}, or extend it with: "
             f"{command('resume', found.path, epochs='+5')}"
         )
+    config, retry = found.config, _with_new_place("resume", found)
+    place = place_of_images(found, data, config.data, retry)
+    config = dataclasses.replace(config, data=place)
     import_tensorflow_quietly()
     from cnnxfer.training.start import set_up
 
     with lock_run(found):
-        setup = set_up(found, reporter)  # first, since it fails if images are gone
+        precision = found.receipt.get("precision", config.precision)
+        # First, since it fails if images are gone.
+        setup, images = set_up(found, config, precision, reporter, retry=retry)
+        if not images.whole:
+            reporter.warn(
+                f"{found.path} will not end exactly as it would have, since images are "
+                "missing that it learns from or is validated on."
+            )
+        if config != found.config:
+            found.write_config(config)
         more_epochs += found.more_epochs
         found.update_receipt(status="running", more_epochs=more_epochs)
         found.update_metrics(validation=None, test=None)  # the model will change
@@ -273,8 +301,16 @@ def _refuse_fine_tuned_config(path: Path | None) -> None:
         )
 
 
+def _with_new_place(name: str, run: runs.Run) -> str:
+    """Returns the command that tells where the images of a run are now."""
+    return command(name, run.path, data="NEW_PLACE")
+
+
 def _fine_tuning_settings(
-    parent: runs.Run, path: Path | None, options: UnfreezeKeywords
+    parent: runs.Run,
+    data: Pathlike | None,
+    path: Path | None,
+    options: UnfreezeKeywords,
 ) -> Config:
     """Returns the settings of a run that fine-tunes `parent`, after checking them."""
     # The time budget was for the parent.
@@ -303,7 +339,10 @@ def _fine_tuning_settings(
     # `start` would have precedence over `last`.
     if values.get("last"):
         values["start"] = "none"
-    settings = _resolved(override(settings, settings_of("unfreeze", values)))
+    settings = override(settings, settings_of("unfreeze", values))
+    retry = _with_new_place("unfreeze", parent)
+    place = place_of_images(parent, data, settings.data, retry)
+    settings = _resolved(dataclasses.replace(settings, data=place))
     check_phases(settings, ["fine_tune"])
     _check_cache(settings)
     for name in INHERITED_SETTINGS:
@@ -418,7 +457,7 @@ def _train_phase(setup: Setup, run: runs.Run) -> None:
     from cnnxfer.evaluation.before_after import compare_with_parent
 
     try:
-        compare_with_parent(run, reporter)
+        compare_with_parent(run, setup.splits, reporter)
     except Interrupted:
         raise
     except CnnxferError as error:

@@ -27,7 +27,7 @@ def evaluate(
         typer.Option(
             "--data",
             "-d",
-            help="Labelled images to measure on, instead of the test images.",
+            help="Labelled images to measure on, or where the run's own are now.",
         ),
     ] = None,
     runs_dir: RunsDir = None,
@@ -63,6 +63,8 @@ def _lines(evaluation: Evaluation) -> list[str]:
     counts = [counted(evaluation.images, "image")]
     if evaluation.unreadable:
         counts.append(f"{evaluation.unreadable:,} unreadable")
+    if evaluation.missing:
+        counts.append(f"{evaluation.missing:,} missing")
     if evaluation.seen:
         counts.append(f"{evaluation.seen:,} left out, which the run knows")
     before = evaluation.before

@@ -20,6 +20,16 @@ from cnnxfer.training.phase import PHASES
 if TYPE_CHECKING:
     from cnnxfer.training.phases.plan import StageRow
 
+NewPlace = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        "-d",
+        help="Where the run's images are now, if they have moved.",
+        show_default="where they were",
+    ),
+]
+
 
 @with_options("train")
 def train(
@@ -55,6 +65,7 @@ def unfreeze(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="The run to fine-tune.")
     ] = "latest",
+    data: NewPlace = None,
     config: ConfigFile = None,
     all_layers: Annotated[
         bool, typer.Option("--all", help="The whole backbone learns.")
@@ -77,11 +88,18 @@ def unfreeze(
     if all_layers:
         options["last"] = "100%"
     if dry_run:
-        rows = api.unfreeze_plan(run, config=config, runs_dir=runs_dir, **options)
+        rows = api.unfreeze_plan(
+            run, data=data, config=config, runs_dir=runs_dir, **options
+        )
         _print_stages(rows, json)
         return
     fine_tuned = api.unfreeze(
-        run, config=config, runs_dir=runs_dir, reporter=TerminalReporter(), **options
+        run,
+        data=data,
+        config=config,
+        runs_dir=runs_dir,
+        reporter=TerminalReporter(),
+        **options,
     )
     _print_run(fine_tuned, json)
 
@@ -90,6 +108,7 @@ def resume(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="The run to go on with.")
     ] = "latest",
+    data: NewPlace = None,
     epochs: Annotated[
         str | None,
         typer.Option(
@@ -105,7 +124,7 @@ def resume(
 ) -> None:
     """Go on with a run where it stopped."""
     resumed = api.resume(
-        run, epochs=epochs, runs_dir=runs_dir, reporter=TerminalReporter()
+        run, data=data, epochs=epochs, runs_dir=runs_dir, reporter=TerminalReporter()
     )
     _print_run(resumed, json)
 

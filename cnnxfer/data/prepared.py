@@ -1,10 +1,10 @@
-"""Readable images with their splits: read for a new run, or found again for an old."""
+"""Readable images with their splits, as a new run has them."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from cnnxfer.config import Config
@@ -29,10 +29,8 @@ from cnnxfer.data.preparing.index import (
 from cnnxfer.data.preparing.near_duplicates import near_duplicates
 from cnnxfer.data.preparing.splits import assign_splits
 from cnnxfer.data.preparing.subset import take_sample
-from cnnxfer.data.sources import list_dataset
-from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
-from cnnxfer.runs import Run, SplitRow
+from cnnxfer.runs import SplitRow
 
 
 @dataclass(frozen=True)
@@ -132,41 +130,6 @@ def prepare_data(dataset: Dataset, config: Config, reporter: Reporter) -> Prepar
         tuple(examples[index] for index in order),
         tuple(parts[index] for index in order),
     )
-
-
-def load_splits(run: Run, reporter: Reporter) -> Splits:
-    """Returns a run's images again, in the splits that they had.
-
-    Args:
-        run: the run, whose data specification and `split.csv` are used.
-        reporter: shows progress and warnings.
-
-    Returns:
-        The images of each split; their labels are indices into the run's class names.
-
-    Raises:
-        DataError: if some of the images are no longer in the data.
-    """
-    spec = run.config.data
-    found = {row.id: row for row in list_dataset(spec, reporter).examples}
-    split = run.split
-    numbers = {name: number for number, name in enumerate(run.class_names)}
-    gone = [row.id for row in split if row.id not in found]
-    if gone:
-        raise DataError(
-            f"{len(gone)} of the {len(split)} images of {run.path} are no longer "
-            f"in {spec}, such as {gone[0]}. Put them back, or train a new run."
-        )
-    examples = tuple(
-        replace(
-            found[row.id],
-            annotation=found[row.id].annotation.recorded(row.label, numbers),
-            sha256=row.sha256,
-        )
-        for row in split
-    )
-    parts = tuple(row.split for row in split)
-    return PreparedData(spec, run.class_names, examples, parts).by_split()
 
 
 def data_hash(split: Iterable[SplitRow]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnxfer.config.prediction import ClassifierOptions
-from cnnxfer.data.prepared import load_splits
+from cnnxfer.data.prepared import Splits
 from cnnxfer.evaluation.evaluator import measure_beside_parent
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.reporting import Reporter
@@ -36,7 +36,7 @@ class BeforeAfter:
         return lines
 
 
-def compare_with_parent(run: Run, reporter: Reporter) -> BeforeAfter:
+def compare_with_parent(run: Run, parts: Splits, reporter: Reporter) -> BeforeAfter:
     """Measures a fine-tuned run and its parent on the validation and test images.
 
     Each network computes all images in one pass, in the fastest engine that agrees with
@@ -45,15 +45,15 @@ def compare_with_parent(run: Run, reporter: Reporter) -> BeforeAfter:
 
     Args:
         run: a run with a model, whose parent has a model.
+        parts: the run's images.
         reporter: shows the progress and the figures.
 
     Raises:
-        DataError: if images are missing.
+        DataError: if no image of a split can be read.
         RunError: if the parent no longer exists, or the figures cannot be written.
     """
     assert run.parent
     run.parent.require_model()
-    parts = load_splits(run, reporter)
     splits = [split for split in (parts.validation, parts.test) if split]
     evaluations = measure_beside_parent(run, splits, reporter, ClassifierOptions())
     outcome = BeforeAfter(evaluations[0], evaluations[1] if parts.test else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -12,30 +12,36 @@ from itertools import islice
 import numpy as np
 
 from cnnxfer.config.prediction import ClassifierOptions
-from cnnxfer.data.dataset import TEST, Dataset, Example
+from cnnxfer.data.annotation import Annotation
+from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION, Dataset, Example
 from cnnxfer.data.images.source import ImageSource
-from cnnxfer.data.prepared import load_splits
 from cnnxfer.data.preparing.index import (
     build_index,
     pass_over_others,
     report_problems,
 )
+from cnnxfer.data.run_images import find_images
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.known_images import describe_known_images, known_splits
 from cnnxfer.prediction.model_source import run_model
-from cnnxfer.reporting import Reporter
+from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import Run
-from cnnxfer.spelling import option
+from cnnxfer.spelling import command, option
 from cnnxfer.tasks.catalog import task_of
 from cnnxfer.tasks.data import load_data
 from cnnxfer.texts import normal
 
+# The share of the test images that may be missing. The others are a sample as well, and
+# the intervals say what fewer images tell.
+MISSING_LIMIT = 0.5
+NEW = "new"  # in place of the split of an image that a run does not know
+
 
 def evaluate_run(
-    run: Run, reporter: Reporter, options: ClassifierOptions
+    run: Run, spec: str, reporter: Reporter, options: ClassifierOptions
 ) -> Evaluation:
     """Measures a run and its parent on the run's test images.
 
@@ -43,19 +49,28 @@ def evaluate_run(
 
     Args:
         run: a run with a model.
+        spec: where its images are.
         reporter: shows the progress.
         options: say which engine runs the networks.
 
     Raises:
-        DataError: if the run has no test images, or images are missing.
+        DataError: if the run has no test images, or more than half of them are missing.
     """
-    examples = load_splits(run, reporter).test
-    if not examples:
+    if not any(row.split == TEST for row in run.split):
         raise DataError(
             f"{run.path} has no test images ({option('--split', run.config.split)}). "
             f"Name other images with {option('--data')}."
         )
-    (evaluation,) = measure_beside_parent(run, [examples], reporter, options)
+    images = find_images(
+        run,
+        spec,
+        reporter,
+        retry=command("evaluate", run.path, data="NEW_PLACE"),
+        parts=[TEST],
+        limit=MISSING_LIMIT,
+    )
+    measured = measure_beside_parent(run, [images.splits.test], reporter, options)
+    evaluation = dataclasses.replace(measured[0], missing=len(images.missing))
     try:
         run.update_metrics(test=evaluation.as_metrics())
     except RunError as error:
@@ -98,10 +113,12 @@ def measure_beside_parent(
 def evaluate_data(
     run: Run, spec: str, reporter: Reporter, options: ClassifierOptions
 ) -> Evaluation:
-    """Measures a run on other labelled images.
+    """Measures a run on labelled images.
 
-    Images that the run was trained or validated on are left out, with a warning. Those
-    of its test split are not.
+    If all images are the run's own, which have moved, it is measured as by
+    `evaluate_run`. Otherwise images that the run was trained or validated on are left
+    out, with a warning. Those of its test split are not; they keep the labels that the
+    run gives them.
 
     Args:
         run: a run with a model.
@@ -115,19 +132,33 @@ def evaluate_data(
             is left.
     """
     _, dataset = load_data(spec, reporter)
-    task_of(run).check_other(dataset, spec, run)
-    examples = _relabelled(dataset, spec, run)
-    images = pass_over_others(dataset, build_index(examples, reporter), reporter)
+    read = build_index(dataset.examples, reporter)
+    images = pass_over_others(dataset, read, reporter)
     rows = report_problems(images, reporter)
     if not rows:
         raise DataError(f"none of the {len(images)} images of {spec} could be read.")
     known = known_splits(run, reporter)
-    splits = [known.get(row.sha256, TEST) for row in rows]
-    new = [
-        row.example for row, split in zip(rows, splits, strict=True) if split == TEST
-    ]
-    if repeats := describe_known_images(Counter(splits), len(rows), run.name):
+    splits = Counter(known.get(row.sha256, NEW) for row in rows)
+    labels = {row.sha256: row.label for row in run.split if row.split == TEST}
+    there = len(labels.keys() & {row.sha256 for row in rows})
+    seen = splits[TRAIN] + splits[VALIDATION]
+    if not splits[NEW] and there and there >= (1 - MISSING_LIMIT) * len(labels):
+        evaluation = evaluate_run(run, spec, reporter, options)
+        return dataclasses.replace(evaluation, seen=seen)
+    task_of(run).check_other(dataset, spec, run)
+    examples = _relabelled([row.example for row in rows], dataset, spec, run, labels)
+    if repeats := describe_known_images(splits, len(rows), run.name):
         reporter.warn(f"{repeats}; left out, as they cannot test it.")
+    if there:
+        reporter.info(
+            f"measured on {there:,} of the {counted(len(labels), 'test image')} of "
+            f"{run.path}, and on {counted(splits[NEW], 'image')} that it does not know"
+        )
+    new = [
+        example
+        for example in examples
+        if known.get(example.sha256) not in (TRAIN, VALIDATION)
+    ]
     if not new:
         raise DataError(
             f"{run.path} was trained and validated on all {len(rows)} images of "
@@ -138,13 +169,28 @@ def evaluate_data(
     return dataclasses.replace(
         evaluation,
         unreadable=evaluation.unreadable + len(images) - len(rows),
-        seen=len(rows) - len(new),
+        seen=seen,
     )
 
 
-def _relabelled(dataset: Dataset, spec: str, run: Run) -> list[Example]:
-    """Returns the images with labels that are positions in the run's class names."""
-    labels = {normal(name): label for label, name in enumerate(run.class_names)}
+def _relabelled(
+    examples: Sequence[Example],
+    dataset: Dataset,
+    spec: str,
+    run: Run,
+    known: Mapping[str, str],
+) -> list[Example]:
+    """Returns images with labels that are positions in the run's class names.
+
+    Args:
+        examples: images of the data set.
+        dataset: the data set, whose class names are those of the examples' labels.
+        spec: its specification, for messages.
+        run: the run.
+        known: the labels that the run itself gives to images, by their SHA-256.
+    """
+    own = {name: label for label, name in enumerate(run.class_names)}
+    labels = {normal(name): label for name, label in own.items()}
     unknown = [name for name in dataset.class_names if normal(name) not in labels]
     if unknown:
         raise DataError(
@@ -153,9 +199,15 @@ def _relabelled(dataset: Dataset, spec: str, run: Run) -> list[Example]:
         )
     names = map(normal, dataset.class_names)
     numbers = {old: labels[name] for old, name in enumerate(names)}
+
+    def relabelled(example: Example) -> Annotation:
+        if example.sha256 in known:
+            return example.annotation.recorded(known[example.sha256], own)
+        return example.annotation.renumbered(numbers)
+
     return [
-        dataclasses.replace(example, annotation=example.annotation.renumbered(numbers))
-        for example in dataset.examples
+        dataclasses.replace(example, annotation=relabelled(example))
+        for example in examples
     ]
 
 

@@ -26,6 +26,7 @@ class Evaluation:
         gained: how many images are answered correctly that the parent did not; None
             without a parent.
         lost: how many images only the parent answered correctly; None without one.
+        missing: how many of the run's test images are no longer in its data.
     """
 
     run: str
@@ -36,6 +37,7 @@ class Evaluation:
     before: Evaluation | None = None
     gained: int | None = None
     lost: int | None = None
+    missing: int = 0
 
     def __repr__(self) -> str:
         images = counted(self.images, "image")
@@ -44,6 +46,8 @@ class Evaluation:
     def _repr_html_(self) -> str:
         lines = self.figures.lines(self.before.figures if self.before else None)
         title = f"{self.run}, measured on {counted(self.images, 'image')}"
+        if self.missing:
+            title += f"; {self.missing:,} missing"
         return table(title, self.figures.table, *lines)
 
     def as_json(self) -> dict[str, Any]:
@@ -53,6 +57,7 @@ class Evaluation:
             "images": self.images,
             "unreadable": self.unreadable,
             "seen": self.seen,
+            "missing": self.missing,
             **dataclasses.asdict(self.figures),  # type: ignore[call-overload]
             "before": self.before.as_json() if self.before else None,
             "gained": self.gained,

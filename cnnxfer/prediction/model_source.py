@@ -62,7 +62,9 @@ class ModelSource:
 
 
 def find_model(
-    model: Run | str | Path | None, runs_dir: str | Path | None = None
+    model: Run | str | Path | None,
+    runs_dir: str | Path | None = None,
+    reporter: Reporter | None = None,
 ) -> ModelSource:
     """Returns what `--model` names: a run, or a backbone with its ImageNet head.
 
@@ -70,6 +72,7 @@ def find_model(
         model: None for the latest run, or for the built-in backbone without any run. A
             run comes before a backbone of its name, which is `cnnxfer:NAME`.
         runs_dir: directory of the runs; None for the default.
+        reporter: told if a run without a model is not the latest for that reason.
 
     Raises:
         ConfigError: if there is neither a run nor a backbone of that name.
@@ -80,14 +83,14 @@ def find_model(
     directory = resolve_runs_dir(runs_dir)
     if model is None:
         try:
-            return run_model(find_run(LATEST, directory))
+            return run_model(find_run(LATEST, directory, reporter=reporter))
         except ConfigError:
             return imagenet_model(next(iter(BACKBONES)))
     name = str(model)
     if name.startswith(BUILT_IN):
         return imagenet_model(BACKBONES.get(name.removeprefix(BUILT_IN)))
     try:
-        found = run_model(find_run(name, directory))
+        found = run_model(find_run(name, directory, reporter=reporter))
         return replace(found, hides=name if name in BACKBONES else "")
     except ConfigError as error:
         if name in BACKBONES:

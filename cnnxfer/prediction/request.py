@@ -51,7 +51,7 @@ def open_request(
     The arguments, and what is raised, are those of `cnnxfer.predict`; with `heat`,
     predictions also say where in the image the class is.
     """
-    found = find_model(model, runs_dir)
+    found = find_model(model, runs_dir, reporter)
     check_options(options, len(found.classes))
     if heat and not options.dense:
         raise ConfigError(

@@ -9,6 +9,7 @@ from cnnxfer.runs.runs_dir import (
     create_run,
     find_run,
     list_runs,
+    removed_on_failure,
     resolve_runs_dir,
 )
 
@@ -23,6 +24,7 @@ __all__ = [
     "in_tree_order",
     "list_runs",
     "lock_run",
+    "removed_on_failure",
     "require_idle",
     "resolve_runs_dir",
     "status_of",

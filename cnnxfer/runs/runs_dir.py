@@ -2,12 +2,16 @@
 
 import os
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from cnnxfer.errors import ConfigError, RunError, reason_of
 from cnnxfer.files import check_writable, local_name
 from cnnxfer.registry import did_you_mean
+from cnnxfer.reporting import Reporter
 from cnnxfer.runs.run import Run
 from cnnxfer.spelling import command, option
 from cnnxfer.texts import normal
@@ -41,6 +45,20 @@ def create_run(runs_dir: Path, backbone: str, data: str) -> Run:
     raise ConfigError(
         f"{runs_dir} has 999 runs that were started in this second. Wait a moment."
     )
+
+
+@contextmanager
+def removed_on_failure(run: Run) -> Iterator[None]:
+    """Removes the directory of a run that the block, which creates it, cannot complete.
+
+    The directory is no run before its settings are written, last of all. So a process
+    that is killed in the block leaves no run either.
+    """
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise
 
 
 def check_runs_dir(runs_dir: Path) -> None:
@@ -79,10 +97,23 @@ def _start_time(run: Run) -> tuple[float, str]:
         return 0.0, run.name
 
 
-def find_run(name: str, runs_dir: Path) -> Run:
+def find_run(
+    name: str,
+    runs_dir: Path,
+    *,
+    with_model: bool = True,
+    reporter: Reporter | None = None,
+) -> Run:
     """Returns a run by its path, by its name in `runs_dir`, or as `latest`.
 
     A name with a slash, such as `./a`, is a path.
+
+    Args:
+        name: what names the run.
+        runs_dir: the directory of all runs.
+        with_model: whether `latest` passes over runs without a model, whose training
+            has not begun, as long as any run has one.
+        reporter: told which runs were passed over.
 
     Raises:
         ConfigError: if there is no such run, or two of the name: here and in
@@ -95,7 +126,7 @@ def find_run(name: str, runs_dir: Path) -> Run:
                 f"there is no run in {runs_dir} yet. "
                 f"Start one with: {command('train', 'FOLDER')}"
             )
-        return runs[-1]
+        return _latest(runs, reporter) if with_model else runs[-1]
     is_path = os.path.basename(name) != name
     places = (Path(name),) if is_path else (runs_dir / name, Path(name))
     found = [path for path in places if (path / "config.toml").is_file()]
@@ -116,3 +147,14 @@ def find_run(name: str, runs_dir: Path) -> Run:
     raise ConfigError(
         f"no run called {name!r} in {runs_dir}.{question} List them with: cnnxfer runs"
     )
+
+
+def _latest(runs: list[Run], reporter: Reporter | None) -> Run:
+    """Returns the last run that has a model; the last of all if none has."""
+    latest = next((run for run in reversed(runs) if run.model_path.exists()), runs[-1])
+    if latest != runs[-1] and reporter:
+        reporter.info(
+            f"the latest run with a model is {latest.path}; {runs[-1].path} has none "
+            f"yet. Go on with that one: {command('resume', runs[-1].path)}"
+        )
+    return latest

@@ -1,15 +1,16 @@
-"""Prepares a run for training: a new one from settings, or one from its directory."""
+"""Prepares training: of a new run from settings, or of an existing one."""
 
 from pathlib import Path
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.config import Config, override
-from cnnxfer.data.prepared import load_splits, prepare_data
+from cnnxfer.data.prepared import prepare_data
+from cnnxfer.data.run_images import FoundImages, find_images
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.precision import resolve_precision
 from cnnxfer.reporting import Reporter
-from cnnxfer.runs import Run, SplitRow, create_run
+from cnnxfer.runs import Run, SplitRow, create_run, removed_on_failure
 from cnnxfer.spelling import option
 from cnnxfer.tasks.catalog import task_of
 from cnnxfer.tasks.class_weights import require_known_classes
@@ -50,16 +51,17 @@ def prepare_run(
     data = prepare_data(dataset, config, reporter)
     require_known_classes(config.class_weights, data.class_names)
     run = create_run(runs_dir, config.backbone, data.name)
-    run.write_classes(data.class_names)
-    run.write_split(
-        SplitRow(
-            example.id,
-            example.annotation.text(data.class_names),
-            part,
-            example.sha256,
+    with removed_on_failure(run):
+        run.write_classes(data.class_names)
+        run.write_split(
+            SplitRow(
+                example.id,
+                example.annotation.text(data.class_names),
+                part,
+                example.sha256,
+            )
+            for example, part in zip(data.examples, data.splits, strict=True)
         )
-        for example, part in zip(data.examples, data.splits, strict=True)
-    )
     return run, Setup(
         config=override(config, {"task": task.name}),
         backbone=BACKBONES.get(config.backbone),
@@ -72,29 +74,37 @@ def prepare_run(
     )
 
 
-def set_up(run: Run, reporter: Reporter) -> Setup:
-    """Returns an existing run's setup: claims the processors and finds the images.
+def set_up(
+    run: Run, config: Config, precision: str, reporter: Reporter, *, retry: str
+) -> tuple[Setup, FoundImages]:
+    """Returns what an existing run's images are trained on with, and these images.
 
-    A run keeps the precision that it began with, even on another machine.
+    Nothing is written, so a run that cannot be trained on leaves no trace.
+
+    Args:
+        run: the run whose images, splits and classes are used.
+        config: the settings; its `data` says where the images are.
+        precision: as `claim_processors` takes it.
+        reporter: shows progress, and what was found.
+        retry: the command that names another place of the images, for messages.
 
     Raises:
-        ConfigError: if the devices cannot be used.
-        DataError: if images are missing.
+        ConfigError: if the devices cannot be used, or there is no such place.
+        DataError: if too many images are missing; see `find_images`.
     """
-    config = run.config
-    devices, precision = claim_processors(
-        config.devices, run.receipt.get("precision", config.precision)
-    )
-    return Setup(
+    devices, precision = claim_processors(config.devices, precision)
+    images = find_images(run, config.data, reporter, retry=retry)
+    setup = Setup(
         config=config,
         backbone=BACKBONES.get(config.backbone),
         class_names=run.class_names,
-        splits=load_splits(run, reporter),
+        splits=images.splits,
         devices=devices,
         precision=precision,
         reporter=reporter,
         task=task_of(run),
     )
+    return setup, images
 
 
 def find_weights_file(config: Config, reporter: Reporter) -> Path | None:

@@ -150,9 +150,17 @@ def test_no_test_images(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> 
 def test_images_that_are_gone(
     colour_run: Run, photos_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    gone = next(row for row in colour_run.split if row.split == "test")
+    (photos_dir / gone.id).unlink()
+    assert run(["evaluate", str(colour_run.path), "-q"]) == 0
+    assert " images, 1 missing\n" in capsys.readouterr().out
     shutil.rmtree(photos_dir)
     assert run(["evaluate", str(colour_run.path)]) == 2
-    assert "no data called" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "no data called" in shown
+    assert shown.endswith(
+        f"have moved: cnnxfer evaluate {colour_run.path} --data NEW_PLACE\n"
+    )
 
 
 def test_the_engine_and_its_precision_can_be_chosen(

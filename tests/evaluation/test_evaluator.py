@@ -12,7 +12,7 @@ from PIL import Image
 from recording_reporter import RecordingReporter
 
 import cnnxfer
-from cnnxfer.errors import DataError, RunError
+from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.runs import Run
 from cnnxfer.tasks.significance import wilson_interval
@@ -128,6 +128,47 @@ def test_of_the_runs_own_data_only_the_test_split_is_measured(
     evaluation = cnnxfer.evaluate(colour_run, data=photos_dir)
     assert evaluation.seen == 36 - parts(colour_run)["test"]
     assert dataclasses.replace(evaluation, seen=0) == cnnxfer.evaluate(colour_run)
+
+
+def test_a_run_is_measured_where_its_images_moved_as_where_they_were(
+    colour_run: Run, photos_dir: Path
+) -> None:
+    before = cnnxfer.evaluate(colour_run)
+    config, kept = colour_run.config, colour_run.metrics
+    colour_run.update_metrics(test=None)
+    place = photos_dir.rename(photos_dir.with_name("moved"))
+    (place / "red").rename(place / "rot")  # the labels are those of the run
+    for path in sorted(place.glob("*/*.jpg")):
+        path.rename(path.with_name(f"renamed {path.name}"))
+    with pytest.raises(ConfigError) as caught:
+        cnnxfer.evaluate(colour_run)
+    assert str(caught.value).endswith(
+        f"have moved: cnnxfer.evaluate('{colour_run.path}', data='NEW_PLACE')"
+    )
+    after = cnnxfer.evaluate(colour_run, data=place)
+    assert dataclasses.replace(after, seen=0) == before
+    assert colour_run.metrics == kept
+    assert colour_run.config == config
+
+
+def test_missing_test_images_are_counted_beside_the_figures(
+    colour_run: Run, photos_dir: Path
+) -> None:
+    tests = [row for row in colour_run.split if row.split == "test"]
+    (photos_dir / tests[0].id).unlink()
+    (photos_dir / tests[1].id).write_bytes((photos_dir / tests[2].id).read_bytes()[:-2])
+    reporter = RecordingReporter()
+    evaluation = cnnxfer.evaluate(colour_run, reporter=reporter)
+    assert (evaluation.images, evaluation.missing) == (len(tests) - 2, 2)
+    assert colour_run.metrics["test"]["missing"] == 2
+    assert reporter.warnings == [
+        f"2 of {len(tests)} test images of {colour_run.path} are no longer in "
+        f"{photos_dir} (1 changed), such as {tests[0].id}; left out."
+    ]
+    for row in tests[3 + len(tests) // 3 :]:
+        (photos_dir / row.id).unlink()
+    with pytest.raises(DataError, match=r"at most 50% may be missing"):
+        cnnxfer.evaluate(colour_run)
 
 
 def test_data_that_the_run_was_trained_on_is_an_error(
@@ -291,11 +332,11 @@ def test_classes_are_known_in_both_unicode_forms(
 
 
 def test_classes_that_the_run_does_not_know_are_refused(
-    colour_run: Run, photos_dir: Path
+    colour_run: Run, new_photos_dir: Path
 ) -> None:
-    (photos_dir / "red").rename(photos_dir / "rot")
+    (new_photos_dir / "red").rename(new_photos_dir / "rot")
     with pytest.raises(DataError, match=r"doesn't know: rot\. It knows: blue, green"):
-        cnnxfer.evaluate(colour_run, data=photos_dir)
+        cnnxfer.evaluate(colour_run, data=new_photos_dir)
 
 
 def test_a_run_without_a_model_is_refused(colour_run: Run) -> None:

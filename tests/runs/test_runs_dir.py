@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from recording_reporter import RecordingReporter
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.runs import (
@@ -61,6 +62,24 @@ def test_the_latest_is_the_last_started_whatever_its_name(
         "20261122-113000-x",
     ]
     assert find_run("latest", tmp_path).name == "20261122-113000-x"
+
+
+def test_the_latest_has_a_model_if_any_run_has_one(make: Make, tmp_path: Path) -> None:
+    trained, begun = (make(f"runs/{hour}", started=time(hour)) for hour in (10, 11))
+    reporter = RecordingReporter()
+    assert find_run("latest", tmp_path / "runs", reporter=reporter) == begun
+    assert reporter.lines == []
+    trained.model_path.touch()
+    assert find_run("latest", tmp_path / "runs", reporter=reporter) == trained
+    assert reporter.lines == [
+        f"the latest run with a model is {trained.path}; {begun.path} has none yet. "
+        f"Go on with that one: cnnxfer.resume('{begun.path}')"
+    ]
+    assert find_run("latest", tmp_path / "runs", with_model=False) == begun
+
+
+def time(hour: int) -> str:
+    return f"2026-11-22T{hour}:00:00+00:00"
 
 
 def test_a_run_is_found_by_name_and_by_path(

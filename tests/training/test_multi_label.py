@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from images_of_run import splits_of
 from PIL import Image, ImageDraw
 from recording_reporter import pressing_ctrl_c
 
 import cnnxfer
 from cnnxfer import api
-from cnnxfer.data.prepared import load_splits
 from cnnxfer.data.views.views import CentralViews, pixel_batches
 from cnnxfer.errors import Interrupted
 from cnnxfer.networks.saving import load_model
-from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.session import Session
@@ -65,7 +64,7 @@ def parent(train: Train, table: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def targets_of(run: Run) -> np.ndarray:
-    labels = [example.labels for example in load_splits(run, Reporter()).validation]
+    labels = [example.labels for example in splits_of(run).validation]
     return np.array([[label in each for label in range(3)] for each in labels])
 
 
@@ -106,7 +105,7 @@ def test_thresholds_apply_to_the_logits_of_the_saved_network(
     run = cnnxfer.unfreeze(parent, lr=0.01, epochs=2, last="20%")
     assert run.metrics["fine_tune"]["epoch"] == 2
     assert run.metrics["fine_tune"]["monitor"] == "mean-average-precision"
-    examples = load_splits(run, Reporter()).validation
+    examples = splits_of(run).validation
     (pixels,) = pixel_batches(
         examples, [CentralViews(0.875)], image_size=64, batch_size=len(examples)
     )

@@ -1,5 +1,7 @@
 """Interrupted phases leave a usable run and resume to the same result."""
 
+import dataclasses
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from killed_runs import without_seconds
-from recording_reporter import pressing_ctrl_c
+from recording_reporter import RecordingReporter, pressing_ctrl_c
 from shallow_mobilenet import in_place_of_mobilenet
 
 import cnnxfer
 from cnnxfer import api
-from cnnxfer.errors import Interrupted
+from cnnxfer.errors import ConfigError, Interrupted
 from cnnxfer.networks.saving import load_model
-from cnnxfer.runs import Run, find_run
+from cnnxfer.runs import Run, find_run, list_runs
 from cnnxfer.training.loop import stepper
 from cnnxfer.training.loop.checkpoint import read_checkpoint
 
@@ -109,6 +111,47 @@ def test_balanced_sampling_and_focal_loss_resume_too(
     assert run.metrics["frozen"]["monitor"] == "macro-f1"
 
 
+def test_training_resumes_as_if_undisturbed_where_the_images_moved(
+    train: Train, parent: Run, noisy_photos_dir: Path, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    shutil.copytree(noisy_photos_dir, old)
+    with pytest.raises(Interrupted):
+        train(tmp_path / "runs", data=old, reporter=pressing_ctrl_c("epoch 2/3"))
+    run = find_run("latest", tmp_path / "runs")
+    old.rename(new)
+    for number, path in enumerate(sorted(new.glob("*/*.png"), reverse=True)):
+        path.rename(path.with_name(f"renamed {number}.png"))
+    with pytest.raises(ConfigError, match=r"cnnxfer\.resume\(.*, data='NEW_PLACE'\)"):
+        api.resume(run)
+    reporter = RecordingReporter()
+    api.resume(run, data=new, reporter=reporter)
+    assert reporter.warnings == []
+    assert_same_end(run, parent)
+    assert run.config == dataclasses.replace(parent.config, data=str(new))
+
+
+def test_training_resumes_without_images_that_are_gone_and_says_so(
+    train: Train, noisy_photos_dir: Path, tmp_path: Path
+) -> None:
+    """Three updates of 8 need 24 of 26 images to train on; 22 are left."""
+    data = tmp_path / "photos"
+    shutil.copytree(noisy_photos_dir, data)
+    with pytest.raises(Interrupted):
+        train(tmp_path / "runs", data=data, reporter=pressing_ctrl_c("epoch 2/3"))
+    run = find_run("latest", tmp_path / "runs")
+    gone = [row for row in run.split if row.split == "train"][:4]
+    for row in gone:
+        (data / row.id).unlink()
+    reporter = RecordingReporter()
+    api.resume(run, reporter=reporter)
+    missing, inexact = reporter.warnings
+    assert missing.startswith(f"4 of 42 images of {run.path} are no longer in {data}")
+    assert inexact.startswith(f"{run.path} will not end exactly as it would have")
+    assert len(run.history) == 3
+    assert run.receipt["status"] == "done"
+
+
 def test_an_unfinished_first_epoch_leaves_a_model(
     train: Train, parent: Run, tmp_path: Path
 ) -> None:
@@ -139,8 +182,12 @@ def test_ctrl_c_while_measuring_is_an_interruption_too(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(keras.Model, "predict", predict)
-    with pytest.raises(Interrupted, match=r"Go on with: cnnxfer\.resume"):
+    with pytest.raises(Interrupted, match=r"no model yet\. Go on with: cnnxfer"):
         cnnxfer.unfreeze(parent, **TUNING)
+    run = list_runs(parent.path.parent)[-1]
+    assert (run.parent, run.model_path.exists()) == (parent, False)
+    assert find_run("latest", run.path.parent) != run
+    assert find_run("latest", run.path.parent, with_model=False) == run
 
 
 @pytest.mark.parametrize(

@@ -163,8 +163,15 @@ class Stepper:
         setup = self.setup
         labels = [example.labels for example in setup.splits.train]
         seed, sampling = setup.config.seed, setup.config.sampling
+        needed = self.steps_per_epoch * self.splits * self.part_size
+
+        def order(epoch: int) -> np.ndarray:
+            images = epoch_order(labels, seed, epoch, sampling)
+            # If images were deleted since the phase began, some are seen twice.
+            return images if len(images) >= needed else np.resize(images, needed)
+
         batches = self.trained.training_batches(
-            lambda epoch: epoch_order(labels, seed, epoch, sampling),
+            order,
             batch_size=self.part_size,
             steps_per_epoch=self.steps_per_epoch * self.splits,
             first_step=number * self.splits,

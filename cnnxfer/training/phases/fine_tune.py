@@ -56,8 +56,8 @@ def train(setup: Setup, run: Run) -> Outcome:
 
     Args:
         setup: everything the network is trained with.
-        run: a run with a parent. Its model is a copy of the parent's until an epoch
-            beats that on the validation images.
+        run: a run with a parent. From the first update on, its model is a copy of the
+            parent's until an epoch beats that on the validation images.
 
     Raises:
         ConfigError: if the network does not have the layer to begin at, or has too few
@@ -97,6 +97,9 @@ def train(setup: Setup, run: Run) -> Outcome:
             checkpoint,
             preparation_seconds=time.monotonic() - started,
         )
+        if not checkpoint and not run.model_path.exists():
+            # Only now, as `latest` must not mean a run that could not begin.
+            run.copy_model(run.parent)
         checkpoint = None
         fit(session)
         _compare(session)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from images_of_run import setup_of, splits_of
 from killed_runs import without_seconds
 from recording_reporter import RecordingReporter
 from tiny_phase import Killed
@@ -14,20 +15,17 @@ from cnnxfer import api
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.data.images.source import ImageSource
-from cnnxfer.data.prepared import load_splits
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.networks.saving import load_model
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.model_source import find_model
-from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.heads import HEAD
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.recovery import MAX_RESTARTS, RATE_DIVISOR
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.phases import frozen
-from cnnxfer.training.start import set_up
 
 Train = Callable[..., Run]
 
@@ -55,7 +53,7 @@ def test_metrics_are_those_of_the_saved_best_epoch(
     ]
     assert len(epochs) == 3
     assert (kept["val_accuracy"], -kept["val_loss"], kept["epoch"]) == max(epochs)
-    examples = load_splits(parent, Reporter()).validation
+    examples = splits_of(parent).validation
     sources = [ImageSource(example.id, example.read) for example in examples]
     with closing(Classifier(find_model(parent))) as classifier:
         answers = list(classifier.answers(sources))
@@ -151,7 +149,7 @@ def test_more_epochs_of_a_head_on_features(train: Train, tmp_path: Path) -> None
     run = train(tmp_path, **KEPT)
     before = run.history
     run.update_receipt(more_epochs=3)
-    learned = frozen.train(set_up(run, Reporter()), run)
+    learned = frozen.train(setup_of(run), run)
     assert run.config.frozen.epochs == 4
     assert [row["epoch"] for row in run.history] == list(range(1, 8))
     assert run.history[:4] == before
@@ -162,7 +160,7 @@ def test_more_epochs_on_new_views(parent: Run, tmp_path: Path) -> None:
     run = Run(tmp_path / parent.name)
     shutil.copytree(parent.path, run.path)
     run.update_receipt(more_epochs=1)
-    frozen.train(set_up(run, Reporter()), run)
+    frozen.train(setup_of(run), run)
     assert [row["epoch"] for row in run.history] == [1, 2, 3, 4]
     assert run.history[:3] == parent.history
     assert run.config == parent.config

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from images_of_run import splits_of
 from recording_reporter import RecordingReporter, pressing_ctrl_c
 
 from cnnxfer import api
-from cnnxfer.data.prepared import load_splits
 from cnnxfer.engines import keras_engine
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import ConfigError, Interrupted, RunError
 from cnnxfer.networks.saving import load_model
-from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.catalog import TASKS
 from cnnxfer.tasks.heads import HEAD, HIDDEN
@@ -51,7 +50,7 @@ def test_the_saved_network_agrees_with_the_head_on_features(
     train: Train, tmp_path: Path
 ) -> None:
     run = train(tmp_path, cache=True, engine="keras")
-    examples = load_splits(run, Reporter()).validation
+    examples = splits_of(run).validation
     (pixels,) = engines.pixel_batches(
         examples,
         [engines.CentralViews(run.config.central_crop)],
@@ -79,9 +78,7 @@ def test_another_head_reuses_features_and_another_view_adds_its_own(
     train: Train, tmp_path: Path, rows: list[int]
 ) -> None:
     first = train(tmp_path, cache=True, engine="keras", views=1)
-    images = {
-        part: len(items) for part, items in vars(load_splits(first, Reporter())).items()
-    }
+    images = {part: len(items) for part, items in vars(splits_of(first)).items()}
     assert sum(rows) == images["train"] + images["validation"]
     rows.clear()
     train(
