@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cnnxfer.data.dataset import CLASSIFICATION, MULTI_LABEL, Dataset
 from cnnxfer.data.sources.extras import require
-from cnnxfer.data.sources.packed import copy_dir, ensure_copy
+from cnnxfer.data.sources.packed import copy_dir, ensure_copy, tell_of_labels
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.reporting import Reporter
 
@@ -64,6 +64,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
 
     directory = copy_dir("hugging-face", root.name, [os.fspath(root), state])
     copy = ensure_copy(directory, fill, size_bytes=size_bytes)
+    tell_of_labels(copy.about, reporter)
     return Dataset(
         name=root.name,
         class_names=tuple(copy.about["class_names"]),

@@ -13,7 +13,8 @@ from cnnxfer.data.sources.split_folders import SPLIT_BY_WORD
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted
 
-# A column without a ClassLabel holds labels if it has one of these names and types.
+# A column without a ClassLabel holds labels if it has one of these names and types; the
+# first name is preferred.
 LABEL_COLUMNS = ("label", "labels", "class", "classes", "category", "categories")
 LABEL_TYPES = ("string", "large_string", "bool", "int8", "int16", "int32", "int64")
 BATCH_IMAGES = 64
@@ -26,13 +27,15 @@ class _Columns:
     image: str
     label: str
     multi_label: bool
+    other_labels: tuple[str, ...]
 
 
 def copy_set(root: Path, pack: Pack, reporter: Reporter) -> dict[str, Any]:
     """Copies the images of the data set that `save_to_disk` wrote into `root`.
 
     Returns:
-        `class_names`, in label order, and `multi_label`, a boolean.
+        `class_names`, in label order, `multi_label`, a boolean, and what
+        `tell_of_labels` needs.
 
     Raises:
         DataError: if the data set is damaged, or has no images with labels.
@@ -57,7 +60,13 @@ def copy_set(root: Path, pack: Pack, reporter: Reporter) -> dict[str, Any]:
         reporter.info(
             f"left out {counted(unlabelled, 'image')} of {root} without a label."
         )
-    return {"class_names": list(classes), "multi_label": columns.multi_label}
+    return {
+        "name": root.name,
+        "class_names": list(classes),
+        "multi_label": columns.multi_label,
+        "label": columns.label,
+        "other_labels": columns.other_labels,
+    }
 
 
 def _open(root: Path) -> dict[str, Any]:
@@ -90,19 +99,27 @@ def _columns(root: Path, features: Any) -> _Columns:
             "(datasets.Image) and one of labels: a ClassLabel, a sequence of them, or "
             "names in a column called label."
         )
-    label = min(labels, key=labels.__getitem__)
-    return _Columns(images[0], label, _item(features[label]) is not features[label])
+    label, *others = sorted(labels, key=labels.__getitem__)
+    if equal := [name for name in others if labels[name] == labels[label]]:
+        raise DataError(
+            f"{root} has the labels {' and '.join([label, *equal])}, and does not say "
+            "which are the ones to learn. Take the others away, with "
+            "dataset.remove_columns, and save it again."
+        )
+    several = _item(features[label]) is not features[label]
+    return _Columns(images[0], label, several, tuple(others))
 
 
-def _rank(name: str, feature: Any) -> tuple[bool, bool, bool] | None:
+def _rank(name: str, feature: Any) -> tuple[bool, bool, int] | None:
     """Returns how well a column serves as the label, the lower the better."""
     item = _item(feature)
-    usual_name = name.lower() in LABEL_COLUMNS
+    words = (*LABEL_COLUMNS, name.lower())
+    place = words.index(name.lower())
     class_label = isinstance(item, datasets.ClassLabel)
     plain = isinstance(item, datasets.Value) and item.dtype in LABEL_TYPES
-    if not class_label and not (plain and usual_name):
+    if not class_label and not (plain and place < len(LABEL_COLUMNS)):
         return None
-    return not class_label, item is not feature, not usual_name
+    return not class_label, item is not feature, place
 
 
 def _item(feature: Any) -> Any:

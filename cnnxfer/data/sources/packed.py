@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,6 +24,7 @@ from cnnxfer.files import (
     read_json_with_hash,
     write_json_with_hash,
 )
+from cnnxfer.reporting import Reporter
 
 IMAGES = "images.bin"
 INDEX = "index.json"
@@ -171,6 +172,20 @@ def read_copy(directory: Path) -> Copy | None:
     return Copy(
         tuple(_example(path, *row) for row in document["images"]), document["about"]
     )
+
+
+def tell_of_labels(about: Mapping[str, Any], reporter: Reporter) -> None:
+    """Reports which of several labels a copied data set is for.
+
+    Args:
+        about: its `name`, the name of its `label`, and those of its `other_labels`.
+        reporter: receives the message.
+    """
+    if others := about.get("other_labels"):  # earlier releases did not note it
+        reporter.info(
+            f"the labels of {about['name']} are its {about['label']!r}, not "
+            f"{' or '.join(map(repr, others))}"
+        )
 
 
 def check_room(size_bytes: int) -> None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict
 
 from cnnxfer.data.dataset import CLASSIFICATION, MULTI_LABEL, Dataset
+from cnnxfer.data.sources.packed import tell_of_labels
 from cnnxfer.data.sources.tfds_record import read_record, record_path
 from cnnxfer.data.sources.tfds_specs import parse
 from cnnxfer.files import write_json_with_hash
@@ -41,6 +42,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         with suppress(OSError):  # the copy may lie in a cache that cannot be written to
             write_json_with_hash(path, asdict(record))
     about = copy.about
+    tell_of_labels(about, reporter)
     return Dataset(
         name=about["name"],
         class_names=tuple(about["class_names"]),

@@ -52,7 +52,7 @@ def copy_set(requested: RequestedSet, reporter: Reporter) -> tuple[Record, Copy]
         ConfigError: if it has no such split.
     """
     builder = _prepared_builder(requested, reporter)
-    image_key, label_key = _keys(builder, requested.name)
+    image_key, label_key, other_labels = _keys(builder, requested.name)
     slices = _slices(builder, requested)
     data_dir = Path(builder.data_dir).absolute()
     state = state_of(data_dir)
@@ -77,6 +77,8 @@ def copy_set(requested: RequestedSet, reporter: Reporter) -> tuple[Record, Copy]
             # TFDS shuffles the records while it prepares them, with few exceptions.
             "shuffled": not builder.info.disable_shuffling,
             "multi_label": label is not _class_label(label),
+            "label": label_key,
+            "other_labels": other_labels,
         }
 
     copy = ensure_copy(directory, fill, size_bytes=_size_bytes(builder, slices))
@@ -161,25 +163,35 @@ def _reason(error: Exception) -> str:
     return line.rpartition('}": ')[2].rstrip(".:")  # after the builder's arguments
 
 
-def _keys(builder: Any, name: str) -> tuple[str, str]:
-    """Returns the names of the features that hold the image and the label or labels."""
+def _keys(builder: Any, name: str) -> tuple[str, str, list[str]]:
+    """Returns the features with the image, with the label or labels, and other labels.
+
+    Raises:
+        DataError: if there is none, or nothing tells which is the label.
+    """
     features = builder.info.features
     # A prepared data set lists its features in any order.
     keys = sorted(features, key=lambda key: (key not in PREFERRED_FEATURES, key))
     images = [key for key in keys if _is_image(features[key])]
-    labels = [
-        *(key for key in keys if _class_label(features[key]) is features[key]),
-        *(key for key in keys if _class_label(features[key]) is not None),
-    ]
+    labels = [key for key in keys if _class_label(features[key]) is not None]
+    single = [key for key in labels if _class_label(features[key]) is features[key]]
+    candidates = single or labels
     image_key, label_key = (builder.info.supervised_keys or (None, None))[:2]
     image_key = image_key if image_key in images else next(iter(images), None)
-    label_key = label_key if label_key in labels else next(iter(labels), None)
+    if label_key not in labels:
+        label_key = next(iter(candidates), None)
+        if len(candidates) > 1 and label_key not in PREFERRED_FEATURES:
+            raise DataError(
+                f"{name} has the labels {' and '.join(candidates)}, and does not say "
+                "which is the one to learn; expected one that is called label. Write "
+                "the one that you want into a table of images: path,label."
+            )
     if image_key is None or label_key is None:
         raise DataError(
             f"{name} has the features {', '.join(features)}; expected an image and "
             "a class label. Choose an image-classification set."
         )
-    return image_key, label_key
+    return image_key, label_key, [key for key in labels if key != label_key]
 
 
 def _is_image(feature: Any) -> bool:

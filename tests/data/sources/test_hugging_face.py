@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data.dataset import MULTI_LABEL
 from cnnxfer.data.sources import find_source, hugging_face, list_dataset
@@ -146,6 +147,29 @@ def test_a_sequence_of_labels_makes_a_set_multi_label(root: Path):
     assert dataset.task == MULTI_LABEL
     assert dataset.class_names == ("daisy", "rose", "tulip")
     assert [example.labels for example in dataset.examples] == [(), (1, 2), (0,)]
+
+
+@needs_datasets
+def test_which_of_several_labels_is_taken_is_told(root: Path):
+    columns = column(0, 3) | {"kind": [0, 1, 0], "category": ["a", "b", "a"]}
+    import datasets
+
+    kinds = {"kind": labels(names=["x", "y"]), "category": datasets.Value("string")}
+    save(root, {"": columns}, label=labels(names=NAMES), **kinds)
+    for _ in range(2):  # from the copy, too
+        reporter = RecordingReporter()
+        assert list_dataset(str(root), reporter).class_names == tuple(sorted(NAMES))
+        said = "the labels of flowers are its 'label', not 'kind' or 'category'"
+        assert said in reporter.infos
+
+
+@needs_datasets
+def test_labels_of_equal_rank_are_refused(root: Path):
+    columns = {"image": [image(0)], "fine_label": [0], "coarse_label": [1]}
+    kinds = {name: labels(names=NAMES) for name in ("fine_label", "coarse_label")}
+    save(root, {"": columns}, **kinds)
+    with pytest.raises(DataError, match="has the labels fine_label and coarse_label, "):
+        load(root)
 
 
 @needs_datasets

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from recording_reporter import RecordingReporter
 
 from cnnxfer.data.dataset import CLASSIFICATION, MULTI_LABEL, IndexRow
 from cnnxfer.data.images.decode import decode
@@ -245,7 +246,24 @@ def test_of_several_labels_the_feature_named_label_is_used(data_dir: Path):
     }
     record = {"image": pixels(0), "coarse_label": 0, "label": 1}
     prepare(data_dir, {"train": 1}, features=features, record=lambda number: record)
-    assert load().class_names == tuple(NAMES)
+    for _ in range(2):  # from the copy, too
+        reporter = RecordingReporter()
+        dataset = source.load("tfds:my_flowers", reporter)
+        assert dataset.class_names == tuple(NAMES)
+        said = "the labels of my_flowers are its 'label', not 'coarse_label'"
+        assert said in reporter.infos
+
+
+def test_several_labels_none_of_which_is_the_label_are_refused(data_dir: Path):
+    names = ("coarse_label", "fine_label")
+    features = {
+        "image": tfds.features.Image(encoding_format="png"),
+        **{name: tfds.features.ClassLabel(names=NAMES) for name in names},
+    }
+    record = {"image": pixels(0), **dict.fromkeys(names, 0)}
+    prepare(data_dir, {"train": 1}, features=features, record=lambda number: record)
+    with pytest.raises(DataError, match="has the labels coarse_label and fine_label, "):
+        load()
 
 
 def test_images_of_floats_are_refused(data_dir: Path):
