@@ -18,6 +18,7 @@ from cnnxfer.data.dataset import (
     Dataset,
     Example,
 )
+from cnnxfer.data.preparing.division import divide
 from cnnxfer.data.preparing.exclude import exclude_listed
 from cnnxfer.data.preparing.groups import group_names
 from cnnxfer.data.preparing.index import (
@@ -26,9 +27,6 @@ from cnnxfer.data.preparing.index import (
     pass_over_others,
     report_problems,
 )
-from cnnxfer.data.preparing.near_duplicates import near_duplicates
-from cnnxfer.data.preparing.splits import assign_splits
-from cnnxfer.data.preparing.subset import take_sample
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import SplitRow
 
@@ -94,22 +92,20 @@ def prepare_data(dataset: Dataset, config: Config, reporter: Reporter) -> Prepar
     rows = build_index(dataset.examples, reporter)
     rows = report_problems(pass_over_others(dataset, rows, reporter), reporter)
     class_names, rows = leave_out_untrained(dataset.class_names, rows, reporter)
-    rows = [rows[index] for index in take_sample(rows, config.limit)]
-    groups = [group_of[row.example.id] for row in rows] if group_of else []
-    duplicates = near_duplicates(rows)
-    parts = assign_splits(
+    division = divide(
         rows,
-        config.split,
+        limit=config.limit,
+        split=config.split,
         shuffled=dataset.shuffled,
-        groups=groups or None,
-        duplicates=duplicates,
+        groups=[group_of[row.example.id] for row in rows] if group_of else [],
     )
+    rows, parts = division.rows, division.splits
     inspected = InspectedData(
         class_names,
         rows,
         parts,
-        near=duplicates,
-        groups=groups,
+        near=division.duplicates,
+        groups=division.groups,
     )
     warn_of(quick_findings(inspected), config.data, reporter)
     counts = [f"{parts.count(part)} {part}" for part in SPLITS]

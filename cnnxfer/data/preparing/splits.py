@@ -14,6 +14,15 @@ from cnnxfer.spelling import option
 SLICES = "slices"
 
 
+class EmptySplitError(DataError):
+    """Raised where a split that is needed stays empty."""
+
+    def __init__(self, split: str, message: str) -> None:
+        """Keeps the name of the split: "train" or "validation"."""
+        super().__init__(message)
+        self.split = split
+
+
 @dataclass(frozen=True)
 class Ratios:
     """The shares of the three splits, in any unit: train and validation are above 0."""
@@ -82,24 +91,24 @@ def assign_splits(
     Raises:
         ConfigError: if slices are requested of rows in order of class, of a data set
             that has splits, or with groups.
-        DataError: if train or validation stays empty.
+        EmptySplitError: if train or validation stays empty.
     """
     ratios = parse_split(split)
     if ratios is None:
         splits = _slices(rows, shuffled, groups)
+        reason = "slices need three images. Add some"
     else:
         if duplicates is None:
             # It imports NumPy, which is too slow where only an option is checked.
             from cnnxfer.data.preparing.near_duplicates import near_duplicates
 
             duplicates = near_duplicates(rows)
-        splits = _by_content(rows, ratios, groups, duplicates)
+        splits, units = _by_content(rows, ratios, groups, duplicates)
+        reason = _shortage(rows, units, is_grouped=groups is not None)
     for name in (TRAIN, VALIDATION):
         if name not in splits:
-            raise DataError(
-                f"no image is left for {name} out of {len(rows)}; near-duplicates and "
-                "groups stay in one split. Add images, or give it a larger share with "
-                f"{option('--split')}."
+            raise EmptySplitError(
+                name, f"no image is left for {name} out of {len(rows)}: {reason}."
             )
     return splits
 
@@ -150,7 +159,8 @@ def _by_content(
     ratios: Ratios,
     groups: Sequence[str] | None,
     duplicates: Iterable[Sequence[int]],
-) -> list[str]:
+) -> tuple[list[str], list[_Unit]]:
+    """Returns the split of each row, and the units of those that could be moved."""
     ranges = _ranges({row.example.split for row in rows}, ratios)
     splits = [row.example.split or TRAIN for row in rows]
     free = {index for index, split in enumerate(splits) if split == TRAIN}
@@ -168,7 +178,34 @@ def _by_content(
     for unit in units:
         for index in unit.indices:
             splits[index] = unit.split
-    return splits
+    return splits, units
+
+
+def _shortage(
+    rows: Sequence[IndexRow], units: Sequence[_Unit], *, is_grouped: bool
+) -> str:
+    """Returns why a split may stay empty, and what to add."""
+    labels = Counter(
+        label
+        for unit in units
+        for i in unit.indices
+        for label in rows[i].example.labels
+    )
+    parted = Counter(label for unit in units for label in unit.labels)
+    advice = "Add images: at least two of each class, better some dozens"
+    if max(labels.values(), default=1) == 1:
+        return f"each class has one image to train on. {advice}"
+    if max(parted.values(), default=1) > 1:
+        return f"each is the only one of one of its labels. {advice}"
+    if is_grouped:
+        return (
+            f"those of each class are in one group of {option('--group-by')}, or look "
+            f"alike, and stay together. {advice}, in different groups"
+        )
+    return (
+        "those of each class are near-duplicates of each other, which stay together. "
+        f"{advice}, that do not look alike"
+    )
 
 
 Ranges = Mapping[str, tuple[float, float]]

@@ -1,47 +1,36 @@
-"""Chooses a representative subset of the images, as `--limit` asks."""
+"""Orders images so that the first ones are a representative sample of all."""
 
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Literal
 
 from cnnxfer.data.dataset import IndexRow
-from cnnxfer.errors import ConfigError
-from cnnxfer.spelling import option
 
 # Of every class, chosen before shares count: one each to train, validate and test.
 FIRST_IMAGES = 3
 
 
-def take_sample(rows: Sequence[IndexRow], limit: int | Literal["all"]) -> list[int]:
-    """Returns which rows to use, sorted: the same share of every class in every split.
+def sampling_order(rows: Sequence[IndexRow]) -> list[int]:
+    """Returns all rows in an order whose beginning is a sample, however long it is.
 
-    The choice follows from the images' content, not from their names or order. A
-    larger limit includes all images of a smaller one. An image of several labels
+    A sample has the same share of every class in every split. The order follows from
+    the images' content, not from their names or order. An image of several labels
     counts for the rarest of them.
 
     Args:
         rows: readable images, with the splits that the data itself has.
-        limit: the most images to use.
-
-    Raises:
-        ConfigError: if the limit allows less than one image of every class in every
-            split.
     """
-    if limit == "all" or limit >= len(rows):
-        return list(range(len(rows)))
-    strata = _strata(rows)
-    if limit < len(strata):
-        raise ConfigError(
-            f"{option('--limit')} is {limit}; expected at least {len(strata)}, an "
-            "image for every class in every split."
-        )
     queue = [
         (*_priority(rank, len(stratum)), _random_key(rows[index]), index)
-        for stratum in strata
+        for stratum in _strata(rows)
         for rank, index in enumerate(stratum)
     ]
-    return sorted(index for *_, index in sorted(queue)[:limit])
+    return [index for *_, index in sorted(queue)]
+
+
+def least_sample(rows: Sequence[IndexRow]) -> int:
+    """Returns how many images are one for every class in every split."""
+    return len(_strata(rows))
 
 
 def _strata(rows: Sequence[IndexRow]) -> list[list[int]]:

@@ -14,8 +14,13 @@ import pytest
 
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import SPLITS, Example, IndexRow
-from cnnxfer.data.preparing.splits import Ratios, assign_splits, parse_split
-from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.data.preparing.splits import (
+    EmptySplitError,
+    Ratios,
+    assign_splits,
+    parse_split,
+)
+from cnnxfer.errors import ConfigError
 
 DEFAULT = "75/15/10"
 
@@ -383,8 +388,49 @@ def test_a_test_share_of_zero_gives_no_test_images():
     ("rows", "part"), [([], "train"), (rows_of(1, 1, 1), "validation")]
 )
 def test_an_empty_part_is_an_error(rows, part):
-    with pytest.raises(DataError, match=f"no image is left for {part} out of"):
+    with pytest.raises(EmptySplitError, match=f"no image is left for {part} out of"):
         parts_of(rows)
+
+
+@pytest.mark.parametrize("split", ["75/15/10", "50/50/0", "1/98/1"])
+@pytest.mark.parametrize(
+    ("labels", "groups", "duplicates", "reason"),
+    [
+        ([0, 1, 2], None, [], "each class has one image to train on. Add images: at "),
+        ([0, 0, 1], None, [[0, 1]], "of each class are near-duplicates of each other"),
+        ([0, 0, 1], "aab", [], "of each class are in one group of group_by, or look"),
+        ([(0, 1), (0, 2)], None, [], "each is the only one of one of its labels. Add"),
+    ],
+)
+def test_an_empty_validation_says_what_to_add(
+    labels, groups, duplicates, reason, split
+):
+    those = [label if isinstance(label, tuple) else (label,) for label in labels]
+    rows = labelled(rows_of(len(labels)), those)
+    with pytest.raises(EmptySplitError) as caught:
+        assign_splits(rows, split, shuffled=False, groups=groups, duplicates=duplicates)
+    assert reason in str(caught.value)
+    assert "--split" not in str(caught.value)
+    # Each class gets as many images as the message asks for.
+    classes = sorted({label for these in those for label in these})
+    more = labelled(
+        rows_of(2 * len(classes), split=None)[: 2 * len(classes)],
+        [(label,) for label in classes for _ in range(2)],
+    )
+    names = [*groups, *(f"new {i}" for i in range(len(more)))] if groups else None
+    parts = assign_splits(
+        rows + more, split, shuffled=False, groups=names, duplicates=duplicates
+    )
+    assert {"train", "validation"} <= set(parts)
+
+
+def test_slices_of_two_images_say_how_many_they_need():
+    with pytest.raises(EmptySplitError, match="slices need three images"):
+        assign_splits(rows_of(2), "slices", shuffled=True)
+    assert set(assign_splits(rows_of(3), "slices", shuffled=True)) == {
+        "train",
+        "validation",
+    }
 
 
 @pytest.mark.parametrize("count", [10, 15, 30, 35, 50, 99, 1115, 3254, 3670])
