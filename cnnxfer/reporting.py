@@ -7,8 +7,11 @@ draws progress bars.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+SLOW_SECONDS = 2.0
 
 Advance = Callable[..., None]  # advance(steps=1, note="")
 
@@ -52,6 +55,21 @@ class SilentReporter(Reporter):
 
     def warn(self, message: str) -> None:
         """Drops a warning."""
+
+
+@contextmanager
+def told_if_slow(reporter: Reporter, message: str) -> Iterator[None]:
+    """Reports what is being done if the block takes over `SLOW_SECONDS`.
+
+    It is for work that usually takes no time.
+    """
+    timer = threading.Timer(SLOW_SECONDS, reporter.info, [message])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def counted(number: int, noun: str) -> str:

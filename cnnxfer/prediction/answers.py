@@ -8,6 +8,7 @@ from itertools import chain, tee
 import numpy as np
 
 from cnnxfer.data.decoding.pool import DecodedImage
+from cnnxfer.data.images.source import unreadable_source
 from cnnxfer.engines.engine import Engine
 
 # Maps the network's outputs for all views of an image, float32 `(views, ...)`, to the
@@ -43,7 +44,7 @@ def answer_in_order(
 
     def views() -> Iterator[np.ndarray]:
         for image in images:
-            pending.append(Answer(image))
+            pending.append(Answer(_without_content(image)))
             if image.pixels is not None:
                 yield from image.pixels
 
@@ -62,6 +63,16 @@ def answer_in_order(
             yield replace(pending.popleft(), probabilities=probabilities)
             outputs = []
     yield from unreadable()
+
+
+def _without_content(image: DecodedImage) -> DecodedImage:
+    """Returns an unreadable image without its encoded content, which nobody will need.
+
+    Any number of them may wait for the next answer.
+    """
+    if image.error is None or not image.source.here:
+        return image
+    return replace(image, source=unreadable_source(image.source.name, image.error))
 
 
 def add_heat(engine: Engine, answers: Iterable[Answer]) -> Iterator[Answer]:

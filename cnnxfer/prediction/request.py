@@ -14,7 +14,7 @@ from cnnxfer.prediction.inputs import count_images, find_images
 from cnnxfer.prediction.model_source import find_model
 from cnnxfer.prediction.options import check_options
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.reporting import Reporter
+from cnnxfer.reporting import Reporter, counted, told_if_slow
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 
@@ -57,7 +57,9 @@ def open_request(
         raise ConfigError(
             f"{option('--heatmap')} needs {option('--dense', True)}. Add it."
         )
-    sources = find_images(inputs, options)
+    with told_if_slow(reporter, f"looking for images in {_name(inputs)}"):
+        sources = find_images(inputs, options)
+        total = count_images(inputs, options) if options.frames == "first" else None
     if model is None:
         reporter.info(f"model: {found.place}")
     # This imports OpenVINO, which takes a tenth of a second; options are checked first.
@@ -65,7 +67,11 @@ def open_request(
 
     return PredictionRequest(
         sources=sources,
-        total=count_images(inputs, options) if options.frames == "first" else None,
+        total=total,
         classifier=Classifier(found, options, reporter, heat=heat),
         reporter=reporter,
     )
+
+
+def _name(inputs: Sequence[str]) -> str:
+    return inputs[0] if len(inputs) == 1 else counted(len(inputs), "input")

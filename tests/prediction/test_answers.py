@@ -1,9 +1,11 @@
+import tracemalloc
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import numpy as np
 
 from cnnxfer.data.decoding.pool import DecodedImage
-from cnnxfer.data.images.source import file_source
+from cnnxfer.data.images.source import ImageSource, file_source
 from cnnxfer.prediction.answers import add_heat, answer_in_order
 
 
@@ -73,6 +75,21 @@ def test_consecutive_images_of_the_same_shape_share_a_batch() -> None:
     answers = list(answer_in_order(engine, pictures, first))
     assert [answer.probabilities for answer in answers] == [[n] for n in range(6)]
     assert [shape[:3] for shape in engine.shapes] == [(2, 2, 2), (3, 2, 5), (1, 2, 2)]
+
+
+def test_unreadable_images_do_not_wait_with_their_content() -> None:
+    def unreadable() -> Iterator[DecodedImage]:
+        for number in range(50):
+            read = partial(bytes, bytes(1_000_000))
+            source = ImageSource(str(number), read, here=True)
+            yield DecodedImage(source, error="not an image")
+
+    tracemalloc.start()
+    answers = list(answer_in_order(Means(batch_size=4), unreadable(), first))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [answer.picture.source.name for answer in answers[48:]] == ["48", "49"]
+    assert peak < 5_000_000
 
 
 def test_the_number_of_images_read_ahead_is_limited() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from cnnxfer.errors import reason_of
+from cnnxfer.errors import DataError, reason_of
 
 if TYPE_CHECKING:
     from cnnxfer.data.images.source import ImageSource
@@ -23,9 +23,13 @@ def members(path: str, wanted: Callable[[str], bool]) -> Iterator[ImageSource]:
     member that cannot be read, such as a link or an encrypted file, is an image source
     whose `read` raises a DataError with the reason.
 
+    A member of over 64 KiB that begins as no image does is not unpacked whole, and
+    cannot be read either.
+
     Raises:
-        Exception: an error of any type if the archive is damaged; `archive_problem`
-            returns its message.
+        Exception: an error of any type if the archive is damaged, or a DataError if it
+            unpacks to too much or lists too many files; `archive_problem` returns its
+            message.
     """
     kind = "zips" if path.lower().endswith(ZIP_SUFFIXES) else "tars"
     reader = import_module(f"cnnxfer.data.archives.{kind}")
@@ -38,5 +42,16 @@ def damage_reason(error: Exception) -> str:
 
 
 def archive_problem(error: Exception) -> str:
-    """Returns why an archive is unreadable: the system's error message, or damage."""
+    """Returns why an archive is unreadable: a limit, the system's error, or damage."""
+    if isinstance(error, DataError):
+        return str(error)
     return reason_of(error) if isinstance(error, OSError) else damage_reason(error)
+
+
+def unreadable_archive(path: str, error: Exception) -> DataError:
+    """Returns the error for an archive that a user named and that cannot be read."""
+    over_limit = isinstance(error, DataError)
+    next_step = (
+        "Unpack it, and give the folder" if over_limit else "Download or pack it anew"
+    )
+    return DataError(f"{path} cannot be read: {archive_problem(error)}. {next_step}.")

@@ -11,8 +11,12 @@ from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, Self, cast
 
+from cnnxfer.data.archives.contents import BEGINNING_BYTES, OtherFile, read_content
 from cnnxfer.data.dataset import MAX_BYTES, NOT_A_FILE, TOO_LARGE, read_bytes
+from cnnxfer.data.images.decode import other_file
 from cnnxfer.data.images.source import ImageSource, unreadable_source
+from cnnxfer.errors import DataError
+from cnnxfer.unpacking import check_ratio
 
 # By the first bytes of a compressed file.
 DECOMPRESSORS: dict[bytes, Callable[[BinaryIO], BufferedIOBase]] = {
@@ -38,7 +42,7 @@ def members(path: str, wanted: Wanted) -> Iterator[ImageSource]:
         for magic, decompress in DECOMPRESSORS.items():
             if start.startswith(magic):
                 with decompress(file) as stream:
-                    yield from _compressed(stream, wanted)
+                    yield from _compressed(_Unpacked(stream, file), wanted)
                 return
         yield from _plain(path, file, wanted)
 
@@ -52,19 +56,51 @@ def _plain(path: str, file: BufferedReader, wanted: Wanted) -> Iterator[ImageSou
                 continue
             if member.offset_data + member.size > size_bytes:
                 raise tarfile.ReadError("unexpected end of data")
-            read = partial(read_bytes, Path(path), member.offset_data, member.size)
+            read = partial(_read, Path(path), member.offset_data, member.size)
             yield ImageSource(member.name, read)
 
 
-def _compressed(stream: BufferedIOBase, wanted: Wanted) -> Iterator[ImageSource]:
+def _read(path: Path, offset: int, size_bytes: int) -> bytes:
+    if size_bytes > BEGINNING_BYTES:
+        reason = other_file(read_bytes(path, offset, BEGINNING_BYTES))
+        if reason:
+            raise DataError(reason)
+    return read_bytes(path, offset, size_bytes)
+
+
+class _Unpacked:
+    """What a compressed file unpacks to; reading ends where that is far too much."""
+
+    def __init__(self, stream: BufferedIOBase, file: BufferedReader) -> None:
+        self._stream = stream
+        self._file = file
+        self._size_bytes = 0
+
+    def read(self, size_bytes: int) -> bytes:
+        """Returns the next bytes; raises a DataError if they are too many by now."""
+        piece = self._stream.read(size_bytes)
+        self._size_bytes += len(piece)
+        check_ratio(self._size_bytes, self._file.tell())
+        return piece
+
+
+def _compressed(stream: _Unpacked, wanted: Wanted) -> Iterator[ImageSource]:
     with tarfile.open(
-        fileobj=stream, mode="r|", bufsize=_READ_BYTES, tarinfo=_Header
+        fileobj=cast(IO[bytes], stream),
+        mode="r|",
+        bufsize=_READ_BYTES,
+        tarinfo=_Header,
     ) as archive:
         for member in _files(archive, wanted):
             if reason := _refusal(member):
                 yield unreadable_source(member.name, reason)
                 continue
-            content = cast(IO[bytes], archive.extractfile(member)).read()
+            try:
+                unpacked = cast(IO[bytes], archive.extractfile(member))
+                content = read_content(unpacked, member.size)
+            except OtherFile as error:
+                yield unreadable_source(member.name, str(error))
+                continue
             yield ImageSource(
                 member.name, partial(bytes, content), here=True, size_bytes=len(content)
             )

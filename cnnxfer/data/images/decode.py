@@ -18,6 +18,7 @@ DECODER = f"2, Pillow {PIL.__version__}"
 # Untrusted files reach no other parsers, except that of HEIF for a HEIC file.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
 SUPPORTED = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, HEIC"
+NO_HEIF = "HEIC cannot be decoded; install cnnxfer[heif]"
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"),
     *(".tif", ".tiff", ".avif", ".heic", ".heif"),
@@ -78,7 +79,7 @@ def open_image(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     formats: tuple[str, ...] = FORMATS
     if _is_heic(content):
         if not _has_heif():
-            raise DataError("HEIC cannot be decoded; install cnnxfer[heif]")
+            raise DataError(NO_HEIF)
         formats = ("HEIF",)
     _raise_limit(max_pixels)
     try:
@@ -228,6 +229,25 @@ def _is_negative(image: Image.Image) -> bool:
     return tags.get(ExifTags.Base.PhotometricInterpretation) == 0
 
 
+def other_file(beginning: bytes) -> str | None:
+    """Returns why a file cannot be decoded that begins so; None if it may be an image.
+
+    The first 256 bytes are enough, so the rest of such a file need not be read.
+    """
+    start = beginning[:64].lstrip().lower()
+    for signature, reason in OTHER_FILES.items():
+        if start.startswith(signature):
+            return reason
+    if _is_heic(beginning):
+        return None if _has_heif() else NO_HEIF
+    found = _format_of(beginning)
+    if found is None:
+        return "not an image"
+    if found in FORMATS:
+        return None
+    return f"{found} cannot be decoded; supported: {SUPPORTED}"
+
+
 def _raise_limit(max_pixels: int) -> None:
     """Lets Pillow open images of so many pixels; `_check_size` refuses larger ones."""
     with _limit_lock:
@@ -267,19 +287,19 @@ def _has_heif() -> bool:
 
 
 def _unreadable(content: bytes, error: Exception) -> str:
-    start = content[:64].lstrip().lower()
-    for signature, reason in OTHER_FILES.items():
-        if start.startswith(signature):
-            return reason
-    start = content[:16].ljust(16, b"\0")  # as much as Pillow passes to its parsers
-    Image.init()
-    for found, (_, accept) in Image.OPEN.items():
-        # Some of these functions return a text, the reason why they cannot read it.
-        if accept is not None and accept(start) is True:
-            if found in (*FORMATS, "HEIF"):
-                return _corrupt(found, error)
-            return f"{found} cannot be decoded; supported: {SUPPORTED}"
-    return "not an image"
+    return other_file(content) or _corrupt(_format_of(content), error)
+
+
+def _format_of(beginning: bytes) -> str | None:
+    """Returns the format, as Pillow names it, of a file that begins so."""
+    start = beginning[:16].ljust(16, b"\0")  # as much as Pillow passes to its parsers
+    for load in (Image.preinit, Image.init):  # the first loads the usual formats alone
+        load()
+        for found, (_, accept) in Image.OPEN.items():
+            # Some of these functions return a text, the reason why they cannot read it.
+            if accept is not None and accept(start) is True:
+                return found
+    return None
 
 
 def _corrupt(found: str | None, error: Exception) -> str:

@@ -177,7 +177,9 @@ def _examples(
     with progress as advance:
         for chunk, directory, copy in zip(chunks, directories, copies, strict=True):
             fill = partial(_download, bucket, chunk, advance)
-            copied += (copy or ensure_copy(directory, fill)).examples
+            size_bytes = _size_bytes(chunk)
+            copy = copy or ensure_copy(directory, fill, size_bytes=size_bytes)
+            copied += copy.examples
     for example, object in zip(copied, objects, strict=True):
         file = object.file
         yield replace(example, annotation=Labels((file.label,)), split=file.split)

@@ -30,6 +30,7 @@ IMAGES = "images.bin"
 INDEX = "index.json"
 INDEX_VERSION = 1  # copies with an index of another version are made anew
 NO_OFFSET = -1
+LEFT_FREE_BYTES = 500_000_000  # other programs need room on the disk too
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,13 @@ class Copy:
 class Pack:
     """Writes the images of a data set into one file and remembers where each begins."""
 
-    def __init__(self, images: BinaryIO) -> None:
-        """Starts without an image; the encoded images are written to the stream."""
+    def __init__(self, images: BinaryIO, declared_bytes: int = 0) -> None:
+        """Starts without an image; the encoded images are written to the stream.
+
+        There is room for images of `declared_bytes`; for more, it is checked each time.
+        """
         self._images = images
+        self._declared_bytes = declared_bytes
         self._digest = hashlib.sha256()
         self._rows: list[list[Any]] = []
 
@@ -78,7 +83,10 @@ class Pack:
         if len(content) > MAX_BYTES:
             self.add_unreadable(id, TOO_LARGE, labels, split)
             return
-        row = [id, list(labels), split, self._images.tell(), len(content), ""]
+        begin = self._images.tell()
+        if begin + len(content) > self._declared_bytes:
+            _check_room_left(len(content))
+        row = [id, list(labels), split, begin, len(content), ""]
         self._rows.append(row)
         self._images.write(content)
         self._digest.update(content)
@@ -199,6 +207,18 @@ def check_room(size_bytes: int) -> None:
         )
 
 
+def _check_room_left(size_bytes: int) -> None:
+    """Stops a copy that takes more room than was said before the disk is full."""
+    free_bytes = shutil.disk_usage(cache_dir()).free
+    if size_bytes > free_bytes - LEFT_FREE_BYTES:
+        raise RunError(
+            f"the images take more than {cache_dir()} has room for: "
+            f"{format_bytes(free_bytes)} are left, of which "
+            f"{format_bytes(LEFT_FREE_BYTES)} stay free. Make room, or set "
+            "CNNXFER_CACHE to a directory on a larger disk."
+        )
+
+
 def _example(
     path: Path,
     id: str,
@@ -240,6 +260,6 @@ def _remove_damaged(directory: Path) -> None:
 def _write(directory: Path, fill: Callable[[Pack], Any], size_bytes: int) -> None:
     check_room(size_bytes)
     with (directory / IMAGES).open("wb", buffering=1 << 20) as images:
-        pack = Pack(images)
+        pack = Pack(images, size_bytes)
         about = fill(pack)
     write_json_with_hash(directory / INDEX, pack.document(about, directory / IMAGES))

@@ -4,7 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cnnxfer.config.prediction import InputOptions
-from cnnxfer.data.archives import ZIP_SUFFIXES, archive_problem, members
+from cnnxfer.data.archives import (
+    ZIP_SUFFIXES,
+    archive_problem,
+    members,
+    unreadable_archive,
+)
+from cnnxfer.data.archives.zips import forget_opened
 from cnnxfer.data.images.names import member_names_image
 from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.errors import DataError
@@ -15,7 +21,7 @@ def check(item: str, options: InputOptions) -> None:
     try:
         first = next(members(item, member_names_image), None)
     except Exception as error:  # the parsers raise many kinds for a damaged file
-        raise DataError(f"{item} cannot be read: {archive_problem(error)}.") from error
+        raise unreadable_archive(item, error) from error
     if first is None:
         raise DataError(f"{item} holds no images.")
 
@@ -27,14 +33,21 @@ def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
     only shown, and never used as a path.
     """
     try:
-        for member in members(item, member_names_image):
-            yield replace(member, name=f"{item}/{member.name.removeprefix('./')}")
-    except Exception as error:  # see check
-        yield unreadable_source(item, archive_problem(error))
+        yield from _images(item)
+    finally:
+        forget_opened()
 
 
 def count(item: str, options: InputOptions) -> int | None:
     """Returns how many images a zip holds; None for a tar, which has no list."""
     if not item.lower().endswith(ZIP_SUFFIXES):
         return None
-    return sum(1 for _ in walk(item, options))
+    return sum(1 for _ in _images(item))
+
+
+def _images(item: str) -> Iterator[ImageSource]:
+    try:
+        for member in members(item, member_names_image):
+            yield replace(member, name=f"{item}/{member.name.removeprefix('./')}")
+    except Exception as error:  # see check
+        yield unreadable_source(item, archive_problem(error))

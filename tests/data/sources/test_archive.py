@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from recording_reporter import RecordingReporter
 
+from cnnxfer import unpacking
 from cnnxfer.cache import cache_dir
 from cnnxfer.data import dataset as images
 from cnnxfer.data.archives import tars, zips
@@ -246,15 +247,15 @@ def test_a_file_that_is_not_an_archive_is_refused(name: str, content: bytes):
 
 def test_an_archive_too_large_for_the_disk_is_refused(monkeypatch: pytest.MonkeyPatch):
     name = "a.tar.gz"
-    free = archive.LEFT_FREE_BYTES + 100_000
+    free = packed.LEFT_FREE_BYTES + 50_000
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, free))
-    write(name, {"rose/1.jpg": bytes(100_001), "lily/1.jpg": b"1"})
+    write(name, {"rose/1.jpg": bytes(50_001), "lily/1.jpg": b"1"})
     with pytest.raises(
-        RunError, match=f"^{name} unpacks to more than .* CNNXFER_CACHE"
+        RunError, match=r"^the images take more than .* has room for: .* CNNXFER_CACHE"
     ):
         list_dataset(name, Reporter())
     assert not list(cache_dir().rglob("images.bin"))
-    assert load("b.tar.gz", {"rose/1.jpg": bytes(100_000), "lily/1.jpg": b"1"})
+    assert load("b.tar.gz", {"rose/1.jpg": bytes(50_000), "lily/1.jpg": b"1"})
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar"])
@@ -284,3 +285,45 @@ def test_images_outside_of_class_folders_are_reported():
     assert reporter.warnings == [
         "left out 1 image of a.zip/f outside of its class folders, such as cover.jpg."
     ]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_what_is_no_image_is_not_copied(name: str):
+    zeros = {f"rose/{number}.png": bytes(1_000_000) for number in range(5)}
+    dataset = load(
+        name, {**zeros, "lily/1.jpg": "1", "lily/page.jpg": "<html>" * 20_000}
+    )
+    rows = build_index(dataset.examples, Reporter())
+    assert {row.example.id: row.problem for row in rows} == {
+        **dict.fromkeys(zeros, "not an image"),
+        "lily/1.jpg": "not an image",
+        "lily/page.jpg": "not an image: HTML",
+    }
+    (images,) = cache_dir().rglob("images.bin")
+    assert images.stat().st_size == 1
+
+
+@pytest.mark.parametrize("name", FORMS[2:])
+def test_an_archive_that_unpacks_to_far_more_than_its_size_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(unpacking, "ANY_RATIO_BYTES", 1_200_000)
+    monkeypatch.setattr(unpacking, "MAX_RATIO", 50)
+    with pytest.raises(
+        DataError,
+        match=f"^{name} cannot be read: decompression bomb: .* over 50 times as much. "
+        "Unpack it, and give the folder.$",
+    ):
+        load(name, {f"rose/{number}.png": bytes(500_000) for number in range(12)})
+    assert not list(cache_dir().rglob("images.bin"))
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar"])
+def test_an_archive_of_too_many_files_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(archive, "MAX_FILES", 9)
+    members = {f"rose/{number}.jpg": "" for number in range(5)}
+    members |= {f".hidden/{number}.jpg": "" for number in range(5)}
+    with pytest.raises(DataError, match=f"^{name} cannot be read: it holds over 9 fil"):
+        load(name, members)

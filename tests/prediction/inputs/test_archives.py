@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cnnxfer import unpacking
 from cnnxfer.data import dataset
 from cnnxfer.data.archives import tars, zips
 from cnnxfer.errors import DataError
@@ -19,6 +20,7 @@ from cnnxfer.prediction.inputs import count_images, find_images
 
 TARS = ["a.tar", "a.tar.gz", "A.TGZ", "a.tar.bz2", "a.tar.xz"]
 FORMS = [*TARS, "a.zip"]
+JPEG = b"\xff\xd8\xff\xe0"  # how a JPEG begins
 # Not sorted, and with what is no image or hidden.
 MEMBERS = {
     "z.jpg": "first",
@@ -241,7 +243,7 @@ def test_a_damaged_member_of_a_zip_fails_alone(found) -> None:
 
 @pytest.mark.usefixtures("input_files")
 def test_several_threads_can_read_a_zip() -> None:
-    contents = {f"{number}.jpg": os.urandom(200_000) for number in range(60)}
+    contents = {f"{n}.jpg": JPEG + os.urandom(200_000) for n in range(60)}
     write("a.zip", contents)
     sources = list(find_images(["a.zip"]))
     with ThreadPoolExecutor(8) as threads:
@@ -252,7 +254,8 @@ def test_several_threads_can_read_a_zip() -> None:
 
 @pytest.mark.usefixtures("input_files")
 def test_an_uncompressed_tar_is_not_read_into_memory() -> None:
-    write("a.tar", {f"{number}.jpg": bytes(10_000_000) for number in range(10)})
+    content = JPEG + bytes(10_000_000)
+    write("a.tar", {f"{number}.jpg": content for number in range(10)})
     tracemalloc.start()
     sources = list(find_images(["a.tar"]))
     peak = tracemalloc.get_traced_memory()[1]
@@ -260,7 +263,7 @@ def test_an_uncompressed_tar_is_not_read_into_memory() -> None:
     assert len(sources) == 10
     assert peak < 5_000_000
     assert not any(source.here for source in sources)
-    assert sources[3].read() == bytes(10_000_000)
+    assert sources[3].read() == content
 
 
 @pytest.mark.usefixtures("input_files")
@@ -291,6 +294,91 @@ def test_an_archive_without_permission_is_refused(
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "a.zip")
 
-    monkeypatch.setattr(zips, "ZipFile", refuse)
+    monkeypatch.setattr(unpacking, "ZipFile", refuse)
     with pytest.raises(DataError, match=r"^a\.zip cannot be read: permission denied\."):
+        find_images(["a.zip"])
+
+
+@pytest.mark.usefixtures("input_files")
+@pytest.mark.parametrize("name", FORMS)
+def test_what_is_no_image_is_not_unpacked_whole(name: str, found) -> None:
+    write(
+        name,
+        {
+            "zeros.png": bytes(20_000_000),
+            "page.jpg": b"<html>" + bytes(70_000),
+            "short.jpg": "short",  # the decoder tells what it is
+            "z.jpg": JPEG + bytes(70_000),
+        },
+    )
+    tracemalloc.start()
+    (_, zeros), (_, page), (_, short), (_, image) = found(name)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (zeros, page) == ("<not an image>", "<not an image: HTML>")
+    assert (short, len(image)) == ("short", len(JPEG) + 70_000)
+    assert peak < 10_000_000  # bzip2 takes some
+
+
+@pytest.mark.usefixtures("input_files")
+@pytest.mark.parametrize("name", TARS[1:])
+def test_a_tar_that_unpacks_to_far_more_than_its_size_ends(
+    name: str, found, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(name, {f"{n}.png": bytes(500_000) for n in range(12)})
+    assert len(found(name)) == 12  # a small one may
+    monkeypatch.setattr(unpacking, "ANY_RATIO_BYTES", 1_200_000)
+    *images, (path, reason) = found(name)
+    assert len(images) in (2, 3)
+    assert path == name
+    assert reason.startswith("<decompression bomb: ")
+    assert reason.endswith(" MB or more, over 200 times as much>")
+
+
+@pytest.mark.usefixtures("input_files")
+def test_a_zip_that_unpacks_to_far_more_than_its_size_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with zipfile.ZipFile("a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(12):
+            archive.writestr(f"{number}.png", bytes(500_000))
+    monkeypatch.setattr(unpacking, "ANY_RATIO_BYTES", 1_200_000)
+    expected = r"decompression bomb: 7\.\d kB unpack to 6\.0 MB or more, over 200 times"
+    with pytest.raises(DataError, match=f"^a.zip cannot be read: {expected} as much. "):
+        find_images(["a.zip"])
+    Path("list.txt").write_text("a.zip")
+    (source,) = find_images(["@list.txt"])
+    with pytest.raises(DataError, match=f"^{expected} as much$"):
+        source.read()
+
+
+@pytest.mark.usefixtures("input_files")
+def test_the_index_of_a_zip_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("a.zip", MEMBERS)
+    opened = []
+
+    def open_zip(path: Path) -> zipfile.ZipFile:
+        opened.append(path)
+        return zipfile.ZipFile(path)
+
+    monkeypatch.setattr(zips, "open_zip", open_zip)
+    sources = find_images(["a.zip"])
+    assert count_images(["a.zip"]) == 6
+    assert [source.read() for source in sources].index(b"third") == 2
+    assert len(opened) == 1
+    assert zips._open_state.cache_info().currsize == 0  # nothing is kept afterwards
+    write("a.zip", {"other.jpg": "other"})
+    assert [source.read() for source in find_images(["a.zip"])] == [b"other"]
+
+
+@pytest.mark.usefixtures("input_files")
+def test_a_zip_that_lists_too_many_files_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write("a.zip", MEMBERS)
+    monkeypatch.setattr(zips, "open_zip", lambda path: unpacking.open_zip(path, 9))
+    with pytest.raises(
+        DataError,
+        match=r"^a\.zip cannot be read: it lists 10 files; the limit is 9\. Unpack it,",
+    ):
         find_images(["a.zip"])

@@ -1,0 +1,26 @@
+"""Reads the files in an archive: what is no image, only as far as that shows."""
+
+from functools import partial
+from typing import IO
+
+from cnnxfer.data.images.decode import other_file
+from cnnxfer.errors import DataError
+
+# A smaller file is kept whatever it is, so that whoever decodes it says what it is.
+BEGINNING_BYTES = 1 << 16
+
+
+class OtherFile(DataError):
+    """A file that begins as no image does; the message is only the reason."""
+
+
+def read_content(stream: IO[bytes], size_bytes: int) -> bytes:
+    """Returns the content of a file; of `size_bytes`, unless its archive is damaged.
+
+    Raises:
+        OtherFile: if the file begins as no image does; its rest is not unpacked then.
+    """
+    beginning = stream.read(BEGINNING_BYTES)
+    if size_bytes > BEGINNING_BYTES and (reason := other_file(beginning)):
+        raise OtherFile(reason)
+    return b"".join([beginning, *iter(partial(stream.read, BEGINNING_BYTES), b"")])
