@@ -4,17 +4,21 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from cnnxfer.errors import ConfigError, RunError
+from cnnxfer.records import Record, from_json, parse_json
 
 TEMPORARY = ".tmp-"  # prefix of the names of files that are still being written
+READ_LIMIT_BYTES = 1 << 30  # of a file that is read at once
 MARK_BYTES = 1024  # the marker of a file is searched in so many leading bytes
 # Errors of the operating system that are not bugs, and what the user can do.
 REFUSALS = {
@@ -22,6 +26,10 @@ REFUSALS = {
     errno.EDQUOT: "Make room",
     errno.EFBIG: "Make room for large files",
     errno.EIO: "Check the disk",
+    errno.EISDIR: "Move away what has its name",
+    errno.ENOTDIR: "Move away what has its name",
+    errno.EEXIST: "Move away what has its name",
+    errno.ELOOP: "Move away what has its name",
     errno.EROFS: "Make it writable",
     errno.EACCES: "Make it writable",
     errno.EPERM: "Make it writable",
@@ -159,6 +167,53 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+class NotAFile(OSError):
+    """Raised for a folder, pipe or device in the place of a file."""
+
+
+def open_file(path: Path) -> BufferedReader:
+    """Opens a regular file to read it.
+
+    Whatever else has its name is refused: a pipe would be waited for, and a device may
+    have no end.
+
+    Raises:
+        OSError: if there is no such file, or it cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise NotAFile(errno.EINVAL, "Not a regular file", str(path))
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_file(path: Path) -> bytes:
+    """Returns the content of a regular file of at most `READ_LIMIT_BYTES`.
+
+    Raises:
+        OSError: if there is no such file, or it is too large or cannot be read.
+    """
+    with open_file(path) as stream:
+        content = stream.read(READ_LIMIT_BYTES + 1)
+    if len(content) > READ_LIMIT_BYTES:
+        limit = f"Larger than {format_bytes(READ_LIMIT_BYTES)}"
+        raise OSError(errno.EFBIG, limit, str(path))
+    return content
+
+
+def read_json(path: Path, kind: type[Record]) -> Record:
+    """Returns the JSON of a file as a type; see `from_json`.
+
+    Raises:
+        OSError: see `read_file`.
+        ValueError: if it holds something else; the message says what.
+    """
+    return from_json(kind, parse_json(read_file(path)))
+
+
 def write_json_with_hash(path: Path, document: Any) -> None:
     """Writes a JSON document atomically, below a first line with its SHA-256.
 
@@ -170,13 +225,17 @@ def write_json_with_hash(path: Path, document: Any) -> None:
         temporary.write_text(f"{_digest(text)}\n{text}", encoding="ascii")
 
 
-def read_json_with_hash(path: Path) -> Any:
-    """Returns the JSON of such a file; None if it is missing or was changed."""
+def read_json_with_hash(path: Path, kind: type[Record]) -> Record | None:
+    """Returns the JSON of such a file as a type; None if it is missing or was changed.
+
+    It counts as changed, too, if it holds something else than `kind`.
+    """
     try:
-        digest, _, text = path.read_text(encoding="ascii").partition("\n")
-    except (OSError, UnicodeDecodeError):
+        digest, _, text = read_file(path).decode("ascii").partition("\n")
+        is_whole = digest == _digest(text)
+        return from_json(kind, parse_json(text)) if is_whole else None
+    except (OSError, ValueError):
         return None
-    return json.loads(text) if digest == _digest(text) else None
 
 
 def json_text(
@@ -224,8 +283,8 @@ def flush(path: Path) -> None:
 
 
 def file_hash(path: Path, algorithm: str = "sha256") -> str:
-    """Returns the hexadecimal digest of a file's content."""
-    with path.open("rb") as stream:
+    """Returns the hexadecimal digest of a regular file's content."""
+    with open_file(path) as stream:
         new_digest = partial(hashlib.new, algorithm, usedforsecurity=False)
         return hashlib.file_digest(stream, new_digest).hexdigest()
 

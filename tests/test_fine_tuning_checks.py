@@ -83,7 +83,7 @@ def test_a_run_that_is_being_trained_cannot_be_fine_tuned(colour_run: Run) -> No
 def test_resuming_without_the_images_changes_no_record(
     colour_run: Run, photos_dir: Path
 ) -> None:
-    colour_run.update_metrics(test={"right": {"value": 0.5}})
+    colour_run.update_metrics(test={"right": {"value": 0.5, "low": 0.4, "high": 0.6}})
     colour_run.update_receipt(status="done")
     before = colour_run.metrics, colour_run.receipt
     shutil.move(photos_dir, photos_dir.with_name("moved"))

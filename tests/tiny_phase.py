@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +208,7 @@ def end_of(phase: Session) -> dict[str, Any]:
     digest = hashlib.sha256()
     for weight in phase.trained.classifier.get_weights():
         digest.update(weight.tobytes())
-    progress = checkpoint.progress.as_json()
+    progress = asdict(checkpoint.progress)
     times = {"seconds": 0.0, "epoch_seconds": 0.0, "start": 0, "time_limit": 0.0}
     return {
         "weights": digest.hexdigest(),

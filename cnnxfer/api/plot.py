@@ -38,7 +38,7 @@ def plot_history(runs: Sequence[Run]) -> Figure:
         for rows in phases:
             epochs = range(start + 1, start + len(rows) + 1)
             for column, colour in zip((name, f"val_{name}"), COLOURS, strict=True):
-                values = [row[column] for row in rows]
+                values = [row.get(column) for row in rows]
                 label = "validation" if column.startswith("val_") else "train"
                 axis.plot(epochs, values, ".-", color=colour, label=label)
             if start:

@@ -294,10 +294,9 @@ def _refuse_fine_tuned_config(path: Path | None) -> None:
     if not (run.path / "receipt.json").is_file():
         return
     if PHASES.get(run.phase).from_parent:
-        assert run.parent
         raise ConfigError(
             f"{path} belongs to a fine-tuned run. Repeat that with: "
-            f"{command('unfreeze', run.parent.path, config=path)}"
+            f"{command('unfreeze', run.require_parent().path, config=path)}"
         )
 
 

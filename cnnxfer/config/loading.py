@@ -14,6 +14,7 @@ from cnnxfer.config.phases import USUAL_LEARNING_RATES, FineTune
 from cnnxfer.config.recipes import NO_RECIPE, recipe_path
 from cnnxfer.config.setting import settings_in, validated
 from cnnxfer.errors import ConfigError, reason_of
+from cnnxfer.files import read_file
 from cnnxfer.registry import suggestion
 from cnnxfer.spelling import option
 
@@ -214,8 +215,12 @@ def _with_usual_learning_rate(values: dict[str, Any]) -> dict[str, Any]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_file(path).decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {reason_of(error)}.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deep for settings.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}.") from error
+    except ValueError as error:  # Python limits the digits of whole numbers
+        raise ConfigError(f"{path} has a number of too many digits.") from error

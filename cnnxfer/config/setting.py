@@ -14,6 +14,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from cnnxfer.errors import ConfigError
+from cnnxfer.records import KINDS
 from cnnxfer.registry import suggestion
 
 
@@ -190,4 +191,3 @@ LIMITS: dict[str, Callable[[Any, Any], bool]] = {
     "at_least": operator.ge,
     "at_most": operator.le,
 }
-KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 from contextlib import suppress
@@ -16,7 +15,7 @@ from cnnxfer.cache import cache_dir, cached_directory
 
 # Keras imports OpenVINO to convert. This imports it first, without telemetry.
 from cnnxfer.engines.silent_openvino import openvino
-from cnnxfer.files import file_hash, json_text
+from cnnxfer.files import file_hash, json_text, read_json
 
 if TYPE_CHECKING:
     import keras
@@ -108,7 +107,7 @@ def _size_bytes(directory: Path) -> int:
 
 def _is_whole(directory: Path) -> bool:
     try:
-        manifest = json.loads((directory / MANIFEST).read_bytes())
-        return bool(manifest == {name: file_hash(directory / name) for name in FILES})
+        manifest = read_json(directory / MANIFEST, dict[str, str])
+        return manifest == {name: file_hash(directory / name) for name in FILES}
     except (OSError, ValueError):
         return False

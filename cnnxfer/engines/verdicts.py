@@ -23,8 +23,7 @@ class TrialRecord:
 
 def read_record(directory: Path, precision: str) -> TrialRecord | None:
     """Returns the record of a trial on this processor; None if no valid one exists."""
-    fields = read_json_with_hash(_record_path(directory, precision))
-    return fields and TrialRecord(**{**fields, "verdict": Verdict(**fields["verdict"])})
+    return read_json_with_hash(_record_path(directory, precision), TrialRecord)
 
 
 def save_record(directory: Path, precision: str, record: TrialRecord) -> None:
@@ -43,8 +42,7 @@ def _record_path(directory: Path, precision: str) -> Path:
 
 def read_refusal(key: str) -> str | None:
     """Returns why a network could not be converted; None if no failure is recorded."""
-    reason: str | None = read_json_with_hash(_refusal_path(key))
-    return reason
+    return read_json_with_hash(_refusal_path(key), str)
 
 
 def save_refusal(key: str, reason: str) -> None:

@@ -52,8 +52,7 @@ def compare_with_parent(run: Run, parts: Splits, reporter: Reporter) -> BeforeAf
         DataError: if no image of a split can be read.
         RunError: if the parent no longer exists, or the figures cannot be written.
     """
-    assert run.parent
-    run.parent.require_model()
+    run.require_parent().require_model()
     splits = [split for split in (parts.validation, parts.test) if split]
     evaluations = measure_beside_parent(run, splits, reporter, ClassifierOptions())
     outcome = BeforeAfter(evaluations[0], evaluations[1] if parts.test else None)

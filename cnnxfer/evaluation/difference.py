@@ -255,9 +255,9 @@ def _result(name: str, one: Run, other: Run, same_images: bool) -> ResultDiffere
     lost: int | None = None
     # A fine-tuned run was measured with its parent, on the same images.
     if _measured_beside(second, one):
-        first, gained, lost = second["before"], second["gained"], second["lost"]
+        first, gained, lost = second["before"], second.get("gained"), second.get("lost")
     elif _measured_beside(first, other):
-        second, gained, lost = first["before"], first["lost"], first["gained"]
+        second, gained, lost = first["before"], first.get("lost"), first.get("gained")
     pair = _accuracy(name, one, first), _accuracy(name, other, second)
     low = high = None
     if pair[0] and pair[1]:
@@ -274,7 +274,7 @@ def _accuracy(name: str, run: Run, measured: Mapping[str, Any]) -> Accuracy | No
     if measured:
         return Accuracy(**measured["right"])
     best = run.metrics.get(run.phase, {})
-    if name != "validation" or not best.get("val_images"):
+    if name != "validation" or not best.get("val_images") or "val_accuracy" not in best:
         return None
     images = best["val_images"]  # measured during training
     return wilson_interval(round(best["val_accuracy"] * images), images)

@@ -109,19 +109,14 @@ def run_model(run: Run) -> ModelSource:
     Raises:
         RunError: if the run has no trained model yet, or lacks another file.
     """
-    path, config = run.require_model(), run.config
-    names, task = run.class_names, task_of(run)
+    run.require_model()
+    config, names, task = run.config, run.class_names, task_of(run)
     return ModelSource(
         name=run.name,
         place=str(run.path),
         classes=[(name, name) for name in names],
         central_crop=config.central_crop,
-        network=partial(
-            _run_network,
-            path,
-            BACKBONES.get(config.backbone).input_size(config.image_size),
-            task,
-        ),
+        network=partial(_run_network, run, task),
         decision=task.decision(names, run.thresholds),
         known_splits=partial(known_splits, run),
     )
@@ -139,13 +134,14 @@ def imagenet_model(backbone: Backbone) -> ModelSource:
     )
 
 
-def _run_network(
-    path: Path, image_size: int, task: Task, reporter: Reporter
-) -> Network:
+def _run_network(run: Run, task: Task, reporter: Reporter) -> Network:
+    size, classes = run.image_size, len(run.class_names)
     return Network(
-        key=_key("run", task.name, file_hash(path)),
-        image_size=image_size,
-        build=partial(_load, path),
+        # So that files which contradict the model are noticed when it is loaded, no
+        # engine has an entry for them.
+        key=_key("run", task.name, f"{size} {classes}", file_hash(run.require_model())),
+        image_size=size,
+        build=partial(_load, run),
         outputs=Outputs(task),
     )
 
@@ -161,10 +157,10 @@ def _imagenet_network(backbone: Backbone, reporter: Reporter) -> Network:
 
 
 # Keras is imported only when a network is built, which is not always needed.
-def _load(path: Path) -> keras.Model:
-    from cnnxfer.networks.saving import load_model
+def _load(run: Run) -> keras.Model:
+    from cnnxfer.networks.run_model import load_run_model
 
-    return load_model(path)
+    return load_run_model(run)
 
 
 def _build(backbone: Backbone, path: Path) -> keras.Model:

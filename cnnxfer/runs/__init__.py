@@ -2,7 +2,7 @@
 
 from cnnxfer.runs.lineage import TreeEntry, in_tree_order
 from cnnxfer.runs.lock import lock_run, require_idle, status_of
-from cnnxfer.runs.run import Run, SplitRow
+from cnnxfer.runs.run import PUT_BACK, Run, SplitRow
 from cnnxfer.runs.runs_dir import (
     LATEST,
     check_runs_dir,
@@ -15,6 +15,7 @@ from cnnxfer.runs.runs_dir import (
 
 __all__ = [
     "LATEST",
+    "PUT_BACK",
     "Run",
     "SplitRow",
     "TreeEntry",

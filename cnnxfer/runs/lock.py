@@ -1,6 +1,5 @@
 """The lock of a run: only one process at a time may train it."""
 
-import json
 import os
 import shlex
 import socket
@@ -12,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from cnnxfer.errors import RunError
-from cnnxfer.files import check_writable, json_text, remove_leftovers, write_text
+from cnnxfer.files import (
+    check_writable,
+    json_text,
+    read_json,
+    remove_leftovers,
+    write_text,
+)
 from cnnxfer.runs.run import Run
 
 LOCK = ".lock"  # the operating system releases it when its process ends
@@ -113,7 +118,7 @@ def _this_process() -> dict[str, str | int]:
 
 def _in_use(run: Run) -> str:
     try:
-        holder = json.loads((run.path / HOLDER).read_text(encoding="utf-8"))
+        holder = read_json(run.path / HOLDER, dict[str, Any])
         process, host = int(holder["process"]), str(holder["host"])
         since = datetime.fromisoformat(holder["since"])
         command = str(holder["command"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,16 +11,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from cnnxfer.config import Config, load_config
-from cnnxfer.errors import RunError
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.config import Config, Phase, load_config
+from cnnxfer.errors import ConfigError, RunError, reason_of
 from cnnxfer.files import (
     TEMPORARY,
     atomic_path,
     explained_os_errors,
     json_text,
+    read_file,
+    read_json,
     write_text,
 )
+from cnnxfer.records import Record
+from cnnxfer.runs.contents import Fraction, Metrics, Receipt
 from cnnxfer.spelling import command
+
+SPLITS = ("train", "validation", "test")
+PUT_BACK = "Put back the file as it was, or train a new run."
 
 
 @dataclass(frozen=True)
@@ -81,15 +88,38 @@ class Run:
     @property
     def class_names(self) -> tuple[str, ...]:
         """The names of the classes, in label order."""
-        return tuple(self._read_json("classes.json", list))
+        names = self._read_json("classes.json", list[str])
+        if not names or len(set(names)) < len(names):
+            what = "names a class twice" if names else "names no class"
+            raise self._damaged("classes.json", what)
+        return tuple(names)
+
+    @property
+    def image_size(self) -> int:
+        """The side of the images that the model takes, in pixels."""
+        config = self.config
+        try:
+            return BACKBONES.get(config.backbone).input_size(config.image_size)
+        except ConfigError as error:
+            raise self._damaged("config.toml", f"cannot be used: {error}") from error
 
     @property
     def split(self) -> list[SplitRow]:
         """The images on which the run is trained, validated and tested."""
-        return [
+        rows = [
             SplitRow(row["id"], row["label"], row["split"], row["sha256"])
             for row in self._read_csv("split.csv", "id", "label", "split", "sha256")
         ]
+        known = {*self.class_names, ""}
+        for row in rows:
+            if row.split not in SPLITS:
+                unknown = f"the split {row.split!r}; expected {', '.join(SPLITS)}"
+                raise self._damaged("split.csv", f"has {unknown}")
+            # A class's name may have a separator in it if images have one label each.
+            if row.label not in known and not known.issuperset(row.label.split("|")):
+                unknown = f"the label {row.label!r}, which is not in classes.json"
+                raise self._damaged("split.csv", f"has {unknown}")
+        return rows
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -100,28 +130,45 @@ class Run:
         path = self.path / "thresholds.json"
         if not path.exists():
             return {}
-        thresholds = dict(self._read_json("thresholds.json", dict))
-        numbers = all(isinstance(value, int | float) for value in thresholds.values())
-        if not numbers or set(thresholds) != set(self.class_names):
-            raise RunError(f"{path} is damaged: expected a number for each class.")
+        thresholds = self._read_json("thresholds.json", dict[str, Fraction])
+        if set(thresholds) != set(self.class_names):
+            other = "has other classes than classes.json"
+            raise self._damaged("thresholds.json", other)
         return thresholds
 
     @property
     def metrics(self) -> dict[str, Any]:
         """The content of `metrics.json`; empty before the first epoch ends."""
         path = self.path / "metrics.json"
-        return dict(self._read_json("metrics.json", dict)) if path.exists() else {}
+        return dict(self._read_json("metrics.json", Metrics)) if path.exists() else {}
 
     @property
     def receipt(self) -> dict[str, Any]:
         """The origin of the run: command, versions, hashes, parent and times."""
-        return dict(self._read_json("receipt.json", dict))
+        return dict(self._read_json("receipt.json", Receipt))
 
     @property
     def parent(self) -> Self | None:
         """The run from which this one was fine-tuned; None for a frozen phase."""
         parent = self.receipt.get("parent")
-        return type(self)(self.path.parent / parent) if parent else None
+        if not parent:
+            return None
+        if Path(parent).name != parent or parent == "..":
+            other = f"names the parent {parent!r}; expected the name of a run beside it"
+            raise self._damaged("receipt.json", other)
+        return type(self)(self.path.parent / parent)
+
+    def require_parent(self) -> Self:
+        """Returns the run from which this one was fine-tuned.
+
+        Raises:
+            RunError: if the receipt names none.
+        """
+        parent = self.parent
+        if not parent:
+            none = f"names no parent for the phase {self.phase}"
+            raise self._damaged("receipt.json", none)
+        return parent
 
     @property
     def more_epochs(self) -> int:
@@ -137,13 +184,17 @@ class Run:
                 f"{self.path / 'receipt.json'} names no phase, so another version of "
                 "cnnxfer wrote it. Train a new run."
             )
+        if not isinstance(getattr(Config(), phase, None), Phase):
+            other = f"names the phase {phase!r}, which this version does not have"
+            raise self._damaged("receipt.json", other)
         return phase
 
     @property
     def state(self) -> dict[str, Any]:
         """What `resume` needs besides a checkpoint; empty before the phase begins."""
         name = "checkpoints/state.json"
-        return dict(self._read_json(name, dict)) if (self.path / name).exists() else {}
+        exists = (self.path / name).exists()
+        return self._read_json(name, dict[str, Any]) if exists else {}
 
     @property
     def history(self) -> list[dict[str, str | float | None]]:
@@ -152,10 +203,14 @@ class Run:
         `phase` is a text and `epoch` an int; all other figures are floats, or None
         where the run has none.
         """
-        return [
-            {name: _cell(name, text) for name, text in row.items()}
-            for row in self._history_texts()
-        ]
+        rows = self._history_texts()
+        try:
+            return [
+                {name: _cell(name, text) for name, text in row.items()} for row in rows
+            ]
+        except ValueError as error:
+            found = f"holds what is not a number: {error}"
+            raise self._damaged("history.csv", found) from error
 
     def write_config(self, config: Config) -> None:
         """Writes all settings as TOML."""
@@ -207,9 +262,9 @@ class Run:
         """
         first = rows[0]
         earlier: list[dict[str, Any]] = [
-            other
-            for other in self._history_texts()
-            if other["phase"] != first["phase"] or int(other["epoch"]) < first["epoch"]
+            text
+            for text, other in zip(self._history_texts(), self.history, strict=True)
+            if other["phase"] != first["phase"] or other["epoch"] < first["epoch"]
         ]
         self._write_csv("history.csv", [*earlier, *rows])
 
@@ -243,7 +298,7 @@ class Run:
                 f"{self.path} has no trained model yet. "
                 f"Go on with: {command('resume', self.path)}"
             )
-        return self.model_path
+        return self._existing("model.keras")
 
     @contextmanager
     def saving(self) -> Iterator[None]:
@@ -267,29 +322,34 @@ class Run:
 
     def _existing(self, name: str) -> Path:
         path = self.path / name
-        if not path.is_file():
+        if not path.exists():
             raise RunError(f"{self.path} is not a complete run: it has no {name}.")
+        if not path.is_file():
+            raise self._damaged(name, "is not a regular file")
         return path
 
     def _read(self, name: str) -> str:
-        path = self._existing(name)
+        """Returns a text, whose line ends are those of the file."""
         try:
-            return path.read_bytes().decode("utf-8")
+            return read_file(self._existing(name)).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise RunError(f"{path} cannot be read: {error}.") from error
+            raise self._unreadable(name, error) from error
 
-    def _read_json(self, name: str, kind: type[list[Any] | dict[str, Any]]) -> Any:
-        text = self._read(name)
+    def _read_json(self, name: str, kind: type[Record]) -> Record:
         try:
-            document = json.loads(text)
-        except ValueError as error:
-            raise RunError(f"{self.path / name} is not JSON: {error}.") from error
-        if not isinstance(document, kind):
-            raise RunError(
-                f"{self.path / name} is damaged: expected a JSON "
-                f"{'array' if kind is list else 'object'}."
-            )
-        return document
+            return read_json(self._existing(name), kind)
+        except (OSError, ValueError) as error:
+            raise self._unreadable(name, error) from error
+
+    def _unreadable(self, name: str, error: OSError | ValueError) -> RunError:
+        if isinstance(error, OSError):
+            return self._damaged(name, f"cannot be read: {reason_of(error)}")
+        if isinstance(error, UnicodeDecodeError):
+            return self._damaged(name, "is not a text in UTF-8")
+        return self._damaged(name, f"is damaged: {error}")
+
+    def _damaged(self, name: str, what: str) -> RunError:
+        return RunError(f"{self.path / name} {what}. {PUT_BACK}")
 
     def _history_texts(self) -> list[dict[str, str]]:
         path = self.path / "history.csv"
@@ -297,12 +357,17 @@ class Run:
 
     def _read_csv(self, name: str, *columns: str) -> list[dict[str, str]]:
         table = csv.DictReader(io.StringIO(self._read(name)), restval="")
-        if not set(columns) <= set(table.fieldnames or ()):
-            raise RunError(
-                f"{self.path / name} is damaged: expected the columns "
-                f"{', '.join(columns)}."
-            )
-        return list(table)
+        try:
+            rows, found = list(table), table.fieldnames or ()
+        except csv.Error as error:
+            raise self._damaged(name, f"is damaged: {error}") from error
+        if not set(columns) <= set(found):
+            expected = f"is damaged: expected the columns {', '.join(columns)}"
+            raise self._damaged(name, expected)
+        # Cells beyond the last column have no name.
+        if wide := next((n for n, row in enumerate(rows, 1) if None in row), None):
+            raise self._damaged(name, f"is damaged: row {wide} has too many cells")
+        return rows
 
     def _write_json(self, name: str, document: Any) -> None:
         self._write_text(name, json_text(document, indent=2) + "\n")
@@ -329,6 +394,6 @@ class _Lines(list[str]):
 def _cell(column: str, text: str) -> str | float | None:
     if column == "phase":
         return text
-    if not text:
-        return None
-    return int(text) if column == "epoch" else float(text)
+    if column == "epoch":
+        return int(text)
+    return float(text) if text else None

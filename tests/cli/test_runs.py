@@ -222,7 +222,7 @@ def test_show_of_a_damaged_run_names_the_damage(
         assert run(["runs", "show", "mine/tuned", *options]) == 1
         shown = capsys.readouterr()
         assert shown.out == ""
-        assert shown.err.startswith("error: mine/tuned/metrics.json is not JSON")
+        assert shown.err.startswith("error: mine/tuned/metrics.json is damaged: it")
 
 
 def test_latest(

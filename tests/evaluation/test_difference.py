@@ -78,7 +78,7 @@ def test_images_are_compared_by_content(make: Make) -> None:
     other.write_split(
         [
             replace(ROWS[0], id="renamed.jpg"),  # which is no difference
-            replace(ROWS[1], split="train"),
+            replace(ROWS[1], label="tulip", split="train"),
             replace(ROWS[2], label="tulip", split="train"),
             replace(ROWS[0], id="new.jpg", sha256="03"),
             replace(ROWS[0], id="copy.jpg", sha256="03"),
@@ -88,7 +88,7 @@ def test_images_are_compared_by_content(make: Make) -> None:
         images=(3, 5),
         added=2,
         removed=0,
-        relabelled=1,
+        relabelled=2,
         moved=2,
         classes_added=("tulip",),
         classes_removed=("rose",),

@@ -20,6 +20,7 @@ def test_copies_in_several_splits_count_as_training_first(
         SplitRow("5.jpg", "b", "test", "cc"),
     ]
     run = Run(tmp_path)
+    run.write_classes(["a", "b"])
     run.write_split(reversed(rows) if turned else rows)
     parts = known_splits(run, Reporter())
     assert parts == {"aa": "train", "bb": "validation", "cc": "test"}

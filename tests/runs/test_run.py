@@ -36,6 +36,7 @@ def test_any_name_of_a_file_is_read_back(make: Make) -> None:
     names = ["a\rb.jpg", "a\nb.jpg", "a\r\nb.jpg", 'a, "b".jpg', "\x1b\x85\u2028.jpg"]
     rows = [SplitRow(name, name, "train", "00") for name in names]
     run = make("a")
+    run.write_classes(names)
     run.write_split(rows)
     assert run.split == rows
 
@@ -60,9 +61,9 @@ def test_thresholds_are_by_name_and_go_with_the_model(make: Make) -> None:
 def test_metrics_and_receipt_keep_their_other_entries(make: Make) -> None:
     run = make("b")
     run.update_metrics(frozen={"val_accuracy": 0.5})
-    run.update_metrics(test=1)
+    run.update_metrics(before={"epoch": 0})
     run.update_receipt(parent="a")
-    assert run.metrics == {"frozen": {"val_accuracy": 0.5}, "test": 1}
+    assert run.metrics == {"frozen": {"val_accuracy": 0.5}, "before": {"epoch": 0}}
     assert run.receipt == {"started": "2026-11-22T10:00:00+00:00", "parent": "a"}
     assert run.parent == Run(run.path.with_name("a"))
 
@@ -151,9 +152,9 @@ def test_json_is_for_people_too(make: Make) -> None:
 
 def test_none_removes_an_entry_of_the_metrics(make: Make) -> None:
     run = make("a")
-    run.update_metrics(frozen=1, test=2)
-    run.update_metrics(test=None, validation=None)
-    assert run.metrics == {"frozen": 1}
+    run.update_metrics(frozen={"epoch": 1}, before={"epoch": 0})
+    run.update_metrics(before=None, validation=None)
+    assert run.metrics == {"frozen": {"epoch": 1}}
 
 
 def test_no_update_of_the_metrics_is_lost(make: Make) -> None:

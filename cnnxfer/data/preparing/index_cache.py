@@ -99,7 +99,7 @@ def _reader() -> list[Any]:
 
 def _read(path: Path) -> StoredRows:
     """Returns the rows by stamp: none if the file is damaged or of another version."""
-    document = read_json_with_hash(path)
+    document = read_json_with_hash(path, dict[str, Any])
     if document is None or document.get("reader") != _reader():
         return {}
     return {tuple(row[:5]): tuple(row[5:]) for row in document["rows"]}

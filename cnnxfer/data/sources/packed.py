@@ -173,8 +173,8 @@ def ensure_copy(
 
 def read_copy(directory: Path) -> Copy | None:
     """Returns the copy of a data set; None if it is missing or has been changed."""
-    document = read_json_with_hash(directory / INDEX)
-    if not _is_whole(directory / IMAGES, document):
+    document = read_json_with_hash(directory / INDEX, dict[str, Any])
+    if document is None or not _is_whole(directory / IMAGES, document):
         return None
     path = directory / IMAGES
     return Copy(
@@ -232,8 +232,8 @@ def _example(
     return UnreadableExample(*values, reason=reason) if reason else Example(*values)
 
 
-def _is_whole(images: Path, document: Any) -> bool:
-    if not isinstance(document, dict) or document.get("form") != INDEX_VERSION:
+def _is_whole(images: Path, document: Mapping[str, Any]) -> bool:
+    if document.get("form") != INDEX_VERSION:
         return False
     try:
         found = images.stat()

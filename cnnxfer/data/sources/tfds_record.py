@@ -74,8 +74,4 @@ def record_path(requested: RequestedSet) -> Path:
 
 def read_record(path: Path) -> Record | None:
     """Returns the record in a file; None if it is missing, damaged or outdated."""
-    document = read_json_with_hash(path)
-    try:
-        return None if document is None else Record(**document)
-    except TypeError:
-        return None
+    return read_json_with_hash(path, Record)

@@ -24,6 +24,7 @@ from cnnxfer.files import (
 from cnnxfer.prediction.outputs.file import gzipped, is_gz
 from cnnxfer.prediction.outputs.jsonl import write_jsonl
 from cnnxfer.prediction.prediction import Prediction, ReadAnswer
+from cnnxfer.records import parse_json
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.spelling import option
 
@@ -201,7 +202,8 @@ def _is_unfinished(path: Path) -> bool:
 
 
 def _check_settings(path: Path, settings: dict[str, Any]) -> None:
-    part, earlier = _part_path(path), read_json_with_hash(_settings_path(path))
+    part = _part_path(path)
+    earlier = read_json_with_hash(_settings_path(path), dict[str, Any])
     if earlier is None:
         raise ConfigError(
             f"the settings of {part} are not known: {_settings_path(path)} is missing "
@@ -247,7 +249,7 @@ def _parse(line: bytes, read: ReadAnswer) -> Prediction | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        return Prediction.from_json(json.loads(line), read)
+        return Prediction.from_json(parse_json(line), read)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -262,7 +264,9 @@ def _save_record(path: Path, settings: dict[str, Any]) -> None:
 
 def _copy_finished(path: Path, settings: dict[str, Any]) -> bool:
     """Copies a finished file to its `.part`, if it was made with these settings."""
-    if not path.is_file() or read_json_with_hash(_record_path(path)) != settings:
+    if not path.is_file():
+        return False
+    if read_json_with_hash(_record_path(path), dict[str, Any]) != settings:
         return False
     write_json_with_hash(_settings_path(path), settings)
     with atomic_path(_part_path(path)) as temporary, path.open("rb") as raw:

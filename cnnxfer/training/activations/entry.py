@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from cnnxfer.errors import RunError
-from cnnxfer.files import json_text, write_text
+from cnnxfer.files import NotAFile, json_text, open_file, read_json, write_text
+from cnnxfer.records import from_json
 
 try:
     import fcntl
@@ -121,8 +122,8 @@ def open_entry(path: Path, key: Mapping[str, Any]) -> OpenEntry | None:
     except FileNotFoundError:
         return None
     try:
-        file = (path / ROWS).open("rb")
-    except FileNotFoundError as error:
+        file = open_file(path / ROWS)
+    except (FileNotFoundError, NotAFile) as error:
         raise Damaged("has lost its rows") from error
     try:
         if fcntl:
@@ -157,22 +158,10 @@ def read_manifest(path: Path) -> Manifest:
         OSError: if the file cannot be read.
     """
     try:
-        document = json.loads((path / MANIFEST).read_bytes())
-        written = document.pop("sha256")
-        manifest = Manifest(
-            key=document["key"],
-            about=document["about"],
-            count=document["count"],
-            row_shape=tuple(document["row_shape"]),
-            chunks=tuple(Chunk(**chunk) for chunk in document["chunks"]),
-        )
-    except (
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+        document = read_json(path / MANIFEST, dict[str, Any])
+        written = document.pop("sha256", None)
+        manifest = from_json(Manifest, document, MANIFEST)
+    except (NotAFile, ValueError) as error:
         raise Damaged(f"has a {MANIFEST} that is not valid") from error
     if digest(document) != written:
         raise Damaged(f"has another {MANIFEST} than was written")

@@ -7,7 +7,7 @@ checkpoints are removed when both are.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,14 @@ from cnnxfer.training.loop.progress import Progress
 from cnnxfer.unpacking import is_stored
 
 CHECKPOINTS_KEPT = 2
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the JSON of a checkpoint holds."""
+
+    sha256: str  # of the file with the arrays
+    progress: Progress
 
 
 @dataclass(frozen=True)
@@ -67,8 +75,8 @@ def save_checkpoint(
     path = _path(directory, number, "npz")
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
-    manifest = {"sha256": file_hash(path), "progress": progress.as_json()}
-    write_json_with_hash(_path(directory, number, "json"), manifest)
+    manifest = Manifest(file_hash(path), progress)
+    write_json_with_hash(_path(directory, number, "json"), asdict(manifest))
     complete = sorted(with_arrays & with_manifest)
     kept = {also_keep, *complete[1 - CHECKPOINTS_KEPT :]}
     for old in (with_arrays | with_manifest) - kept:
@@ -112,14 +120,15 @@ def read_checkpoint(
 def checkpoint_at(directory: Path, number: int) -> Checkpoint | None:
     """Returns the checkpoint with a number; None if it is missing or damaged."""
     arrays_path = _path(directory, number, "npz")
-    manifest = read_json_with_hash(_path(directory, number, "json"))
+    manifest = read_json_with_hash(_path(directory, number, "json"), Manifest)
     try:
-        if file_hash(arrays_path) != manifest["sha256"] or not is_stored(arrays_path):
+        if manifest is None or file_hash(arrays_path) != manifest.sha256:
             return None
-        progress = Progress.from_json(manifest["progress"])
-    except (OSError, KeyError, TypeError):
+        if not is_stored(arrays_path):
+            return None
+    except OSError:
         return None
-    return Checkpoint(number, progress, partial(_read_arrays, arrays_path))
+    return Checkpoint(number, manifest.progress, partial(_read_arrays, arrays_path))
 
 
 def restore(arrays: Mapping[str, np.ndarray], variables: Mapping[str, Any]) -> None:

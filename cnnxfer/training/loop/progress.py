@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cnnxfer.config import Phase
@@ -104,19 +104,6 @@ class Progress:
         if self.time_limit and self.seconds >= self.time_limit:
             return "the time is up"
         return ""
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns the progress as a JSON object, which `from_json` reads."""
-        return dataclasses.asdict(self)
-
-    @staticmethod
-    def from_json(document: dict[str, Any]) -> Progress:
-        """Reverses `as_json`; raises KeyError or TypeError for another structure."""
-        values = {item.name: document[item.name] for item in fields(Progress)}
-        for name in ("before", "kept", "leader", "last"):
-            if values[name] is not None:
-                values[name] = Score(**values[name])
-        return Progress(**values)
 
 
 def parts_per_batch(batch_size: int, least: int) -> int:

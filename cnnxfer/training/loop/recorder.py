@@ -2,14 +2,16 @@
 
 import dataclasses
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import keras
 import numpy as np
 
 from cnnxfer.errors import Interrupted, RunError
-from cnnxfer.networks.classifier import copy_weights
-from cnnxfer.networks.saving import load_model, save_model
+from cnnxfer.networks.run_model import restore_model
+from cnnxfer.networks.saving import save_model
+from cnnxfer.records import from_json
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.score import Score
@@ -79,7 +81,7 @@ class Recorder:
         """
         self._best_at_checkpoint = self.best
         number = max(self._checkpoints, default=0) + 1
-        copy = Progress.from_json(progress.as_json())
+        copy = deepcopy(progress)
         self._checkpoints = {
             old: checkpoint
             for old, checkpoint in self._checkpoints.items()
@@ -141,12 +143,13 @@ class RunRecorder(Recorder):
         self.place = str(run.path)
         self._rows: list[dict[str, Any]] = []
         self._unsaved: Score | None = None
+        state = run.state
         try:
-            self.state = PhaseState.from_json(run.state)
-        except (KeyError, TypeError) as error:
+            self.state = from_json(PhaseState, state) if state else PhaseState()
+        except ValueError as error:
             raise RunError(
-                f"the state of {run.path} is damaged. Remove it to train this phase "
-                f"again from its start: rm -r {run.checkpoints_dir}"
+                f"the state of {run.path} is damaged: {error}. Remove it to train this "
+                f"phase again from its start: rm -r {run.checkpoints_dir}"
             ) from error
 
     def update_state(self, **changes: Any) -> None:
@@ -154,7 +157,7 @@ class RunRecorder(Recorder):
         before = self.state
         super().update_state(**changes)
         if self.state != before:
-            self.run.write_state(self.state.as_json())
+            self.run.write_state(dataclasses.asdict(self.state))
 
     def update_metrics(self, **values: Any) -> None:
         """See `Recorder`."""
@@ -213,8 +216,7 @@ class RunRecorder(Recorder):
             return
         self._forget_unwritten()
         if start.kept and current.kept != start.kept:
-            assert self.run.parent
-            self.run.copy_model(self.run.parent)
+            self.run.copy_model(self.run.require_parent())
             self.run.update_metrics(**{start.phase: None})
 
     def begin_again(self) -> None:
@@ -228,7 +230,7 @@ class RunRecorder(Recorder):
         if self.best:
             super().restore_best()
         else:  # an earlier process had its epoch
-            copy_weights(load_model(self.run.require_model()), self.classifier)
+            restore_model(self.run, self.classifier)
 
     def require_model(self, weights: Weights) -> None:
         """See `Recorder`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.tasks.score import Score
@@ -35,23 +34,3 @@ class PhaseState:
     def with_stage(self, number: int, stage: StageState) -> PhaseState:
         """Returns the state after a stage has begun."""
         return dataclasses.replace(self, stages=(*self.stages[:number], stage))
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns the state as a JSON object, which `from_json` reads."""
-        return dataclasses.asdict(self)
-
-    @staticmethod
-    def from_json(document: dict[str, Any]) -> PhaseState:
-        """Reverses `as_json`, of which a new phase has nothing yet.
-
-        Raises:
-            KeyError, TypeError: if the document has another structure.
-        """
-        if not document:
-            return PhaseState()
-        before, agreement = document["before"], document["agreement"]
-        return PhaseState(
-            before=Score(**before) if before else None,
-            stages=tuple(StageState(**stage) for stage in document["stages"]),
-            agreement=Verdict(**agreement) if agreement else None,
-        )

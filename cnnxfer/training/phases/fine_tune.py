@@ -12,13 +12,12 @@ from cnnxfer.errors import RunError
 from cnnxfer.networks.classifier import (
     all_layers,
     backbone_of,
-    copy_weights,
     count_trainable_parameters,
 )
 from cnnxfer.networks.precision import describe_precision
-from cnnxfer.networks.saving import load_model
+from cnnxfer.networks.run_model import load_run_model, restore_model
 from cnnxfer.reporting import counted
-from cnnxfer.runs import Run
+from cnnxfer.runs import PUT_BACK, Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.tasks.score import Score
@@ -70,17 +69,21 @@ def train(setup: Setup, run: Run) -> Outcome:
     started = time.monotonic()
     reporter, settings = setup.reporter, setup.config.fine_tune
     require_same_class_weights(run)
-    assert run.parent
-    parent_model = run.parent.require_model()
-    require_unchanged(run, parent_model, "parent_model_sha256")
+    parent = run.require_parent()
+    require_unchanged(run, parent.require_model(), "parent_model_sha256")
     with setup.devices.scope():
         classifier = setup.build_classifier(precision="float32")
-    copy_weights(load_model(parent_model), classifier)
+    restore_model(parent, classifier)
     statistics = statistics_hash(classifier)
     stages = stages_of(classifier, settings)
     recorder = RunRecorder(run, classifier, len(setup.splits.validation))
     checkpoint = recorder.last_checkpoint(reporter)
     first = checkpoint.progress.stage if checkpoint else 0
+    if first >= len(stages):
+        raise RunError(
+            f"{run.path} stopped in stage {first + 1}, and config.toml has only "
+            f"{len(stages)} ({option('--gradual')}). {PUT_BACK}"
+        )
     session: Session | None = None
     for stage in stages[first:]:
         unfreeze(classifier, stage, settings)
@@ -229,11 +232,11 @@ def _confirm(
         f"{option('--precision', 'float32')} avoids this."
     )
     run = recorder.run
-    assert run.parent
-    before = _score_whole(setup, run.parent, 0)
+    parent = run.require_parent()
+    before = _score_whole(setup, parent, 0)
     after = _score_whole(setup, run, outcome.after.epoch)
     if setup.config.fine_tune.keep == "best" and not after.beats(before):
-        run.copy_model(run.parent)
+        run.copy_model(parent)
         after = before
     run.write_thresholds(after.thresholds)
     images = recorder.validation_images
@@ -247,7 +250,7 @@ def _confirm(
 def _score_whole(setup: Setup, run: Run, epoch: int) -> Score:
     """Returns the score of a run's model on the validation images, in Keras."""
     setup = dataclasses.replace(setup, precision="float32")
-    trained = WholeNetwork(setup, load_model(run.require_model()))
+    trained = WholeNetwork(setup, load_run_model(run))
     batches, steps = trained.validation_batches(setup.devices.batch_size(32, 32))
     targets = setup.targets(setup.splits.validation)
     with setup.reporter.progress("measuring the whole network"):
