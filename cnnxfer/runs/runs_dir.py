@@ -93,7 +93,7 @@ def _start_time(run: Run) -> tuple[float, str]:
     """Returns the time in the receipt, since runs may be renamed; 0 if damaged."""
     try:
         return datetime.fromisoformat(run.receipt["started"]).timestamp(), run.name
-    except (RunError, KeyError, TypeError, ValueError):
+    except (RunError, KeyError, TypeError, ValueError, OverflowError):
         return 0.0, run.name
 
 

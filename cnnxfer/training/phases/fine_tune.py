@@ -102,7 +102,7 @@ def train(setup: Setup, run: Run) -> Outcome:
         )
         if not checkpoint and not run.model_path.exists():
             # Only now, as `latest` must not mean a run that could not begin.
-            run.copy_model(run.parent)
+            run.copy_model(parent)
         checkpoint = None
         fit(session)
         _compare(session)
