@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -39,6 +40,14 @@ def normal(name: str) -> str:
     accent (macOS): Unicode's forms NFC and NFD, which look the same.
     """
     return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def existing_form(path: str) -> str:
+    """Returns a typed path in the Unicode form that exists; as it is if none does."""
+    if path.isascii() or os.path.lexists(path):
+        return path
+    forms = (unicodedata.normalize(form, path) for form in ("NFC", "NFD"))
+    return next(filter(os.path.lexists, forms), path)
 
 
 def encoding_of(start: bytes) -> str:

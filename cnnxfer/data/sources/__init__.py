@@ -12,7 +12,7 @@ from cnnxfer.data.sources.tfds_specs import tfds_names
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import BUILT_IN, Registry, did_you_mean, load_object
 from cnnxfer.reporting import Reporter
-from cnnxfer.texts import normal
+from cnnxfer.texts import existing_form, normal
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ SAMPLE = f"{BUILT_IN}sample"
 
 
 def _absolute_path(spec: str) -> str:
-    return str(Path(spec).resolve())
+    return str(Path(existing_form(spec)).resolve())
 
 
 def _is_file(*suffixes: str) -> Callable[[str], bool]:
@@ -107,6 +107,7 @@ def find_source(spec: str) -> Source:
         ConfigError: if no source accepts it.
         DataError: if the source finds at once that the data cannot be read.
     """
+    spec = existing_form(spec)
     source = next((source for source in SOURCES if source.accepts(spec)), None)
     if source is None:
         raise ConfigError(_unknown_message(spec))
@@ -125,7 +126,7 @@ def list_dataset(spec: str, reporter: Reporter) -> Dataset:
         ConfigError: if no source accepts the specification.
         DataError: if the data cannot be read.
     """
-    source = find_source(spec)
+    source, spec = find_source(spec), existing_form(spec)
     if full := _set_of_same_name(spec):
         reporter.info(
             f"{spec} is {Path(spec).resolve()}; the data set of this name is {full}"

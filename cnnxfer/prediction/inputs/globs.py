@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.inputs.kinds import FILE, Kind, find_kind
 from cnnxfer.registry import did_you_mean
+from cnnxfer.texts import existing_form
 
 
 def resolve(item: str) -> Iterator[tuple[Kind, str]]:
@@ -17,6 +18,7 @@ def resolve(item: str) -> Iterator[tuple[Kind, str]]:
     Raises:
         DataError: if nothing exists by that name and nothing matches.
     """
+    item = existing_form(item)
     if kind := find_kind(item):
         yield kind, item
         return

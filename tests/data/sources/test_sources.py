@@ -29,6 +29,16 @@ def test_the_source_of_a_specification_is_found(spec, name):
     assert find_source(spec).name == name
 
 
+def test_data_is_found_in_the_other_unicode_form(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / "cafe\u0301" / name).mkdir(parents=True)
+        (tmp_path / "cafe\u0301" / name / "1.jpg").touch()
+    source = find_source("caf\xe9")
+    assert source.absolute("caf\xe9") == str(tmp_path / "cafe\u0301")
+    assert len(list_dataset("caf\xe9", Reporter()).examples) == 2
+
+
 def test_an_empty_specification_is_refused():
     with pytest.raises(ConfigError, match=r"^no data called ''\. Expected one of: "):
         find_source("")

@@ -225,3 +225,9 @@ def test_reading_files_imports_no_network_or_archive_modules() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True
     )
     assert result.stdout.strip() == "", result.stderr
+
+
+@pytest.mark.usefixtures("input_files")
+def test_a_typed_path_is_found_in_the_other_unicode_form(found) -> None:
+    Path("cafe\u0301.jpg").write_text("coffee")
+    assert found("caf\xe9.jpg") == [("cafe\u0301.jpg", "coffee")]
