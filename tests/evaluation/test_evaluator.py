@@ -321,11 +321,12 @@ def test_data_of_the_other_task_is_an_error(
 def test_classes_are_known_in_both_unicode_forms(
     colour_run: Run, new_photos_dir: Path
 ) -> None:
+    (new_photos_dir / "blue").rename(new_photos_dir / "blu\xe9")
     (new_photos_dir / "red").rename(new_photos_dir / "re\u0301d")
-    colour_run.write_classes(["blue", "green", "r\xe9d"])
+    colour_run.write_classes(["blue\u0301", "green", "r\xe9d"])
     evaluation = cnnxfer.evaluate(colour_run, data=new_photos_dir)
     assert [row.label for row in evaluation.figures.classes] == [
-        "blue",
+        "blue\u0301",
         "green",
         "r\xe9d",
     ]

@@ -319,6 +319,10 @@ def test_blanks_quotes_and_separators_are_no_part_of_a_name(text: str):
     ]
 
 
+def test_names_of_columns_have_no_blanks_around_them():
+    assert csv("path, label , by\na.jpg,x,me\n").columns == {"by": ("me",)}
+
+
 def test_one_file_under_several_spellings_is_one_image(tmp_path: Path):
     Path("link.jpg").symlink_to("a.jpg")
     paths = ["a.jpg", "./a.jpg", " a.jpg ", "images\\..\\a.jpg", "link.jpg"]
@@ -351,11 +355,13 @@ def test_names_are_found_and_compared_in_any_unicode_form():
     composed, apart = "caf\xe9", "cafe\u0301"
     Path(apart).mkdir()
     Path(apart, f"{apart}.jpg").write_text("x")
+    Path(f"{composed}.jpg").write_text("x")
     table = f"path,label\n{composed}/{composed}.jpg,{composed}\na.jpg,{apart}\n"
-    dataset = csv(table + f"{composed}/{composed},{apart}\n")
+    dataset = csv(table + f"{composed}/{composed},{apart}\n{apart}.jpg,x\n")
     assert listed(dataset) == [
         (f"{apart}/{apart}.jpg", composed, None),
         ("a.jpg", composed, None),
+        (f"{composed}.jpg", "x", None),
     ]
 
 

@@ -154,6 +154,20 @@ def test_json_is_one_list(predictions: list[Prediction]) -> None:
     assert document == DOCUMENTS[: len(predictions)]
 
 
+@pytest.mark.parametrize("name", ["json", "jsonl", "table"])
+def test_streams_of_another_encoding_get_what_they_can_show(name: str) -> None:
+    ranking = (RankedClass(1, "r", "\U0001f339", 1.0),)
+    content = io.BytesIO()
+    stream = io.TextIOWrapper(content, "latin-1", errors="backslashreplace")
+    WRITERS.get(name).load()([predicted("caf\xe9.jpg", 8, 8, ranking)], stream)
+    stream.flush()
+    text = content.getvalue().decode("latin-1")
+    if name == "table":
+        assert text.split()[-1] == "#" * 20
+    else:
+        assert "\U0001f339" in json.dumps(json.loads(text), ensure_ascii=False)
+
+
 def test_table_has_one_row_per_rank_and_escapes_names() -> None:
     lines = written("table", PREDICTIONS).splitlines()
     rows = [line.split() for line in lines[1:]]
