@@ -24,7 +24,7 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-SEPARATORS = ",;\t"
+SEPARATORS = ",;\t|"  # the first of them that stands between names of columns
 _START_BYTES = 4
 SAVE_AS_UTF8 = (
     "save it as UTF-8 (in Excel: CSV UTF-8), or convert it: iconv -f ENCODING -t UTF-8"

@@ -34,6 +34,16 @@ from cnnxfer.spelling import spelled
 from cnnxfer.texts import SAVE_AS_UTF8, has_escaped_bytes, normal, western
 
 MAX_SHOWN = 5
+QUOTATION_MARKS = (
+    '""',
+    "''",
+    "\u201c\u201d",
+    "\u201e\u201c",
+    "\u2018\u2019",
+    "\xab\xbb",
+)
+# A list of labels as Python or JSON writes it.
+_WRITTEN_LIST = re.compile(r"\[\s*['\"].*\]|\[\s*\]")
 _ADDRESS = re.compile(r"\w[\w+.-]*://")
 
 
@@ -89,6 +99,8 @@ class _Cells:
         """Returns a cell as text; empty for an empty cell."""
         if isinstance(value, (dict, list, bytes)):
             raise DataError(f"holds {value!r:.60}; expected text.")
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # whole numbers become 1.0 in a column that lacks some
         text = str(value).strip() if _filled(value) else ""
         if text.isascii():
             return text
@@ -144,6 +156,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     _tell_of_columns(spec, columns, names_of(table), reporter)
     if columns.split is None:
         rows = _with_splits(spec, rows, columns, reporter)
+    rows = _without_quotes(rows)
     multi_label = any(row.multi_label for row in rows)
     if not multi_label:
         _refuse_unlabelled(spec, rows)
@@ -221,8 +234,27 @@ def _with_splits(
     ]
 
 
+def _without_quotes(rows: list[_Row]) -> list[_Row]:
+    """Returns the rows without quotation marks that are around every label.
+
+    CSV knows double ones alone, and they are no part of its cells.
+    """
+    names = [name for row in rows for name in row.labels]
+    if not names or not all(map(_is_in_quotes, names)):
+        return rows
+    return [
+        replace(row, labels=tuple(name[1:-1].strip() for name in row.labels))
+        for row in rows
+    ]
+
+
+def _is_in_quotes(name: str) -> bool:
+    return len(name) > 2 and name[0] + name[-1] in QUOTATION_MARKS
+
+
 def _quoted(names: Iterable[str]) -> str:
-    return " and ".join(map(repr, names))
+    *others, last = map(repr, names)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _rows(spec: str, table: Table, columns: Columns, cells: _Cells) -> Iterator[_Row]:
@@ -290,6 +322,11 @@ def _row(
 
 
 def _split_labels(text: str) -> list[str]:
+    if _WRITTEN_LIST.fullmatch(text):
+        raise DataError(
+            f"has the label {text!r:.60}, which is a list; expected its labels with "
+            f"{LABEL_SEPARATOR} between them, such as rose{LABEL_SEPARATOR}red."
+        )
     return text.split(LABEL_SEPARATOR)
 
 

@@ -66,9 +66,9 @@ def columns_called(words: Sequence[str], names: Iterable[str]) -> list[str]:
 
     Case, blanks, hyphens and underscores of a name don't matter.
     """
-    keys = {name: column_key(name) for name in names}
-    first = [name for name, key in keys.items() if key == words[0]]
-    return first or [name for name, key in keys.items() if key in words]
+    keys = [(column_key(name), name) for name in names]
+    first = [name for key, name in keys if key == words[0]]
+    return first or [name for key, name in keys if key in words]
 
 
 def column_key(name: str) -> str:

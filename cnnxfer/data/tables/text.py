@@ -9,6 +9,7 @@ from cnnxfer.errors import DataError, reason_of
 from cnnxfer.texts import csv_rows, open_lines, separator_of
 
 COMMENT = "#"  # lines above the names of the columns may begin with it
+MARK = "\ufeff"  # of UTF-8, where a table was appended to another
 
 
 class Reader:
@@ -35,8 +36,10 @@ class Reader:
         header = [column.name for column in self.columns]
         positions = [header.index(name) for name in names]
         lines = self._lines()
-        next(lines, None)
+        first = next(lines, None)
         for cells in lines:
+            if cells == first:  # of a second table that was appended
+                continue
             if strict and any(cells[len(header) :]):
                 raise DataError(
                     f"{len(cells)} cells under {len(header)} columns; put a cell that "
@@ -61,7 +64,11 @@ class Reader:
             elif self._path.lower().endswith(".tsv"):
                 separator = "\t"
             rows = csv_rows(chain([first], lines), separator)
-            yield from (row for row in rows if any(map(str.strip, row)))
+            for row in rows:
+                if row and row[0].startswith(MARK):
+                    row[0] = row[0].removeprefix(MARK)
+                if any(map(str.strip, row)):
+                    yield row
 
 
 def _is_above_header(line: str) -> bool:

@@ -165,6 +165,7 @@ def test_columns_can_have_alternative_names(header: str):
         ("a.jpg,rose", "begins with 'a.jpg'; expected a line with the names of its"),
         ("file,image,label", "has the columns 'file' and 'image'; any may be the path"),
         ("path,Label,label", "has the columns 'Label' and 'label'; any may be the lab"),
+        ("path,label,label", "has the columns 'label' and 'label'; any may be the lab"),
         ("path,label\n\n", "t.csv has no rows; expected one an image."),
     ],
 )
@@ -316,6 +317,33 @@ def test_blanks_quotes_and_separators_are_no_part_of_a_name(text: str):
     assert listed(csv(text)) == [
         ("a.jpg", "iris, blue", None),
         ("b.jpg", "iris", None),
+    ]
+
+
+@pytest.mark.parametrize("marks", ["''", "\u201c\u201d", "\xab\xbb"])
+def test_other_quotation_marks_around_every_label_are_left_out(marks: str):
+    one, other = marks
+    lines = ["path|label", f"'a.jpg'|{one}rose{other}", f"b.jpg|{one} iris {other}"]
+    assert [label for _, label, _ in listed(csv("\n".join(lines)))] == ["rose", "iris"]
+    dataset = csv("path,label\na.jpg,'s-Gravenhage'\nb.jpg,iris\n")
+    assert dataset.class_names == ("'s-Gravenhage'", "iris")
+
+
+@pytest.mark.parametrize("label", ["['rose', 'red']", '[""rose""]', "[]"])
+def test_lists_written_as_text_are_refused(label: str):
+    fails("which is a list; expected its", f'path,label\na.jpg,x\nb.jpg,"{label}"\n')
+
+
+def test_whole_numbers_are_names_without_a_point():
+    write("t.jsonl", {"path": ["a.jpg", "b.jpg"], "label": [1.0, 2.5]})  # type: ignore
+    assert list_dataset("t.jsonl", Reporter()).class_names == ("1", "2.5")
+
+
+def test_a_table_that_was_appended_has_a_header_of_its_own():
+    text = "\ufeffpath,label\na.jpg,x\n"
+    assert listed(csv(text + text.replace("a.jpg", "b.jpg"))) == [
+        ("a.jpg", "x", None),
+        ("b.jpg", "x", None),
     ]
 
 
