@@ -80,6 +80,8 @@ def _predictions(request: PredictionRequest) -> Iterator[Prediction]:
             yield found.without_content()
         if repeats := totals.repeats(classifier.model.name):
             request.reporter.warn(f"{repeats}.")
+        if line := request.passed_over.line():
+            request.reporter.info(line)
 
 
 def predict_into(

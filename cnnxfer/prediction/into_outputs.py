@@ -67,6 +67,8 @@ def predict_into(
                     for _ in predictions:
                         pass
         reporter.info(totals.summary)
+        if line := request.passed_over.line():
+            reporter.info(line)
     if repeats := totals.repeats(classifier.model.name):
         reporter.warn(f"{repeats}.")
     if totals.problems:

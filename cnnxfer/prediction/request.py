@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnxfer.config.prediction import PredictOptions
+from cnnxfer.data.images.passed_over import PassedOver
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.inputs import count_images, find_images
@@ -30,6 +31,7 @@ class PredictionRequest:
     total: int | None  # the number of images, if it is known
     classifier: Classifier  # to be closed by whoever has opened the request
     reporter: Reporter
+    passed_over: PassedOver  # what was no image, counted while `sources` are taken
 
     def predictions(self) -> Iterator[Prediction]:
         """Yields a prediction for each of `sources`, in order."""
@@ -57,8 +59,9 @@ def open_request(
         raise ConfigError(
             f"{option('--heatmap')} needs {option('--dense', True)}. Add it."
         )
+    passed_over = PassedOver()
     with told_if_slow(reporter, f"looking for images in {_name(inputs)}"):
-        sources = find_images(inputs, options)
+        sources = find_images(inputs, options, passed_over)
         total = count_images(inputs, options) if options.frames == "first" else None
     if model is None:
         reporter.info(f"model: {found.place}")
@@ -70,6 +73,7 @@ def open_request(
         total=total,
         classifier=Classifier(found, options, reporter, heat=heat),
         reporter=reporter,
+        passed_over=passed_over,
     )
 
 

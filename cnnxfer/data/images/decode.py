@@ -34,6 +34,9 @@ _limit_lock = threading.Lock()
 # Its warnings, of large images and broken EXIF blocks, are of no use to users.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
+# Files of data and films, for which Pillow has stubs.
+NO_IMAGES = ("BUFR", "GRIB", "HDF5", "MPEG")
+
 # What turns an image upright, by its EXIF orientation; 1 is upright.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -243,6 +246,8 @@ def other_file(beginning: bytes) -> str | None:
     found = _format_of(beginning)
     if found is None:
         return "not an image"
+    if found in NO_IMAGES:
+        return f"not an image: {found}"
     if found in FORMATS:
         return None
     return f"{found} cannot be decoded; supported: {SUPPORTED}"

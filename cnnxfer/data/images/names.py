@@ -1,7 +1,11 @@
 """Tells by their names which files in a folder or an archive are images."""
 
-from cnnxfer.data.images.decode import SUFFIXES
+import os
+import stat
 
+from cnnxfer.data.images.decode import SUFFIXES, other_file
+
+START_BYTES = 256  # of a file; they show what it is
 # The last two cannot be decoded, but are images; so they are reported, not left out.
 IMAGE_SUFFIXES = (*SUFFIXES, ".jp2", ".jxl")
 # How the reasons begin why a file that is no image, not even a broken one, is not read.
@@ -32,6 +36,30 @@ def names_image(name: str) -> bool:
     return name.lower().endswith(IMAGE_SUFFIXES) and not is_hidden(name)
 
 
+def is_image_file(path: str) -> bool:
+    """Tells whether a file is an image by its name, or else by its first bytes.
+
+    A file that cannot be opened may be one.
+    """
+    if names_image(os.path.basename(path)):
+        return True
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # reading from a pipe would wait
+            return False
+        with open(path, "rb") as stream:
+            return begins_as_image(stream.read(START_BYTES))
+    except OSError:
+        return True
+
+
+def begins_as_image(start: bytes) -> bool:
+    """Tells whether the first `START_BYTES` of a file, or more, are an image's.
+
+    Only signatures are compared: nothing is decoded.
+    """
+    return bool(start) and not (other_file(start) or "").startswith(NOT_AN_IMAGE)
+
+
 def is_other_file(name: str, problem: str) -> bool:
     """Tells whether an unreadable file is no image, not even a broken one.
 
@@ -41,9 +69,8 @@ def is_other_file(name: str, problem: str) -> bool:
     return problem.startswith(NOT_AN_IMAGE) and not is_named
 
 
-def member_names_image(name: str) -> bool:
-    """Tells whether a file in an archive may hold an image, by its whole name."""
-    *folders, last = name.replace("\\", "/").split("/")
+def member_is_hidden(name: str) -> bool:
+    """Tells whether a file in an archive is hidden, by its whole name."""
+    parts = name.replace("\\", "/").split("/")
     # Names in archives may begin with "./", and in odd ones with "../".
-    folders = [folder for folder in folders if folder not in (".", "..")]
-    return names_image(last) and not any(is_hidden(folder) for folder in folders)
+    return any(is_hidden(part) for part in parts if part not in (".", ".."))

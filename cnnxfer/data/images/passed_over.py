@@ -24,6 +24,11 @@ class PassedOver:
         self._first.setdefault(kind, name)
         self._counts[kind] = self._counts.get(kind, 0) + 1
 
+    @property
+    def total(self) -> int:
+        """How many files and links were added."""
+        return sum(self._counts.values())
+
     def line(self) -> str:
         """Returns one line without a full stop; an empty text if nothing was added."""
         told = [

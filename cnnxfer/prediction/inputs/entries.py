@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from cnnxfer.config.prediction import InputOptions
+from cnnxfer.data.images.passed_over import PassedOver
 from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.data.written_paths import QUOTES, WrittenPaths
 from cnnxfer.errors import DataError
@@ -10,7 +11,7 @@ from cnnxfer.prediction.inputs.kinds import find_listed_kind, is_web_address
 
 
 def walk_entry(
-    entry: str, paths: WrittenPaths, options: InputOptions
+    entry: str, paths: WrittenPaths, options: InputOptions, passed_over: PassedOver
 ) -> Iterator[ImageSource]:
     """Yields the images that an entry of a list or a table refers to.
 
@@ -23,7 +24,7 @@ def walk_entry(
     except DataError as error:
         yield unreadable_source(entry, str(error))
         return
-    for source in find_listed_kind(item).load().walk(item, options):
+    for source in find_listed_kind(item).load().walk(item, options, passed_over):
         found = True
         yield source
     if not found:

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data.images.decode import SUFFIXES
-from cnnxfer.data.images.names import is_hidden, names_image
+from cnnxfer.data.images.folders import walk_folders
+from cnnxfer.data.images.names import is_image_file
+from cnnxfer.data.images.passed_over import CIRCULAR, HIDDEN, OTHER, PassedOver
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.spelling import option
@@ -17,49 +19,43 @@ def check(item: str, options: InputOptions) -> None:
         os.scandir(item).close()
     except OSError as error:
         raise DataError(f"{item} cannot be listed: {reason_of(error)}.") from error
-    if next(walk(item, options), None) is None:
+    passed_over = PassedOver()
+    if next(walk(item, options, passed_over), None) is None:
         deeper = option("--recursive", True)
         below = "" if options.recursive else f" Look below it with {deeper}."
+        line = passed_over.line()
         raise DataError(
-            f"{item} holds no images; expected {', '.join(SUFFIXES)} files.{below}"
+            f"{item} holds no images; expected {', '.join(SUFFIXES)} files, or others "
+            f"that begin as images do{line and f' ({line})'}.{below}"
         )
 
 
-def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
+def walk(
+    item: str, options: InputOptions, passed_over: PassedOver
+) -> Iterator[ImageSource]:
     """Yields the images sorted by name, those of a folder before those below it.
 
-    Hidden files and folders are left out; links to folders are not followed. A
-    subfolder that cannot be listed becomes an unreadable image.
+    Which files are images, `is_image_file` tells. A subfolder that cannot be listed
+    becomes an unreadable image.
     """
-    pending = [item]
-    while pending:
-        folder = pending.pop()
-        try:
-            names, subfolders = _list(folder)
-        except OSError as error:
-            yield unreadable_source(folder, f"cannot be listed: {reason_of(error)}")
+    for folder in walk_folders(item):
+        if folder.problem is not None:
+            reason = f"cannot be listed: {reason_of(folder.problem)}"
+            yield unreadable_source(folder.path, reason)
             continue
-        for name in names:
-            yield file_source(os.path.join(folder, name))
-        if options.recursive:
-            below = (os.path.join(folder, name) for name in reversed(subfolders))
-            pending.extend(below)
+        for kind, names in ((HIDDEN, folder.hidden), (CIRCULAR, folder.circular)):
+            for name in names:
+                passed_over.add(kind, os.path.join(folder.path, name))
+        for name in folder.files:
+            path = os.path.join(folder.path, name)
+            if is_image_file(path):
+                yield file_source(path)
+            else:
+                passed_over.add(OTHER, path)
+        if not options.recursive:
+            return
 
 
 def count(item: str, options: InputOptions) -> int:
     """Returns how many images the folder holds now."""
-    return sum(1 for _ in walk(item, options))
-
-
-def _list(folder: str) -> tuple[list[str], list[str]]:
-    """Returns the sorted names of the images and of the subfolders in a folder."""
-    names, subfolders = [], []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                if not is_hidden(entry.name):
-                    subfolders.append(entry.name)
-            # `entry.is_dir` would raise for a link that leads back to itself.
-            elif names_image(entry.name) and not os.path.isdir(entry.path):
-                names.append(entry.name)
-    return sorted(names), sorted(subfolders)
+    return sum(1 for _ in walk(item, options, PassedOver()))

@@ -8,6 +8,7 @@ from typing import Protocol, cast
 
 from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data import archives
+from cnnxfer.data.images.passed_over import PassedOver
 from cnnxfer.data.images.source import ImageSource
 
 
@@ -21,8 +22,13 @@ class Reader(Protocol):
             DataError: if it cannot be used; the message says what to do next.
         """
 
-    def walk(self, item: str, options: InputOptions) -> Iterator[ImageSource]:
-        """Yields the images of an input; each error becomes an unreadable image."""
+    def walk(
+        self, item: str, options: InputOptions, passed_over: PassedOver
+    ) -> Iterator[ImageSource]:
+        """Yields the images of an input; each error becomes an unreadable image.
+
+        What it passes over, it adds to `passed_over`.
+        """
 
     def count(self, item: str, options: InputOptions) -> int | None:
         """Returns how many images `walk` yields; None if that is slow to count."""
@@ -67,7 +73,7 @@ KINDS = (
         module="cnnxfer.prediction.inputs.web",
         accepts=is_web_address,
     ),
-    Kind(
+    FOLDER := Kind(
         module="cnnxfer.prediction.inputs.folders",
         accepts=os.path.isdir,
     ),

@@ -9,6 +9,7 @@ from io import RawIOBase
 from typing import cast
 
 from cnnxfer.config.prediction import InputOptions
+from cnnxfer.data.images.passed_over import PassedOver
 from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.data.written_paths import WrittenPaths
 from cnnxfer.errors import DataError, reason_of
@@ -42,7 +43,9 @@ def check(item: str, options: InputOptions) -> None:
         raise DataError(f"the list {path} cannot be read: permission denied.")
 
 
-def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
+def walk(
+    item: str, options: InputOptions, passed_over: PassedOver
+) -> Iterator[ImageSource]:
     """Yields the images of each entry as soon as the entry has been read.
 
     An entry is a file, a folder, an archive or a web address. Entries are lines, or are
@@ -56,7 +59,7 @@ def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
     try:
         with _open(item) as stream:
             for entry in _entries(stream):
-                yield from walk_entry(entry, paths, options)
+                yield from walk_entry(entry, paths, options, passed_over)
     except OSError as error:
         yield unreadable_source(item, reason_of(error))
     except DataError as error:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from cnnxfer.config.prediction import InputOptions
 from cnnxfer.data.images.names import names_image
+from cnnxfer.data.images.passed_over import PassedOver
 from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.data.tables import (
     PATH_NAMES,
@@ -39,7 +40,9 @@ def check(item: str, options: InputOptions) -> None:
         )
 
 
-def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
+def walk(
+    item: str, options: InputOptions, passed_over: PassedOver
+) -> Iterator[ImageSource]:
     """Yields the images of each row; relative paths are relative to the table's folder.
 
     What a path means is found as `WrittenPaths` says. Blank lines are skipped.
@@ -50,7 +53,7 @@ def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
             if entry is None:
                 yield unreadable_source(f"{item}, row {row}", "no path")
             else:
-                yield from walk_entry(entry, paths, options)
+                yield from walk_entry(entry, paths, options, passed_over)
     except Exception as error:  # the parsers raise many kinds for a damaged file
         reason = " ".join(str(error).split())
         yield unreadable_source(item, f"damaged table: {reason} (after row {row})")

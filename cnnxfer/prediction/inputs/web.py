@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from cnnxfer.config.prediction import InputOptions
+from cnnxfer.data.images.passed_over import PassedOver
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.web import Limits, open_url
 
@@ -16,7 +17,9 @@ def check(item: str, options: InputOptions) -> None:
     """Accepts any address; one that cannot be read becomes an unreadable image."""
 
 
-def walk(item: str, options: InputOptions) -> Iterator[ImageSource]:
+def walk(
+    item: str, options: InputOptions, passed_over: PassedOver
+) -> Iterator[ImageSource]:
     """Yields the image at the address."""
     limits = Limits(MAX_BYTES, IDLE_SECONDS, TOTAL_SECONDS, options.allow_private)
     yield ImageSource(item, partial(_fetch, item, limits), here=True)

@@ -15,8 +15,9 @@ import pytest
 from cnnxfer import unpacking
 from cnnxfer.data import dataset
 from cnnxfer.data.archives import tars, zips
+from cnnxfer.data.images.passed_over import PassedOver
 from cnnxfer.errors import DataError
-from cnnxfer.prediction.inputs import count_images, find_images
+from cnnxfer.prediction.inputs import archives, count_images, find_images
 
 TARS = ["a.tar", "a.tar.gz", "A.TGZ", "a.tar.bz2", "a.tar.xz"]
 FORMS = [*TARS, "a.zip"]
@@ -76,6 +77,40 @@ def test_images_are_in_the_order_of_the_archive(name: str, found) -> None:
         (f"{name}/n\u00e4her.jpg", "sixth"),
     ]
     assert sorted(Path().rglob("*")) == before  # nothing was unpacked
+
+
+@pytest.mark.usefixtures("input_files")
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.zip"])
+def test_files_are_images_by_name_or_by_content(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    png, large = b"\x89PNG\r\n\x1a\n", bytes(100_000)
+    members: dict[str, str | bytes | tarfile.TarInfo] = {
+        "a/IMG_1": png + large,
+        "a/README": "",
+        "a/film": b"\0\0\1\xb3" + large,
+        "a/wrong.txt": png,
+        "a/._x": png,
+        "__MACOSX/a/x.jpg": png,
+        "z.jpg": "z",
+    }
+    if name != "a.zip":
+        members["link"] = special("link", tarfile.SYMTYPE, "z.jpg")
+    write(name, members)
+    passed_over = PassedOver()
+    found = [source.name for source in find_images([name], passed_over=passed_over)]
+    assert found == [
+        f"{name}/{member}" for member in ("a/IMG_1", "a/wrong.txt", "z.jpg")
+    ]
+    others = 2 if name == "a.zip" else 3
+    assert passed_over.line() == (
+        f"passed over {others} files that are not images, such as {name}/a/README; "
+        f"2 hidden or system files, such as {name}/a/._x"
+    )
+    if name == "a.zip":
+        assert count_images([name]) == 3
+        monkeypatch.setattr(archives, "MAX_LOOKED_INTO", 3)
+        assert count_images([name]) is None
 
 
 @pytest.mark.usefixtures("input_files")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.config.prediction import InputOptions
+from cnnxfer.data.images.passed_over import PassedOver
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.prediction.inputs import count_images, find_images
 
@@ -75,9 +76,61 @@ def test_globs_are_expanded(pattern: str, expected: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("input_files")
+def test_a_glob_takes_the_folders_that_it_matches_too() -> None:
+    Path("photos/nothing").mkdir()
+    assert names("photos/*") == names("photos")
+    assert names("**/*") == names("**") == sorted(["[1].jpg", *names("photos")])
+
+
+def test_a_recursive_glob_does_not_follow_links_in_circles(input_files: Path) -> None:
+    before = names("photos/**/*.jpg")
+    (input_files / "photos" / "deep" / "up").symlink_to(input_files)
+    (input_files / "photos" / "deep" / "er" / "round").symlink_to("..")
+    (input_files / "beside").mkdir()
+    (input_files / "beside" / "x.jpg").touch()
+    (input_files / "photos" / "linked").symlink_to("../beside")
+    assert names("photos/**/*.jpg") == [*before, "photos/linked/x.jpg"]
+    passed_over = PassedOver()
+    find_images([f"{input_files}/**/linked/*.jpg"], passed_over=passed_over)
+    assert passed_over.line().startswith("passed over 2 links in circles, such as ")
+
+
+def test_files_are_images_by_name_or_by_content(input_files: Path) -> None:
+    photos = input_files / "photos"
+    jpeg, png = b"\xff\xd8\xff\xe0\0\x10JFIF", b"\x89PNG\r\n\x1a\n"
+    (photos / "IMG_1").write_bytes(jpeg)
+    (photos / "wrong.txt").write_bytes(png)
+    (photos / "data").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(60))
+    (photos / "empty").touch()
+    (photos / "Thumbs.db").write_bytes(jpeg)
+    os.mkfifo(photos / "pipe")
+    (photos / "deep" / "up").symlink_to("..")
+    for inputs in (["photos"], ["photos/*"], ["photos/**"]):
+        passed_over = PassedOver()
+        found = [source.name for source in find_images(inputs, passed_over=passed_over)]
+        assert sorted(found) == [
+            "photos/IMG_1",
+            "photos/a.PNG",
+            "photos/b.jpg",
+            "photos/deep/er/d.webp",
+            "photos/deep/scan.jxl",
+            "photos/wrong.txt",
+        ]
+        assert count_images(inputs) == 6
+        line = passed_over.line()
+        assert "4 files that are not images, such as photos/data" in line
+        assert "1 link in a circle, such as photos/deep/up" in line
+        hidden = {"photos": "3 hidden or system files, such as photos/.git/"}
+        hidden["photos/*"] = "1 hidden or system file, such as photos/Thumbs.db"
+        assert hidden.get(inputs[0], "") in line
+    with pytest.raises(DataError, match=r"for 'photos/\*e' \(passed over 1 file that"):
+        find_images(["photos/*e"])
+
+
+@pytest.mark.usefixtures("input_files")
 def test_a_recursive_glob_takes_each_file_once() -> None:
     files = names("photos/**")
-    assert len(files) == len(set(files)) == 5
+    assert len(files) == len(set(files)) == 4
 
 
 def test_an_existing_file_may_begin_with_a_special_character(
