@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from web_server import CONTENT, Server
 
-from cnnxfer import __version__, web
+from cnnxfer import __version__
 from cnnxfer.errors import DataError
-from cnnxfer.web import Limits, open_url
+from cnnxfer.web import Limits, addresses, open_url
 
 LIMITS = Limits(100_000_000, 10.0, 60.0, allow_private=True)
 PUBLIC = replace(LIMITS, allow_private=False)
@@ -140,7 +140,7 @@ def test_private_addresses_are_refused(host: str, server: Server) -> None:
 )
 def test_private_address_ranges_are_refused(address: str) -> None:
     with pytest.raises(DataError, match="private address"):
-        web._refuse_private(address)
+        addresses.refuse_private(address)
 
 
 @pytest.mark.parametrize(
@@ -151,17 +151,17 @@ def test_private_address_ranges_are_refused(address: str) -> None:
     ],
 )
 def test_public_addresses_are_allowed(address: str) -> None:
-    web._refuse_private(address)
+    addresses.refuse_private(address)
 
 
 def test_a_redirect_to_a_private_address_is_refused(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     public = [True, True]  # the name of the first, and what it is connected to
-    real = web._refuse_private
+    real = addresses.refuse_private
     monkeypatch.setattr(
-        web,
-        "_refuse_private",
+        addresses,
+        "refuse_private",
         lambda text: None if public and public.pop() else real(text),
     )
     found = reason(server.url(f"to/{server.url('whole')}"), PUBLIC)

@@ -1,0 +1,21 @@
+"""What a download may do."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a download may do.
+
+    Attributes:
+        max_bytes: the largest size of the file.
+        idle_seconds: how long the server may send nothing.
+        total_seconds: how long the download may take.
+        allow_private: whether the address may lie in a private network or on this
+            machine.
+    """
+
+    max_bytes: int
+    idle_seconds: float
+    total_seconds: float = float("inf")
+    allow_private: bool = False
