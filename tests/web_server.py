@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 CONTENT = bytes(range(256)) * 2048  # 512 KiB
 HALF = len(CONTENT) // 2
@@ -84,6 +85,28 @@ class Handler(BaseHTTPRequestHandler):
         left = int(rest)
         self.answer_to(f"/again/{left - 1}" if left > 1 else "/whole")
 
+    def answer_busy(self, rest: str) -> None:
+        """Answers with a status and Retry-After to so many requests, before `whole`."""
+        times, status, after = rest.split("/", 2)
+        if [path for path, _ in self.server.requests].count(self.path) > int(times):
+            self.answer_whole("")
+            return
+        self.send_response(int(status))
+        self.send_header("Retry-After", unquote(after))
+        self.end_headers()
+
+    def answer_packed(self, rest: str) -> None:
+        """Sends the server's `packed` with this Content-Encoding."""
+        self.send_response(200)
+        self.send_header("Content-Encoding", rest)
+        self.send_header("Content-Length", str(len(self.server.packed)))
+        self.end_headers()
+        self.wfile.write(self.server.packed)
+
+    def do_CONNECT(self) -> None:
+        """Refuses to be a proxy for https."""
+        self.send_error(407)
+
     def answer_nonsense(self, rest: str) -> None:
         self.wfile.write(b"\x1b[31mnonsense\r\n\r\n")
 
@@ -104,6 +127,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.go_on = threading.Event()
+        self.packed = b""
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server_port}/{path}"

@@ -83,9 +83,14 @@ def _fetch(
     url: str, path: Path, title: str, reporter: Reporter, size_limit: int
 ) -> None:
     limits = Limits(size_limit, IDLE_SECONDS, allow_private=True)
+
+    def tell(seconds: float) -> None:
+        host = urlsplit(url).hostname
+        reporter.info(f"{host} is busy; trying again after {seconds:,.0f} seconds")
+
     try:
         with (
-            open_url(url, limits) as (total, pieces),
+            open_url(url, limits, tell) as (total, pieces),
             path.open("wb") as stream,
             reporter.progress(title, total, "bytes") as advance,
         ):

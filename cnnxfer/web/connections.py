@@ -1,18 +1,21 @@
 """Connections that check the address that they lead to, and time out at a deadline."""
 
 import io
+import re
 import socket
 import ssl
 import time
 from functools import cache
-from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection, responses
 from typing import Any
+from urllib.error import URLError
 from urllib.parse import unquote, urlsplit
-from urllib.request import HTTPHandler, HTTPSHandler, Request
+from urllib.request import HTTPHandler, HTTPSHandler, Request, getproxies
 
 from cnnxfer.errors import DataError
 from cnnxfer.web import addresses
 from cnnxfer.web.limits import Limits
+from cnnxfer.web.reasons import words_of
 
 
 class _TimedReader(io.RawIOBase):
@@ -113,7 +116,34 @@ class Handler(HTTPHandler, HTTPSHandler):
             connection.checked = not (proxied or self._limits.allow_private)
             return connection
 
-        return self.do_open(connect, request, **arguments)
+        if not proxied:
+            return self.do_open(connect, request, **arguments)
+        _check_proxy(address.scheme)
+        proxy = request.host  # without the name and password in it
+        try:
+            return self.do_open(connect, request, **arguments)
+        except URLError as error:
+            if isinstance(error.reason, (TimeoutError, ssl.SSLError)):
+                raise  # of the target, for all that is known
+            raise DataError(f"proxy {proxy}: {_proxy_reason(error.reason)}") from error
+
+
+def _check_proxy(scheme: str) -> None:
+    kind, separator, _ = getproxies().get(scheme, "").partition("://")
+    if separator and kind.lower() not in ("http", "https"):
+        raise DataError(
+            f"proxy of an unknown kind: {kind}; expected http://HOST:PORT in "
+            f"{scheme}_proxy"
+        )
+
+
+def _proxy_reason(cause: str | BaseException) -> str:
+    # The proxy's refusal of a connection has no number, but this text.
+    refused = re.match(r"Tunnel connection failed: (\d+)", str(cause))
+    if refused is None:
+        return words_of(cause)
+    status = int(refused[1])
+    return f"HTTP {status} {responses.get(status, '')}".strip()
 
 
 @cache

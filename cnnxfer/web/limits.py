@@ -13,9 +13,12 @@ class Limits:
         total_seconds: how long the download may take.
         allow_private: whether the address may lie in a private network or on this
             machine.
+        wait_seconds: how long it may wait, each time that a server is busy and says
+            when to try again.
     """
 
     max_bytes: int
     idle_seconds: float
     total_seconds: float = float("inf")
     allow_private: bool = False
+    wait_seconds: float = 60.0

@@ -67,6 +67,7 @@ def test_host_names_are_encoded_in_punycode(
         ("to/ftp://host/a.jpg", "redirect refused: to ftp; expected http or https"),
         ("to/file:///etc/passwd", "redirect refused: to file; expected http or https"),
         ("announced", "too large: over 100.0 MB, the limit"),
+        ("busy/9/503/never", "HTTP 503 Service Unavailable"),
         ("nonsense", "broken connection: BadStatusLine"),
     ],
 )
@@ -117,7 +118,11 @@ def test_an_invalid_address_is_the_reason(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "0x7f.1", "[::ffff:7f00:1]"]
+    "host",
+    [
+        *("127.0.0.1", "localhost", "0x7f.1", "[::ffff:7f00:1]", "017700000001"),
+        *("2130706433", "127.1", "\u2460\u2461\u2466.0.0.1", "127\u30020.0.1"),
+    ],
 )
 def test_private_addresses_are_refused(host: str, server: Server) -> None:
     url = f"http://{host}:{server.server_port}/whole"
@@ -136,6 +141,16 @@ def test_private_addresses_are_refused(host: str, server: Server) -> None:
         *("::1", "fe80::1%2", "fd00::1", "::ffff:10.0.0.1", "::", "ff02::1"),
         *("fec0::1", "feff::1", "::10.0.0.1", "::7f00:1"),
         *("64:ff9b::10.0.0.1", "64:ff9b::a9fe:a9fe", "2002:a00:1::1"),
+        # IPv4 translated, mapped twice over, by 6to4 and by ISATAP
+        *("::ffff:0:10.0.0.1", "2002:7f00:1::", "2606:4700::5efe:10.0.0.1"),
+        *("2606:4700::200:5efe:192.168.0.1", "fe80::5efe:8.8.8.8"),
+        # NAT64 of a site, whatever it leads to; Teredo
+        *("64:ff9b:1::1", "64:ff9b:1:808:8:800::", "2001::1", "2001:0:808:808::1"),
+        # reserved: of this network, protocols, relays, benchmarks, documentation
+        *("0.1.2.3", "192.0.0.1", "192.0.0.9", "192.88.99.1", "198.18.0.1"),
+        *("192.0.2.1", "198.51.100.1", "203.0.113.1", "240.0.0.1", "::ffff:198.19.0.1"),
+        *("2001:db8::1", "3fff::1", "100::1", "2001:2::1", "2001:20::1", "5f00::1"),
+        *("4000::1", "::1:2:3:4", "fe80::1%eth0", "ff0e::1"),
     ],
 )
 def test_private_address_ranges_are_refused(address: str) -> None:
@@ -147,7 +162,8 @@ def test_private_address_ranges_are_refused(address: str) -> None:
     "address",
     [
         *("8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"),
-        "2002:808:808::1",
+        *("2002:808:808::1", "::ffff:0:8.8.8.8", "2606:4700::5efe:8.8.8.8"),
+        *("2a00:1450:4001::200e", "9.9.9.9", "99.255.255.1", "172.32.0.1"),
     ],
 )
 def test_public_addresses_are_allowed(address: str) -> None:
@@ -211,6 +227,40 @@ def test_a_proxy_may_be_private_but_not_its_targets(
     assert len(server.requests) == 1
 
 
-def test_a_server_without_tls_is_unreachable_by_https(server: Server) -> None:
-    url = server.url("whole").replace("http:", "https:")
-    assert reason(url).startswith("unreachable: ")
+def test_what_is_wrong_with_a_proxy_is_said_of_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        closed = f"127.0.0.1:{unused.getsockname()[1]}"
+    open_ = f"127.0.0.1:{server.server_port}"
+    for proxy, expected in (
+        (f"http://me:secret@{closed}", f"proxy {closed}: connection refused"),
+        (f"http://{open_}", f"proxy {open_}: HTTP 407 Proxy Authentication Required"),
+        ("http://no.invalid:80", "proxy no.invalid:80: no host of this name"),
+        (
+            "socks5://127.0.0.1:1",
+            "proxy of an unknown kind: socks5; expected http://HOST:PORT in "
+            "https_proxy",
+        ),
+    ):
+        monkeypatch.setenv("https_proxy", proxy)
+        found = reason("https://public.invalid/whole")
+        # Offline, no name can be looked up.
+        assert found == expected or (".invalid" in proxy and "looked up" in found)
+
+
+def test_a_name_without_a_host_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, expected in (
+        (socket.EAI_NONAME, "unreachable: no host of this name"),
+        (
+            socket.EAI_AGAIN,
+            "unreachable: names of hosts cannot be looked up; is this machine online?",
+        ),
+    ):
+        error = socket.gaierror(number, "its own words")
+
+        def fail(*_: object, error: Exception = error, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr(socket, "getaddrinfo", fail)
+        assert reason("http://public.invalid/whole", PUBLIC) == expected
