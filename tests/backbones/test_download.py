@@ -232,3 +232,13 @@ def test_two_processes_download_once(server: Server, target: Path) -> None:
             assert second.stdout.read() == ""
     assert target.read_bytes() == CONTENT
     assert [path for path, _ in server.requests] == ["/stalled"]
+
+
+def test_a_wait_for_a_busy_server_is_told(
+    server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    reporter = RecordingReporter()
+    get(server.url("busy/1/503/30"), target, reporter)
+    assert target.read_bytes() == CONTENT
+    assert reporter.infos == ["127.0.0.1 is busy; trying again after 30 seconds"]
