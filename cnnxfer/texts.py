@@ -78,6 +78,8 @@ def western(text: str) -> str | None:
     None if it does not look like a language of Western Europe, where accented letters
     stand among plain ones: then the encoding is another one, and cannot be known.
     """
+    if not has_escaped_bytes(text):
+        return text
     try:
         content = text.encode("utf-8", "surrogateescape")
         found = content.decode("cp1252")
@@ -109,8 +111,6 @@ def read_text(path: Path) -> str:
         text = content.decode(encoding, "surrogateescape")
     except UnicodeDecodeError as error:
         raise UnicodeError(f"not a text in {encoding.upper()}") from error
-    if not has_escaped_bytes(text):
-        return text
     found = western(text)
     if found is None:
         raise UnicodeError("neither UTF-8 nor Windows-1252")

@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from cnnxfer.spelling import spelled
 from cnnxfer.texts import SAVE_AS_UTF8, has_escaped_bytes, normal, western
 
 MAX_SHOWN = 5
+FROM_THE_TABLE = "Write paths relative to the folder of the table."
 QUOTATION_MARKS = (
     '""',
     "''",
@@ -340,7 +342,7 @@ def _checked_path(path: Any) -> str:
         raise DataError("has no path. Fill it in, or delete the row.")
     if not isinstance(path, str):
         raise DataError(f"has the path {path!r:.60}; expected text.")
-    if _ADDRESS.match(path):
+    if _ADDRESS.match(path.strip()):
         raise DataError(
             f"names an address, {path}; expected a file. Download the images, and "
             "write where they are."
@@ -359,16 +361,18 @@ def _utf8(name: str) -> str:
 
 
 def _identity(path: Path) -> Hashable:
-    """Returns what two spellings of a file's path have in common; None for no file."""
+    """Returns what two spellings of a file's path have in common; None for no file.
+
+    A link, and a file of several names, may be meant to count for each name, as files
+    of the same content do.
+    """
     try:
-        found = os.stat(path)
+        found = os.lstat(path)
     except (OSError, ValueError):
         return None
-    if not stat.S_ISREG(found.st_mode):
-        return None
-    # A file of several names (hard links) may be meant to count several times.
-    several = found.st_nlink > 1 or not found.st_ino
-    return os.path.abspath(path) if several else (found.st_dev, found.st_ino)
+    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_ino:
+        return found.st_dev, found.st_ino
+    return os.path.abspath(path) if path.is_file() else None
 
 
 def _way_out(spec: str, row: _Row) -> str:
@@ -377,14 +381,13 @@ def _way_out(spec: str, row: _Row) -> str:
     parts = re.split(r"[/\\]", row.id)
     tails = ["/".join(parts[begin:]) for begin in range(1, len(parts))]
     below = sorted(folder.glob("*/"))  # without an error where it cannot be listed
-    for place, name in [
-        *((folder, tail) for tail in tails),
-        *((place, parts[-1]) for place in below),
-    ]:
-        found = WrittenPaths(str(place)).find(name)
-        if os.path.isfile(found):
-            return f"{found} exists. Write paths relative to the folder of the table."
-    return "Write paths relative to the folder of the table."
+    places = [(folder, tail) for tail in tails]
+    for place, name in [*places, *((place, parts[-1]) for place in below)]:
+        with suppress(DataError):  # it may mean several files
+            found = WrittenPaths(str(place)).find(name)
+            if os.path.isfile(found):
+                return f"{found} exists. {FROM_THE_TABLE}"
+    return FROM_THE_TABLE
 
 
 def _split(word: str) -> str | None:

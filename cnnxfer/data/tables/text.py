@@ -6,7 +6,7 @@ from itertools import chain, dropwhile
 
 from cnnxfer.data.tables import Column
 from cnnxfer.errors import DataError, reason_of
-from cnnxfer.texts import csv_rows, open_lines, separator_of
+from cnnxfer.texts import csv_rows, open_lines, separator_of, western
 
 COMMENT = "#"  # lines above the names of the columns may begin with it
 MARK = "\ufeff"  # of UTF-8, where a table was appended to another
@@ -24,7 +24,7 @@ class Reader:
             raise DataError(f"{path} cannot be read: {reason_of(error)}.") from error
         except (csv.Error, UnicodeError) as error:
             raise DataError(f"{path} cannot be read: {error}.") from error
-        self.columns = [Column(name.strip()) for name in header]
+        self.columns = [Column((western(name) or name).strip()) for name in header]
 
     def rows(
         self, names: Sequence[str], *, strict: bool = False

@@ -348,24 +348,32 @@ def test_a_table_that_was_appended_has_a_header_of_its_own():
 
 
 def test_names_of_columns_have_no_blanks_around_them():
-    assert csv("path, label , by\na.jpg,x,me\n").columns == {"by": ("me",)}
+    assert csv("path, label , caf\xe9\na.jpg,x,me\n").columns == {"caf\xe9": ("me",)}
+    Path("t.csv").write_bytes("path,label,caf\xe9\na.jpg,x,me\n".encode("cp1252"))
+    assert list_dataset("t.csv", Reporter()).columns == {"caf\xe9": ("me",)}
 
 
 def test_one_file_under_several_spellings_is_one_image(tmp_path: Path):
-    Path("link.jpg").symlink_to("a.jpg")
-    paths = ["a.jpg", "./a.jpg", " a.jpg ", "images\\..\\a.jpg", "link.jpg"]
+    Path("link").symlink_to(".")
+    paths = ["a.jpg", "./a.jpg", " a.jpg ", "images\\..\\a.jpg", "link/a.jpg"]
     paths.append(str(tmp_path / "a.jpg"))
     rows = "".join(f"{path},rose\n" for path in ["images\\e.jpg", *paths])
     assert listed(csv(f"path,label\n{rows}")) == [
         ("images/e.jpg", "rose", None),
         ("a.jpg", "rose", None),
     ]
-    fails("rows 1 and 2: link.jpg is of two", "path,label\na.jpg,rose\nlink.jpg,x\n")
+    fails("rows 1 and 2: link/a.jpg is of", "path,label\na.jpg,rose\nlink/a.jpg,x\n")
 
 
-def test_hard_links_are_images_of_their_own():
-    Path("copy.jpg").hardlink_to("a.jpg")
-    assert len(csv("path,label\na.jpg,rose\ncopy.jpg,x\n").examples) == 2
+def test_links_are_images_of_their_own():
+    Path("hard.jpg").hardlink_to("a.jpg")
+    Path("soft.jpg").symlink_to("b.jpg")
+    Path("gone.jpg").symlink_to("nowhere.jpg")
+    names = ("a.jpg", "hard.jpg", "b.jpg", "soft.jpg", "gone.jpg")
+    rows = "".join(f"{name},{number}\n" for number, name in enumerate(names))
+    dataset = csv(f"path,label\n{rows}")
+    assert [example.id for example in dataset.examples] == list(names)
+    assert dataset.examples[3].read() == b"b.jpg"
 
 
 def test_images_can_be_named_without_their_suffix():
