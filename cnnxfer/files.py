@@ -16,6 +16,7 @@ from typing import Any
 
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.records import Record, from_json, parse_json
+from cnnxfer.trust import KEPT
 
 TEMPORARY = ".tmp-"  # prefix of the names of files that are still being written
 READ_LIMIT_BYTES = 1 << 30  # of a file that is read at once
@@ -53,13 +54,18 @@ def user_dir(variable: str, default: Callable[[], str]) -> Path:
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, mode: int = 0o666) -> Iterator[Path]:
     """Yields a temporary path beside `path`, and renames it to `path` at the end.
 
     The content is flushed to the disk before the rename, so that `path` has either
     its old content or the complete new content, even after a power failure. If the
     block raises, the temporary file is removed. The temporary name ends with the
     suffixes of `path`, because some writers choose the format by them.
+
+    Args:
+        path: the file.
+        mode: its permissions, from which the umask takes some; `trust.KEPT` for what
+            cnnxfer reads again and others must not change.
 
     Raises:
         OSError: if the file cannot be written; its `filename` is `path`.
@@ -76,7 +82,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary = Path(name)
         yield temporary
         flush(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, mode & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
         # A full disk names no file, and users do not know the temporary one.
@@ -161,9 +167,9 @@ def check_parent_folder(option: str, path: Path) -> None:
         )
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes UTF-8 text to `path` atomically."""
-    with atomic_path(path) as temporary:
+def write_text(path: Path, text: str, mode: int = 0o666) -> None:
+    """Writes UTF-8 text to `path` atomically; `mode` is that of `atomic_path`."""
+    with atomic_path(path, mode) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -221,7 +227,7 @@ def write_json_with_hash(path: Path, document: Any) -> None:
         OSError: if the file cannot be written; its `filename` is `path`.
     """
     text = json.dumps(document)
-    with atomic_path(path) as temporary:
+    with atomic_path(path, KEPT) as temporary:
         temporary.write_text(f"{_digest(text)}\n{text}", encoding="ascii")
 
 

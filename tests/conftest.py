@@ -40,6 +40,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _usual_umask() -> Iterator[None]:
+    """Has only the owner write what tests make, since the rest is not trusted."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_is_heard() -> Iterator[None]:
     """Lets tests press Ctrl-C where the shell has the suite ignore it, as with `&`."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

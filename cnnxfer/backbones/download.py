@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.files import atomic_path
 from cnnxfer.reporting import Reporter
+from cnnxfer.trust import KEPT
 from cnnxfer.web import Limits, open_url
 
 IDLE_SECONDS = 30.0  # how long the server may send nothing
@@ -51,7 +52,7 @@ def download(
         if target.exists():
             return
         _remove_leftovers(target)
-        with atomic_path(target) as temporary:
+        with atomic_path(target, KEPT) as temporary:
             _fetch(url, temporary, f"downloading {target.name}", reporter, size_limit)
             verify(temporary)
 

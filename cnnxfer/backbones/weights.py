@@ -24,6 +24,7 @@ from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.files import file_hash
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import option
+from cnnxfer.trust import distrust
 
 # The largest file, that of ConvNeXtXLarge, has 350 million float32 parameters: 1.4 GB.
 SIZE_LIMIT_BYTES = 2 << 30
@@ -45,14 +46,22 @@ def ensure_weights(
 
     Raises:
         ConfigError: if the file is missing and cannot be stored.
-        DataError: if the file on this machine differs from the published one.
+        DataError: if the file on this machine differs from the published one, or may
+            differ: no hash is published, and others can have written it.
         RunError: if the download fails.
     """
     found = find_weights(backbone, include_top=include_top)
     if found is None:
         return _download(backbone, include_top, reporter)
+    digest = expected_digest(backbone, include_top=include_top)
+    if not digest and (why := distrust(found)):
+        raise DataError(
+            f"{found} {why}, and Keras publishes no hash to check it by. Keep others "
+            f"out with `chmod go-w {found}`, or set KERAS_HOME to a directory of your "
+            f"own and get it there: `cnnxfer weights pull {backbone.name}`."
+        )
     try:
-        verify_weights(found, expected_digest(backbone, include_top=include_top))
+        verify_weights(found, digest)
     except DataError as error:
         raise DataError(
             f"{error} {how_to_repair(backbone)} "

@@ -29,17 +29,22 @@ TOTAL_SECONDS = 3.0  # for all sizes, at most
 SECONDS_PER_SIZE = 0.15  # at least; a small network then takes about a second in all
 
 
-def fastest_batch_size(engine: Engine, images: np.ndarray) -> int:
+def fastest_batch_size(engine: Engine, images: np.ndarray) -> tuple[int, bool]:
     """Returns the batch size of `SIZES` that answers the most images per second.
 
     The first size is always tried; each of the others is skipped if it would not be
     done within `TOTAL_SECONDS`. A size that does not fit into memory is not returned.
     The images are uint8 `(images, size, size, 3)`, at least as many as the largest
     size.
+
+    Returns:
+        The batch size, and whether memory sufficed for all sizes that were tried: if
+        not, another may be faster once there is more.
     """
     search_start = time.perf_counter()
     rates = {1: 0.0}
     seconds_per_image = 0.0
+    sufficed = True
     for size in SIZES:
         start = time.perf_counter()
         if start + size * seconds_per_image > search_start + TOTAL_SECONDS:
@@ -49,8 +54,9 @@ def fastest_batch_size(engine: Engine, images: np.ndarray) -> int:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
+            sufficed = False
         seconds_per_image = (time.perf_counter() - start) / size
-    return max(rates, key=lambda size: rates[size])
+    return max(rates, key=lambda size: rates[size]), sufficed
 
 
 def _images_per_second(engine: Engine, batch: np.ndarray) -> float:

@@ -11,11 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnxfer.cache import cache_dir, cached_directory
+from cnnxfer.cache import cache_dir, cached_directory, is_trusted
 
 # Keras imports OpenVINO to convert. This imports it first, without telemetry.
 from cnnxfer.engines.silent_openvino import openvino
 from cnnxfer.files import file_hash, json_text, read_json
+from cnnxfer.hardware.memory import is_out_of_memory
+from cnnxfer.reporting import Reporter
 
 if TYPE_CHECKING:
     import keras
@@ -27,10 +29,11 @@ MANIFEST = "manifest.json"
 CACHE_LIMIT_BYTES = 5 * 10**9
 
 
-def find_converted(key: str) -> Path | None:
+def find_converted(key: str, reporter: Reporter) -> Path | None:
     """Returns the directory of the network with this key; None if the cache lacks it.
 
-    A damaged directory is removed and counts as missing.
+    A directory that is damaged, or that others can have written, is removed and counts
+    as missing; the reporter warns of the latter.
 
     Raises:
         ConfigError: if the cache directory cannot be created.
@@ -38,7 +41,7 @@ def find_converted(key: str) -> Path | None:
     directory = cached_dir(key)
     if not directory.exists():
         return None
-    if not _is_whole(directory):
+    if not (is_trusted(directory, reporter) and _is_whole(directory)):
         shutil.rmtree(directory, ignore_errors=True)
         return None
     with suppress(OSError):  # the cache may be read-only
@@ -46,7 +49,7 @@ def find_converted(key: str) -> Path | None:
     return directory
 
 
-def convert(key: str, model: keras.Model) -> Path:
+def convert(key: str, model: keras.Model, reporter: Reporter) -> Path:
     """Converts a network and returns its directory in the cache.
 
     The model computes in float32 on pixels `(batch, size, size, 3)`.
@@ -55,11 +58,21 @@ def convert(key: str, model: keras.Model) -> Path:
         Exception: of many kinds, if OpenVINO does not support all of the model's
             operations, or the cache cannot be written.
     """
-    directory = cached_directory(cached_dir(key), partial(_export, model))
+    directory = cached_directory(cached_dir(key), partial(_export, model), reporter)
     if not _is_whole(directory):  # a damaged copy in a read-only cache stays damaged
         raise OSError(f"{directory} is damaged")
     _delete_least_recently_used(directory)
     return directory
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tells whether a conversion failed because of the network, and always will.
+
+    OpenVINO has an error of its own for operations that it cannot convert. Others may
+    come from a full disk or memory, however their messages read.
+    """
+    unsupported = isinstance(error, openvino.frontend.OpConversionFailure)
+    return unsupported and not is_out_of_memory(error)
 
 
 def cached_dir(*parts: str) -> Path:

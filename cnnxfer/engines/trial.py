@@ -13,7 +13,7 @@ import numpy as np
 
 from cnnxfer.engines.agreement import compare
 from cnnxfer.engines.batch_size import fastest_batch_size
-from cnnxfer.engines.converted import convert, find_converted
+from cnnxfer.engines.converted import convert, find_converted, is_refusal
 from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.engines.engine import Engine, Network
 from cnnxfer.engines.openvino_engine import OpenVinoEngine
@@ -26,7 +26,6 @@ from cnnxfer.engines.verdicts import (
     save_refusal,
 )
 from cnnxfer.errors import ConfigError, RunError
-from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import option
@@ -138,28 +137,34 @@ class Trial:
 
     def _find_converted(self) -> Path | None:
         try:
-            return find_converted(self.network.key)
+            return find_converted(self.network.key, self.reporter)
         except ConfigError as error:  # there is no cache directory
-            self.reporter.info(f"OpenVINO is not used: {error}")
-            raise Refused(str(error).removesuffix(".")) from error
+            raise self._refused(str(error).removesuffix(".")) from error
 
     def _convert(self, min_images: int) -> Path:
         if len(self.images) < min_images:
             raise Refused(TOO_FEW)
         model = self.keras_engine.model  # before `try`: its errors are not OpenVINO's
-        reason = read_refusal(self.network.key)
-        if reason is None:
+        unsupported = read_refusal(self.network.key, self.reporter)
+        if unsupported is None:
             self.reporter.info(f"converting the network for OpenVINO, {self.occasion}")
             try:
-                return convert(self.network.key, model)
+                return convert(self.network.key, model, self.reporter)
             except Exception as error:  # OpenVINO raises many kinds
                 reason = _short_reason(error)
-                if not (isinstance(error, OSError) or is_out_of_memory(error)):
-                    save_refusal(self.network.key, reason)
-        self.reporter.info(
-            f"OpenVINO is not used: it does not support this network ({reason})"
-        )
-        raise Refused(f"it does not support this network ({reason})")
+                if not is_refusal(error):
+                    raise self._refused(
+                        f"converting the network failed ({reason}), as it does where "
+                        "the disk or memory is full"
+                    ) from error
+                save_refusal(self.network.key, reason)
+                unsupported = reason
+        raise self._refused(f"it does not support this network ({unsupported})")
+
+    def _refused(self, reason: str) -> Refused:
+        """Reports that OpenVINO may not answer, and returns the error to raise."""
+        self.reporter.info(f"OpenVINO is not used: {reason}")
+        return Refused(reason)
 
     def _record(self, directory: Path, precision: str, min_images: int) -> TrialRecord:
         stored = read_record(directory, precision)
@@ -178,8 +183,6 @@ class Trial:
         except Exception as error:  # OpenVINO raises many kinds
             verdict = Verdict(False, f"it fails ({_short_reason(error)})")
             record = TrialRecord(verdict, pictures=0)
-        else:
-            save_record(directory, precision, record)
         if not record.verdict.passed:
             self.reporter.info(
                 f"OpenVINO in {precision} is not used because it does not answer as "
@@ -200,9 +203,13 @@ class Trial:
             precision="bfloat16 on variants" if on_variants else precision,
         )
         if not verdict.passed:
-            return TrialRecord(verdict, len(self.images))
-        batch_size = fastest_batch_size(engine, self.compared_images)
-        return TrialRecord(verdict, len(self.images), batch_size)
+            record, lasting = TrialRecord(verdict, len(self.images)), True
+        else:
+            batch_size, lasting = fastest_batch_size(engine, self.compared_images)
+            record = TrialRecord(verdict, len(self.images), batch_size)
+        if lasting:
+            save_record(directory, precision, record)
+        return record
 
 
 class Refused(Exception):

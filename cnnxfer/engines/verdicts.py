@@ -1,14 +1,21 @@
-"""What is remembered of trials: records beside the network, and refusals."""
+"""What is remembered of trials: records beside the network, and refusals.
+
+It follows from the network, the processor and the releases alone. What a full disk or
+memory prevented is not remembered, so that it is tried again.
+"""
 
 import hashlib
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cnnxfer.cache import own_directory, read_cached_json
 from cnnxfer.engines.agreement import VERSION
 from cnnxfer.engines.converted import cached_dir
+from cnnxfer.errors import ConfigError
 from cnnxfer.files import read_json_with_hash, write_json_with_hash
 from cnnxfer.hardware.processor import find_processor
+from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.agreement import Verdict
 
 
@@ -40,15 +47,15 @@ def _record_path(directory: Path, precision: str) -> Path:
     return directory / f"verdict-{name}.json"
 
 
-def read_refusal(key: str) -> str | None:
-    """Returns why a network could not be converted; None if no failure is recorded."""
-    return read_json_with_hash(_refusal_path(key), str)
+def read_refusal(key: str, reporter: Reporter) -> str | None:
+    """Returns why OpenVINO does not support a network; None if nothing is recorded."""
+    return read_cached_json(_refusal_path(key), str, reporter)
 
 
 def save_refusal(key: str, reason: str) -> None:
-    """Records why a network could not be converted, if the cache can be written."""
-    with suppress(OSError):
-        _refusal_path(key).parent.mkdir(parents=True, exist_ok=True)
+    """Records why OpenVINO does not support a network, if the cache can be written."""
+    with suppress(OSError, ConfigError):
+        own_directory(_refusal_path(key).parent)
         write_json_with_hash(_refusal_path(key), reason)
 
 
@@ -57,4 +64,4 @@ def _refusal_path(key: str) -> Path:
     # imported here because this module is also imported where Keras is not needed.
     import keras
 
-    return cached_dir("refusal", keras.backend.backend(), key) / "refusal.json"
+    return cached_dir("unsupported", keras.backend.backend(), key) / "refusal.json"

@@ -12,6 +12,7 @@ import keras
 from cnnxfer.backbones.hdf5 import hdf5_problem
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.files import atomic_path, format_bytes
+from cnnxfer.trust import KEPT
 from cnnxfer.unpacking import is_stored
 
 MODEL_LIMIT_BYTES = 4 << 30
@@ -68,7 +69,7 @@ def save_model(model: keras.Model, path: Path) -> None:
 
     The training state (optimizer, loss) is not saved.
     """
-    with atomic_path(path) as temporary:
+    with atomic_path(path, KEPT) as temporary:
         keras.Model(model.input, model.output, name=model.name).save(temporary)
 
 

@@ -19,6 +19,7 @@ from cnnxfer.files import (
     write_text,
 )
 from cnnxfer.runs.run import Run
+from cnnxfer.trust import KEPT
 
 LOCK = ".lock"  # the operating system releases it when its process ends
 HOLDER = ".holder.json"  # describes the process that holds the lock
@@ -42,7 +43,7 @@ def lock_run(run: Run) -> Iterator[None]:
     with _acquired(run):
         with run.updating():
             remove_leftovers(run.path)
-            write_text(holder, json_text(_this_process()) + "\n")
+            write_text(holder, json_text(_this_process()) + "\n", KEPT)
         try:
             yield
         finally:

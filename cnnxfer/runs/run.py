@@ -26,6 +26,7 @@ from cnnxfer.files import (
 from cnnxfer.records import Record
 from cnnxfer.runs.contents import Fraction, Metrics, Receipt
 from cnnxfer.spelling import command
+from cnnxfer.trust import KEPT, KEPT_DIRECTORY
 
 SPLITS = ("train", "validation", "test")
 PUT_BACK = "Put back the file as it was, or train a new run."
@@ -79,6 +80,13 @@ class Run:
     def checkpoints_dir(self) -> Path:
         """The directory of the checkpoints from which `resume` goes on."""
         return self.path / "checkpoints"
+
+    @property
+    def decisive_paths(self) -> list[Path]:
+        """The directory, and what in it decides on answers and on further training."""
+        names = ("config.toml", "classes.json", "thresholds.json", "receipt.json")
+        files = [self.path / name for name in names]
+        return [self.path, *files, self.model_path, self.checkpoints_dir]
 
     @property
     def config(self) -> Config:
@@ -244,7 +252,7 @@ class Run:
     def write_state(self, state: Mapping[str, Any]) -> None:
         """Writes what `resume` needs besides a checkpoint."""
         with self.saving():
-            self.checkpoints_dir.mkdir(exist_ok=True)
+            self.checkpoints_dir.mkdir(mode=KEPT_DIRECTORY, exist_ok=True)
         self._write_json("checkpoints/state.json", dict(state))
 
     def update_receipt(self, **values: Any) -> None:
@@ -271,7 +279,7 @@ class Run:
     def copy_model(self, other: Run) -> None:
         """Copies the model of another run, and its thresholds."""
         source = other.require_model()
-        with self.saving(), atomic_path(self.model_path) as temporary:
+        with self.saving(), atomic_path(self.model_path, KEPT) as temporary:
             shutil.copyfile(source, temporary)
         self.write_thresholds(other.thresholds)
 
@@ -381,7 +389,7 @@ class Run:
 
     def _write_text(self, name: str, text: str) -> None:
         with self.saving():
-            write_text(self.path / name, text)
+            write_text(self.path / name, text, KEPT)
 
 
 class _Lines(list[str]):

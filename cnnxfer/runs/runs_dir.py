@@ -15,6 +15,7 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.runs.run import Run
 from cnnxfer.spelling import command, option
 from cnnxfer.texts import normal
+from cnnxfer.trust import KEPT_DIRECTORY, distrust
 
 LATEST = "latest"
 
@@ -36,7 +37,7 @@ def create_run(runs_dir: Path, backbone: str, data: str) -> Run:
         suffix = "" if number == 1 else f"-{number}"
         path = runs_dir / f"{started}-{words}{suffix}"
         try:
-            path.mkdir(parents=True)
+            path.mkdir(mode=KEPT_DIRECTORY, parents=True)
         except FileExistsError:
             continue
         except OSError as error:
@@ -118,6 +119,7 @@ def find_run(
     Raises:
         ConfigError: if there is no such run, or two of the name: here and in
             `runs_dir`.
+        RunError: if others can have written the latest run.
     """
     if name == LATEST:
         runs = list_runs(runs_dir)
@@ -126,7 +128,9 @@ def find_run(
                 f"there is no run in {runs_dir} yet. "
                 f"Start one with: {command('train', 'FOLDER')}"
             )
-        return _latest(runs, reporter) if with_model else runs[-1]
+        latest = _latest(runs, reporter) if with_model else runs[-1]
+        _require_own(latest)
+        return latest
     is_path = os.path.basename(name) != name
     places = (Path(name),) if is_path else (runs_dir / name, Path(name))
     found = [path for path in places if (path / "config.toml").is_file()]
@@ -158,3 +162,14 @@ def _latest(runs: list[Run], reporter: Reporter | None) -> Run:
             f"yet. Go on with that one: {command('resume', runs[-1].path)}"
         )
     return latest
+
+
+def _require_own(run: Run) -> None:
+    """Checks that nobody else can have written a run that was not asked for by name."""
+    for path in run.decisive_paths:
+        if why := distrust(path):
+            raise RunError(
+                f"{path} {why}, so the latest run is not used unasked. Name it to use "
+                f"it as it is: {run.path}. If it is your own, keep others out with: "
+                f"chmod -R go-w {run.path}"
+            )

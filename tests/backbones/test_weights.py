@@ -145,6 +145,17 @@ def test_weights_are_read_from_a_read_only_cache(models_dir: Path) -> None:
     assert list(models_dir.iterdir()) == [path]
 
 
+def test_weights_without_a_hash_that_others_can_have_written_are_refused(
+    models_dir: Path,
+) -> None:
+    path = write_tensors(models_dir / NO_TOP)
+    path.chmod(0o664)
+    with pytest.raises(DataError, match=rf"^{path} can be .* with `chmod go-w {path}`"):
+        ensure(MOBILENET)
+    path.chmod(0o644)
+    assert ensure(MOBILENET) == path
+
+
 def test_a_cache_that_cannot_be_written_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

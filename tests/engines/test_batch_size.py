@@ -38,7 +38,7 @@ class Timed:
 
 @pytest.fixture
 def fastest(monkeypatch: pytest.MonkeyPatch) -> object:
-    def find(engine: Timed) -> int:
+    def find(engine: Timed) -> tuple[int, bool]:
         monkeypatch.setattr(time, "perf_counter", lambda: engine.now)
         return fastest_batch_size(engine, IMAGES)
 
@@ -49,7 +49,7 @@ def fastest(monkeypatch: pytest.MonkeyPatch) -> object:
 def test_the_fastest_batch_size_is_found(best: int, fastest: object) -> None:
     seconds = {size: size * (0.001 if size == best else 0.0011) for size in SIZES}
     engine = Timed(seconds)
-    assert fastest(engine) == best  # type: ignore[operator]
+    assert fastest(engine) == (best, True)  # type: ignore[operator]
     assert sorted(engine.tried) == sorted(SIZES)
 
 
@@ -63,8 +63,9 @@ def test_few_batch_sizes_are_tried_for_a_slow_network(fastest: object) -> None:
 def test_a_batch_size_that_does_not_fit_into_memory_is_not_chosen(
     fastest: object,
 ) -> None:
-    assert fastest(Timed({2: 0.003, 1: 0.002})) == 2  # type: ignore[operator]
-    assert fastest(Timed({})) == 1  # type: ignore[operator]
+    scarce = Timed({2: 0.003, 1: 0.002})
+    assert fastest(scarce) == (2, False)  # type: ignore[operator]
+    assert fastest(Timed({})) == (1, False)  # type: ignore[operator]
 
 
 def test_other_errors_are_raised() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +23,11 @@ from cnnxfer.engines.converted import find_converted
 from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.engines.engine import Engine, Network
 from cnnxfer.engines.openvino_engine import OpenVinoEngine
+from cnnxfer.engines.silent_openvino import openvino
 from cnnxfer.errors import ConfigError, DataError, RunError
+from cnnxfer.reporting import Reporter
 
+OpConversionFailure = openvino.frontend.OpConversionFailure
 on_cpu = choice._on_cpu  # which the fixture below replaces
 ON_VARIANTS = "bfloat16 on variants"
 NOTHING_PASSES = Bounds(difference=-1, agreement=1, distance=-1)
@@ -37,7 +41,9 @@ def processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "_on_cpu", lambda: True)
     monkeypatch.setitem(agreement.BOUNDS, "bfloat16", EVERYTHING_PASSES)
     monkeypatch.setitem(agreement.BOUNDS, ON_VARIANTS, EVERYTHING_PASSES)
-    monkeypatch.setattr(trial, "fastest_batch_size", lambda *_: 4)  # which takes time
+    monkeypatch.setattr(
+        trial, "fastest_batch_size", lambda *_: (4, True)
+    )  # which takes time
 
 
 @pytest.fixture
@@ -135,7 +141,7 @@ def test_keras_is_chosen_for_few_images(
 ) -> None:
     few = choose(samples=lambda: photos[: SAMPLES - 1])
     assert named(few) == ("keras", "float32")
-    assert find_converted(network.key) is None
+    assert find_converted(network.key, Reporter()) is None
     choose(precision="float32")
     few = choose(samples=lambda: photos[:1])
     assert named(few) == ("openvino", "float32")  # which has passed before
@@ -250,7 +256,7 @@ def test_nothing_is_prepared_if_keras_was_requested(
     prepare(few, samples=samples)  # they are enough: it has been compared, and fails
     monkeypatch.setattr(choice, "_on_cpu", lambda: False)
     prepare(few)
-    assert find_converted(network.key) is None
+    assert find_converted(network.key, Reporter()) is None
 
 
 @pytest.mark.parametrize("broken", ["convert", "variants"])
@@ -290,11 +296,19 @@ def test_preparation_can_be_interrupted(
 def test_the_fastest_batch_size_is_found_once_and_kept(
     choose: Callable[..., ElasticEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fastest = Mock(return_value=16)
+    fastest = Mock(return_value=(16, True))
     monkeypatch.setattr(trial, "fastest_batch_size", fastest)
     assert choose().batch_size == 16
     assert choose().batch_size == 16
     fastest.assert_called_once()
+
+
+def test_a_batch_size_that_memory_limited_is_not_kept(
+    choose: Callable[..., ElasticEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fastest = Mock(side_effect=[(2, False), (16, True)])
+    monkeypatch.setattr(trial, "fastest_batch_size", fastest)
+    assert [choose().batch_size for _ in range(3)] == [2, 16, 16]
 
 
 @pytest.mark.parametrize("engine", ["keras", "openvino"])
@@ -321,9 +335,10 @@ def test_keras_is_chosen_if_openvino_cannot_convert_the_network(
     monkeypatch: pytest.MonkeyPatch,
     reporter: RecordingReporter,
 ) -> None:
-    fail = Mock(
-        side_effect=TypeError("Summary:\n-- No conversion rule for XlaCallModule\nSee")
+    refusal = OpConversionFailure(
+        "Summary:\n-- No conversion rule for XlaCallModule\nSee"
     )
+    fail = Mock(side_effect=refusal)
     monkeypatch.setattr(trial, "convert", fail)
     assert named(choose()) == ("keras", "float32")
     assert reporter.infos[1:] == [
@@ -338,6 +353,35 @@ def test_keras_is_chosen_if_openvino_cannot_convert_the_network(
     with monkeypatch.context() as patch:
         patch.setattr(keras.backend, "backend", lambda: "another")
         assert choose(precision="float32").name == "openvino"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("basic_ios::clear: iostream error"),  # a full disk
+        OSError(errno.EACCES, "Permission denied"),
+        MemoryError(),
+        OpConversionFailure("-- Conversion is failed for: Conv: std::bad_alloc"),
+        TimeoutError("too late"),
+        ImportError("no module"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_conversion_that_the_machine_prevented_is_tried_again(
+    error: Exception,
+    choose: Callable[..., Engine],
+    monkeypatch: pytest.MonkeyPatch,
+    reporter: RecordingReporter,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "convert", Mock(side_effect=error))
+        assert named(choose()) == ("keras", "float32")
+        assert (
+            "OpenVINO is not used: converting the network failed" in reporter.infos[1]
+        )
+        with pytest.raises(RunError, match=r"as it does where the disk or memory is f"):
+            choose(engine="openvino")
+    assert choose().name == "openvino"
 
 
 def test_keras_is_chosen_if_the_cache_cannot_be_written(

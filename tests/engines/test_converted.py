@@ -9,16 +9,17 @@ import pytest
 from cnnxfer.engines import converted
 from cnnxfer.engines.converted import convert, find_converted
 from cnnxfer.engines.engine import Network
+from cnnxfer.reporting import Reporter
 
 
 def test_a_network_is_converted_once(
     network: Network, model: keras.Model, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert find_converted(network.key) is None
-    directory = convert(network.key, model)
-    assert find_converted(network.key) == directory
+    assert find_converted(network.key, Reporter()) is None
+    directory = convert(network.key, model, Reporter())
+    assert find_converted(network.key, Reporter()) == directory
     before = (directory / "model.bin").stat().st_mtime_ns
-    assert convert(network.key, model) == directory
+    assert convert(network.key, model, Reporter()) == directory
     assert (directory / "model.bin").stat().st_mtime_ns == before
     assert capfd.readouterr() == ("", "")
 
@@ -42,28 +43,44 @@ def garble_manifest(directory: Path) -> None:
     (directory / "manifest.json").write_bytes(b"\xff[]")
 
 
+def let_others_write_it(directory: Path) -> None:
+    (directory / "model.bin").chmod(0o666)
+
+
+def let_others_write_the_directory(directory: Path) -> None:
+    directory.chmod(0o777)
+
+
 @pytest.mark.parametrize(
-    "damage", [truncate_model, flip_byte, remove_manifest, garble_manifest]
+    "damage",
+    [
+        truncate_model,
+        flip_byte,
+        remove_manifest,
+        garble_manifest,
+        let_others_write_it,
+        let_others_write_the_directory,
+    ],
 )
 def test_a_damaged_conversion_is_not_used(
     network: Network, model: keras.Model, damage: Callable[[Path], None]
 ) -> None:
-    directory = convert(network.key, model)
+    directory = convert(network.key, model, Reporter())
     whole = (directory / "model.bin").read_bytes()
     damage(directory)
-    assert find_converted(network.key) is None
-    assert convert(network.key, model) == directory
+    assert find_converted(network.key, Reporter()) is None
+    assert convert(network.key, model, Reporter()) == directory
     assert (directory / "model.bin").read_bytes() == whole
 
 
 def test_a_damaged_conversion_that_cannot_be_removed_is_not_used(
     network: Network, model: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    truncate_model(convert(network.key, model))
+    truncate_model(convert(network.key, model, Reporter()))
     monkeypatch.setattr(converted.shutil, "rmtree", lambda *_, **__: None)
-    assert find_converted(network.key) is None
+    assert find_converted(network.key, Reporter()) is None
     with pytest.raises(OSError, match="is damaged"):
-        convert(network.key, model)
+        convert(network.key, model, Reporter())
 
 
 def test_an_interrupted_conversion_leaves_nothing(
@@ -78,28 +95,30 @@ def test_an_interrupted_conversion_leaves_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(keras.Model, "export", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            convert(network.key, model)
-    assert find_converted(network.key) is None
-    assert find_converted(network.key) is None
-    assert convert(network.key, model) == find_converted(network.key)
+            convert(network.key, model, Reporter())
+    assert find_converted(network.key, Reporter()) is None
+    assert find_converted(network.key, Reporter()) is None
+    assert convert(network.key, model, Reporter()) == find_converted(
+        network.key, Reporter()
+    )
 
 
 def test_another_version_converts_again(
     network: Network, model: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    convert(network.key, model)
+    convert(network.key, model, Reporter())
     monkeypatch.setattr(converted, "version", lambda name: "3.99")
-    assert find_converted(network.key) is None
+    assert find_converted(network.key, Reporter()) is None
     monkeypatch.undo()
     monkeypatch.setattr(converted, "FORMAT", 99)
-    assert find_converted(network.key) is None
+    assert find_converted(network.key, Reporter()) is None
 
 
 def test_conversion_does_not_change_the_model(
     network: Network, model: keras.Model, photos: np.ndarray, expected: np.ndarray
 ) -> None:
     """The conversion does not change the model."""
-    convert(network.key, model)
+    convert(network.key, model, Reporter())
     np.testing.assert_array_equal(model.predict_on_batch(photos), expected)
 
 
@@ -108,16 +127,16 @@ def test_the_least_recently_used_conversions_are_deleted(
 ) -> None:
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path))
     names = ["oldest", "older", "old"]
-    first, _, third = directories = [convert(name, model) for name in names]
+    first, _, third = directories = [convert(name, model, Reporter()) for name in names]
     for number, directory in enumerate(directories):
         os.utime(directory, (number, number))
-    assert find_converted("oldest") == first  # which has been used just now
+    assert find_converted("oldest", Reporter()) == first  # which has been used just now
     size_bytes = sum(file.stat().st_size for file in first.iterdir())
     monkeypatch.setattr(converted, "CACHE_LIMIT_BYTES", int(3.5 * size_bytes))
-    fourth = convert("new", model)
+    fourth = convert("new", model, Reporter())
     left = {path for path in first.parent.iterdir() if not path.name.startswith(".")}
     assert left == {first, third, fourth}
     monkeypatch.setattr(converted, "CACHE_LIMIT_BYTES", 0)
-    fifth = convert("newest", model)  # what was asked for stays
+    fifth = convert("newest", model, Reporter())  # what was asked for stays
     left = {path for path in first.parent.iterdir() if not path.name.startswith(".")}
     assert left == {fifth}

@@ -12,6 +12,7 @@ from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.engines.keras_engine import KerasEngine
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.hardware.memory import is_out_of_memory
+from cnnxfer.reporting import Reporter
 
 
 class Limited:
@@ -234,7 +235,7 @@ def test_openvino_continues_after_running_out_of_memory() -> None:
     x = keras.layers.Conv2D(64, 3, padding="same", activation="relu")(pixels)
     x = keras.layers.Conv2D(64, 3, padding="same", activation="relu")(x)
     model = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(x))
-    directory = convert("a network that takes much memory", model)
+    directory = convert("a network that takes much memory", model, Reporter())
     command = [sys.executable, "-c", LIMITED, str(directory)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

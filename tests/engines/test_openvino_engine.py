@@ -9,11 +9,12 @@ import pytest
 
 from cnnxfer.engines.converted import convert
 from cnnxfer.engines.openvino_engine import OpenVinoEngine, has_bfloat16
+from cnnxfer.reporting import Reporter
 
 
 @pytest.fixture(scope="module")
 def directory(model: keras.Model) -> Path:
-    return convert("the network of these tests", model)
+    return convert("the network of these tests", model, Reporter())
 
 
 @pytest.fixture(scope="module")

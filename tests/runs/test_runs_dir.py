@@ -1,3 +1,4 @@
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 from recording_reporter import RecordingReporter
 
-from cnnxfer.errors import ConfigError
+from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.runs import (
     Run,
     check_runs_dir,
@@ -14,6 +15,7 @@ from cnnxfer.runs import (
     list_runs,
     resolve_runs_dir,
 )
+from cnnxfer.trust import distrust
 
 Make = Callable[..., Run]
 
@@ -153,3 +155,27 @@ def test_the_directory_of_all_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNNXFER_RUNS", "mine")
     assert resolve_runs_dir(None) == Path("mine")
     assert resolve_runs_dir("given") == Path("given")
+
+
+@pytest.mark.parametrize("part", ["", "config.toml", "model.keras", "checkpoints"])
+def test_the_latest_run_is_not_one_that_others_can_have_written(
+    make: Make, tmp_path: Path, part: str
+) -> None:
+    run = make("mine")
+    run.model_path.touch()
+    run.checkpoints_dir.mkdir(exist_ok=True)
+    assert find_run("latest", tmp_path) == run
+    (run.path / part).chmod(0o777)
+    with pytest.raises(RunError, match=rf"{part} can be written by .*/mine\. .*chmod"):
+        find_run("latest", tmp_path)
+    assert find_run("mine", tmp_path) == run
+
+
+def test_only_the_owner_can_write_a_run_whatever_the_umask_is(tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    run = create_run(tmp_path, "xception", "sample")
+    run.write_classes(["a", "b"])
+    run.write_state({})
+    os.umask(before)
+    parts = [run.path, *run.path.rglob("*")]
+    assert [part for part in parts if distrust(part)] == []

@@ -15,7 +15,7 @@ from cnnxfer.data.images.perceptual_hash import perceptual_hash, sample_pixels
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.parallel import parallel_map
 from cnnxfer.data.preparing.index_cache import IndexCache, Stamp, stamp_all
-from cnnxfer.errors import DataError
+from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 
 MAX_GREY_GAP = 8  # of 255: how far channels of a grey may differ after compression
@@ -29,7 +29,7 @@ def build_index(examples: Sequence[Example], reporter: Reporter) -> list[IndexRo
     own example has the `sha256` if it could be read.
     """
     stamps = stamp_all(examples)
-    cache = IndexCache(stamps)
+    cache = IndexCache(stamps, reporter)
     rows = [cache.row(*pair) for pair in zip(examples, stamps, strict=True)]
     unread = [index for index, row in enumerate(rows) if row is None]
     if unread:
@@ -52,6 +52,8 @@ def _save(
 ) -> None:
     try:
         cache.save(zip(rows, stamps, strict=True))
+    except ConfigError as error:
+        reporter.warn(f"{error} The next command will read all images again.")
     except OSError as error:
         reporter.warn(
             f"{error.filename} cannot be written ({error.strerror}); the next command "

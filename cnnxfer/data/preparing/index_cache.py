@@ -9,10 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cnnxfer.cache import cache_dir
+from cnnxfer.cache import cache_dir, own_directory, read_cached_json
 from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.images.decode import DECODER
-from cnnxfer.files import read_json_with_hash, write_json_with_hash
+from cnnxfer.files import write_json_with_hash
+from cnnxfer.reporting import Reporter
 
 # Raised when rows are computed in another way; `DECODER` changes with the decoding.
 INDEX_VERSION = 2
@@ -51,13 +52,16 @@ def stamp_all(examples: Iterable[Example]) -> list[Stamp | None]:
 class IndexCache:
     """The stored index rows of the images in one folder, or in one file."""
 
-    def __init__(self, stamps: Sequence[Stamp | None]) -> None:
-        """Reads the stored rows of the folder or file that holds all of the images."""
+    def __init__(self, stamps: Sequence[Stamp | None], reporter: Reporter) -> None:
+        """Reads the stored rows of the folder or file that holds all of the images.
+
+        The reporter warns of rows that others can have written, which are not used.
+        """
         paths = {stamp[0] for stamp in stamps if stamp}
         common_path = os.path.commonpath(paths) if paths else ""
         name = hashlib.sha256(os.fsencode(common_path)).hexdigest()[:16]
         self._path = cache_dir() / "index" / f"{name}.json"
-        self._rows = _read(self._path)
+        self._rows = _read(self._path, reporter)
 
     def row(self, example: Example, stamp: Stamp | None) -> IndexRow | None:
         """Returns the stored row of an image; None if it is new or has changed."""
@@ -74,6 +78,7 @@ class IndexCache:
 
         Raises:
             OSError: if the cache cannot be written; the error names the file.
+            ConfigError: if the directory of indexes is another user's.
         """
         new = {
             stamp: (row.sha256, *(getattr(row, name) for name in STORED_FIELDS))
@@ -89,7 +94,7 @@ class IndexCache:
             if file_states.get(stamp[0], stamp[3:]) == stamp[3:] and exists(stamp[0])
         }
         stored = [[*stamp, *values] for stamp, values in {**old, **new}.items()]
-        self._path.parent.mkdir(exist_ok=True)
+        own_directory(self._path.parent)
         write_json_with_hash(self._path, {"reader": _reader(), "rows": stored})
 
 
@@ -97,9 +102,9 @@ def _reader() -> list[Any]:
     return [DECODER, INDEX_VERSION, *STORED_FIELDS]
 
 
-def _read(path: Path) -> StoredRows:
+def _read(path: Path, reporter: Reporter) -> StoredRows:
     """Returns the rows by stamp: none if the file is damaged or of another version."""
-    document = read_json_with_hash(path, dict[str, Any])
+    document = read_cached_json(path, dict[str, Any], reporter)
     if document is None or document.get("reader") != _reader():
         return {}
     return {tuple(row[:5]): tuple(row[5:]) for row in document["rows"]}

@@ -37,7 +37,10 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     with reporter.progress(f"opening {path.name}"):
         size_bytes = 0 if directory.exists() else _size_bytes(spec)
     copy = ensure_copy(
-        directory, lambda pack: _fill(pack, spec, reporter), size_bytes=size_bytes
+        directory,
+        lambda pack: _fill(pack, spec, reporter),
+        reporter,
+        size_bytes=size_bytes,
     )
     examples = {example.id: example for example in copy.examples}
     layout = arrange([*examples, *copy.about], spec, reporter)

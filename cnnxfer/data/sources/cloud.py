@@ -178,7 +178,7 @@ def _examples(
         for chunk, directory, copy in zip(chunks, directories, copies, strict=True):
             fill = partial(_download, bucket, chunk, advance)
             size_bytes = _size_bytes(chunk)
-            copy = copy or ensure_copy(directory, fill, size_bytes=size_bytes)
+            copy = copy or ensure_copy(directory, fill, reporter, size_bytes=size_bytes)
             copied += copy.examples
     for example, object in zip(copied, objects, strict=True):
         file = object.file

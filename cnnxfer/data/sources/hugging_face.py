@@ -63,7 +63,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         return copy_set(root, pack, reporter)
 
     directory = copy_dir("hugging-face", root.name, [os.fspath(root), state])
-    copy = ensure_copy(directory, fill, size_bytes=size_bytes)
+    copy = ensure_copy(directory, fill, reporter, size_bytes=size_bytes)
     tell_of_labels(copy.about, reporter)
     return Dataset(
         name=root.name,

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from cnnxfer.cache import cache_dir, cached_directory
+from cnnxfer.cache import (
+    cache_dir,
+    cached_directory,
+    entry_problem,
+    is_trusted,
+    own_directory,
+    remove_entry,
+)
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import MAX_BYTES, TOO_LARGE, Example
 from cnnxfer.errors import DataError, RunError, reason_of
@@ -134,7 +141,11 @@ def copy_dir(kind: str, name: str, key: Any) -> Path:
 
 
 def ensure_copy(
-    directory: Path, fill: Callable[[Pack], Any], *, size_bytes: int = 0
+    directory: Path,
+    fill: Callable[[Pack], Any],
+    reporter: Reporter,
+    *,
+    size_bytes: int = 0,
 ) -> Copy:
     """Returns the copy of a data set; makes it first if it is missing or damaged.
 
@@ -146,17 +157,23 @@ def ensure_copy(
             that JSON has, is kept with the copy. It must turn the failures of what it
             reads into errors with a next step: an OSError is taken for one of the
             cache.
+        reporter: warns of a copy that others can have written.
         size_bytes: how much disk space the images need; 0 if that is not known yet.
 
     Raises:
         RunError: if the disk has too little room, or the copy cannot be written.
+        ConfigError: if another user's copy, or directory of copies, is in its place.
     """
     copy = read_copy(directory)
     if copy is not None:
         return copy
     try:
+        if not is_trusted(directory, reporter):
+            remove_entry(directory)
         _remove_damaged(directory)
-        cached_directory(directory, lambda path: _write(path, fill, size_bytes))
+        cached_directory(
+            directory, lambda path: _write(path, fill, size_bytes), reporter
+        )
     except OSError as error:
         raise RunError(
             f"{error.filename or directory} cannot be written: {reason_of(error)}. "
@@ -172,7 +189,12 @@ def ensure_copy(
 
 
 def read_copy(directory: Path) -> Copy | None:
-    """Returns the copy of a data set; None if it is missing or has been changed."""
+    """Returns the copy of a data set; None if it is missing or may have been changed.
+
+    It may have been if others can write it.
+    """
+    if entry_problem(directory):
+        return None
     document = read_json_with_hash(directory / INDEX, dict[str, Any])
     if document is None or not _is_whole(directory / IMAGES, document):
         return None
@@ -250,11 +272,11 @@ def _is_whole(images: Path, document: Mapping[str, Any]) -> bool:
 def _remove_damaged(directory: Path) -> None:
     from filelock import FileLock  # slow to import
 
-    directory.parent.mkdir(parents=True, exist_ok=True)
+    own_directory(directory.parent)
     with FileLock(directory.parent / f".{directory.name}.check.lock"):
         # Another process may have made it anew in the meantime.
         if directory.exists() and read_copy(directory) is None:
-            shutil.rmtree(directory)
+            remove_entry(directory)
 
 
 def _write(directory: Path, fill: Callable[[Pack], Any], size_bytes: int) -> None:

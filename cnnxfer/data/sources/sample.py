@@ -14,6 +14,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     directory = cached_directory(
         cache_dir() / "sample" / f"v{flowers.VERSION}",
         lambda path: flowers.write_sample(path, reporter),
+        reporter,
     )
     dataset = folder.load(str(directory), reporter)
     return dataclasses.replace(dataset, name="sample", title="sample (synthetic)")

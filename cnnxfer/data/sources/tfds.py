@@ -32,7 +32,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     """
     requested = parse(spec)
     path = record_path(requested)
-    record = read_record(path)
+    record = read_record(path, reporter)
     copy = record.read() if record else None
     if copy is None:
         import_tensorflow_quietly()

@@ -81,7 +81,9 @@ def copy_set(requested: RequestedSet, reporter: Reporter) -> tuple[Record, Copy]
             "other_labels": other_labels,
         }
 
-    copy = ensure_copy(directory, fill, size_bytes=_size_bytes(builder, slices))
+    copy = ensure_copy(
+        directory, fill, reporter, size_bytes=_size_bytes(builder, slices)
+    )
     return Record(str(data_dir), state, directory.name), copy
 
 

@@ -8,9 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from cnnxfer.cache import read_cached_json
 from cnnxfer.data.sources.packed import Copy, copies_dir, read_copy
 from cnnxfer.data.sources.tfds_specs import RequestedSet, tfds_dir
-from cnnxfer.files import read_json_with_hash
+from cnnxfer.reporting import Reporter
 
 KIND = "tfds"
 
@@ -72,6 +73,6 @@ def record_path(requested: RequestedSet) -> Path:
     return own_copies_dir() / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 
 
-def read_record(path: Path) -> Record | None:
+def read_record(path: Path, reporter: Reporter) -> Record | None:
     """Returns the record in a file; None if it is missing, damaged or outdated."""
-    return read_json_with_hash(path, Record)
+    return read_cached_json(path, Record, reporter)

@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from cnnxfer.cache import cache_dir
+from cnnxfer.cache import cache_dir, own_directory, read_cached_json
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.files import (
@@ -161,7 +161,9 @@ def open_resumable_file(
     try:
         check_resumable_file(path, resume=resume)
         unfinished = _is_unfinished(path)
-        copied = resume and not unfinished and _copy_finished(path, file._settings)
+        copied = (
+            resume and not unfinished and _copy_finished(path, file._settings, reporter)
+        )
         if _is_unfinished(path):
             _check_settings(path, file._settings)
             file._continue()
@@ -258,15 +260,15 @@ def _save_record(path: Path, settings: dict[str, Any]) -> None:
     """Records in the cache the settings that a finished file was made with."""
     with suppress(OSError, ConfigError):  # the cache may be read-only
         record = _record_path(path)
-        record.parent.mkdir(exist_ok=True)
+        own_directory(record.parent)
         write_json_with_hash(record, settings)
 
 
-def _copy_finished(path: Path, settings: dict[str, Any]) -> bool:
+def _copy_finished(path: Path, settings: dict[str, Any], reporter: Reporter) -> bool:
     """Copies a finished file to its `.part`, if it was made with these settings."""
     if not path.is_file():
         return False
-    if read_json_with_hash(_record_path(path), dict[str, Any]) != settings:
+    if read_cached_json(_record_path(path), dict[str, Any], reporter) != settings:
         return False
     write_json_with_hash(_settings_path(path), settings)
     with atomic_path(_part_path(path)) as temporary, path.open("rb") as raw:

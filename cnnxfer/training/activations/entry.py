@@ -16,12 +16,15 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from cnnxfer.cache import own_directory
 from cnnxfer.errors import RunError
 from cnnxfer.files import NotAFile, json_text, open_file, read_json, write_text
 from cnnxfer.records import from_json
+from cnnxfer.trust import KEPT
 
 try:
     import fcntl
@@ -95,14 +98,17 @@ class Writer:
 
         Raises:
             RunError: if the disk is full.
+            ConfigError: if the directory is another user's.
         """
         written = self.manifest.rows * self.manifest.row_bytes
         chunk = Chunk(rows, exponent, hashlib.sha256(data).hexdigest())
         chunks = (*self.manifest.chunks, chunk)
         manifest = replace(self.manifest, row_shape=row_shape, chunks=chunks)
         with explain_full_disk(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            with (self.path / ROWS).open("ab") as file:
+            own_directory(self.path)
+            with open(
+                self.path / ROWS, "ab", opener=partial(os.open, mode=KEPT)
+            ) as file:
                 file.truncate(written)  # removes an incomplete chunk
                 file.write(data)
                 file.flush()
@@ -171,7 +177,7 @@ def read_manifest(path: Path) -> Manifest:
 def _write_manifest(path: Path, manifest: Manifest) -> None:
     document = asdict(manifest)
     document["sha256"] = digest(document)
-    write_text(path / MANIFEST, json_text(document, indent=1) + "\n")
+    write_text(path / MANIFEST, json_text(document, indent=1) + "\n", KEPT)
 
 
 def in_use(path: Path) -> bool:

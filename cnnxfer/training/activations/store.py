@@ -18,7 +18,13 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from cnnxfer.cache import cache_dir
+from cnnxfer.cache import (
+    cache_dir,
+    entry_problem,
+    is_trusted,
+    own_directory,
+    remove_entry,
+)
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.files import format_bytes
 from cnnxfer.reporting import Reporter
@@ -132,12 +138,14 @@ class ActivationStore:
     def find(self, key: Mapping[str, Any]) -> Activations | None:
         """Opens a complete entry and checks every byte; None if there is none.
 
+        One that others can have written counts as none; `writer` tells of it.
+
         The key is everything that determines the values, for JSON; `key["network"]` is
         the network's own key.
         """
         path = self._path(key)
         try:
-            entry = open_entry(path, key)
+            entry = None if entry_problem(path) else open_entry(path, key)
         except Damaged:
             return None
         if entry is None:
@@ -153,7 +161,7 @@ class ActivationStore:
     def computing(self, network_key: str, reporter: Reporter) -> Iterator[None]:
         """Waits until no other process computes for a network, and locks it."""
         with explain_full_disk(self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
+            own_directory(self.root)
             lock = self._lock(network_key)
             try:
                 lock.acquire(timeout=0)
@@ -174,9 +182,15 @@ class ActivationStore:
     ) -> Writer:
         """Returns the writer of a new entry, or of one that is incomplete.
 
-        A damaged entry is deleted first. Call this within `computing`.
+        An entry that is damaged, or that others can have written, is deleted first.
+        Call this within `computing`.
+
+        Raises:
+            ConfigError: if another user's entry is in its place.
         """
         path = self._path(key)
+        if not is_trusted(path, reporter):
+            remove_entry(path)
         try:
             if entry := open_entry(path, key):
                 entry.file.close()

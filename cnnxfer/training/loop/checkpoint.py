@@ -23,6 +23,7 @@ from cnnxfer.files import (
 )
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.loop.progress import Progress
+from cnnxfer.trust import KEPT, KEPT_DIRECTORY
 from cnnxfer.unpacking import is_stored
 
 CHECKPOINTS_KEPT = 2
@@ -68,12 +69,12 @@ def save_checkpoint(
     Raises:
         OSError: if a file cannot be written.
     """
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(mode=KEPT_DIRECTORY, exist_ok=True)
     with_arrays = _numbers(directory, "npz")
     with_manifest = _numbers(directory, "json")
     number = max(with_arrays | with_manifest, default=0) + 1
     path = _path(directory, number, "npz")
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+    with atomic_path(path, KEPT) as temporary, temporary.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
     manifest = Manifest(file_hash(path), progress)
     write_json_with_hash(_path(directory, number, "json"), asdict(manifest))

@@ -48,6 +48,21 @@ def cache_file(cache_dir: Path) -> Path:
     return path
 
 
+def test_an_index_that_others_can_have_written_is_made_anew(
+    photos_dir: Path, cache_dir: Path, reads: list[str]
+):
+    first = index_of(photos_dir)
+    cache_file(cache_dir).chmod(0o666)
+    reads.clear()
+    reporter = RecordingReporter()
+    assert index_of(photos_dir, reporter) == first
+    assert len(reads) == len(first)
+    assert "can be written by others (mode 666)" in reporter.warnings[0]
+    reads.clear()
+    assert index_of(photos_dir, reporter) == first
+    assert (reads, len(reporter.warnings)) == ([], 1)
+
+
 def test_unchanged_images_are_read_once(photos_dir: Path, reads):
     (photos_dir / "red" / "cut.jpg").write_bytes(b"\xff\xd8\xff")
     first = index_of(photos_dir)
@@ -106,7 +121,8 @@ def test_indexing_some_images_keeps_the_rows_of_others(
     examples[0].path.unlink()
     os.utime(examples[1].path, ns=(0, 1))
     build_index(examples[1::2], Reporter())
-    assert len(read_json_with_hash(cache_file(cache_dir))["rows"]) == len(examples) - 1
+    stored = read_json_with_hash(cache_file(cache_dir), dict)
+    assert len(stored["rows"]) == len(examples) - 1
 
 
 def test_images_in_one_file_are_distinguished_by_offset(photos_dir: Path, reads):
@@ -203,7 +219,7 @@ def test_the_cache_of_an_earlier_release_is_not_used(
 ):
     first = index_of(photos_dir)
     path = cache_file(cache_dir)
-    rows = [row[:10] for row in read_json_with_hash(path)["rows"]]
+    rows = [row[:10] for row in read_json_with_hash(path, dict)["rows"]]
     write_json_with_hash(path, {"decoder": index_cache.DECODER, "rows": rows})
     reads.clear()
     assert index_of(photos_dir) == first

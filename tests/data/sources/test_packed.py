@@ -12,6 +12,7 @@ import pytest
 from cnnxfer.data.sources import packed as source
 from cnnxfer.data.sources.packed import copy_dir, ensure_copy, read_copy
 from cnnxfer.errors import DataError, RunError
+from cnnxfer.reporting import Reporter
 
 IMAGES = {"a/1.jpg": b"first", "b/2.jpg": b"", "b/3.jpg": b"the third"}
 
@@ -33,7 +34,7 @@ def refill(pack):
 
 
 def test_copied_images_can_be_read_back():
-    copy = ensure_copy(copy_dir("kind", "my set", 1), fill)
+    copy = ensure_copy(copy_dir("kind", "my set", 1), fill, Reporter())
     assert copy.about == {"class_names": ["ä", "b"]}
     *sound, broken = copy.examples
     assert {example.id: example.read() for example in sound} == IMAGES
@@ -47,8 +48,8 @@ def test_copied_images_can_be_read_back():
 def test_images_are_copied_once():
     directory = copy_dir("kind", "my set", 1)
     assert (
-        ensure_copy(directory, fill)
-        == ensure_copy(directory, refill)
+        ensure_copy(directory, fill, Reporter())
+        == ensure_copy(directory, refill, Reporter())
         == read_copy(directory)
     )
 
@@ -64,12 +65,12 @@ def test_each_kind_and_key_has_its_own_copy():
 def test_no_name_leads_out_of_the_cache(name, tmp_path: Path):
     directory = copy_dir("kind", name, 1)
     assert directory.parent == tmp_path / "cache" / "copies" / "kind"
-    assert len(ensure_copy(directory, fill).examples) == 4
+    assert len(ensure_copy(directory, fill, Reporter()).examples) == 4
 
 
 def test_an_image_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(source, "MAX_BYTES", 8)
-    copy = ensure_copy(copy_dir("kind", "my set", 1), fill)
+    copy = ensure_copy(copy_dir("kind", "my set", 1), fill, Reporter())
     with pytest.raises(DataError, match="too large: over 512 MiB"):
         copy.examples[2].read()
     assert copy.examples[0].read() == b"first"
@@ -97,7 +98,7 @@ def alter_index(directory: Path) -> None:
 
 def other_form(directory: Path) -> None:
     index = directory / "index.json"
-    document = source.read_json_with_hash(index)
+    document = source.read_json_with_hash(index, dict)
     source.write_json_with_hash(index, {**document, "form": 0})
 
 
@@ -112,25 +113,28 @@ def other_form(directory: Path) -> None:
         lambda directory: (directory / "index.json").unlink(),
         lambda directory: (directory / "index.json").write_bytes(b""),
         lambda directory: source.write_json_with_hash(directory / "index.json", [1]),
+        lambda directory: directory.chmod(0o775),
+        lambda directory: (directory / "images.bin").chmod(0o666),
+        lambda directory: (directory / "index.json").chmod(0o666),
         shutil.rmtree,
     ],
 )
 def test_a_damaged_copy_is_made_again(damage):
     directory = copy_dir("kind", "my set", 1)
-    whole = ensure_copy(directory, fill)
+    whole = ensure_copy(directory, fill, Reporter())
     damage(directory)
     assert read_copy(directory) is None
-    assert ensure_copy(directory, fill) == whole
+    assert ensure_copy(directory, fill, Reporter()) == whole
     assert [example.read() for example in whole.examples[:3]] == list(IMAGES.values())
 
 
 def test_a_cache_that_was_moved_is_read(tmp_path: Path, monkeypatch):
-    ensure_copy(copy_dir("kind", "my set", 1), fill)
+    ensure_copy(copy_dir("kind", "my set", 1), fill, Reporter())
     shutil.copytree(
         tmp_path / "cache", tmp_path / "moved", copy_function=shutil.copyfile
     )
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "moved"))
-    copy = ensure_copy(copy_dir("kind", "my set", 1), refill)
+    copy = ensure_copy(copy_dir("kind", "my set", 1), refill, Reporter())
     assert copy.examples[0].path.is_relative_to(tmp_path / "moved")
     assert copy.examples[0].read() == b"first"
 
@@ -142,14 +146,16 @@ def test_a_failed_copy_leaves_no_file(tmp_path: Path):
 
     directory = copy_dir("kind", "my set", 1)
     with pytest.raises(DataError, match="the archive is damaged"):
-        ensure_copy(directory, fail)
+        ensure_copy(directory, fail, Reporter())
     assert not list((tmp_path / "cache").rglob("*.bin"))
-    assert len(ensure_copy(directory, fill).examples) == 4
+    assert len(ensure_copy(directory, fill, Reporter()).examples) == 4
 
 
 def test_too_little_disk_space_is_an_error_before_reading():
     with pytest.raises(RunError, match=r"^the images take 1000000\.0 TB, and .*cache "):
-        ensure_copy(copy_dir("kind", "my set", 1), refill, size_bytes=10**18)
+        ensure_copy(
+            copy_dir("kind", "my set", 1), refill, Reporter(), size_bytes=10**18
+        )
 
 
 def test_the_error_names_a_disk_that_is_full():
@@ -159,17 +165,18 @@ def test_the_error_names_a_disk_that_is_full():
     with pytest.raises(
         RunError, match=r"kind/my-set-\w+ cannot be written: no space left on device\. "
     ):
-        ensure_copy(copy_dir("kind", "my set", 1), fail)
+        ensure_copy(copy_dir("kind", "my set", 1), fail, Reporter())
 
 
 FILL_SLOWLY = """
 import json, time
 from cnnxfer.data.sources.packed import copy_dir, ensure_copy
+from cnnxfer.reporting import Reporter
 def fill(pack):
     time.sleep(0.3)
     pack.add("a", b"content")
     return "filled by " + str(time.monotonic_ns())
-print(json.dumps(ensure_copy(copy_dir("kind", "my set", 1), fill).about))
+print(json.dumps(ensure_copy(copy_dir("kind", "my set", 1), fill, Reporter()).about))
 """
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cnnxfer.cache import entry_problem
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.activations import store as store_module
@@ -59,6 +60,22 @@ def test_what_was_written_is_found(store: ActivationStore) -> None:
     assert chosen.dtype == np.float32
     assert store.find(key(a=2)) is None
     assert store.find(key(TWO, a=1)) is None
+
+
+@pytest.mark.parametrize("part", ["", "rows.float16", "manifest.json"])
+def test_what_others_can_have_written_is_computed_again(
+    store: ActivationStore, part: str
+) -> None:
+    before = os.umask(0o002)
+    path = write(store, key())
+    os.umask(before)
+    assert {entry_problem(file) for file in (path, *path.iterdir())} == {""}
+    (path / part).chmod(0o777)
+    assert store.find(key()) is None
+    writer = store.writer(key(), {}, len(ROWS), Reporter())
+    assert writer.manifest.rows == 0
+    append(writer, 0, 4)
+    assert store.find(key()) is not None
 
 
 def test_an_incomplete_entry_is_not_found(store: ActivationStore) -> None:
