@@ -133,7 +133,7 @@ def _plant_classes(planter: Planter) -> None:
     for names in (
         ("Rose", "rose"),
         ("lily valley", "lily-valley"),
-        ("cafe\u0301", "caf\u00e9"),
+        ("Caf\u00e9", "cafe\u0301"),
         ("tulip", "tulip "),
         ("clover_leaf", "clover\u200bleaf"),
     ):
