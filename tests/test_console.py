@@ -20,10 +20,10 @@ def test_messages_are_logged_where_nobody_looks(
 ) -> None:
     caplog.set_level("INFO", "cnnxfer")
     reporter = ConsoleReporter()
-    reporter.warn("[hot]")
+    reporter.warn("[hot]\x1b\n")
     with reporter.progress("work") as advance:
         advance()
-    assert caplog.messages == ["[hot]", "work"]
+    assert caplog.messages == [r"[hot]\x1b\n", "work"]
     assert capsys.readouterr() == ("", "")
 
 

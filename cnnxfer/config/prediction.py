@@ -82,7 +82,8 @@ class InputOptions:
     )
     column: str | Literal["auto"] = _input(
         "auto",
-        "The column of tables that has the paths; auto for path, or the only column.",
+        "The column of tables that has the paths; auto for path, file "
+        "or image, or the only column.",
         "--column",
     )
     allow_private: bool = _input(

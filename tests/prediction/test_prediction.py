@@ -115,6 +115,15 @@ def test_json_can_be_read_back(prediction: Prediction) -> None:
     assert Prediction.from_json(document, reader(prediction.answer)) == prediction
 
 
+def test_the_text_of_a_prediction_is_one_line() -> None:
+    ranking = (RankedClass(1, "a", "\x1b[2J\nrose", 0.5),)
+    for prediction in (
+        predicted("\x1b.jpg", 8, 8, ranking),
+        predicted("a", error="\n"),
+    ):
+        assert repr(prediction).isprintable()
+
+
 def reader(answer: TaskAnswer) -> ReadAnswer:
     """Reads answers as the decision does that made one."""
     if isinstance(answer, OneClass):
