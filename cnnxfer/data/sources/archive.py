@@ -12,7 +12,7 @@ from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.sources.layout import arrange
-from cnnxfer.data.sources.packed import Pack, copy_dir, ensure_copy
+from cnnxfer.data.sources.packed import Pack, copy_dir, ensure_copy, require_lasting
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 from cnnxfer.unpacking import MAX_FILES
@@ -74,7 +74,7 @@ def _fill(pack: Pack, spec: str, reporter: Reporter) -> list[str]:
 
     with reporter.progress(f"reading {os.path.basename(spec)}", None, "files") as step:
         for member in _members(spec, is_visible):
-            _add(pack, member)
+            _add(pack, member, spec)
             step()
     return hidden
 
@@ -97,11 +97,12 @@ def _members(spec: str, wanted: Callable[[str], bool]) -> Iterator[ImageSource]:
         forget_opened()
 
 
-def _add(pack: Pack, member: ImageSource) -> None:
+def _add(pack: Pack, member: ImageSource, spec: str) -> None:
     name = _relative_name(member.name)
     try:
         content = member.read()
     except DataError as error:
+        require_lasting(error, f"{name} in {spec}")
         pack.add_unreadable(name, str(error))
     else:
         pack.add(name, content)

@@ -8,7 +8,7 @@ from typing import Any
 import datasets
 
 from cnnxfer.data.dataset import read_bytes
-from cnnxfer.data.sources.packed import Pack
+from cnnxfer.data.sources.packed import Pack, require_lasting
 from cnnxfer.data.sources.split_folders import SPLIT_BY_WORD
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted
@@ -182,6 +182,7 @@ def _add(
     try:
         pack.add(id, _content(root, image or {}), labels, split)
     except DataError as error:
+        require_lasting(error, f"the image {id} of {root}")
         pack.add_unreadable(id, str(error), labels, split)
 
 

@@ -5,6 +5,7 @@ the beginning to the end, and buckets are slow. So the encoded images are copied
 unchanged, into one file in the cache, beside an index of where each begins.
 """
 
+import errno
 import hashlib
 import json
 import re
@@ -216,6 +217,28 @@ def tell_of_labels(about: Mapping[str, Any], reporter: Reporter) -> None:
             f"the labels of {about['name']} are its {about['label']!r}, not "
             f"{' or '.join(map(repr, others))}"
         )
+
+
+def require_lasting(error: DataError, image: str) -> None:
+    """Checks that an image is unreadable because of what it is, as a copy remembers it.
+
+    A missing file is a fault of the data set; a disk that fails, too little memory or
+    permissions are not.
+
+    Raises:
+        RunError: if it may be readable the next time, without having changed.
+    """
+    cause = error.__cause__
+    if isinstance(cause, MemoryError):
+        reason = "too little memory"
+    elif isinstance(cause, OSError) and cause.errno not in (None, errno.ENOENT):
+        reason = reason_of(cause)  # bz2 and gzip have no number for damaged data
+    else:
+        return
+    raise RunError(
+        f"{image} cannot be read now: {reason}. Nothing was copied, so that this is "
+        "not remembered. Remove the reason, and try again."
+    ) from error
 
 
 def check_room(size_bytes: int) -> None:

@@ -35,11 +35,12 @@ class ResumableFile:
     Attributes:
         path: path of the file when it is complete.
         done: the number of predictions that were written before.
+        unread: how many of them are of images that could not be read.
     """
 
     def __init__(self, path: Path, settings: dict[str, Any], read: ReadAnswer) -> None:
         self.path = path
-        self.done = 0
+        self.done = self.unread = 0
         self._part = _part_path(path)
         self._settings = settings
         self._read = read
@@ -104,7 +105,7 @@ class ResumableFile:
 
     def _continue(self) -> None:
         """Cuts off incomplete lines and counts the complete ones."""
-        size, self.done = _complete_part(self._part, self._read)
+        size, self.done, self.unread = _complete_part(self._part, self._read)
         os.truncate(self._part, size)
 
 
@@ -168,7 +169,13 @@ def open_resumable_file(
             _check_settings(path, file._settings)
             file._continue()
             resumed = path if copied else part
-            reporter.info(f"going on after {counted(file.done, 'image')} of {resumed}")
+            message = f"going on after {counted(file.done, 'image')} of {resumed}"
+            if file.unread:
+                message += (
+                    f"; {counted(file.unread, 'unreadable one')} of them will not be "
+                    f"tried again. To try all again, remove {resumed}"
+                )
+            reporter.info(message)
         else:
             file._begin()
             if resume:
@@ -224,25 +231,28 @@ def _value(value: Any) -> str:
     return "not set" if value is None else shorten(str(value), 60, placeholder="…")
 
 
-def _complete_part(part: Path, read: ReadAnswer) -> tuple[int, int]:
+def _complete_part(part: Path, read: ReadAnswer) -> tuple[int, int, int]:
     """Returns the size in bytes and in lines of the complete beginning of a file.
+
+    The third number is that of the lines of images that could not be read.
 
     A kill can leave an incomplete last line, and a power cut several damaged ones. If
     the last image is a file with several frames, it does not count, because frames may
     be missing.
     """
-    size = lines = 0
-    complete = (0, 0)
+    size = lines = unread = 0
+    complete = (0, 0, 0)
     with part.open("rb") as stream:
         for line in stream:
             prediction = _parse(line, read)
             if prediction is None:
                 break
             if not prediction.frame:
-                complete = (size, lines)
+                complete = (size, lines, unread)
             size, lines = size + len(line), lines + 1
+            unread += prediction.error is not None
             if prediction.frame is None:
-                complete = (size, lines)
+                complete = (size, lines, unread)
     return complete
 
 

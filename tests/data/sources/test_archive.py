@@ -98,6 +98,25 @@ def test_folders_in_an_archive_are_not_images(tmp_path: Path, form: str):
     assert len(packed.read_copy(pack.parent).examples) == 2  # type: ignore[union-attr]
 
 
+def test_a_member_that_memory_does_not_suffice_for_is_read_the_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    members = {"rose/1.jpg": "1", "lily/1.jpg": "2"}
+    with monkeypatch.context() as patch:
+        patch.setattr(zips, "read_content", fail)
+        with pytest.raises(
+            RunError, match=r"^rose/1\.jpg in a\.zip cannot be read now"
+        ):
+            load("a.zip", members)
+    assert set(listed(list_dataset("a.zip", Reporter()))) == {
+        "rose/1.jpg",
+        "lily/1.jpg",
+    }
+
+
 @pytest.mark.parametrize("top", ["flower_photos/", "a/b/c/", "./x/", ".//"])
 def test_a_top_folder_that_holds_everything_is_skipped(top: str):
     members = {f"{top}rose/1.jpg": "1", f"{top}lily/1.jpg": "2"}

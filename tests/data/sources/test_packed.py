@@ -1,16 +1,23 @@
 """Tests that copies of images are complete, and made anew if damaged."""
 
+import errno
 import json
 import os
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
 from cnnxfer.data.sources import packed as source
-from cnnxfer.data.sources.packed import copy_dir, ensure_copy, read_copy
+from cnnxfer.data.sources.packed import (
+    copy_dir,
+    ensure_copy,
+    read_copy,
+    require_lasting,
+)
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.reporting import Reporter
 
@@ -190,3 +197,25 @@ def test_two_processes_make_one_copy(tmp_path: Path):
     ]
     first, second = (json.loads(process.communicate()[0]) for process in processes)
     assert first == second
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        (MemoryError(), "too little memory"),
+        (OSError(errno.EIO, "Input/output error"), "input/output error"),
+        (PermissionError(errno.EACCES, "Permission denied"), "permission denied"),
+        (zlib.error("invalid block type"), ""),
+        (OSError("Invalid data stream"), ""),  # of bz2
+        (FileNotFoundError(errno.ENOENT, "No such file"), ""),
+        (None, ""),
+    ],
+)
+def test_no_copy_remembers_what_may_pass(cause: Exception | None, reason: str):
+    error = DataError("it failed")
+    error.__cause__ = cause
+    if not reason:
+        require_lasting(error, "a.jpg")
+        return
+    with pytest.raises(RunError, match=rf"^a\.jpg cannot be read now: {reason}\. "):
+        require_lasting(error, "a.jpg")

@@ -114,6 +114,15 @@ def test_a_complete_run_leaves_only_the_file(path: Path) -> None:
     assert files(path.parent) == [path.name]
 
 
+def going_on(done: int, path: Path) -> str:
+    """What is said of a file with so many images, the fifth of which was unreadable."""
+    message = f"going on after {counted(done, 'image')} of {path}"
+    if done > NAMES.index("4.jpg"):
+        message += "; 1 unreadable one of them will not be tried again. To try all "
+        message += f"again, remove {path}"
+    return message
+
+
 @pytest.mark.parametrize("stop", range(1, len(NAMES) + 1))
 def test_an_interrupted_run_is_resumed(path: Path, stop: int) -> None:
     reporter = RecordingReporter()
@@ -128,7 +137,7 @@ def test_an_interrupted_run_is_resumed(path: Path, stop: int) -> None:
     seen = run(path, resume=True, reporter=reporter)
     assert content(path) == uninterrupted()
     assert files(path.parent) == [path.name]
-    assert reporter.infos == [f"going on after {counted(stop, 'image')} of {part}"]
+    assert reporter.infos == [going_on(stop, part)]
     # What was there from before flows by as if it had just been answered.
     assert seen == list(answers(sources(NAMES)))
     assert [p.source and p.source.name for p in seen] == NAMES
@@ -279,7 +288,7 @@ def test_resuming_a_finished_file_computes_nothing(path: Path) -> None:
     seen = run(path, resume=True, stop=None, reporter=reporter)
     assert len(seen) == len(NAMES)
     assert path.read_bytes() == before
-    assert reporter.infos == [f"going on after 6 images of {path}"]
+    assert reporter.infos == [going_on(6, path)]
 
 
 def test_a_finished_file_is_extended_by_new_images(path: Path) -> None:
