@@ -8,6 +8,7 @@ from typing import Any
 import datasets
 
 from cnnxfer.data.dataset import read_bytes
+from cnnxfer.data.sources.arrow_files import arrow_files, refuse_compressed
 from cnnxfer.data.sources.packed import Pack, require_lasting
 from cnnxfer.data.sources.split_folders import SPLIT_BY_WORD
 from cnnxfer.errors import DataError
@@ -73,7 +74,11 @@ def _open(root: Path) -> dict[str, Any]:
     """Returns the splits to read, by name: train, test and so on, or else all."""
     datasets.disable_progress_bars()
     try:
+        for path in arrow_files(root):
+            refuse_compressed(path)
         found = datasets.load_from_disk(str(root))
+    except DataError:
+        raise
     except Exception as error:  # damage raises errors of many types
         raise _damaged(root, error) from error
     if not isinstance(found, datasets.DatasetDict):

@@ -340,3 +340,24 @@ def test_a_missing_package_is_named(root: Path, monkeypatch: pytest.MonkeyPatch)
     expected = r"cannot be read without datasets\. Install: pip install 'cnnxfer\[hf\]'"
     with pytest.raises(ConfigError, match=expected):
         find_source(str(root))
+
+
+@needs_datasets
+@pytest.mark.parametrize("of_dictionary", [False, True])
+def test_compressed_files_are_not_unpacked(root: Path, of_dictionary: bool) -> None:
+    import pyarrow as pa
+
+    splits = {"train": column(0, 3), "test": column(3, 3)}
+    save(root, splits, label=labels(names=NAMES))
+    (path,) = (root / "test").glob("*.arrow")
+    with pa.memory_map(str(path)) as file:
+        table = pa.ipc.open_stream(file).read_all()
+    bomb = pa.array(["x" * 1_000_000]).dictionary_encode() if of_dictionary else table
+    table = pa.table({"bomb": bomb}) if of_dictionary else table
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(path, table.schema, options=options) as stream:
+        stream.write_table(table)
+    with pytest.raises(
+        DataError, match=r"test/.*\.arrow is compressed, which no saved "
+    ):
+        load(root)
