@@ -1,0 +1,130 @@
+"""GoogLeNet: convolutions of several sizes side by side, and SE-Inception.
+
+C. Szegedy et al.: Going Deeper with Convolutions, 2014,
+https://arxiv.org/abs/1409.4842, table 1. An inception module looks at its input in
+four ways and puts the maps together:
+
+    module  size    1x1  3x3 (of)   5x5 (of)  pooled  all
+    3a      28x28    64  128 (96)    32 (16)      32  256
+    3b      28x28   128  192 (128)   96 (32)      64  480
+    4a      14x14   192  208 (96)    48 (16)      64  512
+    4b      14x14   160  224 (112)   64 (24)      64  512
+    4c      14x14   128  256 (128)   64 (24)      64  512
+    4d      14x14   112  288 (144)   64 (32)      64  528
+    4e      14x14   256  320 (160)  128 (32)     128  832
+    5a      7x7     256  320 (160)  128 (32)     128  832
+    5b      7x7     384  384 (192)  128 (48)     128  1,024
+
+The maps in parentheses are those of a 1x1 convolution before the larger one. The
+paper normalizes its first maps in depth. With `normalized`, BatchNormalization follows
+each convolution instead, and 3x3 stands for 5x5, as in torchvision's network. With
+`excited`, each module weighs its maps (SENet, see `squeeze_excitation`).
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import layers
+
+from cnnxfer.backbones.classics.layers import LocalResponseNormalization
+from cnnxfer.backbones.classics.squeeze_excitation import squeeze_and_excite
+
+
+class _Module(NamedTuple):
+    name: str
+    ones: int
+    threes_of: int
+    threes: int
+    fives_of: int
+    fives: int
+    pooled: int
+
+
+STAGES = (
+    (
+        _Module("3a", 64, 96, 128, 16, 32, 32),
+        _Module("3b", 128, 128, 192, 32, 96, 64),
+    ),
+    (
+        _Module("4a", 192, 96, 208, 16, 48, 64),
+        _Module("4b", 160, 112, 224, 24, 64, 64),
+        _Module("4c", 128, 128, 256, 24, 64, 64),
+        _Module("4d", 112, 144, 288, 32, 64, 64),
+        _Module("4e", 256, 160, 320, 32, 128, 128),
+    ),
+    (
+        _Module("5a", 256, 160, 320, 32, 128, 128),
+        _Module("5b", 384, 192, 384, 48, 128, 128),
+    ),
+)
+
+
+def GoogLeNet(
+    *,
+    normalized: bool = False,
+    excited: bool = False,
+    include_top: bool = True,
+    weights: None = None,
+    input_shape: tuple[int, int, int] = (224, 224, 3),
+) -> keras.Model:
+    """Builds GoogLeNet with random weights, without its classifiers for training.
+
+    Returns:
+        A model of float32 `(batch, 224, 224, 3)` around 0 to probabilities
+        `(batch, 1000)`, or to maps `(batch, 7, 7, 1024)` without the head.
+    """
+    inputs = x = keras.Input(input_shape)  # 224x224x3
+    x = _convolution(x, 64, 7, normalized, "conv1", step=2)  # 112x112x64
+    x = _halve(x, "pool1")  # 56x56x64
+    if not normalized:
+        x = LocalResponseNormalization(bias=1.0, alpha=2e-5, name="norm1")(x)
+    x = _convolution(x, 64, 1, normalized, "conv2_reduce")  # 56x56x64
+    x = _convolution(x, 192, 3, normalized, "conv2")  # 56x56x192
+    if not normalized:
+        x = LocalResponseNormalization(bias=1.0, alpha=2e-5, name="norm2")(x)
+    for number, modules in enumerate(STAGES, 2):
+        x = _halve(x, f"pool{number}")  # 28x28x192, 14x14x480, 7x7x832
+        for module in modules:
+            x = _inception(x, module, normalized)
+            if excited:
+                x = squeeze_and_excite(x, f"inception_{module.name}_se")
+    if include_top:
+        x = layers.GlobalAveragePooling2D(name="average")(x)  # 1,024
+        x = layers.Dropout(0.4, name="dropout")(x)
+        x = layers.Dense(1000, activation="softmax", name="predictions")(x)
+    return keras.Model(inputs, x, name="googlenet")
+
+
+def _inception(x: Any, module: _Module, normalized: bool) -> Any:
+    name = f"inception_{module.name}"
+    ones = _convolution(x, module.ones, 1, normalized, f"{name}_1x1")
+    threes = _convolution(x, module.threes_of, 1, normalized, f"{name}_3x3_reduce")
+    threes = _convolution(threes, module.threes, 3, normalized, f"{name}_3x3")
+    fives = _convolution(x, module.fives_of, 1, normalized, f"{name}_5x5_reduce")
+    size = 3 if normalized else 5
+    fives = _convolution(fives, module.fives, size, normalized, f"{name}_5x5")
+    pooled = layers.MaxPooling2D(3, 1, padding="same", name=f"{name}_pool")(x)
+    pooled = _convolution(pooled, module.pooled, 1, normalized, f"{name}_pooled")
+    return layers.Concatenate(name=name)([ones, threes, fives, pooled])
+
+
+def _halve(x: Any, name: str) -> Any:
+    return layers.MaxPooling2D(3, 2, padding="same", name=name)(x)
+
+
+def _convolution(
+    x: Any, maps: int, size: int, normalized: bool, name: str, step: int = 1
+) -> Any:
+    if step == 2:
+        x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
+    x = layers.Conv2D(
+        maps,
+        size,
+        step,
+        padding="same" if step == 1 else "valid",
+        use_bias=not normalized,
+        name=name,
+    )(x)
+    if normalized:
+        x = layers.BatchNormalization(momentum=0.9, epsilon=1e-3, name=f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
