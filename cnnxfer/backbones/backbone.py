@@ -10,7 +10,7 @@ from cnnxfer.spelling import option
 
 @dataclass(frozen=True)
 class Backbone:
-    """The catalog entry of a pretrained network; it does not import the network."""
+    """The catalog entry of a network; it does not import the network."""
 
     # What users type: the constructor's name in lower case, and the width if not full.
     name: str
@@ -18,13 +18,22 @@ class Backbone:
     # `weights=None`, `input_shape` and `arguments`.
     builder: str
     normalization: str  # of pixels in [0, 255]; a key of `build.NORMALIZATIONS`
-    image_size: int  # side in pixels at which the published accuracy was measured
+    image_size: int  # side in pixels of the pictures that the network is made for
     min_size: int  # smallest side in pixels that the network accepts without its head
-    parameters: int  # with the 1,000-class ImageNet head
-    top1: float  # published accuracy on ImageNet's validation set, in [0, 1]
-    top5: float | None  # likewise; None if none was published
+    parameters: int  # with the head of its paper, which mostly has ImageNet's classes
+    # Accuracies on ImageNet's validation set, in [0, 1], of the weights that cnnxfer
+    # uses; None if there are none, or if none was published.
+    top1: float | None
+    top5: float | None
     paper: str  # web address of the paper that describes the network
     arguments: Mapping[str, Any] = field(default_factory=dict)  # such as a width
+    # `"module:class"` of the layers that Keras lacks; a model file may name them.
+    layers: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> int:
+        """The channels of the network's input: 1 of grey pictures, or 3."""
+        return 1 if self.normalization == "grey" else 3
 
     def input_size(self, image_size: int | Literal["auto"]) -> int:
         """Returns the side of the network's input, in pixels.

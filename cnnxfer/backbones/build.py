@@ -41,8 +41,15 @@ def _torch(x: Any) -> Any:
     return _rescale(x, scale, [-mean / deviation for mean, deviation in pairs])
 
 
+def _grey(x: Any) -> Any:
+    # LeCun et al., 1998, section II.B: white is -0.1 and black 1.175, so that pictures
+    # of characters have about the mean 0 and the deviation 1.
+    return _rescale(keras.ops.image.rgb_to_grayscale(x), -1.275 / 255, 1.175)
+
+
 NORMALIZATIONS: dict[str, Callable[[Any], Any]] = {
     "caffe": _caffe,
+    "grey": _grey,
     "tf": lambda x: _rescale(x, 1 / 127.5, -1.0),
     "torch": _torch,
     "lite": lambda x: _rescale(x, 1 / 128, -127 / 128),
@@ -69,9 +76,10 @@ def build_backbone(
             the same layers; None for random weights.
 
     Returns:
-        A model of float32 `(batch, image_size, image_size, 3)`, normalized as
-        `backbone.normalization` says, to features `(batch, height, width, channels)`,
-        or to probabilities `(batch, 1000)` with the head.
+        A model of float32 `(batch, image_size, image_size, backbone.channels)`,
+        normalized as `backbone.normalization` says, to features
+        `(batch, height, width, channels)`, or to probabilities with the head,
+        `(batch, 1000)` if it is ImageNet's.
 
     Raises:
         ConfigError: if `image_size` is too small for the network.
@@ -82,7 +90,7 @@ def build_backbone(
         network = load_object(backbone.builder)(
             include_top=include_top,
             weights=None,
-            input_shape=(image_size, image_size, 3),
+            input_shape=(image_size, image_size, backbone.channels),
             **backbone.arguments,
         )
         if backbone.normalization == "built_in":

@@ -1,6 +1,6 @@
 """The table of backbones, one line each, with the sources of the figures.
 
-Parameters are counted on the built network with its 1,000-class head. Image sizes are
+Parameters are counted on the built network with its head. Image sizes are
 the defaults of the constructors. Accuracies are single-crop figures for the weights
 that cnnxfer uses:
 
@@ -17,6 +17,7 @@ that cnnxfer uses:
 from typing import NamedTuple
 
 from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.backbones.classics.catalog import classics
 from cnnxfer.registry import Registry
 
 
@@ -158,4 +159,5 @@ BACKBONES = Registry(
     _lite(1, 240, 5_470_344, 0.767, depth=1.1),
     _lite(2, 260, 6_150_168, 0.776, width=1.1, depth=1.2),
     *(_entry(family, row) for family, rows in _FAMILIES.items() for row in rows),
+    *classics(),
 )

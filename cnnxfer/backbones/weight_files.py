@@ -93,14 +93,16 @@ _PACKAGED = {
 
 def weight_file(
     backbone: Backbone, *, include_top: bool
-) -> WeightFile | PackagedWeights:
+) -> WeightFile | PackagedWeights | None:
     """Returns the weight file of a backbone, with or without the 1,000-class head.
 
-    Packaged weights are a single file, with the head, for both.
+    Packaged weights are a single file, with the head, for both. The classic networks
+    have none.
     """
     if packaged := _PACKAGED.get(backbone.name):
         return packaged
-    return WeightFile(**_table()[backbone.name]["top" if include_top else "no_top"])
+    entry = _table().get(backbone.name)
+    return WeightFile(**entry["top" if include_top else "no_top"]) if entry else None
 
 
 @cache

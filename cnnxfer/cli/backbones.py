@@ -11,7 +11,7 @@ from rich.table import Table
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.backbones.weight_files import PackagedWeights, weight_file
+from cnnxfer.backbones.weight_files import WeightFile, weight_file
 from cnnxfer.backbones.weights import find_weights, how_to_get_weights
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose
 from cnnxfer.cli.tables import cell_table, detail_table
@@ -143,7 +143,7 @@ def _details(backbone: Backbone) -> Table:
             ("name", backbone.name),
             ("image size", f"{backbone.image_size} pixels a side"),
             ("smallest size", f"{backbone.min_size} pixels a side"),
-            ("parameters", f"{_millions(backbone)} million, with the ImageNet head"),
+            ("parameters", f"{_millions(backbone)} million, with the head"),
             ("top-1 accuracy", _accuracy(backbone.top1)),
             ("top-5 accuracy", _accuracy(backbone.top5)),
             ("normalization", backbone.normalization),
@@ -163,9 +163,9 @@ def _weights_location(backbone: Backbone) -> str:
     if path := _weights_path(backbone):
         return str(path)
     file = weight_file(backbone, include_top=False)
-    if isinstance(file, PackagedWeights):
-        return f"not here. {how_to_get_weights(backbone, include_top=False)}"
-    return f"not here; they come from {file.url}"
+    if isinstance(file, WeightFile):
+        return f"not here; they come from {file.url}"
+    return f"not here. {how_to_get_weights(backbone, include_top=False)}"
 
 
 def _millions(backbone: Backbone) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.backbones.weight_files import keras_models_dir
+from cnnxfer.backbones.weight_files import keras_models_dir, weight_file
 from cnnxfer.backbones.weights import (
     ensure_weights,
     expected_digest,
@@ -177,6 +177,8 @@ def _missing(backbone: Backbone) -> ConfigError:
 
 
 def _files(backbone: Backbone) -> list[_File]:
+    if weight_file(backbone, include_top=False) is None:
+        return []
     without = find_weights(backbone, include_top=False)
     found = {"without": without, "with": find_weights(backbone, include_top=True)}
     if without is not None and without == found["with"]:

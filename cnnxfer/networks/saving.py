@@ -9,9 +9,11 @@ from zipfile import ZipFile
 import h5py
 import keras
 
+from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.hdf5 import hdf5_problem
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.files import atomic_path, format_bytes
+from cnnxfer.registry import load_object
 from cnnxfer.trust import KEPT
 from cnnxfer.unpacking import is_stored
 
@@ -19,7 +21,7 @@ MODEL_LIMIT_BYTES = 4 << 30
 # The largest network of Keras, NASNetLarge, is described in 1 MB.
 CONFIG_LIMIT_BYTES = 20_000_000
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"  # parts of the file
-# The only classes that a model file may refer to.
+# The classes of Keras that a model file may refer to.
 ALLOWED_CLASSES = frozenset(
     [
         "__ellipsis__",
@@ -30,6 +32,8 @@ ALLOWED_CLASSES = frozenset(
         "keras.initializers.GlorotUniform",
         "keras.initializers.HeNormal",
         "keras.initializers.Ones",
+        "keras.initializers.RandomNormal",
+        "keras.initializers.RandomUniform",
         "keras.initializers.VarianceScaling",
         "keras.initializers.Zeros",
         "keras.layers.Activation",
@@ -56,12 +60,22 @@ ALLOWED_CLASSES = frozenset(
         "keras.src.applications.convnext.LayerScale",
         "keras.src.applications.inception_resnet_v2.CustomScaleLayer",
         "keras.src.models.functional.Functional",
+        "keras.src.ops.image.RGBToGrayscale",
         "keras.src.ops.numpy.Add",
         "keras.src.ops.numpy.Flip",
         "keras.src.ops.numpy.GetItem",
         "keras.src.ops.numpy.Multiply",
     ]
 )
+# Layers of the networks of the catalog that Keras does not have, as a file names them,
+# and as `load_object` does.
+OWN_LAYERS = {
+    f"{module}.{name}": layer
+    for backbone in BACKBONES
+    for layer in backbone.layers
+    for module, kind in [layer.split(":")]
+    for name in (kind, f"cnnxfer>{kind}")  # the class, and what it is registered as
+}
 
 
 def save_model(model: keras.Model, path: Path) -> None:
@@ -77,8 +91,8 @@ def load_model(path: Path) -> keras.Model:
     """Loads a `.keras` file that cnnxfer has saved.
 
     A model file can run code when Keras builds it. So any file that refers to a class
-    outside `ALLOWED_CLASSES` is refused before anything is built, in addition to
-    Keras's own safe mode.
+    outside `ALLOWED_CLASSES` and `OWN_LAYERS` is refused before anything is built, in
+    addition to Keras's own safe mode.
 
     Raises:
         DataError: if the file is damaged, too large, not a Keras model, or refers to
@@ -98,7 +112,9 @@ def load_model(path: Path) -> keras.Model:
     except Exception as error:  # zipfile and json raise many kinds for a wrong file
         raise _damaged(path, error) from error
     for name in config_classes(config):
-        if name not in ALLOWED_CLASSES:
+        if name in OWN_LAYERS:
+            load_object(OWN_LAYERS[name])  # which makes Keras know it
+        elif name not in ALLOWED_CLASSES:
             raise DataError(
                 f"{path} refers to {name}, which no model of cnnxfer uses. Only models "
                 "that cnnxfer trained are loaded."

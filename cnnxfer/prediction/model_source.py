@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.imagenet import imagenet_classes
+from cnnxfer.backbones.weight_files import weight_file
 from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.engines.engine import Network, Outputs
 from cnnxfer.errors import ConfigError
@@ -21,6 +22,7 @@ from cnnxfer.prediction.tta import IMAGENET_CROP
 from cnnxfer.registry import BUILT_IN, did_you_mean
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import LATEST, Run, find_run, resolve_runs_dir
+from cnnxfer.spelling import command
 from cnnxfer.tasks.catalog import IMAGENET_TASK, task_of
 from cnnxfer.tasks.task import Decision, Task
 
@@ -123,7 +125,17 @@ def run_model(run: Run) -> ModelSource:
 
 
 def imagenet_model(backbone: Backbone) -> ModelSource:
-    """Returns a backbone with its ImageNet head."""
+    """Returns a backbone with its ImageNet head.
+
+    Raises:
+        ConfigError: if no ImageNet weights of it are published.
+    """
+    if weight_file(backbone, include_top=True) is None:
+        raise ConfigError(
+            f"{backbone.name} has no ImageNet weights, so it cannot name anything. "
+            "Train it first: "
+            + command("train", "DATA", backbone=backbone.name, weights="none")
+        )
     return ModelSource(
         name=backbone.name,
         place=backbone.name,

@@ -95,6 +95,7 @@ def test_shows_one_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "top5": 0.924,
         "paper": "https://arxiv.org/abs/1801.04381",
         "arguments": {"alpha": 1.4},
+        "layers": [],
         "weights_path": None,
     }
 

@@ -11,6 +11,18 @@ PACKAGE = "cnnxfer"  # before the names of these layers in a saved model
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
+class ScaledTanh(keras.layers.Layer):
+    """The squashing function 1.7159 tanh(2x/3), which keeps -1 and 1 as they are.
+
+    LeCun et al., 1998, appendix A, http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the squashed values."""
+        return 1.7159 * ops.tanh(2 / 3 * inputs)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
 class LocalResponseNormalization(keras.layers.Layer):
     """Divides each value by the size of its neighbours in depth, at the same place.
 

@@ -24,7 +24,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from cnnxfer.backbones.classics.layers import PartialConvolution
+from cnnxfer.backbones.classics.layers import PartialConvolution, ScaledTanh
 
 CLASSES = 10
 # The maps of S2 that each map of C3 reads (table I of the paper).
@@ -50,14 +50,20 @@ def LeNet5(
         `(batch, 1, 1, 120)` of such pictures, without the head.
     """
     inputs = x = keras.Input(input_shape)  # 32x32x1
-    x = _squash(_convolution(6, inputs=1, name="c1")(x), "c1")  # 28x28x6
-    x = _squash(_averages(x, "s2"), "s2")  # 14x14x6
-    x = _squash(PartialConvolution(5, C3_SOURCES, name="c3")(x), "c3")  # 10x10x16
-    x = _squash(_averages(x, "s4"), "s4")  # 5x5x16
-    x = _squash(_convolution(120, inputs=16, name="c5")(x), "c5")  # 1x1x120
+    x = _convolution(6, inputs=1, name="c1")(x)  # 28x28x6
+    x = ScaledTanh(name="c1_tanh")(x)
+    x = _averages(x, "s2")  # 14x14x6
+    x = ScaledTanh(name="s2_tanh")(x)
+    x = PartialConvolution(5, C3_SOURCES, name="c3")(x)  # 10x10x16
+    x = ScaledTanh(name="c3_tanh")(x)
+    x = _averages(x, "s4")  # 5x5x16
+    x = ScaledTanh(name="s4_tanh")(x)
+    x = _convolution(120, inputs=16, name="c5")(x)  # 1x1x120
+    x = ScaledTanh(name="c5_tanh")(x)
     if include_top:
         x = layers.Flatten(name="flatten")(x)  # 120
-        x = _squash(_dense(84, inputs=120, name="f6")(x), "f6")
+        x = _dense(84, inputs=120, name="f6")(x)  # 84
+        x = ScaledTanh(name="f6_tanh")(x)
         x = _dense(CLASSES, inputs=84, name="output")(x)
         x = layers.Softmax(name="probabilities")(x)
     return keras.Model(inputs, x, name="lenet5")
@@ -81,10 +87,3 @@ def _averages(x: Any, name: str) -> Any:
     """Halves the sides; each map has a factor and a bias that learn."""
     x = layers.AveragePooling2D(2, name=f"{name}_average")(x)
     return layers.DepthwiseConv2D(1, name=name)(x)
-
-
-def _squash(x: Any, name: str) -> Any:
-    """1.7159 tanh(2x/3), which maps -1 and 1 to themselves."""
-    x = layers.Rescaling(2 / 3, name=f"{name}_in")(x)
-    x = layers.Activation("tanh", name=f"{name}_tanh")(x)
-    return layers.Rescaling(1.7159, name=f"{name}_out")(x)

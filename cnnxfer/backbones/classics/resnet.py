@@ -65,10 +65,9 @@ def _unit(
     x: Any, maps: int, step: int, bottleneck: bool, excited: bool, name: str
 ) -> Any:
     shortcut = x
+    convolutions = [(maps, 3, step), (maps, 3, 1)]
     if bottleneck:
-        convolutions = ((maps, 1, 1), (maps, 3, step), (4 * maps, 1, 1))
-    else:
-        convolutions = ((maps, 3, step), (maps, 3, 1))
+        convolutions = [(maps, 1, 1), (maps, 3, step), (4 * maps, 1, 1)]
     for i, (filters, size, each_step) in enumerate(convolutions, 1):
         x = _convolution(x, filters, size, step=each_step, name=f"{name}_conv{i}")
         if i < len(convolutions):

@@ -1,0 +1,113 @@
+"""The table of the classic networks, by family.
+
+Parameters are counted on the built networks, with their heads; those that learn are as
+many as the papers or the reference implementations have, as a test with the sources
+says. A model file may name the layers of a network that Keras does not have.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from cnnxfer.backbones.backbone import Backbone
+
+
+class _Family(NamedTuple):
+    builder: str  # of this package
+    normalization: str
+    image_size: int
+    min_size: int
+    paper: str
+    layers: tuple[str, ...] = ()
+
+
+_LRN = ("LocalResponseNormalization",)
+_BN = {"normalized": True}
+_SE = {"excited": True}
+# The networks of a family: their parameters and arguments.
+_FAMILIES: dict[_Family, dict[str, tuple[int, dict[str, Any]]]] = {
+    _Family(
+        "lenet5:LeNet5",
+        "grey",
+        32,
+        32,
+        "http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf",
+        ("PartialConvolution", "ScaledTanh"),
+    ): {"lenet5": (60_850, {})},
+    _Family(
+        "alexnet:AlexNet",
+        "caffe",
+        227,
+        67,
+        "https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-"
+        "convolutional-neural-networks",
+        _LRN,
+    ): {
+        "alexnet": (60_965_224, {}),
+        "alexnet-ungrouped": (62_378_344, {"columns": 1}),
+    },
+    _Family("vgg:VGG", "torch", 224, 32, "https://arxiv.org/abs/1409.1556"): {
+        "vgg11": (132_863_336, {"convolutions": (1, 1, 2, 2, 2)}),
+        "vgg11-bn": (132_874_344, {"convolutions": (1, 1, 2, 2, 2)} | _BN),
+        "vgg13": (133_047_848, {"convolutions": (2, 2, 2, 2, 2)}),
+        "vgg13-bn": (133_059_624, {"convolutions": (2, 2, 2, 2, 2)} | _BN),
+        "vgg16-1x1": (
+            133_638_952,
+            {"convolutions": (2, 2, 3, 3, 3), "third_is_1x1": True},
+        ),
+        "vgg16-bn": (138_374_440, {"convolutions": (2, 2, 3, 3, 3)} | _BN),
+        "vgg19-bn": (143_689_256, {"convolutions": (2, 2, 4, 4, 4)} | _BN),
+    },
+    _Family(
+        "googlenet:GoogLeNet",
+        "caffe",
+        224,
+        32,
+        "https://arxiv.org/abs/1409.4842",
+        _LRN,
+    ): {"googlenet": (6_998_552, {})},
+    _Family(
+        "googlenet:GoogLeNet", "torch", 224, 32, "https://arxiv.org/abs/1409.4842"
+    ): {"googlenet-bn": (6_639_464, _BN)},
+    _Family("resnet:ResNet", "torch", 224, 32, "https://arxiv.org/abs/1512.03385"): {
+        "resnet18": (11_699_112, {"units": (2, 2, 2, 2)}),
+        "resnet34": (21_814_696, {"units": (3, 4, 6, 3)}),
+    },
+    _Family("resnet:ResNet", "torch", 224, 32, "https://arxiv.org/abs/1709.01507"): {
+        "se-resnet18": (11_788_192, {"units": (2, 2, 2, 2)} | _SE),
+        "se-resnet34": (21_975_892, {"units": (3, 4, 6, 3)} | _SE),
+        "se-resnet50": (
+            28_141_144,
+            {"units": (3, 4, 6, 3), "bottleneck": True} | _SE,
+        ),
+    },
+    _Family(
+        "googlenet:GoogLeNet", "torch", 224, 32, "https://arxiv.org/abs/1709.01507"
+    ): {"se-inception": (7_119_567, _BN | _SE)},
+    _Family(
+        "depth_pooling:DepthPooling",
+        "torch",
+        32,
+        32,
+        "https://arxiv.org/abs/1302.4389",
+        ("DepthwiseMaxPooling",),
+    ): {"depth-pooling": (315_496, {})},
+}
+
+
+def classics() -> Iterator[Backbone]:
+    """Yields the entries of the classic networks, which have no ImageNet weights."""
+    for family, networks in _FAMILIES.items():
+        for name, (parameters, arguments) in networks.items():
+            yield Backbone(
+                name=name,
+                builder=f"{__package__}.{family.builder}",
+                normalization=family.normalization,
+                image_size=family.image_size,
+                min_size=family.min_size,
+                parameters=parameters,
+                top1=None,
+                top5=None,
+                paper=family.paper,
+                arguments=arguments,
+                layers=tuple(f"{__package__}.layers:{name}" for name in family.layers),
+            )
