@@ -11,11 +11,14 @@ from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, Self, cast
 
-from cnnxfer.data.archives.contents import BEGINNING_BYTES, OtherFile, read_content
+from cnnxfer.data.archives.contents import (
+    BEGINNING_BYTES,
+    OtherFile,
+    check_beginning,
+    read_content,
+)
 from cnnxfer.data.dataset import MAX_BYTES, NOT_A_FILE, TOO_LARGE, read_bytes
-from cnnxfer.data.images.decode import other_file
 from cnnxfer.data.images.source import ImageSource, unreadable_source
-from cnnxfer.errors import DataError
 from cnnxfer.unpacking import check_ratio
 
 # By the first bytes of a compressed file.
@@ -62,9 +65,7 @@ def _plain(path: str, file: BufferedReader, wanted: Wanted) -> Iterator[ImageSou
 
 def _read(path: Path, offset: int, size_bytes: int) -> bytes:
     if size_bytes > BEGINNING_BYTES:
-        reason = other_file(read_bytes(path, offset, BEGINNING_BYTES))
-        if reason:
-            raise DataError(reason)
+        check_beginning(read_bytes(path, offset, BEGINNING_BYTES))
     return read_bytes(path, offset, size_bytes)
 
 

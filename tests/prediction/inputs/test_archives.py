@@ -343,15 +343,18 @@ def test_what_is_no_image_is_not_unpacked_whole(name: str, found) -> None:
             "zeros.png": bytes(20_000_000),
             "page.jpg": b"<html>" + bytes(70_000),
             "short.jpg": "short",  # the decoder tells what it is
+            "new.heic": b"\0\0\0\x18ftypheic"
+            + bytes(70_000),  # a package may be missing
             "z.jpg": JPEG + bytes(70_000),
         },
     )
     tracemalloc.start()
-    (_, zeros), (_, page), (_, short), (_, image) = found(name)
+    (_, zeros), (_, page), (_, short), (_, heic), (_, image) = found(name)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (zeros, page) == ("<not an image>", "<not an image: HTML>")
     assert (short, len(image)) == ("short", len(JPEG) + 70_000)
+    assert len(heic) == 12 + 70_000
     assert peak < 10_000_000  # bzip2 takes some
 
 
