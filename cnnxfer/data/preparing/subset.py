@@ -15,7 +15,7 @@ def sampling_order(rows: Sequence[IndexRow]) -> list[int]:
 
     A sample has the same share of every class in every split. The order follows from
     the images' content, not from their names or order. An image of several labels
-    counts for the rarest of them.
+    counts for the one that is rarest in its split.
 
     Args:
         rows: readable images, with the splits that the data itself has.
@@ -35,11 +35,16 @@ def least_sample(rows: Sequence[IndexRow]) -> int:
 
 def _strata(rows: Sequence[IndexRow]) -> list[list[int]]:
     """Returns the indices of each class in each split, in random order."""
-    counts = Counter(label for row in rows for label in row.example.labels)
+    counts = Counter(
+        (row.example.split, label) for row in rows for label in row.example.labels
+    )
     strata: dict[tuple[str | None, int], list[int]] = defaultdict(list)
     for index in sorted(range(len(rows)), key=lambda index: _random_key(rows[index])):
         example = rows[index].example
-        rarest = min(example.labels or [-1], key=lambda label: (counts[label], label))
+        rarest = min(
+            example.labels or [-1],
+            key=lambda label: (counts[example.split, label], label),
+        )
         strata[example.split, rarest].append(index)
     return list(strata.values())
 

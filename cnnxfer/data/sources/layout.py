@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cnnxfer.data import archives, tables
 from cnnxfer.data.dataset import TRAIN
 from cnnxfer.data.images.names import is_hidden, names_image
 from cnnxfer.data.sources.split_folders import (
@@ -95,7 +96,7 @@ def arrange(names: Iterable[str], root: str, reporter: Reporter) -> Layout:
     if not files:
         raise DataError(
             f"{root} holds no images in class folders; expected one folder a class, "
-            f"such as {root}/rose/1.jpg."
+            f"such as {root}/rose/1.jpg.{_hint(others, root)}"
         )
     _warn_of_images(others, root, reporter)
     left_out = (parts[begin:] if parts[:begin] == top else parts for parts in hidden)
@@ -153,6 +154,14 @@ def _placed(
         else:
             others.append(parts)
     return placed, others
+
+
+def _hint(others: Iterable[Parts], root: str) -> str:
+    """Returns a sentence, after a space, about an archive or a table; "" for none."""
+    suffixes = (*archives.SUFFIXES, *tables.SUFFIXES)
+    names = ("/".join(parts) for parts in others)
+    found = next((name for name in names if name.lower().endswith(suffixes)), "")
+    return found and f" To read {found} itself, give it: {root}/{found}"
 
 
 def _tell_of_splits(

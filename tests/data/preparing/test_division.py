@@ -110,6 +110,17 @@ def case_of(chance: random.Random) -> Case:
     return Case(rows, groups, more, chance.randint(1, len(rows)))
 
 
+def trained(rows: list[IndexRow], splits: list[str]) -> set[int]:
+    """Returns the labels of the images to train on."""
+    pairs = zip(rows, splits, strict=True)
+    return {
+        label
+        for image, part in pairs
+        if part == "train"
+        for label in image.example.labels
+    }
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_advice_of_each_message_suffices(seed: int):
     chance = random.Random(seed)
@@ -120,7 +131,11 @@ def test_the_advice_of_each_message_suffices(seed: int):
         except ConfigError as error:
             enough = int(re.search(r"expected at least (\d+)", str(error))[1])
             assert enough > case.limit
-            divided(case.rows, enough, groups=case.groups, **case.more)
+            found = divided(case.rows, enough, groups=case.groups, **case.more)
+            if case.more["split"] != "slices":
+                assert trained(found.rows, found.splits) == trained(
+                    case.rows, [image.example.split or "train" for image in case.rows]
+                )
             asked += 1
         except EmptySplitError:  # its message says to add two images of each class
             part = "train" if case.rows[0].example.split else None

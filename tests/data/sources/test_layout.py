@@ -165,6 +165,11 @@ def test_a_class_called_train_may_hold_folders_beside_no_class():
             "folders outermost. Give the folder that holds them: data/fold1",
         ),
         (
+            ["README", "1.jpg", "Flowers.ZIP", "labels.csv"],
+            "such as data/rose/1.jpg. To read Flowers.ZIP itself, give it: "
+            "data/Flowers.ZIP",
+        ),
+        (
             [*in_each("set/my_train", "set/my_test"), *tree("docs")],
             "Give the folder that holds them: data/set",
         ),
