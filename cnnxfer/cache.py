@@ -15,7 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from cnnxfer.errors import ConfigError, reason_of
-from cnnxfer.files import TEMPORARY, flush, read_json_with_hash, user_dir
+from cnnxfer.files import TEMPORARY, flush, name_file, read_json_with_hash, user_dir
 from cnnxfer.records import Record
 from cnnxfer.reporting import Reporter
 from cnnxfer.trust import KEPT_DIRECTORY, distrust, take_from_others
@@ -130,6 +130,7 @@ def cached_directory(
 
     Raises:
         ConfigError: if what others can have written cannot be removed.
+        OSError: if the directory cannot be written; its `filename` is `path`.
     """
     trusted = is_trusted(path, reporter)
     if trusted and path.exists():  # reading needs no lock
@@ -151,6 +152,9 @@ def cached_directory(
                         take_from_others(Path(directory, name))
                         flush(Path(directory, name))
                 os.replace(temporary, path)
+            except OSError as error:
+                name_file(error, path)
+                raise
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
     return path

@@ -85,13 +85,21 @@ def atomic_path(path: Path, mode: int = 0o666) -> Iterator[Path]:
         os.chmod(temporary, mode & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        # A full disk names no file, and users do not know the temporary one.
-        if not error.filename or Path(error.filename).name.startswith(TEMPORARY):
-            error.filename = str(path)
+        name_file(error, path)
         raise
     finally:
         if temporary:
             temporary.unlink(missing_ok=True)
+
+
+def name_file(error: OSError, path: Path) -> None:
+    """Has an error name the file that could not be written, if it names none.
+
+    A full disk names no file, and users do not know a temporary one.
+    """
+    parts = Path(str(error.filename or TEMPORARY)).parts
+    if any(part.startswith(TEMPORARY) for part in parts):
+        error.filename = str(path)
 
 
 @contextmanager

@@ -41,8 +41,9 @@ def test_a_failed_fill_leaves_no_cached_directory(tmp_path: Path) -> None:
         (directory / "a").write_text("half")
         raise OSError(errno.ENOSPC, "full")
 
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(OSError, match="full") as caught:
         cached_directory(tmp_path / "cached", fill, Reporter())
+    assert caught.value.filename == str(tmp_path / "cached")
     assert [name for name in os.listdir(tmp_path) if "lock" not in name] == []
     assert (
         cached_directory(tmp_path / "cached", lambda path: None, Reporter())

@@ -18,6 +18,7 @@ from cnnxfer.files import (
     file_hash,
     format_bytes,
     json_text,
+    name_file,
     remove_leftovers,
     write_text,
 )
@@ -61,6 +62,18 @@ def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="full") as caught, atomic_path(path):
         raise OSError(errno.ENOSPC, "full")
     assert caught.value.filename == str(path)
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [(None, "final"), ("a/.tmp-1/b", "final"), ("a/.tmp-b", "final"), ("a/b", "a/b")],
+)
+def test_errors_of_temporary_files_name_the_final_one(
+    named: str | None, expected: str
+) -> None:
+    error = OSError(errno.ENOSPC, "full", named)
+    name_file(error, Path("final"))
+    assert error.filename == expected
 
 
 def test_the_error_names_the_file_to_write(tmp_path: Path) -> None:

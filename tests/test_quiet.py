@@ -67,6 +67,16 @@ def test_a_program_without_stderr_can_import(tmp_path: Path) -> None:
     assert stderr_of_import(tmp_path, before=closed) == ("", "")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="others do not limit it")
+def test_too_little_address_space_is_told(tmp_path: Path) -> None:
+    """The libraries crash, or never end, where they can allocate too little."""
+    limit = "import resource as r\nr.setrlimit(r.RLIMIT_AS, (2 * 10**9, 2 * 10**9))\n"
+    shown, more = stderr_of_import(tmp_path, before=limit)
+    assert "ConfigError('this process may use 2.0 GB of address space, and" in shown
+    assert "TensorFlow needs 4 GB. Raise the limit: ulimit -v unlimited" in shown
+    assert more == "|after"
+
+
 def test_messages_are_shown_when_the_import_fails(tmp_path: Path) -> None:
     shown = stderr_of_import(tmp_path, "raise ImportError('no CUDA')")
     assert shown == ("ImportError('no CUDA')\n", "chatter|after")

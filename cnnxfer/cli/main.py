@@ -1,5 +1,6 @@
 """The command line: starts commands, and prints their errors on one line."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -122,7 +123,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
-        print_error(f"{error.filename or 'the output'}: {error.strerror}.")
+        print_error(_refusal_message(error, error.errno))
         return 1
     except UnicodeEncodeError as error:
         encoding = sys.getfilesystemencoding()
@@ -136,6 +137,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if code == Interrupted.exit_code:  # Typer returns it on Ctrl-C
         print_error("interrupted.")
     return code if isinstance(code, int) else 0
+
+
+def _refusal_message(error: OSError, number: int) -> str:
+    is_permission = number in (errno.EACCES, errno.EPERM)  # of a file to read, perhaps
+    advice = "Change its permissions" if is_permission else REFUSALS[number]
+    name = error.filename or "the output"
+    return f"{name}: {os.strerror(number).lower()}. {advice}, and start again."
 
 
 def _check_working_directory() -> None:

@@ -238,9 +238,18 @@ def test_sigterm_ends_commands_that_save_nothing_at_once(photos_dir: Path) -> No
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (OSError(errno.ENOSPC, "No space", "runs/[a]/x"), "runs/[a]/x: No space."),
-        (PermissionError(errno.EACCES, "Denied", "a\nb"), r"a\nb: Denied."),
-        (OSError(errno.EROFS, "Read-only"), "the output: Read-only."),
+        (
+            OSError(errno.ENOSPC, "No space", "runs/[a]/x"),
+            "runs/[a]/x: no space left on device. Make room",
+        ),
+        (
+            PermissionError(errno.EACCES, "Denied", "a\nb"),
+            r"a\nb: permission denied. Change its permissions",
+        ),
+        (
+            OSError(errno.EROFS, "Read-only"),
+            "the output: read-only file system. Make it writable",
+        ),
     ],
 )
 def test_an_error_of_the_operating_system_is_one_line(
@@ -251,7 +260,7 @@ def test_an_error_of_the_operating_system_is_one_line(
 ) -> None:
     monkeypatch.setattr(api, "evaluate", failing(error))
     assert run(["evaluate"]) == 1
-    assert capsys.readouterr() == ("", f"error: {message}\n")
+    assert capsys.readouterr() == ("", f"error: {message}, and start again.\n")
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,7 +301,9 @@ def test_a_full_disk_under_stdout(command: str) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
-    assert done.stderr == "error: the output: No space left on device.\n"
+    assert done.stderr == (
+        "error: the output: no space left on device. Make room, and start again.\n"
+    )
 
 
 def test_messages_print_any_text_on_one_line(
@@ -319,7 +330,10 @@ def test_quiet_leaves_warnings_and_errors(
     monkeypatch.setattr(api, "evaluate", report)
     for arguments in (["evaluate", "-q"], ["-q", "evaluate"]):
         assert run(arguments) == 1
-        assert capsys.readouterr().err == "warning: danger\nerror: the output: full.\n"
+        assert capsys.readouterr().err == (
+            "warning: danger\n"
+            "error: the output: no space left on device. Make room, and start again.\n"
+        )
     assert run(["evaluate"]) == 1  # --quiet of the command before has no effect
     assert capsys.readouterr().err.startswith("fact\nwarning: danger\nwork\n")
 

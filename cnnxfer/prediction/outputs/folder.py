@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 from cnnxfer.errors import ConfigError
-from cnnxfer.files import atomic_path, file_hash, local_name
+from cnnxfer.files import TEMPORARY, atomic_path, file_hash, local_name, name_file
 from cnnxfer.prediction.inputs.kinds import find_kind, is_web_address
 
 # Names that Windows does not allow for a file, with any suffix.
@@ -183,18 +183,27 @@ def _write_new(path: Path, content: bytes) -> bool:
     """
     if os.path.lexists(path):
         return False
-    with TemporaryDirectory(prefix=".tmp-", dir=path.parent) as directory:
-        complete = Path(directory, path.name)
-        with atomic_path(complete) as temporary:
-            temporary.write_bytes(content)
-        try:
-            os.link(complete, path)
-        except FileExistsError:
+    try:
+        with TemporaryDirectory(prefix=TEMPORARY, dir=path.parent) as directory:
+            complete = Path(directory, path.name)
+            with atomic_path(complete) as temporary:
+                temporary.write_bytes(content)
+            return _moved_to_new(complete, path)
+    except OSError as error:
+        name_file(error, path)
+        raise
+
+
+def _moved_to_new(complete: Path, path: Path) -> bool:
+    """Gives a file another name unless that exists; returns whether it has it."""
+    try:
+        os.link(complete, path)
+    except FileExistsError:
+        return False
+    except OSError:  # not all file systems have links
+        if os.path.lexists(path):
             return False
-        except OSError:  # not all file systems have links
-            if os.path.lexists(path):
-                return False
-            os.replace(complete, path)
+        os.replace(complete, path)
     return True
 
 

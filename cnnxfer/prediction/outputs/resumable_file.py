@@ -18,6 +18,7 @@ from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.files import (
     atomic_path,
     file_hash,
+    name_file,
     read_json_with_hash,
     write_json_with_hash,
 )
@@ -79,9 +80,16 @@ class ResumableFile:
 
         Each is written as soon as it is available. If an error interrupts the
         predictions, what was written is kept.
+
+        Raises:
+            OSError: if it cannot be written; its `filename` is `FILE.part`, or FILE.
         """
-        with self._part.open("a", encoding="utf-8", newline="\n") as stream:
-            write_jsonl(islice(predictions, self.done, None), stream)
+        try:
+            with self._part.open("a", encoding="utf-8", newline="\n") as stream:
+                write_jsonl(islice(predictions, self.done, None), stream)
+        except OSError as error:
+            name_file(error, self._part)
+            raise
         if is_gz(self.path):
             with (
                 self._part.open("rb") as content,

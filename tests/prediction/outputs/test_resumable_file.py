@@ -1,3 +1,4 @@
+import errno
 import gzip
 import io
 import os
@@ -437,3 +438,16 @@ def test_the_output_of_a_killed_process_is_resumed(path: Path) -> None:
     subprocess.run(command("fast", "resume"), check=True)
     assert path.read_bytes() == whole.read_bytes()
     assert files(path.parent) == [path.name, whole.name]
+
+
+def test_a_full_disk_names_the_unfinished_file(path: Path) -> None:
+    def full() -> Iterator[Prediction]:
+        raise OSError(errno.ENOSPC, "full")
+        yield
+
+    with (
+        open_resumable_file(path, SETTINGS, READ, RecordingReporter()) as file,
+        pytest.raises(OSError, match="full") as caught,
+    ):
+        file.write(full())
+    assert caught.value.filename == f"{path}.part"
