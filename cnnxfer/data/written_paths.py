@@ -85,7 +85,7 @@ def _spellings(written: str) -> Iterator[str]:
     bare = written.strip()
     if len(bare) > 2 and bare[0] == bare[-1] and bare[0] in QUOTES:
         bare = bare[1:-1]
-    if not bare:
+    if not bare.strip("./\\"):  # a stray backslash does not mean the whole disk
         return
     for text in dict.fromkeys((bare, bare.replace("\\", "/"))):
         yield text

@@ -244,6 +244,8 @@ def test_an_entry_that_may_mean_several_files_is_reported(found) -> None:
         ("[1]", "<may mean [1].jpg or [1].png>"),
         ("photos/b.jpg", "photos/b.jpg"),
     ]
+    Path("list").write_text("\\\n")  # which is no other way to write /
+    assert found("@list") == [("\\", MISSING)]
     Path("list").write_bytes(b"#2.jpg\0photos/b.jpg")  # NUL: names are exact
     assert found("@list")[0] == ("#2.jpg", MISSING)
 
