@@ -34,6 +34,14 @@ class DataError(CnnxferError):
     exit_code = 2
 
 
+class PassingError(DataError):
+    """An image that cannot be used now, for a reason that does not lie in it.
+
+    Memory, permissions or a library may be there the next time, so nothing remembers
+    that it failed.
+    """
+
+
 class RunError(CnnxferError):
     """Work that started correctly and then failed."""
 

@@ -396,6 +396,9 @@ def odd_files() -> Iterator[OddFile]:
     yield from bmps()
     yield from webps()
     yield from tiffs()
+    yield from pnms()
+    yield from jpeg2000s()
+    yield from tgas()
     yield from avifs_and_heics()
     yield from no_images()
     yield from odd_places()
@@ -631,6 +634,9 @@ def tiffs() -> Iterator[OddFile]:
         values((-3000, -1000, 1000, 3000), "i4"), photometric=1, sample_format=2
     )
     yield one("signed 32 bit", content, greys)
+    for name, levels in {"levels": (0, 85, 170, 255), "sixteen bits": SIXTEEN}.items():
+        content = tiff(values(levels, "i4"), photometric=1, sample_format=2)
+        yield one(f"32 bit, {name}", content, greys)
     content = tiff(values(colours, "f4"), sample_format=3)
     yield one("float colours", content, "corrupt or unusual TIFF")
     lzw = encode(large, "TIFF", compression="tiff_lzw")
@@ -640,6 +646,93 @@ def tiffs() -> Iterator[OddFile]:
     yield one("of 10 gigapixels", nothing, too_large(200))
     little = tiff(RGB8[:1, :1], claims=(2000, 2000))
     yield one("of less than it claims", little, "truncated TIFF")
+
+
+def pnms() -> Iterator[OddFile]:
+    def one(name: str, content, outcome: Outcome = Shown()) -> OddFile:
+        return OddFile(f"pnm {name}", of(content), outcome)
+
+    def binary(kind: int, greatest: int, levels) -> bytes:
+        stored = values(levels, ">u2" if greatest > 255 else "u1")
+        return b"P%d %d %d %d\n" % (kind, *SIZE, greatest) + stored.tobytes()
+
+    def plain(kind: int, greatest: int, levels) -> bytes:
+        numbers = b" ".join(b"%d" % value for value in values(levels, int).ravel())
+        return b"P%d\n# by hand\n%d %d %d\n" % (kind, *SIZE, greatest) + numbers
+
+    greys = Shown(GREYS)
+    two_colours = Shown((BLACK, WHITE, WHITE, BLACK))
+    two = Image.fromarray(quartered((0, 255, 255, 0)).astype(np.uint8)).convert("1")
+    sound = encode(flag(), "PPM")
+    yield one("colours.ppm", sound)
+    yield one("plain colours.ppm", plain(3, 255, FLAG))
+    sixteen = [tuple(257 * level for level in colour) for colour in FLAG]
+    yield one("16 bit colours.ppm", binary(6, 65535, sixteen))
+    yield one("colours of 5 levels.pnm", binary(6, 4, np.array(FLAG) * 4 // 255))
+    yield one("grey.pgm", binary(5, 255, (0, 85, 170, 255)), greys)
+    yield one("plain grey.pgm", plain(2, 15, (0, 5, 10, 15)), greys)
+    yield one("16 bit grey.pgm", binary(5, 65535, SIXTEEN), greys)
+    yield one("12 bit grey.pgm", binary(5, 4095, (0, 1365, 2730, 4095)), greys)
+    # 8 bits in 16 are black to a person, who sees what the file says.
+    dark = Shown((BLACK, BLACK, (1, 1, 1), (1, 1, 1)))
+    yield one("dark.pgm", binary(5, 65535, (0, 85, 170, 255)), dark)
+    yield one("two colours.pbm", encode(two, "PPM"), two_colours)
+    fractions = Image.fromarray(values((0, 1 / 3, 2 / 3, 1), np.float32))
+    yield one("fractions.pfm", encode(fractions, "PPM"), greys)
+    yield one("cut.ppm", sound[:-1000], "truncated PNM")
+    yield one("12 bit cut.pgm", binary(5, 4095, (0, 1, 2, 3))[:-9], "truncated PNM")
+    yield one("plain cut.ppm", plain(3, 255, FLAG)[:-9], "truncated PNM")
+    claims = b"P6 %d %d 255\n"
+    yield one("huge.ppm", claims % (10**9, 10**9), too_large(200))
+    yield one("of 200 megapixels.ppm", claims % (20_000, 10_000), "truncated PNM")
+    reason = "corrupt PNM: invalid literal for int() with base 10: b'report'"
+    yield one("text.pbm", b"P1 report", reason)
+
+
+def jpeg2000s() -> Iterator[OddFile]:
+    def one(name: str, content, outcome: Outcome = Shown()) -> OddFile:
+        return OddFile(f"jpeg2000 {name}", of(content), outcome)
+
+    sound = encode(flag(), "JPEG2000")
+    yield one("plain.jp2", sound)
+    codestream = encode(flag(), "JPEG2000", no_jp2=True)
+    yield one("codestream.j2k", codestream)
+    tiles = encode(flag(), "JPEG2000", tile_size=(16, 16))
+    yield one("tiles.jp2", tiles)
+    greys = Shown(GREYS)
+    sixteen = Image.fromarray(values(SIXTEEN, np.uint16))
+    yield one("16 bit grey.jp2", encode(sixteen, "JPEG2000"), greys)
+    alpha = [(*RED, 0), (*GREEN, 255), (*BLUE, 255), (*YELLOW, 255)]
+    clear = Image.fromarray(quartered(alpha).astype(np.uint8))
+    over_white = Shown((WHITE, *FLAG[1:]))
+    yield one("alpha.jp2", encode(clear, "JPEG2000"), over_white)
+    broken = "corrupt JPEG 2000: broken data stream when reading image file"
+    yield one("cut.jp2", sound[:-60], broken)
+    claim = struct.pack(">II", 10**9, 10**9)
+    huge = codestream.replace(struct.pack(">II", *SIZE), claim, 1)
+    yield one("huge.j2k", huge, too_large(200))
+
+
+def tgas() -> Iterator[OddFile]:
+    def one(name: str, content, outcome: Outcome = Shown()) -> OddFile:
+        return OddFile(f"tga {name}.tga", of(content), outcome)
+
+    sound = encode(flag(), "TGA")
+    yield one("plain", sound)
+    yield one("runs", encode(flag(), "TGA", compression="tga_rle"))
+    yield one("from above", encode(flag(), "TGA", orientation=1))
+    yield one("palette", encode(flag().quantize(8), "TGA"), Shown(tolerance=2))
+    grey = Image.fromarray(values((0, 85, 170, 255), np.uint8))
+    yield one("grey", encode(grey, "TGA"), Shown(GREYS))
+    alpha = [(*RED, 0), (*GREEN, 255), (*BLUE, 255), (*YELLOW, 255)]
+    clear = Image.fromarray(quartered(alpha).astype(np.uint8))
+    yield one("alpha", encode(clear, "TGA"), Shown((WHITE, *FLAG[1:])))
+    unused = flag()
+    unused.putalpha(0)
+    yield one("unused alpha", encode(unused, "TGA"))
+    yield one("cut", sound[:-1000], "truncated TGA")
+    header = struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, 65535, 65535, 24, 0)
+    yield one("huge", header, too_large(200))
 
 
 def avifs_and_heics() -> Iterator[OddFile]:
@@ -676,7 +769,9 @@ def avifs_and_heics() -> Iterator[OddFile]:
 
 
 def no_images() -> Iterator[OddFile]:
-    supported = "supported: JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, HEIC"
+    supported = (
+        "supported: JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, HEIC, PNM, JPEG 2000, TGA"
+    )
     for name, content, reason in (
         ("empty.jpg", b"", "empty file"),
         ("text.jpg", b"rose\n" * 100, "not an image"),
@@ -686,12 +781,8 @@ def no_images() -> Iterator[OddFile]:
         ("paper.png", b"%PDF-1.7\n", "not an image: PDF"),
         ("drawing.png", b"<svg xmlns='x'/>", f"SVG cannot be decoded; {supported}"),
         ("new.jxl", b"\xff\x0a" + bytes(99), f"JPEG XL cannot be decoded; {supported}"),
-        ("old.ppm", encode(flag(), "PPM"), f"PPM cannot be decoded; {supported}"),
-        (
-            "j2k.jp2",
-            encode(flag(), "JPEG2000"),
-            f"JPEG2000 cannot be decoded; {supported}",
-        ),
+        ("icon.png", encode(flag(), "ICO"), f"ICO cannot be decoded; {supported}"),
+        ("printed.jpg", b"%!PS-Adobe-3.0 EPSF", f"EPS cannot be decoded; {supported}"),
     ):
         yield OddFile(name, of(content), reason)
     png = encode(flag(), "PNG")

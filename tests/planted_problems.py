@@ -168,7 +168,7 @@ def _plant_broken(planter: Planter) -> None:
     }.items():
         planter.one("unreadable", f"{folder}/{name}", content)
     (planter.root / folder / "link.jpg").symlink_to("nowhere")
-    planter.note("unreadable", f"{folder}/link.jpg")
+    planter.note("not-read", f"{folder}/link.jpg")
     os.mkfifo(planter.root / folder / "pipe.jpg")
     planter.note("unreadable", f"{folder}/pipe.jpg")
     for name, content in {
@@ -252,6 +252,13 @@ def _plant_pictures(planter: Planter) -> None:
     for width, height in ((400, 60), (50, 300), (960, 300)):
         path = f"{folder}/{width} by {height}.jpg"
         planter.one("long", path, planter.picture((width, height)))
+    levels = np.asarray(planter.picture()).astype(np.uint16)
+    for name, content in {
+        "12 of 16 bits.png": odd.png(SIZE, 16, 2, odd.png_rows(levels * 16)),
+        "12 of 16 bits.ppm": b"P6 %d %d 65535\n" % SIZE
+        + (levels * 16).astype(">u2").tobytes(),
+    }.items():
+        planter.one("dim", f"{folder}/{name}", content)
     planter.one("huge", f"{folder}/huge.jpg", planter.picture().resize((7200, 7000)))
 
 
@@ -373,5 +380,5 @@ def _plant_small_sets(planter: Planter) -> None:
                 Planted(TABLE, "unlabelled", (f"{index}.jpg",), f"{index}.jpg")
             )
     lines.append("gone.jpg,rose")
-    planter.planted.append(Planted(TABLE, "unreadable", ("gone.jpg",), "gone.jpg"))
+    planter.planted.append(Planted(TABLE, "not-read", ("gone.jpg",), "gone.jpg"))
     planter.put(TABLE, "\n".join(lines).encode())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnnxfer.data.annotation import Annotation
-from cnnxfer.errors import DataError, reason_of
+from cnnxfer.errors import DataError, PassingError, reason_of
 
 MAX_BYTES = 512 * 1024 * 1024
 # Reasons why a file is not read as an image.
@@ -112,6 +112,10 @@ class IndexRow:
         grey: whether no pixel of the image has a colour.
         phash: the perceptual hash, in hexadecimal; similar for images that look alike,
             and empty for an image with too little detail.
+        dim: whether its pixels have 16 bits or more and use only the lowest ones, so
+            that the image looks black.
+        passing: whether the problem may not lie in the image, but in a lack of memory
+            or time, in permissions, or in a missing library.
     """
 
     example: Example
@@ -124,6 +128,8 @@ class IndexRow:
     frames: int = 1
     grey: bool = False
     phash: str = ""
+    dim: bool = False
+    passing: bool = False
 
     @property
     def sha256(self) -> str:
@@ -140,8 +146,9 @@ def read_bytes(path: Path, offset: int = 0, size_bytes: int | None = None) -> by
         size_bytes: the length of the image; None for the size of the file.
 
     Raises:
-        DataError: if the image cannot be read or is over 512 MiB; the message is only
-            the reason.
+        DataError: if it is not a file, or the image is over 512 MiB; the message is
+            only the reason.
+        PassingError: if the system refuses to read it; the message is only the reason.
     """
     try:
         found = path.stat()
@@ -154,6 +161,6 @@ def read_bytes(path: Path, offset: int = 0, size_bytes: int | None = None) -> by
             stream.seek(offset)
             return stream.read(size_bytes)
     except OSError as error:
-        raise DataError(reason_of(error)) from error
+        raise PassingError(reason_of(error)) from error
     except ValueError as error:  # a NUL in the name
         raise DataError(str(error)) from error

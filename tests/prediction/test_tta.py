@@ -72,9 +72,9 @@ def test_scales_show_the_shorter_side_at_224_256_and_320_of_224(picture):
 
 def test_a_picture_is_decoded_once_for_all_its_views(monkeypatch):
     opened = []
-    decode = picture_module.to_rgb
+    decode = picture_module.to_pixels
     monkeypatch.setattr(
-        picture_module, "to_rgb", lambda *a: opened.append(a) or decode(*a)
+        picture_module, "to_pixels", lambda *a: opened.append(a) or decode(*a)
     )
     assert len(tta_views("ten", 0.875, SIZE)(Picture(noise("JPEG")))) == 10
     assert len(opened) == 1

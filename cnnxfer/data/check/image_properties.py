@@ -78,6 +78,16 @@ huge = _images(
     ),
     lambda row: row.width * row.height > MAX_USUAL_PIXELS,
 )
+dim = _images(
+    warning_kind(
+        "dim",
+        "images of 16 bits or more that use only the lowest",
+        done="used, and seen almost black",
+        advice="Scale them to all bits, or save them with 8, as 12-bit cameras need.",
+    ),
+    lambda row: row.dim,
+    lambda row: "",
+)
 long = _images(
     warning_kind(
         "long",

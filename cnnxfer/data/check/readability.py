@@ -5,7 +5,8 @@ from posixpath import splitext
 
 from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.report import Finding, Item, Kind, note_kind, warning_kind
-from cnnxfer.data.images.decode import SUFFIXES
+from cnnxfer.data.dataset import IndexRow
+from cnnxfer.data.images.decode import SUFFIXES, suffixes_of
 from cnnxfer.data.images.names import is_other_file
 
 UNREADABLE = warning_kind(
@@ -13,6 +14,12 @@ UNREADABLE = warning_kind(
     "unreadable images",
     done="left out",
     advice="Fetch them again, save them as JPEG or PNG, or delete them.",
+)
+NOT_READ = warning_kind(
+    "not-read",
+    "images that could not be read this time",
+    done="left out, this time",
+    advice="See to the reason, such as permissions or memory, and run this again.",
 )
 TRUNCATED = warning_kind(
     "truncated",
@@ -57,34 +64,23 @@ KIND_BY_REASON = {
     "over ": TOO_LARGE,
     "too large": TOO_LARGE,
 }
-# Pillow calls a JPEG file that holds a second image an MPO.
-JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
-SUFFIXES_OF = {
-    "JPEG": JPEG_SUFFIXES,
-    "MPO": JPEG_SUFFIXES,
-    "PNG": (".png",),
-    "GIF": (".gif",),
-    "BMP": (".bmp",),
-    "WEBP": (".webp",),
-    "TIFF": (".tif", ".tiff"),
-    "AVIF": (".avif",),
-    "HEIF": (".heic", ".heif"),
-}
 
 
 def broken_files(data: InspectedData) -> Iterator[Finding]:
     """Finds files that cannot be decoded, by what can be done about them."""
     kinds = [
-        (index, _kind_of(data.id(index), row.problem))
+        (index, _kind_of(row, row.problem))
         for index, row in enumerate(data.rows)
         if row.problem
     ]
-    for kind in (UNREADABLE, TRUNCATED, TOO_LARGE, OTHER_FILE):
+    for kind in (UNREADABLE, NOT_READ, TRUNCATED, TOO_LARGE, OTHER_FILE):
         found = [index for index, other in kinds if other is kind]
         items = [data.item(index, data.rows[index].problem or "") for index in found]
         if kind is OTHER_FILE:
             items += [Item((name,), note="in no class") for name in data.outside]
-        yield from kind.findings(items, quarantine=map(data.id, found))
+        # An image that may be read the next time isn't excluded from training.
+        excluded = () if kind is NOT_READ else found
+        yield from kind.findings(items, quarantine=map(data.id, excluded))
 
 
 def wrong_suffixes(data: InspectedData) -> Iterator[Finding]:
@@ -93,7 +89,7 @@ def wrong_suffixes(data: InspectedData) -> Iterator[Finding]:
         data.item(index, f"is {data.rows[index].format}")
         for index in data.sound
         if _suffix(data.id(index)) in SUFFIXES
-        and _suffix(data.id(index)) not in SUFFIXES_OF[data.rows[index].format]
+        and _suffix(data.id(index)) not in suffixes_of(data.rows[index].format)
     )
 
 
@@ -107,13 +103,13 @@ def circular_links(data: InspectedData) -> Iterator[Finding]:
     yield from CIRCULAR.findings(Item((name,)) for name in data.circular)
 
 
-def _kind_of(name: str, problem: str) -> Kind:
-    if is_other_file(name, problem):
+def _kind_of(row: IndexRow, problem: str) -> Kind:
+    if is_other_file(row.example.id, problem):
         return OTHER_FILE
-    matching = (
-        kind for start, kind in KIND_BY_REASON.items() if problem.startswith(start)
-    )
-    return next(matching, UNREADABLE)
+    for start, kind in KIND_BY_REASON.items():
+        if problem.startswith(start):
+            return kind
+    return NOT_READ if row.passing else UNREADABLE
 
 
 def _suffix(name: str) -> str:

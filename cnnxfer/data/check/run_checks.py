@@ -38,6 +38,7 @@ CHECKS: tuple[Callable[[InspectedData], Iterable[Finding]], ...] = (
     classes.imbalance,
     readability.broken_files,
     image_properties.grey,
+    image_properties.dim,
     image_properties.tiny,
     image_properties.long,
     image_properties.huge,
@@ -68,6 +69,7 @@ REPORTED_BY_TRAINING = {
     kind.name
     for kind in (
         readability.UNREADABLE,
+        readability.NOT_READ,
         readability.TRUNCATED,
         readability.TOO_LARGE,
         classes.EMPTY_CLASS,
@@ -97,7 +99,7 @@ def check_data(
         exclude: the path of a list of images to leave out; `none` for no list.
 
     Returns:
-        The report, and the images that were checked.
+        The report, and the images that could be read.
 
     Raises:
         ConfigError: if the data does not exist, or an option is wrong.
@@ -118,7 +120,7 @@ def check_data(
         rows = build_index(dataset.examples, reporter)
         groups = group_names(dataset, group_by) if group_by != "none" and rows else []
         report = _report(spec, dataset, rows, groups, split)
-    return report, [row.example for row in rows]
+    return report, [row.example for row in rows if not row.problem]
 
 
 def quick_findings(data: InspectedData) -> tuple[Finding, ...]:

@@ -65,7 +65,7 @@ def view(image: Image.Image, box: Box, size: Size, *, flip: bool = False) -> np.
     """Returns what lies in a box of an image, resized with antialiasing (bicubic).
 
     Args:
-        image: an image of mode RGB.
+        image: an image of mode RGB, or L for grey.
         box: what is shown, in pixels of the image.
         size: the size of the view, in pixels.
         flip: whether the view is mirrored left to right.
@@ -76,7 +76,7 @@ def view(image: Image.Image, box: Box, size: Size, *, flip: bool = False) -> np.
     resized = image.resize(_sides(size), Image.Resampling.BICUBIC, box=box)
     if flip:  # ten times faster than reversing the rows of a NumPy array
         resized = resized.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return np.asarray(resized)
+    return np.asarray(resized if resized.mode == "RGB" else resized.convert("RGB"))
 
 
 def _sides(size: Size) -> tuple[int, int]:

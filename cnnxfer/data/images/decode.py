@@ -9,20 +9,35 @@ import numpy as np
 import PIL
 from PIL import ExifTags, Image
 
-from cnnxfer.errors import DataError
+from cnnxfer.data.images.flatten import flatten
+from cnnxfer.data.images.memory import counted, needed_bytes
+from cnnxfer.data.images.pnm import use_fast_decoder
+from cnnxfer.errors import DataError, PassingError
 from cnnxfer.limits import MAX_PIXELS
 
 # Cached results of another decoder are not used. The number is raised when images are
 # decoded, or problems found, in another way.
-DECODER = f"2, Pillow {PIL.__version__}"
-# Untrusted files reach no other parsers, except that of HEIF for a HEIC file.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
-SUPPORTED = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, HEIC"
-NO_HEIF = "HEIC cannot be decoded; install cnnxfer[heif]"
-SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp"),
-    *(".tif", ".tiff", ".avif", ".heic", ".heif"),
+DECODER = f"3, Pillow {PIL.__version__}"
+# Untrusted files reach no other parsers, except that of HEIF for a HEIC file. TGA comes
+# last, since it has no signature: what is none of the others is tried.
+FORMATS = (
+    *("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF", "PPM", "JPEG2000", "TGA"),
 )
+SUPPORTED = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, HEIC, PNM, JPEG 2000, TGA"
+SUFFIXES_OF = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
+    "JPEG2000": (".jp2", ".j2k", ".jpf", ".jpx"),
+    "TGA": (".tga",),
+}
+SUFFIXES = tuple(suffix for suffixes in SUFFIXES_OF.values() for suffix in suffixes)
 # Formats with several frames to look at. A second image in a JPEG (MPO) or a HEIC is a
 # depth map or the like.
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF", "TIFF")
@@ -36,6 +51,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 # Files of data and films, for which Pillow has stubs.
 NO_IMAGES = ("BUFR", "GRIB", "HDF5", "MPEG")
+use_fast_decoder()
 
 # What turns an image upright, by its EXIF orientation; 1 is upright.
 TURNS = {
@@ -53,6 +69,9 @@ SIDEWAYS = (5, 6, 7, 8)  # turning exchanges width and height
 START_AT_RIGHT = (2, 3, 6, 7)
 START_AT_BOTTOM = (3, 4, 7, 8)
 
+LITTLE = "too little memory"
+NO_HEIF = "HEIC cannot be decoded; install cnnxfer[heif]"
+
 # Brands of HEIC files, such as photographs of iPhones, and brands shared with AVIF.
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 COMMON_BRANDS = (b"mif1", b"msf1")
@@ -67,6 +86,14 @@ OTHER_FILES = {
 }
 
 
+def suffixes_of(image_format: str) -> tuple[str, ...]:
+    """Returns the suffixes of files of a format, as Pillow names it; the first usual.
+
+    Pillow calls a JPEG file that holds a second image an MPO.
+    """
+    return SUFFIXES_OF["JPEG" if image_format == "MPO" else image_format]
+
+
 def open_image(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Opens an image by its header; no pixel is decoded yet.
 
@@ -76,29 +103,39 @@ def open_image(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     Raises:
         DataError: if the content is empty, not an image, of another format, or too
             large; the message is only the reason.
+        PassingError: if memory or a library is missing; the message is only the reason.
     """
     if not content:
         raise DataError("empty file")
     formats: tuple[str, ...] = FORMATS
     if _is_heic(content):
         if not _has_heif():
-            raise DataError(NO_HEIF)
+            raise PassingError(NO_HEIF)
         formats = ("HEIF",)
     _raise_limit(max_pixels)
     try:
         image = Image.open(io.BytesIO(content), formats=formats)
     except Image.DecompressionBombError as error:
         raise _too_large(max_pixels) from error
+    except MemoryError as error:
+        raise _too_little_memory() from error
     except Exception as error:  # Pillow's parsers raise errors of many types
+        _require_library(content)
         raise DataError(_unreadable(content, error)) from error
     _check_size(image, max_pixels)
     return image
 
 
 def is_animated(image: Image.Image) -> bool:
-    """Tells whether an opened image has several frames or pages to look at."""
+    """Tells whether an opened image has several frames or pages to look at.
+
+    Raises:
+        PassingError: if there is too little memory to tell.
+    """
     try:
         return image.format in ANIMATED and bool(getattr(image, "is_animated", False))
+    except MemoryError as error:
+        raise _too_little_memory(image.format) from error
     except Exception:  # a later frame is broken; the first one may still be readable
         return False
 
@@ -112,6 +149,7 @@ def seek(image: Image.Image, frame: int, max_pixels: int = MAX_PIXELS) -> bool:
     Raises:
         DataError: if the frame is corrupt or has more than `max_pixels`; the message is
             only the reason.
+        PassingError: if there is too little memory.
     """
     try:
         if image.format == "GIF" and frame and image.tell() == 0:
@@ -121,6 +159,8 @@ def seek(image: Image.Image, frame: int, max_pixels: int = MAX_PIXELS) -> bool:
         return False
     except Image.DecompressionBombError as error:
         raise _too_large(max_pixels) from error
+    except MemoryError as error:
+        raise _too_little_memory(image.format) from error
     except Exception as error:  # see open_image
         raise DataError(_corrupt(image.format, error)) from error
     _check_size(image, max_pixels)
@@ -130,30 +170,63 @@ def seek(image: Image.Image, frame: int, max_pixels: int = MAX_PIXELS) -> bool:
 def to_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
     """Returns the pixels of an opened image, as a person sees it: RGB, uint8.
 
+    See `to_pixels`.
+    """
+    pixels = to_pixels(image, scale)
+    return pixels if pixels.mode == "RGB" else pixels.convert("RGB")
+
+
+def to_pixels(image: Image.Image, scale: int = 1) -> Image.Image:
+    """Returns the pixels of an opened image, as a person sees it: uint8.
+
     The image is turned upright by its EXIF orientation, transparency is laid over
-    white, and 16 bits and floats are scaled to 8 bits. Of an animation, it is the
-    frame that `seek` moved to, or else the first one.
+    white, and 16 bits, 32 bits and floats are scaled to 8 bits. Of an animation, it is
+    the frame that `seek` moved to, or else the first one. Where large images are
+    decoded, at once or in other processes, this waits until memory suffices for all.
 
     Args:
         image: an image that `open_image` returned.
         scale: 2, 4 or 8 decodes a JPEG that many times smaller, and faster; its last
             row and column may reach beyond the image. Other formats ignore it.
 
+    Returns:
+        An image of mode RGB; or of mode L, which takes a quarter of the memory, if all
+        of it is grey.
+
     Raises:
         DataError: if the file is truncated or corrupt; the message is only the
             reason.
+        PassingError: if there is too little memory.
     """
+    width, height = image.size
     if scale > 1:
-        width, height = image.size
         image.draft(None, (max(1, width // scale), max(1, height // scale)))
+    needed = needed_bytes(image, (width, height))
     try:
-        rgb = _flatten(image)
+        with counted(needed):
+            flat = flatten(image)
+            # A PNG may tell it only after the pixels.
+            turn = TURNS.get(orientation(image))
+            return flat if turn is None else flat.transpose(turn)
+    except PassingError:
+        raise
     except MemoryError as error:
-        raise DataError(f"too little memory for a {_name(image.format)}") from error
+        raise _too_little_memory(image.format) from error
     except Exception as error:  # see open_image
+        if not _has_memory(needed):  # which some libraries tell by another error
+            raise _too_little_memory(image.format) from error
         raise DataError(_corrupt(image.format, error)) from error
-    turn = TURNS.get(orientation(image))
-    return rgb if turn is None else rgb.transpose(turn)
+
+
+def has_many_bits(image: Image.Image) -> bool:
+    """Tells whether an opened image has more than 8 bits a channel, in its file."""
+    if image.mode in ("I", "I;16"):
+        return True
+    tiles = getattr(image, "tile", ())  # which tell how pixels are stored
+    how = tiles[0].args if tiles else ()
+    if image.format == "PPM":
+        return isinstance(how, tuple) and how[-1] > 255
+    return ";16" in (how if isinstance(how, str) else str(how))
 
 
 def upright_size(size: tuple[int, int], exif_orientation: int) -> tuple[int, int]:
@@ -167,50 +240,17 @@ def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
 
 def orientation(image: Image.Image) -> int:
-    """Returns the EXIF orientation, 1 to 8; 1 and any other number mean upright."""
+    """Returns the EXIF orientation, 1 to 8; 1 and any other number mean upright.
+
+    Raises:
+        PassingError: if there is too little memory to tell.
+    """
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except MemoryError as error:
+        raise _too_little_memory(image.format) from error
     except Exception:  # an image with a broken EXIF block can still be used
         return 1
-
-
-def _flatten(image: Image.Image) -> Image.Image:
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        # Pillow's conversion would clip values above 255.
-        image = Image.fromarray(_eight_bits(image))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    image.load()  # an image of mode RGB has not been decoded yet
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _eight_bits(image: Image.Image) -> np.ndarray:
-    """Returns 16-bit integers, or floats of unknown range, scaled to 8 bits.
-
-    White is 65,535; for floats 1, or 255 or 65,535 if values are greater. If values
-    lie outside, as in measurements, the least becomes black and the greatest white.
-    """
-    values = np.asarray(image, dtype=np.float32)
-    known = values[np.isfinite(values)]
-    low, high = (known.min(), known.max()) if known.size else (0, 0)
-    whites = (1, 255, 65535) if image.mode == "F" else (65535,)
-    white = next((white for white in whites if low >= 0 and high <= white), None)
-    if white is None:
-        low, white = low, high - low
-    else:
-        low = 0
-    levels: np.ndarray = np.nan_to_num(
-        (values - low) * (255 / white), posinf=255, neginf=0
-    )
-    levels = np.rint(levels.clip(0, 255)).astype(np.uint8)
-    if _is_negative(image):
-        levels = 255 - levels
-    transparent = image.info.get("transparency")  # in a PNG, one of the values
-    if transparent is not None:
-        levels = np.where(values == transparent, np.uint8(255), levels)
-    return levels
 
 
 def _keep_transparency(image: Image.Image) -> None:
@@ -224,12 +264,6 @@ def _keep_transparency(image: Image.Image) -> None:
     unused = next((index for index in range(256) if index not in used), None)
     if image.mode == "P" and "transparency" not in image.info and unused is not None:
         image.info["transparency"] = unused
-
-
-def _is_negative(image: Image.Image) -> bool:
-    """Tells whether 0 is white in a TIFF, which Pillow respects only with 8 bits."""
-    tags = getattr(image, "tag_v2", {})
-    return tags.get(ExifTags.Base.PhotometricInterpretation) == 0
 
 
 def other_file(beginning: bytes) -> str | None:
@@ -271,6 +305,27 @@ def _too_large(max_pixels: int) -> DataError:
     return DataError(f"over {limit} megapixels, the limit")
 
 
+def _too_little_memory(found: str | None = None) -> PassingError:
+    return PassingError(f"too little memory for a {_name(found)}" if found else LITTLE)
+
+
+def _has_memory(size_bytes: int) -> bool:
+    try:
+        np.empty(size_bytes, np.uint8)
+    except MemoryError:
+        return False
+    return True
+
+
+def _require_library(content: bytes) -> None:
+    """Raises a PassingError if this Pillow lacks the library for an image's format."""
+    for found, (_, accept) in Image.OPEN.items():
+        if found in FORMATS and accept and isinstance(accept(content[:16]), str):
+            raise PassingError(
+                f"the installed Pillow cannot decode {_name(found)}; install its wheel"
+            )
+
+
 def _is_heic(content: bytes) -> bool:
     if content[4:8] != b"ftyp":
         return False
@@ -304,12 +359,24 @@ def _format_of(beginning: bytes) -> str | None:
             # Some of these functions return a text, the reason why they cannot read it.
             if accept is not None and accept(start) is True:
                 return found
+        if _may_be_tga(beginning):
+            return "TGA"
     return None
+
+
+def _may_be_tga(beginning: bytes) -> bool:
+    """Tells whether a file begins as a TGA does, which has no signature."""
+    if len(beginning) < 18:
+        return False
+    has_palette, kind, bits = beginning[1], beginning[2], beginning[16]
+    is_kind = has_palette in (0, 1) and kind in (1, 2, 3, 9, 10, 11)
+    has_pixels = any(beginning[12:14]) and any(beginning[14:16])
+    return is_kind and has_pixels and bits in (1, 8, 16, 24, 32)
 
 
 def _corrupt(found: str | None, error: Exception) -> str:
     message = " ".join(str(error).split())
-    if "truncated" in message.lower():
+    if "truncated" in message.lower() or message == "not enough image data":
         return f"truncated {_name(found)}"
     if "Decompressed data too large" in message:
         return f"decompression bomb: {_name(found)}"
@@ -319,4 +386,5 @@ def _corrupt(found: str | None, error: Exception) -> str:
 
 
 def _name(found: str | None) -> str:
-    return {"WEBP": "WebP", "HEIF": "HEIC"}.get(found or "", found or "image")
+    names = {"WEBP": "WebP", "HEIF": "HEIC", "PPM": "PNM", "JPEG2000": "JPEG 2000"}
+    return names.get(found or "", found or "image")

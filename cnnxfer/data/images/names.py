@@ -6,8 +6,8 @@ import stat
 from cnnxfer.data.images.decode import SUFFIXES, other_file
 
 START_BYTES = 256  # of a file; they show what it is
-# The last two cannot be decoded, but are images; so they are reported, not left out.
-IMAGE_SUFFIXES = (*SUFFIXES, ".jp2", ".jxl")
+# The last one cannot be decoded, but is an image; so it is reported, not left out.
+IMAGE_SUFFIXES = (*SUFFIXES, ".jxl")
 # How the reasons begin why a file that is no image, not even a broken one, is not read.
 NOT_AN_IMAGE = ("not an image", "SVG ", "empty file")
 # Files and folders of operating systems, in lower case, which hold no user's images.

@@ -21,8 +21,6 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import option
 
 DEFAULT_NAME = "image"  # for an image whose path has no file name
-# Suffixes of formats whose name is not their suffix.
-FORMAT_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}
 
 
 def copy_files(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
@@ -128,14 +126,13 @@ def _file_name(path: str, content: bytes) -> str:
 
 def _suffix(content: bytes) -> str:
     # Imported here because it is rarely needed, and imports Pillow.
-    from cnnxfer.data.images.decode import open_image
+    from cnnxfer.data.images.decode import open_image, suffixes_of
 
     try:
         image_format = open_image(content).format or ""
     except DataError:  # the image is larger than the default limit
         return ""
-    default = f".{image_format.lower()}" if image_format else ""
-    return FORMAT_SUFFIXES.get(image_format, default)
+    return suffixes_of(image_format)[0] if image_format else ""
 
 
 def _summary(outcomes: Counter[str], folder: Path) -> str:

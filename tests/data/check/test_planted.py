@@ -54,7 +54,7 @@ def test_the_classes_are_counted(planting) -> None:
     moss = classes["moss"]
     assert (moss.train + moss.validation, moss.test) == (16, 0)
     assert moss.validation > 0
-    broken = ("unreadable", "truncated", "too-large")
+    broken = ("unreadable", "not-read", "truncated", "too-large")
     assert report.images - report.sound == sum(
         planting.find(kind).count for kind in broken
     )

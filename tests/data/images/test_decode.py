@@ -212,9 +212,9 @@ TOO_LARGE = "megapixels, the limit"
         (encode(picture(), "PNG")[:-40], "truncated PNG"),
         (encode(picture(), "BMP")[:-40], "truncated BMP"),
         (
-            encode(picture(), "PPM"),
-            "PPM cannot be decoded; "
-            "supported: JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, HEIC",
+            encode(picture(), "ICO"),
+            "ICO cannot be decoded; supported: JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, "
+            "HEIC, PNM, JPEG 2000, TGA",
         ),
         (png(30_000, 30_000, 8, 2, bytes(99)), f"over 200 {TOO_LARGE}"),
         (png(20_000, 10_001, 8, 2, bytes(99)), f"over 200 {TOO_LARGE}"),

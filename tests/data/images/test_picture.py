@@ -13,7 +13,7 @@ from PIL import Image
 
 from cnnxfer.data.images import picture as module
 from cnnxfer.data.images.boxes import MIN_OVERSAMPLING, reduction, square_box, view
-from cnnxfer.data.images.decode import decode, open_image, seek, to_rgb
+from cnnxfer.data.images.decode import decode, open_image, seek, to_pixels
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.errors import DataError
 
@@ -78,7 +78,7 @@ def test_reduction_keeps_twice_the_resolution_of_the_view(side, scale):
 def test_a_view_of_a_reduced_jpeg_is_close_to_the_full_one(monkeypatch, scale, options):
     scales = []
     monkeypatch.setattr(
-        module, "to_rgb", lambda image, s=1: scales.append(s) or to_rgb(image, s)
+        module, "to_pixels", lambda image, s=1: scales.append(s) or to_pixels(image, s)
     )
     content = jpeg(detailed(1001, 749), **options)
     found = np.abs(
@@ -216,17 +216,17 @@ def test_a_picture_is_decoded_by_one_thread_at_a_time(
     def slow(image: Image.Image, scale: int = 1) -> Image.Image:
         if not decoding.acquire(blocking=False):
             clashes.append(scale)
-            return to_rgb(image, scale)
+            return to_pixels(image, scale)
         time.sleep(0.02)  # for the others to come
         try:
-            return to_rgb(image, scale)
+            return to_pixels(image, scale)
         finally:
             decoding.release()
 
     content = jpeg(detailed(800, 600))
     sizes = [32, 64, 128, 256]
     alone = [view_at(Picture(content), size) for size in sizes]
-    monkeypatch.setattr(module, "to_rgb", slow)
+    monkeypatch.setattr(module, "to_pixels", slow)
     with ThreadPoolExecutor(4) as threads:
         seen = list(threads.map(partial(view_at, Picture(content)), sizes))
     assert not clashes
