@@ -15,6 +15,7 @@ import numpy as np
 import cnnxfer
 from bench.lib.timing import drain, race, share_of_limit
 from bench.predict.commands import PredictCommand
+from cnnxfer.data.decoding.frames import FrameReader
 from cnnxfer.data.decoding.pool import Decoders
 from cnnxfer.engines.choice import SAMPLES, choose_engine
 from cnnxfer.prediction.classifier import Classifier
@@ -60,7 +61,7 @@ def measure_limit(
     classifier = Classifier(find_model(command.model))
 
     def views() -> Iterable[np.ndarray]:
-        with closing(Decoders(classifier.views)) as decoders:
+        with closing(Decoders(FrameReader(classifier.views))) as decoders:
             for decoded in decoders.decode(find_images([str(pictures)])):
                 assert decoded.pixels is not None, decoded.error
                 yield decoded.pixels

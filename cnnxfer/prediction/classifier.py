@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from cnnxfer.config.prediction import ClassifierOptions
-from cnnxfer.data.decoding.child import ViewFunction
+from cnnxfer.data.decoding.frames import FrameReader, ViewFunction
 from cnnxfer.data.decoding.pool import DecodedImage, Decoders
 from cnnxfer.data.images.source import ImageSource, file_source
 from cnnxfer.engines.choice import SAMPLES, choose_engine, prepare_next_time
@@ -191,10 +191,9 @@ class Classifier:
         """
         with self._answering:
             if self._decoders is None or self._decoders.closed:
+                options = self.options
                 self._decoders = Decoders(
-                    self.views,
-                    frames=self.options.frames,
-                    max_pixels=self.options.max_pixels,
+                    FrameReader(self.views, options.frames, options.max_pixels)
                 )
             if self._closed:  # perhaps while they started
                 self._decoders.close()

@@ -185,7 +185,7 @@ def test_images_indexed_before_are_not_read_again(
     colour_run: Run, photos_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The index has the results of reading images for `train` or `check`."""
-    monkeypatch.setattr("cnnxfer.data.preparing.index._examine", None)
+    monkeypatch.setattr("cnnxfer.data.preparing.index._read", None)
     assert cnnxfer.evaluate(colour_run, data=photos_dir).unreadable == 0
 
 

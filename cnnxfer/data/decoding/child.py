@@ -14,25 +14,28 @@ import signal
 import sys
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image
 
-from cnnxfer.data.images.decode import is_animated, open_image, seek
-from cnnxfer.data.images.picture import Picture
-from cnnxfer.errors import DataError
+from cnnxfer.data.images.decode import LITTLE
+from cnnxfer.data.images.memory import use_budget
+from cnnxfer.errors import DataError, PassingError
 
-ViewFunction = Callable[[Picture], np.ndarray]
 # What is sent for a job: the encoded image, or a function that reads it.
 JobInput = bytes | Callable[[], bytes]
-ViewRecord = tuple[dict[str, Any], np.ndarray | None]
+# Values of types that JSON has, and pixels. Each record of an image but the last one
+# has a "frame"; a record without any value ends an image of several frames.
+Record = tuple[dict[str, Any], np.ndarray | None]
+# Yields the records of an encoded image.
+Reader = Callable[[bytes], Iterator[Record]]
 
-MAX_FRAMES = 1000  # of one file
+# What the parent answers to "needed_bytes", among the jobs.
+GO_ON = "go on"
 
 
 @dataclass(frozen=True)
@@ -40,35 +43,34 @@ class DecoderSetup:
     """What all jobs of a decoder process have in common.
 
     Attributes:
-        see: the pickled function that computes uint8 pixels from a decoded image.
-        frames: "first" or "all".
-        max_pixels: the most pixels that an image may have.
+        reader: the pickled function that yields the records of an encoded image.
         time_limit_seconds: how long an image, or a frame, may take.
     """
 
-    see: bytes
-    frames: str
-    max_pixels: int
+    reader: bytes
     time_limit_seconds: float
 
 
 def main() -> None:
     """Decodes images until the parent closes this process's standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
-    with _claimed(sys.stdin, "rb") as jobs, _claimed(sys.stdout, "wb") as records:
-        _exit_when_closed(jobs)
+    _be_the_first_to_be_killed()
+    with _claimed(sys.stdin, "rb") as stream, _claimed(sys.stdout, "wb") as records:
+        _exit_when_closed(stream)
         try:
-            setup: DecoderSetup = pickle.load(jobs)
-            see: ViewFunction = pickle.loads(setup.see)
+            setup: DecoderSetup = pickle.load(stream)
+            reader: Reader = pickle.loads(setup.reader)
             write_record(records, {"ready": True})
             # C libraries write warnings about images to standard error.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-            for job in _read_jobs(jobs):
-                results = _records(job, see, setup)
+            jobs = _Jobs(stream)
+            use_budget(_ParentsBudget(jobs, records))
+            for job in jobs:
+                results = _records(job, reader)
                 for record in _with_time_limit(results, setup.time_limit_seconds):
                     write_record(records, *record)
         except MemoryError:  # while a job is read or a record written
-            sys.exit("too little memory")
+            sys.exit(LITTLE)
         except BaseException:
             write_record(records, {"bug": traceback.format_exc()})
 
@@ -93,7 +95,7 @@ def write_record(
     stream.flush()
 
 
-def read_record(stream: IO[bytes]) -> ViewRecord:
+def read_record(stream: IO[bytes]) -> Record:
     """Returns the next record of a stream that `write_record` wrote to.
 
     Raises:
@@ -111,9 +113,56 @@ def read_record(stream: IO[bytes]) -> ViewRecord:
     return record, pixels
 
 
-def error_text(error: DataError | MemoryError) -> str:
-    """Returns why an image could not be read, for the error of its record."""
-    return "too little memory" if isinstance(error, MemoryError) else str(error)
+def failure(error: DataError | MemoryError) -> dict[str, Any]:
+    """Returns the record of an image, or of a frame, that could not be read."""
+    if isinstance(error, MemoryError):
+        return {"error": LITTLE, "passing": True}
+    return {"error": str(error), "passing": isinstance(error, PassingError)}
+
+
+class _Jobs(Iterator[JobInput]):
+    """The jobs that the parent sends, and its permissions among them."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._waiting: deque[JobInput] = deque()
+
+    def __next__(self) -> JobInput:
+        if self._waiting:
+            return self._waiting.popleft()
+        try:
+            job: JobInput = pickle.load(self._stream)
+        except EOFError:
+            raise StopIteration from None
+        return job
+
+    def wait_for_permission(self) -> None:
+        while (sent := pickle.load(self._stream)) != GO_ON:
+            self._waiting.append(sent)
+
+
+class _ParentsBudget:
+    """Counts large images in the parent's budget, until their next record."""
+
+    def __init__(self, jobs: _Jobs, records: IO[bytes]) -> None:
+        self._jobs = jobs
+        self._records = records
+
+    def wait(self, size_bytes: int) -> None:
+        """Waits for the parent; the time doesn't count towards the time limit."""
+        left_seconds, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+        write_record(self._records, {"needed_bytes": size_bytes})
+        self._jobs.wait_for_permission()
+        signal.setitimer(signal.ITIMER_REAL, left_seconds)
+
+    def release(self, size_bytes: int) -> None:
+        """Does nothing: what was decoded is kept until the record has been sent."""
+
+
+def _be_the_first_to_be_killed() -> None:
+    """Has Linux end this process, rather than its parent, when memory runs out."""
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as stream:
+        stream.write("1000")
 
 
 def _claimed(stream: Any, mode: str) -> IO[bytes]:
@@ -138,15 +187,7 @@ def _exit_when_closed(jobs: IO[bytes]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _read_jobs(stream: IO[bytes]) -> Iterator[JobInput]:
-    with suppress(EOFError):
-        while True:
-            yield pickle.load(stream)
-
-
-def _with_time_limit(
-    records: Iterator[ViewRecord], seconds: float
-) -> Iterator[ViewRecord]:
+def _with_time_limit(records: Iterator[Record], seconds: float) -> Iterator[Record]:
     """Yields records; ends this process if one takes too long."""
     while True:
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -157,46 +198,13 @@ def _with_time_limit(
         yield record
 
 
-def _records(
-    job: JobInput, see: ViewFunction, setup: DecoderSetup
-) -> Iterator[ViewRecord]:
-    """Yields the record of an image, or one for each frame; the last one is marked."""
+def _records(job: JobInput, reader: Reader) -> Iterator[Record]:
+    """Yields the records of an image, with its SHA-256 once that is known."""
+    known: dict[str, Any] = {}
     try:
         content = job if isinstance(job, bytes) else job()
         known = {"sha256": hashlib.sha256(content).hexdigest()}
-        if setup.frames == "all":
-            opened = open_image(content, setup.max_pixels)
-            if is_animated(opened):
-                for record, pixels in _frame_records(opened, see, setup.max_pixels):
-                    yield known | record, pixels
-                yield {"done": True}, None
-                return
-        record, pixels = _record(Picture(content, max_pixels=setup.max_pixels), see)
-        yield {**known, **record, "done": True}, pixels
+        for record, pixels in reader(content):
+            yield known | record if record else record, pixels
     except (DataError, MemoryError) as error:
-        yield {"error": error_text(error), "done": True}, None
-
-
-def _frame_records(
-    opened: Image.Image, see: ViewFunction, max_pixels: int
-) -> Iterator[ViewRecord]:
-    for frame in count():
-        try:
-            if not seek(opened, frame, max_pixels):
-                return
-            if frame == MAX_FRAMES:
-                raise DataError(f"over {MAX_FRAMES:,} frames, the limit")
-        except DataError as error:
-            yield {"frame": frame, "error": str(error)}, None
-            return
-        try:
-            record, pixels = _record(Picture.of_frame(opened), see)
-            yield {"frame": frame, **record}, pixels
-        except (DataError, MemoryError) as error:
-            yield {"frame": frame, "error": error_text(error)}, None
-            if opened.format != "TIFF":  # frames build on one another; pages don't
-                return
-
-
-def _record(picture: Picture, see: ViewFunction) -> ViewRecord:
-    return {"width": picture.width, "height": picture.height}, see(picture)
+        yield known | failure(error), None

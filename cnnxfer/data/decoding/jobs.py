@@ -4,10 +4,13 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 
-from cnnxfer.data.decoding.child import ViewRecord
+from cnnxfer.data.decoding.child import Record
 from cnnxfer.data.images.source import ImageSource
 
 JOBS_PER_WORKER = 2  # so that a process has its next job when it finishes one
+# While there are many, jobs are sent by the handful: waking a thread takes as long as
+# decoding a small image.
+MAX_JOBS_PER_WORKER = 12
 # Of encoded images that this process has read and that no worker has taken yet.
 MAX_UNSENT_BYTES = 64 * 1024 * 1024
 
@@ -29,7 +32,7 @@ class Job:
     source: ImageSource
     content: bytes | None = None
     unsent_bytes: int = 0
-    records: deque[ViewRecord] = field(default_factory=deque)
+    records: deque[Record] = field(default_factory=deque)
     frames: int = 0
     done: bool = False
 
@@ -63,7 +66,12 @@ class Jobs:
         self.closed = False
         self._ahead = ahead
         self._max_bytes = max_bytes
-        self._changed = threading.Condition()
+        # One lock, and for each kind of thread what it waits for.
+        self._lock = threading.RLock()
+        self._room = threading.Condition(self._lock)
+        self._records = threading.Condition(self._lock)
+        self._reading = threading.Condition(self._lock)
+        self._work = threading.Condition(self._lock)
         self._in_progress: deque[Job] = deque()  # the consumer takes from the first
         self._in_progress_bytes = 0
         self._ended = False  # whether there are no more images
@@ -77,24 +85,25 @@ class Jobs:
 
     def wait_for_room(self) -> bool:
         """Waits until one more image may be added; returns False if all work ended."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.closed or self._may_add())
+        with self._lock:
+            self._room.wait_for(lambda: self.closed or self._may_add())
             return not self.closed
 
     def add(self, source: ImageSource) -> None:
         """Adds an image after all others."""
-        with self._changed:
+        with self._lock:
             job = Job(source)
             self._in_progress.append(job)
             self._in_progress_bytes += source.size_bytes
             self._untaken.append(job)
             if source.here:
                 self._unread.append(job)
-            self._changed.notify_all()
+                self._reading.notify_all()
+            self._work.notify_all()
 
     def begin(self) -> None:
         """Begins a sequence of images; all of an earlier one have been removed."""
-        with self._changed:
+        with self._lock:
             self._ended, self._end_error = False, None
 
     def end(self, error: BaseException | None = None) -> None:
@@ -103,21 +112,21 @@ class Jobs:
         Args:
             error: the error that the images raised; None if there are no more.
         """
-        with self._changed:
+        with self._lock:
             self._ended, self._end_error = True, error
-            self._changed.notify_all()
+            self._records.notify_all()
 
     def needs_reader(self, readers: int) -> bool:
         """Tells whether more images wait to be read here than there are readers."""
-        with self._changed:
+        with self._lock:
             return len(self._unread) > readers
 
     def needs_worker(self) -> bool:
         """Tells whether more jobs wait than there are idle workers."""
-        with self._changed:
+        with self._lock:
             return len(self._untaken) > self._idle_workers()
 
-    def next_record(self) -> tuple[ImageSource, ViewRecord] | None:
+    def next_record(self) -> tuple[ImageSource, Record] | None:
         """Waits for the consumer's next record; returns None after the last.
 
         Returns:
@@ -126,30 +135,31 @@ class Jobs:
         Raises:
             BaseException: what a thread failed with, or what the images ended with.
         """
-        with self._changed:
+        with self._lock:
             while True:
                 if self._failure:
                     raise self._failure
                 job = self._in_progress[0] if self._in_progress else None
                 if job and job.records:
+                    record = job.records.popleft()
                     self._waiting_records -= 1
-                    self._changed.notify_all()
-                    return job.source, job.records.popleft()
+                    if job.done and not job.records:
+                        self._remove_first()
+                    self._work.notify_all()
+                    return job.source, record
                 if job and job.done:
-                    self._in_progress.popleft()
-                    self._in_progress_bytes -= job.source.size_bytes
-                    self._changed.notify_all()
+                    self._remove_first()
                 elif self._ended and not job:
                     if self._end_error:
                         raise self._end_error
                     return None
                 else:
-                    self._changed.wait()
+                    self._records.wait()
 
     def next_unread(self) -> Job | None:
         """Waits for a reader's next job; returns None if all work ended."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.closed or self._may_read())
+        with self._lock:
+            self._reading.wait_for(lambda: self.closed or self._may_read())
             if self.closed:
                 return None
             job = self._unread.popleft()
@@ -158,20 +168,21 @@ class Jobs:
 
     def put_content(self, job: Job, content: bytes) -> None:
         """Adds the content of a job that was read, so that a worker can take it."""
-        with self._changed:
+        with self._lock:
             job.content = content
             self._count_unsent(job, len(content))
-            self._changed.notify_all()
+            self._reading.notify_all()
+            self._work.notify_all()
 
     def add_worker(self) -> deque[Job]:
         """Adds a worker; returns the jobs that it holds, which `take` adds to."""
-        with self._changed:
+        with self._lock:
             self._held.append(deque())
             return self._held[-1]
 
     def remove_worker(self, held: deque[Job]) -> bool:
         """Removes a worker that holds no jobs; returns whether there are others."""
-        with self._changed:
+        with self._lock:
             self._held = [other for other in self._held if other is not held]
             return bool(self._held)
 
@@ -186,47 +197,70 @@ class Jobs:
             those that it has, or all work ended.
         """
         new: list[Job] = []
-        with self._changed:
-            self._changed.wait_for(
+        with self._lock:
+            self._work.wait_for(
                 lambda: self.closed or self._may_take(held) or self._may_continue(held)
             )
-            while self._may_take(held) and not self.closed:
-                job = self._untaken.popleft()
-                self._count_unsent(job, 0)
-                held.append(job)
-                new.append(job)
-            self._changed.notify_all()
+            if len(held) <= self._most_held() // 2:
+                while self._may_take(held) and not self.closed:
+                    job = self._untaken.popleft()
+                    self._count_unsent(job, 0)
+                    held.append(job)
+                    new.append(job)
+                self._reading.notify_all()
         return new
 
-    def put(self, job: Job, record: ViewRecord) -> None:
+    def put(self, job: Job, record: Record) -> None:
         """Adds a record of a job, for the consumer."""
-        with self._changed:
+        with self._lock:
             job.records.append(record)
             job.frames += "frame" in record[0]
             self._waiting_records += 1
-            self._changed.notify_all()
+            self._wake_consumer(job)
 
     def finish(self, job: Job) -> None:
         """Marks a job as done: it will have no more records."""
-        with self._changed:
+        with self._lock:
             job.done, job.content = True, None
             self._count_unsent(job, 0)
             for jobs in (self._untaken, *self._held):
                 if job in jobs:
                     jobs.remove(job)
-            self._changed.notify_all()
+            self._wake_consumer(job)
+            self._reading.notify_all()
+            self._work.notify_all()
 
     def fail(self, error: BaseException) -> None:
         """Ends the work with an error that is not due to an image."""
-        with self._changed:
+        with self._lock:
             self._failure = self._failure or error
-            self._changed.notify_all()
+            self._records.notify_all()
 
     def close(self) -> None:
         """Ends all work and wakes all threads that wait."""
-        with self._changed:
+        with self._lock:
             self.closed = True
-            self._changed.notify_all()
+            for waiting in (self._room, self._records, self._reading, self._work):
+                waiting.notify_all()
+
+    def _wake_consumer(self, job: Job) -> None:
+        if job is self._in_progress[0]:
+            self._records.notify_all()
+
+    def _remove_first(self) -> None:
+        """Removes the consumer's first job, of which it has all records."""
+        job = self._in_progress.popleft()
+        self._in_progress_bytes -= job.source.size_bytes
+        # Many at a time, since each waking takes time.
+        if len(self._in_progress) <= self._ahead // 2:
+            self._room.notify_all()
+        self._reading.notify_all()
+        self._work.notify_all()
+
+    def _most_held(self) -> int:
+        """Returns how many jobs a worker may hold, so that all of them have some."""
+        share = len(self._untaken) // (2 * len(self._held))
+        return max(JOBS_PER_WORKER, min(MAX_JOBS_PER_WORKER, share))
 
     def _count_unsent(self, job: Job, size_bytes: int) -> None:
         self._unsent_bytes += size_bytes - job.unsent_bytes
@@ -248,7 +282,7 @@ class Jobs:
         return is_awaited or self._unsent_bytes < MAX_UNSENT_BYTES
 
     def _may_take(self, held: deque[Job]) -> bool:
-        if not self._untaken or len(held) == JOBS_PER_WORKER:
+        if not self._untaken or len(held) >= self._most_held():
             return False
         job = self._untaken[0]
         if not held:

@@ -4,16 +4,16 @@ import os
 import pickle
 import threading
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from cnnxfer.data.decoding.child import DecoderSetup, ViewFunction, error_text
+from cnnxfer.data.decoding.child import DecoderSetup, Reader, failure
 from cnnxfer.data.decoding.jobs import Jobs
 from cnnxfer.data.decoding.worker import DecoderProcess, Worker
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError, RunError
-from cnnxfer.limits import MAX_PIXELS
 
 TIME_LIMIT_SECONDS = 60.0  # for an image, or for a frame
 # The number of cores that this process may use, where the system tells it.
@@ -37,10 +37,14 @@ class DecodedImage:
             file has several; otherwise None.
         width: the width of the upright image, in pixels; 0 if it could not be read.
         height: the height of the upright image, in pixels; 0 if it could not be read.
-        pixels: what `see` returned, uint8; None if the image could not be read.
+        pixels: what the reader saw, uint8; None if it sees none, or the image could not
+            be read.
         error: why the image could not be read; None if it could.
+        passing: whether that reason may not lie in the image: memory, time, a refusal
+            of the system, a missing library. So it may be read the next time.
         sha256: the SHA-256 of the encoded image, in hexadecimal; may be empty if it
             could not be read.
+        facts: what else the reader tells: values of types that JSON has, by name.
     """
 
     source: ImageSource
@@ -49,7 +53,9 @@ class DecodedImage:
     height: int = 0
     pixels: np.ndarray | None = None
     error: str | None = None
+    passing: bool = False
     sha256: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class Decoders:
@@ -61,29 +67,24 @@ class Decoders:
 
     def __init__(
         self,
-        see: ViewFunction,
+        reader: Reader,
         *,
-        frames: str = "first",
-        max_pixels: int = MAX_PIXELS,
         ahead: int = 128,
+        processes: int | None = None,
     ) -> None:
         """Starts the first process, so that it is ready for the first image.
 
         Args:
-            see: computes what is needed from a decoded image: returns uint8 of any
-                shape, or raises DataError. It is pickled, so it must be importable.
-            frames: "first", or "all" for every frame of GIF, WebP, TIFF, AVIF and PNG,
-                up to 1,000 a file.
-            max_pixels: the most pixels that an image may have.
+            reader: yields the records of an encoded image, whose values are those of
+                `DecodedImage`. It is pickled, so it must be importable.
             ahead: how many images may be in progress, and how many results may wait.
+            processes: the most processes; None for one on each core.
 
         Raises:
             RunError: if it cannot be started.
         """
-        assert frames in ("first", "all"), frames
-        self._setup = DecoderSetup(
-            pickle.dumps(see), frames, max_pixels, TIME_LIMIT_SECONDS
-        )
+        self._setup = DecoderSetup(pickle.dumps(reader), TIME_LIMIT_SECONDS)
+        self._processes = min(WORKERS, processes or WORKERS)
         self._jobs = Jobs(ahead, WORKERS * BYTES_PER_WORKER)
         self._workers: list[Worker] = []
         self._readers = 0
@@ -136,6 +137,8 @@ class Decoders:
         with self._starting:
             self._jobs.close()
         for worker in self._workers:
+            worker.kill()  # all of them, since one may wait for another's memory
+        for worker in self._workers:
             worker.stop()
 
     def _take(self, sources: Iterator[ImageSource]) -> None:
@@ -149,7 +152,7 @@ class Decoders:
 
     def _add(self, source: ImageSource) -> None:
         self._jobs.add(source)
-        if len(self._workers) < WORKERS and self._jobs.needs_worker():
+        if len(self._workers) < self._processes and self._jobs.needs_worker():
             self._start_worker()
         if self._readers < READERS and self._jobs.needs_reader(self._readers):
             self._readers += 1
@@ -169,7 +172,7 @@ def _read(jobs: Jobs) -> None:
             try:
                 jobs.put_content(job, job.source.read())
             except (DataError, MemoryError) as error:
-                jobs.put(job, ({"error": error_text(error)}, None))
+                jobs.put(job, (failure(error), None))
                 jobs.finish(job)
     except BaseException as error:
         jobs.fail(error)

@@ -12,8 +12,14 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 
-from cnnxfer.data.decoding.child import DecoderSetup, ViewRecord, read_record
+from cnnxfer.data.decoding.child import (
+    GO_ON,
+    DecoderSetup,
+    Record,
+    read_record,
+)
 from cnnxfer.data.decoding.jobs import Job, Jobs
+from cnnxfer.data.images.memory import budget
 from cnnxfer.errors import RunError, reason_of
 
 # The decoder process gets this process's search path, to find the same modules.
@@ -70,13 +76,14 @@ class DecoderProcess:
                 fcntl.fcntl(self._records, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self.send(setup)
 
-    def send(self, job: object) -> None:
-        """Sends a job to the process; the first that it is sent is its setup."""
+    def send(self, *jobs: object) -> None:
+        """Sends jobs to the process; the first that it is sent is its setup."""
         with suppress(OSError):  # it has ended, which `receive` will raise
-            pickle.dump(job, self._jobs, pickle.HIGHEST_PROTOCOL)
+            for job in jobs:
+                pickle.dump(job, self._jobs, pickle.HIGHEST_PROTOCOL)
             self._jobs.flush()
 
-    def receive(self) -> ViewRecord:
+    def receive(self) -> Record:
         """Waits for the next record of the process and returns it.
 
         Raises:
@@ -155,13 +162,18 @@ class Worker:
         self._setup = setup
         self._process = process
         self._held = jobs.add_worker()
+        self._counted_bytes = 0  # of the image that the process decodes
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ends the thread and its process at once, after the jobs were closed."""
+    def kill(self) -> None:
+        """Ends the process at once; its thread ends, if the jobs were closed."""
         if self._process:
             self._process.kill()
+
+    def stop(self) -> None:
+        """Ends the thread and its process at once, after the jobs were closed."""
+        self.kill()
         self._thread.join()
 
     def _run(self) -> None:
@@ -186,6 +198,7 @@ class Worker:
         except BaseException as error:
             self._jobs.fail(error)
         finally:
+            self._count(0)
             if self._process:
                 self._process.close()
 
@@ -200,8 +213,13 @@ class Worker:
         return process
 
     def _send(self, jobs: Iterable[Job], process: DecoderProcess) -> None:
-        for job in jobs:
-            process.send(job.source.read if job.content is None else job.content)
+        if jobs:
+            process.send(
+                *(
+                    job.source.read if job.content is None else job.content
+                    for job in jobs
+                )
+            )
 
     def _receive(self, process: DecoderProcess) -> bool:
         """Takes a record; returns whether the process goes on.
@@ -212,13 +230,27 @@ class Worker:
         try:
             record, pixels = process.receive()
         except EOFError:
+            self._count(0)
+            failure = {"error": process.exit_reason(), "passing": True}
             frame = {"frame": job.frames} if job.frames else {}
-            self._jobs.put(job, ({**frame, "error": process.exit_reason()}, None))
+            self._jobs.put(job, (frame | failure, None))
             self._jobs.finish(job)
             return False
-        done = record.pop("done", False)
+        self._count(record.get("needed_bytes", 0))
+        if "needed_bytes" in record:
+            process.send(GO_ON)
+            return True
         if record:
             self._jobs.put(job, (record, pixels))
-        if done:
+        if "frame" not in record:
             self._jobs.finish(job)
         return True
+
+    def _count(self, size_bytes: int) -> None:
+        """Counts the memory of what the process decodes now, in place of the last."""
+        if self._counted_bytes:
+            budget.release(self._counted_bytes)
+            self._counted_bytes = 0
+        if size_bytes:
+            budget.wait(size_bytes)
+            self._counted_bytes = size_bytes

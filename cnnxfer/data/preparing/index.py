@@ -1,32 +1,36 @@
 """Reads every image once and records its size, format, looks and problems."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
-import numpy as np
-from PIL import Image
-
-from cnnxfer.data.dataset import TRAIN, Dataset, Example, IndexRow
-from cnnxfer.data.images.decode import TURNS, is_animated, open_image, orientation
+from cnnxfer.data.dataset import TRAIN, Dataset, Example, IndexRow, read_bytes
+from cnnxfer.data.decoding.pool import DecodedImage, Decoders
 from cnnxfer.data.images.names import is_other_file
 from cnnxfer.data.images.passed_over import CIRCULAR, HIDDEN, OTHER, PassedOver
-from cnnxfer.data.images.perceptual_hash import perceptual_hash, sample_pixels
-from cnnxfer.data.images.picture import Picture
-from cnnxfer.data.parallel import parallel_map
+from cnnxfer.data.images.source import ImageSource
+from cnnxfer.data.preparing.examine import examine
 from cnnxfer.data.preparing.index_cache import IndexCache, Stamp, stamp_all
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 
-MAX_GREY_GAP = 8  # of 255: how far channels of a grey may differ after compression
+# Another process reads images, too, for each so many, or so many bytes of them: it
+# takes about as long to start as to read them.
+IMAGES_PER_PROCESS = 100
+BYTES_PER_PROCESS = 4 * 1024 * 1024
 
 
 def build_index(examples: Sequence[Example], reporter: Reporter) -> list[IndexRow]:
     """Returns a row for each example, in order, from the cache or from reading it.
 
-    Images are read and decoded on all cores. Their rows are kept in the cache and used
-    again as long as the size and modification time of their file stay the same. A row's
+    Images are read and decoded on all cores, in processes that a broken image may
+    crash. Their rows are kept in the cache and used again as long as the size and
+    modification time of their file stay the same; not if a problem may pass. A row's
     own example has the `sha256` if it could be read.
+
+    Raises:
+        RunError: if no process can be started.
     """
     stamps = stamp_all(examples)
     cache = IndexCache(stamps, reporter)
@@ -35,13 +39,45 @@ def build_index(examples: Sequence[Example], reporter: Reporter) -> list[IndexRo
     if unread:
         try:
             with reporter.progress("reading images", len(unread), "images") as advance:
-                read = parallel_map(_examine, [examples[index] for index in unread])
+                size_bytes = sum(map(_size_bytes, (stamps[index] for index in unread)))
+                read = _read([examples[index] for index in unread], size_bytes)
                 for index, row in zip(unread, read, strict=True):
                     rows[index] = row
                     advance()
         finally:  # after an interruption, what has been read is not read again
             _save(cache, rows, stamps, reporter)
     return [row for row in rows if row is not None]
+
+
+def _read(examples: Sequence[Example], size_bytes: int) -> Iterator[IndexRow]:
+    """Yields the rows of images, which take so many bytes together, in their order."""
+    work = len(examples) / IMAGES_PER_PROCESS + size_bytes / BYTES_PER_PROCESS
+    decoders = Decoders(examine, processes=1 + int(work))
+    with closing(decoders), closing(decoders.decode(map(_source, examples))) as images:
+        for example, image in zip(examples, images, strict=True):
+            yield _row(replace(example, sha256=image.sha256), image)
+
+
+def _source(example: Example) -> ImageSource:
+    if type(example) is not Example:  # it has its own way of reading
+        return ImageSource(example.id, example.read, here=True)
+    # Not `example.read`, with which its annotation would be sent to the process.
+    read = partial(read_bytes, example.path, example.offset, example.size_bytes)
+    return ImageSource(example.id, read)
+
+
+def _row(example: Example, image: DecodedImage) -> IndexRow:
+    if image.error is not None:
+        return IndexRow(example, problem=image.error, passing=image.passing)
+    return IndexRow(example, image.width, image.height, **image.facts)
+
+
+def _size_bytes(stamp: Stamp | None) -> int:
+    """Returns the size of an encoded image, in bytes; 0 if there is no such file."""
+    if stamp is None:
+        return 0
+    _, _, size_bytes, file_bytes, _ = stamp
+    return file_bytes if size_bytes is None else size_bytes
 
 
 def _save(
@@ -59,44 +95,6 @@ def _save(
             f"{error.filename} cannot be written ({error.strerror}); the next command "
             "will read all images again."
         )
-
-
-def _examine(example: Example) -> IndexRow:
-    try:
-        content = example.read()
-    except DataError as error:
-        return IndexRow(example, problem=str(error))
-    example = replace(example, sha256=hashlib.sha256(content).hexdigest())
-    try:
-        opened, picture = open_image(content), Picture(content)
-        pixels = sample_pixels(picture)
-    except DataError as error:
-        return IndexRow(example, problem=str(error))
-    exif_orientation = orientation(opened)
-    return IndexRow(
-        example,
-        picture.width,
-        picture.height,
-        opened.format or "",
-        mode=opened.mode,
-        orientation=exif_orientation if exif_orientation in TURNS else 1,
-        frames=_count_frames(opened),
-        grey=_is_grey(pixels),
-        phash=perceptual_hash(pixels),
-    )
-
-
-def _is_grey(pixels: np.ndarray) -> bool:
-    red, green, blue = np.moveaxis(pixels.astype(np.int16), -1, 0)
-    gaps = (red - green, green - blue, blue - red)
-    return all(np.abs(gap).max() <= MAX_GREY_GAP for gap in gaps)
-
-
-def _count_frames(opened: Image.Image) -> int:
-    try:
-        return int(opened.n_frames) if is_animated(opened) else 1  # type: ignore[attr-defined]
-    except Exception:  # a later frame is broken; only the first one is used
-        return 1
 
 
 def pass_over_others(

@@ -16,7 +16,7 @@ from cnnxfer.files import write_json_with_hash
 from cnnxfer.reporting import Reporter
 
 # Raised when rows are computed in another way; `DECODER` changes with the decoding.
-INDEX_VERSION = 2
+INDEX_VERSION = 3
 # The fields of a row except its example, of which only the hash is stored.
 STORED_FIELDS = tuple(field.name for field in fields(IndexRow))[1:]
 # The path, the offset and size of the image in the file, and the file's size and
@@ -83,8 +83,9 @@ class IndexCache:
         new = {
             stamp: (row.sha256, *(getattr(row, name) for name in STORED_FIELDS))
             for row, stamp in rows
-            # A file that could not be read has no hash, and is tried again next time.
-            if row and stamp and row.sha256
+            # A file that could not be read has no hash, and is tried again next time,
+            # as is one whose problem may have passed.
+            if row and stamp and row.sha256 and not row.passing
         }
         file_states = {stamp[0]: stamp[3:] for stamp in new}
         exists = cache(os.path.exists)

@@ -18,11 +18,13 @@ import pytest
 from decoding import decode_all
 from PIL import Image
 
-from cnnxfer.data.decoding import jobs, pool
+from cnnxfer.data.decoding import jobs, pool, worker
+from cnnxfer.data.decoding.frames import FrameReader
 from cnnxfer.data.decoding.jobs import Jobs
 from cnnxfer.data.decoding.pool import Decoders
 from cnnxfer.data.decoding.worker import DecoderProcess, Worker
 from cnnxfer.data.images.decode import decode
+from cnnxfer.data.images.memory import SharedBudget
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.images.source import ImageSource, file_source
 from cnnxfer.errors import DataError, RunError
@@ -34,7 +36,7 @@ import numpy as np
 from cnnxfer.errors import DataError
 
 def size(picture):
-    return np.array([picture.width, picture.height], np.uint8)
+    return np.array([picture.width % 256, picture.height % 256], np.uint8)
 
 def process(picture):
     return np.frombuffer(os.getpid().to_bytes(4, "little"), np.uint8)
@@ -63,6 +65,15 @@ def hungry(picture):
 
 class Large(np.ndarray):
     def tobytes(self): raise MemoryError
+
+def large_trouble(picture):
+    if picture.width == 5101: os.kill(os.getpid(), signal.SIGKILL)
+    if picture.width == 5104: raise DataError("not to my liking")
+    return size(picture)
+
+def slow_large(picture):
+    if picture.width == 5100: time.sleep(600)
+    return size(picture)
 
 def bug(picture):
     return {}["a key"]
@@ -520,7 +531,7 @@ def test_the_processes_end_after_the_last_record(tmp_path, looks):
 
 
 def test_the_processes_stay_from_one_sequence_to_the_next(tmp_path, looks):
-    decoders = Decoders(looks.process)
+    decoders = Decoders(FrameReader(looks.process))
     first, second = (
         [number(record) for record in decoders.decode(sources)]
         for sources in (files(tmp_path, 30), [in_memory(encoded(30)), *files(tmp_path)])
@@ -537,11 +548,13 @@ def test_the_processes_stay_from_one_sequence_to_the_next(tmp_path, looks):
 
 SCRIPT = """
 import sys, time
+from cnnxfer.data.decoding.frames import FrameReader
 from cnnxfer.data.decoding.pool import Decoders
 from cnnxfer.data.images.source import file_source
 import looks
 print("started", flush=True)
-records = Decoders(looks.slow_process).decode(map(file_source, sys.argv[1:]))
+decoders = Decoders(FrameReader(looks.slow_process))
+records = decoders.decode(map(file_source, sys.argv[1:]))
 for number, record in enumerate(records, 1):
     print(int.from_bytes(record.pixels.tobytes(), "little"), flush=True)
     if number == 20:
@@ -700,3 +713,59 @@ def test_workers_decode_photographs_as_this_process_does(shared: Path, looks):
         assert (record.width, record.height) == decode(path.read_bytes()).size
         expected = looks.whole(Picture(path.read_bytes()))
         np.testing.assert_array_equal(record.pixels, expected)
+
+
+class Counting(SharedBudget):
+    """A budget that remembers the most that was counted at a time."""
+
+    most = 0
+
+    def wait(self, size_bytes: int) -> None:
+        super().wait(size_bytes)
+        self.most = max(self.most, self._counted_bytes)
+
+
+def test_the_memory_of_large_pictures_is_counted_over_all_processes(
+    tmp_path, looks, monkeypatch
+):
+    budget = Counting(100_000_000)
+    monkeypatch.setattr(worker, "budget", budget)
+    sources = []
+    for number, width in enumerate((5101, 5104, 5101, 5100, 5100, 5100)):
+        path = tmp_path / f"{number}.png"
+        Image.new("RGB", (width, 4000)).save(path, compress_level=1)
+        sources.append(file_source(str(path)))
+    errors = [record.error for record in decode_all(sources, looks.large_trouble)]
+    killed = "crashed the decoder (SIGKILL)"
+    assert errors == [killed, "not to my liking", killed, None, None, None]
+    assert 80_000_000 < budget.most < 100_000_000  # each takes 82 MB
+    assert budget._counted_bytes == 0
+
+
+def test_waiting_for_memory_does_not_count_towards_the_time_limit(
+    tmp_path, looks, monkeypatch
+):
+    monkeypatch.setattr(pool, "TIME_LIMIT_SECONDS", 1.0)
+    budget = SharedBudget(100_000_000)
+    monkeypatch.setattr(worker, "budget", budget)
+    budget.wait(90_000_000)
+    threading.Timer(2.5, budget.release, [90_000_000]).start()
+    path = tmp_path / "large.png"
+    Image.new("RGB", (5100, 4000)).save(path, compress_level=1)
+    small = files(tmp_path, 30)
+    [large, other] = decode_all([file_source(str(path)), *small], looks.size)
+    assert (large.error, other.error) == (None, None)
+
+
+def test_closing_does_not_wait_for_memory(tmp_path, looks, monkeypatch):
+    budget = SharedBudget(100_000_000)
+    monkeypatch.setattr(worker, "budget", budget)
+    paths = [tmp_path / f"{number}.png" for number in range(2)]
+    for path in paths:
+        Image.new("RGB", (5100, 4000)).save(path, compress_level=1)
+    sources = [file_source(str(path)) for path in paths]
+    records = decode_all([*files(tmp_path, 30), *sources], looks.slow_large)
+    next(records)
+    time.sleep(1)  # one works for long, and the other waits for it
+    result_within(10, lambda: records.close() or True)
+    assert budget._counted_bytes == 0

@@ -11,11 +11,12 @@ from recording_reporter import RecordingReporter
 
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example, IndexRow
-from cnnxfer.data.preparing import index_cache
+from cnnxfer.data.images.source import ImageSource
+from cnnxfer.data.preparing import index, index_cache
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sample.flowers import draw
 from cnnxfer.data.sources import folder
-from cnnxfer.errors import DataError
+from cnnxfer.errors import PassingError
 from cnnxfer.files import read_json_with_hash, write_json_with_hash
 from cnnxfer.reporting import Reporter
 
@@ -31,9 +32,9 @@ def cache_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of the examples that are read from now on."""
     ids: list[str] = []
-    read = Example.read
+    source = index._source
     monkeypatch.setattr(
-        Example, "read", lambda example: ids.append(example.id) or read(example)
+        index, "_source", lambda example: ids.append(example.id) or source(example)
     )
     return ids
 
@@ -160,11 +161,12 @@ def test_a_file_without_permission_is_read_again_the_next_time(
     photos_dir: Path, monkeypatch
 ):
     # Its permissions may change, and neither its size nor its time.
-    def refuse(example: Example) -> bytes:
-        raise DataError("permission denied")
+    def refuse() -> bytes:
+        raise PassingError("permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Example, "read", refuse)
+        refused = ImageSource("refused", refuse, here=True)
+        patch.setattr(index, "_source", lambda example: refused)
         assert {row.problem for row in index_of(photos_dir)} == {"permission denied"}
     assert {row.problem for row in index_of(photos_dir)} == {None}
 
