@@ -28,6 +28,7 @@ from cnnxfer.registry import did_you_mean
 from cnnxfer.reporting import Reporter, counted
 
 RETRIES = 6  # they take 13 seconds in all; the ten retries that TFDS makes, minutes
+MAX_CLASSES = 1_000_000  # ImageNet-21k has 21,843
 PREFERRED_FEATURES = ("image", "label", "labels")
 
 
@@ -61,19 +62,26 @@ def copy_set(requested: RequestedSet, reporter: Reporter) -> tuple[Record, Copy]
     directory = copy_dir(KIND, full_name, [full_name, state["files"], requested.split])
 
     def fill(pack: Pack) -> dict[str, Any]:
+        label = builder.info.features[label_key]
+        class_names = _class_names(builder, _class_label(label))
         total = sum(piece.end - piece.begin for piece in slices)
         with reporter.progress(f"reading {builder.name}", total, "images") as advance:
             for piece in slices:
                 for record in _records(builder, piece, image_key, label_key):
                     labels = np.atleast_1d(record[label_key]).tolist()
                     id = record["tfds_id"].decode()
+                    if max(labels, default=0) >= len(class_names):
+                        raise DataError(
+                            f"{builder.data_dir} is damaged: the image {id} has the "
+                            f"label {max(labels)}, and there are {len(class_names)} "
+                            "classes. Prepare it anew."
+                        )
                     if min(labels, default=0) >= 0:  # -1 marks a withheld label
                         pack.add(id, record[image_key], labels, piece.split)
                     advance()
-        label = builder.info.features[label_key]
         return {
             "name": builder.name,
-            "class_names": _class_label(label).names,
+            "class_names": class_names,
             # TFDS shuffles the records while it prepares them, with few exceptions.
             "shuffled": not builder.info.disable_shuffling,
             "multi_label": label is not _class_label(label),
@@ -207,6 +215,16 @@ def _class_label(feature: Any) -> Any:
     if isinstance(feature, tfds.features.Sequence):
         feature = feature.feature
     return feature if isinstance(feature, tfds.features.ClassLabel) else None
+
+
+def _class_names(builder: Any, label: Any) -> list[str]:
+    # TFDS makes up the names of classes without any, however many a file declares.
+    if (label.num_classes or 0) > MAX_CLASSES:
+        raise DataError(
+            f"{builder.data_dir} declares {label.num_classes:,} classes; the limit is "
+            f"{MAX_CLASSES:,}."
+        )
+    return list(label.names)
 
 
 def _slices(builder: Any, requested: RequestedSet) -> list[_Slice]:

@@ -414,6 +414,25 @@ def check_refused(
     assert not sys.modules.keys() & {"strange", f"{CORE}test_feature"}
 
 
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (2, r"the image my_flowers-train.* has the label 2, and there are 2 classes"),
+        (2_000_000_000, r"declares 2,000,000,000 classes; the limit is 1,000,000"),
+    ],
+)
+def test_a_wrong_number_of_classes_is_named(data_dir: Path, number: int, reason: str):
+    prepare(data_dir, {"train": 6})
+    folder = data_dir / "my_flowers" / "1.0.0"
+    path = folder / "features.json"
+    text = path.read_text()
+    assert '"numClasses": "3"' in text
+    path.write_text(text.replace('"numClasses": "3"', f'"numClasses": "{number}"'))
+    (folder / "label.labels.txt").unlink()
+    with pytest.raises(DataError, match=reason):
+        load(str(folder))
+
+
 def test_features_by_the_names_of_earlier_releases_are_read(data_dir: Path):
     prepare(
         data_dir,
