@@ -1,11 +1,11 @@
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 from recording_reporter import RecordingReporter
 
 from cnnxfer import reporting
-from cnnxfer.config.prediction import InputOptions, PredictOptions
+from cnnxfer.config.prediction import PredictOptions
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError
 from cnnxfer.prediction import request
@@ -20,7 +20,7 @@ def test_a_search_for_images_that_takes_long_says_what_it_does(
 ) -> None:
     reporter = RecordingReporter()
 
-    def search(inputs: Sequence[str], options: InputOptions) -> Iterator[ImageSource]:
+    def search(*_: object) -> Iterator[ImageSource]:
         end = time.monotonic() + PATIENCE_SECONDS
         while not reporter.infos and time.monotonic() < end:
             time.sleep(0.001)
