@@ -108,4 +108,7 @@ def _read(path: Path, reporter: Reporter) -> StoredRows:
     document = read_cached_json(path, dict[str, Any], reporter)
     if document is None or document.get("reader") != _reader():
         return {}
-    return {tuple(row[:5]): tuple(row[5:]) for row in document["rows"]}
+    try:
+        return {tuple(row[:5]): tuple(row[5:]) for row in document["rows"]}
+    except (KeyError, TypeError):
+        return {}

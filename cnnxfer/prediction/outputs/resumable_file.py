@@ -119,6 +119,9 @@ class ResumableFile:
 
 def check_resumable_file(path: Path, *, resume: bool) -> None:
     """Checks, before any work, that an unfinished file will not be overwritten."""
+    part = _part_path(path)
+    if part.exists() and not part.is_file():
+        raise ConfigError(f"{part} is no file to write. Move it away, or name another.")
     if _is_unfinished(path) and not resume:
         raise ConfigError(
             f"{_part_path(path)} holds earlier predictions. Continue with "

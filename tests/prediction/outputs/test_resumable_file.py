@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -451,3 +451,12 @@ def test_a_full_disk_names_the_unfinished_file(path: Path) -> None:
     ):
         file.write(full())
     assert caught.value.filename == f"{path}.part"
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_pipe_or_folder_with_the_name_is_refused(
+    path: Path, make: Callable[[str], None]
+) -> None:
+    make(f"{path}.part")
+    with pytest.raises(ConfigError, match=r"\.part is no file to write\. Move it away"):
+        run(path)
