@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from colours import COLOURS, make_multi_label
 from PIL import Image
+from recording_reporter import RecordingReporter
 
+import cnnxfer
 from cnnxfer.cli.main import run
 from cnnxfer.cli.terminal import TerminalReporter
 from cnnxfer.prediction.answers import Answer
@@ -163,6 +165,27 @@ def test_a_model_that_is_named_is_not_announced(
 ) -> None:
     assert run(["predict", inputs[0], "--model", colour_run.name]) == 0
     assert "model:" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("inputs")
+def test_what_is_passed_over_is_counted_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("notes.txt", ".hidden.jpg", "Thumbs.db"):
+        Path("photos/red", name).write_text("no image")
+    Path("photos/red/00.jpg").rename("photos/red/no suffix")
+    assert run(["predict", "photos/red", "--format", "csv", "--top", "1"]) == 0
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 1 + 12
+    assert "photos/red/no suffix" in shown.out
+    passed = [line for line in shown.err.splitlines() if line.startswith("passed")]
+    assert passed == [
+        "passed over 2 hidden or system files, such as photos/red/.hidden.jpg; "
+        "1 file that is not an image, such as photos/red/notes.txt"
+    ]
+    images = cnnxfer.predict("photos/red", reporter=(reporter := RecordingReporter()))
+    assert len(list(images)) == 12
+    assert passed[0] in reporter.infos
 
 
 def test_the_engine_and_its_precision_can_be_chosen(
