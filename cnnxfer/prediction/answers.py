@@ -11,6 +11,8 @@ from cnnxfer.data.decoding.pool import DecodedImage
 from cnnxfer.data.images.source import unreadable_source
 from cnnxfer.engines.engine import Engine
 
+# Of encoded images that wait for their answers.
+MAX_WAITING_BYTES = 256 * 1024 * 1024
 # Maps the network's outputs for all views of an image, float32 `(views, ...)`, to the
 # image's probabilities, float32 `(classes,)`.
 CombineViews = Callable[[np.ndarray], np.ndarray]
@@ -38,29 +40,45 @@ def answer_in_order(
 ) -> Iterator[Answer]:
     """Yields an answer for each image; unreadable images get one without probabilities.
 
-    A batch may hold the views of several images, and an image's may be in several.
+    A batch may hold the views of several images, and an image's may be in several. It
+    ends early where the images that wait for it keep much in this process's memory.
     """
     pending: deque[Answer] = deque()
+    # Two sums, since the engine may take views in a thread of its own.
+    added_bytes = answered_bytes = 0
 
     def views() -> Iterator[np.ndarray]:
+        nonlocal added_bytes
         for image in images:
-            pending.append(Answer(_without_content(image)))
+            answer = Answer(_without_content(image))
+            added_bytes += answer.picture.source.size_bytes
+            pending.append(answer)
             if image.pixels is not None:
                 yield from image.pixels
 
     def unreadable() -> Iterator[Answer]:
+        nonlocal answered_bytes
         while pending and pending[0].picture.pixels is None:
-            yield pending.popleft()
+            answer = pending.popleft()
+            answered_bytes += answer.picture.source.size_bytes
+            yield answer
 
     outputs: list[np.ndarray] = []  # for the views of the first pending image
-    batches = _batches(views(), lambda: engine.batch_size)
+
+    def batch_size() -> int:
+        too_many = added_bytes - answered_bytes > MAX_WAITING_BYTES
+        return 1 if too_many else engine.batch_size
+
+    batches = _batches(views(), batch_size)
     for output in chain.from_iterable(engine.run(batches)):
         yield from unreadable()
         outputs.append(output)
         pixels = pending[0].picture.pixels
         if pixels is not None and len(outputs) == len(pixels):
             probabilities = combine(np.stack(outputs))
-            yield replace(pending.popleft(), probabilities=probabilities)
+            answer = pending.popleft()
+            answered_bytes += answer.picture.source.size_bytes
+            yield replace(answer, probabilities=probabilities)
             outputs = []
     yield from unreadable()
 

@@ -1,5 +1,6 @@
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -90,6 +91,15 @@ def test_unreadable_images_do_not_wait_with_their_content() -> None:
     tracemalloc.stop()
     assert [answer.picture.source.name for answer in answers[48:]] == ["48", "49"]
     assert peak < 5_000_000
+
+
+def test_images_that_keep_much_in_memory_do_not_wait_for_a_whole_batch() -> None:
+    engine = Means(batch_size=8)
+    source = ImageSource("large", bytes, here=True, size_bytes=100 << 20)
+    pictures = [replace(picture(n), source=source) for n in range(8)]
+    answers = list(answer_in_order(engine, pictures, first))
+    assert [answer.probabilities for answer in answers] == [[n] for n in range(8)]
+    assert engine.shapes[0] == (3, 2, 2, 3)
 
 
 def test_the_number_of_images_read_ahead_is_limited() -> None:
