@@ -133,8 +133,9 @@ def tiny_setup(path: Path, batch: int = BATCH, **config: Any) -> Setup:
             for i in range(count)
         ]
 
-    settings = replace(Config(), batch_size=batch, **config)
+    settings = replace(Config(), task="classification", batch_size=batch, **config)
     Run(path).write_config(settings)
+    Run(path).write_classes(CLASSES)
     return Setup(
         config=settings,
         backbone=BACKBONES.get("mobilenet-0.25"),

@@ -66,6 +66,7 @@ INHERITED_SETTINGS = (
     "limit",
     "exclude",
     "image_size",
+    "central_crop",
     "head",
 )
 
@@ -170,7 +171,8 @@ def unfreeze(
     Raises:
         ConfigError: if a setting is wrong, or there is no such run.
         DataError: if too many of the run's images are missing.
-        RunError: if the run has no model yet.
+        RunError: if the run has no model yet, or one that was saved for other settings
+            or classes.
         Interrupted: on Ctrl-C or SIGTERM, after saving; `resume` goes on.
     """
     reporter = reporter or SilentReporter()
@@ -181,8 +183,10 @@ def unfreeze(
     _check_stages(parent, settings)
     import_tensorflow_quietly()
     from cnnxfer.data.prepared import data_hash
+    from cnnxfer.networks.description import check_description
     from cnnxfer.training.start import set_up
 
+    check_description(parent)
     retry = _with_new_place("unfreeze", parent)
     setup, images = set_up(parent, settings, settings.precision, reporter, retry=retry)
     child = create_run(parent.path.parent, settings.backbone, _data_name(settings.data))

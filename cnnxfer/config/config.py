@@ -139,7 +139,8 @@ class Config:
     central_crop: float = setting(
         0.875,
         "Side of the central square that validation, test and prediction see, as a "
-        "fraction of the image's shorter side.",
+        "fraction of the image's shorter side. `model.keras` expects this square, and "
+        "says so in its metadata.",
         above=0,
         at_most=1,
     )

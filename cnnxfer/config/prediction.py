@@ -62,7 +62,9 @@ class ClassifierOptions(EvaluateOptions):
     tta: Literal["none", "flip", "five", "ten", "scales"] = _views(
         "none", "Average the probabilities over several views.", "--tta"
     )
-    dense: bool = _views(False, "Look at the whole image, without cropping.", "--dense")
+    dense: bool = _views(
+        False, "Look at the whole image, not at its central square.", "--dense"
+    )
     batch: int | Literal["auto"] = _engine(
         "auto",
         "Images computed at once; auto for the fastest number. It becomes smaller if "

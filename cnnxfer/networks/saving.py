@@ -1,7 +1,7 @@
 """Saving of model files, and loading that runs no code from the file."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -13,6 +13,7 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.hdf5 import hdf5_problem
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.files import atomic_path, format_bytes
+from cnnxfer.networks.description import write_description
 from cnnxfer.registry import load_object
 from cnnxfer.trust import KEPT
 from cnnxfer.unpacking import is_stored
@@ -78,13 +79,22 @@ OWN_LAYERS = {
 }
 
 
-def save_model(model: keras.Model, path: Path) -> None:
+def save_model(
+    model: keras.Model, path: Path, description: Mapping[str, Any] | None = None
+) -> None:
     """Writes a model to a `.keras` file, completely or not at all.
 
     The training state (optimizer, loss) is not saved.
+
+    Args:
+        model: the model.
+        path: the file.
+        description: what the file is to say of itself; see `description.describe`.
     """
     with atomic_path(path, KEPT) as temporary:
         keras.Model(model.input, model.output, name=model.name).save(temporary)
+        if description:
+            write_description(temporary, description)
 
 
 def load_model(path: Path) -> keras.Model:

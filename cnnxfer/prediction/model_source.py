@@ -17,6 +17,7 @@ from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.engines.engine import Network, Outputs
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import file_hash
+from cnnxfer.networks.description import check_description
 from cnnxfer.prediction.known_images import known_splits
 from cnnxfer.prediction.tta import IMAGENET_CROP
 from cnnxfer.registry import BUILT_IN, did_you_mean
@@ -109,9 +110,11 @@ def run_model(run: Run) -> ModelSource:
     """Returns the model of a run.
 
     Raises:
-        RunError: if the run has no trained model yet, or lacks another file.
+        RunError: if the run has no trained model yet, lacks another file, or has one
+            that its model was not saved for.
     """
     run.require_model()
+    check_description(run)
     config, names, task = run.config, run.class_names, task_of(run)
     return ModelSource(
         name=run.name,

@@ -72,7 +72,8 @@ class Run:
     def model_path(self) -> Path:
         """The path of the model; the file does not exist before the first epoch ends.
 
-        The model takes RGB pixels in [0, 255] and returns logits.
+        The model takes RGB pixels in [0, 255] of an image's central square, whose side
+        is `config.central_crop` of the shorter side, and returns logits.
         """
         return self.path / "model.keras"
 

@@ -12,9 +12,11 @@ from types import MappingProxyType
 from typing import Any
 from unittest.mock import MagicMock
 
+import numpy as np
 import pytest
 from page_parts.api_reference import result_classes
 from page_parts.command_reference import all_commands
+from PIL import Image, ImageOps
 from predicted import predicted
 from shallow_mobilenet import in_place_of_mobilenet
 
@@ -24,6 +26,8 @@ from cnnxfer.cli import terminal
 from cnnxfer.cli.main import run as run_command
 from cnnxfer.config import Config, load_config
 from cnnxfer.config.options import FUNCTIONS, options_of, settings_of
+from cnnxfer.networks.description import describe
+from cnnxfer.networks.saving import load_model, save_model
 from cnnxfer.runs import Run, list_runs
 from cnnxfer.tasks.answer import RankedClass
 from cnnxfer.tasks.class_figures import ClassFigures
@@ -136,7 +140,7 @@ def stand_in(name: str, results: dict[str, Any]) -> Callable[..., Any]:
 
 @pytest.mark.parametrize("code", PYTHON.values(), ids=PYTHON)
 def test_python_runs_with_functions_that_do_nothing(
-    code: str, colour_run: Run, monkeypatch: pytest.MonkeyPatch
+    code: str, colour_run: Run, photos_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Names, arguments and attributes are the real ones; only the work is left out."""
     kinds = {kind.__name__: kind for kind in result_classes()}
@@ -156,7 +160,41 @@ def test_python_runs_with_functions_that_do_nothing(
         done = results.get(inspect.signature(method).return_annotation)
         monkeypatch.setattr(cnnxfer.Run, name, lambda *_, done=done, **__: done)
     monkeypatch.chdir(colour_run.path)  # where there is a model.keras
+    model = load_model(colour_run.model_path)
+    save_model(model, colour_run.model_path, describe(colour_run))
+    shutil.copy(photos_dir / "red" / "00.jpg", "photo.jpg")
     exec(compile(ast.parse(code), "example", "exec"), {"cnnxfer": cnnxfer})
+
+
+def test_plain_keras_answers_as_predict_does(
+    parent: Run,
+    noisy_photos_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The page's lines are run as they stand, also on a photo that lies on its side."""
+    (code,) = (code for code in PYTHON.values() if "ImageOps.fit" in code)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(parent.model_path, "model.keras")
+    shutil.copy(noisy_photos_dir / "red" / "3.png", "upright.png")
+    sideways = Image.open(noisy_photos_dir / "blue" / "1.png").rotate(90, expand=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    sideways.save("sideways.jpg", exif=exif, quality=95)
+    for name in ("upright.png", "sideways.jpg"):
+        shutil.copy(name, "photo.jpg")
+        names: dict[str, Any] = {}
+        exec(compile(code, "example", "exec"), names)
+        (expected,) = cnnxfer.predict(
+            "photo.jpg", model=parent, engine="keras", precision="float32"
+        )
+        label, probability = capsys.readouterr().out.split()
+        assert label == expected.top.label
+        assert float(probability) == pytest.approx(expected.top.probability, abs=1e-5)
+        whole = ImageOps.fit(names["photo"], (64, 64), Image.Resampling.BICUBIC)
+        logits = names["model"].predict(np.asarray(whole, "float32")[None], verbose=0)
+        assert np.abs(logits - names["logits"]).max() > 0.01  # the crop counts
 
 
 def test_settings_in_toml_are_settings(tmp_path: Path) -> None:

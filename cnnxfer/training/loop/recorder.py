@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from cnnxfer.errors import Interrupted, RunError
+from cnnxfer.networks.description import describe
 from cnnxfer.networks.run_model import restore_model
 from cnnxfer.networks.saving import save_model
 from cnnxfer.records import from_json
@@ -245,7 +246,7 @@ class RunRecorder(Recorder):
         variables = changing_weights(self.classifier)
         with self.run.saving(), restoring(variables):
             set_values(variables, weights)
-            save_model(self.classifier, self.run.model_path)
+            save_model(self.classifier, self.run.model_path, describe(self.run))
 
     def _forget_unwritten(self) -> None:
         self._rows.clear()
