@@ -278,13 +278,21 @@ def other_file(beginning: bytes) -> str | None:
     if _is_heic(beginning):
         return None if _has_heif() else NO_HEIF
     found = _format_of(beginning)
-    if found is None:
+    if found is None or _is_text(beginning, found):
         return "not an image"
     if found in NO_IMAGES:
         return f"not an image: {found}"
     if found in FORMATS:
         return None
     return f"{found} cannot be decoded; supported: {SUPPORTED}"
+
+
+def _is_text(beginning: bytes, found: str) -> bool:
+    """Tells whether a file is a text that begins as a format does: "BMI", "P2P"."""
+    if found == "BMP":
+        return b"\0" not in beginning[:32]
+    is_number = beginning[1:2] in b"123456"
+    return found == "PPM" and is_number and not beginning[2:3].isspace()
 
 
 def _raise_limit(max_pixels: int) -> None:

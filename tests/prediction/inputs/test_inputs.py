@@ -101,6 +101,8 @@ def test_files_are_images_by_name_or_by_content(input_files: Path) -> None:
     (photos / "IMG_1").write_bytes(jpeg)
     (photos / "wrong.txt").write_bytes(png)
     (photos / "data").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(60))
+    (photos / "bmi.txt").write_text("BMI of patients, and how it is measured")
+    (photos / "p2p").write_text("P2P")
     (photos / "empty").touch()
     (photos / "Thumbs.db").write_bytes(jpeg)
     os.mkfifo(photos / "pipe")
@@ -118,7 +120,7 @@ def test_files_are_images_by_name_or_by_content(input_files: Path) -> None:
         ]
         assert count_images(inputs) == 6
         line = passed_over.line()
-        assert "4 files that are not images, such as photos/data" in line
+        assert "6 files that are not images, such as photos/bmi.txt" in line
         assert "1 link in a circle, such as photos/deep/up" in line
         hidden = {"photos": "3 hidden or system files, such as photos/.git/"}
         hidden["photos/*"] = "1 hidden or system file, such as photos/Thumbs.db"
