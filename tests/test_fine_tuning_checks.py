@@ -16,6 +16,7 @@ from cnnxfer.runs import Run
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.phase import Outcome
 from cnnxfer.training.phases import fine_tune
+from cnnxfer.training.phases.unchanged_files import require_same_class_weights
 from cnnxfer.training.setup import Setup
 
 
@@ -141,6 +142,22 @@ def test_fine_tuning_that_cannot_find_the_images_leaves_no_run(
         api.unfreeze(colour_run, data=place)
     assert str(caught.value).endswith(advice.partition("moved: ")[2])
     assert list(colour_run.path.parent.iterdir()) == [colour_run.path]
+
+
+def test_class_weights_that_are_gone_are_an_error_that_says_what_to_do(
+    colour_run: Run, tmp_path: Path
+) -> None:
+    gone = str(tmp_path / "weights.csv")
+    colour_run.write_config(dataclasses.replace(colour_run.config, class_weights=gone))
+    with pytest.raises(ConfigError) as caught:
+        api.unfreeze(colour_run)
+    assert gone in str(caught.value)
+    assert str(caught.value).endswith(
+        f"{colour_run.path} was trained with it: put it back, or set class_weights in "
+        "a file that config names."
+    )
+    with pytest.raises(ConfigError, match=r"put it back, then cnnxfer\.resume"):
+        require_same_class_weights(colour_run)
 
 
 def test_fine_tuning_ignores_the_views_of_the_frozen_phase(

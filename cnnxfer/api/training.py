@@ -34,7 +34,7 @@ from cnnxfer.config.phases import USUAL_LEARNING_RATES
 from cnnxfer.console import CONSOLE
 from cnnxfer.data.sources import find_source
 from cnnxfer.engines.options import check_choice
-from cnnxfer.errors import CnnxferError, ConfigError, Interrupted
+from cnnxfer.errors import CnnxferError, ConfigError, Interrupted, with_advice
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.registry import suggestion
 from cnnxfer.reporting import Reporter, SilentReporter
@@ -345,6 +345,12 @@ def _fine_tuning_settings(
     settings = override(settings, settings_of("unfreeze", values))
     retry = _with_new_place("unfreeze", parent)
     place = place_of_images(parent, data, settings.data, retry)
+    # `unfreeze` has no such option, so its own message would not help.
+    with with_advice(
+        f"{parent.path} was trained with it: put it back, or set class_weights in a "
+        f"file that {option('--config')} names."
+    ):
+        check_class_weights(settings.class_weights)
     settings = _resolved(dataclasses.replace(settings, data=place))
     check_phases(settings, ["fine_tune"])
     _check_cache(settings)

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from cnnxfer.config.class_weights_file import AUTO, NONE, check_class_weights
-from cnnxfer.errors import RunError
+from cnnxfer.errors import RunError, with_advice
 from cnnxfer.files import file_hash
 from cnnxfer.runs import Run
+from cnnxfer.spelling import command
 
 
 def require_unchanged(run: Run, path: Path, entry: str) -> None:
@@ -32,5 +33,7 @@ def require_same_class_weights(run: Run) -> None:
     """
     setting = run.config.class_weights
     if setting not in (NONE, AUTO):
-        check_class_weights(setting)
+        again = command("resume", run.path)
+        with with_advice(f"{run.path} needs it: put it back, then {again}"):
+            check_class_weights(setting)
         require_unchanged(run, Path(setting), "class_weights_sha256")
