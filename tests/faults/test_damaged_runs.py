@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from damage import KINDS
+from damage import KINDS, truncated
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from shallow_mobilenet import in_place_of_mobilenet
@@ -144,7 +144,9 @@ def test_a_damaged_file_is_one_line(
         errors = [line for line in lines if line.startswith("error: ")]
         assert code in (0, 1, 2), what
         assert len(errors) == (code != 0), f"{what}: {lines}"
-        if code and damaged.name in NAMED and STOPPED not in errors[0]:
+        # A list that ends early at the end of a line is a shorter list.
+        is_damage_seen = damaged.name in NAMED and kind is not truncated
+        if code and is_damage_seen and STOPPED not in errors[0]:
             assert damaged.name in errors[0], f"{what}: {errors[0]}"
 
     with stopping_before_work():
