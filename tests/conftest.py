@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from colours import COLOURS
+from kept_decoders import KeptDecoders, close_kept
 from memory import release_memory
 from PIL import Image
 from web_server import Server, serving
@@ -45,6 +46,15 @@ def _usual_umask() -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _decoders_stay() -> Iterator[None]:
+    """Keeps the processes that read images for the index; starting one takes 0.1 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cnnxfer.data.preparing.index.Decoders", KeptDecoders)
+        yield
+    close_kept()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -199,9 +199,10 @@ class Jobs:
         new: list[Job] = []
         with self._lock:
             self._work.wait_for(
-                lambda: self.closed or self._may_take(held) or self._may_continue(held)
+                lambda: self.closed or self._may_continue(held) or self._may_take(held)
             )
-            if len(held) <= self._most_held() // 2:
+            # By the handful: not before half of what it held is done.
+            if not held or len(held) <= self._most_held() // 2:
                 while self._may_take(held) and not self.closed:
                     job = self._untaken.popleft()
                     self._count_unsent(job, 0)
@@ -223,9 +224,10 @@ class Jobs:
         with self._lock:
             job.done, job.content = True, None
             self._count_unsent(job, 0)
-            for jobs in (self._untaken, *self._held):
+            for jobs in (*self._held, self._untaken):
                 if job in jobs:
                     jobs.remove(job)
+                    break
             self._wake_consumer(job)
             self._reading.notify_all()
             self._work.notify_all()

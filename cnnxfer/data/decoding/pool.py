@@ -154,7 +154,8 @@ class Decoders:
         self._jobs.add(source)
         if len(self._workers) < self._processes and self._jobs.needs_worker():
             self._start_worker()
-        if self._readers < READERS and self._jobs.needs_reader(self._readers):
+        may_read = source.here and self._readers < READERS
+        if may_read and self._jobs.needs_reader(self._readers):
             self._readers += 1
             threading.Thread(target=_read, args=[self._jobs], daemon=True).start()
 

@@ -47,6 +47,7 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "trouble", raising=False)
     monkeypatch.setattr(index, "examine", import_module("trouble").look)
+    monkeypatch.setattr(index, "Decoders", pool.Decoders)  # none that others have used
     monkeypatch.setattr(pool, "TIME_LIMIT_SECONDS", 1.0)
     monkeypatch.setattr(pool, "WORKERS", 2)
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "cache"))
