@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import SPLITS, TRAIN, VALIDATION, Dataset, Example, IndexRow
-from cnnxfer.data.prepared import PreparedData, Splits
+from cnnxfer.data.prepared import PreparedData, Splits, data_hash
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import list_dataset
-from cnnxfer.errors import DataError, with_advice
+from cnnxfer.errors import DataError, RunError, with_advice
 from cnnxfer.reporting import Reporter, counted
-from cnnxfer.runs import Run, SplitRow
+from cnnxfer.runs import PUT_BACK, Run, SplitRow
 
 # The share of a run's images that may be missing when it is trained on. Without more,
 # its splits would no longer be those that its figures are from.
@@ -70,10 +70,15 @@ def find_images(
         ConfigError: if no source accepts the specification.
         DataError: if the data cannot be read, or too many images are missing: more than
             `limit`, all of a split, or all that a class is trained on.
+        RunError: if `split.csv` is not the one that the run began with.
     """
     with with_advice(f"If the images of {run.path} have moved: {retry}"):
         dataset = list_dataset(spec, reporter)
     known = run.split
+    if run.receipt.get("data_sha256") not in (None, data_hash(known)):
+        raise RunError(
+            f"{run.path} began with other images than its split.csv lists. {PUT_BACK}"
+        )
     wanted = [row for row in known if row.split in parts]
     # Where a run is trained on, what is new there is told; `train` has read all of it.
     places, read = _match(wanted, dataset, reporter, whole=parts == SPLITS)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from recording_reporter import RecordingReporter
 
+from cnnxfer.data.prepared import data_hash
 from cnnxfer.data.run_images import FoundImages, find_images
-from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.runs import Run
 
 RETRY = "cnnxfer unfreeze RUN --data NEW_PLACE"
@@ -50,6 +51,17 @@ def test_images_under_other_names_are_found_with_the_labels_of_the_run(
         f"found 36 of the 36 images of {colour_run.path} in {place}, 36 of them under "
         "other names"
     ]
+
+
+def test_a_list_that_lost_its_end_is_refused(
+    colour_run: Run, photos_dir: Path, reporter: RecordingReporter
+) -> None:
+    """A run would be measured on fewer images, and nothing would tell."""
+    colour_run.update_receipt(data_sha256=data_hash(colour_run.split))
+    found(colour_run, photos_dir, reporter)
+    colour_run.write_split(colour_run.split[:-1])
+    with pytest.raises(RunError, match=r"other images than its split\.csv lists\."):
+        found(colour_run, photos_dir, reporter)
 
 
 def test_missing_changed_and_other_images_are_counted_and_stay_out(

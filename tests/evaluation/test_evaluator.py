@@ -67,7 +67,7 @@ def test_the_test_split_is_measured_and_the_figures_are_saved(colour_run: Run) -
 def test_figures_that_cannot_be_saved_are_returned_with_a_warning(
     colour_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path, text: str) -> None:
+    def refuse(path: Path, *_: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
     monkeypatch.setattr("cnnxfer.runs.run.write_text", refuse)
