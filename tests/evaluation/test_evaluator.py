@@ -323,7 +323,12 @@ def test_classes_are_known_in_both_unicode_forms(
 ) -> None:
     (new_photos_dir / "blue").rename(new_photos_dir / "blu\xe9")
     (new_photos_dir / "red").rename(new_photos_dir / "re\u0301d")
-    colour_run.write_classes(["blue\u0301", "green", "r\xe9d"])
+    names = {"blue": "blue\u0301", "green": "green", "red": "r\xe9d"}
+    rows = [
+        dataclasses.replace(row, label=names[row.label]) for row in colour_run.split
+    ]
+    colour_run.write_classes(list(names.values()))
+    colour_run.write_split(rows)
     evaluation = cnnxfer.evaluate(colour_run, data=new_photos_dir)
     assert [row.label for row in evaluation.figures.classes] == [
         "blue\u0301",
