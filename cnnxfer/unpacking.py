@@ -1,8 +1,11 @@
 """Limits on what compressed files unpack to, so that a small one fills no memory."""
 
+import io
+import os
+import struct
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from zipfile import ZIP_STORED, ZipFile, _EndRecData  # type: ignore[attr-defined]
 
 from cnnxfer.errors import DataError
@@ -24,6 +27,9 @@ _FILES, _INDEX_BYTES, _END = 4, 5, 9
 _ZIP64_END_BYTES = 76  # further records between the index and the end
 _ENTRY, _LEAST_ENTRY_BYTES = b"PK\1\2", 46  # of a file in the index
 _READ_BYTES = 1 << 20
+# Of what stands before each file: its size, and where it has the sizes of the name and
+# of the extra field that follow it.
+_HEADER_BYTES, _NAME_SIZES = 30, 26
 
 
 def check_ratio(unpacked_bytes: int, packed_bytes: int) -> None:
@@ -67,6 +73,51 @@ def is_stored(path: Path) -> bool:
     return unpacked_bytes <= path.stat().st_size and all(
         part.compress_type == ZIP_STORED for part in parts
     )
+
+
+def open_stored(path: Path, name: str) -> io.RawIOBase:
+    """Opens a file in a zip archive that `is_stored`; any place can be read at once.
+
+    What zipfile opens would be read from the beginning for each step back.
+
+    Raises:
+        KeyError: if the archive has no file of this name.
+    """
+    with ZipFile(path) as archive:
+        part = archive.getinfo(name)
+    file = path.open("rb", buffering=0)
+    file.seek(part.header_offset + _NAME_SIZES)
+    sizes = struct.unpack("<HH", file.read(4))
+    return _Part(file, part.header_offset + _HEADER_BYTES + sum(sizes), part.file_size)
+
+
+class _Part(io.RawIOBase):
+    """A part of an open file, as a file that begins and ends where the part does."""
+
+    def __init__(self, file: io.FileIO, begin: int, size_bytes: int) -> None:
+        self._file = file
+        self._begin = begin
+        self._size_bytes = size_bytes
+        self.seek(0)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        starts = (0, self._file.tell() - self._begin, self._size_bytes)
+        return self._file.seek(self._begin + starts[whence] + offset) - self._begin
+
+    def readinto(self, buffer: Any, /) -> int:
+        left = max(0, self._size_bytes - self.tell())
+        received: int = self._file.readinto(memoryview(buffer)[:left])
+        return received
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _check_index(file: BinaryIO, max_files: int) -> None:

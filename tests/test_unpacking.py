@@ -1,5 +1,6 @@
 """Zip archives that are far larger inside than outside, or list too much."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from cnnxfer import unpacking
 from cnnxfer.errors import DataError
-from cnnxfer.unpacking import check_ratio, is_stored, open_zip
+from cnnxfer.unpacking import check_ratio, is_stored, open_stored, open_zip
 
 MEGABYTE = 1_000_000
 
@@ -66,3 +67,22 @@ def test_uncompressed_archives_unpack_to_no_more_than_their_size(
         (first,) = archive.infolist()
         archive.filelist += [first] * 20
     assert not is_stored(tmp_path / "overlapping.zip")
+
+
+def test_a_part_of_an_uncompressed_archive_is_read_from_any_place(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "parts.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("first", bytes(100))
+        part = zipfile.ZipInfo("second")
+        part.extra = b"\xff\xff\4\0more"
+        archive.writestr(part, b"0123456789")
+        archive.writestr("third", bytes(100))
+    with open_stored(path, "second") as stream:
+        assert stream.read() == b"0123456789"
+        assert [stream.seek(2), stream.read(3), stream.tell()] == [2, b"234", 5]
+        assert [stream.seek(1, os.SEEK_CUR), stream.read(1)] == [6, b"6"]
+        assert [stream.seek(-2, os.SEEK_END), stream.read(9)] == [8, b"89"]
+    with pytest.raises(KeyError):
+        open_stored(path, "fourth")

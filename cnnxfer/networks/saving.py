@@ -16,7 +16,7 @@ from cnnxfer.files import atomic_path, format_bytes
 from cnnxfer.networks.description import write_description
 from cnnxfer.registry import load_object
 from cnnxfer.trust import KEPT
-from cnnxfer.unpacking import is_stored
+from cnnxfer.unpacking import is_stored, open_stored
 
 MODEL_LIMIT_BYTES = 4 << 30
 # The largest network of Keras, NASNetLarge, is described in 1 MB.
@@ -159,10 +159,7 @@ def _read_config(path: Path) -> Any:
 
 
 def _check_weights(path: Path) -> None:
-    with ZipFile(path) as archive:
-        image = archive.read(WEIGHTS)
-    # HDF5 would take minutes to read a part of an archive through Python.
-    with h5py.File(h5py.h5f.open_file_image(image)) as file:
+    with open_stored(path, WEIGHTS) as part, h5py.File(part, "r") as file:
         if problem := hdf5_problem(file, MODEL_LIMIT_BYTES):
             raise DataError(f"its {WEIGHTS} {problem}")
 
