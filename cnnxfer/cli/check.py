@@ -19,7 +19,7 @@ from cnnxfer.reporting import counted, printable
 if TYPE_CHECKING:
     from cnnxfer.data.check.report import Finding, Report
 
-PROBLEMS_FOUND = 3  # exit code
+ERRORS_FOUND, WARNINGS_FOUND = 1, 3  # exit codes
 SHOWN_ITEMS = 2  # of a finding
 STYLES = {"error": "bold red", "warning": "yellow", "note": "blue"}
 
@@ -43,7 +43,7 @@ def check(
     strict: Annotated[
         bool,
         typer.Option(
-            "--strict", help="End with exit code 3 if there is an error or a warning."
+            "--strict", help="End with exit code 3 if there is a warning, too."
         ),
     ] = False,
     json: Json = False,
@@ -53,9 +53,9 @@ def check(
 ) -> None:
     """Find problems of images and labels before you train on them.
 
-    An error keeps training from working, or makes its results wrong. A warning
-    probably makes them worse. A note is about something that cnnxfer handles. No
-    image is changed.
+    An error keeps training from working, or makes its results wrong; with one, the
+    exit code is 1. A warning probably makes them worse. A note is about something
+    that cnnxfer handles. No image is changed.
     """
     reporter = TerminalReporter()
     report = api.check(spec, write=write, html=html, reporter=reporter, **options)
@@ -65,8 +65,10 @@ def check(
         _show(report, write)
     for path in filter(None, (write, html)):
         reporter.info(f"written: {path}")
+    if report.of("error"):
+        raise typer.Exit(ERRORS_FOUND)
     if strict and report.alarming:
-        raise typer.Exit(PROBLEMS_FOUND)
+        raise typer.Exit(WARNINGS_FOUND)
 
 
 def _show(report: Report, write: Path | None) -> None:

@@ -33,7 +33,7 @@ def photos(sound_dir: Path) -> Path:
 
 
 def test_table(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["check", str(photos)]) == 0
+    assert run(["check", str(photos)]) == 1
     shown = capsys.readouterr()
     lines = [line.rstrip() for line in shown.out.splitlines()]
     assert lines[0].split() == ["found", "count", "such", "as", "cnnxfer"]
@@ -69,7 +69,7 @@ def test_nothing_is_wrong(sound_dir: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_json(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["check", str(photos), "--json"]) == 0
+    assert run(["check", str(photos), "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
     assert document["data"] == str(photos)
     assert (document["images"], document["sound"]) == (37, 36)
@@ -94,9 +94,10 @@ def test_json(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_strict(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["check", str(photos), "--strict", "--json"]) == 3
+    assert run(["check", str(photos), "--strict", "--json"]) == 1  # for the error
     assert json.loads(capsys.readouterr().out)["findings"]
     (photos / "blue" / "[red].jpg").unlink()
+    assert run(["check", str(photos)]) == 0
     assert run(["check", str(photos), "--strict"]) == 3  # for the warning
     (photos / "red" / "01.jpg").unlink()
     assert run(["check", str(photos), "--strict"]) == 0  # a note is left
@@ -106,16 +107,23 @@ def test_strict(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_one_class(sound_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("blue", "green"):
         shutil.rmtree(sound_dir / name)
-    assert run(["check", str(sound_dir)]) == 0
+    assert run(["check", str(sound_dir)]) == 1
     shown = capsys.readouterr()
     assert "classes to train on, too few to tell apart" in shown.out
     assert "training stops" in shown.out
 
 
-def test_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "empty").mkdir()
-    assert run(["check", str(tmp_path / "empty"), "--strict"]) == 3
-    assert "holds no images in class folders" in capsys.readouterr().out
+    (tmp_path / "damaged.zip").write_bytes(b"PK")
+    for name, problem in {
+        "empty": "holds no images in class folders",
+        "damaged.zip": "damaged archive",
+    }.items():
+        assert run(["check", str(tmp_path / name)]) == 1
+        assert problem in capsys.readouterr().out
 
 
 def test_the_list_and_the_page(
@@ -123,7 +131,7 @@ def test_the_list_and_the_page(
 ) -> None:
     listed, page = tmp_path / "quarantine.txt", tmp_path / "check.html"
     command = ["check", str(photos), "--write", str(listed), "--html", str(page)]
-    assert run(command) == 0
+    assert run(command) == 1
     shown = capsys.readouterr()
     assert f"written: {listed}\nwritten: {page}\n" in shown.err
     assert "had better" not in shown.out
