@@ -366,10 +366,10 @@ def _format_of(beginning: bytes) -> str | None:
         for found, (_, accept) in Image.OPEN.items():
             # Some of these functions return a text, the reason why they cannot read it.
             if accept is not None and accept(start) is True:
-                return found
-        if _may_be_tga(beginning):
-            return "TGA"
-    return None
+                # Cursors begin as TGAs do.
+                is_tga = found not in (*FORMATS, "HEIF") and _may_be_tga(beginning)
+                return "TGA" if is_tga else found
+    return "TGA" if _may_be_tga(beginning) else None
 
 
 def _may_be_tga(beginning: bytes) -> bool:

@@ -12,7 +12,14 @@ import pytest
 from PIL import Image, features
 
 from cnnxfer.data.images import decode as decode_module
-from cnnxfer.data.images.decode import decode, is_animated, open_image, seek, to_rgb
+from cnnxfer.data.images.decode import (
+    decode,
+    is_animated,
+    open_image,
+    other_file,
+    seek,
+    to_rgb,
+)
 from cnnxfer.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore:::PIL")  # as in production
@@ -343,3 +350,9 @@ def test_decoding_the_first_image_prints_nothing(tmp_path: Path):
             timeout=60,
         )
         assert (done.stdout, done.stderr) == ("(24, 16)\n", "")
+
+
+@pytest.mark.parametrize("form", ["PPM", "JPEG2000", "TGA", "TIFF"])
+def test_the_first_bytes_of_an_image_may_be_those_of_one(form):
+    assert other_file(encode(picture(), form)[:256]) is None
+    assert other_file(encode(picture(), "ICO")[:256]).startswith("ICO cannot")
