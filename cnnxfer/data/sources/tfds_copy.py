@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -294,7 +295,9 @@ def _records(
     try:
         yield from dataset.as_numpy_iterator()
     except tf.errors.OpError as error:
+        # Around it stand the names of TensorFlow's operations.
+        reason = re.sub(r"\{\{.*?\}\} *| *\[Op:.*", "", _reason(error))
         raise DataError(
-            f"{builder.data_dir} is damaged: {_reason(error)}. "
+            f"{builder.data_dir} is damaged: {reason}. "
             "Delete it to have it prepared anew."
         ) from error
