@@ -151,11 +151,13 @@ def _write_resumable(
         request.reporter,
         resume=resume,
     ) as file:
-        written = totals.earlier = file.done
+        written = file.done
+        totals.earlier = file.done - file.unread
         if request.total is not None:
             request = replace(request, total=request.total - file.done)
         predictions = chain(
-            file.earlier_predictions(request.sources), request.predictions()
+            file.earlier_predictions(request.sources, classifier.predictions),
+            request.predictions(),
         )
         try:
             with run_through_stages(predictions, [*stages, count_written]) as flow:

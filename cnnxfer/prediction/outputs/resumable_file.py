@@ -3,11 +3,11 @@
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from gzip import GzipFile
-from itertools import islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -29,6 +29,8 @@ from cnnxfer.records import parse_json
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.spelling import option
 
+Ask = Callable[[Iterable[ImageSource]], Iterable[Prediction]]
+
 
 class ResumableFile:
     """A JSONL file that is written under a temporary name; see `open_resumable_file`.
@@ -47,24 +49,53 @@ class ResumableFile:
         self._read = read
 
     def earlier_predictions(
-        self, sources: Iterator[ImageSource]
+        self, sources: Iterator[ImageSource], ask: Ask
     ) -> Iterator[Prediction]:
         """Yields the predictions that were written before.
+
+        Images that could not be read are asked again, since memory, permissions or a
+        network may be there now. `FILE.part` is replaced when all have been answered.
 
         Args:
             sources: the images, in the order of the inputs. One is consumed for each
                 file that is done; the rest is left.
+            ask: yields the predictions for images, in order.
 
         Raises:
             DataError: if these are other images, or the same in another order.
         """
+        images = self._earlier_images(sources)
+        if not self.unread:
+            yield from chain.from_iterable(images)
+            return
+        done = 0
+        with (
+            atomic_path(self._part) as temporary,
+            temporary.open("w", encoding="utf-8", newline="\n") as stream,
+        ):
+            for failed, group in groupby(images, _has_failed):
+                found = chain.from_iterable(group)
+                for prediction in ask(_sources(found)) if failed else found:
+                    write_jsonl([prediction], stream)
+                    done += 1
+                    self.done = max(self.done, done)
+                    yield prediction
+        self.done = done
+
+    def _earlier_images(
+        self, sources: Iterator[ImageSource]
+    ) -> Iterator[list[Prediction]]:
+        """Yields the earlier predictions image by image, each with its source."""
+        image: list[Prediction] = []
         source = None
         with self._part.open("rb") as stream:
             for number, line in enumerate(islice(stream, self.done), start=1):
                 prediction = _parse(line, self._read)
                 assert prediction is not None  # `_complete_part` has parsed it
                 if not prediction.frame:
-                    source = next(sources, None)
+                    if image:
+                        yield image
+                    image, source = [], next(sources, None)
                 if source is None or source.name != prediction.path:
                     now = "no image" if source is None else source.name
                     raise DataError(
@@ -73,7 +104,9 @@ class ResumableFile:
                         "there. Name the same inputs. To start from the beginning, "
                         f"remove {self._part} and leave out {option('--resume')}."
                     )
-                yield replace(prediction, source=source)
+                image.append(replace(prediction, source=source))
+        if image:
+            yield image
 
     def write(self, predictions: Iterable[Prediction]) -> None:
         """Appends all but the first `done` predictions, and renames the complete file.
@@ -85,8 +118,12 @@ class ResumableFile:
             OSError: if it cannot be written; its `filename` is `FILE.part`, or FILE.
         """
         try:
+            new = (
+                each for number, each in enumerate(predictions) if number >= self.done
+            )
+            first = list(islice(new, 1))  # by then the earlier ones have been replaced
             with self._part.open("a", encoding="utf-8", newline="\n") as stream:
-                write_jsonl(islice(predictions, self.done, None), stream)
+                write_jsonl(chain(first, new), stream)
         except OSError as error:
             name_file(error, self._part)
             raise
@@ -182,10 +219,8 @@ def open_resumable_file(
             resumed = path if copied else part
             message = f"going on after {counted(file.done, 'image')} of {resumed}"
             if file.unread:
-                message += (
-                    f"; {counted(file.unread, 'unreadable one')} of them will not be "
-                    f"tried again. To try all again, remove {resumed}"
-                )
+                unread = counted(file.unread, "unreadable one")
+                message += f"; trying {unread} of them again"
             reporter.info(message)
         else:
             file._begin()
@@ -196,7 +231,7 @@ def open_resumable_file(
             yield file
         finally:
             if part.exists():
-                if part.stat().st_size > size:
+                if part.stat().st_size not in (0, size):
                     add = option("--resume", True)
                     reporter.info(f"predictions are kept in {part}; add: {add}")
                 elif copied or size == 0:
@@ -265,6 +300,18 @@ def _complete_part(part: Path, read: ReadAnswer) -> tuple[int, int, int]:
             if prediction.frame is None:
                 complete = (size, lines, unread)
     return complete
+
+
+def _has_failed(image: Iterable[Prediction]) -> bool:
+    return any(prediction.error is not None for prediction in image)
+
+
+def _sources(predictions: Iterable[Prediction]) -> Iterator[ImageSource]:
+    """Yields the source of each image, whose predictions may be of many frames."""
+    for prediction in predictions:
+        if not prediction.frame:
+            assert prediction.source is not None  # `_earlier_images` has added it
+            yield prediction.source
 
 
 def _parse(line: bytes, read: ReadAnswer) -> Prediction | None:

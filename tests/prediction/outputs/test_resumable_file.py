@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -70,7 +71,9 @@ def run(
     def interrupted_after_stop(journal: ResumableFile) -> Iterator[Prediction]:
         images = sources(names)
         new = answers(images)
-        for prediction in chain(journal.earlier_predictions(images), islice(new, stop)):
+        for prediction in chain(
+            journal.earlier_predictions(images, answers), islice(new, stop)
+        ):
             seen.append(prediction)
             yield prediction
         if stop is not None:
@@ -119,8 +122,7 @@ def going_on(done: int, path: Path) -> str:
     """What is said of a file with so many images, the fifth of which was unreadable."""
     message = f"going on after {counted(done, 'image')} of {path}"
     if done > NAMES.index("4.jpg"):
-        message += "; 1 unreadable one of them will not be tried again. To try all "
-        message += f"again, remove {path}"
+        message += "; trying 1 unreadable one of them again"
     return message
 
 
@@ -188,6 +190,60 @@ def test_an_image_with_missing_frames_is_computed_again(path: Path, stop: int) -
         assert journal.done == {1: 1, 2: 1, 3: 1, 4: 1, 5: 4, 6: 4, 7: 4, 8: 8}[stop]
     run(path, names, resume=True)
     assert content(path) == uninterrupted(names)
+
+
+@pytest.mark.parametrize("stop", [3, None])
+def test_images_that_could_not_be_read_are_asked_again(
+    path: Path, stop: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["0.jpg", "clip.gif", "1.jpg", "b.jpg", "clip.gif", "2.jpg"]
+
+    def failing(images: Iterator[ImageSource]) -> Iterator[Prediction]:
+        for source in images:
+            if source.name == "0.jpg":
+                yield from answers_now(iter([source]))
+            else:
+                yield predicted(source.name, error="permission denied")
+
+    answers_now = answers
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(KeyboardInterrupt) if stop else nullcontext(),
+    ):
+        patch.setitem(globals(), "answers", failing)
+        run(path, names, stop=stop)
+    reporter = RecordingReporter()
+    assert run(path, names, resume=True, reporter=reporter) == list(
+        answers(sources(names))
+    )
+    assert content(path) == uninterrupted(names)
+    assert files(path.parent) == [path.name]
+    (said,) = reporter.infos
+    assert said.endswith(f"; trying {2 if stop else 5} unreadable ones of them again")
+
+
+def test_an_interruption_while_images_are_asked_again_loses_nothing(
+    path: Path,
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(path, stop=5)
+    before = part_of(path).read_bytes()
+
+    def interrupted(images: Iterator[ImageSource]) -> Iterator[Prediction]:
+        raise KeyboardInterrupt
+        yield
+
+    images = sources(NAMES)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        open_resumable_file(
+            path, SETTINGS, READ, RecordingReporter(), resume=True
+        ) as journal,
+    ):
+        journal.write(journal.earlier_predictions(images, interrupted))
+    assert part_of(path).read_bytes() == before
+    run(path, resume=True)
+    assert content(path) == uninterrupted()
 
 
 def test_an_unfinished_file_is_not_overwritten(path: Path) -> None:
@@ -411,7 +467,7 @@ def answers():
 resume = sys.argv[3] == "resume"
 read = lambda record: BestClass().read(record, None)
 with open_resumable_file(path, {"top": 1}, read, Reporter(), resume=resume) as file:
-    file.write(chain(file.earlier_predictions(sources), answers()))
+    file.write(chain(file.earlier_predictions(sources, lambda images: ()), answers()))
 """
 
 
