@@ -20,7 +20,7 @@ class WrittenPaths:
 
     def __init__(self, folder: str = "") -> None:
         """Relative paths start at `folder`; "" stands for the working directory."""
-        self._folder = folder
+        self.folder = folder
         self._listed: dict[str, dict[str, list[str]]] = {}  # by folder and normal name
 
     def find(self, written: str) -> str:
@@ -29,7 +29,7 @@ class WrittenPaths:
         Raises:
             DataError: if it may mean several files; the message is only the reason.
         """
-        return os.path.join(self._folder, self.corrected(written))
+        return os.path.join(self.folder, self.corrected(written))
 
     def corrected(self, written: str) -> str:
         """Returns a path that names an existing file; as written if there is none.
@@ -37,18 +37,16 @@ class WrittenPaths:
         Raises:
             DataError: see `find`.
         """
-        if os.path.lexists(os.path.join(self._folder, written)) or "\0" in written:
+        if os.path.lexists(os.path.join(self.folder, written)) or "\0" in written:
             return written
         for spelling in _spellings(written):
-            path = os.path.join(self._folder, spelling)
+            path = os.path.join(self.folder, spelling)
             if os.path.lexists(path):
                 return spelling
             if (found := self._look_up(path)) is not None:
                 is_absolute = os.path.isabs(spelling)
                 return (
-                    found
-                    if is_absolute
-                    else os.path.relpath(found, self._folder or ".")
+                    found if is_absolute else os.path.relpath(found, self.folder or ".")
                 )
         return written
 

@@ -199,4 +199,6 @@ def _warn_of_images(names: Sequence[Parts], root: str, reporter: Reporter) -> No
 
 def utf8_name(name: str) -> str:
     r"""Returns a file name as valid UTF-8, with other bytes escaped as `\xff`."""
+    if name.isascii():
+        return name
     return os.fsencode(name).decode("utf-8", "backslashreplace")

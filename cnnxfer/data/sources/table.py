@@ -5,9 +5,8 @@ import re
 import stat
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnnxfer.data.annotation import LABEL_SEPARATOR, Labels
 from cnnxfer.data.dataset import (
@@ -49,8 +48,7 @@ _WRITTEN_LIST = re.compile(r"\[\s*['\"].*\]|\[\s*\]")
 _ADDRESS = re.compile(r"\w[\w+.-]*://")
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     """A row about one image; `multi_label` tells whether its labels are a list.
 
     `file` is the same for two rows if they are about the same file.
@@ -58,7 +56,7 @@ class _Row:
 
     number: int
     id: str
-    path: Path
+    path: str
     file: Hashable
     exists: bool
     labels: tuple[str, ...]
@@ -72,7 +70,6 @@ class _Paths(WrittenPaths):
 
     def __init__(self, folder: str) -> None:
         super().__init__(folder)
-        self.folder = folder
         self._inside = os.path.join(os.path.abspath(folder), "")
 
     def id(self, path: str) -> str:
@@ -103,7 +100,9 @@ class _Cells:
             raise DataError(f"holds {value!r:.60}; expected text.")
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # whole numbers become 1.0 in a column that lacks some
-        text = str(value).strip() if _filled(value) else ""
+        if not isinstance(value, str):
+            value = str(value) if _filled(value) else ""
+        text: str = value.strip()
         if text.isascii():
             return text
         if not has_escaped_bytes(text):
@@ -178,7 +177,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
                 row.id,
                 Labels(tuple(labels[name] for name in row.labels)),
                 row.split,
-                row.path,
+                Path(row.path),
             )
             for row in rows
         ),
@@ -232,7 +231,7 @@ def _with_splits(
         f"{'it' if one else 'them'} out"
     )
     return [
-        replace(row, split=split) for row, split in zip(rows, found.splits, strict=True)
+        row._replace(split=split) for row, split in zip(rows, found.splits, strict=True)
     ]
 
 
@@ -241,11 +240,10 @@ def _without_quotes(rows: list[_Row]) -> list[_Row]:
 
     CSV knows double ones alone, and they are no part of its cells.
     """
-    names = [name for row in rows for name in row.labels]
-    if not names or not all(map(_is_in_quotes, names)):
+    if not all(_is_in_quotes(name) for row in rows for name in row.labels):
         return rows
     return [
-        replace(row, labels=tuple(name[1:-1].strip() for name in row.labels))
+        row._replace(labels=tuple(name[1:-1].strip() for name in row.labels))
         for row in rows
     ]
 
@@ -299,15 +297,17 @@ def _row(
     written, label, *others = values
     split = others.pop(0) if columns.split else None
     written = _checked_path(written)
-    try:
-        corrected = paths.corrected(written)
-    except DataError as error:
-        raise DataError(
-            f"has the path {written!r}, which {error}. Write it in full."
-        ) from error
-    id = paths.id(corrected)
-    path = Path(paths.folder, corrected)
-    file = _identity(path)
+    path = os.path.join(paths.folder, written)
+    if (file := _identity(path)) is None:
+        try:
+            written = paths.corrected(written)
+        except DataError as error:
+            raise DataError(
+                f"has the path {written!r}, which {error}. Write it in full."
+            ) from error
+        path = os.path.join(paths.folder, written)
+        file = _identity(path)
+    id = paths.id(written)
     labels = label if isinstance(label, list) else _split_labels(cells.text(label))
     names = {name for each in labels if (name := cells.label(each))}
     return _Row(
@@ -360,7 +360,7 @@ def _utf8(name: str) -> str:
         return name
 
 
-def _identity(path: Path) -> Hashable:
+def _identity(path: str) -> Hashable:
     """Returns what two spellings of a file's path have in common; None for no file.
 
     A link, and a file of several names, may be meant to count for each name, as files
@@ -372,7 +372,7 @@ def _identity(path: Path) -> Hashable:
         return None
     if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_ino:
         return found.st_dev, found.st_ino
-    return os.path.abspath(path) if path.is_file() else None
+    return os.path.abspath(path) if os.path.isfile(path) else None
 
 
 def _way_out(spec: str, row: _Row) -> str:
@@ -434,5 +434,5 @@ def _merge(spec: str, rows: Iterable[_Row], multi_label: bool) -> list[_Row]:
                 f"images may have several labels, write {LABEL_SEPARATOR.join(names)}."
             )
         labels = tuple(sorted({*first.labels, *row.labels}))
-        images[row.file] = replace(first, labels=labels)
+        images[row.file] = first._replace(labels=labels)
     return list(images.values())

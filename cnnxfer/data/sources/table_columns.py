@@ -197,15 +197,15 @@ def advice_on_division(name: str) -> str:
 
 
 def _by_words(values: Sequence[str]) -> tuple[str | None, ...]:
-    splits = tuple(SPLIT_BY_WORD.get(value.lower()) for value in values)
-    known = all(split or not value for split, value in zip(splits, values, strict=True))
-    several = TRAIN in splits and len({*splits} - {None}) > 1
-    return splits if known and several else ()
+    meant = {value: SPLIT_BY_WORD.get(value.lower()) for value in set(values)}
+    found = {*meant.values()} - {None}
+    known = all(split or not value for value, split in meant.items())
+    several = TRAIN in found and len(found) > 1
+    return tuple(map(meant.get, values)) if known and several else ()
 
 
 def _are_flags(values: Sequence[str]) -> bool:
-    found = {TRUTH.get(value.lower()) for value in values}
-    return found == {True, False}
+    return {TRUTH.get(value.lower()) for value in set(values)} == {True, False}
 
 
 def _by_flags(columns: Mapping[str, Sequence[str]]) -> tuple[str | None, ...]:
@@ -221,7 +221,7 @@ def _by_flags(columns: Mapping[str, Sequence[str]]) -> tuple[str | None, ...]:
 
 
 def _divides(name: str, values: Sequence[str]) -> bool:
-    distinct = {value.lower() for value in values if value}
+    distinct = {value.lower() for value in set(values) - {""}}
     few = 1 < len(distinct) <= max(10, len(values) // 10)
     return few and (
         DIVIDING.fullmatch(column_key(name)) is not None
