@@ -51,8 +51,8 @@ def arrange(names: Iterable[str], root: str, reporter: Reporter) -> Layout:
     A class has the name of its folder, which may hold further folders. Which folders
     are splits is described at `find_split_folders`; then the class folders lie in the
     split folders. A single folder around everything is ignored, and so is one in each
-    split folder. The reporter tells what was not plain, and warns of images outside of
-    all class folders.
+    split folder; folders of other files beside them don't count. The reporter tells
+    what was not plain, and warns of images outside of all class folders.
 
     Args:
         names: names of files, relative to the root, with slashes. A name that ends in
@@ -65,13 +65,19 @@ def arrange(names: Iterable[str], root: str, reporter: Reporter) -> Layout:
             are splits and which are classes.
     """
     visible, hidden = _parted(names)
-    top = _wrapping(visible)
+    images = _likely_images(visible)
+    top = _wrapping(images)
     begin = len(top)
     inner = sorted(parts[begin:] for parts in visible if parts[:begin] == top)
     if top:
         reporter.info(f"{root.rstrip('/')}: all class folders are in {'/'.join(top)}")
     root = "/".join((root.rstrip("/"), *top))
-    folders = by_folder(inner)
+    with_images = by_folder(parts[begin:] for parts in images if parts[:begin] == top)
+    folders = {
+        name: names
+        for name, names in by_folder(inner).items()
+        if name in with_images or name.lower() in SPLIT_BY_WORD
+    }
     splits = find_split_folders(folders, root)
     if splits:
         _tell_of_splits(splits, root, reporter)
@@ -125,6 +131,19 @@ def _parted(names: Iterable[str]) -> tuple[dict[Parts, str], dict[Parts, str]]:
             below = ("",) if len(parts) > outermost + 1 else ()
             hidden[(*parts[: outermost + 1], *below)] = name
     return visible, hidden
+
+
+def _likely_images(names: Iterable[Parts]) -> list[Parts]:
+    """Returns the names with the suffix of an image, or without any; or else all.
+
+    So a folder of annotations beside `train` and `test` does not look like classes.
+    """
+    likely = [
+        parts
+        for parts in names
+        if names_image(parts[-1]) or (parts[-1] and "." not in parts[-1])
+    ]
+    return likely or list(names)
 
 
 def _wrapping(names: Iterable[Parts]) -> Parts:

@@ -52,7 +52,7 @@ def find_split_folders(folders: Folders, root: str) -> dict[str, SplitFolder]:
             several sets, or none to train on.
     """
     splits = _named_splits(folders, root)
-    with_folders = {name for name, inner in folders.items() if _holds_folders(inner)}
+    with_folders = {name for name, inner in folders.items() if _holds_more(name, inner)}
     train = [name for name, split in splits.items() if split == TRAIN]
     if not train:
         if len(splits) == len(folders) > 1 and with_folders == set(splits):
@@ -71,7 +71,7 @@ def find_split_folders(folders: Folders, root: str) -> dict[str, SplitFolder]:
             raise DataError(
                 f"{root}/{name} lies beside {root}/{train[0]}, which is taken for a "
                 "split; expected split folders (train, val, test) or class folders, "
-                f"not both. Move or rename {name}."
+                f"not both. Move or rename {name}; or {train[0]}, if it is a class."
             )
         if name not in with_folders:
             raise DataError(
@@ -122,6 +122,14 @@ def only_folder(names: Iterable[Parts]) -> str | None:
 
 def _holds_folders(names: Iterable[Parts]) -> bool:
     return any(len(parts) > 1 for parts in names)
+
+
+def _holds_more(folder: str, names: Iterable[Parts]) -> bool:
+    """Tells whether there are folders in one, apart from one of its own name."""
+    own = folder.lower()
+    return _holds_folders(
+        parts[1:] if parts[0].lower() == own else parts for parts in names
+    )
 
 
 def _named_splits(folders: Folders, root: str) -> dict[str, str]:

@@ -21,6 +21,8 @@ from cnnxfer.data.annotation import LABEL_SEPARATOR
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.mixing import mix
 from cnnxfer.data.dataset import Dataset, Example
+from cnnxfer.data.images.names import is_other_file
+from cnnxfer.data.images.passed_over import OTHER, PassedOver
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.views.views import CentralViews, open_picture, training_views
 from cnnxfer.errors import ConfigError, DataError
@@ -126,7 +128,7 @@ def write_preview(
         images: the most images to show.
         views: how many training views of each image are shown, from the first epoch
             on.
-        reporter: warns of images that cannot be read.
+        reporter: warns of images that cannot be read, and counts other files.
 
     Returns:
         What the preview shows.
@@ -184,6 +186,7 @@ def _choose(
     """Returns readable images, of all classes in turn."""
     chosen: list[tuple[Example, Picture]] = []
     reason: DataError | None = None
+    passed_over = PassedOver()
     for example in _in_turn(dataset.examples, seed):
         if len(chosen) == count:
             break
@@ -196,9 +199,14 @@ def _choose(
             CentralViews(1).of(found).of(picture, 1)  # decodes it, to notice damage
         except DataError as error:
             reason = error
-            reporter.warn(f"{example.id} is left out: {error}")
+            if is_other_file(example.id, str(error)):
+                passed_over.add(OTHER, example.id)
+            else:
+                reporter.warn(f"{example.id} is left out: {error}")
         else:
             chosen.append((found, picture))
+    if line := passed_over.line():
+        reporter.info(line)
     if not chosen:
         why = f": {reason}" if reason else ""
         raise DataError(f"{dataset.name} has no image that can be shown{why}.")

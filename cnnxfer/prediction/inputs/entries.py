@@ -1,5 +1,6 @@
 """Entries of lists and tables: files, folders, archives and web addresses."""
 
+import os
 from collections.abc import Iterable, Iterator
 
 from cnnxfer.config.prediction import InputOptions
@@ -55,4 +56,10 @@ def count_entries(
 
 def _meant(entry: str, paths: WrittenPaths) -> str:
     bare = entry.strip().strip(QUOTES)
-    return bare if is_web_address(bare) else paths.find(entry)
+    if is_web_address(bare):
+        return bare
+    path = paths.find(entry)
+    whole = os.path.abspath(path)
+    if whole == os.path.dirname(whole):
+        raise DataError("the whole disk; expected a file or a folder on it")
+    return path

@@ -251,7 +251,7 @@ def test_classes_may_be_called_test_and_val(tmp_path: Path):
 
 
 def test_other_folders_beside_splits_are_named(tmp_path: Path):
-    fill(tmp_path, "train/rose/1.jpg", "test/rose/1.jpg", "notes/1.txt")
+    fill(tmp_path, "train/rose/1.jpg", "test/rose/1.jpg", "notes/1.jpg")
     with pytest.raises(DataError, match=r"notes lies beside .*train, .*not both"):
         load(tmp_path)
 

@@ -102,6 +102,28 @@ def test_a_folder_around_everything_is_ignored_and_told():
     assert layout.outside == ("2",)
 
 
+def test_folders_without_images_are_neither_classes_nor_splits():
+    documents = ["docs/license.pdf", "docs/", "labels/train/1.xml", "labels/", "runs/"]
+    layout, _ = arranged([*in_each("train", "test"), *documents])
+    assert layout.class_names == CLASSES
+    assert splits_of(layout) == {"train": "train", "test": "test"}
+    assert layout.outside == ("docs/license.pdf", "labels/train/1.xml")
+    layout, lines = arranged([*in_each("food/images"), "food/meta/train.txt"])
+    assert layout.class_names == CLASSES
+    assert layout.outside == ("food/meta/train.txt",)
+    assert lines == ["data: all class folders are in food/images"]
+    with pytest.raises(DataError, match=r"data/train2014 has no class folders"):
+        arranged([*tree("train2014", "val2014"), "annotations/val.json"])
+
+
+def test_files_without_a_suffix_may_be_images():
+    names = [name.removesuffix(".jpg") for name in in_each("train", "test")]
+    layout, _ = arranged(names)
+    assert splits_of(layout) == {"train": "train", "test": "test"}
+    layout, _ = arranged([*names, *in_each("val")])
+    assert set(splits_of(layout)) == {"train", "test", "val"}
+
+
 def test_a_test_folder_alone_is_a_folder_around_everything():
     layout, lines = arranged(in_each("test"))
     assert splits_of(layout) == {"daisy": None, "rose": None}
@@ -143,6 +165,10 @@ def test_a_class_called_train_may_hold_folders_beside_no_class():
         (
             tree("X_train", "X_test"),
             "data/X_test has no class folders; expected one folder a class",
+        ),
+        (
+            [*in_each("asl_train/asl_train"), *tree("asl_test/asl_test")],
+            "data/asl_test has no class folders; expected one folder a class",
         ),
         (
             [*in_each("seg_train/seg_train", "seg_test"), *tree("seg_pred")],

@@ -1,6 +1,7 @@
 """Tests that previews show what the network sees, and overwrite no other files."""
 
 import dataclasses
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -178,6 +179,21 @@ def test_unreadable_images_are_left_out_and_reported(tmp_path: Path, dataset, ca
     assert first not in preview.images
     assert preview.labels == ("green", "red", "blue", "green")
     assert f"{first} is left out: truncated JPEG" in caplog.text
+
+
+def test_files_that_are_no_images_are_counted_in_one_line(
+    tmp_path: Path, dataset, caplog
+):
+    caplog.set_level("INFO", "cnnxfer")
+    notes = []
+    for example in dataset.examples[:24]:
+        path = example.path.with_suffix(".txt")
+        path.write_bytes(b"notes")
+        notes.append(dataclasses.replace(example, id=f"{example.id}.txt", path=path))
+    examples = (*notes, *dataset.examples)
+    drawn(tmp_path / "a.png", dataclasses.replace(dataset, examples=examples))
+    (line,) = caplog.messages
+    assert re.match(r"passed over \d+ files that are not images, such as .+\.txt", line)
 
 
 def test_data_without_a_readable_image_is_an_error(tmp_path: Path, dataset):

@@ -51,6 +51,15 @@ def test_a_list_can_name_files_folders_archives_and_missing_files(found) -> None
 
 
 @pytest.mark.usefixtures("input_files")
+@pytest.mark.parametrize("entry", ["/", "//", "/.", "'/'"])
+def test_a_list_never_means_the_whole_disk(entry: str, found) -> None:
+    Path("list").write_text(f"{entry}\nphotos/b.jpg\n")
+    reason = "<the whole disk; expected a file or a folder on it>"
+    assert found("@list")[0] in {(entry, reason), (entry, MISSING)}
+    assert count_images(["@list"]) == 2
+
+
+@pytest.mark.usefixtures("input_files")
 def test_folders_of_a_list_follow_the_options(found) -> None:
     Path("list").write_text("photos")
     assert len(found("@list", recursive=False)) == 2
