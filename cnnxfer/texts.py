@@ -24,7 +24,7 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-SEPARATORS = ",;\t|"  # the first of them that stands between names of columns
+SEPARATORS = ",;\t|"
 _START_BYTES = 4
 SAVE_AS_UTF8 = (
     "save it as UTF-8 (in Excel: CSV UTF-8), or convert it: iconv -f ENCODING -t UTF-8"
@@ -130,7 +130,7 @@ def open_lines(path: str) -> Iterator[TextIO]:
 
 
 def separator_of(line: str) -> tuple[str, bool]:
-    """Returns what separates the cells of a table, by its first line.
+    """Returns what separates the cells of a table: what its first line has most of.
 
     Spreadsheets write semicolons in languages with a decimal comma.
 
@@ -140,7 +140,7 @@ def separator_of(line: str) -> tuple[str, bool]:
     if named := _SEPARATOR_LINE.fullmatch(line):
         return named[1], True
     plain = re.sub('"[^"]*"', "", line)
-    return next((mark for mark in SEPARATORS if mark in plain), ","), False
+    return max(SEPARATORS, key=plain.count), False  # a comma if there is none
 
 
 def csv_rows(lines: Iterable[str], separator: str) -> Iterator[list[str]]:

@@ -34,9 +34,10 @@ TRUTH = {
 }
 # Keys of columns that may divide the images, though it is not clear how.
 DIVIDING = re.compile(
-    r"(data|train(val)?test)?(set|split)s?|subset|partition|usage|phase|(cv|k)?folds?|"
+    r"set|(data|train(val)?test)?splits?|subset|partition|usage|(cv|k)?folds?|"
     r"is(train|valid|val|test).*"
 )
+OTHER_THAN_TRAIN = re.compile("val|dev|test|hold")  # in what other splits are called
 MAX_SHOWN_VALUES = 4
 # Columns that look like instructions which cnnxfer does not follow: what to do instead.
 UNUSED = {
@@ -48,7 +49,7 @@ UNUSED = {
     r"masks?|segmentations?|polygons?|maskpath": "Each image is looked at as a whole.",
     r"(is)?(exclude|ignore|skip|drop|bad|corrupt|keep|use)d?": "All rows count. Delete "
     "the others, or list their images for {--exclude}.",
-    r"rotat(e|ion)|angle|flip|crop|orientation": "Images are seen as their files say.",
+    r"rotat(e|ion)|angle|flip|orientation": "Images are seen as their files say.",
 }
 
 
@@ -162,7 +163,7 @@ def find_splits(columns: Mapping[str, Sequence[str]]) -> FoundSplits:
     """Returns the splits that columns with other names tell, if that is unambiguous.
 
     Such a column has the words train and validation or test, or is called `is_valid` or
-    `is_test` and has truth values.
+    `is_test` and has truth values, of which no more than half are true.
 
     Args:
         columns: the values of each column, by its name.
@@ -205,7 +206,10 @@ def _by_words(values: Sequence[str]) -> tuple[str | None, ...]:
 
 
 def _are_flags(values: Sequence[str]) -> bool:
-    return {TRUTH.get(value.lower()) for value in set(values)} == {True, False}
+    """Tells whether there are truth values, and no more true ones than others."""
+    meant = {value: TRUTH.get(value.lower()) for value in set(values)}
+    true = sum(meant[value] is True for value in values)
+    return None not in meant.values() and 0 < true <= len(values) / 2
 
 
 def _by_flags(columns: Mapping[str, Sequence[str]]) -> tuple[str | None, ...]:
@@ -223,10 +227,10 @@ def _by_flags(columns: Mapping[str, Sequence[str]]) -> tuple[str | None, ...]:
 def _divides(name: str, values: Sequence[str]) -> bool:
     distinct = {value.lower() for value in set(values) - {""}}
     few = 1 < len(distinct) <= max(10, len(values) // 10)
-    return few and (
-        DIVIDING.fullmatch(column_key(name)) is not None
-        or any(value in ("train", "training") for value in distinct)
+    is_told = not distinct.isdisjoint(("train", "training")) and any(
+        map(OTHER_THAN_TRAIN.search, distinct)
     )
+    return few and (is_told or DIVIDING.fullmatch(column_key(name)) is not None)
 
 
 def _shown(values: Sequence[str]) -> str:

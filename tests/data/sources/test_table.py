@@ -433,6 +433,8 @@ def test_splits_of_other_columns_are_used(
         ({"fold": "0 1 2"}, "It has 0, 1, 2. To keep the images of a fold in one"),
         ({"Usage": "Training PublicTest PrivateTest"}, "It has Training, PublicTest, "),
         ({"is_train": "1 0 0"}, "It has 1, 0. For splits of your own, call it 'split'"),
+        ({"is_valid": "1 1 0"}, "It has 1, 0. For splits of your own, call it 'split'"),
+        ({"purpose": "train train holdout"}, "It has train, holdout. For splits of"),
         ({"partition": "0 1 2"}, "'partition' of t.csv is not used to split. It has"),
         ({"a": "train val val", "b": "train val test"}, "'a' of t.csv is not used to"),
         ({"weight": "1 2 1"}, "column 'weight' of t.csv is not used. An image has no"),
@@ -449,6 +451,23 @@ def test_columns_that_look_like_instructions_are_not_silently_ignored(
     dataset = list_dataset(write("t.csv", table), reporter)  # type: ignore[arg-type]
     assert {example.split for example in dataset.examples} == {None}
     assert warning in reporter.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"vehicle": "train bus train"},
+        {"phase": "bud bloom bud"},
+        {"dataset": "isic ham ham"},
+        {"crop": "rye oat rye"},
+    ],
+)
+def test_columns_of_ordinary_words_need_no_warning(columns: dict[str, str]):
+    values = {name: text.split(" ") for name, text in columns.items()}
+    table = {"path": ["a.jpg", "b.jpg", "c.jpg"], "label": list("xyz"), **values}
+    reporter = RecordingReporter()
+    list_dataset(write("t.csv", table), reporter)  # type: ignore[arg-type]
+    assert reporter.lines == []
 
 
 def test_a_second_column_of_labels_is_told():

@@ -117,6 +117,7 @@ def test_quotes_byte_order_marks_and_any_encoding_are_accepted(found) -> None:
         'label;path\n1,5;"a;b.jpg"\n',
         "\n label\tpath\n1,5\ta;b.jpg\n",
         "label;x,path\n1;5,a;b.jpg\n",
+        'path;label;size (w, h)\n"a;b.jpg";x;5\n',
         "path\na;b.jpg\n",
     ],
 )
