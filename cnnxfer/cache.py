@@ -35,7 +35,7 @@ def cache_dir() -> Path:
     """
     path = user_dir("CNNXFER_CACHE", partial(platformdirs.user_cache_dir, "cnnxfer"))
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=KEPT_DIRECTORY, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
             f"the cache directory {path} cannot be created ({error.strerror}). "
@@ -120,7 +120,10 @@ def remove_entry(path: Path) -> None:
 
 
 def cached_directory(
-    path: Path, fill: Callable[[Path], None], reporter: Reporter
+    path: Path,
+    fill: Callable[[Path], None],
+    reporter: Reporter,
+    is_whole: Callable[[Path], bool] = Path.exists,
 ) -> Path:
     """Returns `path`, and fills it with `fill(directory)` first if it does not exist.
 
@@ -128,12 +131,19 @@ def cached_directory(
     complete whenever it exists. A second process that needs it at the same time
     waits for the first. One that others can have written is filled anew.
 
+    Args:
+        path: the directory, in the cache.
+        fill: writes what belongs into an empty directory.
+        reporter: warns of a directory that others can have written.
+        is_whole: tells whether an existing directory can be used; one that cannot is
+            filled anew, too.
+
     Raises:
         ConfigError: if what others can have written cannot be removed.
         OSError: if the directory cannot be written; its `filename` is `path`.
     """
     trusted = is_trusted(path, reporter)
-    if trusted and path.exists():  # reading needs no lock
+    if trusted and is_whole(path):  # reading needs no lock
         return path
     from filelock import FileLock  # slow to import
 
@@ -141,7 +151,7 @@ def cached_directory(
     temporary = path.parent / f"{TEMPORARY}{path.name}"
     with FileLock(path.parent / f".{path.name}.lock"):
         shutil.rmtree(temporary, ignore_errors=True)  # left by a killed process
-        if not (trusted and path.exists()):
+        if not (trusted and is_whole(path)):
             remove_entry(path)
             try:
                 temporary.mkdir()

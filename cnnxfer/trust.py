@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 OTHERS = stat.S_IWGRP | stat.S_IWOTH  # the right to write of the group and of all
@@ -35,11 +36,15 @@ def distrust(path: Path) -> str:
 
 
 def take_from_others(path: Path) -> None:
-    """Takes the right to write one's own file or directory from group and world."""
+    """Takes the right to write one's own file or directory from group and world.
+
+    It stays where the disk has no such rights; see `distrust`.
+    """
     state = path.stat()
     own = hasattr(os, "geteuid") and state.st_uid == os.geteuid()
     if own and state.st_mode & OTHERS:
-        path.chmod(stat.S_IMODE(state.st_mode) & ~OTHERS)
+        with suppress(PermissionError):  # of a disk without permissions, such as FAT
+            path.chmod(stat.S_IMODE(state.st_mode) & ~OTHERS)
 
 
 def _user_name(number: int) -> str:

@@ -1,5 +1,6 @@
 """Who can have written a file, told by owners and modes that no test needs root for."""
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -56,6 +57,18 @@ def test_what_others_can_write_is_not_trusted(tmp_path: Path, mode: int) -> None
     take_from_others(path)
     assert distrust(path) == ""
     assert stat.S_IMODE(path.stat().st_mode) == mode & ~0o022
+
+
+def test_a_disk_without_permissions_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, mode: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    tmp_path.chmod(0o777)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    take_from_others(tmp_path)
+    assert distrust(tmp_path) == "can be written by others (mode 777)"
 
 
 def test_a_link_of_another_user_is_not_trusted(tmp_path: Path, owned: Owned) -> None:

@@ -32,17 +32,14 @@ CACHE_LIMIT_BYTES = 5 * 10**9
 def find_converted(key: str, reporter: Reporter) -> Path | None:
     """Returns the directory of the network with this key; None if the cache lacks it.
 
-    A directory that is damaged, or that others can have written, is removed and counts
-    as missing; the reporter warns of the latter.
+    A directory that is damaged, or that others can have written, counts as missing;
+    the reporter warns of the latter.
 
     Raises:
         ConfigError: if the cache directory cannot be created.
     """
     directory = cached_dir(key)
-    if not directory.exists():
-        return None
     if not (is_trusted(directory, reporter) and _is_whole(directory)):
-        shutil.rmtree(directory, ignore_errors=True)
         return None
     with suppress(OSError):  # the cache may be read-only
         os.utime(directory)
@@ -58,9 +55,8 @@ def convert(key: str, model: keras.Model, reporter: Reporter) -> Path:
         Exception: of many kinds, if OpenVINO does not support all of the model's
             operations, or the cache cannot be written.
     """
-    directory = cached_directory(cached_dir(key), partial(_export, model), reporter)
-    if not _is_whole(directory):  # a damaged copy in a read-only cache stays damaged
-        raise OSError(f"{directory} is damaged")
+    fill = partial(_export, model)
+    directory = cached_directory(cached_dir(key), fill, reporter, _is_whole)
     _delete_least_recently_used(directory)
     return directory
 

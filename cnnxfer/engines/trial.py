@@ -152,6 +152,8 @@ class Trial:
                 return convert(self.network.key, model, self.reporter)
             except Exception as error:  # OpenVINO raises many kinds
                 reason = _short_reason(error)
+                if isinstance(error, ConfigError):  # the cache is another user's
+                    raise self._refused(reason.removesuffix(".")) from error
                 if not is_refusal(error):
                     raise self._refused(
                         f"converting the network failed ({reason}), as it does where "

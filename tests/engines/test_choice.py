@@ -398,6 +398,17 @@ def test_keras_is_chosen_if_the_cache_cannot_be_written(
         choose(engine="openvino")
 
 
+def test_keras_is_chosen_if_the_cache_is_another_users(
+    choose: Callable[..., Engine],
+    monkeypatch: pytest.MonkeyPatch,
+    reporter: RecordingReporter,
+) -> None:
+    theirs = ConfigError("engines/ belongs to mallory. Set CNNXFER_CACHE.")
+    monkeypatch.setattr(trial, "convert", Mock(side_effect=theirs))
+    assert named(choose()) == ("keras", "float32")
+    assert f"OpenVINO is not used: {str(theirs)[:-1]}" in reporter.infos
+
+
 @pytest.mark.parametrize("devices", [["cpu:0"], ["gpu:0"]], ids=str)
 def test_keras_is_imported_to_find_gpus_only_if_there_is_a_driver(
     devices: list[str], monkeypatch: pytest.MonkeyPatch

@@ -1,3 +1,4 @@
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from cnnxfer.engines import converted
 from cnnxfer.engines.converted import convert, find_converted
 from cnnxfer.engines.engine import Network
+from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import Reporter
 
 
@@ -77,9 +79,14 @@ def test_a_damaged_conversion_that_cannot_be_removed_is_not_used(
     network: Network, model: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     truncate_model(convert(network.key, model, Reporter()))
-    monkeypatch.setattr(converted.shutil, "rmtree", lambda *_, **__: None)
+
+    def refuse(path: Path, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(converted.shutil, "rmtree", refuse)
     assert find_converted(network.key, Reporter()) is None
-    with pytest.raises(OSError, match="is damaged"):
+    with pytest.raises(ConfigError, match=r"cannot be removed \(permission denied\)"):
         convert(network.key, model, Reporter())
 
 

@@ -15,14 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from cnnxfer.cache import (
-    cache_dir,
-    cached_directory,
-    entry_problem,
-    is_trusted,
-    own_directory,
-    remove_entry,
-)
+from cnnxfer.cache import cache_dir, cached_directory, entry_problem
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import MAX_BYTES, TOO_LARGE, Example
 from cnnxfer.errors import DataError, RunError, reason_of
@@ -169,11 +162,11 @@ def ensure_copy(
     if copy is not None:
         return copy
     try:
-        if not is_trusted(directory, reporter):
-            remove_entry(directory)
-        _remove_damaged(directory)
         cached_directory(
-            directory, lambda path: _write(path, fill, size_bytes), reporter
+            directory,
+            lambda path: _write(path, fill, size_bytes),
+            reporter,
+            lambda path: read_copy(path) is not None,
         )
     except OSError as error:
         raise RunError(
@@ -290,16 +283,6 @@ def _is_whole(images: Path, document: Mapping[str, Any]) -> bool:
         return bool(file_hash(images) == document["sha256"])
     except OSError:
         return False
-
-
-def _remove_damaged(directory: Path) -> None:
-    from filelock import FileLock  # slow to import
-
-    own_directory(directory.parent)
-    with FileLock(directory.parent / f".{directory.name}.check.lock"):
-        # Another process may have made it anew in the meantime.
-        if directory.exists() and read_copy(directory) is None:
-            remove_entry(directory)
 
 
 def _write(directory: Path, fill: Callable[[Pack], Any], size_bytes: int) -> None:
