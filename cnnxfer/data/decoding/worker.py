@@ -229,6 +229,12 @@ class Worker:
         job = self._held[0]
         try:
             record, pixels = process.receive()
+            # Without waiting for the consumer in between: it may wait for an image that
+            # waits for this one's memory.
+            while "needed_bytes" in record:
+                self._count(record["needed_bytes"])
+                process.send(GO_ON)
+                record, pixels = process.receive()
         except EOFError:
             self._count(0)
             failure = {"error": process.exit_reason(), "passing": True}
@@ -236,10 +242,7 @@ class Worker:
             self._jobs.put(job, (frame | failure, None))
             self._jobs.finish(job)
             return False
-        self._count(record.get("needed_bytes", 0))
-        if "needed_bytes" in record:
-            process.send(GO_ON)
-            return True
+        self._count(0)
         if record:
             self._jobs.put(job, (record, pixels))
         if "frame" not in record:

@@ -75,6 +75,10 @@ def slow_large(picture):
     if picture.width == 5100: time.sleep(600)
     return size(picture)
 
+def late_read(path):
+    time.sleep(1)
+    with open(path, "rb") as stream: return stream.read()
+
 def bug(picture):
     return {}["a key"]
 
@@ -769,3 +773,20 @@ def test_closing_does_not_wait_for_memory(tmp_path, looks, monkeypatch):
     time.sleep(1)  # one works for long, and the other waits for it
     result_within(10, lambda: records.close() or True)
     assert budget._counted_bytes == 0
+
+
+def test_a_picture_waits_for_no_memory_of_one_that_waits_for_the_consumer(
+    tmp_path, looks, monkeypatch
+):
+    """The second one gets its memory when frames have filled the room for records."""
+    monkeypatch.setattr(pool, "WORKERS", 3)
+    budget = SharedBudget(100_000_000)
+    monkeypatch.setattr(worker, "budget", budget)
+    budget.wait(90_000_000)
+    threading.Timer(1.5, budget.release, [90_000_000]).start()
+    path = str(tmp_path / "large.png")
+    Image.new("RGB", (5100, 4000)).save(path, compress_level=1)
+    awaited = ImageSource("late", partial(looks.late_read, path))
+    sources = [awaited, file_source(path), *files(tmp_path, 30, frames=9)]
+    records = decode_all(sources, looks.size, ahead=3, frames="all")
+    assert result_within(20, lambda: widths(records)) == 2 * [5100 % 256] + 9 * [30]
