@@ -27,7 +27,7 @@ class Reader:
         self._path = path
         try:
             self._metadata = parquet.read_metadata(path)
-            schema = parquet.read_schema(path)
+            schema = self._metadata.schema.to_arrow_schema()
         except (OSError, pa.ArrowException) as error:
             reason = " ".join(str(error).split())
             raise DataError(f"{path} cannot be read: {reason}") from error
@@ -49,7 +49,7 @@ class Reader:
                 the message is only the reason.
         """
         self._check_sizes(names)
-        with parquet.ParquetFile(self._path) as table:
+        with self._open() as table:
             for group in range(self._metadata.num_row_groups):
                 self._check_equal_cells(group, names)
                 for batch in table.iter_batches(BATCH_ROWS, [group], list(names)):
@@ -76,10 +76,13 @@ class Reader:
         A batch of rows would have a copy for each cell.
         """
         paths = [each.path_in_schema for each in self._stored_columns(group, names)]
-        with parquet.ParquetFile(self._path, read_dictionary=paths) as table:
+        with self._open(read_dictionary=paths) as table:
             first = next(table.iter_batches(1, [group], list(names)), None)
         if first is not None:
             _check_cells(first)
+
+    def _open(self, **options: Any) -> parquet.ParquetFile:
+        return parquet.ParquetFile(self._path, metadata=self._metadata, **options)
 
     def _stored_columns(self, group: int, names: Sequence[str]) -> Iterator[Any]:
         """Yields what the file tells of the columns in a group of rows."""
