@@ -170,6 +170,6 @@ def _require_own(run: Run) -> None:
         if why := distrust(path):
             raise RunError(
                 f"{path} {why}, so the latest run is not used unasked. Name it to use "
-                f"it as it is: {run.path}. If it is your own, keep others out with: "
-                f"chmod -R go-w {run.path}"
+                f"it as it is: {run.path}. If it is your own, make it so: "
+                f"chown -R $(id -u) {run.path}; chmod -R go-w {run.path}"
             )
