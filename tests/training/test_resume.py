@@ -55,20 +55,30 @@ def state_of(run: Run) -> dict[str, np.ndarray]:
     return checkpoint.arrays()
 
 
-def test_head_training_resumes_as_if_undisturbed(
-    train: Train, parent: Run, tmp_path: Path
+def test_head_training_resumes_as_if_undisturbed_where_its_images_are_now(
+    train: Train, parent: Run, noisy_photos_dir: Path, tmp_path: Path
 ) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    shutil.copytree(noisy_photos_dir, old)
     with pytest.raises(Interrupted) as caught:
-        train(tmp_path, reporter=pressing_ctrl_c("epoch 2/3"))
-    run = find_run("latest", tmp_path)
+        train(tmp_path / "runs", data=old, reporter=pressing_ctrl_c("epoch 2/3"))
+    run = find_run("latest", tmp_path / "runs")
     assert "interrupted in epoch 2 of 3" in str(caught.value)
     assert f"Go on with: cnnxfer.resume('{run.path}')" in str(caught.value)
     assert run.receipt["status"] == "interrupted"
     assert run.metrics["frozen"]["epoch"] == 1
     load_model(run.model_path)
-    api.resume(run)
+    old.rename(new)
+    for number, path in enumerate(sorted(new.glob("*/*.png"), reverse=True)):
+        path.rename(path.with_name(f"renamed {number}.png"))
+    with pytest.raises(ConfigError, match=r"cnnxfer\.resume\(.*, data='NEW_PLACE'\)"):
+        api.resume(run)
+    reporter = RecordingReporter()
+    api.resume(run, data=new, reporter=reporter)
+    assert reporter.warnings == []
     assert run.receipt["status"] == "done"
     assert_same_end(run, parent)
+    assert run.config == dataclasses.replace(parent.config, data=str(new))
 
 
 def test_fine_tuning_resumes_as_if_undisturbed(parent: Run, tuned: Run) -> None:
@@ -111,44 +121,22 @@ def test_balanced_sampling_and_focal_loss_resume_too(
     assert run.metrics["frozen"]["monitor"] == "macro-f1"
 
 
-def test_training_resumes_as_if_undisturbed_where_the_images_moved(
-    train: Train, parent: Run, noisy_photos_dir: Path, tmp_path: Path
-) -> None:
-    old, new = tmp_path / "old", tmp_path / "new"
-    shutil.copytree(noisy_photos_dir, old)
-    with pytest.raises(Interrupted):
-        train(tmp_path / "runs", data=old, reporter=pressing_ctrl_c("epoch 2/3"))
-    run = find_run("latest", tmp_path / "runs")
-    old.rename(new)
-    for number, path in enumerate(sorted(new.glob("*/*.png"), reverse=True)):
-        path.rename(path.with_name(f"renamed {number}.png"))
-    with pytest.raises(ConfigError, match=r"cnnxfer\.resume\(.*, data='NEW_PLACE'\)"):
-        api.resume(run)
-    reporter = RecordingReporter()
-    api.resume(run, data=new, reporter=reporter)
-    assert reporter.warnings == []
-    assert_same_end(run, parent)
-    assert run.config == dataclasses.replace(parent.config, data=str(new))
-
-
 def test_training_resumes_without_images_that_are_gone_and_says_so(
-    train: Train, noisy_photos_dir: Path, tmp_path: Path
+    parent: Run, noisy_photos_dir: Path, tmp_path: Path
 ) -> None:
     """Three updates of 8 need 24 of 26 images to train on; 22 are left."""
-    data = tmp_path / "photos"
+    data, run = tmp_path / "photos", Run(tmp_path / "run")
     shutil.copytree(noisy_photos_dir, data)
-    with pytest.raises(Interrupted):
-        train(tmp_path / "runs", data=data, reporter=pressing_ctrl_c("epoch 2/3"))
-    run = find_run("latest", tmp_path / "runs")
+    shutil.copytree(parent.path, run.path)
     gone = [row for row in run.split if row.split == "train"][:4]
     for row in gone:
         (data / row.id).unlink()
     reporter = RecordingReporter()
-    api.resume(run, reporter=reporter)
+    api.resume(run, data=data, epochs="+1", reporter=reporter)
     missing, inexact = reporter.warnings
     assert missing.startswith(f"4 of 42 images of {run.path} are no longer in {data}")
     assert inexact.startswith(f"{run.path} will not end exactly as it would have")
-    assert len(run.history) == 3
+    assert len(run.history) == 4
     assert run.receipt["status"] == "done"
 
 
