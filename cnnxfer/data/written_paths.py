@@ -37,8 +37,6 @@ class WrittenPaths:
         Raises:
             DataError: see `find`.
         """
-        if os.path.lexists(os.path.join(self.folder, written)) or "\0" in written:
-            return written
         for spelling in _spellings(written):
             path = os.path.join(self.folder, spelling)
             if os.path.lexists(path):
@@ -53,7 +51,7 @@ class WrittenPaths:
     def _look_up(self, path: str) -> str | None:
         """Returns the path that differs in its Unicode forms or lacks a suffix."""
         folder, name = os.path.split(os.path.normpath(path))
-        if not os.path.isdir(folder or "."):
+        if folder not in self._listed and not os.path.isdir(folder or "."):
             above = self._look_up(folder) if os.path.dirname(folder) != folder else None
             if above is None:
                 return None
@@ -79,13 +77,13 @@ class WrittenPaths:
 
 
 def _spellings(written: str) -> Iterator[str]:
-    """Yields what may be meant by a path that names no file, the likeliest first."""
+    """Yields what a path may mean: what it says, and then the likeliest first."""
     bare = written.strip()
     if len(bare) > 2 and bare[0] == bare[-1] and bare[0] in QUOTES:
         bare = bare[1:-1]
     if not bare.strip("./\\"):  # a stray backslash does not mean the whole disk
         return
-    for text in dict.fromkeys((bare, bare.replace("\\", "/"))):
+    for text in dict.fromkeys((written, bare, bare.replace("\\", "/"))):
         yield text
         if has_escaped_bytes(text):
             if (found := western(text)) is not None:

@@ -108,8 +108,8 @@ def _columns(root: Path, features: Any) -> _Columns:
     if equal := [name for name in others if labels[name] == labels[label]]:
         raise DataError(
             f"{root} has the labels {' and '.join([label, *equal])}, and does not say "
-            "which are the ones to learn. Take the others away, with "
-            "dataset.remove_columns, and save it again."
+            "which are the ones to learn. Take the others away with "
+            "dataset.remove_columns, and save the rest to another folder."
         )
     several = _item(features[label]) is not features[label]
     return _Columns(images[0], label, several, tuple(others))

@@ -194,8 +194,8 @@ def _keys(builder: Any, name: str) -> tuple[str, str, list[str]]:
         if len(candidates) > 1 and label_key not in PREFERRED_FEATURES:
             raise DataError(
                 f"{name} has the labels {' and '.join(candidates)}, and does not say "
-                "which is the one to learn; expected one that is called label. Write "
-                "the one that you want into a table of images: path,label."
+                "which is the one to learn; expected one that is called label. Save "
+                "the images to folders, one for each class of the label that you want."
             )
     if image_key is None or label_key is None:
         raise DataError(
