@@ -57,6 +57,20 @@ def reason_of(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+def passing_reason(error: BaseException | None) -> str:
+    """Returns why something failed that may work the next time, without a change of it.
+
+    That is too little memory, or what the system refuses. It is "" for all else, and
+    for a file that is missing.
+    """
+    if isinstance(error, MemoryError):
+        return "too little memory"
+    if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
+        return ""
+    # bz2 and gzip raise an OSError without a number for damaged data.
+    return reason_of(error) if error.errno else ""
+
+
 @contextmanager
 def with_advice(advice: str) -> Iterator[None]:
     """Adds what to type next to the errors of a wrong option or of unusable data.

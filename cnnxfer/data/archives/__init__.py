@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from cnnxfer.errors import DataError, reason_of
+from cnnxfer.errors import DataError, passing_reason
 
 if TYPE_CHECKING:
     from cnnxfer.data.images.source import ImageSource
@@ -36,22 +36,19 @@ def members(path: str, wanted: Callable[[str], bool]) -> Iterator[ImageSource]:
     return cast("Iterator[ImageSource]", reader.members(path, wanted))
 
 
-def damage_reason(error: Exception) -> str:
-    """Returns the reason why a damaged archive, or a member of it, is unreadable."""
-    return f"damaged archive: {' '.join(str(error).split())}"
-
-
 def archive_problem(error: Exception) -> str:
-    """Returns why an archive is unreadable: a limit, the system's error, or damage."""
+    """Returns why an archive or a member is unreadable: a limit, the system, damage."""
     if isinstance(error, DataError):
         return str(error)
-    return reason_of(error) if isinstance(error, OSError) else damage_reason(error)
+    damage = f"damaged archive: {' '.join(str(error).split())}"
+    return passing_reason(error) or damage
 
 
 def unreadable_archive(path: str, error: Exception) -> DataError:
     """Returns the error for an archive that a user named and that cannot be read."""
-    over_limit = isinstance(error, DataError)
-    next_step = (
-        "Unpack it, and give the folder" if over_limit else "Download or pack it anew"
-    )
+    next_step = "Download or pack it anew"
+    if isinstance(error, DataError):
+        next_step = "Unpack it, and give the folder"
+    elif passing_reason(error):
+        next_step = "Remove the reason, and try again"
     return DataError(f"{path} cannot be read: {archive_problem(error)}. {next_step}.")

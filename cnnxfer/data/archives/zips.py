@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from cnnxfer.data.archives import damage_reason
+from cnnxfer.data.archives import archive_problem
 from cnnxfer.data.archives.contents import read_content
 from cnnxfer.data.dataset import MAX_BYTES, NOT_A_FILE, TOO_LARGE
 from cnnxfer.data.images.source import ImageSource
@@ -88,7 +88,5 @@ def _read(archive: ZipFile, lock: threading.Lock, member: ZipInfo) -> bytes:
         finally:
             with lock:
                 stream.close()
-    except DataError:
-        raise
     except Exception as error:  # zipfile and zlib raise errors of many types
-        raise DataError(damage_reason(error)) from error
+        raise DataError(archive_problem(error)) from error

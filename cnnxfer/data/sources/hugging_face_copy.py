@@ -11,7 +11,7 @@ from cnnxfer.data.dataset import read_bytes
 from cnnxfer.data.sources.arrow_files import arrow_files, refuse_compressed
 from cnnxfer.data.sources.packed import Pack, require_lasting
 from cnnxfer.data.sources.split_folders import SPLIT_BY_WORD
-from cnnxfer.errors import DataError
+from cnnxfer.errors import DataError, passing_reason
 from cnnxfer.reporting import Reporter, counted
 
 # A column without a ClassLabel holds labels if it has one of these names and types; the
@@ -210,8 +210,10 @@ def _id(split: str, number: int, image: dict[str, Any] | None) -> str:
 
 
 def _damaged(root: Path, error: Exception) -> DataError:
-    reason = " ".join(str(error).split()).rstrip(".")
+    next_step = "Save it again, with dataset.save_to_disk"
+    if reason := passing_reason(error):
+        next_step = "Remove the reason, and try again"
+    reason = reason or " ".join(str(error).split()).rstrip(".")
     return DataError(
-        f"{root} cannot be read as a saved data set: {reason}. Save it again, "
-        "with dataset.save_to_disk."
+        f"{root} cannot be read as a saved data set: {reason}. {next_step}."
     )

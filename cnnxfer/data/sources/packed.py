@@ -5,7 +5,6 @@ the beginning to the end, and buckets are slow. So the encoded images are copied
 unchanged, into one file in the cache, beside an index of where each begins.
 """
 
-import errno
 import hashlib
 import json
 import re
@@ -18,7 +17,7 @@ from typing import Any, BinaryIO
 from cnnxfer.cache import cache_dir, cached_directory, entry_problem
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import MAX_BYTES, TOO_LARGE, Example
-from cnnxfer.errors import DataError, RunError, reason_of
+from cnnxfer.errors import DataError, RunError, passing_reason, reason_of
 from cnnxfer.files import (
     file_hash,
     format_bytes,
@@ -221,17 +220,11 @@ def require_lasting(error: DataError, image: str) -> None:
     Raises:
         RunError: if it may be readable the next time, without having changed.
     """
-    cause = error.__cause__
-    if isinstance(cause, MemoryError):
-        reason = "too little memory"
-    elif isinstance(cause, OSError) and cause.errno not in (None, errno.ENOENT):
-        reason = reason_of(cause)  # bz2 and gzip have no number for damaged data
-    else:
-        return
-    raise RunError(
-        f"{image} cannot be read now: {reason}. Nothing was copied, so that this is "
-        "not remembered. Remove the reason, and try again."
-    ) from error
+    if reason := passing_reason(error.__cause__):
+        raise RunError(
+            f"{image} cannot be read now: {reason}. Nothing was copied, so that this "
+            "is not remembered. Remove the reason, and try again."
+        ) from error
 
 
 def check_room(size_bytes: int) -> None:

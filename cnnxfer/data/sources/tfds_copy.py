@@ -29,6 +29,7 @@ from cnnxfer.registry import did_you_mean
 from cnnxfer.reporting import Reporter, counted
 
 RETRIES = 6  # they take 13 seconds in all; the ten retries that TFDS makes, minutes
+PASSING = (tf.errors.PermissionDeniedError, tf.errors.ResourceExhaustedError)
 MAX_CLASSES = 1_000_000  # ImageNet-21k has 21,843
 PREFERRED_FEATURES = ("image", "label", "labels")
 
@@ -297,7 +298,10 @@ def _records(
     except tf.errors.OpError as error:
         # Around it stand the names of TensorFlow's operations.
         reason = re.sub(r"\{\{.*?\}\} *| *\[Op:.*", "", _reason(error))
+        if isinstance(error, PASSING):
+            problem, next_step = "cannot be read", "Remove the reason, and try again"
+        else:
+            problem, next_step = "is damaged", "Delete it to have it prepared anew"
         raise DataError(
-            f"{builder.data_dir} is damaged: {reason}. "
-            "Delete it to have it prepared anew."
+            f"{builder.data_dir} {problem}: {reason}. {next_step}."
         ) from error

@@ -1,5 +1,6 @@
 """Tests of archives of class folders: normal, odd, damaged and hostile ones."""
 
+import errno
 import io
 import shutil
 import stat
@@ -346,3 +347,25 @@ def test_an_archive_of_too_many_files_is_refused(
     members |= {f".hidden/{number}.jpg": "" for number in range(5)}
     with pytest.raises(DataError, match=f"^{name} cannot be read: it holds over 9 fil"):
         load(name, members)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.EIO, "Input/output error"), "input/output error"),
+        (MemoryError(), "too little memory"),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
+def test_what_the_machine_lacks_is_not_called_damage(
+    name: str, error: Exception, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise error
+
+    monkeypatch.setattr(zips, "read_content", fail)
+    monkeypatch.setattr(tars, "read_content", fail)
+    expected = f"cannot be read( now)?: {reason}. .*Remove the reason, and try again"
+    with pytest.raises((DataError, RunError), match=expected):
+        load(name, {"a/1.jpg": "one", "b/2.jpg": "two"})

@@ -9,6 +9,7 @@ from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -303,7 +304,7 @@ def test_cache_files_of_the_library_do_not_count_as_a_change(root: Path, monkeyp
 
 @needs_datasets
 @pytest.mark.parametrize("name", ["state.json", "dataset_info.json", "arrow"])
-def test_a_damaged_set_is_an_error_and_not_kept(root: Path, name):
+def test_a_damaged_set_is_an_error_and_not_kept(root: Path, name, monkeypatch):
     save(root, {"": column(0, 60)}, label=labels(names=NAMES))
     [path] = root.glob(f"*{name}")
     whole = path.read_bytes()
@@ -311,6 +312,10 @@ def test_a_damaged_set_is_an_error_and_not_kept(root: Path, name):
     with pytest.raises(DataError, match=rf"^{root} cannot be read as a saved data set"):
         load(root)
     path.write_bytes(whole)
+    with monkeypatch.context() as patch:
+        patch.setattr("datasets.load_from_disk", Mock(side_effect=MemoryError))
+        with pytest.raises(DataError, match=r"set: too little memory\. Remove the r"):
+            load(root)
     assert len(load(root).examples) == 60
 
 

@@ -14,6 +14,7 @@ from http.server import HTTPServer, SimpleHTTPRequestHandler
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -39,6 +40,7 @@ from cnnxfer.reporting import Reporter
 
 import_tensorflow_quietly()
 
+import tensorflow as tf  # noqa: E402
 import tensorflow_datasets as tfds  # noqa: E402
 
 NAMES = ["tulip", "daisy", "rose"]  # in no order of the alphabet
@@ -654,7 +656,9 @@ def test_other_preparations_of_a_version_have_their_own_copies(
     assert load().examples[0].read() != first.examples[0].read()
 
 
-def test_a_damaged_set_is_an_error_and_not_kept(data_dir: Path, tmp_path: Path):
+def test_a_damaged_set_is_an_error_and_not_kept(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
     prepare(data_dir, {"train": 30})
     [records] = data_dir.rglob("*.tfrecord*")
     whole = records.read_bytes()
@@ -665,6 +669,13 @@ def test_a_damaged_set_is_an_error_and_not_kept(data_dir: Path, tmp_path: Path):
     ):
         load()
     records.write_bytes(whole)
+    with monkeypatch.context() as patch:
+        little = tf.errors.ResourceExhaustedError(None, None, "no memory [Op:Next]")
+        patch.setattr(tfds.core.DatasetBuilder, "as_dataset", Mock())
+        reading = tfds.core.DatasetBuilder.as_dataset.return_value.as_numpy_iterator
+        reading.side_effect = little
+        with pytest.raises(DataError, match=r"read: no memory\. Remove the reason"):
+            load()
     assert len(load().examples) == 30
 
 
