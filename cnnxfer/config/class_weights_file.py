@@ -53,6 +53,7 @@ def read_class_weights(path: Path) -> dict[str, float]:
         ) from error
     separator = ""
     weights: dict[str, float] = {}
+    weighted: set[str] = set()  # the names in normal form
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -69,11 +70,12 @@ def read_class_weights(path: Path) -> dict[str, float]:
         if len(fields) != 2:
             raise ConfigError(f"{location}: expected CLASS,WEIGHT, found {line!r}.")
         name, weight = fields
-        if normal(name) in map(normal, weights):
+        if normal(name) in weighted:
             raise ConfigError(f"{location}: {name!r} already has a weight. Remove one.")
         if separator != ",":
             weight = weight.replace(",", ".")
         weights[name] = _parse_weight(weight, location)
+        weighted.add(normal(name))
     if not weights:
         raise ConfigError(f"{path} has no CLASS,WEIGHT lines.")
     return weights

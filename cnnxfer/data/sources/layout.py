@@ -78,7 +78,8 @@ def arrange(names: Iterable[str], root: str, reporter: Reporter) -> Layout:
         for name, names in by_folder(inner).items()
         if name in with_images or name.lower() in SPLIT_BY_WORD
     }
-    splits = find_split_folders(folders, root)
+    hint = _hint((parts for parts in inner if len(parts) == 1), root)
+    splits = find_split_folders(folders, root, hint)
     if splits:
         _tell_of_splits(splits, root, reporter)
     else:
@@ -102,8 +103,10 @@ def arrange(names: Iterable[str], root: str, reporter: Reporter) -> Layout:
     if not files:
         raise DataError(
             f"{root} holds no images in class folders; expected one folder a class, "
-            f"such as {root}/rose/1.jpg.{_hint(others, root)}"
+            f"such as {root}/rose/1.jpg.{hint or _hint(others, root)}"
         )
+    if len(labels) == 1 and hint:
+        reporter.warn(f"{root} holds one class, {next(iter(labels))}.{hint}")
     _warn_of_images(others, root, reporter)
     left_out = (parts[begin:] if parts[:begin] == top else parts for parts in hidden)
     return Layout(

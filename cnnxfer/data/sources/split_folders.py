@@ -36,7 +36,9 @@ class SplitFolder:
     top: Parts  # the folder itself, or one in it that holds everything
 
 
-def find_split_folders(folders: Folders, root: str) -> dict[str, SplitFolder]:
+def find_split_folders(
+    folders: Folders, root: str, hint: str = ""
+) -> dict[str, SplitFolder]:
     """Returns those of the outermost folders that are splits; none if they are classes.
 
     One of the words of a folder's name tells its split (`seg_train`, `TestImages`). The
@@ -46,6 +48,7 @@ def find_split_folders(folders: Folders, root: str) -> dict[str, SplitFolder]:
     Args:
         folders: the outermost folders, as `by_folder` returns them.
         root: the folder, archive or address that messages name.
+        hint: what to give instead, after a space, where a split holds no folders.
 
     Raises:
         DataError: if split folders and class folders are mixed, if there are splits of
@@ -77,6 +80,7 @@ def find_split_folders(folders: Folders, root: str) -> dict[str, SplitFolder]:
             raise DataError(
                 f"{root}/{name} has no class folders; expected one folder a class, "
                 f"such as {root}/{name}/rose/1.jpg. Add them, or move {name} away."
+                f"{hint}"
             )
     tops = _tops(folders)
     return {name: SplitFolder(splits[name], tops[name]) for name in folders}

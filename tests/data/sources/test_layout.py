@@ -116,6 +116,15 @@ def test_folders_without_images_are_neither_classes_nor_splits():
         arranged([*tree("train2014", "val2014"), "annotations/val.json"])
 
 
+def test_a_table_beside_a_single_class_is_named():
+    _, lines = arranged([*tree("images"), "labels.csv"])
+    assert lines == [
+        "warning: data holds one class, images. To read labels.csv itself, give it: "
+        "data/labels.csv"
+    ]
+    assert arranged([*tree("rose", "tulip"), "labels.csv"])[1] == []
+
+
 def test_files_without_a_suffix_may_be_images():
     names = [name.removesuffix(".jpg") for name in in_each("train", "test")]
     layout, _ = arranged(names)
@@ -165,6 +174,10 @@ def test_a_class_called_train_may_hold_folders_beside_no_class():
         (
             tree("X_train", "X_test"),
             "data/X_test has no class folders; expected one folder a class",
+        ),
+        (
+            [*tree("train_images", "test_images"), "train.csv"],
+            "move test_images away. To read train.csv itself, give it: data/train.csv",
         ),
         (
             [*in_each("asl_train/asl_train"), *tree("asl_test/asl_test")],
