@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 SLOW_SECONDS = 2.0
@@ -75,6 +75,12 @@ def told_if_slow(reporter: Reporter, message: str) -> Iterator[None]:
 def counted(number: int, noun: str) -> str:
     """Returns a number with its noun, such as "1 image" or "1,000 images"."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Returns names, at least one, as "a", "a and b" or "a, b and c"."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def printable(text: str) -> str:

@@ -27,6 +27,7 @@ from cnnxfer.engines.engine import FEATURES, Network
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import BACKBONE, backbone_of
 from cnnxfer.registry import suggestion
+from cnnxfer.reporting import listed
 from cnnxfer.tasks.class_task import POOLED
 
 # The layer, or the layers, after which a network is cut.
@@ -257,7 +258,7 @@ def _tensors(backbone: keras.Model, cut: CutAfter) -> list[Any]:
         keras.Model(tensors, backbone.output)
     except ValueError:
         raise ConfigError(
-            f"the network cannot be cut after {' and '.join(map(repr, names))}: other "
+            f"the network cannot be cut after {listed(map(repr, names))}: other "
             "layers carry information past them."
         ) from None
     return tensors

@@ -12,7 +12,7 @@ from cnnxfer.data.sources.arrow_files import arrow_files, refuse_compressed
 from cnnxfer.data.sources.packed import Pack, require_lasting
 from cnnxfer.data.sources.split_folders import SPLIT_BY_WORD
 from cnnxfer.errors import DataError, passing_reason
-from cnnxfer.reporting import Reporter, counted
+from cnnxfer.reporting import Reporter, counted, listed
 
 # A column without a ClassLabel holds labels if it has one of these names and types; the
 # first name is preferred.
@@ -107,7 +107,7 @@ def _columns(root: Path, features: Any) -> _Columns:
     label, *others = sorted(labels, key=labels.__getitem__)
     if equal := [name for name in others if labels[name] == labels[label]]:
         raise DataError(
-            f"{root} has the labels {' and '.join([label, *equal])}, and does not say "
+            f"{root} has the labels {listed([label, *equal])}, and does not say "
             "which are the ones to learn. Take the others away with "
             "dataset.remove_columns, and save the rest to another folder."
         )

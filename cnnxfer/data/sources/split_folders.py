@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION
 from cnnxfer.errors import DataError
+from cnnxfer.reporting import listed
 
 # By the word in lower case; folders, tables and other libraries name splits by them.
 SPLIT_BY_WORD = {
@@ -60,7 +61,7 @@ def find_split_folders(
     if not train:
         if len(splits) == len(folders) > 1 and with_folders == set(splits):
             raise DataError(
-                f"{root} holds {_listed(folders)}, and no folder to train on; expected "
+                f"{root} holds {listed(folders)}, and no folder to train on; expected "
                 f"{root}/train beside them. Rename one of them to train, or give one "
                 f"alone: {root}/{next(iter(folders))}"
             )
@@ -93,7 +94,7 @@ def refuse_splits_in_classes(folders: Folders, root: str) -> None:
         found = {word: split[0] for word in inner if (split := _split_and_rest(word))}
         if TRAIN not in found.values() or len(set(found.values())) < 2:
             continue
-        place = f"{root}/{name} would be a class, and holds {_listed(found)}"
+        place = f"{root}/{name} would be a class, and holds {listed(found)}"
         if any(_holds_folders(inner[word]) for word in found):
             raise DataError(
                 f"{place}; expected such folders outermost. Give the folder that holds "
@@ -154,7 +155,7 @@ def _named_splits(folders: Folders, root: str) -> dict[str, str]:
     if len(whole) > 1:
         raise DataError(
             f"{root} holds the splits of several sets: "
-            f"{'; '.join(map(_listed, whole))}; expected those of one, such as "
+            f"{'; '.join(map(listed, whole))}; expected those of one, such as "
             f"{root}/train and {root}/test with the class folders in them. Move the "
             "images there, or list them in a table with the columns path, label and "
             "split."
@@ -196,8 +197,3 @@ def _tops(splits: Folders) -> dict[str, Parts]:
         for name, folder in deeper.items():
             tops[name] = (*tops[name], folder)
             inner[name] = by_folder(inner[name])[folder]
-
-
-def _listed(names: Iterable[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last

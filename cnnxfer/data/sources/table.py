@@ -29,7 +29,7 @@ from cnnxfer.data.tables import Table, names_of, open_table
 from cnnxfer.data.written_paths import WrittenPaths
 from cnnxfer.errors import DataError
 from cnnxfer.registry import suggestion
-from cnnxfer.reporting import Reporter, counted
+from cnnxfer.reporting import Reporter, counted, listed
 from cnnxfer.spelling import spelled
 from cnnxfer.texts import SAVE_AS_UTF8, has_escaped_bytes, normal, western
 
@@ -196,13 +196,13 @@ def _tell_of_columns(
     if others := other_labels(columns, names):
         reporter.info(
             f"the labels of {spec} are those of its column {columns.label!r}, not of "
-            f"{_quoted(others)}. To use another, call it 'label', and the others "
-            "differently."
+            f"{listed(map(repr, others))}. To use another, call it 'label', and the "
+            "others differently."
         )
     for found, advice in unused_instructions(names):
         one = len(found) == 1
         reporter.warn(
-            f"the column{'' if one else 's'} {_quoted(found)} of {spec} "
+            f"the column{'' if one else 's'} {listed(map(repr, found))} of {spec} "
             f"{'is' if one else 'are'} not used. {spelled(advice)}"
         )
 
@@ -226,7 +226,7 @@ def _with_splits(
         return rows
     one = len(found.columns) == 1
     reporter.info(
-        f"the column{'' if one else 's'} {_quoted(found.columns)} of {spec} "
+        f"the column{'' if one else 's'} {listed(map(repr, found.columns))} of {spec} "
         f"{'tells' if one else 'tell'} the splits. To split anew, leave "
         f"{'it' if one else 'them'} out"
     )
@@ -250,11 +250,6 @@ def _without_quotes(rows: list[_Row]) -> list[_Row]:
 
 def _is_in_quotes(name: str) -> bool:
     return len(name) > 2 and name[0] + name[-1] in QUOTATION_MARKS
-
-
-def _quoted(names: Iterable[str]) -> str:
-    *others, last = map(repr, names)
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _rows(spec: str, table: Table, columns: Columns, cells: _Cells) -> Iterator[_Row]:
@@ -430,7 +425,7 @@ def _merge(spec: str, rows: Iterable[_Row], multi_label: bool) -> list[_Row]:
         if not multi_label:
             names = (*first.labels, *row.labels)
             raise DataError(
-                f"{both} of two classes, {' and '.join(names)}. Keep one row; or, if "
+                f"{both} of two classes, {listed(names)}. Keep one row; or, if "
                 f"images may have several labels, write {LABEL_SEPARATOR.join(names)}."
             )
         labels = tuple(sorted({*first.labels, *row.labels}))

@@ -17,6 +17,7 @@ from cnnxfer.data.tables import (
 )
 from cnnxfer.errors import DataError
 from cnnxfer.registry import did_you_mean
+from cnnxfer.reporting import listed
 from cnnxfer.spelling import option
 
 LABEL_NAMES = ("label", "labels", "class", "classname")
@@ -115,7 +116,7 @@ def _find(spec: str, names: Iterable[str], words: Sequence[str]) -> str | None:
     found = columns_called(words, names)
     if len(found) > 1:
         raise DataError(
-            f"{spec} has the columns {' and '.join(map(repr, found))}; any may be the "
+            f"{spec} has the columns {listed(map(repr, found))}; any may be the "
             f"{words[0]}. Call one of them {words[0]!r}, and the others differently."
         )
     return found[0] if found else None

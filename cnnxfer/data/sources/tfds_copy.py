@@ -26,7 +26,7 @@ from cnnxfer.data.sources.tfds_specs import (
 )
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.registry import did_you_mean
-from cnnxfer.reporting import Reporter, counted
+from cnnxfer.reporting import Reporter, counted, listed
 
 RETRIES = 6  # they take 13 seconds in all; the ten retries that TFDS makes, minutes
 PASSING = (tf.errors.PermissionDeniedError, tf.errors.ResourceExhaustedError)
@@ -194,7 +194,7 @@ def _keys(builder: Any, name: str) -> tuple[str, str, list[str]]:
         label_key = next(iter(candidates), None)
         if len(candidates) > 1 and label_key not in PREFERRED_FEATURES:
             raise DataError(
-                f"{name} has the labels {' and '.join(candidates)}, and does not say "
+                f"{name} has the labels {listed(candidates)}, and does not say "
                 "which is the one to learn; expected one that is called label. Save "
                 "the images to folders, one for each class of the label that you want."
             )

@@ -18,6 +18,7 @@ from cnnxfer.data.written_paths import WrittenPaths
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.inputs.entries import count_entries, walk_entry
 from cnnxfer.registry import did_you_mean
+from cnnxfer.reporting import listed
 from cnnxfer.spelling import option
 from cnnxfer.texts import normal
 
@@ -90,7 +91,7 @@ def _choose_column(item: str, columns: Sequence[str], options: InputOptions) -> 
     choose = f"Choose one with {option('--column')}."
     if found:
         raise DataError(
-            f"{item} has the columns {' and '.join(map(repr, found))}; any may be the "
+            f"{item} has the columns {listed(map(repr, found))}; any may be the "
             f"path. {choose}"
         )
     raise DataError(
