@@ -29,7 +29,7 @@ from cnnxfer.runs import Run
 from cnnxfer.training.loop.recorder import RunRecorder
 from cnnxfer.training.setup import Setup
 
-LONGEST_SECONDS = 20
+LONGEST_SECONDS = 120  # of a machine that is busy, too
 COMMANDS = {
     "runs": ["runs"],
     "runs --json": ["runs", "--json"],
