@@ -12,9 +12,10 @@ from PIL import Image
 
 # An image that takes less is not counted: there are at most as many as cores.
 COUNTED_BYTES = 64 * 1024 * 1024
-# Of the memory that is free, for all counted images together; and the least.
+# Of the memory that is free, for all counted images together; and where the system
+# doesn't tell how much is free.
 SHARE = 0.25
-LEAST_BYTES = 1024**3
+USUAL_BYTES = 1024**3
 
 # What the decoders of formats take beside the result, in bytes a pixel, as measured
 # with images of 30 megapixels. JPEG 2000 takes as much for each channel.
@@ -134,4 +135,5 @@ def _share_of_free_memory() -> int:
     # Not at the top: a process that decodes for another one needs it not at all.
     from cnnxfer.hardware.processor import find_memory
 
-    return max(LEAST_BYTES, int(SHARE * (find_memory().available_bytes or 0)))
+    free_bytes = find_memory().available_bytes
+    return USUAL_BYTES if free_bytes is None else int(SHARE * free_bytes)

@@ -23,6 +23,7 @@ from cnnxfer.data.images.decode import (
 from cnnxfer.data.images.memory import SharedBudget, counted, needed_bytes
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.errors import DataError, PassingError
+from cnnxfer.hardware.processor import Memory
 
 SIZE = (4000, 3000)
 PEAK = """
@@ -123,6 +124,16 @@ def test_images_wait_until_they_fit_in_and_keep_their_order():
     threads[2].join(10)  # more than all, alone
     assert budget.let_in == [60, 70, 30, 250]
     assert budget.most == 250
+
+
+@pytest.mark.parametrize(("free", "fits"), [(2**30, 1), (None, 5)])
+def test_images_share_a_quarter_of_the_free_memory(monkeypatch, free, fits):
+    memory = Memory(available_bytes=free)
+    monkeypatch.setattr("cnnxfer.hardware.processor.find_memory", lambda: memory)
+    budget = SharedBudget()
+    for _ in range(fits):
+        budget.wait(200 * 2**20)
+    assert not budget._fits(200 * 2**20)
 
 
 def test_only_large_images_are_counted_and_errors_end_it(monkeypatch):
