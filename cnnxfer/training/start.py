@@ -123,6 +123,7 @@ def find_weights_file(config: Config, reporter: Reporter) -> Path | None:
     path = Path(config.weights)
     if not path.is_file():
         raise ConfigError(
-            f"{option('--weights')} {path} no longer exists. Restore the file."
+            f"{option('--weights')} {path} no longer exists. Put it back, or set "
+            "weights in the run's config.toml to its new place."
         )
     return path

@@ -202,3 +202,5 @@ def test_a_missing_or_changed_weights_file_is_an_error(
     own_path.unlink()
     with pytest.raises(ConfigError, match=r"mine\.weights\.h5 no longer exists"):
         api.resume(run)
+    run.write_config(replace(run.config, weights=str(shallow_weights_path)))
+    assert api.resume(run).receipt["status"] == "done"  # from its new place
