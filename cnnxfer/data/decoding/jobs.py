@@ -10,7 +10,7 @@ from cnnxfer.data.images.source import ImageSource
 JOBS_PER_WORKER = 2  # so that a process has its next job when it finishes one
 # While there are many, jobs are sent by the handful: waking a thread takes as long as
 # decoding a small image.
-MAX_JOBS_PER_WORKER = 12
+MAX_JOBS_PER_WORKER = 32
 # Of encoded images that this process has read and that no worker has taken yet.
 MAX_UNSENT_BYTES = 64 * 1024 * 1024
 

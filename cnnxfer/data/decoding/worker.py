@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -18,7 +19,7 @@ from cnnxfer.data.decoding.child import (
     Record,
     read_record,
 )
-from cnnxfer.data.decoding.jobs import Job, Jobs
+from cnnxfer.data.decoding.jobs import MAX_JOBS_PER_WORKER, Job, Jobs
 from cnnxfer.data.images.memory import budget
 from cnnxfer.errors import RunError, reason_of
 
@@ -31,6 +32,9 @@ START_CODE = (
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("MKL", "OMP", "OPENBLAS")}
 # Room for a few records of the usual size, so that no thread wakes for part of one.
 PIPE_BYTES = 512 * 1024
+# A thread that has sent many jobs sleeps for so long, to wake for several records at
+# once. Their process has enough to do meanwhile: a small image takes 0.2 ms.
+PAUSE_SECONDS = 0.002
 
 
 class DecoderProcess:
@@ -190,6 +194,8 @@ class Worker:
                 if idle and new and process.has_ended():
                     process = self._started(None)
                 self._send(new, process)
+                if len(new) >= MAX_JOBS_PER_WORKER // 2:
+                    time.sleep(PAUSE_SECONDS)
                 if new or self._jobs.closed or self._receive(process):
                     continue
                 if self._held:  # what had been sent to the process that ended

@@ -36,9 +36,10 @@ def examine(content: bytes) -> Iterator[Record]:
 
 
 def _is_grey(pixels: np.ndarray) -> bool:
-    red, green, blue = np.moveaxis(pixels.astype(np.int16), -1, 0)
-    gaps = (red - green, green - blue, blue - red)
-    return all(np.abs(gap).max() <= MAX_GREY_GAP for gap in gaps)
+    red, green, blue = np.moveaxis(pixels, -1, 0)
+    least = np.minimum(np.minimum(red, green), blue)
+    greatest = np.maximum(np.maximum(red, green), blue)
+    return bool((greatest - least).max() <= MAX_GREY_GAP)
 
 
 def _count_frames(content: bytes) -> int:
