@@ -29,7 +29,8 @@ def file_source(path: str) -> ImageSource:
 
     The file is not opened before `read` is called, so it need not exist.
     """
-    return ImageSource(path, partial(read_bytes, Path(path)))
+    # Another process may read it, which began in another working directory.
+    return ImageSource(path, partial(read_bytes, Path(path).absolute()))
 
 
 def unreadable_source(name: str, reason: str) -> ImageSource:

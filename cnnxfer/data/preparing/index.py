@@ -62,7 +62,9 @@ def _source(example: Example) -> ImageSource:
     if type(example) is not Example:  # it has its own way of reading
         return ImageSource(example.id, example.read, here=True)
     # Not `example.read`, with which its annotation would be sent to the process.
-    read = partial(read_bytes, example.path, example.offset, example.size_bytes)
+    # And that may have begun in another working directory.
+    path = example.path.absolute()
+    read = partial(read_bytes, path, example.offset, example.size_bytes)
     return ImageSource(example.id, read)
 
 

@@ -27,3 +27,13 @@ def test_an_unreadable_source_raises_its_reason() -> None:
 def test_reasons_are_the_messages_of_the_system() -> None:
     assert reason_of(PermissionError(13, "Permission denied")) == "permission denied"
     assert reason_of(OSError("Not a gzipped file")) == "not a gzipped file"
+
+
+def test_a_path_is_of_the_directory_in_which_it_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.jpg").write_bytes(b"content")
+    source = file_source("a.jpg")
+    monkeypatch.chdir("/")
+    assert (source.name, source.read()) == ("a.jpg", b"content")
