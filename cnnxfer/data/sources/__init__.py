@@ -182,7 +182,9 @@ def _unknown_message(spec: str) -> str:
     names = [entry.name for entry in folder.iterdir() if _may_be_data(entry)]
     if folder == Path():
         names += [*tfds_names(), "sample"]
-    return f"no data called {spec!r}.{did_you_mean(path.name, names) or f' {forms}'}"
+    # A place that is told from the root on is meant to be a file or a folder.
+    other = "" if path.is_absolute() else f" {forms}"
+    return f"no data called {spec!r}.{did_you_mean(path.name, names) or other}"
 
 
 def _may_be_data(path: Path) -> bool:
