@@ -60,6 +60,34 @@ def load_config(
     return override(config, options)
 
 
+def load_all_settings(path: Path) -> Config:
+    """Returns the settings of a file that has all of them, as that of a run.
+
+    Raises:
+        ConfigError: if the file cannot be read, a setting is missing, or a name or a
+            value is wrong.
+    """
+    config = load_config(path)
+    if missing := _missing(dataclasses.asdict(config), _read_toml(path)):
+        raise ConfigError(
+            f"{path} lacks {missing}; the settings of a run are all in its file. Put "
+            "back the file as it was, or train a new run."
+        )
+    return config
+
+
+def _missing(all_values: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    """Returns the first setting that is not among the values, with its table; or ""."""
+    for name, value in all_values.items():
+        if name not in values:
+            return name
+        # A level of augmentation may stand for its table.
+        is_table = isinstance(value, dict) and isinstance(values[name], dict)
+        if is_table and (missing := _missing(value, values[name])):
+            return f"{name}.{missing}"
+    return ""
+
+
 def check_views(config: Config) -> None:
     """Checks that the views of an image differ, if there are several.
 

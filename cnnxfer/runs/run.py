@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.config import Config, Phase, load_config
+from cnnxfer.config import Config, Phase, load_all_settings
 from cnnxfer.errors import ConfigError, RunError, reason_of
 from cnnxfer.files import (
     TEMPORARY,
@@ -92,7 +92,7 @@ class Run:
     @property
     def config(self) -> Config:
         """All settings of the run."""
-        return load_config(self._existing("config.toml"))
+        return load_all_settings(self._existing("config.toml"))
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -138,3 +138,16 @@ def test_a_holder_that_is_a_pipe_is_not_waited_for(run: Run, tmp_path: Path) -> 
     os.mkfifo(run.path / ".holder.json")
     with FileLock(run.path / ".lock"):
         assert "is being trained by another process" in problem(require_idle, run)
+
+
+def test_settings_that_were_lost_are_not_replaced_by_defaults(run: Run) -> None:
+    path = run.path / "config.toml"
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        if "=" in line:
+            path.write_text("".join(lines[:number] + lines[number + 1 :]), "utf-8")
+            assert f"{line.split()[0]}; the settings" in problem(
+                READERS["config.toml"], run
+            )
+    path.write_text("".join(lines[: lines.index("[fine_tune]\n")]), "utf-8")
+    assert f"{path} lacks fine_tune; the" in problem(READERS["config.toml"], run)
