@@ -35,6 +35,7 @@ from cnnxfer.training.setup import Setup
 
 CLASSES = 3
 CHANNELS = 8
+SIZE = 32  # of the images in pixels; none is looked at
 ALWAYS = 1e-9  # a checkpoint after every update
 
 
@@ -70,7 +71,7 @@ VALIDATION = features_of(LABELS, 3)
 
 
 def tiny_classifier(head: str, dropout: float) -> keras.Model:
-    pixels = keras.Input((2, 2, 3))
+    pixels = keras.Input((SIZE, SIZE, 3))
     convolution = keras.layers.Conv2D(CHANNELS, 1)(pixels)
     x = keras.Model(pixels, convolution, name=BACKBONE)(pixels)
     x = keras.layers.GlobalAveragePooling2D(name=POOLED)(x)
@@ -99,8 +100,8 @@ def begin(
             Example(str(i), Labels((int(of[i]),)), None, Path()) for i in range(len(of))
         ]
 
-    config = {"dropout": 0.0, "head": "linear", "batch_size": "default", **config}
-    settings = replace(Config(), **config)
+    config = {"dropout": 0.0, "batch_size": "default", "image_size": SIZE, **config}
+    settings = replace(Config(), task="classification", **config)
     setup = Setup(
         config=settings,
         backbone=BACKBONES.get("mobilenet-0.25"),
@@ -123,7 +124,10 @@ def begin(
     recorder = Recorder(classifier)
     if path:
         path.mkdir(exist_ok=True)
-        recorder = RunRecorder(Run(path), classifier, len(validation_labels))
+        run = Run(path)
+        run.write_config(settings)
+        run.write_classes(setup.class_names)
+        recorder = RunRecorder(run, classifier, len(validation_labels))
     checkpoint = recorder.last_checkpoint()
     values = {"learning_rate": 0.01, "epochs": 4, "weight_decay": 0.0}
     session = Session(
@@ -336,7 +340,8 @@ def test_an_epoch_of_a_moment_writes_no_file(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         fit(session)
     names = {path.name for path in (tmp_path / "run").rglob("*")}
-    assert names == {"checkpoints", "000001.json", "000001.npz"}
+    began_with = {"config.toml", "classes.json"}
+    assert names - began_with == {"checkpoints", "000001.json", "000001.npz"}
 
 
 def test_a_finished_head_goes_on_for_more_epochs(tmp_path: Path) -> None:
