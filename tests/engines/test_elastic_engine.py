@@ -240,4 +240,4 @@ def test_openvino_continues_after_running_out_of_memory() -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("memory runs out: openvino goes on with batches of ")
-    assert done.stdout.count("\n") == 1
+    assert done.stdout.count("\n") <= 2  # half of the batch, or a quarter
