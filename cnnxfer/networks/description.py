@@ -20,12 +20,12 @@ from cnnxfer.version import __version__
 METADATA, KEY = "metadata.json", "cnnxfer"
 LIMIT_BYTES = 20_000_000  # of the metadata: the names of many classes
 MAX_PARTS = 100  # of a model file, which has three
-# What a model is wrong without, and what messages call the place where a run has it.
+# What a model is wrong without, and in which file a run has it.
 COMPARED = {
-    "task": "settings",
-    "image_size": "settings",
-    "central_crop": "settings",
-    "classes": "classes",
+    "task": "config.toml",
+    "image_size": "config.toml",
+    "central_crop": "config.toml",
+    "classes": "classes.json",
 }
 
 
@@ -86,7 +86,7 @@ def check_description(run: Run) -> None:
     if saved is None:
         return
     expected = describe(run)
-    for name, place in COMPARED.items():
+    for name, file in COMPARED.items():
         one, other = saved.get(name), expected[name]
         if one == other:
             continue
@@ -94,6 +94,6 @@ def check_description(run: Run) -> None:
             pairs = zip_longest(one, other)
             one, other = next(pair for pair in pairs if pair[0] != pair[1])
         raise RunError(
-            f"{run.model_path} was saved with {name} {str(one)[:60]!r}, but the "
-            f"{place} of {run.path} say {str(other)[:60]!r}. {PUT_BACK}"
+            f"{run.model_path} was saved with {name} {str(one)[:60]!r}, but {file} "
+            f"beside it says {str(other)[:60]!r}. {PUT_BACK}"
         )

@@ -83,8 +83,8 @@ def test_settings_that_a_model_was_not_saved_with_are_refused(described: Run) ->
         with pytest.raises(RunError) as caught:
             use(described)
         assert str(caught.value) == (
-            f"{described.model_path} was saved with central_crop '0.875', but the "
-            f"settings of {described.path} say '1.0'. {PUT_BACK}"
+            f"{described.model_path} was saved with central_crop '0.875', but "
+            f"config.toml beside it says '1.0'. {PUT_BACK}"
         )
     assert list(described.path.parent.iterdir()) == [described.path]
 
