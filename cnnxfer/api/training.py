@@ -36,7 +36,7 @@ from cnnxfer.data.sources import find_source
 from cnnxfer.engines.options import check_choice
 from cnnxfer.errors import CnnxferError, ConfigError, Interrupted, with_advice
 from cnnxfer.quiet import import_tensorflow_quietly
-from cnnxfer.registry import suggestion
+from cnnxfer.registry import BUILT_IN, suggestion
 from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.runs import (
     LATEST,
@@ -442,7 +442,7 @@ def _data_name(spec: str) -> str:
         return path.name.partition(".")[0]
     if path.is_dir() or "://" in spec:
         return path.name
-    return spec.removeprefix("tfds:")
+    return spec.removeprefix("tfds:").removeprefix(BUILT_IN)
 
 
 def _train_phase(setup: Setup, run: runs.Run) -> None:
