@@ -49,12 +49,7 @@ def load_config(
     recipe = options.get("recipe")
     config = base or Config()
     if path:
-        origin = f" in {path}"
-        values = _with_usual_learning_rate(_read_toml(path))
-        from_recipe = with_recipe(config, values.get("recipe", NO_RECIPE), origin)
-        config = override(
-            config if recipe == NO_RECIPE else from_recipe, values, origin
-        )
+        config = _with_file(config, path, _read_toml(path), recipe)
     if recipe is not None:
         config = with_recipe(config, recipe)
     return override(config, options)
@@ -67,13 +62,24 @@ def load_all_settings(path: Path) -> Config:
         ConfigError: if the file cannot be read, a setting is missing, or a name or a
             value is wrong.
     """
-    config = load_config(path)
-    if missing := _missing(dataclasses.asdict(config), _read_toml(path)):
+    values = _read_toml(path)
+    config = _with_file(Config(), path, values)
+    if missing := _missing(dataclasses.asdict(config), values):
         raise ConfigError(
             f"{path} lacks {missing}; the settings of a run are all in its file. Put "
             "back the file as it was, or train a new run."
         )
     return config
+
+
+def _with_file(
+    config: Config, path: Path, values: dict[str, Any], recipe: str | None = None
+) -> Config:
+    """Returns the settings, overridden by a file's; see `load_config`."""
+    origin = f" in {path}"
+    values = _with_usual_learning_rate(values)
+    from_recipe = with_recipe(config, values.get("recipe", NO_RECIPE), origin)
+    return override(config if recipe == NO_RECIPE else from_recipe, values, origin)
 
 
 def _missing(all_values: Mapping[str, Any], values: Mapping[str, Any]) -> str:

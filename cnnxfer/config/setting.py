@@ -7,7 +7,7 @@ import math
 import operator
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields, replace
 from types import UnionType
@@ -93,16 +93,23 @@ def changed(base: type[Any], name: str, default: Any, more: str = "") -> Any:
     return field(default=default, metadata={"setting": known})
 
 
-def settings_in(section: type[Any]) -> dict[str, Setting]:
+def settings_in(section: type[Any]) -> Mapping[str, Setting]:
     """Returns the settings that a dataclass declares, by name."""
-    kinds = get_type_hints(section)
-    return {
-        item.name: _complete(
-            item.metadata["setting"], item.name, item.default, kinds[item.name]
-        )
-        for item in fields(section)
-        if "setting" in item.metadata
-    }
+    # Kept, since every reading of a run's settings asks, and type hints take long.
+    # mypy takes no dataclass for an argument of `functools.cache`.
+    if section not in _settings:
+        kinds = get_type_hints(section)
+        _settings[section] = {
+            item.name: _complete(
+                item.metadata["setting"], item.name, item.default, kinds[item.name]
+            )
+            for item in fields(section)
+            if "setting" in item.metadata
+        }
+    return _settings[section]
+
+
+_settings: dict[type[Any], Mapping[str, Setting]] = {}
 
 
 def _complete(declared: Setting, name: str, default: Any, annotation: Any) -> Setting:
