@@ -17,6 +17,7 @@ SMALLEST = {
     "mobilenetv2-0.35",
     "mobilenetv3small",
     "nasnetmobile",
+    "resnet20",
     "resnet50",
     "resnet50v2",
     "se-resnet18",

@@ -67,6 +67,7 @@ RELOADED = {
     "mobilenet-0.25",
     "mobilenetv2-0.35",
     "mobilenetv3small",
+    "resnet20",
     "resnet50",
     "se-resnet18",
     "vgg16",

@@ -36,13 +36,17 @@ QUICK = {
     "efficientnetv2b0",
     "convnexttiny",
     "resnet18",
+    "resnet20",
     "resnet50",
     "se-inception",
+    "se-resnet20",
     "se-resnet50",
     "vgg11-bn",
     "vgg16",
     "vgg16-1x1",
 }
+# Of digits, and of CIFAR-10.
+OF_TEN_CLASSES = {"lenet5", "resnet20", "se-resnet20"}
 
 
 def for_each_backbone(backbones: list[Backbone]) -> pytest.MarkDecorator:
@@ -173,7 +177,8 @@ def test_parameter_counts_match_the_built_networks(backbone: Backbone) -> None:
             **backbone.arguments,
         )
     assert model.count_params() == backbone.parameters
-    assert model.output_shape == (None, 10 if backbone.name == "lenet5" else 1000)
+    classes = 10 if backbone.name in OF_TEN_CLASSES else 1000
+    assert model.output_shape == (None, classes)
 
 
 @pytest.mark.parametrize("backbone", WITH_WEIGHTS, ids=by_name)

@@ -72,6 +72,14 @@ _FAMILIES: dict[_Family, dict[str, tuple[int, dict[str, Any]]]] = {
         "resnet18": (11_699_112, {"units": (2, 2, 2, 2)}),
         "resnet34": (21_814_696, {"units": (3, 4, 6, 3)}),
     },
+    _Family(
+        "small_resnet:SmallResNet",
+        "torch",
+        32,
+        8,
+        "https://arxiv.org/abs/1512.03385",
+        ("PaddedShortcut",),
+    ): {"resnet20": (271_098, {"units": 3})},
     _Family("resnet:ResNet", "torch", 224, 32, "https://arxiv.org/abs/1709.01507"): {
         "se-resnet18": (11_788_192, {"units": (2, 2, 2, 2)} | _SE),
         "se-resnet34": (21_975_892, {"units": (3, 4, 6, 3)} | _SE),
@@ -80,6 +88,14 @@ _FAMILIES: dict[_Family, dict[str, tuple[int, dict[str, Any]]]] = {
             {"units": (3, 4, 6, 3), "bottleneck": True} | _SE,
         ),
     },
+    _Family(
+        "small_resnet:SmallResNet",
+        "torch",
+        32,
+        8,
+        "https://arxiv.org/abs/1709.01507",
+        ("PaddedShortcut",),
+    ): {"se-resnet20": (273_471, {"units": 3} | _SE)},
     _Family(
         "googlenet:GoogLeNet", "torch", 224, 32, "https://arxiv.org/abs/1709.01507"
     ): {"se-inception": (7_119_567, _BN | _SE)},

@@ -88,6 +88,32 @@ class DepthwiseMaxPooling(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
+class PaddedShortcut(keras.layers.Layer):
+    """Takes each `step`-th place, with zeros for the maps that the input lacks.
+
+    It lets a residual unit have more maps than its input without any weights (He et
+    al., 2015, https://arxiv.org/abs/1512.03385, section 3.3, option A).
+
+    The input is `(batch, height, width, channels)`, the output `(batch, height / step,
+    width / step, maps)`, the sides rounded up.
+    """
+
+    def __init__(self, maps: int, step: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.maps, self.step = maps, step
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the maps, smaller and more."""
+        more = self.maps - inputs.shape[-1]
+        smaller = inputs[:, :: self.step, :: self.step]
+        return ops.pad(smaller, [[0, 0]] * 3 + [[0, more]])
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor."""
+        return {**super().get_config(), "maps": self.maps, "step": self.step}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
 class PartialConvolution(keras.layers.Layer):
     """A convolution whose maps each read some of the input's maps, without padding.
 

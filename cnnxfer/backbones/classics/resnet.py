@@ -24,6 +24,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from cnnxfer.backbones.classics.layers import PaddedShortcut
 from cnnxfer.backbones.classics.squeeze_excitation import squeeze_and_excite
 
 
@@ -46,7 +47,7 @@ def ResNet(
         bottlenecks.
     """
     inputs = x = keras.Input(input_shape)  # 224x224x3
-    x = _convolution(x, 64, 7, step=2, name="conv1")  # 112x112x64
+    x = convolution(x, 64, 7, step=2, name="conv1")  # 112x112x64
     x = layers.ReLU(name="conv1_relu")(x)
     x = layers.ZeroPadding2D(1, name="pool_pad")(x)
     x = layers.MaxPooling2D(3, 2, name="pool")(x)  # 56x56x64
@@ -54,36 +55,56 @@ def ResNet(
         for i in range(count):
             step = 2 if stage > 0 and i == 0 else 1
             name = f"stage{stage + 1}_unit{i + 1}"
-            x = _unit(x, maps, step, bottleneck, excited, name)
+            x = residual_unit(
+                x, maps, step, name, bottleneck=bottleneck, excited=excited
+            )
     if include_top:
         x = layers.GlobalAveragePooling2D(name="average")(x)
         x = layers.Dense(1000, activation="softmax", name="predictions")(x)
     return keras.Model(inputs, x, name="resnet")
 
 
-def _unit(
-    x: Any, maps: int, step: int, bottleneck: bool, excited: bool, name: str
+def residual_unit(
+    x: Any,
+    maps: int,
+    step: int,
+    name: str,
+    *,
+    bottleneck: bool = False,
+    excited: bool = False,
+    projected: bool = True,
 ) -> Any:
+    """Adds to the input what two convolutions, or those of a bottleneck, make of it.
+
+    Where the shape changes, the input is projected, or else padded with zeros.
+
+    Returns:
+        A tensor `(batch, height / step, width / step, channels)` of `maps` channels, or
+        of 4 times as many behind a bottleneck.
+    """
     shortcut = x
     convolutions = [(maps, 3, step), (maps, 3, 1)]
     if bottleneck:
         convolutions = [(maps, 1, 1), (maps, 3, step), (4 * maps, 1, 1)]
     for i, (filters, size, each_step) in enumerate(convolutions, 1):
-        x = _convolution(x, filters, size, step=each_step, name=f"{name}_conv{i}")
+        x = convolution(x, filters, size, step=each_step, name=f"{name}_conv{i}")
         if i < len(convolutions):
             x = layers.ReLU(name=f"{name}_relu{i}")(x)
     if excited:
         x = squeeze_and_excite(x, f"{name}_se")
     if shortcut.shape != x.shape:
         filters = x.shape[-1]
-        shortcut = _convolution(
-            shortcut, filters, 1, step=step, name=f"{name}_projection"
-        )
+        if projected:
+            shortcut = convolution(
+                shortcut, filters, 1, step=step, name=f"{name}_projection"
+            )
+        else:
+            shortcut = PaddedShortcut(filters, step, name=f"{name}_padded")(shortcut)
     x = layers.Add(name=f"{name}_add")([shortcut, x])
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _convolution(x: Any, maps: int, size: int, *, step: int, name: str) -> Any:
+def convolution(x: Any, maps: int, size: int, *, step: int, name: str) -> Any:
     """A convolution and its BatchNormalization.
 
     A step of 2 has as many zeros before the picture as after it, which "same" has not.

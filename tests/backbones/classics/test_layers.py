@@ -9,6 +9,7 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.classics.layers import (
     DepthwiseMaxPooling,
     LocalResponseNormalization,
+    PaddedShortcut,
     PartialConvolution,
     ScaledTanh,
 )
@@ -29,6 +30,13 @@ def test_depthwise_pooling_keeps_the_largest_of_maps_in_a_row() -> None:
     found = DepthwiseMaxPooling(2)(MAPS)
     expected = np.stack([MAPS[..., i : i + 2].max(-1) for i in (0, 2, 4)], -1)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_a_padded_shortcut_has_every_second_place_and_zeros() -> None:
+    found = np.asarray(PaddedShortcut(8, 2)(MAPS))
+    np.testing.assert_array_equal(found[..., :6], MAPS[:, ::2, ::2])
+    assert found.shape == (2, 4, 3, 8)
+    assert not found[..., 6:].any()
 
 
 def test_each_map_of_c3_reads_its_own_maps_alone() -> None:
@@ -64,7 +72,7 @@ def test_squashing_keeps_one_as_it_is() -> None:
     assert found == pytest.approx(np.float32([[-1, 0, 1]]), abs=1e-3)
 
 
-@pytest.mark.parametrize("name", ["lenet5", "alexnet", "depth-pooling"])
+@pytest.mark.parametrize("name", ["lenet5", "alexnet", "depth-pooling", "se-resnet20"])
 def test_openvino_computes_what_keras_does(name: str) -> None:
     openvino = pytest.importorskip("openvino")
     entry = BACKBONES.get(name)

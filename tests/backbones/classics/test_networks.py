@@ -42,6 +42,16 @@ PARAMETERS = {
     "googlenet-bn": (6_624_904, TORCHVISION),
     "resnet18": (11_689_512, TORCHVISION),
     "resnet34": (21_797_672, TORCHVISION),
+    # The convolutions, BatchNormalization and classes: 267,696 + 1,376 + 650.
+    "resnet20": (269_722, "He et al., 2015, table 6: 0.27 million; its section 4.2"),
+    # As below; of modules, each stage has 3.
+    "se-resnet20": (
+        269_722
+        + sum(
+            3 * (2 * maps * (maps // 16) + maps // 16 + maps) for maps in (16, 32, 64)
+        ),
+        "counted from the SENet paper's section 3",
+    ),
     "se-resnet18": (11_778_592, f"{TIMM}: legacy_seresnet18"),
     "se-resnet34": (21_958_868, f"{TIMM}: legacy_seresnet34"),
     "se-resnet50": (28_088_024, f"{TIMM}: seresnet50"),
@@ -77,6 +87,7 @@ SHAPES = {
     "alexnet": (6, 6, 256),
     "vgg11": (7, 7, 512),
     "googlenet": (7, 7, 1024),
+    "resnet20": (8, 8, 64),
     "resnet34": (7, 7, 512),
     "se-resnet50": (7, 7, 2048),
 }
