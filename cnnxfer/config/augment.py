@@ -19,11 +19,17 @@ class Augment:
     `shorter_side` chooses. Of the other settings, each view draws its own amount,
     uniformly between minus the setting and plus the setting, unless it says otherwise.
 
+    They come in this order: region, flips and motion; the operations of `randaugment`;
+    `equalize`; `gamma`; light and colours, as one affine map; `median_blur`; `blur`;
+    `sharpen`; `noise`; `cutout`; and, in the batch, `mixup` or `cutmix`.
+
     Sources: area and aspect: Szegedy et al., 2015, https://arxiv.org/abs/1409.4842;
     shorter_side: Simonyan and Zisserman, 2015, https://arxiv.org/abs/1409.1556; light
-    and colour: Howard, 2013, https://arxiv.org/abs/1312.5402; cutout: DeVries and
-    Taylor, 2017, https://arxiv.org/abs/1708.04552; randaugment: Cubuk et al., 2019,
-    https://arxiv.org/abs/1909.13719; mixup: Zhang et al., 2018,
+    and colour: Howard, 2013, https://arxiv.org/abs/1312.5402; pca_noise: Krizhevsky et
+    al., 2012, section 4.1,
+    https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks;
+    cutout: DeVries and Taylor, 2017, https://arxiv.org/abs/1708.04552; randaugment:
+    Cubuk et al., 2019, https://arxiv.org/abs/1909.13719; mixup: Zhang et al., 2018,
     https://arxiv.org/abs/1710.09412; cutmix: Yun et al., 2019,
     https://arxiv.org/abs/1905.04899.
     """
@@ -90,6 +96,18 @@ class Augment:
     fill_value: int = _amount(
         128, "The grey level of the constant fill and of `cutout`.", at_most=255
     )
+    equalize: float = _amount(
+        0.0,
+        "Fraction of the views whose histogram is equalized, so that dark and light "
+        "levels are about equally frequent in each of red, green and blue.",
+        at_most=1,
+    )
+    gamma: float = _amount(
+        0.0,
+        "The largest change of gamma: 0.5 raises all values, as fractions of 255, to "
+        "a power between 1 / 1.5 and 1.5.",
+        at_most=4,
+    )
     brightness: float = _amount(
         0.0,
         "The largest change of brightness: 0.4 multiplies all values by 0.6 to 1.4.",
@@ -114,17 +132,38 @@ class Augment:
     )
     channel_shift: float = _amount(
         0.0,
-        "The largest amount added to each of red, green and blue, in levels of 255.",
+        "The largest amount added to each of red, green and blue, in levels of 255; "
+        "each has its own, so it is what others call an RGB shift.",
         at_most=255,
+    )
+    pca_noise: float = _amount(
+        0.0,
+        "The standard deviation of AlexNet's noise, which adds a colour to all pixels "
+        "of a view, along the directions in which the colours of ImageNet vary and in "
+        "proportion to how much. In the paper it is 0.1.",
+        at_most=2,
     )
     greyscale: float = _amount(
         0.0, "Fraction of the views that are made grey.", at_most=1
+    )
+    median_blur: int = _amount(
+        0,
+        "The largest radius of a median filter, in pixels of the network's input: 2 "
+        "makes each value the median of the 3 by 3 or 5 by 5 values around it. A "
+        "random half is not filtered; large radii take long.",
+        at_most=5,
     )
     blur: float = _amount(
         0.0,
         "The largest standard deviation of a Gaussian blur, in pixels of the network's "
         "input; a random half is not blurred.",
         at_most=20,
+    )
+    sharpen: float = _amount(
+        0.0,
+        "The largest gain of sharpness: 1 multiplies the distance of each value from "
+        "the smoothed image by 1 to 2; a random half is not sharpened.",
+        at_most=10,
     )
     noise: float = _amount(
         0.0,

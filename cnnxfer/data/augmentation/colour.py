@@ -13,8 +13,19 @@ LUMA = np.array([0.299, 0.587, 0.114])
 GREY_AXIS = np.full(3, 1 / math.sqrt(3))
 SETTINGS = (
     *("brightness", "contrast", "saturation", "hue"),
-    *("channel_shift", "greyscale"),
+    *("channel_shift", "pca_noise", "greyscale"),
 )
+# The principal components of ImageNet's colours and their eigenvalues, of values in
+# [0, 1]: the columns of the first belong to the entries of the second. Source:
+# https://github.com/facebookarchive/fb.resnet.torch/blob/master/datasets/imagenet.lua
+PRINCIPAL_COLOURS = np.array(
+    [
+        [-0.5675, 0.7192, 0.4009],  # red
+        [-0.5808, -0.0045, -0.8140],  # green
+        [-0.5836, -0.6948, 0.4203],  # blue
+    ]
+)
+EIGENVALUES = np.array([0.2175, 0.0188, 0.0045])
 
 
 def change_colours(
@@ -24,6 +35,9 @@ def change_colours(
     if not any(getattr(augment, name) for name in SETTINGS):
         return image
     shift = [random.within(augment.channel_shift, f"channel {i}") for i in range(3)]
+    if augment.pca_noise:
+        amounts = augment.pca_noise * random.generator("pca_noise").standard_normal(3)
+        shift = [*(np.array(shift) + principal_shift(amounts))]
     grey = augment.greyscale and random.uniform("greyscale")[0] < augment.greyscale
     return recolour(
         image,
@@ -62,6 +76,18 @@ def recolour(
     offset = (1 - contrast) * mean + np.array(shift)
     matrix = np.column_stack([brightness * contrast * colours, offset])
     return image.convert("RGB", tuple(matrix.ravel().tolist()))
+
+
+def principal_shift(amounts: np.ndarray) -> np.ndarray:
+    """Returns a shift of red, green and blue, `(3,)`, in levels of 255.
+
+    It is a sum of ImageNet's principal colours, each times its eigenvalue and its
+    amount, `(3,)`.
+
+    Source: Krizhevsky et al., 2012, section 4.1, https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks.
+    """
+    shift: np.ndarray = 255 * PRINCIPAL_COLOURS @ (EIGENVALUES * amounts)
+    return shift
 
 
 def turn_hue(degrees: float) -> np.ndarray:

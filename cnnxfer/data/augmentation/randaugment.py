@@ -7,12 +7,13 @@ AutoAugment, https://arxiv.org/abs/1805.09501, table 6.
 from collections.abc import Callable
 from functools import partial
 
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageOps
 
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation.colour import recolour
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.motion import Motion, motion
+from cnnxfer.data.augmentation.texture import change_sharpness
 
 MAX_MAGNITUDE = 10
 DEGREES, SHEAR, SHIFT, GAIN = 30, 0.3, 150 / 331, 0.9  # at the highest magnitude
@@ -43,9 +44,7 @@ RECOLOURINGS: dict[str, Callable[..., Image.Image]] = {
     ),
     "contrast": lambda image, strength: recolour(image, contrast=1 + GAIN * strength),
     "colour": lambda image, strength: recolour(image, saturation=1 + GAIN * strength),
-    "sharpness": lambda image, strength: ImageEnhance.Sharpness(image).enhance(
-        1 + GAIN * strength
-    ),
+    "sharpness": lambda image, strength: change_sharpness(image, 1 + GAIN * strength),
 }
 OPERATIONS = (*MOTIONS, *RECOLOURINGS)
 

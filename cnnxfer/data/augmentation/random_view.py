@@ -1,4 +1,4 @@
-"""Random views for training: region, motion, colours, blur, noise and cutout."""
+"""Random views for training: region, motion, tones, colours and texture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.motion import Motion, choose_motion, motion
 from cnnxfer.data.augmentation.randaugment import choose_operations
 from cnnxfer.data.augmentation.region import choose_region
-from cnnxfer.data.augmentation.texture import add_noise, blur, cut_out
+from cnnxfer.data.augmentation.texture import (
+    add_noise,
+    blur,
+    cut_out,
+    median_blur,
+    sharpen,
+)
+from cnnxfer.data.augmentation.tone import change_tones
 from cnnxfer.data.augmentation.warp import moved, warp
 from cnnxfer.data.geometry import Geometry, Seen
 from cnnxfer.data.images.picture import Picture
@@ -55,8 +62,8 @@ class RandomView:
             image = Image.fromarray(seen.pixels)
             for recolouring in recolourings:
                 image = recolouring(image)
-            image = change_colours(image, augment, random)
-            image = blur(image, augment, random)
+            for change in (change_tones, change_colours, median_blur, blur, sharpen):
+                image = change(image, augment, random)
             pixels = add_noise(np.asarray(image), augment, random)
             seen = Seen(cut_out(pixels, augment, random), seen.geometry)
         return seen

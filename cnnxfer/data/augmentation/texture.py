@@ -1,16 +1,37 @@
-"""Blur, noise and cutout."""
+"""Blur, sharpening, noise and cutout."""
+
+import math
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter
 
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
+
+
+def median_blur(
+    image: Image.Image, augment: Augment, random: KeyedRandom
+) -> Image.Image:
+    """Returns a view, half of the time filtered by medians, up to `median_blur`."""
+    radius = math.ceil(_zero_or_up_to(augment.median_blur, random, "median_blur"))
+    return image.filter(ImageFilter.MedianFilter(2 * radius + 1)) if radius else image
 
 
 def blur(image: Image.Image, augment: Augment, random: KeyedRandom) -> Image.Image:
     """Returns a view, half of the time blurred by a radius of up to `blur` pixels."""
     radius = _zero_or_up_to(augment.blur, random, "blur")
     return image.filter(ImageFilter.GaussianBlur(radius)) if radius else image
+
+
+def sharpen(image: Image.Image, augment: Augment, random: KeyedRandom) -> Image.Image:
+    """Returns a view, half of the time sharper by a gain of up to `sharpen`."""
+    gain = _zero_or_up_to(augment.sharpen, random, "sharpen")
+    return change_sharpness(image, 1 + gain) if gain else image
+
+
+def change_sharpness(image: Image.Image, factor: float) -> Image.Image:
+    """Returns an image whose distance from itself, smoothed, is multiplied."""
+    return ImageEnhance.Sharpness(image).enhance(factor)
 
 
 def add_noise(pixels: np.ndarray, augment: Augment, random: KeyedRandom) -> np.ndarray:

@@ -6,7 +6,14 @@ from PIL import Image
 
 from cnnxfer.config import Augment
 from cnnxfer.data.augmentation import colour as module
-from cnnxfer.data.augmentation.colour import change_colours, mean_colour, recolour
+from cnnxfer.data.augmentation.colour import (
+    EIGENVALUES,
+    PRINCIPAL_COLOURS,
+    change_colours,
+    mean_colour,
+    principal_shift,
+    recolour,
+)
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 
 PIXELS = np.random.default_rng(0).integers(60, 190, (20, 30, 3)).astype(np.uint8)
@@ -127,6 +134,45 @@ def test_channel_shifts_are_independent(monkeypatch):
     )
     assert np.abs(shifts).max() == pytest.approx(20, abs=0.2)
     assert np.abs(np.corrcoef(shifts.T) - np.eye(3)).max() < 0.1
+
+
+def test_principal_colours_are_orthonormal():
+    product = PRINCIPAL_COLOURS.T @ PRINCIPAL_COLOURS
+    np.testing.assert_allclose(product, np.eye(3), atol=2e-3)  # of four decimals
+
+
+def test_a_principal_shift_is_the_sum_of_the_paper():
+    np.testing.assert_allclose(
+        principal_shift(np.array([1, 0, 0])),
+        255 * 0.2175 * np.array([-0.5675, -0.5808, -0.5836]),
+    )
+    np.testing.assert_allclose(
+        principal_shift(np.array([0, -2, 0])),
+        255 * 0.0188 * -2 * np.array([0.7192, -0.0045, -0.6948]),
+    )
+
+
+def test_pca_noise_varies_as_the_colours_of_imagenet_do(monkeypatch):
+    shifts = np.array([given["shift"] for given in drawn(monkeypatch, pca_noise=0.1)])
+    assert shifts.shape == (1000, 3)
+    assert np.abs(shifts.mean(axis=0)).max() < 0.5
+    amounts = shifts @ PRINCIPAL_COLOURS
+    np.testing.assert_allclose(
+        amounts.std(axis=0), 255 * EIGENVALUES * 0.1, rtol=0.1, atol=0.01
+    )
+    assert np.abs(np.corrcoef(amounts.T) - np.eye(3)).max() < 0.1
+
+
+def test_pca_noise_is_added_to_the_shift_of_channels(monkeypatch):
+    one, other, both = (
+        np.array([given["shift"] for given in drawn(monkeypatch, 20, **settings)])
+        for settings in (
+            {"channel_shift": 20.0},
+            {"pca_noise": 0.1},
+            {"channel_shift": 20.0, "pca_noise": 0.1},
+        )
+    )
+    np.testing.assert_allclose(both, one + other)
 
 
 def test_the_set_share_of_images_becomes_grey(monkeypatch):

@@ -23,13 +23,18 @@ EACH = {
     "shift": 0.4,
     "shear": 30.0,
     "zoom": 1.0,
+    "equalize": 1.0,
+    "gamma": 1.0,
     "brightness": 0.5,
     "contrast": 0.5,
     "saturation": 0.9,
     "hue": 90.0,
     "channel_shift": 50.0,
+    "pca_noise": 0.4,
     "greyscale": 1.0,
+    "median_blur": 3,
     "blur": 3.0,
+    "sharpen": 4.0,
     "noise": 40.0,
     "cutout": 0.5,
     "randaugment": 3,
@@ -81,7 +86,7 @@ def test_each_setting_changes_the_view_repeatably(picture, name):
     changed = [np.abs(pixels - plain).mean() > 1 for pixels in found]
     assert sum(changed) >= 3  # a flip, a blur and the like change half of them
     several = len({pixels.tobytes() for pixels in found})
-    assert several == 1 if name == "greyscale" else several > 1
+    assert several == 1 if name in ("greyscale", "equalize") else several > 1
     again = [seen_of(picture, augment, str(number)) for number in range(12)]
     np.testing.assert_array_equal(found, again)
 
@@ -140,10 +145,13 @@ def test_a_rotated_view_can_also_be_flipped(picture):
     assert kinds == {True, False}
 
 
-def test_pictures_of_one_pixel_can_be_augmented():
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("size", [1, 2, SIZE])
+def test_pictures_of_one_pixel_can_be_augmented(mode, size):
     stream = io.BytesIO()
-    Image.new("RGB", (1, 1), "white").save(stream, "PNG")
-    everything = {**EACH, "crop": "none", "shorter_side": "none"}
+    Image.new(mode, (1, 1), "white").save(stream, "PNG")
+    everything = Augment(**{**EACH, "crop": "none", "shorter_side": "none"})
     for number in range(20):
-        seen = seen_of(Picture(stream.getvalue()), Augment(**everything), str(number))
-        assert seen.shape == (SIZE, SIZE, 3)
+        view = RandomView(everything, 0.875, KeyedRandom(str(number)))
+        seen = view.of(Picture(stream.getvalue()), size)
+        assert (seen.pixels.shape, seen.pixels.dtype) == ((size, size, 3), np.uint8)
