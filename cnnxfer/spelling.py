@@ -11,7 +11,11 @@ from pathlib import PurePath
 # A switch of the process, since messages come from all of its threads.
 _is_command_line = False
 
-_PARAMETERS = {"from": "start", "all": "last='100%'"}
+_PARAMETERS = {
+    "from": "start",
+    "all": "last='100%'",
+    "freeze": "from_scratch=False",
+}
 
 
 @contextmanager
@@ -38,7 +42,7 @@ def option(name: str, value: object = None) -> str:
     if not _is_command_line:
         word = _PARAMETERS.get(word, word.removeprefix("no-").replace("-", "_"))
         value = str(value) if isinstance(value, PurePath) else value
-        return word if value is None else f"{word}={value!r}"
+        return word if value is None or "=" in word else f"{word}={value!r}"
     if value is False:
         return f"--no-{word}"
     return name if value is None or value is True else f"{name} {value}"
@@ -63,13 +67,19 @@ def command(name: str, *arguments: object, **options: object) -> str:
     Args:
         name: a command that is a function of the package, too.
         *arguments: paths, names or texts; what stands in capitals is left to the user.
-        **options: the options of the command by their names in Python.
+        **options: the options of the command by their names in Python; True is for
+            flags.
     """
     if not _is_command_line:
         values = [repr(str(argument)) for argument in arguments]
-        values += [f"{key}={str(value)!r}" for key, value in options.items()]
+        values += [
+            f"{key}={value if value is True else str(value)!r}"
+            for key, value in options.items()
+        ]
         return f"cnnxfer.{name}({', '.join(values)})"
     words = [str(argument) for argument in arguments]
     for key, value in options.items():
-        words += [f"--{key.replace('_', '-')}", str(value)]
+        words.append(f"--{key.replace('_', '-')}")
+        if value is not True:
+            words.append(str(value))
     return f"cnnxfer {name} {shlex.join(words)}".rstrip()

@@ -261,7 +261,7 @@ def check_files(run: Run) -> None:
     """
     if run.model_path.exists():
         load_model(run.model_path)
-    for phase in ("frozen", "fine_tune"):
+    for phase in ("frozen", "scratch", "fine_tune"):
         rows = [row for row in run.history if row["phase"] == phase]
         epochs = [int(row["epoch"]) for row in rows]
         assert epochs == list(range(1, len(epochs) + 1)), f"{run.path}: {epochs}"

@@ -2,8 +2,9 @@
 
 Trains both phases undisturbed, and then again and again while they are killed (SIGKILL)
 at random moments, some of them while a file is written, and go on with `cnnxfer
-resume`. Half of the kills meet phases that keep what is frozen; the others meet phases
-that see new views in every epoch, with averaged weights, batches in parts, two stages.
+resume`. A third of the kills meets phases that keep what is frozen; another phases that
+see new views in every epoch, with averaged weights, batches in parts, two stages; the
+last a network that learns from random weights.
 
 Fails if the model or the history is not whole, at any moment, or if a phase's weights,
 history or metrics are not those of the undisturbed one, bit for bit.
@@ -43,6 +44,10 @@ WAYS: dict[str, Options] = {
             *("--last", "60%", "--gradual", "2", "--epochs", "4", "--lr", "0.01"),
             *("--ema", "0.9", "--accumulate", "2", "--keep", "last"),
         ],
+    },
+    "from scratch": {
+        "train": ["--from-scratch", "--epochs", "4", "--lr", "0.01", "--ema", "0.9"],
+        "unfreeze": ["--last", "100%", "--epochs", "2", "--bn", "train"],
     },
 }
 

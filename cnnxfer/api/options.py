@@ -116,6 +116,7 @@ class TrainKeywords(CompareKeywords, total=False):
     backbone: str | None
     task: Literal["auto", "classification", "multi-label"] | None
     recipe: Literal["none", "textbook", "fast", "best"] | None
+    from_scratch: bool | Literal["auto"] | None
     image_size: int | Literal["auto"] | None
     head: Literal["linear", "mlp"] | None
     class_weights: str | PathLike[str] | None
@@ -141,3 +142,4 @@ class TrainKeywords(CompareKeywords, total=False):
     patience: int | Literal["none", "auto"] | None
     ema: float | Literal["none"] | None
     accumulate: int | None
+    init: str | PathLike[str] | None

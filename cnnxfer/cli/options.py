@@ -71,8 +71,11 @@ def _typer_option(option: Option) -> Any:
     known: dict[str, Any] = {}
     default: str | bool = setting.typed(setting.default)
     if setting.kind is bool:
-        default = name if setting.default else False
-        name += name.replace("--", "/--no-") if setting.default else ""
+        if isinstance(setting.default, bool):
+            default = setting.default and name
+        # Only what is not the default is worth a name.
+        opposite = setting.opposite or (default and name.replace("--", "--no-"))
+        name = f"{name}/{opposite}" if opposite else name
     else:
         known["metavar"] = metavar(setting)
     if setting.kind in (int, float):

@@ -48,7 +48,7 @@ def train(
     verbose: Verbose = False,
     **options: Any,
 ) -> None:
-    """Train a new head on a frozen backbone."""
+    """Train a new head on a frozen backbone, or a whole network from scratch."""
     run = api.train(
         the_data(spec, options),
         config=config,

@@ -16,7 +16,7 @@ from cnnxfer.config.loading import (
     override,
     with_recipe,
 )
-from cnnxfer.config.phases import FineTune, Frozen, Phase
+from cnnxfer.config.phases import FineTune, Frozen, Phase, Scratch
 from cnnxfer.config.recipes import RECIPES
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "FineTune",
     "Frozen",
     "Phase",
+    "Scratch",
     "check_phases",
     "check_stages",
     "check_views",

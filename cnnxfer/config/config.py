@@ -10,7 +10,7 @@ from typing import Literal
 import tomli_w
 
 from cnnxfer.config.augment import PRESETS, Augment
-from cnnxfer.config.phases import FineTune, Frozen
+from cnnxfer.config.phases import FineTune, Frozen, Scratch
 from cnnxfer.config.setting import setting
 
 _data = partial(setting, group="Data")
@@ -52,6 +52,14 @@ class Config:
         "Initial weights of the backbone; none for random ones.",
         "--weights",
         is_path=True,
+    )
+    from_scratch: bool | Literal["auto"] = _network(
+        "auto",
+        "All layers learn from random weights, or the backbone is frozen. `auto` "
+        "freezes a backbone that has weights, and asks what to do with one that has "
+        "none.",
+        "--from-scratch",
+        opposite="--freeze",
     )
     split: str | Literal["slices"] = _data(
         "75/15/10",
@@ -187,7 +195,13 @@ class Config:
     )
     augment: Augment = field(default_factory=lambda: PRESETS["light"])
     frozen: Frozen = field(default_factory=Frozen)
+    scratch: Scratch = field(default_factory=Scratch)
     fine_tune: FineTune = field(default_factory=FineTune)
+
+    @property
+    def first_phase(self) -> Literal["frozen", "scratch"]:
+        """The phase that `train` runs, whose settings are in the table of its name."""
+        return "scratch" if self.from_scratch is True else "frozen"
 
     def to_toml(self) -> str:
         """Returns every setting as TOML; `load_config` reads it back."""

@@ -36,8 +36,8 @@ def load_config(
 
     Args:
         path: a TOML file with the settings of `Config` and the tables `augment`,
-            `frozen` and `fine_tune`; None for no file. `augment` may also be the name
-            of a level.
+            `frozen`, `scratch` and `fine_tune`; None for no file. `augment` may also be
+            the name of a level.
         overrides: settings in the same form; None as a value overrides nothing. The
             recipe `none` ignores the recipe of the file.
         base: the settings to start from; by default those of `Config()`.
@@ -108,9 +108,7 @@ def check_views(config: Config) -> None:
         )
 
 
-def check_phases(
-    config: Config, phases: Sequence[str] = ("frozen", "fine_tune")
-) -> None:
+def check_phases(config: Config, phases: Sequence[str]) -> None:
     """Checks that phases have as many epochs as their other settings need.
 
     Args:
@@ -196,7 +194,9 @@ def override(section: Section, values: Mapping[str, Any], origin: str = "") -> S
                 if table not in settings
                 and name in settings_in(type(getattr(section, table)))
             ]
-            belongs = f" It belongs in {' or '.join(tables)}." if tables else ""
+            first, _, last = ", ".join(tables).rpartition(", ")
+            place = f"{first} or {last}" if first else last
+            belongs = f" It belongs in {place}." if tables else ""
             hint = belongs or suggestion(name, known)
             raise ConfigError(f"unknown setting {name!r}{origin}.{hint}")
         if setting := settings.get(name):

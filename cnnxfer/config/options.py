@@ -61,7 +61,8 @@ def options_of(function: str) -> Mapping[str, Option]:
         return {setting.parameter: Option(setting, None) for setting in settings}
     of_run = _options_in("") | _options_in("augment")
     if function == "train":
-        return of_run | _options_in("frozen")
+        # Those that both phases have belong to the one that is set; see `settings_of`.
+        return of_run | _options_in("scratch") | _options_in("frozen")
     if function == "unfreeze":
         inherited = {
             name: replace(of_run[name], inherited=True) for name in _INHERITED.split()
@@ -71,12 +72,15 @@ def options_of(function: str) -> Mapping[str, Option]:
     return {name: of_run[name] for name in _SOME[function].split()}
 
 
-def settings_of(function: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of(
+    function: str, values: Mapping[str, Any], first_phase: str = "frozen"
+) -> dict[str, Any]:
     """Returns the values of options as the settings that `load_config` takes.
 
     Args:
         function: whose options they are.
         values: by the names of the options in Python; None for one that is not given.
+        first_phase: the phase that `train` runs, whose settings its options are.
 
     Raises:
         ConfigError: if the function has no option of such a name.
@@ -88,6 +92,7 @@ def settings_of(function: str, values: Mapping[str, Any]) -> dict[str, Any]:
             raise ConfigError(f"unknown option {name!r}.{suggestion(name, options)}")
         if value is not None:
             table = options[name].table
+            table = first_phase if table == "frozen" else table
             place = settings.setdefault(table, {}) if table else settings
             place[options[name].setting.name] = value
     return settings

@@ -1,4 +1,4 @@
-"""The settings of the two training phases."""
+"""The settings of the training phases."""
 
 from __future__ import annotations
 
@@ -147,6 +147,27 @@ class Frozen(Phase):
         return replace(
             self, **{key: usual[key] for key in usual if getattr(self, key) == "auto"}
         )
+
+
+@dataclass(frozen=True)
+class Scratch(Phase):
+    """The settings of the phase in which a whole network learns from random weights."""
+
+    epochs: int = changed(Phase, "epochs", 30)
+    weight_decay: float = changed(Phase, "weight_decay", 0.02)
+    warmup_epochs: float = changed(Phase, "warmup_epochs", 1.0)
+    clip_norm: float | Literal["none"] = changed(Phase, "clip_norm", 1.0)
+    label_smoothing: float = changed(Phase, "label_smoothing", 0.1)
+    init: str | Literal["none"] = setting(
+        "none",
+        "With --from-scratch, a run whose layers of the same name and shape are taken "
+        "over. So a deep network can begin with the first and last layers of a shallow "
+        "one (Simonyan and Zisserman, 2015, section 3.1, "
+        "https://arxiv.org/abs/1409.1556).",
+        "--init",
+        group="Network",
+        is_path=True,
+    )
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ class Setting:
         option: what it is called on the command line, such as `--lr`; None if only
             files can set it.
         short: its short form there, such as `-d`.
+        opposite: what a flag is called that says no, if not `--no-` and the option.
         group: the title above it in `--help`.
         above: a limit of its numbers, which is excluded.
         at_least: a limit of its numbers, which is included.
@@ -42,6 +43,7 @@ class Setting:
     text: str
     option: str | None = None
     short: str | None = None
+    opposite: str | None = None
     group: str | None = None
     above: float | None = None
     at_least: float | None = None

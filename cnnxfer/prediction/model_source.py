@@ -137,7 +137,7 @@ def imagenet_model(backbone: Backbone) -> ModelSource:
         raise ConfigError(
             f"{backbone.name} has no ImageNet weights, so it cannot name anything. "
             "Train it first: "
-            + command("train", "DATA", backbone=backbone.name, weights="none")
+            + command("train", "DATA", backbone=backbone.name, from_scratch=True)
         )
     return ModelSource(
         name=backbone.name,

@@ -61,6 +61,15 @@ FROZEN = PHASES.add(
         trainer="cnnxfer.training.phases.frozen:train",
     )
 )
+SCRATCH = PHASES.add(
+    PhaseEntry(
+        "scratch",
+        title="training from scratch",
+        from_parent=False,
+        next_command="evaluate",
+        trainer="cnnxfer.training.phases.scratch:train",
+    )
+)
 FINE_TUNE = PHASES.add(
     PhaseEntry(
         "fine_tune",

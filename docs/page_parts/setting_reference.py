@@ -15,6 +15,7 @@ SECTIONS: dict[str, Any] = {
     "": Config(),
     "augment": Config().augment,
     "frozen": Config().frozen,
+    "scratch": Config().scratch,
     "fine_tune": Config().fine_tune,
 }
 _KINDS = {

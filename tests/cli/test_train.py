@@ -12,8 +12,9 @@ from cnnxfer.cli.main import run
 from cnnxfer.runs import Run, find_run
 
 SMALL = [
-    *("--backbone", "MobileNet_0.25", "--weights", "none", "--image-size", "32"),
-    *("--epochs", "1", "--devices", "cpu", "--precision", "float32"),
+    *("--backbone", "MobileNet_0.25", "--weights", "none", "--freeze"),
+    *("--image-size", "32", "--epochs", "1"),
+    *("--devices", "cpu", "--precision", "float32"),
 ]
 
 

@@ -113,7 +113,8 @@ def test_wrong_values_are_called_by_their_option(
         ("[frozen]\nlr = 1", "unknown setting 'lr' in FILE, [frozen]. "),
         (
             "epochs = 3",
-            "setting 'epochs' in FILE. It belongs in [frozen] or [fine_tune].",
+            "setting 'epochs' in FILE. It belongs in [frozen], [scratch] or "
+            "[fine_tune].",
         ),
         ("frozen = 3", "frozen in FILE must be a table: [frozen]."),
         ("seed = 'x'", "seed in FILE is 'x'; expected a whole number."),
@@ -295,16 +296,16 @@ def test_phases_have_the_epochs_that_they_need(
     config = override(Config(), {"fine_tune": settings})
     check_phases(config, ["frozen"])
     if not message:
-        check_phases(config)
+        check_phases(config, ["fine_tune"])
         return
     with pytest.raises(ConfigError, match=message):
-        check_phases(config)
+        check_phases(config, ["fine_tune"])
 
 
 def test_a_warm_up_of_the_frozen_phase_ends_in_it() -> None:
     config = override(Config(), {"frozen": {"epochs": 3, "warmup_epochs": 4}})
     with pytest.raises(ConfigError, match=r"is 4, but epochs is 3 \(\[frozen\]\)"):
-        check_phases(config)
+        check_phases(config, ["frozen"])
     check_phases(config, ["fine_tune"])
 
 
@@ -312,7 +313,7 @@ def test_a_warm_up_of_the_frozen_phase_ends_in_it() -> None:
 def test_defaults_and_recipes_pass_the_checks(name: str) -> None:
     config = load_config(None, {"recipe": name})
     check_views(config)
-    check_phases(config)
+    check_phases(config, ["frozen", "scratch", "fine_tune"])
 
 
 @pytest.mark.parametrize(

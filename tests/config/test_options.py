@@ -113,9 +113,9 @@ def test_the_reference_says_what_the_table_says(
 
 def default_of(setting: Setting) -> str | bool:
     """Returns a default as the command line shows it; False if it shows none."""
-    is_flag = setting.kind is bool
-    shown = str(setting.option) if is_flag else setting.typed(setting.default)
-    return shown if not is_flag or setting.default else False
+    if setting.default is True:
+        return str(setting.option)
+    return setting.default is not False and setting.typed(setting.default)
 
 
 def test_no_reference_has_an_option_of_its_own() -> None:

@@ -237,7 +237,7 @@ def test_a_first_classifier_as_the_page_does(
     monkeypatch.setenv("CNNXFER_RUNS", "runs")
     shutil.copytree(photos_dir / "red", "new_photos")
     epoch = "--epochs 1 --precision float32 --devices cpu"
-    small = "--backbone mobilenet-0.25 --weights none --image-size 32"
+    small = "--backbone mobilenet-0.25 --weights none --freeze --image-size 32"
     keras_answers = "--engine keras --precision float32"
     with in_place_of_mobilenet():
         done = run_block(

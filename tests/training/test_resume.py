@@ -187,8 +187,8 @@ def test_ctrl_c_and_sigterm_end_the_process_with_130(
     photos_dir: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     command = [sys.executable, "-m", "cnnxfer", "train", "--backbone", "mobilenet-0.25"]
-    options = ["--weights", "none", "--image-size", "32", "--epochs", "100000"]
-    options += ["--no-cache"]
+    options = ["--weights", "none", "--freeze", "--image-size", "32"]
+    options += ["--no-cache", "--epochs", "100000"]
     process = subprocess.Popen(
         [*command, *options, "--data", photos_dir, "--runs-dir", tmp_path / "runs"],
         stderr=subprocess.PIPE,

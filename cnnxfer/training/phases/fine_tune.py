@@ -15,11 +15,10 @@ from cnnxfer.networks.classifier import (
     count_trainable_parameters,
 )
 from cnnxfer.networks.precision import describe_precision
-from cnnxfer.networks.run_model import load_run_model, restore_model
+from cnnxfer.networks.run_model import restore_model
 from cnnxfer.reporting import counted
 from cnnxfer.runs import PUT_BACK, Run
 from cnnxfer.spelling import option
-from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.activations.engines import engine_text
 from cnnxfer.training.activations.store import ActivationStore
@@ -32,6 +31,11 @@ from cnnxfer.training.loop.state import StageState
 from cnnxfer.training.phase import FINE_TUNE, Outcome
 from cnnxfer.training.phases.network_behind_cut import choose_cut, open_behind_cut
 from cnnxfer.training.phases.plan import relative_cost_of_all, step_text
+from cnnxfer.training.phases.saved_model import (
+    compare_saved_model,
+    saved_model_agrees,
+    score_in_float32,
+)
 from cnnxfer.training.phases.stages import (
     Stage,
     has_weights,
@@ -105,7 +109,7 @@ def train(setup: Setup, run: Run) -> Outcome:
             run.copy_model(parent)
         checkpoint = None
         fit(session)
-        _compare(session)
+        compare_saved_model(session)
         started = time.monotonic()
     assert session
     assert session.best
@@ -115,10 +119,7 @@ def train(setup: Setup, run: Run) -> Outcome:
             f"do not use {run.path}. Please report this as a bug."
         )
     outcome = Outcome(recorder.state.before, session.best)
-    verdict = recorder.state.agreement
-    if not verdict or not outcome.improved:
-        return outcome
-    return _confirm(setup, recorder, verdict, outcome)
+    return _confirm(setup, recorder, outcome) if outcome.improved else outcome
 
 
 def _begin(
@@ -201,40 +202,17 @@ def _trained_network(
     return trained
 
 
-def _compare(session: Session) -> None:
-    """Records how well the saved model agrees with the network that a stage trained.
-
-    This is done only if the saved model is from this stage.
-    """
-    assert session.best
-    if session.best.epoch <= session.progress.first_epoch:
-        return
-    trained = session.trained
-    exact = trained.setup.precision == "float32" and isinstance(trained, WholeNetwork)
-    session.recorder.update_state(agreement=None if exact else trained.agreement())
-
-
-def _confirm(
-    setup: Setup, recorder: RunRecorder, verdict: Verdict, outcome: Outcome
-) -> Outcome:
+def _confirm(setup: Setup, recorder: RunRecorder, outcome: Outcome) -> Outcome:
     """Returns the outcome, measured again if the saved model's answers deviate.
 
     In that case both models are measured in float32, and the better one is kept.
     """
-    if verdict.passed:
-        setup.reporter.info(
-            f"the saved model agrees with what was trained: {verdict.figures}"
-        )
+    if saved_model_agrees(setup, recorder):
         return outcome
-    setup.reporter.warn(
-        f"the saved model deviates from what was trained: {verdict.figures}. So "
-        "validation is measured again, in float32. Next time, "
-        f"{option('--precision', 'float32')} avoids this."
-    )
     run = recorder.run
     parent = run.require_parent()
-    before = _score_whole(setup, parent, 0)
-    after = _score_whole(setup, run, outcome.after.epoch)
+    before = score_in_float32(setup, parent, 0)
+    after = score_in_float32(setup, run, outcome.after.epoch)
     if setup.config.fine_tune.keep == "best" and not after.beats(before):
         run.copy_model(parent)
         after = before
@@ -245,19 +223,6 @@ def _confirm(
         before=before.as_metrics(images), **{FINE_TUNE.name: after.as_metrics(images)}
     )
     return Outcome(before, after)
-
-
-def _score_whole(setup: Setup, run: Run, epoch: int) -> Score:
-    """Returns the score of a run's model on the validation images, in Keras."""
-    setup = dataclasses.replace(setup, precision="float32")
-    trained = WholeNetwork(setup, load_run_model(run))
-    batches, steps = trained.validation_batches(setup.devices.batch_size(32, 32))
-    targets = setup.targets(setup.splits.validation)
-    with setup.reporter.progress("measuring the whole network"):
-        logits = trained.model.predict(batches, steps=steps, verbose=0)
-    trained.close()
-    objective = setup.objective(setup.config.fine_tune.label_smoothing)
-    return objective.score(logits[: len(targets)], targets, epoch)
 
 
 def describe(

@@ -1,0 +1,62 @@
+"""Compares the saved model, which computes in float32, with what was trained."""
+
+import dataclasses
+
+from cnnxfer.networks.run_model import load_run_model
+from cnnxfer.runs import Run
+from cnnxfer.spelling import option
+from cnnxfer.tasks.score import Score
+from cnnxfer.training.loop.recorder import Recorder
+from cnnxfer.training.loop.session import Session
+from cnnxfer.training.phases.whole_network import WholeNetwork
+from cnnxfer.training.setup import Setup
+
+
+def compare_saved_model(session: Session) -> None:
+    """Records how well the saved model agrees with the network that a stage trained.
+
+    This is done only if the saved model is from this stage.
+    """
+    assert session.best
+    if session.best.epoch <= session.progress.first_epoch:
+        return
+    trained = session.trained
+    exact = trained.setup.precision == "float32" and isinstance(trained, WholeNetwork)
+    session.recorder.update_state(agreement=None if exact else trained.agreement())
+
+
+def saved_model_agrees(setup: Setup, recorder: Recorder) -> bool:
+    """Reports what `compare_saved_model` found, and returns whether that suffices.
+
+    If not, what was measured in training says too little of the saved model.
+    """
+    verdict = recorder.state.agreement
+    if verdict is None:
+        return True
+    if verdict.passed:
+        setup.reporter.info(
+            f"the saved model agrees with what was trained: {verdict.figures}"
+        )
+        return True
+    setup.reporter.warn(
+        f"the saved model deviates from what was trained: {verdict.figures}. So "
+        "validation is measured again, in float32. Next time, "
+        f"{option('--precision', 'float32')} avoids this."
+    )
+    return False
+
+
+def score_in_float32(setup: Setup, run: Run, epoch: int) -> Score:
+    """Returns the score of a run's model on the validation images, in Keras.
+
+    The score is that of `epoch`.
+    """
+    setup = dataclasses.replace(setup, precision="float32")
+    trained = WholeNetwork(setup, load_run_model(run))
+    batches, steps = trained.validation_batches(setup.devices.batch_size(32, 32))
+    targets = setup.targets(setup.splits.validation)
+    with setup.reporter.progress("measuring the whole network"):
+        logits = trained.model.predict(batches, steps=steps, verbose=0)
+    trained.close()
+    # How training smooths labels doesn't matter to a score.
+    return setup.objective(0.0).score(logits[: len(targets)], targets, epoch)
