@@ -59,6 +59,7 @@ class Metrics(TypedDict, total=False):
     """The figures of a run, in `metrics.json`."""
 
     frozen: ValidationFigures
+    scratch: ValidationFigures
     fine_tune: ValidationFigures
     before: ValidationFigures
     validation: Measured
