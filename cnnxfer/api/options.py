@@ -27,7 +27,7 @@ class CheckKeywords(TypedDict, total=False):
 class PreviewKeywords(TypedDict, total=False):
     """The options of `preview`."""
 
-    augment: Literal["none", "textbook", "light", "strong"] | None
+    augment: Literal["none", "textbook", "light", "strong", "cifar", "digits"] | None
     image_size: int | Literal["auto"] | None
     seed: int | None
 
@@ -101,7 +101,7 @@ class UnfreezeKeywords(TypedDict, total=False):
     views: int | None
     keep: Literal["best", "last"] | None
     cache: bool | None
-    augment: Literal["none", "textbook", "light", "strong"] | None
+    augment: Literal["none", "textbook", "light", "strong", "cifar", "digits"] | None
     engine: Literal["auto", "openvino", "keras"] | None
     batch: int | Literal["default", "auto"] | None
     checkpoint_every: float | str | None
@@ -127,7 +127,7 @@ class TrainKeywords(CompareKeywords, total=False):
     batch: int | Literal["default", "auto"] | None
     checkpoint_every: float | str | None
     time_budget: float | str | None
-    augment: Literal["none", "textbook", "light", "strong"] | None
+    augment: Literal["none", "textbook", "light", "strong", "cifar", "digits"] | None
     epochs: int | None
     lr: float | Literal["auto"] | None
     optimizer: Literal["sgd", "adamw", "adam", "lion", "rmsprop"] | None

@@ -15,18 +15,20 @@ _amount = partial(setting, at_least=0)
 class Augment:
     """How training views differ from the image; by default, they do not.
 
-    A view shows a square or a rectangle of the image, which one of `crop`, `area` and
-    `shorter_side` chooses. Of the other settings, each view draws its own amount,
-    uniformly between minus the setting and plus the setting, unless it says otherwise.
+    A view shows a square or a rectangle of the image, which one of `crop`, `area`,
+    `shorter_side` and `padding` chooses. Of the other settings, each view draws its own
+    amount, uniformly between minus the setting and plus the setting, unless it says
+    otherwise.
 
     They come in this order: region, flips and motion; the operations of `randaugment`;
     `equalize`; `gamma`; light and colours, as one affine map; `median_blur`; `blur`;
     `sharpen`; `noise`; `cutout`; and, in the batch, `mixup` or `cutmix`.
 
     Sources: area and aspect: Szegedy et al., 2015, https://arxiv.org/abs/1409.4842;
-    shorter_side: Simonyan and Zisserman, 2015, https://arxiv.org/abs/1409.1556; light
-    and colour: Howard, 2013, https://arxiv.org/abs/1312.5402; pca_noise: Krizhevsky et
-    al., 2012, section 4.1,
+    shorter_side: Simonyan and Zisserman, 2015, https://arxiv.org/abs/1409.1556;
+    padding: He et al., 2016, https://arxiv.org/abs/1512.03385, section 4.2; light and
+    colour: Howard, 2013, https://arxiv.org/abs/1312.5402; pca_noise: Krizhevsky et al.,
+    2012, section 4.1,
     https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks;
     cutout: DeVries and Taylor, 2017, https://arxiv.org/abs/1708.04552; randaugment:
     Cubuk et al., 2019, https://arxiv.org/abs/1909.13719; mixup: Zhang et al., 2018,
@@ -34,7 +36,7 @@ class Augment:
     https://arxiv.org/abs/1905.04899.
     """
 
-    level: Literal["none", "textbook", "light", "strong"] = setting(
+    level: Literal["none", "textbook", "light", "strong", "cifar", "digits"] = setting(
         "none",
         "How training views differ from the images. It is the preset from which the "
         "other settings start.",
@@ -69,6 +71,15 @@ class Augment:
     )
     shorter_side_to: int | Literal["none"] = setting(
         "none", "The most pixels for `shorter_side`.", at_least=1, at_most=4096
+    )
+    padding: float | Literal["none"] = setting(
+        "none",
+        "The border that is added around the central square, as a fraction of its "
+        "side, before a random square of the same size is cropped. So the square is "
+        "shifted by whole pixels of the network's input; `fill` tells what the border "
+        "shows.",
+        above=0,
+        at_most=1,
     )
     flip: bool = setting(False, "Whether a random half is mirrored left to right.")
     vertical_flip: bool = setting(
@@ -204,16 +215,21 @@ class Augment:
     @property
     def is_cacheable(self) -> bool:
         """Whether views differ in region and flip only, so that a few can be cached."""
-        return self.operations.keys() <= {"crop", "area", "flip"}
+        return self.operations.keys() <= {"crop", "area", "padding", "flip"}
+
+    @property
+    def rearranges(self) -> bool:
+        """Whether views show the pixels of the central view, in other places."""
+        return self.operations.keys() <= {"padding", "flip", "vertical_flip"}
 
     @property
     def region(self) -> str:
-        """The one of `REGIONS` that is set; "" for the central square."""
+        """The one of `REGIONS` that is set; "" for none."""
         return next((name for name in REGIONS if name in self.operations), "")
 
 
 # The settings that choose the visible region; at most one of them is set.
-REGIONS = ("crop", "area", "shorter_side")
+REGIONS = ("crop", "area", "shorter_side", "padding")
 # The settings that change nothing by themselves, but how others work.
 MODIFIERS = ("level", "aspect", "shorter_side_to", "fill", "fill_value", "magnitude")
 PRESETS = {
@@ -223,4 +239,9 @@ PRESETS = {
     "strong": Augment(
         "strong", area=0.35, flip=True, brightness=0.4, contrast=0.4, saturation=0.4
     ),
+    # Section 4.2 of He et al., 2016: 4 pixels of 32 at each edge, of zeros after the
+    # mean image was subtracted, which is about the grey of `fill_value`.
+    "cifar": Augment("cifar", padding=0.125, flip=True, fill="constant"),
+    # A mirrored digit or letter is none. The border is paper, be it black or white.
+    "digits": Augment("digits", padding=0.125, fill="nearest"),
 }

@@ -230,8 +230,10 @@ def test_levels_do_what_they_say() -> None:
     assert PRESETS["textbook"].operations == {"crop": 0.9, "flip": True}
     assert PRESETS["light"].operations == {"crop": 0.9, "flip": True}
     assert Config().augment == PRESETS["light"]
+    assert PRESETS["cifar"].operations == {"padding": 0.125, "flip": True}
+    assert PRESETS["digits"].operations == {"padding": 0.125}  # no digit is mirrored
     plain = [level for level, preset in PRESETS.items() if preset.is_cacheable]
-    assert plain == ["none", "textbook", "light"]
+    assert plain == ["none", "textbook", "light", "cifar", "digits"]
 
 
 @pytest.mark.parametrize(
@@ -243,10 +245,11 @@ def test_levels_do_what_they_say() -> None:
         ({"vertical_flip": True}, False),
         ({"mixup": 0.1}, False),
         ({"area": 0.35, "aspect": 2.0, "flip": True}, True),
+        ({"padding": 0.1, "flip": True}, True),
         ({"shorter_side": 256, "shorter_side_to": 480}, False),
     ],
 )
-def test_only_crop_area_and_flip_are_plain(
+def test_only_crop_area_padding_and_flip_are_plain(
     settings: dict[str, Any], plain: bool
 ) -> None:
     assert Augment(**settings).is_cacheable is plain

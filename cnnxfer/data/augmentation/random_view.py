@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -13,6 +13,7 @@ from cnnxfer.data.augmentation.colour import change_colours
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.motion import Motion, choose_motion, motion
 from cnnxfer.data.augmentation.randaugment import choose_operations
+from cnnxfer.data.augmentation.rearrange import choose_arrangement, rearranged
 from cnnxfer.data.augmentation.region import choose_region
 from cnnxfer.data.augmentation.texture import (
     add_noise,
@@ -78,20 +79,22 @@ class RandomView:
             height=picture.height,
             image_size=size,
         )
-        *_, chance = random.uniform(count=3)  # the first two choose the region
-        flip = augment.flip and chance < 0.5
-        vertical_flip = (
-            augment.vertical_flip and random.uniform("vertical_flip")[0] < 0.5
-        )
-        if not motions:
-            pixels = picture.view(region, size, flip=flip)
-            return Seen(
-                pixels[::-1] if vertical_flip else pixels,
-                Geometry.of_box(region, size, flip=flip, vertical_flip=vertical_flip),
+        arrangement = choose_arrangement(augment, random, size)
+        flip, vertical_flip = arrangement.flip, arrangement.vertical_flip
+        if motions:
+            mirror = motion(scale=(-1 if flip else 1, -1 if vertical_flip else 1))
+            geometry = moved(region, size, reduce(Motion.then, [mirror, *motions]))
+            pixels = warp(
+                picture, geometry, fill=augment.fill, fill_value=augment.fill_value
             )
-        mirror = motion(scale=(-1 if flip else 1, -1 if vertical_flip else 1))
-        geometry = moved(region, size, reduce(Motion.then, [mirror, *motions]))
-        pixels = warp(
-            picture, geometry, fill=augment.fill, fill_value=augment.fill_value
-        )
+        else:
+            geometry = Geometry.of_box(
+                region, size, flip=flip, vertical_flip=vertical_flip
+            )
+            pixels = picture.view(region, size, flip=flip)
+            pixels = pixels[::-1] if vertical_flip else pixels
+        if arrangement.padding:
+            rest = replace(arrangement, flip=False, vertical_flip=False)
+            [pixels] = rearranged(pixels[None], [rest], augment)
+            geometry = rest.moved(geometry)
         return Seen(pixels, geometry)

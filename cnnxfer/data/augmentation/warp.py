@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,9 +78,8 @@ def warp(
         (columns.start, rows.start, columns.end, rows.end),
         (columns.pixels, rows.pixels),
     )
-    options = {"constant_values": fill_value} if fill == "constant" else {}
-    padding = (rows.padding, columns.padding, (0, 0))
-    canvas = np.pad(shown, padding, PAD_MODES[fill], **options)
+    widths = (rows.padding, columns.padding, (0, 0))
+    canvas = pad(shown, widths, fill=fill, fill_value=fill_value)
 
     # Pixels of the view are mapped to pixels of the canvas.
     scale = np.array([columns.density, rows.density])
@@ -96,6 +96,25 @@ def warp(
         Image.Resampling.BICUBIC,
     )
     return np.asarray(turned)
+
+
+def pad(
+    pixels: np.ndarray,
+    widths: Sequence[tuple[int, int]],
+    *,
+    fill: str,
+    fill_value: int,
+) -> np.ndarray:
+    """Returns pixels with a border drawn around them.
+
+    Args:
+        pixels: uint8, of any shape.
+        widths: how much is added before and after, for each axis.
+        fill: a key of `PAD_MODES`: what the border shows.
+        fill_value: the grey level for the fill "constant", from 0 to 255.
+    """
+    options = {"constant_values": fill_value} if fill == "constant" else {}
+    return np.pad(pixels, widths, PAD_MODES[fill], **options)
 
 
 @dataclass(frozen=True)

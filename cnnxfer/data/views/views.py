@@ -126,7 +126,12 @@ class RandomViews:
         augmentation = augment.operations if augment.is_cacheable else asdict(augment)
         if augment.area != "none":
             augmentation = {**augmentation, "aspect": augment.aspect}
-        central = {} if augment.region else {"central_crop": self.central_crop}
+        if augment.padding != "none":
+            augmentation = {**augmentation, "fill": augment.fill}
+            if augment.fill == "constant":
+                augmentation = {**augmentation, "fill_value": augment.fill_value}
+        is_central = augment.region in ("", "padding")
+        central = {"central_crop": self.central_crop} if is_central else {}
         return {
             "views": "random",
             "augmentation": {**augmentation, **central},

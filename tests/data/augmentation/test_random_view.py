@@ -17,6 +17,7 @@ EACH = {
     "crop": 0.7,
     "area": 0.2,
     "shorter_side": 80,
+    "padding": 0.3,
     "flip": True,
     "vertical_flip": True,
     "rotation": 40.0,
@@ -40,7 +41,7 @@ EACH = {
     "randaugment": 3,
 }
 
-REPLACING = {"flip", "crop", "area", "shorter_side"}  # what is compared with
+REPLACING = {"flip", "crop", "area", "shorter_side", "padding"}  # what is compared with
 
 
 @pytest.fixture(scope="module")

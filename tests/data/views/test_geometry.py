@@ -30,6 +30,11 @@ AUGMENTS = {
         **{"shear": 20.0, "zoom": 0.3, "shift": 0.1, "fill": "constant"},
     ),
     "strong": PRESETS["strong"],
+    "padding": Augment(padding=0.3, fill="constant"),
+    "padded warps": Augment(
+        **{"padding": 0.2, "flip": True, "vertical_flip": True, "rotation": 40.0},
+        fill="constant",
+    ),
 }
 
 

@@ -127,6 +127,10 @@ def test_different_views_have_different_descriptions():
         RandomViews(Augment(flip=True), 0.9, 1, 0),
         random_views(1, 0, Augment(area=0.7)),
         random_views(1, 0, Augment(area=0.7, aspect=2.0)),
+        random_views(1, 0, Augment(padding=0.1)),
+        RandomViews(Augment(padding=0.1), 0.9, 1, 0),
+        random_views(1, 0, Augment(padding=0.1, fill="constant")),
+        random_views(1, 0, Augment(padding=0.1, fill="constant", fill_value=0)),
     ]
     descriptions = [kind.describe() for kind in kinds]
     assert all(descriptions.count(found) == 1 for found in descriptions)
@@ -141,6 +145,10 @@ def test_descriptions_leave_out_settings_without_effect():
         "number": 0,
     }
     assert light == RandomViews(PRESETS["textbook"], 0.7, 1, 0).describe()
+    assert random_views(1, 0, PRESETS["digits"]).describe()["augmentation"] == {
+        **{"padding": 0.125, "fill": "nearest"},
+        "central_crop": 0.875,
+    }
 
 
 def test_training_views_follow_the_settings():
