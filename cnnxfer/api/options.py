@@ -118,7 +118,7 @@ class TrainKeywords(CompareKeywords, total=False):
     recipe: Literal["none", "textbook", "fast", "best"] | None
     from_scratch: bool | Literal["auto"] | None
     image_size: int | Literal["auto"] | None
-    head: Literal["linear", "mlp"] | None
+    head: Literal["linear", "mlp", "euclidean"] | None
     class_weights: str | PathLike[str] | None
     sampling: Literal["natural", "balanced"] | None
     loss: Literal["cross-entropy", "focal"] | None

@@ -74,8 +74,11 @@ class Config:
         "--image-size",
         at_least=1,
     )
-    head: Literal["linear", "mlp"] = _network(
-        "linear", "The new head; mlp has a hidden layer.", "--head"
+    head: Literal["linear", "mlp", "euclidean"] = _network(
+        "linear",
+        "The new head; mlp has a hidden layer, euclidean a centre for each class. "
+        "`euclidean` is LeNet-5's output: the nearest centre is the answer.",
+        "--head",
     )
     exclude: str | Literal["none"] = _data(
         "none",

@@ -129,6 +129,7 @@ def compare_backbones(
     budget = _Budget(budget_seconds, reporter)
     devices = prepare_devices(config.devices)
     job, dataset = load_data(config.data, reporter, config.task)
+    job.check_head(config.head)
     data = prepare_data(dataset, config, reporter)
     require_known_classes(config.class_weights, data.class_names)
     places: list[RankedBackbone] = []

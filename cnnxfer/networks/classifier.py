@@ -34,7 +34,7 @@ def build_classifier(
         num_classes: the number of logits.
         dropout: dropout rate before the head's first weights, in [0, 1).
         task: what the head answers.
-        head: the kind of head, `linear` or `mlp`.
+        head: the kind of head; see `heads.class_head`.
         precision: what the backbone computes in, a key of `precision.POLICIES`.
             Normalization and head always compute in float32.
         weights_path: file of the backbone's weights; None for random weights.

@@ -15,6 +15,7 @@ from cnnxfer.errors import DataError, RunError
 from cnnxfer.files import atomic_path, format_bytes
 from cnnxfer.networks.description import write_description
 from cnnxfer.registry import load_object
+from cnnxfer.tasks.heads import HEAD_LAYERS
 from cnnxfer.trust import KEPT
 from cnnxfer.unpacking import is_stored, open_stored
 
@@ -68,12 +69,12 @@ ALLOWED_CLASSES = frozenset(
         "keras.src.ops.numpy.Multiply",
     ]
 )
-# Layers of the networks of the catalog that Keras does not have, as a file names them,
-# and as `load_object` does.
+# Layers of heads and of the networks of the catalog that Keras does not have, as a file
+# names them, and as `load_object` does.
 OWN_LAYERS = {
     f"{module}.{name}": layer
-    for backbone in BACKBONES
-    for layer in backbone.layers
+    for layers in (HEAD_LAYERS, *(backbone.layers for backbone in BACKBONES))
+    for layer in layers
     for module, kind in [layer.split(":")]
     for name in (kind, f"cnnxfer>{kind}")  # the class, and what it is registered as
 }

@@ -75,11 +75,14 @@ class ClassTask:
             row[list(example.labels)] = 1
         return targets
 
-    def head_layers(self, kind: str, num_classes: int, dropout: float) -> list[Any]:
-        """Returns the layers of a new head; see `heads.dense_head`."""
-        from cnnxfer.tasks.heads import dense_head
+    def check_head(self, kind: str) -> None:
+        """Checks that a kind of head can give the answers; see `Task.check_head`."""
 
-        return dense_head(kind, num_classes, dropout)
+    def head_layers(self, kind: str, num_classes: int, dropout: float) -> list[Any]:
+        """Returns the layers of a new head; see `heads.class_head`."""
+        from cnnxfer.tasks.heads import class_head
+
+        return class_head(kind, num_classes, dropout)
 
     def objective(
         self,

@@ -10,9 +10,10 @@ import numpy as np
 
 from cnnxfer.data.annotation import LABEL_SEPARATOR
 from cnnxfer.data.dataset import MULTI_LABEL, Dataset
-from cnnxfer.errors import DataError
+from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.runs import Run
 from cnnxfer.runs.summary import percent
+from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
 from cnnxfer.tasks.answer import DIGITS, Line, RankedClass
 from cnnxfer.tasks.class_answer import (
@@ -248,6 +249,15 @@ class MultiLabel(ClassTask):
                 f"the images of {spec} have one label each, and {run.path} gives them "
                 "any number. Measure it on a table with all labels of an image: "
                 "rose|tulip."
+            )
+
+    def check_head(self, kind: str) -> None:
+        """Checks that the head can say yes to several classes, or to none."""
+        if kind == "euclidean":
+            raise ConfigError(
+                f"{option('--head', kind)} says which class is nearest, and images "
+                f"with several labels need a yes or no for each class. Use "
+                f"{option('--head', 'linear')} or {option('--head', 'mlp')}."
             )
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:

@@ -162,6 +162,13 @@ class Task(Protocol):
             num_classes: the number of classes, at least 1.
         """
 
+    def check_head(self, kind: str) -> None:
+        """Checks that a kind of head can give the task's answers.
+
+        Raises:
+            ConfigError: if it cannot.
+        """
+
     def head_layers(self, kind: str, num_classes: int, dropout: float) -> list[Any]:
         """Returns new Keras layers, from the pooled features to float32 logits.
 

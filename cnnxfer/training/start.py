@@ -48,6 +48,7 @@ def prepare_run(
     """
     devices, precision = claim_processors(config.devices, config.precision)
     task, dataset = load_data(config.data, reporter, config.task)
+    task.check_head(config.head)
     data = prepare_data(dataset, config, reporter)
     require_known_classes(config.class_weights, data.class_names)
     run = create_run(runs_dir, config.backbone, data.name)

@@ -111,7 +111,7 @@ def test_dense_outputs_at_the_native_size_match_the_plain_network(name):
     np.testing.assert_allclose(larger.sum(axis=-1), 1, atol=1e-4)
 
 
-@pytest.mark.parametrize("head", ["linear", "mlp"])
+@pytest.mark.parametrize("head", ["linear", "mlp", "euclidean"])
 def test_dense_outputs_of_trained_heads_match_the_plain_network(head, tmp_path: Path):
     plain = build_classifier(
         BACKBONES.get("mobilenet-0.25"),

@@ -13,7 +13,7 @@ from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.geometry import Geometry
 from cnnxfer.engines.agreement import BOUNDS
-from cnnxfer.errors import DataError, RunError
+from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.catalog import TASKS, task_of
@@ -70,12 +70,23 @@ def test_a_task_learns_and_decides(task: Task) -> None:
 
 
 @EACH_TASK
-@pytest.mark.parametrize("kind", ["linear", "mlp"])
+@pytest.mark.parametrize("kind", ["linear", "mlp", "euclidean"])
 def test_a_head_maps_features_to_what_is_scored(task: Task, kind: str) -> None:
     layers = task.head_layers(kind, len(NAMES), 0.1)
     logits = keras.Sequential(layers)(np.zeros((len(LABELS), 8), np.float32))
     targets = task.targets(examples(LABELS), len(NAMES))
     assert (logits.shape, logits.dtype) == (targets.shape, targets.dtype)
+
+
+def test_distances_cannot_say_yes_to_several_classes() -> None:
+    TASKS.get("classification").check_head("euclidean")
+    TASKS.get("multi-label").check_head("mlp")
+    with pytest.raises(ConfigError) as caught:
+        TASKS.get("multi-label").check_head("euclidean")
+    assert str(caught.value) == (
+        "head='euclidean' says which class is nearest, and images with several labels "
+        "need a yes or no for each class. Use head='linear' or head='mlp'."
+    )
 
 
 @EACH_TASK

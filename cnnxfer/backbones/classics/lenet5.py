@@ -15,8 +15,10 @@ Recognition, 1998, http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf, section I
 
 Kept from the paper: averages with a factor and a bias for each map, the squashing
 function 1.7159 tanh(2x/3), the connections of C3 (table I) and the range of the first
-weights. As is usual today, the output is a softmax of 10 logits, not distances to
-pictures of the characters.
+weights. F6 is a convolution of 1x1 here, so larger pictures have a map of it, of which
+the head sees the averages. As is usual today, the output is a softmax of 10 logits, not
+distances to pictures of the characters; `--head euclidean` has distances, to centres
+that learn (see `tasks.euclidean`).
 """
 
 from typing import Any
@@ -46,11 +48,11 @@ def LeNet5(
 
     Returns:
         A model of grey pixels, float32 `(batch, 32, 32, 1)` from -0.1 (white) to 1.175
-        (black), to probabilities `(batch, 10)`, or to the 120 maps of C5,
-        `(batch, 1, 1, 120)` of such pictures, without the head.
+        (black), to probabilities `(batch, 10)`, or to the 84 maps of F6,
+        `(batch, 1, 1, 84)` of such pictures, without the head.
     """
     inputs = x = keras.Input(input_shape)  # 32x32x1
-    x = _convolution(6, inputs=1, name="c1")(x)  # 28x28x6
+    x = _convolution(6, 5, inputs=1, name="c1")(x)  # 28x28x6
     x = ScaledTanh(name="c1_tanh")(x)
     x = _averages(x, "s2")  # 14x14x6
     x = ScaledTanh(name="s2_tanh")(x)
@@ -58,25 +60,22 @@ def LeNet5(
     x = ScaledTanh(name="c3_tanh")(x)
     x = _averages(x, "s4")  # 5x5x16
     x = ScaledTanh(name="s4_tanh")(x)
-    x = _convolution(120, inputs=16, name="c5")(x)  # 1x1x120
+    x = _convolution(120, 5, inputs=16, name="c5")(x)  # 1x1x120
     x = ScaledTanh(name="c5_tanh")(x)
+    x = _convolution(84, 1, inputs=120, name="f6")(x)  # 1x1x84
+    x = ScaledTanh(name="f6_tanh")(x)
     if include_top:
-        x = layers.Flatten(name="flatten")(x)  # 120
-        x = _dense(84, inputs=120, name="f6")(x)  # 84
-        x = ScaledTanh(name="f6_tanh")(x)
-        x = _dense(CLASSES, inputs=84, name="output")(x)
+        x = layers.Flatten(name="flatten")(x)  # 84
+        x = layers.Dense(CLASSES, kernel_initializer=_first_weights(84), name="output")(
+            x
+        )
         x = layers.Softmax(name="probabilities")(x)
     return keras.Model(inputs, x, name="lenet5")
 
 
-def _convolution(maps: int, *, inputs: int, name: str) -> keras.layers.Layer:
-    return layers.Conv2D(
-        maps, 5, kernel_initializer=_first_weights(25 * inputs), name=name
-    )
-
-
-def _dense(units: int, *, inputs: int, name: str) -> keras.layers.Layer:
-    return layers.Dense(units, kernel_initializer=_first_weights(inputs), name=name)
+def _convolution(maps: int, size: int, *, inputs: int, name: str) -> keras.layers.Layer:
+    first_weights = _first_weights(size * size * inputs)
+    return layers.Conv2D(maps, size, kernel_initializer=first_weights, name=name)
 
 
 def _first_weights(fan_in: int) -> keras.initializers.Initializer:

@@ -13,6 +13,7 @@ from cnnxfer.errors import RunError
 from cnnxfer.networks.cut import model_behind
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Verdict
+from cnnxfer.tasks.heads import unscaled_weights
 from cnnxfer.training.activations.engines import validation_samples
 from cnnxfer.training.activations.store import Activations
 from cnnxfer.training.optimization.learning_rate_search import short_trials
@@ -75,7 +76,7 @@ class PooledFeatures(TrainedNetwork):
         first = keras.initializers.GlorotUniform(setup.config.seed)
         values = [np.zeros(weight.shape, np.float32) for weight in weights]
         # Training would have to undo random logits, and would not do so entirely. So
-        # the last kernel begins at zero, like all biases.
+        # the last kernel begins at zero, like all biases, or the centres do.
         for index in range(0, len(weights) - 2, 2):
             values[index] = first(weights[index].shape)
         set_values(weights, values)
@@ -111,10 +112,13 @@ class PooledFeatures(TrainedNetwork):
 
     def learned_weights(self) -> list[np.ndarray]:
         """See `TrainedNetwork`."""
-        kernel, bias, *others = super().learned_weights()
-        kernel = kernel.astype(np.float64) / self._scale
-        bias = bias - self._mean @ kernel
-        return [kernel.astype(np.float32), bias.astype(np.float32), *others]
+        first = next(layer for layer in self.model.layers if layer.weights)
+        weights = super().learned_weights()
+        count = len(first.weights)
+        return [
+            *unscaled_weights(first, weights[:count], self._mean, self._scale),
+            *weights[count:],
+        ]
 
     def agreement(self) -> Verdict:
         """See `TrainedNetwork`; the head has to have its learned weights."""

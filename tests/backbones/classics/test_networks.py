@@ -83,7 +83,7 @@ def test_parameters_that_learn_are_those_of_the_paper(name: str) -> None:
 
 # The maps before the head, at the size of the paper.
 SHAPES = {
-    "lenet5": (1, 1, 120),
+    "lenet5": (1, 1, 84),
     "alexnet": (6, 6, 256),
     "vgg11": (7, 7, 512),
     "googlenet": (7, 7, 1024),

@@ -21,7 +21,7 @@ from cnnxfer.networks.classifier import BACKBONE
 from cnnxfer.runs import Run
 from cnnxfer.tasks.catalog import TASKS
 from cnnxfer.tasks.class_task import POOLED
-from cnnxfer.tasks.heads import dense_head
+from cnnxfer.tasks.heads import class_head
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop import time_budget
 from cnnxfer.training.loop.loop import fit
@@ -75,7 +75,7 @@ def tiny_classifier(head: str, dropout: float) -> keras.Model:
     convolution = keras.layers.Conv2D(CHANNELS, 1)(pixels)
     x = keras.Model(pixels, convolution, name=BACKBONE)(pixels)
     x = keras.layers.GlobalAveragePooling2D(name=POOLED)(x)
-    for layer in dense_head(head, CLASSES, dropout):
+    for layer in class_head(head, CLASSES, dropout):
         x = layer(x)
     classifier = keras.Model(pixels, x)
     classifier.get_layer(BACKBONE).trainable = False
@@ -156,7 +156,7 @@ def scored_by_classifier(session: Session, features: np.ndarray) -> Score:
     return session.objective.score(logits, session.validation_targets, 0)
 
 
-@pytest.mark.parametrize("head", ["linear", "mlp"])
+@pytest.mark.parametrize("head", ["linear", "mlp", "euclidean"])
 @pytest.mark.parametrize("scale", [1e-17, 100.0])
 def test_features_of_any_scale_are_learned_alike(head: str, scale: float) -> None:
     rate = {"learning_rate": 0.03}
@@ -208,7 +208,7 @@ def test_an_average_is_what_is_scored_and_kept() -> None:
     assert answers.loss == pytest.approx(score.loss, abs=1e-4)
 
 
-@pytest.mark.parametrize("head", ["linear", "mlp"])
+@pytest.mark.parametrize("head", ["linear", "mlp", "euclidean"])
 def test_the_seed_determines_every_bit(head: str) -> None:
     found = []
     for seed in (5, 5, 6):
