@@ -294,3 +294,11 @@ def test_variables_have_the_same_paths_as_in_the_model() -> None:
     fused = fused_network(model, "bfloat16")
     paths = {variable.path for variable in model.trainable_variables}
     assert {variable.path for variable in fused.trainable_variables} == paths
+
+
+@pytest.mark.parametrize("name", ["lenet5", "alexnet", "depth-pooling"])
+def test_outputs_and_gradients_match_for_layers_of_our_own(name: str) -> None:
+    keras.utils.set_random_seed(0)
+    entry = BACKBONES.get(name)
+    size = entry.min_size
+    assert_same(build_classifier(entry, image_size=size, num_classes=3, dropout=0.2))
