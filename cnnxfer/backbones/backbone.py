@@ -9,6 +9,17 @@ from cnnxfer.spelling import option
 
 
 @dataclass(frozen=True)
+class Auxiliary:
+    """Classifiers in the middle of a network, in use while it learns from scratch."""
+
+    # `"module:function"` that builds one; it is called with maps, the number of classes
+    # and `name`, and returns logits.
+    builder: str
+    layers: tuple[str, ...]  # of the network; each classifier reads the maps of one
+    weight: float  # of the loss of each
+
+
+@dataclass(frozen=True)
 class Backbone:
     """The catalog entry of a network; it does not import the network."""
 
@@ -29,6 +40,7 @@ class Backbone:
     arguments: Mapping[str, Any] = field(default_factory=dict)  # such as a width
     # `"module:class"` of the layers that Keras lacks; a model file may name them.
     layers: tuple[str, ...] = ()
+    auxiliary: Auxiliary | None = None
 
     @property
     def channels(self) -> int:

@@ -14,6 +14,7 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.config import Config
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.prepared import Splits
+from cnnxfer.networks.auxiliary import with_auxiliary_classifiers
 from cnnxfer.networks.classifier import build_classifier
 from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.task import Objective, Task
@@ -56,6 +57,14 @@ class Setup:
                 precision=precision,
                 weights_path=weights_path,
             )
+
+    def add_auxiliary_classifiers(self, classifier: keras.Model) -> keras.Model:
+        """Adds those of the backbone; see `auxiliary.with_auxiliary_classifiers`.
+
+        The seed in the settings determines their random weights.
+        """
+        with _seeded(self.config.seed):
+            return with_auxiliary_classifiers(classifier, self.backbone)
 
     def targets(self, examples: Sequence[Example]) -> np.ndarray:
         """Returns what the network is to answer; see `tasks.task.Task.targets`."""

@@ -32,20 +32,27 @@ class TrainedNetwork(ABC):
     find_rate: RateSearch = staticmethod(growing_rates)
 
     def __init__(
-        self, setup: Setup, classifier: keras.Model, model: keras.Model
+        self,
+        setup: Setup,
+        classifier: keras.Model,
+        model: keras.Model,
+        learning: keras.Model | None = None,
     ) -> None:
         """Prepares to train; nothing is read or computed yet.
 
         Args:
             setup: everything the network is trained with.
             classifier: the whole network that is saved; it maps pixels to logits in
-                float32. Its trainable variables are those that training changes.
+                float32.
             model: the model that is trained; it maps inputs to float32 logits `(batch,
-                classes)` and has no variables other than those of `classifier`.
+                classes)` and has no variables other than those of `learning`.
+            learning: the network whose trainable variables are those that training
+                changes; `classifier` by default, or one that shares its layers.
         """
         self.setup = setup
         self.classifier = classifier
         self.model = model
+        self.learning = learning or classifier
 
     @abstractmethod
     def training_batches(

@@ -34,11 +34,11 @@ def restoring(variables: Sequence[keras.Variable]) -> Iterator[None]:
         set_values(variables, values)
 
 
-def changing_weights(classifier: keras.Model) -> list[keras.Variable]:
+def changing_weights(network: keras.Model) -> list[keras.Variable]:
     """Returns the weights of all trainable layers, including moving statistics."""
     weights = {
         id(weight): weight
-        for layer in _leaves(classifier)
+        for layer in _leaves(network)
         if layer.trainable
         for weight in layer.weights
     }
@@ -46,7 +46,7 @@ def changing_weights(classifier: keras.Model) -> list[keras.Variable]:
 
 
 def changing_variables(
-    classifier: keras.Model, optimizer: keras.optimizers.Optimizer
+    network: keras.Model, optimizer: keras.optimizers.Optimizer
 ) -> dict[str, keras.Variable]:
     """Returns every variable that training changes, by a name that stays the same.
 
@@ -55,7 +55,7 @@ def changing_variables(
     occurs twice is numbered. The optimizer has to be built.
     """
     named: dict[str, keras.Variable] = {}
-    for variable in changing_weights(classifier):
+    for variable in changing_weights(network):
         _add(named, f"model/{variable.path}", variable)
     for variable in optimizer.variables:
         _add(named, f"optimizer/{variable.path.partition('/')[2]}", variable)

@@ -8,7 +8,7 @@ says. A model file may name the layers of a network that Keras does not have.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.backbones.backbone import Auxiliary, Backbone
 
 
 class _Family(NamedTuple):
@@ -18,6 +18,11 @@ class _Family(NamedTuple):
     min_size: int
     paper: str
     layers: tuple[str, ...] = ()
+    auxiliary: Auxiliary | None = None
+
+
+def _auxiliary(builder: str, *layers: str) -> Auxiliary:
+    return Auxiliary(f"{__package__}.googlenet:{builder}", layers, weight=0.3)
 
 
 _LRN = ("LocalResponseNormalization",)
@@ -64,9 +69,17 @@ _FAMILIES: dict[_Family, dict[str, tuple[int, dict[str, Any]]]] = {
         32,
         "https://arxiv.org/abs/1409.4842",
         _LRN,
+        _auxiliary("auxiliary_classifier", "inception_4a", "inception_4d"),
     ): {"googlenet": (6_998_552, {})},
     _Family(
-        "googlenet:GoogLeNet", "torch", 224, 32, "https://arxiv.org/abs/1409.4842"
+        "googlenet:GoogLeNet",
+        "torch",
+        224,
+        32,
+        "https://arxiv.org/abs/1409.4842",
+        auxiliary=_auxiliary(
+            "normalized_auxiliary_classifier", "inception_4a", "inception_4d"
+        ),
     ): {"googlenet-bn": (6_639_464, _BN)},
     _Family("resnet:ResNet", "torch", 224, 32, "https://arxiv.org/abs/1512.03385"): {
         "resnet18": (11_699_112, {"units": (2, 2, 2, 2)}),
@@ -97,7 +110,16 @@ _FAMILIES: dict[_Family, dict[str, tuple[int, dict[str, Any]]]] = {
         ("PaddedShortcut",),
     ): {"se-resnet20": (273_471, {"units": 3} | _SE)},
     _Family(
-        "googlenet:GoogLeNet", "torch", 224, 32, "https://arxiv.org/abs/1709.01507"
+        "googlenet:GoogLeNet",
+        "torch",
+        224,
+        32,
+        "https://arxiv.org/abs/1709.01507",
+        auxiliary=_auxiliary(
+            "normalized_auxiliary_classifier",
+            "inception_4a_se_weighted",
+            "inception_4d_se_weighted",
+        ),
     ): {"se-inception": (7_119_567, _BN | _SE)},
     _Family(
         "depth_pooling:DepthPooling",
@@ -126,4 +148,5 @@ def classics() -> Iterator[Backbone]:
                 paper=family.paper,
                 arguments=arguments,
                 layers=tuple(f"{__package__}.layers:{name}" for name in family.layers),
+                auxiliary=family.auxiliary,
             )

@@ -19,8 +19,19 @@ The maps in parentheses are those of a 1x1 convolution before the larger one. Th
 paper normalizes its first maps in depth. With `normalized`, BatchNormalization follows
 each convolution instead, and 3x3 stands for 5x5, as in torchvision's network. With
 `excited`, each module weighs its maps (SENet, see `squeeze_excitation`).
+
+While the network learns from scratch, two auxiliary classifiers read the maps of 4a and
+4d, and 0.3 of their loss counts (section 5):
+
+    layer   kind                           maps  size
+    input   maps of 4a, 4d             512, 528  14x14
+    pool    averages 5x5, step 3       512, 528  4x4
+    conv    convolution 1x1                 128  4x4
+    fc      fully connected, 70% dropped  1,024
+    logits  fully connected               1,000
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import keras
@@ -67,7 +78,7 @@ def GoogLeNet(
     weights: None = None,
     input_shape: tuple[int, int, int] = (224, 224, 3),
 ) -> keras.Model:
-    """Builds GoogLeNet with random weights, without its classifiers for training.
+    """Builds GoogLeNet with random weights, without its auxiliary classifiers.
 
     Returns:
         A model of float32 `(batch, 224, 224, 3)` around 0 to probabilities
@@ -93,6 +104,29 @@ def GoogLeNet(
         x = layers.Dropout(0.4, name="dropout")(x)
         x = layers.Dense(1000, activation="softmax", name="predictions")(x)
     return keras.Model(inputs, x, name="googlenet")
+
+
+def auxiliary_classifier(
+    maps: Any, classes: int, name: str, *, normalized: bool = False
+) -> Any:
+    """Builds a classifier of maps in the middle of the network; see the table.
+
+    Maps of less than 5x5, of small pictures, are averaged as a whole. torchvision's
+    averages of 4x4 places differ a little from those of the paper, which are here.
+
+    Returns:
+        Logits, `(batch, classes)`.
+    """
+    size = min(5, *maps.shape[1:3])
+    x = layers.AveragePooling2D(size, 3, name=f"{name}_pool")(maps)  # 4x4x512, 4x4x528
+    x = _convolution(x, 128, 1, normalized, f"{name}_conv")  # 4x4x128
+    x = layers.Flatten(name=f"{name}_flatten")(x)  # 2,048
+    x = layers.Dense(1024, activation="relu", name=f"{name}_fc")(x)
+    x = layers.Dropout(0.7, name=f"{name}_dropout")(x)
+    return layers.Dense(classes, name=f"{name}_logits")(x)
+
+
+normalized_auxiliary_classifier = partial(auxiliary_classifier, normalized=True)
 
 
 def _inception(x: Any, module: _Module, normalized: bool) -> Any:

@@ -75,7 +75,7 @@ class Stepper:
                 metrics=[objective.accuracy],
                 auto_scale_loss=False,  # build_optimizer has done it
             )
-        self.variables = changing_variables(trained.classifier, self.optimizer)
+        self.variables = changing_variables(trained.learning, self.optimizer)
         self._seed_states = seed_states(self.model)
         self._validation = trained.validation_batches(
             devices.batch_size(self.part_size, len(setup.splits.validation))

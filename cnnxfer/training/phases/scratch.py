@@ -9,7 +9,7 @@ from cnnxfer.errors import RunError
 from cnnxfer.networks.classifier import all_layers, count_trainable_parameters
 from cnnxfer.networks.precision import describe_precision
 from cnnxfer.networks.run_model import load_run_model
-from cnnxfer.reporting import Reporter, counted
+from cnnxfer.reporting import Reporter, counted, listed
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.training.loop.loop import fit
@@ -59,6 +59,12 @@ def train(setup: Setup, run: Run) -> Outcome:
         f"{setup.backbone.name} and its head learn at {setup.image_size} pixels; "
         f"{counted(settings.epochs, 'epoch')}, each on new views"
     )
+    if auxiliary := setup.backbone.auxiliary:
+        reporter.info(
+            f"{counted(len(auxiliary.layers), 'auxiliary classifier')} after "
+            f"{listed(auxiliary.layers)} learn, too, and have {auxiliary.weight:g} of "
+            "their loss in the loss that is shown; they are not saved"
+        )
     reporter.info(describe_precision(setup.config.precision, setup.precision))
     if settings.init != "none" and not checkpoint:
         shallow = Run(Path(settings.init))
@@ -69,7 +75,7 @@ def train(setup: Setup, run: Run) -> Outcome:
         setup,
         SCRATCH.name,
         settings,
-        WholeNetwork(setup, classifier),
+        WholeNetwork(setup, classifier, auxiliary=True),
         recorder,
         checkpoint=checkpoint,
         extra_epochs=run.more_epochs,

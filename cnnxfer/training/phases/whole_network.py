@@ -7,6 +7,7 @@ import keras
 from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.feeding.pixels import central_batches, training_batches
 from cnnxfer.errors import DataError
+from cnnxfer.networks.auxiliary import AuxiliaryLosses
 from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.activations.engines import validation_samples
@@ -17,14 +18,22 @@ from cnnxfer.training.trained_network import Order, TrainedNetwork
 class WholeNetwork(TrainedNetwork):
     """A classifier that is trained on pixels, as its fused network."""
 
-    def __init__(self, setup: Setup, classifier: keras.Model) -> None:
+    def __init__(
+        self, setup: Setup, classifier: keras.Model, *, auxiliary: bool = False
+    ) -> None:
         """Builds the fused network in the precision of the run.
 
-        The classifier was built in the scope of the devices, in float32.
+        The classifier was built in the scope of the devices, in float32. With
+        `auxiliary`, the classifiers in the middle of the backbone learn with it.
         """
+        learning, helpers = classifier, setup.backbone.auxiliary if auxiliary else None
         with setup.devices.scope():
-            model = fused_network(classifier, setup.precision)
-        super().__init__(setup, classifier, model)
+            if helpers:
+                learning = setup.add_auxiliary_classifiers(classifier)
+            model = fused_network(learning, setup.precision)
+            if helpers:
+                model = AuxiliaryLosses(model, helpers.weight)
+        super().__init__(setup, classifier, model, learning)
         self._train_loader = Loader(setup.splits.train, setup.image_size)
         self._loaders = [self._train_loader]
 

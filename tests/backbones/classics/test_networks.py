@@ -9,6 +9,7 @@ import pytest
 from cnnxfer.backbones.build import NORMALIZATIONS, build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.classics.catalog import classics
+from cnnxfer.networks.auxiliary import with_auxiliary_classifiers
 from cnnxfer.networks.classifier import build_classifier
 from cnnxfer.registry import load_object
 
@@ -79,6 +80,35 @@ def test_parameters_that_learn_are_those_of_the_paper(name: str) -> None:
         )
     learning = sum(math.prod(weight.shape) for weight in network.trainable_weights)
     assert learning == PARAMETERS[name][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("googlenet", 13_378_280),  # Caffe's bvlc_googlenet
+        ("googlenet-bn", 13_004_888),  # torchvision, googlenet.py, aux_logits=True
+    ],
+)
+def test_auxiliary_classifiers_are_those_of_the_paper(
+    name: str, parameters: int
+) -> None:
+    entry = BACKBONES.get(name)
+    with keras.StatelessScope(initialize_variables=False):
+        classifier = build_classifier(
+            entry, image_size=224, num_classes=1000, dropout=0.0
+        )
+        network = with_auxiliary_classifiers(classifier, entry)
+    assert [each.shape for each in network.outputs] == [(None, 1000)] * 3
+    learning = sum(math.prod(weight.shape) for weight in network.trainable_weights)
+    assert learning == parameters
+
+
+def test_small_pictures_have_auxiliary_classifiers_too() -> None:
+    entry = BACKBONES.get("se-inception")
+    with keras.StatelessScope(initialize_variables=False):
+        classifier = build_classifier(entry, image_size=32, num_classes=7, dropout=0.0)
+        network = with_auxiliary_classifiers(classifier, entry)
+    assert [each.shape for each in network.outputs] == [(None, 7)] * 3
 
 
 # The maps before the head, at the size of the paper.

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from auxiliary import mobilenet_has_auxiliary_classifiers
 from images_of_run import splits_of
 from killed_runs import without_seconds
 from recording_reporter import RecordingReporter, pressing_ctrl_c
@@ -145,6 +146,33 @@ def test_fine_tuning_goes_on_from_it(scratch: Run) -> None:
     assert Run(tuned.path).parent == scratch
     val = scratch.metrics["scratch"]["val_accuracy"]
     assert tuned.metrics["before"]["val_accuracy"] == val
+
+
+def test_auxiliary_classifiers_are_discarded_and_resumed(
+    train: Train, tmp_path: Path
+) -> None:
+    reporter = RecordingReporter()
+    with mobilenet_has_auxiliary_classifiers():
+        undisturbed = train(tmp_path / "a", reporter=reporter, **SETTINGS)
+        with pytest.raises(Interrupted, match="interrupted in epoch 2 of 3"):
+            train(tmp_path / "b", reporter=pressing_ctrl_c("epoch 2/3"), **SETTINGS)
+        run = cnnxfer.resume(find_run("latest", tmp_path / "b").path)
+    assert any("after conv_pw_1_relu learn, too" in line for line in reporter.infos)
+    saved, other = (
+        load_model(each.path / "model.keras") for each in (undisturbed, run)
+    )
+    assert weights_by_layer(saved).keys() == weights_by_layer(network(3, 0)).keys()
+    for value, expected in zip(other.get_weights(), saved.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, expected)
+    arrays, expected_arrays = arrays_of(run), arrays_of(undisturbed)
+    assert any("auxiliary_1_conv" in name for name in arrays)
+    assert arrays.keys() == expected_arrays.keys()
+    for name, value in arrays.items():
+        np.testing.assert_array_equal(value, expected_arrays[name], err_msg=name)
+    assert run.metrics == undisturbed.metrics
+    with in_place_of_mobilenet(), mobilenet_has_auxiliary_classifiers():
+        tuned = cnnxfer.unfreeze(run.path, last="100%", epochs=1, lr=0.001)
+    assert not any("auxiliary" in name for name in arrays_of(tuned))
 
 
 def test_a_network_begins_with_layers_of_a_run(
