@@ -50,17 +50,17 @@ def check(
     settings = load_config(None, {"data": data, **settings_of("check", options)})
     find_source(settings.data)
     check_data_options(settings)
-    from cnnxfer.data.check.outputs import check_output
     from cnnxfer.data.check.quarantine import LIST_MARK, write_list
     from cnnxfer.data.check.run_checks import check_data
-    from cnnxfer.pages.check_page import PAGE_MARK, write_page
+    from cnnxfer.data.outputs import check_output
+    from cnnxfer.pages.check_page import GENERATOR, PAGE_MARK, write_page
 
     reporter = reporter or SilentReporter()
     list_path, page_path = as_path(write), as_path(html)
     if list_path:
-        check_output(option("--write"), list_path, LIST_MARK, settings.data)
+        check_output(option("--write"), list_path, LIST_MARK, GENERATOR, settings.data)
     if page_path:
-        check_output(option("--html"), page_path, PAGE_MARK, settings.data)
+        check_output(option("--html"), page_path, PAGE_MARK, GENERATOR, settings.data)
     if list_path and page_path and list_path.resolve() == page_path.resolve():
         raise ConfigError(
             f"{option('--write')} and {option('--html')} are both {page_path}. "

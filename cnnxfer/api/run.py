@@ -60,11 +60,12 @@ class Run(runs.Run):
         self,
         *,
         data: Pathlike | None = None,
+        html: Pathlike | None = None,
         reporter: Reporter | None = CONSOLE,
         **options: Unpack[EvaluateKeywords],
     ) -> Evaluation:
         """Measures this run on its test images: `cnnxfer.evaluate` with this run."""
-        return evaluate(self, data=data, reporter=reporter, **options)
+        return evaluate(self, data=data, html=html, reporter=reporter, **options)
 
     def plot(self) -> Figure:
         """Draws loss and accuracy by epoch, those of the run's ancestors first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,10 +13,9 @@ from cnnxfer.cli.options import with_options
 from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
-from cnnxfer.reporting import counted, printable
+from cnnxfer.reporting import printable
 
 if TYPE_CHECKING:
-    from cnnxfer.evaluation.metrics import Evaluation
     from cnnxfer.tasks.task import Figures
 
 
@@ -30,6 +30,12 @@ def evaluate(
             help="Labelled images to measure on, or where the run's own are now.",
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", help="Write a page with pictures of the surest answers."
+        ),
+    ] = None,
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -37,18 +43,22 @@ def evaluate(
     **options: Any,
 ) -> None:
     """Measure a run on its test images."""
+    reporter = TerminalReporter()
     evaluation = api.evaluate(
         run,
         data=data,
+        html=html,
         runs_dir=runs_dir,
-        reporter=TerminalReporter(),
+        reporter=reporter,
         **options,
     )
     if json:
         print_json(evaluation.as_json())
     else:
         stdout().print(_table(evaluation.figures))
-        print("\n".join(["", *_lines(evaluation)]))
+        print("\n".join(["", *map(printable, evaluation.lines)]))
+    if html:
+        reporter.info(f"written: {html}")
 
 
 def _table(figures: Figures) -> Table:
@@ -57,19 +67,3 @@ def _table(figures: Figures) -> Table:
     for label, *values in rows:
         table.add_row(label, *values)
     return table
-
-
-def _lines(evaluation: Evaluation) -> list[str]:
-    counts = [counted(evaluation.images, "image")]
-    if evaluation.unreadable:
-        counts.append(f"{evaluation.unreadable:,} unreadable")
-    if evaluation.missing:
-        counts.append(f"{evaluation.missing:,} missing")
-    if evaluation.seen:
-        counts.append(f"{evaluation.seen:,} left out, which the run knows")
-    before = evaluation.before
-    return [
-        f"{printable(evaluation.run)}: {', '.join(counts)}",
-        *evaluation.figures.lines(before.figures if before else None),
-        *([evaluation.changes] if before else []),
-    ]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -23,6 +24,7 @@ from cnnxfer.data.preparing.index import (
 from cnnxfer.data.run_images import find_images
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation.metrics import Evaluation
+from cnnxfer.evaluation.surest import surest_answers
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.known_images import describe_known_images, known_splits
@@ -248,6 +250,7 @@ def _measure(
     task, names = task_of(run), run.class_names
     classifier = Classifier(run_model(run), options, reporter)
     decision = classifier.model.decision
+    surest = partial(surest_answers, decision=decision, class_names=names)
     examples = [example for split in splits for example in split]
     sources = [ImageSource(example.id, example.read) for example in examples]
     progress = reporter.progress("evaluating", len(examples), "images")
@@ -266,9 +269,17 @@ def _measure(
             if not rows:
                 raise DataError(f"none of {len(split)} images can be read any more.")
             targets = task.targets(read, len(names))
-            figures, right = decision.measure(names, np.stack(rows), targets)
-            unreadable = len(split) - len(read)
-            evaluation = Evaluation(run.name, len(read), unreadable, 0, figures)
+            probabilities = np.stack(rows)
+            figures, right = decision.measure(names, probabilities, targets)
+            evaluation = Evaluation(
+                run.name,
+                images=len(read),
+                unreadable=len(split) - len(read),
+                seen=0,
+                figures=figures,
+                surest_mistakes=surest(read, probabilities, ~right),
+                surest_right=surest(read, probabilities, right),
+            )
             ids = (example.id for example in read)
             measured.append(
                 _Measured(evaluation, dict(zip(ids, right.tolist(), strict=True)))

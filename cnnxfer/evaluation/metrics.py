@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from cnnxfer.evaluation.surest import SureAnswer
 from cnnxfer.notebook import table
 from cnnxfer.reporting import counted
 from cnnxfer.tasks.significance import SIGNIFICANCE_LEVEL, mcnemar_p_value
@@ -27,6 +28,9 @@ class Evaluation:
             without a parent.
         lost: how many images only the parent answered correctly; None without one.
         missing: how many of the run's test images are no longer in its data.
+        surest_mistakes: the wrong answers that the model is surest of, at most 24, the
+            surest first. With several labels an image, sure means that all labels are.
+        surest_right: the same of the correct answers.
     """
 
     run: str
@@ -38,6 +42,8 @@ class Evaluation:
     gained: int | None = None
     lost: int | None = None
     missing: int = 0
+    surest_mistakes: tuple[SureAnswer, ...] = ()
+    surest_right: tuple[SureAnswer, ...] = ()
 
     def __repr__(self) -> str:
         images = counted(self.images, "image")
@@ -69,6 +75,27 @@ class Evaluation:
         before = self.before.as_metrics() if self.before else None
         right = dataclasses.asdict(self.figures.right)
         return {**self.as_json(), "before": before, "right": right}
+
+    @property
+    def right(self) -> int:
+        """How many images are answered correctly."""
+        return round(self.figures.right.value * self.images)
+
+    @property
+    def lines(self) -> list[str]:
+        """The figures of all images as lines of text, and what was left out."""
+        counts = [counted(self.images, "image")]
+        if self.unreadable:
+            counts.append(f"{self.unreadable:,} unreadable")
+        if self.missing:
+            counts.append(f"{self.missing:,} missing")
+        if self.seen:
+            counts.append(f"{self.seen:,} left out, which the run knows")
+        return [
+            f"{self.run}: {', '.join(counts)}",
+            *self.figures.lines(self.before.figures if self.before else None),
+            *([self.changes] if self.before else []),
+        ]
 
     @property
     def shares(self) -> str:

@@ -5,18 +5,16 @@ from pathlib import Path
 
 from cnnxfer.data.check.report import SEVERITIES, Report
 from cnnxfer.data.dataset import SPLITS, Example
-from cnnxfer.data.images.source import ImageSource
-from cnnxfer.data.parallel import parallel_map
-from cnnxfer.files import atomic_path
-from cnnxfer.pages.page import render
-from cnnxfer.pages.thumbnails import ThumbnailReader, data_url
+from cnnxfer.pages.mark import page_mark
+from cnnxfer.pages.page import write
+from cnnxfer.pages.thumbnails import thumbnail_urls
 from cnnxfer.reporting import Reporter, counted
 
 SHOWN_ITEMS = 48  # the most items of a finding; the JSON has all
 SHOWN_IMAGES = 8  # the most images of an item
 WIDTH, HEIGHT = 200, 150  # the most pixels of a thumbnail
 GENERATOR = "cnnxfer check"
-PAGE_MARK = f'name="generator" content="{GENERATOR}"'
+PAGE_MARK = page_mark(GENERATOR)
 
 
 def write_page(
@@ -35,7 +33,8 @@ def write_page(
     """
     counts = [counted(len(report.of(name)), name) for name in SEVERITIES]
     sizes = [row.train + row.validation + row.test for row in report.classes]
-    page = render(
+    write(
+        path,
         "check.html",
         generator=GENERATOR,
         title=f"check of {report.data}",
@@ -47,11 +46,6 @@ def write_page(
         splits=SPLITS,
         largest=max(sizes, default=0),
     )
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="\n") as stream,
-    ):
-        stream.writelines(page)
 
 
 def _pictures(
@@ -66,16 +60,4 @@ def _pictures(
         for name in item.ids[:SHOWN_IMAGES]
     ]
     wanted = [by_id[name] for name in dict.fromkeys(ids) if name in by_id]
-    urls = {}
-    with reporter.progress("drawing thumbnails", len(wanted), "images") as advance:
-        thumbnails = parallel_map(_thumbnail, wanted)
-        for example, url in zip(wanted, thumbnails, strict=True):
-            urls[example.id] = url
-            advance()
-    return urls
-
-
-def _thumbnail(example: Example) -> str:
-    """Returns a thumbnail as a data URL; "" if the image cannot be read."""
-    source = ImageSource(example.id, example.read)
-    return data_url(ThumbnailReader(WIDTH, HEIGHT).read(source))
+    return thumbnail_urls(wanted, WIDTH, HEIGHT, reporter)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from cnnxfer.files import atomic_path
 from cnnxfer.reporting import counted, printable
 
 
@@ -20,6 +22,20 @@ def render(template: str, **values: Any) -> Iterator[str]:
         **values: what the template names.
     """
     return _environment().get_template(template).generate(**values)
+
+
+def write(path: Path, template: str, **values: Any) -> None:
+    """Writes a page, completely or not at all; see `render`.
+
+    Raises:
+        OSError: if the file cannot be written; the error names it.
+    """
+    page = render(template, **values)
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as stream,
+    ):
+        stream.writelines(page)
 
 
 @cache

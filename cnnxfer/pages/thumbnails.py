@@ -2,15 +2,19 @@
 
 import io
 from base64 import b64encode
+from collections.abc import Sequence
 
 from markupsafe import Markup
 from PIL import Image
 
+from cnnxfer.data.dataset import Example
 from cnnxfer.data.images import boxes
 from cnnxfer.data.images.decode import open_image, seek, to_rgb
 from cnnxfer.data.images.source import ImageSource
+from cnnxfer.data.parallel import parallel_map
 from cnnxfer.errors import DataError
 from cnnxfer.limits import MAX_PIXELS
+from cnnxfer.reporting import Reporter
 
 QUALITY = 72  # of JPEGs; about 5 to 7 kB each at 240 pixels
 
@@ -63,6 +67,31 @@ class ThumbnailReader:
         if frame:
             seek(last[1], frame, max_pixels)
         return last[1]
+
+
+def thumbnail_urls(
+    examples: Sequence[Example], width: int, height: int, reporter: Reporter
+) -> dict[str, Markup]:
+    """Returns thumbnails as data URLs, by the ids of their images.
+
+    Args:
+        examples: the images; one that cannot be read has an empty URL.
+        width: the most pixels of a thumbnail across.
+        height: the most pixels of a thumbnail down.
+        reporter: shows the progress.
+    """
+
+    def thumbnail(example: Example) -> Markup:
+        source = ImageSource(example.id, example.read)
+        return data_url(ThumbnailReader(width, height).read(source))
+
+    urls = {}
+    with reporter.progress("drawing thumbnails", len(examples), "images") as advance:
+        thumbnails = parallel_map(thumbnail, examples)
+        for example, url in zip(examples, thumbnails, strict=True):
+            urls[example.id] = url
+            advance()
+    return urls
 
 
 def data_url(picture: Image.Image | None) -> Markup:

@@ -141,6 +141,11 @@ class BestClass:
         """Returns the answer that `OneClass.record` has written."""
         return OneClass(read_ranking(record), min_confidence, self.nothing)
 
+    def confidence(self, probabilities: np.ndarray) -> np.ndarray:
+        """Returns the probability of the best class, `(images,)`."""
+        best: np.ndarray = probabilities.max(axis=1)
+        return best
+
     def measure(
         self, class_names: Sequence[str], probabilities: np.ndarray, targets: np.ndarray
     ) -> tuple[ClassFigures, np.ndarray]:

@@ -167,6 +167,17 @@ class Thresholds:
         names = record["labels"] if record else ()
         return SeveralClasses(read_ranking(record), frozenset(names), self.nothing)
 
+    def confidence(self, probabilities: np.ndarray) -> np.ndarray:
+        """Returns the probability that all labels are right, float64 `(images,)`.
+
+        It takes the classes for independent: the product of the probabilities that
+        what is named is there, and that the rest is not.
+        """
+        there = probabilities.astype(np.float64)
+        answers = np.where(self.answers(probabilities), there, 1 - there)
+        product: np.ndarray = answers.prod(axis=1)
+        return product
+
     def measure(
         self, class_names: Sequence[str], probabilities: np.ndarray, targets: np.ndarray
     ) -> tuple[MultiLabelFigures, np.ndarray]:

@@ -85,6 +85,13 @@ class Decision(Protocol):
             KeyError, TypeError: if the record has another form.
         """
 
+    def confidence(self, probabilities: np.ndarray) -> np.ndarray:
+        """Returns how sure each answer is, a fraction: float `(images,)`.
+
+        Args:
+            probabilities: `(images, classes)`.
+        """
+
     def measure(
         self, class_names: Sequence[str], probabilities: np.ndarray, targets: np.ndarray
     ) -> tuple[Figures, np.ndarray]:

@@ -97,7 +97,7 @@ def test_a_failure_leaves_the_old_page(
     report = Report("data", 0, 0, (), ())
     write_page(report, [], path, Reporter())
     before = path.read_bytes()
-    monkeypatch.setattr("cnnxfer.pages.check_page.render", lambda *_, **__: [1])
+    monkeypatch.setattr("cnnxfer.pages.page.render", lambda *_, **__: [1])
     with pytest.raises(TypeError):
         write_page(report, [], path, Reporter())
     assert path.read_bytes() == before

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import atomic_path, is_empty_or_has_marker
+from cnnxfer.pages.mark import page_mark
 from cnnxfer.prediction.outputs.file import check_target
 from cnnxfer.prediction.outputs.folder import bare_name
 from cnnxfer.prediction.outputs.stages import Flow, Stage
@@ -16,7 +17,7 @@ from cnnxfer.spelling import option
 SUFFIX = ".html"
 GENERATOR = "cnnxfer"
 # Bytes near the beginning of a file by which a contact sheet is recognized.
-MARK = f'name="generator" content="{GENERATOR}"'.encode()
+MARK = page_mark(GENERATOR).encode()
 ANSWERED, UNREADABLE = "answered", "could not be read"
 WIDTH, HEIGHT = 240, 180  # of an image, at most; the height is 11.25rem in style.css
 

@@ -1,4 +1,4 @@
-"""Checks that the output files of `check` spare the images and other files."""
+"""Checks that what commands write about images spares these and other files."""
 
 import os
 from pathlib import Path
@@ -8,14 +8,19 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.files import check_parent_folder, is_empty_or_has_marker
 
 
-def check_output(option: str, path: Path, mark: str, spec: str) -> None:
+def check_output(option: str, path: Path, mark: str, writer: str, spec: str) -> None:
     """Makes sure, before any work is done, that an output file may be written.
 
-    By `mark`, a file that `check` wrote before is recognized.
+    Args:
+        option: the option that names the file.
+        path: the file.
+        mark: what is near the beginning of such files.
+        writer: the command that writes them, and may overwrite its own.
+        spec: where the images are.
 
     Raises:
         ConfigError: if the folder does not exist or cannot be written to, or the file
-            would lie among the images, or exists and was not written by `check`.
+            would lie among the images, or exists and was not written by the command.
     """
     check_parent_folder(option, path)
     folder = path.parent
@@ -29,9 +34,9 @@ def check_output(option: str, path: Path, mark: str, spec: str) -> None:
             "one of them. Name a file outside that folder."
         )
     # `is_file` first: reading from a pipe would wait.
-    written_by_check = path.is_file() and is_empty_or_has_marker(path, mark.encode())
-    if os.path.lexists(path) and not written_by_check:
+    is_own = path.is_file() and is_empty_or_has_marker(path, mark.encode())
+    if os.path.lexists(path) and not is_own:
         raise ConfigError(
-            f"{option} {path} already exists and was not written by cnnxfer check. "
+            f"{option} {path} already exists and was not written by {writer}. "
             "Name another file, or remove it first."
         )
