@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -94,7 +94,7 @@ class RandomView:
             pixels = picture.view(region, size, flip=flip)
             pixels = pixels[::-1] if vertical_flip else pixels
         if arrangement.padding:
-            rest = replace(arrangement, flip=False, vertical_flip=False)
+            rest = arrangement._replace(flip=False, vertical_flip=False)
             [pixels] = rearranged(pixels[None], [rest], augment)
             geometry = rest.moved(geometry)
         return Seen(pixels, geometry)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,7 @@ from cnnxfer.data.augmentation.warp import pad
 from cnnxfer.data.geometry import Geometry
 
 
-@dataclass(frozen=True)
-class Arrangement:
+class Arrangement(NamedTuple):
     """How a view is mirrored, then padded, then cropped to its size again.
 
     Attributes:

@@ -1,25 +1,27 @@
-"""Loads batches of views of images, and keeps decoded images in memory."""
+"""Loads batches of views of images, and keeps in memory what later views need."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from cnnxfer.data.dataset import Example
+from cnnxfer.data.feeding.central_pixels import CentralPixels
 from cnnxfer.data.feeding.gate import Gate
 from cnnxfer.data.images.picture import Picture
-from cnnxfer.data.views.views import Views, open_picture, unreadable
+from cnnxfer.data.views.views import CentralViews, Views, open_picture, unreadable
 from cnnxfer.errors import DataError
 from cnnxfer.hardware.processor import find_memory
 
-# Of the free memory, for decoded images; training and validation have a loader each.
+# Of the free memory, for what is kept; training and validation have a loader each.
 KEPT_SHARE = 0.2
 
 
 class Loader(Gate):
     """Loads batches of views of examples; once closed, its batches are black.
 
-    Decoded images are kept while there is room, so that their next view needs no
-    decoding.
+    Central views are kept if there is room for those of all examples, and so views that
+    are made of them need not be resized again. Otherwise decoded images are kept while
+    there is room, so that their next view needs no decoding.
 
     Attributes:
         examples: the images.
@@ -37,8 +39,8 @@ class Loader(Gate):
     ) -> None:
         """Prepares to load views; nothing is read yet.
 
-        Decoded images may take `keep_bytes` of memory; by default a fifth of what is
-        free now, and none where that is unknown.
+        What is kept may take `keep_bytes` of memory; by default a fifth of what is free
+        now, and none where that is unknown.
         """
         super().__init__()
         if keep_bytes is None:
@@ -47,6 +49,7 @@ class Loader(Gate):
         self.image_size = image_size
         self.failure: DataError | None = None
         self._free_bytes = keep_bytes
+        self._central: dict[CentralViews, CentralPixels] = {}
         self._kept: dict[int, tuple[Picture, int]] = {}  # with its size in bytes
 
     def batch(self, indices: Sequence[int], views: Views) -> np.ndarray:
@@ -59,12 +62,22 @@ class Loader(Gate):
             DataError: if an image cannot be read any more.
         """
         size = self.image_size
+        if self.closed:
+            return np.zeros((len(indices), size, size, 3), np.uint8)
+        origin = views.origin
+        if origin and (central := self._central_pixels(origin)):
+            pixels = central.take(
+                indices, lambda index: self._view(index, origin, keep=False)
+            )
+            return views.rearranged(pixels, [self.examples[index] for index in indices])
         pixels = np.empty((len(indices), size, size, 3), np.uint8)
         for row, index in zip(pixels, indices, strict=True):
-            row[:] = 0 if self.closed else self._view(index, views)
+            row[:] = self._view(index, views)
         return pixels
 
-    def _view(self, index: int, views: Views) -> np.ndarray:
+    def _view(self, index: int, views: Views, *, keep: bool = True) -> np.ndarray:
+        if self.closed:
+            return np.zeros((self.image_size, self.image_size, 3), np.uint8)
         example = self.examples[index]
         picture, _ = self._kept.get(index, (None, 0))
         try:
@@ -73,8 +86,20 @@ class Loader(Gate):
         except DataError as error:
             self.failure = unreadable(example, error)
             raise self.failure from error
-        self._keep(index, picture)
+        if keep:
+            self._keep(index, picture)
         return seen.pixels
+
+    def _central_pixels(self, views: CentralViews) -> CentralPixels | None:
+        """Returns the kept views; None if there is no room for those of all images."""
+        with self._lock:
+            if views not in self._central:
+                central = CentralPixels(len(self.examples), self.image_size)
+                if central.size_bytes > self._free_bytes:
+                    return None
+                self._free_bytes -= central.size_bytes
+                self._central[views] = central
+            return self._central[views]
 
     def _keep(self, index: int, picture: Picture) -> None:
         """Keeps an image, with what of it has been decoded, if there is room."""

@@ -14,6 +14,7 @@ import numpy as np
 from cnnxfer.config import Augment, Config
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.random_view import RandomView
+from cnnxfer.data.augmentation.rearrange import choose_arrangement, rearranged
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.geometry import Geometry, Seen
 from cnnxfer.data.images.boxes import square_box
@@ -46,6 +47,16 @@ class Views(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """Returns all settings that decide the views, in types that JSON has."""
+
+    @property
+    def origin(self) -> CentralViews | None:
+        """The central views that `rearranged` makes these of; None if it cannot."""
+
+    def rearranged(self, pixels: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
+        """Returns the views of images, as `of` does, made of the views of `origin`.
+
+        Both are uint8 `(batch, size, size, 3)`, a view for each of the examples.
+        """
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,15 @@ class CentralViews:
         """Returns all settings that decide the views, in types that JSON has."""
         return {"views": "central", **asdict(self)}
 
+    @property
+    def origin(self) -> CentralViews:
+        """These views themselves."""
+        return self
+
+    def rearranged(self, pixels: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
+        """Returns the same views."""
+        return pixels
+
 
 @dataclass(frozen=True)
 class RandomViews:
@@ -116,9 +136,7 @@ class RandomViews:
 
     def of(self, example: Example) -> View:
         """Returns the view of an image, whose SHA-256 must be known."""
-        assert example.sha256, f"{example.id} has not been read"
-        random = KeyedRandom(f"{self.seed} {self.number} {example.sha256}")
-        return RandomView(self.augment, self.central_crop, random)
+        return RandomView(self.augment, self.central_crop, self._random(example))
 
     def describe(self) -> dict[str, Any]:
         """Returns all settings that decide the views, in types that JSON has."""
@@ -138,6 +156,23 @@ class RandomViews:
             "seed": self.seed,
             "number": self.number,
         }
+
+    @property
+    def origin(self) -> CentralViews | None:
+        """The central views, if these show their pixels in other places."""
+        return CentralViews(self.central_crop) if self.augment.rearranges else None
+
+    def rearranged(self, pixels: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
+        """Returns the views of images, made of the views of `origin`."""
+        arrangements = [
+            choose_arrangement(self.augment, self._random(example), pixels.shape[1])
+            for example in examples
+        ]
+        return rearranged(pixels, arrangements, self.augment)
+
+    def _random(self, example: Example) -> KeyedRandom:
+        assert example.sha256, f"{example.id} has not been read"
+        return KeyedRandom(f"{self.seed} {self.number} {example.sha256}")
 
 
 def training_views(config: Config, number: int) -> Views:

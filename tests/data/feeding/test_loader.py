@@ -1,5 +1,6 @@
 """Tests that the loader decodes each image once, as far as memory allows."""
 
+import hashlib
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -16,7 +17,12 @@ from cnnxfer.data.feeding import loader as module
 from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder
-from cnnxfer.data.views.views import CentralViews, open_picture, training_views
+from cnnxfer.data.views.views import (
+    CentralViews,
+    Views,
+    open_picture,
+    training_views,
+)
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 
@@ -46,6 +52,56 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Counter:
 def epochs_of(loader: Loader, count: int = 3) -> list[np.ndarray]:
     indices = range(len(loader.examples))
     return [loader.batch(indices, training_views(CONFIG, i)) for i in range(count)]
+
+
+def views_of(augment: Augment, number: int = 0) -> Views:
+    return training_views(replace(CONFIG, augment=augment), number)
+
+
+# Levels whose views show the pixels of the central view, in other places.
+REARRANGED = {
+    **{level: PRESETS[level] for level in ("none", "cifar", "digits")},
+    "flips": Augment(flip=True, vertical_flip=True),
+    "all": Augment(padding=0.4, flip=True, vertical_flip=True, fill="wrap"),
+}
+
+
+@pytest.mark.parametrize("augment", REARRANGED.values(), ids=REARRANGED.keys())
+def test_views_made_of_kept_ones_have_the_same_pixels(examples, opened, augment):
+    keeping, anew = Loader(examples, SIZE), Loader(examples, SIZE, keep_bytes=0)
+    for number in range(3):
+        views = views_of(augment, number)
+        order = np.random.default_rng(number).permutation(len(examples)).tolist()
+        batches = [order[:5], order[5:6], [*order[6:], *order[:2]]]
+        for batch in batches:
+            np.testing.assert_array_equal(
+                keeping.batch(batch, views), anew.batch(batch, views)
+            )
+    first, *others = (views_of(augment, number) for number in range(4))
+    differ = [
+        (keeping.batch(order, first) != keeping.batch(order, other)).any()
+        for other in others
+    ]
+    assert all(differ) == any(differ) == bool(augment.operations)
+
+
+def test_an_image_whose_central_view_is_kept_is_not_decoded_again(examples, opened):
+    loader = Loader(examples, SIZE)
+    indices = range(len(examples))
+    for number in range(3):
+        loader.batch(indices, CentralViews(CONFIG.central_crop))
+        loader.batch(indices, views_of(PRESETS["cifar"], number))
+    assert opened == dict.fromkeys([example.id for example in examples], 1)
+
+
+def test_without_room_for_all_central_views_images_are_kept(examples, opened):
+    all_views = len(examples) * SIZE * SIZE * 3
+    for keep_bytes, times in ((all_views, 1), (all_views - 1, 2)):
+        opened.clear()
+        loader = Loader(examples, SIZE, keep_bytes=keep_bytes)
+        for _ in range(2):
+            loader.batch(range(len(examples)), CentralViews(1))
+        assert max(opened.values()) == times
 
 
 def test_each_picture_is_decoded_once(examples, opened):
@@ -83,8 +139,9 @@ def test_kept_pictures_stay_within_the_memory_limit(examples, opened):
 def test_a_kept_picture_that_grows_is_held_to_the_memory_limit(tmp_path: Path, opened):
     # The whole of it is decoded small; a part of it, in full.
     Image.new("RGB", (800, 800), "red").save(tmp_path / "a.jpg")
-    example = Example("a", Labels((0,)), None, tmp_path / "a.jpg")
-    whole, part = CentralViews(1.0), CentralViews(0.05)
+    sha256 = hashlib.sha256((tmp_path / "a.jpg").read_bytes()).hexdigest()
+    example = Example("a", Labels((0,)), None, tmp_path / "a.jpg", sha256=sha256)
+    whole, part = views_of(Augment(crop=1.0)), views_of(Augment(crop=0.05))
     small = 4 * 100 * 100 + example.path.stat().st_size
     loader = Loader([example], 40, keep_bytes=small)
     for _ in range(2):
