@@ -111,7 +111,7 @@ class IndexRow:
         frames: the number of frames or pages; only the first one is used.
         grey: whether no pixel of the image has a colour.
         phash: the perceptual hash, in hexadecimal; similar for images that look alike,
-            and empty for an image with too little detail.
+            and empty for an image with too little detail or too few pixels.
         dim: whether its pixels have 16 bits or more and use only the lowest ones, so
             that the image looks black.
         passing: whether the problem may not lie in the image, but in a lack of memory

@@ -6,7 +6,11 @@ import numpy as np
 
 from cnnxfer.data.decoding.child import Record
 from cnnxfer.data.images.decode import ANIMATED, TURNS, is_animated, open_image
-from cnnxfer.data.images.perceptual_hash import perceptual_hash, sample_pixels
+from cnnxfer.data.images.perceptual_hash import (
+    SAMPLES,
+    perceptual_hash,
+    sample_pixels,
+)
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.errors import PassingError
 
@@ -23,6 +27,9 @@ def examine(content: bytes) -> Iterator[Record]:
     """
     picture = Picture(content)
     pixels = sample_pixels(picture)
+    # A picture smaller than its sample, such as a digit of 28 pixels, has no fine
+    # frequencies, which distinguish images best: most digits would look like copies.
+    is_small = min(picture.width, picture.height) < SAMPLES
     facts = {
         "format": picture.format,
         "mode": picture.mode,
@@ -30,7 +37,7 @@ def examine(content: bytes) -> Iterator[Record]:
         "frames": _count_frames(content) if picture.format in ANIMATED else 1,
         "grey": _is_grey(pixels),
         "dim": picture.has_many_bits and int(pixels.max()) <= MAX_DIM_LEVEL,
-        "phash": perceptual_hash(pixels),
+        "phash": "" if is_small else perceptual_hash(pixels),
     }
     yield {"width": picture.width, "height": picture.height, "facts": facts}, None
 

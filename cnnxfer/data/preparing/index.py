@@ -190,11 +190,12 @@ def leave_out_untrained(
             f"{found}; expected images of at least two classes. Add some that can be "
             "read."
         )
-    if dropped:
-        reporter.warn(
-            f"left out {len(dropped)} of {len(class_names)} classes, with no image to "
-            f"train on: {', '.join(dropped)}."
-        )
+    if not dropped:
+        return kept, list(rows)
+    reporter.warn(
+        f"left out {len(dropped)} of {len(class_names)} classes, with no image to "
+        f"train on: {', '.join(dropped)}."
+    )
     new_labels = {label: number for number, label in enumerate(trained)}
     remaining = []
     for row in rows:

@@ -16,7 +16,7 @@ from cnnxfer.files import write_json_with_hash
 from cnnxfer.reporting import Reporter
 
 # Raised when rows are computed in another way; `DECODER` changes with the decoding.
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 # The fields of a row except its example, of which only the hash is stored.
 STORED_FIELDS = tuple(field.name for field in fields(IndexRow))[1:]
 # The path, the offset and size of the image in the file, and the file's size and

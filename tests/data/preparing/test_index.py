@@ -233,6 +233,15 @@ def test_the_perceptual_hash_is_computed_on_the_upright_picture(tmp_path: Path):
     assert read(tmp_path, encoded(stored, "PNG")).phash != upright.phash
 
 
+def test_pictures_of_fewer_pixels_than_the_hash_samples_have_none(tmp_path: Path):
+    (tmp_path / "a").mkdir()
+    for width, height in ((32, 32), (100, 31), (28, 28)):
+        photo = draw("tulip", 0).resize((width, height), Image.Resampling.BICUBIC)
+        photo.save(tmp_path / "a" / f"{width}.png")
+    hashes = [row.phash for row in build_index(examples(tmp_path), Reporter())]
+    assert [bool(phash) for phash in hashes] == [False, False, True]
+
+
 def test_the_number_of_warnings_of_broken_files_is_limited(photos_dir: Path, warnings):
     for number in range(40):
         (photos_dir / "red" / f"x{number:02d}.jpg").touch()
