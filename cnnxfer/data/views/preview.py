@@ -34,6 +34,7 @@ from cnnxfer.spelling import option
 MAX_IMAGES, MAX_VIEWS = 50, 20
 MARK = ("Title", "cnnxfer preview")  # metadata by which a preview is recognized
 LINE_HEIGHT, GAP, FONT_SIZE = 20, 12, 13  # in pixels
+SMALLEST_TILE = 96  # pixels; smaller views are enlarged, to be seen
 PAPER, INK, PALE = "#ffffff", "#1c1917", "#78716c"
 MIN_SHARE = 0.005  # smaller shares of a class are not named in captions
 
@@ -116,8 +117,9 @@ def write_preview(
 ) -> Preview:
     """Draws images of a data set: the central view of each, then training views.
 
-    The views have exactly the pixels that the network will see. Where augmentation
-    mixes the images of a batch, the images of a column are mixed.
+    The views have exactly the pixels that the network will see; of small ones, each
+    pixel is drawn as a square. Where augmentation mixes the images of a batch, the
+    images of a column are mixed.
 
     Args:
         path: the PNG file; it is written completely or not at all.
@@ -246,8 +248,9 @@ def _draw(
     columns: Sequence[Sequence[np.ndarray]],
     captions: Sequence[Sequence[str]],
     heading: str,
-    size: int,
+    image_size: int,
 ) -> Image.Image:
+    size = image_size * -(-SMALLEST_TILE // image_size)
     across, down = size + GAP, size + LINE_HEIGHT + GAP
     top = GAP + 2 * LINE_HEIGHT
     width = GAP + len(columns) * across
@@ -257,7 +260,10 @@ def _draw(
     for column, (views, words) in enumerate(zip(columns, captions, strict=True)):
         for row, (pixels, caption) in enumerate(zip(views, words, strict=True)):
             left, upper = GAP + column * across, top + row * down
-            sheet.paste(Image.fromarray(pixels), (left, upper))
+            tile = Image.fromarray(pixels).resize(
+                (size, size), Image.Resampling.NEAREST
+            )
+            sheet.paste(tile, (left, upper))
             colour = PALE if column else INK
             _write(draw, (left, upper + size + 2), caption, size, colour, FONT_SIZE)
     return sheet

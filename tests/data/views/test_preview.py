@@ -31,6 +31,7 @@ from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 
 SIZE, VIEWS = 40, 3
+TILE = 120  # three times as large, since views of 40 pixels are small
 CONFIG = Config(augment=PRESETS["strong"], seed=5)
 MIXED = dataclasses.replace(CONFIG, augment=Augment(crop=0.9, mixup=1.0, cutmix=1.0))
 
@@ -59,13 +60,13 @@ def tiles_of(preview: Preview) -> np.ndarray:
     return np.array(
         [
             [
-                sheet[y : y + SIZE, x : x + SIZE]
+                sheet[y + 1 : y + TILE : 3, x + 1 : x + TILE : 3]
                 for y in (
-                    top + row * (SIZE + LINE_HEIGHT + GAP)
+                    top + row * (TILE + LINE_HEIGHT + GAP)
                     for row in range(len(preview.images))
                 )
             ]
-            for x in (GAP + column * (SIZE + GAP) for column in range(1 + VIEWS))
+            for x in (GAP + column * (TILE + GAP) for column in range(1 + VIEWS))
         ]
     )
 
@@ -90,6 +91,21 @@ def test_each_row_has_the_central_view_and_training_views(tmp_path: Path, datase
     for epoch in range(VIEWS):
         expected = seen_of(dataset, preview, training_views(CONFIG, epoch))
         np.testing.assert_array_equal(tiles[1 + epoch], expected)
+
+
+@pytest.mark.parametrize(("size", "tile"), [(32, 96), (95, 190), (96, 96), (100, 100)])
+def test_small_views_are_enlarged(tmp_path: Path, dataset, size: int, tile: int):
+    write_preview(
+        tmp_path / "a.png",
+        dataset,
+        CONFIG,
+        image_size=size,
+        images=1,
+        views=1,
+        reporter=Reporter(),
+    )
+    with Image.open(tmp_path / "a.png") as sheet:
+        assert sheet.width == GAP + 2 * (tile + GAP)
 
 
 def test_columns_are_mixed_like_training_batches(tmp_path: Path, dataset):
