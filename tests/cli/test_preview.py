@@ -16,7 +16,7 @@ def test_preview(
     assert capsys.readouterr().out == f"{out}\n"
     with Image.open(out) as image:
         width, height = image.size
-    assert (width, height) == (12 + 3 * 76, 52 + 3 * 96)
+    assert (width, height) == (12 + 3 * 140, 52 + 3 * 160)  # twice as large
 
 
 def test_json(
