@@ -41,6 +41,9 @@ class Backbone:
     # `"module:class"` of the layers that Keras lacks; a model file may name them.
     layers: tuple[str, ...] = ()
     auxiliary: Auxiliary | None = None
+    # `"module:function"` that says how PyTorch's files of weights call the layers, as
+    # `torchvision` explains; None if there are no such files.
+    torch_names: str | None = None
 
     @property
     def channels(self) -> int:

@@ -12,8 +12,8 @@ import keras
 from keras.src.backend.common import global_state
 
 from cnnxfer.backbones.backbone import Backbone
-from cnnxfer.backbones.efficientnet_lite import load_checkpoint
 from cnnxfer.backbones.hdf5 import hdf5_problem
+from cnnxfer.backbones.torch_weights import load_torch_weights
 from cnnxfer.backbones.weights import SIZE_LIMIT_BYTES
 from cnnxfer.errors import DataError
 from cnnxfer.files import format_bytes
@@ -160,7 +160,7 @@ def _load_weights(network: keras.Model, backbone: Backbone, path: Path) -> None:
         )
     try:
         if path.suffix == ".pth":
-            load_checkpoint(network, path)
+            load_torch_weights(network, backbone, path)
         else:
             _check_hdf5(path)
             network.load_weights(path)
@@ -169,9 +169,12 @@ def _load_weights(network: keras.Model, backbone: Backbone, path: Path) -> None:
     except Exception as error:  # h5py and Keras raise many kinds for a wrong file
         reason = str(error).strip().split("\n")[0]
         layers = len([layer for layer in network.layers if layer.weights])
+        formats = "a .h5 or .weights.h5 file of these {} layers, saved by Keras"
+        if backbone.torch_names:
+            formats += ", or a .pth file of them, saved by PyTorch"
         raise DataError(
             f"{path} does not hold the weights of {backbone.name}: {reason}. Expected "
-            f"a .h5 or .weights.h5 file of these {layers} layers, saved by Keras."
+            f"{formats.format(layers)}."
         ) from error
 
 

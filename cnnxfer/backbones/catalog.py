@@ -150,6 +150,7 @@ def _lite(
         top5=None,
         paper="https://arxiv.org/abs/1905.11946",
         arguments={"width": width, "depth": depth},
+        torch_names="cnnxfer.backbones.efficientnet_lite:torch_names",
     )
 
 

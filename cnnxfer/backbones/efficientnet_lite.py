@@ -8,13 +8,10 @@ place of swish
 
 import math
 import re
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
-
-from cnnxfer.backbones.torch_checkpoint import read_checkpoint
 
 
 class _Stage(NamedTuple):
@@ -47,7 +44,7 @@ def EfficientNetLite(
     input_shape: tuple[int, int, int] = (224, 224, 3),
     classifier_activation: str | None = "softmax",
 ) -> keras.Model:
-    """Builds the network with random weights; `load_checkpoint` loads trained ones.
+    """Builds the network with random weights.
 
     The arguments not told here are those of `keras.applications` that cnnxfer uses;
     without a `classifier_activation`, the head returns logits. The stages have about
@@ -129,30 +126,9 @@ def _normalization(x: Any, name: str, *, activation: bool) -> Any:
     return x
 
 
-def load_checkpoint(model: keras.Model, path: Path) -> None:
-    """Loads the weights of a PyTorch checkpoint of the same network into `model`.
-
-    Raises:
-        DataError: if `path` is not a PyTorch checkpoint that can be read safely.
-    """
-    tensors = read_checkpoint(path)
-    for layer in model.layers:
-        if layer.weights:
-            layer.set_weights(_layer_weights(layer, tensors))
-
-
-def _layer_weights(
-    layer: keras.layers.Layer, tensors: dict[str, np.ndarray]
-) -> list[np.ndarray]:
-    # The checkpoint's names: "blocks_3_bn1" is "_blocks.3._bn1" there, and "conv_stem"
-    # is "_conv_stem".
-    prefix = "_" + re.sub(r"^blocks_(\d+)_", r"blocks.\1._", layer.name)
-    weight = tensors[f"{prefix}.weight"]
-    if isinstance(layer, keras.layers.BatchNormalization):
-        parts = ("bias", "running_mean", "running_var")
-        return [weight, *(tensors[f"{prefix}.{part}"] for part in parts)]
-    if isinstance(layer, keras.layers.Dense):
-        return [weight.T, tensors[f"{prefix}.bias"]]
-    if isinstance(layer, keras.layers.DepthwiseConv2D):
-        return [weight.transpose(2, 3, 0, 1)]  # (c, 1, h, w) -> (h, w, c, 1)
-    return [weight.transpose(2, 3, 1, 0)]  # (out, in, h, w) -> (h, w, in, out)
+def torch_names(layers: Sequence[str]) -> dict[str, str]:
+    """Returns how the checkpoints call the layers: "blocks_3_bn1" is _blocks.3._bn1."""
+    return {
+        name: "_" + re.sub(r"^blocks_(\d+)_", r"blocks.\1._", name)
+        for name in (*layers, "fc")
+    }

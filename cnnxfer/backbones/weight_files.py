@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.backbones.torchvision import PUBLISHED
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import user_dir
 
@@ -29,12 +30,13 @@ def keras_models_dir() -> Path:
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A file of ImageNet weights that Keras publishes."""
+    """A file of ImageNet weights that Keras or torchvision publishes."""
 
     name: str  # of the file in Keras's cache, `$KERAS_HOME/models`
     url: str
-    # Published hash in hexadecimal: 32 digits are MD5, 64 are SHA-256. It is empty for
-    # the files of MobileNet V1 and V2, for which Keras publishes none.
+    # Published hash in hexadecimal: 32 digits are MD5, 64 are SHA-256, and 8 its first,
+    # which torchvision publishes. It is empty for the files of MobileNet V1 and V2, for
+    # which Keras publishes none.
     digest: str
 
     def path(self) -> Path | None:
@@ -96,11 +98,13 @@ def weight_file(
 ) -> WeightFile | PackagedWeights | None:
     """Returns the weight file of a backbone, with or without the 1,000-class head.
 
-    Packaged weights are a single file, with the head, for both. The classic networks
-    have none.
+    Packaged weights and torchvision's are a single file, with the head, for both. Other
+    classic networks have none.
     """
     if packaged := _PACKAGED.get(backbone.name):
         return packaged
+    if published := PUBLISHED.get(backbone.name):
+        return WeightFile(published.file, published.url, published.digest)
     entry = _table().get(backbone.name)
     return WeightFile(**entry["top" if include_top else "no_top"]) if entry else None
 

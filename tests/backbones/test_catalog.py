@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.backbones.classics.catalog import classics
+from cnnxfer.backbones.torchvision import PUBLISHED
 from cnnxfer.backbones.weight_files import PackagedWeights, WeightFile, weight_file
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import load_object
@@ -216,14 +219,26 @@ def test_every_weight_file_is_a_different_download() -> None:
 
 
 def test_packaged_weights_are_one_file_for_both() -> None:
-    packaged = [backbone for backbone in WITH_WEIGHTS if backbone not in OF_KERAS]
-    assert [backbone.name for backbone in packaged] == [
-        f"efficientnet-lite{number}" for number in range(3)
-    ]
-    for backbone in packaged:
-        file = weight_file(backbone, include_top=True)
-        assert file is weight_file(backbone, include_top=False)
+    for name in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"):
+        file = weight_file(BACKBONES.get(name), include_top=True)
+        assert file is weight_file(BACKBONES.get(name), include_top=False)
         assert isinstance(file, PackagedWeights)
         # Both the name of the file and that of the package tell what it is.
         assert file.digest[:8] in file.file
-        assert file.distribution.startswith(backbone.name)
+        assert file.distribution.startswith(name)
+
+
+def test_torchvisions_weights_are_one_file_for_both() -> None:
+    for name in PUBLISHED:
+        file = weight_file(BACKBONES.get(name), include_top=True)
+        assert file == weight_file(BACKBONES.get(name), include_top=False)
+        assert isinstance(file, WeightFile)
+        assert file.url == f"https://download.pytorch.org/models/{file.name}"
+        assert re.fullmatch(rf"[a-z0-9_-]+-{file.digest}\.pth", file.name)
+        assert re.fullmatch("[0-9a-f]{8}", file.digest)
+
+
+def test_other_classic_networks_have_no_weights() -> None:
+    without = {each.name for each in BACKBONES} - {each.name for each in WITH_WEIGHTS}
+    assert {"alexnet", "googlenet", "lenet5", "vgg16-1x1"} < without
+    assert without == {each.name for each in classics()} - PUBLISHED.keys()

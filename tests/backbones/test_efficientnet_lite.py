@@ -8,8 +8,9 @@ import cnnxfer
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.build import build_backbone
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.backbones.efficientnet_lite import EfficientNetLite, load_checkpoint
+from cnnxfer.backbones.efficientnet_lite import EfficientNetLite
 from cnnxfer.backbones.torch_checkpoint import read_checkpoint
+from cnnxfer.backbones.torch_weights import load_torch_weights
 from cnnxfer.backbones.weights import find_weights
 
 LITE0 = BACKBONES.get("efficientnet-lite0")
@@ -35,7 +36,7 @@ def test_every_weight_comes_from_the_checkpoint(backbone: Backbone) -> None:
     model = EfficientNetLite(**backbone.arguments)
     for weight in model.weights:
         weight.assign(np.full(weight.shape, np.nan))
-    load_checkpoint(model, path)
+    load_torch_weights(model, backbone, path)
     tensors = read_checkpoint(path)
     expected = sorted(
         (tensor.size, float(tensor.astype(np.float64).sum()))

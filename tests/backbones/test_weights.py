@@ -26,6 +26,7 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weight_files import WeightFile, keras_models_dir, weight_file
 from cnnxfer.backbones.weights import (
+    check_own_weights,
     ensure_weights,
     expected_digest,
     find_weights,
@@ -40,6 +41,7 @@ SHARED_DIR = Path(
 )
 LITE0 = BACKBONES.get("efficientnet-lite0")
 MOBILENET = BACKBONES.get("mobilenet-0.25")  # its files have no published hash
+RESNET18 = BACKBONES.get("resnet18")  # its files have the first digits of a hash
 XCEPTION = BACKBONES.get("xception")
 NO_TOP = "mobilenet_2_5_224_tf_no_top.h5"
 
@@ -199,11 +201,13 @@ def test_the_address_is_the_published_one_unless_a_mirror_is_set(
     assert asked == [f"https://a.example/b/{file.name}" if mirror else file.url]
 
 
-@pytest.mark.parametrize("algorithm", ["md5", "sha256"])
+@pytest.mark.parametrize(
+    ("algorithm", "digits"), [("md5", 32), ("sha256", 64), ("sha256", 8)]
+)
 def test_a_download_is_verified_by_its_hash(
-    mirror_dir: Path, monkeypatch: pytest.MonkeyPatch, algorithm: str
+    mirror_dir: Path, monkeypatch: pytest.MonkeyPatch, algorithm: str, digits: int
 ) -> None:
-    digest = hashlib.new(algorithm, b"weights").hexdigest()
+    digest = hashlib.new(algorithm, b"weights").hexdigest()[:digits]
     file = WeightFile("x.h5", "http://127.0.0.1:9/x.h5", digest)
     monkeypatch.setattr(weights, "weight_file", lambda *_, **__: file)
     (mirror_dir / "x.h5").write_bytes(b"weights")
@@ -372,3 +376,69 @@ def test_published_weight_files_pass_verification(
     before = sorted(keras_models_dir().iterdir())
     assert ensure(MOBILENET, include_top) == keras_models_dir() / name
     assert sorted(keras_models_dir().iterdir()) == before
+
+
+def test_a_file_that_others_can_write_needs_a_whole_hash(
+    models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"weights"
+    digest = hashlib.sha256(content).hexdigest()
+    models_dir.mkdir(parents=True)
+    path = models_dir / "x.pth"
+    path.write_bytes(content)
+    path.chmod(0o666)
+    for digits, trusted in ((64, True), (8, False)):
+        file = WeightFile("x.pth", "http://127.0.0.1:9/x.pth", digest[:digits])
+        monkeypatch.setattr(weights, "weight_file", lambda *_, file=file, **__: file)
+        if trusted:
+            assert ensure(RESNET18) == path
+        else:
+            with pytest.raises(DataError, match="no whole hash is published"):
+                ensure(RESNET18)
+
+
+def test_a_file_that_is_called_as_a_published_one_must_be_that(tmp_path: Path) -> None:
+    path = tmp_path / "resnet18-f37072fd.pth"
+    path.write_bytes(b"weights")
+    found = hashlib.sha256(b"weights").hexdigest()
+    with pytest.raises(DataError) as caught:
+        check_own_weights(RESNET18, path)
+    assert str(caught.value) == (
+        f"{path} has SHA-256 {found}, expected one that begins with f37072fd. Get it "
+        "again: https://download.pytorch.org/models/resnet18-f37072fd.pth"
+    )
+    check_own_weights(RESNET18, path.rename(tmp_path / "mine.pth"))
+
+
+def test_a_file_of_torchvision_for_another_backbone_names_that_backbone(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "vgg16-397923af.pth"  # need not exist
+    with pytest.raises(ConfigError) as caught:
+        check_own_weights(BACKBONES.get("vgg16"), path)
+    assert str(caught.value) == (
+        f"weights {path} is torchvision's file for backbone='vgg16-torch', not for "
+        "vgg16."
+    )
+    with pytest.raises(
+        ConfigError, match="for backbone='alexnet-owt', not for alexnet"
+    ):
+        check_own_weights(BACKBONES.get("alexnet"), Path("alexnet-owt-7be5be79.pth"))
+
+
+def test_a_file_of_pytorch_needs_a_backbone_that_takes_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_own_weights(XCEPTION, tmp_path / "x.pth")
+    message = str(caught.value)
+    assert "is a file of PyTorch, and xception takes those that Keras saved" in message
+    assert "alexnet-owt, vgg11, vgg11-bn" in message
+    check_own_weights(XCEPTION, tmp_path / "x.h5")
+    check_own_weights(LITE0, tmp_path / "x.pth")
+
+
+def test_a_backbone_without_published_weights_says_how_to_begin() -> None:
+    with pytest.raises(ConfigError) as caught:
+        ensure(BACKBONES.get("lenet5"))
+    message = str(caught.value)
+    assert message.startswith("the weights of lenet5 are not here. There are none of")
+    assert "Train it from random ones: from_scratch=True" in message

@@ -96,6 +96,8 @@ def test_shows_one_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "paper": "https://arxiv.org/abs/1801.04381",
         "arguments": {"alpha": 1.4},
         "layers": [],
+        "auxiliary": None,
+        "torch_names": None,
         "weights_path": None,
     }
 

@@ -23,6 +23,11 @@ that was on their own GPU. With `columns=2` the network is that one, of 60,965,2
 parameters; with `columns=1`, each map reads all before it, as networks that are drawn
 from the table do. First weights are those of the paper: normal, with a deviation of
 0.01, and biases of 1 where that keeps units from being silent.
+
+A. Krizhevsky: One weird trick for parallelizing convolutional neural networks, 2014,
+https://arxiv.org/abs/1404.5997, has a network of one column, which many call AlexNet:
+without normalization, of 64, 192, 384, 256 and 256 maps (so in torchvision, of which it
+takes the weights).
 """
 
 from typing import Any
@@ -58,12 +63,44 @@ def AlexNet(
     x = _in_columns(x, 256, 3, columns, bias=1, name="c7")  # 13x13x256
     x = layers.MaxPooling2D(3, 2, name="s8")(x)  # 6x6x256
     if include_top:
-        x = layers.Flatten(name="flatten")(x)  # 9,216
-        for name in ("f9", "f10"):
-            x = _dense(x, 4096, "relu", bias=1, name=name)
-            x = layers.Dropout(0.5, name=f"{name}_dropout")(x)
-        x = _dense(x, 1000, "softmax", bias=0, name="output")
+        x = _head(x)
     return keras.Model(inputs, x, name="alexnet")
+
+
+def AlexNetOWT(
+    *,
+    include_top: bool = True,
+    weights: None = None,
+    input_shape: tuple[int, int, int] = (224, 224, 3),
+) -> keras.Model:
+    """Builds the network of one column of 2014 with random weights.
+
+    Returns:
+        A model of float32 `(batch, 224, 224, 3)` around 0 to probabilities
+        `(batch, 1000)`, or to maps `(batch, 6, 6, 256)` without the head.
+    """
+    inputs = x = keras.Input(input_shape)  # 224x224x3
+    x = layers.ZeroPadding2D(2, name="c1_pad")(x)  # 228x228x3
+    x = _convolution(x, 64, 11, step=4, name="c1")  # 55x55x64
+    x = layers.MaxPooling2D(3, 2, name="s2")(x)  # 27x27x64
+    x = _convolution(x, 192, 5, name="c3")  # 27x27x192
+    x = layers.MaxPooling2D(3, 2, name="s4")(x)  # 13x13x192
+    x = _convolution(x, 384, 3, name="c5")  # 13x13x384
+    x = _convolution(x, 256, 3, name="c6")  # 13x13x256
+    x = _convolution(x, 256, 3, name="c7")  # 13x13x256
+    x = layers.MaxPooling2D(3, 2, name="s8")(x)  # 6x6x256
+    if include_top:
+        x = _head(x)
+    return keras.Model(inputs, x, name="alexnet-owt")
+
+
+def _head(x: Any) -> Any:
+    """The fully connected layers, from maps to the probabilities of 1,000 classes."""
+    x = layers.Flatten(name="flatten")(x)  # 9,216
+    for name in ("f9", "f10"):
+        x = _dense(x, 4096, "relu", bias=1, name=name)
+        x = layers.Dropout(0.5, name=f"{name}_dropout")(x)
+    return _dense(x, 1000, "softmax", bias=0, name="output")
 
 
 def _in_columns(

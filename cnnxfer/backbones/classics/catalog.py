@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cnnxfer.backbones.backbone import Auxiliary, Backbone
+from cnnxfer.backbones.torchvision import PUBLISHED
 
 
 class _Family(NamedTuple):
@@ -50,6 +51,9 @@ _FAMILIES: dict[_Family, dict[str, tuple[int, dict[str, Any]]]] = {
         "alexnet": (60_965_224, {}),
         "alexnet-ungrouped": (62_378_344, {"columns": 1}),
     },
+    _Family(
+        "alexnet:AlexNetOWT", "torch", 224, 63, "https://arxiv.org/abs/1404.5997"
+    ): {"alexnet-owt": (61_100_840, {})},
     _Family("vgg:VGG", "torch", 224, 32, "https://arxiv.org/abs/1409.1556"): {
         "vgg11": (132_863_336, {"convolutions": (1, 1, 2, 2, 2)}),
         "vgg11-bn": (132_874_344, {"convolutions": (1, 1, 2, 2, 2)} | _BN),
@@ -59,7 +63,9 @@ _FAMILIES: dict[_Family, dict[str, tuple[int, dict[str, Any]]]] = {
             133_638_952,
             {"convolutions": (2, 2, 3, 3, 3), "third_is_1x1": True},
         ),
+        "vgg16-torch": (138_357_544, {"convolutions": (2, 2, 3, 3, 3)}),
         "vgg16-bn": (138_374_440, {"convolutions": (2, 2, 3, 3, 3)} | _BN),
+        "vgg19-torch": (143_667_240, {"convolutions": (2, 2, 4, 4, 4)}),
         "vgg19-bn": (143_689_256, {"convolutions": (2, 2, 4, 4, 4)} | _BN),
     },
     _Family(
@@ -73,7 +79,7 @@ _FAMILIES: dict[_Family, dict[str, tuple[int, dict[str, Any]]]] = {
     ): {"googlenet": (6_998_552, {})},
     _Family(
         "googlenet:GoogLeNet",
-        "torch",
+        "tf",
         224,
         32,
         "https://arxiv.org/abs/1409.4842",
@@ -133,9 +139,13 @@ _FAMILIES: dict[_Family, dict[str, tuple[int, dict[str, Any]]]] = {
 
 
 def classics() -> Iterator[Backbone]:
-    """Yields the entries of the classic networks, which have no ImageNet weights."""
+    """Yields the entries of the classic networks.
+
+    Those that torchvision has, too, have its ImageNet weights.
+    """
     for family, networks in _FAMILIES.items():
         for name, (parameters, arguments) in networks.items():
+            published = PUBLISHED.get(name)
             yield Backbone(
                 name=name,
                 builder=f"{__package__}.{family.builder}",
@@ -143,10 +153,11 @@ def classics() -> Iterator[Backbone]:
                 image_size=family.image_size,
                 min_size=family.min_size,
                 parameters=parameters,
-                top1=None,
-                top5=None,
+                top1=published and published.top1,
+                top5=published and published.top5,
                 paper=family.paper,
                 arguments=arguments,
                 layers=tuple(f"{__package__}.layers:{name}" for name in family.layers),
                 auxiliary=family.auxiliary,
+                torch_names=published and published.layer_names,
             )

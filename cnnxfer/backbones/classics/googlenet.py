@@ -17,8 +17,9 @@ four ways and puts the maps together:
 
 The maps in parentheses are those of a 1x1 convolution before the larger one. The
 paper normalizes its first maps in depth. With `normalized`, BatchNormalization follows
-each convolution instead, and 3x3 stands for 5x5, as in torchvision's network. With
-`excited`, each module weighs its maps (SENet, see `squeeze_excitation`).
+each convolution instead, 3x3 stands for 5x5, and the last maxima are of 2x2, as in
+torchvision's network. With `excited`, each module weighs its maps (SENet, see
+`squeeze_excitation`).
 
 While the network learns from scratch, two auxiliary classifiers read the maps of 4a and
 4d, and 0.3 of their loss counts (section 5):
@@ -94,7 +95,8 @@ def GoogLeNet(
     if not normalized:
         x = LocalResponseNormalization(bias=1.0, alpha=2e-5, name="norm2")(x)
     for number, modules in enumerate(STAGES, 2):
-        x = _halve(x, f"pool{number}")  # 28x28x192, 14x14x480, 7x7x832
+        size = 2 if normalized and number == 4 else 3
+        x = _halve(x, f"pool{number}", size)  # 28x28x192, 14x14x480, 7x7x832
         for module in modules:
             x = _inception(x, module, normalized)
             if excited:
@@ -142,8 +144,8 @@ def _inception(x: Any, module: _Module, normalized: bool) -> Any:
     return layers.Concatenate(name=name)([ones, threes, fives, pooled])
 
 
-def _halve(x: Any, name: str) -> Any:
-    return layers.MaxPooling2D(3, 2, padding="same", name=name)(x)
+def _halve(x: Any, name: str, size: int = 3) -> Any:
+    return layers.MaxPooling2D(size, 2, padding="same", name=name)(x)
 
 
 def _convolution(

@@ -28,13 +28,16 @@ PARAMETERS = {
     ),
     # C3, C6 and C7 read twice the maps: 307,200 + 663,552 + 442,368 weights more.
     "alexnet-ungrouped": (60_965_224 + 1_413_120, "counted from the paper's table"),
+    "alexnet-owt": (61_100_840, TORCHVISION),
     "vgg11": (132_863_336, TORCHVISION),
     "vgg11-bn": (132_868_840, TORCHVISION),
     "vgg13": (133_047_848, TORCHVISION),
     "vgg13-bn": (133_053_736, TORCHVISION),
     # Of VGG16, 256 * 256 * 8 and twice 512 * 512 * 8 weights of 3x3 are not in 1x1.
     "vgg16-1x1": (138_357_544 - 4_718_592, "the paper's table 2: 134 million"),
+    "vgg16-torch": (138_357_544, TORCHVISION),
     "vgg16-bn": (138_365_992, TORCHVISION),
+    "vgg19-torch": (143_667_240, TORCHVISION),
     "vgg19-bn": (143_678_248, TORCHVISION),
     "googlenet": (
         6_998_552,
@@ -115,6 +118,7 @@ def test_small_pictures_have_auxiliary_classifiers_too() -> None:
 SHAPES = {
     "lenet5": (1, 1, 84),
     "alexnet": (6, 6, 256),
+    "alexnet-owt": (6, 6, 256),
     "vgg11": (7, 7, 512),
     "googlenet": (7, 7, 1024),
     "resnet20": (8, 8, 64),
