@@ -124,6 +124,13 @@ BENCHMARKS = (
         "3 minutes",
     ),
     Benchmark(
+        "data_small",
+        "bench.data.small",
+        "images a second that a training is fed with, of 28 and 32 pixels",
+        "Keras's RandomTranslation and RandomFlip on an array of all images",
+        "3 minutes",
+    ),
+    Benchmark(
         "data_index",
         "bench.data.index",
         "images a second of the first and the second look at a data set",
