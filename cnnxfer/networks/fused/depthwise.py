@@ -27,12 +27,15 @@ def depthwise(x: Any, kernel: Any, stride: int, padding: str) -> Any:
         A tensor `(batch, height, width, channels)` of the dtype of `x`. On a CPU in
         TensorFlow, its gradients are computed in a faster way.
     """
-    if keras.backend.backend() == "tensorflow" and _on_cpu():
+    if on_tensorflow_cpu():
         return _on_tensorflow(x, kernel, stride, padding.upper())
     return ops.depthwise_conv(x, kernel, stride, padding)
 
 
-def _on_cpu() -> bool:
+def on_tensorflow_cpu() -> bool:
+    """Returns whether TensorFlow computes, and on a CPU."""
+    if keras.backend.backend() != "tensorflow":
+        return False
     import tensorflow as tf
 
     return not tf.config.list_logical_devices("GPU")
@@ -94,11 +97,7 @@ def _kernel_gradient(
         return strip_gradient(x, width, padding)
     stride = strides[1]
     if padding == "SAME":
-        rows, columns = (
-            _same_padding(size, kernel_size, stride)
-            for size, kernel_size in ((x.shape[1], height), (x.shape[2], width))
-        )
-        x = tf.pad(x, [[0, 0], rows, columns, [0, 0]])
+        x = pad_as_same(x, height, width, stride)
     reach = (
         upstream.shape[2] - 1
     ) * stride  # from the first kernel position to the last
@@ -108,6 +107,17 @@ def _kernel_gradient(
         strip = x[:, :, left : left + reach + strip_width]
         strips.append(strip_gradient(strip, strip_width, "VALID"))
     return tf.concat(strips, axis=1)
+
+
+def pad_as_same(x: Any, height: int, width: int, stride: int) -> Any:
+    """Adds the zeros to `x` that `same` stands for with a kernel of these sides."""
+    import tensorflow as tf
+
+    rows, columns = (
+        _same_padding(size, kernel_size, stride)
+        for size, kernel_size in ((x.shape[1], height), (x.shape[2], width))
+    )
+    return tf.pad(x, [[0, 0], rows, columns, [0, 0]])
 
 
 def _same_padding(size: int, kernel_size: int, stride: int) -> tuple[int, int]:

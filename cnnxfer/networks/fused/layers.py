@@ -8,7 +8,9 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from cnnxfer.networks.fused.convolution import convolution
 from cnnxfer.networks.fused.depthwise import depthwise
+from cnnxfer.networks.fused.norm import normalize_batch
 from cnnxfer.networks.precision import POLICIES
 
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
@@ -56,14 +58,14 @@ class _SelfCastingLayer(layers.Layer):
 
 
 class SharedNorm(_SelfCastingLayer):
-    """BatchNormalization that computes one product and one sum where it is frozen."""
+    """BatchNormalization that is one operation, or where it is frozen, two small ones."""
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Returns the normalized inputs, in the layer's precision."""
-        if training and self.source.trainable:
-            return ops.cast(self.source.call(inputs, training=True), self.precision)
-        scale, shift = affine(self.source)
         x = ops.cast(inputs, self.precision)
+        if training and self.source.trainable:
+            return normalize_batch(x, self.source)
+        scale, shift = affine(self.source)
         return x * ops.cast(scale, x.dtype) + ops.cast(shift, x.dtype)
 
 
@@ -102,8 +104,7 @@ class FusedConvolution(_SelfCastingLayer):
         if norm is None:
             return self.source.activation(self._convolve(inputs, None, bias))
         if training and norm.trainable:
-            x = norm.call(self._convolve(inputs, None, bias), training=True)
-            return ops.cast(x, self.precision)
+            return normalize_batch(self._convolve(inputs, None, bias), norm)
         scale, shift = affine(norm)
         if bias is not None:
             shift = shift + bias * scale
@@ -125,7 +126,7 @@ class FusedConvolution(_SelfCastingLayer):
             kernel = ops.swapaxes(kernel, 2, 3)  # (h, w, 1, c) -> (h, w, c, 1)
         if scale is not None:
             kernel = kernel * (scale[:, None] if is_depthwise else scale)
-        convolve = depthwise if is_depthwise else ops.conv
+        convolve = depthwise if is_depthwise else convolution
         x = convolve(x, ops.cast(kernel, x.dtype), stride, padding)
         return x if shift is None else _add_bias(x, ops.cast(shift, x.dtype))
 

@@ -22,7 +22,9 @@ def fused_network(model: keras.Model, precision: str) -> keras.Model:
     - The network inside `model`, which is the backbone or its part behind a cut,
       computes in `precision`; normalization of pixels and head stay in float32.
     - Frozen BatchNormalization is folded into the convolution before it.
-    - Depthwise convolutions have gradients that are faster on a CPU in TensorFlow.
+    - BatchNormalization that learns is one operation on a CPU in TensorFlow.
+    - Convolutions have gradients that are faster there: depthwise ones, and those of
+      maps of few places.
 
     Args:
         model: a model from `build_classifier` or `behind`, in float32.
