@@ -61,7 +61,31 @@ class _PerVariable(keras.optimizers.Optimizer):
         """Does nothing, since `update_step` has updated the averages."""
 
 
-class _SGD(_PerVariable, keras.optimizers.SGD):
+class _FastSGD(keras.optimizers.SGD):
+    """SGD whose step with momentum is one operation in TensorFlow.
+
+    Keras's own are eight, each of which goes through all weights: where a network has
+    many, they take nearly three times as long.
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if keras.backend.backend() != "tensorflow" or not self.momentum:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        import tensorflow as tf
+
+        momentum = self.momentums[self._get_variable_index(variable)]
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=momentum.value.handle,
+            lr=tf.cast(learning_rate, variable.dtype),
+            grad=tf.cast(gradient, variable.dtype),
+            momentum=tf.cast(self.momentum, variable.dtype),
+            use_nesterov=self.nesterov,
+        )
+
+
+class _SGD(_PerVariable, _FastSGD):
     pass
 
 
