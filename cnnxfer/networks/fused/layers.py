@@ -58,7 +58,7 @@ class _SelfCastingLayer(layers.Layer):
 
 
 class SharedNorm(_SelfCastingLayer):
-    """BatchNormalization that is one operation, or where it is frozen, two small ones."""
+    """BatchNormalization in one operation, or in two small ones where it is frozen."""
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Returns the normalized inputs, in the layer's precision."""

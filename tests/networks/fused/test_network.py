@@ -26,11 +26,15 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(
     cpu, [tf.config.LogicalDeviceConfiguration()] * 2
 )
-from test_network import LABELS, pixels_for, small_classifier, fused_network
+from test_network import (
+    LABELS, fused_network, norms_of, pixels_for, small_classifier
+)
 
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 with strategy.scope():
     model = small_classifier()
+    for norm in norms_of(model)[::2]:
+        norm.trainable = True
     fused = fused_network(model, "bfloat16")
     fused.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 learning = [variable.value for variable in model.trainable_variables]
