@@ -111,7 +111,8 @@ class PaddedShortcut(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Returns the maps, smaller and more."""
         more = self.maps - inputs.shape[-1]
-        smaller = inputs[:, :: self.step, :: self.step]
+        # Averages of single places: slices take five times as long on TensorFlow.
+        smaller = ops.average_pool(inputs, 1, self.step)
         return ops.pad(smaller, [[0, 0]] * 3 + [[0, more]])
 
     def get_config(self) -> dict[str, Any]:
