@@ -3,6 +3,7 @@
     python -m bench                        lists the benchmarks
     python -m bench NAME --help            explains one, and its options
     python -m bench NAME [options]         runs it
+    python -m bench scratch                runs all whose names begin so, one by one
 
 Results are written to `bench/results/NAME.json`, or to the file that `--out` names.
 Everything else goes to temporary folders (TMPDIR). tf_flowers is read from
@@ -33,14 +34,22 @@ def main(arguments: Sequence[str]) -> int:
         list_benchmarks()
         return 0
     name, *given = arguments
-    found = [entry for entry in BENCHMARKS if entry.name == name]
+    found = [entry for entry in BENCHMARKS if f"{entry.name}_".startswith(f"{name}_")]
     if not found:
         print(
             f"unknown benchmark {name!r}. `python -m bench` lists them.",
             file=sys.stderr,
         )
         return 2
-    return run(found[0], given)
+    if given and len(found) > 1:
+        print(
+            f"{name} are {len(found)} benchmarks, which have options of their own. "
+            "`python -m bench` lists them.",
+            file=sys.stderr,
+        )
+        return 2
+    with lend_shared():
+        return max([run(entry, given) for entry in found])
 
 
 def list_benchmarks() -> None:
@@ -75,8 +84,7 @@ def run(entry: Benchmark, given: Sequence[str]) -> int:
     options = parser.parse_args(given)
     _, others = common.parse_known_args(given)
     options.out.parent.mkdir(parents=True, exist_ok=True)  # before hours are spent
-    with lend_shared():
-        table = module.measure(options)
+    table = module.measure(options)
     command = shlex.join(["python", "-m", "bench", entry.name, *others])
     text = to_json(table, command=command, baseline=entry.baseline)
     options.out.write_text(text, encoding="utf-8")

@@ -95,6 +95,26 @@ def test_benchmark_has_committed_results(entry: Benchmark) -> None:
     assert document["baseline"] == entry.baseline
 
 
+def test_first_words_of_names_run_all_that_have_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[str] = []
+
+    def run(entry: Benchmark, given: list[str]) -> int:
+        runs.append(entry.name)
+        return int(entry.name == "a_b")
+
+    monkeypatch.setattr(command, "run", run)
+    entries = [Benchmark(name, "", "", None, "") for name in ("a_b", "a_c", "ab_c")]
+    monkeypatch.setattr(command, "BENCHMARKS", entries)
+    assert command.main(["a"]) == 1
+    assert command.main(["a_c"]) == 0
+    assert runs == ["a_b", "a_c", "a_c"]
+    assert command.main(["a", "--seeds", "1"]) == 2
+    assert "2 benchmarks" in capsys.readouterr().err
+    assert len(runs) == 3
+
+
 @pytest.mark.parametrize("passed", [True, False])
 def test_run_writes_what_was_measured(
     passed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

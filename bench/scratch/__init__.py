@@ -1,0 +1,1 @@
+"""Benchmarks of whole networks that learn from random weights."""
