@@ -82,11 +82,17 @@ class DepthwiseMaxPooling(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Returns the largest values."""
-        height, width, channels = inputs.shape[1:]
+        *sides, channels = ops.shape(inputs)[1:]
         groups = channels // self.pool_size
-        parted = ops.reshape(inputs, (-1, height, width, groups, self.pool_size))
+        parted = ops.reshape(inputs, (-1, *sides, groups, self.pool_size))
         # The gradient of `ops.max` takes two to three times as long on TensorFlow.
         return reduce(ops.maximum, ops.unstack(parted, axis=-1))
+
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Returns the shape of the output, also for pictures of any size."""
+        return (*input_shape[:-1], (input_shape[-1] or 0) // self.pool_size)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor."""

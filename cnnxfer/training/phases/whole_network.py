@@ -26,7 +26,8 @@ class WholeNetwork(TrainedNetwork):
         The classifier was built in the scope of the devices, in float32. With
         `auxiliary`, the classifiers in the middle of the backbone learn with it.
         """
-        learning, helpers = classifier, setup.backbone.auxiliary if auxiliary else None
+        learning = classifier
+        helpers = setup.backbone.auxiliary if auxiliary else None
         with setup.devices.scope():
             if helpers:
                 learning = setup.add_auxiliary_classifiers(classifier)

@@ -32,6 +32,26 @@ def test_depthwise_pooling_keeps_the_largest_of_maps_in_a_row() -> None:
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        DepthwiseMaxPooling(2),
+        LocalResponseNormalization(),
+        PaddedShortcut(8, 2),
+        PartialConvolution(5, C3_SOURCES),
+        ScaledTanh(),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_pictures_may_have_any_size(layer: keras.layers.Layer) -> None:
+    """As `predict --dense` needs it."""
+    pixels = keras.Input((None, None, 6))
+    network = keras.Model(pixels, layer(pixels))
+    expected = np.asarray(layer(MAPS))
+    np.testing.assert_array_equal(network(MAPS), expected)
+    assert network.output_shape == (None, None, None, expected.shape[-1])
+
+
 def test_a_padded_shortcut_has_every_second_place_and_zeros() -> None:
     found = np.asarray(PaddedShortcut(8, 2)(MAPS))
     np.testing.assert_array_equal(found[..., :6], MAPS[:, ::2, ::2])
