@@ -177,12 +177,14 @@ def _missing(backbone: Backbone) -> ConfigError:
 
 
 def _files(backbone: Backbone) -> list[_File]:
-    if weight_file(backbone, include_top=False) is None:
+    without, with_head = (
+        weight_file(backbone, include_top=include_top) for include_top in (False, True)
+    )
+    if without is None or with_head is None:
         return []
-    without = find_weights(backbone, include_top=False)
-    found = {"without": without, "with": find_weights(backbone, include_top=True)}
-    if without is not None and without == found["with"]:
-        found = {"either": without}
+    found = {"without": without.path(), "with": with_head.path()}
+    if without == with_head:
+        found = {"either": without.path()}
     return [
         _File(backbone.name, head, path, path.stat().st_size if path else None)
         for head, path in found.items()

@@ -45,7 +45,13 @@ from cnnxfer.training.phases.stages import stages_of, unfreeze
 
 # Every cell of NASNet reads the two before it, and some classics have few layers.
 FEWEST = {"nasnetmobile": 2, "nasnetlarge": 2, "convnexttiny": 20}
-FEWEST |= {"lenet5": 11, "alexnet": 8, "depth-pooling": 7}
+FEWEST |= {
+    "lenet5": 11,
+    "alexnet": 8,
+    "alexnet-ungrouped": 8,
+    "alexnet-owt": 8,
+    "depth-pooling": 7,
+}
 NAMED = {
     "densenet121": ("conv4_block7_concat", "conv4_block7_2_conv"),
     "efficientnet-lite0": ("blocks_10_add", "blocks_10_bn2"),

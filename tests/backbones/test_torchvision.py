@@ -45,6 +45,45 @@ def torchvisions(backbone: Backbone) -> Iterator[Path]:
         yield Path(directory)
 
 
+@pytest.mark.parametrize(
+    ("name", "torchvisions_names"),
+    [
+        ("alexnet-owt", {"c7": "features.10", "output": "classifier.6"}),
+        ("vgg11", {"stage2_conv1": "features.3", "stage5_conv2": "features.18"}),
+        ("vgg11-bn", {"stage2_conv1": "features.4", "stage2_conv1_bn": "features.5"}),
+        (
+            "googlenet-bn",
+            {
+                "conv2_reduce": "conv2.conv",
+                "conv2_bn": "conv3.bn",
+                "inception_4e_5x5_reduce_bn": "inception4e.branch3.0.bn",
+                "inception_5b_pooled": "inception5b.branch4.1.conv",
+            },
+        ),
+        (
+            "resnet18",
+            {
+                "conv1_bn": "bn1",
+                "stage3_unit1_projection_bn": "layer3.0.downsample.1",
+                "stage4_unit2_conv1": "layer4.1.conv1",
+            },
+        ),
+    ],
+)
+def test_every_layer_has_a_name_of_its_own_in_torchvision(
+    name: str, torchvisions_names: dict[str, str]
+) -> None:
+    backbone = BACKBONES.get(name)
+    with keras.StatelessScope(initialize_variables=False):
+        network = load_object(backbone.builder)(**backbone.arguments)
+    names = load_object(str(backbone.torch_names))(
+        [each.name for each in network.layers]
+    )
+    assert names.items() >= torchvisions_names.items()
+    weighted = [names[layer.name] for layer in network.layers if layer.weights]
+    assert len(weighted) == len(set(weighted))
+
+
 @pytest.mark.slow
 def test_answers_are_those_of_torchvision(
     backbone: Backbone, torchvisions: Path

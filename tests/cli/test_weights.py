@@ -107,6 +107,8 @@ def test_list_all_shows_the_catalog(
         {"backbone": "xception", "head": head, "path": None, "size_bytes": None}
         for head in ("without", "with")
     ]
+    (single,) = (file for file in files if file["backbone"] == "resnet18")
+    assert (single["head"], single["path"]) == ("either", None)
     assert run([*command, "--all"]) == 0
     assert "missing" in capsys.readouterr().out
 
