@@ -82,6 +82,13 @@ BENCHMARKS = (
         "15 minutes",
     ),
     Benchmark(
+        "scratch_step",
+        "bench.scratch.step",
+        "speed of a training step from random weights, by network",
+        "Keras's train_on_batch of the plain network, in float32",
+        "5 minutes",
+    ),
+    Benchmark(
         "predict_thousand",
         "bench.predict.thousand",
         "1,000 photographs by `cnnxfer predict`, first and later uses",
