@@ -42,9 +42,10 @@ def _torch(x: Any) -> Any:
 
 
 def _grey(x: Any) -> Any:
-    # LeCun et al., 1998, section II.B: white is -0.1 and black 1.175, so that pictures
-    # of characters have about the mean 0 and the deviation 1.
-    return _rescale(keras.ops.image.rgb_to_grayscale(x), -1.275 / 255, 1.175)
+    # LeCun et al., 1998, section II.B: paper is -0.1 and ink 1.175, so that pictures of
+    # characters have about the mean 0 and the deviation 1. The files of MNIST, which
+    # the network is for, have 0 for paper and 255 for ink.
+    return _rescale(keras.ops.image.rgb_to_grayscale(x), 1.275 / 255, -0.1)
 
 
 NORMALIZATIONS: dict[str, Callable[[Any], Any]] = {

@@ -47,8 +47,8 @@ def LeNet5(
     """Builds LeNet-5 with random weights.
 
     Returns:
-        A model of grey pixels, float32 `(batch, 32, 32, 1)` from -0.1 (white) to 1.175
-        (black), to probabilities `(batch, 10)`, or to the 84 maps of F6,
+        A model of grey pixels, float32 `(batch, 32, 32, 1)` from -0.1 (paper) to 1.175
+        (ink), to probabilities `(batch, 10)`, or to the 84 maps of F6,
         `(batch, 1, 1, 84)` of such pictures, without the head.
     """
     inputs = x = keras.Input(input_shape)  # 32x32x1
