@@ -33,7 +33,7 @@ from cnnxfer.unpacking import is_stored
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 SIZE_LIMIT_BYTES = 1 << 30
-# A tensor takes 25 in a pickle, and the largest network that is read has 400 tensors.
+# A tensor takes 35 in a pickle, and the networks that are read have some 400 at most.
 # Tuples in one another could be no deeper, which Python's stack can bear.
 MAX_OPCODES = 50_000
 _ZIP_START = b"PK\3\4"
