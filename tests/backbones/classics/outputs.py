@@ -72,9 +72,12 @@ def first_loss(model: keras.Model, entry: Backbone, pixels: np.ndarray) -> np.nd
     """Returns the loss of an update of all layers, without what is random."""
     network = with_auxiliary_classifiers(model, entry)
     network.set_weights(drawn_weights(network, 4))
-    for layer in network.layers:
+    for layer in network._flatten_layers():
         if isinstance(layer, keras.layers.Dropout):
             layer.rate = 0.0
+        # The deviation of two pictures would enlarge errors of rounding.
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
     training = AuxiliaryLosses(network, entry.auxiliary.weight)
     training.compile(
         keras.optimizers.SGD(1e-3),
