@@ -68,6 +68,13 @@ BENCHMARKS = (
         "5 hours, most of it the textbook's",
     ),
     Benchmark(
+        "fine_tune_backbones",
+        "bench.fine_tune.backbones",
+        "accuracy, time and speed of backbones side by side, both phases",
+        None,
+        "1.5 hours",
+    ),
+    Benchmark(
         "fine_tune_step",
         "bench.fine_tune.step",
         "speed and memory of a training step, all layers learning",
