@@ -1,5 +1,7 @@
 """The network that a phase trains, and the batches it is trained on."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
