@@ -1,1 +1,1 @@
-"""Backbones: the catalog of pretrained networks, their construction and weights."""
+"""Backbones: the catalog of networks, their construction and weights."""

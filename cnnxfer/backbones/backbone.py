@@ -54,7 +54,7 @@ class Backbone:
         """Returns the side of the network's input, in pixels.
 
         Args:
-            image_size: what is asked for; `auto` is the size it was trained at.
+            image_size: what is asked for; `auto` is the network's own.
 
         Raises:
             ConfigError: if the images are smaller than `min_size`.
@@ -64,6 +64,6 @@ class Backbone:
         if image_size < self.min_size:
             raise ConfigError(
                 f"{option('--image-size')} is {image_size}; {self.name} needs at least "
-                f"{self.min_size} (it was trained at {self.image_size})."
+                f"{self.min_size} (it is made for {self.image_size})."
             )
         return image_size

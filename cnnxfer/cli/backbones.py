@@ -1,4 +1,4 @@
-"""`cnnxfer backbones`: lists and shows the pretrained networks."""
+"""`cnnxfer backbones`: lists and shows the networks."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def backbones(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the pretrained networks, or show one. Without a command, list them."""
+    """List the networks, or show one. Without a command, list them."""
     if context.invoked_subcommand is None:
         list_(json)
 
 
 @group.command("list")
 def list_(json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """List the pretrained networks.
+    """List the networks, and which have their weights on this machine.
 
     The accuracies are those published for the validation images of ImageNet.
     """
@@ -132,9 +132,15 @@ def _table() -> Table:
             _millions(backbone),
             _percent(backbone.top1),
             _percent(backbone.top5),
-            "no" if _weights_path(backbone) is None else "yes",
+            _weights_here(backbone),
         )
     return table
+
+
+def _weights_here(backbone: Backbone) -> str:
+    if weight_file(backbone, include_top=False) is None:
+        return "none"
+    return "yes" if _weights_path(backbone) else "no"
 
 
 def _details(backbone: Backbone) -> Table:
@@ -165,7 +171,8 @@ def _weights_location(backbone: Backbone) -> str:
     file = weight_file(backbone, include_top=False)
     if isinstance(file, WeightFile):
         return f"not here; they come from {file.url}"
-    return f"not here. {how_to_get_weights(backbone, include_top=False)}"
+    place = "not here" if file else "none of ImageNet"
+    return f"{place}. {how_to_get_weights(backbone, include_top=False)}"
 
 
 def _millions(backbone: Backbone) -> str:

@@ -16,8 +16,8 @@ from cnnxfer.backbones.weights import (
     ensure_weights,
     expected_digest,
     find_weights,
-    how_to_get_weights,
     how_to_repair,
+    missing_weights,
     verify_weights,
 )
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose, own_or_group_value
@@ -172,8 +172,7 @@ def path(
 
 
 def _missing(backbone: Backbone) -> ConfigError:
-    advice = how_to_get_weights(backbone, include_top=False)
-    return ConfigError(f"the weights of {backbone.name} are not here. {advice}")
+    return ConfigError(missing_weights(backbone, include_top=False))
 
 
 def _files(backbone: Backbone) -> list[_File]:

@@ -1,1 +1,1 @@
-"""The model and its two phases."""
+"""The model and its phases."""

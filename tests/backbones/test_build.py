@@ -441,7 +441,7 @@ def test_an_image_size_that_is_too_small_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         build_backbone(BACKBONES.get("xception"), image_size=64)
     assert str(caught.value) == (
-        "image_size is 64; xception needs at least 71 (it was trained at 299)."
+        "image_size is 64; xception needs at least 71 (it is made for 299)."
     )
 
 

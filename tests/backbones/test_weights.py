@@ -440,5 +440,5 @@ def test_a_backbone_without_published_weights_says_how_to_begin() -> None:
     with pytest.raises(ConfigError) as caught:
         ensure(BACKBONES.get("lenet5"))
     message = str(caught.value)
-    assert message.startswith("the weights of lenet5 are not here. There are none of")
-    assert "Train it from random ones: from_scratch=True" in message
+    assert message.startswith("lenet5 has no ImageNet weights. Train it from random")
+    assert "cnnxfer.train('DATA', backbone='lenet5', from_scratch=True); or" in message

@@ -29,6 +29,7 @@ def test_lists_all(command: list[str], capsys: pytest.CaptureFixture[str]) -> No
     rows = [line.split() for line in shown.out.splitlines()]
     assert ["xception", "299", "22.9", "79.0", "94.5", "yes"] in rows
     assert ["convnexttiny", "224", "28.6", "81.3", "-", "no"] in rows
+    assert ["lenet5", "32", "0.1", "-", "-", "none"] in rows
     assert [row[0] for row in rows[1:-2]] == BACKBONES.names()
     assert shown.err == ""
 
@@ -80,6 +81,8 @@ def test_shows_what_is_not_published_and_not_here(
     assert "not published" in shown
     assert "not here. Install" in shown
     assert "pip install" in shown
+    assert run(["backbones", "show", "lenet5"]) == 0
+    assert "none of ImageNet. Train it from random ones" in capsys.readouterr().out
 
 
 def test_shows_one_as_json(capsys: pytest.CaptureFixture[str]) -> None:

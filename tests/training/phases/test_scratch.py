@@ -227,7 +227,7 @@ def test_a_run_without_a_common_layer_is_an_error(scratch: Run) -> None:
         ),
         (
             {"backbone": "lenet5"},
-            r"the weights of lenet5 are not here.*: from_scratch=True; or give weights",
+            r"lenet5 has no ImageNet weights\. .*, from_scratch=True\); or give",
         ),
         ({"from_scratch": True, "init": "latest"}, "no run"),
     ],
