@@ -19,10 +19,10 @@ class CentralPixels:
         self._pixels = np.empty((count, image_size, image_size, 3), np.uint8)
         self._loaded = np.zeros(count, bool)
 
-    @property
-    def size_bytes(self) -> int:
-        """How much memory all views take."""
-        return self._pixels.nbytes
+    @staticmethod
+    def size_bytes(count: int, image_size: int) -> int:
+        """Returns how much memory all views take."""
+        return count * image_size**2 * 3
 
     def take(
         self, indices: Sequence[int], load: Callable[[int], np.ndarray]

@@ -94,11 +94,13 @@ class Loader(Gate):
         """Returns the kept views; None if there is no room for those of all images."""
         with self._lock:
             if views not in self._central:
-                central = CentralPixels(len(self.examples), self.image_size)
-                if central.size_bytes > self._free_bytes:
+                count, size = len(self.examples), self.image_size
+                # Asked first: the system refuses an array that is far too large.
+                needed = CentralPixels.size_bytes(count, size)
+                if needed > self._free_bytes:
                     return None
-                self._free_bytes -= central.size_bytes
-                self._central[views] = central
+                self._free_bytes -= needed
+                self._central[views] = CentralPixels(count, size)
             return self._central[views]
 
     def _keep(self, index: int, picture: Picture) -> None:

@@ -104,6 +104,12 @@ def test_without_room_for_all_central_views_images_are_kept(examples, opened):
         assert max(opened.values()) == times
 
 
+def test_views_that_no_memory_could_hold_are_loaded_one_by_one(examples):
+    views, one = CentralViews(1), examples[:1]
+    pixels = Loader(1_000_000 * one, 4096).batch([0], views)  # all views have 50 TB
+    np.testing.assert_array_equal(pixels, Loader(one, 4096).batch([0], views))
+
+
 def test_each_picture_is_decoded_once(examples, opened):
     epochs_of(Loader(examples, SIZE))
     assert opened == dict.fromkeys([example.id for example in examples], 1)
