@@ -98,6 +98,14 @@ def count_trainable_parameters(model: keras.Model) -> int:
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
     """Copies all weights of one classifier to another that has the same layers."""
     target.set_weights(source.get_weights())
-    for layer in all_layers(target):
+    apply_statistics(target)
+
+
+def apply_statistics(model: keras.Model) -> None:
+    """Lets a classifier compute with statistics of pixels that it was just given.
+
+    A Normalization layer computes with a copy of its weights.
+    """
+    for layer in all_layers(model):
         if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # the layer computes with a copy of its weights
+            layer.finalize_state()

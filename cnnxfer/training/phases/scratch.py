@@ -6,7 +6,11 @@ from pathlib import Path
 import keras
 
 from cnnxfer.errors import RunError
-from cnnxfer.networks.classifier import all_layers, count_trainable_parameters
+from cnnxfer.networks.classifier import (
+    all_layers,
+    apply_statistics,
+    count_trainable_parameters,
+)
 from cnnxfer.networks.precision import describe_precision
 from cnnxfer.networks.run_model import load_run_model
 from cnnxfer.reporting import Reporter, counted, listed
@@ -116,6 +120,7 @@ def take_layers(source: Run, classifier: keras.Model, reporter: Reporter) -> Non
         )
     for layer in taken:
         layer.set_weights(known[layer.name].get_weights())
+    apply_statistics(classifier)
     reporter.info(
         f"{len(taken)} of {counted(len(learning), 'layer')} with weights begin as "
         f"those of {source.path}; the others are random"

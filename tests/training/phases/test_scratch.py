@@ -200,6 +200,31 @@ def test_only_layers_of_equal_name_and_shape_are_taken(scratch: Run) -> None:
             np.testing.assert_array_equal(weight, value)
 
 
+def test_taken_statistics_of_pixels_take_effect(
+    scratch: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # EfficientNet V1 keeps a mean and a deviation as weights, and a copy beside them.
+    source, model = (
+        build_classifier(
+            BACKBONES.get("efficientnetb0"), image_size=32, num_classes=2, dropout=0.0
+        )
+        for _ in range(2)
+    )
+    norm = next(
+        layer
+        for layer in all_layers(source)
+        if isinstance(layer, keras.layers.Normalization)
+    )
+    norm.weights[0].assign([120, 110, 90])
+    norm.finalize_state()
+    monkeypatch.setattr(
+        "cnnxfer.training.phases.scratch.load_run_model", lambda _: source
+    )
+    take_layers(scratch, model, RecordingReporter())
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
+    np.testing.assert_array_equal(model(pixels), source(pixels))
+
+
 def test_a_run_without_a_common_layer_is_an_error(scratch: Run) -> None:
     other = build_classifier(
         BACKBONES.get("lenet5"), image_size=32, num_classes=2, dropout=0.0
