@@ -328,8 +328,9 @@ def _first_phase_settings(path: Path | None, options: Mapping[str, Any]) -> Conf
     if first == "scratch" and settings.weights not in ("imagenet", "none"):
         raise ConfigError(
             f"{option('--from-scratch')} begins with random weights, and "
-            f"{option('--weights', settings.weights)} are others. Leave out one of "
-            f"them; {option('--init')} begins with the layers of a run."
+            f"{option('--weights', settings.weights)} are others. Use "
+            f"{option('--weights', 'none')}, or leave out {option('--from-scratch')}; "
+            f"{option('--init')} begins with the layers of a run."
         )
     if first == "frozen" and settings.scratch.init != "none" and options.get("init"):
         raise ConfigError(

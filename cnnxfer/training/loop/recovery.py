@@ -10,6 +10,7 @@ from cnnxfer.spelling import option
 from cnnxfer.training.loop.checkpoint import restore
 from cnnxfer.training.loop.progress import parts_per_batch
 from cnnxfer.training.loop.session import Diverged, Session
+from cnnxfer.training.optimization.batch_size_search import too_little_memory
 from cnnxfer.training.variables import adapt_to_parts
 
 Result = TypeVar("Result")
@@ -121,11 +122,7 @@ def halve_parts(session: Session) -> None:
             f"{option('--precision', 'bfloat16')}."
         )
     if size == 1:
-        raise RunError(
-            f"memory ran out with one image at once, {pixels}. Let fewer layers "
-            f"learn, with {option('--last')}, or train at a smaller "
-            f"{option('--image-size')}."
-        )
+        raise too_little_memory(f"with one image at once, {pixels}")
     session.restore_initial_values()
     if session.begun:
         last = session.recorder.last_checkpoint()

@@ -77,13 +77,19 @@ def find_batch_size(
                 break
             best = size
     if not speeds:
-        raise RunError(
-            f"memory ran out with {sizes[0]} images at once. Let fewer layers learn, "
-            f"with {option('--last')}, or train at a smaller {option('--image-size')}."
-        )
+        raise too_little_memory(f"with {sizes[0]} images at once")
     tried = ", ".join(f"{size}: {speed:.0f}" for size, speed in speeds.items())
     reporter.info(f"batches of {best}: {why} (images a second: {tried})")
     return best
+
+
+def too_little_memory(circumstances: str) -> RunError:
+    """Returns the error that no smaller batch can avoid; it ran out so, as "with 8"."""
+    return RunError(
+        f"memory ran out {circumstances}. Train at a smaller "
+        f"{option('--image-size')}; to fine-tune, let fewer layers learn, with "
+        f"{option('--last')}."
+    )
 
 
 def scaled_rate(rate: float, batch_size: int, optimizer: str) -> float:

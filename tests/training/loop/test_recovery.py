@@ -286,8 +286,8 @@ def test_no_memory_for_one_image_ends_the_phase(tmp_path: Path) -> None:
         fit(phase)
     assert len(phase.setup.reporter.warnings) == 2
     assert str(caught.value) == (
-        "memory ran out with one image at once, at 224 pixels. Let fewer layers learn, "
-        "with last, or train at a smaller image_size."
+        "memory ran out with one image at once, at 224 pixels. Train at a smaller "
+        "image_size; to fine-tune, let fewer layers learn, with last."
     )
 
 
