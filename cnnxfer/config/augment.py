@@ -220,7 +220,9 @@ class Augment:
     @property
     def rearranges(self) -> bool:
         """Whether views show the pixels of the central view, in other places."""
-        return self.operations.keys() <= {"padding", "flip", "vertical_flip"}
+        of_views = {"padding", "flip", "vertical_flip"}
+        of_batches = {"mixup", "cutmix"}  # which are made of finished views
+        return self.operations.keys() <= of_views | of_batches
 
     @property
     def region(self) -> str:

@@ -62,6 +62,7 @@ def views_of(augment: Augment, number: int = 0) -> Views:
 REARRANGED = {
     **{level: PRESETS[level] for level in ("none", "cifar", "digits")},
     "flips": Augment(flip=True, vertical_flip=True),
+    "mixed": Augment(flip=True, mixup=0.2, cutmix=1.0),
     "all": Augment(padding=0.4, flip=True, vertical_flip=True, fill="wrap"),
 }
 
