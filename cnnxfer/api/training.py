@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from cnnxfer.training.setup import Setup
 
 
-# The settings of the frozen phase that fine-tuning cannot change. The images are found
+# The settings of the first phase that fine-tuning cannot change. The images are found
 # by their content, so `data` may change: they may have moved.
 INHERITED_SETTINGS = (
     "backbone",

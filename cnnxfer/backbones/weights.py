@@ -15,6 +15,7 @@ import os
 from pathlib import Path
 
 from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.torchvision import PUBLISHED
 from cnnxfer.backbones.weight_files import (
     PackagedWeights,
@@ -118,10 +119,11 @@ def check_own_weights(backbone: Backbone, path: Path) -> None:
             f"{option('--backbone', owner)}, not for {backbone.name}."
         )
     if backbone.torch_names is None:
+        others = [entry.name for entry in BACKBONES if entry.torch_names]
         raise ConfigError(
             f"{option('--weights')} {path} is a file of PyTorch, and {backbone.name} "
             "takes those that Keras saved (.h5). Backbones that take PyTorch's: "
-            f"efficientnet-lite0 to -lite2, {', '.join(PUBLISHED)}."
+            f"{', '.join(others)}."
         )
     if published := PUBLISHED.get(by_file.get(path.name, "")):
         try:

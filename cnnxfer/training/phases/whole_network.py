@@ -27,13 +27,13 @@ class WholeNetwork(TrainedNetwork):
         `auxiliary`, the classifiers in the middle of the backbone learn with it.
         """
         learning = classifier
-        helpers = setup.backbone.auxiliary if auxiliary else None
+        entry = setup.backbone.auxiliary if auxiliary else None
         with setup.devices.scope():
-            if helpers:
+            if entry:
                 learning = setup.add_auxiliary_classifiers(classifier)
             model = fused_network(learning, setup.precision)
-            if helpers:
-                model = AuxiliaryLosses(model, helpers.weight)
+            if entry:
+                model = AuxiliaryLosses(model, entry.weight)
         super().__init__(setup, classifier, model, learning)
         self._train_loader = Loader(setup.splits.train, setup.image_size)
         self._loaders = [self._train_loader]
