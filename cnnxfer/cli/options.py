@@ -78,6 +78,8 @@ def _typer_option(option: Option) -> Any:
         name = f"{name}/{opposite}" if opposite else name
     else:
         known["metavar"] = metavar(setting)
+    if option.from_scratch is not None:
+        default = f"{default}; {setting.typed(option.from_scratch)} from scratch"
     if setting.kind in (int, float):
         known["parser"] = _number
     if setting.words:

@@ -56,8 +56,7 @@ class Config:
     from_scratch: bool | Literal["auto"] = _network(
         "auto",
         "All layers learn from random weights, or the backbone is frozen. `auto` "
-        "freezes a backbone that has weights, and asks what to do with one that has "
-        "none.",
+        "freezes a backbone that has weights; for one that has none, it is an error.",
         "--from-scratch",
         opposite="--freeze",
     )
@@ -168,7 +167,7 @@ class Config:
     )
     seed: int = _training(
         42,
-        "The seed of the head's initial weights and of all views.",
+        "The seed of random weights and of all views.",
         "--seed",
         at_least=0,
         at_most=2**31 - 1,

@@ -28,11 +28,13 @@ class Option:
         table: the table in which files have the setting; "" for none of their tables,
             None if files do not have it.
         inherited: whether a run that is fine-tuned has its value.
+        from_scratch: its default with `--from-scratch`, where that is another.
     """
 
     setting: Setting
     table: str | None = ""
     inherited: bool = False
+    from_scratch: Any = None
 
 
 # Functions that take some of the options of `train`.
@@ -62,7 +64,12 @@ def options_of(function: str) -> Mapping[str, Option]:
     of_run = _options_in("") | _options_in("augment")
     if function == "train":
         # Those that both phases have belong to the one that is set; see `settings_of`.
-        return of_run | _options_in("scratch") | _options_in("frozen")
+        scratch, frozen = _options_in("scratch"), _options_in("frozen")
+        for name in scratch.keys() & frozen.keys():
+            default = scratch[name].setting.default
+            if default != frozen[name].setting.default:
+                frozen[name] = replace(frozen[name], from_scratch=default)
+        return of_run | scratch | frozen
     if function == "unfreeze":
         inherited = {
             name: replace(of_run[name], inherited=True) for name in _INHERITED.split()

@@ -50,9 +50,7 @@ def python_options() -> str:
                 f"`{name}`",
                 sentence(option.setting.help),
                 kind_of(option.setting),
-                "as the run has it"
-                if option.inherited
-                else f"`{toml(option.setting, option.setting.default)}`",
+                _default(option),
                 _reference(option),
             )
             for name, option in options_of(function).items()
@@ -60,6 +58,15 @@ def python_options() -> str:
         parts.append(f"### Options of `{function}`\n")
         parts.append(table(("name", "", "value", "default", "setting"), rows))
     return "\n".join(parts)
+
+
+def _default(option: Option) -> str:
+    if option.inherited:
+        return "as the run has it"
+    default = f"`{toml(option.setting, option.setting.default)}`"
+    if option.from_scratch is None:
+        return default
+    return f"{default}; from scratch `{toml(option.setting, option.from_scratch)}`"
 
 
 def _reference(option: Option) -> str:

@@ -14,7 +14,6 @@ from cnnxfer import api
 from cnnxfer.api import options as option_types
 from cnnxfer.config import load_config
 from cnnxfer.config.options import FUNCTIONS, Option, options_of, settings_of
-from cnnxfer.config.setting import Setting
 from cnnxfer.errors import ConfigError
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "write_option_types.py"
@@ -48,9 +47,7 @@ def test_the_command_line_says_what_the_table_says(
     assert setting.option in typed.opts
     assert typed.help == setting.help
     assert typed.default is None
-    assert typed.show_default == (
-        "the run's" if option.inherited else default_of(setting)
-    )
+    assert typed.show_default == default_of(option)
     if setting.kind is not bool:
         completed = [item.value for item in typed.shell_complete(None, "")]
         assert tuple(completed) == setting.words
@@ -106,16 +103,31 @@ def test_the_reference_says_what_the_table_says(
     for word in setting.words:
         assert f"`{word}`" in row
     if not option.inherited:
-        default = default_of(setting)
-        assert not default or f"Default: `{default}`" in entry[1]
-        assert f"| `{toml(setting, setting.default)}` |" in row
+        default = default_of(option)
+        assert not default or f"Default: {default}." in entry[1].replace("`", "")
+        assert f"| `{toml(setting, setting.default)}`" in row
+    if option.from_scratch is not None:
+        assert f"from scratch `{toml(setting, option.from_scratch)}` |" in row
 
 
-def default_of(setting: Setting) -> str | bool:
+def test_help_has_the_defaults_of_both_first_phases() -> None:
+    options = {item.name: item for item in COMMANDS["train"].params}
+    assert options["epochs"].show_default == "10; 30 from scratch"
+    assert options["patience"].show_default == "auto; none from scratch"
+    assert options["optimizer"].show_default == "adamw"
+
+
+def default_of(option: Option) -> str | bool:
     """Returns a default as the command line shows it; False if it shows none."""
+    setting = option.setting
+    if option.inherited:
+        return "the run's"
     if setting.default is True:
         return str(setting.option)
-    return setting.default is not False and setting.typed(setting.default)
+    default = setting.default is not False and setting.typed(setting.default)
+    if option.from_scratch is None:
+        return default
+    return f"{default}; {setting.typed(option.from_scratch)} from scratch"
 
 
 def test_no_reference_has_an_option_of_its_own() -> None:

@@ -42,13 +42,15 @@ def test_options_have_the_defaults_that_hold_without_them() -> None:
     for option, default in {
         "--backbone <str>, -b <str>": Config().backbone,
         "--lr <float> | auto": "auto",
-        "--epochs <int>": str(Config().frozen.epochs),
+        "--epochs <int>": (
+            f"{Config().frozen.epochs}; {Config().scratch.epochs} from scratch"
+        ),
         "--cache, --no-cache": "--cache",
         "--checkpoint-every <time>": "5m",
         "--seed <int>": str(Config().seed),
     }.items():
         entry = train.split(f":::{{option}} {option}\n")[1].split(":::")[0]
-        assert f"Default: `{default}`" in entry
+        assert f"Default: {default}." in entry.replace("`", "")
 
 
 @pytest.mark.parametrize("section", SECTIONS)
