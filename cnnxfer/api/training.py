@@ -325,7 +325,8 @@ def _first_phase_settings(path: Path | None, options: Mapping[str, Any]) -> Conf
             f"{option('--from-scratch', True)}; to measure what a random backbone is "
             f"good for, add {option('--freeze', True)}."
         )
-    if first == "scratch" and settings.weights not in ("imagenet", "none"):
+    is_default = settings.weights == "imagenet" and not options.get("weights")
+    if first == "scratch" and settings.weights != "none" and not is_default:
         raise ConfigError(
             f"{option('--from-scratch')} begins with random weights, and "
             f"{option('--weights', settings.weights)} are others. Use "

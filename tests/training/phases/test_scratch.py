@@ -30,7 +30,7 @@ from cnnxfer.training.phases.whole_network import WholeNetwork
 
 Train = Callable[..., Run]
 # Averages, since they have variables of their own.
-SETTINGS = {"weights": "imagenet", "from_scratch": True, "ema": 0.9, "lr": 0.01}
+SETTINGS = {"weights": None, "from_scratch": True, "ema": 0.9, "lr": 0.01}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_everything_learns_from_random_weights(scratch: Run) -> None:
     assert scratch.metrics.keys() >= {"scratch"}
     assert [row["phase"] for row in scratch.history] == ["scratch"] * 3
     learned = weights_by_layer(load_model(scratch.model_path))
-    begun = weights_by_layer(network(3, 0))
+    begun = weights_by_layer(network(3, scratch.config.seed))
     assert learned.keys() == begun.keys()
     for name, weights in learned.items():
         for weight, random in zip(weights, begun[name], strict=True):
@@ -245,6 +245,7 @@ def test_a_run_without_a_common_layer_is_an_error(scratch: Run) -> None:
             {"weights": "vgg.h5", "from_scratch": True},
             r"from_scratch begins with random weights, and weights='vgg\.h5' are ",
         ),
+        ({"weights": "imagenet", "from_scratch": True}, "weights='imagenet' are other"),
         ({"init": "latest"}, r"init is for a network .* Add from_scratch=True\."),
         (
             {"from_scratch": True, "epochs": 1, "warmup": 2},
@@ -271,7 +272,7 @@ def test_a_file_says_that_everything_learns(train: Train, tmp_path: Path) -> Non
     config.write_text(
         'from_scratch = true\n[scratch]\noptimizer = "sgd"\nlabel_smoothing = 0.0\n'
     )
-    run = train(tmp_path / "runs", weights="imagenet", epochs=1, config=config)
+    run = train(tmp_path / "runs", weights=None, epochs=1, config=config)
     assert run.phase == "scratch"
     settings = run.config.scratch
     assert (settings.optimizer, settings.epochs) == ("sgd", 1)
