@@ -18,11 +18,11 @@ https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutiona
     F10    fully connected, half dropped    4,096
     output fully connected                  1,000
 
-It was trained on two GPUs that met in C5 only: C3, C6 and C7 read the half of the maps
-that was on their own GPU. With `columns=2` the network is that one, of 60,965,224
-parameters; with `columns=1`, each map reads all before it, as networks that are drawn
-from the table do. First weights are those of the paper: normal, with a deviation of
-0.01, and biases of 1 where that keeps units from being silent.
+It was trained on two GPUs that met in C5 and from F9 on: C3, C6 and C7 read the half of
+the maps that was on their own GPU. With `columns=2` the network is that one, of
+60,965,224 parameters; with `columns=1`, each map reads all before it, as networks that
+are drawn from the table do. First weights are those of the paper: normal, with a
+deviation of 0.01, and biases of 1 where that keeps units from being silent.
 
 A. Krizhevsky: One weird trick for parallelizing convolutional neural networks, 2014,
 https://arxiv.org/abs/1404.5997, has a network of one column, which many call AlexNet:

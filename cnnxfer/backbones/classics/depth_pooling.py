@@ -36,19 +36,19 @@ def DepthPooling(
         A model of float32 `(batch, 32, 32, 3)` around 0 to probabilities
         `(batch, 1000)`, or to maps `(batch, 8, 8, 128)` without the head.
     """
-    inputs = x = keras.Input(input_shape)
+    inputs = x = keras.Input(input_shape)  # 32x32x3
     for i, maps in enumerate((64, 128, 256), 1):
-        x = layers.Conv2D(
+        x = layers.Conv2D(  # 32x32x64, 16x16x128, 8x8x256
             maps,
             3,
             padding="same",
             kernel_initializer="he_normal",
             name=f"conv{i}",
         )(x)
-        x = DepthwiseMaxPooling(2, name=f"depth{i}")(x)
+        x = DepthwiseMaxPooling(2, name=f"depth{i}")(x)  # 32x32x32, 16x16x64, 8x8x128
         if i < 3:
-            x = layers.MaxPooling2D(2, name=f"pool{i}")(x)
+            x = layers.MaxPooling2D(2, name=f"pool{i}")(x)  # 16x16x32, 8x8x64
     if include_top:
-        x = layers.GlobalAveragePooling2D(name="average")(x)
+        x = layers.GlobalAveragePooling2D(name="average")(x)  # 128
         x = layers.Dense(1000, activation="softmax", name="predictions")(x)
     return keras.Model(inputs, x, name="depth-pooling")

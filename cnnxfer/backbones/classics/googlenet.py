@@ -1,8 +1,22 @@
 """GoogLeNet: convolutions of several sizes side by side, and SE-Inception.
 
 C. Szegedy et al.: Going Deeper with Convolutions, 2014,
-https://arxiv.org/abs/1409.4842, table 1. An inception module looks at its input in
-four ways and puts the maps together:
+https://arxiv.org/abs/1409.4842, table 1:
+
+    layer   kind                                     maps   size
+    input   picture                                      3  224x224
+    conv1   convolution 7x7, step 2                     64  112x112
+    pool1   maxima 3x3, step 2, normalized              64  56x56
+    conv2   convolutions 1x1 (64) and 3x3, normalized  192  56x56
+    pool2   maxima 3x3, step 2                         192  28x28
+    3a-3b   two inception modules                      480  28x28
+    pool3   maxima 3x3, step 2                         480  14x14
+    4a-4e   five inception modules                     832  14x14
+    pool4   maxima 3x3, step 2                         832  7x7
+    5a-5b   two inception modules                    1,024  7x7
+    head    averages, 40% dropped, 1,000 classes
+
+An inception module looks at its input in four ways and puts the maps together:
 
     module  size    1x1  3x3 (of)   5x5 (of)  pooled  all
     3a      28x28    64  128 (96)    32 (16)      32  256

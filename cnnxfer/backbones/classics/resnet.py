@@ -51,15 +51,17 @@ def ResNet(
     x = layers.ReLU(name="conv1_relu")(x)
     x = layers.ZeroPadding2D(1, name="pool_pad")(x)
     x = layers.MaxPooling2D(3, 2, name="pool")(x)  # 56x56x64
-    for stage, (count, maps) in enumerate(zip(units, (64, 128, 256, 512), strict=True)):
-        for i in range(count):
-            step = 2 if stage > 0 and i == 0 else 1
-            name = f"stage{stage + 1}_unit{i + 1}"
+    stages = zip(units, (64, 128, 256, 512), strict=True)
+    for stage, (count, maps) in enumerate(stages, 1):
+        # 56x56x64, 28x28x128, 14x14x256, 7x7x512; of bottlenecks, four times the maps
+        for i in range(1, count + 1):
+            step = 2 if stage > 1 and i == 1 else 1
+            name = f"stage{stage}_unit{i}"
             x = residual_unit(
                 x, maps, step, name, bottleneck=bottleneck, excited=excited
             )
     if include_top:
-        x = layers.GlobalAveragePooling2D(name="average")(x)
+        x = layers.GlobalAveragePooling2D(name="average")(x)  # 512 or 2,048
         x = layers.Dense(1000, activation="softmax", name="predictions")(x)
     return keras.Model(inputs, x, name="resnet")
 

@@ -43,16 +43,17 @@ def VGG(
         A model of float32 `(batch, 224, 224, 3)` around 0 to probabilities
         `(batch, 1000)`, or to maps `(batch, 7, 7, 512)` without the head.
     """
-    inputs = x = keras.Input(input_shape)
+    inputs = x = keras.Input(input_shape)  # 224x224x3
     for stage, (count, maps) in enumerate(zip(convolutions, MAPS, strict=True), 1):
         for i in range(1, count + 1):
             size = 1 if third_is_1x1 and i == 3 else 3
             x = _convolution(x, maps, size, normalized, f"stage{stage}_conv{i}")
+        # 112x112x64, 56x56x128, 28x28x256, 14x14x512, 7x7x512
         x = layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
     if include_top:
-        x = layers.Flatten(name="flatten")(x)
+        x = layers.Flatten(name="flatten")(x)  # 25,088
         for name in ("fc1", "fc2"):
-            x = layers.Dense(4096, activation="relu", name=name)(x)
+            x = layers.Dense(4096, activation="relu", name=name)(x)  # 4,096
             x = layers.Dropout(0.5, name=f"{name}_dropout")(x)
         x = layers.Dense(1000, activation="softmax", name="predictions")(x)
     return keras.Model(inputs, x, name="vgg")
