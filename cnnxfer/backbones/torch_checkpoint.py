@@ -22,7 +22,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 from zipfile import ZipFile
 
 import numpy as np
@@ -34,7 +34,6 @@ from cnnxfer.unpacking import is_stored
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 SIZE_LIMIT_BYTES = 1 << 30
 # A tensor takes 35 in a pickle, and the networks that are read have some 400 at most.
-# Tuples in one another could be no deeper, which Python's stack can bear.
 MAX_OPCODES = 50_000
 _ZIP_START = b"PK\3\4"
 _REASON_LETTERS = 200
@@ -105,7 +104,17 @@ _ALLOWED_NAMES: dict[tuple[str, str], Callable[..., Any] | str] = {
 }
 
 
-class _StateDictUnpickler(pickle.Unpickler):
+_STEPS: dict[int, Any] = pickle._Unpickler.dispatch
+
+
+class _StateDictUnpickler(pickle._Unpickler):
+    """Python's unpickler that is written in Python, whose keys can be checked.
+
+    As a key, a tuple that has another one twice, which is made likewise, and so on,
+    would take for ever to hash.
+    """
+
+    stack: list[Any]
     _items = 0  # of all dictionaries that were made of a list
 
     def find_class(self, module: str, name: str) -> Any:
@@ -118,11 +127,26 @@ class _StateDictUnpickler(pickle.Unpickler):
 
     def _ordered_dict(self, items: Iterable[Any] = ()) -> OrderedDict[Any, Any]:
         # Python 2 writes them so. A file could have a long list copied many times.
-        made = OrderedDict(items)
-        self._items += len(made)
+        pairs = list(items)
+        _require_names(name for name, _ in pairs)
+        self._items += len(pairs)
         if self._items > MAX_OPCODES:
             raise ValueError("it makes too many dictionaries")
-        return made
+        return OrderedDict(pairs)
+
+    def _set_item(self) -> None:
+        _require_names(self.stack[-2:-1])
+        _STEPS[pickle.SETITEM[0]](self)
+
+    def _set_items(self) -> None:
+        _require_names(self.stack[::2])
+        _STEPS[pickle.SETITEMS[0]](self)
+
+    dispatch: ClassVar[dict[int, Any]] = {
+        **_STEPS,
+        pickle.SETITEM[0]: _set_item,
+        pickle.SETITEMS[0]: _set_items,
+    }
 
     def persistent_load(self, pid: Any) -> _Storage:
         kind, dtype, key, _location, elements, *view = pid  # no view in a zip archive
@@ -131,6 +155,11 @@ class _StateDictUnpickler(pickle.Unpickler):
         if not isinstance(key, str) or not isinstance(elements, int):
             raise ValueError("it has a storage without a name or a size")
         return _Storage(key, dtype, elements)
+
+
+def _require_names(keys: Iterable[Any]) -> None:
+    if not all(isinstance(key, str) for key in keys):
+        raise ValueError("it has a key that is no name")
 
 
 def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
@@ -190,6 +219,7 @@ def _read_legacy(stream: BinaryIO) -> dict[str, np.ndarray]:
         raise ValueError("it does not begin with PyTorch's magic number")
     _protocol, _system = _unpickle(stream), _unpickle(stream)
     tensors, keys = _tensors(_unpickle(stream)), _unpickle(stream)
+    _require_names(keys)
     by_key = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
     storages = {}
     for key in keys:
@@ -209,23 +239,20 @@ def _unpickle(stream: BinaryIO) -> Any:
 def _check_opcodes(stream: BinaryIO) -> None:
     """Refuses the next pickle if it is unlike PyTorch's, or too large."""
     start = stream.tell()
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+    for count, (opcode, *_) in enumerate(pickletools.genops(stream)):
         if not _OPCODES.fullmatch(opcode.name):
             raise ValueError(
                 f"its pickle has {opcode.name}, which PyTorch never writes"
             )
         if count == MAX_OPCODES:
             raise ValueError(f"its pickle has more than {MAX_OPCODES:,} steps")
-        # Python would make room for all lower numbers.
-        if opcode.name == "LONG_BINPUT" and int(argument or 0) > MAX_OPCODES:
-            raise ValueError(f"it numbers an object {argument:,}")
     stream.seek(start)
 
 
 def _tensors(state: object) -> dict[str, _Tensor]:
     if not isinstance(state, dict) or not all(
-        isinstance(name, str) and isinstance(tensor, _Tensor)
-        for name, tensor in state.items()
+        isinstance(tensor, _Tensor) and isinstance(tensor.storage, _Storage)
+        for tensor in state.values()
     ):
         raise ValueError("it holds something else than tensors by their names")
     return state

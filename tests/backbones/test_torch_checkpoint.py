@@ -217,22 +217,30 @@ def test_tensors_that_share_a_storage_are_counted_each(
     assert "its tensors take over 1 GiB" in refusal(path)
 
 
+# Puts None in a tuple, and then a tuple of twice the last one, 60 times.
+TWICE = b"N\x85" + b"".join(bytes([*b"q", i, *b"h", i, 0x86]) for i in range(60))
+
+
 @pytest.mark.parametrize(
     ("pickled", "reason"),
     [
-        # Python would make 64 GB of room.
-        (b"Nr\xff\xff\xff\xff.", "it numbers an object 4,294,967,295"),
         (b"Np4294967295\n.", "its pickle has PUT, which PyTorch never writes"),
-        # Python's stack could not bear to hash tuples in so many others.
         (b"}N" + b"\x85" * 200_000 + b"Ns.", "its pickle has more than 50,000 steps"),
+        # To hash a tuple of twice a tuple of twice a tuple ... would take for ever.
+        (b"}%bNs." % TWICE, "it has a key that is no name"),
+        (b"}(%bNu." % TWICE, "it has a key that is no name"),
+        (
+            b"ccollections\nOrderedDict\n]%bN\x86a\x85R." % TWICE,
+            "it has a key that is no name",
+        ),
         (
             b"cos\nsystem\n" + b"0" * 10 + b".",
             "its pickle has POP, which PyTorch never writes",
         ),
     ],
-    ids=["number", "text", "depth", "other"],
+    ids=["text", "depth", "key", "keys", "pair", "other"],
 )
-def test_a_pickle_that_would_fill_memory_is_refused(
+def test_a_pickle_that_would_take_for_ever_or_all_memory_is_refused(
     tmp_path: Path, pickled: bytes, reason: str
 ) -> None:
     path = tmp_path / "x.pth"
