@@ -103,7 +103,8 @@ class Phase:
     )
     accumulate: int = _training(
         1,
-        "Compute each batch in this many parts, to save memory.",
+        "Compute each batch in this many parts, to save memory. BatchNormalization "
+        "that learns then has the statistics of one part, not of the batch.",
         "--accumulate",
         at_least=1,
         at_most=1024,
