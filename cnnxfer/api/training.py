@@ -21,7 +21,7 @@ from cnnxfer.api.options import TrainKeywords, UnfreezeKeywords
 from cnnxfer.api.receipt import recorded_outcome, start_receipt
 from cnnxfer.api.run import Run
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.backbones.weights import ensure_weights
+from cnnxfer.backbones.weights import check_own_weights, ensure_weights
 from cnnxfer.config import (
     Config,
     check_phases,
@@ -478,6 +478,7 @@ def _with_weights(config: Config, runs_path: Path, reporter: Reporter) -> Config
     if not path.is_file():
         hint = suggestion(config.weights, ("imagenet", "none"))
         raise ConfigError(f"{option('--weights')} {path} is not a file.{hint}")
+    check_own_weights(BACKBONES.get(config.backbone), path)
     return dataclasses.replace(config, weights=str(path.resolve()))
 
 

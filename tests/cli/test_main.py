@@ -61,6 +61,8 @@ MISTAKES = {
     "train --devices al": "--devices is 'al'. Did you mean 'all'?",
     "train --weights nofile.h5": "--weights nofile.h5 is not a file.",
     "train --weights imagenett": "Did you mean 'imagenet'?",
+    "train --weights none": "--weights none alone would train a head on a random",
+    "train --backbone lenet5 --weights file.pth": "lenet5 takes those that Keras",
     "train --config missing.toml": "missing.toml cannot be read: no such file",
     "train --config bad.toml": "unknown setting 'bakbone' in bad.toml. Did you mean",
     "unfreeze": "there is no run in runs yet. Start one with: cnnxfer train FOLDER",
@@ -93,6 +95,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(terminal, "volume", terminal.Volume())
     (tmp_path / "flowers").mkdir()
     (tmp_path / "file.txt").touch()
+    (tmp_path / "file.pth").touch()
     (tmp_path / "bad.toml").write_text("bakbone = 'xception'")
     return tmp_path
 
