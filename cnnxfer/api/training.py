@@ -333,6 +333,11 @@ def _first_phase_settings(path: Path | None, options: Mapping[str, Any]) -> Conf
             f"{option('--weights', 'none')}, or leave out {option('--from-scratch')}; "
             f"{option('--init')} begins with the layers of a run."
         )
+    if first == "scratch" and options.get("views") is not None:
+        raise ConfigError(
+            f"{option('--views')} is for views that are kept, and from scratch every "
+            "epoch has new ones. Leave it out."
+        )
     if first == "frozen" and settings.scratch.init != "none" and options.get("init"):
         raise ConfigError(
             f"{option('--init')} is for a network that learns from random weights. "

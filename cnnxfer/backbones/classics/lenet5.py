@@ -15,10 +15,10 @@ Recognition, 1998, http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf, section I
 
 Kept from the paper: averages with a factor and a bias for each map, the squashing
 function 1.7159 tanh(2x/3), the connections of C3 (table I) and the range of the first
-weights. F6 is a convolution of 1x1 here, so larger pictures have a map of it, of which
-the head sees the averages. As is usual today, the output is a softmax of 10 logits, not
-distances to pictures of the characters; `--head euclidean` has distances, to centres
-that learn (see `tasks.euclidean`).
+weights, but for those factors. F6 is a convolution of 1x1 here, so larger pictures have
+a map of it, of which the head sees the averages. As is usual today, the output is a
+softmax of 10 logits, not distances to pictures of the characters; `--head euclidean`
+has distances, to centres that learn (see `tasks.euclidean`).
 """
 
 from typing import Any

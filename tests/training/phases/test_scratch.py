@@ -246,6 +246,7 @@ def test_a_run_without_a_common_layer_is_an_error(scratch: Run) -> None:
             r"from_scratch begins with random weights, and weights='vgg\.h5' are ",
         ),
         ({"weights": "imagenet", "from_scratch": True}, "weights='imagenet' are other"),
+        ({"from_scratch": True, "views": 2}, "views is for views that are kept, and "),
         ({"init": "latest"}, r"init is for a network .* Add from_scratch=True\."),
         (
             {"from_scratch": True, "epochs": 1, "warmup": 2},
