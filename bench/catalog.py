@@ -89,6 +89,13 @@ BENCHMARKS = (
         "15 minutes",
     ),
     Benchmark(
+        "scratch_digits",
+        "bench.scratch.digits",
+        "LeNet-5 on MNIST from random weights: accuracy, and images a second",
+        "the textbook's loop: Keras's `fit` on an array, batch 32",
+        "12 minutes",
+    ),
+    Benchmark(
         "scratch_step",
         "bench.scratch.step",
         "speed of a training step from random weights, by network",

@@ -34,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=10,
         metavar="N",
-        help="of the textbook's loop; by default 10",
+        help="of the textbook's loop, from which speed is taken; by default 10",
     )
 
 
@@ -59,9 +59,8 @@ def measure(options: argparse.Namespace) -> Table:
         rows,
         [
             "Seconds are of the whole process, from its start to the saved model: the "
-            "start of TensorFlow, reading 70,000 files and looking for duplicates "
-            "among them, too. Images a second are those of training and validation, "
-            "from the second epoch on.",
+            "start of TensorFlow and reading 70,000 files, too. Images a second are "
+            "those of training and validation, from the second epoch on.",
             "The paper has 0.9905 without and 0.992 with distorted training pictures "
             "(LeCun et al., 1998, section III, "
             "http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf).",

@@ -18,7 +18,9 @@ from bench.lib.shared import ROOT, shared_dir
 from bench.lib.trainings import Workplace
 
 CONFIGS = ROOT / "configs"
-COLUMNS = ("epochs", "seconds", "images a second", "validation", "test")
+COLUMNS = (
+    *("epochs", "seconds", "CPU seconds", "images a second", "validation", "test"),
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Trained:
 
     Attributes:
         seconds: of the whole process, from its start to the saved model.
+        cpu_seconds: of all its threads together, which other work on the machine
+            changes less.
         images: the number of training images.
         epoch_seconds: of each whole epoch, with its validation.
         validation: the accuracy of the epoch that is best on validation, a fraction.
@@ -34,6 +38,7 @@ class Trained:
     """
 
     seconds: float
+    cpu_seconds: float
     images: int
     epoch_seconds: Sequence[float]
     validation: float
@@ -47,10 +52,9 @@ class Trained:
 
     def cells(self) -> list[Cell]:
         """Returns the cells of `COLUMNS`."""
-        rate = round(self.images_per_second)
-        epochs = len(self.epoch_seconds)
+        figures = (self.seconds, self.cpu_seconds, self.images_per_second)
         accuracies = (f"{part:.4f}" for part in (self.validation, self.test))
-        return [epochs, round(self.seconds), rate, *accuracies]
+        return [len(self.epoch_seconds), *map(round, figures), *accuracies]
 
 
 def shared_data(name: str) -> Path:
@@ -83,12 +87,13 @@ def train(data: Path, *options: str) -> Trained:
     (metrics,) = training.document["metrics"].values()
     trained = Trained(
         training.process.wall_seconds,
+        training.process.cpu_seconds,
         parts["train"],
         epoch_seconds,
         metrics["val_accuracy"],
         tested["top1"]["value"],
     )
-    return _shown(" ".join(options), trained, training.process.cpu_seconds)
+    return _shown(" ".join(options), trained)
 
 
 def train_by_keras(backbone: str, archive: Path, *options: str) -> Trained:
@@ -98,12 +103,13 @@ def train_by_keras(backbone: str, archive: Path, *options: str) -> Trained:
     found = json.loads(process.output.splitlines()[-1])
     trained = Trained(
         process.wall_seconds,
+        process.cpu_seconds,
         found["images"],
         found["epoch_seconds"],
         found["val_accuracy"],
         found["test_accuracy"],
     )
-    return _shown(f"the textbook's {backbone}", trained, process.cpu_seconds)
+    return _shown(f"the textbook's {backbone}", trained)
 
 
 def mean_and_range(accuracies: Sequence[float]) -> str:
@@ -112,11 +118,11 @@ def mean_and_range(accuracies: Sequence[float]) -> str:
     return f"{mean(accuracies):.3f} ({lowest:.3f}-{highest:.3f})"
 
 
-def _shown(what: str, trained: Trained, cpu_seconds: float) -> Trained:
+def _shown(what: str, trained: Trained) -> Trained:
     show(
         what,
         seconds=trained.seconds,
-        cpu_seconds=cpu_seconds,
+        cpu_seconds=trained.cpu_seconds,
         images_per_second=trained.images_per_second,
         validation=trained.validation,
         test=trained.test,

@@ -59,7 +59,7 @@ def test_textbooks_loop_ends_within_an_epoch(archive: Path) -> None:
 
 def test_the_first_epoch_is_not_part_of_the_speed() -> None:
     def trained(*seconds: float) -> Trained:
-        return Trained(9.0, 100, seconds, validation=0.5, test=0.5)
+        return Trained(9.0, 12.0, 100, seconds, validation=0.5, test=0.5)
 
     assert trained(50, 1, 3).images_per_second == 50
     assert trained(50).images_per_second == 2
