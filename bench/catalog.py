@@ -96,6 +96,20 @@ BENCHMARKS = (
         "12 minutes",
     ),
     Benchmark(
+        "scratch_cifar10",
+        "bench.scratch.cifar10",
+        "SE-ResNet-20 on a sample of CIFAR-10 from random weights, by its recipe",
+        "the textbook's loop for the same time",
+        "45 minutes",
+    ),
+    Benchmark(
+        "scratch_transfer",
+        "bench.scratch.transfer",
+        "accuracy of VGG from random weights and of a head on ImageNet weights",
+        "the other, in the same time",
+        "6 minutes",
+    ),
+    Benchmark(
         "scratch_step",
         "bench.scratch.step",
         "speed of a training step from random weights, by network",
