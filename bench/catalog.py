@@ -103,13 +103,6 @@ BENCHMARKS = (
         "45 minutes",
     ),
     Benchmark(
-        "scratch_excitation",
-        "bench.scratch.excitation",
-        "accuracy of ResNet-20 with and without squeeze-and-excitation",
-        "the same network without",
-        "35 minutes",
-    ),
-    Benchmark(
         "scratch_transfer",
         "bench.scratch.transfer",
         "accuracy of VGG from random weights and of a head on ImageNet weights",

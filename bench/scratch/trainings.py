@@ -112,12 +112,6 @@ def train_by_keras(backbone: str, archive: Path, *options: str) -> Trained:
     return _shown(f"the textbook's {backbone}", trained)
 
 
-def mean_and_range(accuracies: Sequence[float]) -> str:
-    """Returns a mean with the lowest and the highest value."""
-    lowest, highest = min(accuracies), max(accuracies)
-    return f"{mean(accuracies):.3f} ({lowest:.3f}-{highest:.3f})"
-
-
 def _shown(what: str, trained: Trained) -> Trained:
     show(
         what,
