@@ -1,7 +1,14 @@
 """A run's images where they were, and what it is trained with."""
 
+from contextlib import closing
+
+import numpy as np
+
+from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.prepared import Splits
 from cnnxfer.data.run_images import find_images
+from cnnxfer.prediction.classifier import Classifier
+from cnnxfer.prediction.model_source import find_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.training.setup import Setup
@@ -18,3 +25,16 @@ def setup_of(run: Run) -> Setup:
     precision = run.receipt["precision"]
     setup, _ = set_up(run, run.config, precision, Reporter(), retry="")
     return setup
+
+
+def validation_accuracy(run: Run) -> float:
+    """Returns the share of the validation images that `predict` answers correctly."""
+    examples = splits_of(run).validation
+    sources = [ImageSource(example.id, example.read) for example in examples]
+    with closing(Classifier(find_model(run))) as classifier:
+        answers = list(classifier.answers(sources))
+    right = [
+        answer.probabilities.argmax() == example.label
+        for answer, example in zip(answers, examples, strict=True)
+    ]
+    return round(float(np.mean(right)), 6)

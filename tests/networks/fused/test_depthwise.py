@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from convolution_gradients import assert_like_keras
 from keras import ops
 
 from cnnxfer.networks.fused.depthwise import depthwise
@@ -17,26 +18,7 @@ def test_outputs_and_gradients_match_keras(
     # Sizes that strides divide and don't.
     x = tf.constant(random.normal(size=(2, 12, 9, 5)), tf.float32)
     kernel = tf.constant(random.normal(size=(*size, 5, 1)), tf.float32)
-
-    def output_and_gradients(convolve: object, dtype: str) -> list[np.ndarray]:
-        assert callable(convolve)
-        mine = [tf.cast(tf.cast(value, "bfloat16"), dtype) for value in (x, kernel)]
-        with tf.GradientTape() as tape:
-            tape.watch(mine)
-            outputs = convolve(*mine, stride, padding)
-            weights = np.random.default_rng(1).normal(size=outputs.shape)
-            loss = tf.reduce_sum(outputs * ops.cast(weights, dtype))
-        gradients = tape.gradient(loss, mine)
-        assert {value.dtype for value in (outputs, *gradients)} == {tf.as_dtype(dtype)}
-        return [np.asarray(tf.cast(y, "float32")) for y in (outputs, *gradients)]
-
-    tolerance = 1e-5 if dtype == "float32" else 0.02
-    expected = output_and_gradients(ops.depthwise_conv, "float32")
-    for found, other in zip(
-        output_and_gradients(depthwise, dtype), expected, strict=True
-    ):
-        assert found.shape == other.shape
-        assert np.abs(found - other).max() < tolerance * np.abs(other).max()
+    assert_like_keras(depthwise, ops.depthwise_conv, x, kernel, stride, padding, dtype)
 
 
 def test_the_batch_size_may_be_unknown() -> None:

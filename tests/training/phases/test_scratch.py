@@ -1,6 +1,5 @@
 import tomllib
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +7,17 @@ import keras
 import numpy as np
 import pytest
 from auxiliary import mobilenet_has_auxiliary_classifiers
-from images_of_run import splits_of
+from images_of_run import validation_accuracy
 from killed_runs import without_seconds
 from recording_reporter import RecordingReporter, pressing_ctrl_c
 from shallow_mobilenet import in_place_of_mobilenet
 
 import cnnxfer
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.data.images.source import ImageSource
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import ConfigError, Interrupted, RunError
 from cnnxfer.networks.classifier import all_layers, build_classifier
 from cnnxfer.networks.saving import load_model
-from cnnxfer.prediction.classifier import Classifier
-from cnnxfer.prediction.model_source import find_model
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.heads import HEAD
 from cnnxfer.training.loop.checkpoint import read_checkpoint
@@ -129,15 +125,7 @@ def test_a_model_that_deviates_is_measured_again(
     run = train(tmp_path, **SETTINGS, epochs=1, precision="bfloat16", reporter=reporter)
     (warning,) = reporter.warnings
     assert warning.startswith("the saved model deviates from what was trained: largest")
-    examples = splits_of(run).validation
-    sources = [ImageSource(example.id, example.read) for example in examples]
-    with closing(Classifier(find_model(run))) as classifier:
-        answers = list(classifier.answers(sources))
-    right = [
-        answer.probabilities.argmax() == example.label
-        for answer, example in zip(answers, examples, strict=True)
-    ]
-    assert run.metrics["scratch"]["val_accuracy"] == round(float(np.mean(right)), 6)
+    assert run.metrics["scratch"]["val_accuracy"] == validation_accuracy(run)
 
 
 def test_fine_tuning_goes_on_from_it(scratch: Run) -> None:
