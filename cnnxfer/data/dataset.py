@@ -18,6 +18,8 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLITS = (TRAIN, VALIDATION, TEST)
 # Names of tasks that data may suit: one label an image, or any number of them.
 CLASSIFICATION, MULTI_LABEL = "classification", "multi-label"
+LOCALIZATION, DETECTION = "localization", "detection"
+SEGMENTATION = "segmentation"
 
 
 @dataclass(frozen=True)

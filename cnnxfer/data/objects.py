@@ -1,0 +1,136 @@
+"""What a data set knows of the objects in an image: a class and a box for each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # NumPy is heavy, and sources are looked up without it
+    from cnnxfer.data.geometry import Box, Geometry
+
+# A view keeps an object if at least this share of its box is seen, as the part of it
+# that is seen. Less of it is hardly recognized, and would teach the wrong box.
+MIN_VISIBLE = 0.3
+MIN_SIDE = 1.0  # of what is seen of a box, in pixels of the view
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledBox:
+    """An object in an image.
+
+    Attributes:
+        label: its class, as an index into the class names.
+        box: left, top, right and bottom edge, in pixels of the upright image, counted
+            from 0 at the outer edge of the first pixel.
+        crowd: whether the box holds many objects of the class, none of which is boxed.
+            No object is learned from it, and what a model finds in it is not counted.
+        polygons: the outline, if the data has one: each polygon as across, down,
+            across, down, ... in the same pixels.
+    """
+
+    label: int
+    box: Box
+    crowd: bool = False
+    polygons: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """The objects that an image shows; without any, it is background.
+
+    Attributes:
+        objects: in the order of the data set.
+        width: the width of the picture that the boxes are for, in pixels; 0 if the data
+            does not tell.
+        height: its height.
+    """
+
+    objects: tuple[LabelledBox, ...] = ()
+    width: int = 0
+    height: int = 0
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The classes of the objects, ascending, each once."""
+        return tuple(sorted({item.label for item in self.objects}))
+
+    def renumbered(self, numbers: Mapping[int, int]) -> Objects:
+        """Returns it with other indices; objects of other classes are left out."""
+        kept = tuple(
+            replace(item, label=numbers[item.label])
+            for item in self.objects
+            if item.label in numbers
+        )
+        return replace(self, objects=kept)
+
+    def through(self, geometry: Geometry) -> Objects:
+        """Returns what a view shows of the objects, in pixels of the view.
+
+        Of a box, what lies inside the view remains, if that is at least `MIN_VISIBLE`
+        of its area and `MIN_SIDE` wide and high. In a turned view, it is the upright
+        box around the turned one.
+        """
+        import numpy as np
+
+        kept = []
+        for item in self.objects:
+            left, top, right, bottom = item.box
+            corners = np.array(
+                [(left, top), (right, top), (right, bottom), (left, bottom)]
+            )
+            places = geometry.to_view(corners)
+            low, high = places.min(axis=0), places.max(axis=0)
+            seen_low = low.clip(0, geometry.size)
+            seen_high = high.clip(0, geometry.size)
+            sides = seen_high - seen_low
+            if sides.min() < MIN_SIDE:
+                continue
+            if sides.prod() < MIN_VISIBLE * (high - low).prod():
+                continue
+            polygons = tuple(
+                tuple(geometry.to_view(np.reshape(polygon, (-1, 2))).ravel().tolist())
+                for polygon in item.polygons
+            )
+            box = (*seen_low.tolist(), *seen_high.tolist())
+            kept.append(replace(item, box=box, polygons=polygons))
+        return Objects(tuple(kept), geometry.size, geometry.size)
+
+    def text(self, class_names: Sequence[str]) -> str:
+        """Returns the objects as a JSON list of `[class, left, top, right, bottom]`.
+
+        The size of the picture comes first, as `[width, height]`. A crowd has a 1 as
+        its last entry, and polygons follow in a list of their own.
+        """
+        rows: list[list[object]] = [[self.width, self.height]]
+        for item in self.objects:
+            row: list[object] = [class_names[item.label], *map(_short, item.box)]
+            if item.crowd or item.polygons:
+                row.append(int(item.crowd))
+            if item.polygons:
+                row.append([list(map(_short, polygon)) for polygon in item.polygons])
+            rows.append(row)
+        return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+
+    def recorded(self, text: str, numbers: Mapping[str, int]) -> Objects:
+        """Returns the objects that a text stands for; see `text`."""
+        (width, height), *rows = json.loads(text)
+        objects = tuple(
+            LabelledBox(
+                numbers[name],
+                (float(left), float(top), float(right), float(bottom)),
+                bool(more[0]) if more else False,
+                tuple(tuple(map(float, polygon)) for polygon in more[1])
+                if len(more) > 1
+                else (),
+            )
+            for name, left, top, right, bottom, *more in rows
+        )
+        return Objects(objects, int(width), int(height))
+
+
+def _short(value: float) -> float | int:
+    """Returns a number as JSON writes it shortest, to a thousandth of a pixel."""
+    rounded = round(value, 3)
+    return int(rounded) if rounded == int(rounded) else rounded
