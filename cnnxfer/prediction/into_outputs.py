@@ -83,9 +83,9 @@ def _tell_of_nothing(answer: TaskAnswer, reporter: Reporter) -> None:
         answer: that of the model to an image that cannot be read.
         reporter: receives the message.
     """
-    if answer.summary is not None and answer.nothing != answer.usual_nothing:
+    if answer.displaced is not None:
         reporter.info(
-            f"a class is called {answer.usual_nothing!r}, so images without an answer "
+            f"a class is called {answer.displaced!r}, so images without an answer "
             f"are called {answer.nothing!r}"
         )
 

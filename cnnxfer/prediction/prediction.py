@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from cnnxfer.data.annotation import LABEL_SEPARATOR
 from cnnxfer.notebook import table
 from cnnxfer.reporting import printable
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL import Image
 
     from cnnxfer.data.images.source import ImageSource
-    from cnnxfer.tasks.answer import Line, RankedClass, TaskAnswer
+    from cnnxfer.tasks.answer import FoundObject, Line, RankedClass, TaskAnswer
 
 # Reads the part of a JSON object that is the task's; see `Decision.read`.
 ReadAnswer = Callable[[Mapping[str, Any]], "TaskAnswer"]
@@ -55,10 +57,43 @@ class Prediction:
     def top(self) -> RankedClass:
         """The most probable class, with its `label` and `probability`.
 
+        Where objects are found, it is that of the surest object.
+
+        Raises:
+            ValueError: if the image could not be read, no object was found in it, or
+                the model answers with a mask, whose classes have no probabilities.
+        """
+        top = self._readable.top
+        if top is None:
+            raise ValueError(
+                f"{self.path} has no most probable class: nothing was found in it, or "
+                "each pixel has a class; see `labels`"
+            )
+        return top
+
+    @property
+    def objects(self) -> tuple[FoundObject, ...]:
+        """The objects in the image, the surest first.
+
+        Each has a `label`, a `score` in [0, 1] and a `box`: left, top, right and bottom
+        edge, in pixels of the upright image. A model that finds no objects, but
+        classes or a mask, has none.
+
         Raises:
             ValueError: if the image could not be read.
         """
-        return self._readable.top
+        return self._readable.objects or ()
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """The class of each pixel of the upright image, as an index into the classes.
+
+        It is uint8 `(height, width)`, and None of a model that gives no masks.
+
+        Raises:
+            ValueError: if the image could not be read.
+        """
+        return self._readable.mask
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -105,7 +140,7 @@ class Prediction:
     def __repr__(self) -> str:
         text = self.error
         if text is None:
-            texts = [f"{each.label} {each.probability:.1%}" for each in self._chosen]
+            texts = [f"{each.label} {each.fraction:.1%}" for each in self._chosen]
             text = ", ".join(texts) or self.label
         return f"Prediction({self.path + self.frame_mark!r}: {printable(text)})"
 
@@ -117,28 +152,42 @@ class Prediction:
 
         picture = ""
         if self.source:
-            picture = data_url(ThumbnailReader(240, 180).read(self.source, self.frame))
+            image = ThumbnailReader(240, 180).read(self.source, self.frame)
+            picture = data_url(image and self.drawn(image))
         lines = self.answer.lines()
-        rows = [[each.label, f"{each.probability:.1%}"] for each in lines]
+        titles = self.answer.titles
+        rows = [
+            [each.label, f"{each.fraction:.1%}", each.place][: len(titles)]
+            for each in lines
+        ]
         answer = ", ".join(self.labels) or self.label
-        return table(title, [["class", "probability"], *rows], answer, picture=picture)
+        return table(title, [titles, *rows], answer, picture=picture)
+
+    def drawn(self, image: Image.Image) -> Image.Image:
+        """Returns the whole image, at any size, with the boxes or the mask in it."""
+        return self.answer.drawn(image, (self.width, self.height))
 
     def record(self) -> dict[str, Any]:
         """Returns one row of a table, for `pandas.DataFrame(p.record() for p in ...)`.
 
         What an image does not have, such as the label of one that cannot be read, is
         None. Several labels are joined by "|", and the probability is that of the
-        first; of the most probable class, if none is probable enough.
+        first; of the most probable class, if none is probable enough. Objects and
+        masks are in `objects` and `mask`.
         """
-        is_read = self.error is None
-        first = next(iter(self._chosen), None)
+        label = probability = None
+        if self.error is None:
+            label = LABEL_SEPARATOR.join(self.labels) or self.label
+        if top := self.answer.top:
+            first = next(iter(self._chosen), None)
+            probability = first.fraction if first else top.probability
         return {
             "path": self.path,
             "frame": self.frame,
             "width": self.width or None,
             "height": self.height or None,
-            "label": self.answer.summary or self.label if is_read else None,
-            "probability": (first or self.top).probability if is_read else None,
+            "label": label,
+            "probability": probability,
             "split": self.split,
             "error": self.error,
         }

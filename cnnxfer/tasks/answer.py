@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+if TYPE_CHECKING:  # both are heavy, and many answers need neither
+    import numpy as np
+    from PIL import Image
+
+    from cnnxfer.data.geometry import Box
+
+NONE = "none"  # the usual word for an image that shows nothing that is known
 DIGITS = 6  # decimal places of probabilities in tables, files and thresholds
 
 
@@ -37,20 +44,40 @@ class RankedClass:
 
 
 @dataclass(frozen=True)
+class FoundObject:
+    """An object that was found in an image.
+
+    Attributes:
+        label: the readable name of its class.
+        score: how sure the model is of it, a fraction in [0, 1].
+        box: left, top, right and bottom edge, in pixels of the upright image, counted
+            from 0 at the outer edge of the first pixel.
+        index: the position of its class among those of the model.
+    """
+
+    label: str
+    score: float
+    box: Box
+    index: int
+
+
+@dataclass(frozen=True)
 class Line:
     """A line of an answer, as tables and pages show it.
 
     Attributes:
-        rank: the position by probability, from 1.
+        rank: the position among the lines of the answer, from 1; the best is first.
         label: what was recognized, or may have been.
-        probability: a fraction in [0, 1].
+        fraction: what `TaskAnswer.titles` calls it, in [0, 1].
         rejected: whether it is shown though it is not the answer, or not part of it.
+        place: where in the image it is; empty if that is not known.
     """
 
     rank: int
     label: str
-    probability: float
-    rejected: bool
+    fraction: float
+    rejected: bool = False
+    place: str = ""
 
 
 class TaskAnswer(Protocol):
@@ -64,16 +91,27 @@ class TaskAnswer(Protocol):
         """
 
     @property
-    def usual_nothing(self) -> str:
-        """The word for it where no class is called so."""
+    def displaced(self) -> str | None:
+        """The usual word for it, if a class is called so, and the word is needed."""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns of `rows`."""
 
     @property
-    def top(self) -> RankedClass:
-        """The most probable class, whether or not it is probable enough."""
+    def titles(self) -> tuple[str, ...]:
+        """What people call the label, the fraction and the place, if any, of a line."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of all classes, in label order; empty if nobody needs them."""
+
+    @property
+    def top(self) -> RankedClass | None:
+        """The most probable class, whether or not it is probable enough.
+
+        None if nothing was found, or classes have no probabilities.
+        """
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -85,7 +123,15 @@ class TaskAnswer(Protocol):
 
     @property
     def summary(self) -> str | None:
-        """The answer in one text; None if it always is the first of `rows`."""
+        """The answer in one text; None if `rows` tell it."""
+
+    @property
+    def objects(self) -> tuple[FoundObject, ...] | None:
+        """The objects that were found, best first; None if none are looked for."""
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """The class of each pixel, uint8 `(height, width)`; None if it is not known."""
 
     def record(self) -> dict[str, Any]:
         """Returns what the JSON object of the image has beside its path and size."""
@@ -95,3 +141,11 @@ class TaskAnswer(Protocol):
 
     def lines(self, most: int | None = None) -> list[Line]:
         """Returns what people are shown; with `most`, so many of what counts most."""
+
+    def drawn(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
+        """Returns an image with what was found in it; as it is if no places are known.
+
+        Args:
+            image: the whole upright image, of mode RGB and of any size.
+            size: the width and height of the image in pixels, as the answer counts.
+        """

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from cnnxfer.tasks.answer import Line, RankedClass
 from cnnxfer.texts import normal
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # In place of a task's usual word for no answer, where a class is called like that.
 NO_ANSWER = "no answer"
@@ -27,6 +30,10 @@ class ClassAnswer:
     ranking: tuple[RankedClass, ...] = ()
 
     columns: ClassVar = ("rank", "class_id", "label", "probability")
+    titles: ClassVar = ("class", "probability")
+    class_names: ClassVar = ()
+    objects: ClassVar = None
+    mask: ClassVar = None
 
     @property
     def chosen(self) -> tuple[RankedClass, ...]:
@@ -34,9 +41,9 @@ class ClassAnswer:
         raise NotImplementedError
 
     @property
-    def top(self) -> RankedClass:
+    def top(self) -> RankedClass | None:
         """The most probable class."""
-        return self.ranking[0]
+        return next(iter(self.ranking), None)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -62,6 +69,10 @@ class ClassAnswer:
             Line(ranked.rank, ranked.label, ranked.probability, self._rejects(ranked))
             for ranked in self.ranking[:most]
         ]
+
+    def drawn(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
+        """Returns the image as it is: the classes are those of all of it."""
+        return image
 
     def _rejects(self, ranked: RankedClass) -> bool:
         return ranked not in self.chosen

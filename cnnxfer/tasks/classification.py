@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -86,14 +86,18 @@ class OneClass(ClassAnswer):
     min_confidence: float | None = None
     nothing: str = UNSURE
 
-    usual_nothing: ClassVar = UNSURE
-
     @property
     def chosen(self) -> tuple[RankedClass, ...]:
         """The most probable class; none if it is not probable enough."""
         # Rounded as it is printed, so that the figure never contradicts the answer.
         best, least = self.ranking[:1], self.min_confidence or 0
         return tuple(item for item in best if round(item.probability, DIGITS) >= least)
+
+    @property
+    def displaced(self) -> str | None:
+        """The word "unsure", if a class is called so and it is needed."""
+        needed = self.min_confidence is not None and self.nothing != UNSURE
+        return UNSURE if needed else None
 
     @property
     def summary(self) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from cnnxfer.runs import Run
 from cnnxfer.runs.summary import percent
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
-from cnnxfer.tasks.answer import DIGITS, Line, RankedClass
+from cnnxfer.tasks.answer import DIGITS, NONE, Line, RankedClass
 from cnnxfer.tasks.class_answer import (
     ClassAnswer,
     ranked_classes,
@@ -33,8 +33,6 @@ from cnnxfer.tasks.per_class import average_precisions, macro, micro_f1
 from cnnxfer.tasks.score import MEAN_AVERAGE_PRECISION, Score
 from cnnxfer.tasks.significance import Accuracy, wilson_interval
 from cnnxfer.tasks.thresholds import DEFAULT_THRESHOLD, choose_thresholds
-
-NONE = "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +94,15 @@ class SeveralClasses(ClassAnswer):
     names: frozenset[str] = frozenset()
     nothing: str = NONE
 
-    usual_nothing: ClassVar = NONE
-
     @property
     def chosen(self) -> tuple[RankedClass, ...]:
         """The classes that are probable enough, best first."""
         return tuple(ranked for ranked in self.ranking if ranked.label in self.names)
+
+    @property
+    def displaced(self) -> str | None:
+        """The word "none", if a class is called so."""
+        return None if self.nothing == NONE else NONE
 
     @property
     def summary(self) -> str:

@@ -1,9 +1,14 @@
+import io
+import re
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
-from predicted import predicted
+from PIL import Image
+from predicted import predicted, with_mask, with_objects
 
+from cnnxfer.data.images.source import ImageSource
 from cnnxfer.prediction.prediction import Prediction, ReadAnswer
 from cnnxfer.tasks.answer import RankedClass, TaskAnswer
 from cnnxfer.tasks.classification import BestClass, OneClass
@@ -135,3 +140,57 @@ def reader(answer: TaskAnswer) -> ReadAnswer:
 def test_json_that_is_not_a_prediction_is_refused(document: dict[str, object]) -> None:
     with pytest.raises(KeyError):
         Prediction.from_json(document, reader(OneClass()))
+
+
+FOUND = with_objects(
+    "a.jpg", 40, 30, (1, 2, 30, 20, 0.9, 0), (5, 5, 9, 9, 0.5, 1), (5, 5, 9, 9, 0.4, 0)
+)
+
+
+def test_objects_are_found_by_their_names() -> None:
+    assert [(item.label, item.score) for item in FOUND.objects] == [
+        ("raccoon", 0.9),
+        ("<cat>", 0.5),
+        ("raccoon", 0.4),
+    ]
+    assert FOUND.top.label == FOUND.label == "raccoon"
+    assert (
+        repr(FOUND) == "Prediction('a.jpg': raccoon 90.0%, <cat> 50.0%, raccoon 40.0%)"
+    )
+    record = FOUND.record()
+    assert (record["label"], record["probability"]) == ("raccoon|<cat>", 0.9)
+    assert ANSWER.objects == ()
+
+
+def test_an_image_without_objects_is_an_answer() -> None:
+    empty = with_objects("a.jpg", 40, 30)
+    assert (empty.label, empty.objects, empty.unsure) == ("none", (), True)
+    with pytest.raises(ValueError, match=r"a\.jpg has no most probable class: nothing"):
+        _ = empty.top
+    assert empty.record()["probability"] is None
+    assert empty.as_json()["objects"] == []
+
+
+def test_a_mask_is_there_for_each_pixel() -> None:
+    mask = np.eye(4, dtype=np.uint8)
+    prediction = with_mask("a.jpg", mask)
+    np.testing.assert_array_equal(prediction.mask, mask)
+    assert (prediction.label, prediction.unsure) == ("ground", False)
+    assert prediction.record()["label"] == "ground|rose"
+    assert ANSWER.mask is None
+
+
+@pytest.mark.parametrize(
+    "found", [FOUND, with_mask("a.jpg", np.eye(9, dtype=np.uint8))]
+)
+def test_notebooks_show_what_was_found(found: Prediction) -> None:
+    content = io.BytesIO()
+    Image.new("RGB", (found.width, found.height)).save(content, "PNG")
+    source = ImageSource("a.jpg", content.getvalue)
+    page = replace(found, source=source)._repr_html_()
+    plain = replace(predicted("a.jpg", 9, 9, RANKING), source=source)._repr_html_()
+    picture = re.compile('data:image/jpeg;base64,([^"]+)')
+    assert picture.search(page)[1] != picture.search(plain)[1]
+    for title in found.answer.titles:
+        assert f"<th>{title}</th>" in page
+    assert "<cat>" not in page

@@ -1,4 +1,4 @@
-"""Writer of CSV (RFC 4180) with one row per ranked class."""
+"""Writer of CSV (RFC 4180) with one row per ranked class, or per object."""
 
 import csv
 import re

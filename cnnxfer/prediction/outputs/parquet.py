@@ -1,4 +1,4 @@
-"""Writer of Parquet with one row per ranked class."""
+"""Writer of Parquet with one row per ranked class, or per object."""
 
 from collections.abc import Iterable
 from typing import TextIO
@@ -15,7 +15,9 @@ TYPES = {
     "width": pa.int32(),
     "height": pa.int32(),
     "rank": pa.int32(),
-    "probability": pa.float64(),
+    **dict.fromkeys(
+        ("probability", "score", "share", "xmin", "ymin", "xmax", "ymax"), pa.float64()
+    ),
 }
 GROUP_ROWS = 50_000
 

@@ -1,4 +1,4 @@
-"""The rows and columns of CSV and Parquet outputs: one row per ranked class."""
+"""The rows and columns of CSV and Parquet outputs: one per class, or per object."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -18,10 +18,10 @@ def columns_and_rows(
 ) -> tuple[tuple[str, ...], Iterator[tuple[Row, ...]]]:
     r"""Returns the names of the columns, and an iterator over each prediction's rows.
 
-    An image that could not be read has one row. Values that do not apply are None. The
-    answer of a multi-label model joins all labels: `rose|tulip`. Names that are not
-    valid UTF-8 are escaped, as in the table (`a\udcff.jpg`), because neither format
-    could store them otherwise.
+    An image that could not be read, or in which no object was found, has one row.
+    Values that do not apply are None. The answer of a multi-label model joins all
+    labels: `rose|tulip`. Names that are not valid UTF-8 are escaped, as in the table
+    (`a\udcff.jpg`), because neither format could store them otherwise.
 
     Args:
         predictions: at least one; the task of the first is that of all.
@@ -39,14 +39,10 @@ def columns_and_rows(
 
 def _rows(prediction: Prediction, sums_up: bool) -> Iterator[Row]:
     answer = prediction.answer
-    if prediction.error is not None:
-        nothing = (None,) * (2 + len(answer.columns))
-        end = (prediction.error, *[None] * sums_up)
-        yield (prediction.path, prediction.frame, *nothing, *end)
-        return
-    size = prediction.width, prediction.height
-    for row in answer.rows():
-        end = (None, *[answer.summary] * sums_up)
+    size = prediction.width or None, prediction.height or None
+    summary = None if prediction.error is not None else answer.summary
+    end = (prediction.error, *[summary] * sums_up)
+    for row in answer.rows() or [(None,) * len(answer.columns)]:
         yield (prediction.path, prediction.frame, *size, *row, *end)
 
 

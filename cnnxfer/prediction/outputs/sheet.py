@@ -85,7 +85,8 @@ def _figures(predictions: Iterable[Prediction]) -> Iterator[Figure]:
     reader = ThumbnailReader(WIDTH, HEIGHT)
     for prediction in predictions:
         name = bare_name(prediction.path) or prediction.path
-        yield prediction, name, data_url(read_thumbnail(reader, prediction))
+        image = read_thumbnail(reader, prediction)
+        yield prediction, name, data_url(image and prediction.drawn(image))
 
 
 def _kind(prediction: Prediction) -> str:

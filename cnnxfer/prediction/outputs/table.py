@@ -1,7 +1,6 @@
 """Writer of a readable table."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import TextIO
 
 from rich.console import Console
@@ -19,14 +18,12 @@ GAP = "  "  # between two columns
 
 Cells = tuple[Text, ...]
 
-HEAD: Cells = tuple(
-    Text(name, "bold") for name in ("image", "rank", "class", "probability")
-)
+TITLES = ("class", "probability")  # of a table without any image
 RANK = 1  # the column that is aligned to the right
 
 
 def write_table(predictions: Iterable[Prediction], stream: TextIO) -> None:
-    """Writes one row per ranked class, with a bar in proportion to its probability.
+    """Writes one row per class or object, with a bar in proportion to its fraction.
 
     Classes that are not an answer, because they are not probable enough, are in
     parentheses. Rows are written in blocks of `BLOCK` images; from one block to the
@@ -34,8 +31,9 @@ def write_table(predictions: Iterable[Prediction], stream: TextIO) -> None:
     """
     console = Console(file=stream, highlight=False)
     block = "█" if is_encodable("█", stream.encoding) else "#"
-    widths = [0] * len(HEAD)
+    widths: list[int] = []
     for rows in _blocks(predictions, block):
+        widths = widths or [0] * len(rows[0])
         widths = [
             max(width, *(cell.cell_len for cell in column))
             for width, column in zip(widths, zip(*rows, strict=True), strict=True)
@@ -48,15 +46,25 @@ def write_table(predictions: Iterable[Prediction], stream: TextIO) -> None:
 
 
 def _blocks(predictions: Iterable[Prediction], block: str) -> Iterator[list[Cells]]:
-    """Yields the rows of `BLOCK` images at a time, with `HEAD` before the first."""
-    predictions = iter(predictions)
-    rows = [HEAD]
+    """Yields the rows of `BLOCK` images at a time, with titles before the first."""
     # Rows are kept instead of predictions, whose sources may hold whole files.
-    while images := [_rows(each, block) for each in islice(predictions, BLOCK)]:
-        yield rows + [row for ranks in images for row in ranks]
-        rows = []
-    if rows:  # there was no image
+    rows: list[Cells] = []
+    images = 0
+    for images, prediction in enumerate(predictions, start=1):
+        if images == 1:
+            rows.append(_head(prediction.answer.titles))
+        rows += _rows(prediction, block)
+        if images % BLOCK == 0:
+            yield rows
+            rows = []
+    if not images:
+        rows.append(_head(TITLES))
+    if rows:
         yield rows
+
+
+def _head(titles: tuple[str, ...]) -> Cells:
+    return tuple(Text(title, "bold") for title in ("image", "rank", *titles))
 
 
 def _aligned(rows: list[Cells], widths: list[int]) -> Text:
@@ -78,20 +86,26 @@ def _folded(rows: list[Cells]) -> Table:
     table.add_column(overflow="fold")
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_column(no_wrap=True)
+    for _ in rows[0][len(table.columns) :]:
+        table.add_column(no_wrap=True)
     for row in rows:
         table.add_row(*row)
     return table
 
 
 def _rows(prediction: Prediction, block: str) -> list[Cells]:
-    name = printable(prediction.path) + prediction.frame_mark
-    if prediction.error is not None:
-        error = Text(printable(prediction.error), "red")
-        return [(Text(name), Text(), error, Text())]
+    name = Text(printable(prediction.path) + prediction.frame_mark)
+    lines = prediction.answer.lines()
+    if not lines:
+        why = Text(prediction.answer.nothing)
+        if prediction.error is not None:
+            why = Text(printable(prediction.error), "red")
+        empty = [Text() for _ in prediction.answer.titles[1:]]
+        return [(name, Text(), why, *empty)]
+    cells = [_cells(line, prediction, block) for line in lines]
     return [
-        (Text("" if number else name), *_cells(line, prediction, block))
-        for number, line in enumerate(prediction.answer.lines())
+        (Text() if number else name, *line[: 1 + len(prediction.answer.titles)])
+        for number, line in enumerate(cells)
     ]
 
 
@@ -101,6 +115,6 @@ def _cells(line: Line, prediction: Prediction, block: str) -> Cells:
         label = Text(f"({label.plain})", "dim")
     if line.rank == 1 and prediction.unsure:
         label = Text.assemble(f"{prediction.label} ", label)
-    bar = block * round(BAR_WIDTH * line.probability)
-    probability = Text.assemble(f"{line.probability:6.1%} ", (bar, "cyan"))
-    return Text(str(line.rank)), label, probability
+    bar = block * round(BAR_WIDTH * line.fraction)
+    fraction = Text.assemble(f"{line.fraction:6.1%} ", (bar, "cyan"))
+    return Text(str(line.rank)), label, fraction, Text(line.place)

@@ -7,9 +7,10 @@ import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet
 import pytest
-from predicted import predicted
+from predicted import predicted, with_mask, with_objects
 from rich.cells import cell_len
 
 from cnnxfer.prediction.outputs import parquet, table
@@ -127,6 +128,41 @@ DOUBT_ROWS: list[tuple[Any, ...]] = [
     ("a,\rb.gif", 1, 8, 9, 1, "a", "@a", 0.4, None, "unsure"),
     ("a,\nb.gif", 2, 8, 9, 1, "a", "-a", 0.6, None, "-a"),
 ]
+OBJECTS = [
+    with_objects("a.jpg", error="empty file"),
+    with_objects("b.jpg", 90, 80, (1, 2, 30.25, 20, 0.5, 1), (0.1, 0, 90, 80, 0.75, 0)),
+    with_objects("c.jpg", 9, 8),
+]
+OBJECT_COLUMNS = [
+    *COLUMNS[:5],
+    *("label", "score", "xmin", "ymin", "xmax", "ymax", "error"),
+]
+OBJECT_ROWS: list[tuple[Any, ...]] = [
+    ("a.jpg", *[None] * 10, "empty file"),
+    ("b.jpg", None, 90, 80, 1, "raccoon", 0.75, 0.1, 0.0, 90.0, 80.0, None),
+    ("b.jpg", None, 90, 80, 2, "<cat>", 0.5, 1.0, 2.0, 30.2, 20.0, None),
+    ("c.jpg", None, 9, 8, *[None] * 8),
+]
+MASKS = [
+    with_mask("a.jpg", error="empty file"),
+    with_mask("b.jpg", np.array([[0, 1, 1, 1]], np.uint8)),
+]
+MASK_COLUMNS = [*COLUMNS[:5], "label", "share", "mask", "error"]
+MASK_ROWS: list[tuple[Any, ...]] = [
+    ("a.jpg", *[None] * 7, "empty file"),
+    ("b.jpg", None, 4, 1, 1, "rose", 0.75, None, None),
+    ("b.jpg", None, 4, 1, 2, "ground", 0.25, None, None),
+]
+TABLES = {
+    "plain": (PREDICTIONS, COLUMNS, ROWS),
+    "unsure": (DOUBTS, [*COLUMNS, "answer"], DOUBT_ROWS),
+    "several": (SEVERAL, [*COLUMNS, "answer"], SEVERAL_ROWS),
+    "objects": (OBJECTS, OBJECT_COLUMNS, OBJECT_ROWS),
+    "masks": (MASKS, MASK_COLUMNS, MASK_ROWS),
+}
+EACH_TABLE = pytest.mark.parametrize(
+    ("predictions", "columns", "rows"), TABLES.values(), ids=TABLES
+)
 
 
 def content(name: str, predictions: Iterable[Prediction]) -> bytes:
@@ -199,6 +235,23 @@ def test_table_shows_the_classes_of_multi_label_images() -> None:
     assert rows[2][:3] == ["2", "b", "50.0%"]
     assert rows[3][:3] == ["4", "c", "20.0%"]
     assert rows[4][:5] == ["c.jpg", "1", "none", "(a)", "40.0%"]
+
+
+def test_table_shows_objects_and_where_they_are() -> None:
+    lines = written("table", OBJECTS).splitlines()
+    assert lines[0].split() == ["image", "rank", "class", "score", "box"]
+    assert lines[1].split() == ["a.jpg", "empty", "file"]
+    assert lines[2].split() == [
+        *("b.jpg", "1", "raccoon", "75.0%", "█" * 15, "0,", "0,", "90,", "80")
+    ]
+    assert lines[2].index("0, 0") == lines[3].index("1, 2") == lines[0].index("box")
+    assert lines[4].split() == ["c.jpg", "none"]
+
+
+def test_table_shows_the_shares_of_a_mask() -> None:
+    lines = written("table", MASKS).splitlines()
+    assert lines[0].split() == ["image", "rank", "class", "pixels"]
+    assert lines[2].split()[:4] == ["b.jpg", "1", "rose", "75.0%"]
 
 
 def test_columns_of_a_long_table_are_aligned_across_blocks(
@@ -279,15 +332,7 @@ def test_an_empty_table_has_its_header() -> None:
     assert written("table", []).split() == ["image", "rank", "class", "probability"]
 
 
-@pytest.mark.parametrize(
-    ("predictions", "columns", "rows"),
-    [
-        (PREDICTIONS, COLUMNS, ROWS),
-        (DOUBTS, [*COLUMNS, "answer"], DOUBT_ROWS),
-        (SEVERAL, [*COLUMNS, "answer"], SEVERAL_ROWS),
-    ],
-    ids=["plain", "unsure", "several"],
-)
+@EACH_TABLE
 def test_csv_has_one_row_per_rank(
     predictions: list[Prediction], columns: list[str], rows: list[tuple[Any, ...]]
 ) -> None:
@@ -324,15 +369,7 @@ def test_csv_has_no_control_characters() -> None:
     assert read["path"].to_pylist() == [name, name]
 
 
-@pytest.mark.parametrize(
-    ("predictions", "columns", "rows"),
-    [
-        (PREDICTIONS, COLUMNS, ROWS),
-        (DOUBTS, [*COLUMNS, "answer"], DOUBT_ROWS),
-        (SEVERAL, [*COLUMNS, "answer"], SEVERAL_ROWS),
-    ],
-    ids=["plain", "unsure", "several"],
-)
+@EACH_TABLE
 def test_parquet_has_one_row_per_rank(
     predictions: list[Prediction], columns: list[str], rows: list[tuple[Any, ...]]
 ) -> None:
@@ -341,7 +378,9 @@ def test_parquet_has_one_row_per_rank(
     assert [tuple(row.values()) for row in read.to_pylist()] == rows
     types = {field.name: str(field.type) for field in read.schema}
     assert types["frame"] == types["rank"] == types["width"] == "int32"
-    assert (types["probability"], types["error"]) == ("double", "string")
+    numbers = types.keys() & {"probability", "score", "share", "xmin", "ymax"}
+    assert {types[name] for name in numbers} == {"double"}
+    assert types["label"] == types["error"] == "string"
 
 
 def test_parquet_is_written_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""The task whose answer is the class of each pixel."""
