@@ -3,6 +3,8 @@
 import io
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -198,16 +200,35 @@ def to_pixels(image: Image.Image, scale: int = 1) -> Image.Image:
             reason.
         PassingError: if there is too little memory.
     """
-    width, height = image.size
+    size = image.size
     if scale > 1:
-        image.draft(None, (max(1, width // scale), max(1, height // scale)))
-    needed = needed_bytes(image, (width, height))
+        image.draft(None, (max(1, size[0] // scale), max(1, size[1] // scale)))
+    with _decoding(image, size):
+        flat = flatten(image)
+        # A PNG may tell it only after the pixels.
+        turn = TURNS.get(orientation(image))
+        return flat if turn is None else flat.transpose(turn)
+
+
+def load_as_stored(image: Image.Image) -> None:
+    """Decodes an opened image, whose pixels stay what they are in the file.
+
+    It is for masks, whose pixels are numbers: palettes stay, and nothing is turned.
+
+    Raises:
+        DataError, PassingError: see `to_pixels`.
+    """
+    with _decoding(image, image.size):
+        image.load()
+
+
+@contextmanager
+def _decoding(image: Image.Image, full_size: tuple[int, int]) -> Iterator[None]:
+    """Waits for the memory that decoding takes, and explains its failures."""
+    needed = needed_bytes(image, full_size)
     try:
         with counted(needed):
-            flat = flatten(image)
-            # A PNG may tell it only after the pixels.
-            turn = TURNS.get(orientation(image))
-            return flat if turn is None else flat.transpose(turn)
+            yield
     except PassingError:
         raise
     except MemoryError as error:

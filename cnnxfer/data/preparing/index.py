@@ -11,8 +11,9 @@ from cnnxfer.data.images.names import is_other_file
 from cnnxfer.data.images.passed_over import CIRCULAR, HIDDEN, OTHER, PassedOver
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.preparing.examine import examine
-from cnnxfer.data.preparing.index_cache import IndexCache, Stamp, stamp_all
-from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.data.preparing.index_cache import IndexCache
+from cnnxfer.data.stamped_rows import Stamp, stamp_all
+from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 
 # Another process reads images, too, for each so many, or so many bytes of them: it
@@ -45,7 +46,7 @@ def build_index(examples: Sequence[Example], reporter: Reporter) -> list[IndexRo
                     rows[index] = row
                     advance()
         finally:  # after an interruption, what has been read is not read again
-            _save(cache, rows, stamps, reporter)
+            cache.save(zip(rows, stamps, strict=True), reporter)
     return [row for row in rows if row is not None]
 
 
@@ -80,23 +81,6 @@ def _size_bytes(stamp: Stamp | None) -> int:
         return 0
     _, _, size_bytes, file_bytes, _ = stamp
     return file_bytes if size_bytes is None else size_bytes
-
-
-def _save(
-    cache: IndexCache,
-    rows: Sequence[IndexRow | None],
-    stamps: Sequence[Stamp | None],
-    reporter: Reporter,
-) -> None:
-    try:
-        cache.save(zip(rows, stamps, strict=True))
-    except ConfigError as error:
-        reporter.warn(f"{error} The next command will read all images again.")
-    except OSError as error:
-        reporter.warn(
-            f"{error.filename} cannot be written ({error.strerror}); the next command "
-            "will read all images again."
-        )
 
 
 def pass_over_others(

@@ -1,12 +1,15 @@
 """The source for a folder of class folders, with or without split folders above."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.images.folders import walk_folders
 from cnnxfer.data.sources.layout import arrange, utf8_name
+from cnnxfer.data.sources.mask_folder import load_masks
+from cnnxfer.data.sources.mask_pairs import find_pairs
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.reporting import Reporter
 
@@ -14,6 +17,7 @@ from cnnxfer.reporting import Reporter
 def load(spec: str, reporter: Reporter) -> Dataset:
     """Lists every file in the class folders of a folder, sorted by name.
 
+    If it holds pictures and their masks instead, these are listed; see `find_pairs`.
     Classes and splits are found as `layout.arrange` describes. Hidden and system files
     and folders are left out, and links that lead around in circles.
 
@@ -23,6 +27,9 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     """
     root = Path(spec)
     names, circular = _names(os.fspath(root))
+    if pairs := find_pairs(names, os.fspath(root)):
+        dataset = load_masks(root, names, pairs, reporter)
+        return replace(dataset, circular=tuple(map(utf8_name, circular)))
     layout = arrange(names, os.fspath(root), reporter)
     return Dataset(
         name=utf8_name(root.resolve().name),

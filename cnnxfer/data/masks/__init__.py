@@ -1,0 +1,1 @@
+"""Masks: the class of each pixel, read from pictures or drawn from polygons."""

@@ -1,0 +1,61 @@
+"""The classes of a data set's masks, and the annotation that each mask becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cnnxfer.data.class_mask import IGNORED, ClassMask
+from cnnxfer.data.masks.mask_file import MaskFile
+from cnnxfer.errors import DataError
+
+BACKGROUND, OBJECT = "background", "object"
+BLACK, WHITE = 0, 255
+
+
+def class_masks(
+    masks: Sequence[MaskFile], named: Mapping[int, str], root: str
+) -> tuple[tuple[str, ...], list[ClassMask]]:
+    """Returns the names of the classes of masks, and the masks as annotations.
+
+    Without names, black and white are `BACKGROUND` and `OBJECT`; other values are
+    called by their number, and `IGNORED` is none of the classes.
+
+    Args:
+        masks: with their facts.
+        named: the names of values; empty if nothing tells them.
+        root: the data set, for messages.
+
+    Raises:
+        DataError: if no mask can be read, or none has a pixel of a class.
+    """
+    broken = [mask for mask in masks if mask.facts.problem]
+    if len(broken) == len(masks):
+        raise DataError(
+            f"none of the {len(masks):,} masks of {root} can be read, such as "
+            f"{broken[0].name}: {broken[0].facts.problem}."
+        )
+    found = {value for mask in masks for value in mask.facts.counts}
+    names = dict(named) or _names_of(found)
+    if found.isdisjoint(names):
+        raise DataError(
+            f"no pixel of the masks of {root} is of a class; expected one of the "
+            f"values {', '.join(map(str, names)) or 'below 255'}, and found "
+            f"{', '.join(map(str, sorted(found)))}."
+        )
+    # Values of one name are one class.
+    labels = {name: label for label, name in enumerate(dict.fromkeys(names.values()))}
+    values = {value: labels[name] for value, name in names.items()}
+    return tuple(labels), [
+        ClassMask(
+            mask,
+            values,
+            tuple(sorted({values[it] for it in mask.facts.counts if it in values})),
+        )
+        for mask in masks
+    ]
+
+
+def _names_of(values: set[int]) -> dict[int, str]:
+    if values <= {BLACK, WHITE}:
+        return {BLACK: BACKGROUND, WHITE: OBJECT}
+    return {value: f"class {value}" for value in sorted(values - {IGNORED})}

@@ -1,0 +1,85 @@
+"""Reads folders of pictures beside folders of their masks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from cnnxfer.data.dataset import SEGMENTATION, Dataset, Example
+from cnnxfer.data.masks.class_files import CLASS_FILES, NamedValues, read_class_file
+from cnnxfer.data.masks.class_masks import class_masks
+from cnnxfer.data.masks.mask_file import MaskFile
+from cnnxfer.data.masks.read_facts import with_facts
+from cnnxfer.data.sources.layout import utf8_name
+from cnnxfer.data.sources.mask_pairs import Pairs
+from cnnxfer.reporting import Reporter, counted
+
+
+def load_masks(
+    root: Path, names: Iterable[str], pairs: Pairs, reporter: Reporter
+) -> Dataset:
+    """Lists the pictures of a folder that have a mask, and the class of each pixel.
+
+    Each mask is read once, to know which classes it has. Pictures without a mask are
+    left out, and the reporter says so.
+
+    Args:
+        root: the folder.
+        names: names of files relative to it; one of `CLASS_FILES` names the classes.
+        pairs: the pictures and their masks, as `find_pairs` returns them.
+        reporter: shows progress and messages.
+
+    Raises:
+        DataError: if the classes cannot be read, or no mask can be used.
+    """
+    class_file = _class_file(names, pairs)
+    named = read_class_file(root / class_file) if class_file else NamedValues({})
+    masks = with_facts(
+        [
+            MaskFile(utf8_name(pair.mask), root / pair.mask, colours=named.colours)
+            for pair in pairs.pairs
+        ],
+        reporter,
+    )
+    class_names, annotations = class_masks(masks, named.names, os.fspath(root))
+    for lonely, what, missing in (
+        (pairs.unmasked, "picture", "mask"),
+        (pairs.unused, "mask", "picture"),
+    ):
+        if lonely:
+            reporter.warn(
+                f"left out {counted(len(lonely), what)} of {root} without a {missing}, "
+                f"such as {lonely[0]}."
+            )
+    if not class_file:
+        reporter.info(
+            f"the classes of {root} are called {', '.join(class_names)}; a classes.txt "
+            "in it names them, one a line, in the order of the values"
+        )
+    return Dataset(
+        name=utf8_name(root.resolve().name),
+        class_names=class_names,
+        examples=tuple(
+            Example(utf8_name(pair.picture), mask, pair.split, root / pair.picture)
+            for pair, mask in zip(pairs.pairs, annotations, strict=True)
+        ),
+        task=SEGMENTATION,
+    )
+
+
+def _class_file(names: Iterable[str], pairs: Pairs) -> str:
+    """Returns the file that names the classes; "" if there is none.
+
+    It lies beside all masks or in a folder around them, the outermost first.
+    """
+    folders = [os.path.dirname(pair.mask) for pair in pairs.pairs]
+    inner = os.path.commonpath(folders) if all(folders) else ""
+    found = []
+    for name in names:
+        folder, file = os.path.split(name)
+        around = not folder or f"{inner}/".startswith(f"{folder}/")
+        if file.lower() in CLASS_FILES and around:
+            place = folder.count("/") + bool(folder), CLASS_FILES.index(file.lower())
+            found.append((place, name))
+    return min(found)[1] if found else ""

@@ -1,0 +1,133 @@
+"""Finds pictures and their masks in a list of file names."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from cnnxfer.data.images.names import member_is_hidden, names_image
+from cnnxfer.data.sources.split_folders import SPLIT_BY_WORD
+from cnnxfer.errors import DataError
+
+_SPLIT = "|".join(sorted(SPLIT_BY_WORD, key=len, reverse=True))
+_PICTURES = "images?|imgs?|jpegimages|pictures?|photos?"
+_MASKS = "masks?|labels?|annotations?|annots?|segmentationclass|groundtruths?|gt"
+# The name of a folder, without what stands between its words: `train_labels`,
+# `labels-train`, `trainannot`, `train2017`.
+_FOLDER = re.compile(
+    rf"(?P<before>{_SPLIT})?(?:(?P<pictures>{_PICTURES})|(?P<masks>{_MASKS}))?"
+    rf"(?P<after>{_SPLIT})?(?:\d{{4}})?"
+)
+# What ends the name of a mask and not of its picture: of CamVid, it is _L, and of
+# fastai's copy _P.
+_SUFFIX = re.compile(r"[_.-](?:mask|masks|l|p|seg|segmentation|label|labels|gt)$", re.I)
+LEAST_SHARE = 0.5  # of the pictures of labels that have a picture to them
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A picture and its mask, as names relative to the root."""
+
+    picture: str
+    mask: str
+    split: str | None
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The pictures with masks, sorted by name, and those that have none."""
+
+    pairs: tuple[Pair, ...]
+    unmasked: tuple[str, ...]  # pictures
+    unused: tuple[str, ...]  # masks
+
+
+@dataclass(frozen=True)
+class _Place:
+    is_mask: bool
+    split: str | None
+    others: tuple[str, ...]  # folders whose names tell nothing
+    stem: str
+
+    def key(self, stem: str) -> tuple[object, ...]:
+        return self.split, self.others, stem
+
+
+def find_pairs(names: Iterable[str], root: str) -> Pairs | None:
+    """Returns pictures with the masks that have their stem; None if these are few.
+
+    Pictures lie in `images`, `JPEGImages` and the like, masks in `masks`, `labels`,
+    `annotations` or `SegmentationClass`. Each may hold folders of splits or lie in
+    them, and other folders are the same on both sides: `images/train/a.jpg` goes with
+    `masks/train/a_mask.png`, `train/a.jpg` with `train_labels/a_L.png`.
+
+    Args:
+        names: names of files relative to the root, with slashes; others are left out.
+        root: the folder or archive, for messages.
+
+    Raises:
+        DataError: if a picture has two masks.
+    """
+    pictures: dict[str, _Place] = {}
+    masks: dict[tuple[object, ...], list[str]] = defaultdict(list)
+    exact: dict[tuple[object, ...], list[str]] = defaultdict(list)
+    for name in names:
+        if not names_image(PurePosixPath(name).name) or member_is_hidden(name):
+            continue
+        if (place := _place(name)) is None:
+            continue
+        if place.is_mask:
+            exact[place.key(place.stem)].append(name)
+            masks[place.key(_SUFFIX.sub("", place.stem))].append(name)
+        else:
+            pictures[name] = place
+    pairs = []
+    for name, place in sorted(pictures.items()):
+        key = place.key(place.stem)
+        found = exact.get(key) or masks.get(key) or []
+        if len(found) > 1:
+            raise DataError(
+                f"{root}/{name} has the masks {' and '.join(sorted(found))}; expected "
+                "one. Move the others elsewhere."
+            )
+        pairs += [Pair(name, mask, place.split) for mask in found]
+    used = {pair.mask for pair in pairs}
+    listed = {mask for found in exact.values() for mask in found}
+    if not pairs or len(used) < LEAST_SHARE * len(listed):
+        return None
+    matched = {pair.picture for pair in pairs}
+    return Pairs(
+        tuple(pairs),
+        tuple(sorted(pictures.keys() - matched)),
+        tuple(sorted(listed - used)),
+    )
+
+
+def _place(name: str) -> _Place | None:
+    """Returns what the folders around a file say of it; None if that is nothing."""
+    *folders, file = name.split("/")
+    roles: list[Mapping[str, str | None]] = []
+    others = []
+    for folder in folders:
+        if role := _role(folder):
+            roles.append(role)
+        else:
+            others.append(folder)
+    if not roles:
+        return None
+    splits = [role[key] for role in roles for key in ("before", "after") if role[key]]
+    return _Place(
+        any(role["masks"] for role in roles),
+        SPLIT_BY_WORD[str(splits[0])] if splits else None,
+        tuple(others),
+        PurePosixPath(file).stem,
+    )
+
+
+def _role(folder: str) -> Mapping[str, str | None] | None:
+    match = _FOLDER.fullmatch(re.sub(r"[\W_]+", "", folder).lower())
+    found = match.groupdict() if match else {}
+    return found if any(found.values()) else None

@@ -1,0 +1,161 @@
+"""Tests of folders with pictures and their masks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from recording_reporter import RecordingReporter
+
+from cnnxfer.data.dataset import SEGMENTATION, Dataset
+from cnnxfer.data.masks import read_facts
+from cnnxfer.data.sources import list_dataset
+from cnnxfer.data.sources.mask_pairs import find_pairs
+from cnnxfer.errors import DataError
+from cnnxfer.reporting import Reporter
+
+
+@pytest.fixture(autouse=True)
+def cache_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "cache"
+    monkeypatch.setenv("CNNXFER_CACHE", str(path))
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two pictures with masks of the values 0 to 2, one picture without a mask."""
+    root = tmp_path / "set"
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True)
+    for name in "abc":
+        Image.new("RGB", (4, 3)).save(root / "images" / f"{name}.jpg")
+    save(root / "masks" / "a.png", 0, 1)
+    save(root / "masks" / "b_mask.png", 1, 2)
+    return root
+
+
+def save(path: Path, *values: int) -> None:
+    """Saves a mask of 4 x 3 pixels, in which rows have these values by turns."""
+    rows = np.resize(np.array(values, np.uint8), 3)[:, None]
+    Image.fromarray(np.repeat(rows, 4, axis=1)).save(path)
+
+
+def shown(dataset: Dataset) -> dict[str, list[str]]:
+    return {
+        example.id: [dataset.class_names[label] for label in example.labels]
+        for example in dataset.examples
+    }
+
+
+@pytest.mark.parametrize(
+    ("picture", "mask", "split"),
+    [
+        ("images/a.jpg", "masks/a.png", None),
+        ("set/img/a.jpg", "set/labels/a_L.png", None),
+        ("JPEGImages/a.jpg", "SegmentationClass/a.png", None),
+        ("train/images/a.jpg", "train/masks/a_seg.png", "train"),
+        ("images/val2017/a.jpg", "annotations/val2017/a.png", "validation"),
+        ("test/a.png", "test_labels/a_L.png", "test"),
+        ("train/a.png", "trainannot/a.png", "train"),
+        ("images/street/a.jpg", "gt/street/a.png", None),
+    ],
+)
+def test_a_mask_is_found_by_the_name_of_its_picture(picture, mask, split) -> None:
+    found = find_pairs([picture, mask, "masks/.hidden.png", "README"], "set")
+    (pair,) = found.pairs
+    assert (pair.picture, pair.mask, pair.split) == (picture, mask, split)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["rose/1.jpg", "tulip/1.jpg"],
+        ["mask/1.jpg", "no_mask/1.jpg"],
+        ["images/1.jpg", "labels/1.txt", "labels/2.txt"],
+        ["JPEGImages/1.jpg", "SegmentationObject/1.png"],
+        ["images/1.jpg", "masks/2.png"],
+        ["train/images/1.jpg", "test/masks/1.png"],
+    ],
+)
+def test_other_folders_have_no_masks(names: list[str]) -> None:
+    assert find_pairs(names, "set") is None
+
+
+def test_a_picture_with_two_masks_is_an_error() -> None:
+    names = ["images/a.jpg", "masks/a.png", "labels/a.png"]
+    with pytest.raises(DataError, match=r"images/a.jpg has the masks labels/a.png and"):
+        find_pairs(names, "set")
+
+
+def test_masks_are_read_and_what_lacks_one_is_told(root: Path) -> None:
+    reporter = RecordingReporter()
+    dataset = list_dataset(str(root), reporter)
+    assert dataset.task == SEGMENTATION
+    assert shown(dataset) == {
+        "images/a.jpg": ["class 0", "class 1"],
+        "images/b.jpg": ["class 1", "class 2"],
+    }
+    assert [line for line in reporter.warnings if "images/c.jpg" in line]
+    mask = dataset.examples[1].annotation
+    pixels = mask.reader.read(4, 3)
+    assert pixels.tolist() == [[1] * 4, [2] * 4, [1] * 4]
+
+
+def test_a_file_names_the_classes(root: Path) -> None:
+    (root / "masks" / "classes.txt").write_text("1: road\n2: sky\n9: sea")
+    dataset = list_dataset(str(root), Reporter())
+    assert dataset.class_names == ("road", "sea", "sky")
+    assert shown(dataset) == {"images/a.jpg": ["road"], "images/b.jpg": ["road", "sky"]}
+
+
+def test_black_and_white_are_background_and_object(root: Path) -> None:
+    save(root / "masks" / "a.png", 0, 255)
+    save(root / "masks" / "b_mask.png", 0)
+    dataset = list_dataset(str(root), Reporter())
+    assert dataset.class_names == ("background", "object")
+
+
+def test_255_is_no_class_among_others(root: Path) -> None:
+    save(root / "masks" / "a.png", 0, 255)
+    assert list_dataset(str(root), Reporter()).class_names == (
+        *("class 0", "class 1", "class 2"),
+    )
+
+
+def test_a_mask_is_read_again_only_when_it_has_changed(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    original = read_facts._read
+    monkeypatch.setattr(
+        read_facts, "_read", lambda mask: read.append(mask.name) or original(mask)
+    )
+    first = list_dataset(str(root), Reporter())
+    assert sorted(read) == ["masks/a.png", "masks/b_mask.png"]
+    read.clear()
+    assert list_dataset(str(root), Reporter()) == first
+    assert not read
+    save(root / "masks" / "a.png", 0, 2, 1)
+    changed = list_dataset(str(root), Reporter())
+    assert read == ["masks/a.png"]
+    assert changed.examples[0].labels == (0, 1, 2)
+
+
+def test_masks_that_cannot_be_read_are_told(root: Path) -> None:
+    (root / "masks" / "a.png").write_bytes(b"broken")
+    dataset = list_dataset(str(root), Reporter())
+    broken, sound = (example.annotation for example in dataset.examples)
+    assert (broken.labels, broken.reader.facts.problem) == ((), "not an image")
+    assert sound.labels == (0, 1)
+    (root / "masks" / "b_mask.png").write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"none of the 2 masks .* masks/a.png: not an"):
+        list_dataset(str(root), Reporter())
+
+
+def test_masks_of_flowers_are_read(shared: Path) -> None:
+    dataset = list_dataset(str(shared / "data" / "masks" / "flowers17"), Reporter())
+    assert dataset.class_names == tuple(f"class {value}" for value in range(6))
+    assert len(dataset.examples) == 846
+    strays = [example for example in dataset.examples if 5 in example.labels]
+    assert sum(it.annotation.reader.facts.counts[5] for it in strays) == 30
