@@ -61,3 +61,16 @@ def macro(values: np.ndarray) -> float:
     """Returns the mean of the values that are not NaN; 0 if there are none."""
     shown = values[~np.isnan(values)]
     return float(shown.mean()) if len(shown) else 0.0
+
+
+def row_means(values: np.ndarray) -> np.ndarray:
+    """Returns the mean over all axes but the first, of values that are not NaN.
+
+    Returns:
+        float64 `(rows,)`; NaN where all values are.
+    """
+    rows = values.reshape(len(values), -1)
+    known = ~np.isnan(rows)
+    sums = np.where(known, rows, 0).sum(axis=1)
+    count = known.sum(axis=1)
+    return np.where(count > 0, sums / np.maximum(count, 1), np.nan)

@@ -8,10 +8,19 @@ from typing import Any
 ACCURACY = "accuracy"
 MACRO_F1 = "macro-f1"
 MEAN_AVERAGE_PRECISION = "mean-average-precision"
+MEAN_IOU, CLASS_ACCURACY = "mean-iou", "class-accuracy"  # of one box an image
+AP, AP50 = "ap", "ap50"  # of any number of boxes, as COCO computes them
+MIOU, PIXEL_ACCURACY = "miou", "pixel-accuracy"  # of masks
 NAMES = {
     ACCURACY: "accuracy",
     MACRO_F1: "macro-F1",
     MEAN_AVERAGE_PRECISION: "mean average precision",
+    MEAN_IOU: "mean IoU",
+    CLASS_ACCURACY: "class accuracy",
+    AP: "AP",
+    AP50: "AP50",
+    MIOU: "mIoU",
+    PIXEL_ACCURACY: "pixel accuracy",
 }
 
 
@@ -22,7 +31,7 @@ class Score:
     Attributes:
         figures: fractions in [0, 1] by keys of `NAMES`; the higher, the better. The
             first is always shown.
-        loss: the mean cross-entropy; it decides between equal monitored figures.
+        loss: the mean loss; it decides between equal monitored figures.
         epoch: the number of the epoch that the score follows, from 1; 0 is before the
             first.
         monitor: the figure that two scores are compared by, a key of `figures`.

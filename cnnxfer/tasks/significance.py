@@ -10,10 +10,10 @@ SIGNIFICANCE_LEVEL = 0.05  # a difference with a lower p-value is significant
 
 @dataclass(frozen=True)
 class Accuracy:
-    """A share of correct answers, with its 95% confidence interval.
+    """A share of correct answers, or such a figure, with its 95% confidence interval.
 
     Attributes:
-        value: the share, a fraction in [0, 1].
+        value: the figure, a fraction in [0, 1].
         low: the lower end of the interval.
         high: the upper end of the interval.
     """
