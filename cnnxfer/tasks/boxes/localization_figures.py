@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnxfer.data.objects import Objects
-from cnnxfer.data.overlaps import overlaps
 from cnnxfer.runs.summary import percent
 from cnnxfer.tasks.bootstrap import mean_with_interval
+from cnnxfer.tasks.boxes.iou import iou
 from cnnxfer.tasks.score import CLASS_ACCURACY, MEAN_IOU
 from cnnxfer.tasks.significance import Accuracy, wilson_interval
 
@@ -127,17 +127,18 @@ def measure_localization(
     labels = np.array([item.label for item in items])
     boxes = np.array([item.box for item in items])
     sides = np.array([[each.width, each.height] * 2 for each in objects])
-    iou = overlaps(answers[:, :4], boxes)
-    baseline = overlaps(mean_box * sides, boxes)
+    overlap = iou(answers[:, :4], boxes)
+    baseline = iou(mean_box * sides, boxes)
     named = answers[:, 5].astype(np.int64) == labels
-    right = named & (iou >= FOUND)
+    found = overlap >= FOUND
+    right = named & found
     classes = tuple(
         LocatedClass(
             name,
             int(shown.sum()),
             *(
                 float(values[shown].mean()) if shown.any() else None
-                for values in (iou, iou >= FOUND, named, right)
+                for values in (overlap, found, named, right)
             ),
         )
         for name, shown in zip(
@@ -145,9 +146,9 @@ def measure_localization(
         )
     )
     figures = LocalizationFigures(
-        mean_iou=mean_with_interval(iou),
-        iou50=_share(iou >= FOUND),
-        iou75=_share(iou >= CLOSE),
+        mean_iou=mean_with_interval(overlap),
+        iou50=_share(found),
+        iou75=_share(overlap >= CLOSE),
         class_accuracy=_share(named),
         right=_share(right),
         baseline_iou=float(baseline.mean()),
@@ -186,7 +187,7 @@ def localization_scores(
         named: bool `(images,)`: whether the class is right.
     """
     return {
-        MEAN_IOU: round(float(overlaps(boxes, true_boxes).mean()), 6),
+        MEAN_IOU: round(float(iou(boxes, true_boxes).mean()), 6),
         CLASS_ACCURACY: round(float(named.mean()), 6),
     }
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cnnxfer.data.objects import Objects
-from cnnxfer.data.overlaps import areas, intersections, overlaps
+from cnnxfer.tasks.boxes.iou import iou
 
 # The overlaps from which on an answer is an object: 0.50, 0.55 ... 0.95, as COCO has
 # them, https://cocodataset.org/#detection-eval.
@@ -182,7 +182,7 @@ def taken_objects(boxes: np.ndarray, objects: np.ndarray) -> np.ndarray:
         int64 `(answers, limits)`: a position among the objects, or -1, for each overlap
         in `LIMITS`.
     """
-    shared = overlaps(boxes[:, None], objects)
+    shared = iou(boxes[:, None], objects)
     result = np.full((len(boxes), len(LIMITS)), -1)
     free = np.ones((len(LIMITS), len(objects)), bool)
     for at in np.flatnonzero((shared >= LIMITS[0]).any(axis=1)):
@@ -205,7 +205,9 @@ def in_crowds(boxes: np.ndarray, crowds: np.ndarray) -> np.ndarray:
     Returns:
         bool `(answers, limits)`: whether that share is at least each of `LIMITS`.
     """
-    inside = intersections(boxes[:, None], crowds).max(axis=1, initial=0)
-    shares = inside / np.maximum(areas(boxes), np.finfo(np.float64).tiny)
-    enough: np.ndarray = shares[:, None] >= LIMITS
+    low = np.maximum(boxes[:, None, :2], crowds[:, :2])
+    high = np.minimum(boxes[:, None, 2:], crowds[:, 2:])
+    # What lies inside is part of the answer, so their overlap is its share.
+    inside = iou(boxes[:, None], np.concatenate([low, high], axis=-1))
+    enough: np.ndarray = inside.max(axis=1, initial=0)[:, None] >= LIMITS
     return enough

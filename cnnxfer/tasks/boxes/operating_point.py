@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnxfer.tasks.answer import DIGITS
+from cnnxfer.tasks.boxes.answer import LEAST_SCORE
 from cnnxfer.tasks.boxes.matches import Matches
-
-DEFAULT_THRESHOLD = 0.3  # where nothing that was answered is right
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,14 @@ def operating_point(matches: Matches, threshold: float) -> OperatingPoint:
 
 
 def best_point(matches: Matches) -> OperatingPoint:
-    """Returns the point with the highest F1; of several, that of the surest answers."""
+    """Returns the point with the highest F1; of several, that of the surest answers.
+
+    Where no answer is right, it is that of the usual threshold.
+    """
     thresholds, right, answers = _cuts(matches)
     objects = int(matches.objects.sum())
     if not right.any():
-        return operating_point(matches, DEFAULT_THRESHOLD)
+        return operating_point(matches, LEAST_SCORE)
     best = int((right / (answers + objects)).argmax())
     return _point(
         float(thresholds[best]), int(right[best]), int(answers[best]), objects

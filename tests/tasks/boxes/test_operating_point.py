@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from cnnxfer.data.objects import LabelledBox, Objects
+from cnnxfer.tasks.boxes.answer import LEAST_SCORE
 from cnnxfer.tasks.boxes.matches import Matches, Truth, match
 from cnnxfer.tasks.boxes.operating_point import (
-    DEFAULT_THRESHOLD,
     OperatingPoint,
     best_point,
     operating_point,
@@ -91,5 +91,5 @@ def test_nothing_right_has_no_curve() -> None:
         matches = match([rows], [nothing], 1)
         assert precision_recall_curve(matches) == ()
         best = best_point(matches)
-        assert best == operating_point(matches, DEFAULT_THRESHOLD)
+        assert best == operating_point(matches, LEAST_SCORE)
         assert (best.recall, best.f1) == (None, None)
