@@ -36,7 +36,7 @@ class OpenClassifierKeywords(EvaluateKeywords, total=False):
     """The options of `open_classifier`."""
 
     top: int | Literal["auto"] | None
-    min_confidence: float | Literal["none"] | None
+    min_confidence: float | Literal["auto"] | None
     frames: Literal["first", "all"] | None
     max_pixels: int | None
     tta: Literal["none", "flip", "five", "ten", "scales"] | None
@@ -67,10 +67,26 @@ class PredictKeywords(OpenClassifierKeywords, total=False):
 class PredictIntoKeywords(PredictKeywords, total=False):
     """The options of `predict_into`."""
 
-    format: Literal["auto", "table", "json", "jsonl", "csv", "parquet"] | None
+    format: (
+        Literal[
+            "auto",
+            "table",
+            "json",
+            "jsonl",
+            "csv",
+            "parquet",
+            "coco",
+            "yolo",
+            "voc",
+            "labelme",
+        ]
+        | None
+    )
     resume: bool | None
     sheet: str | PathLike[str] | None
     copy_to: str | PathLike[str] | None
+    drawn: str | PathLike[str] | None
+    masks: str | PathLike[str] | None
     heatmap: str | PathLike[str] | None
 
 

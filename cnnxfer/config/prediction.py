@@ -40,10 +40,12 @@ class ClassifierOptions(EvaluateOptions):
         "--top",
         at_least=1,
     )
-    min_confidence: float | Literal["none"] = setting(
-        "none",
-        "Answer `unsure` if no class reaches this probability. If images may have "
-        "several labels, each label must also reach its own threshold.",
+    min_confidence: float | Literal["auto"] = setting(
+        "auto",
+        "The probability that an answer needs; auto for the model's own. Without one "
+        "that reaches it, the answer is `unsure`. If images may have several labels, "
+        "each must also reach its own threshold. For objects it is the least score; "
+        "auto is what the run has fitted, or 0.3.",
         "--min-confidence",
         above=0,
         at_most=1,
@@ -102,9 +104,22 @@ class PredictOptions(ClassifierOptions, InputOptions):
 class OutputOptions:
     """Where predictions go, besides a file or a stream of results."""
 
-    format: Literal["auto", "table", "json", "jsonl", "csv", "parquet"] = _output(
+    format: Literal[
         "auto",
-        "The form of the results; auto goes by the suffix of --out, or is a table.",
+        "table",
+        "json",
+        "jsonl",
+        "csv",
+        "parquet",
+        "coco",
+        "yolo",
+        "voc",
+        "labelme",
+    ] = _output(
+        "auto",
+        "The form of the results; auto goes by the suffix of --out, or is a table. "
+        "Objects can have the form of a data set's labels: coco is a file, and yolo, "
+        "voc and labelme are folders.",
         "--format",
     )
     resume: bool = _output(
@@ -117,6 +132,18 @@ class OutputOptions:
         "none",
         "Copy the files to this folder, into a folder for each class.",
         "--copy-to",
+        is_path=True,
+    )
+    drawn: str | Literal["none"] = _output(
+        "none",
+        "Draw boxes or masks into copies of the images, in this folder.",
+        "--drawn",
+        is_path=True,
+    )
+    masks: str | Literal["none"] = _output(
+        "none",
+        "Write the masks into this folder, as PNGs whose values are the classes.",
+        "--masks",
         is_path=True,
     )
     heatmap: str | Literal["none"] = _output(

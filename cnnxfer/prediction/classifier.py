@@ -111,7 +111,7 @@ class Classifier:
         check_options(options, len(model.classes))
         self.model, self.options = model, options
         least = options.min_confidence
-        self._min_confidence = None if least == "none" else least
+        self._min_confidence = None if least == "auto" else least
         self._top = DEFAULT_TOP if options.top == "auto" else options.top
         self._reporter = reporter or Reporter()
         if model.hides:

@@ -9,10 +9,17 @@ from typing import TextIO
 from cnnxfer.config.prediction import OutputOptions, PredictIntoOptions
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError, Interrupted
+from cnnxfer.prediction.outputs.check_kind import check_kind
 from cnnxfer.prediction.outputs.copy_to import check_names, copy_files
+from cnnxfer.prediction.outputs.drawn import save_drawn
 from cnnxfer.prediction.outputs.file import check_target, choose_writer, write_file
 from cnnxfer.prediction.outputs.formats import Writer
 from cnnxfer.prediction.outputs.heatmap import save_heatmaps
+from cnnxfer.prediction.outputs.label_folder import (
+    check_label_folder,
+    open_label_folder,
+)
+from cnnxfer.prediction.outputs.masks import save_masks
 from cnnxfer.prediction.outputs.resumable_file import (
     check_resumable_file,
     open_resumable_file,
@@ -52,14 +59,19 @@ def predict_into(
     )
     if options.copy_to != "none":
         check_names(label for _, label in request.classifier.model.classes)
+    empty = request.classifier.read_answer({})
+    check_kind(empty.kind, options, writer, request.classifier.model.name, reporter)
     request = replace(request, sources=_not_empty(request.sources))
-    _tell_of_nothing(request.classifier.read_answer({}), reporter)
+    _tell_of_nothing(empty, reporter)
     with request.classifier as classifier:
         if isinstance(out, Path) and writer.name == RESUMABLE:
             _write_resumable(request, out, stages, totals, resume=options.resume)
         else:
             with run_through_stages(request.predictions(), stages) as predictions:
-                if isinstance(out, Path):
+                if isinstance(out, Path) and writer.folder:
+                    with open_label_folder(out, inputs) as folder:
+                        writer.load_folder()(predictions, folder)
+                elif isinstance(out, Path):
                     write_file(predictions, writer, out)
                 elif out is not None:
                     writer.load()(predictions, out)
@@ -91,31 +103,42 @@ def _tell_of_nothing(answer: TaskAnswer, reporter: Reporter) -> None:
 
 
 def _checked_writer(
-    outputs: OutputOptions, out: Path | TextIO | None, inputs: Sequence[str]
+    options: PredictIntoOptions, out: Path | TextIO | None, inputs: Sequence[str]
 ) -> Writer:
     path = out if isinstance(out, Path) else None
-    writer = choose_writer(outputs.format, path)
-    if outputs.resume and (path is None or writer.name != RESUMABLE):
+    writer = choose_writer(options.format, path)
+    if options.resume and (path is None or writer.name != RESUMABLE):
         raise ConfigError(
             f"{option('--resume')} needs a file to go on with. "
             f"Add: {option('--out', 'FILE.jsonl')}"
         )
-    if path is not None:
+    if writer.labels and options.frames == "all":
+        raise ConfigError(
+            f"{option('--format', writer.name)} has labels of files, not of frames. "
+            f"Leave out {option('--frames', 'all')}."
+        )
+    if path is not None and writer.folder:
+        check_label_folder(path)
+    elif path is not None:
         check_target(option("--out"), path, inputs)
         if writer.name == RESUMABLE:
-            check_resumable_file(path, resume=outputs.resume)
+            check_resumable_file(path, resume=options.resume)
     return writer
 
 
 def _stages(
     outputs: OutputOptions, inputs: Sequence[str], reporter: Reporter
 ) -> Iterator[Stage]:
+    if outputs.masks != "none":  # the first, since it tells the others of its files
+        yield save_masks(Path(outputs.masks), inputs, reporter)
     if outputs.sheet != "none":
         yield draw_sheet(Path(outputs.sheet), inputs)
     if outputs.copy_to != "none":
         yield copy_files(Path(outputs.copy_to), inputs, reporter)
     if outputs.heatmap != "none":
         yield save_heatmaps(Path(outputs.heatmap), inputs, reporter)
+    if outputs.drawn != "none":
+        yield save_drawn(Path(outputs.drawn), inputs, reporter)
 
 
 def _not_empty(sources: Iterator[ImageSource]) -> Iterator[ImageSource]:

@@ -82,7 +82,7 @@ class Prediction:
         Raises:
             ValueError: if the image could not be read.
         """
-        return self._readable.objects or ()
+        return self._readable.objects
 
     @property
     def mask(self) -> np.ndarray | None:

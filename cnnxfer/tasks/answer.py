@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:  # both are heavy, and many answers need neither
     import numpy as np
@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # both are heavy, and many answers need neither
     from cnnxfer.data.geometry import Box
 
 NONE = "none"  # the usual word for an image that shows nothing that is known
+Kind = Literal["classes", "objects", "masks"]  # what an answer tells of an image
 DIGITS = 6  # decimal places of probabilities in tables, files and thresholds
 
 
@@ -84,6 +85,10 @@ class TaskAnswer(Protocol):
     """The answer of a task to an image; empty if the image could not be read."""
 
     @property
+    def kind(self) -> Kind:
+        """What it tells of an image, even if it is empty."""
+
+    @property
     def nothing(self) -> str:
         """The word for an image that shows nothing that is probable enough.
 
@@ -126,8 +131,8 @@ class TaskAnswer(Protocol):
         """The answer in one text; None if `rows` tell it."""
 
     @property
-    def objects(self) -> tuple[FoundObject, ...] | None:
-        """The objects that were found, best first; None if none are looked for."""
+    def objects(self) -> tuple[FoundObject, ...]:
+        """The objects that were found, best first."""
 
     @property
     def mask(self) -> np.ndarray | None:

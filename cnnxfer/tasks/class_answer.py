@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from cnnxfer.tasks.answer import Line, RankedClass
+from cnnxfer.tasks.answer import Kind, Line, RankedClass
 from cnnxfer.texts import normal
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ class ClassAnswer:
 
     ranking: tuple[RankedClass, ...] = ()
 
+    kind: ClassVar[Kind] = "classes"
     columns: ClassVar = ("rank", "class_id", "label", "probability")
     titles: ClassVar = ("class", "probability")
     class_names: ClassVar = ()
-    objects: ClassVar = None
+    objects: ClassVar = ()
     mask: ClassVar = None
 
     @property

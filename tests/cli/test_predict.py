@@ -380,7 +380,7 @@ def test_each_frame_has_its_own_prediction(
         (["--frames", "last"], "--frames is 'last'. Expected one of: first, all."),
         (
             ["--min-confidence", "50"],
-            "--min-confidence is 50; it must be at most 1, or 'none'.",
+            "--min-confidence is 50; it must be at most 1, or 'auto'.",
         ),
         (["--max-pixels", "0"], "--max-pixels is 0"),
         (["--batch", "many"], "--batch is 'many'; expected a whole number, or 'auto'."),

@@ -26,7 +26,7 @@ def rank(
     model: ModelSource,
     answers: Iterable[Answer],
     top: Any = "auto",
-    min_confidence: Any = "none",
+    min_confidence: Any = "auto",
     known_splits: Mapping[str, str] = {},
 ) -> list[Prediction]:
     """The predictions that a classifier makes of what a network computed."""

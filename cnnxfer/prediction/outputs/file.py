@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from gzip import GzipFile
 from io import TextIOWrapper
 from pathlib import Path
@@ -11,6 +12,7 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.files import atomic_path, check_parent_folder
 from cnnxfer.prediction.outputs.folder import is_input, refuse_folder_of_inputs
 from cnnxfer.prediction.outputs.formats import WRITERS, Writer
+from cnnxfer.prediction.outputs.label_folder import seen_from
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.spelling import option
 
@@ -32,6 +34,11 @@ def choose_writer(name: str, out: Path | None) -> Writer:
         writer = WRITERS.get("table") if out is None else _by_suffix(out)
     else:
         writer = WRITERS.get(name)
+    if writer.folder and out is None:
+        raise ConfigError(
+            f"{writer.name} is a folder of files and cannot be printed. "
+            f"Add: {option('--out', 'FOLDER')}"
+        )
     if writer.binary and out is None:
         raise ConfigError(
             f"{writer.name} cannot be printed. "
@@ -68,9 +75,14 @@ def check_target(option: str, path: Path, inputs: Sequence[str]) -> None:
 def write_file(predictions: Iterable[Prediction], writer: Writer, out: Path) -> None:
     """Writes all predictions to a file; after an error, the file is not created.
 
-    A JSONL file that can be resumed is written by a `ResumableFile` instead.
+    Labels name each image as it lies from the file. A JSONL file that can be resumed is
+    written by a `ResumableFile` instead.
     """
     write = writer.load()
+    if writer.labels:
+        predictions = (
+            replace(each, path=seen_from(out.parent, each.path)) for each in predictions
+        )
     with atomic_path(out) as temporary, open_text(temporary) as stream:
         write(predictions, stream)
 

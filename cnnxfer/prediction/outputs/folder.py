@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
-from cnnxfer.errors import ConfigError
+from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.files import TEMPORARY, atomic_path, file_hash, local_name, name_file
 from cnnxfer.prediction.inputs.kinds import find_kind, is_web_address
 
@@ -122,6 +122,20 @@ class FileAdder:
                 if target.is_file():  # reading a pipe would block
                     hashes.add(file_hash(target))
         return False
+
+
+def write_once(path: Path, content: bytes) -> None:
+    """Writes a file under the very name that others know it by.
+
+    Raises:
+        RunError: if another file is there, which is not overwritten.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not _write_new(path, content) and not _holds(path, content):
+        raise RunError(
+            f"{path} already exists, and what belongs there is something else. Name "
+            "another folder, or move the file away."
+        )
 
 
 def numbered(stem: str, suffix: str = "") -> Iterator[str]:

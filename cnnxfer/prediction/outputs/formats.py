@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.registry import Registry, load_object
 
+if TYPE_CHECKING:  # it imports NumPy
+    from cnnxfer.prediction.outputs.label_folder import LabelFolder
+
 Write = Callable[[Iterable[Prediction], TextIO], None]
+WriteFolder = Callable[[Iterable[Prediction], "LabelFolder"], None]
 
 
 @dataclass(frozen=True)
@@ -17,11 +21,15 @@ class Writer:
     Attributes:
         name: name of the format, as users type it.
         writer: the function that writes it, as `"module:function"`; its signature is
-            `(predictions, stream) -> None`.
+            `(predictions, stream) -> None`, and of a folder `(predictions, folder) ->
+            None`.
         streaming: whether each prediction is written as soon as it is available.
         suffixes: suffixes of files in this format, in lower case; the first is the
             usual one.
         binary: whether bytes are written, to `stream.buffer`, so that it needs a file.
+        labels: whether it has the form of a data set's labels: it takes objects, and
+            names each image as it lies from there.
+        folder: whether it is a folder of files, in the form of a data set's labels.
     """
 
     name: str
@@ -29,10 +37,17 @@ class Writer:
     streaming: bool
     suffixes: tuple[str, ...]
     binary: bool = False
+    labels: bool = False
+    folder: bool = False
 
     def load(self) -> Write:
-        """Imports and returns the function that writes the format."""
+        """Imports and returns the function that writes the format into a stream."""
         write: Write = load_object(self.writer)
+        return write
+
+    def load_folder(self) -> WriteFolder:
+        """Imports and returns the function that writes the format into a folder."""
+        write: WriteFolder = load_object(self.writer)
         return write
 
 
@@ -46,3 +61,7 @@ WRITERS.add(Writer("csv", f"{_HERE}.csv:write_csv", True, (".csv",)))
 WRITERS.add(
     Writer("parquet", f"{_HERE}.parquet:write_parquet", False, (".parquet",), True)
 )
+WRITERS.add(Writer("coco", f"{_HERE}.coco:write_coco", False, (), labels=True))
+for _name in ("yolo", "voc", "labelme"):
+    _writer = f"{_HERE}.{_name}:write_{_name}"
+    WRITERS.add(Writer(_name, _writer, False, (), labels=True, folder=True))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from cnnxfer.tasks.answer import DIGITS, NONE, FoundObject, Line, RankedClass
+from cnnxfer.tasks.answer import DIGITS, NONE, FoundObject, Kind, Line, RankedClass
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,6 +32,7 @@ class ObjectsAnswer:
     class_names: tuple[str, ...] = ()
     nothing: str = NONE
 
+    kind: ClassVar[Kind] = "objects"
     columns: ClassVar = ("rank", "label", "score", "xmin", "ymin", "xmax", "ymax")
     titles: ClassVar = ("class", "score", "box")
     mask: ClassVar = None

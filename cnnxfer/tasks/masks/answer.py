@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from cnnxfer.tasks.answer import DIGITS, NONE, Line
+from cnnxfer.tasks.answer import DIGITS, NONE, Kind, Line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -52,9 +52,10 @@ class MaskAnswer:
     file: str = ""
     nothing: str = NONE
 
+    kind: ClassVar[Kind] = "masks"
     columns: ClassVar = ("rank", "label", "share", "mask")
     titles: ClassVar = ("class", "pixels")
-    objects: ClassVar = None
+    objects: ClassVar = ()
     top: ClassVar = None
     summary: ClassVar = None
 

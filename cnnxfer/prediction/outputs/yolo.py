@@ -1,0 +1,50 @@
+"""Writer of YOLO's labels: a text an image, and `data.yaml` with the classes."""
+
+from collections.abc import Iterable
+
+import yaml
+
+from cnnxfer.prediction.outputs.label_folder import LabelFolder
+from cnnxfer.prediction.prediction import Prediction
+
+TEXTS = "labels"  # the folder of the texts, as that of the images is called `images`
+DIGITS = 6  # decimal places of shares of an image's sides
+
+
+def write_yolo(predictions: Iterable[Prediction], folder: LabelFolder) -> None:
+    """Writes a line for each object: its class, and its box as shares of the image.
+
+    A box is the middle, the width and the height. Scores are left out, since a line
+    with a sixth number is no label. An image without objects has an empty text. The
+    images are expected in `images`, in the folders that the texts have in `labels`.
+
+    Source: https://docs.ultralytics.com/datasets/detect.
+    """
+    class_names: tuple[str, ...] = ()
+    for prediction in predictions:
+        class_names = prediction.answer.class_names
+        if prediction.error is None:
+            path, _ = folder.file(prediction, ".txt", TEXTS)
+            path.write_text("".join(_lines(prediction)), encoding="ascii")
+    document = {
+        "path": ".",
+        "train": "images",
+        "val": "images",
+        "names": dict(enumerate(class_names)),
+    }
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    (folder.here / "data.yaml").write_text(text, encoding="utf-8")
+
+
+def _lines(prediction: Prediction) -> Iterable[str]:
+    width, height = prediction.width, prediction.height
+    for item in prediction.objects:
+        left, top, right, bottom = item.box
+        shares = (
+            (left + right) / 2 / width,
+            (top + bottom) / 2 / height,
+            (right - left) / width,
+            (bottom - top) / height,
+        )
+        numbers = " ".join(f"{share:.{DIGITS}f}" for share in shares)
+        yield f"{item.index} {numbers}\n"
