@@ -34,7 +34,7 @@ def validation_accuracy(run: Run) -> float:
     with closing(Classifier(find_model(run))) as classifier:
         answers = list(classifier.answers(sources))
     right = [
-        answer.probabilities.argmax() == example.label
+        answer.found.argmax() == example.label
         for answer, example in zip(answers, examples, strict=True)
     ]
     return round(float(np.mean(right)), 6)

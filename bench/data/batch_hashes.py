@@ -24,6 +24,7 @@ def main(folder: str, level: str, threads: int) -> None:
     from cnnxfer.data.feeding.loader import Loader
     from cnnxfer.data.feeding.pixels import training_batches
     from cnnxfer.data.prepared import prepare_data
+    from cnnxfer.data.views.views import CentralViews
     from cnnxfer.reporting import Reporter
     from cnnxfer.tasks.data import load_data
     from cnnxfer.training.optimization.sampling import epoch_order
@@ -36,12 +37,13 @@ def main(folder: str, level: str, threads: int) -> None:
         label = example.annotation.text(data.class_names)
         split.update(f"{example.sha256} {label} {part}\n".encode())
     train = data.by_split().train
-    targets = task.targets(train, len(data.class_names))
+    central = CentralViews(config.central_crop)
+    targets = task.targets(train, len(data.class_names), central, 224)
     labels = [example.labels for example in train]
     loader = Loader(train, 224)
     batches = training_batches(
         loader,
-        targets,
+        lambda indices, views: targets[indices],
         config,
         lambda epoch: epoch_order(labels, config.seed, epoch, config.sampling),
         batch_size=BATCH_SIZE,

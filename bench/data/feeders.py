@@ -66,7 +66,7 @@ def cnnxfer_epochs(folder: Path, level: str) -> Epochs:
     batches = iter(
         training_batches(
             loader,
-            np.zeros((len(examples), 2), np.float32),
+            lambda indices, views: np.zeros((len(indices), 2), np.float32),
             Config(augment=PRESETS[level]),
             lambda epoch: np.random.default_rng(epoch).permutation(len(examples)),
             batch_size=BATCH,

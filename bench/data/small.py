@@ -85,7 +85,7 @@ def _measure_set(data: str, level: str, rounds: int) -> list[float]:
     batches = iter(
         training_batches(
             training,
-            targets,
+            lambda indices, views: targets[indices],
             config,
             lambda epoch: np.random.default_rng(epoch).permutation(len(examples)),
             batch_size=BATCH,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from cnnxfer.data.geometry import Geometry
 from cnnxfer.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -40,6 +41,24 @@ class Outputs:
         if self.task is None or self.activated:
             return values
         return self.task.probabilities(values)
+
+    def combined(
+        self, values: np.ndarray, places: Sequence[Geometry], width: int, height: int
+    ) -> np.ndarray:
+        """Returns what is found in an image, from the outputs for its views.
+
+        See `Task.combined`; without a task, it is the mean.
+
+        Args:
+            values: float32 `(views, ...)`.
+            places: where each view lies in the image.
+            width: the width of the upright image, in pixels.
+            height: its height.
+        """
+        if self.task is None:
+            mean: np.ndarray = values.mean(axis=0)
+            return mean
+        return self.task.combined(self.probabilities(values), places, width, height)
 
 
 FEATURES = Outputs()

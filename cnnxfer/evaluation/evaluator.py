@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-import numpy as np
-
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.annotation import Annotation
 from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION, Dataset, Example
@@ -247,7 +245,7 @@ def _measure(
     reporter: Reporter,
     options: ClassifierOptions,
 ) -> list[_Measured]:
-    task, names = task_of(run), run.class_names
+    names = run.class_names
     classifier = Classifier(run_model(run), options, reporter)
     decision = classifier.model.decision
     surest = partial(surest_answers, decision=decision, class_names=names)
@@ -258,27 +256,25 @@ def _measure(
     with closing(classifier):
         answers = classifier.answers(sources, progress)
         for split in splits:
-            rows, read = [], []
+            found, read = [], []
             answers_of_split = islice(answers, len(split))
             for example, answer in zip(split, answers_of_split, strict=True):
-                if answer.probabilities is None:
+                if answer.found is None:
                     reporter.warn(f"left out {example.id}: {answer.picture.error}")
                 else:
-                    rows.append(answer.probabilities)
+                    found.append(answer.found)
                     read.append(example)
-            if not rows:
+            if not found:
                 raise DataError(f"none of {len(split)} images can be read any more.")
-            targets = task.targets(read, len(names))
-            probabilities = np.stack(rows)
-            figures, right = decision.measure(names, probabilities, targets)
+            figures, right = decision.measure(names, found, read)
             evaluation = Evaluation(
                 run.name,
                 images=len(read),
                 unreadable=len(split) - len(read),
                 seen=0,
                 figures=figures,
-                surest_mistakes=surest(read, probabilities, ~right),
-                surest_right=surest(read, probabilities, right),
+                surest_mistakes=surest(read, found, ~right),
+                surest_right=surest(read, found, right),
             )
             ids = (example.id for example in read)
             measured.append(

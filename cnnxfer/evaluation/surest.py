@@ -32,7 +32,7 @@ class SureAnswer:
 
 def surest_answers(
     examples: Sequence[Example],
-    probabilities: np.ndarray,
+    found: Sequence[np.ndarray],
     chosen: np.ndarray,
     decision: Decision,
     class_names: Sequence[str],
@@ -41,19 +41,20 @@ def surest_answers(
 
     Args:
         examples: images, whose labels are positions in the class names.
-        probabilities: `(images, classes)`.
+        found: what was found in each of them.
         chosen: bool `(images,)`: which images are asked for.
-        decision: how answers follow from probabilities.
+        decision: how answers follow from that.
         class_names: the names of the classes, in label order.
     """
     classes = [(name, name) for name in class_names]
     asked = np.flatnonzero(chosen)
-    order = np.argsort(-decision.confidence(probabilities[asked]), kind="stable")
+    sure = decision.confidence([found[at] for at in asked.tolist()])
+    order = np.argsort(-sure, kind="stable")
     return tuple(
         SureAnswer(
             examples[at],
             tuple(class_names[label] for label in examples[at].labels),
-            decision.answer(probabilities[at], classes, RANKING, None),
+            decision.answer(found[at], classes, RANKING, None),
         )
         for at in asked[order[:MOST]].tolist()
     )

@@ -7,10 +7,11 @@ import keras
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.build import NORMALIZATIONS, build_backbone
+from cnnxfer.networks.maps import with_maps
 from cnnxfer.networks.precision import precision_policy
 from cnnxfer.tasks.catalog import IMAGENET_TASK
 from cnnxfer.tasks.class_task import POOLED
-from cnnxfer.tasks.task import Task
+from cnnxfer.tasks.task import ANSWER, Task
 
 BACKBONE = "backbone"  # name of the layer that is the backbone
 
@@ -41,19 +42,26 @@ def build_classifier(
 
     Returns:
         A model of pixels, float32 or uint8 `(batch, image_size, image_size, 3)` in
-        [0, 255], to float32 logits `(batch, num_classes)`.
+        [0, 255], to float32 logits `(batch, num_classes)`, or to what the task answers.
+
+    Raises:
+        ConfigError: if the backbone lacks a map that the head reads.
     """
     pixels = keras.Input((image_size, image_size, 3), dtype="float32", name="pixels")
+    strides = task.strides(head)
     with precision_policy(precision):
         network = build_backbone(
             backbone, image_size=image_size, weights_path=weights_path
         )
+        if strides:
+            network = with_maps(network, strides)
         network.name = BACKBONE
         x = NORMALIZATIONS[backbone.normalization](pixels)
         x = network(x)
-    # (batch, height, width, channels) -> (batch, channels)
-    x = keras.layers.GlobalAveragePooling2D(name=POOLED, dtype="float32")(x)
-    for layer in task.head_layers(head, num_classes, dropout):
+    if not strides:  # (batch, height, width, channels) -> (batch, channels)
+        x = keras.layers.GlobalAveragePooling2D(name=POOLED, dtype="float32")(x)
+    shapes = [tuple(tensor.shape[1:]) for tensor in keras.tree.flatten(x)]
+    for layer in task.head_layers(head, shapes, num_classes, dropout, image_size):
         x = layer(x)
     return keras.Model(pixels, x, name="classifier")
 
@@ -81,12 +89,23 @@ def backbone_of(model: keras.Model) -> keras.Model:
     return model.get_layer(BACKBONE)
 
 
+def logits_of(classifier: keras.Model) -> keras.Model:
+    """Returns the model of a classifier's pixels to the logits of its head.
+
+    That is the classifier itself, unless a layer behind the head makes answers of them.
+    """
+    *_, last = classifier.layers
+    if last.name != ANSWER:
+        return classifier
+    return keras.Model(classifier.input, last.input)
+
+
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns a classifier's layers, with the backbone replaced by its layers."""
+    """Returns a model's layers; models inside it are replaced by their layers."""
     return [
         inner
         for layer in model.layers
-        for inner in (layer.layers if layer.name == BACKBONE else [layer])
+        for inner in (all_layers(layer) if hasattr(layer, "layers") else [layer])
     ]
 
 

@@ -1,11 +1,11 @@
 """The cut of a classifier into a frozen part and a part that learns.
 
 The part before the cut is run once per image and view; the part behind it is trained on
-the activations. A classifier can be cut at its pooled features, or inside its backbone
-wherever one tensor, or a few together, carry all information to the end. A few tensors
-are kept as one row of numbers, so that engines and caches know one kind of activation.
-Both parts share the classifier's layers: what is learned behind the cut is learned by
-the whole network.
+the activations. A classifier can be cut at what its head reads, pooled features or
+maps, or inside its backbone wherever one tensor, or a few together, carry all
+information to the end. A few tensors are kept as one row of numbers, so that engines
+and caches know one kind of activation. Both parts share the classifier's layers: what
+is learned behind the cut is learned by the whole network.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ from cnnxfer.backbones.build import NORMALIZATIONS
 from cnnxfer.engines.engine import FEATURES, Network
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import BACKBONE, backbone_of
+from cnnxfer.networks.graph import boundaries, multiply_adds, places_of
 from cnnxfer.registry import suggestion
 from cnnxfer.reporting import listed
 from cnnxfer.tasks.class_task import POOLED
+from cnnxfer.tasks.task import ANSWER, MAPS
 
 # The layer, or the layers, after which a network is cut.
 CutAfter = str | tuple[str, ...]
@@ -51,28 +53,6 @@ class CutNetwork(Network):
 
     backbone: str
     cut: str
-
-
-def boundaries(backbone: keras.Model) -> list[str]:
-    """Returns the names of the layers after which a backbone can be cut, in order.
-
-    These are the layers that lie on every path from the pixels to the features, except
-    for the last layer, whose output is pooled.
-    """
-    operations = backbone.operations
-    position = {operation.output: i for i, operation in enumerate(operations)}
-    last_reader = list(range(len(operations)))
-    for reader, operation in enumerate(operations):
-        for tensor in _inputs(operation):
-            last_reader[position[tensor]] = reader
-    names = []
-    farthest_reader = 0  # the last operation that reads a tensor from before `i`
-    for i, operation in enumerate(operations[:-1]):
-        is_input = isinstance(operation, keras.layers.InputLayer)
-        if farthest_reader <= i and not is_input:
-            names.append(operation.name)
-        farthest_reader = max(farthest_reader, last_reader[i])
-    return names
 
 
 def deepest_cut(backbone: keras.Model, start: int) -> str | None:
@@ -117,22 +97,6 @@ def _shape(backbone: keras.Model, position: int) -> tuple[int, ...]:
     return tuple(backbone.operations[position].output.shape[1:])
 
 
-def multiply_adds(backbone: keras.Model) -> list[int]:
-    """Returns each operation's number of multiply-adds for one image, in order.
-
-    Every number of a kernel is used once at each position of the output.
-    """
-    return [
-        math.prod(operation.output.shape[1:-1])
-        * sum(
-            math.prod(weight.shape)
-            for weight in getattr(operation, "weights", ())
-            if len(weight.shape) > 1
-        )
-        for operation in backbone.operations
-    ]
-
-
 def model_before(
     classifier: keras.Model, entry: Backbone, cut: CutAfter
 ) -> keras.Model:
@@ -143,13 +107,13 @@ def model_before(
             in its precision. Call the result with `training=False`, or
             BatchNormalization uses the statistics of the batch.
         entry: the catalog entry of its backbone.
-        cut: `POOLED`, one of `boundaries`, or layers inside the backbone that together
-            carry all information to its end.
+        cut: `POOLED` or `MAPS` for what the head reads, one of `boundaries`, or layers
+            inside the backbone that together carry all information to its end.
 
     Returns:
         A model of pixels, float32 or uint8 `(batch, image_size, image_size, 3)` in
         [0, 255], to activations: `(batch, channels)` if pooled; usually `(batch,
-        height, width, channels)` for one layer; `(batch, values)` for several.
+        height, width, channels)` for one tensor; `(batch, values)` for several.
 
     Raises:
         ConfigError: if the network cannot be cut there.
@@ -176,8 +140,8 @@ def model_behind(classifier: keras.Model, cut: CutAfter) -> keras.Model:
         cut: as for `model_before`.
 
     Returns:
-        A model of activations, as `model_before` returns them, to float32 logits
-        `(batch, num_classes)`.
+        A model of activations, as `model_before` returns them, to the float32 logits
+        of the head: without the layer `ANSWER` behind them, if there is one.
 
     Raises:
         ConfigError: if the network cannot be cut there.
@@ -189,11 +153,12 @@ def model_behind(classifier: keras.Model, cut: CutAfter) -> keras.Model:
         last, backbone = BACKBONE, backbone_of(classifier)
         tensors = _tensors(backbone, cut)
         activations = keras.Input(activation_shape(backbone, cut))
-        rest = keras.Model(tensors, backbone.output)
-        x = rest(_parted(activations, [tensor.shape[1:] for tensor in tensors]))
+        parts = _parted(activations, [tensor.shape[1:] for tensor in tensors])
+        x = _through_rest(backbone, tensors, parts)
     names = [layer.name for layer in classifier.layers]
     for layer in classifier.layers[names.index(last) + 1 :]:
-        x = layer(x)
+        if layer.name != ANSWER:
+            x = layer(x)
     return keras.Model(activations, x, name="behind")
 
 
@@ -215,9 +180,9 @@ def network_before(
     # The key holds the depth of the cut, not its name: numbered layers may have other
     # names in a model that was saved by another process.
     depth: Any = POOLED if cut == POOLED else len(front.operations)
-    if not isinstance(cut, str):
-        names = [operation.name for operation in backbone_of(classifier).operations]
-        depth = [names.index(name) for name in cut]
+    if len(front.outputs) > 1:
+        places = places_of(backbone_of(classifier))
+        depth = [places[tensor] for tensor in front.outputs]
     parts = (FORMAT, keras.__version__, entry.name, image_size, depth)
     digest = hashlib.sha256(repr(parts).encode())
     for weight in front.weights:
@@ -244,7 +209,12 @@ def _backbone_before(classifier: keras.Model, cut: CutAfter) -> keras.Model:
 
 
 def _tensors(backbone: keras.Model, cut: CutAfter) -> list[Any]:
-    """Returns the tensors at a cut inside the backbone."""
+    """Returns the tensors at a cut inside the backbone, in the order of its layers.
+
+    These are the layers' own, and the maps before a single one that the head reads.
+    """
+    if cut == MAPS:
+        return list(backbone.outputs)
     outputs = {operation.name: operation.output for operation in backbone.operations}
     names = (cut,) if isinstance(cut, str) else cut
     known = boundaries(backbone) if len(names) == 1 else outputs
@@ -254,8 +224,12 @@ def _tensors(backbone: keras.Model, cut: CutAfter) -> list[Any]:
                 f"the network cannot be cut after {name!r}.{suggestion(name, known)}"
             )
     tensors = [outputs[name] for name in names]
+    if len(tensors) == 1:
+        places = places_of(backbone)
+        last = places[tensors[0]]
+        tensors = [*(map for map in backbone.outputs if places[map] < last), *tensors]
     try:
-        keras.Model(tensors, backbone.output)
+        _rest(backbone, tensors)
     except ValueError:
         raise ConfigError(
             f"the network cannot be cut after {listed(map(repr, names))}: other "
@@ -264,21 +238,33 @@ def _tensors(backbone: keras.Model, cut: CutAfter) -> list[Any]:
     return tensors
 
 
-def _parted(activations: Any, shapes: Sequence[tuple[int, ...]]) -> Any:
+def _rest(backbone: keras.Model, tensors: Sequence[Any]) -> keras.Model:
+    """Returns the part of a backbone behind some tensors; without those themselves."""
+    given = set(map(id, tensors))
+    outputs = [output for output in backbone.outputs if id(output) not in given]
+    return keras.Model(list(tensors), outputs)
+
+
+def _through_rest(
+    backbone: keras.Model, tensors: Sequence[Any], values: Sequence[Any]
+) -> Any:
+    """Returns the outputs of a backbone, given the values of tensors inside it."""
+    known = dict(zip(map(id, tensors), values, strict=True))
+    wanted = [output for output in backbone.outputs if id(output) not in known]
+    if wanted:
+        found = keras.tree.flatten(_rest(backbone, tensors)(list(values)))
+        known |= dict(zip(map(id, wanted), found, strict=True))
+    outputs = [known[id(output)] for output in backbone.outputs]
+    return outputs if len(outputs) > 1 else outputs[0]
+
+
+def _parted(activations: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
     """Returns the tensors that a row of activations holds, one after the other."""
     if len(shapes) == 1:
-        return activations
+        return [activations]
     ends = list(itertools.accumulate(map(math.prod, shapes)))
     rows = keras.ops.split(activations, ends[:-1], axis=1)
     return [
         keras.layers.Reshape(shape)(row)
         for row, shape in zip(rows, shapes, strict=True)
     ]
-
-
-def _inputs(operation: Any) -> list[Any]:
-    """Returns the tensors that an operation reads."""
-    if isinstance(operation, keras.layers.InputLayer):
-        return []
-    inputs: list[Any] = keras.tree.flatten(operation.input)
-    return inputs

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import keras
 
-from cnnxfer.networks.cut import boundaries
+from cnnxfer.networks.graph import boundaries
 
 
 @dataclass(frozen=True)

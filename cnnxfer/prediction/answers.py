@@ -13,9 +13,9 @@ from cnnxfer.engines.engine import Engine
 
 # Of encoded images that wait for their answers.
 MAX_WAITING_BYTES = 256 * 1024 * 1024
-# Maps the network's outputs for all views of an image, float32 `(views, ...)`, to the
-# image's probabilities, float32 `(classes,)`.
-CombineViews = Callable[[np.ndarray], np.ndarray]
+# Maps the network's outputs for all views of an image, float32 `(views, ...)`, to what
+# is found in it; see `Task.combined`.
+CombineViews = Callable[[np.ndarray, DecodedImage], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -25,20 +25,21 @@ class Answer:
     Attributes:
         picture: the decoded image, or why it could not be read. Its pixels are those
             of all views, uint8 `(views, height, width, 3)`.
-        probabilities: float32 `(classes,)`; None if the image could not be read.
+        found: what `Task.combined` returns: of classes, their probabilities; None if
+            the image could not be read.
         heat: float32 `(rows, columns)`, the probability of the best class at each cell
             of the image; None if it was not asked for.
     """
 
     picture: DecodedImage
-    probabilities: np.ndarray | None = None
+    found: np.ndarray | None = None
     heat: np.ndarray | None = None
 
 
 def answer_in_order(
     engine: Engine, images: Iterable[DecodedImage], combine: CombineViews
 ) -> Iterator[Answer]:
-    """Yields an answer for each image; unreadable images get one without probabilities.
+    """Yields an answer for each image; in unreadable images, nothing is found.
 
     A batch may hold the views of several images, and an image's may be in several. It
     ends early where the images that wait for it keep much in this process's memory.
@@ -75,10 +76,10 @@ def answer_in_order(
         outputs.append(output)
         pixels = pending[0].picture.pixels
         if pixels is not None and len(outputs) == len(pixels):
-            probabilities = combine(np.stack(outputs))
             answer = pending.popleft()
             answered_bytes += answer.picture.source.size_bytes
-            yield replace(answer, probabilities=probabilities)
+            found = combine(np.stack(outputs), answer.picture)
+            yield replace(answer, found=found)
             outputs = []
     yield from unreadable()
 
@@ -99,10 +100,10 @@ def add_heat(engine: Engine, answers: Iterable[Answer]) -> Iterator[Answer]:
     pixels = (answer.picture.pixels for answer in answers_to_run)
     cells = engine.run(views for views in pixels if views is not None)
     for answer in answers:
-        if answer.probabilities is None:
+        if answer.found is None:
             yield answer
         else:
-            best = answer.probabilities.argmax()
+            best = answer.found.argmax()
             yield replace(answer, heat=next(cells)[0, ..., best])
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.decoding.frames import FrameReader, ViewFunction
 from cnnxfer.data.decoding.pool import DecodedImage, Decoders
+from cnnxfer.data.geometry import Geometry
 from cnnxfer.data.images.source import ImageSource, file_source
 from cnnxfer.engines.choice import SAMPLES, choose_engine, prepare_next_time
 from cnnxfer.engines.elastic_engine import ElasticEngine
@@ -205,7 +206,7 @@ class Classifier:
                 except NothingReadable:
                     yield from map(Answer, images)
                     return
-                answers = answer_in_order(engine, images, self._mean_probabilities)
+                answers = answer_in_order(engine, images, self._combined)
                 for cell_engine in cell_engines:
                     answers = add_heat(cell_engine, answers)
                 with progress or nullcontext(lambda: None) as advance:
@@ -270,13 +271,13 @@ class Classifier:
             with suppress(KeyboardInterrupt):  # all images have been answered
                 self.prepare_next_time()
 
-    def _answer(self, probabilities: np.ndarray) -> TaskAnswer:
+    def _answer(self, found: np.ndarray) -> TaskAnswer:
         return self.model.decision.answer(
-            probabilities, self.model.classes, self._top, self._min_confidence
+            found, self.model.classes, self._top, self._min_confidence
         )
 
     def _prediction(self, answer: Answer) -> Prediction:
-        picture, found = answer.picture, answer.probabilities
+        picture, found = answer.picture, answer.found
         return Prediction(
             picture.source.name,
             self.read_answer({}) if found is None else self._answer(found),
@@ -302,9 +303,11 @@ class Classifier:
             self._engines = [choose(network) for network in self._networks]
         return self._engines
 
-    def _mean_probabilities(self, outputs: np.ndarray) -> np.ndarray:
-        mean: np.ndarray = self.network.outputs.probabilities(outputs).mean(axis=0)
-        return mean
+    def _combined(self, outputs: np.ndarray, picture: DecodedImage) -> np.ndarray:
+        places: list[Geometry] = []
+        return self.network.outputs.combined(
+            outputs, places, picture.width, picture.height
+        )
 
 
 def _source(image: Image, number: int) -> ImageSource:

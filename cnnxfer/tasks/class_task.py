@@ -10,6 +10,8 @@ import numpy as np
 
 from cnnxfer.config import Config
 from cnnxfer.data.dataset import Example
+from cnnxfer.data.geometry import Geometry
+from cnnxfer.data.views.views import Views
 from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.class_weights import class_weights
 from cnnxfer.tasks.per_class import f1_scores, macro
@@ -66,19 +68,40 @@ class ClassTask:
     """The base of a task whose targets have a number for each class."""
 
     objective_class: ClassVar[type[ClassObjective]]
-    reads: ClassVar[str] = POOLED
+    follows_views: ClassVar = False
 
-    def targets(self, examples: Sequence[Example], num_classes: int) -> np.ndarray:
-        """Returns 1 for each class that an image shows, else 0: `(images, classes)`."""
-        targets = np.zeros((len(examples), num_classes), np.float32)
-        for row, example in zip(targets, examples, strict=True):
-            row[list(example.labels)] = 1
-        return targets
+    def targets(
+        self,
+        examples: Sequence[Example],
+        num_classes: int,
+        views: Views,
+        image_size: int,
+    ) -> np.ndarray:
+        """Returns float32 `(images, classes)`; see `class_targets`."""
+        return class_targets(examples, num_classes)
+
+    def combined(
+        self, found: np.ndarray, places: Sequence[Geometry], width: int, height: int
+    ) -> np.ndarray:
+        """Returns the mean probabilities of the views, `(classes,)`."""
+        mean: np.ndarray = found.mean(axis=0)
+        return mean
 
     def check_head(self, kind: str) -> None:
         """Checks that a kind of head can give the answers; see `Task.check_head`."""
 
-    def head_layers(self, kind: str, num_classes: int, dropout: float) -> list[Any]:
+    def strides(self, kind: str) -> tuple[int, ...]:
+        """Returns none, as the head reads the pooled features."""
+        return ()
+
+    def head_layers(
+        self,
+        kind: str,
+        shapes: Sequence[tuple[int, ...]],
+        num_classes: int,
+        dropout: float,
+        image_size: int,
+    ) -> list[Any]:
         """Returns the layers of a new head; see `heads.class_head`."""
         from cnnxfer.tasks.heads import class_head
 
@@ -88,12 +111,13 @@ class ClassTask:
         self,
         config: Config,
         class_names: Sequence[str],
-        targets: np.ndarray,
+        examples: Sequence[Example],
         *,
         label_smoothing: float,
         reporter: Reporter,
     ) -> Any:
         """Returns the objective that the settings ask for; see `Task.objective`."""
+        targets = class_targets(examples, len(class_names))
         monitor: str = config.monitor
         if monitor == "auto":
             monitor, reason = self._choose_monitor(targets)
@@ -110,6 +134,22 @@ class ClassTask:
     def _choose_monitor(self, targets: np.ndarray) -> tuple[str, str]:
         """Returns the figure to monitor, and the reason; "" for the usual one."""
         raise NotImplementedError
+
+
+def class_targets(examples: Sequence[Example], num_classes: int) -> np.ndarray:
+    """Returns 1 for each class that an image shows, else 0.
+
+    Args:
+        examples: images whose labels are in [0, num_classes).
+        num_classes: the number of classes, at least 1.
+
+    Returns:
+        float32 `(images, classes)`.
+    """
+    targets = np.zeros((len(examples), num_classes), np.float32)
+    for row, example in zip(targets, examples, strict=True):
+        row[list(example.labels)] = 1
+    return targets
 
 
 def figures_of(answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:

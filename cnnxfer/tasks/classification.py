@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnxfer.data.dataset import CLASSIFICATION, Dataset
+from cnnxfer.data.dataset import CLASSIFICATION, Dataset, Example
 from cnnxfer.data.preparing.balance import MIN_SKEWED_RATIO, class_size_ratio
 from cnnxfer.errors import DataError
 from cnnxfer.runs import Run
@@ -22,7 +22,12 @@ from cnnxfer.tasks.class_answer import (
     word_for_nothing,
 )
 from cnnxfer.tasks.class_figures import ClassFigures, measure_classes
-from cnnxfer.tasks.class_task import ClassObjective, ClassTask, figures_of
+from cnnxfer.tasks.class_task import (
+    ClassObjective,
+    ClassTask,
+    class_targets,
+    figures_of,
+)
 from cnnxfer.tasks.score import ACCURACY, MACRO_F1, Score
 
 UNSURE = "unsure"
@@ -132,31 +137,33 @@ class BestClass:
 
     def answer(
         self,
-        probabilities: np.ndarray,
+        found: np.ndarray,
         classes: Sequence[tuple[str, str]],
         top: int,
         min_confidence: float | None,
     ) -> OneClass:
         """Returns the answer to an image; see `Decision.answer`."""
-        ranking = ranked_classes(probabilities, classes, top, _best(probabilities))
+        ranking = ranked_classes(found, classes, top, _best(found))
         return OneClass(ranking, min_confidence, self.nothing)
 
     def read(self, record: Mapping[str, Any], min_confidence: float | None) -> OneClass:
         """Returns the answer that `OneClass.record` has written."""
         return OneClass(read_ranking(record), min_confidence, self.nothing)
 
-    def confidence(self, probabilities: np.ndarray) -> np.ndarray:
+    def confidence(self, found: Sequence[np.ndarray]) -> np.ndarray:
         """Returns the probability of the best class, `(images,)`."""
-        best: np.ndarray = probabilities.max(axis=1)
-        return best
+        return np.array([probabilities.max() for probabilities in found])
 
     def measure(
-        self, class_names: Sequence[str], probabilities: np.ndarray, targets: np.ndarray
+        self,
+        class_names: Sequence[str],
+        found: Sequence[np.ndarray],
+        examples: Sequence[Example],
     ) -> tuple[ClassFigures, np.ndarray]:
         """Returns the figures, and which images are right; see `Decision.measure`."""
-        answers = _best(probabilities)
-        shown = targets.astype(bool)
-        return measure_classes(class_names, probabilities, answers, shown)
+        probabilities = np.stack(found)
+        shown = class_targets(examples, len(class_names)).astype(bool)
+        return measure_classes(class_names, probabilities, _best(probabilities), shown)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnnxfer.data.annotation import LABEL_SEPARATOR
-from cnnxfer.data.dataset import MULTI_LABEL, Dataset
+from cnnxfer.data.dataset import MULTI_LABEL, Dataset, Example
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.runs import Run
 from cnnxfer.runs.summary import percent
@@ -28,7 +28,12 @@ from cnnxfer.tasks.class_figures import (
     measure_classes,
     number,
 )
-from cnnxfer.tasks.class_task import ClassObjective, ClassTask, figures_of
+from cnnxfer.tasks.class_task import (
+    ClassObjective,
+    ClassTask,
+    class_targets,
+    figures_of,
+)
 from cnnxfer.tasks.per_class import average_precisions, macro, micro_f1
 from cnnxfer.tasks.score import MEAN_AVERAGE_PRECISION, Score
 from cnnxfer.tasks.significance import Accuracy, wilson_interval
@@ -149,14 +154,14 @@ class Thresholds:
 
     def answer(
         self,
-        probabilities: np.ndarray,
+        found: np.ndarray,
         classes: Sequence[tuple[str, str]],
         top: int,
         min_confidence: float | None,
     ) -> SeveralClasses:
         """Returns the answer to an image; see `Decision.answer`."""
-        chosen = self.answers(probabilities, min_confidence or 0)
-        ranking = ranked_classes(probabilities, classes, top, chosen)
+        chosen = self.answers(found, min_confidence or 0)
+        ranking = ranked_classes(found, classes, top, chosen)
         labels = np.flatnonzero(chosen).tolist()
         names = frozenset(classes[at][1] for at in labels)
         return SeveralClasses(ranking, names, self.nothing)
@@ -168,22 +173,27 @@ class Thresholds:
         names = record["labels"] if record else ()
         return SeveralClasses(read_ranking(record), frozenset(names), self.nothing)
 
-    def confidence(self, probabilities: np.ndarray) -> np.ndarray:
+    def confidence(self, found: Sequence[np.ndarray]) -> np.ndarray:
         """Returns the probability that all labels are right, float64 `(images,)`.
 
         It takes the classes for independent: the product of the probabilities that
         what is named is there, and that the rest is not.
         """
-        there = probabilities.astype(np.float64)
-        answers = np.where(self.answers(probabilities), there, 1 - there)
+        there = np.reshape(found, (-1, len(self.values))).astype(np.float64)
+        answers = np.where(self.answers(there), there, 1 - there)
         product: np.ndarray = answers.prod(axis=1)
         return product
 
     def measure(
-        self, class_names: Sequence[str], probabilities: np.ndarray, targets: np.ndarray
+        self,
+        class_names: Sequence[str],
+        found: Sequence[np.ndarray],
+        examples: Sequence[Example],
     ) -> tuple[MultiLabelFigures, np.ndarray]:
         """Returns the figures, and which images are right; see `Decision.measure`."""
-        answers, shown = self.answers(probabilities), targets.astype(bool)
+        probabilities = np.stack(found)
+        answers = self.answers(probabilities)
+        shown = class_targets(examples, len(class_names)).astype(bool)
         plain, right = measure_classes(class_names, probabilities, answers, shown)
         precisions = list(map(number, average_precisions(probabilities, shown)))
         rows = zip(plain.classes, self.values.tolist(), precisions, strict=True)

@@ -9,12 +9,20 @@ import numpy as np
 
 from cnnxfer.config import Config
 from cnnxfer.data.dataset import Dataset, Example
+from cnnxfer.data.geometry import Geometry
+from cnnxfer.data.views.views import Views
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.agreement import Bounds, Verdict
 from cnnxfer.tasks.answer import TaskAnswer
 from cnnxfer.tasks.score import Score
 from cnnxfer.tasks.significance import Accuracy
+
+# Names of what lies at the two ends of a head: in place of a layer, the maps of the
+# backbone that it reads; and the layer behind it, if there is one, which makes answers
+# of logits and is in the saved model alone.
+MAPS = "maps"
+ANSWER = "answer"
 
 
 class Objective(Protocol):
@@ -52,7 +60,7 @@ class Objective(Protocol):
 
 
 class Decision(Protocol):
-    """How the answer of a model follows from the probabilities that it gives."""
+    """How the answer of a model follows from what it finds in an image."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -60,7 +68,7 @@ class Decision(Protocol):
 
     def answer(
         self,
-        probabilities: np.ndarray,
+        found: np.ndarray,
         classes: Sequence[tuple[str, str]],
         top: int,
         min_confidence: float | None,
@@ -68,7 +76,7 @@ class Decision(Protocol):
         """Returns the answer to one image.
 
         Args:
-            probabilities: float32 `(classes,)`.
+            found: what `Task.combined` returns for the image.
             classes: the id and the readable name of each class, in label order.
             top: the number of classes in a ranking; all if there are fewer. Those that
                 are the answer are listed in any case.
@@ -85,22 +93,28 @@ class Decision(Protocol):
             KeyError, TypeError: if the record has another form.
         """
 
-    def confidence(self, probabilities: np.ndarray) -> np.ndarray:
+    def confidence(self, found: Sequence[np.ndarray]) -> np.ndarray:
         """Returns how sure each answer is, a fraction: float `(images,)`.
 
         Args:
-            probabilities: `(images, classes)`.
+            found: what `Task.combined` returns for each image.
         """
 
     def measure(
-        self, class_names: Sequence[str], probabilities: np.ndarray, targets: np.ndarray
+        self,
+        class_names: Sequence[str],
+        found: Sequence[np.ndarray],
+        examples: Sequence[Example],
     ) -> tuple[Figures, np.ndarray]:
         """Returns the figures of answers, and which images are right, bool `(images,)`.
 
         Args:
             class_names: the names of the classes, in label order.
-            probabilities: `(images, classes)`.
-            targets: `(images, classes)`, as `Task.targets` returns them.
+            found: what `Task.combined` returns for each image.
+            examples: the images, whose labels are positions in the class names.
+
+        Raises:
+            DataError: if what is known of an image cannot be read any more.
         """
 
 
@@ -135,8 +149,8 @@ class Task(Protocol):
         """Keras's name of the function from logits to probabilities."""
 
     @property
-    def reads(self) -> str:
-        """The layer that the head stands on: there the frozen phase cuts."""
+    def follows_views(self) -> bool:
+        """Whether what is to be answered depends on which part of an image is seen."""
 
     def check(self, dataset: Dataset, spec: str) -> None:
         """Checks that a data set suits the task.
@@ -161,12 +175,23 @@ class Task(Protocol):
             DataError: if its images are annotated otherwise than those of the run.
         """
 
-    def targets(self, examples: Sequence[Example], num_classes: int) -> np.ndarray:
-        """Returns what the network is to answer, float32 `(images, ...)`.
+    def targets(
+        self,
+        examples: Sequence[Example],
+        num_classes: int,
+        views: Views,
+        image_size: int,
+    ) -> np.ndarray:
+        """Returns what the network is to answer, `(images, ...)`.
 
         Args:
             examples: images whose labels are in [0, num_classes).
             num_classes: the number of classes, at least 1.
+            views: what the network sees of the images.
+            image_size: the side of the views, in pixels.
+
+        Raises:
+            DataError: if what is known of an image cannot be read any more.
         """
 
     def check_head(self, kind: str) -> None:
@@ -176,20 +201,39 @@ class Task(Protocol):
             ConfigError: if it cannot.
         """
 
-    def head_layers(self, kind: str, num_classes: int, dropout: float) -> list[Any]:
-        """Returns new Keras layers, from the pooled features to float32 logits.
+    def strides(self, kind: str) -> tuple[int, ...]:
+        """Returns at which strides a kind of head reads maps of the backbone.
+
+        They ascend; without any, the head reads the pooled features.
+        """
+
+    def head_layers(
+        self,
+        kind: str,
+        shapes: Sequence[tuple[int, ...]],
+        num_classes: int,
+        dropout: float,
+        image_size: int,
+    ) -> list[Any]:
+        """Returns new Keras layers, from what the head reads to float32 logits.
+
+        The first one takes a tensor, or the list of maps. A last one called `ANSWER`
+        may make the answers of the saved model from the logits.
 
         Args:
             kind: a kind of head that the task has, such as `linear`.
+            shapes: those of what the head reads, without the batch: `(channels,)` if
+                it is pooled, else `(height, width, channels)` of each map.
             num_classes: the number of classes.
             dropout: dropout rate before the first weights, in [0, 1).
+            image_size: the side of the network's input images, in pixels.
         """
 
     def objective(
         self,
         config: Config,
         class_names: Sequence[str],
-        targets: np.ndarray,
+        examples: Sequence[Example],
         *,
         label_smoothing: float,
         reporter: Reporter,
@@ -199,7 +243,7 @@ class Task(Protocol):
         Args:
             config: all settings.
             class_names: the names of the classes, in label order.
-            targets: the targets of the training images.
+            examples: the training images.
             label_smoothing: the phase's label smoothing, in [0, 1).
             reporter: told which figure is monitored and why, if `auto` does not choose
                 the usual one.
@@ -210,6 +254,21 @@ class Task(Protocol):
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Returns the probabilities that a network's outputs stand for."""
+
+    def combined(
+        self, found: np.ndarray, places: Sequence[Geometry], width: int, height: int
+    ) -> np.ndarray:
+        """Returns what is found in an image, from what is found in its views.
+
+        Args:
+            found: what `probabilities` returns for the views, float32 `(views, ...)`.
+            places: where each view lies in the image.
+            width: the width of the upright image, in pixels.
+            height: its height.
+
+        Returns:
+            Of classes, their mean probabilities, float32 `(classes,)`.
+        """
 
     def agreement(
         self, answers: np.ndarray, reference: np.ndarray, bounds: Bounds

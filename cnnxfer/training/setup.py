@@ -14,6 +14,7 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.config import Config
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.prepared import Splits
+from cnnxfer.data.views.views import CentralViews, Views, training_views
 from cnnxfer.networks.auxiliary import with_auxiliary_classifiers
 from cnnxfer.networks.classifier import build_classifier
 from cnnxfer.reporting import Reporter
@@ -66,13 +67,40 @@ class Setup:
         with _seeded(self.config.seed):
             return with_auxiliary_classifiers(classifier, self.backbone)
 
-    def targets(self, examples: Sequence[Example]) -> np.ndarray:
-        """Returns what the network is to answer; see `tasks.task.Task.targets`."""
-        return self.task.targets(examples, len(self.class_names))
+    @property
+    def central_views(self) -> Views:
+        """What validation, test and prediction see of an image."""
+        return CentralViews(self.config.central_crop)
+
+    def targets(
+        self, examples: Sequence[Example], views: Views | None = None
+    ) -> np.ndarray:
+        """Returns what the network is to answer to views, by default the central ones.
+
+        See `tasks.task.Task.targets`.
+        """
+        seen = views or self.central_views
+        names = self.class_names
+        return self.task.targets(examples, len(names), seen, self.image_size)
+
+    def train_targets(self, views: int) -> list[np.ndarray]:
+        """Returns what is to be answered to each of the stored views, by its number."""
+        if not self.task.follows_views:
+            return [self._train_targets] * views
+        return [
+            self.targets(self.splits.train, training_views(self.config, number))
+            for number in range(views)
+        ]
+
+    def targets_of_batch(self, indices: np.ndarray, views: Views) -> np.ndarray:
+        """Returns what is to be answered to views of some of the training images."""
+        if not self.task.follows_views:
+            targets: np.ndarray = self._train_targets[indices]
+            return targets
+        return self.targets([self.splits.train[index] for index in indices], views)
 
     @cached_property
-    def train_targets(self) -> np.ndarray:
-        """What the network is to answer to the training images; see `targets`."""
+    def _train_targets(self) -> np.ndarray:
         return self.targets(self.splits.train)
 
     def objective(self, label_smoothing: float) -> Objective:
@@ -84,7 +112,7 @@ class Setup:
         return self.task.objective(
             self.config,
             self.class_names,
-            self.train_targets,
+            self.splits.train,
             label_smoothing=label_smoothing,
             reporter=self.reporter,
         )

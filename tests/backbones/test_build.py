@@ -29,8 +29,8 @@ from cnnxfer.networks.classifier import (
     build_imagenet_classifier,
     copy_weights,
 )
-from cnnxfer.networks.cut import boundaries
 from cnnxfer.networks.fused.network import fused_network
+from cnnxfer.networks.graph import boundaries
 from cnnxfer.networks.saving import (
     ALLOWED_CLASSES,
     OWN_LAYERS,

@@ -85,7 +85,7 @@ def test_the_page_loads_and_runs_nothing(tmp_path: Path) -> None:
     answer = BestClass().answer(np.array([0.7, 0.3]), [(EVIL, EVIL)] * 2, 2, None)
     gone = Example(EVIL, Labels((0,)), None, tmp_path / "none")
     sure = SureAnswer(gone, (EVIL,), answer)
-    figures, _ = BestClass().measure([EVIL, "b"], np.eye(2), np.eye(2))
+    figures, _ = BestClass().measure([EVIL, "b"], np.eye(1, 2), [gone])
     evaluation = Evaluation(EVIL, 2, 0, 0, figures, surest_right=(sure,))
     path = tmp_path / "page.html"
     write_page(evaluation, path, Reporter())

@@ -14,13 +14,12 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import all_layers, backbone_of, build_classifier
 from cnnxfer.networks.cut import (
     activation_shape,
-    boundaries,
     deepest_cut,
     model_before,
     model_behind,
-    multiply_adds,
     network_before,
 )
+from cnnxfer.networks.graph import boundaries, multiply_adds
 from cnnxfer.networks.saving import load_model, save_model
 from cnnxfer.tasks.class_task import POOLED
 

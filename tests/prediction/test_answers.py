@@ -31,7 +31,7 @@ class Means:
         yield from waiting
 
 
-def first(outputs: np.ndarray) -> np.ndarray:
+def first(outputs: np.ndarray, picture: DecodedImage) -> np.ndarray:
     mean: np.ndarray = outputs.mean(axis=0)
     return mean
 
@@ -56,9 +56,9 @@ def test_answers_and_unreadable_images_are_in_order() -> None:
     for number, answer in enumerate(answers):
         if number in unreadable:
             assert answer.picture.error == "not an image"
-            assert answer.probabilities is None
+            assert answer.found is None
         else:
-            assert answer.probabilities == [number]
+            assert answer.found == [number]
     assert engine.shapes == [(2, 2, 2, 3)] * 2 + [(1, 2, 2, 3)]
 
 
@@ -66,7 +66,7 @@ def test_the_views_of_an_image_may_be_in_several_batches() -> None:
     engine = Means(batch_size=4)
     pictures = [picture(n, views=n) for n in (1, 5, 3, 2)]
     answers = list(answer_in_order(engine, pictures, first))
-    assert [answer.probabilities for answer in answers] == [[1], [5], [3], [2]]
+    assert [answer.found for answer in answers] == [[1], [5], [3], [2]]
     assert [shape[0] for shape in engine.shapes] == [4, 4, 3]
 
 
@@ -74,7 +74,7 @@ def test_consecutive_images_of_the_same_shape_share_a_batch() -> None:
     engine = Means(batch_size=4)
     pictures = [picture(n, width=w) for n, w in enumerate((2, 2, 5, 5, 5, 2))]
     answers = list(answer_in_order(engine, pictures, first))
-    assert [answer.probabilities for answer in answers] == [[n] for n in range(6)]
+    assert [answer.found for answer in answers] == [[n] for n in range(6)]
     assert [shape[:3] for shape in engine.shapes] == [(2, 2, 2), (3, 2, 5), (1, 2, 2)]
 
 
@@ -98,7 +98,7 @@ def test_images_that_keep_much_in_memory_do_not_wait_for_a_whole_batch() -> None
     source = ImageSource("large", bytes, here=True, size_bytes=100 << 20)
     pictures = [replace(picture(n), source=source) for n in range(8)]
     answers = list(answer_in_order(engine, pictures, first))
-    assert [answer.probabilities for answer in answers] == [[n] for n in range(8)]
+    assert [answer.found for answer in answers] == [[n] for n in range(8)]
     assert engine.shapes[0] == (3, 2, 2, 3)
 
 

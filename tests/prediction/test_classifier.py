@@ -43,7 +43,7 @@ def opened(
 
 
 def probabilities(answers: Iterable[Answer]) -> np.ndarray:
-    return np.stack([answer.probabilities for answer in answers])
+    return np.stack([answer.found for answer in answers])
 
 
 def test_engines_give_close_probabilities(colour_run: Run, photos_dir: Path) -> None:
@@ -116,7 +116,7 @@ def test_views_of_a_picture_are_averaged(
         .probabilities(model.predict_on_batch(picture.pixels))
         .mean(axis=0)
     )
-    np.testing.assert_allclose(answer.probabilities, expected, atol=1e-6)
+    np.testing.assert_allclose(answer.found, expected, atol=1e-6)
 
 
 def test_multi_label_probabilities_are_independent(
@@ -138,7 +138,7 @@ def test_multi_label_probabilities_are_independent(
         .probabilities(model.predict_on_batch(picture.pixels))
         .mean(axis=0)
     )
-    np.testing.assert_allclose(answer.probabilities, expected, atol=1e-6)
+    np.testing.assert_allclose(answer.found, expected, atol=1e-6)
     assert expected.sum() > 1.5
 
 
@@ -166,8 +166,8 @@ def test_dense_prediction_sees_pixels_outside_the_crop(
 
 
 def best_label(answer: Answer) -> str:
-    assert answer.probabilities is not None
-    return sorted(COLOURS)[answer.probabilities.argmax()]
+    assert answer.found is not None
+    return sorted(COLOURS)[answer.found.argmax()]
 
 
 def test_the_second_prediction_of_one_image_needs_no_tensorflow(
@@ -182,8 +182,8 @@ def test_the_second_prediction_of_one_image_needs_no_tensorflow(
         pytest.skip("Keras has a GPU here")
     assert reporter.infos[0] == "engine: keras, float32"
     found = probability_in_a_process_without_tensorflow(photos_dir, colour_run)
-    assert answer.probabilities is not None
-    assert found == pytest.approx(float(answer.probabilities.max()), abs=0.01)
+    assert answer.found is not None
+    assert found == pytest.approx(float(answer.found.max()), abs=0.01)
 
 
 def probability_in_a_process_without_tensorflow(photos_dir: Path, run: Run) -> float:

@@ -12,6 +12,7 @@ from cnnxfer.config.setting import settings_in
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.geometry import Geometry
+from cnnxfer.data.views.views import CentralViews
 from cnnxfer.engines.agreement import BOUNDS
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.reporting import Reporter
@@ -40,18 +41,20 @@ def test_settings_name_every_task() -> None:
 @EACH_TASK
 def test_a_task_learns_and_decides(task: Task) -> None:
     """Its loss, accuracy, score and decision agree about right answers."""
-    targets = task.targets(examples(LABELS), len(NAMES))
+    targets = task.targets(examples(LABELS), len(NAMES), CentralViews(1.0), 8)
     objective = task.objective(
-        Config(), NAMES, targets, label_smoothing=0.0, reporter=Reporter()
+        Config(), NAMES, examples(LABELS), label_smoothing=0.0, reporter=Reporter()
     )
-    right, wrong = LOGITS, -LOGITS
+    right_logits, wrong = LOGITS, -LOGITS
     losses = [
         ops.convert_to_numpy(objective.loss(targets, each)).sum()
-        for each in (right, wrong)
+        for each in (right_logits, wrong)
     ]
     assert losses[0] < losses[1]
-    assert ops.convert_to_numpy(objective.accuracy(targets, right)).all()
-    best, worst = (objective.score(each, targets, epoch=2) for each in (right, wrong))
+    assert ops.convert_to_numpy(objective.accuracy(targets, right_logits)).all()
+    best, worst = (
+        objective.score(each, targets, epoch=2) for each in (right_logits, wrong)
+    )
     assert best.beats(worst)
     assert best.value > worst.value
     probabilities = task.probabilities(LOGITS)
@@ -59,8 +62,9 @@ def test_a_task_learns_and_decides(task: Task) -> None:
     expected = ops.convert_to_numpy(activation(LOGITS))
     np.testing.assert_allclose(probabilities, expected, rtol=1e-5, atol=1e-6)
     decision = task.decision(NAMES, best.thresholds)
-    figures, found = decision.measure(NAMES, probabilities, targets)
-    assert found.mean() == figures.right.value == best.figures["accuracy"]
+    found = [task.combined(each[None], [], 8, 8) for each in probabilities]
+    figures, right = decision.measure(NAMES, found, examples(LABELS))
+    assert right.mean() == figures.right.value == best.figures["accuracy"]
     classes = [(name, name) for name in NAMES]
     answer = decision.answer(probabilities[0], classes, 2, None)
     assert answer.labels == ("a",)
@@ -72,9 +76,10 @@ def test_a_task_learns_and_decides(task: Task) -> None:
 @EACH_TASK
 @pytest.mark.parametrize("kind", ["linear", "mlp", "euclidean"])
 def test_a_head_maps_features_to_what_is_scored(task: Task, kind: str) -> None:
-    layers = task.head_layers(kind, len(NAMES), 0.1)
+    assert not task.strides(kind)
+    layers = task.head_layers(kind, [(8,)], len(NAMES), 0.1, 8)
     logits = keras.Sequential(layers)(np.zeros((len(LABELS), 8), np.float32))
-    targets = task.targets(examples(LABELS), len(NAMES))
+    targets = task.targets(examples(LABELS), len(NAMES), CentralViews(1.0), 8)
     assert (logits.shape, logits.dtype) == (targets.shape, targets.dtype)
 
 
@@ -120,8 +125,9 @@ def test_a_task_refuses_data_without_classes(task: Task) -> None:
 
 
 def test_each_label_of_an_image_is_a_target() -> None:
+    labels = [(2,), (0, 2), (), (1,)]
     targets = TASKS.get("multi-label").targets(
-        examples([(2,), (0, 2), (), (1,)]), len(NAMES)
+        examples(labels), len(NAMES), CentralViews(1.0), 8
     )
     assert targets.dtype == np.float32
     assert targets.tolist() == [[0, 0, 1], [1, 0, 1], [0, 0, 0], [0, 1, 0]]

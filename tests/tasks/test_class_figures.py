@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from cnnxfer.data.annotation import Labels
+from cnnxfer.data.dataset import Example
 from cnnxfer.tasks.class_figures import score_classes, top_k_accuracy
 from cnnxfer.tasks.multi_label import Thresholds
 from cnnxfer.tasks.per_class import micro_f1
@@ -44,9 +48,12 @@ def test_scores_per_class() -> None:
 def test_multi_label_scores() -> None:
     probabilities = np.array([[0.9, 0.2], [0.8, 0.6], [0.7, 0.1], [0.1, 0.4]])
     targets = np.array([[1, 0], [0, 1], [1, 0], [1, 0]], bool)
+    examples = [
+        Example("", Labels((label,)), None, Path()) for label in targets.argmax(axis=1)
+    ]
     thresholds = np.array([0.75, 0.3])
     answers = probabilities >= thresholds
-    figures, right = Thresholds(thresholds).measure(NAMES[:2], probabilities, targets)
+    figures, right = Thresholds(thresholds).measure(NAMES[:2], probabilities, examples)
     a, b = figures.classes
     assert right.tolist() == (answers == targets).all(axis=1).tolist()
     assert figures.right == wilson_interval(int(right.sum()), 4)

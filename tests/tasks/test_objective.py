@@ -1,5 +1,6 @@
 """Losses follow the definitions of the papers, and scores their formulas."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,6 +10,8 @@ from keras import ops
 from recording_reporter import RecordingReporter
 
 from cnnxfer.config import Config
+from cnnxfer.data.annotation import Labels
+from cnnxfer.data.dataset import Example
 from cnnxfer.tasks.catalog import TASKS
 from cnnxfer.tasks.classification import SoftmaxObjective
 from cnnxfer.tasks.multi_label import SigmoidObjective
@@ -204,7 +207,11 @@ def objective_of(
     objective = TASKS.get(task).objective(
         Config(**settings),
         "abcdef"[: len(counts)],
-        np.repeat(np.eye(len(counts), dtype=np.float32), counts, axis=0),
+        [
+            Example("", Labels((label,)), None, Path())
+            for label, count in enumerate(counts)
+            for _ in range(count)
+        ],
         label_smoothing=0.2,
         reporter=reporter,
     )

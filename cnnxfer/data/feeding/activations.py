@@ -27,7 +27,7 @@ class StoredRows(Protocol):
 
 def activation_batches(
     views: Sequence[StoredRows],
-    targets: np.ndarray,
+    targets: Sequence[np.ndarray],
     order: Callable[[int], np.ndarray],
     gate: Gate,
     *,
@@ -40,7 +40,7 @@ def activation_batches(
 
     Args:
         views: the rows of each view of the same images.
-        targets: float32 `(images, classes)`.
+        targets: those of each view, `(images, ...)`.
         order: returns the indices of the images of an epoch, counted from 0. An image
             that occurs again is taken in the next view. Images beyond what the steps
             need are left out.
@@ -51,8 +51,7 @@ def activation_batches(
         prefetch_to: the device to which batches are copied ahead; None for the host.
 
     Returns:
-        A data set of float32 rows `(batch, ...)` and float32 targets `(batch,
-        classes)`.
+        A data set of float32 rows `(batch, ...)` and targets `(batch, ...)`.
     """
     assert steps_per_epoch, "an epoch without a batch would never end"
 
@@ -67,14 +66,17 @@ def activation_batches(
         with gate.at_work():
             indices, chosen = (numbers[in_batch] for numbers in rows_of(epoch))
             assert len(indices) == batch_size, "the epoch has too few images"
-            return (*_take(views, chosen, indices, gate), targets[indices])
+            wanted = np.stack(
+                [targets[v][i] for v, i in zip(chosen, indices, strict=True)]
+            )
+            return (*_take(views, chosen, indices, gate), wanted)
 
     def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        dtypes = (tf.float16, tf.float32, tf.float32)
-        rows, scales, labels = tf.numpy_function(load, [step], dtypes)
+        dtypes = (tf.float16, tf.float32, targets[0].dtype)
+        rows, scales, wanted = tf.numpy_function(load, [step], dtypes)
         shape = (batch_size, *views[0].shape[1:])
-        labels = tf.ensure_shape(labels, (batch_size, targets.shape[1]))
-        return _unpacked(rows, scales, shape), labels
+        wanted = tf.ensure_shape(wanted, (batch_size, *targets[0].shape[1:]))
+        return _unpacked(rows, scales, shape), wanted
 
     steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
     return prefetched(steps.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)

@@ -18,7 +18,7 @@ from cnnxfer.data.augmentation.mixing import mix
 from cnnxfer.data.feeding.gate import prefetched
 from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.feeding.order import repetitions
-from cnnxfer.data.views.views import CentralViews, training_views
+from cnnxfer.data.views.views import CentralViews, Views, training_views
 
 # View number `epoch + REPEAT_OFFSET * n` is for the n-th repetition of an image in an
 # epoch. No run has so many epochs, so no view is used twice.
@@ -27,7 +27,7 @@ REPEAT_OFFSET = 1_000_000
 
 def training_batches(
     loader: Loader,
-    targets: np.ndarray,
+    targets: Callable[[np.ndarray, Views], np.ndarray],
     config: Config,
     order: Callable[[int], np.ndarray],
     *,
@@ -40,7 +40,8 @@ def training_batches(
 
     Args:
         loader: loads the training images.
-        targets: float32 `(images, classes)`, of the loader's examples.
+        targets: returns what is to be answered to views of the loader's examples,
+            whose indices it is given: `(batch, ...)`.
         config: its `augment`, `central_crop` and `seed` decide the pixels.
         order: returns the indices of the images of an epoch, counted from 0. An image
             that occurs again is seen in another view. Images beyond what the steps
@@ -51,12 +52,14 @@ def training_batches(
         prefetch_to: the device to which batches are copied ahead; None for the host.
 
     Returns:
-        A data set of uint8 `(batch, size, size, 3)` and float32 targets `(batch,
-        classes)`, which are mixed as the images are.
+        A data set of uint8 `(batch, size, size, 3)` and targets `(batch, ...)`, which
+        are mixed as the images are.
     """
     assert steps_per_epoch, "an epoch without a batch would never end"
 
     shape = (batch_size, loader.image_size, loader.image_size, 3)
+    # Of one image, for the shape and the dtype.
+    known = targets(np.arange(1), training_views(config, 0))
 
     @lru_cache(2)
     def images_of(epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -70,18 +73,20 @@ def training_batches(
             indices, repeats = (numbers[in_batch] for numbers in images_of(epoch))
             assert len(indices) == batch_size, "the epoch has too few images"
             pixels = np.empty(shape, np.uint8)
+            wanted = np.empty((batch_size, *known.shape[1:]), known.dtype)
             for repeat in set(repeats.tolist()):
                 views = training_views(config, epoch + REPEAT_OFFSET * repeat)
                 chosen = repeats == repeat
                 pixels[chosen] = loader.batch(indices[chosen].tolist(), views)
+                wanted[chosen] = targets(indices[chosen], views)
             random = KeyedRandom(f"{config.seed} {epoch} {position}")
-            return mix(pixels, targets[indices], config.augment, random)
+            return mix(pixels, wanted, config.augment, random)
 
     def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels, mixed = tf.numpy_function(load, [step], (tf.uint8, tf.float32))
+        pixels, mixed = tf.numpy_function(load, [step], (tf.uint8, known.dtype))
         return (
             tf.ensure_shape(pixels, shape),
-            tf.ensure_shape(mixed, (batch_size, targets.shape[1])),
+            tf.ensure_shape(mixed, (batch_size, *known.shape[1:])),
         )
 
     steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)

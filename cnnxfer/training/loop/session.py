@@ -90,7 +90,7 @@ class Session:
         self.time_share = time_share
         self.objective = setup.objective(settings.label_smoothing)
         self.chance_loss = self.objective.chance_loss(
-            setup.train_targets[:CHANCE_LOSS_IMAGES]
+            setup.targets(setup.splits.train[:CHANCE_LOSS_IMAGES])
         )
         self.validation_targets = setup.targets(setup.splits.validation)
         if checkpoint:

@@ -16,6 +16,7 @@ import numpy as np
 from cnnxfer.engines.engine import Engine
 from cnnxfer.networks.cut import network_before
 from cnnxfer.tasks.agreement import Verdict
+from cnnxfer.tasks.class_task import POOLED
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.activations.engines import (
     disagreement_error,
@@ -63,7 +64,7 @@ def feature_bytes(setup: Setup, classifier: keras.Model) -> int:
     """Returns the size of all pooled features of the images in the cache."""
     parts = setup.splits
     rows = setup.config.views * len(parts.train) + len(parts.validation)
-    channels = math.prod(classifier.get_layer(setup.task.reads).output.shape[1:])
+    channels = math.prod(classifier.get_layer(POOLED).output.shape[1:])
     return ActivationStore.size_bytes(rows, channels)
 
 
@@ -95,9 +96,9 @@ def learn_head(
     started = time.monotonic() if started is None else started
     setup = dataclasses.replace(setup, devices=Devices(), precision="float32")
     classifier, reporter = recorder.classifier, setup.reporter
-    network = network_before(classifier, setup.backbone, setup.task.reads)
+    network = network_before(classifier, setup.backbone, POOLED)
     # One model for both comparisons with Keras: compiling it takes seconds.
-    pooled = classifier.get_layer(setup.task.reads).output
+    pooled = classifier.get_layer(POOLED).output
     whole = keras.Model(classifier.input, [pooled, classifier.output])
 
     def reference(pixels: np.ndarray) -> np.ndarray:
@@ -119,7 +120,7 @@ def learn_head(
         trained = PooledFeatures(
             setup, classifier, engine, views, validation, whole=whole
         )
-        begun = StageState(setup.task.reads, len(views), engine_text(engine))
+        begun = StageState(POOLED, len(views), engine_text(engine))
         recorder.update_state(stages=(begun,))
         session = Session(
             setup,

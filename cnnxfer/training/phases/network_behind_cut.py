@@ -14,7 +14,7 @@ from cnnxfer.data.feeding.activations import (
 from cnnxfer.data.feeding.gate import Gate
 from cnnxfer.engines.engine import Engine
 from cnnxfer.files import format_bytes
-from cnnxfer.networks.classifier import backbone_of
+from cnnxfer.networks.classifier import backbone_of, logits_of
 from cnnxfer.networks.cut import (
     activation_shape,
     deepest_cut,
@@ -126,7 +126,7 @@ class NetworkBehindCut(TrainedNetwork):
         setup = self.setup
         return activation_batches(
             self._views,
-            setup.train_targets,
+            setup.train_targets(len(self._views)),
             order,
             self._gate,
             batch_size=batch_size,
@@ -151,7 +151,7 @@ class NetworkBehindCut(TrainedNetwork):
     def agreement(self) -> Verdict:
         """See `TrainedNetwork`; the two sides differ in the engine before the cut."""
         samples, pixels = validation_samples(self.setup)
-        logits = self.classifier.predict_on_batch(pixels)
+        logits = logits_of(self.classifier).predict_on_batch(pixels)
         return self.compared(self._validation[samples], logits)
 
 

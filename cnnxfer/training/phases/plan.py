@@ -13,7 +13,7 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
 from cnnxfer.data.dataset import TRAIN, VALIDATION
 from cnnxfer.networks.classifier import BACKBONE, backbone_of, build_classifier
-from cnnxfer.networks.cut import multiply_adds
+from cnnxfer.networks.graph import multiply_adds
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.catalog import task_of

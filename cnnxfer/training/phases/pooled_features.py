@@ -13,6 +13,7 @@ from cnnxfer.errors import RunError
 from cnnxfer.networks.cut import model_behind
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Verdict
+from cnnxfer.tasks.class_task import POOLED
 from cnnxfer.tasks.heads import unscaled_weights
 from cnnxfer.training.activations.engines import validation_samples
 from cnnxfer.training.activations.store import Activations
@@ -64,7 +65,7 @@ class PooledFeatures(TrainedNetwork):
         Raises:
             RunError: if features are not finite.
         """
-        super().__init__(setup, classifier, model_behind(classifier, setup.task.reads))
+        super().__init__(setup, classifier, model_behind(classifier, POOLED))
         self.engine = engine
         low, high = BATCH_SIZES
         images = len(setup.splits.train)
@@ -85,7 +86,7 @@ class PooledFeatures(TrainedNetwork):
         self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
     ) -> Iterator[Batch]:
         """See `TrainedNetwork`; inputs are float32 `(batch, channels)`."""
-        targets = self.setup.train_targets
+        (targets,) = self.setup.train_targets(1)
         first_epoch, position = divmod(first_step, steps_per_epoch)
         for epoch in itertools.count(first_epoch):
             images = order(epoch)

@@ -9,7 +9,7 @@ import keras
 from cnnxfer.config import FineTune, check_stages
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import backbone_of
-from cnnxfer.networks.cut import boundaries
+from cnnxfer.networks.graph import boundaries
 from cnnxfer.registry import did_you_mean
 from cnnxfer.spelling import option
 

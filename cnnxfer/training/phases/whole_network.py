@@ -8,6 +8,7 @@ from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.feeding.pixels import central_batches, training_batches
 from cnnxfer.errors import DataError
 from cnnxfer.networks.auxiliary import AuxiliaryLosses
+from cnnxfer.networks.classifier import logits_of
 from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.activations.engines import validation_samples
@@ -31,7 +32,7 @@ class WholeNetwork(TrainedNetwork):
         with setup.devices.scope():
             if entry:
                 learning = setup.add_auxiliary_classifiers(classifier)
-            model = fused_network(learning, setup.precision)
+            model = fused_network(logits_of(learning), setup.precision)
             if entry:
                 model = AuxiliaryLosses(model, entry.weight)
         super().__init__(setup, classifier, model, learning)
@@ -45,7 +46,7 @@ class WholeNetwork(TrainedNetwork):
         setup = self.setup
         return training_batches(
             self._train_loader,
-            setup.train_targets,
+            setup.targets_of_batch,
             setup.config,
             order,
             batch_size=batch_size,
@@ -74,7 +75,8 @@ class WholeNetwork(TrainedNetwork):
     def agreement(self) -> Verdict:
         """See `TrainedNetwork`."""
         _, pixels = validation_samples(self.setup)
-        return self.compared(pixels, self.classifier.predict_on_batch(pixels))
+        logits = logits_of(self.classifier).predict_on_batch(pixels)
+        return self.compared(pixels, logits)
 
     @property
     def failure(self) -> DataError | None:

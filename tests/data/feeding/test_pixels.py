@@ -62,7 +62,7 @@ def batches_of(examples, count: int, config: Config = LIGHT, **options):
     batch_size = options.pop("batch_size", BATCH)
     return training_batches(
         Loader(examples, SIZE),
-        targets,
+        lambda indices, views: targets[indices],
         config,
         options.pop("order", shuffled(len(examples))),
         batch_size=batch_size,
@@ -198,7 +198,7 @@ def test_each_step_of_an_epoch_is_mixed_differently(examples):
     targets = np.eye(36, dtype=np.float32)
     batches = training_batches(
         Loader(again, SIZE),
-        targets,
+        lambda indices, views: targets[indices],
         mixing,
         lambda epoch: np.arange(36),
         batch_size=4,
@@ -280,7 +280,7 @@ def test_the_error_names_a_file_that_was_deleted(examples, kind):
     batches = (
         training_batches(
             loader,
-            np.zeros((36, 3), np.float32),
+            lambda indices, views: np.zeros((len(indices), 3), np.float32),
             LIGHT,
             shuffled(36),
             batch_size=36,
@@ -323,7 +323,7 @@ def slow_picture(example):  # in Python, so that it needs the interpreter to end
 open_picture, module.open_picture = module.open_picture, slow_picture
 examples = read_examples(Path(sys.argv[1]))
 loader = Loader(examples, 32, keep_bytes=0)
-targets = np.zeros((len(examples), 3), np.float32)
+targets = lambda indices, views: np.zeros((len(indices), 3), np.float32)
 batches = training_batches(
     loader, targets, LIGHT, shuffled(len(examples)), batch_size=8, steps_per_epoch=4)
 iterator = iter(batches)
@@ -344,7 +344,7 @@ def test_an_image_repeated_within_an_epoch_gets_different_views(
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     batches = training_batches(
         Loader([Example("a", Labels((0,)), None, path, sha256=sha256)], 32),
-        np.ones((1, 2), np.float32),
+        lambda indices, views: np.ones((len(indices), 2), np.float32),
         Config(),
         lambda epoch: np.zeros(4, int),
         batch_size=2,

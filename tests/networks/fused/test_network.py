@@ -11,9 +11,10 @@ from keras.src.applications.convnext import ConvNeXt
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.networks.classifier import all_layers, backbone_of, build_classifier
-from cnnxfer.networks.cut import boundaries, model_behind
+from cnnxfer.networks.cut import model_behind
 from cnnxfer.networks.fused.layers import SharedNorm
 from cnnxfer.networks.fused.network import fused_network
+from cnnxfer.networks.graph import boundaries
 
 LABELS = np.array([0, 1, 2, 0])
 # Two devices that share the processor, and a half of the batch each.
