@@ -28,12 +28,15 @@ class LabelledBox:
             No object is learned from it, and what a model finds in it is not counted.
         polygons: the outline, if the data has one: each polygon as across, down,
             across, down, ... in the same pixels.
+        rle: the pixels of the object, if the data has them so: the run lengths of
+            COCO's compressed form, for the picture's own width and height.
     """
 
     label: int
     box: Box
     crowd: bool = False
     polygons: tuple[tuple[float, ...], ...] = ()
+    rle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ class Objects:
 
         Of a box, what lies inside the view remains, if that is at least `MIN_VISIBLE`
         of its area and `MIN_SIDE` wide and high. In a turned view, it is the upright
-        box around the turned one.
+        box around the turned one. Polygons follow; run lengths cannot, and are left
+        out.
         """
         import numpy as np
 
@@ -94,23 +98,22 @@ class Objects:
                 for polygon in item.polygons
             )
             box = (*seen_low.tolist(), *seen_high.tolist())
-            kept.append(replace(item, box=box, polygons=polygons))
+            kept.append(replace(item, box=box, polygons=polygons, rle=""))
         return Objects(tuple(kept), geometry.size, geometry.size)
 
     def text(self, class_names: Sequence[str]) -> str:
         """Returns the objects as a JSON list of `[class, left, top, right, bottom]`.
 
-        The size of the picture comes first, as `[width, height]`. A crowd has a 1 as
-        its last entry, and polygons follow in a list of their own.
+        The size of the picture comes first, as `[width, height]`. What an object has of
+        these follows its box: 1 for a crowd, the list of its polygons, its run lengths.
         """
         rows: list[list[object]] = [[self.width, self.height]]
         for item in self.objects:
-            row: list[object] = [class_names[item.label], *map(_short, item.box)]
-            if item.crowd or item.polygons:
-                row.append(int(item.crowd))
-            if item.polygons:
-                row.append([list(map(_short, polygon)) for polygon in item.polygons])
-            rows.append(row)
+            polygons = [list(map(_short, polygon)) for polygon in item.polygons]
+            more: list[object] = [int(item.crowd), polygons, item.rle]
+            while more and not more[-1]:
+                more.pop()
+            rows.append([class_names[item.label], *map(_short, item.box), *more])
         return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
 
     def recorded(self, text: str, numbers: Mapping[str, int]) -> Objects:
@@ -124,6 +127,7 @@ class Objects:
                 tuple(tuple(map(float, polygon)) for polygon in more[1])
                 if len(more) > 1
                 else (),
+                more[2] if len(more) > 2 else "",
             )
             for name, left, top, right, bottom, *more in rows
         )

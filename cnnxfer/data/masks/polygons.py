@@ -10,6 +10,7 @@ import numpy as np
 from cnnxfer.data.class_mask import IGNORED, ClassMask
 from cnnxfer.data.dataset import SEGMENTATION, Dataset
 from cnnxfer.data.masks.class_masks import BACKGROUND
+from cnnxfer.data.masks.rle import encoded_for
 from cnnxfer.data.objects import LabelledBox, Objects
 from cnnxfer.errors import DataError
 
@@ -39,6 +40,10 @@ class PolygonMask:
 
         A pixel is an object's if its middle lies in the outline, as COCO's library
         decides it.
+
+        Raises:
+            DataError: if an object has run lengths for another size; the message is
+                only the reason.
         """
         from faster_coco_eval.core import mask as outlines
 
@@ -47,13 +52,16 @@ class PolygonMask:
         for item in self.objects.objects:
             polygons = _usable(item)
             value = item.label + 1
-            if not polygons:  # a crowd's box
+            if not polygons and not item.rle:  # a crowd's box
                 left, top, right, bottom = item.box
                 polygons = [(left, top, right, top, right, bottom, left, bottom)]
                 value = IGNORED
-            encoded = outlines.merge(
-                outlines.frPyObjects([list(it) for it in polygons], height, width)
-            )
+            if item.rle:
+                encoded = encoded_for(item.rle, width, height)
+            else:
+                encoded = outlines.merge(
+                    outlines.frPyObjects([list(it) for it in polygons], height, width)
+                )
             size = float("inf") if value == IGNORED else float(outlines.area(encoded))
             shapes.append((size, value, encoded))
         for _, value, encoded in sorted(shapes, key=lambda it: it[0], reverse=True):
@@ -108,7 +116,7 @@ def _require_outlines(dataset: Dataset, title: str) -> None:
             )
         for item in example.annotation.objects:
             total += 1
-            if not item.crowd and not _usable(item):
+            if not item.crowd and not item.rle and not _usable(item):
                 bare += 1
                 first = first or example.id
     if bare:

@@ -30,6 +30,7 @@ class Source:
     absolute: Callable[[str], str] = str
 
 
+ANNOTATIONS = (".json", ".yaml", ".yml")  # files of them
 SAMPLE = f"{BUILT_IN}sample"
 
 
@@ -76,7 +77,7 @@ SOURCES = Registry(
     ),
     Source(
         name="folder",
-        form="a folder of class folders",
+        form="a folder of class folders, or of images with files of boxes",
         # An empty text, such as an unset variable, would mean the working directory.
         accepts=lambda spec: bool(spec) and Path(spec).is_dir(),
         loader="cnnxfer.data.sources.folder:load",
@@ -93,8 +94,15 @@ SOURCES = Registry(
         name="table",
         form="a .csv, .tsv, .jsonl or .parquet table of paths and labels",
         accepts=_is_file(*tables.SUFFIXES),
-        loader="cnnxfer.data.sources.table:load",
+        loader="cnnxfer.data.sources.annotations.tables:load",
         checker="cnnxfer.data.sources.table:check",
+        absolute=_absolute_path,
+    ),
+    Source(
+        name="annotations",
+        form="a .json or data.yaml of boxes",
+        accepts=_is_file(*ANNOTATIONS),
+        loader="cnnxfer.data.sources.annotations.load:load",
         absolute=_absolute_path,
     ),
 )
@@ -189,5 +197,5 @@ def _unknown_message(spec: str) -> str:
 
 def _may_be_data(path: Path) -> bool:
     return path.is_dir() or path.name.lower().endswith(
-        (*tables.SUFFIXES, *archives.SUFFIXES)
+        (*tables.SUFFIXES, *archives.SUFFIXES, *ANNOTATIONS)
     )

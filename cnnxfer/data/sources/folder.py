@@ -1,4 +1,4 @@
-"""The source for a folder of class folders, with or without split folders above."""
+"""The source for a folder: of class folders, or of images with boxes or masks."""
 
 import os
 from dataclasses import replace
@@ -7,6 +7,7 @@ from pathlib import Path
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.images.folders import walk_folders
+from cnnxfer.data.sources.annotations.load import in_folder
 from cnnxfer.data.sources.layout import arrange, utf8_name
 from cnnxfer.data.sources.mask_folder import load_masks
 from cnnxfer.data.sources.mask_pairs import find_pairs
@@ -17,9 +18,10 @@ from cnnxfer.reporting import Reporter
 def load(spec: str, reporter: Reporter) -> Dataset:
     """Lists every file in the class folders of a folder, sorted by name.
 
-    If it holds pictures and their masks instead, these are listed; see `find_pairs`.
-    Classes and splits are found as `layout.arrange` describes. Hidden and system files
-    and folders are left out, and links that lead around in circles.
+    Where files of annotations are about images in it, these are listed with their
+    objects; where it holds pictures and their masks, these are: see `find_pairs`.
+    Otherwise, classes and splits are found as `layout.arrange` describes. Hidden and
+    system files and folders are left out, and links that lead around in circles.
 
     Raises:
         DataError: if there is no file in a class folder, it is not clear which folders
@@ -27,8 +29,10 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     """
     root = Path(spec)
     names, circular = _names(os.fspath(root))
-    if pairs := find_pairs(names, os.fspath(root)):
+    dataset = in_folder(os.fspath(root), names, reporter)
+    if dataset is None and (pairs := find_pairs(names, os.fspath(root))):
         dataset = load_masks(root, names, pairs, reporter)
+    if dataset is not None:
         return replace(dataset, circular=tuple(map(utf8_name, circular)))
     layout = arrange(names, os.fspath(root), reporter)
     return Dataset(

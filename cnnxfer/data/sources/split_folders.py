@@ -91,7 +91,7 @@ def refuse_splits_in_classes(folders: Folders, root: str) -> None:
     """Raises a DataError if a folder that would be a class holds split folders."""
     for name, names in folders.items():
         inner = by_folder(names)
-        found = {word: split[0] for word in inner if (split := _split_and_rest(word))}
+        found = {word: split[0] for word in inner if (split := split_and_rest(word))}
         if TRAIN not in found.values() or len(set(found.values())) < 2:
             continue
         place = f"{root}/{name} would be a class, and holds {listed(found)}"
@@ -141,7 +141,7 @@ def _named_splits(folders: Folders, root: str) -> dict[str, str]:
     """Returns the split of each folder whose name tells one and suits the others'."""
     by_rest: dict[str, dict[str, str]] = defaultdict(dict)
     for name in folders:
-        if found := _split_and_rest(name):
+        if found := split_and_rest(name):
             by_rest[found[1]][name] = found[0]
     plain = by_rest.pop("", {})
     if sum(map(len, [plain, *by_rest.values()])) == len(folders) and len(by_rest) == 1:
@@ -163,7 +163,7 @@ def _named_splits(folders: Folders, root: str) -> dict[str, str]:
     return {**plain, **whole[0]} if whole else plain
 
 
-def _split_and_rest(folder: str) -> tuple[str, str] | None:
+def split_and_rest(folder: str) -> tuple[str, str] | None:
     """Returns the split that a folder's name tells, and its other words."""
     words = re.split(r"[\W_]+", _BOUNDARY.sub(" ", folder).lower().strip())
     found = [match[1] for word in words if (match := _SPLIT_WORD.fullmatch(word))]
@@ -175,6 +175,15 @@ def _split_and_rest(folder: str) -> tuple[str, str] | None:
         if not _SPLIT_WORD.fullmatch(word) and not _PLAIN_WORD.fullmatch(word)
     ]
     return SPLIT_BY_WORD[found[0]], " ".join(rest)
+
+
+def split_in(path: str) -> str | None:
+    """Returns the split that a path names: `images/val2017/1.jpg`; None for no split.
+
+    Of several folders with such a name, the innermost tells it.
+    """
+    found = (split_and_rest(part) for part in reversed(path.split("/")))
+    return next((split for split, _ in filter(None, found)), None)
 
 
 def _tops(splits: Folders) -> dict[str, Parts]:

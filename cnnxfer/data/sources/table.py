@@ -15,6 +15,7 @@ from cnnxfer.data.dataset import (
     Dataset,
     Example,
 )
+from cnnxfer.data.images.names import names_image
 from cnnxfer.data.sources.layout import utf8_name
 from cnnxfer.data.sources.split_folders import SPLIT_BY_WORD
 from cnnxfer.data.sources.table_columns import (
@@ -43,15 +44,19 @@ QUOTATION_MARKS = (
     "\u2018\u2019",
     "\xab\xbb",
 )
+# The columns of a table of boxes that does not name them, as RetinaNet reads it.
+BARE = ("path", "xmin", "ymin", "xmax", "ymax", "label")
 # A list of labels as Python or JSON writes it.
 _WRITTEN_LIST = re.compile(r"\[\s*['\"].*\]|\[\s*\]")
 _ADDRESS = re.compile(r"\w[\w+.-]*://")
 
 
-class _Row(NamedTuple):
-    """A row about one image; `multi_label` tells whether its labels are a list.
+class Row(NamedTuple):
+    """A row about one image, or about an object in it.
 
-    `file` is the same for two rows if they are about the same file.
+    `multi_label` tells whether its labels are a list. `file` is the same for two rows
+    if they are about the same file. `edges` and `size` are the cells of the box and of
+    the size of the image, as they were read; empty without such columns.
     """
 
     number: int
@@ -63,6 +68,8 @@ class _Row(NamedTuple):
     multi_label: bool
     split: str | None
     others: tuple[str, ...]
+    edges: tuple[Any, ...]
+    size: tuple[Any, ...]
 
 
 class _Paths(WrittenPaths):
@@ -101,7 +108,7 @@ class _Cells:
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # whole numbers become 1.0 in a column that lacks some
         if not isinstance(value, str):
-            value = str(value) if _filled(value) else ""
+            value = str(value) if filled(value) else ""
         text: str = value.strip()
         if text.isascii():
             return text
@@ -127,7 +134,16 @@ class _Cells:
 
 def check(spec: str) -> None:
     """Raises a DataError if a table cannot be read, or lacks a column that it needs."""
-    choose_columns(spec, open_table(spec))
+    columns_of(spec)
+
+
+def columns_of(spec: str) -> Columns:
+    """Returns what the columns of a table are for.
+
+    Raises:
+        DataError: if it cannot be read, or lacks a column that it needs.
+    """
+    return choose_columns(spec, _open(spec))
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
@@ -143,21 +159,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         DataError: if the table cannot be read or understood; the message names the
             row.
     """
-    table = open_table(spec)
-    columns = choose_columns(spec, table)
-    cells = _Cells()
-    rows = list(_rows(spec, table, columns, cells))
-    if not rows:
-        raise DataError(f"{spec} has no rows; expected one an image.")
-    if cells.western:
-        reporter.warn(
-            f"{spec} is not in UTF-8, and was read as Windows-1252, such as "
-            f"{cells.western!r}. If that is wrong, {SAVE_AS_UTF8} {spec}"
-        )
-    _tell_of_columns(spec, columns, names_of(table), reporter)
-    if columns.split is None:
-        rows = _with_splits(spec, rows, columns, reporter)
-    rows = _without_quotes(rows)
+    columns, rows = read_rows(spec, reporter)
     multi_label = any(row.multi_label for row in rows)
     if not multi_label:
         _refuse_unlabelled(spec, rows)
@@ -189,6 +191,44 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     )
 
 
+def read_rows(spec: str, reporter: Reporter) -> tuple[Columns, list[Row]]:
+    """Returns the rows of a table, with their splits, and what its columns are for.
+
+    The reporter is told of columns that look like splits or instructions.
+
+    Raises:
+        DataError: if the table cannot be read or understood, or is empty; the message
+            names the row.
+    """
+    table = _open(spec)
+    columns = choose_columns(spec, table)
+    cells = _Cells()
+    rows = list(_rows(spec, table, columns, cells))
+    if not rows:
+        raise DataError(f"{spec} has no rows; expected one an image.")
+    if cells.western:
+        reporter.warn(
+            f"{spec} is not in UTF-8, and was read as Windows-1252, such as "
+            f"{cells.western!r}. If that is wrong, {SAVE_AS_UTF8} {spec}"
+        )
+    _tell_of_columns(spec, columns, names_of(table), reporter)
+    if columns.split is None:
+        rows = _with_splits(spec, rows, columns, reporter)
+    return columns, _without_quotes(rows)
+
+
+def _open(spec: str) -> Table:
+    """Opens a table; one of RetinaNet's gets the names of its columns."""
+    table = open_table(spec)
+    return open_table(spec, BARE) if _is_bare(names_of(table)) else table
+
+
+def _is_bare(cells: Sequence[str]) -> bool:
+    path, *edges, _ = cells if len(cells) == len(BARE) else ("", "")
+    numeric = all(edge.lstrip("-").replace(".", "", 1).isdigit() for edge in edges)
+    return names_image(path) and (numeric or not any(cells[1:]))
+
+
 def _tell_of_columns(
     spec: str, columns: Columns, names: Sequence[str], reporter: Reporter
 ) -> None:
@@ -199,7 +239,8 @@ def _tell_of_columns(
             f"{listed(map(repr, others))}. To use another, call it 'label', and the "
             "others differently."
         )
-    for found, advice in unused_instructions(names):
+    used = {*columns.edges, *columns.size}
+    for found, advice in unused_instructions(n for n in names if n not in used):
         one = len(found) == 1
         reporter.warn(
             f"the column{'' if one else 's'} {listed(map(repr, found))} of {spec} "
@@ -208,8 +249,8 @@ def _tell_of_columns(
 
 
 def _with_splits(
-    spec: str, rows: list[_Row], columns: Columns, reporter: Reporter
-) -> list[_Row]:
+    spec: str, rows: list[Row], columns: Columns, reporter: Reporter
+) -> list[Row]:
     """Returns the rows with the splits that columns of other names tell, if any do."""
     found = find_splits(
         {
@@ -235,7 +276,7 @@ def _with_splits(
     ]
 
 
-def _without_quotes(rows: list[_Row]) -> list[_Row]:
+def _without_quotes(rows: list[Row]) -> list[Row]:
     """Returns the rows without quotation marks that are around every label.
 
     CSV knows double ones alone, and they are no part of its cells.
@@ -252,10 +293,10 @@ def _is_in_quotes(name: str) -> bool:
     return len(name) > 2 and name[0] + name[-1] in QUOTATION_MARKS
 
 
-def _rows(spec: str, table: Table, columns: Columns, cells: _Cells) -> Iterator[_Row]:
+def _rows(spec: str, table: Table, columns: Columns, cells: _Cells) -> Iterator[Row]:
     paths = _Paths(os.path.dirname(spec))
     for number, values in _values(spec, table, columns.names):
-        if not any(isinstance(value, list) or _filled(value) for value in values):
+        if not any(isinstance(value, list) or filled(value) for value in values):
             continue  # spreadsheets may write rows of empty cells
         try:
             yield _row(paths, number, values, columns, cells)
@@ -288,9 +329,11 @@ def _row(
     values: Sequence[Any],
     columns: Columns,
     cells: _Cells,
-) -> _Row:
+) -> Row:
     written, label, *others = values
     split = others.pop(0) if columns.split else None
+    edges, others = others[: len(columns.edges)], others[len(columns.edges) :]
+    size, others = others[: len(columns.size)], others[len(columns.size) :]
     written = _checked_path(written)
     path = os.path.join(paths.folder, written)
     if (file := _identity(path)) is None:
@@ -305,7 +348,7 @@ def _row(
     id = paths.id(written)
     labels = label if isinstance(label, list) else _split_labels(cells.text(label))
     names = {name for each in labels if (name := cells.label(each))}
-    return _Row(
+    return Row(
         number=number,
         id=id,
         path=path,
@@ -315,6 +358,8 @@ def _row(
         multi_label=isinstance(label, list) or len(labels) > 1,
         split=_split(cells.text(split)),
         others=tuple(map(cells.other, others)),
+        edges=tuple(edges),
+        size=tuple(size),
     )
 
 
@@ -327,13 +372,14 @@ def _split_labels(text: str) -> list[str]:
     return text.split(LABEL_SEPARATOR)
 
 
-def _filled(value: Any) -> bool:
+def filled(value: Any) -> bool:
+    """Tells whether a cell has a value."""
     # Numeric tables may hold NaN, which differs from itself, for a missing value.
     return value is not None and value == value and bool(str(value).strip())
 
 
 def _checked_path(path: Any) -> str:
-    if not _filled(path):
+    if not filled(path):
         raise DataError("has no path. Fill it in, or delete the row.")
     if not isinstance(path, str):
         raise DataError(f"has the path {path!r:.60}; expected text.")
@@ -370,7 +416,7 @@ def _identity(path: str) -> Hashable:
     return os.path.abspath(path) if os.path.isfile(path) else None
 
 
-def _way_out(spec: str, row: _Row) -> str:
+def _way_out(spec: str, row: Row) -> str:
     """Returns what to do where no file of a table exists."""
     folder = Path(spec).parent
     parts = re.split(r"[/\\]", row.id)
@@ -396,7 +442,7 @@ def _split(word: str) -> str | None:
         ) from None
 
 
-def _refuse_unlabelled(spec: str, rows: Sequence[_Row]) -> None:
+def _refuse_unlabelled(spec: str, rows: Sequence[Row]) -> None:
     numbers = [row.number for row in rows if not row.labels]
     if numbers:
         more = len(numbers) - MAX_SHOWN
@@ -409,9 +455,9 @@ def _refuse_unlabelled(spec: str, rows: Sequence[_Row]) -> None:
         )
 
 
-def _merge(spec: str, rows: Iterable[_Row], multi_label: bool) -> list[_Row]:
+def _merge(spec: str, rows: Iterable[Row], multi_label: bool) -> list[Row]:
     """Returns one row for each image; refuses rows that contradict each other."""
-    images: dict[Hashable, _Row] = {}
+    images: dict[Hashable, Row] = {}
     for row in rows:
         first = images.setdefault(row.file, row)
         both = f"{spec}, rows {first.number} and {row.number}: {row.id} is"

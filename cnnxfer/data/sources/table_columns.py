@@ -21,7 +21,29 @@ from cnnxfer.reporting import listed
 from cnnxfer.spelling import option
 
 LABEL_NAMES = ("label", "labels", "class", "classname")
+# In a table of boxes, also these.
+OBJECT_NAMES = ("name", "category", "categoryname", "labelname", "objectname")
 SPLIT_NAMES = ("split",)
+# Keys of the columns of a box: its edges, or its upper left corner and its size.
+EDGES = (
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("x0", "y0", "x1", "y1"),
+    ("x1", "y1", "x2", "y2"),
+    ("left", "top", "right", "bottom"),
+)
+CORNER_AND_SIZE = (
+    ("x", "y", "w", "h"),
+    ("x", "y", "width", "height"),
+    ("xmin", "ymin", "w", "h"),
+    ("xmin", "ymin", "width", "height"),
+    ("left", "top", "width", "height"),
+)
+# And of those of the size of the image, where they are not the box's.
+IMAGE_SIZE = (
+    ("imagewidth", "imageheight"),
+    ("imgwidth", "imgheight"),
+    ("width", "height"),
+)
 # Columns of truth values that tell a split. Where none is true, an image is for train.
 FLAGS = {
     "isvalid": VALIDATION,
@@ -45,7 +67,7 @@ UNUSED = {
     r"(sample|image)?(weight|importance)s?": "An image has no weight of its own; see "
     "{--class-weights}.",
     r"bbox(es)?|box(es)?|boundingbox(es)?|[xy](min|max|1|2)|(left|top|right|bottom)": (
-        "Each image is looked at as a whole."
+        "Boxes are read from four columns: xmin, ymin, xmax and ymax."
     ),
     r"masks?|segmentations?|polygons?|maskpath": "Each image is looked at as a whole.",
     r"(is)?(exclude|ignore|skip|drop|bad|corrupt|keep|use)d?": "All rows count. Delete "
@@ -56,17 +78,32 @@ UNUSED = {
 
 @dataclass(frozen=True)
 class Columns:
-    """The names of the columns with each image's path, label and split."""
+    """What the columns are for, by their names.
+
+    Attributes:
+        path: that of each image's path.
+        label: that of its label, or of the class of an object.
+        split: that of its split; None if there is none.
+        others: those of single values that are not used.
+        edges: those of an object's left, top, right and bottom edge; or of its left and
+            upper edge, its width and its height. Empty without boxes.
+        are_sizes: whether the last two edges are the width and the height.
+        size: those of the image's width and height; empty if there are none.
+    """
 
     path: str
     label: str
     split: str | None
     others: tuple[str, ...]
+    edges: tuple[str, ...] = ()
+    are_sizes: bool = False
+    size: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them; the others come last."""
-        return (*filter(None, (self.path, self.label, self.split)), *self.others)
+        """All of them, in the order of the attributes, with the others last."""
+        roles = filter(None, (self.path, self.label, self.split))
+        return (*roles, *self.edges, *self.size, *self.others)
 
 
 def choose_columns(spec: str, table: Table) -> Columns:
@@ -86,8 +123,9 @@ def choose_columns(spec: str, table: Table) -> Columns:
             f"{spec} begins with {image!r}; expected a line with the names of its "
             "columns above, such as path,label."
         )
+    edges, are_sizes, size = box_columns(names)
     path = _find(spec, names, PATH_NAMES)
-    label = _find(spec, names, LABEL_NAMES)
+    label = _find(spec, names, (*LABEL_NAMES, *(OBJECT_NAMES if edges else ())))
     split = _find(spec, names, SPLIT_NAMES)
     for role, found in ((PATH_NAMES[0], path), (LABEL_NAMES[0], label)):
         if found is None:
@@ -103,12 +141,29 @@ def choose_columns(spec: str, table: Table) -> Columns:
             f"column {path!r} of {spec} holds {path_type}; expected paths, as strings."
         )
     others = dict.fromkeys(column.name for column in table.columns if column.simple)
-    return Columns(
-        path,
-        label,
-        split,
-        tuple(n for n in others if n and n not in (path, label, split)),
-    )
+    used = (path, label, split, *edges, *size)
+    left = tuple(name for name in others if name and name not in used)
+    return Columns(path, label, split, left, edges, are_sizes, size)
+
+
+def box_columns(
+    names: Iterable[str],
+) -> tuple[tuple[str, ...], bool, tuple[str, ...]]:
+    """Returns the columns of a box, whether two are its size, and those of the image's.
+
+    A name may begin with `bbox` or `box`. Where the edges have columns of their own,
+    `width` and `height` are those of the image.
+    """
+    keys = {re.sub("^b?box", "", column_key(name)): name for name in names}
+
+    def first(choices: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+        found = next((choice for choice in choices if keys.keys() >= set(choice)), ())
+        return tuple(keys.pop(key) for key in found)
+
+    edges = first(EDGES)
+    if are_sizes := not edges:
+        edges = first(CORNER_AND_SIZE)
+    return edges, are_sizes, first(IMAGE_SIZE) if edges else ()
 
 
 def _find(spec: str, names: Iterable[str], words: Sequence[str]) -> str | None:

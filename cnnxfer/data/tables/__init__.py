@@ -46,14 +46,19 @@ class Table(Protocol):
         """
 
 
-def open_table(path: str) -> Table:
+def open_table(path: str, names: Sequence[str] = ()) -> Table:
     """Returns the table in a file, after reading the names of its columns.
+
+    Args:
+        path: the file.
+        names: those of a text file whose first line is a row already.
 
     Raises:
         DataError: if the file cannot be read.
     """
     suffix = "." + path.lower().rpartition(".")[2]
-    return cast(Table, import_module(_READERS[suffix]).Reader(path))
+    reader = import_module(_READERS[suffix]).Reader
+    return cast(Table, reader(path, names) if names else reader(path))
 
 
 def names_of(table: Table) -> list[str]:

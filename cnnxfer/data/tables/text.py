@@ -15,9 +15,18 @@ MARK = "\ufeff"  # of UTF-8, where a table was appended to another
 class Reader:
     """A table in a text file."""
 
-    def __init__(self, path: str) -> None:
-        """Reads the names of the columns; raises a DataError if it cannot."""
+    def __init__(self, path: str, names: Sequence[str] = ()) -> None:
+        """Reads the names of the columns; raises a DataError if it cannot.
+
+        Args:
+            path: the file.
+            names: the names of the columns, if the first line is a row already.
+        """
         self._path = path
+        self._has_names = not names
+        if names:
+            self.columns = [Column(name) for name in names]
+            return
         try:
             header = next(self._lines(), [])
         except OSError as error:
@@ -36,7 +45,7 @@ class Reader:
         header = [column.name for column in self.columns]
         positions = [header.index(name) for name in names]
         lines = self._lines()
-        first = next(lines, None)
+        first = next(lines, None) if self._has_names else None
         for cells in lines:
             if cells == first:  # of a second table that was appended
                 continue

@@ -87,6 +87,24 @@ def archive(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return shutil.make_archive(str(root / "flowers"), "gztar", root, "flowers")
 
 
+def annotations(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Writes a data set of YOLO, with a box around each whole picture."""
+    lines = ["names: [tulip, aster, rose]"]
+    for photo in photos():
+        name = f"{photo.split}/{photo.class_name}-{photo.name}"
+        label = f"{CLASS_NAMES.index(photo.class_name)} 0.5 0.5 1 1\n"
+        for file, content in (
+            (root / "images" / name, photo.content),
+            ((root / "labels" / name).with_suffix(".txt"), label.encode()),
+        ):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+    for word, split in (("train", "train"), ("val", "validation"), ("test", "test")):
+        lines.append(f"{word}: images/{split}")
+    (root / "data.yaml").write_text("\n".join(lines))
+    return str(root / "data.yaml")
+
+
 def sample(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(flowers, "write_sample", lambda path, _: write_folder(path))
     return "sample"
@@ -104,4 +122,5 @@ FACTORIES: dict[str, Factory] = {
     "folder": folder,
     "archive": archive,
     "table": table,
+    "annotations": annotations,
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer.data.dataset import CLASSIFICATION, Dataset, read_bytes
+from cnnxfer.data.dataset import CLASSIFICATION, LOCALIZATION, Dataset, read_bytes
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import SOURCES, find_source, list_dataset
 from cnnxfer.errors import ConfigError, DataError
@@ -51,10 +51,11 @@ def test_a_specification_belongs_to_its_source(name: str, spec: str):
     assert find_source(spec).name == name
 
 
-def test_images_classes_and_splits_are_read(spec: str):
+def test_images_classes_and_splits_are_read(name: str, spec: str):
     dataset = list_dataset(spec, Reporter())
     assert dataset.class_names == tuple(sorted(CLASS_NAMES))
-    assert dataset.task == CLASSIFICATION
+    has_boxes = name == "annotations"
+    assert dataset.task == (LOCALIZATION if has_boxes else CLASSIFICATION)
     assert seen(dataset) == sorted(
         (sha256(photo.content), photo.class_name, photo.split) for photo in photos()
     )

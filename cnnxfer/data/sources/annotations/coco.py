@@ -1,0 +1,160 @@
+"""COCO's JSON: images, categories, and annotations that refer to both.
+
+Boxes are `[x, y, width, height]` in pixels from 0. An outline is a list of polygons, or
+run lengths, as for crowds (`iscrowd`). Ids are any numbers; only names are kept.
+
+Source: https://cocodataset.org/#format-data
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any, NotRequired, TypedDict
+
+from cnnxfer.data.geometry import Box
+from cnnxfer.data.masks.rle import box_of, counts_of, text_of
+from cnnxfer.data.sources.annotations.annotated import (
+    AnnotatedImage,
+    NamedObject,
+    Reading,
+)
+from cnnxfer.data.sources.annotations.shapes import (
+    Polygon,
+    box_around,
+    numbers,
+    polygon_of,
+)
+from cnnxfer.data.sources.split_folders import split_in
+from cnnxfer.errors import DataError
+from cnnxfer.records import from_json
+
+NAME = "COCO"
+
+
+class _Category(TypedDict):
+    id: Any
+    name: str
+
+
+class _Image(TypedDict):
+    id: Any
+    file_name: str
+    width: NotRequired[float | None]
+    height: NotRequired[float | None]
+
+
+def accepts(document: Any) -> bool:
+    """Tells whether a JSON document is of this format; captions alone are not."""
+    return isinstance(document, dict) and all(
+        isinstance(document.get(key), list)
+        for key in ("images", "annotations", "categories")
+    )
+
+
+def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]:
+    """Yields what a document says of each image that exists.
+
+    Raises:
+        DataError: if a part is missing or of another type, or an annotation refers to
+            an image or a category that the document does not have.
+    """
+    try:
+        categories = from_json(list[_Category], document["categories"], "categories")
+        images = from_json(list[_Image], document["images"], "images")
+    except ValueError as error:
+        raise DataError(f"{file}: {error}.") from error
+    names = {category["id"]: category["name"] for category in categories}
+    pages = {image["id"]: image for image in images}
+    for kind, entries, ids in (
+        ("categories", categories, names),
+        ("images", images, pages),
+    ):
+        if len(ids) < len(entries):
+            raise DataError(f"{file}: several {kind} have the same id. Number them.")
+    items = _by_image(document["annotations"], pages, names, file)
+    split = split_in(reading.pictures.relative(file))
+    for key, image in pages.items():
+        path = reading.picture([image["file_name"]], file)
+        if path is None:
+            continue
+        width, height = int(image.get("width") or 0), int(image.get("height") or 0)
+        objects = tuple(
+            _object(item, names[item["category_id"]], [height, width], where)
+            for where, item in items.get(key, ())
+        )
+        yield AnnotatedImage(path, file, objects, width, height, split)
+
+
+def _by_image(
+    annotations: list[Any],
+    images: Mapping[Any, _Image],
+    names: Mapping[Any, str],
+    file: str,
+) -> dict[Any, list[tuple[str, dict[str, Any]]]]:
+    """Returns the annotations of each image, each with what messages call it."""
+    items = defaultdict(list)
+    for number, item in enumerate(annotations, 1):
+        where = f"{file}, annotation {number}"
+        for key, known in (("image_id", images), ("category_id", names)):
+            if not isinstance(item, dict) or not _is_in(item.get(key), known):
+                found = item.get(key) if isinstance(item, dict) else item
+                raise DataError(
+                    f"{where} has the {key} {found!r:.40}, which no entry of "
+                    f"{'images' if known is images else 'categories'} has. Correct "
+                    "it, or delete the annotation."
+                )
+        items[item["image_id"]].append((where, item))
+    return items
+
+
+def _is_in(key: Any, known: Mapping[Any, Any]) -> bool:
+    return isinstance(key, (int, str, float)) and key in known
+
+
+def _object(
+    item: dict[str, Any], name: str, size: list[int], where: str
+) -> NamedObject:
+    outline = item.get("segmentation")
+    polygons: tuple[Polygon, ...] = ()
+    rle, around = "", None
+    if isinstance(outline, dict):
+        rle, around = _run_lengths(outline, size, where)
+    elif outline:
+        parts = outline if isinstance(outline[0], list) else [outline]
+        polygons = tuple(polygon_of(part, where) for part in parts)
+        around = box_around(polygons)
+    if item.get("bbox"):
+        expected = "a bbox [x, y, width, height]"
+        edges = numbers(item["bbox"], where, expected)
+        if len(edges) != 4:
+            raise DataError(f"{where} has {edges!r:.60}; expected {expected}.")
+        x, y, width, height = edges
+        around = (x, y, x + width, y + height)
+    if around is None:
+        raise DataError(f"{where} has neither a bbox nor a segmentation. Delete it.")
+    return NamedObject(name, around, bool(item.get("iscrowd")), polygons, rle)
+
+
+def _run_lengths(
+    outline: dict[str, Any], size: list[int], where: str
+) -> tuple[str, Box]:
+    """Returns run lengths in the compressed form, and the box around them."""
+    counts: Any = outline.get("counts")
+    try:
+        runs = counts_of(counts) if isinstance(counts, str) else list(map(int, counts))
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{where} has a segmentation that is neither a list of polygons nor run "
+            "lengths. Write it anew, or delete it."
+        ) from error
+    height, width = size
+    if outline.get("size") != size or not _fill(runs, height * width):
+        raise DataError(
+            f"{where} has run lengths of {sum(runs):,} pixels, and the size "
+            f"{outline.get('size')}; expected {size}, the height and width of its "
+            "image. Write them anew."
+        )
+    return text_of(runs), box_of(runs, height)
+
+
+def _fill(runs: list[int], pixels: int) -> bool:
+    return sum(runs) == pixels > 0 and min(runs) >= 0

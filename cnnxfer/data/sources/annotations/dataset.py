@@ -1,0 +1,216 @@
+"""Makes a data set of what files of annotations say of its images."""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cnnxfer.data.dataset import (
+    DETECTION,
+    LOCALIZATION,
+    SPLITS,
+    TRAIN,
+    Dataset,
+    Example,
+)
+from cnnxfer.data.images.names import names_image
+from cnnxfer.data.objects import LabelledBox, Objects
+from cnnxfer.data.sources.annotations.annotated import AnnotatedImage, Reading
+from cnnxfer.data.sources.layout import utf8_name
+from cnnxfer.data.sources.split_folders import split_in
+from cnnxfer.errors import DataError
+from cnnxfer.reporting import counted, listed
+from cnnxfer.spelling import option
+
+MAX_SHOWN = 3  # names in a message
+
+
+def assemble(
+    images: Iterable[AnnotatedImage], reading: Reading, spec: str, name: str
+) -> Dataset:
+    """Returns the data set of all images, with the task that they suit.
+
+    The reporter is told in one line what was found, and of all that is left out.
+
+    Args:
+        images: what was read; a file may have several entries about one image.
+        reading: what the readers noted.
+        spec: what messages call the data set.
+        name: its short name.
+
+    Raises:
+        DataError: if a file cannot be used, no object is left, a box has a negative
+            size, or files contradict each other.
+    """
+    _refuse(reading.problems)
+    images = _with_splits(_merged(images), reading, spec)
+    if not images:
+        raise DataError(why_empty(reading, spec))
+    _refuse([problem for image in images for problem in _problems(image)])
+    class_names = sorted(
+        {item.name.strip() for each in images for item in each.objects}
+    )
+    if not class_names:
+        raise DataError(
+            f"{spec} has {counted(len(images), 'image')} and no object in them; "
+            "expected some with a class and a box."
+        )
+    labels = {name: label for label, name in enumerate(class_names)}
+    dataset = Dataset(
+        name=name,
+        class_names=tuple(class_names),
+        examples=tuple(
+            Example(
+                utf8_name(reading.pictures.relative(image.path)),
+                _objects(image, labels),
+                image.split,
+                Path(image.path),
+            )
+            for image in images
+        ),
+        task=_task(images),
+    )
+    _tell(dataset, images, reading, spec)
+    return dataset
+
+
+def why_empty(reading: Reading, spec: str) -> str:
+    """Returns why there are no images, though there are annotations."""
+    if reading.problems:
+        return reading.problems[0]
+    if not reading.missing:
+        return f"{spec} has annotations of no image."
+    return (
+        f"{spec} has annotations of {counted(len(reading.missing), 'image')}, and none "
+        f"exists, such as {reading.missing[0]}. Put the images beside them."
+    )
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        more = f" So it is {len(problems) - 1:,} times more." if problems[1:] else ""
+        raise DataError(problems[0] + more)
+
+
+def _merged(images: Iterable[AnnotatedImage]) -> list[AnnotatedImage]:
+    """Returns one entry an image; refuses those that contradict each other."""
+    merged: dict[str, AnnotatedImage] = {}
+    for image in images:
+        first = merged.setdefault(image.path, image)
+        if first is image:
+            continue
+        if first.file != image.file:
+            raise DataError(
+                f"{image.path} is annotated in two files, {first.file} and "
+                f"{image.file}. Give one of them alone, or move one away."
+            )
+        if first.split != image.split:
+            raise DataError(
+                f"{image.file} has {image.path} in two splits, {first.split or 'none'} "
+                f"and {image.split or 'none'}. Keep it in one."
+            )
+        objects = (*first.objects, *image.objects)
+        merged[image.path] = replace(first, objects=objects)
+    return list(merged.values())
+
+
+def _with_splits(
+    images: list[AnnotatedImage], reading: Reading, spec: str
+) -> list[AnnotatedImage]:
+    """Returns the images with the splits of their folders, if there are no others.
+
+    Without one to train on, the images are divided as those of any other data set.
+    """
+    if not any(image.split for image in images):
+        folders = (os.path.dirname(reading.pictures.relative(i.path)) for i in images)
+        images = [
+            replace(image, split=split_in(folder))
+            for image, folder in zip(images, folders, strict=True)
+        ]
+    found = {image.split for image in images if image.split}
+    if not found or TRAIN in found:
+        return images
+    reading.reporter.info(
+        f"{spec}: all images are for {listed(sorted(found))}, and are divided anew"
+    )
+    return [replace(image, split=None) for image in images]
+
+
+def _problems(image: AnnotatedImage) -> list[str]:
+    problems = []
+    for number, item in enumerate(image.objects, 1):
+        left, top, right, bottom = item.box
+        place = f"{image.file}, object {number} of {os.path.basename(image.path)}"
+        if not item.name.strip():
+            problems.append(f"{place} has no class. Name it, or delete it.")
+        if right < left or bottom < top:
+            box = ", ".join(f"{edge:g}" for edge in item.box)
+            problems.append(
+                f"{place} has the edges {box}; expected left, top, right, bottom, and "
+                "no negative size. Correct or delete it."
+            )
+    return problems
+
+
+def _objects(image: AnnotatedImage, labels: Mapping[str, int]) -> Objects:
+    objects = tuple(
+        LabelledBox(
+            labels[item.name.strip()], item.box, item.crowd, item.polygons, item.rle
+        )
+        for item in image.objects
+    )
+    return Objects(objects, image.width, image.height)
+
+
+def _task(images: Iterable[AnnotatedImage]) -> str:
+    single = all(sum(not item.crowd for item in each.objects) == 1 for each in images)
+    return LOCALIZATION if single else DETECTION
+
+
+def _tell(
+    dataset: Dataset, images: Sequence[AnnotatedImage], reading: Reading, spec: str
+) -> None:
+    objects = sum(len(image.objects) for image in images)
+    background = sum(not image.objects for image in images)
+    splits = Counter(image.split for image in images if image.split)
+    parts = [f"{name} {splits[name]:,}" for name in SPLITS if splits[name]]
+    classes = f"{len(dataset.class_names)} class{'es' * (len(dataset.class_names) > 1)}"
+    told = [
+        f"{counted(objects, 'object')} of {classes} in {counted(len(images), 'image')}",
+        *([f"{background:,} without one"] if background else []),
+        *([listed(parts)] if parts else []),
+    ]
+    reading.reporter.info(
+        f"{spec}: {reading.format}, {', '.join(told)}; the task is {dataset.task}, "
+        f"unless {option('--task')} says another"
+    )
+    if reading.missing:
+        names = list(dict.fromkeys(reading.missing))
+        reading.reporter.warn(
+            f"{spec} has annotations of {counted(len(names), 'image')} that "
+            f"{'does' if len(names) == 1 else 'do'} not exist, such as "
+            f"{', '.join(names[:MAX_SHOWN])}. Left out."
+        )
+    for (noun, rest), count in reading.left_out.items():
+        reading.reporter.warn(f"{spec}: left out {counted(count, noun)} {rest}.")
+    if others := _unannotated(images):
+        tell = reading.reporter.warn if reading.names else reading.reporter.info
+        tell(
+            f"{spec}: left out {counted(len(others), 'image')} without annotations, "
+            f"such as {others[0]}. An empty annotation makes it background."
+        )
+
+
+def _unannotated(images: Iterable[AnnotatedImage]) -> list[str]:
+    """Returns the other images in the folders of the images."""
+    known = defaultdict(set)
+    for image in images:
+        folder, name = os.path.split(image.path)
+        known[folder].add(name)
+    return [
+        os.path.join(folder, name)
+        for folder, names in known.items()
+        for name in sorted(os.listdir(folder or "."))
+        if names_image(name) and name not in names
+    ]

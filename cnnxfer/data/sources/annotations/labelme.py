@@ -1,0 +1,84 @@
+"""LabelMe's JSON: a file an image, with its outlines in pixels from 0.
+
+Source: https://github.com/wkentaro/labelme, `labelme/label_file.py`
+"""
+
+import os
+from collections.abc import Iterator
+from math import hypot
+from typing import Any
+
+from cnnxfer.data.sources.annotations.annotated import (
+    AnnotatedImage,
+    NamedObject,
+    Reading,
+)
+from cnnxfer.data.sources.annotations.shapes import (
+    box_around,
+    ellipse,
+    numbers,
+    polygon_of,
+)
+from cnnxfer.data.sources.split_folders import split_in
+from cnnxfer.errors import DataError
+from cnnxfer.records import from_json
+
+NAME = "LabelMe"
+
+
+def accepts(document: Any) -> bool:
+    """Tells whether a JSON document is of this format."""
+    return isinstance(document, dict) and {"shapes", "imagePath"} <= document.keys()
+
+
+def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]:
+    """Yields what a document says of its image, if that exists.
+
+    Raises:
+        DataError: if a part is missing or of another type.
+    """
+    try:
+        shapes = from_json(list[dict[str, Any]], document["shapes"], "shapes")
+        told = from_json(str, document["imagePath"], "imagePath")
+        width, height = (
+            int(from_json(float, document.get(side) or 0, side))
+            for side in ("imageWidth", "imageHeight")
+        )
+    except ValueError as error:
+        raise DataError(f"{file}: {error}.") from error
+    objects = tuple(
+        item
+        for number, shape in enumerate(shapes, 1)
+        if (item := _object(shape, f"{file}, shape {number}", reading))
+    )
+    stem = os.path.splitext(os.path.basename(file))[0]
+    suffix = os.path.splitext(told)[1]
+    if path := reading.picture([stem + suffix, told, stem], file):
+        split = split_in(os.path.dirname(reading.pictures.relative(file)))
+        yield AnnotatedImage(path, file, objects, width, height, split)
+
+
+def _object(shape: dict[str, Any], place: str, reading: Reading) -> NamedObject | None:
+    name = str(shape.get("label") or "")
+    kind = shape.get("shape_type") or "polygon"
+    points = shape.get("points")
+    if not isinstance(points, list) or not points:
+        raise DataError(f"{place} has no points. Delete it.")
+    values: list[float] = []
+    for point in points:
+        found = numbers(point, place, "points [x, y]")
+        if len(found) != 2:
+            raise DataError(f"{place} has the point {point!r:.40}; expected [x, y].")
+        values += found
+    if kind == "circle" and len(points) == 2:  # its middle, and a point on it
+        across, down, on_across, on_down = values
+        radius = hypot(on_across - across, on_down - down)
+        box = (across - radius, down - radius, across + radius, down + radius)
+        return NamedObject(name, box, False, (ellipse(across, down, radius, radius),))
+    if kind in ("rectangle", "mask"):  # two corners; a mask's pixels are not read
+        return NamedObject(name, box_around([values]))
+    if kind in ("polygon", "rotation"):
+        polygon = polygon_of(values, place)
+        return NamedObject(name, box_around([polygon]), False, (polygon,))
+    reading.left_out["shape", f"of the kind {kind!r}"] += 1
+    return None

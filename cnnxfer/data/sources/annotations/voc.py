@@ -1,0 +1,127 @@
+"""Pascal VOC: an XML file an image, as LabelImg and many other tools write it.
+
+The top left pixel has the coordinates (1, 1), and both corners belong to the box. So
+the edges, counted from 0, are at `xmin - 1`, `ymin - 1`, `xmax` and `ymax`, as
+detectron2 reads them, too. LabelImg counts from 0 and raises a 0 to 1: its boxes come
+out a pixel larger to the left and the top, at most. A file that has a coordinate of 0
+counts from 0.
+
+Sources: http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/devkit_doc.html,
+`detectron2/data/datasets/pascal_voc.py`, and `convertPoints2BndBox` in LabelImg's
+`libs/labelFile.py`.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from xml.etree.ElementTree import Element
+
+from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION
+from cnnxfer.data.sources.annotations.annotated import (
+    AnnotatedImage,
+    NamedObject,
+    Reading,
+)
+from cnnxfer.data.sources.annotations.files import read_limited, read_lines, read_xml
+from cnnxfer.data.sources.annotations.shapes import numbers
+from cnnxfer.data.sources.split_folders import split_in
+from cnnxfer.errors import DataError
+from cnnxfer.reporting import listed
+
+ROOT = "annotation"
+EDGES = ("xmin", "ymin", "xmax", "ymax")
+# The lists of images, beside those of single classes such as `cat_train.txt`. The first
+# is the union of two others, which tell more where they are there.
+UNION = "trainval"
+SETS = {UNION: TRAIN, "train": TRAIN, "val": VALIDATION, "test": TEST}
+MAX_TRIED = 10  # files that may be of another kind
+
+Sets = Mapping[str, Mapping[str, str]]
+
+
+def find(names: Sequence[str], root: str) -> list[str]:
+    """Returns the XML files if there are annotations among the first of them."""
+    files = [name for name in names if name.lower().endswith(".xml")]
+    for name in files[:MAX_TRIED]:
+        try:
+            content = read_limited(os.path.join(root, name))
+        except DataError:
+            continue
+        if f"<{ROOT}".encode() in content[:1000]:
+            return files
+    return []
+
+
+def read(files: Sequence[str], reading: Reading) -> Iterator[AnnotatedImage]:
+    """Yields what each file says of its image.
+
+    The image has the name of the file, or else the one that the file tells. Where there
+    are lists of images in `ImageSets/Main`, they tell the splits, and images in none of
+    them are left out.
+    """
+    reading.format = "Pascal VOC"
+    sets = _sets(reading)
+    yield from reading.each(files, partial(_image, reading, sets))
+
+
+def _sets(reading: Reading) -> Sets:
+    """Returns the list that names each image, by the data set's folder and the stem."""
+    sets: dict[str, dict[str, str]] = {}
+    for word in SETS:
+        end = f"ImageSets/Main/{word}.txt"
+        for name in reading.names:
+            if not f"/{name}".endswith(f"/{end}"):
+                continue
+            found = sets.setdefault(name.removesuffix(end), {})
+            path = os.path.join(reading.root, name)
+            for line in filter(None, read_lines(path)):
+                stem = line.split()[0]
+                if found.get(stem, UNION) not in (UNION, word):
+                    raise DataError(
+                        f"{path} names {stem}, and so does {found[stem]}.txt beside "
+                        "it. Leave it in one of them."
+                    )
+                found[stem] = word
+    return sets
+
+
+def _image(reading: Reading, sets: Sets, file: str) -> AnnotatedImage | None:
+    document = read_xml(file)
+    if document.tag != ROOT:
+        return None
+    name = os.path.relpath(file, reading.root or ".").replace(os.sep, "/")
+    stem = os.path.splitext(name.rpartition("/")[2])[0]
+    split = split_in(name.rpartition("/")[0])
+    folder = next((folder for folder in sets if name.startswith(folder)), None)
+    if folder is not None:
+        if stem not in sets[folder]:
+            reading.left_out["image", "that no list in ImageSets/Main names"] += 1
+            return None
+        split = SETS[sets[folder][stem]]
+    told = _text(document, "filename")
+    suffix = os.path.splitext(told)[1]
+    names = [stem + suffix, stem, told] if told else [stem]
+    path = reading.picture(names, file)
+    if path is None:
+        return None
+    sides = [_text(document, f"size/{side}") or "0" for side in ("width", "height")]
+    width, height = map(int, numbers(sides, f"{file}, size", "width and height"))
+    objects = tuple(_objects(document, file))
+    return AnnotatedImage(path, file, objects, width, height, split)
+
+
+def _objects(document: Element, file: str) -> Iterator[NamedObject]:
+    found = []
+    for number, item in enumerate(document.findall("object"), 1):
+        place = f"{file}, object {number}"
+        edges = [_text(item, f"bndbox/{edge}") for edge in EDGES]
+        found.append(
+            (_text(item, "name"), numbers(edges, place, f"numbers as {listed(EDGES)}"))
+        )
+    start = 0 if any(0 in edges for _, edges in found) else 1
+    for name, (left, top, right, bottom) in found:
+        yield NamedObject(name, (left - start, top - start, right, bottom))
+
+
+def _text(element: Element, path: str) -> str:
+    return (element.findtext(path) or "").strip()
