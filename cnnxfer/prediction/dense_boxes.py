@@ -17,9 +17,7 @@ from scipy import ndimage
 from cnnxfer.tasks.boxes.answer import LEAST_SCORE
 
 # The least probability of a cell of an object, as a share of the surest cell of its
-# class in the image. Half is the usual choice for class activation maps, where 0.2 of
-# their values before the softmax stands for about as much (Zhou et al., 2016,
-# https://arxiv.org/abs/1512.04150).
+# class in the image.
 SHARE = 0.5
 
 
