@@ -27,6 +27,16 @@ def test_phases_are_drawn_one_after_the_other(tmp_path) -> None:
     assert [text.get_text() for text in accuracy.texts] == ["frozen", "fine-tune"]
 
 
+def test_the_figure_of_the_task_is_drawn(tmp_path) -> None:
+    pytest.importorskip("matplotlib")
+    run = create_run(tmp_path, "tiny", "a")
+    figures = {"loss": 0.5, "val_loss": 0.6, "val_mean_iou": 0.7}
+    run.add_history({"phase": "frozen", "epoch": 1, **figures})
+    _, quality = plot_history([run]).axes
+    assert quality.get_ylabel() == "mean iou"
+    assert quality.lines[1].get_ydata().tolist() == [0.7]
+
+
 def test_without_matplotlib_the_install_command_is_told(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ConfigError, match=r"pip install 'cnnxfer\[plot\]'"):

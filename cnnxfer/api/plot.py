@@ -1,9 +1,9 @@
-"""Draws the history of a run: its loss and the share of right answers."""
+"""Draws the history of a run: its loss, and how good its answers are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.runs import Run
@@ -33,7 +33,7 @@ def plot_history(runs: Sequence[Run]) -> Figure:
     figure, axes = pyplot.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
     # In a notebook, an open figure would be drawn a second time.
     pyplot.close(figure)
-    for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
+    for axis, name in zip(axes, ("loss", _figure(phases[-1][-1])), strict=True):
         start = 0
         for rows in phases:
             epochs = range(start + 1, start + len(rows) + 1)
@@ -51,8 +51,14 @@ def plot_history(runs: Sequence[Run]) -> Figure:
                 color="gray",
             )
             start += len(rows)
-        axis.set(xlabel="epoch", ylabel=name)
+        axis.set(xlabel="epoch", ylabel=name.replace("_", " "))
         axis.xaxis.get_major_locator().set_params(integer=True)
     handles, labels = axes[0].get_legend_handles_labels()
     axes[0].legend(handles[:2], labels[:2])
     return figure
+
+
+def _figure(row: Mapping[str, Any]) -> str:
+    """Returns the figure that an epoch's row has first, after the loss."""
+    columns = (name for name in row if name.startswith("val_") and name != "val_loss")
+    return next(columns, "val_accuracy").removeprefix("val_")

@@ -15,7 +15,13 @@ from cnnxfer.api.prediction import predict
 from cnnxfer.console import CONSOLE
 from cnnxfer.errors import CnnxferError
 from cnnxfer.reporting import Reporter
-from cnnxfer.runs.summary import epochs_of, percent, summary_of, with_ancestors
+from cnnxfer.runs.summary import (
+    epochs_of,
+    percent,
+    summary_of,
+    test_figures,
+    with_ancestors,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -100,7 +106,7 @@ class Run(runs.Run):
                     f"{len(run.history)} of {epochs_of(run)}",
                     figures["best_epoch"],
                     percent(figures["val_monitored"]),
-                    percent(figures["test_accuracy"]),
+                    percent(test_figures(figures)[-1]),
                 ]
             )
         config = self.config

@@ -17,6 +17,7 @@ from cnnxfer.reporting import printable
 
 if TYPE_CHECKING:
     from cnnxfer.evaluation.comparison import Comparison
+    from cnnxfer.tasks.significance import Accuracy
 
 
 @with_options("compare")
@@ -71,10 +72,10 @@ def compare(
 
 def _table(comparison: Comparison) -> Table:
     monitors = {place.monitor for place in comparison.places} - {"accuracy"}
+    accuracies = any(place.val_accuracy for place in comparison.places)
     columns = (
         *monitors,  # at most one
-        "validation" if not monitors else "accuracy",
-        "95% interval",
+        *(["accuracy" if monitors else "validation", "95% interval"] * accuracies),
         "images/s",
         "pixels",
         "parameters",
@@ -83,12 +84,10 @@ def _table(comparison: Comparison) -> Table:
     )
     table = cell_table("backbone", *columns, right=columns)
     for place in comparison.places:
-        accuracy = place.val_accuracy
         table.add_row(
             place.backbone,
             *[f"{place.val_monitored:.1%}" for _ in monitors],
-            f"{accuracy.value:.1%}",
-            f"{accuracy.low:.1%} to {accuracy.high:.1%}",
+            *_accuracy(place.val_accuracy),
             f"{place.images_per_second:,.0f}",
             str(place.image_size),
             f"{place.parameters / 1e6:.1f} M",
@@ -96,3 +95,9 @@ def _table(comparison: Comparison) -> Table:
             f"{place.seconds:.0f} s",
         )
     return table
+
+
+def _accuracy(accuracy: Accuracy | None) -> list[str]:
+    if not accuracy:
+        return []
+    return [f"{accuracy.value:.1%}", f"{accuracy.low:.1%} to {accuracy.high:.1%}"]

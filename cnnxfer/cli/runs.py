@@ -25,6 +25,7 @@ from cnnxfer.runs.summary import (
     epochs_of,
     percent,
     summary_of,
+    test_figures,
     with_ancestors,
 )
 from cnnxfer.tasks.score import ACCURACY, NAMES
@@ -160,17 +161,18 @@ def _tree(runs: list[Run]) -> Table:
 
 
 def _figures(summary: dict[str, Any]) -> tuple[str, str]:
-    """Returns the metric on validation and test, before and after fine-tuning.
+    """Returns the metrics on validation and test, before and after fine-tuning.
 
-    The metric on validation is named if it is not accuracy.
+    They are named if they are not accuracies.
     """
-    validation = before_and_after(
-        summary.get("val_before"), summary.get("val_monitored")
-    )
-    if validation and summary["monitor"] != ACCURACY:
-        validation += f" {NAMES[summary['monitor']]}"
-    test = before_and_after(summary.get("test_before"), summary.get("test_accuracy"))
-    return validation, test
+    monitor = summary.get("monitor", ACCURACY)
+    figures = (monitor, summary.get("val_before"), summary.get("val_monitored"))
+    return _named(*figures), _named(*test_figures(summary))
+
+
+def _named(figure: str, before: float | None, after: float | None) -> str:
+    text = before_and_after(before, after)
+    return f"{text} {NAMES[figure]}" if text and figure != ACCURACY else text
 
 
 def _phase_table(run: Run) -> Table:

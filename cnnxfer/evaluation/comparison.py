@@ -42,7 +42,8 @@ class RankedBackbone:
         backbone: the name of the backbone.
         monitor: the figure that ranks the backbones, a key of `score.NAMES`.
         val_monitored: that figure on the validation images, a fraction.
-        val_accuracy: the accuracy on the validation images, with its interval.
+        val_accuracy: the accuracy on the validation images, with its interval; None if
+            the task's answers have none.
         images_per_second: the speed of the engine alone, on pixels in memory.
         engine: the name and the precision of the engine.
         image_size: the side of the input images, in pixels.
@@ -54,7 +55,7 @@ class RankedBackbone:
     backbone: str
     monitor: str
     val_monitored: float
-    val_accuracy: Accuracy
+    val_accuracy: Accuracy | None
     images_per_second: float
     engine: str
     image_size: int
@@ -97,7 +98,7 @@ class Comparison:
                     place.backbone,
                     place.monitor,
                     f"{place.val_monitored:.1%}",
-                    place.val_accuracy.text,
+                    place.val_accuracy.text if place.val_accuracy else "",
                     f"{place.images_per_second:,.0f}",
                     place.image_size,
                 ]
@@ -185,12 +186,15 @@ def _ranked(
     learned = learn_head(setup, Recorder(classifier), ActivationStore())
     images = len(setup.splits.validation)
     score = learned.score
+    share = score.figures.get(ACCURACY)
     parameters = classifier.count_params()
     return RankedBackbone(
         backbone=config.backbone,
         monitor=score.monitor,
         val_monitored=score.value,
-        val_accuracy=wilson_interval(round(score.figures[ACCURACY] * images), images),
+        val_accuracy=wilson_interval(round(share * images), images)
+        if share is not None
+        else None,
         images_per_second=_speed(learned.engine),
         engine=engine_text(learned.engine),
         image_size=setup.image_size,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnxfer.runs import Run, SplitRow
+from cnnxfer.tasks.score import NAMES
 from cnnxfer.tasks.significance import (
     SIGNIFICANCE_LEVEL,
     Accuracy,
@@ -69,16 +70,17 @@ class DataDifference:
 
 @dataclass(frozen=True)
 class ResultDifference:
-    """The accuracies of two runs, and whether their difference is significant.
+    """A figure of two runs, and whether their difference is significant.
 
     Attributes:
-        name: the name of the split, `validation` or `test`.
-        one: the accuracy of the first run; None if it was not measured.
-        other: the accuracy of the second run; None if it was not measured.
+        name: the name of the split, `validation` or `test`, and of the figure if it is
+            not the accuracy.
+        one: the figure of the first run; None if it was not measured.
+        other: the figure of the second run; None if it was not measured.
         same_images: whether both were measured on the same images.
         low: the lower end of the 95% confidence interval of the difference, for
             independent samples, so it is too wide for the same images; None if one of
-            the accuracies is missing.
+            the figures is missing.
         high: the upper end of that interval.
         gained: how many images only the second run classifies correctly; None unless
             one of the runs is the other's parent and was measured with it.
@@ -258,7 +260,12 @@ def _result(name: str, one: Run, other: Run, same_images: bool) -> ResultDiffere
         first, gained, lost = second["before"], second.get("gained"), second.get("lost")
     elif _measured_beside(first, other):
         second, gained, lost = first["before"], first.get("lost"), first.get("gained")
-    pair = _accuracy(name, one, first), _accuracy(name, other, second)
+    figure = _common_headline(first, second)
+    if figure:
+        pair = _value(first.get("headline")), _value(second.get("headline"))
+        name = f"{name} {NAMES[figure]}"
+    else:
+        pair = _accuracy(name, one, first), _accuracy(name, other, second)
     low = high = None
     if pair[0] and pair[1]:
         low, high = difference_interval(pair[0], pair[1])
@@ -270,9 +277,22 @@ def _measured_beside(measured: Mapping[str, Any], parent: Run) -> bool:
     return bool(before.get("run") == parent.name)
 
 
+def _common_headline(*measured: Mapping[str, Any]) -> str | None:
+    """Returns the figure that stands for all of them; None for accuracy.
+
+    Runs of different tasks have none in common.
+    """
+    names = {each.get("headline", {}).get("figure") for each in measured if each}
+    return names.pop() if len(names) == 1 else None
+
+
+def _value(share: Mapping[str, Any] | None) -> Accuracy | None:
+    return Accuracy(share["value"], share["low"], share["high"]) if share else None
+
+
 def _accuracy(name: str, run: Run, measured: Mapping[str, Any]) -> Accuracy | None:
     if measured:
-        return Accuracy(**measured["right"])
+        return _value(measured["right"])
     best = run.metrics.get(run.phase, {})
     if name != "validation" or not best.get("val_images") or "val_accuracy" not in best:
         return None

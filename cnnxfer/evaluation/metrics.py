@@ -9,6 +9,7 @@ from typing import Any
 from cnnxfer.evaluation.surest import SureAnswer
 from cnnxfer.notebook import table
 from cnnxfer.reporting import counted
+from cnnxfer.tasks.score import ACCURACY, NAMES
 from cnnxfer.tasks.significance import SIGNIFICANCE_LEVEL, mcnemar_p_value
 from cnnxfer.tasks.task import Figures
 
@@ -47,7 +48,7 @@ class Evaluation:
 
     def __repr__(self) -> str:
         images = counted(self.images, "image")
-        return f"Evaluation({self.run!r}: {self.figures.right.text} of {images})"
+        return f"Evaluation({self.run!r}: {self.headline} of {images})"
 
     def _repr_html_(self) -> str:
         lines = self.figures.lines(self.before.figures if self.before else None)
@@ -71,10 +72,23 @@ class Evaluation:
         }
 
     def as_metrics(self) -> dict[str, Any]:
-        """Returns the entry of a run's metrics, with the share that is right."""
+        """Returns the entry of a run's metrics, with the share that is right.
+
+        The figure that stands for all follows if it is another one.
+        """
         before = self.before.as_metrics() if self.before else None
         right = dataclasses.asdict(self.figures.right)
-        return {**self.as_json(), "before": before, "right": right}
+        metrics = {**self.as_json(), "before": before, "right": right}
+        figure, value = self.figures.headline
+        if figure != ACCURACY:
+            metrics["headline"] = {"figure": figure, **dataclasses.asdict(value)}
+        return metrics
+
+    @property
+    def headline(self) -> str:
+        """The figure that stands for all, with its name if it is not the accuracy."""
+        figure, value = self.figures.headline
+        return value.text if figure == ACCURACY else f"{NAMES[figure]} {value.text}"
 
     @property
     def right(self) -> int:
@@ -99,9 +113,10 @@ class Evaluation:
 
     @property
     def shares(self) -> str:
-        """The shares before and after: `91.2% [88.5, 93.4] -> 94.1% [91.8, 95.8]`."""
+        """The figure before and after: `91.2% [88.5, 93.4] -> 94.1% [91.8, 95.8]`."""
         assert self.before
-        return f"{self.before.figures.right.text} -> {self.figures.right.text}"
+        _, value = self.figures.headline
+        return f"{self.before.headline} -> {value.text}"
 
     @property
     def changes(self) -> str:

@@ -20,24 +20,50 @@ class Receipt(TypedDict, total=False):
     precision: Literal["float32", "bfloat16", "float16"]
 
 
+# What a phase is monitored by, or an evaluation is known by.
+Figure = Literal[
+    "accuracy",
+    "macro-f1",
+    "mean-average-precision",
+    "mean-iou",
+    "class-accuracy",
+    "ap",
+    "ap50",
+    "miou",
+    "pixel-accuracy",
+]
+
+
 class ValidationFigures(TypedDict, total=False):
     """The score of a model on the validation images, after an epoch of training."""
 
     epoch: Count
-    monitor: Literal["accuracy", "macro-f1", "mean-average-precision"]
+    monitor: Figure
     val_images: Count
     val_loss: float
     val_accuracy: Fraction
     val_macro_f1: Fraction
     val_mean_average_precision: Fraction
+    val_mean_iou: Fraction
+    val_class_accuracy: Fraction
+    val_ap: Fraction
+    val_ap50: Fraction
+    val_miou: Fraction
+    val_pixel_accuracy: Fraction
 
 
 class Share(TypedDict):
-    """A share of images, with its confidence interval."""
+    """A share of images, or such a figure, with its confidence interval."""
 
     value: Fraction
     low: float
     high: float
+
+
+class Headline(Share):
+    """The figure that stands for all."""
+
+    figure: Figure
 
 
 class Right(TypedDict):
@@ -50,6 +76,7 @@ class Measured(Right, total=False):
     """What `evaluate` measures of a run, and of its parent on the same images."""
 
     run: str
+    headline: Headline  # where it is not the share of right answers
     before: Measured | None
     gained: Count | None
     lost: Count | None

@@ -10,6 +10,9 @@ from cnnxfer.runs.run import Run
 def summary_of(run: Run) -> dict[str, Any]:
     """Returns the summary of a run; figures that it does not have yet are None.
 
+    If the accuracy is not what tells how good the answers are, `test_headline` has the
+    figure that does.
+
     Raises:
         RunError: if a file of the run is missing or damaged.
     """
@@ -19,7 +22,7 @@ def summary_of(run: Run) -> dict[str, Any]:
     test = metrics.get("test", {})
     monitor = best.get("monitor", "accuracy")
     monitored = f"val_{monitor.replace('-', '_')}"
-    return {
+    summary: dict[str, Any] = {
         "run": run.name,
         "phase": phase,
         "status": status_of(run),
@@ -32,6 +35,28 @@ def summary_of(run: Run) -> dict[str, Any]:
         "test_before": _test_accuracy(test.get("before")),
         "best_epoch": best.get("epoch"),
     }
+    if headline := test.get("headline"):
+        of_parent = (test.get("before") or {}).get("headline") or {}
+        summary["test_headline"] = {
+            "figure": headline["figure"],
+            "value": headline["value"],
+            "before": of_parent.get("value"),
+        }
+    return summary
+
+
+def test_figures(summary: dict[str, Any]) -> tuple[str, float | None, float | None]:
+    """Returns the figure that stands for the test images: name, before and after.
+
+    Args:
+        summary: what `summary_of` returns.
+
+    Returns:
+        What `metrics.json` calls the figure, and fractions, None where unknown.
+    """
+    if headline := summary.get("test_headline"):
+        return headline["figure"], headline["before"], headline["value"]
+    return "accuracy", summary.get("test_before"), summary.get("test_accuracy")
 
 
 AnyRun = TypeVar("AnyRun", bound=Run)
@@ -64,8 +89,8 @@ def before_and_after(before: float | None, after: float | None) -> str:
     """Returns `91.2%`, or `91.2% -> 94.1%` for a fine-tuned run.
 
     Args:
-        before: the accuracy before fine-tuning, as a fraction; None for a first phase.
-        after: the accuracy of the run, as a fraction; None if it is not known.
+        before: a figure before fine-tuning, as a fraction; None for a first phase.
+        after: the figure of the run, as a fraction; None if it is not known.
     """
     if before is None or after is None:
         return percent(after)

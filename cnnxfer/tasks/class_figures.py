@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnxfer.runs.summary import percent
 from cnnxfer.tasks.per_class import f1_scores
+from cnnxfer.tasks.score import ACCURACY
 from cnnxfer.tasks.significance import Accuracy, wilson_interval
 
 
@@ -72,6 +73,11 @@ class ClassFigures:
     def right(self) -> Accuracy:
         """The share of images that are answered correctly."""
         return self.top1
+
+    @property
+    def headline(self) -> tuple[str, Accuracy]:
+        """The share of right answers, which stands for all figures."""
+        return ACCURACY, self.right
 
     @property
     def table(self) -> list[list[str]]:

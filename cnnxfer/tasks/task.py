@@ -126,6 +126,13 @@ class Figures(Protocol):
         """The share of images that are answered correctly."""
 
     @property
+    def headline(self) -> tuple[str, Accuracy]:
+        """The figure that stands for all: its key in `score.NAMES`, and its value.
+
+        It is `right` where that is an accuracy.
+        """
+
+    @property
     def table(self) -> list[list[str]]:
         """The figures of each class, below the names of the columns."""
 

@@ -1,10 +1,12 @@
 import dataclasses
 import json
 import math
+from typing import get_args
 
 import pytest
 
-from cnnxfer.tasks.score import Score
+from cnnxfer.runs.contents import Figure
+from cnnxfer.tasks.score import NAMES, Score
 
 BEST = Score({"accuracy": 0.75, "macro-f1": 0.6}, loss=0.5, epoch=2)
 
@@ -56,3 +58,7 @@ def test_metrics_have_all_figures() -> None:
         '{"val_accuracy": 0.75, "val_macro_f1": 0.6, "val_loss": 0.5, "val_images": 3, '
         '"epoch": 2, "monitor": "accuracy"}'
     )
+
+
+def test_metrics_are_read_with_every_figure() -> None:
+    assert get_args(Figure) == tuple(NAMES)

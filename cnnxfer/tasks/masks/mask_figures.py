@@ -95,7 +95,7 @@ class MaskFigures:
     def lines(self, before: MaskFigures | None) -> list[str]:
         """Returns the other figures as lines of text; see `Figures.lines`."""
         shown = sum(row.pixels > 0 for row in self.classes)
-        of = f" of the {shown} classes shown" * (shown < len(self.classes))
+        of = f" of {shown} of {len(self.classes)} classes" * (shown < len(self.classes))
         lines = [
             f"mIoU{of} {self.miou.sentence}; to always answer {self.baseline_label} "
             f"has {self.baseline_miou:.1%}",

@@ -55,7 +55,7 @@ def test_figures_of_masks() -> None:
         ["sand", "0", "0.0%", "", "", "0.0%"],
     ]
     lines = figures.lines(figures)
-    assert lines[0].startswith("mIoU of the 2 classes shown 73.2% (95% interval ")
+    assert lines[0].startswith("mIoU of 2 of 3 classes 73.2% (95% interval ")
     assert lines[0].endswith("; to always answer sea has 30.0%")
     assert lines[-1].endswith("-> after 73.2%")
     assert json.loads(json.dumps(dataclasses.asdict(figures)))["miou"]["value"] < 1
