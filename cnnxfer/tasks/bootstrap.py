@@ -10,7 +10,7 @@ from cnnxfer.tasks.significance import Accuracy
 
 RESAMPLES = 1000
 SEED = 0  # the same images give the same interval
-BLOCK = 2**18  # draws that are held at a time, so that memory does not grow with images
+BLOCK = 2**16  # draws that are held at a time, so that memory does not grow with images
 
 
 def resamples(images: int) -> Iterator[np.ndarray]:
