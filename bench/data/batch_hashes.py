@@ -24,7 +24,7 @@ def main(folder: str, level: str, threads: int) -> None:
     from cnnxfer.data.feeding.loader import Loader
     from cnnxfer.data.feeding.pixels import training_batches
     from cnnxfer.data.prepared import prepare_data
-    from cnnxfer.data.views.views import CentralViews
+    from cnnxfer.data.views.views import central_views
     from cnnxfer.reporting import Reporter
     from cnnxfer.tasks.data import load_data
     from cnnxfer.training.optimization.sampling import epoch_order
@@ -37,7 +37,7 @@ def main(folder: str, level: str, threads: int) -> None:
         label = example.annotation.text(data.class_names)
         split.update(f"{example.sha256} {label} {part}\n".encode())
     train = data.by_split().train
-    central = CentralViews(config.central_crop)
+    central = central_views(config)
     targets = task.targets(train, len(data.class_names), central, 224)
     labels = [example.labels for example in train]
     loader = Loader(train, 224)

@@ -76,6 +76,7 @@ def measure(options: argparse.Namespace) -> Table:
 def _measure_set(data: str, level: str, rounds: int) -> list[float]:
     from cnnxfer.data.feeding.loader import Loader
     from cnnxfer.data.feeding.pixels import central_batches, training_batches
+    from cnnxfer.data.views.views import central_views
 
     examples = _training_examples(data)
     config = Config(augment=PRESETS[level], central_crop=1.0)
@@ -92,7 +93,7 @@ def _measure_set(data: str, level: str, rounds: int) -> list[float]:
             steps_per_epoch=steps,
         )
     )
-    central = central_batches(validation, config.central_crop, batch_size=BATCH)
+    central = central_batches(validation, central_views(config), batch_size=BATCH)
     pixels = np.concatenate(list(central.as_numpy_iterator()))
     in_keras = iter(_keras_batches(pixels, targets, config.augment))
     feeders: dict[str, Callable[[], Epoch]] = {

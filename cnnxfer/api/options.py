@@ -27,7 +27,10 @@ class CheckKeywords(TypedDict, total=False):
 class PreviewKeywords(TypedDict, total=False):
     """The options of `preview`."""
 
-    augment: Literal["none", "textbook", "light", "strong", "cifar", "digits"] | None
+    augment: (
+        Literal["none", "textbook", "light", "strong", "cifar", "digits", "boxes"]
+        | None
+    )
     image_size: int | Literal["auto"] | None
     seed: int | None
 
@@ -117,7 +120,10 @@ class UnfreezeKeywords(TypedDict, total=False):
     views: int | None
     keep: Literal["best", "last"] | None
     cache: bool | None
-    augment: Literal["none", "textbook", "light", "strong", "cifar", "digits"] | None
+    augment: (
+        Literal["none", "textbook", "light", "strong", "cifar", "digits", "boxes"]
+        | None
+    )
     engine: Literal["auto", "openvino", "keras"] | None
     batch: int | Literal["default", "auto"] | None
     checkpoint_every: float | str | None
@@ -135,6 +141,7 @@ class TrainKeywords(CompareKeywords, total=False):
     from_scratch: bool | Literal["auto"] | None
     image_size: int | Literal["auto"] | None
     head: Literal["linear", "mlp", "euclidean"] | None
+    fit: Literal["auto", "crop", "letterbox", "stretch"] | None
     class_weights: str | PathLike[str] | None
     sampling: Literal["natural", "balanced"] | None
     loss: Literal["cross-entropy", "focal"] | None
@@ -143,7 +150,10 @@ class TrainKeywords(CompareKeywords, total=False):
     batch: int | Literal["default", "auto"] | None
     checkpoint_every: float | str | None
     time_budget: float | str | None
-    augment: Literal["none", "textbook", "light", "strong", "cifar", "digits"] | None
+    augment: (
+        Literal["none", "textbook", "light", "strong", "cifar", "digits", "boxes"]
+        | None
+    )
     epochs: int | None
     lr: float | Literal["auto"] | None
     optimizer: Literal["sgd", "adamw", "adam", "lion", "rmsprop"] | None

@@ -68,6 +68,7 @@ INHERITED_SETTINGS = (
     "exclude",
     "image_size",
     "central_crop",
+    "fit",
     "head",
 )
 

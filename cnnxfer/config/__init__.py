@@ -6,9 +6,10 @@ on the command line, and by the other options of the command line.
 """
 
 from cnnxfer.config.augment import PRESETS, Augment
-from cnnxfer.config.config import Config
+from cnnxfer.config.config import Config, Fit
 from cnnxfer.config.loading import (
     check_phases,
+    check_places,
     check_stages,
     check_views,
     load_all_settings,
@@ -25,10 +26,12 @@ __all__ = [
     "Augment",
     "Config",
     "FineTune",
+    "Fit",
     "Frozen",
     "Phase",
     "Scratch",
     "check_phases",
+    "check_places",
     "check_stages",
     "check_views",
     "load_all_settings",

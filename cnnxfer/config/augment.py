@@ -16,9 +16,10 @@ class Augment:
     """How training views differ from the image; by default, they do not.
 
     A view shows a square or a rectangle of the image, which one of `crop`, `area`,
-    `shorter_side` and `padding` chooses. Of the other settings, each view draws its own
-    amount, uniformly between minus the setting and plus the setting, unless it says
-    otherwise.
+    `shorter_side` and `padding` chooses. Where the fit is `letterbox` or `stretch`, it
+    is one of the square that the image is fitted into. Of the other settings, each view
+    draws its own amount, uniformly between minus the setting and plus the setting,
+    unless it says otherwise.
 
     They come in this order: region, flips and motion; the operations of `randaugment`;
     `equalize`; `gamma`; light and colours, as one affine map; `median_blur`; `blur`;
@@ -36,7 +37,9 @@ class Augment:
     https://arxiv.org/abs/1905.04899.
     """
 
-    level: Literal["none", "textbook", "light", "strong", "cifar", "digits"] = setting(
+    level: Literal[
+        "none", "textbook", "light", "strong", "cifar", "digits", "boxes"
+    ] = setting(
         "none",
         "How training views differ from the images. It is the preset from which the "
         "other settings start.",
@@ -102,7 +105,8 @@ class Augment:
     fill: Literal["nearest", "reflect", "wrap", "constant"] = setting(
         "reflect",
         "What is drawn beyond the edges of the image: the nearest pixels, the image "
-        "mirrored or repeated, or a constant grey.",
+        "mirrored or repeated, or a constant grey. With the fit `letterbox`, it is "
+        "always grey.",
     )
     fill_value: int = _amount(
         128, "The grey level of the constant fill and of `cutout`.", at_most=255
@@ -215,7 +219,13 @@ class Augment:
     @property
     def is_cacheable(self) -> bool:
         """Whether views differ in region and flip only, so that a few can be cached."""
-        return self.operations.keys() <= {"crop", "area", "padding", "flip"}
+        of_region = {"crop", "area", "padding", "zoom", "shift"}
+        return self.operations.keys() <= of_region | {"flip"}
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether views may reach beyond the image, where they show the `fill`."""
+        return bool(self.operations.keys() & REACHING_OUT)
 
     @property
     def rearranges(self) -> bool:
@@ -232,6 +242,10 @@ class Augment:
 
 # The settings that choose the visible region; at most one of them is set.
 REGIONS = ("crop", "area", "shorter_side", "padding")
+# The settings with which a view may reach beyond the image.
+REACHING_OUT = {
+    *("padding", "rotation", "shift", "shear", "zoom", "randaugment"),
+}
 # The settings that change nothing by themselves, but how others work.
 MODIFIERS = ("level", "aspect", "shorter_side_to", "fill", "fill_value", "magnitude")
 PRESETS = {
@@ -246,4 +260,6 @@ PRESETS = {
     "cifar": Augment("cifar", padding=0.125, flip=True, fill="constant"),
     # A mirrored digit or letter is none. The border is paper, be it black or white.
     "digits": Augment("digits", padding=0.125, fill="nearest"),
+    # For boxes: objects of other sizes, and none without its box beyond the edges.
+    "boxes": Augment("boxes", flip=True, zoom=0.5, shift=0.1, fill="constant"),
 }

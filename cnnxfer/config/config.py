@@ -13,6 +13,9 @@ from cnnxfer.config.augment import PRESETS, Augment
 from cnnxfer.config.phases import FineTune, Frozen, Scratch
 from cnnxfer.config.setting import setting
 
+# How an image is fitted into the square that a network sees.
+Fit = Literal["crop", "letterbox", "stretch"]
+
 _data = partial(setting, group="Data")
 _network = partial(setting, group="Network")
 _training = partial(setting, group="Training")
@@ -78,6 +81,14 @@ class Config:
         "The new head; mlp has a hidden layer, euclidean a centre for each class. "
         "`euclidean` is LeNet-5's output: the nearest centre is the answer.",
         "--head",
+    )
+    fit: Literal["auto", "crop", "letterbox", "stretch"] = _data(
+        "auto",
+        "What the network sees of an image: a square crop, or all of it on grey or "
+        "squeezed; auto follows from the task. `crop` shows the square in the middle "
+        "(`central_crop`), or a random one. `letterbox` keeps the image's shape and "
+        "draws it on a grey square, and `stretch` makes a square of it.",
+        "--fit",
     )
     exclude: str | Literal["none"] = _data(
         "none",
@@ -149,8 +160,8 @@ class Config:
     central_crop: float = setting(
         0.875,
         "Side of the central square that validation, test and prediction see, as a "
-        "fraction of the image's shorter side. `model.keras` expects this square, and "
-        "says so in its metadata.",
+        "fraction of the image's shorter side, where the fit is `crop`. `model.keras` "
+        "expects this square, and says so in its metadata.",
         above=0,
         at_most=1,
     )
@@ -204,6 +215,19 @@ class Config:
     def first_phase(self) -> Literal["frozen", "scratch"]:
         """The phase that `train` runs, whose settings are in the table of its name."""
         return "scratch" if self.from_scratch is True else "frozen"
+
+    @property
+    def shown_fit(self) -> Fit:
+        """How images are fitted into a square; for `auto`, as for classes."""
+        return "crop" if self.fit == "auto" else self.fit
+
+    @property
+    def central_fraction(self) -> float:
+        """How much of an image, or of its frame, the central view shows, in (0, 1].
+
+        It is the side of the square as a fraction of the shorter side.
+        """
+        return self.central_crop if self.shown_fit == "crop" else 1.0
 
     def to_toml(self) -> str:
         """Returns every setting as TOML; `load_config` reads it back."""

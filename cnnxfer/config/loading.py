@@ -108,6 +108,43 @@ def check_views(config: Config) -> None:
         )
 
 
+def check_places(config: Config, task: str, *, boxes: bool) -> None:
+    """Checks that boxes or masks can follow the views of an image.
+
+    Args:
+        config: the settings, whose `fit` is no longer `auto`.
+        task: what messages call the task.
+        boxes: whether it learns boxes. Masks are ignored beyond the edges of an image,
+            but an object seen there again would be one without its box.
+
+    Raises:
+        ConfigError: if images are mixed, a border covers objects, or they are seen
+            again beyond the edges.
+    """
+    augment = config.augment
+    for name in ("mixup", "cutmix"):
+        if name in augment.operations:
+            raise ConfigError(
+                f"{name} is {getattr(augment, name)}, but the places of objects in "
+                f"mixed images are unknown, so the task {task} cannot learn from them. "
+                f"Set {name} = 0 in [augment]."
+            )
+    if augment.padding != "none":
+        raise ConfigError(
+            f"padding is {augment.padding}, but its border may cover objects that the "
+            f"task {task} would then look for. Set padding = 'none' in [augment], and "
+            f"shift = {augment.padding} to the same effect."
+        )
+    # A letterboxed image has grey around it, whatever the fill is.
+    shown = augment.is_filled and config.fit != "letterbox"
+    if boxes and shown and augment.fill in ("reflect", "wrap"):
+        raise ConfigError(
+            f"fill is {augment.fill!r}, which shows objects again beyond the edges of "
+            f"an image, where the task {task} has no boxes for them. "
+            'Set fill = "constant" in [augment].'
+        )
+
+
 def check_phases(config: Config, phases: Sequence[str]) -> None:
     """Checks that phases have as many epochs as their other settings need.
 

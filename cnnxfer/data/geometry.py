@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -51,6 +53,31 @@ class Geometry:
         """Whether upright boxes remain upright boxes."""
         return not (self.across[1] or self.down[0])
 
+    def seen_of(self, width: int, height: int) -> tuple[Span, Span]:
+        """Returns what is seen of an image, along its width and along its height.
+
+        The view has to be upright.
+        """
+        assert self.upright
+        left, top, right, bottom = self.region
+        return (
+            Span.of(left, right, width, self.size),
+            Span.of(top, bottom, height, self.size),
+        )
+
+    def on_whole_pixels(self, width: int, height: int) -> Geometry:
+        """Returns a view in which the edges of an image lie between whole pixels.
+
+        So the image can be resized to these pixels, and drawn into the view. Nothing of
+        it moves by more than half a pixel of the view, which has to be upright. If a
+        view is mirrored, so is what is returned for it.
+        """
+        across, down = self.seen_of(width, height)
+        (x, y), (a, _), (_, d) = self.middle, self.across, self.down
+        x, a = across.moved(x, a, self.size)
+        y, d = down.moved(y, d, self.size)
+        return Geometry((x, y), (a, 0.0), (0.0, d), self.size)
+
     def to_view(self, points: np.ndarray) -> np.ndarray:
         """Returns where points of the image lie in the view, in its pixels.
 
@@ -60,9 +87,98 @@ class Geometry:
         Returns:
             float64 `(points, 2)`; a point outside of [0, size] is not in the view.
         """
-        ways = np.linalg.inv(np.array([self.across, self.down]))
+        ways = np.linalg.inv(self._ways)
         places: np.ndarray = (points - np.array(self.middle)) @ ways + 0.5
         return places * self.size
+
+    def to_image(self, points: np.ndarray) -> np.ndarray:
+        """Returns where points of the view lie in the image; the inverse of `to_view`.
+
+        Args:
+            points: `(points, 2)`: across and down, in pixels of the view.
+
+        Returns:
+            float64 `(points, 2)`, in pixels of the upright image.
+        """
+        steps = (points / self.size - 0.5) @ self._ways
+        places: np.ndarray = steps + np.array(self.middle)
+        return places
+
+    @property
+    def _ways(self) -> np.ndarray:
+        return np.array([self.across, self.down])
+
+
+class Span(NamedTuple):
+    """What an upright view shows of an image along one axis, before it is mirrored.
+
+    Attributes:
+        low: where it begins, in pixels of the image.
+        high: where it ends.
+        first: where it begins in the view, rounded to whole pixels.
+        last: where it ends in the view; it is `first` if next to nothing is seen.
+    """
+
+    low: float
+    high: float
+    first: int
+    last: int
+
+    @staticmethod
+    def of(start: float, end: float, length: int, size: int) -> Span:
+        """Returns what a view from `start` to `end` shows of an image of a length.
+
+        All are in pixels of the image, but `size`, the side of the view in its own.
+        """
+        low, high = max(0.0, start), min(float(length), end)
+        if high <= low:
+            return Span(0.0, 0.0, 0, 0)
+        density = size / (end - start)
+        first, last = ((edge - start) * density for edge in (low, high))
+        return Span(low, high, round(first), round(last))
+
+    def moved(self, middle: float, way: float, size: int) -> tuple[float, float]:
+        """Returns the middle and the way of the view that shows it on whole pixels."""
+        if self.first == self.last:
+            return middle, way
+        pixel = (self.high - self.low) / (self.last - self.first)
+        start = self.low - self.first * pixel
+        return start + pixel * size / 2, math.copysign(pixel * size, way)
+
+
+def part_in_square(polygon: np.ndarray, side: float) -> np.ndarray:
+    """Returns the part of a convex polygon that lies in [0, side] across and down.
+
+    Args:
+        polygon: its corners in order, `(corners, 2)`: across and down.
+        side: the side of the square.
+
+    Returns:
+        float64 `(corners, 2)`; there may be more of them than before, or none.
+
+    Source: Sutherland and Hodgman, 1974, https://doi.org/10.1145/360767.360802.
+    """
+    for axis in (0, 1):
+        for edge, inwards in ((0.0, 1), (side, -1)):
+            depths = inwards * (polygon[:, axis] - edge)
+            kept: list[np.ndarray] = []
+            for number, depth in enumerate(depths):
+                corner, before = polygon[number], polygon[number - 1]
+                depth_before = depths[number - 1]
+                if depth * depth_before < 0:  # the side between them crosses the edge
+                    share = depth / (depth - depth_before)
+                    kept.append(corner + share * (before - corner))
+                if depth >= 0:
+                    kept.append(corner)
+            polygon = np.array(kept, float).reshape(-1, 2)
+    return polygon
+
+
+def area_of(polygon: np.ndarray) -> float:
+    """Returns the area of a polygon with these corners in order, `(corners, 2)`."""
+    following = np.roll(polygon, -1, axis=0)
+    (x, y), (next_x, next_y) = polygon.T, following.T
+    return float(abs((x * next_y - next_x * y).sum()) / 2)
 
 
 @dataclass(frozen=True, eq=False)

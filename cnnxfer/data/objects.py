@@ -73,10 +73,12 @@ class Objects:
 
         Of a box, what lies inside the view remains, if that is at least `MIN_VISIBLE`
         of its area and `MIN_SIDE` wide and high. In a turned view, it is the upright
-        box around the turned one. Polygons follow; run lengths cannot, and are left
-        out.
+        box around what is seen of the turned one. Polygons follow; run lengths cannot,
+        and are left out.
         """
         import numpy as np
+
+        from cnnxfer.data.geometry import area_of, part_in_square
 
         kept = []
         for item in self.objects:
@@ -85,19 +87,17 @@ class Objects:
                 [(left, top), (right, top), (right, bottom), (left, bottom)]
             )
             places = geometry.to_view(corners)
-            low, high = places.min(axis=0), places.max(axis=0)
-            seen_low = low.clip(0, geometry.size)
-            seen_high = high.clip(0, geometry.size)
-            sides = seen_high - seen_low
-            if sides.min() < MIN_SIDE:
+            seen = part_in_square(places, geometry.size)
+            if not len(seen) or area_of(seen) < MIN_VISIBLE * area_of(places):
                 continue
-            if sides.prod() < MIN_VISIBLE * (high - low).prod():
+            low, high = seen.min(axis=0), seen.max(axis=0)
+            if (high - low).min() < MIN_SIDE:
                 continue
             polygons = tuple(
                 tuple(geometry.to_view(np.reshape(polygon, (-1, 2))).ravel().tolist())
                 for polygon in item.polygons
             )
-            box = (*seen_low.tolist(), *seen_high.tolist())
+            box = (*low.tolist(), *high.tolist())
             kept.append(replace(item, box=box, polygons=polygons, rle=""))
         return Objects(tuple(kept), geometry.size, geometry.size)
 

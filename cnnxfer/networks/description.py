@@ -25,6 +25,7 @@ COMPARED = {
     "task": "config.toml",
     "image_size": "config.toml",
     "central_crop": "config.toml",
+    "fit": "config.toml",
     "classes": "classes.json",
 }
 
@@ -38,9 +39,10 @@ def describe(run: Run) -> dict[str, Any]:
         "task": task.name,
         "classes": list(run.class_names),  # in the order of the outputs
         # The side of the input in pixels, and that of the square in the middle that it
-        # shows, as a fraction of the image's shorter side.
+        # shows, as a fraction of the image's shorter side, where the fit is "crop".
         "image_size": run.image_size,
         "central_crop": config.central_crop,
+        "fit": config.shown_fit,
         "resampling": "bicubic with antialiasing",
         "channels": "RGB",
         "values": [0, 255],

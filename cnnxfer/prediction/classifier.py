@@ -121,11 +121,13 @@ class Classifier:
                 f"{BUILT_IN}{model.hides}"
             )
         self.network = model.network(self._reporter)
-        crop, size = model.central_crop, self.network.image_size
-        self.views: ViewFunction = tta_views(options.tta, crop, size)
+        size = self.network.image_size
+        self.views: ViewFunction = tta_views(
+            options.tta, model.fraction, size, model.fit
+        )
         self._networks = [self.network]
         if options.dense:
-            self.views = DenseView(crop, size)
+            self.views = DenseView(model.fraction, size)
             cells = [cell_network(self.network)] if heat else []
             self.network = dense_network(self.network)
             self._networks = [self.network, *cells]

@@ -14,6 +14,7 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.imagenet import imagenet_classes
 from cnnxfer.backbones.weight_files import weight_file
 from cnnxfer.backbones.weights import ensure_weights
+from cnnxfer.config import Fit
 from cnnxfer.engines.engine import Network, Outputs
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import file_hash
@@ -40,8 +41,9 @@ class ModelSource:
         place: what messages call it: the path of the run, or the backbone's name.
         classes: the id and the readable name of each class, in label order. An id is
             that of WordNet for ImageNet heads, the name otherwise.
-        central_crop: side of the central square that it is shown of an image, as a
-            share of the shorter side.
+        fraction: side of the central square that it is shown of an image or of its
+            frame, as a share of the shorter side.
+        fit: how images are fitted into a square; see `Frame`.
         network: returns the network, which is built later, when an engine needs it. A
             reporter shows the download of missing weights, which raises a RunError if
             it fails.
@@ -55,7 +57,8 @@ class ModelSource:
     name: str
     place: str
     classes: Sequence[tuple[str, str]] = field(repr=False)
-    central_crop: float
+    fraction: float
+    fit: Fit
     network: Callable[[Reporter], Network] = field(repr=False)
     decision: Decision = field(repr=False)
     known_splits: Callable[[Reporter], Mapping[str, str]] = field(
@@ -120,7 +123,8 @@ def run_model(run: Run) -> ModelSource:
         name=run.name,
         place=str(run.path),
         classes=[(name, name) for name in names],
-        central_crop=config.central_crop,
+        fraction=config.central_fraction,
+        fit=config.shown_fit,
         network=partial(_run_network, run, task),
         decision=task.decision(names, run.thresholds),
         known_splits=partial(known_splits, run),
@@ -143,7 +147,8 @@ def imagenet_model(backbone: Backbone) -> ModelSource:
         name=backbone.name,
         place=backbone.name,
         classes=[(item.class_id, item.label) for item in imagenet_classes()],
-        central_crop=IMAGENET_CROP,
+        fraction=IMAGENET_CROP,
+        fit="crop",
         network=partial(_imagenet_network, backbone),
         decision=IMAGENET_TASK.decision([], {}),
     )

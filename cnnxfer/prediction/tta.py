@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnxfer.config import Fit
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.config.setting import settings_in
+from cnnxfer.data.geometry import Geometry
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.views.views import Square
 
@@ -36,14 +38,25 @@ class SquareViews:
         """Returns the pixels of all views, uint8 `(views, size, size, 3)`."""
         return np.stack([view.of(picture, self.size).pixels for view in self.views])
 
+    def geometries(self, width: int, height: int) -> tuple[Geometry, ...]:
+        """Returns where the views lie in an image, so that answers lead back to it.
 
-def tta_views(tta: str, central_crop: float, size: int) -> SquareViews:
+        Args:
+            width: the width of the upright image, in pixels.
+            height: its height.
+        """
+        return tuple(view.geometry(width, height, self.size) for view in self.views)
+
+
+def tta_views(tta: str, fraction: float, size: int, fit: Fit = "crop") -> SquareViews:
     """Returns the views of an image that a mode of test-time augmentation uses.
+
+    All are squares of the image or, for other fits than `crop`, of its frame:
 
     - `none`: the square in the middle.
     - `flip`: the square in the middle and its mirror image.
-    - `five`: squares in the four corners and the middle, with sides of `central_crop`
-      of the shorter side, but at most 7/8, so that the corners differ.
+    - `five`: squares in the four corners and the middle, with sides of `fraction` of
+      the shorter side, but at most 7/8, so that the corners differ.
     - `ten`: those of `five` and their mirror images (Krizhevsky et al., 2012,
       https://papers.nips.cc/paper/4824).
     - `scales`: the square in the middle, with the shorter side at 1, 8/7 and 10/7 of
@@ -52,23 +65,24 @@ def tta_views(tta: str, central_crop: float, size: int) -> SquareViews:
 
     Args:
         tta: one of `TTA`.
-        central_crop: side of the central square, as a share of the shorter side.
+        fraction: side of the central square, as a share of the shorter side.
         size: side in pixels of the network's input.
+        fit: how images are fitted into a square; see `Frame`.
     """
     assert tta in TTA, tta
-    fractions: tuple[float, ...] = (central_crop,)
+    fractions: tuple[float, ...] = (fraction,)
     positions: tuple[tuple[float, float], ...] = (MIDDLE,)
     if tta == "scales":
         fractions = SCALES
     if tta in ("five", "ten"):
-        fractions = (min(central_crop, IMAGENET_CROP),)
+        fractions = (min(fraction, IMAGENET_CROP),)
         positions = (MIDDLE, *CORNERS)
     flips = (False, True) if tta in ("flip", "ten") else (False,)
     return SquareViews(
         tuple(
-            Square(fraction, across, down, flip)
+            Square(side, across, down, flip, fit)
             for flip in flips
-            for fraction in fractions
+            for side in fractions
             for across, down in positions
         ),
         size,

@@ -14,7 +14,7 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.config import Config
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.prepared import Splits
-from cnnxfer.data.views.views import CentralViews, Views, training_views
+from cnnxfer.data.views.views import Views, central_views, training_views
 from cnnxfer.networks.auxiliary import with_auxiliary_classifiers
 from cnnxfer.networks.classifier import build_classifier
 from cnnxfer.reporting import Reporter
@@ -70,7 +70,7 @@ class Setup:
     @property
     def central_views(self) -> Views:
         """What validation, test and prediction see of an image."""
-        return CentralViews(self.config.central_crop)
+        return central_views(self.config)
 
     def targets(
         self, examples: Sequence[Example], views: Views | None = None

@@ -14,6 +14,7 @@ from cnnxfer.config import (
     Frozen,
     Phase,
     check_phases,
+    check_places,
     check_views,
     load_config,
     override,
@@ -225,6 +226,31 @@ def test_presets_are_named_by_their_levels() -> None:
         load_config(None, {"augment": "stong"})
 
 
+@pytest.mark.parametrize(
+    ("augment", "fit", "boxes", "found"),
+    [
+        ({"mixup": 0.2}, "letterbox", False, "mixup is 0.2, .* Set mixup = 0 in"),
+        ({"cutmix": 1.0}, "stretch", True, "cutmix is 1.0, but .* the task X cannot"),
+        ({"padding": 0.1}, "stretch", False, "padding is 0.1, .* shift = 0.1 to"),
+        ({"zoom": 0.1}, "stretch", True, "fill is 'reflect', .* fill = \"constant\""),
+    ],
+)
+def test_views_that_boxes_and_masks_cannot_follow_are_refused(
+    augment: dict[str, Any], fit: Any, boxes: bool, found: str
+) -> None:
+    config = Config(augment=Augment(**augment), fit=fit)
+    with pytest.raises(ConfigError, match=found):
+        check_places(config, "X", boxes=boxes)
+
+
+def test_views_that_boxes_and_masks_can_follow_are_allowed() -> None:
+    for level in ("none", "light", "textbook", "strong", "boxes"):
+        check_places(Config(augment=PRESETS[level]), "X", boxes=True)
+    turned = Augment(rotation=9.0)
+    check_places(Config(augment=turned, fit="letterbox"), "X", boxes=True)
+    check_places(Config(augment=turned, fit="crop"), "X", boxes=False)
+
+
 def test_levels_do_what_they_say() -> None:
     assert PRESETS["none"].operations == {}
     assert PRESETS["textbook"].operations == {"crop": 0.9, "flip": True}
@@ -233,7 +259,7 @@ def test_levels_do_what_they_say() -> None:
     assert PRESETS["cifar"].operations == {"padding": 0.125, "flip": True}
     assert PRESETS["digits"].operations == {"padding": 0.125}  # no digit is mirrored
     plain = [level for level, preset in PRESETS.items() if preset.is_cacheable]
-    assert plain == ["none", "textbook", "light", "cifar", "digits"]
+    assert plain == ["none", "textbook", "light", "cifar", "digits", "boxes"]
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def test_a_trained_model_says_what_it_expects(parent: Run) -> None:
         "classes": ["blue", "green", "red"],
         "image_size": 64,
         "central_crop": 0.875,
+        "fit": "crop",
         "resampling": "bicubic with antialiasing",
         "channels": "RGB",
         "values": [0, 255],

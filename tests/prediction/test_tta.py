@@ -2,14 +2,18 @@
 
 import io
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from cnnxfer.data.annotation import Labels
+from cnnxfer.data.dataset import Example
 from cnnxfer.data.images import picture as picture_module
 from cnnxfer.data.images.boxes import square_box
 from cnnxfer.data.images.picture import Picture
+from cnnxfer.data.views.views import CentralViews
 from cnnxfer.prediction.tta import TTA, tta_views
 
 SIZE = 32
@@ -68,6 +72,23 @@ def test_scales_show_the_shorter_side_at_224_256_and_320_of_224(picture):
     fractions = [224 / 224, 224 / 256, 224 / 320]
     expected = [square(picture, fraction, 0.5, 0.5) for fraction in fractions]
     np.testing.assert_array_equal(seen, expected)
+
+
+@pytest.mark.parametrize("tta", TTA)
+@pytest.mark.parametrize("fit", ["crop", "letterbox", "stretch"])
+def test_views_tell_where_they_lie(picture, tta, fit):
+    see = tta_views(tta, 0.875 if fit == "crop" else 1.0, SIZE, fit)
+    views = [view.of(picture, SIZE) for view in see.views]
+    geometries = see.geometries(picture.width, picture.height)
+    assert geometries == tuple(view.geometry for view in views)
+    np.testing.assert_array_equal(see(picture), [view.pixels for view in views])
+
+
+def test_letterboxed_prediction_sees_what_validation_sees(picture):
+    seen = tta_views("none", 1.0, SIZE, "letterbox")(picture)
+    view = CentralViews(1.0, "letterbox").of(Example("a", Labels((0,)), None, Path()))
+    np.testing.assert_array_equal(seen[0], view.of(picture, SIZE).pixels)
+    assert (seen[0][:5] == 128).all()  # 300 by 200 pixels: 32 by 21
 
 
 def test_a_picture_is_decoded_once_for_all_its_views(monkeypatch):

@@ -1,4 +1,4 @@
-"""Chooses the region of an image that a training view shows."""
+"""Chooses the region of an image, or of its frame, that a training view shows."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from cnnxfer.data.images.boxes import square_box
 
 def choose_region(
     augment: Augment,
-    central_crop: float,
+    fraction: float,
     random: KeyedRandom,
     *,
-    width: int,
-    height: int,
+    width: float,
+    height: float,
     image_size: int,
 ) -> Box:
-    """Returns a random region inside an image, in pixels of the image.
+    """Returns a random region inside an image or another frame, in the frame's units.
 
     Args:
         augment: its `area` and `aspect`, `shorter_side` or `crop` decide the size.
-        central_crop: the side of the central square, as a fraction of the image's
-            shorter side; used if `augment` sets none of these.
+        fraction: the side of the central square, as a fraction of the frame's shorter
+            side; used if `augment` sets none of these.
         random: what the region is drawn from.
-        width: the width of the image, in pixels.
-        height: the height of the image, in pixels.
+        width: the width of the frame.
+        height: the height of the frame.
         image_size: the side of the view, in pixels.
     """
     across, down = random.uniform(count=2)
@@ -45,22 +45,22 @@ def choose_region(
     elif augment.crop != "none":
         fraction = augment.crop
     else:
-        fraction, across, down = central_crop, 0.5, 0.5
+        across, down = 0.5, 0.5
     return square_box(width, height, fraction, across, down)
 
 
 def rectangle(
-    width: int, height: int, share: float, ratio: float, across: float, down: float
+    width: float, height: float, share: float, ratio: float, across: float, down: float
 ) -> Box:
-    """Returns a rectangle inside an image, in pixels of the image.
+    """Returns a rectangle inside a frame, in the frame's units.
 
     If a rectangle of this area and shape does not fit, it is the largest one of this
     shape that does.
 
     Args:
-        width: the width of the image, in pixels.
-        height: the height of the image, in pixels.
-        share: the area of the rectangle, as a fraction of the image's.
+        width: the width of the frame.
+        height: the height of the frame.
+        share: the area of the rectangle, as a fraction of the frame's.
         ratio: the shape of the rectangle: its width divided by its height.
         across: where the rectangle lies: 0 at the left edge, 1 at the right edge.
         down: where the rectangle lies: 0 at the top, 1 at the bottom.

@@ -18,7 +18,7 @@ from cnnxfer.data.augmentation.mixing import mix
 from cnnxfer.data.feeding.gate import prefetched
 from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.feeding.order import repetitions
-from cnnxfer.data.views.views import CentralViews, Views, training_views
+from cnnxfer.data.views.views import Views, training_views
 
 # View number `epoch + REPEAT_OFFSET * n` is for the n-th repetition of an image in an
 # epoch. No run has so many epochs, so no view is used twice.
@@ -42,7 +42,7 @@ def training_batches(
         loader: loads the training images.
         targets: returns what is to be answered to views of the loader's examples,
             whose indices it is given: `(batch, ...)`.
-        config: its `augment`, `central_crop` and `seed` decide the pixels.
+        config: its `augment`, `fit`, `central_crop` and `seed` decide the pixels.
         order: returns the indices of the images of an epoch, counted from 0. An image
             that occurs again is seen in another view. Images beyond what the steps
             need are left out.
@@ -95,19 +95,17 @@ def training_batches(
 
 def central_batches(
     loader: Loader,
-    fraction: float,
+    views: Views,
     *,
     batch_size: int,
     prefetch_to: str | None = None,
 ) -> tf.data.Dataset:
-    """Returns batches of the central view of every example once, in order.
-
-    Its side is `fraction`, in (0, 1], of the image's shorter side.
+    """Returns batches of the central view, or another, of every example in order.
 
     Returns:
         A data set of uint8 `(batch, size, size, 3)`; the last batch may be smaller.
     """
-    count, views = len(loader.examples), CentralViews(fraction)
+    count = len(loader.examples)
 
     def load(start: int) -> np.ndarray:
         with loader.at_work():

@@ -18,20 +18,20 @@ MIN_OVERSAMPLING = 2
 
 
 def square_box(
-    width: int, height: int, fraction: float, across: float, down: float
+    width: float, height: float, fraction: float, across: float, down: float
 ) -> Box:
     """Returns a square inside an image, as (left, top, right, bottom).
 
     Args:
-        width: the width of the image, in pixels.
-        height: the height of the image, in pixels.
+        width: the width of the image, in pixels or another unit.
+        height: the height of the image, in the same unit.
         fraction: the side of the square, as a fraction of the image's shorter side, in
             (0, 1].
         across: where the square lies: 0 at the left edge, 1 at the right edge.
         down: where the square lies: 0 at the top, 1 at the bottom.
 
     Returns:
-        The edges in pixels, which need not be whole numbers.
+        The edges in that unit, which need not be whole numbers.
     """
     side = fraction * min(width, height)
     left, top = across * (width - side), down * (height - side)

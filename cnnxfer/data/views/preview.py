@@ -24,7 +24,12 @@ from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.images.names import is_other_file
 from cnnxfer.data.images.passed_over import OTHER, PassedOver
 from cnnxfer.data.images.picture import Picture
-from cnnxfer.data.views.views import CentralViews, open_picture, training_views
+from cnnxfer.data.views.views import (
+    CentralViews,
+    central_views,
+    open_picture,
+    training_views,
+)
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.files import atomic_path, is_empty_or_has_marker
 from cnnxfer.notebook import table
@@ -125,7 +130,7 @@ def write_preview(
         path: the PNG file; it is written completely or not at all.
         dataset: the images to choose from; classes take turns, and the seed decides
             which images of a class are shown.
-        config: its `augment`, `central_crop` and `seed` decide the views.
+        config: its `augment`, `fit`, `central_crop` and `seed` decide the views.
         image_size: the side of the views, in pixels.
         images: the most images to show.
         views: how many training views of each image are shown, from the first epoch
@@ -142,7 +147,7 @@ def write_preview(
     shown = _choose(dataset, config.seed, images, reporter)
     examples = [example for example, _ in shown]
     labels = [LABEL_SEPARATOR.join(_names(dataset, example)) for example in examples]
-    central = CentralViews(config.central_crop)
+    central = central_views(config)
     columns = [[central.of(e).of(picture, image_size).pixels for e, picture in shown]]
     captions = [labels]
     for epoch in range(views):

@@ -11,13 +11,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from cnnxfer.config import Augment, Config
+from cnnxfer.config import Augment, Config, Fit
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.random_view import RandomView
 from cnnxfer.data.augmentation.rearrange import choose_arrangement, rearranged
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.geometry import Geometry, Seen
+from cnnxfer.data.geometry import Box, Geometry, Seen
 from cnnxfer.data.images.boxes import square_box
+from cnnxfer.data.images.frame import Frame, on_grey
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.parallel import parallel_map
 from cnnxfer.errors import DataError
@@ -25,6 +26,15 @@ from cnnxfer.errors import DataError
 
 class View(Protocol):
     """What the network sees of an image."""
+
+    def geometry(self, width: int, height: int, size: int) -> Geometry:
+        """Returns where this view lies in an image, as `of` does, without its pixels.
+
+        Args:
+            width: the width of the upright image, in pixels.
+            height: its height.
+            size: the side of the view, in pixels.
+        """
 
     def of(self, picture: Picture, size: int) -> Seen:
         """Returns the pixels of this view of an image, and where they lie in it.
@@ -61,48 +71,68 @@ class Views(Protocol):
 
 @dataclass(frozen=True)
 class Square:
-    """A view that shows a square of an image.
+    """A view that shows a square of an image, or of its frame.
 
     Attributes:
-        fraction: the side of the square, as a fraction of the image's shorter side, in
+        fraction: the side of the square, as a fraction of the frame's shorter side, in
             (0, 1].
         across: where the square lies: 0 at the left edge, 1 at the right edge.
         down: where the square lies: 0 at the top, 1 at the bottom.
         flip: whether the view is mirrored left to right.
+        fit: how the image is fitted into a square; see `Frame`.
     """
 
     fraction: float
     across: float = 0.5
     down: float = 0.5
     flip: bool = False
+    fit: Fit = "crop"
+
+    def geometry(self, width: int, height: int, size: int) -> Geometry:
+        """Returns where this view lies in an image of a size; see `View.geometry`."""
+        box = self._box(width, height)
+        geometry = Geometry.of_box(box, size, flip=self.flip)
+        if self.fit == "letterbox":
+            return geometry.on_whole_pixels(width, height)
+        return geometry
 
     def of(self, picture: Picture, size: int) -> Seen:
         """Returns the pixels of this view of an image, and where they lie in it."""
-        box = square_box(
-            picture.width, picture.height, self.fraction, self.across, self.down
+        width, height = picture.width, picture.height
+        geometry = self.geometry(width, height, size)
+        if self.fit == "letterbox":
+            return Seen(on_grey(picture, geometry), geometry)
+        pixels = picture.view(self._box(width, height), size, flip=self.flip)
+        return Seen(pixels, geometry)
+
+    def _box(self, width: int, height: int) -> Box:
+        frame = Frame.of(self.fit, width, height)
+        part = square_box(
+            frame.width, frame.height, self.fraction, self.across, self.down
         )
-        geometry = Geometry.of_box(box, size, flip=self.flip)
-        return Seen(picture.view(box, size, flip=self.flip), geometry)
+        return frame.on_image(part)
 
 
 @dataclass(frozen=True)
 class CentralViews:
-    """Views of the square in the middle, which evaluation and prediction use.
+    """Views of the middle, which evaluation and prediction use.
 
     Attributes:
-        fraction: the side of the square, as a fraction of the image's shorter side, in
-            (0, 1].
+        fraction: the side of the square in the middle, as a fraction of the shorter
+            side of the image or of its frame, in (0, 1].
+        fit: how images are fitted into a square; see `Frame`.
     """
 
     fraction: float
+    fit: Fit = "crop"
 
     def of(self, example: Example) -> View:
         """Returns the view of an image, which is the same for all images."""
-        return Square(self.fraction)
+        return Square(self.fraction, fit=self.fit)
 
     def describe(self) -> dict[str, Any]:
         """Returns all settings that decide the views, in types that JSON has."""
-        return {"views": "central", **asdict(self)}
+        return {"views": "central", "fraction": self.fraction, **_described(self.fit)}
 
     @property
     def origin(self) -> CentralViews:
@@ -123,20 +153,22 @@ class RandomViews:
 
     Attributes:
         augment: the settings of the augmentation.
-        central_crop: the side of the central square, as a fraction of the image's
-            shorter side; used if `augment` does not choose another region.
+        fraction: that of the central views; used if `augment` does not choose another
+            region.
         seed: the seed of the run.
         number: 0 for the first view of each image, 1 for the second, and so on.
+        fit: how images are fitted into a square; see `Frame`.
     """
 
     augment: Augment
-    central_crop: float
+    fraction: float
     seed: int
     number: int
+    fit: Fit = "crop"
 
     def of(self, example: Example) -> View:
         """Returns the view of an image, whose SHA-256 must be known."""
-        return RandomView(self.augment, self.central_crop, self._random(example))
+        return RandomView(self.augment, self.fraction, self._random(example), self.fit)
 
     def describe(self) -> dict[str, Any]:
         """Returns all settings that decide the views, in types that JSON has."""
@@ -144,23 +176,26 @@ class RandomViews:
         augmentation = augment.operations if augment.is_cacheable else asdict(augment)
         if augment.area != "none":
             augmentation = {**augmentation, "aspect": augment.aspect}
-        if augment.padding != "none":
+        if augment.is_filled:
             augmentation = {**augmentation, "fill": augment.fill}
             if augment.fill == "constant":
                 augmentation = {**augmentation, "fill_value": augment.fill_value}
         is_central = augment.region in ("", "padding")
-        central = {"central_crop": self.central_crop} if is_central else {}
+        central = {"central_crop": self.fraction} if is_central else {}
         return {
             "views": "random",
             "augmentation": {**augmentation, **central},
             "seed": self.seed,
             "number": self.number,
+            **_described(self.fit),
         }
 
     @property
     def origin(self) -> CentralViews | None:
         """The central views, if these show their pixels in other places."""
-        return CentralViews(self.central_crop) if self.augment.rearranges else None
+        if not self.augment.rearranges:
+            return None
+        return CentralViews(self.fraction, self.fit)
 
     def rearranged(self, pixels: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
         """Returns the views of images, made of the views of `origin`."""
@@ -175,17 +210,33 @@ class RandomViews:
         return KeyedRandom(f"{self.seed} {self.number} {example.sha256}")
 
 
+def _described(fit: Fit) -> dict[str, Any]:
+    """Returns what is kept of a fit beside activations; those of old had none."""
+    return {} if fit == "crop" else {"fit": fit}
+
+
+def central_views(config: Config) -> CentralViews:
+    """Returns the views of images in validation, in the test and in prediction.
+
+    Its `fit` and `central_crop` decide them.
+    """
+    return CentralViews(config.central_fraction, config.shown_fit)
+
+
 def training_views(config: Config, number: int) -> Views:
     """Returns the views of the training images: random ones, or central ones.
 
     Args:
-        config: its `augment`, `central_crop` and `seed` decide the views.
+        config: its `augment`, `fit`, `central_crop` and `seed` decide the views.
         number: the number of the view, from 0: the epoch if each epoch has new views,
             or else the number among the stored views of an image.
     """
+    central = central_views(config)
     if not config.augment.operations:
-        return CentralViews(config.central_crop)
-    return RandomViews(config.augment, config.central_crop, config.seed, number)
+        return central
+    return RandomViews(
+        config.augment, central.fraction, config.seed, number, central.fit
+    )
 
 
 def open_picture(example: Example) -> Picture:

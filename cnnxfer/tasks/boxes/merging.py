@@ -32,9 +32,8 @@ def in_picture(
     Returns:
         float64 `(n, 6)`, clipped to the picture; objects outside are left out.
     """
-    ways = np.array([place.across, place.down])
-    shares = objects[:, :4].astype(np.float64).reshape(-1, 2, 2) / place.size - 0.5
-    corners = (place.middle + shares @ ways).clip(0, size)
+    points = objects[:, :4].astype(np.float64).reshape(-1, 2)
+    corners = place.to_image(points).reshape(-1, 2, 2).clip(0, size)
     low, high = corners.min(axis=1), corners.max(axis=1)
     found = np.concatenate([low, high, objects[:, 4:]], axis=1)
     inside: np.ndarray = found[(low < high).all(axis=1)]

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.views.views import CentralViews, Views, pixel_batches, training_views
+from cnnxfer.data.views.views import Views, pixel_batches, training_views
 from cnnxfer.engines.choice import SAMPLES, choose_engine
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import RunError
@@ -122,9 +122,7 @@ def load_split_activations(
 
     training = [training_views(config, view) for view in range(views)]
     train = load("training", splits.train, training)
-    (validation,) = load(
-        "validation", splits.validation, [CentralViews(config.central_crop)]
-    )
+    (validation,) = load("validation", splits.validation, [setup.central_views])
     return train, validation
 
 
@@ -154,7 +152,7 @@ def central_pixels(setup: Setup, examples: Sequence[Example]) -> np.ndarray:
     """Returns the central views of some images, uint8 `(images, size, size, 3)`."""
     batches = pixel_batches(
         examples,
-        [CentralViews(setup.config.central_crop)],
+        [setup.central_views],
         image_size=setup.image_size,
         batch_size=len(examples),
     )

@@ -66,7 +66,7 @@ class WholeNetwork(TrainedNetwork):
         self._loaders = [self._train_loader, loader]
         batches = central_batches(
             loader,
-            setup.config.central_crop,
+            setup.central_views,
             batch_size=batch_size,
             prefetch_to=setup.devices.prefetch_to,
         )

@@ -239,7 +239,7 @@ def test_large_jpegs_are_decoded_at_a_reduced_scale(tmp_path: Path):
     image = Image.fromarray(noise).resize((403, 301), Image.Resampling.BICUBIC)
     image.save(tmp_path / "a.jpg")
     example = Example("a", Labels((0,)), None, tmp_path / "a.jpg")
-    batches = central_batches(Loader([example], SIZE), 0.9, batch_size=1)
+    batches = central_batches(Loader([example], SIZE), CentralViews(0.9), batch_size=1)
     picture = Picture(example.read())
     expected = picture.view(square_box(403, 301, 0.9, 0.5, 0.5), SIZE)
     [pixels] = batches.as_numpy_iterator()
@@ -255,7 +255,9 @@ def test_fewer_images_than_a_batch_are_refused(examples):
 
 @pytest.mark.parametrize("fraction", [1.0, 0.875, 0.9])
 def test_central_batches_have_the_central_view_of_each_image(examples, fraction):
-    batches = central_batches(Loader(examples, SIZE), fraction, batch_size=10)
+    batches = central_batches(
+        Loader(examples, SIZE), CentralViews(fraction), batch_size=10
+    )
     assert batches.element_spec == tf.TensorSpec((None, SIZE, SIZE, 3), tf.uint8)
     pixels = list(batches.as_numpy_iterator())
     assert [len(batch) for batch in pixels] == [10, 10, 10, 6]
@@ -287,7 +289,7 @@ def test_the_error_names_a_file_that_was_deleted(examples, kind):
             steps_per_epoch=1,
         ).take(1)
         if kind == "training"
-        else central_batches(loader, 1, batch_size=36)
+        else central_batches(loader, CentralViews(1), batch_size=36)
     )
     with pytest.raises(tf.errors.OpError):
         list(batches)
@@ -299,7 +301,7 @@ def test_the_error_names_a_file_that_was_deleted(examples, kind):
 
 def test_without_errors_the_loader_has_no_failure(examples):
     loader = Loader(examples, SIZE)
-    list(central_batches(loader, 1, batch_size=36))
+    list(central_batches(loader, CentralViews(1), batch_size=36))
     assert loader.failure is None
 
 

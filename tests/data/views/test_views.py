@@ -64,7 +64,7 @@ def test_central_views_are_those_of_the_pipeline(examples):
         (count, SIZE, SIZE, 3) for count in (10, 10, 10, 6)
     ]
     assert {batch.dtype for batch in batches} == {np.dtype(np.uint8)}
-    expected = central_batches(Loader(examples, SIZE), 0.9, batch_size=36)
+    expected = central_batches(Loader(examples, SIZE), CentralViews(0.9), batch_size=36)
     [pixels] = expected.as_numpy_iterator()
     np.testing.assert_array_equal(np.concatenate(batches), pixels)
 

@@ -9,6 +9,7 @@ from images_of_run import splits_of
 from recording_reporter import RecordingReporter, pressing_ctrl_c
 
 from cnnxfer import api
+from cnnxfer.data.views.views import central_views
 from cnnxfer.engines import keras_engine
 from cnnxfer.engines.agreement import Verdict
 from cnnxfer.errors import ConfigError, Interrupted, RunError
@@ -53,7 +54,7 @@ def test_the_saved_network_agrees_with_the_head_on_features(
     examples = splits_of(run).validation
     (pixels,) = engines.pixel_batches(
         examples,
-        [engines.CentralViews(run.config.central_crop)],
+        [central_views(run.config)],
         image_size=64,
         batch_size=len(examples),
     )
