@@ -1,4 +1,4 @@
-"""`predict`, `predict_into` and `open_classifier`: ranking the classes of images."""
+"""`predict`, `predict_into` and `open_classifier`: what images show."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def predict(
     reporter: Reporter | None = CONSOLE,
     **options: Unpack[PredictKeywords],
 ) -> Iterator[Prediction]:
-    """Ranks the classes of images.
+    """Answers what images show: ranked classes, objects with boxes, or masks.
 
     Args:
         inputs: files, folders, globs, `.zip` and `.tar` archives, http(s) addresses,
@@ -93,14 +93,14 @@ def predict_into(
     reporter: Reporter | None = CONSOLE,
     **options: Unpack[PredictIntoKeywords],
 ) -> Totals:
-    """Ranks the classes of images, and writes the predictions on the way.
+    """Answers what images show, and writes the predictions on the way.
 
     The arguments that `predict` has too mean the same here.
 
     Args:
         inputs: the images.
-        out: the file to write the results to, which the suffix ".gz" compresses; or a
-            text stream, such as `sys.stdout`.
+        out: the file to write the results to, which the suffix ".gz" compresses; the
+            folder, if `format` is one; or a text stream, such as `sys.stdout`.
         model: a run, or the name of a backbone.
         runs_dir: the directory of all runs.
         reporter: shows messages and progress; None for silence.

@@ -59,7 +59,7 @@ class Run(runs.Run):
         reporter: Reporter | None = CONSOLE,
         **options: Unpack[PredictKeywords],
     ) -> Iterator[Prediction]:
-        """Ranks the classes of images: `cnnxfer.predict` with the model of this run."""
+        """Answers what images show: `cnnxfer.predict` with the model of this run."""
         return predict(inputs, model=self, reporter=reporter, **options)
 
     def evaluate(

@@ -1,4 +1,4 @@
-"""`cnnxfer predict`: ranks the classes of images."""
+"""`cnnxfer predict`: answers what images show."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,7 +44,7 @@ def predict(
         Path | None,
         typer.Option(
             "--out",
-            help="Write the results to this file; .gz compresses it.",
+            help="Write the results to this file, which .gz compresses, or folder.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -54,7 +54,7 @@ def predict(
     verbose: Verbose = False,
     **options: Any,
 ) -> None:
-    """Rank the classes of images.
+    """Answer what images show: ranked classes, objects with boxes, or masks.
 
     Ends with exit code 3 if some images cannot be read.
     """

@@ -65,7 +65,7 @@ def predict_into(
     _tell_of_nothing(empty, reporter)
     with request.classifier as classifier:
         if isinstance(out, Path) and writer.name == RESUMABLE:
-            _write_resumable(request, out, stages, totals, resume=options.resume)
+            _write_resumable(request, out, stages, totals, options)
         else:
             with run_through_stages(request.predictions(), stages) as predictions:
                 if isinstance(out, Path) and writer.folder:
@@ -153,8 +153,7 @@ def _write_resumable(
     out: Path,
     stages: Sequence[Stage],
     totals: Totals,
-    *,
-    resume: bool,
+    options: OutputOptions,
 ) -> None:
     written = 0
 
@@ -169,10 +168,10 @@ def _write_resumable(
     classifier = request.classifier
     with open_resumable_file(
         out,
-        classifier.settings,
+        {**classifier.settings, "masks": options.masks},  # results name their files
         classifier.read_answer,
         request.reporter,
-        resume=resume,
+        resume=options.resume,
     ) as file:
         written = file.done
         totals.earlier = file.done - file.unread

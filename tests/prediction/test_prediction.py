@@ -11,7 +11,9 @@ from predicted import predicted, with_mask, with_objects
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.prediction.prediction import Prediction, ReadAnswer
 from cnnxfer.tasks.answer import RankedClass, TaskAnswer
+from cnnxfer.tasks.boxes.answer import read_objects
 from cnnxfer.tasks.classification import BestClass, OneClass
+from cnnxfer.tasks.masks.answer import read_shares
 from cnnxfer.tasks.multi_label import Thresholds
 
 RANKING = (RankedClass(1, "n1", "tabby", 0.6), RankedClass(2, "n2", "tiger", 0.4))
@@ -194,3 +196,19 @@ def test_notebooks_show_what_was_found(found: Prediction) -> None:
     for title in found.answer.titles:
         assert f"<th>{title}</th>" in page
     assert "<cat>" not in page
+
+
+def test_objects_and_shares_can_be_read_back() -> None:
+    found = Prediction.from_json(
+        FOUND.as_json(),
+        lambda record: replace(
+            FOUND.answer, objects=read_objects(record, FOUND.answer.class_names)
+        ),
+    )
+    assert found == FOUND
+    written = with_mask("a.jpg", np.eye(9, dtype=np.uint8))
+    read = Prediction.from_json(
+        written.as_json(),
+        lambda record: replace(written.answer, shares=read_shares(record)),
+    )
+    assert read == written

@@ -1,5 +1,6 @@
 """Writer of YOLO's labels: a text an image, and `data.yaml` with the classes."""
 
+import os
 from collections.abc import Iterable
 
 import yaml
@@ -7,7 +8,8 @@ import yaml
 from cnnxfer.prediction.outputs.label_folder import LabelFolder
 from cnnxfer.prediction.prediction import Prediction
 
-TEXTS = "labels"  # the folder of the texts, as that of the images is called `images`
+TEXTS, IMAGES = "labels", "images"  # folders that have the same files and folders
+LIST = "images.txt"  # of what was answered, since an image without a text is background
 DIGITS = 6  # decimal places of shares of an image's sides
 
 
@@ -16,20 +18,25 @@ def write_yolo(predictions: Iterable[Prediction], folder: LabelFolder) -> None:
 
     A box is the middle, the width and the height. Scores are left out, since a line
     with a sixth number is no label. An image without objects has an empty text. The
-    images are expected in `images`, in the folders that the texts have in `labels`.
+    images are expected in `images`, in the folders that the texts have in `labels`;
+    `images.txt` lists them.
 
     Source: https://docs.ultralytics.com/datasets/detect.
     """
     class_names: tuple[str, ...] = ()
-    for prediction in predictions:
-        class_names = prediction.answer.class_names
-        if prediction.error is None:
-            path, _ = folder.file(prediction, ".txt", TEXTS)
-            path.write_text("".join(_lines(prediction)), encoding="ascii")
+    with (folder.here / LIST).open("w", encoding="utf-8", newline="\n") as images:
+        for prediction in predictions:
+            class_names = prediction.answer.class_names
+            if prediction.error is None:
+                path, image = folder.file(prediction, ".txt", TEXTS)
+                path.write_text("".join(_lines(prediction)), encoding="ascii")
+                name = path.relative_to(folder.here / TEXTS).with_suffix("")
+                suffix = os.path.splitext(image)[1]
+                images.write(f"./{IMAGES}/{name.as_posix()}{suffix}\n")
     document = {
         "path": ".",
-        "train": "images",
-        "val": "images",
+        "train": LIST,
+        "val": LIST,
         "names": dict(enumerate(class_names)),
     }
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)

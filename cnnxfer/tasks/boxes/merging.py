@@ -13,9 +13,8 @@ MAX_IOU = 0.5  # of two objects of a class
 # A box that the edge of a view has cut off belongs to the box of a whole object if at
 # least this share of it lies there.
 COVERED = 0.7
-AT_EDGE = (
-    0.01  # how close to an edge of its view a box ends there, as a share of a side
-)
+# How close to an edge of its view a box ends there, as a share of the view's side.
+AT_EDGE = 0.01
 
 
 def in_picture(

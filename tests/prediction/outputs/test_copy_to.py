@@ -6,9 +6,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
-from predicted import predicted
+from predicted import predicted, with_mask, with_objects
 from recording_reporter import RecordingReporter
 
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
@@ -97,6 +98,23 @@ def test_unsure_images_are_copied_into_their_own_folder(tmp_path: Path) -> None:
         "tabby/b.jpg": RED,
         "Unsure-2/c.jpg": BLUE,
     }
+
+
+def test_an_image_is_copied_for_each_class_of_its_objects_or_pixels(
+    tmp_path: Path,
+) -> None:
+    boxes = [(0, 0, 4, 4, score, label) for score, label in ((0.9, 0), (0.8, 1))]
+    mask = np.zeros((20, 20), np.uint8)
+    mask[0, 0] = 1  # too little
+    source = ImageSource("a.jpg", lambda: RED)
+    predictions = [
+        with_objects("a.jpg", 8, 8, *boxes, boxes[0], source=source),
+        with_objects("b.jpg", 8, 8, source=source),
+        with_mask("c.jpg", mask, source=source),
+    ]
+    assert copied(tmp_path, predictions) == dict.fromkeys(
+        ["raccoon/a.jpg", "_cat_/a.jpg", "none/b.jpg", "ground/c.jpg"], RED
+    )
 
 
 def test_a_multi_label_image_is_copied_for_each_class(tmp_path: Path) -> None:

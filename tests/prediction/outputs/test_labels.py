@@ -1,4 +1,4 @@
-"""Objects in the forms of data sets' labels, read by another program: globox."""
+"""Objects in the forms of data sets' labels, read by globox and by our own sources."""
 
 import io
 import json
@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 from globox import Annotation, AnnotationSet
+from PIL import Image
 from predicted import with_objects
 
+from cnnxfer.data.sources.annotations.load import in_folder, load
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.outputs.coco import write_coco
 from cnnxfer.prediction.outputs.file import choose_writer, write_file
@@ -20,6 +22,7 @@ from cnnxfer.prediction.outputs.label_folder import (
     open_label_folder,
 )
 from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.reporting import Reporter
 
 Boxes = dict[str, list[tuple[str, tuple[float, ...]]]]
 
@@ -107,7 +110,7 @@ def test_coco_without_images_is_a_document() -> None:
 def test_yolo_is_read_as_it_was_answered(found: list[Prediction]) -> None:
     folder = written("yolo", found)
     texts = ["labels/a/1.txt", "labels/b/1.txt", "labels/c.txt"]
-    assert files(folder) == ["data.yaml", *texts]
+    assert files(folder) == ["data.yaml", "images.txt", *texts]
     settings = yaml.safe_load((folder / "data.yaml").read_text("utf-8"))
     assert settings["names"] == dict(enumerate(NAMES))
     names = {str(number): name for number, name in settings["names"].items()}
@@ -149,6 +152,38 @@ def test_labelme_is_read_as_it_was_answered(found: list[Prediction]) -> None:
         image = (folder / name).parent / annotation.image_id
         assert os.path.samefile(image, next(p for p in PATHS if f"/{name}." in p))
         assert annotation.image_size == (400, 300)
+
+
+@pytest.mark.parametrize("name", ["yolo", "voc", "labelme"])
+def test_answers_become_a_data_set_again(found: list[Prediction], name: str) -> None:
+    for path in PATHS:
+        Image.new("RGB", (400, 300)).save(path)
+    if name == "coco":
+        write_file(found, WRITERS.get(name), Path("set.json"))
+        dataset = load("set.json", Reporter())
+    else:
+        folder = written(name, found)
+        if name == "yolo":
+            (folder / "images").symlink_to(Path("photos").absolute())
+        dataset = in_folder("set", files(folder), Reporter())
+    read = {
+        Path(os.path.relpath(os.path.realpath(each.path), "photos")): each.annotation
+        for each in dataset.examples
+    }
+    boxes = {
+        path.with_suffix("").as_posix(): [
+            (dataset.class_names[item.label], item.box) for item in each.objects
+        ]
+        for path, each in read.items()
+    }
+    expected = {
+        key: [
+            (label.replace("\x1b", "\\x1b" if name == "voc" else "\x1b"), box)
+            for label, box in each
+        ]
+        for key, each in EXPECTED.items()
+    }
+    check(boxes, expected, 1e-3)
 
 
 def test_a_folder_is_whole_or_absent(found: list[Prediction]) -> None:

@@ -101,6 +101,9 @@ def _image(reading: Reading, sets: Sets, file: str) -> AnnotatedImage | None:
     told = _text(document, "filename")
     suffix = os.path.splitext(told)[1]
     names = [stem + suffix, stem, told] if told else [stem]
+    # LabelImg writes a place on the machine that it ran on; others, the way from here.
+    if (way := _text(document, "path")) and not os.path.isabs(way):
+        names.append(way)
     path = reading.picture(names, file)
     if path is None:
         return None
