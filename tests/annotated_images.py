@@ -10,6 +10,7 @@ from cnnxfer.data.sources import list_dataset
 from cnnxfer.reporting import Reporter
 
 WIDTH, HEIGHT = 40, 20
+CAT = ("cat", 3, 5, 30, 20)  # for `voc_xml`
 NamedBox = tuple[str, tuple[float, ...]]
 
 
@@ -57,3 +58,16 @@ def boxes_of(dataset: Dataset) -> dict[str, list[NamedBox]]:
 
 def splits_of(dataset: Dataset) -> dict[str, str | None]:
     return {example.id: example.split for example in dataset.examples}
+
+
+def voc_xml(*objects: tuple[str, float, float, float, float], name: str = "") -> str:
+    """Returns an annotation as LabelImg writes it, of a picture of 40 x 20 pixels."""
+    items = "".join(
+        f"<object><name>{label}</name><difficult>0</difficult><bndbox><xmin>{left}"
+        f"</xmin><ymin>{top}</ymin><xmax>{right}</xmax><ymax>{bottom}</ymax></bndbox>"
+        "</object>"
+        for label, left, top, right, bottom in objects
+    )
+    told = f"<filename>{name}</filename><path>C:\\gone\\{name}</path>" if name else ""
+    size = "<size><width>40</width><height>20</height><depth>3</depth></size>"
+    return f"<annotation>{told}{size}{items}</annotation>"

@@ -8,7 +8,7 @@ Source: https://cocodataset.org/#format-data
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 from cnnxfer.data.geometry import Box
 from cnnxfer.data.masks.rle import box_of, counts_of, text_of
@@ -35,11 +35,14 @@ class _Category(TypedDict):
     name: str
 
 
-class _Image(TypedDict):
+class _Size(TypedDict, total=False):
+    width: float | None
+    height: float | None
+
+
+class _Image(_Size):
     id: Any
     file_name: str
-    width: NotRequired[float | None]
-    height: NotRequired[float | None]
 
 
 def accepts(document: Any) -> bool:

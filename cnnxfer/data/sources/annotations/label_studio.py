@@ -10,7 +10,7 @@ Source: https://labelstud.io/guide/export and https://labelstud.io/tags
 import re
 from collections.abc import Iterator
 from math import cos, radians, sin
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from cnnxfer.data.images.names import names_image
@@ -35,9 +35,12 @@ NAME = "Label Studio"
 _CODE = re.compile(r"[0-9a-f]{8}-")  # before the name of an uploaded file
 
 
-class _Annotation(TypedDict):
+class _State(TypedDict, total=False):
+    was_cancelled: bool | None
+
+
+class _Annotation(_State):
     result: list[dict[str, Any]]
-    was_cancelled: NotRequired[bool | None]
 
 
 class _Task(TypedDict):

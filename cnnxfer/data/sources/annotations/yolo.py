@@ -194,9 +194,11 @@ def _read(
         path: next(filter(os.path.isfile, _label_paths(path)), "") for path in images
     }
     if not any(labels.values()):
-        expected = _label_paths(next(iter(images), "images/1.jpg"))[0]
+        first = next(iter(images), "")
         reading.problems.append(
-            f"{file}: no image has a text file with its objects, such as {expected}."
+            f"{file}: no image has a text file, such as {_label_paths(first)[0]}."
+            if first
+            else f"{file}: there is no image in the folders and lists that it names."
         )
         return
     reading.missing += _without_image(filter(None, labels.values()))

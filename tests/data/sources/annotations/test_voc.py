@@ -3,26 +3,20 @@
 from pathlib import Path
 
 import pytest
-from annotated_images import boxes_of, objects_of, read, splits_of, write, write_images
+from annotated_images import (
+    CAT,
+    boxes_of,
+    objects_of,
+    read,
+    splits_of,
+    voc_xml,
+    write,
+    write_images,
+)
 from recording_reporter import RecordingReporter
 
 from cnnxfer.data.dataset import DETECTION, LOCALIZATION
 from cnnxfer.errors import DataError
-
-CAT = ("cat", 3, 5, 30, 20)
-
-
-def xml(*objects: tuple[str, float, float, float, float], name: str = "") -> str:
-    """Returns an annotation as LabelImg writes it, of a picture of 40 x 20 pixels."""
-    items = "".join(
-        f"<object><name>{label}</name><difficult>0</difficult><bndbox><xmin>{left}"
-        f"</xmin><ymin>{top}</ymin><xmax>{right}</xmax><ymax>{bottom}</ymax></bndbox>"
-        "</object>"
-        for label, left, top, right, bottom in objects
-    )
-    told = f"<filename>{name}</filename><path>C:\\gone\\{name}</path>" if name else ""
-    size = "<size><width>40</width><height>20</height><depth>3</depth></size>"
-    return f"<annotation>{told}{size}{items}</annotation>"
 
 
 @pytest.mark.parametrize(
@@ -36,7 +30,7 @@ def xml(*objects: tuple[str, float, float, float, float], name: str = "") -> str
 )
 def test_pixels_count_from_one(tmp_path: Path, image: str, annotation: str):
     write_images(tmp_path, image)
-    write(tmp_path / annotation, xml(CAT, name="a.jpg"))
+    write(tmp_path / annotation, voc_xml(CAT, name="a.jpg"))
     dataset = read(tmp_path)
     assert boxes_of(dataset) == {image: [("cat", (2, 4, 30, 20))]}
     assert objects_of(dataset)[image].width == 40
@@ -47,15 +41,15 @@ def test_pixels_count_from_one(tmp_path: Path, image: str, annotation: str):
 
 def test_pixels_count_from_zero_where_a_coordinate_is_zero(tmp_path: Path):
     write_images(tmp_path, "a.jpg")
-    write(tmp_path / "a.xml", xml(CAT, ("dog", 0, 1.5, 9, 9)))
+    write(tmp_path / "a.xml", voc_xml(CAT, ("dog", 0, 1.5, 9, 9)))
     expected = [("cat", (3, 5, 30, 20)), ("dog", (0, 1.5, 9, 9))]
     assert boxes_of(read(tmp_path)) == {"a.jpg": expected}
 
 
 def test_the_name_of_the_file_counts_before_the_name_in_it(tmp_path: Path):
     write_images(tmp_path, "images/a.jpg", "images/b.jpg", "masks/a.png")
-    write(tmp_path / "xml/a.xml", xml(CAT, name="b.jpg"))
-    write(tmp_path / "xml/c.xml", xml(("dog", 1, 1, 2, 2), name="B.JPG"))
+    write(tmp_path / "xml/a.xml", voc_xml(CAT, name="b.jpg"))
+    write(tmp_path / "xml/c.xml", voc_xml(("dog", 1, 1, 2, 2), name="B.JPG"))
     assert boxes_of(read(tmp_path)) == {
         "images/a.jpg": [("cat", (2, 4, 30, 20))],
         "images/b.jpg": [("dog", (0, 0, 2, 2))],
@@ -64,8 +58,8 @@ def test_the_name_of_the_file_counts_before_the_name_in_it(tmp_path: Path):
 
 def test_an_annotation_without_objects_makes_background(tmp_path: Path):
     write_images(tmp_path, "a.jpg", "b.jpg", "c.jpg")
-    write(tmp_path / "a.xml", xml(CAT))
-    write(tmp_path / "b.xml", xml())
+    write(tmp_path / "a.xml", voc_xml(CAT))
+    write(tmp_path / "b.xml", voc_xml())
     reporter = RecordingReporter()
     dataset = read(tmp_path, reporter)
     assert list(boxes_of(dataset)) == ["a.jpg", "b.jpg"]
@@ -82,7 +76,7 @@ def test_lists_tell_the_splits(tmp_path: Path):
     names = ("a", "b", "c", "d")
     write_images(tmp_path, *(f"JPEGImages/{name}.jpg" for name in names))
     for name in names:
-        write(tmp_path / f"Annotations/{name}.xml", xml(CAT))
+        write(tmp_path / f"Annotations/{name}.xml", voc_xml(CAT))
     lists = tmp_path / "ImageSets/Main"
     for word, listed in {
         "train": "a",
@@ -113,7 +107,7 @@ def test_lists_tell_the_splits(tmp_path: Path):
 def test_folders_tell_the_splits(tmp_path: Path):
     for folder in ("train", "valid"):
         write_images(tmp_path, f"{folder}/1.jpg")
-        write(tmp_path / folder / "1.xml", xml(CAT))
+        write(tmp_path / folder / "1.xml", voc_xml(CAT))
     splits = {"train/1.jpg": "train", "valid/1.jpg": "validation"}
     assert splits_of(read(tmp_path)) == splits
 
@@ -121,7 +115,7 @@ def test_folders_tell_the_splits(tmp_path: Path):
 def test_images_that_are_missing_are_told(tmp_path: Path):
     write_images(tmp_path, "a.jpg")
     for name in "abc":
-        write(tmp_path / f"{name}.xml", xml(CAT, name=f"{name}.jpg"))
+        write(tmp_path / f"{name}.xml", voc_xml(CAT, name=f"{name}.jpg"))
     reporter = RecordingReporter()
     assert list(boxes_of(read(tmp_path, reporter))) == ["a.jpg"]
     (warning,) = reporter.warnings
@@ -136,15 +130,18 @@ def test_images_that_are_missing_are_told(tmp_path: Path):
             '<!DOCTYPE a [<!ENTITY x "lol">]><annotation>&x;</annotation>',
             "declares entities",
         ),
-        (xml(("cat", 30, 5, 3, 20)), r"edges 29, 4, 3, 20; expected left, top"),
-        (xml(("", 3, 5, 30, 20)), "object 1 of b.jpg has no class"),
-        (xml(("cat", "x", 5, 30, 20)), r"object 1 has \['x', .*expected numbers as"),
-        (xml(("cat", "nan", 5, 30, 20)), "expected numbers as xmin, ymin, xmax"),
+        (voc_xml(("cat", 30, 5, 3, 20)), r"edges 29, 4, 3, 20; expected left, top"),
+        (voc_xml(("", 3, 5, 30, 20)), "object 1 of b.jpg has no class"),
+        (
+            voc_xml(("cat", "x", 5, 30, 20)),
+            r"object 1 has \['x', .*expected numbers as",
+        ),
+        (voc_xml(("cat", "nan", 5, 30, 20)), "expected numbers as xmin, ymin, xmax"),
     ],
 )
 def test_errors_say_where(tmp_path: Path, content: str, message: str):
     write_images(tmp_path, "a.jpg", "b.jpg")
-    write(tmp_path / "a.xml", xml(CAT))
+    write(tmp_path / "a.xml", voc_xml(CAT))
     write(tmp_path / "b.xml", content)
     with pytest.raises(DataError, match=message):
         read(tmp_path)
@@ -152,7 +149,7 @@ def test_errors_say_where(tmp_path: Path, content: str, message: str):
 
 def test_several_broken_files_are_counted(tmp_path: Path):
     write_images(tmp_path, "a.jpg")
-    write(tmp_path / "a.xml", xml(CAT))
+    write(tmp_path / "a.xml", voc_xml(CAT))
     for name in "bcd":
         write(tmp_path / f"{name}.xml", "")
     with pytest.raises(DataError, match=r"b\.xml is not XML.* 2 times more"):
@@ -161,6 +158,6 @@ def test_several_broken_files_are_counted(tmp_path: Path):
 
 def test_data_without_an_object_is_an_error(tmp_path: Path):
     write_images(tmp_path, "a.jpg")
-    write(tmp_path / "a.xml", xml())
+    write(tmp_path / "a.xml", voc_xml())
     with pytest.raises(DataError, match="has 1 image and no object in them"):
         read(tmp_path)

@@ -1,0 +1,44 @@
+"""Tests of COCO's run lengths, compared with its own library."""
+
+import numpy as np
+import pytest
+from faster_coco_eval.core import mask as library
+
+from cnnxfer.data.masks.rle import box_of, counts_of, encoded_for, text_of
+from cnnxfer.errors import DataError
+
+
+@pytest.fixture(params=range(4))
+def pixels(request: pytest.FixtureRequest) -> np.ndarray:
+    """An object of 60 x 300 pixels: noise, one that touches all edges, a dot, none."""
+    rng = np.random.default_rng(0)
+    pixels = np.zeros((60, 300), np.uint8)
+    if request.param == 0:
+        pixels[7:50, 20:280] = rng.random((43, 260)) < 0.4
+    elif request.param == 1:
+        pixels[:, 3:] = 1
+    elif request.param == 2:
+        pixels[59, 299] = 1
+    return np.asfortranarray(pixels)
+
+
+def test_texts_and_boxes_are_those_of_the_library(pixels: np.ndarray):
+    encoded = library.encode(pixels)
+    text = encoded["counts"].decode()
+    counts = counts_of(text)
+    assert sum(counts) == pixels.size
+    assert text_of(counts) == text
+    left, top, width, height = library.toBbox(encoded).tolist()
+    assert box_of(counts, 60) == (left, top, left + width, top + height)
+    np.testing.assert_array_equal(library.decode(encoded_for(text, 300, 60)), pixels)
+
+
+@pytest.mark.parametrize("text", ["\x00", "~", "P", "PPPPPPPPPPPPPPPPPPPP0"])
+def test_other_texts_are_refused(text: str):
+    with pytest.raises(ValueError, match="it "):
+        counts_of(text)
+
+
+def test_another_size_is_refused(pixels: np.ndarray):
+    with pytest.raises(DataError, match="other pixels than 300 x 61"):
+        encoded_for(library.encode(pixels)["counts"].decode(), 300, 61)

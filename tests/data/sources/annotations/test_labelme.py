@@ -1,0 +1,72 @@
+"""Tests of LabelMe's JSON, a file an image."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from annotated_images import boxes_of, objects_of, read, write, write_images
+from recording_reporter import RecordingReporter
+
+from cnnxfer.errors import DataError
+
+
+def save(path: Path, *shapes: dict[str, Any], image: str = "a.jpg") -> Path:
+    size = {"imageWidth": 40, "imageHeight": 20, "imageData": None}
+    content = {"version": "5.4.1", "shapes": shapes, "imagePath": image, **size}
+    return write(path, json.dumps(content))
+
+
+def shape(kind: str, *points: Any, label: Any = "cat") -> dict[str, Any]:
+    return {"label": label, "points": points, "shape_type": kind}
+
+
+def test_shapes_become_boxes(tmp_path: Path):
+    write_images(tmp_path, "images/a.jpg", "images/b.jpg")
+    triangle = shape("polygon", (1, 2), (5.5, 2), (3, 9), label="dog")
+    save(
+        tmp_path / "a.json",
+        shape("rectangle", (30, 15), (10, 5)),
+        triangle,
+        shape("circle", (10, 10), (13, 14)),
+        shape("linestrip", (1, 1), (2, 2)),
+        image="..\\images\\a.jpg",
+    )
+    save(tmp_path / "b.json", image="gone.jpg")
+    reporter = RecordingReporter()
+    dataset = read(tmp_path, reporter)
+    assert boxes_of(dataset) == {
+        "images/a.jpg": [
+            ("cat", (10, 5, 30, 15)),
+            ("dog", (1, 2, 5.5, 9)),
+            ("cat", (5, 5, 15, 15)),
+        ],
+        "images/b.jpg": [],
+    }
+    rectangle, polygon, circle = objects_of(dataset)["images/a.jpg"].objects
+    assert not rectangle.polygons
+    assert polygon.polygons == ((1, 2, 5.5, 2, 3, 9),)
+    assert len(circle.polygons[0]) == 64
+    assert "left out 1 shape of the kind 'linestrip'" in reporter.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (shape("rectangle"), r"a\.json, shape 1 has no points"),
+        (shape("rectangle", (1, "x")), r"has \[1, 'x'\]; expected points \[x, y\]"),
+        (shape("rectangle", (1, 2, 3)), r"the point \[1, 2, 3\]; expected \[x, y\]"),
+        (shape("polygon", (1, 1), (2, 2)), "4 numbers; expected a polygon"),
+        (
+            shape("rectangle", (1, 1), (2, 2), label=None),
+            "object 1 of a.jpg has no class",
+        ),
+        (5, "shapes, item 1 is 5; expected a table"),
+    ],
+)
+def test_errors_say_where(tmp_path: Path, wrong: Any, message: str):
+    write_images(tmp_path, "a.jpg", "b.jpg")
+    save(tmp_path / "a.json", wrong)
+    save(tmp_path / "b.json", shape("rectangle", (1, 1), (2, 2)), image="b.jpg")
+    with pytest.raises(DataError, match=message):
+        read(tmp_path)

@@ -1,0 +1,83 @@
+"""Tests of which files in a folder count, and of the places of their images."""
+
+from pathlib import Path
+
+import pytest
+from annotated_images import CAT, boxes_of, read, voc_xml, write, write_images
+from recording_reporter import RecordingReporter
+
+from cnnxfer.data.dataset import CLASSIFICATION, LOCALIZATION
+from cnnxfer.data.sources import find_source
+from cnnxfer.data.sources.annotations.files import read_limited
+from cnnxfer.data.sources.annotations.pictures import Pictures
+from cnnxfer.errors import DataError
+
+
+def test_class_folders_win_where_annotations_have_no_image(tmp_path: Path):
+    write_images(tmp_path, "cat/1.jpg", "dog/2.jpg")
+    write(tmp_path / "cat/gone.xml", voc_xml(CAT))
+    write(tmp_path / "broken.json", "{")
+    write(tmp_path / "classes.json", "{}")
+    write(tmp_path / "settings.xml", "<settings/>")
+    reporter = RecordingReporter()
+    assert read(tmp_path, reporter).task == CLASSIFICATION
+    none, broken = reporter.warnings
+    assert "annotations of 1 image, and none exists, such as gone" in none
+    assert "broken.json cannot be read: not JSON" in broken
+    write(tmp_path / "cat/1.xml", voc_xml(CAT))
+    assert boxes_of(read(tmp_path)) == {"cat/1.jpg": [("cat", (2, 4, 30, 20))]}
+
+
+def test_hidden_files_are_left_alone(tmp_path: Path):
+    write_images(tmp_path, "cat/1.jpg")
+    write(tmp_path / "cat/._1.xml", voc_xml(CAT))
+    assert read(tmp_path).task == CLASSIFICATION
+
+
+def test_a_broken_image_is_listed(tmp_path: Path):
+    write(tmp_path / "1.jpg", "no picture")
+    write(tmp_path / "1.xml", voc_xml(CAT))
+    assert read(tmp_path).task == LOCALIZATION
+
+
+@pytest.mark.parametrize("name", ["a.json", "data.yaml", "A.YML"])
+def test_a_file_is_known_by_its_name(tmp_path: Path, name: str):
+    assert find_source(str(write(tmp_path / name, ""))).name == "annotations"
+
+
+def test_two_files_about_an_image_are_refused(tmp_path: Path):
+    write_images(tmp_path, "images/1.jpg")
+    for folder in "ab":
+        write(tmp_path / folder / "1.xml", voc_xml(CAT))
+    with pytest.raises(
+        DataError, match=r"1\.jpg is annotated in two files, .*a/1\.xml"
+    ):
+        read(tmp_path)
+
+
+def test_of_images_with_one_name_the_nearest_is_meant(tmp_path: Path):
+    names = ("a/1.jpg", "b/1.jpg", "b/masks/1.jpg", "c/images/1.jpg", "c/drawn/1.jpg")
+    pictures = Pictures(str(tmp_path), names)
+
+    def found(written: str, file: str, *hints: str) -> str | None:
+        path = pictures.find([written], str(tmp_path / file), hints)
+        return path and pictures.relative(path)
+
+    assert found("a\\1.jpg", "boxes.json") == "a/1.jpg"
+    assert found("/gone/b/1.JPG", "boxes.json") == "b/1.jpg"
+    assert found("1.jpg", "boxes.csv", "a") == "a/1.jpg"
+    assert found("1", "c/xml/1.xml") == "c/images/1.jpg"
+    assert found("2.jpg", "boxes.json") is None
+    with pytest.raises(DataError, match=r"may mean a/1\.jpg or b/1\.jpg"):
+        Pictures(str(tmp_path), names[:2]).find(["1.jpg"], str(tmp_path / "b.json"))
+
+
+def test_large_files_are_refused(tmp_path: Path):
+    path = write(tmp_path / "a.xml", "12345")
+    assert read_limited(str(path), 5) == b"12345"
+    with pytest.raises(DataError, match=r"has 5 B; annotations may have 4 B a file"):
+        read_limited(str(path), 4)
+    with pytest.raises(DataError, match="is not a file"):
+        read_limited(str(tmp_path))
+    with pytest.raises(DataError, match="cannot be read: no such file"):
+        read_limited(str(tmp_path / "gone"))

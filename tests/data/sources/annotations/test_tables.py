@@ -1,0 +1,124 @@
+"""Tests of tables with a row an object."""
+
+from pathlib import Path
+
+import pytest
+from annotated_images import boxes_of, objects_of, read, splits_of, write, write_images
+from recording_reporter import RecordingReporter
+
+from cnnxfer.data.dataset import CLASSIFICATION, DETECTION, LOCALIZATION
+from cnnxfer.errors import DataError
+
+BOX = ("cat", (10, 5, 30, 15))
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "size"),
+    [
+        ("path,label,xmin,ymin,xmax,ymax", "cat,10,5,30,15", (0, 0)),
+        ("filename,class,x0,y0,x1,y1", "cat,10,5,30,15", (0, 0)),
+        ("image,category,x1,y1,x2,y2", "cat,10.0,5.0,30.0,15.0", (0, 0)),
+        ("file,name,left,top,right,bottom", "cat,10,5,30,15", (0, 0)),
+        ("path,label,x,y,w,h", "cat,10,5,20,10", (0, 0)),
+        ("path,label,x,y,width,height", "cat,10,5,20,10", (0, 0)),
+        (
+            "path,label,bbox_x,bbox_y,bbox_w,bbox_h,width,height",
+            "cat,10,5,20,10,40,20",
+            (40, 20),
+        ),
+        (
+            "path,label,x_min,y_min,x_max,y_max,image_width,image_height",
+            "cat,10,5,30,15,40,20",
+            (40, 20),
+        ),
+        (
+            "filename,width,height,class,xmin,ymin,xmax,ymax",
+            "40,20,cat,10,5,30,15",
+            (40, 20),
+        ),
+    ],
+)
+def test_columns_may_have_other_names(
+    tmp_path: Path, columns: str, cells: str, size: tuple[int, int]
+):
+    write_images(tmp_path, "a.jpg")
+    reporter = RecordingReporter()
+    dataset = read(write(tmp_path / "t.csv", f"{columns}\na.jpg,{cells}\n"), reporter)
+    assert boxes_of(dataset) == {"a.jpg": [BOX]}
+    found = objects_of(dataset)["a.jpg"]
+    assert (found.width, found.height) == size
+    assert dataset.task == LOCALIZATION
+    assert not reporter.warnings
+
+
+def test_rows_of_an_image_are_its_objects(tmp_path: Path):
+    write_images(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    rows = (
+        "a.jpg,cat,10,5,30,15,train,1",
+        "./b.jpg,dog,1,2,3.5,4,val,2",
+        "a.jpg,dog,1,2,3.5,4,train,3",
+        "c.jpg,,,,,,test,4",
+    )
+    header = "path,label,xmin,ymin,xmax,ymax,split,camera"
+    dataset = read(write(tmp_path / "t.csv", "\n".join((header, *rows))))
+    dog = ("dog", (1, 2, 3.5, 4))
+    assert boxes_of(dataset) == {"a.jpg": [BOX, dog], "b.jpg": [dog], "c.jpg": []}
+    assert list(splits_of(dataset).values()) == ["train", "validation", "test"]
+    assert dataset.columns == {"camera": ("1", "2", "4")}
+    assert dataset.task == DETECTION
+
+
+def test_a_table_without_names_is_that_of_retinanet(tmp_path: Path):
+    for name in ("cat", "dog"):
+        write_images(tmp_path, f"images/{name}/1.jpg", f"images/{name}/2.jpg")
+        rows = f"1.jpg,10,5,30,15,{name}\n2.jpg,,,,,\n"
+        write(tmp_path / f"annotations/{name}.csv", rows)
+    expected = {
+        "images/cat/1.jpg": [BOX],
+        "images/cat/2.jpg": [],
+        "images/dog/1.jpg": [("dog", BOX[1])],
+        "images/dog/2.jpg": [],
+    }
+    assert boxes_of(read(tmp_path)) == expected
+    one = read(tmp_path / "annotations/cat.csv")
+    assert list(boxes_of(one)) == ["../images/cat/1.jpg", "../images/cat/2.jpg"]
+
+
+def test_tables_are_splits_by_their_names(tmp_path: Path):
+    write_images(tmp_path, "images/1.jpg", "images/2.jpg")
+    header = "path,label,xmin,ymin,xmax,ymax"
+    for word, names in {"train": "1", "test": "2", "all": "12"}.items():
+        rows = [f"{name}.jpg,cat,10,5,30,15" for name in names]
+        write(tmp_path / f"data/{word}_labels.csv", "\n".join((header, *rows)))
+    splits = {"images/1.jpg": "train", "images/2.jpg": "test"}
+    assert splits_of(read(tmp_path)) == splits
+
+
+def test_a_table_of_labels_beside_class_folders_is_left_alone(tmp_path: Path):
+    write_images(tmp_path, "cat/1.jpg", "dog/2.jpg")
+    write(tmp_path / "labels.csv", "path,label\ncat/1.jpg,cat\n")
+    assert read(tmp_path).task == CLASSIFICATION
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("a.jpg,cat,10,5,3,15", "edges 10, 5, 3, 15; expected left, top"),
+        ("a.jpg,cat,10,5,3,x", "row 1 has .*; expected xmin, ymin, xmax and ymax"),
+        ("a.jpg,cat,10,5,,15", "row 1 has .*; expected xmin, ymin, xmax and ymax"),
+        (
+            "a.jpg,cat,,,,",
+            "row 1 is about cat and has no box. Fill it in; or leave out",
+        ),
+        ("a.jpg,,10,5,30,15", "object 1 of a.jpg has no class"),
+        ("a.jpg,cat|dog,10,5,30,15", "is about cat and dog; expected a row for each"),
+        ("a.jpg,cat,0.1,0.2,0.3,0.9", "boxes between 0.1 and 0.9; expected pixels"),
+        ("gone.jpg,cat,10,5,30,15", "annotations of 1 image, and none exists"),
+        ("a.jpg,,,,,", "has 1 image and no object in them"),
+    ],
+)
+def test_errors_say_where(tmp_path: Path, row: str, message: str):
+    write_images(tmp_path, "a.jpg")
+    path = write(tmp_path / "t.csv", f"path,label,xmin,ymin,xmax,ymax\n{row}\n")
+    with pytest.raises(DataError, match=message):
+        read(path)
