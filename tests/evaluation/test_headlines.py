@@ -37,8 +37,7 @@ def boxes(rows: list[list[float]]) -> Figures:
 
 
 def box(rows: list[list[float]]) -> Figures:
-    mean_box = np.array([0, 0, 0.5, 0.5])
-    return measure_localization(NAMES, np.array(rows), OBJECTS, mean_box)[0]
+    return measure_localization(NAMES, np.array(rows)[:, None], OBJECTS)[0]
 
 
 def mask(rows: list[list[float]]) -> Figures:

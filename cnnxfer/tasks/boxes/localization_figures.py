@@ -54,8 +54,9 @@ class LocalizationFigures:
         right: the share of images whose class is right, with an overlap of at least
             0.5: the localization accuracy of ImageNet, Russakovsky et al., 2015,
             https://arxiv.org/abs/1409.0575.
-        baseline_iou: the mean overlap of the mean box of the training images, which
-            knows nothing of an image but its size.
+        baseline_iou: the mean overlap of the mean box of these images, as fractions of
+            their sides; None if the data does not tell the sides. A model that knows
+            nothing of an image can hardly do better.
         baseline_iou50: the share of images in which that box overlaps by at least 0.5.
         classes: the figures of each class, in label order.
     """
@@ -65,8 +66,8 @@ class LocalizationFigures:
     iou75: Accuracy
     class_accuracy: Accuracy
     right: Accuracy
-    baseline_iou: float
-    baseline_iou50: float
+    baseline_iou: float | None
+    baseline_iou50: float | None
     classes: tuple[LocatedClass, ...]
 
     @property
@@ -91,14 +92,17 @@ class LocalizationFigures:
     def lines(self, before: LocalizationFigures | None) -> list[str]:
         """Returns the other figures as lines of text; see `Figures.lines`."""
         lines = [
-            f"mean IoU {self.mean_iou.sentence}; the mean training box has "
-            f"{self.baseline_iou:.1%}",
-            f"IoU of at least 0.5 in {self.iou50.sentence}; the mean training box in "
-            f"{self.baseline_iou50:.1%}",
+            f"mean IoU {self.mean_iou.sentence}",
+            f"IoU of at least 0.5 in {self.iou50.sentence}",
             f"IoU of at least 0.75 in {self.iou75.sentence}",
             f"class accuracy {self.class_accuracy.sentence}",
             f"class right, and IoU of at least 0.5, in {self.right.sentence}",
         ]
+        if self.baseline_iou is not None:
+            lines.append(
+                f"always the mean box of these images: mean IoU {self.baseline_iou:.1%}"
+                f", at least 0.5 in {percent(self.baseline_iou50)}"
+            )
         if before:
             lines.append(
                 f"before fine-tuning mean IoU {before.mean_iou.sentence} "
@@ -109,27 +113,25 @@ class LocalizationFigures:
 
 def measure_localization(
     class_names: Sequence[str],
-    answers: np.ndarray,
+    answers: Sequence[np.ndarray],
     objects: Sequence[Objects],
-    mean_box: np.ndarray,
 ) -> tuple[LocalizationFigures, np.ndarray]:
     """Returns the figures, and which images are right, bool `(images,)`.
 
     Args:
         class_names: the names of the classes, in label order.
-        answers: float `(images, 6)`: left, top, right, bottom, score, class, in pixels
-            of the image.
-        objects: the one object that each image shows, in the same pixels, with the size
-            of the image.
-        mean_box: what `mean_training_box` returns for the training images.
+        answers: float `(1, 6)` for each image: left, top, right, bottom, score, class,
+            in pixels of the image.
+        objects: the one object that each image shows, in the same pixels.
     """
+    rows = np.concatenate(answers)
     items = [item for each in objects for item in each.objects]
     labels = np.array([item.label for item in items])
     boxes = np.array([item.box for item in items])
     sides = np.array([[each.width, each.height] * 2 for each in objects])
-    overlap = iou(answers[:, :4], boxes)
-    baseline = iou(mean_box * sides, boxes)
-    named = answers[:, 5].astype(np.int64) == labels
+    baseline = _baseline(boxes, sides) if sides.all() else None
+    overlap = iou(rows[:, :4], boxes)
+    named = rows[:, 5].astype(np.int64) == labels
     found = overlap >= FOUND
     right = named & found
     classes = tuple(
@@ -151,29 +153,11 @@ def measure_localization(
         iou75=_share(overlap >= CLOSE),
         class_accuracy=_share(named),
         right=_share(right),
-        baseline_iou=float(baseline.mean()),
-        baseline_iou50=float((baseline >= FOUND).mean()),
+        baseline_iou=None if baseline is None else float(baseline.mean()),
+        baseline_iou50=None if baseline is None else float((baseline >= FOUND).mean()),
         classes=classes,
     )
     return figures, right
-
-
-def mean_training_box(objects: Sequence[Objects]) -> np.ndarray:
-    """Returns the mean box, as fractions of the sides of the images.
-
-    Args:
-        objects: what each training image shows, with the size of the image.
-
-    Returns:
-        float64 `(4,)`: left, top, right, bottom.
-    """
-    boxes = [
-        np.array(item.box) / ([each.width, each.height] * 2)
-        for each in objects
-        for item in each.objects
-    ]
-    mean: np.ndarray = np.mean(boxes, axis=0)
-    return mean
 
 
 def localization_scores(
@@ -190,6 +174,13 @@ def localization_scores(
         MEAN_IOU: round(float(iou(boxes, true_boxes).mean()), 6),
         CLASS_ACCURACY: round(float(named.mean()), 6),
     }
+
+
+def _baseline(boxes: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """Returns the overlap of each box with the mean box, as fractions of the sides."""
+    mean = (boxes / sides).mean(axis=0)
+    overlap: np.ndarray = iou(mean * sides, boxes)
+    return overlap
 
 
 def _share(right: np.ndarray) -> Accuracy:

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +8,6 @@ import pytest
 from cnnxfer.data.objects import LabelledBox, Objects
 from cnnxfer.tasks.boxes.localization_figures import (
     localization_scores,
-    mean_training_box,
     measure_localization,
 )
 from cnnxfer.tasks.significance import wilson_interval
@@ -25,11 +25,10 @@ ANSWERS = np.array(
     ],
     np.float32,
 )
-MEAN_BOX = np.array([0, 0, 0.25, 0.5])  # half of each box
 
 
 def test_figures_of_one_box_an_image() -> None:
-    figures, right = measure_localization(NAMES, ANSWERS, OBJECTS, MEAN_BOX)
+    figures, right = measure_localization(NAMES, ANSWERS[:, None], OBJECTS)
     cat, dog, emu = figures.classes
     assert right.tolist() == [True, False, True, False]
     assert figures.right == figures.class_accuracy == wilson_interval(2, 4)
@@ -38,8 +37,7 @@ def test_figures_of_one_box_an_image() -> None:
     assert figures.mean_iou.value == pytest.approx(0.6)
     assert 0 < figures.mean_iou.low < 0.6 < figures.mean_iou.high < 1
     assert figures.headline == ("mean-iou", figures.mean_iou)
-    assert figures.baseline_iou == 0.5
-    assert figures.baseline_iou50 == 1
+    assert figures.baseline_iou == figures.baseline_iou50 == 1
     assert (cat.mean_iou, cat.iou50, cat.recall, cat.right) == (0.9, 1, 0.5, 0.5)
     assert dog.mean_iou == pytest.approx(0.3)
     assert (emu.images, emu.mean_iou, emu.right) == (0, None, None)
@@ -51,27 +49,38 @@ def test_figures_of_one_box_an_image() -> None:
     ]
     lines = figures.lines(figures)
     assert lines[0].startswith("mean IoU 60.0% (95% interval ")
-    assert lines[0].endswith("; the mean training box has 50.0%")
     assert lines[-1].startswith("before fine-tuning mean IoU 60.0% (95% interval ")
     assert lines[-1].endswith("-> after 60.0%")
-    assert json.loads(json.dumps(dataclasses.asdict(figures)))["baseline_iou"] == 0.5
+    assert json.loads(json.dumps(dataclasses.asdict(figures)))["baseline_iou"] == 1
 
 
 def test_perfect_answers() -> None:
     answers = np.array(
         [[*item.box, 1, item.label] for each in OBJECTS for item in each.objects]
     )
-    figures, right = measure_localization(NAMES, answers, OBJECTS, MEAN_BOX)
+    figures, right = measure_localization(NAMES, answers[:, None], OBJECTS)
     assert right.all()
     assert figures.mean_iou.value == figures.mean_iou.low == 1
 
 
 def test_the_mean_box_is_a_share_of_the_sides() -> None:
-    images = [
-        Objects((LabelledBox(0, (0, 10, 50, 100)),), 100, 100),
-        Objects((LabelledBox(0, (0, 60, 1000, 200)),), 1000, 200),
+    """The boxes are the upper and the lower half of images of different sizes."""
+    objects = [
+        Objects((LabelledBox(0, (0, 0, 100, 50)),), 100, 100),
+        Objects((LabelledBox(0, (0, 100, 1000, 200)),), 1000, 200),
     ]
-    assert mean_training_box(images) == pytest.approx([0, 0.2, 0.75, 1])
+    answers = [np.array([[*each.objects[0].box, 1, 0]]) for each in objects]
+    figures, _ = measure_localization(NAMES, answers, objects)
+    # It lies from 1/4 to 3/4, and shares 1/4 of the image of 3/4 with each.
+    assert figures.baseline_iou == pytest.approx(1 / 3)
+    assert figures.baseline_iou50 == 0
+    line = "always the mean box of these images: mean IoU 33.3%, at least 0.5 in 0.0%"
+    assert figures.lines(None)[-1] == line
+    figures, _ = measure_localization(
+        NAMES, answers, [replace(objects[0], width=0)] * 2
+    )
+    assert figures.baseline_iou is figures.baseline_iou50 is None
+    assert not any("mean box" in line for line in figures.lines(None))
 
 
 def test_scores_in_training() -> None:
