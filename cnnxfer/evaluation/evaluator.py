@@ -256,7 +256,7 @@ def _measure(
     with closing(classifier):
         answers = classifier.answers(sources, progress)
         for split in splits:
-            found, read = [], []
+            found, read, sizes = [], [], []
             answers_of_split = islice(answers, len(split))
             for example, answer in zip(split, answers_of_split, strict=True):
                 if answer.found is None:
@@ -264,6 +264,7 @@ def _measure(
                 else:
                     found.append(answer.found)
                     read.append(example)
+                    sizes.append((answer.picture.width, answer.picture.height))
             if not found:
                 raise DataError(f"none of {len(split)} images can be read any more.")
             figures, right = decision.measure(names, found, read)
@@ -273,8 +274,8 @@ def _measure(
                 unreadable=len(split) - len(read),
                 seen=0,
                 figures=figures,
-                surest_mistakes=surest(read, found, ~right),
-                surest_right=surest(read, found, right),
+                surest_mistakes=surest(read, sizes, found, ~right),
+                surest_right=surest(read, sizes, found, right),
             )
             ids = (example.id for example in read)
             measured.append(

@@ -26,11 +26,18 @@ def write_page(evaluation: Evaluation, path: Path, reporter: Reporter) -> None:
     """
     answers = [*evaluation.surest_mistakes, *evaluation.surest_right]
     examples = [sure.example for sure in answers]
+    drawn = {sure.example.id: sure.drawn for sure in answers}
     write(
         path,
         "evaluation.html",
         generator=GENERATOR,
         title=f"evaluation of {evaluation.run}",
         evaluation=evaluation,
-        pictures=thumbnail_urls(examples, WIDTH, HEIGHT, reporter),
+        pictures=thumbnail_urls(
+            examples,
+            WIDTH,
+            HEIGHT,
+            reporter,
+            lambda example, image: drawn[example.id](image),
+        ),
     )

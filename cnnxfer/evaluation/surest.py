@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cnnxfer.data.dataset import Example
 from cnnxfer.tasks.answer import TaskAnswer
 from cnnxfer.tasks.task import Decision
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MOST = 24  # how many of each kind are kept
 RANKING = 3  # how many classes of each are
@@ -21,17 +25,24 @@ class SureAnswer:
 
     Attributes:
         example: the image.
+        size: its width and height, in pixels.
         labels: the names of the classes that it shows.
         answer: what the model answers.
     """
 
     example: Example
+    size: tuple[int, int]
     labels: tuple[str, ...]
     answer: TaskAnswer
+
+    def drawn(self, image: Image.Image) -> Image.Image:
+        """Returns the whole image, at any size, with the boxes or the mask in it."""
+        return self.answer.drawn(image, self.size)
 
 
 def surest_answers(
     examples: Sequence[Example],
+    sizes: Sequence[tuple[int, int]],
     found: Sequence[np.ndarray],
     chosen: np.ndarray,
     decision: Decision,
@@ -41,6 +52,7 @@ def surest_answers(
 
     Args:
         examples: images, whose labels are positions in the class names.
+        sizes: the width and height of each.
         found: what was found in each of them.
         chosen: bool `(images,)`: which images are asked for.
         decision: how answers follow from that.
@@ -53,6 +65,7 @@ def surest_answers(
     return tuple(
         SureAnswer(
             examples[at],
+            sizes[at],
             tuple(class_names[label] for label in examples[at].labels),
             decision.answer(found[at], classes, RANKING, None),
         )

@@ -2,7 +2,7 @@
 
 import io
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 from PIL import Image
@@ -70,7 +70,11 @@ class ThumbnailReader:
 
 
 def thumbnail_urls(
-    examples: Sequence[Example], width: int, height: int, reporter: Reporter
+    examples: Sequence[Example],
+    width: int,
+    height: int,
+    reporter: Reporter,
+    draw: Callable[[Example, Image.Image], Image.Image] | None = None,
 ) -> dict[str, Markup]:
     """Returns thumbnails as data URLs, by the ids of their images.
 
@@ -79,11 +83,13 @@ def thumbnail_urls(
         width: the most pixels of a thumbnail across.
         height: the most pixels of a thumbnail down.
         reporter: shows the progress.
+        draw: draws what is known of an image into its thumbnail; None for nothing.
     """
 
     def thumbnail(example: Example) -> Markup:
         source = ImageSource(example.id, example.read)
-        return data_url(ThumbnailReader(width, height).read(source))
+        image = ThumbnailReader(width, height).read(source)
+        return data_url(draw(example, image) if draw and image else image)
 
     urls = {}
     with reporter.progress("drawing thumbnails", len(examples), "images") as advance:

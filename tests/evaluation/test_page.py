@@ -84,7 +84,7 @@ def test_the_page_shows_answers_of_several_labels(
 def test_the_page_loads_and_runs_nothing(tmp_path: Path) -> None:
     answer = BestClass().answer(np.array([0.7, 0.3]), [(EVIL, EVIL)] * 2, 2, None)
     gone = Example(EVIL, Labels((0,)), None, tmp_path / "none")
-    sure = SureAnswer(gone, (EVIL,), answer)
+    sure = SureAnswer(gone, (9, 9), (EVIL,), answer)
     figures, _ = BestClass().measure([EVIL, "b"], np.eye(1, 2), [gone])
     evaluation = Evaluation(EVIL, 2, 0, 0, figures, surest_right=(sure,))
     path = tmp_path / "page.html"

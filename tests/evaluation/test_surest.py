@@ -14,6 +14,9 @@ from cnnxfer.tasks.multi_label import Thresholds
 NAMES = ("blue", "green", "red")
 
 
+SIZES = [(40, 30)] * (MOST + 5)
+
+
 def examples(*labels: tuple[int, ...]) -> list[Example]:
     return [
         Example(str(number), Labels(shown), None, Path("none"))
@@ -27,11 +30,11 @@ def test_the_surest_come_first_and_others_are_left_out() -> None:
     )
     images = examples((0,), (2,), (1,), (1,))
     right = np.array([True, True, False, True])
-    found = surest_answers(images, probabilities, right, BestClass(), NAMES)
+    found = surest_answers(images, SIZES, probabilities, right, BestClass(), NAMES)
     assert [sure.example.id for sure in found] == ["1", "3", "0"]
     assert [sure.labels for sure in found] == [("red",), ("green",), ("blue",)]
     assert [sure.answer.top.probability for sure in found] == [0.9, 0.7, 0.6]
-    (wrong,) = surest_answers(images, probabilities, ~right, BestClass(), NAMES)
+    (wrong,) = surest_answers(images, SIZES, probabilities, ~right, BestClass(), NAMES)
     assert (wrong.labels, wrong.answer.labels) == (("green",), ("blue",))
 
 
@@ -39,7 +42,12 @@ def test_equally_sure_answers_keep_their_order_and_their_number_is_limited() -> 
     count = MOST + 5
     images = examples(*[(0,)] * count)
     found = surest_answers(
-        images, np.full((count, 3), 1 / 3), np.ones(count, bool), BestClass(), NAMES
+        images,
+        SIZES,
+        np.full((count, 3), 1 / 3),
+        np.ones(count, bool),
+        BestClass(),
+        NAMES,
     )
     assert [sure.example.id for sure in found] == [str(at) for at in range(MOST)]
 
@@ -48,7 +56,7 @@ def test_there_may_be_none() -> None:
     images = examples((0,))
     probabilities, none = np.full((1, 3), 1 / 3), np.zeros(1, bool)
     for decision in (BestClass(), Thresholds(np.full(3, 0.5))):
-        assert surest_answers(images, probabilities, none, decision, NAMES) == ()
+        assert surest_answers(images, SIZES, probabilities, none, decision, NAMES) == ()
 
 
 def test_of_several_labels_all_have_to_be_sure() -> None:
@@ -59,7 +67,9 @@ def test_of_several_labels_all_have_to_be_sure() -> None:
         [0.9 * 0.8 * 0.9, 0.99 * 0.55 * 0.9, 0.9**2 * 0.3]
     )
     images = examples((0, 1), (0,), ())
-    found = surest_answers(images, probabilities, np.ones(3, bool), decision, NAMES)
+    found = surest_answers(
+        images, SIZES, probabilities, np.ones(3, bool), decision, NAMES
+    )
     assert [sure.labels for sure in found] == [("blue", "green"), ("blue",), ()]
     assert [sure.answer.labels for sure in found] == [
         ("blue", "green"),
