@@ -6,10 +6,64 @@ them; `merging` makes one object of what several tiles show of it (Akyon et al.,
 """
 
 import math
+from dataclasses import dataclass
 
-from cnnxfer.data.geometry import Box
+import numpy as np
+
+from cnnxfer.data.geometry import Box, Geometry
+from cnnxfer.data.images.frame import on_grey
+from cnnxfer.data.images.picture import Picture
+from cnnxfer.errors import DataError
+from cnnxfer.prediction.tta import SquareViews
 
 OVERLAP = 0.25  # of neighbouring tiles, as a share of a tile's side
+MAX_TILES = 500  # of a picture; with 320 pixels, they take 150 MB
+
+
+@dataclass(frozen=True)
+class TileViews:
+    """The usual views of a picture and, if it is larger than a tile, all of its tiles.
+
+    The usual ones show objects that are larger than the overlap of tiles.
+
+    Attributes:
+        usual: the usual views.
+        side: the side of a tile, in pixels of the picture.
+    """
+
+    usual: SquareViews
+    side: int
+
+    def __call__(self, picture: Picture) -> np.ndarray:
+        """Returns the pixels of all views, uint8 `(views, size, size, 3)`.
+
+        Raises:
+            DataError: if there are more than `MAX_TILES`.
+        """
+        tiles = self._tiles(picture.width, picture.height)
+        if len(tiles) > MAX_TILES:
+            raise DataError(
+                f"{len(tiles):,} tiles of {self.side} pixels, over {MAX_TILES}, the "
+                "limit; use larger ones"
+            )
+        return np.stack(
+            [*self.usual(picture), *(on_grey(picture, place) for place in tiles)]
+        )
+
+    def geometries(self, width: int, height: int) -> tuple[Geometry, ...]:
+        """Returns where the views lie in a picture; see `SquareViews.geometries`."""
+        usual = self.usual.geometries(width, height)
+        return (*usual, *self._tiles(width, height))
+
+    def _tiles(self, width: int, height: int) -> tuple[Geometry, ...]:
+        if max(width, height) <= self.side:
+            return ()
+        return tuple(
+            Geometry.of_box(
+                (left, top, left + self.side, top + self.side), self.usual.size
+            ).on_whole_pixels(width, height)
+            for left, top, _, _ in tiles_of((width, height), self.side)
+        )
 
 
 def tiles_of(size: tuple[int, int], side: float, overlap: float = OVERLAP) -> list[Box]:

@@ -1,9 +1,15 @@
-"""Tiles of large pictures: where they lie."""
+"""Tiles of large pictures: where they lie, and what they show."""
+
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from cnnxfer.prediction.tiles import tiles_of
+from cnnxfer.data.images.picture import Picture
+from cnnxfer.errors import DataError
+from cnnxfer.prediction.tiles import TileViews, tiles_of
+from cnnxfer.prediction.tta import tta_views
 
 
 @pytest.mark.parametrize(
@@ -38,3 +44,38 @@ def test_an_object_smaller_than_the_overlap_is_whole_in_a_tile():
             high = low + most * rng.uniform(0, 1, 2) * (1 - 1e-9)
             whole = (tiles[:, :2] <= low) & (tiles[:, 2:] >= high)
             assert whole.all(axis=1).any()
+
+
+def picture(pixels: np.ndarray) -> Picture:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return Picture(stream.getvalue())
+
+
+def test_tiles_show_the_pixels_where_they_say_that_they_lie():
+    pixels = np.zeros((150, 250, 3), np.uint8)
+    pixels[..., 0], pixels[..., 1] = np.arange(250), np.arange(150)[:, None]
+    usual = tta_views("none", 1.0, 100, "letterbox")
+    views = TileViews(usual, 100)
+    seen, places = views(picture(pixels)), views.geometries(250, 150)
+    assert len(seen) == len(places) == 1 + 3 * 2
+    np.testing.assert_array_equal(seen[:1], usual(picture(pixels)))
+    for view, place in zip(seen[1:], places[1:], strict=True):
+        left, top, _, _ = place.region
+        assert np.abs(view[50, :, 0] - (left + np.arange(100))).max() <= 1
+        assert np.abs(view[:, 50, 1] - (top + np.arange(100))).max() <= 1
+
+
+def test_a_picture_no_larger_than_a_tile_has_none():
+    usual = tta_views("none", 1.0, 64, "letterbox")
+    views = TileViews(usual, 100)
+    assert views.geometries(100, 80) == usual.geometries(100, 80)
+    assert len(views.geometries(101, 80)) == 3  # narrower than a tile, it is on grey
+
+
+def test_too_many_tiles_are_refused():
+    views = TileViews(tta_views("none", 1.0, 64), 32)
+    with pytest.raises(
+        DataError, match=r"^1,764 tiles of 32 pixels, over 500, the limit"
+    ):
+        views(picture(np.zeros((1000, 1000, 3), np.uint8)))
