@@ -154,7 +154,7 @@ def test_labelme_is_read_as_it_was_answered(found: list[Prediction]) -> None:
         assert annotation.image_size == (400, 300)
 
 
-@pytest.mark.parametrize("name", ["yolo", "voc", "labelme"])
+@pytest.mark.parametrize("name", ["coco", "yolo", "voc", "labelme"])
 def test_answers_become_a_data_set_again(found: list[Prediction], name: str) -> None:
     for path in PATHS:
         Image.new("RGB", (400, 300)).save(path)
