@@ -10,6 +10,7 @@ from predicted import with_mask
 from recording_reporter import RecordingReporter
 
 from cnnxfer.data.images.drawing import palette
+from cnnxfer.data.sources.folder import load
 from cnnxfer.errors import RunError
 from cnnxfer.prediction.outputs.masks import save_masks
 from cnnxfer.prediction.prediction import Prediction
@@ -67,3 +68,23 @@ def test_masks_from_before_are_read_from_their_files(tmp_path: Path) -> None:
         RunError, match=r"a\.png was written before, and cannot be read"
     ):
         saved(tmp_path, before)
+
+
+def test_masks_are_labels_of_a_data_set(tmp_path: Path) -> None:
+    given = {"a/1.jpg": MASK, "b/1.jpg": BACK}
+    for name in given:
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (30, 40)).save(path)
+    folder = tmp_path / "images"
+    predictions = [with_mask(f"{folder}/{name}", mask) for name, mask in given.items()]
+    list(save_masks(tmp_path / "masks", [str(folder)], Reporter())(predictions))
+    dataset = load(str(tmp_path), Reporter())
+    assert dataset.class_names == ("ground", "rose")
+    read = {
+        each.id: replace(each.annotation, width=30, height=40).pixels()
+        for each in dataset.examples
+    }
+    assert read.keys() == {f"images/{name}" for name in given}
+    for name, mask in given.items():
+        np.testing.assert_array_equal(read[f"images/{name}"], mask)
