@@ -23,7 +23,7 @@ MASK_OPACITY = 128  # of 255
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 # The longer side of an image divided by the width of a line, and by the size of a text.
 SIDE_PER_LINE, SIDE_PER_TEXT = 320, 45
-LEAST_LINE, LEAST_TEXT = 2, 11  # in pixels
+LEAST_LINE, LEAST_TEXT = 1, 11  # in pixels
 
 
 @cache
@@ -55,7 +55,7 @@ def draw_boxes(
     """Returns a copy of an image with boxes and the names of their classes.
 
     Lines and letters grow with the image. Boxes that come first lie above the others,
-    and names above all boxes.
+    and names above all boxes. Boxes smaller than a line of text have no name.
 
     Args:
         image: an image of mode RGB.
@@ -69,7 +69,8 @@ def draw_boxes(
     draw = ImageDraw.Draw(drawn)
     side = max(image.size)
     line = max(LEAST_LINE, round(side / SIDE_PER_LINE))
-    font = font_of(max(LEAST_TEXT, round(side / SIDE_PER_TEXT)))
+    text_size = max(LEAST_TEXT, round(side / SIDE_PER_TEXT))
+    font = font_of(text_size)
     worst_first = range(len(labels) - 1, -1, -1)
     corners = np.rint(boxes).astype(int).tolist()
     for number in worst_first:
@@ -87,7 +88,9 @@ def draw_boxes(
         text = printable(class_names[labels[number]])
         if scores is not None:
             text += f" {scores[number]:.2f}"
-        left, top, _, _ = corners[number]
+        left, top, right, bottom = corners[number]
+        if max(right - left, bottom - top) < text_size:
+            continue
         _label(draw, image.size, (left, top), text, colour_of(labels[number]), font)
     return drawn
 

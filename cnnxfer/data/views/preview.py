@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from cnnxfer.config import Config
@@ -21,15 +18,12 @@ from cnnxfer.data.annotation import LABEL_SEPARATOR
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.mixing import mix
 from cnnxfer.data.dataset import Dataset, Example
+from cnnxfer.data.geometry import Seen
+from cnnxfer.data.images.drawing import colour_of, font_of
 from cnnxfer.data.images.names import is_other_file
 from cnnxfer.data.images.passed_over import OTHER, PassedOver
-from cnnxfer.data.images.picture import Picture
-from cnnxfer.data.views.views import (
-    CentralViews,
-    central_views,
-    open_picture,
-    training_views,
-)
+from cnnxfer.data.views.shown_image import ShownImage
+from cnnxfer.data.views.views import central_views, training_views
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.files import atomic_path, is_empty_or_has_marker
 from cnnxfer.notebook import table
@@ -123,8 +117,9 @@ def write_preview(
     """Draws images of a data set: the central view of each, then training views.
 
     The views have exactly the pixels that the network will see; of small ones, each
-    pixel is drawn as a square. Where augmentation mixes the images of a batch, the
-    images of a column are mixed.
+    pixel is drawn as a square. What is known of places is drawn over them: the boxes of
+    objects, or the classes of pixels as colours. Where augmentation mixes the images of
+    a batch, the images of a column are mixed.
 
     Args:
         path: the PNG file; it is written completely or not at all.
@@ -145,14 +140,17 @@ def write_preview(
         OSError: if the file cannot be written; the error names it.
     """
     shown = _choose(dataset, config.seed, images, reporter)
-    examples = [example for example, _ in shown]
-    labels = [LABEL_SEPARATOR.join(_names(dataset, example)) for example in examples]
-    central = central_views(config)
-    columns = [[central.of(e).of(picture, image_size).pixels for e, picture in shown]]
-    captions = [labels]
+    labels = [LABEL_SEPARATOR.join(_names(dataset, each.example)) for each in shown]
+    columns = [[each.seen(central_views(config), image_size) for each in shown]]
+    captions = [
+        [
+            "" if each.has_places else label
+            for each, label in zip(shown, labels, strict=True)
+        ]
+    ]
     for epoch in range(views):
         random_views = training_views(config, epoch)
-        seen = [random_views.of(e).of(picture, image_size) for e, picture in shown]
+        seen = [each.seen(random_views, image_size) for each in shown]
         random = KeyedRandom(f"{config.seed} {epoch} 0")
         mixed, shares = mix(
             np.stack([each.pixels for each in seen]),
@@ -160,7 +158,12 @@ def write_preview(
             config.augment,
             random,
         )
-        columns.append(list(mixed))
+        columns.append(
+            [
+                Seen(pixels, each.geometry)
+                for pixels, each in zip(mixed, seen, strict=True)
+            ]
+        )
         mixtures = [_mixture(row, labels) for row in shares]
         captions.append(
             [
@@ -173,7 +176,17 @@ def write_preview(
         f"seed {config.seed}: the view that validation sees, then "
         f"{counted(views, 'training view')} at {image_size} pixels"
     )
-    sheet = _draw(columns, captions, heading, image_size)
+    size = image_size * -(-SMALLEST_TILE // image_size)
+    tiles = [
+        [
+            each.tile(view, size, dataset.class_names)
+            for each, view in zip(shown, column, strict=True)
+        ]
+        for column in columns
+    ]
+    legends = [each.example.labels if each.has_places else None for each in shown]
+    sheet = _draw(tiles, captions, heading, size)
+    _write_legends(sheet, legends, dataset.class_names, size)
     mark = PngInfo()
     mark.add_text(*MARK)
     with atomic_path(path) as temporary:
@@ -182,28 +195,23 @@ def write_preview(
         path,
         config.augment.level,
         image_size,
-        tuple(example.id for example in examples),
+        tuple(each.example.id for each in shown),
         tuple(labels),
     )
 
 
 def _choose(
     dataset: Dataset, seed: int, count: int, reporter: Reporter
-) -> list[tuple[Example, Picture]]:
+) -> list[ShownImage]:
     """Returns readable images, of all classes in turn."""
-    chosen: list[tuple[Example, Picture]] = []
+    chosen: list[ShownImage] = []
     reason: DataError | None = None
     passed_over = PassedOver()
     for example in _in_turn(dataset.examples, seed):
         if len(chosen) == count:
             break
         try:
-            content = example.read()
-            found = dataclasses.replace(
-                example, sha256=hashlib.sha256(content).hexdigest()
-            )
-            picture = open_picture(found)
-            CentralViews(1).of(found).of(picture, 1)  # decodes it, to notice damage
+            found = ShownImage.of(example)
         except DataError as error:
             reason = error
             if is_other_file(example.id, str(error)):
@@ -211,7 +219,7 @@ def _choose(
             else:
                 reporter.warn(f"{example.id} is left out: {error}")
         else:
-            chosen.append((found, picture))
+            chosen.append(found)
     if line := passed_over.line():
         reporter.info(line)
     if not chosen:
@@ -250,28 +258,47 @@ def _mixture(shares: np.ndarray, labels: Sequence[str]) -> str:
 
 
 def _draw(
-    columns: Sequence[Sequence[np.ndarray]],
+    columns: Sequence[Sequence[Image.Image]],
     captions: Sequence[Sequence[str]],
     heading: str,
-    image_size: int,
+    size: int,
 ) -> Image.Image:
-    size = image_size * -(-SMALLEST_TILE // image_size)
     across, down = size + GAP, size + LINE_HEIGHT + GAP
     top = GAP + 2 * LINE_HEIGHT
     width = GAP + len(columns) * across
     sheet = Image.new("RGB", (width, top + len(columns[0]) * down), PAPER)
     draw = ImageDraw.Draw(sheet)
     _write(draw, (GAP, GAP), heading, width - 2 * GAP, INK, FONT_SIZE + 3)
-    for column, (views, words) in enumerate(zip(columns, captions, strict=True)):
-        for row, (pixels, caption) in enumerate(zip(views, words, strict=True)):
+    for column, (tiles, words) in enumerate(zip(columns, captions, strict=True)):
+        for row, (tile, caption) in enumerate(zip(tiles, words, strict=True)):
             left, upper = GAP + column * across, top + row * down
-            tile = Image.fromarray(pixels).resize(
-                (size, size), Image.Resampling.NEAREST
-            )
             sheet.paste(tile, (left, upper))
             colour = PALE if column else INK
             _write(draw, (left, upper + size + 2), caption, size, colour, FONT_SIZE)
     return sheet
+
+
+def _write_legends(
+    sheet: Image.Image,
+    legends: Sequence[Sequence[int] | None],
+    class_names: Sequence[str],
+    size: int,
+) -> None:
+    """Writes below rows the names of these classes, each behind its colour."""
+    draw, font = ImageDraw.Draw(sheet), font_of(FONT_SIZE)
+    for row, labels in enumerate(legends):
+        left = GAP
+        upper = GAP + 2 * LINE_HEIGHT + row * (size + LINE_HEIGHT + GAP) + size + 2
+        if labels == ():
+            _write(draw, (left, upper), "no objects", size, PALE, FONT_SIZE)
+        for label in labels or ():
+            chip = (left, upper + 2, left + FONT_SIZE - 2, upper + FONT_SIZE)
+            draw.rectangle(chip, colour_of(label))
+            name, beginning = class_names[label], left + FONT_SIZE + 3
+            _write(
+                draw, (beginning, upper), name, sheet.width - beginning, INK, FONT_SIZE
+            )
+            left = beginning + round(font.getlength(printable(name))) + GAP
 
 
 def _write(
@@ -283,13 +310,8 @@ def _write(
     size: int,
 ) -> None:
     """Writes one line of text, shortened to the width."""
-    font, text = _font(size), printable(text)
+    font, text = font_of(size), printable(text)
     whole = text
     while text and font.getlength(text) > width:
         text = f"{whole[: len(text) - 2]}…"
     draw.text(corner, text, colour, font)
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)

@@ -20,9 +20,9 @@ NAMES = ["rose", "[tulip]\n"]
 def test_a_box_is_drawn_just_inside_its_edges(grey: int) -> None:
     ground = Image.new("RGB", (200, 100), (grey,) * 3)
     drawn = np.asarray(draw_boxes(ground, np.array([(20, 40, 90, 80.4)]), [1], NAMES))
-    for row, column in ((79, 30), (60, 20), (60, 89), (60, 21), (60, 88)):
+    for row, column in ((79, 30), (60, 20), (60, 89)):
         assert tuple(drawn[row, column]) == colour_of(1)
-    for row, column in ((80, 30), (60, 19), (60, 90)):  # the dark line outside
+    for row, column in ((80, 30), (60, 19), (60, 90), (60, 21)):  # dark lines beside it
         assert tuple(drawn[row, column]) == BLACK
     assert (drawn[45:75, 25:85] == grey).all()
     assert (drawn[:, 100:] == grey).all()
@@ -35,6 +35,16 @@ def test_boxes_beyond_the_edges_and_without_area_are_drawn() -> None:
     drawn = draw_boxes(ground, boxes, [0, 1, 300], [*NAMES * 200], [1, 0.5, 0.25])
     assert np.asarray(drawn).any()
     assert draw_boxes(ground, np.zeros((0, 4)), [], NAMES) == ground
+
+
+def test_boxes_smaller_than_their_names_have_none() -> None:
+    ground = Image.new("RGB", (200, 100))
+    small, large = (
+        np.asarray(draw_boxes(ground, np.array([(50, 50, 50 + side, 60)]), [0], NAMES))
+        for side in (10, 40)
+    )
+    assert not small[:49].any()
+    assert large[:49].any()
 
 
 def test_lines_grow_with_the_image() -> None:

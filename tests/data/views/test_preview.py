@@ -1,6 +1,7 @@
 """Tests that previews show what the network sees, and overwrite no other files."""
 
 import dataclasses
+import hashlib
 import re
 import subprocess
 import sys
@@ -14,7 +15,10 @@ from cnnxfer.config import PRESETS, Augment, Config
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.mixing import mix
-from cnnxfer.data.dataset import Dataset
+from cnnxfer.data.class_mask import ClassMask
+from cnnxfer.data.dataset import Dataset, Example
+from cnnxfer.data.images.drawing import colour_of
+from cnnxfer.data.objects import LabelledBox, Objects
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import folder
 from cnnxfer.data.views import preview as module
@@ -26,7 +30,13 @@ from cnnxfer.data.views.preview import (
     check_preview_path,
     write_preview,
 )
-from cnnxfer.data.views.views import CentralViews, Views, pixel_batches, training_views
+from cnnxfer.data.views.views import (
+    CentralViews,
+    Views,
+    central_views,
+    pixel_batches,
+    training_views,
+)
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 
@@ -81,6 +91,10 @@ def seen_of(dataset: Dataset, preview: Preview, views: Views) -> np.ndarray:
         examples, [views], image_size=SIZE, batch_size=len(examples)
     )
     return pixels
+
+
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_each_row_has_the_central_view_and_training_views(tmp_path: Path, dataset):
@@ -185,6 +199,64 @@ def test_multi_label_images_show_all_their_labels(tmp_path: Path, dataset):
     )
     dataset = dataclasses.replace(dataset, examples=examples)
     assert set(drawn(tmp_path / "a.png", dataset).labels) == {"blue|red"}
+
+
+def test_boxes_are_drawn_where_views_show_them(tmp_path: Path, dataset):
+    """Each object is of a colour of its own, which boxes stand around."""
+    path = tmp_path / "a.png"
+    Image.new("RGB", (80, 40), "black").save(path)
+    objects = Objects((LabelledBox(1, (20, 10, 60, 30)),), 80, 40)
+    example = Example("a", objects, None, path)
+    dataset = dataclasses.replace(dataset, examples=(example,), task="detection")
+    config = Config(augment=Augment(flip=True, zoom=0.3), fit="letterbox")
+    preview = drawn(tmp_path / "p.png", dataset, config)
+    assert preview.labels == ("green",)
+    sheet = np.asarray(Image.open(preview.path)).astype(int)
+    for column, view in enumerate(
+        [central_views(config), *(training_views(config, epoch) for epoch in range(3))]
+    ):
+        found = dataclasses.replace(example, sha256=sha256_of(path))
+        geometry = view.of(found).geometry(80, 40, SIZE)
+        (item,) = objects.through(geometry).objects
+        left, top = GAP + column * (TILE + GAP), GAP + 2 * LINE_HEIGHT
+        tile = sheet[top : top + TILE, left : left + TILE]
+        rows, columns = np.nonzero((tile == colour_of(1)).all(axis=-1))
+        # The name has a ground of the colour, above the box at its left edge.
+        edges = (columns.min(), columns.max() + 1, rows.max() + 1)
+        expected = 3 * np.array(item.box)[[0, 2, 3]]
+        np.testing.assert_allclose(edges, expected, atol=1)
+
+
+def test_masks_are_laid_over_and_unreadable_ones_left_out(
+    tmp_path: Path, dataset, caplog
+):
+    class Halves:
+        name = "halves.png"
+
+        def read(self, width: int, height: int) -> np.ndarray:
+            values = np.zeros((height, width), np.uint8)
+            values[:, width // 2 :] = 7
+            return values
+
+    class Broken(Halves):
+        def read(self, width: int, height: int) -> np.ndarray:
+            raise DataError("truncated PNG")
+
+    Image.new("RGB", (80, 40), "white").save(tmp_path / "a.png")
+    examples = tuple(
+        Example(reader.__name__, ClassMask(reader(), {7: 2}, (2,)), None, path)
+        for reader in (Halves, Broken)
+        for path in [tmp_path / "a.png"]
+    )
+    dataset = dataclasses.replace(dataset, examples=examples, task="segmentation")
+    config = Config(augment=PRESETS["none"], fit="stretch")
+    preview = drawn(tmp_path / "p.png", dataset, config)
+    assert preview.images == ("Halves",)
+    assert "Broken is left out: truncated PNG" in caplog.text
+    tile = np.asarray(Image.open(preview.path))[GAP + 2 * LINE_HEIGHT :, GAP:]
+    assert (tile[:TILE, : TILE // 2] == 255).all()  # without a label
+    half = (np.array(colour_of(2)) + 255) / 2
+    np.testing.assert_allclose(tile[60, 90], half, atol=2)
 
 
 def test_unreadable_images_are_left_out_and_reported(tmp_path: Path, dataset, caplog):
