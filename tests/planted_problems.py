@@ -4,6 +4,7 @@ What is not listed is sound: each picture is of its own, in colour, 96 by 72 pix
 """
 
 import io
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,6 +102,8 @@ def plant(root: Path) -> list[Planted]:
         _plant_greys,
         _plant_copies,
         _plant_groups,
+        _plant_masks,
+        _plant_boxes,
     ):
         step(planter)
     _plant_small_sets(planter)
@@ -350,6 +353,91 @@ def _plant_groups(planter: Planter) -> None:
         planter.put(train, planter.picture())
         planter.put(test, planter.picture())
         planter.note("group-leak", train, test, what=f"plant{number}")
+
+
+def _plant_masks(planter: Planter) -> None:
+    """Masks that do not fit, and values and classes that are slips of the pen."""
+    masks = {f"{number:03d}": _halves() for number in range(TRAIN)}
+    planter.sound("areas/images", TRAIN)
+    masks["000"][30, :40] = 7
+    planter.note("unnamed-values", "areas/images/000.jpg")
+    masks["001"][30, :5] = 2
+    planter.note_classes("areas", "rare-class", "speck")
+    planter.note_classes("areas", "few-images", "speck")
+    planter.note_classes("areas", "missing-in-split", "speck")
+    turned = _turned_picture(planter, "areas/images/turned.jpg")
+    planter.note("masks-turned", turned)
+    masks["turned"] = _halves()
+    planter.one("unfit", "areas/images/small.jpg", planter.picture())
+    masks["small"] = _halves()[:10, :10]
+    for name, values in masks.items():
+        content = odd.encode(Image.fromarray(values), "PNG")
+        planter.put(f"areas/masks/{name}_mask.png", content)
+    planter.one("unfit", "areas/images/broken.jpg", planter.picture())
+    planter.put("areas/masks/broken.png", b"gone")
+    planter.put("areas/classes.txt", b"ground\nplant\nspeck\n")
+
+
+def _halves() -> np.ndarray:
+    """A mask of two values, each in half of a picture."""
+    values = np.zeros(SIZE[::-1], np.uint8)
+    values[: SIZE[1] // 2] = 1
+    return values
+
+
+def _turned_picture(planter: Planter, path: str) -> str:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    planter.one("turned", path, planter.picture(), exif=exif)
+    return path
+
+
+def _plant_boxes(planter: Planter) -> None:
+    """Boxes that do not fit, are there twice, or hardly to be seen."""
+    width, height = SIZE
+    sound = (1, 1, 40, 40)  # left, top, width and height
+    entries: dict[str, tuple[tuple[int, int], list[tuple[int, ...]]]] = {}
+    planter.sound("boxes", TRAIN)
+    for number in range(TRAIN):
+        entries[f"{number:03d}"] = SIZE, [sound]
+        planter.note("one-based", f"boxes/{number:03d}.jpg")
+
+    def plant(kind: str, name: str, size: tuple[int, int], *boxes) -> None:
+        path = f"boxes/{name}.jpg"
+        if kind == "boxes-turned":
+            planter.note(kind, _turned_picture(planter, path))
+        else:
+            planter.one(kind, path, planter.picture())
+        entries[name] = size, list(boxes)
+
+    plant("boxes-scaled", "scaled", (2 * width, 2 * height), (20, 20, 90, 90))
+    plant("boxes-turned", "turned", SIZE, (20, 20, 40, 40))
+    plant("boxes-clipped", "clipped", SIZE, (20, 20, 90, 40))
+    plant("boxes-outside", "outside", SIZE, (20, 20, 40, 40), (120, 20, 40, 40))
+    plant("boxes-empty", "empty", SIZE, (20, 20, 40, 40), (20, 20, 0, 40))
+    plant("unfit", "unfit", (50, 50), (20, 20, 20, 20))
+    plant("unfit", "all outside", SIZE, (120, 20, 40, 40))
+    plant("same-box", "twice", SIZE, (20, 20, 40, 40), (20, 20, 40, 40))
+    plant("tiny-box", "tiny", SIZE, (20, 20, 3, 40))
+    plant("unlabelled", "background", SIZE)
+    document = {
+        "categories": [{"id": 7, "name": "leaf"}],
+        "images": [
+            {
+                "id": name,
+                "file_name": f"{name}.jpg",
+                "width": size[0],
+                "height": size[1],
+            }
+            for name, (size, _) in entries.items()
+        ],
+        "annotations": [
+            {"image_id": name, "category_id": 7, "bbox": box}
+            for name, (_, boxes) in entries.items()
+            for box in boxes
+        ],
+    }
+    planter.put("boxes/annotations.json", json.dumps(document).encode())
 
 
 def _plant_small_sets(planter: Planter) -> None:

@@ -16,14 +16,6 @@ class EvaluateKeywords(TypedDict, total=False):
     precision: Literal["auto", "float32", "bfloat16"] | None
 
 
-class CheckKeywords(TypedDict, total=False):
-    """The options of `check`."""
-
-    split: str | None
-    group_by: str | None
-    exclude: str | PathLike[str] | None
-
-
 class PreviewKeywords(TypedDict, total=False):
     """The options of `preview`."""
 
@@ -33,6 +25,15 @@ class PreviewKeywords(TypedDict, total=False):
     )
     image_size: int | Literal["auto"] | None
     seed: int | None
+
+
+class CheckKeywords(TypedDict, total=False):
+    """The options of `check`."""
+
+    split: str | None
+    group_by: str | None
+    exclude: str | PathLike[str] | None
+    ignore: str | None
 
 
 class OpenClassifierKeywords(EvaluateKeywords, total=False):
@@ -47,11 +48,14 @@ class OpenClassifierKeywords(EvaluateKeywords, total=False):
     batch: int | Literal["auto"] | None
 
 
-class CompareKeywords(CheckKeywords, total=False):
+class CompareKeywords(TypedDict, total=False):
     """The options of `compare`."""
 
     weights: str | PathLike[str] | None
+    split: str | None
+    group_by: str | None
     limit: int | Literal["all"] | None
+    exclude: str | PathLike[str] | None
     views: int | None
     engine: Literal["auto", "openvino", "keras"] | None
     seed: int | None
@@ -142,6 +146,7 @@ class TrainKeywords(CompareKeywords, total=False):
     image_size: int | Literal["auto"] | None
     head: Literal["linear", "mlp", "euclidean"] | None
     fit: Literal["auto", "crop", "letterbox", "stretch"] | None
+    ignore: str | None
     class_weights: str | PathLike[str] | None
     sampling: Literal["natural", "balanced"] | None
     loss: Literal["cross-entropy", "focal"] | None

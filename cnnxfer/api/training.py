@@ -66,6 +66,7 @@ INHERITED_SETTINGS = (
     "group_by",
     "limit",
     "exclude",
+    "ignore",
     "image_size",
     "central_crop",
     "fit",

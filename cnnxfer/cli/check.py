@@ -112,6 +112,8 @@ def _lines(report: Report, write: Path | None) -> Iterator[str]:
     yield f"{printable(report.data)}: {report.size}"
     counts = [counted(len(report.of(name)), name) for name in STYLES]
     yield ", ".join(counts) if report.findings else "nothing is wrong with them"
+    for figure in report.figures:
+        yield printable(figure.text)
     listed = {name for item in report.findings for name in item.quarantine}
     if listed and write is None:
         yield (

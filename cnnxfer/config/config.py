@@ -108,6 +108,12 @@ class Config:
         "--limit",
         at_least=1,
     )
+    ignore: str | Literal["none"] = _data(
+        "none",
+        "Classes of masks that neither teach nor count, by name or value: void,255. "
+        "The value 255 is one of them where no class is named for it.",
+        "--ignore",
+    )
     class_weights: str | Literal["none", "auto"] = _training(
         "none",
         "Weights of the classes in the loss: auto (more for rare classes) or a file of "

@@ -41,7 +41,7 @@ class Option:
 _SOME = {
     "compare": "data weights split group_by limit exclude views engine seed precision "
     "devices",
-    "check": "split group_by exclude",
+    "check": "split group_by exclude ignore",
     "preview": "augment image_size seed",
 }
 # Those whose options are not settings of files.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:  # NumPy is heavy, and sources are looked up without it
     from cnnxfer.data.geometry import Geometry
@@ -13,7 +13,13 @@ LABEL_SEPARATOR = "|"  # between the labels of an image, in tables
 
 
 class Annotation(Protocol):
-    """What a source knows of an image; a task says which kind it needs."""
+    """What a source knows of an image; a task says which kind it needs.
+
+    Attributes:
+        least_classes: how many classes there must be for something to be learned.
+    """
+
+    least_classes: ClassVar[int]
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -42,6 +48,7 @@ class Labels:
     """The classes that an image shows: one, or any number of them."""
 
     labels: tuple[int, ...]
+    least_classes: ClassVar[int] = 2
 
     def renumbered(self, numbers: Mapping[int, int]) -> Labels:
         """Returns the labels with other indices; those without one are left out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:  # NumPy is heavy, and sources are looked up without it
     import numpy as np
@@ -56,6 +56,7 @@ class ClassMask:
     labels: tuple[int, ...]
     width: int = 0
     height: int = 0
+    least_classes: ClassVar[int] = 2  # of one alone, every pixel would be
 
     def renumbered(self, numbers: Mapping[int, int]) -> ClassMask:
         """Returns it with other indices; pixels of other classes are ignored."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnnxfer.data.annotation import Annotation
 from cnnxfer.errors import DataError, PassingError, reason_of
+from cnnxfer.reporting import Reporter
 
 MAX_BYTES = 512 * 1024 * 1024
 # Reasons why a file is not read as an image.
@@ -82,6 +83,8 @@ class Dataset:
         hidden: the ids of hidden and system files, which were left out.
         outside: the ids of files outside of all class folders, but for images.
         circular: the ids of links to folders that would lead around in circles.
+        others: by the names of tasks that the data suits as well, functions that list
+            it for them, such as by its masks where it is listed by its boxes.
     """
 
     name: str
@@ -94,6 +97,9 @@ class Dataset:
     hidden: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     circular: tuple[str, ...] = ()
+    others: Mapping[str, Callable[[Reporter], Dataset]] = field(
+        default_factory=dict, compare=False
+    )
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from cnnxfer.data.dataset import DETECTION, LOCALIZATION
 
 if TYPE_CHECKING:  # NumPy is heavy, and sources are looked up without it
     from cnnxfer.data.geometry import Box, Geometry
@@ -53,6 +55,7 @@ class Objects:
     objects: tuple[LabelledBox, ...] = ()
     width: int = 0
     height: int = 0
+    least_classes: ClassVar[int] = 1  # where an object is can be learned of one class
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -132,6 +135,12 @@ class Objects:
             for name, left, top, right, bottom, *more in rows
         )
         return Objects(objects, int(width), int(height))
+
+
+def task_of_objects(images: Iterable[Objects]) -> str:
+    """Returns the task of images: localization, if each of them has one object."""
+    single = all(sum(not item.crowd for item in each.objects) == 1 for each in images)
+    return LOCALIZATION if single else DETECTION
 
 
 def _short(value: float) -> float | int:

@@ -20,6 +20,7 @@ from cnnxfer.data.dataset import (
 )
 from cnnxfer.data.preparing.division import divide
 from cnnxfer.data.preparing.exclude import exclude_listed
+from cnnxfer.data.preparing.fit import fit_annotations
 from cnnxfer.data.preparing.groups import group_names
 from cnnxfer.data.preparing.index import (
     build_index,
@@ -90,7 +91,8 @@ def prepare_data(dataset: Dataset, config: Config, reporter: Reporter) -> Prepar
     names = group_names(dataset, config.group_by) if is_grouped else []
     group_of = dict(zip(ids, names, strict=True)) if names else {}
     rows = build_index(dataset.examples, reporter)
-    rows = report_problems(pass_over_others(dataset, rows, reporter), reporter)
+    rows, repairs = fit_annotations(pass_over_others(dataset, rows, reporter))
+    rows = report_problems(rows, reporter)
     class_names, rows = leave_out_untrained(dataset.class_names, rows, reporter)
     division = divide(
         rows,
@@ -106,6 +108,7 @@ def prepare_data(dataset: Dataset, config: Config, reporter: Reporter) -> Prepar
         parts,
         near=division.duplicates,
         groups=division.groups,
+        repairs=repairs,
     )
     warn_of(quick_findings(inspected), config.data, reporter)
     counts = [f"{parts.count(part)} {part}" for part in SPLITS]

@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cnnxfer.data.annotation import Labels
+from cnnxfer.data.annotation import Annotation, Labels
 from cnnxfer.data.dataset import SPLITS, TRAIN, VALIDATION, Dataset, Example, IndexRow
 from cnnxfer.data.prepared import PreparedData, Splits, data_hash
+from cnnxfer.data.preparing.fit import fit_annotations
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import list_dataset
+from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.errors import DataError, RunError, with_advice
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import PUT_BACK, Run, SplitRow
@@ -73,7 +75,9 @@ def find_images(
         RunError: if `split.csv` is not the one that the run began with.
     """
     with with_advice(f"If the images of {run.path} have moved: {retry}"):
-        dataset = list_dataset(spec, reporter)
+        listed = list_dataset(spec, reporter)
+        # What is ignored has no label in what the run has recorded.
+        dataset = suited_to(listed, run.config.task, "none", reporter)
     known = run.split
     if run.receipt.get("data_sha256") not in (None, data_hash(known)):
         raise RunError(
@@ -89,7 +93,8 @@ def find_images(
     images = counted(len(wanted), kind)
     if missing:
         text = _missing_text(run, spec, images, missing, read)
-        if reason := _refusal(wanted, missing, limit, numbers):
+        annotation = found[0][1].annotation if found else Labels(())
+        if reason := _refusal(wanted, missing, limit, numbers, annotation):
             raise DataError(
                 f"{text}; {reason}. Put them back, or say where they are: {retry}"
             )
@@ -150,7 +155,8 @@ def _match(
     copies: dict[str, list[Example]] = defaultdict(list)
     for example in dataset.examples:
         if example.id not in used:
-            copies[read[example.id].sha256].append(example)
+            row_read = read[example.id]
+            copies[row_read.sha256].append(row_read.example)
     for same_label in (True, False):  # copies may be of several classes
         for row in rows:
             files = copies[row.sha256] if row not in places else []
@@ -164,7 +170,8 @@ def _match(
 
 
 def _read(examples: Sequence[Example], reporter: Reporter) -> dict[str, IndexRow]:
-    return {row.example.id: row for row in build_index(examples, reporter)}
+    rows, _ = fit_annotations(build_index(examples, reporter))  # `train` has told it
+    return {row.example.id: row for row in rows}
 
 
 def _refusal(
@@ -172,8 +179,12 @@ def _refusal(
     missing: Sequence[SplitRow],
     limit: float,
     numbers: Mapping[str, int],
+    annotation: Annotation,
 ) -> str:
-    """Returns why too many images are missing; "" if the others are enough."""
+    """Returns why too many images are missing; "" if the others are enough.
+
+    Those of the run are annotated as `annotation` is.
+    """
     share = len(missing) / len(rows)
     if share > limit:
         return f"that is {share:.0%}; at most {limit:.0%} may be missing"
@@ -183,21 +194,19 @@ def _refusal(
             row.split == part for row in left
         ):
             return f"no {part} image is left"
-    if gone := _trained_classes(rows, numbers) - _trained_classes(left, numbers):
+    before, after = (
+        {
+            label
+            for row in images
+            if row.split == TRAIN
+            for label in annotation.recorded(row.label, numbers).labels
+        }
+        for images in (rows, left)
+    )
+    if gone := before - after:
         names = [name for name, number in numbers.items() if number in gone]
         return f"no image to train on is left of {', '.join(names)}"
     return ""
-
-
-def _trained_classes(
-    rows: Collection[SplitRow], numbers: Mapping[str, int]
-) -> set[int]:
-    return {
-        label
-        for row in rows
-        if row.split == TRAIN
-        for label in Labels(()).recorded(row.label, numbers).labels
-    }
 
 
 def _missing_text(

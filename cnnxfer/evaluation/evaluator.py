@@ -12,14 +12,17 @@ from itertools import islice
 
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.annotation import Annotation
+from cnnxfer.data.check.run_checks import repair_findings, warn_of
 from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION, Dataset, Example
 from cnnxfer.data.images.source import ImageSource
+from cnnxfer.data.preparing.fit import fit_annotations
 from cnnxfer.data.preparing.index import (
     build_index,
     pass_over_others,
     report_problems,
 )
 from cnnxfer.data.run_images import find_images
+from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.evaluation.surest import surest_answers
@@ -131,9 +134,12 @@ def evaluate_data(
             several labels and those of the run have one or the reverse, or if no image
             is left.
     """
-    _, dataset = load_data(spec, reporter)
+    _, found = load_data(spec, reporter)
+    config = run.config
+    dataset = suited_to(found, config.task, config.ignore, reporter, must_exist=False)
     read = build_index(dataset.examples, reporter)
-    images = pass_over_others(dataset, read, reporter)
+    images, repairs = fit_annotations(pass_over_others(dataset, read, reporter))
+    warn_of(repair_findings(dataset.class_names, repairs), spec, reporter)
     rows = report_problems(images, reporter)
     if not rows:
         raise DataError(f"none of the {len(images)} images of {spec} could be read.")

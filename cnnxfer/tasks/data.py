@@ -2,13 +2,14 @@
 
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.sources import list_dataset
+from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.catalog import TASKS
 from cnnxfer.tasks.task import Task
 
 
 def load_data(
-    spec: str, reporter: Reporter, task: str = "auto"
+    spec: str, reporter: Reporter, task: str = "auto", ignore: str = "none"
 ) -> tuple[Task, Dataset]:
     """Lists the images that `spec` names; returns them with the task they are for.
 
@@ -16,12 +17,13 @@ def load_data(
         spec: the data specification, as it was typed.
         reporter: shows progress and warnings.
         task: the name of a task, or `auto` for the one that suits the data.
+        ignore: classes of masks to ignore; see `without_ignored`.
 
     Raises:
-        ConfigError: if no source accepts the specification.
+        ConfigError: if no source accepts the specification, or `ignore` names no class.
         DataError: if the data cannot be read, or doesn't suit the task.
     """
-    dataset = list_dataset(spec, reporter)
+    dataset = suited_to(list_dataset(spec, reporter), task, ignore, reporter)
     chosen = TASKS.get(dataset.task if task == "auto" else task)
     chosen.check(dataset, spec)
     return chosen, dataset

@@ -47,7 +47,7 @@ def prepare_run(
         DataError: if no classifier can be trained on the data.
     """
     devices, precision = claim_processors(config.devices, config.precision)
-    task, dataset = load_data(config.data, reporter, config.task)
+    task, dataset = load_data(config.data, reporter, config.task, config.ignore)
     task.check_head(config.head)
     data = prepare_data(dataset, config, reporter)
     require_known_classes(config.class_weights, data.class_names)

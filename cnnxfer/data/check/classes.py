@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from cnnxfer.data.annotation import Labels
 from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.report import Finding, Item, error_kind, note_kind, warning_kind
 from cnnxfer.data.dataset import SPLITS
@@ -116,7 +117,12 @@ def small_classes(data: InspectedData) -> Iterator[Finding]:
 
 
 def imbalance(data: InspectedData) -> Iterator[Finding]:
-    """Finds that the largest class has many times the images of the smallest."""
+    """Finds that the largest class has many times the images of the smallest.
+
+    What has boxes or masks is not learned by classes of images.
+    """
+    if not all(isinstance(row.example.annotation, Labels) for row in data.rows):
+        return
     sizes = _trained_sizes(data)
     if class_size_ratio(list(sizes.values())) >= MIN_SKEWED_RATIO:
         most = max(sizes, key=sizes.__getitem__)

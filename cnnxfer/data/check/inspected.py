@@ -7,6 +7,7 @@ from functools import cached_property
 from cnnxfer.data.annotation import LABEL_SEPARATOR
 from cnnxfer.data.check.report import Item
 from cnnxfer.data.dataset import SPLITS, IndexRow
+from cnnxfer.data.preparing.fit import Repair
 from cnnxfer.data.preparing.groups import grouped
 from cnnxfer.data.preparing.index import labels_to_train
 
@@ -22,6 +23,7 @@ class InspectedData:
     splits: Sequence[str]  # that each image would get; "" for one that is left out
     near: Sequence[Group] = ()  # rows whose images show the same, exact copies included
     groups: Sequence[str] = ()  # of each image by `--group-by`, or ""; or none at all
+    repairs: Sequence[Repair] = ()  # what was done to boxes and masks
     # Ids of what the source passed over, as the `Dataset` has them.
     hidden: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()

@@ -58,11 +58,20 @@ CIRCULAR = note_kind(
     advice="Delete them.",
 )
 
+UNFIT = warning_kind(
+    "unfit",
+    "images whose boxes or mask do not fit, or cannot be read",
+    done="left out",
+    advice="Correct the size that is written beside the boxes, or the mask.",
+)
+
 # By the beginning of the reasons that `images.decode` and `read_bytes` give.
 KIND_BY_REASON = {
     "truncated": TRUNCATED,
     "over ": TOO_LARGE,
     "too large": TOO_LARGE,
+    "boxes ": UNFIT,  # as `preparing.fit` words them
+    "mask ": UNFIT,
 }
 
 
@@ -73,7 +82,7 @@ def broken_files(data: InspectedData) -> Iterator[Finding]:
         for index, row in enumerate(data.rows)
         if row.problem
     ]
-    for kind in (UNREADABLE, NOT_READ, TRUNCATED, TOO_LARGE, OTHER_FILE):
+    for kind in (UNREADABLE, NOT_READ, TRUNCATED, TOO_LARGE, UNFIT, OTHER_FILE):
         found = [index for index, other in kinds if other is kind]
         items = [data.item(index, data.rows[index].problem or "") for index in found]
         if kind is OTHER_FILE:
@@ -106,10 +115,10 @@ def circular_links(data: InspectedData) -> Iterator[Finding]:
 def _kind_of(row: IndexRow, problem: str) -> Kind:
     if is_other_file(row.example.id, problem):
         return OTHER_FILE
-    for start, kind in KIND_BY_REASON.items():
-        if problem.startswith(start):
-            return kind
-    return NOT_READ if row.passing else UNREADABLE
+    if row.passing:
+        return NOT_READ
+    kinds = (it for start, it in KIND_BY_REASON.items() if problem.startswith(start))
+    return next(kinds, UNREADABLE)
 
 
 def _suffix(name: str) -> str:

@@ -129,6 +129,21 @@ class ClassCount:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A number that the results of a model are to be held against.
+
+    Attributes:
+        name: what it is, such as "mean-box-iou"; it never changes.
+        value: the number.
+        text: a sentence about it, without a full stop.
+    """
+
+    name: str
+    value: float
+    text: str
+
+
+@dataclass(frozen=True)
 class Report:
     """What was checked, and what was found.
 
@@ -138,6 +153,7 @@ class Report:
         sound: how many of them are images that can be used.
         classes: the number of images of each class, in label order.
         findings: the findings: errors first, then warnings, then notes.
+        figures: what is usual in boxes and masks, which a model must beat.
     """
 
     data: str
@@ -145,6 +161,7 @@ class Report:
     sound: int
     classes: tuple[ClassCount, ...]
     findings: tuple[Finding, ...]
+    figures: tuple[Figure, ...] = ()
 
     @property
     def size(self) -> str:

@@ -3,7 +3,15 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from cnnxfer.data.check import classes, duplicates, image_properties, readability
+from cnnxfer.data.check import (
+    boxes,
+    classes,
+    duplicates,
+    image_properties,
+    masks,
+    readability,
+)
+from cnnxfer.data.check.baselines import baselines
 from cnnxfer.data.check.inspected import Group, InspectedData
 from cnnxfer.data.check.report import (
     NOTE,
@@ -16,7 +24,9 @@ from cnnxfer.data.check.report import (
 )
 from cnnxfer.data.dataset import Dataset, Example, IndexRow
 from cnnxfer.data.images.names import is_other_file
+from cnnxfer.data.masks.ignore import without_ignored
 from cnnxfer.data.preparing.exclude import exclude_listed
+from cnnxfer.data.preparing.fit import Repair, fit_annotations
 from cnnxfer.data.preparing.groups import group_names
 from cnnxfer.data.preparing.index import build_index, labels_to_train
 from cnnxfer.data.preparing.near_duplicates import near_duplicates
@@ -37,6 +47,10 @@ CHECKS: tuple[Callable[[InspectedData], Iterable[Finding]], ...] = (
     classes.small_classes,
     classes.imbalance,
     readability.broken_files,
+    boxes.repaired,
+    boxes.same_boxes,
+    masks.unnamed_values,
+    masks.rare_classes,
     image_properties.grey,
     image_properties.dim,
     image_properties.tiny,
@@ -46,6 +60,8 @@ CHECKS: tuple[Callable[[InspectedData], Iterable[Finding]], ...] = (
     image_properties.animated,
     image_properties.cmyk,
     image_properties.turned,
+    boxes.tiny_boxes,
+    boxes.one_based,
     readability.wrong_suffixes,
     classes.odd_names,
     classes.unlabelled,
@@ -72,6 +88,7 @@ REPORTED_BY_TRAINING = {
         readability.NOT_READ,
         readability.TRUNCATED,
         readability.TOO_LARGE,
+        readability.UNFIT,
         classes.EMPTY_CLASS,
         classes.UNTRAINED_CLASS,
         classes.IMBALANCE,
@@ -86,6 +103,7 @@ def check_data(
     split: str = "75/15/10",
     group_by: str = "none",
     exclude: str = "none",
+    ignore: str = "none",
 ) -> tuple[Report, list[Example]]:
     """Finds what is wrong with a data set before anything is trained on it.
 
@@ -97,6 +115,7 @@ def check_data(
         split: shares such as "75/15/10", or "slices", as `train` takes them.
         group_by: what groups images, as `group_names` takes it; `none` for no groups.
         exclude: the path of a list of images to leave out; `none` for no list.
+        ignore: classes of masks to ignore; see `without_ignored`.
 
     Returns:
         The report, and the images that could be read.
@@ -115,11 +134,13 @@ def check_data(
         findings = NO_DATA.findings([Item(note=str(error))], count=0)
         report = Report(spec, 0, 0, (), tuple(findings))
     else:
+        dataset = without_ignored(dataset, ignore)
         if exclude != "none":
             dataset = exclude_listed(dataset, Path(exclude), reporter)
-        rows = build_index(dataset.examples, reporter)
+        read = build_index(dataset.examples, reporter)
+        rows, repairs = fit_annotations(read)
         groups = group_names(dataset, group_by) if group_by != "none" and rows else []
-        report = _report(spec, dataset, rows, groups, split)
+        report = _report(spec, dataset, rows, repairs, groups, split)
     return report, [row.example for row in rows if not row.problem]
 
 
@@ -130,6 +151,15 @@ def quick_findings(data: InspectedData) -> tuple[Finding, ...]:
         for check in CHECKS
         for finding in check(data)
         if finding.severity != NOTE and finding.kind not in REPORTED_BY_TRAINING
+    )
+
+
+def repair_findings(
+    class_names: tuple[str, ...], repairs: Sequence[Repair]
+) -> tuple[Finding, ...]:
+    """Returns what to warn of where boxes and masks were repaired, and no more."""
+    return _by_severity(
+        boxes.repaired(InspectedData(class_names, (), (), repairs=repairs))
     )
 
 
@@ -147,6 +177,7 @@ def _report(
     spec: str,
     dataset: Dataset,
     rows: Sequence[IndexRow],
+    repairs: Sequence[Repair],
     groups: Sequence[str],
     split: str,
 ) -> Report:
@@ -163,6 +194,7 @@ def _report(
         splits,
         near=near,
         groups=groups,
+        repairs=repairs,
         hidden=dataset.hidden,
         outside=dataset.outside,
         circular=dataset.circular,
@@ -179,6 +211,7 @@ def _report(
             for name, sizes in zip(data.class_names, data.split_sizes, strict=True)
         ),
         findings=_by_severity(findings),
+        figures=baselines(data),
     )
 
 

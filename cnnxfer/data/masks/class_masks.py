@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cnnxfer.data.class_mask import IGNORED, ClassMask
 from cnnxfer.data.masks.mask_file import MaskFile
@@ -47,12 +48,18 @@ def class_masks(
     values = {value: labels[name] for value, name in names.items()}
     return tuple(labels), [
         ClassMask(
-            mask,
+            replace(mask, unnamed=_unnamed(mask, values)),
             values,
             tuple(sorted({values[it] for it in mask.facts.counts if it in values})),
         )
         for mask in masks
     ]
+
+
+def _unnamed(mask: MaskFile, values: Mapping[int, int]) -> tuple[int, ...]:
+    # Of masks in colours, `IGNORED` stands for all other colours.
+    fine = set() if mask.colours else {IGNORED}
+    return tuple(sorted(mask.facts.counts.keys() - values.keys() - fine))
 
 
 def _names_of(values: set[int]) -> dict[int, str]:

@@ -13,7 +13,9 @@ from cnnxfer.texts import normal
 NOTHING = "none"
 
 
-def without_ignored(dataset: Dataset, ignore: str) -> Dataset:
+def without_ignored(
+    dataset: Dataset, ignore: str, *, must_exist: bool = True
+) -> Dataset:
     """Returns a data set of masks without the classes that are to be ignored.
 
     Their pixels have no label any more. Where no class has the value 255, it is ignored
@@ -23,6 +25,7 @@ def without_ignored(dataset: Dataset, ignore: str) -> Dataset:
         dataset: the data set, as its source lists it.
         ignore: values of masks or names of classes, separated by commas; `none` for
             none of them.
+        must_exist: whether it is an error if the data has no such class.
 
     Raises:
         ConfigError: if there are no masks, or one of the names is neither a class nor a
@@ -38,7 +41,7 @@ def without_ignored(dataset: Dataset, ignore: str) -> Dataset:
         if isinstance(mask, ClassMask)
         for value, label in mask.values.items()
     }
-    if not values:
+    if not values and must_exist:
         raise ConfigError(
             f"{option('--ignore')} is {ignore}, and {title} has no masks. Leave it out."
         )
@@ -51,7 +54,7 @@ def without_ignored(dataset: Dataset, ignore: str) -> Dataset:
             label = values.get(int(name))
         if label is not None:
             gone.add(label)
-        elif name != str(IGNORED):
+        elif must_exist and name != str(IGNORED):
             known = {
                 label: f"{value} ({dataset.class_names[label]})"
                 for value, label in sorted(values.items())

@@ -28,12 +28,14 @@ class MaskFacts:
         height: its height.
         counts: how many pixels have each value that occurs.
         problem: why it cannot be read; empty if it can.
+        passing: whether the problem may not lie in the mask; see `IndexRow`.
     """
 
     width: int = 0
     height: int = 0
     counts: Mapping[int, int] = field(default_factory=dict)
     problem: str = ""
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class MaskFile:
         colours: the colour that stands for each value, from 0 on; empty where the
             pixels are the values.
         facts: what reading it once has told.
+        unnamed: the values that occur and that no class has; `IGNORED` only where
+            it stands for all other colours.
         orientation: the EXIF orientation of its picture, if the mask is for the picture
             as it is stored, and is turned along; 1 otherwise.
     """
@@ -58,6 +62,7 @@ class MaskFile:
     size_bytes: int | None = None
     colours: tuple[Colour, ...] = ()
     facts: MaskFacts = MaskFacts()
+    unnamed: tuple[int, ...] = ()
     orientation: int = 1
 
     def read(self, width: int, height: int) -> np.ndarray:

@@ -34,9 +34,9 @@ def with_facts(masks: Sequence[MaskFile], reporter: Reporter) -> list[MaskFile]:
         try:
             with reporter.progress("reading masks", len(unread), "masks") as advance:
                 read = parallel_map(_read, (masks[index] for index in unread))
-                for index, (found, is_passing) in zip(unread, read, strict=True):
+                for index, found in zip(unread, read, strict=True):
                     facts[index] = found
-                    if (stamp := stamps[index]) and not is_passing:
+                    if (stamp := stamps[index]) and not found.passing:
                         new[stamp] = _row(found)
                     advance()
         finally:  # after an interruption, what has been read is not read again
@@ -48,16 +48,16 @@ def with_facts(masks: Sequence[MaskFile], reporter: Reporter) -> list[MaskFile]:
     ]
 
 
-def _read(mask: MaskFile) -> tuple[MaskFacts, bool]:
-    """Returns the facts of a mask, and whether its problem may pass."""
+def _read(mask: MaskFile) -> MaskFacts:
     try:
         values = mask.stored_values()
     except DataError as error:
-        return MaskFacts(problem=str(error)), isinstance(error, PassingError)
+        is_passing = isinstance(error, PassingError)
+        return MaskFacts(problem=str(error), passing=is_passing)
     counts = np.bincount(values.ravel(), minlength=256)
     height, width = values.shape
     present = {int(value): int(counts[value]) for value in counts.nonzero()[0]}
-    return MaskFacts(width, height, present), False
+    return MaskFacts(width, height, present)
 
 
 def _row(facts: MaskFacts) -> Facts:

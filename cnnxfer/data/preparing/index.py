@@ -118,7 +118,7 @@ def report_problems(rows: Iterable[IndexRow], reporter: Reporter) -> list[IndexR
         reporter.warn(f"left out {row.example.id}: {row.problem}")
     if broken:
         reporter.warn(
-            f"{len(broken)} of {len(rows)} images could not be read and were left out."
+            f"{len(broken)} of {len(rows)} images could not be used and were left out."
         )
     return [row for row in rows if not row.problem]
 
@@ -137,12 +137,19 @@ def labels_to_train(rows: Iterable[IndexRow]) -> set[int]:
 
 
 def enough_classes(rows: Sequence[IndexRow]) -> bool:
-    """Tells whether there are enough classes to train a classifier on.
+    """Tells whether there are enough classes to train on.
 
-    Two are enough; one is enough if some images don't have it.
+    How many are needed depends on what is known of images; one is enough if some images
+    don't have it.
     """
     some_without = any(not row.problem and not row.example.labels for row in rows)
-    return len(labels_to_train(rows)) >= (1 if some_without else 2)
+    needed = 1 if some_without else least_classes(rows)
+    return len(labels_to_train(rows)) >= needed
+
+
+def least_classes(rows: Iterable[IndexRow]) -> int:
+    """Returns how many classes images must be of for something to be learned."""
+    return max((row.example.annotation.least_classes for row in rows), default=2)
 
 
 def leave_out_untrained(
@@ -165,14 +172,14 @@ def leave_out_untrained(
     kept = tuple(class_names[label] for label in trained)
     dropped = [name for name in class_names if name not in kept]
     if not enough_classes(rows):
-        found = (
-            f"no image to train on is left of {', '.join(dropped)}"
-            if dropped
-            else f"every image to train on is of class {kept[0]}"
-        )
+        found = "nothing is labelled"
+        if dropped:
+            found = f"no image to train on is left of {', '.join(dropped)}"
+        elif kept:
+            found = f"all that there is to train on is of class {kept[0]}"
+        few = {1: "a class", 2: "at least two classes"}[least_classes(rows)]
         raise DataError(
-            f"{found}; expected images of at least two classes. Add some that can be "
-            "read."
+            f"{found}; expected images of {few}. Add some that can be read."
         )
     if not dropped:
         return kept, list(rows)

@@ -139,7 +139,11 @@ def list_dataset(spec: str, reporter: Reporter) -> Dataset:
         reporter.info(
             f"{spec} is {Path(spec).resolve()}; the data set of this name is {full}"
         )
-    dataset: Dataset = load_object(source.loader)(spec, reporter)
+    return with_sorted_classes(load_object(source.loader)(spec, reporter), reporter)
+
+
+def with_sorted_classes(dataset: Dataset, reporter: Reporter) -> Dataset:
+    """Returns a data set with its classes sorted by name; see `list_dataset`."""
     names = _distinct(dataset.class_names)
     spellings: dict[str, str] = {}
     for name in names:

@@ -2,10 +2,11 @@
 
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from cnnxfer.data.annotation import Labels
-from cnnxfer.data.dataset import Dataset, Example
+from cnnxfer.data.dataset import SEGMENTATION, Dataset, Example
 from cnnxfer.data.images.folders import walk_folders
 from cnnxfer.data.sources.annotations.load import in_folder
 from cnnxfer.data.sources.layout import arrange, utf8_name
@@ -19,9 +20,10 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     """Lists every file in the class folders of a folder, sorted by name.
 
     Where files of annotations are about images in it, these are listed with their
-    objects; where it holds pictures and their masks, these are: see `find_pairs`.
-    Otherwise, classes and splits are found as `layout.arrange` describes. Hidden and
-    system files and folders are left out, and links that lead around in circles.
+    objects; where it holds pictures and their masks, these are: see `find_pairs`. With
+    both, masks are listed for segmentation alone. Otherwise, classes and splits are
+    found as `layout.arrange` describes. Hidden and system files and folders are left
+    out, and links that lead around in circles.
 
     Raises:
         DataError: if there is no file in a class folder, it is not clear which folders
@@ -30,8 +32,12 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     root = Path(spec)
     names, circular = _names(os.fspath(root))
     dataset = in_folder(os.fspath(root), names, reporter)
-    if dataset is None and (pairs := find_pairs(names, os.fspath(root))):
-        dataset = load_masks(root, names, pairs, reporter)
+    if pairs := find_pairs(names, os.fspath(root)):
+        by_masks = partial(load_masks, root, names, pairs)
+        if dataset is None:
+            dataset = by_masks(reporter)
+        else:
+            dataset = replace(dataset, others={SEGMENTATION: by_masks})
     if dataset is not None:
         return replace(dataset, circular=tuple(map(utf8_name, circular)))
     layout = arrange(names, os.fspath(root), reporter)

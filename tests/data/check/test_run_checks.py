@@ -271,7 +271,8 @@ def test_training_warns_of_serious_findings() -> None:
 
 
 def test_every_check_is_registered() -> None:
-    modules = (classes, duplicates, image_properties, run_checks.readability)
+    others = (run_checks.boxes, run_checks.masks, run_checks.readability)
+    modules = (classes, duplicates, image_properties, *others)
     defined = {
         function
         for module in modules

@@ -50,6 +50,11 @@ def test_what_is_no_value_is_an_error() -> None:
         without_ignored(dataset(), "0,9")
 
 
+def test_classes_of_a_run_may_be_missing_in_other_data() -> None:
+    found = without_ignored(dataset(), "void,null", must_exist=False)
+    assert found.class_names == ("flower", "sky")
+
+
 def test_data_without_masks_has_nothing_to_ignore() -> None:
     example = Example("a.jpg", Labels((0,)), None, Path("a.jpg"))
     with pytest.raises(ConfigError, match="ignore is 0, and set has no masks"):

@@ -79,7 +79,7 @@ def test_broken_files_are_named_counted_and_left_out(photos_dir: Path, warnings)
         "left out red/c text.jpg: not an image",
         "left out red/d link.jpg: no such file or directory",
         "left out red/e pipe.jpg: not a file",
-        "5 of 41 images could not be read and were left out.",
+        "5 of 41 images could not be used and were left out.",
     ]
 
 

@@ -7,10 +7,11 @@ import pytest
 from PIL import Image
 from recording_reporter import RecordingReporter
 
-from cnnxfer.data.dataset import SEGMENTATION, Dataset
+from cnnxfer.data.dataset import DETECTION, SEGMENTATION, Dataset
 from cnnxfer.data.masks import read_facts
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.data.sources.mask_pairs import find_pairs
+from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 
@@ -159,3 +160,15 @@ def test_masks_of_flowers_are_read(shared: Path) -> None:
     assert len(dataset.examples) == 846
     strays = [example for example in dataset.examples if 5 in example.labels]
     assert sum(it.annotation.reader.facts.counts[5] for it in strays) == 30
+
+
+def test_a_set_of_boxes_with_masks_is_read_by_its_masks_when_asked(
+    shared: Path,
+) -> None:
+    boxes = list_dataset(str(shared / "data" / "boxes" / "coco128"), Reporter())
+    assert boxes.task == DETECTION
+    masks = suited_to(boxes, SEGMENTATION, "unlabeled", Reporter())
+    assert (masks.task, len(masks.examples)) == (SEGMENTATION, 100)
+    assert "rug-merged" in masks.class_names
+    assert "unlabeled" not in masks.class_names
+    assert list(masks.class_names) == sorted(masks.class_names)
