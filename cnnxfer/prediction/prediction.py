@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cnnxfer.data.images.source import ImageSource
     from cnnxfer.tasks.answer import FoundObject, Line, RankedClass, TaskAnswer
 
+SHOWN = 8  # classes or objects in the text of a prediction
+
 # Reads the part of a JSON object that is the task's; see `Decision.read`.
 ReadAnswer = Callable[[Mapping[str, Any]], "TaskAnswer"]
 
@@ -140,8 +142,11 @@ class Prediction:
     def __repr__(self) -> str:
         text = self.error
         if text is None:
-            texts = [f"{each.label} {each.fraction:.1%}" for each in self._chosen]
-            text = ", ".join(texts) or self.label
+            chosen = self._chosen
+            shown = [f"{each.label} {each.fraction:.1%}" for each in chosen[:SHOWN]]
+            if len(chosen) > SHOWN:
+                shown.append(f"and {len(chosen) - SHOWN} more")
+            text = ", ".join(shown) or self.label
         return f"Prediction({self.path + self.frame_mark!r}: {printable(text)})"
 
     def _repr_html_(self) -> str:

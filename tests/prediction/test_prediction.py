@@ -164,6 +164,11 @@ def test_objects_are_found_by_their_names() -> None:
     assert ANSWER.objects == ()
 
 
+def test_the_text_of_many_objects_is_short() -> None:
+    many = with_objects("a.jpg", 40, 30, *[(1, 2, 30, 20, 0.9, 0)] * 99)
+    assert repr(many).endswith("raccoon 90.0%, and 91 more)")
+
+
 def test_an_image_without_objects_is_an_answer() -> None:
     empty = with_objects("a.jpg", 40, 30)
     assert (empty.label, empty.objects, empty.unsure) == ("none", (), True)

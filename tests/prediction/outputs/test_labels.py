@@ -12,7 +12,7 @@ from globox import Annotation, AnnotationSet
 from PIL import Image
 from predicted import with_objects
 
-from cnnxfer.data.sources.annotations.load import in_folder, load
+from cnnxfer.data.sources import list_dataset
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.outputs.coco import write_coco
 from cnnxfer.prediction.outputs.file import choose_writer, write_file
@@ -154,18 +154,18 @@ def test_labelme_is_read_as_it_was_answered(found: list[Prediction]) -> None:
         assert annotation.image_size == (400, 300)
 
 
-@pytest.mark.parametrize("name", ["coco", "yolo", "voc", "labelme"])
+@pytest.mark.parametrize("name", ["coco", "yolo", "voc", "labelme", "csv", "parquet"])
 def test_answers_become_a_data_set_again(found: list[Prediction], name: str) -> None:
     for path in PATHS:
         Image.new("RGB", (400, 300)).save(path)
-    if name == "coco":
-        write_file(found, WRITERS.get(name), Path("set.json"))
-        dataset = load("set.json", Reporter())
+    spec = {"coco": "set.json", "csv": "set.csv", "parquet": "set.parquet"}.get(name)
+    if spec:
+        write_file(found, WRITERS.get(name), Path(spec))
     else:
-        folder = written(name, found)
-        if name == "yolo":
-            (folder / "images").symlink_to(Path("photos").absolute())
-        dataset = in_folder("set", files(folder), Reporter())
+        written(name, found)
+    if name == "yolo":
+        Path("set/images").symlink_to(Path("photos").absolute())
+    dataset = list_dataset(spec or "set", Reporter())
     read = {
         Path(os.path.relpath(os.path.realpath(each.path), "photos")): each.annotation
         for each in dataset.examples
@@ -178,7 +178,7 @@ def test_answers_become_a_data_set_again(found: list[Prediction], name: str) -> 
     }
     expected = {
         key: [
-            (label.replace("\x1b", "\\x1b" if name == "voc" else "\x1b"), box)
+            (label.replace("\x1b", "\\x1b" if name in ("voc", "csv") else "\x1b"), box)
             for label, box in each
         ]
         for key, each in EXPECTED.items()
