@@ -8,7 +8,7 @@ Source: https://cocodataset.org/#format-data
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict, TypeVar
 
 from cnnxfer.data.geometry import Box
 from cnnxfer.data.masks.rle import box_of, counts_of, text_of
@@ -25,9 +25,13 @@ from cnnxfer.data.sources.annotations.shapes import (
 )
 from cnnxfer.data.sources.split_folders import split_in
 from cnnxfer.errors import DataError
-from cnnxfer.records import from_json
+from cnnxfer.records import Within, from_json
 
 NAME = "COCO"
+
+
+# A side of an image, in pixels; some programs write 640.0.
+_Side = Annotated[float, Within(0, 1e9)] | None
 
 
 class _Category(TypedDict):
@@ -36,13 +40,16 @@ class _Category(TypedDict):
 
 
 class _Size(TypedDict, total=False):
-    width: float | None
-    height: float | None
+    width: _Side
+    height: _Side
 
 
 class _Image(_Size):
     id: Any
     file_name: str
+
+
+_Entry = TypeVar("_Entry", _Category, _Image)
 
 
 def accepts(document: Any) -> bool:
@@ -65,14 +72,8 @@ def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]
         images = from_json(list[_Image], document["images"], "images")
     except ValueError as error:
         raise DataError(f"{file}: {error}.") from error
-    names = {category["id"]: category["name"] for category in categories}
-    pages = {image["id"]: image for image in images}
-    for kind, entries, ids in (
-        ("categories", categories, names),
-        ("images", images, pages),
-    ):
-        if len(ids) < len(entries):
-            raise DataError(f"{file}: several {kind} have the same id. Number them.")
+    names = {key: it["name"] for key, it in _by_id(categories, "categories", file)}
+    pages = dict(_by_id(images, "images", file))
     items = _by_image(document["annotations"], pages, names, file)
     split = split_in(reading.pictures.relative(file))
     for key, image in pages.items():
@@ -87,6 +88,18 @@ def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]
         yield AnnotatedImage(path, file, objects, width, height, split)
 
 
+def _by_id(entries: list[_Entry], kind: str, file: str) -> list[tuple[Any, _Entry]]:
+    """Returns entries with their ids, which are different numbers or texts."""
+    found = {_key(entry["id"]): entry for entry in entries}
+    if len(found) < len(entries) or None in found:
+        raise DataError(f"{file}: {kind} have no ids, or the same. Number them.")
+    return list(found.items())
+
+
+def _key(id: Any) -> Any:
+    return id if isinstance(id, (int, str, float)) else None
+
+
 def _by_image(
     annotations: list[Any],
     images: Mapping[Any, _Image],
@@ -98,7 +111,7 @@ def _by_image(
     for number, item in enumerate(annotations, 1):
         where = f"{file}, annotation {number}"
         for key, known in (("image_id", images), ("category_id", names)):
-            if not isinstance(item, dict) or not _is_in(item.get(key), known):
+            if not isinstance(item, dict) or _key(item.get(key)) not in known:
                 found = item.get(key) if isinstance(item, dict) else item
                 raise DataError(
                     f"{where} has the {key} {found!r:.40}, which no entry of "
@@ -107,10 +120,6 @@ def _by_image(
                 )
         items[item["image_id"]].append((where, item))
     return items
-
-
-def _is_in(key: Any, known: Mapping[Any, Any]) -> bool:
-    return isinstance(key, (int, str, float)) and key in known
 
 
 def _object(

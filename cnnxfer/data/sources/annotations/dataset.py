@@ -1,5 +1,6 @@
 """Makes a data set of what files of annotations say of its images."""
 
+import math
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -144,13 +145,22 @@ def _problems(image: AnnotatedImage) -> list[str]:
         place = f"{image.file}, object {number} of {os.path.basename(image.path)}"
         if not item.name.strip():
             problems.append(f"{place} has no class. Name it, or delete it.")
-        if right < left or bottom < top:
+        elif not _is_text(item.name):  # JSON can escape half of a surrogate pair
+            problems.append(f"{place} is {item.name!r:.40}, which is no text.")
+        if not (left <= right < math.inf and top <= bottom < math.inf):
             box = ", ".join(f"{edge:g}" for edge in item.box)
             problems.append(
                 f"{place} has the edges {box}; expected left, top, right, bottom, and "
                 "no negative size. Correct or delete it."
             )
     return problems
+
+
+def _is_text(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _objects(image: AnnotatedImage, labels: Mapping[str, int]) -> Objects:

@@ -18,6 +18,7 @@ from cnnxfer.texts import encoding_of
 # hold the image itself.
 MAX_DOCUMENT_BYTES = 2_000_000_000
 MAX_PAGE_BYTES = 20_000_000
+MAX_YAML_BYTES = 1_000_000  # which takes seconds to read
 REPAIR = "Write it anew with the program that made it, or delete it."
 
 
@@ -82,7 +83,7 @@ def read_yaml(path: str) -> Any:
     Raises:
         DataError: if it is not YAML.
     """
-    content = read_limited(path)
+    content = read_limited(path, MAX_YAML_BYTES)
     try:
         return yaml.safe_load(content)
     except (yaml.YAMLError, ValueError, RecursionError) as error:

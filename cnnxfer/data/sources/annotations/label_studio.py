@@ -93,7 +93,10 @@ def _names(data: dict[str, Any], place: str) -> list[str]:
     for value in data.values():
         if not isinstance(value, str):
             continue
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+        except ValueError:  # it is no address
+            continue
         local = parse_qs(parts.query).get("d", [""])[0]  # /data/local-files/?d=PATH
         for path in (local, unquote(parts.path), value):
             name = path.replace("\\", "/").rpartition("/")[2]
@@ -131,7 +134,10 @@ def _objects(
         return
     is_upright = kind == "rectanglelabels" and not value.get("rotation")
     polygons = () if is_upright else (polygon,)
-    for name in value.get(kind) or [""]:
+    names = value.get(kind) or [""]
+    if not isinstance(names, list):
+        raise DataError(f"{place} has {names!r:.60} as {kind}; expected a list.")
+    for name in names:
         yield NamedObject(str(name), box_around([polygon]), False, polygons)
 
 

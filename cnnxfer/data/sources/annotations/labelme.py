@@ -6,7 +6,7 @@ Source: https://github.com/wkentaro/labelme, `labelme/label_file.py`
 import os
 from collections.abc import Iterator
 from math import hypot
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from cnnxfer.data.sources.annotations.annotated import (
     AnnotatedImage,
@@ -21,9 +21,20 @@ from cnnxfer.data.sources.annotations.shapes import (
 )
 from cnnxfer.data.sources.split_folders import split_in
 from cnnxfer.errors import DataError
-from cnnxfer.records import from_json
+from cnnxfer.records import Within, from_json
 
 NAME = "LabelMe"
+_Side = Annotated[float, Within(0, 1e9)] | None  # of an image, in pixels
+
+
+class _Size(TypedDict, total=False):
+    imageWidth: _Side
+    imageHeight: _Side
+
+
+class _Page(_Size):
+    shapes: list[dict[str, Any]]
+    imagePath: str
 
 
 def accepts(document: Any) -> bool:
@@ -38,23 +49,20 @@ def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]
         DataError: if a part is missing or of another type.
     """
     try:
-        shapes = from_json(list[dict[str, Any]], document["shapes"], "shapes")
-        told = from_json(str, document["imagePath"], "imagePath")
-        width, height = (
-            int(from_json(float, document.get(side) or 0, side))
-            for side in ("imageWidth", "imageHeight")
-        )
+        page = from_json(_Page, document)
     except ValueError as error:
         raise DataError(f"{file}: {error}.") from error
     objects = tuple(
         item
-        for number, shape in enumerate(shapes, 1)
+        for number, shape in enumerate(page["shapes"], 1)
         if (item := _object(shape, f"{file}, shape {number}", reading))
     )
     stem = os.path.splitext(os.path.basename(file))[0]
-    suffix = os.path.splitext(told)[1]
-    if path := reading.picture([stem + suffix, told, stem], file):
+    suffix = os.path.splitext(page["imagePath"])[1]
+    if path := reading.picture([stem + suffix, page["imagePath"], stem], file):
         split = split_in(os.path.dirname(reading.pictures.relative(file)))
+        width = int(page.get("imageWidth") or 0)
+        height = int(page.get("imageHeight") or 0)
         yield AnnotatedImage(path, file, objects, width, height, split)
 
 

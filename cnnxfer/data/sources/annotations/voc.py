@@ -27,6 +27,7 @@ from cnnxfer.data.sources.annotations.shapes import numbers
 from cnnxfer.data.sources.split_folders import split_in
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import listed
+from cnnxfer.texts import normal
 
 ROOT = "annotation"
 EDGES = ("xmin", "ymin", "xmax", "ymax")
@@ -75,7 +76,7 @@ def _sets(reading: Reading) -> Sets:
             found = sets.setdefault(name.removesuffix(end), {})
             path = os.path.join(reading.root, name)
             for line in filter(None, read_lines(path)):
-                stem = line.split()[0]
+                stem = normal(line.split()[0])
                 if found.get(stem, UNION) not in (UNION, word):
                     raise DataError(
                         f"{path} names {stem}, and so does {found[stem]}.txt beside "
@@ -94,10 +95,10 @@ def _image(reading: Reading, sets: Sets, file: str) -> AnnotatedImage | None:
     split = split_in(name.rpartition("/")[0])
     folder = next((folder for folder in sets if name.startswith(folder)), None)
     if folder is not None:
-        if stem not in sets[folder]:
+        if normal(stem) not in sets[folder]:
             reading.left_out["image", "that no list in ImageSets/Main names"] += 1
             return None
-        split = SETS[sets[folder][stem]]
+        split = SETS[sets[folder][normal(stem)]]
     told = _text(document, "filename")
     suffix = os.path.splitext(told)[1]
     names = [stem + suffix, stem, told] if told else [stem]

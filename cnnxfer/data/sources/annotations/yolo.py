@@ -9,6 +9,7 @@ Source: https://docs.ultralytics.com/datasets/detect/ and .../datasets/segment/
 """
 
 import os
+import reprlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -115,14 +116,17 @@ def _is_of_data(document: Any) -> bool:
 
 
 def _class_names(names: Any, file: str) -> Names:
-    items = names.items() if isinstance(names, dict) else enumerate(names)
-    try:
-        return {int(number): str(name) for number, name in items}
-    except (TypeError, ValueError) as error:
+    items = list(names.items() if isinstance(names, dict) else enumerate(names))
+    # A list may hold itself many times over, and would never end as a text.
+    if not all(
+        isinstance(number, int) and isinstance(name, (str, int, float))
+        for number, name in items
+    ):
         raise DataError(
-            f"{file} has names that are not numbered; expected a list, or numbers with "
-            "names."
-        ) from error
+            f"{file} has other names than texts with numbers; expected a list of "
+            "names, or a number and a name a line."
+        )
+    return {number: str(name) for number, name in items}
 
 
 def _images(
@@ -132,7 +136,8 @@ def _images(
     entries = document.get(word) or []
     for entry in entries if isinstance(entries, list) else [entries]:
         if not isinstance(entry, str):
-            raise DataError(f"{file} has {word}: {entry!r:.40}; expected a path.")
+            found = reprlib.repr(entry)  # it may hold itself many times over
+            raise DataError(f"{file} has {word}: {found:.60}; expected a path.")
         place = _place(entry, document.get("path"), file)
         if place is None:
             reading.reporter.warn(
@@ -161,9 +166,16 @@ def _place(entry: str, base: Any, file: str) -> str | None:
     tails = ["/".join(parts[begin:]) for begin in range(1, len(parts))]
     tried = [(place, entry) for place in places] + [(folder, tail) for tail in tails]
     for place, name in tried:
-        if name and os.path.exists(found := WrittenPaths(place).find(name)):
+        if name and os.path.exists(found := _find(place, name, file)):
             return found
     return None
+
+
+def _find(folder: str, name: str, file: str) -> str:
+    try:
+        return WrittenPaths(folder).find(name)
+    except DataError as error:
+        raise DataError(f"{file} names {name}, which {error}.") from error
 
 
 def _listed(place: str, file: str, reading: Reading) -> Iterator[str]:

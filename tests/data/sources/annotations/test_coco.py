@@ -150,7 +150,7 @@ def test_images_of_validation_alone_are_divided_anew(tmp_path: Path):
         ({"categories": [{"id": 1, "name": 2}]}, "item 1.name is 2; expected a text"),
         (
             {"categories": [*CATEGORIES, *CATEGORIES]},
-            "several categories have the same",
+            "categories have no ids, or the same",
         ),
         (
             {"images": [{"id": 3, "file_name": "gone.jpg"}]},

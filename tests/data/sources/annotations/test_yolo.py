@@ -87,6 +87,16 @@ def test_images_of_two_parts_count_for_the_first(root: Path):
     assert "2 images of valid also lie in another part" in reporter.warnings[0]
 
 
+@pytest.mark.parametrize("key", ["names", "train"])
+def test_lists_of_lists_that_would_never_end_are_refused(root: Path, key: str):
+    lists = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 30)]
+    parts = {"names": "[cat]", "train": "images/train"} | {key: "*l29"}
+    told = [f"{name}: {value}" for name, value in parts.items()]
+    write(root / "data.yaml", "\n".join(["l0: &l0 [x]", *lists, *told]))
+    with pytest.raises(DataError, match=r"data\.yaml has "):
+        read(root / "data.yaml")
+
+
 def test_key_points_are_not_outlines(root: Path):
     with (root / "data.yaml").open("a") as stream:
         stream.write("kpt_shape: [1, 2]\n")
@@ -137,7 +147,7 @@ def test_text_files_may_lie_beside_images(tmp_path: Path):
         (
             "data.yaml",
             "names: {a: cat}\ntrain: images/train",
-            "names that are not numb",
+            "other names than texts with numb",
         ),
         ("data.yaml", "names: [cat]\ntrain: 5", "has train: 5; expected a path"),
         (
