@@ -28,6 +28,7 @@ from cnnxfer.errors import DataError
 from cnnxfer.records import Within, from_json
 
 NAME = "COCO"
+EXPECTED = "expected a segmentation: a list of polygons, or size and counts of pixels"
 
 
 # A side of an image, in pixels; some programs write 640.0.
@@ -82,7 +83,7 @@ def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]
             continue
         width, height = int(image.get("width") or 0), int(image.get("height") or 0)
         objects = tuple(
-            _object(item, names[item["category_id"]], [height, width], where)
+            _object(item, names[item["category_id"]], [height, width], where, reading)
             for where, item in items.get(key, ())
         )
         yield AnnotatedImage(path, file, objects, width, height, split)
@@ -123,7 +124,7 @@ def _by_image(
 
 
 def _object(
-    item: dict[str, Any], name: str, size: list[int], where: str
+    item: dict[str, Any], name: str, size: list[int], where: str, reading: Reading
 ) -> NamedObject:
     outline = item.get("segmentation")
     polygons: tuple[Polygon, ...] = ()
@@ -131,9 +132,8 @@ def _object(
     if isinstance(outline, dict):
         rle, around = _run_lengths(outline, size, where)
     elif outline:
-        parts = outline if isinstance(outline[0], list) else [outline]
-        polygons = tuple(polygon_of(part, where) for part in parts)
-        around = box_around(polygons)
+        polygons = tuple(_polygons(outline, where, reading))
+        around = box_around(polygons) if polygons else None
     if item.get("bbox"):
         expected = "a bbox [x, y, width, height]"
         edges = numbers(item["bbox"], where, expected)
@@ -146,6 +146,16 @@ def _object(
     return NamedObject(name, around, bool(item.get("iscrowd")), polygons, rle)
 
 
+def _polygons(outline: Any, where: str, reading: Reading) -> Iterator[Polygon]:
+    if not isinstance(outline, list):
+        raise DataError(f"{where} has {outline!r:.60}; {EXPECTED}.")
+    for part in outline if isinstance(outline[0], list) else [outline]:
+        if isinstance(part, list) and len(part) in (0, 2, 4):
+            reading.left_out["outline", "of one or two points"] += 1
+        else:
+            yield polygon_of(part, where)
+
+
 def _run_lengths(
     outline: dict[str, Any], size: list[int], where: str
 ) -> tuple[str, Box]:
@@ -153,11 +163,8 @@ def _run_lengths(
     counts: Any = outline.get("counts")
     try:
         runs = counts_of(counts) if isinstance(counts, str) else list(map(int, counts))
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"{where} has a segmentation that is neither a list of polygons nor run "
-            "lengths. Write it anew, or delete it."
-        ) from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{where} has {counts!r:.60}; {EXPECTED}.") from error
     height, width = size
     if outline.get("size") != size or not _fill(runs, height * width):
         raise DataError(

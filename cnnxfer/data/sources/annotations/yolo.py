@@ -256,8 +256,8 @@ def _object(
     label, *values = numbers(line.split(), place, expected)
     if label not in names:
         raise DataError(
-            f"{place} has the class {label:g}; the names of the classes are for "
-            f"{min(names)} to {max(names)}. Correct it, or add the name."
+            f"{place} has the class {label:g}; there are {len(names)} names, which "
+            f"end with {max(names, default='none')}. Correct it, or add the name."
         )
     values = values[:4] if boxes_only else values
     sides = [side for _ in range(0, len(values), 2) for side in size]

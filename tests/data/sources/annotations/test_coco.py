@@ -62,7 +62,8 @@ def test_names_are_read_through_ids(tmp_path: Path):
 def test_polygons_are_kept(tmp_path: Path):
     write_images(tmp_path, "a.jpg")
     outline = [SQUARE, [20, 1, 22, 1, 22, 3]]
-    path = save(tmp_path / "a.json", item(segmentation=outline, bbox=[]))
+    parts = [*outline, [1, 1, 2, 2]]
+    path = save(tmp_path / "a.json", item(segmentation=parts, bbox=[]))
     ((label, box),) = boxes_of(read(path))["a.jpg"]
     assert (label, box) == ("cat", (10, 1, 22, 15))
     (kept,) = objects_of(read(path))["a.jpg"].objects
@@ -138,13 +139,14 @@ def test_images_of_validation_alone_are_divided_anew(tmp_path: Path):
             {"annotations": [item(segmentation=[[1, 2, 3]])]},
             "has 3 numbers; expected a p",
         ),
+        ({"annotations": [item(segmentation=True)]}, "has True; expected a segmentati"),
         (
             {"annotations": [item(segmentation={"size": [20, 40], "counts": [9]})]},
             "run lengths of 9 pixels",
         ),
         (
             {"annotations": [item(segmentation={"size": [20, 40], "counts": "x\x00"})]},
-            "neither a list of polygons nor run lengths",
+            "expected a segmentation: a list of polygons",
         ),
         ({"images": [{"id": 1}]}, "images, item 1 has no file_name"),
         ({"categories": [{"id": 1, "name": 2}]}, "item 1.name is 2; expected a text"),

@@ -126,12 +126,12 @@ def test_text_files_may_lie_beside_images(tmp_path: Path):
         (
             "labels/train/1.txt",
             "2 0.5 0.5 1 1",
-            r"1\.txt, line 1 has the class 2; the ",
+            r"1\.txt, line 1 has the class 2; there are 2 names, which end with 1",
         ),
         (
             "labels/train/1.txt",
             "\n0.5 0.5 0.5 1 1",
-            "line 2 has the class 0.5; the names",
+            "line 2 has the class 0.5; there are",
         ),
         (
             "labels/train/1.txt",
