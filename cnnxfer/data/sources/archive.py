@@ -11,6 +11,7 @@ from cnnxfer.data.archives.zips import forget_opened, unpacked_bytes
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.images.source import ImageSource
+from cnnxfer.data.sources.annotations.load import in_archive
 from cnnxfer.data.sources.layout import arrange
 from cnnxfer.data.sources.packed import Pack, copy_dir, ensure_copy, require_lasting
 from cnnxfer.errors import DataError
@@ -27,7 +28,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
 
     Raises:
         DataError: if the archive is damaged, unpacks to far more than its size, lists
-            too many files, or holds none in a class folder.
+            too many files, or holds none in a class folder, but annotations of boxes.
         RunError: if the cache has no room for the files.
     """
     path = Path(spec).resolve()
@@ -43,6 +44,11 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         size_bytes=size_bytes,
     )
     examples = {example.id: example for example in copy.examples}
+    if in_archive(examples):
+        raise DataError(
+            f"{spec} holds annotations of boxes, which are read from folders. Unpack "
+            "it, and give the folder."
+        )
     layout = arrange([*examples, *copy.about], spec, reporter)
     return Dataset(
         name=_stem(path.name),

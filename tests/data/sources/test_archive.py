@@ -369,3 +369,17 @@ def test_what_the_machine_lacks_is_not_called_damage(
     expected = f"cannot be read( now)?: {reason}. .*Remove the reason, and try again"
     with pytest.raises((DataError, RunError), match=expected):
         load(name, {"a/1.jpg": "one", "b/2.jpg": "two"})
+
+
+def test_annotated_images_are_to_be_unpacked():
+    told = "<annotation><filename>1.jpg</filename></annotation>"
+    stray = told.replace("1", "gone")
+    members: Members = {"cat/1.jpg": "1", "dog/2.jpg": "2", "dog/3.xml": stray}
+    dataset = load("stray.zip", members)
+    assert listed(dataset).keys() == {"cat/1.jpg", "dog/2.jpg"}
+    for name, files in {
+        "voc.zip": {"images/1.jpg": "1", "annotations/1.xml": told},
+        "yolo.zip": {"1.jpg": "1", "data.yaml": "names: [cat]\ntrain: ."},
+    }.items():
+        with pytest.raises(DataError, match=r"annotations of boxes.*Unpack it"):
+            load(name, files)

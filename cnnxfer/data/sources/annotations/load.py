@@ -1,11 +1,13 @@
 """The source for files of boxes, and for folders that hold some."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from cnnxfer.data.dataset import Dataset
+from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.sources.annotations import json_files, tables, voc, yolo
 from cnnxfer.data.sources.annotations.annotated import AnnotatedImage, Reading
@@ -13,7 +15,7 @@ from cnnxfer.data.sources.annotations.dataset import assemble, why_empty
 from cnnxfer.data.sources.annotations.pictures import Pictures
 from cnnxfer.data.sources.layout import utf8_name
 from cnnxfer.errors import DataError
-from cnnxfer.reporting import Reporter
+from cnnxfer.reporting import Reporter, SilentReporter
 
 
 @dataclass(frozen=True)
@@ -72,16 +74,48 @@ def in_folder(root: str, names: Sequence[str], reporter: Reporter) -> Dataset | 
     Raises:
         DataError: if there are annotations of images, and they cannot be used.
     """
-    visible = [name for name in names if not any(map(is_hidden, name.split("/")))]
-    for kind in FORMATS:
-        files = kind.find(visible, root)
-        if not files:
-            continue
-        reading = Reading(root, visible, Pictures(root, visible), reporter)
-        paths = [os.path.join(root, name) for name in files]
-        if images := list(kind.read(paths, reading)):
+    for reading, images in _read_folder(root, names, reporter):
+        if images:
             name = utf8_name(Path(root).resolve().name)
             return assemble(images, reading, root, name)
         if reading.format or reading.problems:
             reporter.warn(why_empty(reading, root))
     return None
+
+
+def in_archive(files: Mapping[str, Example]) -> bool:
+    """Tells whether there are annotations among files, of images among them.
+
+    Args:
+        files: all files, by their names with slashes.
+    """
+    names = list(files)
+    with TemporaryDirectory() as folder:
+        for name in filter(_may_annotate, names):
+            path = Path(folder, name)
+            with suppress(DataError, OSError, ValueError):  # a broken or an odd name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(files[name].read())
+        if yolo.find(names, folder) or yolo.find_classes(names, folder):
+            return True  # whose images must be read to know their sizes
+        try:
+            found = _read_folder(folder, names, SilentReporter())
+            return any(images for _, images in found)
+        except DataError:
+            return True
+
+
+def _may_annotate(name: str) -> bool:
+    return name.lower().endswith((".xml", ".json", *yolo.YAML, *tables.SUFFIXES))
+
+
+def _read_folder(
+    root: str, names: Sequence[str], reporter: Reporter
+) -> Iterator[tuple[Reading, list[AnnotatedImage]]]:
+    """Yields what each format that is found says of images that exist."""
+    visible = [name for name in names if not any(map(is_hidden, name.split("/")))]
+    for kind in FORMATS:
+        if files := kind.find(visible, root):
+            reading = Reading(root, visible, Pictures(root, visible), reporter)
+            paths = [os.path.join(root, name) for name in files]
+            yield reading, list(kind.read(paths, reading))
