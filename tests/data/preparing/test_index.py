@@ -16,6 +16,7 @@ from recording_reporter import RecordingReporter
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Dataset, Example, IndexRow
 from cnnxfer.data.images.decode import decode
+from cnnxfer.data.objects import LabelledBox, Objects
 from cnnxfer.data.preparing.index import (
     build_index,
     leave_out_untrained,
@@ -339,3 +340,36 @@ def test_one_class_is_enough_if_some_images_lack_it(warnings):
 def test_one_class_alone_is_an_error(rows):
     with pytest.raises(DataError, match=r"left of .*daisy.* at least two classes"):
         leave_out_untrained(("daisy", "rose"), rows, Reporter())
+
+
+def test_one_class_is_enough_where_there_are_boxes(warnings):
+    boxes = Objects((LabelledBox(0, (0.0, 0.0, 9.0, 9.0)),), 20, 20)
+    row = rows_of((0, None))[0]
+    rows = [replace(row, example=replace(row.example, annotation=boxes))]
+    assert leave_out_untrained(("raccoon",), rows, Reporter()) == (("raccoon",), rows)
+    assert warnings() == []
+
+
+def test_pictures_without_objects_remain_where_a_class_is_left_out(warnings):
+    box = (0.0, 0.0, 9.0, 9.0)
+    rows = [
+        replace(row, example=replace(row.example, annotation=Objects(objects)))
+        for row, objects in zip(
+            rows_of((0, "train"), (0, "train"), (0, "test"), (0, "test")),
+            [
+                (LabelledBox(1, box),),
+                (),
+                (LabelledBox(0, box),),
+                (LabelledBox(0, box), LabelledBox(1, box)),
+            ],
+            strict=True,
+        )
+    ]
+    names, kept = leave_out_untrained(("cat", "dog"), rows, Reporter())
+    assert names == ("dog",)
+    assert [(row.example.id, row.example.labels) for row in kept] == [
+        ("0", (0,)),
+        ("1", ()),
+        ("3", (0,)),
+    ]
+    assert warnings() == ["left out 1 of 2 classes, with no image to train on: cat."]

@@ -14,6 +14,7 @@ import pytest
 
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import SPLITS, Example, IndexRow
+from cnnxfer.data.objects import LabelledBox, Objects
 from cnnxfer.data.preparing.splits import (
     EmptySplitError,
     Ratios,
@@ -472,3 +473,24 @@ def test_slices_with_groups_are_refused():
         ConfigError, match=r"slices' cuts by order.*75/15/10' with group_by"
     ):
         assign_splits(rows_of(20), "slices", shuffled=True, groups=["a"] * 20)
+
+
+def test_classes_of_objects_are_in_every_split_that_they_suffice_for() -> None:
+    """Pictures have several classes of objects, or none."""
+
+    def shown(number: int) -> tuple[LabelledBox, ...]:
+        labels = [label for label in range(3) if not number % (label + 2)]
+        return tuple(LabelledBox(label, (0.0, 0.0, 1.0, 1.0)) for label in labels)
+
+    rows = [
+        replace(it, example=replace(it.example, annotation=Objects(shown(number))))
+        for number, it in enumerate(rows_of(24))
+    ]
+    parts = parts_of(rows)
+    for label in range(3):
+        having = {
+            part
+            for it, part in zip(rows, parts, strict=True)
+            if label in it.example.labels
+        }
+        assert having == set(SPLITS)
