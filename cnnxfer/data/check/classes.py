@@ -4,7 +4,6 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from cnnxfer.data.annotation import Labels
 from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.report import Finding, Item, error_kind, note_kind, warning_kind
 from cnnxfer.data.dataset import SPLITS
@@ -121,7 +120,7 @@ def imbalance(data: InspectedData) -> Iterator[Finding]:
 
     What has boxes or masks is not learned by classes of images.
     """
-    if not all(isinstance(row.example.annotation, Labels) for row in data.rows):
+    if not data.classified:
         return
     sizes = _trained_sizes(data)
     if class_size_ratio(list(sizes.values())) >= MIN_SKEWED_RATIO:

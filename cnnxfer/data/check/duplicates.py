@@ -52,9 +52,14 @@ NEAR_COPIES = note_kind(
 
 
 def contradictions(data: InspectedData) -> Iterator[Finding]:
-    """Finds copies and near duplicates of one image that have different labels."""
+    """Finds copies and near duplicates of one image that have different labels.
+
+    Where boxes or masks tell which classes an image shows, the near duplicates may well
+    show others, such as a part of the image.
+    """
     exact = [group for group in data.copies if _differ(data.labels, group)]
-    near = [group for group in data.near if _near_differ(data, data.labels, group)]
+    near = data.near if data.classified else ()
+    near = [group for group in near if _near_differ(data, data.labels, group)]
     yield from CONTRADICTION.findings(
         (_with_labels(data, group) for group in exact),
         # Only a person can tell which of the labels is wrong, so all are listed.

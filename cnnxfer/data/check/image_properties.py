@@ -18,6 +18,11 @@ USUAL_SHARE = 0.5
 Check = Callable[[InspectedData], Iterable[Finding]]
 
 
+def _is_long(row: IndexRow) -> bool:
+    sides = row.width, row.height
+    return max(sides) > MAX_ASPECT_RATIO * min(sides)
+
+
 def _size(row: IndexRow) -> str:
     return f"{row.width} x {row.height}"
 
@@ -88,16 +93,11 @@ dim = _images(
     lambda row: row.dim,
     lambda row: "",
 )
-long = _images(
-    warning_kind(
-        "long",
-        f"images longer than {MAX_ASPECT_RATIO:.0f} to 1",
-        done="only the middle is seen",
-        advice="Crop them to what they show.",
-    ),
-    lambda row: (
-        max(row.width, row.height) > MAX_ASPECT_RATIO * min(row.width, row.height)
-    ),
+LONG = warning_kind(
+    "long",
+    f"images longer than {MAX_ASPECT_RATIO:.0f} to 1",
+    done="only the middle is seen",
+    advice="Crop them to what they show.",
 )
 TINY = warning_kind(
     "tiny",
@@ -123,6 +123,15 @@ GREY_CLASS = warning_kind(
     done="nothing: lack of colour may be taken for the class",
     advice="Add colour images of them, or make all of the data grey.",
 )
+
+
+def long(data: InspectedData) -> Iterator[Finding]:
+    """Finds long images, where classes are learned: boxes and masks are seen whole."""
+    yield from LONG.findings(
+        data.item(index, _size(data.rows[index]))
+        for index in data.sound
+        if data.classified and _is_long(data.rows[index])
+    )
 
 
 def tiny(data: InspectedData) -> Iterator[Finding]:

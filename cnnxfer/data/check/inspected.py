@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from cnnxfer.data.annotation import LABEL_SEPARATOR
+from cnnxfer.data.annotation import LABEL_SEPARATOR, Labels
 from cnnxfer.data.check.report import Item
 from cnnxfer.data.dataset import SPLITS, IndexRow
 from cnnxfer.data.preparing.fit import Repair
@@ -33,6 +33,11 @@ class InspectedData:
     def sound(self) -> list[int]:
         """The indices of the rows whose images can be used."""
         return [index for index, row in enumerate(self.rows) if not row.problem]
+
+    @cached_property
+    def classified(self) -> bool:
+        """Whether images have labels alone, and neither boxes nor masks."""
+        return all(isinstance(row.example.annotation, Labels) for row in self.rows)
 
     @cached_property
     def copies(self) -> list[list[int]]:

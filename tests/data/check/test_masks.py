@@ -1,10 +1,11 @@
 """Tests of checks of masks, and of what a model of masks must beat."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cnnxfer.data.check import masks
+from cnnxfer.data.check import duplicates, masks
 from cnnxfer.data.check.baselines import baselines
 from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.dataset import Example, IndexRow
@@ -48,3 +49,8 @@ def test_the_largest_class_of_training_is_what_segmentation_must_beat() -> None:
     assert (figure.name, figure.value) == ("largest-class-share", pytest.approx(0.3))
     assert "always answering sky has a pixel accuracy of 0.300" in figure.text
     assert "mean IoU of 0.150 on test" in figure.text
+
+
+def test_near_duplicates_may_show_other_classes_by_their_masks() -> None:
+    data = inspected({0: 60, 1: 40}, {0: 100}, named={0: "sky", 1: "sea"})
+    assert not list(duplicates.contradictions(replace(data, near=[[0, 1]])))

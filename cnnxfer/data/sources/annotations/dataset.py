@@ -7,16 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cnnxfer.data.dataset import (
-    DETECTION,
-    LOCALIZATION,
-    SPLITS,
-    TRAIN,
-    Dataset,
-    Example,
-)
+from cnnxfer.data.dataset import SPLITS, TRAIN, Dataset, Example
 from cnnxfer.data.images.names import names_image
-from cnnxfer.data.objects import LabelledBox, Objects
+from cnnxfer.data.objects import LabelledBox, Objects, task_of_objects
 from cnnxfer.data.sources.annotations.annotated import AnnotatedImage, Reading
 from cnnxfer.data.sources.layout import utf8_name
 from cnnxfer.data.sources.split_folders import split_in
@@ -58,19 +51,20 @@ def assemble(
             "expected some with a class and a box."
         )
     labels = {name: label for label, name in enumerate(class_names)}
+    annotations = [_objects(image, labels) for image in images]
     dataset = Dataset(
         name=name,
         class_names=tuple(class_names),
         examples=tuple(
             Example(
                 utf8_name(reading.pictures.relative(image.path)),
-                _objects(image, labels),
+                annotation,
                 image.split,
                 Path(image.path),
             )
-            for image in images
+            for image, annotation in zip(images, annotations, strict=True)
         ),
-        task=_task(images),
+        task=task_of_objects(annotations),
     )
     _tell(dataset, images, reading, spec)
     return dataset
@@ -171,11 +165,6 @@ def _objects(image: AnnotatedImage, labels: Mapping[str, int]) -> Objects:
         for item in image.objects
     )
     return Objects(objects, image.width, image.height)
-
-
-def _task(images: Iterable[AnnotatedImage]) -> str:
-    single = all(sum(not item.crowd for item in each.objects) == 1 for each in images)
-    return LOCALIZATION if single else DETECTION
 
 
 def _tell(
