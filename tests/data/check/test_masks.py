@@ -21,7 +21,7 @@ def inspected(*counts: dict[int, int], named: dict[int, str]) -> InspectedData:
     ]
     class_names, annotations = class_masks(files, named, "set")
     rows = [
-        IndexRow(Example(f"{n}.jpg", mask, None, Path(f"{n}.jpg")), 10, 10)
+        IndexRow(Example(f"{n}.jpg", mask, None, Path(), sha256=str(n)), 10, 10)
         for n, mask in enumerate(annotations)
     ]
     splits = ["train"] * (len(rows) - 1) + ["test"]
