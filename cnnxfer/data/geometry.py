@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -146,39 +147,47 @@ class Span(NamedTuple):
         return start + pixel * size / 2, math.copysign(pixel * size, way)
 
 
-def part_in_square(polygon: np.ndarray, side: float) -> np.ndarray:
+def part_in_square(polygon: Sequence[Vector], side: float) -> list[Vector]:
     """Returns the part of a convex polygon that lies in [0, side] across and down.
 
     Args:
-        polygon: its corners in order, `(corners, 2)`: across and down.
+        polygon: its corners in order: across and down.
         side: the side of the square.
 
     Returns:
-        float64 `(corners, 2)`; there may be more of them than before, or none.
+        The corners of the part in order; there may be more of them than before, or
+        none.
 
     Source: Sutherland and Hodgman, 1974, https://doi.org/10.1145/360767.360802.
     """
+    part = list(polygon)
     for axis in (0, 1):
         for edge, inwards in ((0.0, 1), (side, -1)):
-            depths = inwards * (polygon[:, axis] - edge)
-            kept: list[np.ndarray] = []
-            for number, depth in enumerate(depths):
-                corner, before = polygon[number], polygon[number - 1]
-                depth_before = depths[number - 1]
+            corners, part = part, []
+            for number, corner in enumerate(corners):
+                before = corners[number - 1]
+                depth = inwards * (corner[axis] - edge)
+                depth_before = inwards * (before[axis] - edge)
                 if depth * depth_before < 0:  # the side between them crosses the edge
                     share = depth / (depth - depth_before)
-                    kept.append(corner + share * (before - corner))
+                    part.append(
+                        (
+                            corner[0] + share * (before[0] - corner[0]),
+                            corner[1] + share * (before[1] - corner[1]),
+                        )
+                    )
                 if depth >= 0:
-                    kept.append(corner)
-            polygon = np.array(kept, float).reshape(-1, 2)
-    return polygon
+                    part.append(corner)
+    return part
 
 
-def area_of(polygon: np.ndarray) -> float:
-    """Returns the area of a polygon with these corners in order, `(corners, 2)`."""
-    following = np.roll(polygon, -1, axis=0)
-    (x, y), (next_x, next_y) = polygon.T, following.T
-    return float(abs((x * next_y - next_x * y).sum()) / 2)
+def area_of(polygon: Sequence[Vector]) -> float:
+    """Returns the area of a polygon with these corners in order."""
+    doubled = 0.0
+    for number, (x, y) in enumerate(polygon):
+        x_before, y_before = polygon[number - 1]
+        doubled += x_before * y - x * y_before
+    return abs(doubled) / 2
 
 
 @dataclass(frozen=True, eq=False)

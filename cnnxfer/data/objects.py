@@ -84,23 +84,23 @@ class Objects:
         from cnnxfer.data.geometry import area_of, part_in_square
 
         kept = []
-        for item in self.objects:
-            left, top, right, bottom = item.box
-            corners = np.array(
-                [(left, top), (right, top), (right, bottom), (left, bottom)]
-            )
-            places = geometry.to_view(corners)
-            seen = part_in_square(places, geometry.size)
-            if not len(seen) or area_of(seen) < MIN_VISIBLE * area_of(places):
+        boxes = np.reshape([item.box for item in self.objects], (-1, 4))
+        # Left and top, right and top, right and bottom, left and bottom.
+        corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]]
+        places = geometry.to_view(corners.reshape(-1, 2)).reshape(-1, 4, 2)
+        for item, corners_seen in zip(self.objects, places.tolist(), strict=True):
+            place = [(across, down) for across, down in corners_seen]
+            seen = part_in_square(place, geometry.size)
+            if not seen or area_of(seen) < MIN_VISIBLE * area_of(place):
                 continue
-            low, high = seen.min(axis=0), seen.max(axis=0)
-            if (high - low).min() < MIN_SIDE:
+            across, down = zip(*seen, strict=True)
+            box = (min(across), min(down), max(across), max(down))
+            if min(box[2] - box[0], box[3] - box[1]) < MIN_SIDE:
                 continue
             polygons = tuple(
                 tuple(geometry.to_view(np.reshape(polygon, (-1, 2))).ravel().tolist())
                 for polygon in item.polygons
             )
-            box = (*low.tolist(), *high.tolist())
             kept.append(replace(item, box=box, polygons=polygons, rle=""))
         return Objects(tuple(kept), geometry.size, geometry.size)
 
