@@ -96,7 +96,9 @@ class ClassMask:
     def text(self, class_names: Sequence[str]) -> str:
         """Returns the size, the mask's name and its classes, as JSON."""
         values = {
-            str(value): class_names[label] for value, label in self.values.items()
+            str(value): class_names[label]
+            for value, label in self.values.items()
+            if label in self.labels  # of hundreds of classes, few occur in a mask
         }
         names = [class_names[label] for label in self.labels]
         return json.dumps(

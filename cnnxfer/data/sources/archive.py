@@ -13,6 +13,7 @@ from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.sources.annotations.load import in_archive
 from cnnxfer.data.sources.layout import arrange
+from cnnxfer.data.sources.mask_pairs import find_pairs
 from cnnxfer.data.sources.packed import Pack, copy_dir, ensure_copy, require_lasting
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
@@ -28,7 +29,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
 
     Raises:
         DataError: if the archive is damaged, unpacks to far more than its size, lists
-            too many files, or holds none in a class folder, but annotations of boxes.
+            too many files, or holds none in a class folder, but boxes or masks.
         RunError: if the cache has no room for the files.
     """
     path = Path(spec).resolve()
@@ -48,6 +49,11 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         raise DataError(
             f"{spec} holds annotations of boxes, which are read from folders. Unpack "
             "it, and give the folder."
+        )
+    if find_pairs(list(examples), spec):
+        raise DataError(
+            f"{spec} holds masks of images, which are read from folders. Unpack it, "
+            "and give the folder."
         )
     layout = arrange([*examples, *copy.about], spec, reporter)
     return Dataset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -47,16 +47,17 @@ class Pairs:
 
 @dataclass(frozen=True)
 class _Place:
+    """What the folders around a file say of it."""
+
     is_mask: bool
     split: str | None
     others: tuple[str, ...]  # folders whose names tell nothing
-    stem: str
-
-    def key(self, stem: str) -> tuple[object, ...]:
-        return self.split, self.others, stem
 
 
-def find_pairs(names: Iterable[str], root: str) -> Pairs | None:
+_Key = tuple[str | None, tuple[str, ...], str]  # split, other folders and stem
+
+
+def find_pairs(names: Sequence[str], root: str) -> Pairs | None:
     """Returns pictures with the masks that have their stem; None if these are few.
 
     Pictures lie in `images`, `JPEGImages` and the like, masks in `masks`, `labels`,
@@ -71,29 +72,37 @@ def find_pairs(names: Iterable[str], root: str) -> Pairs | None:
     Raises:
         DataError: if a picture has two masks.
     """
-    pictures: dict[str, _Place] = {}
-    masks: dict[tuple[object, ...], list[str]] = defaultdict(list)
-    exact: dict[tuple[object, ...], list[str]] = defaultdict(list)
+    places: dict[str, _Place | None] = {}  # by folder: there may be a million files
     for name in names:
-        if not names_image(PurePosixPath(name).name) or member_is_hidden(name):
+        folder = name.rpartition("/")[0]
+        if folder not in places:
+            places[folder] = _place(folder)
+    if not any(place and place.is_mask for place in places.values()):
+        return None
+    pictures: dict[str, _Key] = {}
+    masks: dict[_Key, list[str]] = defaultdict(list)
+    exact: dict[_Key, list[str]] = defaultdict(list)
+    for name in names:
+        folder, _, file = name.rpartition("/")
+        place = places[folder]
+        if place is None or not names_image(file) or member_is_hidden(name):
             continue
-        if (place := _place(name)) is None:
-            continue
+        stem = PurePosixPath(file).stem
+        key = place.split, place.others, stem
         if place.is_mask:
-            exact[place.key(place.stem)].append(name)
-            masks[place.key(_SUFFIX.sub("", place.stem))].append(name)
+            exact[key].append(name)
+            masks[place.split, place.others, _SUFFIX.sub("", stem)].append(name)
         else:
-            pictures[name] = place
+            pictures[name] = key
     pairs = []
-    for name, place in sorted(pictures.items()):
-        key = place.key(place.stem)
+    for name, key in sorted(pictures.items()):
         found = exact.get(key) or masks.get(key) or []
         if len(found) > 1:
             raise DataError(
                 f"{root}/{name} has the masks {' and '.join(sorted(found))}; expected "
                 "one. Move the others elsewhere."
             )
-        pairs += [Pair(name, mask, place.split) for mask in found]
+        pairs += [Pair(name, mask, key[0]) for mask in found]
     used = {pair.mask for pair in pairs}
     listed = {mask for found in exact.values() for mask in found}
     if not pairs or len(used) < LEAST_SHARE * len(listed):
@@ -106,24 +115,17 @@ def find_pairs(names: Iterable[str], root: str) -> Pairs | None:
     )
 
 
-def _place(name: str) -> _Place | None:
-    """Returns what the folders around a file say of it; None if that is nothing."""
-    *folders, file = name.split("/")
-    roles: list[Mapping[str, str | None]] = []
-    others = []
-    for folder in folders:
-        if role := _role(folder):
-            roles.append(role)
-        else:
-            others.append(folder)
+def _place(folder: str) -> _Place | None:
+    """Returns what a folder and those around it say; None if that is nothing."""
+    parts = folder.split("/")
+    roles = [role for part in parts if (role := _role(part))]
     if not roles:
         return None
     splits = [role[key] for role in roles for key in ("before", "after") if role[key]]
     return _Place(
         any(role["masks"] for role in roles),
         SPLIT_BY_WORD[str(splits[0])] if splits else None,
-        tuple(others),
-        PurePosixPath(file).stem,
+        tuple(part for part in parts if not _role(part)),
     )
 
 

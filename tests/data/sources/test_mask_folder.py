@@ -1,5 +1,6 @@
 """Tests of folders with pictures and their masks."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -172,3 +173,9 @@ def test_a_set_of_boxes_with_masks_is_read_by_its_masks_when_asked(
     assert "rug-merged" in masks.class_names
     assert "unlabeled" not in masks.class_names
     assert list(masks.class_names) == sorted(masks.class_names)
+
+
+def test_an_archive_of_masks_is_to_be_unpacked(root: Path) -> None:
+    packed = shutil.make_archive(str(root), "zip", root)
+    with pytest.raises(DataError, match=r"set\.zip holds masks of images.* Unpack it"):
+        list_dataset(packed, Reporter())
