@@ -9,7 +9,7 @@ import pytest
 from annotated_images import boxes_of, objects_of, read, splits_of, write, write_images
 from recording_reporter import RecordingReporter
 
-from cnnxfer.data.dataset import DETECTION
+from cnnxfer.data.dataset import DETECTION, LOCALIZATION
 from cnnxfer.data.masks.polygons import masks_of
 from cnnxfer.errors import DataError
 
@@ -59,6 +59,12 @@ def test_names_are_read_through_ids(tmp_path: Path):
     assert boxes_of(read(tmp_path)) == boxes_of(dataset)
 
 
+def test_crowds_are_no_objects_to_locate(tmp_path: Path):
+    write_images(tmp_path, "a.jpg")
+    path = save(tmp_path / "a.json", item(), item(iscrowd=1))
+    assert read(path).task == LOCALIZATION
+
+
 def test_polygons_are_kept(tmp_path: Path):
     write_images(tmp_path, "a.jpg")
     outline = [SQUARE, [20, 1, 22, 1, 22, 3]]
@@ -99,8 +105,9 @@ def test_files_are_splits(tmp_path: Path, file: str, images: str):
         write_images(tmp_path, f"{folder}/1.jpg")
         save(tmp_path / file.format(word), item(), names=("1.jpg",))
         expected[f"{folder}/1.jpg"] = split
-    if file.startswith("annotations"):
-        write(tmp_path / "annotations/captions_train2017.json", "{}")
+        if file.startswith("annotations"):  # as COCO has them
+            keypoints = tmp_path / f"annotations/person_keypoints_{word}.json"
+            save(keypoints, item(), names=("1.jpg",))
     assert splits_of(read(tmp_path)) == expected
 
 

@@ -30,7 +30,7 @@ def test_class_folders_win_where_annotations_have_no_image(tmp_path: Path):
 
 def test_hidden_files_are_left_alone(tmp_path: Path):
     write_images(tmp_path, "cat/1.jpg")
-    write(tmp_path / "cat/._1.xml", voc_xml(CAT))
+    write(tmp_path / "cat/.1.xml", voc_xml(CAT, name="1.jpg"))
     assert read(tmp_path).task == CLASSIFICATION
 
 
