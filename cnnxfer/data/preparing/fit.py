@@ -12,7 +12,7 @@ from cnnxfer.data.images.decode import upright_size
 from cnnxfer.data.masks.mask_file import MaskFile
 from cnnxfer.data.masks.polygons import PolygonMask
 from cnnxfer.data.objects import Objects
-from cnnxfer.data.preparing.boxes import Repaired, fit_boxes
+from cnnxfer.data.preparing.boxes import SCALED, TURNED, Repaired, fit_boxes
 from cnnxfer.errors import DataError, PassingError
 
 MASK_TURNED = "mask-turned"
@@ -75,6 +75,10 @@ def _fitted_mask(mask: ClassMask, row: IndexRow) -> tuple[ClassMask, list[Repair
     reader, repaired = mask.reader, list[Repaired]()
     if isinstance(reader, PolygonMask):
         objects, repaired = fit_boxes(reader.objects, row)
+        has_runs = any(item.rle for item in objects.objects)
+        for kind, note in repaired:
+            if has_runs and kind in (SCALED, TURNED):  # as polygons are, and runs not
+                raise DataError(f"mask of run lengths {note}")
         reader = replace(reader, objects=objects)
     elif isinstance(reader, MaskFile):
         reader, repaired = _fitted_file(reader, row)

@@ -14,6 +14,7 @@ from cnnxfer.data.objects import LabelledBox, Objects
 from cnnxfer.data.preparing.fit import fit_annotations
 
 BOX = LabelledBox(0, (1.0, 2.0, 3.0, 4.0))
+RUNS = replace(BOX, rle="0")
 
 
 def row(annotation: Annotation, **more) -> IndexRow:
@@ -67,6 +68,10 @@ def test_outlines_are_fitted_before_they_are_drawn() -> None:
     [
         (mask(width=20, height=40), "mask a.png of 20 x 40 pixels, not 40 x 20"),
         (mask(problem="truncated PNG"), "mask a.png: truncated PNG"),
+        (
+            ClassMask(PolygonMask("a", Objects((RUNS,), 20, 10)), {0: 0}, (0,)),
+            "mask of run lengths for 20 x 10 pixels, not 40 x 20",
+        ),
         (Objects((BOX,), 9, 9), "boxes for 9 x 9 pixels, not 40 x 20"),
     ],
 )
