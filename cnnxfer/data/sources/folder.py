@@ -8,6 +8,7 @@ from pathlib import Path
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import SEGMENTATION, Dataset, Example
 from cnnxfer.data.images.folders import walk_folders
+from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.sources.annotations.load import in_folder
 from cnnxfer.data.sources.layout import arrange, utf8_name
 from cnnxfer.data.sources.mask_folder import load_masks
@@ -39,7 +40,12 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         else:
             dataset = replace(dataset, others={SEGMENTATION: by_masks})
     if dataset is not None:
-        return replace(dataset, circular=tuple(map(utf8_name, circular)))
+        hidden = (name for name in names if is_hidden(name.strip("/").split("/")[-1]))
+        return replace(
+            dataset,
+            hidden=tuple(map(utf8_name, hidden)),
+            circular=tuple(map(utf8_name, circular)),
+        )
     layout = arrange(names, os.fspath(root), reporter)
     return Dataset(
         name=utf8_name(root.resolve().name),

@@ -32,6 +32,8 @@ def test_hidden_files_are_left_alone(tmp_path: Path):
     write_images(tmp_path, "cat/1.jpg")
     write(tmp_path / "cat/.1.xml", voc_xml(CAT, name="1.jpg"))
     assert read(tmp_path).task == CLASSIFICATION
+    write(tmp_path / "cat/1.xml", voc_xml(CAT))
+    assert read(tmp_path).hidden == ("cat/.1.xml",)
 
 
 def test_a_broken_image_is_listed(tmp_path: Path):
