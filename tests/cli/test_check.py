@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from planted_problems import Planter
 
 import cnnxfer
 from cnnxfer.cli.main import run
@@ -66,6 +67,20 @@ def test_nothing_is_wrong(sound_dir: Path, capsys: pytest.CaptureFixture[str]) -
         "nothing is wrong with them",
     ]
     assert shown.err == ""
+
+
+def test_what_a_model_must_beat_stands_below(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planter = Planter(tmp_path)
+    planter.sound("boxes", 12)
+    rows = [f"{number:03d}.jpg,leaf,0,0,48,72" for number in range(12)]
+    header = "path,label,xmin,ymin,xmax,ymax"
+    planter.put("boxes/boxes.csv", "\n".join([header, *rows]).encode())
+    assert run(["check", str(tmp_path / "boxes" / "boxes.csv"), "-q"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "mean box has a mean IoU of 1.000" in lines[-2]
+    assert "0% of the objects are small, 100% medium and 0% large" in lines[-1]
 
 
 def test_json(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

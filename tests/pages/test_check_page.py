@@ -11,7 +11,7 @@ from planted_problems import Planter
 
 import cnnxfer
 from cnnxfer.data.annotation import Labels
-from cnnxfer.data.check.report import ClassCount, Finding, Item, Report
+from cnnxfer.data.check.report import ClassCount, Figure, Finding, Item, Report
 from cnnxfer.data.dataset import Example
 from cnnxfer.pages.check_page import SHOWN_ITEMS, write_page
 from cnnxfer.reporting import Reporter
@@ -44,7 +44,8 @@ def test_the_page_loads_and_runs_nothing(tmp_path: Path) -> None:
     finding = Finding(
         "copies", "note", "<i>titles</i>", 1, "<b>done</b>", "<u>a</u>", (item,)
     )
-    report = Report(EVIL, 1, 1, (ClassCount(EVIL, 1, 2, 3),), (finding,))
+    figure = Figure("objects", 1.0, f"1 object {EVIL}")
+    report = Report(EVIL, 1, 1, (ClassCount(EVIL, 1, 2, 3),), (finding,), (figure,))
     path = tmp_path / "page.html"
     write_page(
         report, [Example(EVIL, Labels((0,)), None, tmp_path / "none")], path, Reporter()
@@ -52,6 +53,7 @@ def test_the_page_loads_and_runs_nothing(tmp_path: Path) -> None:
     text = path.read_text("utf-8")
     page = Page(text)
     tags = {tag for tag, _ in page.tags}
+    assert "1 object" in text
     assert not tags & {"script", "link", "iframe", "object", "i", "u", "a"}
     policy = next(tag for tag in page.all("meta") if "http-equiv" in tag)
     assert str(policy["content"]).startswith("default-src 'none'; img-src data:")

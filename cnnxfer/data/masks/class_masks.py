@@ -11,6 +11,7 @@ from cnnxfer.errors import DataError
 
 BACKGROUND, OBJECT = "background", "object"
 BLACK, WHITE = 0, 255
+MAX_UNNAMED = 200  # values; the largest usual set, ADE20K, has 150 classes
 
 
 def class_masks(
@@ -27,7 +28,8 @@ def class_masks(
         root: the data set, for messages.
 
     Raises:
-        DataError: if no mask can be read, or none has a pixel of a class.
+        DataError: if no mask can be read, none has a pixel of a class, or there are too
+            many values without a name.
     """
     broken = [mask for mask in masks if mask.facts.problem]
     if len(broken) == len(masks):
@@ -36,6 +38,12 @@ def class_masks(
             f"{broken[0].name}: {broken[0].facts.problem}."
         )
     found = {value for mask in masks for value in mask.facts.counts}
+    if not named and len(found) > MAX_UNNAMED:
+        raise DataError(
+            f"the masks of {root} have {len(found)} values, and nothing names them; "
+            "soft edges make so many. Save them without smoothing, or name the classes "
+            "in a classes.txt."
+        )
     names = dict(named) or _names_of(found)
     if found.isdisjoint(names):
         raise DataError(

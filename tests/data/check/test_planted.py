@@ -60,6 +60,18 @@ def test_the_classes_are_counted(planting) -> None:
     )
 
 
+def test_it_is_told_what_models_of_boxes_and_masks_must_beat(planting) -> None:
+    figures = {
+        spec: [figure.name for figure in planting.reports[spec].figures]
+        for spec in ("boxes", "areas", "photos")
+    }
+    assert figures == {
+        "boxes": ["objects", "small-objects"],
+        "areas": ["largest-class-share"],
+        "photos": [],
+    }
+
+
 @pytest.mark.parametrize("splits", [("",), ("train/", "test/")])
 def test_data_without_problems_has_no_findings(splits, planter, tmp_path: Path) -> None:
     for split in splits:

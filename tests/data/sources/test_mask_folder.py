@@ -118,6 +118,13 @@ def test_black_and_white_are_background_and_object(root: Path) -> None:
     assert dataset.class_names == ("background", "object")
 
 
+def test_soft_edges_are_no_classes(root: Path) -> None:
+    soft = np.arange(252, dtype=np.uint8).reshape(12, 21)
+    Image.fromarray(soft).save(root / "masks" / "a.png")
+    with pytest.raises(DataError, match="have 252 values, and nothing names them"):
+        list_dataset(str(root), Reporter())
+
+
 def test_255_is_no_class_among_others(root: Path) -> None:
     save(root / "masks" / "a.png", 0, 255)
     assert list_dataset(str(root), Reporter()).class_names == (
