@@ -78,8 +78,13 @@ def encoded_for(text: str, width: int, height: int) -> dict[str, object]:
     """Returns a compressed text as COCO's library takes it, which checks no length.
 
     Raises:
-        DataError: if it has another number of pixels; the message is only the reason.
+        DataError: if it is none, or has another number of pixels; the message is only
+            the reason.
     """
-    if sum(counts_of(text)) != width * height:
+    try:
+        counts = counts_of(text)
+    except ValueError as error:
+        raise DataError(f"run lengths that cannot be read: {error}") from error
+    if sum(counts) != width * height or min(counts, default=0) < 0:
         raise DataError(f"run lengths for other pixels than {width:,} x {height:,}")
     return {"size": [height, width], "counts": text.encode()}

@@ -39,6 +39,13 @@ def test_other_texts_are_refused(text: str):
         counts_of(text)
 
 
+def test_negative_counts_never_reach_the_library():
+    with pytest.raises(DataError, match="other pixels than 4 x 5"):
+        encoded_for(text_of([30, -10]), 4, 5)
+    with pytest.raises(DataError, match="cannot be read: it is not compressed"):
+        encoded_for("~", 4, 5)
+
+
 def test_another_size_is_refused(pixels: np.ndarray):
     with pytest.raises(DataError, match="other pixels than 300 x 61"):
         encoded_for(library.encode(pixels)["counts"].decode(), 300, 61)

@@ -76,9 +76,10 @@ def why_empty(reading: Reading, spec: str) -> str:
         return reading.problems[0]
     if not reading.missing:
         return f"{spec} has annotations of no image."
+    missing = list(dict.fromkeys(reading.missing))
     return (
-        f"{spec} has annotations of {counted(len(reading.missing), 'image')}, and none "
-        f"exists, such as {reading.missing[0]}. Put the images beside them."
+        f"{spec} has annotations of {counted(len(missing), 'image')}, and none exists, "
+        f"such as {missing[0]}. Put the images beside them."
     )
 
 

@@ -83,7 +83,9 @@ def _object(shape: dict[str, Any], place: str, reading: Reading) -> NamedObject 
         radius = hypot(on_across - across, on_down - down)
         box = (across - radius, down - radius, across + radius, down + radius)
         return NamedObject(name, box, False, (ellipse(across, down, radius, radius),))
-    if kind in ("rectangle", "mask"):  # two corners; a mask's pixels are not read
+    if kind == "mask":
+        reading.left_out["mask", "of pixels, whose box is used"] += 1
+    if kind in ("rectangle", "mask"):  # two corners
         return NamedObject(name, box_around([values]))
     if kind in ("polygon", "rotation"):
         polygon = polygon_of(values, place)

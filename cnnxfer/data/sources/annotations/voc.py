@@ -93,7 +93,8 @@ def _image(reading: Reading, sets: Sets, file: str) -> AnnotatedImage | None:
     name = os.path.relpath(file, reading.root or ".").replace(os.sep, "/")
     stem = os.path.splitext(name.rpartition("/")[2])[0]
     split = split_in(name.rpartition("/")[0])
-    folder = next((folder for folder in sets if name.startswith(folder)), None)
+    around = [folder for folder in sets if name.startswith(folder)]
+    folder = max(around, key=len, default=None)
     if folder is not None:
         if normal(stem) not in sets[folder]:
             reading.left_out["image", "that no list in ImageSets/Main names"] += 1

@@ -89,7 +89,7 @@ def read(files: Sequence[str], reading: Reading) -> Iterator[AnnotatedImage]:
                 f"{file}: {counted(len(known), 'image')} of {word} also lie in another "
                 f"part, such as {known[0]}. They count for the first one."
             )
-        images = {**dict.fromkeys(found, split), **images}
+        images |= {path: split for path in found if path not in images}
     boxes_only = "kpt_shape" in document  # key points follow the box
     yield from _read(images, names, file, reading, boxes_only=boxes_only)
 

@@ -29,6 +29,7 @@ def test_shapes_become_boxes(tmp_path: Path):
         shape("rectangle", (30, 15), (10, 5)),
         triangle,
         shape("circle", (10, 10), (13, 14)),
+        shape("mask", (1, 1), (2, 3)),
         shape("linestrip", (1, 1), (2, 2)),
         image="..\\images\\a.jpg",
     )
@@ -40,14 +41,17 @@ def test_shapes_become_boxes(tmp_path: Path):
             ("cat", (10, 5, 30, 15)),
             ("dog", (1, 2, 5.5, 9)),
             ("cat", (5, 5, 15, 15)),
+            ("cat", (1, 1, 2, 3)),
         ],
         "images/b.jpg": [],
     }
-    rectangle, polygon, circle = objects_of(dataset)["images/a.jpg"].objects
+    rectangle, polygon, circle, _ = objects_of(dataset)["images/a.jpg"].objects
     assert not rectangle.polygons
     assert polygon.polygons == ((1, 2, 5.5, 2, 3, 9),)
     assert len(circle.polygons[0]) == 64
-    assert "left out 1 shape of the kind 'linestrip'" in reporter.warnings[0]
+    masks, lines = reporter.warnings
+    assert "left out 1 mask of pixels, whose box is used" in masks
+    assert "left out 1 shape of the kind 'linestrip'" in lines
 
 
 @pytest.mark.parametrize(
