@@ -92,14 +92,17 @@ def load(spec: str, reporter: Reporter) -> Dataset:
 
     Raises:
         DataError: if the folder does not exist, may not be read, or holds no class
-            folders.
+            folders, or masks.
         RunError: if the network fails, or there is no room for the images.
     """
-    from cnnxfer.data.sources.layout import arrange  # it imports NumPy and Pillow
+    # They import NumPy and Pillow.
+    from cnnxfer.data.sources.layout import arrange
+    from cnnxfer.data.sources.mask_pairs import refuse_masks
 
     bucket = _open(spec)
     with reporter.progress(f"listing {spec}"):
         found = _list(bucket)
+    refuse_masks(list(found), spec)
     layout = arrange(found, spec, reporter)
     objects = [_object(bucket, file, found[file.name]) for file in layout.files]
     return Dataset(

@@ -115,6 +115,15 @@ def find_pairs(names: Sequence[str], root: str) -> Pairs | None:
     )
 
 
+def refuse_masks(names: Sequence[str], spec: str) -> None:
+    """Raises a DataError if files that are not in a folder are images with masks."""
+    if find_pairs(names, spec):
+        raise DataError(
+            f"{spec} holds masks of images, which are read from folders. Unpack or "
+            "copy it, and give the folder."
+        )
+
+
 def _place(folder: str) -> _Place | None:
     """Returns what a folder and those around it say; None if that is nothing."""
     parts = folder.split("/")

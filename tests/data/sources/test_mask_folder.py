@@ -9,11 +9,11 @@ from PIL import Image
 from recording_reporter import RecordingReporter
 
 from cnnxfer.data.dataset import DETECTION, SEGMENTATION, Dataset
-from cnnxfer.data.masks import read_facts
+from cnnxfer.data.masks import mask_file, read_facts
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.data.sources.mask_pairs import find_pairs
 from cnnxfer.data.sources.suited import suited_to
-from cnnxfer.errors import DataError
+from cnnxfer.errors import DataError, PassingError
 from cnnxfer.reporting import Reporter
 
 
@@ -151,6 +151,19 @@ def test_a_mask_is_read_again_only_when_it_has_changed(
     assert changed.examples[0].labels == (0, 1, 2)
 
 
+def test_a_mask_that_cannot_be_read_now_is_read_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*place: object) -> bytes:
+        raise PassingError("permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mask_file, "read_bytes", refuse)
+        with pytest.raises(DataError, match=r"masks/a\.png: permission denied"):
+            list_dataset(str(root), Reporter())
+    assert len(list_dataset(str(root), Reporter()).class_names) == 3
+
+
 def test_masks_that_cannot_be_read_are_told(root: Path) -> None:
     (root / "masks" / "a.png").write_bytes(b"broken")
     dataset = list_dataset(str(root), Reporter())
@@ -184,5 +197,5 @@ def test_a_set_of_boxes_with_masks_is_read_by_its_masks_when_asked(
 
 def test_an_archive_of_masks_is_to_be_unpacked(root: Path) -> None:
     packed = shutil.make_archive(str(root), "zip", root)
-    with pytest.raises(DataError, match=r"set\.zip holds masks of images.* Unpack it"):
+    with pytest.raises(DataError, match=r"set\.zip holds masks of images.* Unpack or"):
         list_dataset(packed, Reporter())
