@@ -140,11 +140,35 @@ class TrainKeywords(CompareKeywords, total=False):
     """The options of `train`."""
 
     backbone: str | None
-    task: Literal["auto", "classification", "multi-label"] | None
+    task: (
+        Literal[
+            "auto",
+            "classification",
+            "multi-label",
+            "localization",
+            "detection",
+            "segmentation",
+        ]
+        | None
+    )
     recipe: Literal["none", "textbook", "fast", "best"] | None
     from_scratch: bool | Literal["auto"] | None
     image_size: int | Literal["auto"] | None
-    head: Literal["linear", "mlp", "euclidean"] | None
+    head: (
+        Literal[
+            "linear",
+            "mlp",
+            "euclidean",
+            "vote",
+            "textbook",
+            "pyramid",
+            "fine-pyramid",
+            "fcn8",
+            "fcn16",
+            "fcn32",
+        ]
+        | None
+    )
     fit: Literal["auto", "crop", "letterbox", "stretch"] | None
     ignore: str | None
     class_weights: str | PathLike[str] | None

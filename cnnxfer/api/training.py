@@ -6,6 +6,7 @@ import dataclasses
 import re
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -25,6 +26,7 @@ from cnnxfer.backbones.weights import check_own_weights, ensure_weights
 from cnnxfer.config import (
     Config,
     check_phases,
+    defaults_of,
     load_config,
     override,
     with_recipe,
@@ -110,19 +112,28 @@ def train(
     reporter = reporter or SilentReporter()
     path = as_path(config)
     _refuse_fine_tuned_config(path)
-    settings = _first_phase_settings(path, {**options, "data": data})
-    check_data_options(settings)
-    check_phases(settings, [settings.first_phase, "fine_tune"])
-    settings = _resolved(settings)
-    _check_cache(settings)
     runs_path = resolve_runs_dir(runs_dir)
     check_runs_dir(runs_path)
-    settings = _with_weights(settings, runs_path, reporter)
+
+    @cache
+    def settings_for(task: str) -> Config:
+        if task != "auto" and defaults_of(task) == Config():
+            return settings_for("auto")
+        given = {**options, "data": data}
+        settings = _first_phase_settings(path, given, defaults_of(task))
+        check_data_options(settings)
+        check_phases(settings, [settings.first_phase, "fine_tune"])
+        settings = _resolved(settings)
+        _check_cache(settings)
+        return _with_weights(settings, runs_path, reporter)
+
+    settings_for("auto")  # finds what is wrong before TensorFlow and data are read
     import_tensorflow_quietly()
     from cnnxfer.data.prepared import data_hash
     from cnnxfer.training.start import prepare_run
 
-    run, setup = prepare_run(settings, runs_path, reporter)
+    run, setup = prepare_run(settings_for, runs_path, reporter)
+    settings = setup.config
     with lock_run(run):
         with removed_on_failure(run):
             start_receipt(
@@ -308,7 +319,9 @@ def _refuse_fine_tuned_config(path: Path | None) -> None:
         )
 
 
-def _first_phase_settings(path: Path | None, options: Mapping[str, Any]) -> Config:
+def _first_phase_settings(
+    path: Path | None, options: Mapping[str, Any], defaults: Config
+) -> Config:
     """Returns the settings of a run that begins, as `train` takes them.
 
     Raises:
@@ -316,10 +329,9 @@ def _first_phase_settings(path: Path | None, options: Mapping[str, Any]) -> Conf
             is to learn.
     """
     # The file and the recipe may say which phase it is.
-    first = load_config(
-        path, {name: options.get(name) for name in ("recipe", "from_scratch")}
-    ).first_phase
-    settings = load_config(path, settings_of("train", options, first))
+    decisive = {name: options.get(name) for name in ("recipe", "from_scratch")}
+    first = load_config(path, decisive, defaults).first_phase
+    settings = load_config(path, settings_of("train", options, first), defaults)
     if settings.from_scratch == "auto" and settings.weights == "none":
         raise ConfigError(
             f"{option('--weights', 'none')} alone would train a head on a random "

@@ -39,10 +39,18 @@ class Config:
         "--backbone",
         short="-b",
     )
-    task: Literal["auto", "classification", "multi-label"] = _data(
+    task: Literal[
         "auto",
-        "What is learned: one label an image, or any number of labels; auto follows "
-        "from the data.",
+        "classification",
+        "multi-label",
+        "localization",
+        "detection",
+        "segmentation",
+    ] = _data(
+        "auto",
+        "What is learned of an image; auto follows from the data. It is one label or "
+        "any number of labels, one box or any number of boxes, or the class of every "
+        "pixel.",
         "--task",
     )
     recipe: Literal["none", "textbook", "fast", "best"] = _training(
@@ -76,10 +84,25 @@ class Config:
         "--image-size",
         at_least=1,
     )
-    head: Literal["linear", "mlp", "euclidean"] = _network(
+    head: Literal[
         "linear",
-        "The new head; mlp has a hidden layer, euclidean a centre for each class. "
-        "`euclidean` is LeNet-5's output: the nearest centre is the answer.",
+        "mlp",
+        "euclidean",
+        "vote",
+        "textbook",
+        "pyramid",
+        "fine-pyramid",
+        "fcn8",
+        "fcn16",
+        "fcn32",
+    ] = _network(
+        "linear",
+        "The new head, of those that the task has. For classes, `mlp` has a hidden "
+        "layer, and `euclidean` is LeNet-5's output: the nearest centre is the answer. "
+        "One box is voted for by all places (`vote`), or read from pooled features "
+        "(`textbook`). Many boxes and masks have a pyramid of maps; `fine-pyramid` "
+        "adds a finer map, for small things; `fcn8`, `fcn16` and `fcn32` are the fully "
+        "convolutional networks.",
         "--head",
     )
     fit: Literal["auto", "crop", "letterbox", "stretch"] = _data(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cnnxfer.config.augment import PRESETS, REGIONS, Augment
 from cnnxfer.config.config import Config
 from cnnxfer.config.phases import USUAL_LEARNING_RATES, FineTune
-from cnnxfer.config.recipes import NO_RECIPE, recipe_path
+from cnnxfer.config.recipes import NO_RECIPE, recipe_path, task_path
 from cnnxfer.config.setting import settings_in, validated
 from cnnxfer.errors import ConfigError, reason_of
 from cnnxfer.files import read_file
@@ -186,6 +186,21 @@ def check_stages(settings: FineTune) -> None:
             f"{option('--gradual')} is {settings.gradual}, but {option('--epochs')} is "
             f"{settings.epochs}; each stage needs an epoch."
         )
+
+
+def defaults_of(task: str) -> Config:
+    """Returns the settings of a run for which none are given.
+
+    Args:
+        task: the name of its task, or `auto` if that is not known yet.
+
+    Raises:
+        ConfigError: if a setting is wrong.
+    """
+    path = task_path(task)
+    if not path.is_file():
+        return Config()
+    return override(Config(), _read_toml(path), f" in {path}")
 
 
 def with_recipe(config: Config, name: str, origin: str = "") -> Config:

@@ -9,6 +9,11 @@ NO_RECIPE = "none"
 RECIPES = ("textbook", "fast", "best")
 
 
+def task_path(task: str) -> Path:
+    """Returns the path of the TOML file of a task's own defaults; not all have one."""
+    return FOLDER / "tasks" / f"{task}.toml"
+
+
 def recipe_path(name: str) -> Path:
     """Returns the path of the TOML file of a recipe, one of `RECIPES`."""
     return FOLDER / f"{name}.toml"

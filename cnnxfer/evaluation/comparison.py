@@ -27,7 +27,7 @@ from cnnxfer.training.activations.engines import engine_text
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.loop.recorder import Recorder
 from cnnxfer.training.optimization.devices import Devices, prepare_devices
-from cnnxfer.training.phases.head_on_features import learn_head
+from cnnxfer.training.phases.head_on_features import choose_features, learn_head
 from cnnxfer.training.setup import Setup
 from cnnxfer.training.start import find_weights_file
 
@@ -130,7 +130,7 @@ def compare_backbones(
     budget = _Budget(budget_seconds, reporter)
     devices = prepare_devices(config.devices)
     job, dataset = load_data(config.data, reporter, config.task)
-    job.check_head(config.head)
+    job.check_settings(config)
     data = prepare_data(dataset, config, reporter)
     require_known_classes(config.class_weights, data.class_names)
     places: list[RankedBackbone] = []
@@ -183,7 +183,12 @@ def _ranked(
     weights_path = find_weights_file(config, budget)
     classifier = setup.build_classifier(precision="float32", weights_path=weights_path)
     backbone_of(classifier).trainable = False
-    learned = learn_head(setup, Recorder(classifier), ActivationStore())
+    store = ActivationStore()
+    # Not fewer views where they don't fit: then all backbones would not be alike.
+    cut = dataclasses.replace(
+        choose_features(setup, classifier, store), views=config.views
+    )
+    learned = learn_head(setup, Recorder(classifier), cut, store)
     images = len(setup.splits.validation)
     score = learned.score
     share = score.figures.get(ACCURACY)

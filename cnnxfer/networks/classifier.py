@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.build import NORMALIZATIONS, build_backbone
@@ -98,6 +99,21 @@ def logits_of(classifier: keras.Model) -> keras.Model:
     if last.name != ANSWER:
         return classifier
     return keras.Model(classifier.input, last.input)
+
+
+def answers_of(classifier: keras.Model, logits: np.ndarray) -> np.ndarray:
+    """Returns what a classifier answers where its head gives these logits."""
+    *_, last = classifier.layers
+    if last.name != ANSWER:
+        return logits
+    answers: np.ndarray = keras.ops.convert_to_numpy(last(logits))
+    return answers
+
+
+def map_shapes(classifier: keras.Model) -> list[tuple[int, ...]]:
+    """Returns the shapes of what the backbone of a classifier gives to the head."""
+    outputs = backbone_of(classifier).outputs
+    return [tuple(output.shape[1:]) for output in outputs]
 
 
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:

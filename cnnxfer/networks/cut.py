@@ -88,7 +88,9 @@ def deepest_cut(backbone: keras.Model, start: int) -> str | None:
 
 
 def activation_shape(backbone: keras.Model, cut: CutAfter) -> tuple[int, ...]:
-    """Returns the shape of one image's activations at a cut inside the backbone."""
+    """Returns the shape of one image's activations at a cut."""
+    if cut == POOLED:
+        return (backbone.output.shape[-1],)
     shapes = [tuple(tensor.shape[1:]) for tensor in _tensors(backbone, cut)]
     return shapes[0] if len(shapes) == 1 else (sum(map(math.prod, shapes)),)
 
@@ -146,11 +148,12 @@ def model_behind(classifier: keras.Model, cut: CutAfter) -> keras.Model:
     Raises:
         ConfigError: if the network cannot be cut there.
     """
+    backbone = backbone_of(classifier)
     if cut == POOLED:
         last = POOLED
-        x = activations = keras.Input(classifier.get_layer(POOLED).output.shape[1:])
+        x = activations = keras.Input(activation_shape(backbone, cut))
     else:
-        last, backbone = BACKBONE, backbone_of(classifier)
+        last = BACKBONE
         tensors = _tensors(backbone, cut)
         activations = keras.Input(activation_shape(backbone, cut))
         parts = _parted(activations, [tensor.shape[1:] for tensor in tensors])

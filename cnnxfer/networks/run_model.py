@@ -7,6 +7,7 @@ from cnnxfer.networks.classifier import copy_weights
 from cnnxfer.networks.saving import load_model
 from cnnxfer.reporting import counted
 from cnnxfer.runs import PUT_BACK, Run
+from cnnxfer.tasks.catalog import task_of
 
 
 def load_run_model(run: Run) -> keras.Model:
@@ -19,7 +20,7 @@ def load_run_model(run: Run) -> keras.Model:
     """
     path, names, size = run.require_model(), run.class_names, run.image_size
     model = load_model(path)
-    if model.output_shape != (None, len(names)):
+    if model.output_shape != (None, *task_of(run).output_shape(len(names), size)):
         raise RunError(
             f"{path} has outputs of the shape {model.output_shape}, and classes.json "
             f"has {counted(len(names), 'name')}. {PUT_BACK}"

@@ -15,7 +15,7 @@ from cnnxfer.errors import DataError, RunError
 from cnnxfer.files import atomic_path, format_bytes
 from cnnxfer.networks.description import write_description
 from cnnxfer.registry import load_object
-from cnnxfer.tasks.heads import HEAD_LAYERS
+from cnnxfer.tasks.own_layers import HEAD_LAYERS
 from cnnxfer.trust import KEPT
 from cnnxfer.unpacking import is_stored, open_stored
 

@@ -12,9 +12,8 @@ from typing import Any, Self
 import numpy as np
 
 from cnnxfer.config.prediction import ClassifierOptions
-from cnnxfer.data.decoding.frames import FrameReader, ViewFunction
+from cnnxfer.data.decoding.frames import FrameReader
 from cnnxfer.data.decoding.pool import DecodedImage, Decoders
-from cnnxfer.data.geometry import Geometry
 from cnnxfer.data.images.source import ImageSource, file_source
 from cnnxfer.engines.choice import SAMPLES, choose_engine, prepare_next_time
 from cnnxfer.engines.elastic_engine import ElasticEngine
@@ -23,7 +22,7 @@ from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
 from cnnxfer.prediction.model_source import ModelSource
 from cnnxfer.prediction.options import check_options
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.prediction.tta import tta_views
+from cnnxfer.prediction.tta import SquareViews, tta_views
 from cnnxfer.registry import BUILT_IN
 from cnnxfer.reporting import Advance, Reporter
 from cnnxfer.tasks.answer import TaskAnswer
@@ -122,7 +121,7 @@ class Classifier:
             )
         self.network = model.network(self._reporter)
         size = self.network.image_size
-        self.views: ViewFunction = tta_views(
+        self.views: SquareViews | DenseView = tta_views(
             options.tta, model.fraction, size, model.fit
         )
         self._networks = [self.network]
@@ -306,10 +305,9 @@ class Classifier:
         return self._engines
 
     def _combined(self, outputs: np.ndarray, picture: DecodedImage) -> np.ndarray:
-        places: list[Geometry] = []
-        return self.network.outputs.combined(
-            outputs, places, picture.width, picture.height
-        )
+        width, height = picture.width, picture.height
+        places = self.views.geometries(width, height)
+        return self.network.outputs.combined(outputs, places, width, height)
 
 
 def _source(image: Image, number: int) -> ImageSource:

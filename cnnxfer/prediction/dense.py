@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnxfer.data.geometry import Geometry
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.engines.engine import FEATURES, Network, Outputs
 
@@ -47,6 +48,10 @@ class DenseView:
         """Returns the pixels of an image, uint8 `(1, height, width, 3)`."""
         box = (0, 0, picture.width, picture.height)
         return picture.view(box, self.shown_size(picture.width, picture.height))[None]
+
+    def geometries(self, width: int, height: int) -> tuple[Geometry, ...]:
+        """Returns none: the whole image has one answer, without a place."""
+        return ()
 
     def shown_size(self, width: int, height: int) -> tuple[int, int]:
         """Returns the width and height in pixels at which an image is shown.

@@ -3,13 +3,19 @@
 from cnnxfer.errors import RunError
 from cnnxfer.registry import Registry
 from cnnxfer.runs import Run
+from cnnxfer.tasks.boxes.detection import Detection
+from cnnxfer.tasks.boxes.localization import Localization
 from cnnxfer.tasks.classification import Classification
+from cnnxfer.tasks.masks.segmentation import Segmentation
 from cnnxfer.tasks.multi_label import MultiLabel
 from cnnxfer.tasks.task import Task
 
 TASKS: Registry[Task] = Registry("task")
 IMAGENET_TASK = TASKS.add(Classification())
 TASKS.add(MultiLabel())
+TASKS.add(Localization())
+TASKS.add(Detection())
+TASKS.add(Segmentation())
 
 
 def task_of(run: Run) -> Task:

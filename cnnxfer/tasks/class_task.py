@@ -9,14 +9,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cnnxfer.config import Config
-from cnnxfer.data.dataset import Example
+from cnnxfer.data.dataset import CLASSIFICATION, MULTI_LABEL, Dataset, Example
 from cnnxfer.data.geometry import Geometry
 from cnnxfer.data.views.views import Views
-from cnnxfer.reporting import Reporter
+from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.reporting import Reporter, listed
+from cnnxfer.spelling import option
 from cnnxfer.tasks.class_weights import class_weights
 from cnnxfer.tasks.per_class import f1_scores, macro
 from cnnxfer.tasks.score import ACCURACY, MACRO_F1, NAMES
 
+HEADS = ("linear", "mlp", "euclidean")  # see `heads.class_head`
 POOLED = "pool"  # name of the layer that pools the last map of the backbone
 # The gradient of a small power of 1 - probability is not finite where that is 0.
 SMALLEST_REST = 1e-6
@@ -80,6 +83,10 @@ class ClassTask:
         """Returns float32 `(images, classes)`; see `class_targets`."""
         return class_targets(examples, num_classes)
 
+    def output_shape(self, num_classes: int, image_size: int) -> tuple[int, ...]:
+        """Returns the shape of the logits."""
+        return (num_classes,)
+
     def combined(
         self, found: np.ndarray, places: Sequence[Geometry], width: int, height: int
     ) -> np.ndarray:
@@ -87,8 +94,14 @@ class ClassTask:
         mean: np.ndarray = found.mean(axis=0)
         return mean
 
-    def check_head(self, kind: str) -> None:
-        """Checks that a kind of head can give the answers; see `Task.check_head`."""
+    def check_settings(self, config: Config) -> None:
+        """Checks that the head gives classes; see `Task.check_settings`."""
+        if config.head not in HEADS:
+            kinds = listed([option("--head", kind) for kind in HEADS])
+            raise ConfigError(
+                f"{option('--head', config.head)} is for boxes or masks; classes have "
+                f"{kinds}."
+            )
 
     def strides(self, kind: str) -> tuple[int, ...]:
         """Returns none, as the head reads the pooled features."""
@@ -110,6 +123,7 @@ class ClassTask:
     def objective(
         self,
         config: Config,
+        shapes: Sequence[tuple[int, ...]],
         class_names: Sequence[str],
         examples: Sequence[Example],
         *,
@@ -134,6 +148,19 @@ class ClassTask:
     def _choose_monitor(self, targets: np.ndarray) -> tuple[str, str]:
         """Returns the figure to monitor, and the reason; "" for the usual one."""
         raise NotImplementedError
+
+
+def require_labels(dataset: Dataset, spec: str, task: str) -> None:
+    """Checks that images are labelled with classes, and have neither boxes nor masks.
+
+    Raises:
+        DataError: if they are not.
+    """
+    if dataset.task not in (CLASSIFICATION, MULTI_LABEL):
+        raise DataError(
+            f"{spec} is data for {dataset.task}, and {task} needs images with classes. "
+            f"Use {option('--task', dataset.task)}, or leave it out."
+        )
 
 
 def class_targets(examples: Sequence[Example], num_classes: int) -> np.ndarray:

@@ -27,6 +27,7 @@ from cnnxfer.tasks.class_task import (
     ClassTask,
     class_targets,
     figures_of,
+    require_labels,
 )
 from cnnxfer.tasks.score import ACCURACY, MACRO_F1, Score
 
@@ -174,9 +175,10 @@ class Classification(ClassTask):
     activation: str = "softmax"
     objective_class = SoftmaxObjective
 
-    def check(self, dataset: Dataset, spec: str) -> None:
-        """Checks that images have one label each, of at least two classes."""
+    def taken(self, dataset: Dataset, spec: str) -> Dataset:
+        """Returns a data set of images with one label each, of several classes."""
         names = dataset.class_names
+        require_labels(dataset, spec, self.name)
         if dataset.task != self.name:
             raise DataError(
                 f"images of {spec} may have several labels, and {self.name} gives each "
@@ -187,6 +189,7 @@ class Classification(ClassTask):
                 f"{spec} has {len(names)} class ({', '.join(names)}); "
                 "expected at least two."
             )
+        return dataset
 
     def check_other(self, dataset: Dataset, spec: str, run: Run) -> None:
         """Checks that other images have one label each, too."""

@@ -25,5 +25,4 @@ def load_data(
     """
     dataset = suited_to(list_dataset(spec, reporter), task, ignore, reporter)
     chosen = TASKS.get(dataset.task if task == "auto" else task)
-    chosen.check(dataset, spec)
-    return chosen, dataset
+    return chosen, chosen.taken(dataset, spec)

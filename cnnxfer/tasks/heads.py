@@ -6,19 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from cnnxfer.tasks.boxes.detected_objects import DetectedObjects
-from cnnxfer.tasks.boxes.detection_head import Distances
-from cnnxfer.tasks.boxes.localization_head import VotedBox
 from cnnxfer.tasks.euclidean import EuclideanDistances
 
 HEAD = "logits"  # name of the last layer
 HIDDEN = "hidden"  # name of the hidden layer of an `mlp` head
 HIDDEN_UNITS = 256
-# `"module:class"` of the layers that Keras lacks; a model file may name them.
-HEAD_LAYERS = tuple(
-    f"{layer.__module__}:{layer.__name__}"
-    for layer in (DetectedObjects, Distances, EuclideanDistances, VotedBox)
-)
 
 
 def class_head(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnxfer.config import Config
 from cnnxfer.data.annotation import LABEL_SEPARATOR
 from cnnxfer.data.dataset import MULTI_LABEL, Dataset, Example
 from cnnxfer.errors import ConfigError, DataError
@@ -33,6 +34,7 @@ from cnnxfer.tasks.class_task import (
     ClassTask,
     class_targets,
     figures_of,
+    require_labels,
 )
 from cnnxfer.tasks.per_class import average_precisions, macro, micro_f1
 from cnnxfer.tasks.score import MEAN_AVERAGE_PRECISION, Score
@@ -250,8 +252,9 @@ class MultiLabel(ClassTask):
     activation: str = "sigmoid"
     objective_class = SigmoidObjective
 
-    def check(self, dataset: Dataset, spec: str) -> None:
-        """Checks that there is a class, and that names can be joined in files."""
+    def taken(self, dataset: Dataset, spec: str) -> Dataset:
+        """Returns a data set of classes whose names can be joined in files."""
+        require_labels(dataset, spec, self.name)
         names = dataset.class_names
         if not names:
             raise DataError(f"{spec} has no class; expected at least one.")
@@ -262,6 +265,7 @@ class MultiLabel(ClassTask):
                 f"labels, {LABEL_SEPARATOR} stands between them in files. Rename the "
                 "class."
             )
+        return dataset
 
     def check_other(self, dataset: Dataset, spec: str, run: Run) -> None:
         """Checks that other images have all their labels, if those of the run do."""
@@ -273,12 +277,13 @@ class MultiLabel(ClassTask):
                 "rose|tulip."
             )
 
-    def check_head(self, kind: str) -> None:
+    def check_settings(self, config: Config) -> None:
         """Checks that the head can say yes to several classes, or to none."""
-        if kind == "euclidean":
+        super().check_settings(config)
+        if config.head == "euclidean":
             raise ConfigError(
-                f"{option('--head', kind)} says which class is nearest, and images "
-                f"with several labels need a yes or no for each class. Use "
+                f"{option('--head', 'euclidean')} says which class is nearest, and "
+                "images with several labels need a yes or no for each class. Use "
                 f"{option('--head', 'linear')} or {option('--head', 'mlp')}."
             )
 

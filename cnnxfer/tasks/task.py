@@ -18,6 +18,7 @@ from cnnxfer.tasks.answer import TaskAnswer
 from cnnxfer.tasks.score import Score
 from cnnxfer.tasks.significance import Accuracy
 
+HEAD = "head"  # name of a head that is a model of maps
 # Names of what lies at the two ends of a head: in place of a layer, the maps of the
 # backbone that it reads; and the layer behind it, if there is one, which makes answers
 # of logits and is in the saved model alone.
@@ -159,15 +160,15 @@ class Task(Protocol):
     def follows_views(self) -> bool:
         """Whether what is to be answered depends on which part of an image is seen."""
 
-    def check(self, dataset: Dataset, spec: str) -> None:
-        """Checks that a data set suits the task.
+    def taken(self, dataset: Dataset, spec: str) -> Dataset:
+        """Returns a data set as the task takes it, which may be as it is.
 
         Args:
             dataset: the data set, as its source lists it.
             spec: the data specification, as it was typed.
 
         Raises:
-            DataError: if it doesn't.
+            DataError: if it doesn't suit the task.
         """
 
     def check_other(self, dataset: Dataset, spec: str, run: Run) -> None:
@@ -201,11 +202,12 @@ class Task(Protocol):
             DataError: if what is known of an image cannot be read any more.
         """
 
-    def check_head(self, kind: str) -> None:
-        """Checks that a kind of head can give the task's answers.
+    def check_settings(self, config: Config) -> None:
+        """Checks that the task can be learned with the settings.
 
         Raises:
-            ConfigError: if it cannot.
+            ConfigError: if not; for example, if the kind of head cannot give its
+                answers.
         """
 
     def strides(self, kind: str) -> tuple[int, ...]:
@@ -239,6 +241,7 @@ class Task(Protocol):
     def objective(
         self,
         config: Config,
+        shapes: Sequence[tuple[int, ...]],
         class_names: Sequence[str],
         examples: Sequence[Example],
         *,
@@ -249,6 +252,7 @@ class Task(Protocol):
 
         Args:
             config: all settings.
+            shapes: those of the maps that the head reads; see `head_layers`.
             class_names: the names of the classes, in label order.
             examples: the training images.
             label_smoothing: the phase's label smoothing, in [0, 1).
@@ -258,6 +262,9 @@ class Task(Protocol):
         Raises:
             ConfigError: if the file of class weights is not valid.
         """
+
+    def output_shape(self, num_classes: int, image_size: int) -> tuple[int, ...]:
+        """Returns the shape of what the saved model answers to one image."""
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Returns the probabilities that a network's outputs stand for."""

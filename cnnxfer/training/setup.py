@@ -16,7 +16,7 @@ from cnnxfer.data.dataset import Example
 from cnnxfer.data.prepared import Splits
 from cnnxfer.data.views.views import Views, central_views, training_views
 from cnnxfer.networks.auxiliary import with_auxiliary_classifiers
-from cnnxfer.networks.classifier import build_classifier
+from cnnxfer.networks.classifier import build_classifier, map_shapes
 from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.task import Objective, Task
 from cnnxfer.training.optimization.devices import Devices
@@ -103,14 +103,15 @@ class Setup:
     def _train_targets(self) -> np.ndarray:
         return self.targets(self.splits.train)
 
-    def objective(self, label_smoothing: float) -> Objective:
-        """Returns the loss and the score that the settings ask for.
+    def objective(self, label_smoothing: float, classifier: keras.Model) -> Objective:
+        """Returns the loss and the score that the settings ask for, for a classifier.
 
         Raises:
             ConfigError: if the file of class weights is not valid.
         """
         return self.task.objective(
             self.config,
+            map_shapes(classifier) if self.task.follows_views else [],
             self.class_names,
             self.splits.train,
             label_smoothing=label_smoothing,

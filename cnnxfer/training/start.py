@@ -1,5 +1,6 @@
 """Prepares training: of a new run from settings, or of an existing one."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from cnnxfer.backbones.catalog import BACKBONES
@@ -36,19 +37,27 @@ def claim_processors(devices: str, precision: str) -> tuple[Devices, str]:
 
 
 def prepare_run(
-    config: Config, runs_dir: Path, reporter: Reporter
+    settings_for: Callable[[str], Config], runs_dir: Path, reporter: Reporter
 ) -> tuple[Run, Setup]:
     """Reads and splits the data, and creates a run directory.
 
     The caller completes the run by writing its receipt and then its settings.
 
+    Args:
+        settings_for: returns all settings for the name of a task, or for `auto` until
+            the data has told the task.
+        runs_dir: the directory of all runs.
+        reporter: shows messages and progress.
+
     Raises:
         ConfigError: if the configuration does not suit the machine or the data.
         DataError: if no classifier can be trained on the data.
     """
+    config = settings_for("auto")
     devices, precision = claim_processors(config.devices, config.precision)
     task, dataset = load_data(config.data, reporter, config.task, config.ignore)
-    task.check_head(config.head)
+    config = settings_for(task.name)
+    task.check_settings(config)
     data = prepare_data(dataset, config, reporter)
     require_known_classes(config.class_weights, data.class_names)
     run = create_run(runs_dir, config.backbone, data.name)
@@ -94,6 +103,7 @@ def set_up(
         DataError: if too many images are missing; see `find_images`.
     """
     devices, precision = claim_processors(config.devices, precision)
+    task = task_of(run)
     images = find_images(run, config.data, reporter, retry=retry)
     setup = Setup(
         config=config,
@@ -103,7 +113,7 @@ def set_up(
         devices=devices,
         precision=precision,
         reporter=reporter,
-        task=task_of(run),
+        task=task,
     )
     return setup, images
 

@@ -12,6 +12,7 @@ import numpy as np
 from cnnxfer.engines.agreement import compare
 from cnnxfer.engines.engine import Outputs
 from cnnxfer.errors import DataError
+from cnnxfer.networks.classifier import answers_of
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.optimization.learning_rate_search import (
     RateSearch,
@@ -105,11 +106,11 @@ class TrainedNetwork(ABC):
     def close(self) -> None:  # noqa: B027
         """Stops reading ahead; the network cannot be trained afterwards."""
 
-    def compared(self, inputs: np.ndarray, logits: np.ndarray) -> Verdict:
-        """Compares the model's logits for inputs with those of `classifier`."""
+    def compared(self, inputs: np.ndarray, answers: np.ndarray) -> Verdict:
+        """Compares the model's answers to inputs with those of `classifier`."""
         return compare(
-            self.model.predict_on_batch(inputs),
-            logits,
+            answers_of(self.classifier, self.model.predict_on_batch(inputs)),
+            answers,
             outputs=Outputs(self.setup.task),
             precision="head",
         )

@@ -9,6 +9,7 @@ from keras import layers
 
 from cnnxfer.networks.fused.layers import FusedConvolution, SharedLayer, SharedNorm
 from cnnxfer.networks.precision import POLICIES
+from cnnxfer.tasks.task import HEAD
 
 PIXEL_LAYERS = (layers.Rescaling, layers.Normalization)
 
@@ -47,7 +48,8 @@ def _copy(model: keras.Model, precision: str, inner_precision: str) -> keras.Mod
 
     def copy(layer: Any) -> Any:
         if isinstance(layer, keras.Model):
-            return _copy(layer, inner_precision, inner_precision)
+            inner = "float32" if layer.name == HEAD else inner_precision
+            return _copy(layer, inner, inner)
         if id(layer) in folded:
             return layers.Identity(name=layer.name, dtype=POLICIES[precision])
         return _copy_layer(layer, norms.get(id(layer)), precision)

@@ -9,6 +9,7 @@ from keras import ops
 
 from cnnxfer.tasks.dense_layers import convolution, separable
 from cnnxfer.tasks.pyramid import WIDTH, feature_pyramid
+from cnnxfer.tasks.task import HEAD
 
 CONVOLUTIONS = 2  # before the classes, and before the boxes
 # What every cell gives to every class at first. Nearly all cells show background, and
@@ -100,4 +101,4 @@ def detection_head(
             keras.layers.Reshape((side * side, num_classes + 4), dtype="float32")(found)
         )
     cells = keras.layers.Concatenate(axis=1, dtype="float32")(rows)
-    return keras.Model(maps, cells, name="head")
+    return keras.Model(maps, cells, name=HEAD)

@@ -8,6 +8,7 @@ from keras import ops
 
 from cnnxfer.tasks.boxes.cells import Cells
 from cnnxfer.tasks.dense_layers import convolution
+from cnnxfer.tasks.task import HEAD
 
 WIDTH = 128  # channels of the convolutions of `vote_head`
 
@@ -99,4 +100,4 @@ def _classes(
 
 def _model(maps: list[Any], logits: Any, box: Any) -> keras.Model:
     outputs = keras.layers.Concatenate(dtype="float32")([logits, box])
-    return keras.Model(maps, outputs, name="head")
+    return keras.Model(maps, outputs, name=HEAD)

@@ -7,6 +7,7 @@ import keras
 
 from cnnxfer.tasks.dense_layers import convolution, resized, separable
 from cnnxfer.tasks.pyramid import WIDTH, feature_pyramid
+from cnnxfer.tasks.task import HEAD
 
 
 def pyramid_head(
@@ -31,7 +32,7 @@ def pyramid_head(
     maps = _inputs(shapes)
     x = separable(WIDTH, "refine")(feature_pyramid(maps)[0])
     x = keras.layers.Dropout(dropout, name="dropout", dtype="float32")(x)
-    return keras.Model(maps, convolution(1, num_classes, "logits")(x), name="head")
+    return keras.Model(maps, convolution(1, num_classes, "logits")(x), name=HEAD)
 
 
 def fully_convolutional_head(
@@ -65,7 +66,7 @@ def fully_convolutional_head(
             continue
         scores = resized(side, "bilinear", f"enlarge_{side}")(scores)
         scores = keras.layers.Add(name=f"add_{side}", dtype="float32")([own, scores])
-    return keras.Model(maps, scores, name="head")
+    return keras.Model(maps, scores, name=HEAD)
 
 
 def pixel_logits(image_size: int) -> keras.layers.Layer:

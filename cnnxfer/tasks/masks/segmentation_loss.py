@@ -27,7 +27,7 @@ class SegmentationLoss:
         """Returns the loss of each image, float32 `(batch,)`."""
         from keras import ops
 
-        labels, counted, logits = _alike(targets, outputs)
+        labels, counted, logits = enlarged(targets, outputs)
         chosen = ops.one_hot(labels, logits.shape[-1]) * self.class_weights
         losses = -ops.sum(chosen * ops.log_softmax(logits), axis=-1)
         return _mean(losses, counted)
@@ -36,13 +36,16 @@ class SegmentationLoss:
         """Returns the share of each image's pixels that are right, `(batch,)`."""
         from keras import ops
 
-        labels, counted, logits = _alike(targets, outputs)
+        labels, counted, logits = enlarged(targets, outputs)
         wrong = ops.not_equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels)
         return 1 - _mean(ops.cast(wrong, "float32"), counted)
 
 
-def _alike(targets: Any, outputs: Any) -> tuple[Any, Any, Any]:
-    """Returns labels, which pixels count, and logits, all at the same places."""
+def enlarged(targets: Any, outputs: Any) -> tuple[Any, Any, Any]:
+    """Returns labels, which pixels count, and logits, all at the places of targets.
+
+    See `SegmentationLoss`; labels are -1 where pixels don't count.
+    """
     from keras import ops
 
     labels = ops.cast(targets, "int32")

@@ -88,7 +88,7 @@ class Session:
         self.recorder = recorder
         self.factors = factors
         self.time_share = time_share
-        self.objective = setup.objective(settings.label_smoothing)
+        self.objective = setup.objective(settings.label_smoothing, trained.classifier)
         self.chance_loss = self.objective.chance_loss(
             setup.targets(setup.splits.train[:CHANCE_LOSS_IMAGES])
         )

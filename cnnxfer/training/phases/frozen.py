@@ -1,5 +1,6 @@
 """The frozen phase, which trains a new head on a backbone that does not change."""
 
+import dataclasses
 import time
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from cnnxfer.training.loop.search import search
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.loop.state import StageState
 from cnnxfer.training.phase import FROZEN, Outcome
-from cnnxfer.training.phases.head_on_features import feature_bytes, learn_head
+from cnnxfer.training.phases.head_on_features import choose_features, learn_head
+from cnnxfer.training.phases.network_behind_cut import Cut
 from cnnxfer.training.phases.unchanged_files import (
     require_same_class_weights,
     require_unchanged,
@@ -51,18 +53,33 @@ def train(setup: Setup, run: Run) -> Outcome:
     if setup.config.cache and setup.config.augment.is_cacheable:
         recorder = _begin(setup, run, weights_path)
         store = ActivationStore()
-        needed = feature_bytes(setup, recorder.classifier)
-        known = recorder.state.stage(0)  # it has begun; nor does it change its mind
-        if known.views if known else store.fits(needed):
-            return _train_on_features(setup, recorder, store, started)
-        setup.reporter.warn(
-            f"the features need {format_bytes(needed)}, and the cache may hold "
-            f"{format_bytes(store.limit_bytes)} (CNNXFER_CACHE_LIMIT). So every epoch "
-            "computes them again."
-        )
+        cut = choose_features(setup, recorder.classifier, store)
+        known = recorder.state.stage(0)
+        if known:  # it has begun; nor does it change its mind
+            cut = dataclasses.replace(cut, views=known.views)
+        elif cut.views < setup.config.views:
+            setup.reporter.warn(_shortage(setup, cut, store))
+        if cut.views:
+            return _train_on_features(setup, recorder, cut, store, started)
     with setup.devices.scope():
         recorder = _begin(setup, run, weights_path)
     return _train_on_new_views(setup, recorder, started)
+
+
+def _shortage(setup: Setup, cut: Cut, store: ActivationStore) -> str:
+    """Returns the warning that not all views fit into the cache."""
+    views, limit = setup.config.views, format_bytes(store.limit_bytes)
+    allowed = f"the cache may hold {limit} (CNNXFER_CACHE_LIMIT)"
+    needed = format_bytes(cut.size_bytes)
+    if not cut.views:
+        return (
+            f"the features of one view need {needed}, and {allowed}. So every epoch "
+            "computes them again."
+        )
+    return (
+        f"of {views} views of each training image, the features of "
+        f"{counted(cut.views, 'view')} are kept, which need {needed}: {allowed}."
+    )
 
 
 def _begin(setup: Setup, run: Run, weights_path: Path | None) -> RunRecorder:
@@ -73,13 +90,17 @@ def _begin(setup: Setup, run: Run, weights_path: Path | None) -> RunRecorder:
 
 
 def _train_on_features(
-    setup: Setup, recorder: RunRecorder, store: ActivationStore, started: float
+    setup: Setup,
+    recorder: RunRecorder,
+    cut: Cut,
+    store: ActivationStore,
+    started: float,
 ) -> Outcome:
     _describe(setup, recorder.classifier)
     run = recorder.run
     try:
         learned = learn_head(
-            setup, recorder, store, more_epochs=run.more_epochs, started=started
+            setup, recorder, cut, store, more_epochs=run.more_epochs, started=started
         )
     except KeyboardInterrupt:
         raise Interrupted(
@@ -89,7 +110,7 @@ def _train_on_features(
     figures = {
         **learned.score.as_metrics(recorder.validation_images),
         "learning_rate": learned.learning_rate,
-        "views": setup.config.views,
+        "views": cut.views,
         "engine": engine_text(learned.engine),
         "agreement": learned.verdict.figures,
     }

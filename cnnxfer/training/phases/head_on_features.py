@@ -1,14 +1,15 @@
 """Trains the head on features, in the fastest engine that agrees with Keras.
 
-A frozen backbone returns the same features in every epoch. So it runs once for each
-image and view, and the head is trained on the cached features. Then the whole network's
-answers are compared with the head's.
+A frozen backbone returns the same features in every epoch, pooled or as maps. So it
+runs once for each image and view, and the head is trained on the cached features. Then
+the whole network's answers are compared with the head's.
 """
 
 import dataclasses
-import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -18,13 +19,15 @@ from cnnxfer.networks.cut import network_before
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.tasks.class_task import POOLED
 from cnnxfer.tasks.score import Score
+from cnnxfer.tasks.task import MAPS
 from cnnxfer.training.activations.engines import (
+    Reference,
     disagreement_error,
     engine_text,
     engines_for,
     load_split_activations,
 )
-from cnnxfer.training.activations.store import ActivationStore
+from cnnxfer.training.activations.store import Activations, ActivationStore
 from cnnxfer.training.loop.loop import fit
 from cnnxfer.training.loop.recorder import Recorder
 from cnnxfer.training.loop.search import search
@@ -32,9 +35,18 @@ from cnnxfer.training.loop.session import Session
 from cnnxfer.training.loop.state import StageState
 from cnnxfer.training.optimization.devices import Devices
 from cnnxfer.training.phase import FROZEN
+from cnnxfer.training.phases.network_behind_cut import (
+    Cut,
+    NetworkBehindCut,
+    cut_that_fits,
+)
 from cnnxfer.training.phases.pooled_features import PooledFeatures
 from cnnxfer.training.setup import Setup
+from cnnxfer.training.trained_network import TrainedNetwork
 
+# Makes what is trained of an engine, and of the features that it has computed: those of
+# each view of the training images, and those of the validation images.
+OpenFeatures = Callable[[Engine, list[Activations], Activations], TrainedNetwork]
 # For features of unit scale. Chosen by cross-validation on the training images of
 # tf_flowers: the loss on held-out images falls from 0.294 to 0.273 with
 # EfficientNet-Lite0, and from 0.481 to 0.432 with MobileNet 0.25.
@@ -60,17 +72,25 @@ class LearnedHead:
     verdict: Verdict
 
 
-def feature_bytes(setup: Setup, classifier: keras.Model) -> int:
-    """Returns the size of all pooled features of the images in the cache."""
+def choose_features(
+    setup: Setup, classifier: keras.Model, store: ActivationStore
+) -> Cut:
+    """Returns where the head reads, and how many views of it fit into the cache."""
     parts = setup.splits
-    rows = setup.config.views * len(parts.train) + len(parts.validation)
-    channels = math.prod(classifier.get_layer(POOLED).output.shape[1:])
-    return ActivationStore.size_bytes(rows, channels)
+    return cut_that_fits(
+        classifier,
+        MAPS if setup.task.strides(setup.config.head) else POOLED,
+        setup.config.views,
+        train_images=len(parts.train),
+        validation_images=len(parts.validation),
+        store=store,
+    )
 
 
 def learn_head(
     setup: Setup,
     recorder: Recorder,
+    cut: Cut,
     store: ActivationStore,
     *,
     more_epochs: int = 0,
@@ -79,10 +99,12 @@ def learn_head(
     """Trains a classifier's head on features, and compares the classifier with it.
 
     Args:
-        setup: everything the head is trained with; it learns on one device in float32.
+        setup: everything the head is trained with. On pooled features, it learns on one
+            device in float32.
         recorder: has the classifier, from `build_classifier` in float32, and the last
             checkpoint to go on from. The classifier gets the weights of the best epoch
             on the validation images.
+        cut: what the head reads, from `choose_features`, with at least one view.
         store: the cache of features.
         more_epochs: the number of epochs to add to those of the settings.
         started: when the phase started, by `time.monotonic`; now by default.
@@ -94,16 +116,20 @@ def learn_head(
             failed.
     """
     started = time.monotonic() if started is None else started
-    setup = dataclasses.replace(setup, devices=Devices(), precision="float32")
     classifier, reporter = recorder.classifier, setup.reporter
-    network = network_before(classifier, setup.backbone, POOLED)
-    # One model for both comparisons with Keras: compiling it takes seconds.
-    pooled = classifier.get_layer(POOLED).output
-    whole = keras.Model(classifier.input, [pooled, classifier.output])
+    network = network_before(classifier, setup.backbone, cut.name)
+    open_features: OpenFeatures = partial(NetworkBehindCut, setup, classifier, cut)
+    reference: Reference | None = None
+    if cut.name == POOLED:
+        setup = dataclasses.replace(setup, devices=Devices(), precision="float32")
+        # One model for both comparisons with Keras: compiling it takes seconds.
+        pooled = classifier.get_layer(POOLED).output
+        whole = keras.Model(classifier.input, [pooled, classifier.output])
+        open_features = partial(PooledFeatures, setup, classifier, whole)
 
-    def reference(pixels: np.ndarray) -> np.ndarray:
-        features: np.ndarray = whole.predict_on_batch(pixels)[0]
-        return features
+        def reference(pixels: np.ndarray) -> np.ndarray:
+            features: np.ndarray = whole.predict_on_batch(pixels)[0]
+            return features
 
     known = recorder.state.stage(0)
     checkpoint = recorder.last_checkpoint(reporter)
@@ -114,13 +140,11 @@ def learn_head(
             network,
             engine,
             store,
-            views=setup.config.views,
+            views=cut.views,
             title="features of the {} images",
         )
-        trained = PooledFeatures(
-            setup, classifier, engine, views, validation, whole=whole
-        )
-        begun = StageState(POOLED, len(views), engine_text(engine))
+        trained = open_features(engine, views, validation)
+        begun = StageState(cut.name, len(views), engine_text(engine))
         recorder.update_state(stages=(begun,))
         session = Session(
             setup,
@@ -138,12 +162,14 @@ def learn_head(
         recorder.restore_best()
         verdict = trained.agreement()
         if verdict.passed:
+            trained.close()
             rate = session.progress.peak * session.progress.scale
             return LearnedHead(score, rate, engine, verdict)
         reporter.info(
             f"{engine.name} in {engine.precision} deviates from Keras with this head: "
             f"{verdict.figures}."
         )
+        trained.close()
         recorder.begin_again()
         checkpoint = None
     raise disagreement_error(engine, verdict)

@@ -14,7 +14,7 @@ from cnnxfer.data.feeding.activations import (
 from cnnxfer.data.feeding.gate import Gate
 from cnnxfer.engines.engine import Engine
 from cnnxfer.files import format_bytes
-from cnnxfer.networks.classifier import backbone_of, logits_of
+from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.networks.cut import (
     activation_shape,
     deepest_cut,
@@ -77,17 +77,36 @@ def choose_cut(
         None if the whole network has to run in every step, either because each epoch
         has new views or because hardly any layer is frozen.
     """
-    backbone = backbone_of(classifier)
-    name = deepest_cut(backbone, start)
+    name = deepest_cut(backbone_of(classifier), start)
     if name is None or not config.cache or not config.augment.is_cacheable:
         return None
-    values = math.prod(activation_shape(backbone, name))
+    # Without augmentation, all views of an image are equal.
+    views = config.fine_tune.views if config.augment.operations else 1
+    return cut_that_fits(
+        classifier,
+        name,
+        views,
+        train_images=train_images,
+        validation_images=validation_images,
+        store=store,
+    )
+
+
+def cut_that_fits(
+    classifier: keras.Model,
+    name: str,
+    views: int,
+    *,
+    train_images: int,
+    validation_images: int,
+    store: ActivationStore,
+) -> Cut:
+    """Returns a cut with as many of the views as fit into the cache there."""
+    values = math.prod(activation_shape(backbone_of(classifier), name))
 
     def size_bytes(views: int) -> int:
         return store.size_bytes(views * train_images + validation_images, values)
 
-    # Without augmentation, all views of an image are equal.
-    views = config.fine_tune.views if config.augment.operations else 1
     while views and not store.fits(size_bytes(views)):
         views -= 1
     return Cut(name, views, size_bytes(max(views, 1)))
@@ -151,8 +170,8 @@ class NetworkBehindCut(TrainedNetwork):
     def agreement(self) -> Verdict:
         """See `TrainedNetwork`; the two sides differ in the engine before the cut."""
         samples, pixels = validation_samples(self.setup)
-        logits = logits_of(self.classifier).predict_on_batch(pixels)
-        return self.compared(self._validation[samples], logits)
+        answers = self.classifier.predict_on_batch(pixels)
+        return self.compared(self._validation[samples], answers)
 
 
 def open_behind_cut(

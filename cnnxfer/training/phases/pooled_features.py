@@ -46,21 +46,20 @@ class PooledFeatures(TrainedNetwork):
         self,
         setup: Setup,
         classifier: keras.Model,
+        whole: keras.Model,
         engine: Engine,
         views: Sequence[Activations],
         validation: Activations,
-        *,
-        whole: keras.Model,
     ) -> None:
         """Gives the head its first weights, which the seed determines.
 
         Args:
             setup: everything the head is trained with.
             classifier: the whole network in float32, whose backbone is frozen.
+            whole: a model of the same layers, of pixels to features and logits.
             engine: the engine that computed the features.
             views: the features of each view of the training images.
             validation: the features of the validation images.
-            whole: a model of the same layers, of pixels to features and logits.
 
         Raises:
             RunError: if features are not finite.

@@ -59,4 +59,6 @@ def score_in_float32(setup: Setup, run: Run, epoch: int) -> Score:
         logits = trained.model.predict(batches, steps=steps, verbose=0)
     trained.close()
     # How training smooths labels doesn't matter to a score.
-    return setup.objective(0.0).score(logits[: len(targets)], targets, epoch)
+    return setup.objective(0.0, trained.classifier).score(
+        logits[: len(targets)], targets, epoch
+    )

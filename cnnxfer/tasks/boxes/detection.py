@@ -1,0 +1,270 @@
+"""The task of images with any number of objects: the class and the box of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cnnxfer.config import Config
+from cnnxfer.data.dataset import DETECTION, LOCALIZATION, Dataset, Example
+from cnnxfer.data.geometry import Geometry
+from cnnxfer.data.views.views import Views
+from cnnxfer.errors import DataError
+from cnnxfer.reporting import Reporter
+from cnnxfer.spelling import option
+from cnnxfer.tasks.agreement import Bounds, Verdict
+from cnnxfer.tasks.answer import NONE
+from cnnxfer.tasks.boxes.answer import (
+    LEAST_SCORE,
+    ObjectsAnswer,
+    found_objects,
+    read_objects,
+)
+from cnnxfer.tasks.boxes.cells import Cells
+from cnnxfer.tasks.boxes.detection_figures import (
+    DetectionFigures,
+    detection_scores,
+    measure_detection,
+)
+from cnnxfer.tasks.boxes.detection_loss import DetectionLoss
+from cnnxfer.tasks.boxes.iou import iou
+from cnnxfer.tasks.boxes.localization import objects_of
+from cnnxfer.tasks.boxes.merging import in_picture, merged_objects
+from cnnxfer.tasks.class_answer import word_for_nothing
+from cnnxfer.tasks.dense_task import DenseTask, Head, shown_objects
+from cnnxfer.tasks.loss_values import BATCH, mean_loss
+from cnnxfer.tasks.score import AP, Score
+from cnnxfer.tasks.task import ANSWER
+
+HEADS = "cnnxfer.tasks.boxes.detection_head"
+# Of the targets of an image, so that all batches have the same shape. Of more objects,
+# the largest are learned.
+ROWS = 100
+UNUSED, CROWD = -1, -2  # classes of rows of targets; see `DetectionLoss`
+# What every cell gives to every class at first; see `detection_head`.
+FIRST_LOGIT = float(np.log(0.01))
+
+
+@dataclass(frozen=True)
+class DetectionObjective(DetectionLoss):
+    """The loss of classes and boxes, and the score that selects the best epoch.
+
+    Attributes:
+        class_names: the names of the classes, in label order.
+    """
+
+    class_names: tuple[str, ...]
+
+    def chance_loss(self, targets: np.ndarray) -> float:
+        """Returns the mean loss of a head that has learned nothing."""
+        shape = (len(targets), len(self.cells.centres), len(self.class_names) + 4)
+        logits = np.full(shape, FIRST_LOGIT, np.float32)
+        logits[..., -4:] = self.cells.strides[:, None]
+        return mean_loss(self, targets, logits)
+
+    def score(self, logits: np.ndarray, targets: np.ndarray, epoch: int) -> Score:
+        """Returns the score of a model's outputs; see `Objective.score`."""
+        found = self._objects(logits)
+        figures, thresholds = detection_scores(self.class_names, found, targets)
+        loss = mean_loss(self, targets, logits)
+        return Score(dict(figures), loss, epoch, AP, dict(thresholds))
+
+    def _objects(self, logits: np.ndarray) -> list[np.ndarray]:
+        """Returns what the saved model answers, `(objects, 6)` of each image."""
+        from keras import ops
+
+        from cnnxfer.tasks.boxes.detected_objects import DetectedObjects
+
+        layer = DetectedObjects(self.cells.sides, self.cells.image_size)
+        found: list[np.ndarray] = []
+        for start in range(0, len(logits), BATCH):
+            batch = layer(ops.convert_to_tensor(logits[start : start + BATCH]))
+            found.extend(ops.convert_to_numpy(batch))
+        return found
+
+
+@dataclass(frozen=True)
+class SureObjects:
+    """The decision for all objects with a score that is high enough.
+
+    Attributes:
+        class_names: the readable names of the classes, in label order.
+        threshold: the least score, a fraction in [0, 1].
+        nothing: the word for an image without any.
+    """
+
+    class_names: tuple[str, ...]
+    threshold: float = LEAST_SCORE
+    nothing: str = NONE
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the answers, in types that JSON has."""
+        return {"task": DETECTION, "threshold": self.threshold}
+
+    def answer(
+        self,
+        found: np.ndarray,
+        classes: Sequence[tuple[str, str]],
+        top: int,
+        min_confidence: float | None,
+    ) -> ObjectsAnswer:
+        """Returns the answer to an image; see `Decision.answer`."""
+        least = self.threshold if min_confidence is None else min_confidence
+        objects = found_objects(found, self.class_names, least)
+        return ObjectsAnswer(objects, self.class_names, self.nothing)
+
+    def read(
+        self, record: Mapping[str, Any], min_confidence: float | None
+    ) -> ObjectsAnswer:
+        """Returns the answer that `ObjectsAnswer.record` has written."""
+        objects = read_objects(record, self.class_names)
+        return ObjectsAnswer(objects, self.class_names, self.nothing)
+
+    def confidence(self, found: Sequence[np.ndarray]) -> np.ndarray:
+        """Returns the score of the best object, 0 without any: `(images,)`."""
+        return np.array([rows[:, 4].max(initial=0) for rows in found])
+
+    def measure(
+        self,
+        class_names: Sequence[str],
+        found: Sequence[np.ndarray],
+        examples: Sequence[Example],
+    ) -> tuple[DetectionFigures, np.ndarray]:
+        """Returns the figures, and which images are right; see `Decision.measure`."""
+        return measure_detection(
+            class_names, found, objects_of(examples), self.threshold
+        )
+
+
+@dataclass(frozen=True)
+class Detection(DenseTask):
+    """The task of images with any number of objects."""
+
+    name: str = DETECTION
+    suited: ClassVar = (DETECTION, LOCALIZATION)
+    heads: ClassVar = {
+        "pyramid": Head((8, 16, 32), f"{HEADS}:detection_head"),
+        "fine-pyramid": Head((4, 8, 16, 32), f"{HEADS}:detection_head"),
+    }
+
+    def taken(self, dataset: Dataset, spec: str) -> Dataset:
+        """Returns the data set, whose images have boxes; see `Task.taken`."""
+        if dataset.task not in self.suited:
+            raise DataError(
+                f"{spec} has no boxes, and {self.name} needs them. Use "
+                f"{option('--task', dataset.task)}, or leave it out."
+            )
+        return dataset
+
+    def answer_layers(
+        self, shapes: Sequence[tuple[int, ...]], image_size: int
+    ) -> list[Any]:
+        """Returns the layer that makes objects of what all cells say."""
+        from cnnxfer.tasks.boxes.detected_objects import DetectedObjects
+
+        sides = [height for height, _, _ in shapes]
+        return [DetectedObjects(sides, image_size, name=ANSWER, dtype="float32")]
+
+    def targets(
+        self,
+        examples: Sequence[Example],
+        num_classes: int,
+        views: Views,
+        image_size: int,
+    ) -> np.ndarray:
+        """Returns float32 `(images, ROWS, 5)`; see `DetectionLoss`."""
+        targets = np.zeros((len(examples), ROWS, 5), np.float32)
+        targets[..., 0] = UNUSED
+        for rows, example in zip(targets, examples, strict=True):
+            seen = shown_objects(example, views, image_size).objects
+            if not seen:
+                continue
+            boxes = np.array([item.box for item in seen])
+            labels = [CROWD if item.crowd else item.label for item in seen]
+            areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+            largest = np.argsort(-areas, kind="stable")[:ROWS]
+            rows[: len(largest), 0] = np.array(labels)[largest]
+            rows[: len(largest), 1:] = boxes[largest]
+        return targets
+
+    def objective(
+        self,
+        config: Config,
+        shapes: Sequence[tuple[int, ...]],
+        class_names: Sequence[str],
+        examples: Sequence[Example],
+        *,
+        label_smoothing: float,
+        reporter: Reporter,
+    ) -> DetectionObjective:
+        """Returns the objective that the settings ask for; see `Task.objective`."""
+        assert config.image_size != "auto"
+        sides = tuple(height for height, _, _ in shapes)
+        return DetectionObjective(Cells(sides, config.image_size), tuple(class_names))
+
+    def output_shape(self, num_classes: int, image_size: int) -> tuple[int, ...]:
+        """Returns the shape of the list of objects."""
+        return (ROWS, 6)
+
+    def combined(
+        self, found: np.ndarray, places: Sequence[Geometry], width: int, height: int
+    ) -> np.ndarray:
+        """Returns the objects of all views, each once, where they are in the image.
+
+        That is float32 `(objects, 6)`: left, top, right and bottom in pixels of the
+        image, score and class, best first; see `Task.combined`.
+        """
+        size = (width, height)
+        views = [
+            in_picture(rows[rows[:, 4] > 0], place, size)
+            for rows, place in zip(found, places, strict=True)
+        ]
+        (objects, *others) = views
+        if others:
+            objects = merged_objects(views, [place.region for place in places], size)
+        return objects.astype(np.float32)
+
+    def agreement(
+        self, answers: np.ndarray, reference: np.ndarray, bounds: Bounds
+    ) -> Verdict:
+        """Compares the objects that are found with a score of at least `LEAST_SCORE`.
+
+        Two are the same if they are of the same class, have nearly the same score and
+        overlap far. The share of the same ones is their Dice coefficient: twice their
+        number, divided by the sum of what each finds (Dice, 1945,
+        https://doi.org/10.2307/1932409).
+        """
+        same = total = 0
+        least = 1 - bounds.difference
+        for ours, theirs in zip(answers, reference, strict=True):
+            # The other may lie just below the least score.
+            total += int((ours[:, 4] >= LEAST_SCORE).sum())
+            total += int((theirs[:, 4] >= LEAST_SCORE).sum())
+            pairs = iou(ours[:, None, :4], theirs[None, :, :4]) >= least
+            pairs &= ours[:, None, 5] == theirs[None, :, 5]
+            scores = ours[:, None, 4], theirs[None, :, 4]
+            pairs &= np.abs(scores[0] - scores[1]) <= bounds.difference
+            pairs &= (scores[0] > 0) & (scores[1] > 0)
+            same += int((pairs.any(axis=1) & (ours[:, 4] >= LEAST_SCORE)).sum())
+            same += int((pairs.any(axis=0) & (theirs[:, 4] >= LEAST_SCORE)).sum())
+        share = same / total if total else 1.0
+        return Verdict(
+            share >= bounds.agreement,
+            f"{share:.1%} of {total // 2} objects are the same (at least "
+            f"{bounds.agreement:.0%}), with scores within {bounds.difference:g} and "
+            f"an overlap of at least {least:g}",
+        )
+
+    def decision(
+        self, class_names: Sequence[str], thresholds: Mapping[str, float]
+    ) -> SureObjects:
+        """Returns the decision by a run's threshold, 0.3 until it is fitted."""
+        return SureObjects(
+            tuple(class_names),
+            next(iter(thresholds.values()), LEAST_SCORE),
+            word_for_nothing(NONE, class_names),
+        )

@@ -1,0 +1,232 @@
+"""The task of images with exactly one object each: its class and its box."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cnnxfer.config import Config
+from cnnxfer.data.dataset import DETECTION, LOCALIZATION, Dataset, Example
+from cnnxfer.data.geometry import Geometry
+from cnnxfer.data.objects import Objects
+from cnnxfer.data.views.views import Views
+from cnnxfer.errors import DataError
+from cnnxfer.reporting import Reporter, counted
+from cnnxfer.spelling import option
+from cnnxfer.tasks.agreement import Bounds, Verdict
+from cnnxfer.tasks.answer import NONE
+from cnnxfer.tasks.boxes.answer import ObjectsAnswer, found_objects, read_objects
+from cnnxfer.tasks.boxes.iou import iou
+from cnnxfer.tasks.boxes.localization_figures import (
+    LocalizationFigures,
+    localization_scores,
+    measure_localization,
+)
+from cnnxfer.tasks.boxes.localization_loss import LocalizationLoss
+from cnnxfer.tasks.class_answer import word_for_nothing
+from cnnxfer.tasks.class_task import class_targets
+from cnnxfer.tasks.dense_task import DenseTask, Head, shown_objects
+from cnnxfer.tasks.loss_values import mean_loss
+from cnnxfer.tasks.score import MEAN_IOU, Score
+
+TEXTBOOK = "textbook"
+HEADS = "cnnxfer.tasks.boxes.localization_head"
+
+
+@dataclass(frozen=True)
+class LocalizationObjective(LocalizationLoss):
+    """The loss of a class and a box, and the score that selects the best epoch."""
+
+    def chance_loss(self, targets: np.ndarray) -> float:
+        """Returns the mean loss of no preference for a class, and a box of no area."""
+        return mean_loss(self, targets, np.zeros_like(targets))
+
+    def score(self, logits: np.ndarray, targets: np.ndarray, epoch: int) -> Score:
+        """Returns the score of a model's outputs; see `Objective.score`."""
+        shown = targets[:, :-4].any(axis=1)
+        named = logits[:, :-4].argmax(axis=1) == targets[:, :-4].argmax(axis=1)
+        figures = localization_scores(
+            logits[shown, -4:], targets[shown, -4:], named[shown]
+        )
+        return Score(dict(figures), mean_loss(self, targets, logits), epoch, MEAN_IOU)
+
+
+@dataclass(frozen=True)
+class OneBox:
+    """The decision for the most probable class, with its box.
+
+    Attributes:
+        class_names: the readable names of the classes, in label order.
+        nothing: the word for an image without an answer.
+    """
+
+    class_names: tuple[str, ...]
+    nothing: str = NONE
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the answers, in types that JSON has."""
+        return {"task": LOCALIZATION}
+
+    def answer(
+        self,
+        found: np.ndarray,
+        classes: Sequence[tuple[str, str]],
+        top: int,
+        min_confidence: float | None,
+    ) -> ObjectsAnswer:
+        """Returns the answer to an image; see `Decision.answer`."""
+        objects = found_objects(found, self.class_names, min_confidence or 0)
+        return ObjectsAnswer(objects, self.class_names, self.nothing)
+
+    def read(
+        self, record: Mapping[str, Any], min_confidence: float | None
+    ) -> ObjectsAnswer:
+        """Returns the answer that `ObjectsAnswer.record` has written."""
+        objects = read_objects(record, self.class_names)
+        return ObjectsAnswer(objects, self.class_names, self.nothing)
+
+    def confidence(self, found: Sequence[np.ndarray]) -> np.ndarray:
+        """Returns the probability of the class, `(images,)`."""
+        return np.array([rows[0, 4] for rows in found])
+
+    def measure(
+        self,
+        class_names: Sequence[str],
+        found: Sequence[np.ndarray],
+        examples: Sequence[Example],
+    ) -> tuple[LocalizationFigures, np.ndarray]:
+        """Returns the figures, and which images are right; see `Decision.measure`."""
+        return measure_localization(class_names, found, objects_of(examples))
+
+
+@dataclass(frozen=True)
+class Localization(DenseTask):
+    """The task of images with exactly one object each."""
+
+    name: str = LOCALIZATION
+    suited: ClassVar = (LOCALIZATION,)
+    heads: ClassVar = {
+        "vote": Head((32,), f"{HEADS}:vote_head"),
+        TEXTBOOK: Head((32,), f"{HEADS}:textbook_head"),
+    }
+
+    def taken(self, dataset: Dataset, spec: str) -> Dataset:
+        """Returns the data set, of which every image has one box; see `Task.taken`."""
+        if dataset.task in self.suited:
+            return dataset
+        if dataset.task != DETECTION:
+            raise DataError(
+                f"{spec} has no boxes, and {self.name} needs one in every image. Use "
+                f"{option('--task', dataset.task)}, or leave it out."
+            )
+        other = next(
+            example
+            for example, objects in zip(
+                dataset.examples, objects_of(dataset.examples), strict=True
+            )
+            if len(objects.objects) != 1
+        )
+        (objects,) = objects_of([other])
+        raise DataError(
+            f"{self.name} needs one box in every image, and {other.id} of {spec} has "
+            f"{counted(len(objects.objects), 'box')}. Use "
+            f"{option('--task', DETECTION)}, or leave it out."
+        )
+
+    def targets(
+        self,
+        examples: Sequence[Example],
+        num_classes: int,
+        views: Views,
+        image_size: int,
+    ) -> np.ndarray:
+        """Returns the class, and the box as fractions of the view's side.
+
+        That is float32 `(images, classes + 4)`, of zeros where a view does not show the
+        object; see `Task.targets`.
+        """
+        boxes = np.zeros((len(examples), 4), np.float32)
+        classes = class_targets(examples, num_classes)
+        for index, example in enumerate(examples):
+            seen = shown_objects(example, views, image_size).objects
+            if seen:
+                boxes[index] = np.divide(seen[0].box, image_size)
+            else:
+                classes[index] = 0
+        return np.concatenate([classes, boxes], axis=1)
+
+    def objective(
+        self,
+        config: Config,
+        shapes: Sequence[tuple[int, ...]],
+        class_names: Sequence[str],
+        examples: Sequence[Example],
+        *,
+        label_smoothing: float,
+        reporter: Reporter,
+    ) -> LocalizationObjective:
+        """Returns the objective that the settings ask for; see `Task.objective`."""
+        return LocalizationObjective(squared=config.head == TEXTBOOK)
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Returns the probabilities of the classes, and the box as it is."""
+        classes, box = logits[..., :-4], logits[..., -4:]
+        exponentials = np.exp(classes - classes.max(axis=-1, keepdims=True))
+        probabilities = exponentials / exponentials.sum(axis=-1, keepdims=True)
+        return np.concatenate([probabilities, box], axis=-1)
+
+    def output_shape(self, num_classes: int, image_size: int) -> tuple[int, ...]:
+        """Returns the shape of logits and box."""
+        return (num_classes + 4,)
+
+    def combined(
+        self, found: np.ndarray, places: Sequence[Geometry], width: int, height: int
+    ) -> np.ndarray:
+        """Returns the mean box of the views in the image, and its class.
+
+        That is float32 `(1, 6)`: left, top, right and bottom in pixels of the image,
+        the probability and the class; see `Task.combined`.
+        """
+        corners = [
+            np.sort(place.to_image(row[-4:].reshape(2, 2) * place.size), axis=0)
+            for row, place in zip(found, places, strict=True)
+        ]
+        box = np.mean(corners, axis=0).clip(0, (width, height)).ravel()
+        probabilities = found[:, :-4].mean(axis=0)
+        best = probabilities.argmax()
+        row = [*box, probabilities[best], best]
+        return np.array([row], np.float32)
+
+    def agreement(
+        self, answers: np.ndarray, reference: np.ndarray, bounds: Bounds
+    ) -> Verdict:
+        """Compares probabilities, and how far the boxes overlap."""
+        difference = float(np.abs(answers[:, :-4] - reference[:, :-4]).max())
+        overlaps = iou(answers[:, -4:], reference[:, -4:])
+        least = 1 - bounds.difference
+        same = int((overlaps >= least).sum())
+        return Verdict(
+            difference <= bounds.difference and same >= bounds.agreement * len(answers),
+            f"a probability differs by {difference:.3f} (at most "
+            f"{bounds.difference:g}), {same} of {len(answers)} boxes overlap by at "
+            f"least {least:g} (at least {bounds.agreement:.0%})",
+        )
+
+    def decision(
+        self, class_names: Sequence[str], thresholds: Mapping[str, float]
+    ) -> OneBox:
+        """Returns the decision for the most probable class and its box."""
+        return OneBox(tuple(class_names), word_for_nothing(NONE, class_names))
+
+
+def objects_of(examples: Sequence[Example]) -> list[Objects]:
+    """Returns the annotations of images with objects."""
+    found = []
+    for example in examples:
+        assert isinstance(example.annotation, Objects)
+        found.append(example.annotation)
+    return found
