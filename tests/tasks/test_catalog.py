@@ -26,6 +26,7 @@ NAMES = ("a", "b", "c")
 LOGITS = np.array([[3, -1, -2], [-2, 5, -1], [-1, -2, 4], [2, -1, -3]], np.float32)
 LABELS = [(0,), (1,), (2,), (0,)]
 EACH_TASK = pytest.mark.parametrize("task", list(TASKS), ids=lambda task: task.name)
+OF_CLASSES = pytest.mark.parametrize("task", ["classification", "multi-label"])
 
 
 def examples(labels: list[tuple[int, ...]]) -> list[Example]:
@@ -38,12 +39,16 @@ def test_settings_name_every_task() -> None:
     assert ("auto", *TASKS.names()) == settings_in(Config)["task"].words
 
 
-@EACH_TASK
-def test_a_task_learns_and_decides(task: Task) -> None:
+@OF_CLASSES
+def test_a_task_learns_and_decides(task: str) -> None:
     """Its loss, accuracy, score and decision agree about right answers."""
+    of_classes(TASKS.get(task))
+
+
+def of_classes(task: Task) -> None:
     targets = task.targets(examples(LABELS), len(NAMES), CentralViews(1.0), 8)
     objective = task.objective(
-        Config(), NAMES, examples(LABELS), label_smoothing=0.0, reporter=Reporter()
+        Config(), [], NAMES, examples(LABELS), label_smoothing=0.0, reporter=Reporter()
     )
     right_logits, wrong = LOGITS, -LOGITS
     losses = [
@@ -73,9 +78,13 @@ def test_a_task_learns_and_decides(task: Task) -> None:
     assert decision.settings["task"] == task.name
 
 
-@EACH_TASK
+@OF_CLASSES
 @pytest.mark.parametrize("kind", ["linear", "mlp", "euclidean"])
-def test_a_head_maps_features_to_what_is_scored(task: Task, kind: str) -> None:
+def test_a_head_maps_features_to_what_is_scored(task: str, kind: str) -> None:
+    head_maps_features(TASKS.get(task), kind)
+
+
+def head_maps_features(task: Task, kind: str) -> None:
     assert not task.strides(kind)
     layers = task.head_layers(kind, [(8,)], len(NAMES), 0.1, 8)
     logits = keras.Sequential(layers)(np.zeros((len(LABELS), 8), np.float32))
@@ -84,25 +93,25 @@ def test_a_head_maps_features_to_what_is_scored(task: Task, kind: str) -> None:
 
 
 def test_distances_cannot_say_yes_to_several_classes() -> None:
-    TASKS.get("classification").check_head("euclidean")
-    TASKS.get("multi-label").check_head("mlp")
+    TASKS.get("classification").check_settings(Config(head="euclidean"))
+    TASKS.get("multi-label").check_settings(Config(head="mlp"))
     with pytest.raises(ConfigError) as caught:
-        TASKS.get("multi-label").check_head("euclidean")
+        TASKS.get("multi-label").check_settings(Config(head="euclidean"))
     assert str(caught.value) == (
         "head='euclidean' says which class is nearest, and images with several labels "
         "need a yes or no for each class. Use head='linear' or head='mlp'."
     )
 
 
-@EACH_TASK
+@OF_CLASSES
 @pytest.mark.parametrize("precision", BOUNDS)
-def test_engines_agree_up_to_the_bound(task: Task, precision: str) -> None:
+def test_engines_agree_up_to_the_bound(task: str, precision: str) -> None:
     reference, bounds = np.full((32, 3), 0.2, np.float32), BOUNDS[precision]
     reference[:, 0] = 0.6
     for share, passed in ((0.0, True), (0.9, True), (1.1, False)):
         answers = reference.copy()
         answers[0, 1] += share * bounds.difference
-        assert task.agreement(answers, reference, bounds).passed is passed
+        assert TASKS.get(task).agreement(answers, reference, bounds).passed is passed
 
 
 def test_labels_are_written_and_read_back_with_other_numbers() -> None:
@@ -118,10 +127,18 @@ def test_labels_are_written_and_read_back_with_other_numbers() -> None:
     assert Labels((0, 2)).through(view) == Labels((0, 2))
 
 
-@EACH_TASK
-def test_a_task_refuses_data_without_classes(task: Task) -> None:
+@OF_CLASSES
+def test_a_task_refuses_data_without_classes(task: str) -> None:
     with pytest.raises(DataError, match=r"photos has .*; expected at least"):
-        task.check(Dataset("photos", (), (), task=task.name), "photos")
+        TASKS.get(task).taken(Dataset("photos", (), (), task=task), "photos")
+
+
+@EACH_TASK
+def test_a_task_refuses_data_of_another(task: Task) -> None:
+    classes = task.name in ("classification", "multi-label")
+    kind = "segmentation" if classes else "classification"
+    with pytest.raises(DataError, match=f"task='{kind}', or leave it out"):
+        task.taken(Dataset("photos", ("a",), (), task=kind), "photos")
 
 
 def test_each_label_of_an_image_is_a_target() -> None:
@@ -191,9 +208,9 @@ def test_the_data_says_what_the_task_is_unless_it_is_named(table: Path) -> None:
 
 def test_names_with_a_separator_are_refused_where_names_are_joined() -> None:
     dataset = Dataset("t", ("a|b", "c"), ())
-    TASKS.get("classification").check(dataset, "t")
+    TASKS.get("classification").taken(dataset, "t")
     with pytest.raises(DataError, match=r"has the class 'a\|b'; where images have"):
-        TASKS.get("multi-label").check(dataset, "t")
+        TASKS.get("multi-label").taken(dataset, "t")
 
 
 def test_a_run_without_a_task_is_refused(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ class Localization(DenseTask):
         (objects,) = objects_of([other])
         raise DataError(
             f"{self.name} needs one box in every image, and {other.id} of {spec} has "
-            f"{counted(len(objects.objects), 'box')}. Use "
+            f"{counted(len(objects.objects), 'object')}. Use "
             f"{option('--task', DETECTION)}, or leave it out."
         )
 
