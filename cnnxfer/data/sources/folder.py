@@ -38,7 +38,9 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         if dataset is None:
             dataset = by_masks(reporter)
         else:
-            dataset = replace(dataset, others={SEGMENTATION: by_masks})
+            others = dict(dataset.others)
+            others[SEGMENTATION] = by_masks
+            dataset = replace(dataset, others=others)
     if dataset is not None:
         hidden = (name for name in names if is_hidden(name.strip("/").split("/")[-1]))
         return replace(

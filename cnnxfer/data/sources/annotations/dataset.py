@@ -5,26 +5,41 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from cnnxfer.data.dataset import SPLITS, TRAIN, Dataset, Example
+from cnnxfer.data.annotation import Labels
+from cnnxfer.data.dataset import (
+    CLASSIFICATION,
+    MULTI_LABEL,
+    SPLITS,
+    TRAIN,
+    Dataset,
+    Example,
+)
 from cnnxfer.data.images.names import names_image
 from cnnxfer.data.objects import LabelledBox, Objects, task_of_objects
 from cnnxfer.data.sources.annotations.annotated import AnnotatedImage, Reading
 from cnnxfer.data.sources.layout import utf8_name
 from cnnxfer.data.sources.split_folders import split_in
 from cnnxfer.errors import DataError
-from cnnxfer.reporting import counted, listed
+from cnnxfer.reporting import Reporter, counted, listed
 from cnnxfer.spelling import option
 
 MAX_SHOWN = 3  # names in a message
 
 
 def assemble(
-    images: Iterable[AnnotatedImage], reading: Reading, spec: str, name: str
+    images: Iterable[AnnotatedImage],
+    reading: Reading,
+    spec: str,
+    name: str,
+    columns: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Dataset:
     """Returns the data set of all images, with the task that they suit.
 
+    It can be listed for multi-label, too, and for classification if all objects of an
+    image are of one class.
     The reporter is told in one line what was found, and of all that is left out.
 
     Args:
@@ -32,6 +47,7 @@ def assemble(
         reading: what the readers noted.
         spec: what messages call the data set.
         name: its short name.
+        columns: the values of a table's other columns, for each image.
 
     Raises:
         DataError: if a file cannot be used, no object is left, a box has a negative
@@ -65,9 +81,23 @@ def assemble(
             for image, annotation in zip(images, annotations, strict=True)
         ),
         task=task_of_objects(annotations),
+        columns=columns or {},
     )
     _tell(dataset, images, reading, spec)
-    return dataset
+    tasks = [MULTI_LABEL]
+    if all(len(example.labels) == 1 for example in dataset.examples):
+        tasks.append(CLASSIFICATION)
+    others = {task: partial(_with_labels, dataset, task) for task in tasks}
+    return replace(dataset, others=others)
+
+
+def _with_labels(dataset: Dataset, task: str, reporter: Reporter) -> Dataset:
+    """Returns the data set without boxes, for a task of classes."""
+    examples = tuple(
+        replace(example, annotation=Labels(example.labels))
+        for example in dataset.examples
+    )
+    return replace(dataset, examples=examples, task=task)
 
 
 def why_empty(reading: Reading, spec: str) -> str:

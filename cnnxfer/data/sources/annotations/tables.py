@@ -44,23 +44,16 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     """
     if not table.columns_of(spec).edges:
         return table.load(spec, reporter)
-    columns, rows = table.read_rows(spec, reporter)
+    used, rows = table.read_rows(spec, reporter)
     root = os.path.dirname(spec)
     reading = Reading(root, (), Pictures(root), reporter)
-    images = list(_images(spec, columns, rows, reading))
-    dataset = assemble(
-        (image for _, image in images), reading, spec, utf8_name(Path(spec).stem)
-    )
-    others: dict[Path, tuple[str, ...]] = {}
+    images = list(_images(spec, used, rows, reading))
+    others: dict[str, tuple[str, ...]] = {}  # of the first row about each image
     for row, image in images:
-        others.setdefault(Path(image.path), row.others)
-    return replace(
-        dataset,
-        columns={
-            name: tuple(others[example.path][place] for example in dataset.examples)
-            for place, name in enumerate(columns.others)
-        },
-    )
+        others.setdefault(image.path, row.others)
+    columns = dict(zip(used.others, zip(*others.values(), strict=True), strict=False))
+    name = utf8_name(Path(spec).stem)
+    return assemble((image for _, image in images), reading, spec, name, columns)
 
 
 def find(names: Sequence[str], root: str) -> list[str]:

@@ -6,11 +6,14 @@ import pytest
 from annotated_images import CAT, boxes_of, read, voc_xml, write, write_images
 from recording_reporter import RecordingReporter
 
-from cnnxfer.data.dataset import CLASSIFICATION, LOCALIZATION
+from cnnxfer.data.annotation import Labels
+from cnnxfer.data.dataset import CLASSIFICATION, LOCALIZATION, MULTI_LABEL
 from cnnxfer.data.sources import find_source
 from cnnxfer.data.sources.annotations.files import read_limited
 from cnnxfer.data.sources.annotations.pictures import Pictures
+from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.errors import DataError
+from cnnxfer.reporting import Reporter
 
 
 def test_class_folders_win_where_annotations_have_no_image(tmp_path: Path):
@@ -34,6 +37,22 @@ def test_hidden_files_are_left_alone(tmp_path: Path):
     assert read(tmp_path).task == CLASSIFICATION
     write(tmp_path / "cat/1.xml", voc_xml(CAT))
     assert read(tmp_path).hidden == ("cat/.1.xml",)
+
+
+def test_objects_can_be_labels(tmp_path: Path):
+    write_images(tmp_path, "1.jpg", "2.jpg")
+    write(tmp_path / "1.xml", voc_xml(CAT, ("dog", 1, 1, 9, 9)))
+    write(tmp_path / "2.xml", voc_xml(CAT, CAT))
+    labelled = suited_to(read(tmp_path), MULTI_LABEL, "none", Reporter())
+    assert [example.labels for example in labelled.examples] == [(0, 1), (0,)]
+    assert labelled.task == MULTI_LABEL
+    assert CLASSIFICATION not in read(tmp_path).others
+    write(tmp_path / "1.xml", voc_xml(("dog", 1, 1, 9, 9)))
+    labelled = suited_to(read(tmp_path), CLASSIFICATION, "none", Reporter())
+    assert [example.annotation for example in labelled.examples] == [
+        Labels((1,)),
+        Labels((0,)),
+    ]
 
 
 def test_a_broken_image_is_listed(tmp_path: Path):
