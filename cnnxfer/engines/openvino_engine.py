@@ -83,5 +83,6 @@ def has_bfloat16() -> bool:
 
 def _answer(request: Any) -> np.ndarray:
     request.wait()
+    # The first: some layers leave the sizes that they computed as further outputs.
     # A copy, because the request overwrites its own memory with the next answer.
-    return np.array(request.get_output_tensor().data)
+    return np.array(request.get_output_tensor(0).data)
