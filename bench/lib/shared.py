@@ -37,3 +37,19 @@ def lend_shared() -> Iterator[None]:
         shutil.copytree(shared / "weights" / "keras", copy, dirs_exist_ok=True)
         os.environ.setdefault("KERAS_HOME", copy)
         yield
+
+
+def shared_data(name: str) -> Path:
+    """Returns the path of a data set in the shared folder.
+
+    Raises:
+        SystemExit: if it is not on this machine.
+    """
+    shared = shared_dir()
+    path = shared / "data" / name if shared else None
+    if path is None or not path.exists():
+        raise SystemExit(
+            f"found no data/{name}. It is read from the folder that CNNXFER_SHARED "
+            "names, or from shared beside the repository."
+        )
+    return path

@@ -11,10 +11,10 @@ from __future__ import annotations
 import argparse
 
 from bench.lib.results import Table
+from bench.lib.shared import shared_data
 from bench.scratch.trainings import (
     COLUMNS,
     CONFIGS,
-    shared_data,
     train,
     train_by_keras,
 )

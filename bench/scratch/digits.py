@@ -12,10 +12,10 @@ import argparse
 
 from bench.lib.options import add_seeds
 from bench.lib.results import Table
+from bench.lib.shared import shared_data
 from bench.scratch.trainings import (
     COLUMNS,
     CONFIGS,
-    shared_data,
     train,
     train_by_keras,
 )

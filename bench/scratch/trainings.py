@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from bench.lib.processes import run_process
 from bench.lib.results import Cell, show
-from bench.lib.shared import ROOT, shared_dir
+from bench.lib.shared import ROOT
 from bench.lib.trainings import Workplace
 
 CONFIGS = ROOT / "configs"
@@ -55,22 +55,6 @@ class Trained:
         figures = (self.seconds, self.cpu_seconds, self.images_per_second)
         accuracies = (f"{part:.4f}" for part in (self.validation, self.test))
         return [len(self.epoch_seconds), *map(round, figures), *accuracies]
-
-
-def shared_data(name: str) -> Path:
-    """Returns the path of a data set in the shared folder.
-
-    Raises:
-        SystemExit: if it is not on this machine.
-    """
-    shared = shared_dir()
-    path = shared / "data" / name if shared else None
-    if path is None or not path.exists():
-        raise SystemExit(
-            f"found no data/{name}. It is read from the folder that CNNXFER_SHARED "
-            "names, or from shared beside the repository."
-        )
-    return path
 
 
 def train(data: Path, *options: str) -> Trained:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 
 from bench.lib.results import Table
-from bench.scratch.trainings import COLUMNS, shared_data, train
+from bench.lib.shared import shared_data
+from bench.scratch.trainings import COLUMNS, train
 
 SCRATCH = ("vgg11-bn", "--from-scratch", "--image-size", "64")
 FROZEN = ("efficientnet-lite0",)

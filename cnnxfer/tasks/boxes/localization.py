@@ -48,9 +48,8 @@ class LocalizationObjective(LocalizationLoss):
         """Returns the score of a model's outputs; see `Objective.score`."""
         shown = targets[:, :-4].any(axis=1)
         named = logits[:, :-4].argmax(axis=1) == targets[:, :-4].argmax(axis=1)
-        figures = localization_scores(
-            logits[shown, -4:], targets[shown, -4:], named[shown]
-        )
+        boxes = logits[shown, -4:].clip(0, 1)  # as answers are cut off at the edges
+        figures = localization_scores(boxes, targets[shown, -4:], named[shown])
         return Score(dict(figures), mean_loss(self, targets, logits), epoch, MEAN_IOU)
 
 
