@@ -54,9 +54,20 @@ class DetectionObjective(DetectionLoss):
 
     Attributes:
         class_names: the names of the classes, in label order.
+        rows: how many rows of targets are looked at, which takes time for each. No
+            training image has more objects.
     """
 
     class_names: tuple[str, ...]
+    rows: int
+
+    def loss(self, targets: Any, outputs: Any) -> Any:
+        """Returns the loss of each image, float32 `(batch,)`."""
+        return super().loss(targets[:, : self.rows], outputs)
+
+    def accuracy(self, targets: Any, outputs: Any) -> Any:
+        """Returns the share of each image's objects that are found, `(batch,)`."""
+        return super().accuracy(targets[:, : self.rows], outputs)
 
     def chance_loss(self, targets: np.ndarray) -> float:
         """Returns the mean loss of a head that has learned nothing."""
@@ -204,7 +215,12 @@ class Detection(DenseTask):
         """Returns the objective that the settings ask for; see `Task.objective`."""
         assert config.image_size != "auto"
         sides = tuple(height for height, _, _ in shapes)
-        return DetectionObjective(Cells(sides, config.image_size), tuple(class_names))
+        most = max(len(objects.objects) for objects in objects_of(examples))
+        return DetectionObjective(
+            Cells(sides, config.image_size),
+            tuple(class_names),
+            rows=min(max(most, 1), ROWS),
+        )
 
     def output_shape(self, num_classes: int, image_size: int) -> tuple[int, ...]:
         """Returns the shape of the list of objects."""
