@@ -14,9 +14,18 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
+from cnnxfer.data.dataset import DETECTION, SEGMENTATION
+from cnnxfer.data.images.decode import open_image, orientation, upright_size
 from cnnxfer.data.sources.packed import Copy, Pack, copy_dir, ensure_copy
 from cnnxfer.data.sources.split_folders import SPLIT_BY_WORD
 from cnnxfer.data.sources.tfds_features import own_features_only
+from cnnxfer.data.sources.tfds_keys import (
+    LABELS,
+    Keys,
+    choose_keys,
+    class_label,
+    parts_of,
+)
 from cnnxfer.data.sources.tfds_record import KIND, Record, state_of
 from cnnxfer.data.sources.tfds_specs import (
     RequestedSet,
@@ -26,12 +35,11 @@ from cnnxfer.data.sources.tfds_specs import (
 )
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.registry import did_you_mean
-from cnnxfer.reporting import Reporter, counted, listed
+from cnnxfer.reporting import Reporter, counted
 
 RETRIES = 6  # they take 13 seconds in all; the ten retries that TFDS makes, minutes
 PASSING = (tf.errors.PermissionDeniedError, tf.errors.ResourceExhaustedError)
 MAX_CLASSES = 1_000_000  # ImageNet-21k has 21,843
-PREFERRED_FEATURES = ("image", "label", "labels")
 
 
 @dataclass(frozen=True)
@@ -44,57 +52,150 @@ class _Slice:
     split: str | None
 
 
-def copy_set(requested: RequestedSet, reporter: Reporter) -> tuple[Record, Copy]:
+def copy_set(
+    requested: RequestedSet, kind: str, reporter: Reporter
+) -> tuple[Record, Copy]:
     """Returns the copy of a data set, with the record that finds it again.
 
     The data set is downloaded, prepared and copied first if that has not been done.
 
+    Args:
+        requested: the data set.
+        kind: what is read of its images; see `choose_keys`.
+        reporter: shows the progress.
+
     Raises:
-        DataError: if the data set is unknown, cannot be prepared, or has no labelled
-            images.
+        DataError: if the data set is unknown, cannot be prepared, or has no images
+            with labels, boxes or masks.
         ConfigError: if it has no such split.
     """
     builder = _prepared_builder(requested, reporter)
-    image_key, label_key, other_labels = _keys(builder, requested.name)
+    keys = choose_keys(builder, requested.name, kind)
     slices = _slices(builder, requested)
     data_dir = Path(builder.data_dir).absolute()
     state = state_of(data_dir)
     full_name = builder.info.full_name
     # Two preparations of one version may differ, so the key needs more than the name.
-    directory = copy_dir(KIND, full_name, [full_name, state["files"], requested.split])
+    key = [full_name, state["files"], requested.split]
+    if keys.kind != LABELS:
+        key.append(keys.kind)
+    directory = copy_dir(KIND, full_name, key)
 
     def fill(pack: Pack) -> dict[str, Any]:
-        label = builder.info.features[label_key]
-        class_names = _class_names(builder, _class_label(label))
         total = sum(piece.end - piece.begin for piece in slices)
+        add = _ADDERS[keys.kind](builder, keys, pack)
         with reporter.progress(f"reading {builder.name}", total, "images") as advance:
             for piece in slices:
-                for record in _records(builder, piece, image_key, label_key):
-                    labels = np.atleast_1d(record[label_key]).tolist()
-                    id = record["tfds_id"].decode()
-                    if max(labels, default=0) >= len(class_names):
-                        raise DataError(
-                            f"{builder.data_dir} is damaged: the image {id} has the "
-                            f"label {max(labels)}, and there are {len(class_names)} "
-                            "classes. Prepare it anew."
-                        )
-                    if min(labels, default=0) >= 0:  # -1 marks a withheld label
-                        pack.add(id, record[image_key], labels, piece.split)
+                for record in _records(builder, piece, keys):
+                    add(record, piece.split)
                     advance()
         return {
             "name": builder.name,
-            "class_names": class_names,
             # TFDS shuffles the records while it prepares them, with few exceptions.
             "shuffled": not builder.info.disable_shuffling,
-            "multi_label": label is not _class_label(label),
-            "label": label_key,
-            "other_labels": other_labels,
+            "kind": keys.kind,
+            "label": keys.annotation,
+            "other_labels": keys.other_labels,
+            "other_kinds": keys.other_kinds,
+            **add.about,
         }
 
     copy = ensure_copy(
         directory, fill, reporter, size_bytes=_size_bytes(builder, slices)
     )
     return Record(str(data_dir), state, directory.name), copy
+
+
+class _Labelled:
+    """Adds images with their labels to a copy."""
+
+    def __init__(self, builder: Any, keys: Keys, pack: Pack) -> None:
+        label = builder.info.features[keys.annotation]
+        self._builder, self._keys, self._pack = builder, keys, pack
+        self._class_names = _class_names(builder, class_label(label))
+        self.about = {
+            "class_names": self._class_names,
+            "multi_label": label is not class_label(label),
+        }
+
+    def __call__(self, record: dict[str, Any], split: str | None) -> None:
+        labels = np.atleast_1d(record[self._keys.annotation]).tolist()
+        id = record["tfds_id"].decode()
+        _check_labels(labels, len(self._class_names), id, self._builder)
+        if min(labels, default=0) >= 0:  # -1 marks a withheld label
+            self._pack.add(id, record[self._keys.image], labels, split)
+
+
+class _Boxed:
+    """Adds images to a copy, and notes their objects in pixels."""
+
+    def __init__(self, builder: Any, keys: Keys, pack: Pack) -> None:
+        feature = builder.info.features[keys.annotation]
+        self._builder, self._keys, self._pack = builder, keys, pack
+        self._class_names = _class_names(builder, parts_of(feature)[keys.label])
+        # Of each image, its width and height, and of each object its label, left, top,
+        # right and bottom edge, and 1 for a crowd.
+        self._objects: list[list[Any]] = []
+        self.about = {"class_names": self._class_names, "objects": self._objects}
+
+    def __call__(self, record: dict[str, Any], split: str | None) -> None:
+        keys, items = self._keys, record[self._keys.annotation]
+        id, labels = record["tfds_id"].decode(), items[keys.label].tolist()
+        _check_labels(labels, len(self._class_names), id, self._builder)
+        crowds = items[keys.crowd].tolist() if keys.crowd else [False] * len(labels)
+        content = record[keys.image]
+        width, height = _size(content)
+        boxes = items[keys.box].astype(np.float64) * [height, width, height, width]
+        self._pack.add(id, content, (), split)
+        self._objects.append(
+            [
+                [width, height],
+                *(
+                    [label, left, top, right, bottom, int(crowd)]
+                    for label, (top, left, bottom, right), crowd in zip(
+                        labels, boxes.round(3).tolist(), crowds, strict=True
+                    )
+                    if label >= 0  # -1 marks a withheld label
+                ),
+            ]
+        )
+
+
+class _Masked:
+    """Adds images to a copy, and after each its mask."""
+
+    def __init__(self, builder: Any, keys: Keys, pack: Pack) -> None:
+        self._keys, self._pack = keys, pack
+        self.about: dict[str, Any] = {}
+
+    def __call__(self, record: dict[str, Any], split: str | None) -> None:
+        id = record["tfds_id"].decode()
+        self._pack.add(id, record[self._keys.image], (), split)
+        self._pack.add(f"{id} mask", record[self._keys.annotation], (), split)
+
+
+_ADDERS: dict[str, Any] = {
+    LABELS: _Labelled,
+    DETECTION: _Boxed,
+    SEGMENTATION: _Masked,
+}
+
+
+def _check_labels(labels: list[int], classes: int, id: str, builder: Any) -> None:
+    if max(labels, default=0) >= classes:
+        raise DataError(
+            f"{builder.data_dir} is damaged: the image {id} has the label "
+            f"{max(labels)}, and there are {classes} classes. Prepare it anew."
+        )
+
+
+def _size(content: bytes) -> tuple[int, int]:
+    """Returns the width and height of an upright image; (0, 0) if it is broken."""
+    try:
+        image = open_image(content)
+        return upright_size(image.size, orientation(image))
+    except DataError:  # which the index will tell
+        return 0, 0
 
 
 def _prepared_builder(requested: RequestedSet, reporter: Reporter) -> Any:
@@ -175,50 +276,6 @@ def _reason(error: Exception) -> str:
     return line.rpartition('}": ')[2].rstrip(".:")  # after the builder's arguments
 
 
-def _keys(builder: Any, name: str) -> tuple[str, str, list[str]]:
-    """Returns the features with the image, with the label or labels, and other labels.
-
-    Raises:
-        DataError: if there is none, or nothing tells which is the label.
-    """
-    features = builder.info.features
-    # A prepared data set lists its features in any order.
-    keys = sorted(features, key=lambda key: (key not in PREFERRED_FEATURES, key))
-    images = [key for key in keys if _is_image(features[key])]
-    labels = [key for key in keys if _class_label(features[key]) is not None]
-    single = [key for key in labels if _class_label(features[key]) is features[key]]
-    candidates = single or labels
-    image_key, label_key = (builder.info.supervised_keys or (None, None))[:2]
-    image_key = image_key if image_key in images else next(iter(images), None)
-    if label_key not in labels:
-        label_key = next(iter(candidates), None)
-        if len(candidates) > 1 and label_key not in PREFERRED_FEATURES:
-            raise DataError(
-                f"{name} has the labels {listed(candidates)}, and does not say "
-                "which is the one to learn; expected one that is called label. Save "
-                "the images to folders, one for each class of the label that you want."
-            )
-    if image_key is None or label_key is None:
-        raise DataError(
-            f"{name} has the features {', '.join(features)}; expected an image and "
-            "a class label. Choose an image-classification set."
-        )
-    return image_key, label_key, [key for key in labels if key != label_key]
-
-
-def _is_image(feature: Any) -> bool:
-    # TFDS stores floats as a PNG of their bytes, which is not an image to look at.
-    integers = (np.uint8, np.uint16)
-    return isinstance(feature, tfds.features.Image) and feature.np_dtype in integers
-
-
-def _class_label(feature: Any) -> Any:
-    """Returns the label that a feature is or is a sequence of; None for others."""
-    if isinstance(feature, tfds.features.Sequence):
-        feature = feature.feature
-    return feature if isinstance(feature, tfds.features.ClassLabel) else None
-
-
 def _class_names(builder: Any, label: Any) -> list[str]:
     # TFDS makes up the names of classes without any, however many a file declares.
     if (label.num_classes or 0) > MAX_CLASSES:
@@ -278,17 +335,17 @@ def _size_bytes(builder: Any, slices: list[_Slice]) -> int:
     )
 
 
-def _records(
-    builder: Any, piece: _Slice, image_key: str, label_key: str
-) -> Iterator[dict[str, Any]]:
+def _records(builder: Any, piece: _Slice, keys: Keys) -> Iterator[dict[str, Any]]:
     instruction = tfds.core.ReadInstruction(
         piece.tfds_split, from_=piece.begin, to=piece.end
     )
+    parts = {keys.box, keys.label, keys.crowd} - {""}
+    encoded = [keys.image, *([keys.annotation] if keys.kind == SEGMENTATION else [])]
     dataset = builder.as_dataset(
         split=instruction,
         decoders=tfds.decode.PartialDecoding(
-            {image_key: True, label_key: True},
-            decoders={image_key: tfds.decode.SkipDecoding()},
+            {keys.image: True, keys.annotation: parts or True},
+            decoders={key: tfds.decode.SkipDecoding() for key in encoded},
         ),
         # One file after the other: the order in which TFDS counts the records.
         read_config=tfds.ReadConfig(add_tfds_id=True, interleave_cycle_length=1),

@@ -14,6 +14,7 @@ from cnnxfer.data.sources.tfds_specs import RequestedSet, tfds_dir
 from cnnxfer.reporting import Reporter
 
 KIND = "tfds"
+RECORD_VERSION = 2  # raised when other features of a set are read
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,20 @@ def state_of(data_dir: Path) -> dict[str, Any]:
     }
 
 
-def record_path(requested: RequestedSet) -> Path:
-    """Returns the path of the record for a requested data set; it may not exist."""
+def record_path(requested: RequestedSet, kind: str) -> Path:
+    """Returns the path of the record for a requested data set; it may not exist.
+
+    Args:
+        requested: the data set.
+        kind: what is read of its images; see `tfds_keys.choose_keys`.
+    """
     folder = requested.folder
     data_dir = os.path.abspath(folder or tfds_dir())
     name = "" if folder else requested.set_name
-    key = json.dumps([version("tensorflow-datasets"), data_dir, name, requested.split])
+    tfds_version = version("tensorflow-datasets")
+    key = json.dumps(
+        [tfds_version, RECORD_VERSION, data_dir, name, requested.split, kind]
+    )
     return own_copies_dir() / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 
 

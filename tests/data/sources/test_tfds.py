@@ -21,8 +21,17 @@ import pytest
 from PIL import Image
 from recording_reporter import RecordingReporter
 
-from cnnxfer.data.dataset import CLASSIFICATION, MULTI_LABEL, IndexRow
+from cnnxfer.data.dataset import (
+    CLASSIFICATION,
+    DETECTION,
+    LOCALIZATION,
+    MULTI_LABEL,
+    SEGMENTATION,
+    IndexRow,
+)
 from cnnxfer.data.images.decode import decode
+from cnnxfer.data.objects import LabelledBox
+from cnnxfer.data.preparing.fit import fit_annotations
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.preparing.splits import assign_splits
 from cnnxfer.data.sources import (
@@ -33,6 +42,7 @@ from cnnxfer.data.sources import (
     tfds_specs,
 )
 from cnnxfer.data.sources import tfds as source
+from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.data.sources.tfds_specs import RequestedSet
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.quiet import import_tensorflow_quietly
@@ -181,7 +191,7 @@ def test_a_set_without_images_and_labels_is_named(data_dir: Path):
     features = {"text": tfds.features.Text(), "stars": tfds.features.Scalar(np.int64)}
     record = {"text": "so so", "stars": 3}
     prepare(data_dir, {"train": 2}, features=features, record=lambda number: record)
-    with pytest.raises(DataError, match=r"has the features .*text.*Choose an image-cl"):
+    with pytest.raises(DataError, match=r"has the features .*text.*Choose a set that"):
         load()
 
 
@@ -509,9 +519,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     copy_set = tfds_copy.copy_set
 
-    def ask(requested: RequestedSet, reporter: Reporter) -> Any:
+    def ask(requested: RequestedSet, kind: str, reporter: Reporter) -> Any:
         names.append(requested.set_name)
-        return copy_set(requested, reporter)
+        return copy_set(requested, kind, reporter)
 
     monkeypatch.setattr(tfds_copy, "copy_set", ask)
     return names
@@ -874,3 +884,88 @@ def test_slices_of_tf_flowers_match_those_of_tfds(shared: Path, monkeypatch):
         }
         assert len(expected) > 300
         assert found == expected
+
+
+OBJECTS = {
+    "image": tfds.features.Image(encoding_format="png"),
+    "labels": tfds.features.Sequence(tfds.features.ClassLabel(names=NAMES)),
+    "objects": tfds.features.Sequence(
+        {
+            "bbox": tfds.features.BBoxFeature(),
+            "is_crowd": np.bool_,
+            "label": tfds.features.ClassLabel(names=NAMES),
+            "pose": tfds.features.ClassLabel(names=["left", "right"]),
+        }
+    ),
+}
+
+
+def with_objects(*labels: int) -> dict[str, Any]:
+    """Returns a record whose objects have the upper half of an image as their box."""
+    return {
+        "image": pixels(len(labels)),
+        "labels": sorted(set(labels) - {-1}),
+        "objects": [
+            {
+                "bbox": tfds.features.BBox(ymin=0.0, xmin=0.25, ymax=0.5, xmax=1.0),
+                "is_crowd": number > 0,
+                "label": label,
+                "pose": 0,
+            }
+            for number, label in enumerate(labels)
+        ],
+    }
+
+
+def test_boxes_are_read_in_pixels(data_dir: Path):
+    records = [with_objects(), with_objects(2), with_objects(0, 1)]
+    prepare(data_dir, {"train": 3}, features=OBJECTS, record=lambda n: records[n])
+    dataset = load()
+    assert (dataset.task, dataset.class_names) == (DETECTION, tuple(NAMES))
+    box = (4.0, 0.0, 16.0, 6.0)  # of 16 x 12 pixels
+    objects = [it.annotation.objects for it in dataset.examples]
+    assert sorted(objects, key=len) == [
+        (),
+        (LabelledBox(2, box),),
+        (LabelledBox(0, box), LabelledBox(1, box, crowd=True)),
+    ]
+    assert {(it.annotation.width, it.annotation.height) for it in dataset.examples} == {
+        (16, 12)
+    }
+    assert load() == dataset  # from the copy
+
+
+def test_one_box_an_image_is_localization_and_withheld_labels_are_none(data_dir: Path):
+    record = with_objects(1, -1)
+    prepare(data_dir, {"train": 2}, features=OBJECTS, record=lambda n: record)
+    dataset = load()
+    assert dataset.task == LOCALIZATION
+    assert [it.labels for it in dataset.examples] == [(1,), (1,)]
+
+
+def test_masks_are_read_where_there_is_no_label_or_the_task_asks(data_dir: Path):
+    mask = np.repeat(np.array([[1], [2]], np.uint8), 6, axis=0).repeat(16, axis=1)
+    features = {
+        "image": tfds.features.Image(encoding_format="jpeg"),
+        "segmentation_mask": tfds.features.Image(shape=(None, None, 1)),
+    }
+    record = {"image": pixels(0), "segmentation_mask": mask[..., None]}
+    prepare(data_dir, {"train": 2}, features=features, record=lambda n: record)
+    dataset = load()
+    assert (dataset.task, dataset.class_names) == (SEGMENTATION, ("class 1", "class 2"))
+    (row, _), _ = fit_annotations(build_index(dataset.examples, Reporter()))
+    assert row.format == "JPEG"
+    assert (row.example.annotation.pixels() == mask - 1).all()
+    features["label"] = tfds.features.ClassLabel(names=NAMES)
+    record["label"] = 2
+    prepare(
+        data_dir,
+        {"train": 2},
+        features=features,
+        record=lambda n: record,
+        name="my_labels",
+    )
+    labelled = load("tfds:my_labels")
+    assert (labelled.task, labelled.examples[0].labels) == (CLASSIFICATION, (2,))
+    asked = suited_to(labelled, SEGMENTATION, "none", Reporter())
+    assert (asked.task, asked.class_names) == (SEGMENTATION, ("class 1", "class 2"))
