@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 from cnnxfer.api.arguments import Pathlike, as_path, check_data_options
 from cnnxfer.api.options import CheckKeywords, PreviewKeywords
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.config import load_config
+from cnnxfer.config import load_config, load_task_config
 from cnnxfer.config.options import settings_of
 from cnnxfer.console import CONSOLE
 from cnnxfer.data.sources import find_source
@@ -107,10 +107,9 @@ def preview(
             already and is not a preview.
         DataError: if the data, or all of its images, cannot be read.
     """
-    settings = load_config(
-        as_path(config), {"data": data, **settings_of("preview", options)}
-    )
-    size = BACKBONES.get(settings.backbone).input_size(settings.image_size)
+    given = {"data": data, **settings_of("preview", options)}
+    settings = load_task_config(as_path(config), given, "auto")
+    BACKBONES.get(settings.backbone).input_size(settings.image_size)  # may be wrong
     find_source(settings.data)
     from cnnxfer.data.views.preview import (
         check_counts,
@@ -125,7 +124,9 @@ def preview(
     check_preview_path(Path(out))
 
     reporter = reporter or SilentReporter()
-    _, dataset = load_data(settings.data, reporter, settings.task)
+    task, dataset = load_data(settings.data, reporter, settings.task, settings.ignore)
+    settings = load_task_config(as_path(config), given, task.name)
+    size = BACKBONES.get(settings.backbone).input_size(settings.image_size)
     return write_preview(
         Path(out),
         dataset,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 from cnnxfer.api.arguments import (
@@ -15,7 +16,7 @@ from cnnxfer.api.arguments import (
 from cnnxfer.api.options import CompareKeywords, EvaluateKeywords
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import find_weights
-from cnnxfer.config import load_config, override
+from cnnxfer.config import load_task_config, override
 from cnnxfer.config.class_weights_file import check_class_weights
 from cnnxfer.config.options import settings_of
 from cnnxfer.config.prediction import ClassifierOptions
@@ -124,9 +125,9 @@ def compare(
         DataError: if no classifier can be trained on the data.
     """
     reporter = reporter or SilentReporter()
-    settings = load_config(
-        as_path(config), {"data": data, **settings_of("compare", options)}
-    )
+    given = {"data": data, **settings_of("compare", options)}
+    settings_for = partial(load_task_config, as_path(config), given)
+    settings = settings_for("auto")
     if settings.weights not in ("imagenet", "none"):
         raise ConfigError(
             f"{option('--weights')} is {settings.weights!r}; to compare backbones, "
@@ -149,7 +150,7 @@ def compare(
     from cnnxfer.evaluation.comparison import compare_backbones
 
     unique = list(dict.fromkeys(backbone.name for backbone in chosen))
-    return compare_backbones(settings, unique, budget_seconds, reporter)
+    return compare_backbones(settings_for, unique, budget_seconds, reporter)
 
 
 def _parse_budget(budget: float | str) -> float:

@@ -15,6 +15,7 @@ from cnnxfer.config.loading import (
     defaults_of,
     load_all_settings,
     load_config,
+    load_task_config,
     override,
     with_recipe,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "defaults_of",
     "load_all_settings",
     "load_config",
+    "load_task_config",
     "override",
     "with_recipe",
 ]

@@ -203,6 +203,13 @@ def defaults_of(task: str) -> Config:
     return override(Config(), _read_toml(path), f" in {path}")
 
 
+def load_task_config(
+    path: Path | None, overrides: Mapping[str, Any], task: str
+) -> Config:
+    """Returns the settings for a task: `load_config`, from `defaults_of` the task."""
+    return load_config(path, overrides, defaults_of(task))
+
+
 def with_recipe(config: Config, name: str, origin: str = "") -> Config:
     """Returns settings overridden by those of a recipe.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.config import Config
+from cnnxfer.config import Config, defaults_of
 from cnnxfer.data.prepared import PreparedData, prepare_data
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import CnnxferError, Interrupted
@@ -108,7 +108,10 @@ class Comparison:
 
 
 def compare_backbones(
-    config: Config, names: Sequence[str], budget_seconds: float, reporter: Reporter
+    settings_for: Callable[[str], Config],
+    names: Sequence[str],
+    budget_seconds: float,
+    reporter: Reporter,
 ) -> Comparison:
     """Trains a head on the features of each backbone, and ranks the backbones.
 
@@ -116,7 +119,9 @@ def compare_backbones(
     those computed before the budget ended are used by the next comparison or `train`.
 
     Args:
-        config: the settings for all backbones; `backbone` and `image_size` are ignored.
+        settings_for: returns the settings for all backbones, for the name of a task or
+            for `auto`; the backbone in them is ignored, and the image size is that of
+            each backbone unless the task has its own.
         names: the names of the backbones, in the order in which they are tried.
         budget_seconds: the time after which the current backbone is stopped and no
             other one begins.
@@ -128,16 +133,19 @@ def compare_backbones(
         Interrupted: on Ctrl-C or SIGTERM while a head is trained.
     """
     budget = _Budget(budget_seconds, reporter)
+    config = settings_for("auto")
     devices = prepare_devices(config.devices)
-    job, dataset = load_data(config.data, reporter, config.task)
+    job, dataset = load_data(config.data, reporter, config.task, config.ignore)
+    config = settings_for(job.name)
     job.check_settings(config)
+    own_size = defaults_of(job.name).image_size
     data = prepare_data(dataset, config, reporter)
     require_known_classes(config.class_weights, data.class_names)
     places: list[RankedBackbone] = []
     left_out: dict[str, str] = {}
     for name in names:
         backbone_config = dataclasses.replace(
-            config, backbone=name, image_size=BACKBONES.get(name).image_size
+            config, backbone=name, image_size=BACKBONES.get(name).input_size(own_size)
         )
         try:
             budget.check()
