@@ -48,15 +48,18 @@ def bootstrap_intervals(
             figure that a resample does not have.
 
     Returns:
-        Each figure, with the range of the middle 95% of the resamples. If none of them
-        has the figure, the range is all of [0, 1].
+        Each figure, which lies as far from the ends of its interval as the ends of the
+        middle 95% of the resamples lie from it, on the other sides. So a figure that
+        grows where images are drawn repeatedly has an interval that reaches down. The
+        figure itself is always part of it; if no resample has the figure, the interval
+        is all of [0, 1].
 
-    Source: the percentile interval of Efron and Tibshirani, An Introduction to the
-    Bootstrap, 1993, chapter 13, https://doi.org/10.1201/9780429246593.
+    Source: the basic bootstrap limits of Davison and Hinkley, Bootstrap Methods and
+    their Application, 1997, section 5.2, https://doi.org/10.1017/CBO9780511802843.
     """
     drawn = np.concatenate([statistic(times) for times in resamples(images)])
     return [
-        Accuracy(value, *_middle(figures))
+        Accuracy(value, *_interval(value, figures))
         for value, figures in zip(values, drawn.T, strict=True)
     ]
 
@@ -73,9 +76,9 @@ def mean_with_interval(values: np.ndarray) -> Accuracy:
     return interval
 
 
-def _middle(figures: np.ndarray) -> tuple[float, float]:
+def _interval(value: float, figures: np.ndarray) -> tuple[float, float]:
     known = figures[~np.isnan(figures)]
     if not len(known):
         return 0.0, 1.0
     low, high = np.percentile(known, [2.5, 97.5]).tolist()
-    return low, high
+    return min(value, max(0.0, 2 * value - high)), max(value, min(1.0, 2 * value - low))

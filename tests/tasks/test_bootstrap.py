@@ -35,6 +35,19 @@ def test_the_interval_of_a_share_is_about_that_of_wilson() -> None:
     assert (mean.low, mean.high) == pytest.approx((wilson.low, wilson.high), abs=0.01)
 
 
+def test_the_interval_turns_resamples_around_and_has_the_figure_in_it() -> None:
+    def statistic(times: np.ndarray) -> np.ndarray:
+        spread = np.linspace(0, 1, len(times))
+        return np.stack([0.3 + 0.4 * spread, 0.95 + 0.04 * spread], axis=1)
+
+    within, beside = bootstrap_intervals([0.4, 0.9], 1, statistic)
+    ends = np.percentile(np.linspace(0, 1, RESAMPLES), [2.5, 97.5])
+    assert (within.low, within.high) == pytest.approx(0.8 - (0.3 + 0.4 * ends[::-1]))
+    assert (beside.low, beside.high) == pytest.approx(
+        (1.8 - 0.95 - 0.04 * ends[1], 0.9)
+    )
+
+
 def test_resamples_without_the_figure_are_left_out() -> None:
     """The figure is 1 wherever the first of three images is drawn, else unknown."""
 
