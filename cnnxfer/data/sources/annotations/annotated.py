@@ -95,7 +95,8 @@ class Reading:
         self, files: Sequence[str], read: Callable[[str], AnnotatedImage | None]
     ) -> Iterator[AnnotatedImage]:
         """Yields what each of many files says; notes those that cannot be read."""
-        with self.reporter.progress("annotations", len(files), "files") as advance:
+        title = "reading annotations"
+        with self.reporter.progress(title, len(files), "files") as advance:
             for file in files:
                 try:
                     image = read(file)

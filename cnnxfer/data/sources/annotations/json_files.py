@@ -31,7 +31,8 @@ def read(files: Sequence[str], reading: Reading) -> Iterator[AnnotatedImage]:
     leave JSON of all kinds beside images.
     """
     tried = 0
-    with reading.reporter.progress("annotations", len(files), "files") as advance:
+    title = "reading annotations"
+    with reading.reporter.progress(title, len(files), "files") as advance:
         for file in files:
             if not reading.format and tried == MAX_TRIED:
                 return

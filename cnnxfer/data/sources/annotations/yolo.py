@@ -55,12 +55,9 @@ def find(names: Sequence[str], root: str) -> list[str]:
 def find_classes(names: Sequence[str], root: str) -> list[str]:
     """Returns the list of classes, if there is a text file for some image; or none."""
     files = [name for name in names if name.rpartition("/")[2] == CLASSES]
-    known = set(names)
-    if files and any(
-        known.intersection(_label_paths(name)) for name in names if names_image(name)
-    ):
-        return files[:1]
-    return []
+    known = set(names) if files else set()
+    images = filter(names_image, known)
+    return files[:1] if any(known.intersection(_label_paths(i)) for i in images) else []
 
 
 def read(files: Sequence[str], reading: Reading) -> Iterator[AnnotatedImage]:
