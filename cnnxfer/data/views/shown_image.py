@@ -11,13 +11,15 @@ import numpy as np
 from PIL import Image
 
 from cnnxfer.data.class_mask import ClassMask
-from cnnxfer.data.dataset import Example
+from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.geometry import Seen
 from cnnxfer.data.images.drawing import colour_mask, draw_boxes
 from cnnxfer.data.images.picture import Picture
 from cnnxfer.data.objects import Objects
+from cnnxfer.data.preparing.fit import fit_annotations
 from cnnxfer.data.views.mask_view import mask_view
 from cnnxfer.data.views.views import CentralViews, Views, open_picture
+from cnnxfer.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -37,20 +39,25 @@ class ShownImage:
 
     @staticmethod
     def of(example: Example) -> ShownImage:
-        """Reads all of an image, and its mask if it has one.
+        """Reads all of an image, and its mask if it has one; its boxes are repaired.
 
         Raises:
-            DataError: if one of them cannot be read; the message is only the reason.
+            DataError: if one of them cannot be read, or boxes or mask do not fit; the
+                message is only the reason.
         """
         sha256 = hashlib.sha256(example.read()).hexdigest()
         found = dataclasses.replace(example, sha256=sha256)
         picture = open_picture(found)
         CentralViews(1).of(found).of(picture, 1)  # decodes it, to notice damage
-        known = found.annotation
-        if not isinstance(known, ClassMask):
-            return ShownImage(found, picture, None)
-        sized = dataclasses.replace(known, width=picture.width, height=picture.height)
-        return ShownImage(found, picture, sized.pixels())
+        row = IndexRow(
+            found, picture.width, picture.height, orientation=picture.orientation
+        )
+        (fitted,), _ = fit_annotations([row])
+        if fitted.problem:
+            raise DataError(fitted.problem)
+        known = fitted.example.annotation
+        mask = known.pixels() if isinstance(known, ClassMask) else None
+        return ShownImage(fitted.example, picture, mask)
 
     @property
     def has_places(self) -> bool:
