@@ -55,8 +55,9 @@ class DetectionFigures:
 
     Average precisions are those of COCO, over all answers however unsure. Intervals are
     those of resampled images; where classes have few objects, average precisions are
-    too high on average, and the intervals reach down by a part of that only. The figures at a threshold, the curve and the confusion
-    are at an overlap of 0.5, and the first two count objects of all classes together.
+    too high on average, and the intervals reach down by a part of that only. The
+    figures at a threshold, the curve and the confusion are at an overlap of 0.5, and
+    the first two count objects of all classes together.
 
     Attributes:
         ap: the mean of the average precisions of all classes that have objects, at
