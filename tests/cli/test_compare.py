@@ -1,5 +1,6 @@
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,8 +79,10 @@ def test_a_configuration_file_is_followed(
     path.write_text('precision = "float32"\nseed = 7\nviews = 3\n')
     seen = []
 
-    def compare(config: Config, *_: object) -> comparison.Comparison:
-        seen.append(config)
+    def compare(
+        settings_for: Callable[[str], Config], *_: object
+    ) -> comparison.Comparison:
+        seen.append(settings_for("classification"))
         return comparison.Comparison("photos", 0, 0, (), {})
 
     monkeypatch.setattr(comparison, "compare_backbones", compare)
