@@ -169,7 +169,7 @@ class TrainKeywords(CompareKeywords, total=False):
         ]
         | None
     )
-    fit: Literal["auto", "crop", "letterbox", "stretch"] | None
+    fit: Literal["crop", "letterbox", "stretch"] | None
     ignore: str | None
     class_weights: str | PathLike[str] | None
     sampling: Literal["natural", "balanced"] | None

@@ -105,12 +105,13 @@ class Config:
         "convolutional networks.",
         "--head",
     )
-    fit: Literal["auto", "crop", "letterbox", "stretch"] = _data(
-        "auto",
+    fit: Literal["crop", "letterbox", "stretch"] = _data(
+        "crop",
         "What the network sees of an image: a square crop, or all of it on grey or "
-        "squeezed; auto follows from the task. `crop` shows the square in the middle "
-        "(`central_crop`), or a random one. `letterbox` keeps the image's shape and "
-        "draws it on a grey square, and `stretch` makes a square of it.",
+        "squeezed. `crop`, which is usual for classes, shows the square in the middle "
+        "(`central_crop`), or a random one. `letterbox`, which is usual for boxes and "
+        "masks, keeps the image's shape and draws it on a grey square, and `stretch` "
+        "makes a square of it.",
         "--fit",
     )
     exclude: str | Literal["none"] = _data(
@@ -246,17 +247,12 @@ class Config:
         return "scratch" if self.from_scratch is True else "frozen"
 
     @property
-    def shown_fit(self) -> Fit:
-        """How images are fitted into a square; for `auto`, as for classes."""
-        return "crop" if self.fit == "auto" else self.fit
-
-    @property
     def central_fraction(self) -> float:
         """How much of an image, or of its frame, the central view shows, in (0, 1].
 
         It is the side of the square as a fraction of the shorter side.
         """
-        return self.central_crop if self.shown_fit == "crop" else 1.0
+        return self.central_crop if self.fit == "crop" else 1.0
 
     def to_toml(self) -> str:
         """Returns every setting as TOML; `load_config` reads it back."""

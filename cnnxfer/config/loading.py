@@ -112,7 +112,7 @@ def check_places(config: Config, task: str, *, boxes: bool) -> None:
     """Checks that boxes or masks can follow the views of an image.
 
     Args:
-        config: the settings, whose `fit` is no longer `auto`.
+        config: the settings.
         task: what messages call the task.
         boxes: whether it learns boxes. Masks are ignored beyond the edges of an image,
             but an object seen there again would be one without its box.

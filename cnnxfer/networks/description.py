@@ -42,7 +42,7 @@ def describe(run: Run) -> dict[str, Any]:
         # shows, as a fraction of the image's shorter side, where the fit is "crop".
         "image_size": run.image_size,
         "central_crop": config.central_crop,
-        "fit": config.shown_fit,
+        "fit": config.fit,
         "resampling": "bicubic with antialiasing",
         "channels": "RGB",
         "values": [0, 255],

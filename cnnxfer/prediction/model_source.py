@@ -124,7 +124,7 @@ def run_model(run: Run) -> ModelSource:
         place=str(run.path),
         classes=[(name, name) for name in names],
         fraction=config.central_fraction,
-        fit=config.shown_fit,
+        fit=config.fit,
         network=partial(_run_network, run, task),
         decision=task.decision(names, run.thresholds),
         known_splits=partial(known_splits, run),

@@ -220,7 +220,7 @@ def central_views(config: Config) -> CentralViews:
 
     Its `fit` and `central_crop` decide them.
     """
-    return CentralViews(config.central_fraction, config.shown_fit)
+    return CentralViews(config.central_fraction, config.fit)
 
 
 def training_views(config: Config, number: int) -> Views:
