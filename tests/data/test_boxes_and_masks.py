@@ -1,7 +1,9 @@
 """Tests of boxes and masks on their way from files to a run, and found again."""
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import planted_problems
 import pytest
@@ -9,7 +11,7 @@ from planted_problems import Planter
 from recording_reporter import RecordingReporter
 
 from cnnxfer.config import Config
-from cnnxfer.data.dataset import Example
+from cnnxfer.data.dataset import SEGMENTATION, Example
 from cnnxfer.data.prepared import PreparedData, prepare_data
 from cnnxfer.data.run_images import find_images
 from cnnxfer.data.sources import list_dataset
@@ -18,14 +20,18 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow
 
 
-def prepared(spec: Path, reporter: Reporter, ignore: str = "none") -> PreparedData:
+def prepared(
+    spec: Path, reporter: Reporter, ignore: str = "none", task: str = "auto"
+) -> PreparedData:
     config = Config(data=str(spec))
     dataset = list_dataset(config.data, Reporter())
-    dataset = suited_to(dataset, "auto", ignore, Reporter())
+    dataset = suited_to(dataset, task, ignore, Reporter())
     return prepare_data(dataset, config, reporter)
 
 
-def found_again(data: PreparedData, place: Path, folder: Path) -> list[Example]:
+def found_again(
+    data: PreparedData, place: Path, folder: Path, task: Any = "auto"
+) -> list[Example]:
     """Returns the images that a run of these data finds in another place."""
     run = Run(folder)
     run.path.mkdir()
@@ -35,7 +41,7 @@ def found_again(data: PreparedData, place: Path, folder: Path) -> list[Example]:
         for it, part in zip(data.examples, data.splits, strict=True)
     )
     run.update_receipt(phase="frozen")
-    run.write_config(Config(data=str(place)))
+    run.write_config(Config(data=str(place), task=task))
     images = find_images(run, str(place), Reporter(), retry="")
     splits = images.splits
     assert not images.missing
@@ -91,3 +97,38 @@ def test_masks_are_turned_ignored_and_found_again(tmp_path: Path, moved: Path) -
     assert len(again) == len(pixels)
     for example in again:
         assert (example.annotation.pixels() == pixels[example.id]).all()
+
+
+def test_masks_are_drawn_from_outlines_and_found_again(
+    tmp_path: Path, moved: Path
+) -> None:
+    planter = Planter(tmp_path)
+    planter.sound("outlines", 8)
+    outline = [0, 0, 96, 0, 96, 72, 0, 72]  # for twice the size: the upper left quarter
+    document = {
+        "categories": [{"id": 1, "name": "leaf"}],
+        "images": [
+            {
+                "id": number,
+                "file_name": f"{number:03d}.jpg",
+                "width": 192,
+                "height": 144,
+            }
+            for number in range(8)
+        ],
+        "annotations": [
+            {"image_id": number, "category_id": 1, "segmentation": [outline]}
+            for number in range(8)
+        ],
+    }
+    planter.put("outlines/all.json", json.dumps(document).encode())
+    data = prepared(tmp_path / "outlines", Reporter(), task=SEGMENTATION)
+    assert data.class_names == ("background", "leaf")
+    for example in data.examples:
+        pixels = example.annotation.pixels()
+        assert pixels.shape == (72, 96)
+        assert pixels[:36, :48].all()
+        assert pixels.sum() == 36 * 48
+    shutil.move(tmp_path / "outlines", moved)
+    for example in found_again(data, moved, tmp_path / "run", SEGMENTATION):
+        assert example.annotation.pixels().sum() == 36 * 48
