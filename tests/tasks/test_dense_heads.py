@@ -1,52 +1,28 @@
 """Heads of boxes and masks: shapes, saving, the faster twin, other engines."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from dense_heads import (
+    ANSWERS,
+    CELLS,
+    HEADS,
+    IMAGE_SIZE,
+    SHAPES,
+    build,
+    maps_for,
+    numbers,
+)
 
 from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.networks.saving import load_model, save_model
-from cnnxfer.tasks.boxes.cells import Cells
 from cnnxfer.tasks.boxes.detected_objects import DetectedObjects
 from cnnxfer.tasks.boxes.detection_head import FIRST_SCORE, detection_head
 from cnnxfer.tasks.boxes.detection_loss import DetectionLoss
 from cnnxfer.tasks.boxes.iou import iou
-from cnnxfer.tasks.boxes.localization_head import VotedBox, textbook_head, vote_head
-from cnnxfer.tasks.masks.segmentation_head import (
-    fully_convolutional_head,
-    pixel_logits,
-    pyramid_head,
-)
-
-IMAGE_SIZE = 72  # not a multiple of 32: maps are not twice as large as the next
-SHAPES = [(9, 9, 8), (5, 5, 12), (3, 3, 16)]
-CELLS = Cells.of_maps(SHAPES, IMAGE_SIZE)
-HEADS: dict[str, tuple[Callable[..., keras.Model], int, tuple[int, ...]]] = {
-    "vote": (vote_head, 1, (6,)),
-    "textbook": (textbook_head, 1, (6,)),
-    "detection": (detection_head, 3, (115, 6)),
-    "pyramid": (pyramid_head, 3, (9, 9, 2)),
-    "fcn8": (fully_convolutional_head, 3, (9, 9, 2)),
-    "fcn32": (fully_convolutional_head, 1, (3, 3, 2)),
-}
-ANSWERS = {
-    "detection": lambda: DetectedObjects(CELLS.sides, IMAGE_SIZE, name="answer"),
-    "pyramid": lambda: pixel_logits(IMAGE_SIZE),
-    "fcn32": lambda: pixel_logits(IMAGE_SIZE),
-}
-
-
-def build(name: str) -> keras.Model:
-    keras.utils.set_random_seed(0)
-    builder, count, _ = HEADS[name]
-    model = builder(SHAPES[-count:], 2, 0.2, IMAGE_SIZE)
-    random = np.random.default_rng(1)
-    for weight in model.weights:  # zeros would hide what is read from where
-        weight.assign(weight + random.normal(0, 0.1, weight.shape))
-    return model
+from cnnxfer.tasks.boxes.localization_head import VotedBox
 
 
 def network(name: str) -> keras.Model:
@@ -59,18 +35,6 @@ def network(name: str) -> keras.Model:
     ]
     x = head(maps[-len(head.inputs) :])
     return keras.Model(pixels, ANSWERS[name]()(x) if name in ANSWERS else x)
-
-
-def numbers(tensor: object) -> np.ndarray:
-    return keras.ops.convert_to_numpy(tensor)
-
-
-def maps_for(head: keras.Model) -> list[np.ndarray]:
-    random = np.random.default_rng(2)
-    return [
-        random.normal(size=(2, *shape[1:])).astype("float32")
-        for shape in (each.shape for each in head.inputs)
-    ]
 
 
 def pixels() -> np.ndarray:
