@@ -45,6 +45,7 @@ class OpenClassifierKeywords(EvaluateKeywords, total=False):
     max_pixels: int | None
     tta: Literal["none", "flip", "five", "ten", "scales"] | None
     dense: bool | None
+    tiles: int | Literal["none"] | None
     batch: int | Literal["auto"] | None
 
 

@@ -67,6 +67,13 @@ class ClassifierOptions(EvaluateOptions):
     dense: bool = _views(
         False, "Look at the whole image, not at its central square.", "--dense"
     )
+    tiles: int | Literal["none"] = _views(
+        "none",
+        "Look for objects in tiles of this side in pixels, too, for small objects in "
+        "large images.",
+        "--tiles",
+        at_least=32,
+    )
     batch: int | Literal["auto"] = _engine(
         "auto",
         "Images computed at once; auto for the fastest number. It becomes smaller if "

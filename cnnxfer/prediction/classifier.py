@@ -22,6 +22,7 @@ from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
 from cnnxfer.prediction.model_source import ModelSource
 from cnnxfer.prediction.options import check_options
 from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.prediction.tiles import TileViews
 from cnnxfer.prediction.tta import SquareViews, tta_views
 from cnnxfer.registry import BUILT_IN
 from cnnxfer.reporting import Advance, Reporter
@@ -108,7 +109,7 @@ class Classifier:
             ConfigError: if an option is wrong.
             RunError: if weights could not be downloaded.
         """
-        check_options(options, len(model.classes))
+        check_options(options, len(model.classes), model.task)
         self.model, self.options = model, options
         least = options.min_confidence
         self._min_confidence = None if least == "auto" else least
@@ -121,9 +122,10 @@ class Classifier:
             )
         self.network = model.network(self._reporter)
         size = self.network.image_size
-        self.views: SquareViews | DenseView = tta_views(
-            options.tta, model.fraction, size, model.fit
-        )
+        usual = tta_views(options.tta, model.fraction, size, model.fit)
+        self.views: SquareViews | DenseView | TileViews = usual
+        if options.tiles != "none":
+            self.views = TileViews(usual, options.tiles)
         self._networks = [self.network]
         if options.dense:
             self.views = DenseView(model.fraction, size)
@@ -227,6 +229,7 @@ class Classifier:
             "model": self.model.name,
             "tta": options.tta,
             "dense": options.dense,
+            "tiles": options.tiles,
             "top": self._top,
             "min_confidence": options.min_confidence,
             "frames": options.frames,

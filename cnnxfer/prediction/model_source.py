@@ -47,6 +47,7 @@ class ModelSource:
         network: returns the network, which is built later, when an engine needs it. A
             reporter shows the download of missing weights, which raises a RunError if
             it fails.
+        task: what it answers.
         decision: how an answer follows from the probabilities of the classes.
         known_splits: returns the splits of the images that the model was trained and
             tested on, by the SHA-256 of their content.
@@ -60,6 +61,7 @@ class ModelSource:
     fraction: float
     fit: Fit
     network: Callable[[Reporter], Network] = field(repr=False)
+    task: Task = field(repr=False)
     decision: Decision = field(repr=False)
     known_splits: Callable[[Reporter], Mapping[str, str]] = field(
         default=lambda reporter: {}, repr=False
@@ -126,6 +128,7 @@ def run_model(run: Run) -> ModelSource:
         fraction=config.central_fraction,
         fit=config.fit,
         network=partial(_run_network, run, task),
+        task=task,
         decision=task.decision(names, run.thresholds),
         known_splits=partial(known_splits, run),
     )
@@ -150,6 +153,7 @@ def imagenet_model(backbone: Backbone) -> ModelSource:
         fraction=IMAGENET_CROP,
         fit="crop",
         network=partial(_imagenet_network, backbone),
+        task=IMAGENET_TASK,
         decision=IMAGENET_TASK.decision([], {}),
     )
 

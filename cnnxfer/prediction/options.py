@@ -4,14 +4,16 @@ from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.engines.options import check_choice
 from cnnxfer.errors import ConfigError
 from cnnxfer.spelling import option
+from cnnxfer.tasks.task import Task
 
 
-def check_options(options: ClassifierOptions, classes: int) -> None:
+def check_options(options: ClassifierOptions, classes: int, task: Task) -> None:
     """Checks that options suit each other and the model.
 
     Args:
         options: the options, each of which is valid by itself.
         classes: the number of the model's classes.
+        task: what the model answers.
 
     Raises:
         ConfigError: if they don't.
@@ -21,6 +23,16 @@ def check_options(options: ClassifierOptions, classes: int) -> None:
         raise ConfigError(
             f"{option('--tta', options.tta)} and {option('--dense', True)} exclude "
             "each other. Leave one out."
+        )
+    if options.dense and task.follows_views:
+        raise ConfigError(
+            f"{option('--dense', True)} is for models that answer with classes, and "
+            f"this one does {task.name}, for which it sees whole images. Leave it out."
+        )
+    if options.tiles != "none" and not task.merges_views:
+        raise ConfigError(
+            f"{option('--tiles', options.tiles)} is for models that find any number of "
+            f"objects, and this one does {task.name}. Leave it out."
         )
     if options.top != "auto" and options.top > classes:
         raise ConfigError(

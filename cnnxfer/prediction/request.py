@@ -54,7 +54,7 @@ def open_request(
     predictions also say where in the image the class is.
     """
     found = find_model(model, runs_dir, reporter)
-    check_options(options, len(found.classes))
+    check_options(options, len(found.classes), found.task)
     if heat and not options.dense:
         raise ConfigError(
             f"{option('--heatmap')} needs {option('--dense', True)}. Add it."

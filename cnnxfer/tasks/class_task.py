@@ -72,6 +72,7 @@ class ClassTask:
 
     objective_class: ClassVar[type[ClassObjective]]
     follows_views: ClassVar = False
+    merges_views: ClassVar = False
 
     def targets(
         self,

@@ -47,6 +47,7 @@ class DenseTask:
     has_boxes: ClassVar[bool] = True
     activation: ClassVar[str] = "linear"
     follows_views: ClassVar[bool] = True
+    merges_views: ClassVar[bool] = False
 
     def check_other(self, dataset: Dataset, spec: str, run: Run) -> None:
         """Checks that other images are annotated as this task needs it."""

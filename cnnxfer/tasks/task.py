@@ -160,6 +160,10 @@ class Task(Protocol):
     def follows_views(self) -> bool:
         """Whether what is to be answered depends on which part of an image is seen."""
 
+    @property
+    def merges_views(self) -> bool:
+        """Whether `combined` puts together what is found in parts of an image."""
+
     def taken(self, dataset: Dataset, spec: str) -> Dataset:
         """Returns a data set as the task takes it, which may be as it is.
 

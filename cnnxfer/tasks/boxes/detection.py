@@ -157,6 +157,7 @@ class Detection(DenseTask):
 
     name: str = DETECTION
     suited: ClassVar = (DETECTION, LOCALIZATION)
+    merges_views: ClassVar = True
     heads: ClassVar = {
         "pyramid": Head((8, 16, 32), f"{HEADS}:detection_head"),
         "fine-pyramid": Head((4, 8, 16, 32), f"{HEADS}:detection_head"),

@@ -12,7 +12,7 @@ from recording_reporter import pressing_ctrl_c
 from shallow_mobilenet import in_place_of_mobilenet
 
 import cnnxfer
-from cnnxfer.errors import Interrupted
+from cnnxfer.errors import ConfigError, Interrupted
 from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.networks.saving import load_model
 from cnnxfer.runs import Run, find_run
@@ -111,6 +111,12 @@ def test_a_head_on_maps_learns_is_tuned_and_answers(
     (prediction,) = cnnxfer.predict(boxes_dir / "0.png", model=run)
     answer = prediction.answer.record()
     assert answer.keys() == ({"classes"} if task == "segmentation" else {"objects"})
+    if task == "detection":  # what tiles show is merged
+        (again,) = cnnxfer.predict(boxes_dir / "0.png", model=run, tiles=48)
+        assert again.answer.record().keys() == {"objects"}
+    else:
+        with pytest.raises(ConfigError, match="tiles=48 is for models that find any"):
+            cnnxfer.predict(boxes_dir / "0.png", model=run, tiles=48)
     if task == "segmentation":
         assert prediction.mask.shape == (SIDE, SIDE)
         assert set(run.class_names) == {"background", "green", "red"}
