@@ -1,4 +1,4 @@
-"""Turn a pretrained Keras backbone into a classifier for your own photographs."""
+"""Turn a pretrained Keras backbone into a model for your own photographs."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def common(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Turn a pretrained backbone into a classifier for your own photographs."""
+    """Turn a pretrained backbone into a model for your own photographs."""
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

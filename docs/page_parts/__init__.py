@@ -24,6 +24,7 @@ from page_parts.setting_reference import (
     python_options,
     recipes,
     settings,
+    task_defaults,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "recipes": recipes,
     "results": results,
     "settings": settings,
+    "task-defaults": task_defaults,
 }
 _MARK = re.compile(r"^<!-- part: ([a-z-]+)(.*?) -->$", re.MULTILINE)
 

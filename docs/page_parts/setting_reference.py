@@ -6,7 +6,7 @@ from typing import Any
 
 from cnnxfer.config import PRESETS, RECIPES, Config
 from cnnxfer.config.options import FUNCTIONS, Option, options_of
-from cnnxfer.config.recipes import recipe_path
+from cnnxfer.config.recipes import recipe_path, task_path
 from cnnxfer.config.setting import LIMITS, Setting, settings_in
 from page_parts.markdown import code, directive, sentence, table
 
@@ -94,6 +94,16 @@ def recipes() -> str:
     return "\n".join(
         f"### `{name}`\n\n{code(recipe_path(name).read_text(encoding='utf-8'), 'toml')}"
         for name in RECIPES
+    )
+
+
+def task_defaults() -> str:
+    """Returns the files of the defaults of tasks that have their own."""
+    paths = (task_path(name) for name in settings_in(Config)["task"].words)
+    return "\n\n".join(
+        code(path.read_text(encoding="utf-8"), "toml")
+        for path in paths
+        if path.is_file()
     )
 
 
