@@ -165,7 +165,8 @@ class Config:
         "auto",
         "The validation metric that chooses the best epoch. In macro-F1, all classes "
         "count equally. `auto` takes macro-F1 if the classes have very different "
-        "sizes, mean average precision if images have several labels, and accuracy "
+        "sizes, mean average precision if images have several labels, mean IoU for "
+        "one box an image, AP for any number of boxes, mIoU for masks, and accuracy "
         "otherwise.",
         "--monitor",
     )

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cnnxfer.config import Config, check_places
-from cnnxfer.config.recipes import NO_RECIPE
 from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.geometry import Geometry
 from cnnxfer.data.objects import Objects
@@ -23,6 +22,9 @@ from cnnxfer.spelling import option
 # Returns a Keras model called `HEAD` from shapes of maps, the number of classes, the
 # dropout rate and the side of the view.
 BuildHead = Callable[[Sequence[tuple[int, ...]], int, float, int], Any]
+
+# Settings whose other values than the default nothing here would follow.
+OF_CLASSES = ("recipe", "loss", "monitor")
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,14 @@ class DenseTask:
                 f"{option('--head', config.head)} is not for {self.name}, which has "
                 f"{kinds}."
             )
-        if config.recipe != NO_RECIPE:
-            raise ConfigError(
-                f"{option('--recipe', config.recipe)} is for classes; {self.name} has "
-                "settings of its own. Leave it out."
-            )
+        for setting in (*OF_CLASSES, *["class_weights"] * self.has_boxes):
+            value = getattr(config, setting)
+            if value != getattr(Config(), setting):
+                given = option(f"--{setting.replace('_', '-')}", value)
+                raise ConfigError(
+                    f"{given} is for classes; {self.name} has settings of its own. "
+                    "Leave it out."
+                )
         check_places(config, self.name, boxes=self.has_boxes)
 
     def strides(self, kind: str) -> tuple[int, ...]:

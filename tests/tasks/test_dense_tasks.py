@@ -170,10 +170,18 @@ def test_settings_that_do_not_suit_are_refused(name: str) -> None:
     for settings, text in (
         ({"head": "mlp"}, "head='mlp' is not for"),
         ({"recipe": "best"}, "recipe='best' is for classes"),
+        ({"loss": "focal"}, "loss='focal' is for classes"),
+        ({"monitor": "macro-f1"}, "monitor='macro-f1' is for classes"),
         ({"augment": {"mixup": 0.2}}, "mixup"),
     ):
         with pytest.raises(ConfigError, match=text):
             task.check_settings(config_of(name, **settings))
+    weighted = config_of(name, class_weights="auto")
+    if name == "segmentation":
+        task.check_settings(weighted)
+    else:
+        with pytest.raises(ConfigError, match="class_weights='auto' is for classes"):
+            task.check_settings(weighted)
 
 
 def test_one_box_is_not_learned_where_an_image_has_two() -> None:
