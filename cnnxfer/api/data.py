@@ -126,6 +126,7 @@ def preview(
     reporter = reporter or SilentReporter()
     task, dataset = load_data(settings.data, reporter, settings.task, settings.ignore)
     settings = load_task_config(as_path(config), given, task.name)
+    task.check_settings(settings)
     size = BACKBONES.get(settings.backbone).input_size(settings.image_size)
     return write_preview(
         Path(out),

@@ -16,17 +16,6 @@ class EvaluateKeywords(TypedDict, total=False):
     precision: Literal["auto", "float32", "bfloat16"] | None
 
 
-class PreviewKeywords(TypedDict, total=False):
-    """The options of `preview`."""
-
-    augment: (
-        Literal["none", "textbook", "light", "strong", "cifar", "digits", "boxes"]
-        | None
-    )
-    image_size: int | Literal["auto"] | None
-    seed: int | None
-
-
 class CheckKeywords(TypedDict, total=False):
     """The options of `check`."""
 
@@ -34,6 +23,30 @@ class CheckKeywords(TypedDict, total=False):
     group_by: str | None
     exclude: str | PathLike[str] | None
     ignore: str | None
+
+
+class PreviewKeywords(TypedDict, total=False):
+    """The options of `preview`."""
+
+    task: (
+        Literal[
+            "auto",
+            "classification",
+            "multi-label",
+            "localization",
+            "detection",
+            "segmentation",
+        ]
+        | None
+    )
+    ignore: str | None
+    augment: (
+        Literal["none", "textbook", "light", "strong", "cifar", "digits", "boxes"]
+        | None
+    )
+    fit: Literal["crop", "letterbox", "stretch"] | None
+    image_size: int | Literal["auto"] | None
+    seed: int | None
 
 
 class OpenClassifierKeywords(EvaluateKeywords, total=False):

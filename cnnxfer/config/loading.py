@@ -132,8 +132,8 @@ def check_places(config: Config, task: str, *, boxes: bool) -> None:
     if augment.padding != "none":
         raise ConfigError(
             f"padding is {augment.padding}, but its border may cover objects that the "
-            f"task {task} would then look for. Set padding = 'none' in [augment], and "
-            f"shift = {augment.padding} to the same effect."
+            f"task {task} would then look for. Use {option('--augment', 'boxes')}, or "
+            "set padding = 'none' in [augment]."
         )
     # A letterboxed image has grey around it, whatever the fill is.
     shown = augment.is_filled and config.fit != "letterbox"

@@ -42,7 +42,7 @@ _SOME = {
     "compare": "data weights split group_by limit exclude views engine seed precision "
     "devices",
     "check": "split group_by exclude ignore",
-    "preview": "augment image_size seed",
+    "preview": "task ignore augment fit image_size seed",
 }
 # Those whose options are not settings of files.
 _OF_NO_FILE: dict[str, type[Any]] = {

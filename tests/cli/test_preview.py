@@ -19,6 +19,27 @@ def test_preview(
     assert (width, height) == (12 + 3 * 140, 52 + 3 * 160)  # twice as large
 
 
+def test_boxes_and_masks_follow_the_settings_of_their_task(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (60, 40), "white").save(tmp_path / "a.png")
+    table = tmp_path / "boxes.csv"
+    table.write_text("path,label,xmin,ymin,xmax,ymax\na.png,cat,10,10,50,30\n")
+    out = tmp_path / "preview.png"
+    command = ["preview", str(table), "--out", str(out), "--image-size", "96"]
+    assert run([*command, "--json", "--views", "1"]) == 0
+    assert json.loads(capsys.readouterr().out)["level"] == "boxes"
+    with Image.open(out) as sheet:
+        assert sheet.getpixel((12 + 48, 52 + 8)) == (128, 128, 128)  # letterboxed
+        assert sheet.getpixel((12 + 48, 52 + 21)) == (255, 255, 255)
+    assert run([*command, "--fit", "stretch", "--views", "1"]) == 0
+    with Image.open(out) as sheet:
+        assert sheet.getpixel((12 + 48, 52 + 8)) == (255, 255, 255)
+    capsys.readouterr()
+    assert run([*command, "--augment", "cifar"]) == 2
+    assert "Use --augment boxes, or" in capsys.readouterr().err
+
+
 def test_json(
     photos_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

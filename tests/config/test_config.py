@@ -231,7 +231,12 @@ def test_presets_are_named_by_their_levels() -> None:
     [
         ({"mixup": 0.2}, "letterbox", False, "mixup is 0.2, .* Set mixup = 0 in"),
         ({"cutmix": 1.0}, "stretch", True, "cutmix is 1.0, but .* the task X cannot"),
-        ({"padding": 0.1}, "stretch", False, "padding is 0.1, .* shift = 0.1 to"),
+        (
+            {"padding": 0.1},
+            "stretch",
+            False,
+            "padding is 0.1, .* X .* Use augment='boxes', or",
+        ),
         ({"zoom": 0.1}, "stretch", True, "fill is 'reflect', .* fill = \"constant\""),
     ],
 )
