@@ -59,6 +59,31 @@ class Cells:
         low, high = centres - distances[..., :2], centres + distances[..., 2:]
         return ops.concatenate([low, high], axis=-1)
 
+    def in_boxes(self, side: int, low: Any, high: Any, counted: Any) -> Any:
+        """Returns which centres of the cells of a map are in which boxes.
+
+        Whether a centre is in a box follows from its row and its column alone, so most
+        is done for these, which are few.
+
+        Args:
+            side: how many cells are in a row of the map.
+            low: the left and the upper edge of boxes, a tensor `(batch, boxes, 2)`, in
+                pixels.
+            high: the right and the lower edge.
+            counted: whether a box counts, bool `(batch, boxes)`. No cell is in others.
+
+        Returns:
+            A bool tensor `(batch, side * side, boxes)`.
+        """
+        from keras import ops
+
+        places = (np.arange(side, dtype=np.float32) + 0.5) * (self.image_size / side)
+        places = ops.convert_to_tensor(places[:, None, None].astype(np.float32))
+        within = ops.logical_and(places >= low[:, None], places <= high[:, None])
+        across = ops.logical_and(within[..., 0], counted[:, None])
+        inside = ops.logical_and(within[:, :, None, :, 1], across[:, None])
+        return ops.reshape(inside, (-1, side * side, low.shape[1]))
+
 
 def rows_at(table: Any, places: Any) -> Any:
     """Returns rows of the table of each image.

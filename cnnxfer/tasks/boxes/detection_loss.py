@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,8 @@ from cnnxfer.tasks.boxes.cells import Cells, rows_at
 from cnnxfer.tasks.boxes.iou import generalized_iou, iou
 
 CROWD = -2  # in place of a class; see `DetectionLoss`
-# The middle of an object is learned by cells whose centre is at most this far away, in
-# sides of a cell, along both axes.
+# An object is learned by cells inside it whose centre is at most this far from its
+# middle, in sides of a cell, along both axes.
 RADIUS = 1.5
 # Each map learns the objects whose longer side is at least this many cells and less
 # than twice as many; the finest also the smaller ones, the coarsest the larger ones.
@@ -78,7 +77,7 @@ class DetectionLoss:
         chosen = ops.one_hot(classes, logits.shape[-1])
         # (batch, cells, rows): the logit of the class of each object
         logits = ops.matmul(logits, ops.swapaxes(chosen, 1, 2))
-        logits = ops.where(self._inside(boxes), logits, -np.inf)
+        logits = ops.where(self._inside(boxes, classes >= 0), logits, -np.inf)
         surest = ops.argmax(logits, axis=1)
         found = rows_at(self.cells.boxes(outputs[..., -4:]), surest)
         shown = ops.cast(classes >= 0, "float32")
@@ -94,58 +93,60 @@ class DetectionLoss:
         """
         from keras import ops
 
-        boxes = targets[..., 1:]
-        low, high = boxes[..., :2], boxes[..., 2:]
-        sides, middles = high - low, (low + high) / 2
-        centres, strides = self._centres, ops.convert_to_tensor(self.cells.strides)
-        away = ops.max(ops.abs(centres - middles[:, None]), axis=-1)
-        away = away / strides[:, None]  # (batch, cells, rows)
-        near = ops.logical_and(away <= RADIUS, self._inside(boxes))
-        # The cell at the middle of a tiny object may have its centre outside.
-        near = ops.logical_or(near, away <= 0.5)
-        longer = ops.max(sides, axis=-1)[:, None]
-        smallest, largest = map(ops.convert_to_tensor, self._sizes)
-        fits = ops.logical_and(longer >= smallest, longer < largest)
-        shown = (targets[..., 0] >= 0)[:, None]
-        learns = ops.logical_and(ops.logical_and(near, fits), shown)
-        areas = ops.where(learns, ops.prod(sides, axis=-1)[:, None], np.inf)
+        low, high = targets[..., 1:3], targets[..., 3:]
+        middles, sides = (low + high) / 2, high - low
+        longer, areas = ops.max(sides, axis=-1), ops.prod(sides, axis=-1)
+        maps = []
+        for side in self.cells.sides:
+            cell = self.cells.image_size / side
+            smallest, largest = self._sizes(side)
+            fits = ops.logical_and(longer >= smallest, longer < largest)
+            learned = ops.logical_and(fits, targets[..., 0] >= 0)
+            # The cell at the middle of a tiny object may have its centre outside.
+            near = ops.minimum(
+                ops.maximum(low, middles - RADIUS * cell), middles - cell / 2
+            )
+            far = ops.maximum(
+                ops.minimum(high, middles + RADIUS * cell), middles + cell / 2
+            )
+            maps.append(self.cells.in_boxes(side, near, far, learned))
+        learns = ops.concatenate(maps, axis=1)  # (batch, cells, rows)
+        areas = ops.where(learns, areas[:, None], np.inf)
         rows = rows_at(targets, ops.argmin(areas, axis=-1))
-        return ops.cast(ops.any(learns, axis=-1), "float32"), rows
+        return ops.cast(ops.min(areas, axis=-1) < np.inf, "float32"), rows
 
     def _in_crowd(self, targets: Any) -> Any:
         """Returns 1 for cells whose centre is in a crowd, else 0: `(batch, cells)`."""
         from keras import ops
 
-        crowds = ops.equal(targets[..., 0], CROWD)[:, None]
-        inside = ops.logical_and(self._inside(targets[..., 1:]), crowds)
+        crowds = ops.equal(targets[..., 0], CROWD)
+        inside = self._inside(targets[..., 1:], crowds)
         return ops.cast(ops.any(inside, axis=-1), "float32")
 
-    def _inside(self, boxes: Any) -> Any:
-        """Returns which cells' centres are in which boxes, `(batch, cells, rows)`."""
-        from keras import ops
+    def _inside(self, boxes: Any, counted: Any) -> Any:
+        """Returns which cells' centres are in which of the boxes that are counted.
 
-        low, high = boxes[:, None, :, :2], boxes[:, None, :, 2:]
-        inside = ops.logical_and(self._centres > low, self._centres < high)
-        return ops.all(inside, axis=-1)
-
-    @property
-    def _centres(self) -> Any:
-        """The cells' centres, a tensor `(cells, 1, 2)`."""
-        from keras import ops
-
-        return ops.convert_to_tensor(self.cells.centres[:, None])
-
-    @cached_property
-    def _sizes(self) -> tuple[np.ndarray, np.ndarray]:
-        """The smallest size that each cell learns, and the first one too large.
-
-        Both are lengths in pixels, float32 `(cells, 1)`.
+        It is a bool tensor `(batch, cells, rows)`.
         """
-        strides = self.cells.strides[:, None]
-        smallest, largest = MAP_CELLS * strides, 2 * MAP_CELLS * strides
-        smallest[strides == strides.min()] = 0
-        largest[strides == strides.max()] = np.inf
-        return smallest, largest
+        from keras import ops
+
+        low, high = boxes[..., :2], boxes[..., 2:]
+        maps = [
+            self.cells.in_boxes(side, low, high, counted) for side in self.cells.sides
+        ]
+        return ops.concatenate(maps, axis=1)
+
+    def _sizes(self, side: int) -> tuple[float, float]:
+        """Returns the smallest size that a map learns, and the first one too large.
+
+        They are lengths in pixels; the map has `side` cells in a row.
+        """
+        sides = self.cells.sides
+        smallest = MAP_CELLS * self.cells.image_size / side
+        return (
+            0 if side == max(sides) else smallest,
+            np.inf if side == min(sides) else 2 * smallest,
+        )
 
 
 def _quality_focal_loss(scores: Any, logits: Any) -> Any:
