@@ -5,41 +5,32 @@ from __future__ import annotations
 import dataclasses
 import re
 import time
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from cnnxfer import runs
 from cnnxfer.api.arguments import (
     Pathlike,
     as_path,
-    check_data_options,
     place_of_images,
     resolve_run,
 )
 from cnnxfer.api.options import TrainKeywords, UnfreezeKeywords
 from cnnxfer.api.receipt import recorded_outcome, start_receipt
 from cnnxfer.api.run import Run
-from cnnxfer.backbones.catalog import BACKBONES
-from cnnxfer.backbones.weights import check_own_weights, ensure_weights
+from cnnxfer.api.training_settings import (
+    fine_tuning_settings,
+    first_phase_settings,
+    with_new_place,
+)
 from cnnxfer.config import (
     Config,
-    check_phases,
-    defaults_of,
-    load_config,
-    override,
-    with_recipe,
 )
-from cnnxfer.config.class_weights_file import AUTO, NONE, check_class_weights
-from cnnxfer.config.options import settings_of
-from cnnxfer.config.phases import USUAL_LEARNING_RATES
 from cnnxfer.console import CONSOLE
-from cnnxfer.data.sources import find_source
-from cnnxfer.engines.options import check_choice
-from cnnxfer.errors import CnnxferError, ConfigError, Interrupted, with_advice
+from cnnxfer.errors import CnnxferError, ConfigError, Interrupted
 from cnnxfer.quiet import import_tensorflow_quietly
-from cnnxfer.registry import BUILT_IN, suggestion
+from cnnxfer.registry import BUILT_IN
 from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.runs import (
     LATEST,
@@ -57,23 +48,6 @@ from cnnxfer.training.phase import FINE_TUNE, PHASES
 if TYPE_CHECKING:
     from cnnxfer.training.phases.plan import StageRow
     from cnnxfer.training.setup import Setup
-
-
-# The settings of the first phase that fine-tuning cannot change. The images are found
-# by their content, so `data` may change: they may have moved.
-INHERITED_SETTINGS = (
-    "backbone",
-    "task",
-    "split",
-    "group_by",
-    "limit",
-    "exclude",
-    "ignore",
-    "image_size",
-    "central_crop",
-    "fit",
-    "head",
-)
 
 
 def train(
@@ -111,21 +85,15 @@ def train(
     started = time.monotonic()
     reporter = reporter or SilentReporter()
     path = as_path(config)
-    _refuse_fine_tuned_config(path)
     runs_path = resolve_runs_dir(runs_dir)
     check_runs_dir(runs_path)
+    given = {**options, "data": data}
 
     @cache
     def settings_for(task: str) -> Config:
         if task != "auto" and defaults_of(task) == Config():
             return settings_for("auto")
-        given = {**options, "data": data}
-        settings = _first_phase_settings(path, given, defaults_of(task))
-        check_data_options(settings)
-        check_phases(settings, [settings.first_phase, "fine_tune"])
-        settings = _resolved(settings)
-        _check_cache(settings)
-        return _with_weights(settings, runs_path, reporter)
+        return first_phase_settings(path, given, task, runs_path, reporter)
 
     settings_for("auto")  # finds what is wrong before TensorFlow and data are read
     import_tensorflow_quietly()
@@ -194,7 +162,7 @@ def unfreeze(
     parent = resolve_run(run, runs_dir, reporter)
     parent.require_model()
     require_idle(parent)
-    settings = _fine_tuning_settings(parent, data, as_path(config), options)
+    settings = fine_tuning_settings(parent, data, as_path(config), options)
     _check_stages(parent, settings)
     import_tensorflow_quietly()
     from cnnxfer.data.prepared import data_hash
@@ -202,7 +170,7 @@ def unfreeze(
     from cnnxfer.training.start import set_up
 
     check_description(parent)
-    retry = _with_new_place("unfreeze", parent)
+    retry = with_new_place("unfreeze", parent)
     setup, images = set_up(parent, settings, settings.precision, reporter, retry=retry)
     child = create_run(parent.path.parent, settings.backbone, _data_name(settings.data))
     with lock_run(child):
@@ -242,7 +210,7 @@ def unfreeze_plan(
     """
     parent = resolve_run(run, runs_dir)
     parent.require_model()
-    return _plan(parent, _fine_tuning_settings(parent, data, as_path(config), options))
+    return _plan(parent, fine_tuning_settings(parent, data, as_path(config), options))
 
 
 def resume(
@@ -280,7 +248,7 @@ def resume(
             f"{command('unfreeze', found.path)}, or extend it with: "
             f"{command('resume', found.path, epochs='+5')}"
         )
-    config, retry = found.config, _with_new_place("resume", found)
+    config, retry = found.config, with_new_place("resume", found)
     place = place_of_images(found, data, config.data, retry)
     config = dataclasses.replace(config, data=place)
     import_tensorflow_quietly()
@@ -305,136 +273,6 @@ def resume(
     return Run(found.path)
 
 
-def _refuse_fine_tuned_config(path: Path | None) -> None:
-    """Checks that a file of settings does not belong to a fine-tuned run."""
-    if not path or path.name != "config.toml":
-        return
-    run = runs.Run(path.resolve().parent)
-    if not (run.path / "receipt.json").is_file():
-        return
-    if PHASES.get(run.phase).from_parent:
-        raise ConfigError(
-            f"{path} belongs to a fine-tuned run. Repeat that with: "
-            f"{command('unfreeze', run.require_parent().path, config=path)}"
-        )
-
-
-def _first_phase_settings(
-    path: Path | None, options: Mapping[str, Any], defaults: Config
-) -> Config:
-    """Returns the settings of a run that begins, as `train` takes them.
-
-    Raises:
-        ConfigError: if they are wrong, or don't say whether a backbone without weights
-            is to learn.
-    """
-    # The file and the recipe may say which phase it is.
-    decisive = {name: options.get(name) for name in ("recipe", "from_scratch")}
-    first = load_config(path, decisive, defaults).first_phase
-    settings = load_config(path, settings_of("train", options, first), defaults)
-    if settings.from_scratch == "auto" and settings.weights == "none":
-        raise ConfigError(
-            f"{option('--weights', 'none')} alone would train a head on a random "
-            f"backbone that stays as it is. Train all of it with "
-            f"{option('--from-scratch', True)}; to measure what a random backbone is "
-            f"good for, add {option('--freeze', True)}."
-        )
-    is_default = settings.weights == "imagenet" and not options.get("weights")
-    if first == "scratch" and settings.weights != "none" and not is_default:
-        raise ConfigError(
-            f"{option('--from-scratch')} begins with random weights, and "
-            f"{option('--weights', settings.weights)} are others. Use "
-            f"{option('--weights', 'none')}, or leave out {option('--from-scratch')}; "
-            f"{option('--init')} begins with the layers of a run."
-        )
-    if first == "scratch" and options.get("views") is not None:
-        raise ConfigError(
-            f"{option('--views')} is for views that are kept, and from scratch every "
-            "epoch has new ones. Leave it out."
-        )
-    if first == "frozen" and settings.scratch.init != "none" and options.get("init"):
-        raise ConfigError(
-            f"{option('--init')} is for a network that learns from random weights. "
-            f"Add {option('--from-scratch', True)}."
-        )
-    return dataclasses.replace(
-        settings,
-        from_scratch=first == "scratch",
-        weights="none" if first == "scratch" else settings.weights,
-    )
-
-
-def _with_new_place(name: str, run: runs.Run) -> str:
-    """Returns the command that tells where the images of a run are now."""
-    return command(name, run.path, data="NEW_PLACE")
-
-
-def _fine_tuning_settings(
-    parent: runs.Run,
-    data: Pathlike | None,
-    path: Path | None,
-    options: UnfreezeKeywords,
-) -> Config:
-    """Returns the settings of a run that fine-tunes `parent`, after checking them."""
-    # The time budget was for the parent.
-    settings = dataclasses.replace(parent.config, time_budget="none")
-    settings = load_config(path, base=settings)
-    values = dict(options)
-    if values.get("last") and values.get("start"):
-        raise ConfigError(
-            f"{option('--last', values['last'])} and "
-            f"{option('--from', values['start'])} cannot be combined. Use one."
-        )
-    if recipe := values.pop("recipe", None):
-        from_recipe = with_recipe(Config(), str(recipe))
-        settings = dataclasses.replace(
-            settings,
-            recipe=from_recipe.recipe,
-            augment=from_recipe.augment,
-            batch_size=from_recipe.batch_size,
-            precision=from_recipe.precision,
-            cache=from_recipe.cache,
-            fine_tune=from_recipe.fine_tune,
-        )
-    optimizer = str(values.get("optimizer"))
-    if values.get("lr") is None and optimizer in USUAL_LEARNING_RATES:
-        values["lr"] = USUAL_LEARNING_RATES[optimizer]
-    # `start` would have precedence over `last`.
-    if values.get("last"):
-        values["start"] = "none"
-    settings = override(settings, settings_of("unfreeze", values))
-    retry = _with_new_place("unfreeze", parent)
-    place = place_of_images(parent, data, settings.data, retry)
-    # `unfreeze` has no such option, so its own message would not help.
-    with with_advice(
-        f"{parent.path} was trained with it: put it back, or set class_weights in a "
-        f"file that {option('--config')} names."
-    ):
-        check_class_weights(settings.class_weights)
-    settings = _resolved(dataclasses.replace(settings, data=place))
-    check_phases(settings, ["fine_tune"])
-    _check_cache(settings)
-    for name in INHERITED_SETTINGS:
-        value, inherited = getattr(settings, name), getattr(parent.config, name)
-        if value != inherited:
-            raise ConfigError(
-                f"{name} is {value!r} in {path}, but {inherited!r} in {parent.path}. "
-                "Fine-tuning needs the same network and images. Remove this setting."
-            )
-    return settings
-
-
-def _check_cache(settings: Config) -> None:
-    """Checks that activations can be computed and cached as the settings say."""
-    if not settings.cache:
-        return
-    from cnnxfer.training.activations.store import ActivationStore
-
-    ActivationStore()  # fails if the limit of the cache is wrong
-    if settings.augment.is_cacheable and settings.precision != "float16":
-        check_choice(settings.engine, settings.precision)
-
-
 def _check_stages(parent: runs.Run, settings: Config) -> None:
     """Checks that the network has the layers that the settings name."""
     if settings.fine_tune.start != "none" or settings.fine_tune.gradual > 1:
@@ -457,48 +295,6 @@ def _parse_more_epochs(epochs: int | str) -> int:
             "epochs, such as +5."
         )
     return int(found[1])
-
-
-def _resolved(config: Config) -> Config:
-    """Returns the settings with names and paths resolved, after checking them."""
-    backbone = BACKBONES.get(config.backbone)
-    source = find_source(config.data)
-    check_class_weights(config.class_weights)
-    _ = config.fine_tune.fraction  # fails if `last` is wrong
-    return dataclasses.replace(
-        config,
-        backbone=backbone.name,
-        # Absolute paths, since a run can be resumed from another directory.
-        data=source.absolute(config.data),
-        exclude=_absolute(config.exclude),
-        class_weights=_absolute(config.class_weights),
-        image_size=backbone.input_size(config.image_size),
-    )
-
-
-def _absolute(path: str) -> str:
-    return path if path in (NONE, AUTO) else str(Path(path).resolve())
-
-
-def _with_weights(config: Config, runs_path: Path, reporter: Reporter) -> Config:
-    """Finds or downloads the weights; returns the settings with absolute paths."""
-    if config.scratch.init != "none" and config.from_scratch:
-        run = resolve_run(config.scratch.init, runs_path, reporter)
-        run.require_model()
-        scratch = dataclasses.replace(config.scratch, init=str(run.path.resolve()))
-        return dataclasses.replace(config, scratch=scratch)
-    if config.weights == "none":
-        return config
-    if config.weights == "imagenet":
-        backbone = BACKBONES.get(config.backbone)
-        ensure_weights(backbone, include_top=False, reporter=reporter)
-        return config
-    path = Path(config.weights)
-    if not path.is_file():
-        hint = suggestion(config.weights, ("imagenet", "none"))
-        raise ConfigError(f"{option('--weights')} {path} is not a file.{hint}")
-    check_own_weights(BACKBONES.get(config.backbone), path)
-    return dataclasses.replace(config, weights=str(path.resolve()))
 
 
 def _data_name(spec: str) -> str:
