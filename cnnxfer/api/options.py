@@ -49,19 +49,6 @@ class PreviewKeywords(TypedDict, total=False):
     seed: int | None
 
 
-class OpenClassifierKeywords(EvaluateKeywords, total=False):
-    """The options of `open_classifier`."""
-
-    top: int | Literal["auto"] | None
-    min_confidence: float | Literal["auto"] | None
-    frames: Literal["first", "all"] | None
-    max_pixels: int | None
-    tta: Literal["none", "flip", "five", "ten", "scales"] | None
-    dense: bool | None
-    tiles: int | Literal["none"] | None
-    batch: int | Literal["auto"] | None
-
-
 class CompareKeywords(TypedDict, total=False):
     """The options of `compare`."""
 
@@ -75,6 +62,20 @@ class CompareKeywords(TypedDict, total=False):
     seed: int | None
     precision: Literal["auto", "float32", "bfloat16", "float16"] | None
     devices: Literal["one", "all", "cpu"] | None
+
+
+class OpenClassifierKeywords(EvaluateKeywords, total=False):
+    """The options of `open_classifier`."""
+
+    top: int | Literal["auto"] | None
+    min_confidence: float | Literal["auto"] | None
+    frames: Literal["first", "all"] | None
+    max_pixels: int | None
+    tta: Literal["none", "flip", "five", "ten", "scales"] | None
+    dense: bool | None
+    boxes: bool | None
+    tiles: int | Literal["none"] | None
+    batch: int | Literal["auto"] | None
 
 
 class PredictKeywords(OpenClassifierKeywords, total=False):

@@ -67,6 +67,11 @@ class ClassifierOptions(EvaluateOptions):
     dense: bool = _views(
         False, "Look at the whole image, not at its central square.", "--dense"
     )
+    boxes: bool = _views(
+        False,
+        "Find objects of its classes with a classifier (with --dense).",
+        "--boxes",
+    )
     tiles: int | Literal["none"] = _views(
         "none",
         "Look for objects in tiles of this side in pixels, too, for small objects in "

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from cnnxfer.config.prediction import ClassifierOptions
+from cnnxfer.data.dataset import DETECTION
 from cnnxfer.data.decoding.frames import FrameReader
 from cnnxfer.data.decoding.pool import DecodedImage, Decoders
 from cnnxfer.data.images.source import ImageSource, file_source
@@ -19,6 +20,7 @@ from cnnxfer.engines.choice import SAMPLES, choose_engine, prepare_next_time
 from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.prediction.answers import Answer, add_heat, answer_in_order
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
+from cnnxfer.prediction.dense_boxes import dense_boxes
 from cnnxfer.prediction.model_source import ModelSource
 from cnnxfer.prediction.options import check_options
 from cnnxfer.prediction.prediction import Prediction
@@ -27,6 +29,8 @@ from cnnxfer.prediction.tta import SquareViews, tta_views
 from cnnxfer.registry import BUILT_IN
 from cnnxfer.reporting import Advance, Reporter
 from cnnxfer.tasks.answer import TaskAnswer
+from cnnxfer.tasks.boxes.answer import LEAST_SCORE
+from cnnxfer.tasks.catalog import TASKS
 
 DEFAULT_OPTIONS = ClassifierOptions()
 DEFAULT_TOP = 5
@@ -103,7 +107,8 @@ class Classifier:
     ) -> None:
         """Opens a classifier; the network itself is loaded with the first images.
 
-        With `heat`, which needs `options.dense`, predictions have heat.
+        With `heat`, which needs `options.dense` and no `options.boxes`, predictions
+        have heat.
 
         Raises:
             ConfigError: if an option is wrong.
@@ -126,12 +131,18 @@ class Classifier:
         self.views: SquareViews | DenseView | TileViews = usual
         if options.tiles != "none":
             self.views = TileViews(usual, options.tiles)
-        self._networks = [self.network]
+        self._decision = model.decision
+        cells = []
         if options.dense:
             self.views = DenseView(model.fraction, size)
-            cells = [cell_network(self.network)] if heat else []
-            self.network = dense_network(self.network)
-            self._networks = [self.network, *cells]
+            if options.boxes:
+                names = [label for _, label in model.classes]
+                self._decision = TASKS.get(DETECTION).decision(names, {})
+                self.network = cell_network(self.network)
+            else:
+                cells = [cell_network(self.network)] if heat else []
+                self.network = dense_network(self.network)
+        self._networks = [self.network, *cells]
         self._size = size
         self._known_splits = model.known_splits(self._reporter)
         self._samples: list[np.ndarray] = []
@@ -172,7 +183,7 @@ class Classifier:
 
     def read_answer(self, record: Mapping[str, Any]) -> TaskAnswer:
         """Returns the answer that `Prediction.as_json` has written; empty for `{}`."""
-        return self.model.decision.read(record, self._min_confidence)
+        return self._decision.read(record, self._min_confidence)
 
     def answers(
         self,
@@ -229,6 +240,7 @@ class Classifier:
             "model": self.model.name,
             "tta": options.tta,
             "dense": options.dense,
+            "boxes": options.boxes,
             "tiles": options.tiles,
             "top": self._top,
             "min_confidence": options.min_confidence,
@@ -239,7 +251,7 @@ class Classifier:
             "network": self.network.key,
             "views": repr(self.views),
             "classes": [label for _, label in self.model.classes],
-            **self.model.decision.settings,
+            **self._decision.settings,
         }
 
     def close(self) -> None:
@@ -276,7 +288,7 @@ class Classifier:
                 self.prepare_next_time()
 
     def _answer(self, found: np.ndarray) -> TaskAnswer:
-        return self.model.decision.answer(
+        return self._decision.answer(
             found, self.model.classes, self._top, self._min_confidence
         )
 
@@ -310,7 +322,11 @@ class Classifier:
     def _combined(self, outputs: np.ndarray, picture: DecodedImage) -> np.ndarray:
         width, height = picture.width, picture.height
         places = self.views.geometries(width, height)
-        return self.network.outputs.combined(outputs, places, width, height)
+        found = self.network.outputs.combined(outputs, places, width, height)
+        if self.options.boxes:
+            least = self._min_confidence or LEAST_SCORE
+            return dense_boxes(found, (width, height), least)
+        return found
 
 
 def _source(image: Image, number: int) -> ImageSource:

@@ -8,7 +8,8 @@ answer with the same class are taken for one object.
 It has limits that a model trained on boxes does not have. Boxes end where cells do,
 which are about 32 pixels of the network's view apart; they hold the part of an object
 by which its class is known, such as a face, rather than all of it; objects of a class
-that touch are one; and everything is seen at one scale.
+that touch are one; and everything is seen at one scale, at which what is smaller than
+a few cells is not found.
 """
 
 import numpy as np
@@ -19,6 +20,9 @@ from cnnxfer.tasks.boxes.answer import LEAST_SCORE
 # The least probability of a cell of an object, as a share of the surest cell of its
 # class in the image.
 SHARE = 0.5
+# The side of the square of cells whose mean is taken for the cell in its middle. A head
+# has learned from pooled features, and a single cell is often sure of something else.
+WINDOW = 3
 
 
 def dense_boxes(
@@ -27,8 +31,9 @@ def dense_boxes(
     """Returns the objects that the cells of an image show.
 
     Each is a group of cells that touch at a side, of one class, whose probability there
-    is at least `SHARE` of its greatest in the image. Its box is the smallest around the
-    cells, its score the greatest probability in it.
+    is at least `SHARE` of its greatest in the image; the probability at a cell is the
+    mean of the `WINDOW` x `WINDOW` cells around it. The box is the smallest around the
+    cells, the score the greatest probability in it.
 
     Args:
         cells: the probabilities of the classes, float `(rows, columns, classes)`, at
@@ -42,6 +47,7 @@ def dense_boxes(
     """
     rows, columns = cells.shape[:2]
     across, down = size[0] / columns, size[1] / rows
+    cells = ndimage.uniform_filter(cells, (WINDOW, WINDOW, 1), mode="nearest")
     best = cells.max(axis=(0, 1))
     found = []
     for label in np.flatnonzero(best >= least).tolist():

@@ -24,6 +24,10 @@ def check_options(options: ClassifierOptions, classes: int, task: Task) -> None:
             f"{option('--tta', options.tta)} and {option('--dense', True)} exclude "
             "each other. Leave one out."
         )
+    if options.boxes and not options.dense:
+        raise ConfigError(
+            f"{option('--boxes', True)} needs {option('--dense', True)}. Add it."
+        )
     if options.dense and task.follows_views:
         raise ConfigError(
             f"{option('--dense', True)} is for models that answer with classes, and "

@@ -55,6 +55,11 @@ def open_request(
     """
     found = find_model(model, runs_dir, reporter)
     check_options(options, len(found.classes), found.task)
+    if heat and options.boxes:
+        raise ConfigError(
+            f"{option('--heatmap')} shows where one class is, and "
+            f"{option('--boxes', True)} finds objects of all. Leave one out."
+        )
     if heat and not options.dense:
         raise ConfigError(
             f"{option('--heatmap')} needs {option('--dense', True)}. Add it."

@@ -377,6 +377,13 @@ def test_each_frame_has_its_own_prediction(
         (["--tta", "fliip"], "--tta is 'fliip'. Did you mean 'flip'?"),
         (["--tta", "flip", "--dense"], "--dense exclude each other"),
         (["--heatmap", "heat"], "--heatmap needs --dense"),
+        (["--boxes"], "--boxes needs --dense. Add it."),
+        (["--dense", "--boxes", "--heatmap", "heat"], "Leave one out."),
+        (["--tiles", "640"], "--tiles 640 is for models that find any number "),
+        (["--format", "voc"], "Add: --out FOLDER"),
+        (["--format", "coco", "--frames", "all"], "Leave out --frames all."),
+        (["--format", "voc", "--out", "photos"], "--out photos already exists"),
+        (["--drawn", "photos/drawn", "photos"], "--drawn photos/drawn lies in photos"),
         (["--frames", "last"], "--frames is 'last'. Expected one of: first, all."),
         (
             ["--min-confidence", "50"],
@@ -419,3 +426,26 @@ def test_mistakes_are_reported_before_any_work(
     assert shown.err.count("\n") == 1
     assert shown.out == ""
     assert not Path("sorted").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--format", "coco"], "answers with classes. Add --dense and --boxes, or "),
+        (["--drawn", "drawn"], "--drawn needs objects or masks, and "),
+        (["--masks", "masks"], "--masks needs masks, and "),
+    ],
+)
+def test_outputs_that_need_another_model_are_refused(
+    inputs: list[str],
+    options: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cnnxfer.prediction.classifier.Classifier.predictions", None)
+    assert run(["predict", inputs[0], *options]) == 2
+    shown = capsys.readouterr()
+    assert message in shown.err.splitlines()[-1]
+    assert shown.out == ""
+    assert not Path(options[1]).exists()

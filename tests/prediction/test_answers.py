@@ -123,7 +123,7 @@ def test_the_heat_of_the_best_class_is_returned() -> None:
                 assert batch.shape == (1, 2, 2, 3)
                 yield np.arange(12.0).reshape(1, 2, 2, 3)
 
-    def second_class(_: np.ndarray) -> np.ndarray:
+    def second_class(_: np.ndarray, __: DecodedImage) -> np.ndarray:
         return np.array([0.1, 0.7, 0.2])
 
     pictures = [picture(1), broken(2)]

@@ -50,4 +50,7 @@ def check_kind(
 def _instead(kind: Kind) -> str:
     if kind == "masks":
         return f"Masks are labels already: {option('--masks', 'FOLDER')}"
-    return f"Name a run that was trained on boxes: {option('--model', 'RUN')}"
+    return (
+        f"Add {option('--dense', True)} and {option('--boxes', True)}, or name a run "
+        f"that was trained on boxes: {option('--model', 'RUN')}"
+    )

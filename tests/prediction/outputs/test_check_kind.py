@@ -27,7 +27,7 @@ def checked(kind: Kind, name: str = "jsonl", **outputs: str) -> list[str]:
             {},
             "format='coco' needs objects, and runs/a answers with ",
         ),
-        ("classes", "voc", {}, "answers with classes. Name a run that was "),
+        ("classes", "voc", {}, "answers with classes. Add dense=True and boxes=True"),
         ("masks", "yolo", {}, "answers with masks. Masks are labels already: masks="),
         (
             "classes",
