@@ -24,9 +24,7 @@ from cnnxfer.api.training_settings import (
     first_phase_settings,
     with_new_place,
 )
-from cnnxfer.config import (
-    Config,
-)
+from cnnxfer.config import Config, defaults_of
 from cnnxfer.console import CONSOLE
 from cnnxfer.errors import CnnxferError, ConfigError, Interrupted
 from cnnxfer.quiet import import_tensorflow_quietly
