@@ -72,6 +72,7 @@ def check(
         split=settings.split,
         group_by=settings.group_by,
         exclude=settings.exclude,
+        task=settings.task,
         ignore=settings.ignore,
     )
     if list_path:

@@ -19,6 +19,17 @@ class EvaluateKeywords(TypedDict, total=False):
 class CheckKeywords(TypedDict, total=False):
     """The options of `check`."""
 
+    task: (
+        Literal[
+            "auto",
+            "classification",
+            "multi-label",
+            "localization",
+            "detection",
+            "segmentation",
+        ]
+        | None
+    )
     split: str | None
     group_by: str | None
     exclude: str | PathLike[str] | None

@@ -41,7 +41,7 @@ class Option:
 _SOME = {
     "compare": "data weights split group_by limit exclude views engine seed precision "
     "devices",
-    "check": "split group_by exclude ignore",
+    "check": "task split group_by exclude ignore",
     "preview": "task ignore augment fit image_size seed",
 }
 # Those whose options are not settings of files.

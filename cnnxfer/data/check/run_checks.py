@@ -24,7 +24,6 @@ from cnnxfer.data.check.report import (
 )
 from cnnxfer.data.dataset import Dataset, Example, IndexRow
 from cnnxfer.data.images.names import is_other_file
-from cnnxfer.data.masks.ignore import without_ignored
 from cnnxfer.data.preparing.exclude import exclude_listed
 from cnnxfer.data.preparing.fit import Repair, fit_annotations
 from cnnxfer.data.preparing.groups import group_names
@@ -32,6 +31,7 @@ from cnnxfer.data.preparing.index import build_index, labels_to_train
 from cnnxfer.data.preparing.near_duplicates import near_duplicates
 from cnnxfer.data.preparing.splits import assign_splits, parse_split
 from cnnxfer.data.sources import list_dataset
+from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import command
@@ -103,6 +103,7 @@ def check_data(
     split: str = "75/15/10",
     group_by: str = "none",
     exclude: str = "none",
+    task: str = "auto",
     ignore: str = "none",
 ) -> tuple[Report, list[Example]]:
     """Finds what is wrong with a data set before anything is trained on it.
@@ -115,7 +116,8 @@ def check_data(
         split: shares such as "75/15/10", or "slices", as `train` takes them.
         group_by: what groups images, as `group_names` takes it; `none` for no groups.
         exclude: the path of a list of images to leave out; `none` for no list.
-        ignore: classes of masks to ignore; see `without_ignored`.
+        task: the name of the task that it is for, or `auto`; see `suited_to`.
+        ignore: classes of masks to ignore; see `suited_to`.
 
     Returns:
         The report, and the images that could be read.
@@ -134,7 +136,7 @@ def check_data(
         findings = NO_DATA.findings([Item(note=str(error))], count=0)
         report = Report(spec, 0, 0, (), tuple(findings))
     else:
-        dataset = without_ignored(dataset, ignore)
+        dataset = suited_to(dataset, task, ignore, reporter)
         if exclude != "none":
             dataset = exclude_listed(dataset, Path(exclude), reporter)
         read = build_index(dataset.examples, reporter)

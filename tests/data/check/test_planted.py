@@ -6,6 +6,7 @@ import pytest
 
 from cnnxfer.data.check.report import KINDS, SEVERITIES, Kind
 from cnnxfer.data.check.run_checks import check_data
+from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import spelled
 
@@ -70,6 +71,11 @@ def test_it_is_told_what_models_of_boxes_and_masks_must_beat(planting) -> None:
         "areas": ["largest-class-share"],
         "photos": [],
     }
+
+
+def test_a_task_that_the_data_cannot_be_for_is_told(planting) -> None:
+    with pytest.raises(DataError, match="objects of boxes have a box and no outline"):
+        check_data(str(planting.root / "boxes"), Reporter(), task="segmentation")
 
 
 @pytest.mark.parametrize("splits", [("",), ("train/", "test/")])
