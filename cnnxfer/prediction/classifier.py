@@ -114,7 +114,7 @@ class Classifier:
             ConfigError: if an option is wrong.
             RunError: if weights could not be downloaded.
         """
-        check_options(options, len(model.classes), model.task)
+        check_options(options, len(model.classes), model.task, model.fit)
         self.model, self.options = model, options
         least = options.min_confidence
         self._min_confidence = None if least == "auto" else least

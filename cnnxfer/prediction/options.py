@@ -1,5 +1,6 @@
 """Checks of the options of a prediction that go together."""
 
+from cnnxfer.config import Fit
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.engines.options import check_choice
 from cnnxfer.errors import ConfigError
@@ -7,13 +8,16 @@ from cnnxfer.spelling import option
 from cnnxfer.tasks.task import Task
 
 
-def check_options(options: ClassifierOptions, classes: int, task: Task) -> None:
+def check_options(
+    options: ClassifierOptions, classes: int, task: Task, fit: Fit
+) -> None:
     """Checks that options suit each other and the model.
 
     Args:
         options: the options, each of which is valid by itself.
         classes: the number of the model's classes.
         task: what the model answers.
+        fit: how images are fitted into the square that it sees.
 
     Raises:
         ConfigError: if they don't.
@@ -32,6 +36,12 @@ def check_options(options: ClassifierOptions, classes: int, task: Task) -> None:
         raise ConfigError(
             f"{option('--dense', True)} is for models that answer with classes, and "
             f"this one does {task.name}, for which it sees whole images. Leave it out."
+        )
+    if options.dense and fit != "crop":
+        raise ConfigError(
+            f"{option('--dense', True)} shows whole images at the scale of a square "
+            f"crop, and this model was trained with {option('--fit', fit)}, where they "
+            "are seen whole. Leave it out."
         )
     if options.tiles != "none" and not task.merges_views:
         raise ConfigError(

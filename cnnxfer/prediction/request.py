@@ -54,7 +54,7 @@ def open_request(
     predictions also say where in the image the class is.
     """
     found = find_model(model, runs_dir, reporter)
-    check_options(options, len(found.classes), found.task)
+    check_options(options, len(found.classes), found.task, found.fit)
     if heat and options.boxes:
         raise ConfigError(
             f"{option('--heatmap')} shows where one class is, and "
