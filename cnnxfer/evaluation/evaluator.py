@@ -197,14 +197,16 @@ def _relabelled(
     """
     own = {name: label for label, name in enumerate(run.class_names)}
     labels = {normal(name): label for name, label in own.items()}
-    unknown = [name for name in dataset.class_names if normal(name) not in labels]
+    # A file may name classes that no image shows, as one that several sets share does.
+    shown = sorted({label for example in examples for label in example.labels})
+    names = {old: normal(dataset.class_names[old]) for old in shown}
+    unknown = [dataset.class_names[old] for old in shown if names[old] not in labels]
     if unknown:
         raise DataError(
             f"{spec} has classes that {run.path} doesn't know: {', '.join(unknown)}. "
             f"It knows: {', '.join(run.class_names)}."
         )
-    names = map(normal, dataset.class_names)
-    numbers = {old: labels[name] for old, name in enumerate(names)}
+    numbers = {old: labels[name] for old, name in names.items()}
 
     def relabelled(example: Example) -> Annotation:
         if example.sha256 in known:

@@ -350,6 +350,15 @@ def test_classes_that_the_run_does_not_know_are_refused(
         cnnxfer.evaluate(colour_run, data=new_photos_dir)
 
 
+def test_classes_that_no_image_shows_may_be_unknown(
+    colour_run: Run, new_photos_dir: Path
+) -> None:
+    (new_photos_dir / "violet").mkdir()
+    (new_photos_dir / "violet" / "1.jpg").write_bytes(b"broken")
+    evaluation = cnnxfer.evaluate(colour_run, data=new_photos_dir)
+    assert evaluation.unreadable == 1
+
+
 def test_a_run_without_a_model_is_refused(colour_run: Run) -> None:
     colour_run.model_path.unlink()
     with pytest.raises(RunError, match="has no trained model yet"):
