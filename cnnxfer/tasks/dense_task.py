@@ -121,6 +121,17 @@ def shown_objects(example: Example, views: Views, image_size: int) -> Objects:
     return objects.through(place_of(example, views, image_size))
 
 
+def frame_in_view(example: Example, views: Views, image_size: int) -> np.ndarray:
+    """Returns the part of a view that shows the image, at whose edges answers end.
+
+    That is float64 `(4,)`: left, top, right and bottom, in pixels of the view.
+    """
+    annotation: Any = example.annotation
+    corners = np.array([(0, 0), (annotation.width, annotation.height)])
+    places = place_of(example, views, image_size).to_view(corners)
+    return np.sort(places, axis=0).clip(0, image_size).ravel()
+
+
 def place_of(example: Example, views: Views, image_size: int) -> Geometry:
     """Returns where a view lies in an image whose annotation knows its size."""
     annotation: Any = example.annotation

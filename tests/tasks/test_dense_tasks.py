@@ -146,9 +146,9 @@ def test_an_object_that_a_view_does_not_show_teaches_nothing() -> None:
     objects = Objects((LabelledBox(0, (0, 0, 20, 20)),), WIDTH, HEIGHT)
     seen = Example("a", objects, None, Path("a"))
     targets = task.targets([seen], 2, CentralViews(0.5), SIZE)
-    assert not targets.any()
+    assert not targets[:, :-4].any()
     shown = task.targets([seen], 2, VIEWS, SIZE)
-    assert shown[0].tolist() == [1, 0, 0, 0.25, 0.078125, 0.328125]
+    assert shown[0].tolist() == [1, 0, 0, 0.25, 0.078125, 0.328125, 0, 0.25, 1, 0.75]
 
 
 def test_of_too_many_objects_the_largest_are_learned() -> None:
@@ -158,7 +158,9 @@ def test_of_too_many_objects_the_largest_are_learned() -> None:
     rows = TASKS.get("detection").targets(
         [Example("a", objects, None, Path("a"))], 2, CentralViews(1.0, "stretch"), 256
     )[0]
-    assert rows.shape == (100, 5)
+    assert rows.shape == (101, 5)
+    assert rows[100].tolist() == [-3, 0, 0, 256, 256]
+    rows = rows[:100]
     assert rows[0].tolist() == [-2, 0, 0, 200, 200]
     assert (np.diff(rows[1:, 3] - rows[1:, 1]) <= 1e-4).all()
     assert set(rows[:, 0]) == {0, -2}

@@ -34,7 +34,7 @@ from cnnxfer.tasks.boxes.iou import iou
 from cnnxfer.tasks.boxes.localization import objects_of
 from cnnxfer.tasks.boxes.merging import in_picture, merged_objects
 from cnnxfer.tasks.class_answer import word_for_nothing
-from cnnxfer.tasks.dense_task import DenseTask, Head, shown_objects
+from cnnxfer.tasks.dense_task import DenseTask, Head, frame_in_view, shown_objects
 from cnnxfer.tasks.loss_values import BATCH, mean_loss
 from cnnxfer.tasks.score import AP, Score
 from cnnxfer.tasks.task import ANSWER
@@ -44,6 +44,7 @@ HEADS = "cnnxfer.tasks.boxes.detection_head"
 # the largest are learned.
 ROWS = 100
 UNUSED, CROWD = -1, -2  # classes of rows of targets; see `DetectionLoss`
+FRAME = -3  # class of one row more, of what `frame_in_view` returns; it teaches nothing
 # What every cell gives to every class at first; see `detection_head`.
 FIRST_LOGIT = float(np.log(0.01))
 
@@ -78,8 +79,12 @@ class DetectionObjective(DetectionLoss):
 
     def score(self, logits: np.ndarray, targets: np.ndarray, epoch: int) -> Score:
         """Returns the score of a model's outputs; see `Objective.score`."""
-        found = self._objects(logits)
-        figures, thresholds = detection_scores(self.class_names, found, targets)
+        found, frames = self._objects(logits), targets[:, ROWS, 1:]
+        for rows, (left, top, right, bottom) in zip(found, frames, strict=True):
+            rows[:, [0, 2]] = rows[:, [0, 2]].clip(left, right)
+            rows[:, [1, 3]] = rows[:, [1, 3]].clip(top, bottom)
+        shown = targets[:, :ROWS]
+        figures, thresholds = detection_scores(self.class_names, found, shown)
         loss = mean_loss(self, targets, logits)
         return Score(dict(figures), loss, epoch, AP, dict(thresholds))
 
@@ -93,7 +98,7 @@ class DetectionObjective(DetectionLoss):
         found: list[np.ndarray] = []
         for start in range(0, len(logits), BATCH):
             batch = layer(ops.convert_to_tensor(logits[start : start + BATCH]))
-            found.extend(ops.convert_to_numpy(batch))
+            found.extend(np.array(ops.convert_to_numpy(batch)))
         return found
 
 
@@ -188,10 +193,14 @@ class Detection(DenseTask):
         views: Views,
         image_size: int,
     ) -> np.ndarray:
-        """Returns float32 `(images, ROWS, 5)`; see `DetectionLoss`."""
-        targets = np.zeros((len(examples), ROWS, 5), np.float32)
+        """Returns float32 `(images, ROWS + 1, 5)`; see `DetectionLoss`.
+
+        The last row is a `FRAME`.
+        """
+        targets = np.zeros((len(examples), ROWS + 1, 5), np.float32)
         targets[..., 0] = UNUSED
         for rows, example in zip(targets, examples, strict=True):
+            rows[ROWS] = [FRAME, *frame_in_view(example, views, image_size)]
             seen = shown_objects(example, views, image_size).objects
             if not seen:
                 continue

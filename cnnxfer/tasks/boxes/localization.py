@@ -27,7 +27,7 @@ from cnnxfer.tasks.boxes.localization_figures import (
 from cnnxfer.tasks.boxes.localization_loss import LocalizationLoss
 from cnnxfer.tasks.class_answer import word_for_nothing
 from cnnxfer.tasks.class_task import class_targets
-from cnnxfer.tasks.dense_task import DenseTask, Head, shown_objects
+from cnnxfer.tasks.dense_task import DenseTask, Head, frame_in_view, shown_objects
 from cnnxfer.tasks.loss_values import mean_loss
 from cnnxfer.tasks.score import MEAN_IOU, Score
 
@@ -40,18 +40,31 @@ HEADS = "cnnxfer.tasks.boxes.localization_head"
 
 @dataclass(frozen=True)
 class LocalizationObjective(LocalizationLoss):
-    """The loss of a class and a box, and the score that selects the best epoch."""
+    """The loss of a class and a box, and the score that selects the best epoch.
+
+    Its targets end with what `frame_in_view` returns, as fractions of the view's side.
+    """
+
+    def loss(self, targets: Any, outputs: Any) -> Any:
+        """Returns the loss of each image, float32 `(batch,)`."""
+        return super().loss(targets[..., :-4], outputs)
+
+    def accuracy(self, targets: Any, outputs: Any) -> Any:
+        """Returns 1 for each image whose class and box are right, else 0."""
+        return super().accuracy(targets[..., :-4], outputs)
 
     def chance_loss(self, targets: np.ndarray) -> float:
         """Returns the mean loss of no preference for a class, and a box of no area."""
-        return mean_loss(self, targets, np.zeros_like(targets))
+        return mean_loss(self, targets, np.zeros_like(targets[..., :-4]))
 
     def score(self, logits: np.ndarray, targets: np.ndarray, epoch: int) -> Score:
         """Returns the score of a model's outputs; see `Objective.score`."""
-        shown = targets[:, :-4].any(axis=1)
-        named = logits[:, :-4].argmax(axis=1) == targets[:, :-4].argmax(axis=1)
-        boxes = logits[shown, -4:].clip(0, 1)  # as answers are cut off at the edges
-        figures = localization_scores(boxes, targets[shown, -4:], named[shown])
+        classes, box, frame = np.split(targets, [-8, -4], axis=1)
+        shown = classes.any(axis=1)
+        named = logits[:, :-4].argmax(axis=1) == classes.argmax(axis=1)
+        # As answers are cut off at the edges of the image.
+        found = logits[:, -4:].clip(np.tile(frame[:, :2], 2), np.tile(frame[:, 2:], 2))
+        figures = localization_scores(found[shown], box[shown], named[shown])
         return Score(dict(figures), mean_loss(self, targets, logits), epoch, MEAN_IOU)
 
 
@@ -145,17 +158,18 @@ class Localization(DenseTask):
         views: Views,
         image_size: int,
     ) -> np.ndarray:
-        """Returns the class, and the box as fractions of the view's side.
+        """Returns the class, the box and the frame, as fractions of the view's side.
 
-        That is float32 `(images, classes + 4)`, of zeros where a view does not show the
-        object; see `Task.targets`.
+        That is float32 `(images, classes + 8)`, with zeros for class and box where a
+        view does not show the object; see `Task.targets` and `frame_in_view`.
         """
-        boxes = np.zeros((len(examples), 4), np.float32)
+        boxes = np.zeros((len(examples), 8), np.float32)
         classes = class_targets(examples, num_classes)
         for index, example in enumerate(examples):
+            boxes[index, 4:] = frame_in_view(example, views, image_size) / image_size
             seen = shown_objects(example, views, image_size).objects
             if seen:
-                boxes[index] = np.divide(seen[0].box, image_size)
+                boxes[index, :4] = np.divide(seen[0].box, image_size)
             else:
                 classes[index] = 0
         return np.concatenate([classes, boxes], axis=1)
