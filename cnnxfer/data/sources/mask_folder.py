@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 from cnnxfer.data.dataset import SEGMENTATION, Dataset, Example
 from cnnxfer.data.masks.class_files import CLASS_FILES, NamedValues, read_class_file
 from cnnxfer.data.masks.class_masks import class_masks
 from cnnxfer.data.masks.mask_file import MaskFile
 from cnnxfer.data.masks.read_facts import with_facts
+from cnnxfer.data.sources.annotations.image_sets import SETS, ImageSets
 from cnnxfer.data.sources.layout import utf8_name
-from cnnxfer.data.sources.mask_pairs import Pairs
+from cnnxfer.data.sources.mask_pairs import Pair, Pairs
+from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted
+from cnnxfer.texts import normal
 
 
 def load_masks(
-    root: Path, names: Iterable[str], pairs: Pairs, reporter: Reporter
+    root: Path, names: Sequence[str], pairs: Pairs, reporter: Reporter
 ) -> Dataset:
     """Lists the pictures of a folder that have a mask, and the class of each pixel.
 
-    Each mask is read once, to know which classes it has. Pictures without a mask are
-    left out, and the reporter says so.
+    Each mask is read once, to know which classes it has. Where there are lists of
+    images in `ImageSets/Segmentation`, they tell the splits. Pictures without a mask,
+    and those in none of the lists, are left out, and the reporter says so.
 
     Args:
         root: the folder.
@@ -35,22 +40,24 @@ def load_masks(
     """
     class_file = _class_file(names, pairs)
     named = read_class_file(root / class_file) if class_file else NamedValues({})
+    found, unlisted = _listed(root, names, pairs)
     masks = with_facts(
         [
             MaskFile(utf8_name(pair.mask), root / pair.mask, colours=named.colours)
-            for pair in pairs.pairs
+            for pair in found
         ],
         reporter,
     )
     class_names, annotations = class_masks(masks, named.names, os.fspath(root))
-    for lonely, what, missing in (
-        (pairs.unmasked, "picture", "mask"),
-        (pairs.unused, "mask", "picture"),
+    for names_left_out, what, why in (
+        (pairs.unmasked, "picture", "without a mask"),
+        (pairs.unused, "mask", "without a picture"),
+        (unlisted, "picture", "that no list in ImageSets/Segmentation names"),
     ):
-        if lonely:
+        if names_left_out:
             reporter.warn(
-                f"left out {counted(len(lonely), what)} of {root} without a {missing}, "
-                f"such as {lonely[0]}."
+                f"left out {counted(len(names_left_out), what)} of {root} {why}, such "
+                f"as {names_left_out[0]}."
             )
     if not class_file:
         reporter.info(
@@ -62,10 +69,34 @@ def load_masks(
         class_names=class_names,
         examples=tuple(
             Example(utf8_name(pair.picture), mask, pair.split, root / pair.picture)
-            for pair, mask in zip(pairs.pairs, annotations, strict=True)
+            for pair, mask in zip(found, annotations, strict=True)
         ),
         task=SEGMENTATION,
     )
+
+
+def _listed(
+    root: Path, names: Sequence[str], pairs: Pairs
+) -> tuple[list[Pair], list[str]]:
+    """Returns the pairs with the splits of lists, and the pictures that none names."""
+    sets = ImageSets.read(names, os.fspath(root), "Segmentation")
+    found, unlisted = [], []
+    for pair in pairs.pairs:
+        lists = sets.around(pair.picture)
+        stem = normal(PurePosixPath(pair.picture).stem)
+        if lists is None:
+            found.append(pair)
+        elif stem in lists:
+            found.append(replace(pair, split=SETS[lists[stem]]))
+        else:
+            unlisted.append(pair.picture)
+    if not found:
+        raise DataError(
+            f"the lists in {root}/{sets.part} name none of the "
+            f"{counted(len(unlisted), 'image')} with masks, such as {unlisted[0]}. "
+            "Correct them, or move them away."
+        )
+    return found, unlisted
 
 
 def _class_file(names: Iterable[str], pairs: Pairs) -> str:

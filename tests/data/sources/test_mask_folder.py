@@ -104,6 +104,23 @@ def test_masks_are_read_and_what_lacks_one_is_told(root: Path) -> None:
     assert pixels.tolist() == [[1] * 4, [2] * 4, [1] * 4]
 
 
+def test_lists_tell_the_splits(root: Path) -> None:
+    lists = root / "ImageSets" / "Segmentation"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("b\n")
+    reporter = RecordingReporter()
+    (example,) = list_dataset(str(root), reporter).examples
+    assert (example.id, example.split) == ("images/b.jpg", "train")
+    assert [line for line in reporter.warnings if "Segmentation names" in line]
+    (lists / "val.txt").write_text("a\n")
+    found = list_dataset(str(root), Reporter()).examples
+    assert [it.split for it in found] == ["validation", "train"]
+    (lists / "train.txt").write_text("x\n")
+    (lists / "val.txt").write_text("")
+    with pytest.raises(DataError, match="name none of the 2 images with masks"):
+        list_dataset(str(root), Reporter())
+
+
 def test_a_file_names_the_classes(root: Path) -> None:
     (root / "masks" / "classes.txt").write_text("1: road\n2: sky\n9: sea")
     dataset = list_dataset(str(root), Reporter())

@@ -12,17 +12,17 @@ Sources: http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/devkit_doc.html,
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from xml.etree.ElementTree import Element
 
-from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION
 from cnnxfer.data.sources.annotations.annotated import (
     AnnotatedImage,
     NamedObject,
     Reading,
 )
-from cnnxfer.data.sources.annotations.files import read_limited, read_lines, read_xml
+from cnnxfer.data.sources.annotations.files import read_limited, read_xml
+from cnnxfer.data.sources.annotations.image_sets import SETS, ImageSets
 from cnnxfer.data.sources.annotations.shapes import numbers
 from cnnxfer.data.sources.split_folders import split_in
 from cnnxfer.errors import DataError
@@ -31,13 +31,7 @@ from cnnxfer.texts import normal
 
 ROOT = "annotation"
 EDGES = ("xmin", "ymin", "xmax", "ymax")
-# The lists of images, beside those of single classes such as `cat_train.txt`. The first
-# is the union of two others, which tell more where they are there.
-UNION = "trainval"
-SETS = {UNION: TRAIN, "train": TRAIN, "val": VALIDATION, "test": TEST}
 MAX_TRIED = 10  # files that may be of another kind
-
-Sets = Mapping[str, Mapping[str, str]]
 
 
 def find(names: Sequence[str], root: str) -> list[str]:
@@ -61,45 +55,23 @@ def read(files: Sequence[str], reading: Reading) -> Iterator[AnnotatedImage]:
     them are left out.
     """
     reading.format = "Pascal VOC"
-    sets = _sets(reading)
+    sets = ImageSets.read(reading.names, reading.root, "Main")
     yield from reading.each(files, partial(_image, reading, sets))
 
 
-def _sets(reading: Reading) -> Sets:
-    """Returns the list that names each image, by the data set's folder and the stem."""
-    sets: dict[str, dict[str, str]] = {}
-    for word in SETS:
-        end = f"ImageSets/Main/{word}.txt"
-        for name in reading.names:
-            if not f"/{name}".endswith(f"/{end}"):
-                continue
-            found = sets.setdefault(name.removesuffix(end), {})
-            path = os.path.join(reading.root, name)
-            for line in filter(None, read_lines(path)):
-                stem = normal(line.split()[0])
-                if found.get(stem, UNION) not in (UNION, word):
-                    raise DataError(
-                        f"{path} names {stem}, and so does {found[stem]}.txt beside "
-                        "it. Leave it in one of them."
-                    )
-                found[stem] = word
-    return sets
-
-
-def _image(reading: Reading, sets: Sets, file: str) -> AnnotatedImage | None:
+def _image(reading: Reading, sets: ImageSets, file: str) -> AnnotatedImage | None:
     document = read_xml(file)
     if document.tag != ROOT:
         return None
     name = os.path.relpath(file, reading.root or ".").replace(os.sep, "/")
     stem = os.path.splitext(name.rpartition("/")[2])[0]
     split = split_in(name.rpartition("/")[0])
-    around = [folder for folder in sets if name.startswith(folder)]
-    folder = max(around, key=len, default=None)
-    if folder is not None:
-        if normal(stem) not in sets[folder]:
-            reading.left_out["image", "that no list in ImageSets/Main names"] += 1
+    lists = sets.around(name)
+    if lists is not None:
+        if normal(stem) not in lists:
+            reading.left_out["image", f"that no list in {sets.part} names"] += 1
             return None
-        split = SETS[sets[folder][normal(stem)]]
+        split = SETS[lists[normal(stem)]]
     told = _text(document, "filename")
     suffix = os.path.splitext(told)[1]
     names = [stem + suffix, stem, told] if told else [stem]
