@@ -45,6 +45,11 @@ def class_masks(
             "in a classes.txt."
         )
     names = dict(named) or _names_of(found)
+    if found.isdisjoint(names) and masks[0].colours:
+        raise DataError(
+            f"no pixel of the masks of {root} has one of the {len(names)} colours that "
+            "are named; expected their red, green and blue. Correct the file of classes."
+        )
     if found.isdisjoint(names):
         raise DataError(
             f"no pixel of the masks of {root} is of a class; expected one of the "

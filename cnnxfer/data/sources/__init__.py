@@ -77,7 +77,7 @@ SOURCES = Registry(
     ),
     Source(
         name="folder",
-        form="a folder of class folders, or of images with files of boxes",
+        form="a folder of class folders, or of images with boxes or masks",
         # An empty text, such as an unset variable, would mean the working directory.
         accepts=lambda spec: bool(spec) and Path(spec).is_dir(),
         loader="cnnxfer.data.sources.folder:load",

@@ -128,6 +128,19 @@ def test_a_file_names_the_classes(root: Path) -> None:
     assert shown(dataset) == {"images/a.jpg": ["road"], "images/b.jpg": ["road", "sky"]}
 
 
+@pytest.mark.parametrize(
+    ("classes", "reason"),
+    [
+        ("7: road\n8: sky", "one of the values 7, 8, and found 0, 1, 2"),
+        ("road 9 9 9\nsky 8 8 8", "has one of the 2 colours that are named"),
+    ],
+)
+def test_names_of_nothing_are_an_error(root: Path, classes: str, reason: str) -> None:
+    (root / "classes.txt").write_text(classes)
+    with pytest.raises(DataError, match=reason):
+        list_dataset(str(root), Reporter())
+
+
 def test_black_and_white_are_background_and_object(root: Path) -> None:
     save(root / "masks" / "a.png", 0, 255)
     save(root / "masks" / "b_mask.png", 0)
