@@ -48,7 +48,7 @@ def class_masks(
     if found.isdisjoint(names) and masks[0].colours:
         raise DataError(
             f"no pixel of the masks of {root} has one of the {len(names)} colours that "
-            "are named; expected their red, green and blue. Correct the file of classes."
+            "are named, as red, green and blue. Correct the file of classes."
         )
     if found.isdisjoint(names):
         raise DataError(
