@@ -47,6 +47,7 @@ class ClassifierOptions(EvaluateOptions):
         "each must also reach its own threshold. For objects it is the least score; "
         "auto is what the run has fitted, or 0.3.",
         "--min-confidence",
+        short="--threshold",
         above=0,
         at_most=1,
     )

@@ -26,7 +26,7 @@ class Setting:
         text: what it does; its first sentence is what `--help` says.
         option: what it is called on the command line, such as `--lr`; None if only
             files can set it.
-        short: its short form there, such as `-d`.
+        short: another form of it there, such as `-d`.
         opposite: what a flag is called that says no, if not `--no-` and the option.
         group: the title above it in `--help`.
         above: a limit of its numbers, which is excluded.
