@@ -41,7 +41,8 @@ def save_masks(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage
         with created_folder(option("--masks"), folder):
             for prediction in predictions:
                 answer = prediction.answer
-                if prediction.error is None and isinstance(answer, MaskAnswer):
+                if prediction.error is None:
+                    assert isinstance(answer, MaskAnswer)  # see `check_kind`
                     path = folder / f"{names.of(prediction)}.png"
                     if not written:
                         write_once(folder / CLASSES, _class_list(answer.class_names))
