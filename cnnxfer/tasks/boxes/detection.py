@@ -19,9 +19,6 @@ from cnnxfer.tasks.agreement import Bounds, Verdict
 from cnnxfer.tasks.answer import NONE
 from cnnxfer.tasks.boxes.answer import (
     LEAST_SCORE,
-    ObjectsAnswer,
-    found_objects,
-    read_objects,
 )
 from cnnxfer.tasks.boxes.cells import Cells
 from cnnxfer.tasks.boxes.detection_figures import (
@@ -31,8 +28,8 @@ from cnnxfer.tasks.boxes.detection_figures import (
 )
 from cnnxfer.tasks.boxes.detection_loss import DetectionLoss
 from cnnxfer.tasks.boxes.iou import iou
-from cnnxfer.tasks.boxes.localization import objects_of
 from cnnxfer.tasks.boxes.merging import in_picture, merged_objects
+from cnnxfer.tasks.boxes.sure_objects import SureObjects, objects_of
 from cnnxfer.tasks.class_answer import word_for_nothing
 from cnnxfer.tasks.dense_task import DenseTask, Head, frame_in_view, shown_objects
 from cnnxfer.tasks.loss_values import BATCH, mean_loss
@@ -102,47 +99,13 @@ class DetectionObjective(DetectionLoss):
         return found
 
 
-@dataclass(frozen=True)
-class SureObjects:
-    """The decision for all objects with a score that is high enough.
-
-    Attributes:
-        class_names: the readable names of the classes, in label order.
-        threshold: the least score, a fraction in [0, 1].
-        nothing: the word for an image without any.
-    """
-
-    class_names: tuple[str, ...]
-    threshold: float = LEAST_SCORE
-    nothing: str = NONE
+class AllObjects(SureObjects):
+    """The decision for any number of objects."""
 
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that decides the answers, in types that JSON has."""
         return {"task": DETECTION, "threshold": self.threshold}
-
-    def answer(
-        self,
-        found: np.ndarray,
-        classes: Sequence[tuple[str, str]],
-        top: int,
-        min_confidence: float | None,
-    ) -> ObjectsAnswer:
-        """Returns the answer to an image; see `Decision.answer`."""
-        least = self.threshold if min_confidence is None else min_confidence
-        objects = found_objects(found, self.class_names, least)
-        return ObjectsAnswer(objects, self.class_names, self.nothing)
-
-    def read(
-        self, record: Mapping[str, Any], min_confidence: float | None
-    ) -> ObjectsAnswer:
-        """Returns the answer that `ObjectsAnswer.record` has written."""
-        objects = read_objects(record, self.class_names)
-        return ObjectsAnswer(objects, self.class_names, self.nothing)
-
-    def confidence(self, found: Sequence[np.ndarray]) -> np.ndarray:
-        """Returns the score of the best object, 0 without any: `(images,)`."""
-        return np.array([rows[:, 4].max(initial=0) for rows in found])
 
     def measure(
         self,
@@ -287,9 +250,9 @@ class Detection(DenseTask):
 
     def decision(
         self, class_names: Sequence[str], thresholds: Mapping[str, float]
-    ) -> SureObjects:
+    ) -> AllObjects:
         """Returns the decision by a run's threshold, 0.3 until it is fitted."""
-        return SureObjects(
+        return AllObjects(
             tuple(class_names),
             next(iter(thresholds.values()), LEAST_SCORE),
             word_for_nothing(NONE, class_names),

@@ -11,20 +11,19 @@ import numpy as np
 from cnnxfer.config import Config
 from cnnxfer.data.dataset import DETECTION, LOCALIZATION, Dataset, Example
 from cnnxfer.data.geometry import Geometry
-from cnnxfer.data.objects import Objects
 from cnnxfer.data.views.views import Views
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Bounds, Verdict
 from cnnxfer.tasks.answer import NONE
-from cnnxfer.tasks.boxes.answer import ObjectsAnswer, found_objects, read_objects
 from cnnxfer.tasks.boxes.localization_figures import (
     LocalizationFigures,
     localization_scores,
     measure_localization,
 )
 from cnnxfer.tasks.boxes.localization_loss import LocalizationLoss
+from cnnxfer.tasks.boxes.sure_objects import SureObjects, objects_of
 from cnnxfer.tasks.class_answer import word_for_nothing
 from cnnxfer.tasks.class_task import class_targets
 from cnnxfer.tasks.dense_task import DenseTask, Head, frame_in_view, shown_objects
@@ -68,44 +67,13 @@ class LocalizationObjective(LocalizationLoss):
         return Score(dict(figures), mean_loss(self, targets, logits), epoch, MEAN_IOU)
 
 
-@dataclass(frozen=True)
-class OneBox:
-    """The decision for the most probable class, with its box.
-
-    Attributes:
-        class_names: the readable names of the classes, in label order.
-        nothing: the word for an image without an answer.
-    """
-
-    class_names: tuple[str, ...]
-    nothing: str = NONE
+class OneBox(SureObjects):
+    """The decision for the most probable class, with its box."""
 
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that decides the answers, in types that JSON has."""
         return {"task": LOCALIZATION}
-
-    def answer(
-        self,
-        found: np.ndarray,
-        classes: Sequence[tuple[str, str]],
-        top: int,
-        min_confidence: float | None,
-    ) -> ObjectsAnswer:
-        """Returns the answer to an image; see `Decision.answer`."""
-        objects = found_objects(found, self.class_names, min_confidence or 0)
-        return ObjectsAnswer(objects, self.class_names, self.nothing)
-
-    def read(
-        self, record: Mapping[str, Any], min_confidence: float | None
-    ) -> ObjectsAnswer:
-        """Returns the answer that `ObjectsAnswer.record` has written."""
-        objects = read_objects(record, self.class_names)
-        return ObjectsAnswer(objects, self.class_names, self.nothing)
-
-    def confidence(self, found: Sequence[np.ndarray]) -> np.ndarray:
-        """Returns the probability of the class, `(images,)`."""
-        return np.array([rows[0, 4] for rows in found])
 
     def measure(
         self,
@@ -239,13 +207,4 @@ class Localization(DenseTask):
         self, class_names: Sequence[str], thresholds: Mapping[str, float]
     ) -> OneBox:
         """Returns the decision for the most probable class and its box."""
-        return OneBox(tuple(class_names), word_for_nothing(NONE, class_names))
-
-
-def objects_of(examples: Sequence[Example]) -> list[Objects]:
-    """Returns the annotations of images with objects."""
-    found = []
-    for example in examples:
-        assert isinstance(example.annotation, Objects)
-        found.append(example.annotation)
-    return found
+        return OneBox(tuple(class_names), 0.0, word_for_nothing(NONE, class_names))
