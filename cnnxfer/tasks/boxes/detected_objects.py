@@ -12,10 +12,13 @@ from cnnxfer.tasks.boxes.iou import iou
 OBJECTS = 100  # rows of the list
 CANDIDATES = 300  # the surest boxes, of which suppression leaves some
 MIN_SCORE = 0.01  # of a candidate
-MAX_IOU = 0.6  # of two objects of a class
+# Of two objects of a class. Heads on frozen maps find an object in many cells, whose
+# boxes often share no more than that.
+MAX_IOU = 0.45
 # Suppression is exact unless a box depends on a longer chain: it is taken away by a
 # second, which is taken away by a third, and so on.
 ROUNDS = 16
+SMALLEST_WEIGHT = 1e-9  # that is divided by
 
 
 @keras.saving.register_keras_serializable("cnnxfer")
@@ -26,6 +29,10 @@ class DetectedObjects(keras.layers.Layer):
     does it, in operations of fixed shapes that every engine has. Whether a box stays
     follows from those before it; asked again and again of all boxes at once, the answer
     is final after as many rounds as the longest chain has boxes.
+
+    The box of an object is the mean of all candidates of its class that overlap its own
+    by more than `MAX_IOU`, weighted by their scores: many cells err less than one
+    (Gidaris and Komodakis, 2015, https://arxiv.org/abs/1505.01749).
 
     The input is what `detection_head` gives, float32 `(batch, cells, classes + 4)`. The
     output is float32 `(batch, OBJECTS, 6)`: left, top, right and bottom in pixels of
@@ -45,7 +52,11 @@ class DetectedObjects(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Returns the objects."""
         boxes, scores, classes = self._candidates(inputs)
-        scores = scores * _kept(boxes, scores, classes)
+        same = _same_object(boxes, classes)
+        weights = ops.cast(same, scores.dtype) * scores[:, None]
+        total = ops.sum(weights, axis=-1, keepdims=True)
+        boxes = ops.matmul(weights, boxes) / ops.maximum(total, SMALLEST_WEIGHT)
+        scores = scores * _kept(scores, same)
         scores, order = ops.top_k(scores, min(OBJECTS, scores.shape[1]))
         rows = [rows_at(boxes, order), scores[..., None], rows_at(classes, order)]
         found = ops.concatenate(rows, axis=-1)
@@ -76,14 +87,18 @@ class DetectedObjects(keras.layers.Layer):
         return {**super().get_config(), **own}
 
 
-def _kept(boxes: Any, scores: Any, classes: Any) -> Any:
+def _same_object(boxes: Any, classes: Any) -> Any:
+    """Returns which candidates are taken for the same object: bool `(batch, n, n)`."""
+    overlap = iou(boxes[:, :, None], boxes[:, None], ops) > MAX_IOU
+    same_class = ops.equal(classes, ops.swapaxes(classes, 1, 2))
+    return ops.logical_and(overlap, same_class)
+
+
+def _kept(scores: Any, same: Any) -> Any:
     """Returns 1 for each candidate that stays, else 0: float32 `(batch, n)`."""
     count = scores.shape[1]
     better = ops.arange(count)[:, None] < ops.arange(count)  # the best come first
-    overlap = iou(boxes[:, :, None], boxes[:, None], ops) > MAX_IOU
-    same_class = ops.equal(classes, ops.swapaxes(classes, 1, 2))
-    rivals = ops.logical_and(ops.logical_and(overlap, same_class), better)
-    rivals = ops.cast(rivals, scores.dtype)
+    rivals = ops.cast(ops.logical_and(same, better), scores.dtype)
     candidates = kept = ops.cast(scores >= MIN_SCORE, scores.dtype)
     for _ in range(ROUNDS):
         taken = ops.max(kept[..., None] * rivals, axis=1)
