@@ -7,10 +7,10 @@ import keras
 from keras import ops
 
 from cnnxfer.tasks.boxes.cells import Cells
-from cnnxfer.tasks.dense_layers import convolution
+from cnnxfer.tasks.dense_layers import convolution, separable
 from cnnxfer.tasks.task import HEAD
 
-WIDTH = 128  # channels of the convolutions of `vote_head`
+WIDTH = 256  # channels of the convolutions of `vote_head`
 
 
 @keras.saving.register_keras_serializable("cnnxfer")
@@ -62,7 +62,7 @@ def vote_head(
     """
     maps, _, logits = _classes(shapes, num_classes, dropout)
     x = convolution(1, WIDTH, "vote_1", activation="relu")(maps[-1])
-    x = convolution(3, WIDTH, "vote_2", activation="relu")(x)
+    x = separable(WIDTH, "vote_2")(x)
     x = keras.layers.Dropout(dropout, name="vote_dropout", dtype="float32")(x)
     box = VotedBox(name="box", dtype="float32")(convolution(1, 8, "votes")(x))
     return _model(maps, logits, box)
