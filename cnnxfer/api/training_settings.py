@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from cnnxfer.config import (
 from cnnxfer.config.class_weights_file import AUTO, NONE, check_class_weights
 from cnnxfer.config.options import settings_of
 from cnnxfer.config.phases import USUAL_LEARNING_RATES
+from cnnxfer.config.setting import settings_in
 from cnnxfer.data.sources import find_source
 from cnnxfer.engines.options import check_choice
 from cnnxfer.errors import ConfigError, with_advice
@@ -77,10 +79,21 @@ def first_phase_settings(
     _refuse_fine_tuned_config(path)
     settings = _as_given(path, options, defaults_of(task))
     check_data_options(settings)
-    check_phases(settings, [settings.first_phase, "fine_tune"])
+    if task != "auto" or not _suit_some_task(path, options):
+        check_phases(settings, [settings.first_phase, "fine_tune"])
     settings = _resolved(settings)
     _check_cache(settings)
     return _with_weights(settings, runs_path, reporter)
+
+
+def _suit_some_task(path: Path | None, options: Mapping[str, Any]) -> bool:
+    """Tells whether the epochs of some task go with what was given."""
+    for task in settings_in(Config)["task"].words:
+        settings = _as_given(path, options, defaults_of(task))
+        with suppress(ConfigError):
+            check_phases(settings, [settings.first_phase, "fine_tune"])
+            return True
+    return False
 
 
 def fine_tuning_settings(

@@ -46,8 +46,8 @@ def describe(run: Run) -> dict[str, Any]:
         "resampling": "bicubic with antialiasing",
         "channels": "RGB",
         "values": [0, 255],
-        "outputs": "logits",
-        "activation": task.activation,  # of logits to probabilities
+        "outputs": task.outputs,
+        "activation": task.activation,  # of all outputs; of logits to probabilities
     }
 
 

@@ -7,6 +7,8 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.spelling import option
 from cnnxfer.tasks.task import Task
 
+CROPS = ("five", "ten", "scales")  # modes of `tta` that show parts of an image
+
 
 def check_options(
     options: ClassifierOptions, classes: int, task: Task, fit: Fit
@@ -47,6 +49,22 @@ def check_options(
         raise ConfigError(
             f"{option('--tiles', options.tiles)} is for models that find any number of "
             f"objects, and this one does {task.name}. Leave it out."
+        )
+    if task.follows_views and not task.merges_views and options.tta in CROPS:
+        raise ConfigError(
+            f"{option('--tta', options.tta)} shows parts of an image, and this model, "
+            f"which does {task.name}, answers for all of it. Use "
+            f"{option('--tta', 'flip')}, or leave it out."
+        )
+    if options.top != "auto" and task.follows_views:
+        raise ConfigError(
+            f"{option('--top', options.top)} is for models that answer with classes, "
+            f"and this one does {task.name}. Leave it out."
+        )
+    if options.min_confidence != "auto" and not task.has_scores:
+        raise ConfigError(
+            f"{option('--min-confidence', options.min_confidence)} is for answers with "
+            f"a score, and {task.name} has none. Leave it out."
         )
     if options.top != "auto" and options.top > classes:
         raise ConfigError(

@@ -73,6 +73,8 @@ class ClassTask:
     objective_class: ClassVar[type[ClassObjective]]
     follows_views: ClassVar = False
     merges_views: ClassVar = False
+    has_scores: ClassVar = True
+    outputs: ClassVar = "logits"
 
     def targets(
         self,

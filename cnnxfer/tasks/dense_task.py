@@ -50,6 +50,7 @@ class DenseTask:
     activation: ClassVar[str] = "linear"
     follows_views: ClassVar[bool] = True
     merges_views: ClassVar[bool] = False
+    has_scores: ClassVar[bool] = True
 
     def check_other(self, dataset: Dataset, spec: str, run: Run) -> None:
         """Checks that other images are annotated as this task needs it."""
@@ -77,6 +78,13 @@ class DenseTask:
                 raise ConfigError(
                     f"{given} is for classes; {self.name} has settings of its own. "
                     "Leave it out."
+                )
+        for phase in (config.frozen, config.scratch, config.fine_tune):
+            if phase.label_smoothing:
+                smoothing = option("--label-smoothing", phase.label_smoothing)
+                raise ConfigError(
+                    f"{smoothing} is for one class an image, and {self.name} learns "
+                    "more than that. Set label_smoothing = 0."
                 )
         check_places(config, self.name, boxes=self.has_boxes)
 

@@ -164,6 +164,14 @@ class Task(Protocol):
     def merges_views(self) -> bool:
         """Whether `combined` puts together what is found in parts of an image."""
 
+    @property
+    def has_scores(self) -> bool:
+        """Whether an answer has a score, which may be too low to count."""
+
+    @property
+    def outputs(self) -> str:
+        """What the saved model returns, in words, for programs that use it."""
+
     def taken(self, dataset: Dataset, spec: str) -> Dataset:
         """Returns a data set as the task takes it, which may be as it is.
 

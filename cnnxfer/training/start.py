@@ -104,6 +104,7 @@ def set_up(
     """
     devices, precision = claim_processors(config.devices, precision)
     task = task_of(run)
+    task.check_settings(config)
     images = find_images(run, config.data, reporter, retry=retry)
     setup = Setup(
         config=config,

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.scratch.trainings import Trained, shared_data
+from bench.lib.shared import shared_data
+from bench.scratch.trainings import Trained
 
 
 @pytest.fixture

@@ -206,6 +206,7 @@ def objective_of(
     reporter = RecordingReporter()
     objective = TASKS.get(task).objective(
         Config(**settings),
+        [],
         "abcdef"[: len(counts)],
         [
             Example("", Labels((label,)), None, Path())

@@ -69,10 +69,11 @@ class DetectionObjective(DetectionLoss):
 
     def chance_loss(self, targets: np.ndarray) -> float:
         """Returns the mean loss of a head that has learned nothing."""
-        shape = (len(targets), len(self.cells.centres), len(self.class_names) + 4)
+        shape = (len(self.cells.centres), len(self.class_names) + 4)
         logits = np.full(shape, FIRST_LOGIT, np.float32)
-        logits[..., -4:] = self.cells.strides[:, None]
-        return mean_loss(self, targets, logits)
+        logits[:, -4:] = self.cells.strides[:, None]
+        # The same for all images, and held in memory once.
+        return mean_loss(self, targets, np.broadcast_to(logits, (len(targets), *shape)))
 
     def score(self, logits: np.ndarray, targets: np.ndarray, epoch: int) -> Score:
         """Returns the score of a model's outputs; see `Objective.score`."""
@@ -126,6 +127,9 @@ class Detection(DenseTask):
     name: str = DETECTION
     suited: ClassVar = (DETECTION, LOCALIZATION)
     merges_views: ClassVar = True
+    outputs: ClassVar = (
+        "rows of left, top, right and bottom in pixels, score and class, best first"
+    )
     heads: ClassVar = {
         "pyramid": Head((8, 16, 32), f"{HEADS}:detection_head"),
         "fine-pyramid": Head((4, 8, 16, 32), f"{HEADS}:detection_head"),
@@ -240,7 +244,14 @@ class Detection(DenseTask):
             pairs &= (scores[0] > 0) & (scores[1] > 0)
             same += int((pairs.any(axis=1) & (ours[:, 4] >= LEAST_SCORE)).sum())
             same += int((pairs.any(axis=0) & (theirs[:, 4] >= LEAST_SCORE)).sum())
-        share = same / total if total else 1.0
+        if not total:  # then the scores are all that can be compared
+            difference = float(np.abs(answers[..., 4] - reference[..., 4]).max())
+            return Verdict(
+                difference <= bounds.difference,
+                f"no object has a score of {LEAST_SCORE:g}, and scores differ by "
+                f"{difference:.3f} (at most {bounds.difference:g})",
+            )
+        share = same / total
         return Verdict(
             share >= bounds.agreement,
             f"{share:.1%} of {total // 2} objects are the same (at least "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from cnnxfer.config import Config
 from cnnxfer.data.dataset import DETECTION, LOCALIZATION, Dataset, Example
 from cnnxfer.data.geometry import Geometry
+from cnnxfer.data.objects import task_of_objects
 from cnnxfer.data.views.views import Views
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted
@@ -91,6 +92,9 @@ class Localization(DenseTask):
 
     name: str = LOCALIZATION
     suited: ClassVar = (LOCALIZATION,)
+    outputs: ClassVar = (
+        "logits, then left, top, right and bottom as fractions of the side"
+    )
     heads: ClassVar = {
         "vote": Head((32,), f"{HEADS}:vote_head"),
         TEXTBOOK: Head((32,), f"{HEADS}:textbook_head"),
@@ -99,7 +103,7 @@ class Localization(DenseTask):
     def taken(self, dataset: Dataset, spec: str) -> Dataset:
         """Returns the data set, of which every image has one box; see `Task.taken`."""
         if dataset.task in self.suited:
-            return dataset
+            return _without_crowds(dataset)
         if dataset.task != DETECTION:
             raise DataError(
                 f"{spec} has no boxes, and {self.name} needs one in every image. Use "
@@ -110,7 +114,7 @@ class Localization(DenseTask):
             for example, objects in zip(
                 dataset.examples, objects_of(dataset.examples), strict=True
             )
-            if len(objects.objects) != 1
+            if task_of_objects([objects]) != LOCALIZATION
         )
         (objects,) = objects_of([other])
         raise DataError(
@@ -208,3 +212,20 @@ class Localization(DenseTask):
     ) -> OneBox:
         """Returns the decision for the most probable class and its box."""
         return OneBox(tuple(class_names), 0.0, word_for_nothing(NONE, class_names))
+
+
+def _without_crowds(dataset: Dataset) -> Dataset:
+    """Returns a data set whose images have one object each, and nothing else."""
+    examples = [
+        replace(
+            example,
+            annotation=replace(
+                objects,
+                objects=tuple(item for item in objects.objects if not item.crowd),
+            ),
+        )
+        for example, objects in zip(
+            dataset.examples, objects_of(dataset.examples), strict=True
+        )
+    ]
+    return replace(dataset, examples=tuple(examples))

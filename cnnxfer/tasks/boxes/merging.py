@@ -13,6 +13,7 @@ MAX_IOU = 0.5  # of two objects of a class
 # A box that the edge of a view has cut off belongs to the box of a whole object if at
 # least this share of it lies there.
 COVERED = 0.7
+AS_SURE = 0.5  # and if its score is at least this share of that of the part
 # How close to an edge of its view a box ends there, as a share of the view's side.
 AT_EDGE = 0.01
 
@@ -45,7 +46,8 @@ def merged_objects(
     """Returns what the views of a picture show, each object once.
 
     A box that ends at an edge of its view, inside the picture, may be a part of an
-    object. It is left out if it lies in the box of a whole object of its class. Of
+    object. It is left out if it lies in the box of a whole object of its class that is
+    at least half as sure. Of
     boxes of a class that overlap by more than `MAX_IOU`, the surest stays; see
     `suppression.best_boxes`. An object that is whole in no view may stay in parts;
     the whole picture, as one more view, shows it whole.
@@ -67,6 +69,8 @@ def merged_objects(
         in_whole.append(objects[~cut])
     parts, whole = np.concatenate(in_parts), np.concatenate(in_whole)
     inside = _covered(parts, whole) & (parts[:, None, 5] == whole[:, 5])
+    # One that hardly anything speaks for takes nothing away.
+    inside &= whole[:, 4] >= AS_SURE * parts[:, None, 4]
     kept = parts[~inside.any(axis=1)]
     return best_boxes(np.concatenate([whole, kept]), MAX_IOU)
 

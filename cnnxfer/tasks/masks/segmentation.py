@@ -14,7 +14,7 @@ from cnnxfer.data.dataset import SEGMENTATION, Dataset, Example
 from cnnxfer.data.geometry import Geometry
 from cnnxfer.data.views.mask_view import labels_on_image, mask_view
 from cnnxfer.data.views.views import Views, unreadable
-from cnnxfer.errors import DataError
+from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
@@ -125,6 +125,8 @@ class Segmentation(DenseTask):
     name: str = SEGMENTATION
     suited: ClassVar = (SEGMENTATION,)
     has_boxes: ClassVar = False
+    has_scores: ClassVar = False
+    outputs: ClassVar = "logits of each pixel"
     heads: ClassVar = {
         "pyramid": Head((8, 16, 32), f"{HEADS}:pyramid_head"),
         "fine-pyramid": Head((4, 8, 16, 32), f"{HEADS}:pyramid_head"),
@@ -132,6 +134,16 @@ class Segmentation(DenseTask):
         "fcn16": Head((16, 32), FULLY_CONVOLUTIONAL),
         "fcn32": Head((32,), FULLY_CONVOLUTIONAL),
     }
+
+    def check_settings(self, config: Config) -> None:
+        """Checks that all of an image is seen; see `Task.check_settings`."""
+        super().check_settings(config)
+        if config.fit == "crop":
+            raise ConfigError(
+                f"{option('--fit', 'crop')} does not show all of an image, and "
+                f"{self.name} answers for all of its pixels. Use "
+                f"{option('--fit', 'letterbox')} or {option('--fit', 'stretch')}."
+            )
 
     def taken(self, dataset: Dataset, spec: str) -> Dataset:
         """Returns the data set with a mask for every image; see `Task.taken`."""

@@ -87,11 +87,13 @@ def plan_fine_tuning(parent: Run, config: Config) -> list[StageRow]:
             more stages than epochs or layers.
     """
     backbone = BACKBONES.get(config.backbone)
+    task = task_of(parent)
+    task.check_settings(config)
     classifier = build_classifier(
         backbone,
         image_size=backbone.input_size(config.image_size),
         num_classes=len(parent.class_names),
-        task=task_of(parent),
+        task=task,
         head=config.head,
         dropout=config.dropout,
     )

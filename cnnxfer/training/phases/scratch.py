@@ -63,7 +63,8 @@ def train(setup: Setup, run: Run) -> Outcome:
         f"{setup.backbone.name} and its head learn at {setup.image_size} pixels; "
         f"{counted(settings.epochs, 'epoch')}, each on new views"
     )
-    if auxiliary := setup.backbone.auxiliary:
+    auxiliary = None if setup.task.follows_views else setup.backbone.auxiliary
+    if auxiliary:
         reporter.info(
             f"{counted(len(auxiliary.layers), 'auxiliary classifier')} after "
             f"{listed(auxiliary.layers)} learn, too, and have {auxiliary.weight:g} of "
@@ -79,7 +80,7 @@ def train(setup: Setup, run: Run) -> Outcome:
         setup,
         SCRATCH.name,
         settings,
-        WholeNetwork(setup, classifier, auxiliary=True),
+        WholeNetwork(setup, classifier, auxiliary=auxiliary is not None),
         recorder,
         checkpoint=checkpoint,
         extra_epochs=run.more_epochs,

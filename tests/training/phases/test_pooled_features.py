@@ -116,10 +116,10 @@ def begin(
     trained = PooledFeatures(
         setup,
         classifier,
+        classifier,
         None,
         [view if isinstance(view, Rows) else Rows(view) for view in views],
         Rows(validation),
-        whole=classifier,
     )
     recorder = Recorder(classifier)
     if path:
