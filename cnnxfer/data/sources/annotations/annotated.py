@@ -1,5 +1,6 @@
 """What files of annotations say of an image, before classes have numbers."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ class Reading:
     missing: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _written: dict[str, str] = field(default_factory=dict)  # for each image
 
     def picture(
         self, written: Sequence[str], file: str, hints: Sequence[str] = ()
@@ -78,7 +80,8 @@ class Reading:
             hints: names of folders that it likely lies in, such as its class.
 
         Raises:
-            DataError: if a name may mean several images.
+            DataError: if a name may mean several images, or another name was written
+                for the same image.
         """
         try:
             path = self.pictures.find(written, file, hints)
@@ -89,7 +92,22 @@ class Reading:
             ) from error
         if path is None:
             self.missing.append(written[0])
+        else:
+            self.name(path, written[0], file)
         return path
+
+    def name(self, path: str, written: str, file: str) -> None:
+        """Notes what is written for an image.
+
+        Raises:
+            DataError: if something else was: two images would become one.
+        """
+        written = os.path.normpath(written.replace("\\", "/").strip())
+        if (first := self._written.setdefault(path, written)) != written:
+            raise DataError(
+                f"{file} names {written}, and {first} is named, too; both are found as "
+                f"{path}. Put each image where it is named, or delete one of the two."
+            )
 
     def each(
         self, files: Sequence[str], read: Callable[[str], AnnotatedImage | None]

@@ -67,6 +67,7 @@ def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]
             f"{file}: {error}. Export the project anew as JSON (not JSON-MIN)."
         ) from error
     split = split_in(reading.pictures.relative(file))
+    tasks_of: dict[str, int] = {}  # the number of the task about each image
     for number, task in enumerate(tasks, 1):
         place = f"{file}, task {number}"
         done = [each for each in task["annotations"] if not each.get("was_cancelled")]
@@ -78,6 +79,11 @@ def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]
         path = reading.picture(_names(task["data"], place), file)
         if path is None:
             continue
+        if (first := tasks_of.setdefault(path, number)) != number:
+            raise DataError(
+                f"{place} and task {first} are about the same image, {path}. Delete "
+                "one of them."
+            )
         results = done[0]["result"]
         size = _size(results, path, place)
         objects = [
@@ -101,7 +107,9 @@ def _names(data: dict[str, Any], place: str) -> list[str]:
         for path in (local, unquote(parts.path), value):
             name = path.replace("\\", "/").rpartition("/")[2]
             if names_image(name):
-                return [path.lstrip("/"), name, _CODE.sub("", name, count=1)]
+                # The folder of an uploaded one is the number of a project.
+                folder = "" if "/upload/" in path else path.lstrip("/")[: -len(name)]
+                return [folder + name, folder + _CODE.sub("", name, count=1)]
     raise DataError(f"{place} names no image in its data, which is {data!r:.60}.")
 
 

@@ -50,8 +50,9 @@ class Pictures:
 
         A path that leads to a file, from the annotations or from the root, means it.
         Otherwise an image of that name, or that stem, is looked for in the whole data
-        set. Of several, it is the one with most of the folders that are written, that
-        hints tell, and that are around the annotations.
+        set. Where the last folder that is written holds images, it must lie in that. Of
+        several, it is the one with most of the folders that are written, that hints
+        tell, and that are around the annotations.
 
         Args:
             written: paths or names that may be meant, the likeliest first.
@@ -94,9 +95,11 @@ class _Index:
         self._root = root
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
+        self._folders: set[str] = set()  # with images in them
         for path in names:
-            name = path.rpartition("/")[2]
+            *folders, name = path.split("/")
             if names_image(name):
+                self._folders.update(folders)
                 self._by_name[_key(name)].append(path)
                 self._by_stem[_key(os.path.splitext(name)[0])].append(path)
 
@@ -108,7 +111,10 @@ class _Index:
     def find(self, written: str, place: str, hints: Sequence[str]) -> str | None:
         asked = written.replace("\\", "/").strip().split("/")
         key = _key(asked[-1])
-        found = self._by_name.get(key) or self._by_stem.get(key)
+        found = self._by_name.get(key) or self._by_stem.get(key) or []
+        folder = "".join(asked[-2:-1])
+        if folder in self._folders:  # another one holds other images of these names
+            found = [path for path in found if folder in path.split("/")[:-1]]
         if not found:
             return None
         if len(found) == 1:

@@ -100,7 +100,9 @@ def _images(
         )
     for row, found in zip(rows, objects, strict=True):
         path: str | None = os.path.normpath(row.path)
-        if not row.exists:
+        if row.exists:
+            reading.name(os.path.normpath(row.path), row.id, file)
+        else:
             path = reading.picture([row.id], file, (*row.labels, stem))
         if path is not None:
             place = f"{file}, row {row.number}"

@@ -76,6 +76,21 @@ def test_local_files_and_plain_names_are_found(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ("/data/upload/1/1a1b2c3d-a.jpg", "names 1a1b2c3d-a.jpg, and 0a1b2c3d-a.jpg"),
+        ("/data/upload/1/0a1b2c3d-a.jpg", "task 2 and task 1 are about the same image"),
+    ],
+)
+def test_two_tasks_are_never_one_image(tmp_path: Path, image: str, message: str):
+    write_images(tmp_path, "a.jpg")
+    found = result("rectanglelabels", **RECTANGLE)
+    save(tmp_path / "project.json", task(found), task(found, image=image))
+    with pytest.raises(DataError, match=message):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
     ("wrong", "message"),
     [
         (

@@ -93,6 +93,23 @@ def test_of_images_with_one_name_the_nearest_is_meant(tmp_path: Path):
         Pictures(str(tmp_path), names[:2]).find(["1.jpg"], str(tmp_path / "b.json"))
 
 
+def test_a_folder_that_exists_has_no_images_of_another(tmp_path: Path):
+    names = ("a/1.jpg", "a/2.jpg", "b/1.jpg", "photos/deep/3.jpg")
+    pictures = Pictures(str(tmp_path), names)
+    file = str(tmp_path / "boxes.json")
+    assert pictures.find(["b/2.jpg"], file) is None
+    assert pictures.find(["photos/3.jpg"], file) == str(tmp_path / names[3])
+    assert pictures.find(["gone/2.jpg"], file) == str(tmp_path / names[1])
+
+
+def test_two_names_are_never_one_image(tmp_path: Path):
+    write_images(tmp_path, "images/0.jpg")
+    rows = "x/0.jpg,cat,1,1,9,9\ny/0.jpg,cat,2,2,9,9\n"
+    write(tmp_path / "t.csv", f"path,label,xmin,ymin,xmax,ymax\n{rows}")
+    with pytest.raises(DataError, match=r"names y/0.jpg, and x/0.jpg is named, too"):
+        read(tmp_path)
+
+
 def test_large_files_are_refused(tmp_path: Path):
     path = write(tmp_path / "a.xml", "12345")
     assert read_limited(str(path), 5) == b"12345"
