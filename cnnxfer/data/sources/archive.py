@@ -13,7 +13,7 @@ from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.sources.annotations.load import in_archive
 from cnnxfer.data.sources.layout import arrange
-from cnnxfer.data.sources.mask_pairs import refuse_masks
+from cnnxfer.data.sources.mask_signs import refuse_masks
 from cnnxfer.data.sources.packed import Pack, copy_dir, ensure_copy, require_lasting
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
@@ -50,7 +50,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
             f"{spec} holds annotations of boxes, which are read from folders. Unpack "
             "it, and give the folder."
         )
-    refuse_masks(list(examples), spec)
+    refuse_masks(list(examples), examples.__getitem__, spec, reporter)
     layout = arrange([*examples, *copy.about], spec, reporter)
     return Dataset(
         name=_stem(path.name),

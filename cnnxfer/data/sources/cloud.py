@@ -97,18 +97,21 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     """
     # They import NumPy and Pillow.
     from cnnxfer.data.sources.layout import arrange
-    from cnnxfer.data.sources.mask_pairs import refuse_masks
+    from cnnxfer.data.sources.mask_signs import refuse_masks
 
     bucket = _open(spec)
     with reporter.progress(f"listing {spec}"):
         found = _list(bucket)
-    refuse_masks(list(found), spec)
     layout = arrange(found, spec, reporter)
     objects = [_object(bucket, file, found[file.name]) for file in layout.files]
+    examples = tuple(_examples(bucket, objects, reporter))
+    names = [file.name for file in layout.files]
+    placed = dict(zip(names, examples, strict=True))
+    refuse_masks(names, placed.__getitem__, spec, reporter)
     return Dataset(
         name=bucket.root.rpartition("/")[2],
         class_names=layout.class_names,
-        examples=tuple(_examples(bucket, objects, reporter)),
+        examples=examples,
         hidden=layout.hidden,
         outside=layout.outside,
     )

@@ -1,30 +1,33 @@
 """The source for a folder: of class folders, or of images with boxes or masks."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from cnnxfer.data.annotation import Labels
-from cnnxfer.data.dataset import SEGMENTATION, Dataset, Example
+from cnnxfer.data.dataset import CLASSIFICATION, SEGMENTATION, Dataset, Example
 from cnnxfer.data.images.folders import walk_folders
 from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.sources.annotations.load import in_folder
 from cnnxfer.data.sources.layout import arrange, utf8_name
-from cnnxfer.data.sources.mask_folder import load_masks
+from cnnxfer.data.sources.mask_folder import load_masks, why_no_mask_folder
 from cnnxfer.data.sources.mask_pairs import find_pairs
 from cnnxfer.errors import DataError, reason_of
 from cnnxfer.reporting import Reporter
+from cnnxfer.spelling import option
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
     """Lists every file in the class folders of a folder, sorted by name.
 
     Where files of annotations are about images in it, these are listed with their
-    objects; where it holds pictures and their masks, these are: see `find_pairs`. With
-    both, masks are listed for segmentation alone. Otherwise, classes and splits are
-    found as `layout.arrange` describes. Hidden and system files and folders are left
-    out, and links that lead around in circles.
+    objects; where it holds pictures and their masks, these are: see `find_pairs` and
+    `why_no_masks`. With both, masks are listed for segmentation alone. Otherwise,
+    classes and splits are found as `layout.arrange` describes, and so they are for
+    classification in spite of masks. Hidden and system files and folders are left out,
+    and links that lead around in circles.
 
     Raises:
         DataError: if there is no file in a class folder, it is not clear which folders
@@ -33,21 +36,36 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     root = Path(spec)
     names, circular = _names(os.fspath(root))
     dataset = in_folder(os.fspath(root), names, reporter)
-    if pairs := find_pairs(names, os.fspath(root)):
+    class_folders = partial(_class_folders, root, names, circular)
+    if pairs := find_pairs(names):
         by_masks = partial(load_masks, root, names, pairs)
-        if dataset is None:
-            dataset = by_masks(reporter)
+        if dataset is not None:
+            dataset = replace(
+                dataset, others={**dataset.others, SEGMENTATION: by_masks}
+            )
+        elif reason := why_no_mask_folder(root, names, pairs, reporter):
+            reporter.warn(
+                f"the folders of {root} are read as classes, not as images and masks "
+                f"({reason}). Where they are masks: {option('--task', SEGMENTATION)}"
+            )
+            return replace(class_folders(reporter), others={SEGMENTATION: by_masks})
         else:
-            others = dict(dataset.others)
-            others[SEGMENTATION] = by_masks
-            dataset = replace(dataset, others=others)
-    if dataset is not None:
-        hidden = (name for name in names if is_hidden(name.strip("/").split("/")[-1]))
-        return replace(
-            dataset,
-            hidden=tuple(map(utf8_name, hidden)),
-            circular=tuple(map(utf8_name, circular)),
-        )
+            dataset = replace(
+                by_masks(reporter), others={CLASSIFICATION: class_folders}
+            )
+    if dataset is None:
+        return class_folders(reporter)
+    hidden = (name for name in names if is_hidden(name.strip("/").split("/")[-1]))
+    return replace(
+        dataset,
+        hidden=tuple(map(utf8_name, hidden)),
+        circular=tuple(map(utf8_name, circular)),
+    )
+
+
+def _class_folders(
+    root: Path, names: Sequence[str], circular: Sequence[str], reporter: Reporter
+) -> Dataset:
     layout = arrange(names, os.fspath(root), reporter)
     return Dataset(
         name=utf8_name(root.resolve().name),

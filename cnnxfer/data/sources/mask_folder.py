@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from cnnxfer.data.dataset import SEGMENTATION, Dataset, Example
 from cnnxfer.data.masks.class_files import CLASS_FILES, NamedValues, read_class_file
 from cnnxfer.data.masks.class_masks import class_masks
-from cnnxfer.data.masks.mask_file import MaskFile
+from cnnxfer.data.masks.mask_file import Colour, MaskFile
 from cnnxfer.data.masks.read_facts import with_facts
 from cnnxfer.data.sources.annotations.image_sets import SETS, ImageSets
 from cnnxfer.data.sources.layout import utf8_name
 from cnnxfer.data.sources.mask_pairs import Pair, Pairs
+from cnnxfer.data.sources.mask_signs import why_no_masks
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.texts import normal
@@ -36,8 +39,15 @@ def load_masks(
         reporter: shows progress and messages.
 
     Raises:
-        DataError: if the classes cannot be read, or no mask can be used.
+        DataError: if the classes cannot be read, a picture has two masks, or no mask
+            can be used.
     """
+    for pair, other in pairwise(pairs.pairs):
+        if pair.picture == other.picture:
+            raise DataError(
+                f"{root}/{pair.picture} has the masks {pair.mask} and {other.mask}; "
+                "expected one. Move the other elsewhere."
+            )
     class_file = _class_file(names, pairs)
     named = read_class_file(root / class_file) if class_file else NamedValues({})
     found, unlisted = _listed(root, names, pairs)
@@ -73,6 +83,24 @@ def load_masks(
         ),
         task=SEGMENTATION,
     )
+
+
+def why_no_mask_folder(
+    root: Path, names: Sequence[str], pairs: Pairs, reporter: Reporter
+) -> str:
+    """Returns what shows that the pairs in a folder are none; "" if they are.
+
+    The arguments are those of `load_masks`; see `why_no_masks`.
+    """
+    class_file = _class_file(names, pairs)
+    colours: Sequence[Colour] = ()
+    with suppress(DataError):  # a file of the name may be about something else
+        colours = read_class_file(root / class_file).colours if class_file else ()
+
+    def place_of(name: str) -> MaskFile:
+        return MaskFile(name, root / name)
+
+    return why_no_masks(pairs, place_of, reporter, colours)
 
 
 def _listed(

@@ -10,7 +10,6 @@ from pathlib import PurePosixPath
 
 from cnnxfer.data.images.names import member_is_hidden, names_image
 from cnnxfer.data.sources.split_folders import SPLIT_BY_WORD
-from cnnxfer.errors import DataError
 
 _SPLIT = "|".join(sorted(SPLIT_BY_WORD, key=len, reverse=True))
 _PICTURES = "images?|imgs?|jpegimages|pictures?|photos?"
@@ -40,7 +39,7 @@ class Pair:
 class Pairs:
     """The pictures with masks, sorted by name, and those that have none."""
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Pair, ...]  # of a picture with two masks, two
     unmasked: tuple[str, ...]  # pictures
     unused: tuple[str, ...]  # masks
 
@@ -57,7 +56,7 @@ class _Place:
 _Key = tuple[str | None, tuple[str, ...], str]  # split, other folders and stem
 
 
-def find_pairs(names: Sequence[str], root: str) -> Pairs | None:
+def find_pairs(names: Sequence[str]) -> Pairs | None:
     """Returns pictures with the masks that have their stem; None if these are few.
 
     Pictures lie in `images`, `JPEGImages` and the like, masks in `masks`, `labels`,
@@ -67,10 +66,6 @@ def find_pairs(names: Sequence[str], root: str) -> Pairs | None:
 
     Args:
         names: names of files relative to the root, with slashes; others are left out.
-        root: the folder or archive, for messages.
-
-    Raises:
-        DataError: if a picture has two masks.
     """
     places: dict[str, _Place | None] = {}  # by folder: there may be a million files
     for name in names:
@@ -97,12 +92,7 @@ def find_pairs(names: Sequence[str], root: str) -> Pairs | None:
     pairs = []
     for name, key in sorted(pictures.items()):
         found = exact.get(key) or masks.get(key) or []
-        if len(found) > 1:
-            raise DataError(
-                f"{root}/{name} has the masks {' and '.join(sorted(found))}; expected "
-                "one. Move the others elsewhere."
-            )
-        pairs += [Pair(name, mask, key[0]) for mask in found]
+        pairs += [Pair(name, mask, key[0]) for mask in sorted(found)]
     used = {pair.mask for pair in pairs}
     listed = {mask for found in exact.values() for mask in found}
     if not pairs or len(used) < LEAST_SHARE * len(listed):
@@ -113,15 +103,6 @@ def find_pairs(names: Sequence[str], root: str) -> Pairs | None:
         tuple(sorted(pictures.keys() - matched)),
         tuple(sorted(listed - used)),
     )
-
-
-def refuse_masks(names: Sequence[str], spec: str) -> None:
-    """Raises a DataError if files that are not in a folder are images with masks."""
-    if find_pairs(names, spec):
-        raise DataError(
-            f"{spec} holds masks of images, which are read from folders. Unpack or "
-            "copy it, and give the folder."
-        )
 
 
 def _place(folder: str) -> _Place | None:

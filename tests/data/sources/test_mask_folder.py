@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from recording_reporter import RecordingReporter
 
-from cnnxfer.data.dataset import DETECTION, SEGMENTATION, Dataset
+from cnnxfer.data.dataset import CLASSIFICATION, DETECTION, SEGMENTATION, Dataset
 from cnnxfer.data.masks import mask_file, read_facts
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.data.sources.mask_pairs import find_pairs
@@ -64,7 +64,7 @@ def shown(dataset: Dataset) -> dict[str, list[str]]:
     ],
 )
 def test_a_mask_is_found_by_the_name_of_its_picture(picture, mask, split) -> None:
-    found = find_pairs([picture, mask, "masks/.hidden.png", "README"], "set")
+    found = find_pairs([picture, mask, "masks/.hidden.png", "README"])
     (pair,) = found.pairs
     assert (pair.picture, pair.mask, pair.split) == (picture, mask, split)
 
@@ -81,13 +81,62 @@ def test_a_mask_is_found_by_the_name_of_its_picture(picture, mask, split) -> Non
     ],
 )
 def test_other_folders_have_no_masks(names: list[str]) -> None:
-    assert find_pairs(names, "set") is None
+    assert find_pairs(names) is None
 
 
-def test_a_picture_with_two_masks_is_an_error() -> None:
-    names = ["images/a.jpg", "masks/a.png", "labels/a.png"]
-    with pytest.raises(DataError, match=r"images/a.jpg has the masks labels/a.png and"):
-        find_pairs(names, "set")
+def test_a_picture_with_two_masks_is_an_error(root: Path) -> None:
+    save(root / "masks" / "a_mask.png", 1)
+    shutil.copy(root / "masks" / "a.png", root / "masks" / "a.gif")
+    with pytest.raises(DataError, match=r"a.jpg has the masks masks/a.gif and masks/a"):
+        list_dataset(str(root), Reporter())
+
+
+def save_classes(root: Path, suffix: str, mode: str) -> None:
+    """Saves two folders of noise, called as those of pictures and of masks."""
+    noise = np.random.default_rng(0).integers(0, 256, (4, 16, 20, 3), np.uint8)
+    for folder in ("photos", "labels"):
+        (root / folder).mkdir(parents=True)
+        for number, pixels in enumerate(noise):
+            picture = Image.fromarray(pixels).convert(mode)
+            picture.save(root / folder / f"{number}{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mode", "reason"),
+    [
+        (".jpg", "RGB", "JPEG changes the pixels"),
+        (".png", "RGB", "colours that nothing explains"),
+        (".png", "L", "values; expected up to 64"),
+        (".gif", "P", "values; expected up to 64"),
+    ],
+)
+def test_class_folders_that_are_called_as_masks_are_classes(
+    suffix: str, mode: str, reason: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "classes"
+    save_classes(root, suffix, mode)
+    (root / "labels" / "0.bmp").write_bytes(
+        (root / "labels" / f"0{suffix}").read_bytes()
+    )
+    reporter = RecordingReporter()
+    dataset = list_dataset(str(root), reporter)
+    assert (dataset.task, dataset.class_names) == (CLASSIFICATION, ("labels", "photos"))
+    assert len(dataset.examples) == 9
+    assert [line for line in reporter.warnings if reason in line]
+    packed = shutil.make_archive(str(root), "zip", root)
+    assert len(list_dataset(packed, Reporter()).examples) == 9
+
+
+def test_pictures_of_another_size_are_no_masks(root: Path) -> None:
+    for path in (root / "images").iterdir():
+        Image.new("RGB", (5, 3)).save(path)
+    assert list_dataset(str(root), Reporter()).class_names == ("images", "masks")
+
+
+def test_the_task_brings_back_the_class_folders_of_masks(root: Path) -> None:
+    masks = list_dataset(str(root), Reporter())
+    classes = suited_to(masks, CLASSIFICATION, "none", Reporter())
+    assert (classes.task, classes.class_names) == (CLASSIFICATION, ("images", "masks"))
 
 
 def test_masks_are_read_and_what_lacks_one_is_told(root: Path) -> None:
@@ -202,7 +251,7 @@ def test_masks_that_cannot_be_read_are_told(root: Path) -> None:
     assert sound.labels == (0, 1)
     (root / "masks" / "b_mask.png").write_bytes(b"broken")
     with pytest.raises(DataError, match=r"none of the 2 masks .* masks/a.png: not an"):
-        list_dataset(str(root), Reporter())
+        suited_to(list_dataset(str(root), Reporter()), SEGMENTATION, "none", Reporter())
 
 
 def test_masks_of_flowers_are_read(shared: Path) -> None:
