@@ -106,7 +106,9 @@ def in_archive(files: Mapping[str, Example]) -> bool:
 
 
 def _may_annotate(name: str) -> bool:
-    return name.lower().endswith((".xml", ".json", *yolo.YAML, *tables.SUFFIXES))
+    return name.lower().endswith(
+        (".xml", ".json", ".txt", *yolo.YAML, *tables.SUFFIXES)
+    )
 
 
 def _read_folder(

@@ -12,6 +12,7 @@ import os
 import reprlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION
@@ -34,6 +35,7 @@ NAME = "YOLO"
 PARTS = {"train": TRAIN, "val": VALIDATION, "valid": VALIDATION, "test": TEST}
 CLASSES = "classes.txt"
 YAML = (".yaml", ".yml")
+EXPECTED = "class x y width height, or class x y x y ... of an outline"
 MAX_TRIED = 10  # files that may be of another kind
 
 Names = Mapping[int, str]
@@ -53,11 +55,20 @@ def find(names: Sequence[str], root: str) -> list[str]:
 
 
 def find_classes(names: Sequence[str], root: str) -> list[str]:
-    """Returns the list of classes, if there is a text file for some image; or none."""
+    """Returns the list of classes, if some image has a text file with boxes; or none.
+
+    Captions lie beside images, too.
+    """
     files = [name for name in names if name.rpartition("/")[2] == CLASSES]
     known = set(names) if files else set()
-    images = filter(names_image, known)
-    return files[:1] if any(known.intersection(_label_paths(i)) for i in images) else []
+    labels = (
+        os.path.join(root, path)
+        for image in names
+        if files and names_image(image)
+        for path in _label_paths(image)
+        if path in known
+    )
+    return files[:1] if any(map(_has_boxes, islice(labels, MAX_TRIED))) else []
 
 
 def read(files: Sequence[str], reading: Reading) -> Iterator[AnnotatedImage]:
@@ -95,13 +106,30 @@ def read_classes(files: Sequence[str], reading: Reading) -> Iterator[AnnotatedIm
     """Yields what is said of each image in a folder with `classes.txt`."""
     (file,) = files
     reading.format = NAME
-    names = dict(enumerate(filter(None, read_lines(file))))
+    lines = read_lines(file)
+    while lines and not lines[-1]:
+        lines.pop()
+    if "" in lines:
+        raise DataError(
+            f"{file} has no name in line {lines.index('') + 1}. Name the class of each "
+            "line, or delete the blank ones if they stand for none."
+        )
+    names = dict(enumerate(lines))
     images = {
         os.path.join(reading.root, name): split_in(name.rpartition("/")[0])
         for name in reading.names
         if names_image(name)
     }
     yield from _read(images, names, file, reading)
+
+
+def _has_boxes(path: str) -> bool:
+    """Tells whether the first line of a text file is about an object."""
+    try:
+        line = next(filter(None, read_lines(path)), "")
+        return len(numbers(line.split(), path, EXPECTED)) >= 5
+    except DataError:
+        return False
 
 
 def _is_of_data(document: Any) -> bool:
@@ -249,8 +277,7 @@ def _without_image(labels: Iterable[str]) -> list[str]:
 def _object(
     line: str, place: str, names: Names, size: tuple[int, int], boxes_only: bool
 ) -> NamedObject:
-    expected = "class x y width height, or class x y x y ... of an outline"
-    label, *values = numbers(line.split(), place, expected)
+    label, *values = numbers(line.split(), place, EXPECTED)
     if label not in names:
         raise DataError(
             f"{place} has the class {label:g}; there are {len(names)} names, which "
@@ -265,5 +292,5 @@ def _object(
         left, top = x - width / 2, y - height / 2
         return NamedObject(name, (left, top, left + width, top + height))
     if len(values) < 6 or len(values) % 2:
-        raise DataError(f"{place} has {len(values) + 1} numbers; expected {expected}.")
+        raise DataError(f"{place} has {len(values) + 1} numbers; expected {EXPECTED}.")
     return NamedObject(name, box_around([values]), False, (tuple(values),))

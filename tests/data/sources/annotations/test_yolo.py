@@ -1,5 +1,6 @@
 """Tests of YOLO's text files, and of the places that its data.yaml names."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from annotated_images import boxes_of, objects_of, read, splits_of, write, write
 from PIL import Image
 from recording_reporter import RecordingReporter
 
+from cnnxfer.data.dataset import CLASSIFICATION
 from cnnxfer.errors import DataError
 
 CAT = "0 0.5 0.5 0.25 0.5\n"  # in 40 x 20 pixels: 15, 5, 25, 15
@@ -111,6 +113,26 @@ def test_classes_may_be_listed_in_a_text_file(tmp_path: Path):
     write(tmp_path / "notes.json", '{"categories": [], "info": {}}')
     expected = {"images/1.jpg": [BOX], "images/2.jpg": []}
     assert boxes_of(read(tmp_path)) == expected
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_captions_are_not_boxes(tmp_path: Path, packed: bool):
+    names = ("cat/1.jpg", "dog/2.jpg")
+    root = write_images(tmp_path / "set", *names)
+    for name in names:
+        write((root / name).with_suffix(".txt"), "a photo of a cat")
+    write(root / "classes.txt", "cat\ndog\n")
+    if packed:
+        root = Path(shutil.make_archive(str(root), "zip", root))
+    assert read(root).task == CLASSIFICATION
+
+
+def test_a_blank_line_would_shift_the_classes(tmp_path: Path):
+    write_images(tmp_path, "1.jpg")
+    write(tmp_path / "1.txt", CAT)
+    write(tmp_path / "classes.txt", "cat\n\ndog\n\n")
+    with pytest.raises(DataError, match=r"classes\.txt has no name in line 2"):
+        read(tmp_path)
 
 
 def test_text_files_may_lie_beside_images(tmp_path: Path):
