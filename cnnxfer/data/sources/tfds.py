@@ -11,6 +11,7 @@ from functools import partial
 from cnnxfer.data.dataset import (
     CLASSIFICATION,
     DETECTION,
+    LOCALIZATION,
     MULTI_LABEL,
     SEGMENTATION,
     Dataset,
@@ -31,7 +32,7 @@ def load(spec: str, reporter: Reporter, kind: str = "") -> Dataset:
     """Lists the images of a data set; downloads and prepares it first if needed.
 
     A data set whose label feature is a sequence of labels is multi-label. Where images
-    have no single label, objects with boxes are read, or masks.
+    have no labels, objects with boxes are read, or masks.
 
     `spec` is `NAME[/CONFIG][:VERSION]`, with or without `tfds:` before it, or the
     folder of a prepared data set. `[SPLIT]` after it, as TFDS writes it, selects
@@ -68,6 +69,8 @@ def load(spec: str, reporter: Reporter, kind: str = "") -> Dataset:
         names = tuple(about["class_names"])
         dataset = Dataset(name, names, copy.examples, task=task)
     others = {it: partial(load, spec, kind=it) for it in about.get("other_kinds", ())}
+    if DETECTION in others:  # which tells how many boxes an image has
+        others[LOCALIZATION] = others[DETECTION]
     return replace(dataset, shuffled=about["shuffled"], title=title, others=others)
 
 

@@ -14,13 +14,12 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
-from cnnxfer.data.dataset import DETECTION, SEGMENTATION
+from cnnxfer.data.dataset import CLASSIFICATION, DETECTION, MULTI_LABEL, SEGMENTATION
 from cnnxfer.data.images.decode import open_image, orientation, upright_size
 from cnnxfer.data.sources.packed import Copy, Pack, copy_dir, ensure_copy
 from cnnxfer.data.sources.split_folders import SPLIT_BY_WORD
 from cnnxfer.data.sources.tfds_features import own_features_only
 from cnnxfer.data.sources.tfds_keys import (
-    LABELS,
     Keys,
     choose_keys,
     class_label,
@@ -77,7 +76,7 @@ def copy_set(
     full_name = builder.info.full_name
     # Two preparations of one version may differ, so the key needs more than the name.
     key = [full_name, state["files"], requested.split]
-    if keys.kind != LABELS:
+    if keys.kind in (DETECTION, SEGMENTATION):
         key.append(keys.kind)
     directory = copy_dir(KIND, full_name, key)
 
@@ -175,7 +174,8 @@ class _Masked:
 
 
 _ADDERS: dict[str, Any] = {
-    LABELS: _Labelled,
+    CLASSIFICATION: _Labelled,
+    MULTI_LABEL: _Labelled,
     DETECTION: _Boxed,
     SEGMENTATION: _Masked,
 }

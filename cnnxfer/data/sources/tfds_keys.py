@@ -7,14 +7,13 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.features.bounding_boxes_utils import BBoxFormat
 
-from cnnxfer.data.dataset import DETECTION, SEGMENTATION
+from cnnxfer.data.dataset import CLASSIFICATION, DETECTION, MULTI_LABEL, SEGMENTATION
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import listed
 
 PREFERRED_FEATURES = ("image", "label", "labels")
 MASK_WORDS = ("mask", "segmentation")  # in the names of features
 CROWDS = "is_crowd"  # as COCO has it
-LABELS = "labels"  # in place of a task: one label an image, or any number
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,8 @@ class Keys:
     """The features that are read.
 
     Attributes:
-        kind: what they are for: `LABELS`, `DETECTION` or `SEGMENTATION`.
+        kind: the name of the task that they are for: `CLASSIFICATION`, `MULTI_LABEL`,
+            `DETECTION` or `SEGMENTATION`.
         image: the feature with the image.
         annotation: the one with its label, labels, objects or mask.
         box: of objects, the part with the box.
@@ -45,8 +45,8 @@ class Keys:
 def choose_keys(builder: Any, name: str, kind: str = "") -> Keys:
     """Returns the features to read.
 
-    A single label an image comes first, then objects with boxes, masks, and sequences
-    of labels; or a label that the set itself names as what is to be learned.
+    Labels come first: what the set itself names as what is to be learned, a single one
+    an image, or a sequence of them. Then come objects with boxes, and masks.
 
     Args:
         builder: the builder of the data set.
@@ -74,12 +74,13 @@ def choose_keys(builder: Any, name: str, kind: str = "") -> Keys:
         if masks:
             found[SEGMENTATION] = Keys(SEGMENTATION, image_key, masks[0])
         if kind not in found:
-            if label_key not in labels and (single or not found):
+            if label_key not in labels and (single or not found or _is_clear(labels)):
                 label_key = _only_label(single or labels, name)
             if label_key in labels:
                 others = tuple(key for key in labels if key != label_key)
-                of_labels = Keys(LABELS, image_key, str(label_key), other_labels=others)
-                found = {LABELS: of_labels, **found}
+                task = _task_of_labels(features[label_key])
+                of_labels = Keys(task, image_key, str(label_key), other_labels=others)
+                found = {task: of_labels, **found}
     if not found:
         raise DataError(
             f"{name} has the features {', '.join(features)}; expected an image and "
@@ -105,14 +106,22 @@ def parts_of(feature: Any) -> dict[str, Any]:
 
 
 def _only_label(candidates: list[str], name: str) -> str | None:
-    label_key = next(iter(candidates), None)
-    if len(candidates) > 1 and label_key not in PREFERRED_FEATURES:
+    if candidates and not _is_clear(candidates):
         raise DataError(
             f"{name} has the labels {listed(candidates)}, and does not say "
             "which is the one to learn; expected one that is called label. Save "
             "the images to folders, one for each class of the label that you want."
         )
-    return label_key
+    return next(iter(candidates), None)
+
+
+def _is_clear(candidates: list[str]) -> bool:
+    """Tells whether the first of sorted features is the one to learn."""
+    return len(candidates) == 1 or any(it in PREFERRED_FEATURES for it in candidates)
+
+
+def _task_of_labels(feature: Any) -> str:
+    return CLASSIFICATION if class_label(feature) is feature else MULTI_LABEL
 
 
 def _is_image(feature: Any) -> bool:

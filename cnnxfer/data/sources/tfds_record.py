@@ -14,7 +14,7 @@ from cnnxfer.data.sources.tfds_specs import RequestedSet, tfds_dir
 from cnnxfer.reporting import Reporter
 
 KIND = "tfds"
-RECORD_VERSION = 2  # raised when other features of a set are read
+RECORD_VERSION = 3  # raised when other features of a set are read
 
 
 @dataclass(frozen=True)

@@ -888,7 +888,6 @@ def test_slices_of_tf_flowers_match_those_of_tfds(shared: Path, monkeypatch):
 
 OBJECTS = {
     "image": tfds.features.Image(encoding_format="png"),
-    "labels": tfds.features.Sequence(tfds.features.ClassLabel(names=NAMES)),
     "objects": tfds.features.Sequence(
         {
             "bbox": tfds.features.BBoxFeature(),
@@ -904,7 +903,6 @@ def with_objects(*labels: int) -> dict[str, Any]:
     """Returns a record whose objects have the upper half of an image as their box."""
     return {
         "image": pixels(len(labels)),
-        "labels": sorted(set(labels) - {-1}),
         "objects": [
             {
                 "bbox": tfds.features.BBox(ymin=0.0, xmin=0.25, ymax=0.5, xmax=1.0),
@@ -933,6 +931,28 @@ def test_boxes_are_read_in_pixels(data_dir: Path):
         (16, 12)
     }
     assert load() == dataset  # from the copy
+
+
+def test_labels_come_before_the_boxes_that_a_task_asks_for(data_dir: Path):
+    of_labels = tfds.features.Sequence(tfds.features.ClassLabel(names=NAMES))
+    features = {**OBJECTS, "labels": of_labels, "labels_no_difficult": of_labels}
+    labels = {"labels": [0, 2], "labels_no_difficult": [2]}
+    record = {**with_objects(0, 2), **labels}
+    prepare(data_dir, {"train": 2}, features=features, record=lambda n: record)
+    for _ in range(2):  # from the copy, too
+        dataset = load()
+        assert (dataset.task, dataset.examples[0].labels) == (MULTI_LABEL, (0, 2))
+        for task in (DETECTION, LOCALIZATION):
+            boxes = suited_to(dataset, task, "none", Reporter())
+            assert [it.label for it in boxes.examples[0].annotation.objects] == [0, 2]
+
+
+def test_labels_that_are_not_clear_leave_the_boxes(data_dir: Path):
+    of_labels = tfds.features.Sequence(tfds.features.ClassLabel(names=NAMES))
+    features = {**OBJECTS, "colours": of_labels, "poses": of_labels}
+    record = {**with_objects(0), "colours": [0], "poses": [0]}
+    prepare(data_dir, {"train": 2}, features=features, record=lambda n: record)
+    assert load().task == LOCALIZATION
 
 
 def test_one_box_an_image_is_localization_and_withheld_labels_are_none(data_dir: Path):
