@@ -7,9 +7,20 @@ from functools import partial
 from pathlib import Path
 
 from cnnxfer.data.annotation import Labels
-from cnnxfer.data.dataset import CLASSIFICATION, SEGMENTATION, Dataset, Example
+from cnnxfer.data.dataset import (
+    CLASSIFICATION,
+    DETECTION,
+    LOCALIZATION,
+    SEGMENTATION,
+    Dataset,
+    Example,
+)
 from cnnxfer.data.images.folders import walk_folders
 from cnnxfer.data.images.names import is_hidden
+from cnnxfer.data.sources.annotations.class_folders import (
+    in_class_folders,
+    outnumber,
+)
 from cnnxfer.data.sources.annotations.load import in_folder
 from cnnxfer.data.sources.layout import arrange, utf8_name
 from cnnxfer.data.sources.mask_folder import load_masks, why_no_mask_folder
@@ -23,11 +34,12 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     """Lists every file in the class folders of a folder, sorted by name.
 
     Where files of annotations are about images in it, these are listed with their
-    objects; where it holds pictures and their masks, these are: see `find_pairs` and
-    `why_no_masks`. With both, masks are listed for segmentation alone. Otherwise,
-    classes and splits are found as `layout.arrange` describes, and so they are for
-    classification in spite of masks. Hidden and system files and folders are left out,
-    and links that lead around in circles.
+    objects, unless class folders hold clearly more images; for classification, class
+    folders count anyway. Where it holds pictures and their masks, these are: see
+    `find_pairs` and `why_no_masks`. With both, masks are listed for segmentation alone.
+    Otherwise, classes and splits are found as `layout.arrange` describes, and so they
+    are for classification in spite of masks. Hidden and system files and folders are
+    left out, and links that lead around in circles.
 
     Raises:
         DataError: if there is no file in a class folder, it is not clear which folders
@@ -35,9 +47,26 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     """
     root = Path(spec)
     names, circular = _names(os.fspath(root))
-    dataset = in_folder(os.fspath(root), names, reporter)
+    annotations = in_folder(os.fspath(root), names, reporter)
     class_folders = partial(_class_folders, root, names, circular)
-    if pairs := find_pairs(names):
+    pairs = find_pairs(names)
+    in_classes: list[str] = []
+    if annotations and not pairs:
+        in_classes = in_class_folders(names, os.fspath(root))
+        if outnumber(in_classes, annotations.paths):
+            reporter.info(
+                f"{root}: {len(annotations.paths):,} of the {len(in_classes):,} images "
+                "in class folders have annotations, so these are left alone. To use "
+                f"them: {option('--task', DETECTION)}"
+            )
+            boxes = dict.fromkeys((LOCALIZATION, DETECTION), annotations.dataset)
+            return replace(class_folders(reporter), others=boxes)
+    dataset = annotations.dataset(reporter) if annotations else None
+    if dataset and in_classes:
+        dataset = replace(
+            dataset, others={**dataset.others, CLASSIFICATION: class_folders}
+        )
+    if pairs:
         by_masks = partial(load_masks, root, names, pairs)
         if dataset is not None:
             dataset = replace(

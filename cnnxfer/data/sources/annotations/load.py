@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +11,10 @@ from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.sources.annotations import json_files, tables, voc, yolo
 from cnnxfer.data.sources.annotations.annotated import AnnotatedImage, Reading
+from cnnxfer.data.sources.annotations.class_folders import (
+    in_class_folders,
+    outnumber,
+)
 from cnnxfer.data.sources.annotations.dataset import assemble, why_empty
 from cnnxfer.data.sources.annotations.pictures import Pictures
 from cnnxfer.data.sources.layout import utf8_name
@@ -61,8 +65,30 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     return assemble(images, reading, spec, utf8_name(name))
 
 
-def in_folder(root: str, names: Sequence[str], reporter: Reporter) -> Dataset | None:
-    """Returns the data set of the annotations in a folder; None if there are none.
+@dataclass(frozen=True)
+class FolderAnnotations:
+    """What annotations in a folder say of images in it, of which there are some."""
+
+    root: str
+    reading: Reading
+    images: Sequence[AnnotatedImage]
+
+    @property
+    def paths(self) -> set[str]:
+        """The paths of the images."""
+        return {image.path for image in self.images}
+
+    def dataset(self, reporter: Reporter) -> Dataset:
+        """Returns the data set; see `assemble`."""
+        name = utf8_name(Path(self.root).resolve().name)
+        reading = replace(self.reading, reporter=reporter)
+        return assemble(self.images, reading, self.root, name)
+
+
+def in_folder(
+    root: str, names: Sequence[str], reporter: Reporter
+) -> FolderAnnotations | None:
+    """Returns what annotations in a folder say; None if there are none of its images.
 
     The reporter is warned of annotations whose images don't exist.
 
@@ -72,12 +98,11 @@ def in_folder(root: str, names: Sequence[str], reporter: Reporter) -> Dataset | 
         reporter: shows messages.
 
     Raises:
-        DataError: if there are annotations of images, and they cannot be used.
+        DataError: if there are annotations of images, and they cannot be read.
     """
     for reading, images in _read_folder(root, names, reporter):
         if images:
-            name = utf8_name(Path(root).resolve().name)
-            return assemble(images, reading, root, name)
+            return FolderAnnotations(root, reading, images)
         if reading.format or reading.problems:
             reporter.warn(why_empty(reading, root))
     return None
@@ -85,6 +110,8 @@ def in_folder(root: str, names: Sequence[str], reporter: Reporter) -> Dataset | 
 
 def in_archive(files: Mapping[str, Example]) -> bool:
     """Tells whether there are annotations among files, of images among them.
+
+    As in a folder, they don't count where class folders hold far more images.
 
     Args:
         files: all files, by their names with slashes.
@@ -99,10 +126,12 @@ def in_archive(files: Mapping[str, Example]) -> bool:
         if yolo.find(names, folder) or yolo.find_classes(names, folder):
             return True  # whose images must be read to know their sizes
         try:
-            found = _read_folder(folder, names, SilentReporter())
-            return any(images for _, images in found)
+            found = in_folder(folder, names, SilentReporter())
         except DataError:
             return True
+        return found is not None and not outnumber(
+            in_class_folders(names, folder), found.paths
+        )
 
 
 def _may_annotate(name: str) -> bool:

@@ -138,8 +138,13 @@ def _rank(
         split_in("/".join(folders)) == split_in(place),
         _shared(folders, place.split("/")[:-1]),
         name == asked[-1],
-        any(_PLAIN.fullmatch(folder.lower()) for folder in folders),
+        any(map(is_plain, folders)),
     )
+
+
+def is_plain(folder: str) -> bool:
+    """Tells whether a folder is called as one of images, whatever these show."""
+    return _PLAIN.fullmatch(folder.lower()) is not None
 
 
 def _shared(first: Iterable[str], second: Iterable[str]) -> int:

@@ -1,5 +1,6 @@
 """Tests of which files in a folder count, and of the places of their images."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,32 @@ def test_class_folders_win_where_annotations_have_no_image(tmp_path: Path):
     assert "broken.json cannot be read: not JSON" in broken
     write(tmp_path / "cat/1.xml", voc_xml(CAT))
     assert boxes_of(read(tmp_path)) == {"cat/1.jpg": [("cat", (2, 4, 30, 20))]}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_class_folders_win_if_few_images_are_annotated(tmp_path: Path, packed: bool):
+    names = [f"{name}/{number}.jpg" for name in ("cat", "dog") for number in range(3)]
+    root = write_images(tmp_path / "set", *names)
+    write(root / "cat/0.xml", voc_xml(CAT))
+    spec = Path(shutil.make_archive(str(root), "zip", root)) if packed else root
+    reporter = RecordingReporter()
+    dataset = read(spec, reporter)
+    assert dataset.task == CLASSIFICATION
+    assert dataset.class_names == ("cat", "dog")
+    if not packed:
+        assert "1 of the 6 images in class folders have annot" in reporter.infos[0]
+        boxes = suited_to(dataset, LOCALIZATION, "none", Reporter())
+        assert list(boxes_of(boxes)) == ["cat/0.jpg"]
+
+
+def test_class_folders_are_classes_for_classification(tmp_path: Path):
+    names = ("cat/1.jpg", "dog/2.jpg")
+    write_images(tmp_path, *names)
+    for name in names:
+        write((tmp_path / name).with_suffix(".xml"), voc_xml(("head", 1, 1, 9, 9)))
+    assert read(tmp_path).task == LOCALIZATION
+    dataset = suited_to(read(tmp_path), CLASSIFICATION, "none", Reporter())
+    assert dataset.class_names == ("cat", "dog")
 
 
 def test_hidden_files_are_left_alone(tmp_path: Path):

@@ -118,7 +118,7 @@ def test_classes_may_be_listed_in_a_text_file(tmp_path: Path):
 @pytest.mark.parametrize("packed", [False, True])
 def test_captions_are_not_boxes(tmp_path: Path, packed: bool):
     names = ("cat/1.jpg", "dog/2.jpg")
-    root = write_images(tmp_path / "set", *names)
+    root = write_images(tmp_path / "set", *names, "dog/3.jpg")
     for name in names:
         write((root / name).with_suffix(".txt"), "a photo of a cat")
     write(root / "classes.txt", "cat\ndog\n")
