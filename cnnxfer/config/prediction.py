@@ -63,7 +63,9 @@ class ClassifierOptions(EvaluateOptions):
         at_least=1,
     )
     tta: Literal["none", "flip", "five", "ten", "scales"] = _views(
-        "none", "Average the probabilities over several views.", "--tta"
+        "none",
+        "Look at several views. Probabilities are averaged, objects are put together.",
+        "--tta",
     )
     dense: bool = _views(
         False, "Look at the whole image, not at its central square.", "--dense"
