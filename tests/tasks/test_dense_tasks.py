@@ -1,5 +1,6 @@
 """Tasks whose answers have a place: what they learn, find, decide and compare."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -166,6 +167,35 @@ def test_of_too_many_objects_the_largest_are_learned() -> None:
     assert set(rows[:, 0]) == {0, -2}
 
 
+def test_masks_are_not_learned_of_a_part_of_an_image() -> None:
+    with pytest.raises(ConfigError, match="fit='crop' does not show all of an image"):
+        TASKS.get("segmentation").check_settings(config_of("segmentation", fit="crop"))
+    TASKS.get("detection").check_settings(config_of("detection", fit="crop"))
+
+
+def test_an_engine_that_finds_nothing_agrees_by_its_scores_alone() -> None:
+    task, bounds = TASKS.get("detection"), BOUNDS["bfloat16"]
+    reference = np.zeros((2, *task.output_shape(2, SIZE)), np.float32)
+    assert task.agreement(reference, reference, bounds).passed
+    unsure = reference.copy()
+    unsure[0, 0] = [0, 0, 9, 9, 0.29, 1]  # below what counts as found
+    assert not task.agreement(reference, unsure, bounds).passed
+
+
+def test_a_crowd_is_no_second_object_for_one_box() -> None:
+    crowd = LabelledBox(0, (0, 0, 9, 9), crowd=True)
+    both = Objects((crowd, LabelledBox(1, BOX)), WIDTH, HEIGHT)
+    image = Example("a", both, None, Path("a"))
+    task = TASKS.get("localization")
+    dataset = Dataset("photos", NAMES, (image,), task="localization")
+    (taken,) = task.taken(dataset, "photos").examples
+    assert taken.annotation == Objects((LabelledBox(1, BOX),), WIDTH, HEIGHT)
+    assert task.targets([taken], 2, VIEWS, SIZE)[0, :2].tolist() == [0, 1]
+    alone = replace(image, annotation=Objects((crowd,), WIDTH, HEIGHT))
+    with pytest.raises(DataError, match="needs one box in every image, and a of"):
+        task.taken(replace(dataset, examples=(alone,), task="detection"), "photos")
+
+
 @DENSE
 def test_settings_that_do_not_suit_are_refused(name: str) -> None:
     task = TASKS.get(name)
@@ -175,6 +205,7 @@ def test_settings_that_do_not_suit_are_refused(name: str) -> None:
         ({"loss": "focal"}, "loss='focal' is for classes"),
         ({"monitor": "macro-f1"}, "monitor='macro-f1' is for classes"),
         ({"augment": {"mixup": 0.2}}, "mixup"),
+        ({"fine_tune": {"label_smoothing": 0.1}}, "label_smoothing=0.1 is for one"),
     ):
         with pytest.raises(ConfigError, match=text):
             task.check_settings(config_of(name, **settings))

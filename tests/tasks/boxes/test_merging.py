@@ -87,3 +87,13 @@ def test_neighbours_of_a_class_stay_apart():
 def test_nothing_found_is_no_object():
     nothing = [np.zeros((0, 6))] * len(TILES)
     assert merged_objects(nothing, TILES, SIZE).shape == (0, 6)
+
+
+def test_an_unsure_whole_does_not_take_a_sure_part_away():
+    """The part ends at the right edge of its view, inside the picture."""
+    part = np.array([(100, 100, 400, 300, 0.9, 0)])
+    for score, left in ((0.02, [0.9, 0.02]), (0.6, [0.6])):
+        whole = np.array([(90, 90, 700, 310, score, 0)])
+        regions = [(0.0, 0.0, 400.0, 400.0), (0.0, 0.0, 1000.0, 800.0)]
+        found = merged_objects([part, whole], regions, SIZE)
+        assert found[:, 4].tolist() == left
