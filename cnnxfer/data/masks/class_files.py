@@ -28,9 +28,11 @@ FORMS = (
 )
 CHANNELS = ("red", "green", "blue")
 _COLOUR = r"(?P<red>\d{1,3})[\s,;]+(?P<green>\d{1,3})[\s,;]+(?P<blue>\d{1,3})"
-_NAME_COLOUR = re.compile(rf"(?P<name>.+?)[\s,;:]+{_COLOUR}(?:\s*:.*)?")
+# The name ends before what separates it, so that a long row of that is read once.
+_NAME_COLOUR = re.compile(rf"(?P<name>.*?[^\s,;:])[\s,;:]+{_COLOUR}(?:\s*:.*)?")
 _COLOUR_NAME = re.compile(rf"{_COLOUR}[\s,;:]+(?P<name>.+)")
-_VALUE_NAME = re.compile(r"(\d{1,3})\s*[:,;=\s]\s*(.+)")
+_VALUE_NAME = re.compile(r"(\d{1,3})\s*[:,;=\t]\s*(.+)")
+_COMMENT = re.compile(r"#(\s.*)?")  # the name of a class may be #1
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,10 @@ class NamedValues:
 def read_class_file(path: Path) -> NamedValues:
     """Returns the names of values, or of colours, that a file lists.
 
-    It is a text, one class a line: a name, whose value is its place, from 0 on; a value
-    and a name; or a name and a colour, in either order. Or it is YAML in which `names`
-    or `classes` are a list, or a mapping of values to names.
+    It is a text, one class a line: a name, whose value is its place, from 0 on, as
+    `predict --masks` writes it; a value and a name, with one of `:,;=` or a tab between
+    them; or a name and a colour, in either order. Or it is YAML in which `names` or
+    `classes` are a list, or a mapping of values to names.
 
     Raises:
         DataError: if it cannot be read, or says something else.
@@ -83,8 +86,8 @@ def read_class_file(path: Path) -> NamedValues:
 
 
 def _of_lines(text: str, path: Path) -> NamedValues:
-    lines = [line.strip() for line in re.split("\r\n?|\n", text)]
-    lines = [line for line in lines if line and not line.startswith("#")]
+    stripped = [line.strip() for line in re.split("\r\n?|\n", text)]
+    lines = [line for line in stripped if line and not _COMMENT.fullmatch(line)]
     matches = [_NAME_COLOUR.fullmatch(x) or _COLOUR_NAME.fullmatch(x) for x in lines]
     if any(matches):
         if not matches[0]:  # the names of columns
@@ -104,9 +107,24 @@ def _of_lines(text: str, path: Path) -> NamedValues:
     numbers = [int(match[1]) for match in valued if match]
     if len(set(numbers)) == len(lines):
         return NamedValues({int(match[1]): match[2] for match in valued if match})
+    _refuse_gaps(stripped, lines, path)
     if lines and lines[0] == LABELME_IGNORED:
         lines = lines[1:]
     return NamedValues(dict(enumerate(lines)))
+
+
+def _refuse_gaps(stripped: Sequence[str], names: Sequence[str], path: Path) -> None:
+    """Raises a DataError if something stands between names, whose places count."""
+    known = set(names)
+    places = [place for place, line in enumerate(stripped) if line in known]
+    between = stripped[places[0] : places[-1]] if places else []
+    gap = next((line for line in between if line not in known), None)
+    if gap is not None:
+        what = f"the line {gap!r}" if gap else "an empty line"
+        raise DataError(
+            f"{path} has {what} between names, and it is not clear whether it counts "
+            "as a value. Take it away, or write values before the names: 2: road"
+        )
 
 
 def _of_yaml(text: str, path: Path) -> NamedValues:
@@ -122,13 +140,17 @@ def _of_yaml(text: str, path: Path) -> NamedValues:
         found = document.get("names", document.get("classes"))
     if isinstance(found, Sequence) and not isinstance(found, str):
         found = dict(enumerate(found))
-    is_scalar = (str, int, float, bool)
     if not isinstance(found, dict) or not all(
-        type(value) is int and value >= 0 and isinstance(name, is_scalar)
+        type(value) is int and value >= 0 and isinstance(name, str | int | float)
         for value, name in found.items()
     ):
         raise DataError(
             f"{path} has no names of values; expected names: with a list, or with "
             "lines such as 1: road."
+        )
+    if switches := [name for name in found.values() if isinstance(name, bool)]:
+        raise DataError(
+            f"{path} has the name {switches[0]}, as YAML reads yes, no, on, off, true "
+            "and false; put it into quotes."
         )
     return NamedValues({value: str(name) for value, name in found.items()})

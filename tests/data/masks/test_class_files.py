@@ -32,15 +32,27 @@ def test_names_with_colours(text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("void\nroad\n\nblue sky", {0: "void", 1: "road", 2: "blue sky"}),
+        (
+            "# in order\n\nvoid\nroad\nblue sky\n\n",
+            {0: "void", 1: "road", 2: "blue sky"},
+        ),
         ("__ignore__\n_background_\nroad", {0: "_background_", 1: "road"}),
         ("1: road\n7: blue sky", {1: "road", 7: "blue sky"}),
+        ("1: road\n\n# far\n7: blue sky", {1: "road", 7: "blue sky"}),
+        ("2 of hearts\n3 of clubs", {0: "2 of hearts", 1: "3 of clubs"}),
+        ("void\n#1 road\ncar", {0: "void", 1: "#1 road", 2: "car"}),
         ("1 euro\n1 cent", {0: "1 euro", 1: "1 cent"}),
     ],
 )
 def test_names_of_values(text: str, names: dict[int, str], tmp_path: Path) -> None:
     path = written(tmp_path, "classes.txt", text)
     assert read_class_file(path) == NamedValues(names)
+
+
+def test_a_long_row_of_separators_is_read_once(tmp_path: Path) -> None:
+    name = f"a{',' * 900_000}b"  # which takes hours where it is read at each comma
+    path = written(tmp_path, "classes.txt", name)
+    assert read_class_file(path) == NamedValues({0: name})
 
 
 @pytest.mark.parametrize(
@@ -63,6 +75,9 @@ def test_names_in_yaml(text: str, names: dict[int, str], tmp_path: Path) -> None
         ("classes.txt", "a 1 2 300", "from 0 to 255"),
         ("classes.txt", "\n".join(f"c{n}" for n in range(300)), "names 300 classes"),
         ("classes.txt", "x" * 1_000_001, "at most 1,000,000"),
+        ("classes.txt", "a\n\nb", "an empty line between names"),
+        ("classes.txt", "a\n# b\nc", "the line '# b' between names"),
+        ("masks.yaml", "names: [no, road]", "has the name False, .* into quotes"),
         ("masks.yaml", "names: {a: b}", "no names of values"),
         ("masks.yaml", "names: !!python/object:os.system {}", "not YAML"),
         ("masks.yaml", "[" * 5000, "not YAML"),
