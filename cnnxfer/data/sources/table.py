@@ -159,7 +159,7 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         DataError: if the table cannot be read or understood; the message names the
             row.
     """
-    columns, rows = read_rows(spec, reporter)
+    columns, rows = read_rows(spec, reporter, boxes=False)
     multi_label = any(row.multi_label for row in rows)
     if not multi_label:
         _refuse_unlabelled(spec, rows)
@@ -191,17 +191,20 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     )
 
 
-def read_rows(spec: str, reporter: Reporter) -> tuple[Columns, list[Row]]:
+def read_rows(
+    spec: str, reporter: Reporter, *, boxes: bool = True
+) -> tuple[Columns, list[Row]]:
     """Returns the rows of a table, with their splits, and what its columns are for.
 
-    The reporter is told of columns that look like splits or instructions.
+    Without `boxes`, no column is of a box. The reporter is told of columns that look
+    like splits or instructions.
 
     Raises:
         DataError: if the table cannot be read or understood, or is empty; the message
             names the row.
     """
     table = _open(spec)
-    columns = choose_columns(spec, table)
+    columns = choose_columns(spec, table, boxes=boxes)
     cells = _Cells()
     rows = list(_rows(spec, table, columns, cells))
     if not rows:

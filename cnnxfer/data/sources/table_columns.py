@@ -106,8 +106,8 @@ class Columns:
         return (*roles, *self.edges, *self.size, *self.others)
 
 
-def choose_columns(spec: str, table: Table) -> Columns:
-    """Returns what the columns of a table are for.
+def choose_columns(spec: str, table: Table, *, boxes: bool = True) -> Columns:
+    """Returns what the columns of a table are for; without `boxes`, none is of a box.
 
     Raises:
         DataError: if it lacks one that is needed, or several may be meant.
@@ -123,7 +123,7 @@ def choose_columns(spec: str, table: Table) -> Columns:
             f"{spec} begins with {image!r}; expected a line with the names of its "
             "columns above, such as path,label."
         )
-    edges, are_sizes, size = box_columns(names)
+    edges, are_sizes, size = box_columns(names if boxes else ())
     path = _find(spec, names, PATH_NAMES)
     label = _find(spec, names, (*LABEL_NAMES, *(OBJECT_NAMES if edges else ())))
     split = _find(spec, names, SPLIT_NAMES)

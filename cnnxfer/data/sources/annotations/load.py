@@ -90,7 +90,8 @@ def in_folder(
 ) -> FolderAnnotations | None:
     """Returns what annotations in a folder say; None if there are none of its images.
 
-    The reporter is warned of annotations whose images don't exist.
+    The reporter is warned of annotations whose images don't exist, and of broken ones
+    among the images of class folders, unless these are many.
 
     Args:
         root: the folder.
@@ -103,6 +104,9 @@ def in_folder(
     for reading, images in _read_folder(root, names, reporter):
         if images:
             return FolderAnnotations(root, reading, images)
+        many = len(in_class_folders(names, root)) / 2
+        if reading.format and reading.problems and len(reading.problems) >= many:
+            raise DataError(why_empty(reading, root))
         if reading.format or reading.problems:
             reporter.warn(why_empty(reading, root))
     return None

@@ -132,11 +132,13 @@ def _rank(
 ) -> tuple[int, ...]:
     """Returns how well an image fits what is written, compared part by part."""
     *folders, name = path.split("/")
+    around = place.split("/")[:-1]
     return (
         _shared(reversed(folders), reversed(asked[:-1])),
         sum(hint in folders for hint in hints),
         split_in("/".join(folders)) == split_in(place),
-        _shared(folders, place.split("/")[:-1]),
+        # `a/images/1.jpg` of `a/xml/1.xml`, and `images/a/1.jpg` of `xml/a/1.xml`.
+        _shared(folders, around) + _shared(reversed(folders), reversed(around)),
         name == asked[-1],
         any(map(is_plain, folders)),
     )

@@ -9,11 +9,22 @@ Source: https://github.com/fizyr/keras-retinanet#csv-datasets
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
-from cnnxfer.data.dataset import TRAIN, Dataset
+from cnnxfer.data.dataset import (
+    CLASSIFICATION,
+    DETECTION,
+    LOCALIZATION,
+    MULTI_LABEL,
+    TRAIN,
+    Dataset,
+)
+from cnnxfer.data.geometry import Box
 from cnnxfer.data.sources import table
 from cnnxfer.data.sources.annotations.annotated import (
     AnnotatedImage,
@@ -21,29 +32,44 @@ from cnnxfer.data.sources.annotations.annotated import (
     Reading,
 )
 from cnnxfer.data.sources.annotations.dataset import assemble
-from cnnxfer.data.sources.annotations.pictures import Pictures
+from cnnxfer.data.sources.annotations.pictures import Pictures, size_of
 from cnnxfer.data.sources.annotations.shapes import numbers
 from cnnxfer.data.sources.layout import utf8_name
 from cnnxfer.data.sources.split_folders import split_in
 from cnnxfer.data.sources.table_columns import Columns
 from cnnxfer.errors import DataError
-from cnnxfer.reporting import Reporter, listed
+from cnnxfer.reporting import Reporter, SilentReporter, listed
+from cnnxfer.spelling import option
 
 SUFFIXES = (".csv", ".tsv")
 MAX_TRIED = 10  # files that may be of another kind
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
-    """Lists the images of a table, with their boxes if it has columns of these.
+    """Lists the images of a table, with their boxes if it has some.
 
-    A table without is read by `table.load`.
+    A table without columns of boxes, or with something else in most rows of them, is
+    read by `table.load`, and so is each table for classification.
 
     Raises:
         DataError: if the table cannot be read or understood; the message names the
             row.
     """
-    if not table.columns_of(spec).edges:
+    columns = table.columns_of(spec)
+    if not columns.edges:
         return table.load(spec, reporter)
+    with_boxes = partial(_load_boxes, spec)
+    if _has_boxes(spec):
+        return with_boxes(reporter)
+    reporter.info(
+        f"{spec}: most rows have no box in pixels in {listed(columns.edges)}, so it is "
+        f"read as a table of classes; for what is wrong: {option('--task', DETECTION)}"
+    )
+    others = dict.fromkeys((LOCALIZATION, DETECTION), with_boxes)
+    return replace(table.load(spec, reporter), others=others)
+
+
+def _load_boxes(spec: str, reporter: Reporter) -> Dataset:
     used, rows = table.read_rows(spec, reporter)
     root = os.path.dirname(spec)
     reading = Reading(root, (), Pictures(root), reporter)
@@ -53,7 +79,14 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         others.setdefault(image.path, row.others)
     columns = dict(zip(used.others, zip(*others.values(), strict=True), strict=False))
     name = utf8_name(Path(spec).stem)
-    return assemble((image for _, image in images), reading, spec, name, columns)
+    found = assemble((image for _, image in images), reading, spec, name, columns)
+    if not any(row.exists for row in rows):  # images that only their names tell
+        return found
+    tasks = [CLASSIFICATION]
+    if len(others) == len(rows):  # else, images have the labels of all their rows
+        tasks.append(MULTI_LABEL)
+    by_classes = dict.fromkeys(tasks, partial(table.load, spec))
+    return replace(found, others={**found.others, **by_classes})
 
 
 def find(names: Sequence[str], root: str) -> list[str]:
@@ -63,7 +96,7 @@ def find(names: Sequence[str], root: str) -> list[str]:
     for tried, name in enumerate(files):
         if tried == MAX_TRIED and not found:
             break
-        if _has_boxes(os.path.join(root, name)):
+        if _may_have_boxes(os.path.join(root, name)):
             found.append(name)
     splits = {name: split_in(name) for name in found}
     is_divided = TRAIN in splits.values()
@@ -73,17 +106,70 @@ def find(names: Sequence[str], root: str) -> list[str]:
 def read(files: Sequence[str], reading: Reading) -> Iterator[AnnotatedImage]:
     """Yields what each row says of its image; the name of a table may tell a split."""
     for file in files:
-        columns, rows = table.read_rows(file, reading.reporter)
         split = split_in(reading.pictures.relative(file))
-        for _, image in _images(file, columns, rows, reading):
-            yield replace(image, split=image.split or split)
+        try:
+            columns, rows = table.read_rows(file, reading.reporter)
+            for _, image in _images(file, columns, rows, reading):
+                yield replace(image, split=image.split or split)
+        except DataError as error:
+            reading.problems.append(str(error))
+
+
+def _may_have_boxes(path: str) -> bool:
+    try:
+        columns = table.columns_of(path)
+    except DataError:  # it is of another kind, or lacks the column of paths
+        return False
+    try:
+        return bool(columns.edges) and _has_boxes(path)
+    except DataError:  # which reading it will tell
+        return True
 
 
 def _has_boxes(path: str) -> bool:
+    """Tells whether no fewer than half of the rows about objects have a box in pixels.
+
+    Raises:
+        DataError: if the table cannot be read.
+    """
+    columns, rows = table.read_rows(path, SilentReporter())
+    rows = [row for row in rows if row.labels or any(map(table.filled, row.edges))]
+    found = [box for row in rows if (box := _box_or_none(row, columns))]
+    return (
+        2 * len(found) >= len(rows)
+        and not _are_fractions(found)
+        and not (columns.are_sizes and _are_of_images(rows))
+    )
+
+
+def _box_or_none(row: table.Row, columns: Columns) -> Box | None:
     try:
-        return bool(table.columns_of(path).edges)
-    except DataError:  # it is of another kind, or lacks the column of paths
-        return False
+        found = _objects(row, columns, "")
+    except DataError:
+        return None
+    return found[0].box if found else None
+
+
+def _are_fractions(boxes: Iterable[Box]) -> bool:
+    edges = [edge for box in boxes for edge in box]
+    return (
+        bool(edges) and max(edges) <= 1 and not all(edge.is_integer() for edge in edges)
+    )
+
+
+def _are_of_images(rows: Iterable[table.Row]) -> bool:
+    """Tells whether the sizes in the first rows are those of the whole images.
+
+    Then a corner elsewhere than at 0 is that of something else.
+    """
+    corners = []
+    for row in islice((row for row in rows if row.exists), MAX_TRIED):
+        with suppress(DataError):  # the index will tell of the image
+            x, y, width, height = numbers(row.edges, "", "")
+            if (width, height) != size_of(row.path):
+                return False
+            corners.append((x, y))
+    return any(map(any, corners))
 
 
 def _images(
@@ -92,23 +178,48 @@ def _images(
     reading.format = "a table of boxes"
     stem = os.path.splitext(os.path.basename(file))[0]
     objects = [_objects(row, columns, f"{file}, row {row.number}") for row in rows]
-    edges = [edge for found in objects for item in found for edge in item.box]
-    if edges and max(edges) <= 1 and not all(edge.is_integer() for edge in edges):
+    boxes = [item.box for found in objects for item in found]
+    if _are_fractions(boxes):
+        edges = [edge for box in boxes for edge in box]
         raise DataError(
             f"{file} has boxes between {min(edges):g} and {max(edges):g}; expected "
             "pixels, not fractions. Multiply them by the sides of their images."
         )
-    for row, found in zip(rows, objects, strict=True):
+    sizes = [_size(row, f"{file}, row {row.number}") for row in rows]
+    if _are_of_boxes(sizes, objects):
+        sizes = [(0, 0)] * len(rows)
+    for row, found, (width, height) in zip(rows, objects, sizes, strict=True):
         path: str | None = os.path.normpath(row.path)
         if row.exists:
             reading.name(os.path.normpath(row.path), row.id, file)
         else:
             path = reading.picture([row.id], file, (*row.labels, stem))
         if path is not None:
-            place = f"{file}, row {row.number}"
-            size = _or_zero(row.size) or (0, 0)
-            width, height = map(int, numbers(size, place, "the size of the image"))
             yield row, AnnotatedImage(path, file, found, width, height, row.split)
+
+
+def _size(row: table.Row, place: str) -> tuple[int, int]:
+    cells = [cell if table.filled(cell) else 0 for cell in row.size] or [0, 0]
+    width, height = map(int, numbers(cells, place, "the size of the image"))
+    return width, height
+
+
+def _are_of_boxes(
+    sizes: Iterable[tuple[int, int]], objects: Iterable[Sequence[NamedObject]]
+) -> bool:
+    """Tells whether the columns of the size repeat that of each box.
+
+    Where all boxes begin at 0, they may be as large as their images.
+    """
+    pairs = [
+        (size, item.box)
+        for size, found in zip(sizes, objects, strict=True)
+        for item in found
+    ]
+    return any(left or top for _, (left, top, _, _) in pairs) and all(
+        size == (int(right - left), int(bottom - top))
+        for size, (left, top, right, bottom) in pairs
+    )
 
 
 def _objects(row: table.Row, columns: Columns, place: str) -> tuple[NamedObject, ...]:
@@ -126,7 +237,3 @@ def _objects(row: table.Row, columns: Columns, place: str) -> tuple[NamedObject,
     if columns.are_sizes:
         third, fourth = first + third, second + fourth
     return (NamedObject(name, (first, second, third, fourth)),)
-
-
-def _or_zero(cells: Sequence[object]) -> list[object]:
-    return [cell if table.filled(cell) else 0 for cell in cells]

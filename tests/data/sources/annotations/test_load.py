@@ -120,6 +120,24 @@ def test_of_images_with_one_name_the_nearest_is_meant(tmp_path: Path):
         Pictures(str(tmp_path), names[:2]).find(["1.jpg"], str(tmp_path / "b.json"))
 
 
+def test_folders_of_the_same_name_belong_together(tmp_path: Path):
+    for folder in "ab":
+        write_images(tmp_path, f"JPEGImages/{folder}/0.jpg")
+        write(tmp_path / f"Annotations/{folder}/0.xml", voc_xml((folder, 1, 1, 9, 9)))
+    assert boxes_of(read(tmp_path)) == {
+        "JPEGImages/a/0.jpg": [("a", (0, 0, 9, 9))],
+        "JPEGImages/b/0.jpg": [("b", (0, 0, 9, 9))],
+    }
+
+
+def test_broken_annotations_of_many_images_are_an_error(tmp_path: Path):
+    for number in range(3):
+        write_images(tmp_path, f"one/{number}.jpg", f"two/{number}.jpg")
+        write(tmp_path / f"xml/{number}.xml", voc_xml(CAT))
+    with pytest.raises(DataError, match=r"may mean one/0\.jpg or two/0\.jpg"):
+        read(tmp_path)
+
+
 def test_a_folder_that_exists_has_no_images_of_another(tmp_path: Path):
     names = ("a/1.jpg", "a/2.jpg", "b/1.jpg", "photos/deep/3.jpg")
     pictures = Pictures(str(tmp_path), names)

@@ -6,8 +6,16 @@ import pytest
 from annotated_images import boxes_of, objects_of, read, splits_of, write, write_images
 from recording_reporter import RecordingReporter
 
-from cnnxfer.data.dataset import CLASSIFICATION, DETECTION, LOCALIZATION
+from cnnxfer.data.annotation import Labels
+from cnnxfer.data.dataset import (
+    CLASSIFICATION,
+    DETECTION,
+    LOCALIZATION,
+    MULTI_LABEL,
+)
+from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.errors import DataError
+from cnnxfer.reporting import Reporter
 
 BOX = ("cat", (10, 5, 30, 15))
 
@@ -101,6 +109,62 @@ def test_a_table_of_labels_beside_class_folders_is_left_alone(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    ("columns", "cells"),
+    [
+        ("label,x,y,width,height", "cat,12.5,47.3,40,20"),  # a place and the image
+        ("label,x,y,w,h", "cat,,,,"),
+        ("label,x1,y1,x2,y2", "cat,0.1,0.2,0.5,0.6"),
+        ("labels,xmin,ymin,xmax,ymax", "cat|dog,1,1,5,5"),
+        ("label,left,top,right,bottom", "cat,yes,no,no,no"),
+    ],
+)
+def test_columns_of_something_else_are_not_boxes(
+    tmp_path: Path, columns: str, cells: str
+):
+    write_images(tmp_path, "a.jpg", "b.jpg")
+    rows = f"path,{columns}\na.jpg,{cells}\nb.jpg,{cells}\n"
+    path = write(tmp_path / "t.csv", rows)
+    reporter = RecordingReporter()
+    dataset = read(path, reporter)
+    assert dataset.task == (MULTI_LABEL if "|" in cells else CLASSIFICATION)
+    assert list(dataset.columns) == columns.split(",")[1:]
+    assert "so it is read as a table of classes" in reporter.infos[0]
+
+
+@pytest.mark.parametrize("task", [CLASSIFICATION, MULTI_LABEL])
+def test_a_table_of_boxes_is_one_of_classes_for_classification(
+    tmp_path: Path, task: str
+):
+    write_images(tmp_path, "a.jpg", "b.jpg")
+    rows = "a.jpg,cat,10,5,30,15\nb.jpg,dog,10,5,30,15\n"
+    path = write(tmp_path / "t.csv", f"path,label,x,y,w,h\n{rows}")
+    dataset = suited_to(read(path), task, "none", Reporter())
+    assert [example.annotation for example in dataset.examples] == [
+        Labels((0,)),
+        Labels((1,)),
+    ]
+    assert list(dataset.columns) == list("xywh")
+
+
+def test_a_table_with_a_broken_box_leaves_class_folders_alone(tmp_path: Path):
+    names = [f"{name}/{number}.jpg" for name in ("cat", "dog") for number in range(2)]
+    write_images(tmp_path, *names)
+    rows = "cat/0.jpg,a,1,1,9,9\ncat/1.jpg,a,?,1,9,9\n"
+    write(tmp_path / "t.csv", f"path,label,x1,y1,x2,y2\n{rows}")
+    reporter = RecordingReporter()
+    assert read(tmp_path, reporter).task == CLASSIFICATION
+    assert "row 2 has ('?'" in reporter.warnings[0]
+
+
+def test_the_size_of_the_box_is_not_that_of_the_image(tmp_path: Path):
+    write_images(tmp_path, "a.jpg", "b.jpg")
+    columns = "path,label,xmin,ymin,xmax,ymax,width,height"
+    rows = "a.jpg,cat,10,5,30,15,20,10\nb.jpg,cat,0,0,9,9,9,9\n"
+    found = objects_of(read(write(tmp_path / "t.csv", f"{columns}\n{rows}")))
+    assert {(each.width, each.height) for each in found.values()} == {(0, 0)}
+
+
+@pytest.mark.parametrize(
     ("row", "message"),
     [
         ("a.jpg,cat,10,5,3,15", "edges 10, 5, 3, 15; expected left, top"),
@@ -121,4 +185,4 @@ def test_errors_say_where(tmp_path: Path, row: str, message: str):
     write_images(tmp_path, "a.jpg")
     path = write(tmp_path / "t.csv", f"path,label,xmin,ymin,xmax,ymax\n{row}\n")
     with pytest.raises(DataError, match=message):
-        read(path)
+        suited_to(read(path), DETECTION, "none", Reporter())
