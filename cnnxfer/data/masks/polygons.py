@@ -10,7 +10,7 @@ import numpy as np
 from cnnxfer.data.class_mask import IGNORED, ClassMask
 from cnnxfer.data.dataset import SEGMENTATION, Dataset
 from cnnxfer.data.masks.class_masks import BACKGROUND
-from cnnxfer.data.masks.rle import encoded_for
+from cnnxfer.data.masks.rle import counts_for, counts_of, paint
 from cnnxfer.data.objects import LabelledBox, Objects
 from cnnxfer.errors import DataError
 
@@ -45,9 +45,7 @@ class PolygonMask:
             DataError: if an object has run lengths for another size; the message is
                 only the reason.
         """
-        from faster_coco_eval.core import mask as outlines
-
-        values = np.full((height, width), BACKGROUND_VALUE, np.uint8)
+        columns = np.full((width, height), BACKGROUND_VALUE, np.uint8)
         shapes = []
         for item in self.objects.objects:
             polygons = _usable(item)
@@ -57,16 +55,14 @@ class PolygonMask:
                 polygons = [(left, top, right, top, right, bottom, left, bottom)]
                 value = IGNORED
             if item.rle:
-                encoded = encoded_for(item.rle, width, height)
+                counts = counts_for(item.rle, width, height)
             else:
-                encoded = outlines.merge(
-                    outlines.frPyObjects([list(it) for it in polygons], height, width)
-                )
-            size = float("inf") if value == IGNORED else float(outlines.area(encoded))
-            shapes.append((size, value, encoded))
-        for _, value, encoded in sorted(shapes, key=lambda it: it[0], reverse=True):
-            values[outlines.decode(encoded).astype(bool)] = value
-        return values
+                counts = _counts_within(polygons, width, height)
+            size = float("inf") if value == IGNORED else sum(counts[1::2])
+            shapes.append((size, value, counts))
+        for _, value, counts in sorted(shapes, key=lambda it: it[0], reverse=True):
+            paint(columns, counts, value)
+        return np.ascontiguousarray(columns.T)
 
 
 def masks_of(dataset: Dataset) -> Dataset:
@@ -129,3 +125,12 @@ def _require_outlines(dataset: Dataset, title: str) -> None:
 
 def _usable(item: LabelledBox) -> Sequence[Sequence[float]]:
     return [it for it in item.polygons if len(it) >= LEAST_NUMBERS]
+
+
+def _counts_within(
+    polygons: Sequence[Sequence[float]], width: int, height: int
+) -> list[int]:
+    from faster_coco_eval.core import mask as outlines
+
+    encoded = outlines.frPyObjects([list(it) for it in polygons], height, width)
+    return counts_of(outlines.merge(encoded)["counts"].decode())

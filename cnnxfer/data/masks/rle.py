@@ -10,6 +10,8 @@ Source: https://github.com/cocodataset/cocoapi/blob/master/common/maskApi.c
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
+import numpy as np
+
 from cnnxfer.data.geometry import Box
 from cnnxfer.errors import DataError
 
@@ -74,8 +76,8 @@ def box_of(counts: Sequence[int], height: int) -> Box:
     return float(left), float(top), float(right), float(bottom)
 
 
-def encoded_for(text: str, width: int, height: int) -> dict[str, object]:
-    """Returns a compressed text as COCO's library takes it, which checks no length.
+def counts_for(text: str, width: int, height: int) -> list[int]:
+    """Returns the counts of a compressed text, of a picture of this size.
 
     Raises:
         DataError: if it is none, or has another number of pixels; the message is only
@@ -87,4 +89,17 @@ def encoded_for(text: str, width: int, height: int) -> dict[str, object]:
         raise DataError(f"run lengths that cannot be read: {error}") from error
     if sum(counts) != width * height or min(counts, default=0) < 0:
         raise DataError(f"run lengths for other pixels than {width:,} x {height:,}")
-    return {"size": [height, width], "counts": text.encode()}
+    return counts
+
+
+def paint(columns: np.ndarray, counts: Sequence[int], value: int) -> None:
+    """Gives the pixels inside a value; looks at no column beyond them.
+
+    Args:
+        columns: uint8 `(width, height)`, contiguous, which is changed.
+        counts: of all its pixels.
+        value: from 0 to 255.
+    """
+    begin, inner = counts[0], np.array(counts[1 : len(counts) // 2 * 2], np.int64)
+    inside = np.repeat(np.arange(len(inner)) % 2 == 0, inner)
+    columns.reshape(-1)[begin : begin + len(inside)][inside] = value

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from faster_coco_eval.core import mask as library
 
 from cnnxfer.data.dataset import DETECTION, SEGMENTATION, Dataset, Example
-from cnnxfer.data.masks.polygons import masks_of
+from cnnxfer.data.masks.polygons import PolygonMask, masks_of
 from cnnxfer.data.objects import LabelledBox, Objects
 from cnnxfer.errors import DataError
 
@@ -47,6 +48,29 @@ def test_the_smaller_object_lies_over_the_larger() -> None:
 def test_of_equal_objects_the_later_lies_above() -> None:
     assert drawn(square(0, 1, 1, 4), square(1, 1, 1, 4))[2, 2] == 1
     assert drawn(square(1, 1, 1, 4), square(0, 1, 1, 4))[2, 2] == 2
+
+
+def test_outlines_are_painted_as_the_library_decodes_them() -> None:
+    polygons = np.random.default_rng(0).uniform(-20, 120, (12, 10)).round(1).tolist()
+    objects = [
+        LabelledBox(label, (0, 0, 1, 1), polygons=(polygon, polygons[0]))
+        for label, polygon in enumerate(map(tuple, polygons))
+    ]
+    drawn = PolygonMask("a", Objects(tuple(objects), 90, 70)).read(90, 70)
+    encoded = [
+        library.merge(library.frPyObjects([it, polygons[0]], 70, 90)) for it in polygons
+    ]
+    expected = np.zeros((70, 90), np.uint8)
+    for _, label in sorted((-library.area(it), n) for n, it in enumerate(encoded)):
+        expected[library.decode(encoded[label]).astype(bool)] = label + 1
+    assert (drawn == expected).all()
+
+
+def test_outlines_are_not_decoded_at_the_size_of_the_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(library, "decode")  # which takes as long for a dot
+    assert drawn(square(1, 2, 2, 2))[2:4, 2:4].all()
 
 
 def test_a_crowd_without_an_outline_is_ignored_where_no_object_lies() -> None:

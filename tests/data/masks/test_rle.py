@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from faster_coco_eval.core import mask as library
 
-from cnnxfer.data.masks.rle import box_of, counts_of, encoded_for, text_of
+from cnnxfer.data.masks.rle import box_of, counts_for, counts_of, paint, text_of
 from cnnxfer.errors import DataError
 
 
@@ -30,7 +30,13 @@ def test_texts_and_boxes_are_those_of_the_library(pixels: np.ndarray):
     assert text_of(counts) == text
     left, top, width, height = library.toBbox(encoded).tolist()
     assert box_of(counts, 60) == (left, top, left + width, top + height)
-    np.testing.assert_array_equal(library.decode(encoded_for(text, 300, 60)), pixels)
+    assert counts_for(text, 300, 60) == counts
+
+
+def test_what_is_painted_is_what_the_library_decodes(pixels: np.ndarray):
+    columns = np.full((300, 60), 7, np.uint8)
+    paint(columns, counts_of(library.encode(pixels)["counts"].decode()), 9)
+    np.testing.assert_array_equal(columns.T, 7 + 2 * pixels)
 
 
 @pytest.mark.parametrize("text", ["\x00", "~", "P", "PPPPPPPPPPPPPPPPPPPP0"])
@@ -39,13 +45,13 @@ def test_other_texts_are_refused(text: str):
         counts_of(text)
 
 
-def test_negative_counts_never_reach_the_library():
+def test_negative_counts_are_refused():
     with pytest.raises(DataError, match="other pixels than 4 x 5"):
-        encoded_for(text_of([30, -10]), 4, 5)
+        counts_for(text_of([30, -10]), 4, 5)
     with pytest.raises(DataError, match="cannot be read: it is not compressed"):
-        encoded_for("~", 4, 5)
+        counts_for("~", 4, 5)
 
 
 def test_another_size_is_refused(pixels: np.ndarray):
     with pytest.raises(DataError, match="other pixels than 300 x 61"):
-        encoded_for(library.encode(pixels)["counts"].decode(), 300, 61)
+        counts_for(library.encode(pixels)["counts"].decode(), 300, 61)
