@@ -79,7 +79,7 @@ class DenseTask:
                     f"{given} is for classes; {self.name} has settings of its own. "
                     "Leave it out."
                 )
-        for phase in (config.frozen, config.scratch, config.fine_tune):
+        for phase in (getattr(config, config.first_phase), config.fine_tune):
             if phase.label_smoothing:
                 smoothing = option("--label-smoothing", phase.label_smoothing)
                 raise ConfigError(
