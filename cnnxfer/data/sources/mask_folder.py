@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from cnnxfer.data.dataset import SEGMENTATION, Dataset, Example
+from cnnxfer.data.images.names import member_is_hidden, names_image
 from cnnxfer.data.masks.class_files import CLASS_FILES, NamedValues, read_class_file
 from cnnxfer.data.masks.class_masks import class_masks
 from cnnxfer.data.masks.mask_file import Colour, MaskFile
@@ -30,7 +31,7 @@ def load_masks(
 
     Each mask is read once, to know which classes it has. Where there are lists of
     images in `ImageSets/Segmentation`, they tell the splits. Pictures without a mask,
-    and those in none of the lists, are left out, and the reporter says so.
+    in none of the lists or in other folders are left out, and the reporter says so.
 
     Args:
         root: the folder.
@@ -63,6 +64,7 @@ def load_masks(
         (pairs.unmasked, "picture", "without a mask"),
         (pairs.unused, "mask", "without a picture"),
         (unlisted, "picture", "that no list in ImageSets/Segmentation names"),
+        (_outside(names, pairs), "picture", "outside of folders of images and masks"),
     ):
         if names_left_out:
             reporter.warn(
@@ -101,6 +103,19 @@ def why_no_mask_folder(
         return MaskFile(name, root / name)
 
     return why_no_masks(pairs, place_of, reporter, colours)
+
+
+def _outside(names: Iterable[str], pairs: Pairs) -> list[str]:
+    """Returns the visible images that are neither a picture nor a mask."""
+    known = {*pairs.unmasked, *pairs.unused}
+    known.update(name for pair in pairs.pairs for name in (pair.picture, pair.mask))
+    return [
+        name
+        for name in names
+        if name not in known
+        and names_image(name.rpartition("/")[2])
+        and not member_is_hidden(name)
+    ]
 
 
 def _listed(

@@ -105,6 +105,12 @@ def find_pairs(names: Sequence[str]) -> Pairs | None:
     )
 
 
+def holds_masks(folder: str) -> bool:
+    """Tells whether a folder, or one around it, is called as one of masks."""
+    place = _place(folder)
+    return place is not None and place.is_mask
+
+
 def _place(folder: str) -> _Place | None:
     """Returns what a folder and those around it say; None if that is nothing."""
     parts = folder.split("/")

@@ -1,5 +1,6 @@
 """Tests of folders with pictures and their masks."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -48,6 +49,14 @@ def shown(dataset: Dataset) -> dict[str, list[str]]:
         example.id: [dataset.class_names[label] for label in example.labels]
         for example in dataset.examples
     }
+
+
+def test_pictures_in_other_folders_are_told(root: Path):
+    shutil.copytree(root / "images", root / "more")
+    reporter = RecordingReporter()
+    list_dataset(str(root), reporter)
+    told = "left out 3 pictures of .* outside of folders of images and masks, such as "
+    assert any(re.search(told + "more/", text) for text in reporter.warnings)
 
 
 @pytest.mark.parametrize(

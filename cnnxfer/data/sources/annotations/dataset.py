@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,6 +21,7 @@ from cnnxfer.data.images.names import names_image
 from cnnxfer.data.objects import LabelledBox, Objects, task_of_objects
 from cnnxfer.data.sources.annotations.annotated import AnnotatedImage, Reading
 from cnnxfer.data.sources.layout import utf8_name
+from cnnxfer.data.sources.mask_pairs import holds_masks
 from cnnxfer.data.sources.split_folders import split_in
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted, listed
@@ -224,7 +225,7 @@ def _tell(
         )
     for (noun, rest), count in reading.left_out.items():
         reading.reporter.warn(f"{spec}: left out {counted(count, noun)} {rest}.")
-    if others := _unannotated(images):
+    if others := _unannotated(images, reading):
         tell = reading.reporter.warn if reading.names else reading.reporter.info
         tell(
             f"{spec}: left out {counted(len(others), 'image')} without annotations, "
@@ -232,15 +233,21 @@ def _tell(
         )
 
 
-def _unannotated(images: Iterable[AnnotatedImage]) -> list[str]:
-    """Returns the other images in the folders of the images."""
-    known = defaultdict(set)
-    for image in images:
-        folder, name = os.path.split(image.path)
-        known[folder].add(name)
-    return [
-        os.path.join(folder, name)
-        for folder, names in known.items()
-        for name in sorted(os.listdir(folder or "."))
-        if names_image(name) and name not in names
-    ]
+def _unannotated(images: Iterable[AnnotatedImage], reading: Reading) -> list[str]:
+    """Returns the other images of the folder; of a file, those in folders of images."""
+    known = {image.path for image in images}
+    if reading.names:
+        paths = [
+            os.path.normpath(os.path.join(reading.root, name))
+            for name in reading.names
+            if names_image(name.rpartition("/")[2])
+            and not holds_masks(name.rpartition("/")[0])
+        ]
+    else:
+        paths = [
+            os.path.join(folder, name)
+            for folder in dict.fromkeys(map(os.path.dirname, known))
+            for name in sorted(os.listdir(folder or "."))
+            if names_image(name)
+        ]
+    return [path for path in paths if path not in known]

@@ -58,6 +58,18 @@ def test_class_folders_are_classes_for_classification(tmp_path: Path):
     assert dataset.class_names == ("cat", "dog")
 
 
+def test_images_in_other_folders_are_told(tmp_path: Path):
+    write_images(tmp_path, "a/1.jpg", "b/1.jpg", "b/2.jpg", "masks/1.png")
+    write(tmp_path / "a/1.xml", voc_xml(CAT))
+    write_images(tmp_path, "a/2.jpg")
+    write(tmp_path / "a/2.xml", voc_xml(CAT))
+    reporter = RecordingReporter()
+    read(tmp_path, reporter)
+    (warning,) = reporter.warnings
+    assert "left out 2 images without annotations, such as " in warning
+    assert "b/1.jpg" in warning
+
+
 def test_hidden_files_are_left_alone(tmp_path: Path):
     write_images(tmp_path, "cat/1.jpg")
     write(tmp_path / "cat/.1.xml", voc_xml(CAT, name="1.jpg"))
