@@ -22,6 +22,7 @@ from cnnxfer.data.preparing.index import (
     report_problems,
 )
 from cnnxfer.data.run_images import find_images
+from cnnxfer.data.sources import list_dataset
 from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.evaluation.metrics import Evaluation
@@ -34,7 +35,6 @@ from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import Run
 from cnnxfer.spelling import command, option
 from cnnxfer.tasks.catalog import task_of
-from cnnxfer.tasks.data import load_data
 from cnnxfer.texts import normal
 
 # The share of the test images that may be missing. The others are a sample as well, and
@@ -134,9 +134,10 @@ def evaluate_data(
             several labels and those of the run have one or the reverse, or if no image
             is left.
     """
-    _, found = load_data(spec, reporter)
     config = run.config
-    dataset = suited_to(found, config.task, config.ignore, reporter, must_exist=False)
+    # One of the run's classes is enough to be measured.
+    listed = list_dataset(spec, reporter)
+    dataset = suited_to(listed, config.task, config.ignore, reporter, must_exist=False)
     read = build_index(dataset.examples, reporter)
     images, repairs = fit_annotations(pass_over_others(dataset, read, reporter))
     warn_of(repair_findings(dataset.class_names, repairs), spec, reporter)

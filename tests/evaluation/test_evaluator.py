@@ -99,6 +99,14 @@ def test_other_data_is_measured_by_class_name(
     assert "test" not in colour_run.metrics
 
 
+def test_one_class_is_enough_to_be_measured(
+    colour_run: Run, new_photos_dir: Path
+) -> None:
+    shutil.rmtree(new_photos_dir / "blue")
+    shutil.rmtree(new_photos_dir / "green")
+    assert cnnxfer.evaluate(colour_run, data=new_photos_dir).images == 3
+
+
 def test_images_that_the_run_knows_are_left_out(
     colour_run: Run, photos_dir: Path, new_photos_dir: Path
 ) -> None:

@@ -61,7 +61,7 @@ def test_outlines_are_painted_as_the_library_decodes_them() -> None:
         library.merge(library.frPyObjects([it, polygons[0]], 70, 90)) for it in polygons
     ]
     expected = np.zeros((70, 90), np.uint8)
-    for _, label in sorted((-library.area(it), n) for n, it in enumerate(encoded)):
+    for _, label in sorted((-int(library.area(it)), n) for n, it in enumerate(encoded)):
         expected[library.decode(encoded[label]).astype(bool)] = label + 1
     assert (drawn == expected).all()
 
