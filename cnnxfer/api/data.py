@@ -45,7 +45,8 @@ def check(
     Raises:
         ConfigError: if there is no such data, an option is wrong, or a file to write
             exists already and was not written by `check`.
-        DataError: if the data cannot be downloaded or copied.
+        DataError: if the data cannot be downloaded or copied, or doesn't suit the task
+            that is asked for.
     """
     settings = load_config(None, {"data": data, **settings_of("check", options)})
     find_source(settings.data)
@@ -54,6 +55,7 @@ def check(
     from cnnxfer.data.check.run_checks import check_data
     from cnnxfer.data.outputs import check_output
     from cnnxfer.pages.check_page import GENERATOR, PAGE_MARK, write_page
+    from cnnxfer.tasks.catalog import TASKS
 
     reporter = reporter or SilentReporter()
     list_path, page_path = as_path(write), as_path(html)
@@ -66,6 +68,7 @@ def check(
             f"{option('--write')} and {option('--html')} are both {page_path}. "
             "Name two different files."
         )
+    asked = None if settings.task == "auto" else TASKS.get(settings.task)
     report, examples = check_data(
         settings.data,
         reporter,
@@ -74,6 +77,7 @@ def check(
         exclude=settings.exclude,
         task=settings.task,
         ignore=settings.ignore,
+        taken=asked.taken if asked else None,
     )
     if list_path:
         write_list(report, list_path)

@@ -11,6 +11,7 @@ from planted_problems import Planter
 
 import cnnxfer
 from cnnxfer.cli.main import run
+from cnnxfer.errors import DataError
 
 
 @pytest.fixture
@@ -181,3 +182,10 @@ def test_from_python(photos: Path, tmp_path: Path) -> None:
     assert report.alarming
     (left,) = cnnxfer.check(str(photos), exclude=listed).findings
     assert left.kind == "wrong-suffix"
+
+
+def test_a_task_that_the_data_does_not_suit_is_refused_as_by_train(photos: Path):
+    for task in ("detection", "localization"):
+        with pytest.raises(DataError, match=f"has no boxes, and {task} needs"):
+            cnnxfer.check(photos, task=task)
+    assert cnnxfer.check(photos, task="classification").images

@@ -105,6 +105,7 @@ def check_data(
     exclude: str = "none",
     task: str = "auto",
     ignore: str = "none",
+    taken: Callable[[Dataset, str], Dataset] | None = None,
 ) -> tuple[Report, list[Example]]:
     """Finds what is wrong with a data set before anything is trained on it.
 
@@ -118,13 +119,16 @@ def check_data(
         exclude: the path of a list of images to leave out; `none` for no list.
         task: the name of the task that it is for, or `auto`; see `suited_to`.
         ignore: classes of masks to ignore; see `suited_to`.
+        taken: raises a DataError if data doesn't suit the task; see `Task.taken`. None
+            to report all problems of what is listed.
 
     Returns:
         The report, and the images that could be read.
 
     Raises:
         ConfigError: if the data does not exist, or an option is wrong.
-        DataError: if data that is not on this disk cannot be downloaded or prepared.
+        DataError: if data that is not on this disk cannot be downloaded or prepared, or
+            data doesn't suit the task.
     """
     parse_split(split)
     try:
@@ -137,6 +141,8 @@ def check_data(
         report = Report(spec, 0, 0, (), tuple(findings))
     else:
         dataset = suited_to(dataset, task, ignore, reporter)
+        if taken:
+            dataset = taken(dataset, spec)
         if exclude != "none":
             dataset = exclude_listed(dataset, Path(exclude), reporter)
         read = build_index(dataset.examples, reporter)
