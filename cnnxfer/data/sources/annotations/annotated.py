@@ -57,6 +57,7 @@ class Reading:
         missing: images that are named and don't exist.
         problems: files that cannot be used, each with the reason.
         left_out: how often something was left out, by a noun and what follows it.
+        set_aside: images that are left out, and counted there.
     """
 
     root: str
@@ -67,6 +68,7 @@ class Reading:
     missing: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
+    set_aside: set[str] = field(default_factory=set)
     _written: dict[str, str] = field(default_factory=dict)  # for each image
 
     def picture(
@@ -108,6 +110,14 @@ class Reading:
                 f"{file} names {written}, and {first} is named, too; both are found as "
                 f"{path}. Put each image where it is named, or delete one of the two."
             )
+
+    def set_aside_unread(self, path: str) -> None:
+        """Leaves an image out since nothing that is drawn in it is read.
+
+        As background, it would teach that nothing is there.
+        """
+        self.left_out["image", "with nothing but shapes of such kinds"] += 1
+        self.set_aside.add(path)
 
     def each(
         self, files: Sequence[str], read: Callable[[str], AnnotatedImage | None]

@@ -105,6 +105,9 @@ def why_empty(reading: Reading, spec: str) -> str:
     """Returns why there are no images, though there are annotations."""
     if reading.problems:
         return reading.problems[0]
+    if reading.set_aside:
+        kinds = [f"{noun} {rest}" for noun, rest in reading.left_out]
+        return f"{spec} has nothing that can be read; what there is: {listed(kinds)}."
     if not reading.missing:
         return f"{spec} has annotations of no image."
     missing = list(dict.fromkeys(reading.missing))
@@ -235,7 +238,7 @@ def _tell(
 
 def _unannotated(images: Iterable[AnnotatedImage], reading: Reading) -> list[str]:
     """Returns the other images of the folder; of a file, those in folders of images."""
-    known = {image.path for image in images}
+    known = {image.path for image in images} | reading.set_aside
     if reading.names:
         paths = [
             os.path.normpath(os.path.join(reading.root, name))

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from typing import Any
+from typing import Any, ClassVar
 from xml.etree.ElementTree import Element, ParseError
 
 import yaml
@@ -18,7 +18,7 @@ from cnnxfer.texts import encoding_of
 # hold the image itself.
 MAX_DOCUMENT_BYTES = 2_000_000_000
 MAX_PAGE_BYTES = 20_000_000
-MAX_YAML_BYTES = 1_000_000  # which takes seconds to read
+MAX_YAML_BYTES = 100_000  # thousands of classes, in an instant also without libyaml
 REPAIR = "Write it anew with the program that made it, or delete it."
 
 
@@ -77,15 +77,33 @@ def read_xml(path: str) -> Element:
     return root
 
 
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # where libyaml is built in
+
+
+class _AsWritten(_Loader):  # type: ignore[misc, valid-type]
+    """Reads all values but null as texts: `no` and `1.10` may be names of classes.
+
+    Mappings are not merged by `<<`, which can make a small file a huge one.
+    """
+
+    yaml_implicit_resolvers: ClassVar = {
+        start: [(tag, form) for tag, form in forms if tag.endswith(":null")]
+        for start, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Leaves a mapping as it is."""
+
+
 def read_yaml(path: str) -> Any:
-    """Returns the document of a YAML file.
+    """Returns the document of a YAML file, with numbers and truth values as texts.
 
     Raises:
         DataError: if it is not YAML.
     """
     content = read_limited(path, MAX_YAML_BYTES)
     try:
-        return yaml.safe_load(content)
+        return _AsWritten(content).get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is not YAML ({reason}). Correct it.") from error

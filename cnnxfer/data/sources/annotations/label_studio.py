@@ -32,6 +32,16 @@ from cnnxfer.errors import DataError
 from cnnxfer.records import from_json
 
 NAME = "Label Studio"
+# The types of results that are about the whole image.
+ANSWERS = (
+    "choices",
+    "datetime",
+    "number",
+    "pairwise",
+    "rating",
+    "taxonomy",
+    "textarea",
+)
 _CODE = re.compile(r"[0-9a-f]{8}-")  # before the name of an uploaded file
 
 
@@ -91,7 +101,14 @@ def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]
             for result in results
             for item in _objects(result, size, place, reading)
         ]
-        yield AnnotatedImage(path, file, tuple(objects), *size, split=split)
+        if not objects and any(map(_is_shape, results)):
+            reading.set_aside_unread(path)
+        else:
+            yield AnnotatedImage(path, file, tuple(objects), *size, split=split)
+
+
+def _is_shape(result: dict[str, Any]) -> bool:
+    return result.get("type") not in ANSWERS
 
 
 def _names(data: dict[str, Any], place: str) -> list[str]:

@@ -59,7 +59,10 @@ def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]
     )
     stem = os.path.splitext(os.path.basename(file))[0]
     suffix = os.path.splitext(page["imagePath"])[1]
-    if path := reading.picture([stem + suffix, page["imagePath"], stem], file):
+    path = reading.picture([stem + suffix, page["imagePath"], stem], file)
+    if path and page["shapes"] and not objects:
+        reading.set_aside_unread(path)
+    elif path:
         split = split_in(os.path.dirname(reading.pictures.relative(file)))
         width = int(page.get("imageWidth") or 0)
         height = int(page.get("imageHeight") or 0)

@@ -77,7 +77,10 @@ def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]
             name = _name(region["region_attributes"], attribute, place)
             if item := _object(name, region["shape_attributes"], place, reading):
                 objects.append(item)
-        yield AnnotatedImage(path, file, tuple(objects), split=split)
+        if regions[key] and not objects:
+            reading.set_aside_unread(path)
+        else:
+            yield AnnotatedImage(path, file, tuple(objects), split=split)
 
 
 def _entries(document: Any) -> Any:

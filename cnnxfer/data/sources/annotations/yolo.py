@@ -144,14 +144,13 @@ def _class_names(names: Any, file: str) -> Names:
     items = list(names.items() if isinstance(names, dict) else enumerate(names))
     # A list may hold itself many times over, and would never end as a text.
     if not all(
-        isinstance(number, int) and isinstance(name, (str, int, float))
-        for number, name in items
+        isinstance(name, str) and str(number).isdecimal() for number, name in items
     ):
         raise DataError(
             f"{file} has other names than texts with numbers; expected a list of "
             "names, or a number and a name a line."
         )
-    return {number: str(name) for number, name in items}
+    return {int(number): name for number, name in items}
 
 
 def _images(
@@ -212,10 +211,9 @@ def _listed(place: str, file: str, reading: Reading) -> Iterator[str]:
 
 def _label_paths(image: str) -> list[str]:
     """Returns where the text file of an image may be."""
-    stem = os.path.splitext(image)[0]
-    before, folder, after = stem.replace(os.sep, "/").rpartition("images/")
-    is_whole = folder and (not before or before.endswith("/"))
-    mapped = [f"{before}labels/{after}.txt"] if is_whole else []
+    stem = os.path.splitext(image)[0].replace(os.sep, "/")
+    before, folder, after = f"/{stem}".rpartition("/images/")
+    mapped = [f"{before}/labels/{after}.txt"[1:]] if folder else []
     return [*mapped, f"{stem}.txt"]
 
 

@@ -63,6 +63,20 @@ def test_percent_become_pixels(tmp_path: Path, size: bool):
     assert "left out 1 task without an annotation" in warnings
 
 
+def test_an_image_of_unread_shapes_is_not_background(tmp_path: Path):
+    write_images(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    choice = {"type": "choices", "value": {"choices": ["none"]}}
+    save(
+        tmp_path / "project.json",
+        task(result("rectanglelabels", **RECTANGLE)),
+        task(result("brushlabels", rle=[1, 2]), image="b.jpg"),
+        task(choice, image="c.jpg"),
+    )
+    reporter = RecordingReporter()
+    assert boxes_of(read(tmp_path, reporter)) == {"a.jpg": [BOX], "c.jpg": []}
+    assert "left out 1 image with nothing but shapes of" in reporter.warnings[-1]
+
+
 def test_local_files_and_plain_names_are_found(tmp_path: Path):
     write_images(tmp_path, "photos/a.jpg", "photos/12345678-b.jpg")
     found = result("rectanglelabels", **RECTANGLE)

@@ -54,6 +54,18 @@ def test_shapes_become_boxes(tmp_path: Path):
     assert "left out 1 shape of the kind 'linestrip'" in lines
 
 
+def test_an_image_of_unread_shapes_is_not_background(tmp_path: Path):
+    write_images(tmp_path, "a.jpg", "b.jpg")
+    save(tmp_path / "a.json", shape("rectangle", (1, 1), (2, 2)))
+    save(tmp_path / "b.json", shape("point", (1, 1)), image="b.jpg")
+    reporter = RecordingReporter()
+    assert list(boxes_of(read(tmp_path, reporter))) == ["a.jpg"]
+    assert "left out 1 image with nothing but shapes of" in reporter.warnings[-1]
+    (tmp_path / "a.json").unlink()
+    with pytest.raises(DataError, match=r"nothing that can be read.*kind 'point'"):
+        read(tmp_path / "b.json")
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

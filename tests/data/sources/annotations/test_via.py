@@ -32,6 +32,13 @@ def save(path: Path, *regions: Any, version: int = 2) -> Path:
     return write(path, json.dumps(project if version == 0 else entries))
 
 
+def test_an_image_of_unread_regions_is_not_background(tmp_path: Path):
+    write_images(tmp_path, "a.jpg", "b.jpg")
+    path = save(tmp_path / "via.json", region({"name": "point", "cx": 1, "cy": 1}))
+    with pytest.raises(DataError, match="has 1 image and no object in them"):
+        read(path)
+
+
 @pytest.mark.parametrize("version", [0, 1, 2])
 def test_regions_become_boxes(tmp_path: Path, version: int):
     write_images(tmp_path, "a.jpg", "b.jpg")

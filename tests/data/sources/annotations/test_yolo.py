@@ -9,6 +9,7 @@ from PIL import Image
 from recording_reporter import RecordingReporter
 
 from cnnxfer.data.dataset import CLASSIFICATION
+from cnnxfer.data.sources.annotations.files import MAX_YAML_BYTES, read_yaml
 from cnnxfer.errors import DataError
 
 CAT = "0 0.5 0.5 0.25 0.5\n"  # in 40 x 20 pixels: 15, 5, 25, 15
@@ -99,6 +100,14 @@ def test_lists_of_lists_that_would_never_end_are_refused(root: Path, key: str):
         read(root / "data.yaml")
 
 
+def test_merged_mappings_cannot_grow(tmp_path: Path):
+    write(tmp_path / "a.yaml", "a: &a {x: 1}\nb: {<<: *a}\n")
+    assert "x" not in read_yaml(str(tmp_path / "a.yaml"))["b"]
+    write(tmp_path / "a.yaml", "a" * (MAX_YAML_BYTES + 1))
+    with pytest.raises(DataError, match=r"annotations may have 100\.0 kB a file"):
+        read_yaml(str(tmp_path / "a.yaml"))
+
+
 def test_key_points_are_not_outlines(root: Path):
     with (root / "data.yaml").open("a") as stream:
         stream.write("kpt_shape: [1, 2]\n")
@@ -133,6 +142,21 @@ def test_a_blank_line_would_shift_the_classes(tmp_path: Path):
     write(tmp_path / "classes.txt", "cat\n\ndog\n\n")
     with pytest.raises(DataError, match=r"classes\.txt has no name in line 2"):
         read(tmp_path)
+
+
+def test_names_are_read_as_written(root: Path):
+    text = (root / "data.yaml").read_text()
+    write(root / "data.yaml", text.replace("[cat, dog]", "{0: no, 01: 1.10}"))
+    assert read(root).class_names == ("1.10", "no")
+
+
+def test_labels_lie_in_place_of_the_whole_folder_images(tmp_path: Path):
+    write_images(tmp_path, "images/raw_images/1.jpg", "images/2.jpg")
+    write(tmp_path / "labels/raw_images/1.txt", CAT)
+    write(tmp_path / "labels/2.txt", CAT)
+    write(tmp_path / "data.yaml", "train: images\nnames: [cat]\n")
+    expected = {"images/raw_images/1.jpg": [BOX], "images/2.jpg": [BOX]}
+    assert boxes_of(read(tmp_path)) == expected
 
 
 def test_text_files_may_lie_beside_images(tmp_path: Path):
@@ -171,7 +195,7 @@ def test_text_files_may_lie_beside_images(tmp_path: Path):
             "names: {a: cat}\ntrain: images/train",
             "other names than texts with numb",
         ),
-        ("data.yaml", "names: [cat]\ntrain: 5", "has train: 5; expected a path"),
+        ("data.yaml", "names: [cat]\ntrain: {a: b}", "has train: {.a.: .b.}; expected"),
         (
             "data.yaml",
             "names: [cat]\ntrain: images/gone",
