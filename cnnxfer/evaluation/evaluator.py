@@ -25,6 +25,7 @@ from cnnxfer.data.run_images import find_images
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.errors import DataError, RunError
+from cnnxfer.evaluation.kept_answers import KeptAnswers
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.evaluation.surest import surest_answers
 from cnnxfer.files import file_hash
@@ -265,7 +266,7 @@ def _measure(
     with closing(classifier):
         answers = classifier.answers(sources, progress)
         for split in splits:
-            found, read, sizes = [], [], []
+            found, read, sizes = KeptAnswers(), [], []
             answers_of_split = islice(answers, len(split))
             for example, answer in zip(split, answers_of_split, strict=True):
                 if answer.found is None:

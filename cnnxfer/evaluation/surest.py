@@ -60,7 +60,8 @@ def surest_answers(
     """
     classes = [(name, name) for name in class_names]
     asked = np.flatnonzero(chosen)
-    sure = decision.confidence([found[at] for at in asked.tolist()])
+    # One at a time, as all masks may be too much for memory.
+    sure = np.array([decision.confidence([found[at]])[0] for at in asked.tolist()])
     order = np.argsort(-sure, kind="stable")
     return tuple(
         SureAnswer(
