@@ -93,15 +93,20 @@ class _Index:
 
     def __init__(self, root: str, names: Iterable[str]) -> None:
         self._root = root
-        self._by_name: dict[str, list[str]] = defaultdict(list)
-        self._by_stem: dict[str, list[str]] = defaultdict(list)
+        # By the folder that they lie in, too; None stands for all of them.
+        self._by_name: dict[tuple[str | None, str], list[str]] = defaultdict(list)
+        self._by_stem: dict[tuple[str | None, str], list[str]] = defaultdict(list)
         self._folders: set[str] = set()  # with images in them
+        self._ranks: dict[str, tuple[int, ...]] = {}  # of folders, for `_ranked_for`
+        self._ranked_for: object = None
         for path in names:
             *folders, name = path.split("/")
             if names_image(name):
                 self._folders.update(folders)
-                self._by_name[_key(name)].append(path)
-                self._by_stem[_key(os.path.splitext(name)[0])].append(path)
+                for folder in (None, *folders[-1:]):
+                    self._by_name[folder, _key(name)].append(path)
+                    stem = os.path.splitext(name)[0]
+                    self._by_stem[folder, _key(stem)].append(path)
 
     @property
     def is_empty(self) -> bool:
@@ -109,37 +114,68 @@ class _Index:
         return not self._by_name
 
     def find(self, written: str, place: str, hints: Sequence[str]) -> str | None:
-        asked = written.replace("\\", "/").strip().split("/")
-        key = _key(asked[-1])
-        found = self._by_name.get(key) or self._by_stem.get(key) or []
-        folder = "".join(asked[-2:-1])
-        if folder in self._folders:  # another one holds other images of these names
-            found = [path for path in found if folder in path.split("/")[:-1]]
+        *asked, name = written.replace("\\", "/").strip().split("/")
+        found = self._candidates(asked[-1] if asked else "", _key(name))
         if not found:
             return None
         if len(found) == 1:
             return os.path.normpath(os.path.join(self._root, found[0]))
-        ranks = {path: _rank(path, asked, place, hints) for path in found}
+        ranks = {path: self._rank(path, asked, name, place, hints) for path in found}
         best = max(ranks.values())
         nearest = [path for path in found if ranks[path] == best]
         if len(nearest) > 1:
             raise DataError(f"may mean {' or '.join(nearest[:MAX_NAMED])}")
         return os.path.normpath(os.path.join(self._root, nearest[0]))
 
+    def _candidates(self, folder: str, key: str) -> list[str]:
+        """Returns the images of a name or else a stem; those in a folder, if it has."""
+        by = self._by_name if (None, key) in self._by_name else self._by_stem
+        if (folder, key) in by:
+            return by[folder, key]
+        found = by.get((None, key), [])
+        if folder in self._folders:  # another one holds other images of these names
+            return [path for path in found if folder in path.split("/")[:-1]]
+        return found
 
-def _rank(
-    path: str, asked: Sequence[str], place: str, hints: Sequence[str]
+    def _rank(
+        self,
+        path: str,
+        asked: Sequence[str],
+        written: str,
+        place: str,
+        hints: Sequence[str],
+    ) -> tuple[int, ...]:
+        """Returns how well an image fits what is written.
+
+        What its folder tells is the same for all annotations of a folder.
+        """
+        around = place.rpartition("/")[0]
+        folder, _, name = path.rpartition("/")
+        split = split_in(place)
+        wanted = (asked, around, split, hints)
+        if self._ranked_for != wanted:
+            self._ranks, self._ranked_for = {}, wanted
+        if folder not in self._ranks:
+            self._ranks[folder] = _folder_rank(folder, *wanted)
+        *ranks, plain = self._ranks[folder]
+        return *ranks, name == written, plain
+
+
+def _folder_rank(
+    folder: str,
+    asked: Sequence[str],
+    around: str,
+    split: str | None,
+    hints: Sequence[str],
 ) -> tuple[int, ...]:
-    """Returns how well an image fits what is written, compared part by part."""
-    *folders, name = path.split("/")
-    around = place.split("/")[:-1]
+    """Returns how well a folder fits what is written, compared part by part."""
+    folders, others = folder.split("/"), around.split("/")
     return (
-        _shared(reversed(folders), reversed(asked[:-1])),
+        _shared(reversed(folders), reversed(asked)),
         sum(hint in folders for hint in hints),
-        split_in("/".join(folders)) == split_in(place),
+        split_in(folder) == split,
         # `a/images/1.jpg` of `a/xml/1.xml`, and `images/a/1.jpg` of `xml/a/1.xml`.
-        _shared(folders, around) + _shared(reversed(folders), reversed(around)),
-        name == asked[-1],
+        _shared(folders, others) + _shared(reversed(folders), reversed(others)),
         any(map(is_plain, folders)),
     )
 
