@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from cnnxfer.data.dataset import read_bytes
 from cnnxfer.data.images.decode import open_image, orientation, upright_size
@@ -97,8 +98,8 @@ class _Index:
         self._by_name: dict[tuple[str | None, str], list[str]] = defaultdict(list)
         self._by_stem: dict[tuple[str | None, str], list[str]] = defaultdict(list)
         self._folders: set[str] = set()  # with images in them
-        self._ranks: dict[str, tuple[int, ...]] = {}  # of folders, for `_ranked_for`
-        self._ranked_for: object = None
+        self._ranks: dict[str, tuple[int, ...]] = {}  # of folders, for `_wanted`
+        self._wanted: _Wanted | None = None
         for path in names:
             *folders, name = path.split("/")
             if names_image(name):
@@ -120,7 +121,8 @@ class _Index:
             return None
         if len(found) == 1:
             return os.path.normpath(os.path.join(self._root, found[0]))
-        ranks = {path: self._rank(path, asked, name, place, hints) for path in found}
+        wanted = _Wanted(asked, place.rpartition("/")[0], split_in(place), hints)
+        ranks = {path: self._rank(path, name, wanted) for path in found}
         best = max(ranks.values())
         nearest = [path for path in found if ranks[path] == best]
         if len(nearest) > 1:
@@ -137,47 +139,46 @@ class _Index:
             return [path for path in found if folder in path.split("/")[:-1]]
         return found
 
-    def _rank(
-        self,
-        path: str,
-        asked: Sequence[str],
-        written: str,
-        place: str,
-        hints: Sequence[str],
-    ) -> tuple[int, ...]:
-        """Returns how well an image fits what is written.
+    def _rank(self, path: str, written: str, wanted: "_Wanted") -> tuple[int, ...]:
+        """Returns how well an image fits what is wanted.
 
         What its folder tells is the same for all annotations of a folder.
         """
-        around = place.rpartition("/")[0]
+        if self._wanted != wanted:
+            self._ranks, self._wanted = {}, wanted
         folder, _, name = path.rpartition("/")
-        split = split_in(place)
-        wanted = (asked, around, split, hints)
-        if self._ranked_for != wanted:
-            self._ranks, self._ranked_for = {}, wanted
         if folder not in self._ranks:
-            self._ranks[folder] = _folder_rank(folder, *wanted)
+            self._ranks[folder] = wanted.rank(folder.split("/"))
         *ranks, plain = self._ranks[folder]
         return *ranks, name == written, plain
 
 
-def _folder_rank(
-    folder: str,
-    asked: Sequence[str],
-    around: str,
-    split: str | None,
-    hints: Sequence[str],
-) -> tuple[int, ...]:
-    """Returns how well a folder fits what is written, compared part by part."""
-    folders, others = folder.split("/"), around.split("/")
-    return (
-        _shared(reversed(folders), reversed(asked)),
-        sum(hint in folders for hint in hints),
-        split_in(folder) == split,
-        # `a/images/1.jpg` of `a/xml/1.xml`, and `images/a/1.jpg` of `xml/a/1.xml`.
-        _shared(folders, others) + _shared(reversed(folders), reversed(others)),
-        any(map(is_plain, folders)),
-    )
+class _Wanted(NamedTuple):
+    """What is known of the folder of an image.
+
+    Attributes:
+        asked: the folders that are written.
+        around: the folder of the annotations.
+        split: the split that their place tells.
+        hints: folders that it likely lies in.
+    """
+
+    asked: Sequence[str]
+    around: str
+    split: str | None
+    hints: Sequence[str]
+
+    def rank(self, folders: Sequence[str]) -> tuple[int, ...]:
+        """Returns how well nested folders fit, compared part by part."""
+        others = self.around.split("/")
+        return (
+            _shared(reversed(folders), reversed(self.asked)),
+            sum(hint in folders for hint in self.hints),
+            split_in("/".join(folders)) == self.split,
+            # `a/images/1.jpg` of `a/xml/1.xml`, `images/a/1.jpg` of `xml/a/1.xml`.
+            _shared(folders, others) + _shared(reversed(folders), reversed(others)),
+            any(map(is_plain, folders)),
+        )
 
 
 def is_plain(folder: str) -> bool:
