@@ -81,12 +81,23 @@ def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]
         path = reading.picture([image["file_name"]], file)
         if path is None:
             continue
-        width, height = int(image.get("width") or 0), int(image.get("height") or 0)
+        width, height = _size(image, [item for _, item in items.get(key, ())])
         objects = tuple(
             _object(item, names[item["category_id"]], [height, width], where, reading)
             for where, item in items.get(key, ())
         )
         yield AnnotatedImage(path, file, objects, width, height, split)
+
+
+def _size(image: _Image, items: list[dict[str, Any]]) -> tuple[int, int]:
+    """Returns the width and height of an image; that of run lengths if it has none."""
+    width, height = int(image.get("width") or 0), int(image.get("height") or 0)
+    outlines = (item.get("segmentation") for item in items)
+    sizes = (outline.get("size") for outline in outlines if isinstance(outline, dict))
+    match next(sizes, None):
+        case [int(rows), int(columns)] if not width and not height and rows > 0:
+            return columns, rows
+    return width, height
 
 
 def _by_id(entries: list[_Entry], kind: str, file: str) -> list[tuple[Any, _Entry]]:

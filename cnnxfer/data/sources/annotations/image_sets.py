@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION
 from cnnxfer.data.sources.annotations.files import read_lines
@@ -42,6 +43,7 @@ class ImageSets:
             DataError: if one cannot be read, or two name the same image.
         """
         lists: dict[str, dict[str, str]] = {}
+        stems = {normal(PurePosixPath(name).stem) for name in names}
         part = f"ImageSets/{part}"
         for word in SETS:
             end = f"{part}/{word}.txt"
@@ -51,7 +53,9 @@ class ImageSets:
                 found = lists.setdefault(name.removesuffix(end), {})
                 path = os.path.join(root, name)
                 for line in filter(None, read_lines(path)):
-                    stem = normal(line.split()[0])
+                    stem = normal(line)
+                    if stem not in stems:  # a number may follow, as in those of a class
+                        stem = stem.split()[0]
                     if found.get(stem, UNION) not in (UNION, word):
                         raise DataError(
                             f"{path} names {stem}, and so does {found[stem]}.txt "

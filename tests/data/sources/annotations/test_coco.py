@@ -90,6 +90,15 @@ def test_run_lengths_are_the_pixels_of_their_box(tmp_path: Path, counts: Any):
     assert np.count_nonzero(pixels) == 40
 
 
+def test_run_lengths_may_tell_the_size(tmp_path: Path):
+    write_images(tmp_path, "a.jpg")
+    content = document(item(segmentation={"size": [20, 40], "counts": RUNS}))
+    del content["images"][0]["width"], content["images"][0]["height"]
+    path = write(tmp_path / "a.json", json.dumps(content))
+    found = objects_of(read(path))["a.jpg"]
+    assert (found.width, found.height) == (40, 20)
+
+
 @pytest.mark.parametrize(
     ("file", "images"),
     [

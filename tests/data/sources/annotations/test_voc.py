@@ -104,6 +104,20 @@ def test_lists_tell_the_splits(tmp_path: Path):
         read(tmp_path)
 
 
+def test_names_in_lists_may_have_spaces(tmp_path: Path):
+    for name in ("my 1", "my 2", "b"):
+        write_images(tmp_path, f"JPEGImages/{name}.jpg")
+        write(tmp_path / f"Annotations/{name}.xml", voc_xml(CAT))
+    lists = tmp_path / "ImageSets/Main"
+    write(lists / "train.txt", "my 1\nb -1\n")
+    write(lists / "val.txt", "my 2\n")
+    assert splits_of(read(tmp_path)) == {
+        "JPEGImages/b.jpg": "train",
+        "JPEGImages/my 1.jpg": "train",
+        "JPEGImages/my 2.jpg": "validation",
+    }
+
+
 def test_folders_tell_the_splits(tmp_path: Path):
     for folder in ("train", "valid"):
         write_images(tmp_path, f"{folder}/1.jpg")
