@@ -37,13 +37,17 @@ from cnnxfer.tasks.agreement import Bounds, Verdict
 # Where images have several labels (17 kinds and colours of flowers, EfficientNet-
 # Lite0), a probability differs by 0.04 to 0.08 in bfloat16, and 97.5% to 100% of the
 # labels are the same.
+#
+# Boxes of raccoons at 320 pixels (EfficientNet-Lite0) are the same within 0.1 pixels of
+# the view in float32. In bfloat16, 93% of them are within 1 pixel and an edge is off by
+# 1.1, which in the picture is more; so a detector is mostly run in float32.
 BOUNDS = {
-    "bfloat16": Bounds(difference=0.15, agreement=0.9, distance=0.25),
-    "bfloat16 on variants": Bounds(difference=0.1, agreement=0.9, distance=0.25),
+    "bfloat16": Bounds(0.15, agreement=0.9, distance=0.25, pixels=1.0),
+    "bfloat16 on variants": Bounds(0.1, agreement=0.9, distance=0.25, pixels=1.0),
     "head": Bounds(difference=0.25, agreement=0.9, distance=0.25),
-    "float32": Bounds(difference=0.001, agreement=1.0, distance=0.001),
+    "float32": Bounds(0.001, agreement=1.0, distance=0.001, pixels=0.1),
 }
-VERSION = 2  # of the comparison; raise it whenever the comparison changes
+VERSION = 3  # of the comparison; raise it whenever the comparison changes
 
 
 def compare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 # Probabilities that differ by less than this count as equal.
@@ -20,11 +21,14 @@ class Bounds:
             coefficient of the labels that either finds.
         distance: largest allowed L2 distance of the features, as a share of the norm
             of Keras's features.
+        pixels: largest allowed distance between the edges of two boxes that count as
+            the same, in pixels of the view.
     """
 
     difference: float
     agreement: float
     distance: float
+    pixels: float = math.inf
 
 
 @dataclass(frozen=True)

@@ -228,3 +228,16 @@ def test_one_box_is_not_learned_where_an_image_has_two() -> None:
         "task='detection', or leave it out."
     )
     assert TASKS.get("detection").taken(dataset, "photos") is dataset
+
+
+def test_an_engine_may_move_an_edge_by_a_pixel_and_a_head_by_more() -> None:
+    task = TASKS.get("detection")
+    reference = np.zeros((1, *task.output_shape(2, SIZE)), np.float32)
+    reference[0, 0] = [10, 10, 50, 50, 0.9, 1]
+    for moved, in_bfloat16 in ((0.9, True), (1.5, False)):
+        answers = reference.copy()
+        answers[0, 0, 2] += moved
+        verdict = task.agreement(answers, reference, BOUNDS["bfloat16"])
+        assert verdict.passed is in_bfloat16
+        assert "edges within 1 pixels" in verdict.figures
+        assert task.agreement(answers, reference, BOUNDS["head"]).passed

@@ -41,6 +41,7 @@ HEADS = "cnnxfer.tasks.boxes.detection_head"
 # the largest are learned.
 ROWS = 100
 UNUSED, CROWD = -1, -2  # classes of rows of targets; see `DetectionLoss`
+LEAST_SAME = 0.95  # of the objects that engines find, where edges are compared
 FRAME = -3  # class of one row more, of what `frame_in_view` returns; it teaches nothing
 # What every cell gives to every class at first; see `detection_head`.
 FIRST_LOGIT = float(np.log(0.01))
@@ -241,6 +242,8 @@ class Detection(DenseTask):
             pairs &= ours[:, None, 5] == theirs[None, :, 5]
             scores = ours[:, None, 4], theirs[None, :, 4]
             pairs &= np.abs(scores[0] - scores[1]) <= bounds.difference
+            edges = np.abs(ours[:, None, :4] - theirs[None, :, :4]).max(axis=-1)
+            pairs &= edges <= bounds.pixels
             pairs &= (scores[0] > 0) & (scores[1] > 0)
             same += int((pairs.any(axis=1) & (ours[:, 4] >= LEAST_SCORE)).sum())
             same += int((pairs.any(axis=0) & (theirs[:, 4] >= LEAST_SCORE)).sum())
@@ -252,11 +255,13 @@ class Detection(DenseTask):
                 f"{difference:.3f} (at most {bounds.difference:g})",
             )
         share = same / total
+        needed = max(bounds.agreement, LEAST_SAME if bounds.pixels < np.inf else 0)
+        within = f", edges within {bounds.pixels:g} pixels" * (bounds.pixels < np.inf)
         return Verdict(
-            share >= bounds.agreement,
+            share >= needed,
             f"{share:.1%} of {total // 2} objects are the same (at least "
-            f"{bounds.agreement:.0%}), with scores within {bounds.difference:g} and "
-            f"an overlap of at least {least:g}",
+            f"{needed:.0%}), with scores within {bounds.difference:g}{within} and an "
+            f"overlap of at least {least:g}",
         )
 
     def decision(

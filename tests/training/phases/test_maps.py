@@ -21,7 +21,7 @@ from cnnxfer.tasks.task import ANSWER
 Train = Callable[..., Run]
 PICTURES = 24
 SIDE = 64
-SHORT = {"epochs": 4, "batch": 4, "lr": 0.01, "cache": True, "engine": "keras"}
+SHORT = {"epochs": 4, "batch": 4, "lr": 0.003, "cache": True, "engine": "keras"}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_a_head_on_maps_learns_is_tuned_and_answers(
     assert run.config.task == task
     assert run.config.fit == ("stretch" if task == "localization" else "letterbox")
     losses = [float(row["loss"]) for row in run.history]
-    assert losses[-1] < losses[0]
+    assert min(losses[1:]) < losses[0] - 0.01, losses  # epochs see other views
     model = load_model(run.model_path)
     assert [layer.name for layer in model.layers][2:4] == ["backbone", "head"]
     assert (model.layers[-1].name == ANSWER) is (task != "localization")
