@@ -186,4 +186,18 @@ BENCHMARKS = (
         "the list of what was planted",
         "half a minute",
     ),
+    Benchmark(
+        "tasks_accuracy",
+        "bench.tasks.accuracy",
+        "boxes and masks: time and figures of both phases",
+        None,
+        "90 minutes",
+    ),
+    Benchmark(
+        "tasks_engines",
+        "bench.tasks.engines",
+        "images a second of a detector, and how far its boxes are apart by engine",
+        "Keras in float32",
+        "5 minutes",
+    ),
 )
