@@ -103,6 +103,13 @@ BENCHMARKS = (
         "45 minutes",
     ),
     Benchmark(
+        "scratch_excitation",
+        "bench.scratch.excitation",
+        "accuracy of ResNet-20 with and without squeeze-and-excitation",
+        "the same network without it",
+        "half an hour",
+    ),
+    Benchmark(
         "scratch_transfer",
         "bench.scratch.transfer",
         "accuracy of VGG from random weights and of a head on ImageNet weights",

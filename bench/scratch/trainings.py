@@ -106,3 +106,8 @@ def _shown(what: str, trained: Trained) -> Trained:
         test=trained.test,
     )
     return trained
+
+
+def mean_and_range(values: Sequence[float]) -> str:
+    """Returns the mean of accuracies, and the lowest and the highest."""
+    return f"{mean(values):.4f} ({min(values):.4f} to {max(values):.4f})"
