@@ -182,6 +182,16 @@ def class_targets(examples: Sequence[Example], num_classes: int) -> np.ndarray:
     return targets
 
 
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Returns the probabilities of classes that exclude each other, `(..., classes)`.
+
+    Those of an image sum to 1.
+    """
+    exponentials: np.ndarray = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probabilities: np.ndarray = exponentials / exponentials.sum(-1, keepdims=True)
+    return probabilities
+
+
 def figures_of(answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Returns the share of images with all labels right, and the macro-F1.
 

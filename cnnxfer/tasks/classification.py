@@ -28,6 +28,7 @@ from cnnxfer.tasks.class_task import (
     class_targets,
     figures_of,
     require_labels,
+    softmax,
 )
 from cnnxfer.tasks.score import ACCURACY, MACRO_F1, Score
 
@@ -202,9 +203,7 @@ class Classification(ClassTask):
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Returns the probabilities of the classes, whose rows sum to 1."""
-        exponentials: np.ndarray = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        probabilities: np.ndarray = exponentials / exponentials.sum(-1, keepdims=True)
-        return probabilities
+        return softmax(logits)
 
     def agreement(
         self, answers: np.ndarray, reference: np.ndarray, bounds: Bounds

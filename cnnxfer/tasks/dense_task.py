@@ -122,22 +122,21 @@ class DenseTask:
         return logits
 
 
-def shown_objects(example: Example, views: Views, image_size: int) -> Objects:
+def shown_objects(example: Example, place: Geometry) -> Objects:
     """Returns the objects of an image as a view shows them, in pixels of the view."""
     objects = example.annotation
     assert isinstance(objects, Objects)
-    return objects.through(place_of(example, views, image_size))
+    return objects.through(place)
 
 
-def frame_in_view(example: Example, views: Views, image_size: int) -> np.ndarray:
+def frame_in_view(example: Example, place: Geometry) -> np.ndarray:
     """Returns the part of a view that shows the image, at whose edges answers end.
 
     That is float64 `(4,)`: left, top, right and bottom, in pixels of the view.
     """
     annotation: Any = example.annotation
     corners = np.array([(0, 0), (annotation.width, annotation.height)])
-    places = place_of(example, views, image_size).to_view(corners)
-    return np.sort(places, axis=0).clip(0, image_size).ravel()
+    return np.sort(place.to_view(corners), axis=0).clip(0, place.size).ravel()
 
 
 def place_of(example: Example, views: Views, image_size: int) -> Geometry:

@@ -31,7 +31,13 @@ from cnnxfer.tasks.boxes.iou import iou
 from cnnxfer.tasks.boxes.merging import in_picture, merged_objects
 from cnnxfer.tasks.boxes.sure_objects import SureObjects, objects_of
 from cnnxfer.tasks.class_answer import word_for_nothing
-from cnnxfer.tasks.dense_task import DenseTask, Head, frame_in_view, shown_objects
+from cnnxfer.tasks.dense_task import (
+    DenseTask,
+    Head,
+    frame_in_view,
+    place_of,
+    shown_objects,
+)
 from cnnxfer.tasks.loss_values import BATCH, mean_loss
 from cnnxfer.tasks.score import AP, Score
 from cnnxfer.tasks.task import ANSWER
@@ -168,8 +174,9 @@ class Detection(DenseTask):
         targets = np.zeros((len(examples), ROWS + 1, 5), np.float32)
         targets[..., 0] = UNUSED
         for rows, example in zip(targets, examples, strict=True):
-            rows[ROWS] = [FRAME, *frame_in_view(example, views, image_size)]
-            seen = shown_objects(example, views, image_size).objects
+            place = place_of(example, views, image_size)
+            rows[ROWS] = [FRAME, *frame_in_view(example, place)]
+            seen = shown_objects(example, place).objects
             if not seen:
                 continue
             boxes = np.array([item.box for item in seen])

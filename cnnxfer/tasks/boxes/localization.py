@@ -26,8 +26,14 @@ from cnnxfer.tasks.boxes.localization_figures import (
 from cnnxfer.tasks.boxes.localization_loss import LocalizationLoss
 from cnnxfer.tasks.boxes.sure_objects import SureObjects, objects_of
 from cnnxfer.tasks.class_answer import word_for_nothing
-from cnnxfer.tasks.class_task import class_targets
-from cnnxfer.tasks.dense_task import DenseTask, Head, frame_in_view, shown_objects
+from cnnxfer.tasks.class_task import class_targets, softmax
+from cnnxfer.tasks.dense_task import (
+    DenseTask,
+    Head,
+    frame_in_view,
+    place_of,
+    shown_objects,
+)
 from cnnxfer.tasks.loss_values import mean_loss
 from cnnxfer.tasks.score import MEAN_IOU, Score
 
@@ -138,8 +144,9 @@ class Localization(DenseTask):
         boxes = np.zeros((len(examples), 8), np.float32)
         classes = class_targets(examples, num_classes)
         for index, example in enumerate(examples):
-            boxes[index, 4:] = frame_in_view(example, views, image_size) / image_size
-            seen = shown_objects(example, views, image_size).objects
+            place = place_of(example, views, image_size)
+            boxes[index, 4:] = frame_in_view(example, place) / image_size
+            seen = shown_objects(example, place).objects
             if seen:
                 boxes[index, :4] = np.divide(seen[0].box, image_size)
             else:
@@ -162,9 +169,7 @@ class Localization(DenseTask):
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Returns the probabilities of the classes, and the box as it is."""
         classes, box = logits[..., :-4], logits[..., -4:]
-        exponentials = np.exp(classes - classes.max(axis=-1, keepdims=True))
-        probabilities = exponentials / exponentials.sum(axis=-1, keepdims=True)
-        return np.concatenate([probabilities, box], axis=-1)
+        return np.concatenate([softmax(classes), box], axis=-1)
 
     def output_shape(self, num_classes: int, image_size: int) -> tuple[int, ...]:
         """Returns the shape of logits and box."""
