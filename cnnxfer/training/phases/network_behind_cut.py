@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
+import numpy as np
 
 from cnnxfer.config import Config
 from cnnxfer.data.feeding.activations import (
@@ -138,6 +140,11 @@ class NetworkBehindCut(TrainedNetwork):
         self._validation = validation
         self._gate = Gate()
 
+    @cached_property
+    def _targets(self) -> list[np.ndarray]:
+        """What is to be answered to each view; masks are read for it."""
+        return self.setup.train_targets(len(self._views))
+
     def training_batches(
         self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
     ) -> Any:
@@ -145,7 +152,7 @@ class NetworkBehindCut(TrainedNetwork):
         setup = self.setup
         return activation_batches(
             self._views,
-            setup.train_targets(len(self._views)),
+            self._targets,
             order,
             self._gate,
             batch_size=batch_size,
