@@ -85,6 +85,8 @@ class Dataset:
         circular: the ids of links to folders that would lead around in circles.
         others: by the names of tasks that the data suits as well, functions that list
             it for them, such as by its masks where it is listed by its boxes.
+        problem: why it cannot be used for its own task, though it can for `others`; ""
+            if it can.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Dataset:
     others: Mapping[str, Callable[[Reporter], Dataset]] = field(
         default_factory=dict, compare=False
     )
+    problem: str = ""
 
 
 @dataclass(frozen=True)

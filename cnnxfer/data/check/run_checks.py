@@ -133,6 +133,8 @@ def check_data(
     parse_split(split)
     try:
         dataset = list_dataset(spec, reporter)
+        if dataset.problem and task not in dataset.others:
+            raise DataError(dataset.problem)
     except DataError as error:
         if not Path(spec).exists():
             raise

@@ -95,7 +95,7 @@ SOURCES = Registry(
         form="a .csv, .tsv, .jsonl or .parquet table of paths and labels",
         accepts=_is_file(*tables.SUFFIXES),
         loader="cnnxfer.data.sources.annotations.tables:load",
-        checker="cnnxfer.data.sources.table:check",
+        checker="cnnxfer.data.sources.annotations.tables:check",
         absolute=_absolute_path,
     ),
     Source(

@@ -4,6 +4,7 @@ from cnnxfer.data.dataset import SEGMENTATION, Dataset
 from cnnxfer.data.masks.ignore import without_ignored
 from cnnxfer.data.masks.polygons import masks_of
 from cnnxfer.data.sources import with_sorted_classes
+from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 
 
@@ -30,10 +31,13 @@ def suited_to(
 
     Raises:
         ConfigError: if `ignore` names no class or value of the masks.
-        DataError: if masks are needed and cannot be drawn.
+        DataError: if it cannot be used for the task, or masks are needed and cannot be
+            drawn.
     """
     if other := dataset.others.get(task):
         dataset = with_sorted_classes(other(reporter), reporter)
-    elif task == SEGMENTATION and dataset.task != SEGMENTATION:
+    if dataset.problem:
+        raise DataError(dataset.problem)
+    if task == SEGMENTATION and dataset.task != SEGMENTATION:
         dataset = masks_of(dataset)
     return without_ignored(dataset, ignore, must_exist=must_exist)

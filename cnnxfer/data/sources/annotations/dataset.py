@@ -3,7 +3,7 @@
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -99,6 +99,20 @@ def _with_labels(dataset: Dataset, task: str, reporter: Reporter) -> Dataset:
         for example in dataset.examples
     )
     return replace(dataset, examples=examples, task=task)
+
+
+def without_boxes(
+    name: str, problem: str, others: Mapping[str, Callable[[Reporter], Dataset]]
+) -> Dataset:
+    """Returns a data set of broken annotations, which can be used for classes alone.
+
+    Args:
+        name: its short name.
+        problem: what is wrong, in sentences.
+        others: lists it for other tasks, `CLASSIFICATION` among them.
+    """
+    hint = f"To learn its classes alone: {option('--task', CLASSIFICATION)}"
+    return Dataset(name, (), (), others=others, problem=f"{problem} {hint}")
 
 
 def why_empty(reading: Reading, spec: str) -> str:

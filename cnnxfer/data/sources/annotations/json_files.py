@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from cnnxfer.data.sources.annotations import coco, label_studio, labelme, via
+from cnnxfer.data.sources.annotations import coco, label_studio, labelme, results, via
 from cnnxfer.data.sources.annotations.annotated import AnnotatedImage, Reading
 from cnnxfer.data.sources.annotations.files import read_json
 from cnnxfer.errors import DataError
 
-FORMATS = (coco, labelme, via, label_studio)
-EXPECTED = "COCO, LabelMe, VIA or Label Studio"
+FORMATS = (coco, labelme, via, label_studio, results)
+EXPECTED = "COCO, LabelMe, VIA, Label Studio or predict"
 MAX_TRIED = 10  # files that may be of another kind
 
 

@@ -3,7 +3,7 @@
 The box is in pixels from 0, as its edges or as its upper left corner and size; see
 `table_columns` for the names of the columns. A row without class and box is about an
 image without an object. A CSV of six cells a line, without names above, is RetinaNet's:
-path, left, top, right, bottom and class.
+path, left, top, right, bottom and class. Tables of `OTHERS` have no columns of edges.
 
 Source: https://github.com/fizyr/keras-retinanet#csv-datasets
 """
@@ -26,12 +26,13 @@ from cnnxfer.data.dataset import (
 )
 from cnnxfer.data.geometry import Box
 from cnnxfer.data.sources import table
+from cnnxfer.data.sources.annotations import results, via_table
 from cnnxfer.data.sources.annotations.annotated import (
     AnnotatedImage,
     NamedObject,
     Reading,
 )
-from cnnxfer.data.sources.annotations.dataset import assemble
+from cnnxfer.data.sources.annotations.dataset import assemble, without_boxes
 from cnnxfer.data.sources.annotations.pictures import Pictures, size_of
 from cnnxfer.data.sources.annotations.shapes import numbers
 from cnnxfer.data.sources.layout import utf8_name
@@ -43,6 +44,13 @@ from cnnxfer.spelling import option
 
 SUFFIXES = (".csv", ".tsv")
 MAX_TRIED = 10  # files that may be of another kind
+OTHERS = (via_table, results)  # which are known by their columns
+
+
+def check(spec: str) -> None:
+    """Raises a DataError if a table cannot be read, or lacks a column that it needs."""
+    if not any(each.accepts_table(spec) for each in OTHERS):
+        table.check(spec)
 
 
 def load(spec: str, reporter: Reporter) -> Dataset:
@@ -55,6 +63,11 @@ def load(spec: str, reporter: Reporter) -> Dataset:
         DataError: if the table cannot be read or understood; the message names the
             row.
     """
+    for other in OTHERS:
+        if other.accepts_table(spec):
+            reading = _reading(spec, reporter, other.NAME)
+            images = other.read_table(spec, reading)
+            return assemble(images, reading, spec, _name(spec))
     columns = table.columns_of(spec)
     if not columns.edges:
         return table.load(spec, reporter)
@@ -70,23 +83,42 @@ def load(spec: str, reporter: Reporter) -> Dataset:
 
 
 def _load_boxes(spec: str, reporter: Reporter) -> Dataset:
-    used, rows = table.read_rows(spec, reporter)
-    root = os.path.dirname(spec)
-    reading = Reading(root, (), Pictures(root), reporter)
-    images = list(_images(spec, used, rows, reading))
+    columns, rows = table.read_rows(spec, reporter)
+    if not any(row.exists for row in rows):  # images that only their names tell
+        return _assembled(spec, columns, rows, reporter)
+    tasks = [CLASSIFICATION]
+    # Else, images have the labels of all their rows.
+    if len({row.file for row in rows}) == len(rows):
+        tasks.append(MULTI_LABEL)
+    by_classes = dict.fromkeys(tasks, partial(table.load, spec))
+    try:
+        found = _assembled(spec, columns, rows, reporter)
+    except DataError as error:
+        return without_boxes(_name(spec), str(error), by_classes)
+    return replace(found, others={**found.others, **by_classes})
+
+
+def _assembled(
+    spec: str, columns: Columns, rows: Sequence[table.Row], reporter: Reporter
+) -> Dataset:
+    reading = _reading(spec, reporter)
+    images = list(_images(spec, columns, rows, reading))
     others: dict[str, tuple[str, ...]] = {}  # of the first row about each image
     for row, image in images:
         others.setdefault(image.path, row.others)
-    columns = dict(zip(used.others, zip(*others.values(), strict=True), strict=False))
-    name = utf8_name(Path(spec).stem)
-    found = assemble((image for _, image in images), reading, spec, name, columns)
-    if not any(row.exists for row in rows):  # images that only their names tell
-        return found
-    tasks = [CLASSIFICATION]
-    if len(others) == len(rows):  # else, images have the labels of all their rows
-        tasks.append(MULTI_LABEL)
-    by_classes = dict.fromkeys(tasks, partial(table.load, spec))
-    return replace(found, others={**found.others, **by_classes})
+    values = zip(*others.values(), strict=True)
+    by_name = dict(zip(columns.others, values, strict=False))
+    annotated = (image for _, image in images)
+    return assemble(annotated, reading, spec, _name(spec), by_name)
+
+
+def _reading(spec: str, reporter: Reporter, format: str = "") -> Reading:
+    root = os.path.dirname(spec)
+    return Reading(root, (), Pictures(root), reporter, format)
+
+
+def _name(spec: str) -> str:
+    return utf8_name(Path(spec).stem)
 
 
 def find(names: Sequence[str], root: str) -> list[str]:
@@ -108,6 +140,10 @@ def read(files: Sequence[str], reading: Reading) -> Iterator[AnnotatedImage]:
     for file in files:
         split = split_in(reading.pictures.relative(file))
         try:
+            if via_table.accepts_table(file):
+                reading.format = via_table.NAME
+                yield from via_table.read_table(file, reading)
+                continue
             columns, rows = table.read_rows(file, reading.reporter)
             for _, image in _images(file, columns, rows, reading):
                 yield replace(image, split=image.split or split)
@@ -116,6 +152,8 @@ def read(files: Sequence[str], reading: Reading) -> Iterator[AnnotatedImage]:
 
 
 def _may_have_boxes(path: str) -> bool:
+    if via_table.accepts_table(path):
+        return True
     try:
         columns = table.columns_of(path)
     except DataError:  # it is of another kind, or lacks the column of paths
@@ -176,6 +214,7 @@ def _images(
     file: str, columns: Columns, rows: Sequence[table.Row], reading: Reading
 ) -> Iterator[tuple[table.Row, AnnotatedImage]]:
     reading.format = "a table of boxes"
+    rows = _answered(file, columns, rows, reading)
     stem = os.path.splitext(os.path.basename(file))[0]
     objects = [_objects(row, columns, f"{file}, row {row.number}") for row in rows]
     boxes = [item.box for found in objects for item in found]
@@ -196,6 +235,26 @@ def _images(
             path = reading.picture([row.id], file, (*row.labels, stem))
         if path is not None:
             yield row, AnnotatedImage(path, file, found, width, height, row.split)
+
+
+def _answered(
+    file: str, columns: Columns, rows: Sequence[table.Row], reading: Reading
+) -> Sequence[table.Row]:
+    """Returns the rows without those of images that `predict` could not read.
+
+    Raises:
+        DataError: if one is about a frame, which no file of its own has.
+    """
+    if not set(results.COLUMNS) <= set(columns.others):
+        return rows
+    error, frame = map(columns.others.index, results.COLUMNS[:2])
+    for row in rows:
+        if row.others[frame]:
+            raise results.about_frame(f"{file}, row {row.number}", row.id)
+    answered = [row for row in rows if not row.others[error]]
+    if unread := len(rows) - len(answered):
+        reading.left_out[results.UNREAD] += unread
+    return answered
 
 
 def _size(row: table.Row, place: str) -> tuple[int, int]:

@@ -139,10 +139,15 @@ def _object(
         box = (across - wide, down - high, across + wide, down + high)
         return NamedObject(name, box, False, (ellipse(across, down, wide, high),))
     if kind == "polygon":
-        corners = (shape.get("all_points_x"), shape.get("all_points_y"))
-        if not all(isinstance(corner, list) for corner in corners):
+        xs, ys = shape.get("all_points_x"), shape.get("all_points_y")
+        if not isinstance(xs, list) or not isinstance(ys, list):
             raise DataError(f"{place} has no lists all_points_x and all_points_y.")
-        pairs = zip(*corners, strict=False)  # type: ignore[arg-type]
+        if len(xs) != len(ys):
+            raise DataError(
+                f"{place} has {len(xs)} numbers in all_points_x and {len(ys)} in "
+                "all_points_y; expected as many. Draw it anew, or delete it."
+            )
+        pairs = zip(xs, ys, strict=True)
         polygon = polygon_of([value for pair in pairs for value in pair], place)
         return NamedObject(name, box_around([polygon]), False, (polygon,))
     reading.left_out["region", f"of the kind {kind!r}"] += 1

@@ -7,6 +7,7 @@ from annotated_images import boxes_of, objects_of, read, splits_of, write, write
 from recording_reporter import RecordingReporter
 
 from cnnxfer.data.annotation import Labels
+from cnnxfer.data.check.run_checks import check_data
 from cnnxfer.data.dataset import (
     CLASSIFICATION,
     DETECTION,
@@ -144,6 +145,21 @@ def test_a_table_of_boxes_is_one_of_classes_for_classification(
         Labels((1,)),
     ]
     assert list(dataset.columns) == list("xywh")
+
+
+def test_broken_boxes_are_no_error_where_classes_are_learned(tmp_path: Path):
+    write_images(tmp_path, "a.jpg", "b.jpg")
+    rows = "a.jpg,cat,10,5,3,15\nb.jpg,dog,10,5,30,15\n"
+    path = write(tmp_path / "t.csv", f"path,label,x1,y1,x2,y2\n{rows}")
+    dataset = read(path)
+    for task in (CLASSIFICATION, MULTI_LABEL):
+        labelled = suited_to(dataset, task, "none", Reporter())
+        assert [example.labels for example in labelled.examples] == [(0,), (1,)]
+    with pytest.raises(DataError, match=r"edges 10, 5, 3, 15;.* task='classification'"):
+        suited_to(dataset, "auto", "none", Reporter())
+    report, _ = check_data(str(path), Reporter())
+    (finding,) = report.findings
+    assert "edges 10, 5, 3, 15" in finding.items[0].note
 
 
 def test_a_table_with_a_broken_box_leaves_class_folders_alone(tmp_path: Path):
