@@ -77,6 +77,17 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def duration(seconds: float) -> str:
+    """Returns a time in at most two units, such as "8.4 s", "12 min 5 s" or "3 h"."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min" + f" {rest} s" * (rest > 0)
+    hours, rest = divmod(round(seconds / 60), 60)
+    return f"{hours} h" + f" {rest} min" * (rest > 0)
+
+
 def listed(names: Iterable[str]) -> str:
     """Returns names, at least one, as "a", "a and b" or "a, b and c"."""
     *most, last = names

@@ -1,17 +1,26 @@
-"""`cnnxfer runs`: lists, shows and compares runs."""
+"""`cnnxfer runs`: lists, ranks, shows, draws and compares runs."""
 
 import dataclasses
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 
 from cnnxfer.cli.run_difference import print_difference
-from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
+from cnnxfer.cli.shared_options import (
+    Json,
+    Quiet,
+    RunsDir,
+    Verbose,
+    own_or_group_value,
+)
 from cnnxfer.cli.tables import cell_table, detail_table
-from cnnxfer.cli.terminal import print_json, stdout
-from cnnxfer.errors import RunError
+from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
+from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.evaluation.difference import difference_of
+from cnnxfer.files import check_parent_folder
+from cnnxfer.reporting import duration
 from cnnxfer.runs import (
     LATEST,
     Run,
@@ -31,6 +40,15 @@ from cnnxfer.runs.summary import (
 from cnnxfer.tasks.score import ACCURACY, NAMES
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run.")]
+Order = Annotated[
+    Literal["validation", "test", "time", "started"] | None,
+    typer.Option(
+        "--sort",
+        help="Rank the runs: the best first, the fastest, or the last started.",
+        show_default="as a tree",
+        callback=own_or_group_value,
+    ),
+]
 
 group = typer.Typer()
 
@@ -38,18 +56,20 @@ group = typer.Typer()
 @group.callback(invoke_without_command=True)
 def runs(
     context: typer.Context,
+    sort: Order = None,
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List, show and compare runs. Without a command, list them."""
+    """List, rank, show and compare runs. Without a command, list them."""
     if context.invoked_subcommand is None:
-        list_(runs_dir, json)
+        list_(sort, runs_dir, json)
 
 
 @group.command("list")
 def list_(
+    sort: Order = None,
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -57,12 +77,15 @@ def list_(
 ) -> None:
     """List the runs, oldest first, each followed by those fine-tuned from it."""
     found = list_runs(resolve_runs_dir(runs_dir))
+    summaries = [_summary(run) for run in found]
+    if sort:
+        summaries = _ranked(summaries, sort)
     if json:
-        print_json([_summary(run) for run in found])
+        print_json(summaries)
     elif not found:
         stdout().print("no runs yet: cnnxfer train FOLDER")
     else:
-        stdout().print(_tree(found))
+        stdout().print(_leaderboard(summaries) if sort else _tree(found))
 
 
 @group.command()
@@ -124,6 +147,38 @@ def diff(
 
 
 @group.command()
+def plot(
+    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="The page (.html) or picture (.svg) to write.")
+    ] = Path("curves.html"),
+    runs_dir: RunsDir = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Draw loss and validation figure of runs by epoch, a curve for each."""
+    from cnnxfer.data.outputs import check_own
+    from cnnxfer.evaluation.histories import plot_histories
+    from cnnxfer.pages.plots.files import GENERATOR, MARK, SUFFIXES, write_curves
+
+    if out.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"--out is {out}; expected a name in .html or .svg.")
+    check_parent_folder("--out", out)
+    check_own("--out", out, MARK, GENERATOR)
+    runs_path = resolve_runs_dir(runs_dir)
+    found = [find_run(name, runs_path) for name in names]
+    plots = plot_histories(found)
+    if not plots:
+        raise RunError(f"{found[0].path} has no epoch to draw yet. Train it first.")
+    write_curves(out, ", ".join(run.name for run in found), plots, len(found))
+    if json:
+        print_json({"path": out})
+    else:
+        TerminalReporter().info(f"written: {out}")
+
+
+@group.command()
 def latest(
     runs_dir: RunsDir = None,
     json: Json = False,
@@ -144,6 +199,44 @@ def _summary(run: Run) -> dict[str, Any]:
         return summary_of(run)
     except RunError as error:
         return {"run": run.name, "status": "damaged", "problem": str(error)}
+
+
+def _ranked(summaries: list[dict[str, Any]], order: str) -> list[dict[str, Any]]:
+    """Returns summaries in order; those without the figure, and damaged ones, last.
+
+    Args:
+        summaries: those of runs, the oldest first.
+        order: `validation`, `test`, `time` or `started`.
+    """
+    if order == "started":
+        return summaries[::-1]
+
+    def key(summary: dict[str, Any]) -> float | None:
+        if order == "time":
+            seconds: float | None = summary.get("seconds")
+            return seconds
+        value = summary.get("val_monitored")
+        value = test_figures(summary)[-1] if order == "test" else value
+        return None if value is None else -value
+
+    known = [summary for summary in summaries if key(summary) is not None]
+    others = [summary for summary in summaries if key(summary) is None]
+    return sorted(known, key=lambda summary: key(summary) or 0) + others
+
+
+def _leaderboard(summaries: list[dict[str, Any]]) -> Table:
+    columns = ("run", "phase", "status", "validation", "test", "time")
+    table = cell_table(*columns, wide=("run",))
+    for summary in summaries:
+        seconds = summary.get("seconds")
+        table.add_row(
+            summary["run"],
+            summary.get("phase"),
+            summary["status"],
+            *_figures(summary),
+            "" if seconds is None else duration(seconds),
+        )
+    return table
 
 
 def _tree(runs: list[Run]) -> Table:

@@ -33,6 +33,15 @@ def check_output(option: str, path: Path, mark: str, writer: str, spec: str) -> 
             f"{option} {path} lies among the images of {spec} and would be taken for "
             "one of them. Name a file outside that folder."
         )
+    check_own(option, path, mark, writer)
+
+
+def check_own(option: str, path: Path, mark: str, writer: str) -> None:
+    """Makes sure that an output file is new, or was written by the same command.
+
+    Raises:
+        ConfigError: if it exists and was not written by the command.
+    """
     # `is_file` first: reading from a pipe would wait.
     is_own = path.is_file() and is_empty_or_has_marker(path, mark.encode())
     if os.path.lexists(path) and not is_own:

@@ -1,5 +1,7 @@
-"""Rendering of pages: HTML files that load nothing and run nothing."""
+"""Rendering of pages: files that load nothing, and run no script but their own."""
 
+import hashlib
+from base64 import b64encode
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -49,7 +51,19 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["counted"] = counted
+    environment.globals["script"] = _script
     return environment
+
+
+def _script(name: str) -> tuple[Markup, str]:
+    """Returns a script among the templates, and what permits a page to run it.
+
+    A page's policy names its script by its hash, so that nothing else runs, whatever
+    texts the page has.
+    """
+    text = _environment().get_template(name).render()
+    digest = b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Markup(text), f"'sha256-{digest}'"
 
 
 def _printable(value: Any) -> Any:

@@ -17,6 +17,7 @@ class Receipt(TypedDict, total=False):
     status: str
     parent: str | None
     more_epochs: Annotated[int, Within(0, 10**9)]
+    seconds: Annotated[float, Within(0)]
     precision: Literal["float32", "bfloat16", "float16"]
 
 

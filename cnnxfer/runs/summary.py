@@ -11,7 +11,7 @@ def summary_of(run: Run) -> dict[str, Any]:
     """Returns the summary of a run; figures that it does not have yet are None.
 
     If the accuracy is not what tells how good the answers are, `test_headline` has the
-    figure that does.
+    figure that does. `seconds` is how long its phase took, since it was last resumed.
 
     Raises:
         RunError: if a file of the run is missing or damaged.
@@ -34,6 +34,7 @@ def summary_of(run: Run) -> dict[str, Any]:
         "test_accuracy": _test_accuracy(test),
         "test_before": _test_accuracy(test.get("before")),
         "best_epoch": best.get("epoch"),
+        "seconds": run.receipt.get("seconds"),
     }
     if headline := test.get("headline"):
         of_parent = (test.get("before") or {}).get("headline") or {}

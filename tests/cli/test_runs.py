@@ -1,5 +1,6 @@
 import json
 import re
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ SUMMARIES = [
         "test_accuracy": None,
         "test_before": None,
         "best_epoch": None,
+        "seconds": None,
     },
     {
         "run": "orphan",
@@ -72,6 +74,7 @@ SUMMARIES = [
         "test_accuracy": None,
         "test_before": None,
         "best_epoch": None,
+        "seconds": None,
     },
     {
         "run": "tuned",
@@ -85,6 +88,7 @@ SUMMARIES = [
         "test_accuracy": 0.8125,
         "test_before": 0.75,
         "best_epoch": 3,
+        "seconds": None,
     },
 ]
 
@@ -132,6 +136,63 @@ def test_list_as_json(command: list[str], capsys: pytest.CaptureFixture[str]) ->
     assert others == SUMMARIES
     assert broken["status"] == "damaged"
     assert "it has no receipt.json" in broken["problem"]
+
+
+def test_a_leaderboard_has_the_best_first(
+    runs_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Run(runs_dir / "head [1]").update_receipt(seconds=125.0)
+    Run(runs_dir / "orphan").update_receipt(seconds=8.44)
+
+    def ranked_by(order: str) -> list[list[str]]:
+        assert run(["runs", "--sort", order, "--runs-dir", "mine"]) == 0
+        rows = [re.split("  +", line.rstrip()) for line in lines_of(capsys)]
+        assert rows[0] == ["run", "phase", "status", "validation", "test", "time"]
+        return rows[1:]
+
+    assert ranked_by("time")[:2] == [
+        ["orphan", "fine_tune", "killed", "8.4 s"],
+        ["head [1]", "frozen", "done", "87.5%", "2 min 5 s"],
+    ]
+    for order, names in {
+        "validation": ["head [1]", "tuned", "broken", "orphan"],
+        "test": ["tuned", "broken", "head [1]", "orphan"],
+        "started": ["tuned", "orphan", "head [1]", "broken"],
+    }.items():
+        assert [row[0] for row in ranked_by(order)] == names
+    assert run(["runs", "--json", "list", "--sort", "test", "--runs-dir", "mine"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["run"] == "tuned"
+    assert run(["runs", "--sort", "beauty", "--runs-dir", "mine"]) == 2
+    assert "'validation', 'test', 'time'" in capsys.readouterr().err
+
+
+def test_plot_draws_a_curve_for_each_run(
+    runs_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["runs", "plot", "mine/tuned", "mine/head [1]"]
+    assert run(["runs", "plot", "mine/orphan"]) == 1
+    assert "has no epoch to draw yet" in capsys.readouterr().err
+    Run(runs_dir / "head [1]").add_history(
+        *(
+            {"phase": "frozen", "epoch": epoch, "loss": 1, "val_loss": "0.5"}
+            for epoch in (1, 2)
+        )
+    )
+    for name in ("curves.html", "curves.svg"):
+        for _ in range(2):  # the second time over its own
+            assert run([*command, "--out", name]) == 0
+            assert capsys.readouterr().err == f"written: {name}\n"
+        drawn = Path(name).read_text("utf-8")
+        assert drawn.count("<polyline") == 2
+        assert "head [1] ends at 0.5" in drawn
+        assert "<style>" in drawn
+    svg = ElementTree.parse("curves.svg").getroot()
+    assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+    Path("notes.svg").write_text("mine")
+    assert run([*command, "--out", "notes.svg"]) == 2
+    assert "not written by cnnxfer runs plot" in capsys.readouterr().err
+    assert run([*command, "--out", "curves.png"]) == 2
+    assert "expected a name in .html or .svg" in capsys.readouterr().err
 
 
 def test_list_of_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

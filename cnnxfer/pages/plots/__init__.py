@@ -1,0 +1,1 @@
+"""Plots as SVG: functions from figures to markup, for pages and for files."""
