@@ -50,9 +50,7 @@ def plot_histories(runs: Sequence[Run]) -> list[Markup]:
     are drawn of those that do.
     """
     rows = {run.name: _rows(with_ancestors(run)) for run in runs}
-    figures = dict.fromkeys(
-        figure for each in rows.values() for figure in _figures(each)
-    )
+    figures = dict.fromkeys(chain.from_iterable(map(_figures, rows.values())))
     return [
         _plot(
             f"validation {figure}",
