@@ -1,7 +1,7 @@
 """The source for a folder: of class folders, or of images with boxes or masks."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from cnnxfer.data.sources.annotations.class_folders import (
     in_class_folders,
     outnumber,
 )
+from cnnxfer.data.sources.annotations.dataset import without_boxes
 from cnnxfer.data.sources.annotations.load import in_folder
 from cnnxfer.data.sources.layout import arrange, utf8_name
 from cnnxfer.data.sources.mask_folder import load_masks, why_no_mask_folder
@@ -35,11 +36,12 @@ def load(spec: str, reporter: Reporter) -> Dataset:
 
     Where files of annotations are about images in it, these are listed with their
     objects, unless class folders hold clearly more images; for classification, class
-    folders count anyway. Where it holds pictures and their masks, these are: see
-    `find_pairs` and `why_no_masks`. With both, masks are listed for segmentation alone.
-    Otherwise, classes and splits are found as `layout.arrange` describes, and so they
-    are for classification in spite of masks. Hidden and system files and folders are
-    left out, and links that lead around in circles.
+    folders count anyway, even if these files are broken. Where it holds pictures and
+    their masks, these are: see `find_pairs` and `why_no_masks`. With both, masks are
+    listed for segmentation alone. Otherwise, classes and splits are found as
+    `layout.arrange` describes, and so they are for classification in spite of masks.
+    Hidden and system files and folders are left out, and links that lead around in
+    circles.
 
     Raises:
         DataError: if there is no file in a class folder, it is not clear which folders
@@ -47,13 +49,29 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     """
     root = Path(spec)
     names, circular = _names(os.fspath(root))
-    annotations = in_folder(os.fspath(root), names, reporter)
     class_folders = partial(_class_folders, root, names, circular)
+    try:
+        return _load(root, names, circular, class_folders, reporter)
+    except DataError as error:
+        if not in_class_folders(names, spec):
+            raise
+        others = {CLASSIFICATION: class_folders}
+        return without_boxes(utf8_name(root.resolve().name), str(error), others)
+
+
+def _load(
+    root: Path,
+    names: Sequence[str],
+    circular: Sequence[str],
+    class_folders: Callable[[Reporter], Dataset],
+    reporter: Reporter,
+) -> Dataset:
+    annotations = in_folder(os.fspath(root), names, reporter)
     pairs = find_pairs(names)
     in_classes: list[str] = []
     if annotations and not pairs:
         in_classes = in_class_folders(names, os.fspath(root))
-        if outnumber(in_classes, annotations.paths):
+        if outnumber(in_classes, annotations.paths, annotations.reading.unread):
             reporter.info(
                 f"{root}: {len(annotations.paths):,} of the {len(in_classes):,} images "
                 "in class folders have annotations, so these are left alone. To use "

@@ -56,6 +56,7 @@ class Reading:
         format: the name of the format that is read, for messages.
         missing: images that are named and don't exist.
         problems: files that cannot be used, each with the reason.
+        unread: how many images they are about, at most.
         left_out: how often something was left out, by a noun and what follows it.
         set_aside: images that are left out, and counted there.
     """
@@ -67,6 +68,7 @@ class Reading:
     format: str = ""
     missing: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    unread: int = 0
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
     set_aside: set[str] = field(default_factory=set)
     _written: dict[str, str] = field(default_factory=dict)  # for each image
@@ -119,6 +121,11 @@ class Reading:
         self.left_out["image", "with nothing but shapes of such kinds"] += 1
         self.set_aside.add(path)
 
+    def note_broken(self, error: DataError, images: int) -> None:
+        """Notes a file that cannot be used, and how many images it is about."""
+        self.problems.append(str(error))
+        self.unread += images
+
     def each(
         self, files: Sequence[str], read: Callable[[str], AnnotatedImage | None]
     ) -> Iterator[AnnotatedImage]:
@@ -129,7 +136,7 @@ class Reading:
                 try:
                     image = read(file)
                 except DataError as error:
-                    self.problems.append(str(error))
+                    self.note_broken(error, 1)
                 else:
                     if image is not None:
                         yield image

@@ -30,14 +30,22 @@ def in_class_folders(names: Sequence[str], root: str) -> list[str]:
     return [file.name for file in layout.files if names_image(file.name)]
 
 
-def outnumber(images: Iterable[str], annotated: Collection[str]) -> bool:
+def outnumber(
+    images: Iterable[str], annotated: Collection[str], unread: int = 0
+) -> bool:
     """Tells whether images in class folders are clearly more than those annotated.
 
     That is, there are more others than annotated ones. Pictures of the same stem are
     not counted: drawings of annotated images may lie in folders of their own.
+
+    Args:
+        images: names of images in class folders.
+        annotated: names of annotated images.
+        unread: how many more have annotations, which cannot be read.
     """
     stems = set(map(_stem, annotated))
-    return sum(_stem(name) not in stems for name in images) > len(annotated)
+    others = sum(_stem(name) not in stems for name in images)
+    return others - unread > len(annotated) + unread
 
 
 def _stem(name: str) -> str:

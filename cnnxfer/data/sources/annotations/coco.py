@@ -61,6 +61,11 @@ def accepts(document: Any) -> bool:
     )
 
 
+def count(document: Any) -> int:
+    """Returns how many images such a document is about."""
+    return len(document["images"])
+
+
 def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]:
     """Yields what a document says of each image that exists.
 

@@ -64,6 +64,11 @@ def accepts(document: Any) -> bool:
     return isinstance(first, dict) and {"data", "annotations"} <= first.keys()
 
 
+def count(document: Any) -> int:
+    """Returns how many images such a document is about."""
+    return len(document)
+
+
 def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]:
     """Yields what the first annotation of each task says, if its image exists.
 

@@ -42,6 +42,11 @@ def accepts(document: Any) -> bool:
     return isinstance(document, dict) and {"shapes", "imagePath"} <= document.keys()
 
 
+def count(document: Any) -> int:
+    """Returns how many images such a document is about."""
+    return 1
+
+
 def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]:
     """Yields what a document says of its image, if that exists.
 

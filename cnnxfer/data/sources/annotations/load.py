@@ -104,8 +104,12 @@ def in_folder(
     for reading, images in _read_folder(root, names, reporter):
         if images:
             return FolderAnnotations(root, reading, images)
-        many = len(in_class_folders(names, root)) / 2
-        if reading.format and reading.problems and len(reading.problems) >= many:
+        in_classes = in_class_folders(names, root)
+        if (
+            reading.format
+            and reading.problems
+            and not outnumber(in_classes, (), reading.unread)
+        ):
             raise DataError(why_empty(reading, root))
         if reading.format or reading.problems:
             reporter.warn(why_empty(reading, root))

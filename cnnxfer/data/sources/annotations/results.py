@@ -48,6 +48,11 @@ def accepts(document: Any) -> bool:
     )
 
 
+def count(document: Any) -> int:
+    """Returns how many images such a document is about."""
+    return len(document)
+
+
 def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]:
     """Yields the answers whose images exist; images that could not be read are told.
 

@@ -41,6 +41,7 @@ from cnnxfer.data.sources.table_columns import Columns
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, SilentReporter, listed
 from cnnxfer.spelling import option
+from cnnxfer.texts import open_lines
 
 SUFFIXES = (".csv", ".tsv")
 MAX_TRIED = 10  # files that may be of another kind
@@ -140,15 +141,28 @@ def read(files: Sequence[str], reading: Reading) -> Iterator[AnnotatedImage]:
     for file in files:
         split = split_in(reading.pictures.relative(file))
         try:
-            if via_table.accepts_table(file):
-                reading.format = via_table.NAME
-                yield from via_table.read_table(file, reading)
-                continue
-            columns, rows = table.read_rows(file, reading.reporter)
-            for _, image in _images(file, columns, rows, reading):
+            for image in _of_file(file, reading):
                 yield replace(image, split=image.split or split)
         except DataError as error:
-            reading.problems.append(str(error))
+            reading.note_broken(error, _lines(file) - 1)
+
+
+def _of_file(file: str, reading: Reading) -> Iterator[AnnotatedImage]:
+    if via_table.accepts_table(file):
+        reading.format = via_table.NAME
+        yield from via_table.read_table(file, reading)
+        return
+    columns, rows = table.read_rows(file, reading.reporter)
+    for _, image in _images(file, columns, rows, reading):
+        yield image
+
+
+def _lines(file: str) -> int:
+    try:
+        with open_lines(file) as lines:
+            return sum(1 for _ in lines)
+    except (OSError, UnicodeError):
+        return 0
 
 
 def _may_have_boxes(path: str) -> bool:

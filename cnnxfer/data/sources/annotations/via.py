@@ -48,6 +48,11 @@ def accepts(document: Any) -> bool:
     return isinstance(first, dict) and {"filename", "regions"} <= first.keys()
 
 
+def count(document: Any) -> int:
+    """Returns how many images such a document is about."""
+    return len(_entries(document))
+
+
 def read(document: Any, file: str, reading: Reading) -> Iterator[AnnotatedImage]:
     """Yields what a document says of each image that exists.
 

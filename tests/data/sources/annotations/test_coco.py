@@ -59,6 +59,15 @@ def test_names_are_read_through_ids(tmp_path: Path):
     assert boxes_of(read(tmp_path)) == boxes_of(dataset)
 
 
+def test_an_image_that_is_listed_twice_is_told(tmp_path: Path):
+    write_images(tmp_path, "a.jpg")
+    path = save(tmp_path / "boxes.json", item(), item(4), names=("a.jpg", "a.jpg"))
+    reporter = RecordingReporter()
+    assert len(boxes_of(read(path, reporter))["a.jpg"]) == 2
+    (warning,) = reporter.warnings
+    assert "boxes.json lists 1 image more than once, such as " in warning
+
+
 def test_crowds_are_no_objects_to_locate(tmp_path: Path):
     write_images(tmp_path, "a.jpg")
     path = save(tmp_path / "a.json", item(), item(iscrowd=1))

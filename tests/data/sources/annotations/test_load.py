@@ -1,5 +1,6 @@
 """Tests of which files in a folder count, and of the places of their images."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -46,6 +47,26 @@ def test_class_folders_win_if_few_images_are_annotated(tmp_path: Path, packed: b
         assert "1 of the 6 images in class folders have annot" in reporter.infos[0]
         boxes = suited_to(dataset, LOCALIZATION, "none", Reporter())
         assert list(boxes_of(boxes)) == ["cat/0.jpg"]
+
+
+def test_broken_annotations_of_class_folders_are_an_error_but_for_classes(
+    tmp_path: Path,
+):
+    write_images(tmp_path, "cat/1.jpg", "dog/2.jpg", "dog/3.jpg")
+    images = [{"id": n, "file_name": f"{n}.jpg"} for n in (1, 2)]
+    wrong = {"image_id": 1, "category_id": 5, "bbox": [1, 1, 9, 9]}
+    coco = {"images": images, "annotations": [wrong], "categories": []}
+    write(tmp_path / "boxes.json", json.dumps(coco))
+    dataset = read(tmp_path)
+    with pytest.raises(DataError, match=r"category_id 5.*: task='classification'"):
+        suited_to(dataset, "auto", "none", Reporter())
+    labelled = suited_to(dataset, CLASSIFICATION, "none", Reporter())
+    assert labelled.class_names == ("cat", "dog")
+    del images[1]  # of one image of three, it may be left alone
+    write(tmp_path / "boxes.json", json.dumps(coco))
+    reporter = RecordingReporter()
+    assert read(tmp_path, reporter).class_names == ("cat", "dog")
+    assert "annotation 1 has the category_id 5" in reporter.warnings[0]
 
 
 def test_class_folders_are_classes_for_classification(tmp_path: Path):
@@ -147,7 +168,7 @@ def test_broken_annotations_of_many_images_are_an_error(tmp_path: Path):
         write_images(tmp_path, f"one/{number}.jpg", f"two/{number}.jpg")
         write(tmp_path / f"xml/{number}.xml", voc_xml(CAT))
     with pytest.raises(DataError, match=r"may mean one/0\.jpg or two/0\.jpg"):
-        read(tmp_path)
+        suited_to(read(tmp_path), "auto", "none", Reporter())
 
 
 def test_a_folder_that_exists_has_no_images_of_another(tmp_path: Path):

@@ -163,7 +163,7 @@ def test_broken_boxes_are_no_error_where_classes_are_learned(tmp_path: Path):
 
 
 def test_a_table_with_a_broken_box_leaves_class_folders_alone(tmp_path: Path):
-    names = [f"{name}/{number}.jpg" for name in ("cat", "dog") for number in range(2)]
+    names = [f"{name}/{number}.jpg" for name in ("cat", "dog") for number in range(3)]
     write_images(tmp_path, *names)
     rows = "cat/0.jpg,a,1,1,9,9\ncat/1.jpg,a,?,1,9,9\n"
     write(tmp_path / "t.csv", f"path,label,x1,y1,x2,y2\n{rows}")
