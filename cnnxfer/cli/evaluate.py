@@ -62,7 +62,7 @@ def evaluate(
 
 
 def _table(figures: Figures) -> Table:
-    (first, *columns), *rows = figures.table
+    (first, *columns), *rows = figures.table.texts
     table = cell_table(first, *columns, wide=(first,), right=columns)
     for label, *values in rows:
         table.add_row(label, *values)

@@ -55,7 +55,7 @@ class Evaluation:
         title = f"{self.run}, measured on {counted(self.images, 'image')}"
         if self.missing:
             title += f"; {self.missing:,} missing"
-        return table(title, self.figures.table, *lines)
+        return table(title, self.figures.table.texts, *lines)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the object that `evaluate --json` prints."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnxfer.runs.summary import percent
+from cnnxfer.tasks.class_table import ClassTable
 from cnnxfer.tasks.per_class import f1_scores
 from cnnxfer.tasks.score import ACCURACY
 from cnnxfer.tasks.significance import Accuracy, wilson_interval
@@ -80,19 +80,13 @@ class ClassFigures:
         return ACCURACY, self.right
 
     @property
-    def table(self) -> list[list[str]]:
-        """The figures of each class, below the names of the columns."""
-        rows = [
-            [
-                row.label,
-                str(row.images),
-                percent(row.recall.value if row.recall else None),
-                percent(row.precision.value if row.precision else None),
-                percent(row.f1),
-            ]
+    def table(self) -> ClassTable:
+        """The figures of each class."""
+        rows = tuple(
+            (row.label, row.images, row.recall, row.precision, row.f1)
             for row in self.classes
-        ]
-        return [["class", "images", "recall", "precision", "F1"], *rows]
+        )
+        return ClassTable(("class", "images", "recall", "precision", "F1"), rows, "F1")
 
     def lines(self, before: ClassFigures | None) -> list[str]:
         """Returns the other figures as lines of text.

@@ -29,6 +29,7 @@ from cnnxfer.tasks.class_figures import (
     measure_classes,
     number,
 )
+from cnnxfer.tasks.class_table import ClassTable
 from cnnxfer.tasks.class_task import (
     ClassObjective,
     ClassTask,
@@ -225,14 +226,14 @@ class MultiLabelFigures(ClassFigures):
         return self.exact
 
     @property
-    def table(self) -> list[list[str]]:
-        """The figures of each class, below the names of the columns."""
-        more = [
-            [f"{row.threshold:.3f}", percent(row.average_precision)]
-            for row in self.classes
-        ]
-        columns = [["threshold", "AP"], *more]
-        return [row + rest for row, rest in zip(super().table, columns, strict=True)]
+    def table(self) -> ClassTable:
+        """The figures of each class."""
+        plain = super().table
+        rows = tuple(
+            (*cells, f"{row.threshold:.3f}", row.average_precision)
+            for cells, row in zip(plain.rows, self.classes, strict=True)
+        )
+        return ClassTable((*plain.columns, "threshold", "AP"), rows, "F1")
 
     def lines(self, before: ClassFigures | None) -> list[str]:
         """Returns the other figures as lines of text; see `ClassFigures.lines`."""

@@ -15,6 +15,7 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.agreement import Bounds, Verdict
 from cnnxfer.tasks.answer import TaskAnswer
+from cnnxfer.tasks.class_table import ClassTable
 from cnnxfer.tasks.score import Score
 from cnnxfer.tasks.significance import Accuracy
 
@@ -134,8 +135,8 @@ class Figures(Protocol):
         """
 
     @property
-    def table(self) -> list[list[str]]:
-        """The figures of each class, below the names of the columns."""
+    def table(self) -> ClassTable:
+        """The figures of each class."""
 
     def lines(self, before: Any) -> list[str]:
         """Returns the other figures as lines of text.

@@ -22,6 +22,7 @@ from cnnxfer.tasks.boxes.operating_point import (
     precision_recall_curve,
     whole_images,
 )
+from cnnxfer.tasks.class_table import ClassTable
 from cnnxfer.tasks.per_class import row_means
 from cnnxfer.tasks.score import AP, AP50
 from cnnxfer.tasks.significance import Accuracy, wilson_interval
@@ -104,17 +105,14 @@ class DetectionFigures:
         return AP, self.ap
 
     @property
-    def table(self) -> list[list[str]]:
-        """The figures of each class, below the names of the columns."""
-        rows = [
-            [
-                row.label,
-                str(row.objects),
-                *map(percent, (row.ap, row.ap50, row.recall, row.precision)),
-            ]
+    def table(self) -> ClassTable:
+        """The figures of each class."""
+        columns = ("class", "objects", "AP", "AP50", "recall", "precision")
+        rows = tuple(
+            (row.label, row.objects, row.ap, row.ap50, row.recall, row.precision)
             for row in self.classes
-        ]
-        return [["class", "objects", "AP", "AP50", "recall", "precision"], *rows]
+        )
+        return ClassTable(columns, rows, "AP")
 
     def lines(self, before: DetectionFigures | None) -> list[str]:
         """Returns the other figures as lines of text; see `Figures.lines`."""

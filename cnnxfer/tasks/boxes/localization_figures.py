@@ -11,6 +11,7 @@ from cnnxfer.data.objects import Objects
 from cnnxfer.runs.summary import percent
 from cnnxfer.tasks.bootstrap import mean_with_interval
 from cnnxfer.tasks.boxes.iou import iou
+from cnnxfer.tasks.class_table import ClassTable
 from cnnxfer.tasks.score import CLASS_ACCURACY, MEAN_IOU
 from cnnxfer.tasks.significance import Accuracy, wilson_interval
 
@@ -76,18 +77,14 @@ class LocalizationFigures:
         return MEAN_IOU, self.mean_iou
 
     @property
-    def table(self) -> list[list[str]]:
-        """The figures of each class, below the names of the columns."""
-        rows = [
-            [
-                row.label,
-                str(row.images),
-                *map(percent, (row.mean_iou, row.iou50, row.recall, row.right)),
-            ]
+    def table(self) -> ClassTable:
+        """The figures of each class."""
+        columns = ("class", "images", "mean IoU", "IoU from 0.5", "recall", "both")
+        rows = tuple(
+            (row.label, row.images, row.mean_iou, row.iou50, row.recall, row.right)
             for row in self.classes
-        ]
-        columns = ["class", "images", "mean IoU", "IoU from 0.5", "recall", "both"]
-        return [columns, *rows]
+        )
+        return ClassTable(columns, rows, "mean IoU")
 
     def lines(self, before: LocalizationFigures | None) -> list[str]:
         """Returns the other figures as lines of text; see `Figures.lines`."""

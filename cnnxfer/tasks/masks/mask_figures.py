@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnxfer.data.class_mask import IGNORED
-from cnnxfer.runs.summary import percent
 from cnnxfer.tasks.bootstrap import bootstrap_intervals
+from cnnxfer.tasks.class_table import ClassTable
 from cnnxfer.tasks.per_class import macro, row_means
 from cnnxfer.tasks.score import MIOU, PIXEL_ACCURACY
 from cnnxfer.tasks.significance import Accuracy, wilson_interval
@@ -78,19 +78,22 @@ class MaskFigures:
         return MIOU, self.miou
 
     @property
-    def table(self) -> list[list[str]]:
-        """The figures of each class, below the names of the columns."""
+    def table(self) -> ClassTable:
+        """The figures of each class."""
+        columns = ("class", "images", "pixels", "IoU", "recall", "precision")
         pixels = max(sum(row.pixels for row in self.classes), 1)
-        rows = [
-            [
+        rows = tuple(
+            (
                 row.label,
-                str(row.images),
-                percent(row.pixels / pixels),
-                *map(percent, (row.iou, row.recall, row.precision)),
-            ]
+                row.images,
+                row.pixels / pixels,
+                row.iou,
+                row.recall,
+                row.precision,
+            )
             for row in self.classes
-        ]
-        return [["class", "images", "pixels", "IoU", "recall", "precision"], *rows]
+        )
+        return ClassTable(columns, rows, "IoU")
 
     def lines(self, before: MaskFigures | None) -> list[str]:
         """Returns the other figures as lines of text; see `Figures.lines`."""

@@ -57,7 +57,7 @@ def test_figures_of_a_detector() -> None:
     assert "threshold 0.500: precision 50.0%, recall 50.0%, F1 50.0%\n" in lines
     assert "4 objects, 1.3 an image" in lines
     assert figures.lines(figures)[-1].endswith("-> after 33.2%")
-    assert figures.table == [
+    assert figures.table.texts == [
         ["class", "objects", "AP", "AP50", "recall", "precision"],
         ["cat", "3", "66.3%", "66.3%", "66.7%", "66.7%"],
         ["dog", "1", "0.0%", "0.0%", "0.0%", "0.0%"],
@@ -87,7 +87,7 @@ def test_without_objects_there_is_no_average_precision() -> None:
     assert figures.lines(None) == [
         "no object in these images, so there is no average precision"
     ]
-    assert figures.table[1] == ["cat", "0", "", "", "", "0.0%"]
+    assert figures.table.texts[1] == ["cat", "0", "", "", "", "0.0%"]
 
 
 def test_without_answers_nothing_is_found() -> None:
