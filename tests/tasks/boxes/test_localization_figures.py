@@ -41,7 +41,7 @@ def test_figures_of_one_box_an_image() -> None:
     assert (cat.mean_iou, cat.iou50, cat.recall, cat.right) == (0.9, 1, 0.5, 0.5)
     assert dog.mean_iou == pytest.approx(0.3)
     assert (emu.images, emu.mean_iou, emu.right) == (0, None, None)
-    assert figures.table == [
+    assert figures.table.texts == [
         ["class", "images", "mean IoU", "IoU from 0.5", "recall", "both"],
         ["cat", "2", "90.0%", "100.0%", "50.0%", "50.0%"],
         ["dog", "2", "30.0%", "50.0%", "50.0%", "50.0%"],

@@ -48,7 +48,7 @@ def test_figures_of_masks() -> None:
     assert figures.right == wilson_interval(2, 3)
     assert figures.baseline_label == "sea"
     assert (figures.baseline_accuracy, figures.baseline_miou) == (0.6, 0.3)
-    assert figures.table == [
+    assert figures.table.texts == [
         ["class", "images", "pixels", "IoU", "recall", "precision"],
         ["sky", "1", "40.0%", "75.0%", "75.0%", "100.0%"],
         ["sea", "2", "60.0%", "71.4%", "83.3%", "83.3%"],
