@@ -96,7 +96,7 @@ def clear(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Delete the cache: activations, converted networks, and what is known of files.
+    """Delete the cache: activations, converted networks, answers, and facts of files.
 
     Activations that a running command is computing stay. Copies of data sets (of
     archives, buckets and prepared data sets) stay, too, unless --copies is given.
@@ -127,14 +127,15 @@ def _store() -> ActivationStore:
 def _others() -> dict[str, list[Path]]:
     """Returns the files and directories in the cache beside the activations, by kind.
 
-    Converted networks, what is known of images, how finished outputs of `predict` were
-    made, and copied data sets with the records of them.
+    Converted networks, answers to images, what is known of images, how finished outputs
+    of `predict` were made, and copied data sets with the records of them.
     """
     # It imports Pillow, which `cnnxfer --help` does not need.
     from cnnxfer.data.sources.packed import copies_dir
 
     return {
         "engines": _named("engines", "[0-9a-f]{64}"),
+        "answers": _named("answers", "[0-9a-f]{64}"),
         "index": _named("index", r"[0-9a-f]{16}\.json"),
         "outputs": _named("outputs", r"[0-9a-f]{64}\.json"),
         "copies": list(copies_dir().glob("*/*")),
@@ -238,6 +239,7 @@ def _totals(sizes: dict[str, int], limit_bytes: int) -> Table:
     most = format_bytes(limit_bytes)
     table.add_row("activations", f"{shown['activations']} of at most {most}")
     table.add_row("converted networks", shown["engines"])
+    table.add_row("answers to images", shown["answers"])
     table.add_row("index of images", shown["index"])
     table.add_row("finished outputs", shown["outputs"])
     table.add_row("copies of data sets", shown["copies"])

@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.annotation import Annotation
 from cnnxfer.data.check.run_checks import repair_findings, warn_of
 from cnnxfer.data.dataset import TEST, TRAIN, VALIDATION, Dataset, Example
-from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.preparing.fit import fit_annotations
 from cnnxfer.data.preparing.index import (
     build_index,
@@ -25,13 +22,10 @@ from cnnxfer.data.run_images import find_images
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.errors import DataError, RunError
-from cnnxfer.evaluation.kept_answers import KeptAnswers
+from cnnxfer.evaluation.answered import Answered, answers_to_parts
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.evaluation.surest import surest_answers
-from cnnxfer.files import file_hash
-from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.known_images import describe_known_images, known_splits
-from cnnxfer.prediction.model_source import run_model
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import Run
 from cnnxfer.spelling import command, option
@@ -107,10 +101,7 @@ def measure_beside_parent(
     parent = run.parent
     if not parent or not parent.model_path.exists():
         return [each.evaluation for each in measured]
-    if _same_model(run, parent):
-        before = [each.renamed(parent.name) for each in measured]
-    else:
-        before = _measure(parent, splits, reporter, options)
+    before = _measure(parent, splits, reporter, options)
     return [each.beside(old) for each, old in zip(measured, before, strict=True)]
 
 
@@ -228,10 +219,6 @@ class _Measured:
     evaluation: Evaluation
     right: dict[str, bool]
 
-    def renamed(self, run: str) -> _Measured:
-        """Returns the same figures for another run, which has the same model."""
-        return _Measured(dataclasses.replace(self.evaluation, run=run), self.right)
-
     def beside(self, before: _Measured) -> Evaluation:
         """Returns the evaluation with that of the parent, and what changed."""
         both = self.right.keys() & before.right.keys()
@@ -243,53 +230,38 @@ class _Measured:
         )
 
 
-def _same_model(run: Run, other: Run) -> bool:
-    return run.thresholds == other.thresholds and file_hash(
-        run.require_model()
-    ) == file_hash(other.require_model())
-
-
 def _measure(
     run: Run,
     splits: Sequence[Sequence[Example]],
     reporter: Reporter,
     options: ClassifierOptions,
 ) -> list[_Measured]:
+    parts = answers_to_parts(run, splits, reporter, options)
+    return [_measure_answers(run, answered) for answered in parts]
+
+
+def _measure_answers(run: Run, answered: Answered) -> _Measured:
+    if not answered.examples:
+        raise DataError(f"none of {answered.unreadable} images can be read any more.")
     names = run.class_names
-    classifier = Classifier(run_model(run), options, reporter)
-    decision = classifier.model.decision
-    surest = partial(surest_answers, decision=decision, class_names=names)
-    examples = [example for split in splits for example in split]
-    sources = [ImageSource(example.id, example.read) for example in examples]
-    progress = reporter.progress("evaluating", len(examples), "images")
-    measured = []
-    with closing(classifier):
-        answers = classifier.answers(sources, progress)
-        for split in splits:
-            found, read, sizes = KeptAnswers(), [], []
-            answers_of_split = islice(answers, len(split))
-            for example, answer in zip(split, answers_of_split, strict=True):
-                if answer.found is None:
-                    reporter.warn(f"left out {example.id}: {answer.picture.error}")
-                else:
-                    found.append(answer.found)
-                    read.append(example)
-                    sizes.append((answer.picture.width, answer.picture.height))
-            if not found:
-                raise DataError(f"none of {len(split)} images can be read any more.")
-            figures, right = decision.measure(names, found, read)
-            evaluation = Evaluation(
-                run.name,
-                images=len(read),
-                unreadable=len(split) - len(read),
-                seen=0,
-                figures=figures,
-                surest_mistakes=surest(read, sizes, found, ~right),
-                surest_right=surest(read, sizes, found, right),
-            )
-            ids = (example.id for example in read)
-            measured.append(
-                _Measured(evaluation, dict(zip(ids, right.tolist(), strict=True)))
-            )
-        assert next(answers, None) is None
-    return measured
+    decision = task_of(run).decision(names, run.thresholds)
+    figures, right = decision.measure(names, answered.found, answered.examples)
+    surest = partial(
+        surest_answers,
+        answered.examples,
+        answered.sizes,
+        answered.found,
+        decision=decision,
+        class_names=names,
+    )
+    evaluation = Evaluation(
+        run.name,
+        images=len(answered.examples),
+        unreadable=answered.unreadable,
+        seen=0,
+        figures=figures,
+        surest_mistakes=surest(chosen=~right),
+        surest_right=surest(chosen=right),
+    )
+    ids = (example.id for example in answered.examples)
+    return _Measured(evaluation, dict(zip(ids, right.tolist(), strict=True)))

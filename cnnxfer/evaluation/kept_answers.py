@@ -4,28 +4,52 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import overload
+from dataclasses import dataclass
+from typing import Self, overload
 
 import numpy as np
 
 LEVEL = 1  # the fastest; masks have long rows of one value
 
 
-class KeptAnswers(Sequence[np.ndarray]):
-    """Arrays that are kept compressed, and read-only when they are taken out.
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """What was found in one image, compressed.
 
     A mask has as many bytes as its image has pixels, so those of a split may not fit
     into memory, and hardly any need more than a hundredth of that.
+
+    Attributes:
+        size: the width and height of the upright image, in pixels.
+        dtype: the type of the array's values.
+        shape: the shape of the array.
+        content: its bytes, compressed by zlib.
     """
 
-    def __init__(self) -> None:
-        """Begins without an answer."""
-        self._kept: list[tuple[bytes, np.dtype, tuple[int, ...]]] = []
+    size: tuple[int, int]
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    content: bytes
 
-    def append(self, answer: np.ndarray) -> None:
-        """Keeps a copy of an answer."""
-        content = zlib.compress(answer.tobytes(), LEVEL)
-        self._kept.append((content, answer.dtype, answer.shape))
+    @classmethod
+    def of(cls, found: np.ndarray, size: tuple[int, int]) -> Self:
+        """Returns a copy of an array that was found in an image of a size."""
+        content = zlib.compress(found.tobytes(), LEVEL)
+        return cls(size, found.dtype, found.shape, content)
+
+    @property
+    def found(self) -> np.ndarray:
+        """The array, read-only."""
+        content = zlib.decompress(self.content)
+        return np.frombuffer(content, self.dtype).reshape(self.shape)
+
+
+class FoundArrays(Sequence[np.ndarray]):
+    """The arrays of kept answers, each unpacked when it is taken out."""
+
+    def __init__(self, kept: Sequence[KeptAnswer]) -> None:
+        """Takes the answers, in order."""
+        self._kept = kept
 
     def __len__(self) -> int:
         """Returns the number of answers."""
@@ -40,6 +64,5 @@ class KeptAnswers(Sequence[np.ndarray]):
     def __getitem__(self, at: int | slice) -> np.ndarray | list[np.ndarray]:
         """Returns an answer, or several."""
         if isinstance(at, slice):
-            return [self[number] for number in range(*at.indices(len(self)))]
-        content, dtype, shape = self._kept[at]
-        return np.frombuffer(zlib.decompress(content), dtype).reshape(shape)
+            return [answer.found for answer in self._kept[at]]
+        return self._kept[at].found

@@ -254,6 +254,14 @@ class Classifier:
             **self._decision.settings,
         }
 
+    @property
+    def variant(self) -> tuple[str, str] | None:
+        """The engine that answers, and its precision; None before the first answer."""
+        if not self._engines:
+            return None
+        engine = self._engines[0]
+        return engine.name, engine.precision
+
     def close(self) -> None:
         """Ends all processes at once."""
         self._closed = True

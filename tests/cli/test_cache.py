@@ -61,6 +61,7 @@ def fill(cache_dir: Path) -> dict[str, Path]:
     paths = {
         "network": cache_dir / "engines" / ("cd" * 32) / "model.bin",
         "blob": cache_dir / "engines" / ("cd" * 32) / "blobs" / "1.blob",
+        "answers": cache_dir / "answers" / ("ab" * 32) / "1.npz",
         "index": cache_dir / "index" / "0123456789abcdef.json",
         "output": cache_dir / "outputs" / f"{'ef' * 32}.json",
         "copy": cache_dir / "copies" / "archives" / "flowers-01" / "images.bin",
@@ -113,12 +114,13 @@ def test_show(
     assert random[5] == format_bytes(size_bytes)
     assert random[6].startswith(("1970-01-01", "1969-12-31"))
     assert random[7] == "/photos/flowers [new]"
-    assert cells[-6:] == [
+    assert cells[-7:] == [
         [
             "activations",
             f"{format_bytes(size_bytes + part_bytes)} of at most 2.0 GB",
         ],
         ["converted networks", "2.0 kB"],
+        ["answers to images", "1.0 kB"],
         ["index of images", "1.0 kB"],
         ["finished outputs", "1.0 kB"],
         ["copies of data sets", "1.0 kB"],
@@ -138,6 +140,7 @@ def test_show_as_json(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> No
         "limit_bytes": 2_000_000_000,
         "activations_bytes": size_bytes,
         "engines_bytes": 2000,
+        "answers_bytes": 1000,
         "index_bytes": 1000,
         "outputs_bytes": 1000,
         "copies_bytes": 1000,
@@ -176,14 +179,15 @@ def test_clear(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "path": str(cache_dir),
         "activations_bytes": size_bytes,
         "engines_bytes": 2000,
+        "answers_bytes": 1000,
         "index_bytes": 1000,
         "outputs_bytes": 1000,
         "copies_bytes": 0,
-        "freed_bytes": size_bytes + 4000,
+        "freed_bytes": size_bytes + 5000,
     }
     assert not entry.exists()
     left = {name for name, path in paths.items() if path.exists()}
-    assert left == paths.keys() - {"network", "blob", "index", "output"}
+    assert left == paths.keys() - {"network", "blob", "answers", "index", "output"}
     assert run(["cache", "clear"]) == 0
     assert f"freed 0 B in {cache_dir}" in capsys.readouterr().out
     assert run(["cache", "clear", "--copies"]) == 0

@@ -10,7 +10,6 @@ from recording_reporter import RecordingReporter
 
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.errors import RunError
-from cnnxfer.evaluation import evaluator
 from cnnxfer.evaluation.before_after import compare_with_parent
 from cnnxfer.evaluation.evaluator import evaluate_run
 from cnnxfer.prediction.classifier import Classifier
@@ -85,10 +84,11 @@ def test_the_figures_equal_those_of_evaluate(tuned: Run) -> None:
     assert tuned.parent.metrics == {"frozen": {"val_accuracy": 0.75}}
 
 
-def test_a_model_equal_to_that_of_its_parent_is_measured_once(
-    tuned: Run, monkeypatch: pytest.MonkeyPatch
+def test_a_model_equal_to_that_of_its_parent_is_not_asked_again(
+    tuned: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """This is the case if no epoch beat the parent's model."""
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / "cache"))
     assert tuned.parent
     loaded = []
 
@@ -97,13 +97,13 @@ def test_a_model_equal_to_that_of_its_parent_is_measured_once(
             loaded.append(model.name)
             super().__init__(model, *rest)
 
-    monkeypatch.setattr(evaluator, "Classifier", Recorded)
+    monkeypatch.setattr("cnnxfer.prediction.classifier.Classifier", Recorded)
     compare_with_parent(tuned, splits_of(tuned), Reporter())
     assert loaded == [tuned.name, tuned.parent.name]
     tuned.copy_model(tuned.parent)
     loaded.clear()
     outcome = compare_with_parent(tuned, splits_of(tuned), Reporter())
-    assert loaded == [tuned.name]
+    assert loaded == []
     assert outcome.test
     assert outcome.test.before
     assert outcome.test.before.run == tuned.parent.name

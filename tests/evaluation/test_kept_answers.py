@@ -8,7 +8,7 @@ import pytest
 
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example
-from cnnxfer.evaluation.kept_answers import KeptAnswers
+from cnnxfer.evaluation.kept_answers import FoundArrays, KeptAnswer
 from cnnxfer.evaluation.surest import MOST, surest_answers
 from cnnxfer.tasks.masks.segmentation import EachPixel
 
@@ -32,9 +32,7 @@ def mask(number: int) -> np.ndarray:
     ],
 )
 def test_answers_are_what_they_were(answer: np.ndarray) -> None:
-    kept = KeptAnswers()
-    kept.append(answer)
-    kept.append(answer[:1])
+    kept = FoundArrays([KeptAnswer.of(array, (9, 9)) for array in (answer, answer[:1])])
     assert len(kept) == 2
     for found, expected in zip(kept, [answer, answer[:1]], strict=True):
         np.testing.assert_array_equal(found, expected, strict=True)
@@ -45,12 +43,11 @@ def test_masks_are_never_in_memory_all_at_once() -> None:
     count = 3 * MOST
     images = [Example(str(n), Labels((0,)), None, Path("none")) for n in range(count)]
     tracemalloc.start()
-    kept = KeptAnswers()
-    for number in range(count):
-        kept.append(mask(number % 25))
+    size = (1024, 1024)
+    kept = FoundArrays([KeptAnswer.of(mask(n % 25), size) for n in range(count)])
     assert tracemalloc.get_traced_memory()[0] < 3 * MEGABYTE
     every = np.ones(count, bool)
-    sizes = [(1024, 1024)] * count
+    sizes = [size] * count
     surest = surest_answers(images, sizes, kept, every, EachPixel(NAMES, ""), NAMES)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
