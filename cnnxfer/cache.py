@@ -15,7 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from cnnxfer.errors import ConfigError, reason_of
-from cnnxfer.files import TEMPORARY, flush, name_file, read_json_with_hash, user_dir
+from cnnxfer.files import TEMPORARY, flush_all, name_file, read_json_with_hash, user_dir
 from cnnxfer.records import Record
 from cnnxfer.reporting import Reporter
 from cnnxfer.trust import KEPT_DIRECTORY, distrust, take_from_others
@@ -156,11 +156,13 @@ def cached_directory(
             try:
                 temporary.mkdir()
                 fill(temporary)
+                files = []
                 for directory, _, names in os.walk(temporary):
                     take_from_others(Path(directory))
                     for name in names:
                         take_from_others(Path(directory, name))
-                        flush(Path(directory, name))
+                        files.append(Path(directory, name))
+                flush_all(files)
                 os.replace(temporary, path)
             except OSError as error:
                 name_file(error, path)

@@ -16,15 +16,17 @@ TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz
 SUFFIXES = (*ZIP_SUFFIXES, *TAR_SUFFIXES)
 
 
-def members(path: str, wanted: Callable[[str], bool]) -> Iterator[ImageSource]:
+def members(
+    path: str, wanted: Callable[[str], bool], *, whole: bool = False
+) -> Iterator[ImageSource]:
     """Yields the files in an archive, in the archive's order, named as in it.
 
     The archive is a zip, recognized by its suffix, or a tar, plain or compressed. A
     member that cannot be read, such as a link or an encrypted file, is an image source
     whose `read` raises a DataError with the reason.
 
-    A member of over 64 KiB that begins as no image does is not unpacked whole, and
-    cannot be read either.
+    Unless all files are wanted `whole`, a member of over 64 KiB that begins as no image
+    does cannot be read either, and its rest is not unpacked.
 
     Raises:
         Exception: an error of any type if the archive is damaged, or a DataError if it
@@ -33,7 +35,7 @@ def members(path: str, wanted: Callable[[str], bool]) -> Iterator[ImageSource]:
     """
     kind = "zips" if path.lower().endswith(ZIP_SUFFIXES) else "tars"
     reader = import_module(f"cnnxfer.data.archives.{kind}")
-    return cast("Iterator[ImageSource]", reader.members(path, wanted))
+    return cast("Iterator[ImageSource]", reader.members(path, wanted, whole))
 
 
 def archive_problem(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Reads the files in an archive: what is no image, only as far as that shows."""
+"""Reads the files in an archive; where images are wanted, no more than needed."""
 
 from functools import partial
 from typing import IO
@@ -26,13 +26,14 @@ def check_beginning(beginning: bytes) -> None:
         raise OtherFile(other_file(beginning) or "empty file")
 
 
-def read_content(stream: IO[bytes], size_bytes: int) -> bytes:
+def read_content(stream: IO[bytes], size_bytes: int, *, whole: bool) -> bytes:
     """Returns the content of a file; of `size_bytes`, unless its archive is damaged.
 
     Raises:
-        OtherFile: if the file begins as no image does; its rest is not unpacked then.
+        OtherFile: unless `whole`, if the file begins as no image does; its rest is not
+            unpacked then.
     """
     beginning = stream.read(BEGINNING_BYTES)
-    if size_bytes > BEGINNING_BYTES:
+    if size_bytes > BEGINNING_BYTES and not whole:
         check_beginning(beginning)
     return b"".join([beginning, *iter(partial(stream.read, BEGINNING_BYTES), b"")])

@@ -34,7 +34,7 @@ _READ_BYTES = 1 << 16
 _MAX_NAME_BYTES = 1 << 20
 
 
-def members(path: str, wanted: Wanted) -> Iterator[ImageSource]:
+def members(path: str, wanted: Wanted, whole: bool) -> Iterator[ImageSource]:
     """Yields the files in a tar archive, as `archives.members` describes.
 
     Files of a compressed archive are held in memory; those of a plain one are read
@@ -45,12 +45,14 @@ def members(path: str, wanted: Wanted) -> Iterator[ImageSource]:
         for magic, decompress in DECOMPRESSORS.items():
             if start.startswith(magic):
                 with decompress(file) as stream:
-                    yield from _compressed(_Unpacked(stream, file), wanted)
+                    yield from _compressed(_Unpacked(stream, file), wanted, whole)
                 return
-        yield from _plain(path, file, wanted)
+        yield from _plain(path, file, wanted, whole)
 
 
-def _plain(path: str, file: BufferedReader, wanted: Wanted) -> Iterator[ImageSource]:
+def _plain(
+    path: str, file: BufferedReader, wanted: Wanted, whole: bool
+) -> Iterator[ImageSource]:
     size_bytes = os.fstat(file.fileno()).st_size
     with tarfile.open(fileobj=file, mode="r:", tarinfo=_Header) as archive:
         for member in _files(archive, wanted):
@@ -59,12 +61,12 @@ def _plain(path: str, file: BufferedReader, wanted: Wanted) -> Iterator[ImageSou
                 continue
             if member.offset_data + member.size > size_bytes:
                 raise tarfile.ReadError("unexpected end of data")
-            read = partial(_read, Path(path), member.offset_data, member.size)
+            read = partial(_read, Path(path), member.offset_data, member.size, whole)
             yield ImageSource(member.name, read)
 
 
-def _read(path: Path, offset: int, size_bytes: int) -> bytes:
-    if size_bytes > BEGINNING_BYTES:
+def _read(path: Path, offset: int, size_bytes: int, whole: bool) -> bytes:
+    if size_bytes > BEGINNING_BYTES and not whole:
         check_beginning(read_bytes(path, offset, BEGINNING_BYTES))
     return read_bytes(path, offset, size_bytes)
 
@@ -85,7 +87,9 @@ class _Unpacked:
         return piece
 
 
-def _compressed(stream: _Unpacked, wanted: Wanted) -> Iterator[ImageSource]:
+def _compressed(
+    stream: _Unpacked, wanted: Wanted, whole: bool
+) -> Iterator[ImageSource]:
     with tarfile.open(
         fileobj=cast(IO[bytes], stream),
         mode="r|",
@@ -98,7 +102,7 @@ def _compressed(stream: _Unpacked, wanted: Wanted) -> Iterator[ImageSource]:
                 continue
             try:
                 unpacked = cast(IO[bytes], archive.extractfile(member))
-                content = read_content(unpacked, member.size)
+                content = read_content(unpacked, member.size, whole=whole)
             except OtherFile as error:
                 yield unreadable_source(member.name, str(error))
                 continue

@@ -21,12 +21,14 @@ _ENCRYPTED = 0x1
 _METHODS = (ZIP_STORED, ZIP_DEFLATED)
 
 
-def members(path: str, wanted: Callable[[str], bool]) -> Iterator[ImageSource]:
+def members(
+    path: str, wanted: Callable[[str], bool], whole: bool
+) -> Iterator[ImageSource]:
     """Yields the files in a zip archive, as `archives.members` describes."""
     archive, lock = _open(path)
     for member in archive.infolist():
         if not member.is_dir() and wanted(member.filename):
-            read = partial(_read, archive, lock, member)
+            read = partial(_read, archive, lock, member, whole)
             size_bytes = member.file_size
             yield ImageSource(member.filename, read, here=True, size_bytes=size_bytes)
 
@@ -65,7 +67,9 @@ def forget_opened() -> None:
     _open_state.cache_clear()
 
 
-def _read(archive: ZipFile, lock: threading.Lock, member: ZipInfo) -> bytes:
+def _read(
+    archive: ZipFile, lock: threading.Lock, member: ZipInfo, whole: bool
+) -> bytes:
     kind = stat.S_IFMT(member.external_attr >> 16)  # 0 unless a Unix system wrote it
     if kind not in (0, stat.S_IFREG):
         raise DataError(NOT_A_FILE)
@@ -84,7 +88,7 @@ def _read(archive: ZipFile, lock: threading.Lock, member: ZipInfo) -> bytes:
         with lock:
             stream = archive.open(member)
         try:
-            return read_content(stream, member.file_size)
+            return read_content(stream, member.file_size, whole=whole)
         finally:
             with lock:
                 stream.close()

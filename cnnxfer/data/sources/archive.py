@@ -1,20 +1,33 @@
-"""The source for a zip or tar archive of class folders."""
+"""The source for a zip or tar archive of what a folder may be."""
 
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from cnnxfer.cache import remove_entry
 from cnnxfer.data import archives
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.archives.zips import forget_opened, unpacked_bytes
 from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.images.source import ImageSource
-from cnnxfer.data.sources.annotations.load import in_archive
 from cnnxfer.data.sources.layout import arrange
-from cnnxfer.data.sources.mask_signs import refuse_masks
-from cnnxfer.data.sources.packed import Pack, copy_dir, ensure_copy, require_lasting
+from cnnxfer.data.sources.packed import (
+    Copy,
+    Pack,
+    check_room,
+    copy_dir,
+    ensure_copy,
+    require_lasting,
+)
+from cnnxfer.data.sources.unpacked import (
+    Unpacker,
+    is_whole,
+    load_unpacked,
+    may_annotate,
+    unpack,
+)
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 from cnnxfer.unpacking import MAX_FILES
@@ -27,33 +40,41 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     all files is ignored. Of several files with one name, the last one counts. A member
     that cannot be read becomes an example that cannot be read.
 
+    An archive with files that may be annotations or masks is unpacked into the cache
+    instead, and read as a folder is; what cannot be unpacked is told.
+
     Raises:
         DataError: if the archive is damaged, unpacks to far more than its size, lists
-            too many files, or holds none in a class folder, but boxes or masks.
+            too many files, or what is in it cannot be read as a data set.
         RunError: if the cache has no room for the files.
     """
     path = Path(spec).resolve()
     found = path.stat()
     key = [os.fspath(path), found.st_size, found.st_mtime_ns]
-    directory = copy_dir("archives", path.name, key)
-    with reporter.progress(f"opening {path.name}"):
-        size_bytes = 0 if directory.exists() else _size_bytes(spec)
-    copy = ensure_copy(
-        directory,
-        lambda pack: _fill(pack, spec, reporter),
-        reporter,
-        size_bytes=size_bytes,
-    )
-    examples = {example.id: example for example in copy.examples}
-    if in_archive(examples):
-        raise DataError(
-            f"{spec} holds annotations of boxes, which are read from folders. Unpack "
-            "it, and give the folder."
+    packed, files = (copy_dir(it, path.name, key) for it in ("archives", "unpacked"))
+    name = _stem(path.name)
+    if not is_whole(files):
+        with reporter.progress(f"opening {path.name}"):
+            size_bytes = 0 if packed.exists() else _size_bytes(spec)
+        copy = ensure_copy(
+            packed,
+            lambda pack: _fill(pack, spec, reporter, whole=False),
+            reporter,
+            size_bytes=size_bytes,
         )
-    refuse_masks(list(examples), examples.__getitem__, spec, reporter)
+        if not may_annotate(example.id for example in copy.examples):
+            return _of_classes(copy, spec, name, reporter)
+        check_room(sum(example.size_bytes or 0 for example in copy.examples))
+        unpack(files, lambda it: _fill(it, spec, reporter, whole=True), reporter)
+        remove_entry(packed)
+    return load_unpacked(files, spec, name, reporter)
+
+
+def _of_classes(copy: Copy, spec: str, name: str, reporter: Reporter) -> Dataset:
+    examples = {example.id: example for example in copy.examples}
     layout = arrange([*examples, *copy.about], spec, reporter)
     return Dataset(
-        name=_stem(path.name),
+        name=name,
         class_names=layout.class_names,
         examples=tuple(
             replace(
@@ -69,8 +90,10 @@ def load(spec: str, reporter: Reporter) -> Dataset:
     )
 
 
-def _fill(pack: Pack, spec: str, reporter: Reporter) -> list[str]:
-    """Adds the visible files to the pack; returns the names of the hidden ones."""
+def _fill(
+    target: Pack | Unpacker, spec: str, reporter: Reporter, *, whole: bool
+) -> list[str]:
+    """Adds the visible files to a copy; returns the names of the hidden ones."""
     hidden: list[str] = []
 
     def is_visible(name: str) -> bool:
@@ -80,14 +103,17 @@ def _fill(pack: Pack, spec: str, reporter: Reporter) -> list[str]:
             return False
         return True
 
-    with reporter.progress(f"reading {os.path.basename(spec)}", None, "files") as step:
-        for member in _members(spec, is_visible):
-            _add(pack, member, spec)
+    title = f"{'unpacking' if whole else 'reading'} {os.path.basename(spec)}"
+    with reporter.progress(title, None, "files") as step:
+        for member in _members(spec, is_visible, whole=whole):
+            _add(target, member, spec)
             step()
     return hidden
 
 
-def _members(spec: str, wanted: Callable[[str], bool]) -> Iterator[ImageSource]:
+def _members(
+    spec: str, wanted: Callable[[str], bool], *, whole: bool
+) -> Iterator[ImageSource]:
     seen = 0
 
     def is_wanted(name: str) -> bool:
@@ -98,22 +124,22 @@ def _members(spec: str, wanted: Callable[[str], bool]) -> Iterator[ImageSource]:
         return wanted(name)
 
     try:
-        yield from archives.members(spec, is_wanted)
+        yield from archives.members(spec, is_wanted, whole=whole)
     except Exception as error:  # the parsers raise errors of many types
         raise archives.unreadable_archive(spec, error) from error
     finally:
         forget_opened()
 
 
-def _add(pack: Pack, member: ImageSource, spec: str) -> None:
+def _add(target: Pack | Unpacker, member: ImageSource, spec: str) -> None:
     name = _relative_name(member.name)
     try:
         content = member.read()
     except DataError as error:
         require_lasting(error, f"{name} in {spec}")
-        pack.add_unreadable(name, str(error))
+        target.add_unreadable(name, str(error))
     else:
-        pack.add(name, content)
+        target.add(name, content)
 
 
 def _size_bytes(spec: str) -> int:

@@ -59,8 +59,8 @@ def refuse_masks(
     pairs = find_pairs(names)
     if pairs and not why_no_masks(pairs, place_of, reporter):
         raise DataError(
-            f"{spec} holds masks of images, which are read from folders. Unpack or "
-            "copy it, and give the folder."
+            f"{spec} holds masks of images, which are read from folders and archives. "
+            "Copy it, and give the folder."
         )
 
 

@@ -168,10 +168,7 @@ def ensure_copy(
             lambda path: read_copy(path) is not None,
         )
     except OSError as error:
-        raise RunError(
-            f"{error.filename or directory} cannot be written: {reason_of(error)}. "
-            "Make room, or set CNNXFER_CACHE to a directory that has it."
-        ) from error
+        raise unwritable(directory, error) from error
     copy = read_copy(directory)
     if copy is None:
         raise RunError(
@@ -179,6 +176,14 @@ def ensure_copy(
             "Set CNNXFER_CACHE to a directory on another one."
         )
     return copy
+
+
+def unwritable(directory: Path, error: OSError) -> RunError:
+    """Returns the error for a directory of copies that cannot be written."""
+    return RunError(
+        f"{error.filename or directory} cannot be written: {reason_of(error)}. "
+        "Make room, or set CNNXFER_CACHE to a directory that has it."
+    )
 
 
 def read_copy(directory: Path) -> Copy | None:

@@ -1,7 +1,8 @@
-"""Tests of archives of class folders: normal, odd, damaged and hostile ones."""
+"""Tests of archives of data sets: normal, odd, damaged and hostile ones."""
 
 import errno
 import io
+import json
 import shutil
 import stat
 import tarfile
@@ -10,13 +11,16 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from annotated_images import boxes_of
+from PIL import Image
 from recording_reporter import RecordingReporter
 
 from cnnxfer import unpacking
 from cnnxfer.cache import cache_dir
 from cnnxfer.data import dataset as images
 from cnnxfer.data.archives import tars, zips
-from cnnxfer.data.dataset import Dataset
+from cnnxfer.data.archives.contents import BEGINNING_BYTES
+from cnnxfer.data.dataset import SEGMENTATION, Dataset
 from cnnxfer.data.preparing.index import build_index
 from cnnxfer.data.sources import archive, list_dataset, packed
 from cnnxfer.errors import DataError, RunError
@@ -24,6 +28,7 @@ from cnnxfer.reporting import Reporter
 
 FORMS = ["a.zip", "a.tar", "a.tar.gz", "A.TGZ", "a.tar.bz2", "a.txz"]
 Members = dict[str, str | bytes]
+CATEGORY = {"id": 1, "name": "cat"}
 Usage = namedtuple("Usage", "total used free")
 
 
@@ -102,7 +107,7 @@ def test_folders_in_an_archive_are_not_images(tmp_path: Path, form: str):
 def test_a_member_that_memory_does_not_suffice_for_is_read_the_next_time(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise MemoryError
 
     members = {"rose/1.jpg": "1", "lily/1.jpg": "2"}
@@ -361,7 +366,7 @@ def test_an_archive_of_too_many_files_is_refused(
 def test_what_the_machine_lacks_is_not_called_damage(
     name: str, error: Exception, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> bytes:
+    def fail(*_: object, **__: object) -> bytes:
         raise error
 
     monkeypatch.setattr(zips, "read_content", fail)
@@ -371,14 +376,73 @@ def test_what_the_machine_lacks_is_not_called_damage(
         load(name, {"a/1.jpg": "one", "b/2.jpg": "two"})
 
 
-def test_annotated_images_are_to_be_unpacked():
-    told = "<annotation><filename>1.jpg</filename></annotation>"
-    stray = told.replace("1", "gone")
-    members: Members = {"cat/1.jpg": "1", "dog/2.jpg": "2", "dog/3.xml": stray}
-    assert load("stray.zip", members).class_names == ("cat", "dog")
-    for name, files in {
-        "voc.zip": {"images/1.jpg": "1", "annotations/1.xml": told},
-        "yolo.zip": {"1.jpg": "1", "data.yaml": "names: [cat]\ntrain: ."},
-    }.items():
-        with pytest.raises(DataError, match=r"annotations of boxes.*Unpack it"):
-            load(name, files)
+TOLD = (
+    "<annotation><filename>1.png</filename><object><name>cat</name><bndbox>"
+    "<xmin>2</xmin><ymin>3</ymin><xmax>9</xmax><ymax>8</ymax></bndbox></object>"
+    "</annotation>"
+)
+
+
+@pytest.fixture
+def picture() -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (40, 20)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_an_archive_of_annotated_images_is_read_as_the_folder(
+    name: str, picture: bytes
+):
+    images = [{"id": n, "file_name": f"{n}.png"} for n in range(1, 3)]
+    item = {"image_id": 1, "category_id": 1, "bbox": [1, 2, 8, 6]}
+    coco = {"images": images, "annotations": [item], "categories": [CATEGORY]}
+    text = json.dumps(coco) + " " * BEGINNING_BYTES  # which is no beginning of an image
+    members = {"a/1.png": picture, "a/2.png": picture, "boxes.json": text}
+    for _ in range(2):  # unpacked, and found again
+        dataset = load(name, members)
+        assert dataset.name == name[0]
+        assert {it.id: it.read() for it in dataset.examples} == {
+            "a/1.png": picture,
+            "a/2.png": picture,
+        }
+        assert boxes_of(dataset)["a/1.png"] == [("cat", (1, 2, 9, 8))]
+        assert not list(cache_dir().rglob("images.bin"))
+
+
+def test_yolo_tables_and_masks_are_read_from_archives(picture: bytes):
+    yolo = {"i.png": picture, "i.txt": "0 .5 .5 .5 .5", "classes.txt": "cat"}
+    box = ("cat", (10, 5, 30, 15))
+    assert boxes_of(load("yolo.zip", yolo)) == {"i.png": [box]}
+    table = {"i.png": picture, "t.csv": "path,label,x0,y0,x1,y1\ni.png,cat,1,2,3,4"}
+    assert boxes_of(load("table.zip", table)) == {"i.png": [("cat", (1, 2, 3, 4))]}
+    mask = io.BytesIO()
+    Image.new("L", (40, 20)).save(mask, "PNG")
+    masks = {"images/i.png": picture, "masks/i.png": mask.getvalue()}
+    assert load("masks.zip", masks).task == SEGMENTATION
+
+
+def test_messages_name_files_as_they_lie_in_the_archive(picture: bytes):
+    told = TOLD.replace("1.png", "gone.png")
+    members = {"a/1.png": picture, "a/gone.xml": told, "b/2.png": picture}
+    reporter = RecordingReporter()
+    dataset = list_dataset(write("a.zip", members), reporter)
+    assert dataset.class_names == ("a", "b")
+    assert reporter.warnings == [
+        "a.zip has annotations of 1 image, and none exists, such as gone.png. Put the "
+        "images beside them."
+    ]
+    members = {"a/1.png": picture, "a/1.xml": "<annotation>"}
+    with pytest.raises(DataError, match=r"^a\.zip/a/1\.xml is not XML"):
+        load("a.zip", members)
+
+
+def test_what_cannot_be_unpacked_is_told(picture: bytes):
+    long = f"{'x' * 300}.png"
+    members = {"1.png": picture, "1.xml": TOLD, long: picture, "1.xml/2.png": picture}
+    reporter = RecordingReporter()
+    dataset = list_dataset(write("a.zip", members | {"../3.png": picture}), reporter)
+    assert set(boxes_of(dataset)) == {"1.png"}
+    told, others = reporter.warnings
+    assert f"left out 2 files of a.zip that cannot be unpacked, such as {long}" in told
+    assert "left out 1 image without annotations, such as a.zip/3.png" in others

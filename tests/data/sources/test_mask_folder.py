@@ -11,8 +11,10 @@ from recording_reporter import RecordingReporter
 
 from cnnxfer.data.dataset import CLASSIFICATION, DETECTION, SEGMENTATION, Dataset
 from cnnxfer.data.masks import mask_file, read_facts
+from cnnxfer.data.masks.mask_file import MaskFile
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.data.sources.mask_pairs import find_pairs
+from cnnxfer.data.sources.mask_signs import refuse_masks
 from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.errors import DataError, PassingError
 from cnnxfer.reporting import Reporter
@@ -283,7 +285,16 @@ def test_a_set_of_boxes_with_masks_is_read_by_its_masks_when_asked(
     assert list(masks.class_names) == sorted(masks.class_names)
 
 
-def test_an_archive_of_masks_is_to_be_unpacked(root: Path) -> None:
+def test_an_archive_of_masks_is_read_as_the_folder(root: Path) -> None:
     packed = shutil.make_archive(str(root), "zip", root)
-    with pytest.raises(DataError, match=r"set\.zip holds masks of images.* Unpack or"):
-        list_dataset(packed, Reporter())
+    assert shown(list_dataset(packed, Reporter())) == shown(
+        list_dataset(str(root), Reporter())
+    )
+
+
+def test_masks_in_a_bucket_are_to_be_copied(root: Path) -> None:
+    names = ["images/a.jpg", "masks/a.png"]
+    with pytest.raises(DataError, match=r"s3://set holds masks of images.* Copy it"):
+        refuse_masks(
+            names, lambda name: MaskFile(name, root / name), "s3://set", Reporter()
+        )

@@ -1,13 +1,11 @@
 """The source for files of boxes, and for folders that hold some."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from cnnxfer.data.dataset import Dataset, Example
+from cnnxfer.data.dataset import Dataset
 from cnnxfer.data.images.names import is_hidden
 from cnnxfer.data.sources.annotations import json_files, tables, voc, yolo
 from cnnxfer.data.sources.annotations.annotated import AnnotatedImage, Reading
@@ -19,7 +17,7 @@ from cnnxfer.data.sources.annotations.dataset import assemble, why_empty
 from cnnxfer.data.sources.annotations.pictures import Pictures
 from cnnxfer.data.sources.layout import utf8_name
 from cnnxfer.errors import DataError
-from cnnxfer.reporting import Reporter, SilentReporter
+from cnnxfer.reporting import Reporter
 
 
 @dataclass(frozen=True)
@@ -114,38 +112,6 @@ def in_folder(
         if reading.format or reading.problems:
             reporter.warn(why_empty(reading, root))
     return None
-
-
-def in_archive(files: Mapping[str, Example]) -> bool:
-    """Tells whether there are annotations among files, of images among them.
-
-    As in a folder, they don't count where class folders hold far more images.
-
-    Args:
-        files: all files, by their names with slashes.
-    """
-    names = list(files)
-    with TemporaryDirectory() as folder:
-        for name in filter(_may_annotate, names):
-            path = Path(folder, name)
-            with suppress(DataError, OSError, ValueError):  # a broken or an odd name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(files[name].read())
-        if yolo.find(names, folder) or yolo.find_classes(names, folder):
-            return True  # whose images must be read to know their sizes
-        try:
-            found = in_folder(folder, names, SilentReporter())
-        except DataError:
-            return True
-        return found is not None and not outnumber(
-            in_class_folders(names, folder), found.paths
-        )
-
-
-def _may_annotate(name: str) -> bool:
-    return name.lower().endswith(
-        (".xml", ".json", ".txt", *yolo.YAML, *tables.SUFFIXES)
-    )
 
 
 def _read_folder(
