@@ -321,6 +321,8 @@ def _train_phase(setup: Setup, run: runs.Run) -> None:
             f"so {run.model_path} is the model from before. Try a lower "
             f"{option('--lr')}."
         )
+    if outcome.improved and after.calibration_text:
+        reporter.info(after.calibration_text)
     if not phase.from_parent:
         return
     from cnnxfer.evaluation.before_after import compare_with_parent

@@ -116,6 +116,7 @@ def show(
     details |= {
         "recipe": found.config.recipe,
         "classes": ", ".join(found.class_names),
+        "temperature": found.temperature and f"{found.temperature:.3g}",
         "path": str(found.path),
     }
     rows = [(name, value) for name, value in details.items() if value]

@@ -29,7 +29,7 @@ from cnnxfer.prediction.known_images import describe_known_images, known_splits
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import Run
 from cnnxfer.spelling import command, option
-from cnnxfer.tasks.catalog import task_of
+from cnnxfer.tasks.catalog import decision_of, task_of
 from cnnxfer.texts import normal
 
 # The share of the test images that may be missing. The others are a sample as well, and
@@ -244,7 +244,7 @@ def _measure_answers(run: Run, answered: Answered) -> _Measured:
     if not answered.examples:
         raise DataError(f"none of {answered.unreadable} images can be read any more.")
     names = run.class_names
-    decision = task_of(run).decision(names, run.thresholds)
+    decision = decision_of(run)
     figures, right = decision.measure(names, answered.found, answered.examples)
     surest = partial(
         surest_answers,

@@ -25,7 +25,7 @@ from cnnxfer.registry import BUILT_IN, did_you_mean
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import LATEST, Run, find_run, resolve_runs_dir
 from cnnxfer.spelling import command
-from cnnxfer.tasks.catalog import IMAGENET_TASK, task_of
+from cnnxfer.tasks.catalog import IMAGENET_TASK, decision_of, task_of
 from cnnxfer.tasks.task import Decision, Task
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def run_model(run: Run) -> ModelSource:
         fit=config.fit,
         network=partial(_run_network, run, task),
         task=task,
-        decision=task.decision(names, run.thresholds),
+        decision=decision_of(run),
         known_splits=partial(known_splits, run),
     )
 

@@ -8,6 +8,8 @@ from cnnxfer.records import Within
 
 Count = Annotated[int, Within(0)]
 Fraction = Annotated[float, Within(0, 1)]
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.05, 20.0
+Temperature = Annotated[float, Within(LEAST_TEMPERATURE, MOST_TEMPERATURE)]
 
 
 class Receipt(TypedDict, total=False):
@@ -42,6 +44,8 @@ class ValidationFigures(TypedDict, total=False):
     monitor: Figure
     val_images: Count
     val_loss: float
+    val_calibrated_loss: float
+    temperature: Temperature | None
     val_accuracy: Fraction
     val_macro_f1: Fraction
     val_mean_average_precision: Fraction
@@ -51,6 +55,12 @@ class ValidationFigures(TypedDict, total=False):
     val_ap50: Fraction
     val_miou: Fraction
     val_pixel_accuracy: Fraction
+
+
+class Calibration(TypedDict):
+    """What makes confidences honest, in `temperature.json`."""
+
+    temperature: Temperature
 
 
 class Share(TypedDict):

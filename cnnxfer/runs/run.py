@@ -24,13 +24,15 @@ from cnnxfer.files import (
     write_text,
 )
 from cnnxfer.records import Record
-from cnnxfer.runs.contents import Fraction, Metrics, Receipt
+from cnnxfer.runs.contents import Calibration, Fraction, Metrics, Receipt
 from cnnxfer.spelling import command
 from cnnxfer.trust import KEPT, KEPT_DIRECTORY
 
 SPLITS = ("train", "validation", "test")
 # How labels begin that are JSON and tell where in an image something is.
 PLACES = "[["
+# What is fitted on the validation images, and decides on answers.
+FITTED = ("thresholds.json", "temperature.json")
 PUT_BACK = "Put back the file as it was, or train a new run."
 
 
@@ -88,7 +90,7 @@ class Run:
     @property
     def decisive_paths(self) -> list[Path]:
         """The directory, and what in it decides on answers and on further training."""
-        names = ("config.toml", "classes.json", "thresholds.json", "receipt.json")
+        names = ("config.toml", "classes.json", *FITTED, "receipt.json")
         files = [self.path / name for name in names]
         return [self.path, *files, self.model_path, self.checkpoints_dir]
 
@@ -150,6 +152,18 @@ class Run:
             other = "has other classes than classes.json"
             raise self._damaged("thresholds.json", other)
         return thresholds
+
+    @property
+    def temperature(self) -> float | None:
+        """What logits are divided by before they become probabilities.
+
+        None if they are not divided: the validation images didn't tell by what, the
+        task has none, or the run was trained before there were temperatures.
+        """
+        name = "temperature.json"
+        if not (self.path / name).exists():
+            return None
+        return self._read_json(name, Calibration)["temperature"]
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -239,10 +253,23 @@ class Run:
         """Writes the images of the run, each with its split."""
         self._write_csv("split.csv", [asdict(row) for row in rows])
 
-    def write_thresholds(self, thresholds: Mapping[str, float]) -> None:
-        """Writes the probabilities from which images show a class, if there are any."""
+    def write_fitted(
+        self, thresholds: Mapping[str, float], temperature: float | None = None
+    ) -> None:
+        """Writes what was fitted on the validation images, with the model.
+
+        Args:
+            thresholds: the probability from which an image shows a class, by the name
+                of the class; empty if the task has none.
+            temperature: what logits are divided by; None if they are not.
+        """
         if thresholds:
             self._write_json("thresholds.json", dict(thresholds))
+        if temperature:
+            self._write_json("temperature.json", {"temperature": temperature})
+        else:
+            with self.saving():  # that of the model before
+                (self.path / "temperature.json").unlink(missing_ok=True)
 
     def update_metrics(self, **values: Any) -> None:
         """Sets some entries of the metrics and keeps the others; None removes an entry.
@@ -284,11 +311,11 @@ class Run:
         self._write_csv("history.csv", [*earlier, *rows])
 
     def copy_model(self, other: Run) -> None:
-        """Copies the model of another run, and its thresholds."""
+        """Copies the model of another run, and what was fitted for it."""
         source = other.require_model()
         with self.saving(), atomic_path(self.model_path, KEPT) as temporary:
             shutil.copyfile(source, temporary)
-        self.write_thresholds(other.thresholds)
+        self.write_fitted(other.thresholds, other.temperature)
 
     def discard_training(self) -> None:
         """Removes all that training has written, so that the phase begins again."""
@@ -297,7 +324,7 @@ class Run:
         with self.saving(), suppress(FileNotFoundError):
             self.checkpoints_dir.replace(discarded)  # all at once
         shutil.rmtree(discarded, ignore_errors=True)
-        for name in ("model.keras", "thresholds.json", "history.csv", "metrics.json"):
+        for name in ("model.keras", *FITTED, "history.csv", "metrics.json"):
             (self.path / name).unlink(missing_ok=True)
 
     def require_model(self) -> Path:

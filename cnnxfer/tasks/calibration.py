@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnxfer.runs.contents import LEAST_TEMPERATURE, MOST_TEMPERATURE
+
 BINS = 15  # as in the paper
-LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.05, 20.0
 # Of the logarithm of a temperature; one this near to a bound has run into it.
 TOLERANCE = 1e-3
 # A number that is fitted has to raise the log likelihood by more than 1, or it is not
@@ -133,5 +134,5 @@ def fit_temperature(
     )
     inside = np.abs(best.x - bounds).min() > 2 * TOLERANCE
     if inside and loss_at(0.0) - best.fun > LEAST_GAIN:  # a NaN is not more
-        return float(np.exp(best.x))
+        return round(float(np.exp(best.x)), 6)
     return None

@@ -8,7 +8,7 @@ from cnnxfer.tasks.boxes.localization import Localization
 from cnnxfer.tasks.classification import Classification
 from cnnxfer.tasks.masks.segmentation import Segmentation
 from cnnxfer.tasks.multi_label import MultiLabel
-from cnnxfer.tasks.task import Task
+from cnnxfer.tasks.task import Decision, Task
 
 TASKS: Registry[Task] = Registry("task")
 IMAGENET_TASK = TASKS.add(Classification())
@@ -32,3 +32,13 @@ def task_of(run: Run) -> Task:
             'task = "classification".'
         )
     return TASKS.get(name)
+
+
+def decision_of(run: Run) -> Decision:
+    """Returns how a run's model decides, with all that was fitted on validation.
+
+    Raises:
+        RunError: if a file of the run is missing or damaged.
+    """
+    task = task_of(run)
+    return task.decision(run.class_names, run.thresholds, run.temperature)

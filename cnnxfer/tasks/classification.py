@@ -15,6 +15,7 @@ from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
 from cnnxfer.tasks.answer import DIGITS, RankedClass
+from cnnxfer.tasks.calibration import fit_temperature
 from cnnxfer.tasks.class_answer import (
     ClassAnswer,
     ranked_classes,
@@ -70,14 +71,19 @@ class SoftmaxObjective(ClassObjective):
 
     def score(self, logits: np.ndarray, targets: np.ndarray, epoch: int) -> Score:
         """Returns the score of a model's logits; see `Objective.score`."""
-        labels = targets.argmax(axis=1)
         with np.errstate(all="ignore"):  # logits that are not finite give such a loss
             logits = logits.astype(np.float64)
-            logits -= logits.max(axis=1, keepdims=True)
-            log_sums = np.log(np.exp(logits).sum(axis=1))
-            losses = log_sums - logits[np.arange(len(labels)), labels]
-            loss = round(float(losses.mean()), 6)
-        return Score(figures_of(_best(logits), targets), loss, epoch, self.monitor)
+            loss = _log_losses(logits, targets).mean()
+            temperature = fit_temperature(logits, targets, _log_losses)
+            calibrated = _log_losses(logits / (temperature or 1), targets).mean()
+        return Score(
+            figures_of(_best(logits), targets),
+            round(float(loss), 6),
+            epoch,
+            self.monitor,
+            temperature=temperature,
+            calibrated_loss=round(float(calibrated), 6),
+        )
 
 
 @dataclass(frozen=True)
@@ -128,14 +134,34 @@ class BestClass:
 
     Attributes:
         nothing: the word for an image without an answer.
+        temperature: what logits are divided by; None if they are not.
     """
 
     nothing: str = UNSURE
+    temperature: float | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that decides the answers, in types that JSON has."""
-        return {"task": CLASSIFICATION}
+        return {"task": CLASSIFICATION, "temperature": self.temperature}
+
+    def calibrated(self, found: np.ndarray) -> np.ndarray:
+        """Returns probabilities as the temperature makes them, in the same order.
+
+        Of one view, they are those of the logits divided by the temperature. Of several
+        views, or of many places in an image, it is their mean that is calibrated.
+
+        Args:
+            found: float `(..., classes)`, whose rows sum to 1.
+
+        Returns:
+            float64 `(..., classes)`, whose rows sum to 1; `found` itself without a
+            temperature.
+        """
+        if self.temperature is None:
+            return found
+        with np.errstate(divide="ignore"):  # the logarithm of 0 remains 0
+            return softmax(np.log(found, dtype=np.float64) / self.temperature)
 
     def answer(
         self,
@@ -145,7 +171,8 @@ class BestClass:
         min_confidence: float | None,
     ) -> OneClass:
         """Returns the answer to an image; see `Decision.answer`."""
-        ranking = ranked_classes(found, classes, top, _best(found))
+        chosen = _best(found)
+        ranking = ranked_classes(self.calibrated(found), classes, top, chosen)
         return OneClass(ranking, min_confidence, self.nothing)
 
     def read(self, record: Mapping[str, Any], min_confidence: float | None) -> OneClass:
@@ -154,7 +181,7 @@ class BestClass:
 
     def confidence(self, found: Sequence[np.ndarray]) -> np.ndarray:
         """Returns the probability of the best class, `(images,)`."""
-        return np.array([probabilities.max() for probabilities in found])
+        return np.array([self.calibrated(each).max() for each in found])
 
     def measure(
         self,
@@ -163,7 +190,7 @@ class BestClass:
         examples: Sequence[Example],
     ) -> tuple[ClassFigures, np.ndarray]:
         """Returns the figures, and which images are right; see `Decision.measure`."""
-        probabilities = np.stack(found)
+        probabilities = self.calibrated(np.stack(found))
         shown = class_targets(examples, len(class_names)).astype(bool)
         return measure_classes(class_names, probabilities, _best(probabilities), shown)
 
@@ -221,16 +248,31 @@ class Classification(ClassTask):
         )
 
     def decision(
-        self, class_names: Sequence[str], thresholds: Mapping[str, float]
+        self,
+        class_names: Sequence[str],
+        thresholds: Mapping[str, float],
+        temperature: float | None = None,
     ) -> BestClass:
         """Returns the decision for the most probable class."""
-        return BestClass(word_for_nothing(UNSURE, class_names))
+        return BestClass(word_for_nothing(UNSURE, class_names), temperature)
 
     def _choose_monitor(self, targets: np.ndarray) -> tuple[str, str]:
         times = class_size_ratio(targets.sum(axis=0).astype(int).tolist())
         if times >= MIN_SKEWED_RATIO:
             return MACRO_F1, f"one class has {times:.0f} times the images of another"
         return ACCURACY, ""
+
+
+def _log_losses(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Returns the negative log probability of each image's class, `(images,)`.
+
+    No class and no image has another weight, as confidences are to be honest about
+    images as they come.
+    """
+    logits = logits - logits.max(axis=1, keepdims=True)
+    shown = np.take_along_axis(logits, targets.argmax(axis=1)[:, None], axis=1)[:, 0]
+    losses: np.ndarray = np.log(np.exp(logits).sum(axis=1)) - shown
+    return losses
 
 
 def _best(values: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from cnnxfer.runs.summary import percent
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
 from cnnxfer.tasks.answer import DIGITS, NONE, Line, RankedClass
+from cnnxfer.tasks.calibration import fit_temperature
 from cnnxfer.tasks.class_answer import (
     ClassAnswer,
     ranked_classes,
@@ -76,18 +77,27 @@ class SigmoidObjective(ClassObjective):
 
     def score(self, logits: np.ndarray, targets: np.ndarray, epoch: int) -> Score:
         """Returns the score at the best thresholds; see `Objective.score`."""
-        logits = logits.astype(np.float64)
         with np.errstate(all="ignore"):  # logits that are not finite give such a loss
+            logits = logits.astype(np.float64)
+            loss = _log_losses(logits, targets).mean()
+            temperature = fit_temperature(logits, targets, _log_losses)
+            logits /= temperature or 1
+            calibrated = _log_losses(logits, targets).mean()
             probabilities = _sigmoid(logits)
             thresholds = choose_thresholds(probabilities, targets)
             answers = _reaches(probabilities, thresholds)
-            # log(1 + exp(-x)) for classes that are present, log(1 + exp(x)) for others
-            losses = np.logaddexp(0, np.where(targets > 0, -logits, logits))
-            loss = round(float(losses.mean()), 6)
             precision = round(macro(average_precisions(logits, targets)), 6)
         figures = figures_of(answers, targets) | {MEAN_AVERAGE_PRECISION: precision}
         by_name = dict(zip(self.class_names, thresholds.tolist(), strict=True))
-        return Score(figures, loss, epoch, self.monitor, by_name)
+        return Score(
+            figures,
+            round(float(loss), 6),
+            epoch,
+            self.monitor,
+            by_name,
+            temperature,
+            round(float(calibrated), 6),
+        )
 
 
 @dataclass(frozen=True)
@@ -139,20 +149,50 @@ class Thresholds:
     Attributes:
         values: float64 `(classes,)`, in label order.
         nothing: the word for an image without an answer.
+        temperature: what logits are divided by before their probabilities are compared
+            with thresholds; None if they are not.
     """
 
     values: np.ndarray
     nothing: str = NONE
+    temperature: float | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that decides the answers, in types that JSON has."""
-        return {"task": MULTI_LABEL, "thresholds": self.values.tolist()}
+        return {
+            "task": MULTI_LABEL,
+            "thresholds": self.values.tolist(),
+            "temperature": self.temperature,
+        }
+
+    def calibrated(self, found: np.ndarray) -> np.ndarray:
+        """Returns probabilities as the temperature makes them; see `BestClass`.
+
+        Args:
+            found: float `(..., classes)`.
+
+        Returns:
+            float64 `(..., classes)`; `found` itself without a temperature.
+        """
+        if self.temperature is None:
+            return found
+        there = found.astype(np.float64)
+        # The last number below 1 leaves a rest of half this. A logit of which nothing
+        # is left is a large one, but not infinite.
+        rest = np.maximum(1 - there, np.finfo(found.dtype).eps / 4)
+        with np.errstate(divide="ignore"):  # the logarithm of 0 remains 0
+            return _sigmoid((np.log(there) - np.log(rest)) / self.temperature)
 
     def answers(
         self, probabilities: np.ndarray, min_confidence: float = 0.0
     ) -> np.ndarray:
-        """Returns which probabilities reach the threshold and `min_confidence`."""
+        """Returns which probabilities reach the threshold and `min_confidence`.
+
+        Args:
+            probabilities: `calibrated` ones, `(..., classes)`.
+            min_confidence: a fraction.
+        """
         return _reaches(probabilities, np.maximum(self.values, min_confidence))
 
     def answer(
@@ -163,8 +203,9 @@ class Thresholds:
         min_confidence: float | None,
     ) -> SeveralClasses:
         """Returns the answer to an image; see `Decision.answer`."""
-        chosen = self.answers(found, min_confidence or 0)
-        ranking = ranked_classes(found, classes, top, chosen)
+        probabilities = self.calibrated(found)
+        chosen = self.answers(probabilities, min_confidence or 0)
+        ranking = ranked_classes(probabilities, classes, top, chosen)
         labels = np.flatnonzero(chosen).tolist()
         names = frozenset(classes[at][1] for at in labels)
         return SeveralClasses(ranking, names, self.nothing)
@@ -182,7 +223,8 @@ class Thresholds:
         It takes the classes for independent: the product of the probabilities that
         what is named is there, and that the rest is not.
         """
-        there = np.reshape(found, (-1, len(self.values))).astype(np.float64)
+        there = self.calibrated(np.reshape(found, (-1, len(self.values))))
+        there = there.astype(np.float64)
         answers = np.where(self.answers(there), there, 1 - there)
         product: np.ndarray = answers.prod(axis=1)
         return product
@@ -194,7 +236,7 @@ class Thresholds:
         examples: Sequence[Example],
     ) -> tuple[MultiLabelFigures, np.ndarray]:
         """Returns the figures, and which images are right; see `Decision.measure`."""
-        probabilities = np.stack(found)
+        probabilities = self.calibrated(np.stack(found))
         answers = self.answers(probabilities)
         shown = class_targets(examples, len(class_names)).astype(bool)
         plain, right = measure_classes(class_names, probabilities, answers, shown)
@@ -289,8 +331,11 @@ class MultiLabel(ClassTask):
             )
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Returns the probability of each class by itself."""
-        return _sigmoid(logits)
+        """Returns the probability of each class by itself, in float64.
+
+        In float32, those of logits above 17 would all be 1.
+        """
+        return _sigmoid(logits.astype(np.float64))
 
     def agreement(
         self, answers: np.ndarray, reference: np.ndarray, bounds: Bounds
@@ -317,15 +362,26 @@ class MultiLabel(ClassTask):
         )
 
     def decision(
-        self, class_names: Sequence[str], thresholds: Mapping[str, float]
+        self,
+        class_names: Sequence[str],
+        thresholds: Mapping[str, float],
+        temperature: float | None = None,
     ) -> Thresholds:
         """Returns the decision by a run's thresholds, 0.5 until they are fitted."""
         values = [thresholds.get(name, DEFAULT_THRESHOLD) for name in class_names]
-        return Thresholds(np.array(values), word_for_nothing(NONE, class_names))
+        nothing = word_for_nothing(NONE, class_names)
+        return Thresholds(np.array(values), nothing, temperature)
 
     def _choose_monitor(self, targets: np.ndarray) -> tuple[str, str]:
         # F1 scores are noisy, since thresholds are chosen on the same few images.
         return MEAN_AVERAGE_PRECISION, "images may have several labels"
+
+
+def _log_losses(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Returns the log loss of each class of each image, `(images, classes)`."""
+    # log(1 + exp(-x)) for classes that are present, log(1 + exp(x)) for others
+    losses: np.ndarray = np.logaddexp(0, np.where(targets > 0, -logits, logits))
+    return losses
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -37,6 +37,10 @@ class Score:
         monitor: the figure that two scores are compared by, a key of `figures`.
         thresholds: what the task has fitted to the images, by the name of the class;
             empty if that is nothing.
+        temperature: what logits are to be divided by; None if the images don't tell
+            it, or the task has none. See `calibration.fit_temperature`.
+        calibrated_loss: the mean loss with this temperature, or as it is if the images
+            don't tell it; None if the task has none.
     """
 
     figures: dict[str, float]
@@ -44,6 +48,8 @@ class Score:
     epoch: int
     monitor: str = ACCURACY
     thresholds: dict[str, float] = field(default_factory=dict)
+    temperature: float | None = None
+    calibrated_loss: float | None = None
 
     @property
     def value(self) -> float:
@@ -66,15 +72,36 @@ class Score:
             return True
         return (self.value, -self.loss) > (other.value, -other.loss)
 
+    @property
+    def calibration_text(self) -> str:
+        """What the temperature does for confidences; "" if the task has none."""
+        if self.calibrated_loss is None:
+            return ""
+        if self.temperature is None:
+            return (
+                "confidences are left as they are: the validation images don't tell "
+                "by how much they are wrong"
+            )
+        return (
+            f"confidences are calibrated: a temperature of {self.temperature:.3g} "
+            f"takes the validation loss from {self.loss:.3f} to "
+            f"{self.calibrated_loss:.3f}"
+        )
+
     def as_metrics(self, images: int) -> dict[str, Any]:
         """Returns the score as an entry of a run's metrics.
 
         Args:
             images: the number of validation images.
         """
+        calibration = {
+            "val_calibrated_loss": self.calibrated_loss,
+            "temperature": self.temperature,
+        }
         return {
             **{_column(name): value for name, value in self.figures.items()},
             "val_loss": self.loss,
+            **({} if self.calibrated_loss is None else calibration),
             "val_images": images,
             "epoch": self.epoch,
             "monitor": self.monitor,

@@ -309,7 +309,10 @@ class Task(Protocol):
         """
 
     def decision(
-        self, class_names: Sequence[str], thresholds: Mapping[str, float]
+        self,
+        class_names: Sequence[str],
+        thresholds: Mapping[str, float],
+        temperature: float | None = None,
     ) -> Decision:
         """Returns how a run's model decides.
 
@@ -317,4 +320,6 @@ class Task(Protocol):
             class_names: the names of the classes, in label order.
             thresholds: what the run has fitted on its validation images, by the name of
                 the class; empty if that is nothing, or not yet done.
+            temperature: what the run's logits are to be divided by, where they are
+                those of classes; None if they are not.
         """

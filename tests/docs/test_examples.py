@@ -176,7 +176,10 @@ def test_plain_keras_answers_as_predict_does(
     """The page's lines are run as they stand, also on a photo that lies on its side."""
     (code,) = (code for code in PYTHON.values() if "ImageOps.fit" in code)
     monkeypatch.chdir(tmp_path)
-    shutil.copy(parent.model_path, "model.keras")
+    run = Run(shutil.copytree(parent.path, tmp_path / "run"))
+    run.write_fitted({}, 1.7)
+    for file in ("model.keras", "temperature.json"):
+        shutil.copy(run.path / file, file)
     shutil.copy(noisy_photos_dir / "red" / "3.png", "upright.png")
     sideways = Image.open(noisy_photos_dir / "blue" / "1.png").rotate(90, expand=True)
     exif = Image.Exif()
@@ -187,7 +190,7 @@ def test_plain_keras_answers_as_predict_does(
         names: dict[str, Any] = {}
         exec(compile(code, "example", "exec"), names)
         (expected,) = cnnxfer.predict(
-            "photo.jpg", model=parent, engine="keras", precision="float32"
+            "photo.jpg", model=run, engine="keras", precision="float32"
         )
         label, probability = capsys.readouterr().out.split()
         assert label == expected.top.label

@@ -117,3 +117,14 @@ def test_equal_classes_keep_their_order(model: ModelSource) -> None:
     answer = Answer(DecodedImage(file_source("a")), np.full(3, 1 / 3, np.float32))
     (prediction,) = rank(model, [answer], 3)
     assert ranking(prediction) == [(1, "blue"), (2, "green"), (3, "red")]
+
+
+def test_a_run_is_as_sure_as_its_temperature_says(colour_run: Run) -> None:
+    found = np.array([0.01, 0.09, 0.9], np.float32)
+    answer = Answer(DecodedImage(file_source("a.gif"), None, 640, 480), found)
+    colour_run.write_fitted({}, 2.0)
+    (prediction,) = rank(find_model(colour_run), [answer], min_confidence=0.71)
+    assert prediction.answer.summary == "unsure"
+    assert [name for _, name in ranking(prediction)] == ["red", "green", "blue"]
+    odds = found**0.5
+    assert prediction.top.probability == pytest.approx(odds[2] / odds.sum(), abs=1e-6)

@@ -17,6 +17,7 @@ READERS: dict[str, Callable[[Run], Any]] = {
     "classes.json": lambda run: run.class_names,
     "split.csv": lambda run: run.split,
     "thresholds.json": lambda run: run.thresholds,
+    "temperature.json": lambda run: run.temperature,
     "metrics.json": lambda run: run.metrics,
     "receipt.json": lambda run: run.receipt,
     "history.csv": lambda run: run.history,
@@ -32,7 +33,7 @@ def run(make: Make) -> Run:
     run = make("a", phase="frozen", status="done", parent=None)
     run.write_classes(["b", "c"])
     run.write_split([SplitRow("b.jpg", "b", "train", "00")])
-    run.write_thresholds({"b": 0.5, "c": 0.5})
+    run.write_fitted({"b": 0.5, "c": 0.5}, 1.25)
     run.update_metrics(frozen={"val_accuracy": 0.5, "epoch": 1})
     run.add_history({"phase": "frozen", "epoch": 1, "loss": 0.5})
     run.write_state({"stages": []})
@@ -84,6 +85,7 @@ def test_what_is_no_file_is_named_and_not_waited_for(
         ("split.csv", "\udcff", "is not a text in UTF-8"),
         ("thresholds.json", '{"b": 0.5}', "has other classes than classes.json"),
         ("thresholds.json", '{"b": 0.5, "c": 2}', "c is 2; expected a number between"),
+        ("temperature.json", '{"temperature": 0}', "temperature is 0; expected a"),
         ("metrics.json", '{"test": {}}', "test has no right"),
         ("metrics.json", '{"frozen": {"monitor": "x"}}', "frozen.monitor is 'x'"),
         ("receipt.json", '{"parent": 5}', "parent is 5; expected a text"),

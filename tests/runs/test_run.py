@@ -41,18 +41,22 @@ def test_any_name_of_a_file_is_read_back(make: Make) -> None:
     assert run.split == rows
 
 
-def test_thresholds_are_by_name_and_go_with_the_model(make: Make) -> None:
+def test_what_is_fitted_goes_with_the_model(make: Make) -> None:
     run = make("a")
     run.write_classes(["b", STRANGE])
-    run.write_thresholds({"b": 0.5, STRANGE: 0.123456})
+    run.write_fitted({"b": 0.5, STRANGE: 0.123456}, 1.25)
     assert run.thresholds == {"b": 0.5, STRANGE: 0.123456}
+    assert run.temperature == 1.25
     run.model_path.write_bytes(b"weights")
     child = make("child")
     child.write_classes(["b", STRANGE])
     child.copy_model(run)
-    assert child.thresholds == run.thresholds
+    assert (child.thresholds, child.temperature) == (run.thresholds, 1.25)
     assert child.model_path.read_bytes() == b"weights"
     (run.path / "thresholds.json").unlink()
+    run.write_fitted({})  # of a model that has no temperature
+    child.copy_model(run)
+    assert child.temperature is run.temperature is None
     other = make("other")
     other.copy_model(run)
     assert not (other.path / "thresholds.json").exists()
@@ -107,6 +111,7 @@ def test_an_epoch_trained_again_replaces_itself_and_later_ones(make: Make) -> No
         ("thresholds.json", "[0.5]", "thresholds"),
         ("thresholds.json", '{"a": "0.5"}', "thresholds"),
         ("thresholds.json", '{"b": 0.5}', "thresholds"),
+        ("temperature.json", "1.5", "temperature"),
         ("split.csv", "", "split"),
         ("split.csv", "id,label\na,b\n", "split"),
         ("split.csv", None, "split"),
@@ -173,7 +178,8 @@ WRITES: dict[str, Callable[[Run], None]] = {
     "config.toml": lambda run: run.write_config(Config(seed=1)),
     "classes.json": lambda run: run.write_classes(["b"]),
     "split.csv": lambda run: run.write_split([SplitRow("b", "b", "test", "01")]),
-    "thresholds.json": lambda run: run.write_thresholds({"a": 0.25}),
+    "thresholds.json": lambda run: run.write_fitted({"a": 0.25}),
+    "temperature.json": lambda run: run.write_fitted({}, 1.25),
     "metrics.json": lambda run: run.update_metrics(test=1),
     "receipt.json": lambda run: run.update_receipt(status="done"),
     "history.csv": lambda run: run.add_history({"phase": "frozen", "epoch": 2}),
@@ -200,7 +206,7 @@ def test_what_cannot_be_written_leaves_the_run_as_it_was(
     run, other = make("a [1]"), make("other")
     run.write_classes(["a"])
     run.write_split([SplitRow("a", "a", "train", "00")])
-    run.write_thresholds({"a": 0.5})
+    run.write_fitted({"a": 0.5})
     run.update_metrics(frozen={})
     run.add_history({"phase": "frozen", "epoch": 1})
     for written in (run, other):

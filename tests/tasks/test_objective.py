@@ -171,7 +171,9 @@ def test_the_score_of_several_labels_is_that_at_its_thresholds() -> None:
     logits = np.array([[2, -3, 0], [1.5, -1, 0], [0.5, -4, 0], [-1, -5, 0]], np.float32)
     objective = sigmoid_objective(class_names="abc", monitor="mean-average-precision")
     score = objective.score(logits, targets, epoch=1)
-    first = (sigmoid(np.array(1.5)) + sigmoid(np.array(0.5))) / 2
+    assert score.temperature
+    divided = np.array([1.5, 0.5]) / score.temperature
+    first = sigmoid(divided).mean()
     assert score.thresholds["a"] == pytest.approx(first, abs=2e-6)
     assert score.thresholds["c"] == 0.5
     # The second: found once of once from -2 on, or twice of three from -4.5 on.

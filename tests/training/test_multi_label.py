@@ -111,7 +111,8 @@ def test_thresholds_apply_to_the_logits_of_the_saved_network(
     )
     logits = load_model(run.model_path).predict_on_batch(pixels)
     assert (logits < 0).any(), "these are probabilities"
-    probabilities = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    logits = logits.astype(np.float64) / (run.temperature or 1)
+    probabilities = 1 / (1 + np.exp(-logits))
     thresholds = [run.thresholds[name] for name in run.class_names]
     answers, targets = probabilities.round(6) >= thresholds, targets_of(run)
     hits, total = (answers & targets).sum(0), answers.sum(0) + targets.sum(0)
@@ -127,9 +128,10 @@ def test_fine_tuning_that_fails_keeps_the_parents_thresholds(
     assert child.model_path.read_bytes() == parent.model_path.read_bytes()
     assert child.metrics["fine_tune"]["epoch"] == 0
     assert child.thresholds == parent.thresholds
+    assert child.temperature == parent.temperature
 
 
-def test_thresholds_change_only_with_the_model(
+def test_what_is_fitted_changes_only_with_the_model(
     train: Train,
     settings: dict[str, Any],
     tmp_path: Path,
@@ -140,7 +142,8 @@ def test_thresholds_change_only_with_the_model(
 
     def watch(phase: Session) -> None:
         checkpoint(phase)
-        seen.append(list(phase.recorder.run.thresholds.values()))
+        run = phase.recorder.run
+        seen.append([*run.thresholds.values(), run.temperature])
 
     values = iter([(0.5, 3), (0.9, 2), (0.1, 1)])
     original = Session.score
@@ -152,12 +155,14 @@ def test_thresholds_change_only_with_the_model(
             found,
             figures={**found.figures, found.monitor: value},
             thresholds=dict.fromkeys(SHARES, number / 10),
+            temperature=None if number == 1 else number / 2,
         )
 
     monkeypatch.setattr(Session, "checkpoint", watch)
     monkeypatch.setattr(Session, "score", score)
     train(tmp_path, epochs=3, **settings)
-    assert seen == [[], [0.3] * 3, [0.2] * 3, [0.2] * 3]  # the first before an epoch
+    first, second = [0.3, 0.3, 0.3, 1.5], [0.2, 0.2, 0.2, 1.0]
+    assert seen == [[None], first, second, second]  # before and after each epoch
 
 
 def test_a_run_is_multi_label_from_its_beginning(

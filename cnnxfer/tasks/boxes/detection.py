@@ -272,7 +272,10 @@ class Detection(DenseTask):
         )
 
     def decision(
-        self, class_names: Sequence[str], thresholds: Mapping[str, float]
+        self,
+        class_names: Sequence[str],
+        thresholds: Mapping[str, float],
+        temperature: float | None = None,
     ) -> AllObjects:
         """Returns the decision by a run's threshold, 0.3 until it is fitted."""
         return AllObjects(

@@ -213,7 +213,10 @@ class Localization(DenseTask):
         )
 
     def decision(
-        self, class_names: Sequence[str], thresholds: Mapping[str, float]
+        self,
+        class_names: Sequence[str],
+        thresholds: Mapping[str, float],
+        temperature: float | None = None,
     ) -> OneBox:
         """Returns the decision for the most probable class and its box."""
         return OneBox(tuple(class_names), 0.0, word_for_nothing(NONE, class_names))

@@ -239,7 +239,10 @@ class Segmentation(DenseTask):
         )
 
     def decision(
-        self, class_names: Sequence[str], thresholds: Mapping[str, float]
+        self,
+        class_names: Sequence[str],
+        thresholds: Mapping[str, float],
+        temperature: float | None = None,
     ) -> EachPixel:
         """Returns the decision for the most probable class of each pixel."""
         return EachPixel(tuple(class_names), word_for_nothing(NONE, class_names))

@@ -183,7 +183,8 @@ class RunRecorder(Recorder):
         """See `Recorder`; what earlier epochs have recorded is written before it."""
         if self._unsaved and self.best:
             self._save_model(self.best)
-            self.run.write_thresholds(self._unsaved.thresholds)
+            kept = self._unsaved
+            self.run.write_fitted(kept.thresholds, kept.temperature)
         if self._rows and progress.kept:
             self.run.add_history(*self._rows)
             metrics = progress.kept.as_metrics(self.validation_images)

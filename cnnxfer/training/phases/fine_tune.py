@@ -216,7 +216,7 @@ def _confirm(setup: Setup, recorder: RunRecorder, outcome: Outcome) -> Outcome:
     if setup.config.fine_tune.keep == "best" and not after.beats(before):
         run.copy_model(parent)
         after = before
-    run.write_thresholds(after.thresholds)
+    run.write_fitted(after.thresholds, after.temperature)
     images = recorder.validation_images
     recorder.update_state(before=before)
     recorder.update_metrics(

@@ -92,7 +92,7 @@ def train(setup: Setup, run: Run) -> Outcome:
     compare_saved_model(session)
     if not saved_model_agrees(setup, recorder):
         score = score_in_float32(setup, run, score.epoch)
-        run.write_thresholds(score.thresholds)
+        run.write_fitted(score.thresholds, score.temperature)
         figures = score.as_metrics(recorder.validation_images)
         recorder.update_metrics(**{SCRATCH.name: figures})
     return Outcome(None, score)

@@ -24,6 +24,8 @@ BEST = Score(
     epoch=2,
     monitor="mean-average-precision",
     thresholds={"a": 0.5, "b": 0.25},
+    temperature=1.25,
+    calibrated_loss=0.4,
 )
 PROGRESS = Progress(
     phase="fine_tune",
@@ -38,7 +40,7 @@ PROGRESS = Progress(
     epoch=3,
     step=7,
     loss_sum=0.1 + 0.2,
-    before=replace(BEST, thresholds={}),
+    before=replace(BEST, thresholds={}, temperature=None),
     kept=BEST,
     rates={"waited": 1},
     watch={"recent": [0.1, 1 / 3]},
