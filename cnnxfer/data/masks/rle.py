@@ -57,6 +57,15 @@ def text_of(counts: Sequence[int]) -> str:
     return "".join(characters)
 
 
+def text_of_mask(mask: np.ndarray) -> str:
+    """Returns the pixels inside, bool `(height, width)`, in the compressed form."""
+    from faster_coco_eval.core import mask as outlines
+
+    encoded = outlines.encode(np.asfortranarray(mask, np.uint8))
+    text: str = encoded["counts"].decode()
+    return text
+
+
 def box_of(counts: Sequence[int], height: int) -> Box:
     """Returns the smallest box that holds all pixels inside; one of no area if none.
 

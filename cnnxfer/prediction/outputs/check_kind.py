@@ -24,7 +24,7 @@ def check_kind(
         ConfigError: if it doesn't.
     """
     answers = f"{model} answers with {kind}"
-    if writer.labels and kind != "objects":
+    if writer.labels and kind != "objects" and not (writer.masks and kind == "masks"):
         raise ConfigError(
             f"{option('--format', writer.name)} needs objects, and {answers}. "
             + _instead(kind)
@@ -40,7 +40,7 @@ def check_kind(
             f"run that was trained on masks: {option('--model', 'RUN')}"
         )
     shown = (outputs.masks, outputs.drawn, outputs.sheet)
-    if kind == "masks" and all(place == "none" for place in shown):
+    if kind == "masks" and not writer.masks and all(it == "none" for it in shown):
         reporter.info(
             "results tell the share of each class; to keep the masks themselves, add: "
             + option("--masks", "FOLDER")
@@ -49,7 +49,10 @@ def check_kind(
 
 def _instead(kind: Kind) -> str:
     if kind == "masks":
-        return f"Masks are labels already: {option('--masks', 'FOLDER')}"
+        return (
+            f"Masks are labels already: {option('--masks', 'FOLDER')}; or use "
+            f"{option('--format', 'coco')} or {option('--format', 'labelme')}."
+        )
     return (
         f"Add {option('--dense', True)} and {option('--boxes', True)}, or name a run "
         f"that was trained on boxes: {option('--model', 'RUN')}"

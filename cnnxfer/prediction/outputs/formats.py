@@ -29,6 +29,7 @@ class Writer:
         binary: whether bytes are written, to `stream.buffer`, so that it needs a file.
         labels: whether it has the form of a data set's labels: it takes objects, and
             names each image as it lies from there.
+        masks: whether such labels can be masks, to the pixel.
         folder: whether it is a folder of files, in the form of a data set's labels.
     """
 
@@ -38,6 +39,7 @@ class Writer:
     suffixes: tuple[str, ...]
     binary: bool = False
     labels: bool = False
+    masks: bool = False
     folder: bool = False
 
     def load(self) -> Write:
@@ -61,7 +63,12 @@ WRITERS.add(Writer("csv", f"{_HERE}.csv:write_csv", True, (".csv",)))
 WRITERS.add(
     Writer("parquet", f"{_HERE}.parquet:write_parquet", False, (".parquet",), True)
 )
-WRITERS.add(Writer("coco", f"{_HERE}.coco:write_coco", False, (), labels=True))
-for _name in ("yolo", "voc", "labelme"):
+for _name, _masks, _folder in (
+    ("coco", True, False),
+    ("yolo", False, True),
+    ("voc", False, True),
+    ("labelme", True, True),
+):
     _writer = f"{_HERE}.{_name}:write_{_name}"
-    WRITERS.add(Writer(_name, _writer, False, (), labels=True, folder=True))
+    _kind = {"labels": True, "masks": _masks, "folder": _folder}
+    WRITERS.add(Writer(_name, _writer, False, (), **_kind))

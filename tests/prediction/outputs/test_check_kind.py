@@ -28,7 +28,12 @@ def checked(kind: Kind, name: str = "jsonl", **outputs: str) -> list[str]:
             "format='coco' needs objects, and runs/a answers with ",
         ),
         ("classes", "voc", {}, "answers with classes. Add dense=True and boxes=True"),
-        ("masks", "yolo", {}, "answers with masks. Masks are labels already: masks="),
+        (
+            "masks",
+            "yolo",
+            {},
+            "labels already: masks='FOLDER'; or use format='coco'",
+        ),
         (
             "classes",
             "table",
@@ -51,4 +56,5 @@ def test_masks_that_go_nowhere_are_told() -> None:
     assert "to keep the masks themselves, add: masks='FOLDER'" in told
     assert not checked("masks", masks="x")
     assert not checked("masks", sheet="x.html")
+    assert not checked("masks", "coco")
     assert not checked("objects", "coco", drawn="x")

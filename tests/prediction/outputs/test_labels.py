@@ -4,15 +4,20 @@ import io
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from faster_coco_eval import COCO
 from globox import Annotation, AnnotationSet
 from PIL import Image
-from predicted import with_objects
+from predicted import with_mask, with_objects
 
+from cnnxfer.data.dataset import SEGMENTATION
 from cnnxfer.data.sources import list_dataset
+from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.outputs.coco import write_coco
 from cnnxfer.prediction.outputs.file import choose_writer, write_file
@@ -184,6 +189,37 @@ def test_answers_become_a_data_set_again(found: list[Prediction], name: str) -> 
         for key, each in EXPECTED.items()
     }
     check(boxes, expected, 1e-3)
+
+
+@pytest.mark.parametrize("names", [("sky", "background", "rose"), ("sky", "a", "rose")])
+@pytest.mark.parametrize("name", ["coco", "labelme"])
+def test_masks_become_a_data_set_again(
+    name: str, names: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    masks = np.random.default_rng(0).integers(0, 3, (2, 5, 7), dtype=np.uint8)
+    masks[1, 1:4] = 1  # without the class of a value in part of the image
+    predictions = []
+    for number, mask in enumerate(masks):
+        Image.new("RGB", (7, 5)).save(f"{number}.png")
+        predictions.append(with_mask(f"{number}.png", mask, names))
+    predictions.insert(1, with_mask("gone.png", error="empty file"))
+    if name == "coco":
+        write_file(predictions, WRITERS.get(name), Path("set.json"))
+    else:
+        with open_label_folder(Path("set"), ["."]) as folder:
+            WRITERS.get(name).load_folder()(predictions, folder)
+    listed = list_dataset("set.json" if name == "coco" else "set", Reporter())
+    dataset = suited_to(listed, SEGMENTATION, "none", Reporter())
+    order = [dataset.class_names.index(each) for each in names]
+    for example, mask in zip(dataset.examples, masks, strict=True):
+        annotation = replace(example.annotation, width=7, height=5)
+        assert np.array_equal(annotation.pixels(), np.take(order, mask))
+    if name == "coco":  # and by COCO's own library
+        document = COCO("set.json")
+        for item in document.loadAnns(document.getAnnIds(imgIds=[1])):
+            pixels = document.annToMask(item) == 1
+            assert np.array_equal(pixels, masks[0] == item["category_id"] - 1)
 
 
 def test_a_folder_is_whole_or_absent(found: list[Prediction]) -> None:

@@ -1,13 +1,19 @@
 """Tests of LabelMe's JSON, a file an image."""
 
+import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from annotated_images import boxes_of, objects_of, read, write, write_images
+from PIL import Image
 from recording_reporter import RecordingReporter
 
+from cnnxfer.data.masks.polygons import PolygonMask
+from cnnxfer.data.objects import Objects
 from cnnxfer.errors import DataError
 
 
@@ -21,6 +27,16 @@ def shape(kind: str, *points: Any, label: Any = "cat") -> dict[str, Any]:
     return {"label": label, "points": points, "shape_type": kind}
 
 
+def png(*rows: list[int]) -> str:
+    stream = io.BytesIO()
+    Image.fromarray(np.array(rows, np.uint8)).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+# Of 2 x 3 pixels, since both corners belong to it.
+MASK = shape("mask", (1, 1), (2, 3)) | {"mask": png([1, 0], [0, 0], [0, 1])}
+
+
 def test_shapes_become_boxes(tmp_path: Path):
     write_images(tmp_path, "images/a.jpg", "images/b.jpg")
     triangle = shape("polygon", (1, 2), (5.5, 2), (3, 9), label="dog")
@@ -29,7 +45,7 @@ def test_shapes_become_boxes(tmp_path: Path):
         shape("rectangle", (30, 15), (10, 5)),
         triangle,
         shape("circle", (10, 10), (13, 14)),
-        shape("mask", (1, 1), (2, 3)),
+        MASK,
         shape("linestrip", (1, 1), (2, 2)),
         image="..\\images\\a.jpg",
     )
@@ -41,16 +57,17 @@ def test_shapes_become_boxes(tmp_path: Path):
             ("cat", (10, 5, 30, 15)),
             ("dog", (1, 2, 5.5, 9)),
             ("cat", (5, 5, 15, 15)),
-            ("cat", (1, 1, 2, 3)),
+            ("cat", (1, 1, 3, 4)),
         ],
         "images/b.jpg": [],
     }
-    rectangle, polygon, circle, _ = objects_of(dataset)["images/a.jpg"].objects
+    rectangle, polygon, circle, mask = objects_of(dataset)["images/a.jpg"].objects
     assert not rectangle.polygons
     assert polygon.polygons == ((1, 2, 5.5, 2, 3, 9),)
     assert len(circle.polygons[0]) == 64
-    masks, lines = reporter.warnings
-    assert "left out 1 mask of pixels, whose box is used" in masks
+    pixels = np.argwhere(PolygonMask("a", Objects((mask,))).read(40, 20) == 1)
+    assert pixels.tolist() == [[1, 1], [3, 2]]
+    (lines,) = reporter.warnings
     assert "left out 1 shape of the kind 'linestrip'" in lines
 
 
@@ -78,6 +95,11 @@ def test_an_image_of_unread_shapes_is_not_background(tmp_path: Path):
             shape("rectangle", (1, 1), (2, 2), label=None),
             "object 1 of a.jpg has no class",
         ),
+        (MASK | {"points": [(1, 1), (40, 3)]}, "mask of the corners 1.0, 1.0, 40.0, 3"),
+        (MASK | {"points": [(1, 1), (9, 3)]}, r"shape \(3, 2\); expected .* \(3, 9\)"),
+        (MASK | {"mask": "?"}, "has no mask that can be read"),
+        (MASK | {"mask": "AAAA"}, r"has no mask that can be read \(not an image"),
+        (shape("mask", (1, 1), (2, 3)), "has no mask that can be read"),
         (5, "shapes, item 1 is 5; expected a table"),
     ],
 )
