@@ -44,6 +44,9 @@ class Backbone:
     # `"module:function"` that says how PyTorch's files of weights call the layers, as
     # `torchvision` explains; None if there are no such files.
     torch_names: str | None = None
+    # The layer at whose maps answers are explained; None for the last map before any
+    # pooling, which suits nearly all networks.
+    explained_layer: str | None = None
 
     @property
     def channels(self) -> int:

@@ -81,6 +81,7 @@ def build_imagenet_classifier(
     network = build_backbone(
         backbone, image_size=size, include_top=True, weights_path=weights_path
     )
+    network.name = BACKBONE
     outputs = network(NORMALIZATIONS[backbone.normalization](pixels))
     return keras.Model(pixels, outputs, name="imagenet_classifier")
 

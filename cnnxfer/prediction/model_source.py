@@ -39,6 +39,7 @@ class ModelSource:
     Attributes:
         name: the name of the run or the backbone.
         place: what messages call it: the path of the run, or the backbone's name.
+        backbone: the catalog entry of the backbone.
         classes: the id and the readable name of each class, in label order. An id is
             that of WordNet for ImageNet heads, the name otherwise.
         fraction: side of the central square that it is shown of an image or of its
@@ -57,6 +58,7 @@ class ModelSource:
 
     name: str
     place: str
+    backbone: Backbone = field(repr=False)
     classes: Sequence[tuple[str, str]] = field(repr=False)
     fraction: float
     fit: Fit
@@ -124,6 +126,7 @@ def run_model(run: Run) -> ModelSource:
     return ModelSource(
         name=run.name,
         place=str(run.path),
+        backbone=BACKBONES.get(config.backbone),
         classes=[(name, name) for name in names],
         fraction=config.central_fraction,
         fit=config.fit,
@@ -149,6 +152,7 @@ def imagenet_model(backbone: Backbone) -> ModelSource:
     return ModelSource(
         name=backbone.name,
         place=backbone.name,
+        backbone=backbone,
         classes=[(item.class_id, item.label) for item in imagenet_classes()],
         fraction=IMAGENET_CROP,
         fit="crop",

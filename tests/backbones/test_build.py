@@ -29,6 +29,7 @@ from cnnxfer.networks.classifier import (
     build_imagenet_classifier,
     copy_weights,
 )
+from cnnxfer.networks.explained.layer import POOLING, check_layer, layer_to_explain
 from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.networks.graph import boundaries
 from cnnxfer.networks.saving import (
@@ -149,6 +150,19 @@ def test_pixels_to_logits(
     assert np.isfinite(features).all()
     assert np.ptp(features) > 0
     assert logits.shape == (2, 3)
+
+
+def test_answers_are_explained_at_maps_of_several_places(
+    classifier: tuple[Backbone, keras.Model],
+) -> None:
+    """Also in the smallest pictures, whose last maps mostly have one place."""
+    backbone, model = classifier
+    network = backbone_of(model)
+    layer = layer_to_explain(network, backbone)
+    (found,) = (each for each in network.operations if each.name == layer)
+    assert max(found.output.shape[1:3]) > 1
+    assert not isinstance(found, POOLING)
+    check_layer(network, layer)
 
 
 def test_only_networks_with_built_in_normalization_have_layers_for_it(

@@ -20,6 +20,7 @@ class _Family(NamedTuple):
     paper: str
     layers: tuple[str, ...] = ()
     auxiliary: Auxiliary | None = None
+    explained_layer: str | None = None
 
 
 def _auxiliary(builder: str, *layers: str) -> Auxiliary:
@@ -38,6 +39,9 @@ _FAMILIES: dict[_Family, dict[str, tuple[int, dict[str, Any]]]] = {
         32,
         "http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf",
         ("PartialConvolution", "ScaledTanh"),
+        # Behind its averages, which have weights and so do not look like pooling, the
+        # maps have one place, or few.
+        explained_layer="c3_tanh",
     ): {"lenet5": (60_850, {})},
     _Family(
         "alexnet:AlexNet",
@@ -159,5 +163,6 @@ def classics() -> Iterator[Backbone]:
                 arguments=arguments,
                 layers=tuple(f"{__package__}.layers:{name}" for name in family.layers),
                 auxiliary=family.auxiliary,
+                explained_layer=family.explained_layer,
                 torch_names=published and published.layer_names,
             )

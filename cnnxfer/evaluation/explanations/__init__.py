@@ -1,0 +1,1 @@
+"""What a model looks at: heat maps of pictures, patches of channels, and neighbours."""
