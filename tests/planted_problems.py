@@ -418,6 +418,8 @@ def _plant_boxes(planter: Planter) -> None:
     plant("unfit", "unfit", (50, 50), (20, 20, 20, 20))
     plant("unfit", "all outside", SIZE, (120, 20, 40, 40))
     plant("same-box", "twice", SIZE, (20, 20, 40, 40), (20, 20, 40, 40))
+    many = ((20 + number % 50, 20 + number // 50, 9, 9) for number in range(101))
+    plant("many-boxes", "many", SIZE, *many)
     plant("tiny-box", "tiny", SIZE, (20, 20, 3, 40))
     plant("unlabelled", "background", SIZE)
     document = {

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # NumPy is heavy, and sources are looked up without it
 # that is seen. Less of it is hardly recognized, and would teach the wrong box.
 MIN_VISIBLE = 0.3
 MIN_SIDE = 1.0  # of what is seen of a box, in pixels of the view
+# Of a view, so that all batches have the same shape. Of more, the largest are learned.
+MAX_LEARNED = 100
 
 
 @dataclass(frozen=True, slots=True)

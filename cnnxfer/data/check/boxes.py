@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from cnnxfer.data.check.annotated import pictures_with_objects
 from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.report import Finding, Item, note_kind, warning_kind
+from cnnxfer.data.objects import MAX_LEARNED
 from cnnxfer.data.preparing import boxes
 from cnnxfer.data.preparing.fit import MASK_TURNED
 
@@ -58,6 +59,12 @@ SAME_BOX = warning_kind(
     done="nothing: both count",
     advice="Delete one of each.",
 )
+MANY_BOXES = warning_kind(
+    "many-boxes",
+    f"pictures with over {MAX_LEARNED} objects",
+    done=f"the largest {MAX_LEARNED} of a view are learned, and as many found",
+    advice="Cut them into parts of fewer objects.",
+)
 TINY_BOX = note_kind(
     "tiny-box",
     f"boxes of under {MIN_BOX_PIXELS} pixels in {USUAL_SIDE_PIXELS}",
@@ -106,6 +113,15 @@ def same_boxes(data: InspectedData) -> Iterator[Finding]:
             text = ", ".join(map(str, box))
             items.append(Item((data.id(index),), names, text))
     yield from SAME_BOX.findings(items, count=count)
+
+
+def many_boxes(data: InspectedData) -> Iterator[Finding]:
+    """Finds pictures with more objects than are learned of one view."""
+    yield from MANY_BOXES.findings(
+        data.item(index, f"{len(objects.objects):,}")
+        for index, objects in pictures_with_objects(data)
+        if len(objects.objects) > MAX_LEARNED
+    )
 
 
 def tiny_boxes(data: InspectedData) -> Iterator[Finding]:

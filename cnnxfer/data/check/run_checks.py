@@ -49,6 +49,7 @@ CHECKS: tuple[Callable[[InspectedData], Iterable[Finding]], ...] = (
     readability.broken_files,
     boxes.repaired,
     boxes.same_boxes,
+    boxes.many_boxes,
     masks.unnamed_values,
     masks.rare_classes,
     image_properties.grey,

@@ -31,6 +31,11 @@ def test_a_box_that_a_picture_has_twice_is_found() -> None:
     assert item.note == "10, 10, 60, 60"
 
 
+def test_pictures_of_more_objects_than_are_learned_are_found() -> None:
+    (finding,) = boxes.many_boxes(inspected([BOX] * 100, [BOX] * 101, []))
+    assert [(item.ids, item.note) for item in finding.items] == [(("1.jpg",), "101")]
+
+
 def test_boxes_that_a_network_hardly_sees_are_counted() -> None:
     tiny, small = (0, 0, 3, 50), (0, 0, 4, 50)  # 6.7 and 9 pixels of 224
     (finding,) = boxes.tiny_boxes(inspected([BOX, tiny], [small], [tiny, tiny]))
