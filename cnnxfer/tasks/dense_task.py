@@ -52,6 +52,13 @@ class DenseTask:
     merges_views: ClassVar[bool] = False
     has_scores: ClassVar[bool] = True
 
+    def lacks(self, what: str, dataset: Dataset, spec: str) -> DataError:
+        """Returns the error for data without `what`: "boxes" or "masks"."""
+        return DataError(
+            f"{spec} has no {what}, and {self.name} needs them. Use "
+            f"{option('--task', dataset.task)}, or leave it out."
+        )
+
     def check_other(self, dataset: Dataset, spec: str, run: Run) -> None:
         """Checks that other images are annotated as this task needs it."""
         if dataset.task not in self.suited:

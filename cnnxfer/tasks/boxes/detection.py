@@ -11,10 +11,9 @@ import numpy as np
 from cnnxfer.config import Config
 from cnnxfer.data.dataset import DETECTION, LOCALIZATION, Dataset, Example
 from cnnxfer.data.geometry import Geometry
+from cnnxfer.data.objects import MAX_LEARNED
 from cnnxfer.data.views.views import Views
-from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
-from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Bounds, Verdict
 from cnnxfer.tasks.answer import NONE
 from cnnxfer.tasks.boxes.answer import (
@@ -43,9 +42,7 @@ from cnnxfer.tasks.score import AP, Score
 from cnnxfer.tasks.task import ANSWER
 
 HEADS = "cnnxfer.tasks.boxes.detection_head"
-# Of the targets of an image, so that all batches have the same shape. Of more objects,
-# the largest are learned.
-ROWS = 100
+ROWS = MAX_LEARNED  # of the targets of an image, and of its answer
 UNUSED, CROWD = -1, -2  # classes of rows of targets; see `DetectionLoss`
 LEAST_SAME = 0.95  # of the objects that engines find, where edges are compared
 FRAME = -3  # class of one row more, of what `frame_in_view` returns; it teaches nothing
@@ -145,10 +142,7 @@ class Detection(DenseTask):
     def taken(self, dataset: Dataset, spec: str) -> Dataset:
         """Returns the data set, whose images have boxes; see `Task.taken`."""
         if dataset.task not in self.suited:
-            raise DataError(
-                f"{spec} has no boxes, and {self.name} needs them. Use "
-                f"{option('--task', dataset.task)}, or leave it out."
-            )
+            raise self.lacks("boxes", dataset, spec)
         return dataset
 
     def answer_layers(

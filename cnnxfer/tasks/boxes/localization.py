@@ -111,10 +111,7 @@ class Localization(DenseTask):
         if dataset.task in self.suited:
             return _without_crowds(dataset)
         if dataset.task != DETECTION:
-            raise DataError(
-                f"{spec} has no boxes, and {self.name} needs one in every image. Use "
-                f"{option('--task', dataset.task)}, or leave it out."
-            )
+            raise self.lacks("boxes", dataset, spec)
         other = next(
             example
             for example, objects in zip(

@@ -148,10 +148,7 @@ class Segmentation(DenseTask):
     def taken(self, dataset: Dataset, spec: str) -> Dataset:
         """Returns the data set with a mask for every image; see `Task.taken`."""
         if dataset.task != self.name:
-            raise DataError(
-                f"{spec} has no masks, and {self.name} needs them. Use "
-                f"{option('--task', dataset.task)}, or leave it out."
-            )
+            raise self.lacks("masks", dataset, spec)
         if len(dataset.class_names) < 2:
             raise DataError(
                 f"the masks of {spec} have {len(dataset.class_names)} class "

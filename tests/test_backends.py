@@ -1,4 +1,4 @@
-"""Runs programs on other backends of Keras, and compares what they answer."""
+"""Networks and heads answer and learn alike on all three backends of Keras."""
 
 import importlib.util
 import os
@@ -9,7 +9,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
+PROGRAMS = {  # by what they write the outputs of
+    "classics": HERE / "backbones" / "classics" / "outputs.py",
+    "heads": HERE / "tasks" / "outputs.py",
+}
+
+
+@pytest.fixture(scope="module", params=PROGRAMS)
+def program(request: pytest.FixtureRequest) -> Path:
+    return PROGRAMS[request.param]
+
+
+@pytest.fixture(scope="module")
+def on_tensorflow(
+    program: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, np.ndarray]:
+    path = tmp_path_factory.mktemp("a") / "outputs.npz"
+    return outputs_on("tensorflow", program, path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_backends_agree(
+    backend: str, program: Path, on_tensorflow: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    compare(outputs_on(backend, program, tmp_path / "outputs.npz"), on_tensorflow)
 
 
 def outputs_on(backend: str, program: Path, path: Path) -> dict[str, np.ndarray]:
@@ -24,7 +49,7 @@ def outputs_on(backend: str, program: Path, path: Path) -> dict[str, np.ndarray]
         env={
             **os.environ,
             "KERAS_BACKEND": backend,
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), *sys.path])),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE.parent), *sys.path])),
         },
         check=True,
         capture_output=True,
