@@ -7,6 +7,7 @@ the message on one line. Any other exception is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
@@ -67,8 +68,9 @@ def passing_reason(error: BaseException | None) -> str:
         return "too little memory"
     if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
         return ""
-    # bz2 and gzip raise an OSError without a number for damaged data.
-    return reason_of(error) if error.errno else ""
+    # In damaged data, bz2 and gzip raise an OSError without a number, and zipfile may
+    # seek to a place before the beginning of the file.
+    return reason_of(error) if error.errno not in (None, errno.EINVAL) else ""
 
 
 @contextmanager

@@ -238,6 +238,15 @@ def test_links_encrypted_and_damaged_members_are_reported():
     assert listed_sound(dataset) == {"lily/1.jpg", "rose/1.jpg"}
 
 
+def test_an_index_that_tells_wrong_places_is_damage():
+    content = Path(write("a.zip", {"rose/1.jpg": "1", "lily/1.jpg": "2"})).read_bytes()
+    begin = int.from_bytes(content[-6:-2], "little")  # of the index
+    moved = (begin + 100).to_bytes(4, "little")
+    Path("a.zip").write_bytes(content[:-6] + moved + content[-2:])
+    rows = build_index(list_dataset("a.zip", Reporter()).examples, Reporter())
+    assert [str(row.problem)[:15] for row in rows] == ["damaged archive"] * 2
+
+
 def listed_sound(dataset: Dataset) -> set[str]:
     sound = set()
     for example in dataset.examples:
