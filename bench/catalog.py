@@ -201,6 +201,13 @@ BENCHMARKS = (
         "90 minutes",
     ),
     Benchmark(
+        "tasks_skips",
+        "bench.tasks.skips",
+        "masks by how many maps of the backbone the head reads",
+        "FCN-32s, which reads the last map alone",
+        "10 minutes",
+    ),
+    Benchmark(
         "tasks_engines",
         "bench.tasks.engines",
         "images a second of a detector, and how far its boxes are apart by engine",
