@@ -15,6 +15,7 @@ _PARAMETERS = {
     "from": "start",
     "all": "last='100%'",
     "freeze": "from_scratch=False",
+    "class": "classes",
 }
 
 

@@ -1,9 +1,9 @@
-"""A classifier whose answers and heat follow from where green and red are seen."""
+"""A classifier whose answers and heat follow from where colours are seen."""
 
 import keras
 import numpy as np
 
-from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.data.dataset import CLASSIFICATION
 from cnnxfer.engines.engine import Network, Outputs
 from cnnxfer.networks.classifier import BACKBONE
@@ -12,39 +12,31 @@ from cnnxfer.tasks.catalog import TASKS
 from cnnxfer.tasks.class_task import POOLED
 
 SIZE = 32
-CLASSES = ["green", "red"]
+CLASSES = ["blue", "green", "red"]
+BLUE, GREEN, RED = range(3)
 TASK = TASKS.get(CLASSIFICATION)
 OUTPUTS = Outputs(TASK)
-ENTRY = Backbone(
-    name="spots",
-    builder="",
-    normalization="built_in",
-    image_size=SIZE,
-    min_size=8,
-    parameters=0,
-    top1=None,
-    top5=None,
-    paper="",
-)
+ENTRY = BACKBONES.get("mobilenet-0.25")  # for its normalization
 
 
 def spot_classifier() -> keras.Model:
-    """Returns a network of 8x8 places that answers how much green and red there is."""
-    pixels = keras.Input((SIZE, SIZE, 3))
+    """Returns a network of 8x8 places, each of which sees how colourful 4x4 pixels are.
+
+    Its logits grow with the share of the places that are of a colour.
+    """
+    normalized = keras.Input((SIZE, SIZE, 3))
     convolution = keras.layers.Conv2D(3, 4, 4, name="conv", activation="relu")
-    network = keras.Model(
-        pixels, keras.layers.MaxPooling2D(name="end")(convolution(pixels))
-    )
-    network.name = BACKBONE
-    kernel = np.zeros((4, 4, 3, 3), np.float32)
-    for channel, colours in enumerate([(-1, 1, -1), (1, -1, -1), (-1, -1, 1)]):
-        kernel[..., channel] = np.array(colours) / 16 / 100
-    convolution.set_weights([kernel, np.zeros(3, np.float32)])
-    inputs = keras.Input((SIZE, SIZE, 3), name="pixels")
-    pooled = keras.layers.GlobalAveragePooling2D(name=POOLED)(network(inputs))
-    head = keras.layers.Dense(2, name="logits", use_bias=False)
-    model = keras.Model(inputs, head(pooled))
-    head.set_weights([np.array([[9, -3], [-3, 9], [1, 1]], np.float32)])
+    last = keras.layers.MaxPooling2D(name="end")(convolution(normalized))
+    network = keras.Model(normalized, last, name=BACKBONE)
+    colours = 2 * np.eye(3, dtype=np.float32)[::-1] - 1  # that of a class less the rest
+    kernel = np.broadcast_to(colours.T / 16, (4, 4, 3, 3))
+    convolution.set_weights([kernel, np.full(3, -1, np.float32)])
+    pixels = keras.Input((SIZE, SIZE, 3), name="pixels")
+    x = network(keras.layers.Rescaling(1 / 127.5, -1.0)(pixels))
+    x = keras.layers.GlobalAveragePooling2D(name=POOLED)(x)
+    head = keras.layers.Dense(3, name="logits", use_bias=False)
+    model = keras.Model(pixels, head(x))
+    head.set_weights([12 * np.eye(3, dtype=np.float32) - 4])
     return model
 
 

@@ -6,6 +6,7 @@ misspelt name is reported at once.
 
 from cnnxfer.api.data import check, preview
 from cnnxfer.api.evaluation import compare, evaluate
+from cnnxfer.api.explanation import explain
 from cnnxfer.api.prediction import open_classifier, predict, predict_into
 from cnnxfer.api.run import Run
 from cnnxfer.api.training import resume, train, unfreeze, unfreeze_plan
@@ -15,6 +16,7 @@ __all__ = [
     "check",
     "compare",
     "evaluate",
+    "explain",
     "open_classifier",
     "predict",
     "predict_into",

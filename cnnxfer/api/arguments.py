@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from cnnxfer.config import Config, check_views
@@ -68,3 +69,9 @@ def check_data_options(config: Config) -> None:
 def as_path(path: Pathlike | None) -> Path | None:
     """Returns text as a path; None for None."""
     return None if path is None else Path(path)
+
+
+def as_texts(inputs: Pathlike | Iterable[Pathlike]) -> list[str]:
+    """Returns one input or several as texts, as they are typed on the command line."""
+    inputs = [inputs] if isinstance(inputs, str | Path) else inputs
+    return [str(item) for item in inputs]

@@ -60,6 +60,18 @@ class PreviewKeywords(TypedDict, total=False):
     seed: int | None
 
 
+class ExplainKeywords(EvaluateKeywords, total=False):
+    """The options of `explain`."""
+
+    recursive: bool | None
+    column: str | None
+    allow_private: bool | None
+    method: Literal["grad-cam", "score-cam"] | None
+    layer: str | None
+    top: int | None
+    nearest: int | None
+
+
 class CompareKeywords(TypedDict, total=False):
     """The options of `compare`."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, Unpack
 
-from cnnxfer.api.arguments import Pathlike
+from cnnxfer.api.arguments import Pathlike, as_texts
 from cnnxfer.api.options import (
     OpenClassifierKeywords,
     PredictIntoKeywords,
@@ -60,7 +60,7 @@ def predict(
     from cnnxfer.prediction.request import open_request
 
     request = open_request(
-        _as_texts(inputs),
+        as_texts(inputs),
         override(prediction.PredictOptions(), settings_of("predict", options)),
         model=model,
         runs_dir=runs_dir,
@@ -117,7 +117,7 @@ def predict_into(
     from cnnxfer.prediction import into_outputs
 
     return into_outputs.predict_into(
-        _as_texts(inputs),
+        as_texts(inputs),
         override(prediction.PredictIntoOptions(), settings_of("predict_into", options)),
         Path(out) if isinstance(out, str) else out,
         model=model,
@@ -159,8 +159,3 @@ def open_classifier(
     return Classifier(
         find_model(model, runs_dir, reporter), checked, reporter or SilentReporter()
     )
-
-
-def _as_texts(inputs: Pathlike | Iterable[Pathlike]) -> list[str]:
-    inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-    return [str(item) for item in inputs]

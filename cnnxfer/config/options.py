@@ -11,6 +11,7 @@ from cnnxfer.config.config import Config
 from cnnxfer.config.prediction import (
     ClassifierOptions,
     EvaluateOptions,
+    ExplainOptions,
     PredictIntoOptions,
     PredictOptions,
 )
@@ -50,6 +51,7 @@ _OF_NO_FILE: dict[str, type[Any]] = {
     "predict_into": PredictIntoOptions,
     "open_classifier": ClassifierOptions,
     "evaluate": EvaluateOptions,
+    "explain": ExplainOptions,
 }
 FUNCTIONS = ("train", "unfreeze", *_SOME, *_OF_NO_FILE)
 _INHERITED = "cache augment engine batch checkpoint_every seed precision devices"

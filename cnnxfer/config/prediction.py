@@ -116,6 +116,36 @@ class PredictOptions(ClassifierOptions, InputOptions):
 
 
 @dataclass(frozen=True)
+class ExplainOptions(EvaluateOptions, InputOptions):
+    """How answers are explained."""
+
+    method: Literal["grad-cam", "score-cam"] = setting(
+        "grad-cam",
+        "How the heat is found: by gradients, or by masked copies of each picture, "
+        "which takes far longer.",
+        "--method",
+    )
+    layer: str | Literal["auto"] = setting(
+        "auto",
+        "The layer whose maps are explained; auto for the last one before pooling.",
+        "--layer",
+    )
+    top: int = setting(
+        1,
+        "How many of the most probable classes to explain, unless classes are named.",
+        "--top",
+        at_least=1,
+    )
+    nearest: int = setting(
+        0,
+        "Show so many of the training images that look most alike to the model.",
+        "--nearest",
+        at_least=0,
+        at_most=100,
+    )
+
+
+@dataclass(frozen=True)
 class OutputOptions:
     """Where predictions go, besides a file or a stream of results."""
 

@@ -179,7 +179,7 @@ class Classifier:
         """Yields a prediction for each image, in order; see `answers`."""
         with closing(self.answers(sources, progress)) as answers:
             for answer in answers:
-                yield self._prediction(answer)
+                yield self.prediction_of(answer)
 
     def read_answer(self, record: Mapping[str, Any]) -> TaskAnswer:
         """Returns the answer that `Prediction.as_json` has written; empty for `{}`."""
@@ -227,6 +227,21 @@ class Classifier:
                     for answer in answers:
                         yield answer
                         advance()
+
+    def prediction_of(self, answer: Answer) -> Prediction:
+        """Returns what an answer of this classifier says of its image."""
+        picture, found = answer.picture, answer.found
+        return Prediction(
+            picture.source.name,
+            self.read_answer({}) if found is None else self._answer(found),
+            picture.width,
+            picture.height,
+            picture.error,
+            picture.frame,
+            None if picture.error else self._known_splits.get(picture.sha256),
+            picture.source,
+            answer.heat,
+        )
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -298,20 +313,6 @@ class Classifier:
     def _answer(self, found: np.ndarray) -> TaskAnswer:
         return self._decision.answer(
             found, self.model.classes, self._top, self._min_confidence
-        )
-
-    def _prediction(self, answer: Answer) -> Prediction:
-        picture, found = answer.picture, answer.found
-        return Prediction(
-            picture.source.name,
-            self.read_answer({}) if found is None else self._answer(found),
-            picture.width,
-            picture.height,
-            picture.error,
-            picture.frame,
-            None if picture.error else self._known_splits.get(picture.sha256),
-            picture.source,
-            answer.heat,
         )
 
     def _chosen_engines(self, images: _SampledImages) -> list[ElasticEngine]:

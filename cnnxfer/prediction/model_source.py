@@ -52,6 +52,7 @@ class ModelSource:
         decision: how an answer follows from the probabilities of the classes.
         known_splits: returns the splits of the images that the model was trained and
             tested on, by the SHA-256 of their content.
+        run: the run; None for a backbone with its ImageNet head.
         hides: the name of the backbone that was not meant, since a run is called so,
             too; empty if there is none.
     """
@@ -68,6 +69,7 @@ class ModelSource:
     known_splits: Callable[[Reporter], Mapping[str, str]] = field(
         default=lambda reporter: {}, repr=False
     )
+    run: Run | None = field(default=None, repr=False)
     hides: str = field(default="", repr=False)
 
 
@@ -134,6 +136,7 @@ def run_model(run: Run) -> ModelSource:
         task=task,
         decision=decision_of(run),
         known_splits=partial(known_splits, run),
+        run=run,
     )
 
 

@@ -33,6 +33,7 @@ class HeatMapper:
     """A classifier whose answers are explained, by the maps of one of its layers.
 
     Attributes:
+        classifier: the whole classifier.
         layer: the name of the layer.
     """
 
@@ -61,7 +62,7 @@ class HeatMapper:
         network = backbone_of(classifier)
         self.layer = layer or layer_to_explain(network, entry)
         check_layer(network, self.layer)
-        self._classifier, self._outputs = classifier, outputs
+        self.classifier, self._outputs = classifier, outputs
         self._before = part_before(classifier, entry, self.layer)
         self._behind = part_behind(classifier, self.layer)
         self._weights = {GRAD_CAM: self._gradients, SCORE_CAM: self._scores}[method]
@@ -69,7 +70,7 @@ class HeatMapper:
     @property
     def image_size(self) -> int:
         """The side of the views, in pixels."""
-        return int(self._classifier.input_shape[1])
+        return int(self.classifier.input_shape[1])
 
     def heat(self, views: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Returns where each view shows each of its classes.
@@ -133,7 +134,7 @@ class HeatMapper:
         return weights
 
     def _probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        return self._outputs.probabilities(_computed(self._classifier, pixels))
+        return self._outputs.probabilities(_computed(self.classifier, pixels))
 
 
 def _masks(map: np.ndarray, size: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from spot_classifier import spot_model, spots
+from spot_classifier import GREEN, RED, spot_model, spots
 
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example
@@ -38,7 +38,7 @@ def examples(tmp_path: Path) -> list[Example]:
 def test_heat_lies_in_the_picture_where_the_class_is(examples: list[Example]) -> None:
     model = replace(spot_model(), fraction=1.0)
     green, broken, red = heat_maps(
-        model, examples, [0, 0, 1], side=48, reporter=SilentReporter()
+        model, examples, [GREEN, GREEN, RED], side=48, reporter=SilentReporter()
     )
     assert broken is None
     assert green is not None

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from spot_classifier import ENTRY, OUTPUTS, spot_classifier, spots
+from spot_classifier import ENTRY, GREEN, OUTPUTS, RED, spot_classifier, spots
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.errors import ConfigError
@@ -27,7 +27,7 @@ def hottest(heat: np.ndarray) -> tuple[int, int]:
 def test_each_class_is_hot_where_it_is(method: str) -> None:
     mapper = HeatMapper(spot_classifier(), OUTPUTS, ENTRY, method=method)
     assert mapper.layer == "conv"  # not the pooling behind it
-    heat = mapper.heat(VIEWS, np.array([[0, 1], [1, 0]]))
+    heat = mapper.heat(VIEWS, np.array([[GREEN, RED], [RED, GREEN]]))
     assert heat.shape == (2, 2, 8, 8)
     assert heat.dtype == np.float32
     assert [hottest(each) for each in heat.reshape(4, 8, 8)] == [
@@ -41,7 +41,7 @@ def test_each_class_is_hot_where_it_is(method: str) -> None:
 def test_a_class_that_nothing_speaks_for_has_no_heat() -> None:
     mapper = HeatMapper(spot_classifier(), OUTPUTS, ENTRY)
     grey = np.full_like(VIEWS[:1], 60)
-    np.testing.assert_array_equal(mapper.heat(grey, np.array([[0]])), 0)
+    np.testing.assert_array_equal(mapper.heat(grey, np.array([[GREEN]])), 0)
 
 
 def test_behind_an_average_grad_cam_is_the_class_activation_map() -> None:

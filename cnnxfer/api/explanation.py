@@ -1,0 +1,133 @@
+"""`explain`: what a model looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Unpack
+
+from cnnxfer.api.arguments import Pathlike, as_path, as_texts, place_of_images
+from cnnxfer.api.options import ExplainKeywords
+from cnnxfer.config import override
+from cnnxfer.config.options import settings_of
+from cnnxfer.config.prediction import ExplainOptions, PredictOptions
+from cnnxfer.console import CONSOLE
+from cnnxfer.errors import ConfigError
+from cnnxfer.reporting import Reporter, SilentReporter, counted
+from cnnxfer.runs import Run
+from cnnxfer.spelling import command, option
+
+if TYPE_CHECKING:
+    from cnnxfer.evaluation.explanations.explanation import Explanation
+    from cnnxfer.prediction.model_source import ModelSource
+
+
+def explain(
+    inputs: Pathlike | Iterable[Pathlike],
+    *,
+    model: Run | Pathlike | None = None,
+    classes: str | Sequence[str] = (),
+    data: Pathlike | None = None,
+    out: Pathlike | None = None,
+    runs_dir: Pathlike | None = None,
+    reporter: Reporter | None = CONSOLE,
+    **options: Unpack[ExplainKeywords],
+) -> list[Explanation]:
+    """Explains the answers that `predict` gives: where in a picture a class is seen.
+
+    Args:
+        inputs: the pictures, as `predict` takes them.
+        model: a run whose answers are classes, or the name of a backbone.
+        classes: the names of the classes to explain; by default the most probable one.
+        data: where the run's training images are now, for `nearest`.
+        out: the folder to write a PNG for each picture to, or the HTML file for all.
+        runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
+        reporter: shows messages and progress; None for silence.
+        **options: the options of the command line; None is their default.
+
+    Returns:
+        An explanation for each picture, in the order of the inputs; that of a picture
+        that cannot be read has no classes, and a prediction with an `error`.
+
+    Raises:
+        ConfigError: if the model, a class, the layer or an option is unknown, the
+            model does not answer with classes, or `out` cannot be written.
+        DataError: if an input does not exist or contains no image, or the training
+            images are missing.
+        RunError: as `predict` does.
+    """
+    from cnnxfer.evaluation.explanations import outputs
+    from cnnxfer.evaluation.explanations.explain import explanations, find_classes
+    from cnnxfer.evaluation.explanations.heat_maps import (
+        check_explainable,
+        open_mapper,
+    )
+    from cnnxfer.prediction.request import open_request
+
+    reporter = reporter or SilentReporter()
+    chosen = override(ExplainOptions(), settings_of("explain", options))
+    texts, path = as_texts(inputs), as_path(out)
+    if path:
+        outputs.check_place(path, texts)
+    request = open_request(
+        texts,
+        PredictOptions(
+            engine=chosen.engine,
+            precision=chosen.precision,
+            recursive=chosen.recursive,
+            column=chosen.column,
+            allow_private=chosen.allow_private,
+        ),
+        model=model,
+        runs_dir=runs_dir,
+        heat=False,
+        reporter=reporter,
+    )
+    with request.classifier as classifier:
+        source = classifier.model
+        check_explainable(source)
+        names = [classes] if isinstance(classes, str) else classes
+        numbers = find_classes(source, names)
+        if not numbers and chosen.top > len(source.classes):
+            raise ConfigError(
+                f"{option('--top')} is {chosen.top}; it must be 1 to "
+                f"{len(source.classes)}, the number of classes."
+            )
+        place = _place_of_training_images(source, data) if chosen.nearest else ""
+        layer = None if chosen.layer == "auto" else chosen.layer
+        mapper = open_mapper(source, chosen.method, layer, reporter)
+        nearest = None
+        if chosen.nearest:
+            from cnnxfer.evaluation.explanations.neighbours import TrainingImages
+
+            nearest = TrainingImages(
+                source, mapper.classifier, place, chosen.nearest, chosen, reporter
+            )
+        flow = explanations(request, mapper, numbers, chosen.top, nearest)
+        if path:
+            flow = outputs.write(flow, path, f"what {source.name} looks at")
+        found = [
+            replace(each, prediction=each.prediction.without_content()) for each in flow
+        ]
+    if path:
+        explained = sum(bool(each.classes) for each in found)
+        reporter.info(f"{counted(explained, 'picture')} explained in {path}")
+    if line := request.passed_over.line():
+        reporter.info(line)
+    return found
+
+
+def _place_of_training_images(model: ModelSource, data: Pathlike | None) -> str:
+    """Returns where the training images of a model are.
+
+    Raises:
+        ConfigError: if it has none that are known, or no source accepts the place.
+    """
+    if model.run is None:
+        raise ConfigError(
+            f"{option('--nearest')} shows a run's training images, and {model.place} "
+            f"is a backbone with its ImageNet head. Name a run: "
+            f"{option('--model', 'RUN')}"
+        )
+    retry = command("explain", "INPUT", model=model.run.path, data="NEW_PLACE")
+    return place_of_images(model.run, data, model.run.config.data, retry)
