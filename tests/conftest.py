@@ -253,6 +253,7 @@ def train(noisy_photos_dir: Path, shallow_weights_path: Path) -> Callable[..., R
             "cache": False,
             "devices": "cpu",
             "precision": "float32",
+            "report": False,
             **settings,
         }
         with in_place_of_mobilenet():

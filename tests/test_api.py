@@ -166,7 +166,16 @@ def test_numbers_texts_and_lists_are_taken_for_what_they_are() -> None:
 
 
 def test_options_have_the_names_of_function_parameters() -> None:
-    from cnnxfer.cli import check, compare, evaluate, explain, predict, preview, train
+    from cnnxfer.cli import (
+        check,
+        compare,
+        evaluate,
+        explain,
+        predict,
+        preview,
+        report,
+        train,
+    )
 
     commands = {
         "train": train.train,
@@ -177,6 +186,7 @@ def test_options_have_the_names_of_function_parameters() -> None:
         "predict": predict.predict,
         "evaluate": evaluate.evaluate,
         "explain": explain.explain,
+        "report": report.report,
         "compare": compare.compare,
     }
     others = {"unfreeze_plan", "open_classifier", "predict_into"}

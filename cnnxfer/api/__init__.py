@@ -8,6 +8,7 @@ from cnnxfer.api.data import check, preview
 from cnnxfer.api.evaluation import compare, evaluate
 from cnnxfer.api.explanation import explain
 from cnnxfer.api.prediction import open_classifier, predict, predict_into
+from cnnxfer.api.reports import report
 from cnnxfer.api.run import Run
 from cnnxfer.api.training import resume, train, unfreeze, unfreeze_plan
 
@@ -21,6 +22,7 @@ __all__ = [
     "predict",
     "predict_into",
     "preview",
+    "report",
     "resume",
     "train",
     "unfreeze",

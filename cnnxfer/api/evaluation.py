@@ -39,7 +39,6 @@ def evaluate(
     run: Run | Pathlike = LATEST,
     *,
     data: Pathlike | None = None,
-    html: Pathlike | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
     **options: Unpack[EvaluateKeywords],
@@ -56,16 +55,13 @@ def evaluate(
             and the results are not added to the run's metrics. If no image is new to
             the run, these are its own images, which have moved, and it is measured as
             it would be where they were.
-        html: the HTML page to write, with the figures and with pictures of the answers
-            that the run is surest of, the wrong and the right ones.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
         **options: settings, by the names of their options.
 
     Raises:
         ConfigError: if there is no such run or data, or the engine or the precision
-            is unknown or not available on this machine, or the page exists already
-            and was not written by `evaluate`.
+            is unknown or not available on this machine.
         DataError: if there are no test images or no images that are new to the run,
             more than half of its test images are missing, or the data has classes or
             kinds of labels that the run does not have.
@@ -79,22 +75,12 @@ def evaluate(
     found.require_model()
     retry = command("evaluate", found.path, data="NEW_PLACE")
     place = place_of_images(found, data, found.config.data, retry)
-    page_path = as_path(html)
-    if page_path:
-        from cnnxfer.data.outputs import check_output
-        from cnnxfer.evaluation.page import GENERATOR, PAGE_MARK, write_page
-
-        check_output(option("--html"), page_path, PAGE_MARK, GENERATOR, place)
     # Neither imports TensorFlow, which is not needed where all answers are kept.
     from cnnxfer.evaluation.evaluator import evaluate_data, evaluate_run
 
     if data is not None:
-        evaluation = evaluate_data(found, str(data), reporter, chosen)
-    else:
-        evaluation = evaluate_run(found, place, reporter, chosen)
-    if page_path:
-        write_page(evaluation, page_path, reporter)
-    return evaluation
+        return evaluate_data(found, str(data), reporter, chosen)
+    return evaluate_run(found, place, reporter, chosen)
 
 
 def compare(

@@ -16,6 +16,13 @@ class EvaluateKeywords(TypedDict, total=False):
     precision: Literal["auto", "float32", "bfloat16"] | None
 
 
+class ReportKeywords(EvaluateKeywords, total=False):
+    """The options of `report`."""
+
+    part: Literal["validation", "test"] | None
+    pdf: bool | None
+
+
 class CheckKeywords(TypedDict, total=False):
     """The options of `check`."""
 
@@ -162,6 +169,7 @@ class UnfreezeKeywords(TypedDict, total=False):
     views: int | None
     keep: Literal["best", "last"] | None
     cache: bool | None
+    report: bool | None
     augment: (
         Literal["none", "textbook", "light", "strong", "cifar", "digits", "boxes"]
         | None
@@ -217,6 +225,7 @@ class TrainKeywords(CompareKeywords, total=False):
     batch: int | Literal["default", "auto"] | None
     checkpoint_every: float | str | None
     time_budget: float | str | None
+    report: bool | None
     augment: (
         Literal["none", "textbook", "light", "strong", "cifar", "digits", "boxes"]
         | None

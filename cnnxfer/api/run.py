@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Unpack
 from cnnxfer import notebook, runs
 from cnnxfer.api.arguments import Pathlike
 from cnnxfer.api.evaluation import evaluate
-from cnnxfer.api.options import EvaluateKeywords, PredictKeywords
+from cnnxfer.api.options import EvaluateKeywords, PredictKeywords, ReportKeywords
 from cnnxfer.api.plot import plot_history
 from cnnxfer.api.prediction import predict
+from cnnxfer.api.reports import report
 from cnnxfer.console import CONSOLE
 from cnnxfer.errors import CnnxferError
 from cnnxfer.reporting import Reporter
@@ -66,12 +67,23 @@ class Run(runs.Run):
         self,
         *,
         data: Pathlike | None = None,
-        html: Pathlike | None = None,
         reporter: Reporter | None = CONSOLE,
         **options: Unpack[EvaluateKeywords],
     ) -> Evaluation:
         """Measures this run on its test images: `cnnxfer.evaluate` with this run."""
-        return evaluate(self, data=data, html=html, reporter=reporter, **options)
+        return evaluate(self, data=data, reporter=reporter, **options)
+
+    def report(
+        self,
+        other: runs.Run | Pathlike | None = None,
+        *,
+        data: Pathlike | None = None,
+        out: Pathlike | None = None,
+        reporter: Reporter | None = CONSOLE,
+        **options: Unpack[ReportKeywords],
+    ) -> Path:
+        """Writes a page about this run, or two: `cnnxfer.report` with this run."""
+        return report(self, other, data=data, out=out, reporter=reporter, **options)
 
     def plot(self) -> Figure:
         """Draws loss and accuracy by epoch, those of the run's ancestors first.

@@ -111,8 +111,7 @@ def train(
                 precision=setup.precision,
             )
             run.write_config(setup.config)  # last, since it makes the directory a run
-        with recorded_outcome(run), interrupted_by_sigterm():
-            _train_phase(setup, run)
+        _run_phase(setup, run)
     if not fine_tune:
         return Run(run.path)
     remaining = None
@@ -185,8 +184,7 @@ def unfreeze(
                 precision=setup.precision,
             )
             child.write_config(settings)  # last, since it makes the directory a run
-        with recorded_outcome(child), interrupted_by_sigterm():
-            _train_phase(setup, child)
+        _run_phase(setup, child)
     return Run(child.path)
 
 
@@ -266,8 +264,7 @@ def resume(
         more_epochs += found.more_epochs
         found.update_receipt(status="running", more_epochs=more_epochs)
         found.update_metrics(validation=None, test=None)  # the model will change
-        with recorded_outcome(found), interrupted_by_sigterm():
-            _train_phase(setup, found)
+        _run_phase(setup, found)
     return Run(found.path)
 
 
@@ -305,8 +302,22 @@ def _data_name(spec: str) -> str:
     return spec.removeprefix("tfds:").removeprefix(BUILT_IN)
 
 
-def _train_phase(setup: Setup, run: runs.Run) -> None:
-    """Trains a run's phase to its end, and reports what came of it."""
+def _run_phase(setup: Setup, run: runs.Run) -> None:
+    """Trains a run's phase to its end, with all that a run keeps of that."""
+    with recorded_outcome(run), interrupted_by_sigterm():
+        answered = _train_phase(setup, run)
+    if setup.config.report:  # after the times in the receipt, which it shows
+        from cnnxfer.evaluation.report.of_run import report_trained
+
+        report_trained(run, setup.splits, setup.reporter, answered=answered)
+
+
+def _train_phase(setup: Setup, run: runs.Run) -> bool:
+    """Trains a run's phase to its end, and reports what came of it.
+
+    Returns:
+        Whether the answers of its model to the validation images are kept.
+    """
     reporter, phase = setup.reporter, PHASES.get(run.phase)
     outcome = phase.train(setup, run)
     before, after = outcome.before, outcome.after
@@ -324,7 +335,7 @@ def _train_phase(setup: Setup, run: runs.Run) -> None:
     if outcome.improved and after.calibration_text:
         reporter.info(after.calibration_text)
     if not phase.from_parent:
-        return
+        return False
     from cnnxfer.evaluation.before_after import compare_with_parent
 
     try:
@@ -333,3 +344,5 @@ def _train_phase(setup: Setup, run: runs.Run) -> None:
         raise
     except CnnxferError as error:
         reporter.warn(f"not compared with the model from before: {error}")
+        return False
+    return True

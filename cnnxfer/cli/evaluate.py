@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,12 +29,6 @@ def evaluate(
             help="Labelled images to measure on, or where the run's own are now.",
         ),
     ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            "--html", help="Write a page with pictures of the surest answers."
-        ),
-    ] = None,
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -47,7 +40,6 @@ def evaluate(
     evaluation = api.evaluate(
         run,
         data=data,
-        html=html,
         runs_dir=runs_dir,
         reporter=reporter,
         **options,
@@ -57,8 +49,6 @@ def evaluate(
     else:
         stdout().print(_table(evaluation.figures))
         print("\n".join(["", *map(printable, evaluation.lines)]))
-    if html:
-        reporter.info(f"written: {html}")
 
 
 def _table(figures: Figures) -> Table:

@@ -8,7 +8,6 @@ from cnnxfer.cli.terminal import stdout
 from cnnxfer.evaluation.difference import (
     Change,
     DataDifference,
-    ResultDifference,
     RunDifference,
 )
 from cnnxfer.reporting import counted, printable
@@ -29,8 +28,8 @@ def print_difference(difference: RunDifference) -> None:
         table.add_row(result.name, _share(result.one), _share(result.other))
     stdout().print("", table)
     for result in difference.results:
-        if verdict := _verdict(result):
-            print(verdict)
+        if result.verdict:
+            print(result.verdict)
     _print_changes("version or machine", difference.origin)
 
 
@@ -71,25 +70,3 @@ def _data(data: DataDifference) -> str:
         if names
     ]
     return "; ".join(changes)
-
-
-def _verdict(result: ResultDifference) -> str | None:
-    """Returns how much better B is, and whether that could be chance."""
-    if not result.one or not result.other:
-        return None
-    if result.low is None or result.high is None:
-        return None
-    points = 100 * (result.other.value - result.one.value)
-    better = f"{abs(points):.1f} points {'better' if points > 0 else 'worse'} than"
-    text = f"{result.name}: B is {better if points else 'as good as'} A"
-    if result.gained is not None and result.lost is not None:
-        text += f"; {result.gained:,} images became right, {result.lost:,} wrong"
-    else:
-        low, high = 100 * result.low, 100 * result.high
-        text += f" (95% interval {low:+.1f} to {high:+.1f})"
-    if not result.same_images:
-        text += ", on other images"
-    if not points:
-        return text
-    chance = "more than chance" if result.more_than_chance else "could be chance"
-    return f"{text}: {chance}"

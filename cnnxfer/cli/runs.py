@@ -31,11 +31,9 @@ from cnnxfer.runs import (
 )
 from cnnxfer.runs.summary import (
     before_and_after,
-    epochs_of,
-    percent,
+    phase_rows,
     summary_of,
     test_figures,
-    with_ancestors,
 )
 from cnnxfer.tasks.score import ACCURACY, NAMES
 
@@ -271,21 +269,10 @@ def _named(figure: str, before: float | None, after: float | None) -> str:
 
 def _phase_table(run: Run) -> Table:
     """Returns a table of the phases of a run and its ancestors, with their results."""
-    columns = ("epochs", "optimizer", "rate", "schedule", "best", "validation")
-    table = cell_table("phase", "run", *columns, wide=("run",))
-    for ancestor in with_ancestors(run):
-        phase = getattr(ancestor.config, ancestor.phase)
-        summary, rate = summary_of(ancestor), phase.learning_rate
-        table.add_row(
-            ancestor.phase,
-            ancestor.name,
-            f"{len(ancestor.history)} of {epochs_of(ancestor)}",
-            phase.optimizer,
-            "auto" if rate == "auto" else f"{rate:g}",
-            phase.schedule,
-            "" if summary["best_epoch"] is None else str(summary["best_epoch"]),
-            percent(summary["val_monitored"]),
-        )
+    columns, *rows = phase_rows(run)
+    table = cell_table(*columns, wide=("run",))
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

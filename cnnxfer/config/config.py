@@ -237,6 +237,11 @@ class Config:
         above=0,
         is_time=True,
     )
+    report: bool = _machine(
+        True,
+        "Leave a page about the run in it, report.html, where that takes a moment.",
+        "--report",
+    )
     augment: Augment = field(default_factory=lambda: PRESETS["light"])
     frozen: Frozen = field(default_factory=Frozen)
     scratch: Scratch = field(default_factory=Scratch)

@@ -14,6 +14,7 @@ from cnnxfer.config.prediction import (
     ExplainOptions,
     PredictIntoOptions,
     PredictOptions,
+    ReportOptions,
 )
 from cnnxfer.config.setting import Setting, settings_in
 from cnnxfer.errors import ConfigError
@@ -52,9 +53,10 @@ _OF_NO_FILE: dict[str, type[Any]] = {
     "open_classifier": ClassifierOptions,
     "evaluate": EvaluateOptions,
     "explain": ExplainOptions,
+    "report": ReportOptions,
 }
 FUNCTIONS = ("train", "unfreeze", *_SOME, *_OF_NO_FILE)
-_INHERITED = "cache augment engine batch checkpoint_every seed precision devices"
+_INHERITED = "cache report augment engine batch checkpoint_every seed precision devices"
 
 
 @cache

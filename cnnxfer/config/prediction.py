@@ -30,6 +30,21 @@ class EvaluateOptions:
 
 
 @dataclass(frozen=True)
+class ReportOptions(EvaluateOptions):
+    """What a report shows, and in which form."""
+
+    part: Literal["validation", "test"] = setting(
+        "validation",
+        "Whose answers are shown. Those to test images can be once `evaluate` has "
+        "measured them.",
+        "--part",
+    )
+    pdf: bool = _output(
+        False, "Print it as PDF, too, with a browser that is installed.", "--pdf"
+    )
+
+
+@dataclass(frozen=True)
 class ClassifierOptions(EvaluateOptions):
     """How a model looks at images and answers."""
 

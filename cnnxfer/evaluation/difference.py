@@ -105,6 +105,28 @@ class ResultDifference:
             return None
         return not self.low <= 0 <= self.high
 
+    @property
+    def verdict(self) -> str:
+        """How much better B is than A, and whether that could be chance.
+
+        It is "" if a figure or the interval is missing.
+        """
+        if not self.one or not self.other or self.low is None or self.high is None:
+            return ""
+        points = 100 * (self.other.value - self.one.value)
+        better = f"{abs(points):.1f} points {'better' if points > 0 else 'worse'} than"
+        text = f"{self.name}: B is {better if points else 'as good as'} A"
+        if self.gained is not None and self.lost is not None:
+            text += f"; {self.gained:,} images became right, {self.lost:,} wrong"
+        else:
+            text += f" (95% interval {100 * self.low:+.1f} to {100 * self.high:+.1f})"
+        if not self.same_images:
+            text += ", on other images"
+        if not points:
+            return text
+        chance = "more than chance" if self.more_than_chance else "could be chance"
+        return f"{text}: {chance}"
+
 
 @dataclass(frozen=True)
 class RunDifference:

@@ -1,6 +1,8 @@
 """Images at a reduced size, for pages and under heat maps."""
 
 import io
+import math
+import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 
@@ -75,6 +77,7 @@ def thumbnail_urls(
     height: int,
     reporter: Reporter,
     draw: Callable[[Example, Image.Image], Image.Image] | None = None,
+    seconds: float = math.inf,
 ) -> dict[str, Markup]:
     """Returns thumbnails as data URLs, by the ids of their images.
 
@@ -84,6 +87,7 @@ def thumbnail_urls(
         height: the most pixels of a thumbnail down.
         reporter: shows the progress.
         draw: draws what is known of an image into its thumbnail; None for nothing.
+        seconds: the time after which the rest is left out.
     """
 
     def thumbnail(example: Example) -> Markup:
@@ -91,12 +95,14 @@ def thumbnail_urls(
         image = ThumbnailReader(width, height).read(source)
         return data_url(draw(example, image) if draw and image else image)
 
-    urls = {}
+    urls, end = {}, time.monotonic() + seconds
     with reporter.progress("drawing thumbnails", len(examples), "images") as advance:
         thumbnails = parallel_map(thumbnail, examples)
         for example, url in zip(examples, thumbnails, strict=True):
             urls[example.id] = url
             advance()
+            if time.monotonic() > end:
+                break
     return urls
 
 

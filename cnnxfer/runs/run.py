@@ -82,6 +82,10 @@ class Run:
         """
         return self.path / "model.keras"
 
+    def report_path(self, other: Run | None = None) -> Path:
+        """Returns the path of the page about the run, or about it and another one."""
+        return self.path / (f"report-{other.name}.html" if other else "report.html")
+
     @property
     def checkpoints_dir(self) -> Path:
         """The directory of the checkpoints from which `resume` goes on."""

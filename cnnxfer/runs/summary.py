@@ -3,6 +3,7 @@
 from typing import Any, TypeVar
 
 from cnnxfer.errors import CnnxferError
+from cnnxfer.reporting import duration
 from cnnxfer.runs.lock import status_of
 from cnnxfer.runs.run import Run
 
@@ -84,6 +85,29 @@ def epochs_of(run: Run) -> int:
     """Returns the number of epochs of a run, with those that were added later."""
     epochs: int = getattr(run.config, run.phase).epochs
     return epochs + run.more_epochs  # which are not part of the settings
+
+
+def phase_rows(run: Run) -> list[list[str]]:
+    """Returns the phases of a run and its ancestors as rows, below their columns."""
+    columns = ("epochs", "optimizer", "rate", "schedule", "best", "validation", "time")
+    rows = [["phase", "run", *columns]]
+    for ancestor in with_ancestors(run):
+        phase = getattr(ancestor.config, ancestor.phase)
+        summary, rate = summary_of(ancestor), phase.learning_rate
+        rows.append(
+            [
+                ancestor.phase,
+                ancestor.name,
+                f"{len(ancestor.history)} of {epochs_of(ancestor)}",
+                phase.optimizer,
+                "auto" if rate == "auto" else f"{rate:g}",
+                phase.schedule,
+                "" if summary["best_epoch"] is None else str(summary["best_epoch"]),
+                percent(summary["val_monitored"]),
+                duration(summary["seconds"]) if summary["seconds"] else "",
+            ]
+        )
+    return rows
 
 
 def before_and_after(before: float | None, after: float | None) -> str:

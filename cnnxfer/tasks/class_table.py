@@ -35,12 +35,18 @@ class ClassTable:
         ]
 
     @property
+    def qualities(self) -> dict[str, float | None]:
+        """How well each class is answered, by its name; None if that is not known."""
+        column = self.columns.index(self.quality)
+        return {str(row[0]): number_of(row[column]) for row in self.rows}
+
+    @property
     def weakest_first(self) -> ClassTable:
         """The same rows, those that are answered worst first, unknown ones last."""
-        column = self.columns.index(self.quality)
+        qualities = self.qualities
 
         def key(row: Sequence[Cell]) -> float:
-            value = number_of(row[column])
+            value = qualities[str(row[0])]
             return 2.0 if value is None else value
 
         return replace(self, rows=tuple(sorted(self.rows, key=key)))

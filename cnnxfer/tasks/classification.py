@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -182,6 +182,17 @@ class BestClass:
     def confidence(self, found: Sequence[np.ndarray]) -> np.ndarray:
         """Returns the probability of the best class, `(images,)`."""
         return np.array([self.calibrated(each).max() for each in found])
+
+    quality_name: ClassVar = "probability of its label"
+
+    def quality(
+        self, found: Sequence[np.ndarray], examples: Sequence[Example]
+    ) -> np.ndarray:
+        """Returns the probability of each image's label, `(images,)`."""
+        pairs = zip(found, examples, strict=True)
+        return np.array(
+            [self.calibrated(each)[example.label] for each, example in pairs]
+        )
 
     def measure(
         self,

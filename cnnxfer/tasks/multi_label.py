@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -227,6 +227,20 @@ class Thresholds:
         there = there.astype(np.float64)
         answers = np.where(self.answers(there), there, 1 - there)
         product: np.ndarray = answers.prod(axis=1)
+        return product
+
+    quality_name: ClassVar = "probability of its labels"
+
+    def quality(
+        self, found: Sequence[np.ndarray], examples: Sequence[Example]
+    ) -> np.ndarray:
+        """Returns the probability of each image's labels and no others, `(images,)`.
+
+        It takes the classes for independent, as `confidence` does.
+        """
+        there = self.calibrated(np.reshape(found, (-1, len(self.values))))
+        shown = class_targets(examples, len(self.values)).astype(bool)
+        product: np.ndarray = np.where(shown, there, 1 - there).prod(axis=1)
         return product
 
     def measure(

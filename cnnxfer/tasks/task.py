@@ -102,6 +102,23 @@ class Decision(Protocol):
             found: what `Task.combined` returns for each image.
         """
 
+    @property
+    def quality_name(self) -> str:
+        """What `quality` returns of an image, in a few words."""
+
+    def quality(
+        self, found: Sequence[np.ndarray], examples: Sequence[Example]
+    ) -> np.ndarray:
+        """Returns how good each answer is, a fraction: float `(images,)`.
+
+        Args:
+            found: what `Task.combined` returns for each image.
+            examples: the images.
+
+        Raises:
+            DataError: if what is known of an image cannot be read any more.
+        """
+
     def measure(
         self,
         class_names: Sequence[str],

@@ -141,20 +141,6 @@ def test_several_classes(
     assert [row["threshold"] for row in document["classes"]] == [0.99, 0.99, 0.5]
 
 
-def test_html(
-    colour_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "page.html"
-    assert run(["evaluate", str(colour_run.path), "--html", str(path), "--json"]) == 0
-    shown = capsys.readouterr()
-    assert shown.err.endswith(f"written: {path}\n")
-    assert json.loads(shown.out)["top1"]["value"] == 1
-    assert "surest" not in shown.out
-    assert colour_run.name in path.read_text("utf-8")
-    assert run(["evaluate", str(colour_run.path), "--html", str(tmp_path)]) == 2
-    assert f"--html {tmp_path} already exists" in capsys.readouterr().err
-
-
 def test_no_test_images(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     colour_run.write_split([row for row in colour_run.split if row.split != "test"])
     assert run(["evaluate", str(colour_run.path)]) == 2

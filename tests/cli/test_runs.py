@@ -231,7 +231,7 @@ def test_show_has_a_row_for_each_phase(
     config = Config().fine_tune
     rate = f"{config.learning_rate:g}" if config.learning_rate else "auto"
     assert [re.split("  +", line.strip()) for line in lines[start : start + 3]] == [
-        ["phase", "run", "epochs", *SETTINGS, "best", "validation"],
+        ["phase", "run", "epochs", *SETTINGS, "best", "validation", "time"],
         ["frozen", "head [1]", "1 of 10", "adamw", "auto", "cosine", "87.5%"],
         [
             *("fine_tune", "tuned", f"0 of {config.epochs}", config.optimizer, rate),

@@ -1,29 +1,20 @@
 """Tests that evaluations without an accuracy are told by the figure that they have."""
 
-import base64
-import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from html_page import Page
-from PIL import Image
 
 from cnnxfer.cli.main import run as run_command
 from cnnxfer.config import Config
-from cnnxfer.data.dataset import Example
 from cnnxfer.data.objects import LabelledBox, Objects
 from cnnxfer.evaluation.before_after import BeforeAfter
 from cnnxfer.evaluation.difference import difference_of
 from cnnxfer.evaluation.metrics import Evaluation
-from cnnxfer.evaluation.page import write_page
-from cnnxfer.evaluation.surest import SureAnswer
-from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, SplitRow
 from cnnxfer.runs.summary import summary_of
-from cnnxfer.tasks.boxes.answer import ObjectsAnswer, found_objects
 from cnnxfer.tasks.boxes.detection_figures import measure_detection
 from cnnxfer.tasks.boxes.localization_figures import measure_localization
 from cnnxfer.tasks.masks.mask_figures import measure_masks
@@ -160,27 +151,3 @@ def test_runs_of_different_tasks_are_compared_by_right_answers(tmp_path: Path) -
     # A box that covers half of an object is right at an overlap of 0.5.
     assert test.one
     assert test.one.value == 1
-
-
-@TASKS
-def test_a_page_has_the_figures_and_the_drawn_answer(
-    measure: Measure, figure: str, name: str, half: float, tmp_path: Path
-) -> None:
-    Image.new("RGB", (100, 100), "white").save(tmp_path / "a.png")
-    answer = ObjectsAnswer(found_objects(np.array([WHOLE]), NAMES, 0.5), NAMES)
-    example = Example("a.png", OBJECTS[0], None, tmp_path / "a.png")
-    sure = SureAnswer(example, (100, 100), ("cat",), answer)
-    evaluation = replace(evaluated(measure), surest_right=(sure,))
-    write_page(evaluation, tmp_path / "page.html", Reporter())
-    page = Page((tmp_path / "page.html").read_text("utf-8"))
-    texts = " ".join(page.texts)
-    assert f"{name} " in texts
-    assert " 100.0% (95% interval 100.0% to 100.0%)" in texts
-    assert "a.png labelled cat cat 90.0%" in texts
-    (shown,) = page.all("img")
-    content = base64.b64decode(str(shown["src"]).partition(",")[2])
-    with Image.open(io.BytesIO(content)) as picture:
-        grey = np.asarray(picture.convert("L"), int)
-    assert grey[30, 50] < 200  # the right edge of the box
-    assert grey[30, 25] > 240
-    assert grey[75, 75] > 240

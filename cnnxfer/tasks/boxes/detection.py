@@ -27,7 +27,9 @@ from cnnxfer.tasks.boxes.detection_figures import (
 )
 from cnnxfer.tasks.boxes.detection_loss import DetectionLoss
 from cnnxfer.tasks.boxes.iou import iou
+from cnnxfer.tasks.boxes.matches import Truth, match
 from cnnxfer.tasks.boxes.merging import in_picture, merged_objects
+from cnnxfer.tasks.boxes.operating_point import image_f1
 from cnnxfer.tasks.boxes.sure_objects import SureObjects, objects_of
 from cnnxfer.tasks.class_answer import word_for_nothing
 from cnnxfer.tasks.dense_task import (
@@ -111,6 +113,18 @@ class AllObjects(SureObjects):
     def settings(self) -> dict[str, Any]:
         """Everything that decides the answers, in types that JSON has."""
         return {"task": DETECTION, "threshold": self.threshold}
+
+    quality_name: ClassVar = "F1 of its objects"
+
+    def quality(
+        self, found: Sequence[np.ndarray], examples: Sequence[Example]
+    ) -> np.ndarray:
+        """Returns the F1 of each image's objects at the threshold, `(images,)`.
+
+        An image without objects has 1 if nothing is found in it.
+        """
+        truths = [Truth.of_objects(each) for each in objects_of(examples)]
+        return image_f1(match(found, truths, len(self.class_names)), self.threshold)
 
     def measure(
         self,

@@ -18,6 +18,7 @@ from cnnxfer.reporting import Reporter, counted
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Bounds, Verdict
 from cnnxfer.tasks.answer import NONE
+from cnnxfer.tasks.boxes.iou import iou
 from cnnxfer.tasks.boxes.localization_figures import (
     LocalizationFigures,
     localization_scores,
@@ -81,6 +82,18 @@ class OneBox(SureObjects):
     def settings(self) -> dict[str, Any]:
         """Everything that decides the answers, in types that JSON has."""
         return {"task": LOCALIZATION}
+
+    quality_name: ClassVar = "IoU of its box"
+
+    def quality(
+        self, found: Sequence[np.ndarray], examples: Sequence[Example]
+    ) -> np.ndarray:
+        """Returns the overlap of each image's box, 0 if the class is wrong."""
+        items = [each.objects[0] for each in objects_of(examples)]
+        rows = np.concatenate(found)
+        overlap = iou(rows[:, :4], np.array([item.box for item in items]))
+        named = rows[:, 5].astype(np.int64) == [item.label for item in items]
+        return np.where(named, overlap, 0.0)
 
     def measure(
         self,

@@ -103,10 +103,30 @@ def whole_images(matches: Matches, threshold: float) -> np.ndarray:
     Returns:
         bool `(images,)`; an image that shows nothing is right if nothing is found.
     """
+    found, wrong, objects = _counts_of_images(matches, threshold)
+    whole: np.ndarray = (found == objects) & (wrong == 0)
+    return whole
+
+
+def image_f1(matches: Matches, threshold: float) -> np.ndarray:
+    """Returns the F1 of the objects in each image, float64 `(images,)`.
+
+    Args:
+        matches: the matched answers.
+        threshold: the score from which on an answer counts.
+    """
+    found, wrong, objects = _counts_of_images(matches, threshold)
+    total = found + wrong + objects
+    return np.where(total > 0, 2 * found / np.maximum(total, 1), 1.0)
+
+
+def _counts_of_images(
+    matches: Matches, threshold: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns how many objects are found in each image, wrong answers, and objects."""
     sure = matches.only(matches.scores >= threshold)
     right, ignored = sure.right[:, 0], sure.ignored[:, 0]
     images = len(matches.objects)
     found = np.bincount(sure.images[right], minlength=images)
     wrong = np.bincount(sure.images[~right & ~ignored], minlength=images)
-    whole: np.ndarray = (found == matches.objects.sum(axis=1)) & (wrong == 0)
-    return whole
+    return found, wrong, matches.objects.sum(axis=1)

@@ -168,8 +168,7 @@ def measure_masks(
         rows.append(_counts(confusion))
     images = np.stack(rows)  # (images, 3, classes)
     counts = images.sum(axis=0)
-    # What an image shows nothing of that counts is not wrong.
-    right = np.nan_to_num(row_means(_ious(images)), nan=1) >= RIGHT_IOU
+    right = _mean_ious(images) >= RIGHT_IOU
     flat = images.reshape(len(images), -1).astype(np.float64)
 
     def statistic(times: np.ndarray) -> np.ndarray:
@@ -203,6 +202,21 @@ def measure_masks(
         confusion=tuple(tuple(row) for row in total.tolist()),
     )
     return figures, right
+
+
+def image_ious(confusions: Iterable[np.ndarray]) -> np.ndarray:
+    """Returns the mean overlap of the classes of each image, float64 `(images,)`.
+
+    Args:
+        confusions: what `pixel_confusion` returns of each image, at least one.
+    """
+    return _mean_ious(np.stack(list(map(_counts, confusions))))
+
+
+def _mean_ious(images: np.ndarray) -> np.ndarray:
+    # What an image shows nothing of that counts is not wrong.
+    means: np.ndarray = np.nan_to_num(row_means(_ious(images)), nan=1)
+    return means
 
 
 def _counts(confusion: np.ndarray) -> np.ndarray:

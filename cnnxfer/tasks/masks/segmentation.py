@@ -26,6 +26,7 @@ from cnnxfer.tasks.loss_values import BATCH, mean_loss
 from cnnxfer.tasks.masks.answer import MaskAnswer, class_shares, read_shares
 from cnnxfer.tasks.masks.mask_figures import (
     MaskFigures,
+    image_ious,
     mask_scores,
     measure_masks,
     pixel_confusion,
@@ -106,6 +107,16 @@ class EachPixel:
     def confidence(self, found: Sequence[np.ndarray]) -> np.ndarray:
         """Returns the share of the most frequent class, `(images,)`."""
         return np.array([np.bincount(each.ravel()).max() / each.size for each in found])
+
+    quality_name: ClassVar = "mean IoU of its classes"
+
+    def quality(
+        self, found: Sequence[np.ndarray], examples: Sequence[Example]
+    ) -> np.ndarray:
+        """Returns the mean overlap of the classes that each image shows."""
+        classes = len(self.class_names)
+        pairs = zip(found, map(_pixels, examples), strict=True)
+        return image_ious(pixel_confusion(*pair, classes) for pair in pairs)
 
     def measure(
         self,
