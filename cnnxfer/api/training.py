@@ -42,6 +42,7 @@ from cnnxfer.runs import (
 from cnnxfer.spelling import command, option
 from cnnxfer.stopping import interrupted_by_sigterm
 from cnnxfer.training.phase import FINE_TUNE, PHASES
+from cnnxfer.training.tracking.tracking import Tracking, chosen_logs
 
 if TYPE_CHECKING:
     from cnnxfer.training.phases.plan import StageRow
@@ -53,6 +54,8 @@ def train(
     *,
     config: Pathlike | None = None,
     fine_tune: bool = False,
+    tensorboard: bool = False,
+    mlflow: bool = False,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
     **options: Unpack[TrainKeywords],
@@ -67,6 +70,8 @@ def train(
         config: a TOML file of settings.
         fine_tune: whether to go on with `unfreeze`, with the settings of the recipe or
             `config`.
+        tensorboard: whether TensorBoard gets every epoch and the results.
+        mlflow: whether MLflow does, with the settings.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
         **options: settings, by the names of their options; with `from_scratch`, all
@@ -83,6 +88,7 @@ def train(
     started = time.monotonic()
     reporter = reporter or SilentReporter()
     path = as_path(config)
+    logs = chosen_logs(tensorboard=tensorboard, mlflow=mlflow)
     runs_path = resolve_runs_dir(runs_dir)
     check_runs_dir(runs_path)
     given = {**options, "data": data}
@@ -109,6 +115,7 @@ def train(
                 parent=None,
                 data_sha256=data_hash(run.split),
                 precision=setup.precision,
+                logs=logs,
             )
             run.write_config(setup.config)  # last, since it makes the directory a run
         _run_phase(setup, run)
@@ -117,7 +124,14 @@ def train(
     remaining = None
     if settings.time_budget != "none":
         remaining = max(settings.time_budget - (time.monotonic() - started), 1.0)
-    return unfreeze(run, time_budget=remaining, runs_dir=runs_dir, reporter=reporter)
+    return unfreeze(
+        run,
+        tensorboard=tensorboard,
+        mlflow=mlflow,
+        time_budget=remaining,
+        runs_dir=runs_dir,
+        reporter=reporter,
+    )
 
 
 def unfreeze(
@@ -125,6 +139,8 @@ def unfreeze(
     *,
     data: Pathlike | None = None,
     config: Pathlike | None = None,
+    tensorboard: bool = False,
+    mlflow: bool = False,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
     **options: Unpack[UnfreezeKeywords],
@@ -141,6 +157,8 @@ def unfreeze(
             their content, so they may have other names there.
         config: a TOML file of settings, such as the `config.toml` of a fine-tuned run
             that is to be repeated; its network and images must be those of `run`.
+        tensorboard: whether TensorBoard gets every epoch and the results.
+        mlflow: whether MLflow does, with the settings.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
         **options: settings, by the names of their options; by default those of `run`.
@@ -156,6 +174,7 @@ def unfreeze(
         Interrupted: on Ctrl-C or SIGTERM, after saving; `resume` goes on.
     """
     reporter = reporter or SilentReporter()
+    logs = chosen_logs(tensorboard=tensorboard, mlflow=mlflow)
     parent = resolve_run(run, runs_dir, reporter)
     parent.require_model()
     require_idle(parent)
@@ -182,6 +201,7 @@ def unfreeze(
                 data_sha256=data_hash(images.rows),
                 weights_sha256=parent.receipt.get("weights_sha256"),
                 precision=setup.precision,
+                logs=logs,
             )
             child.write_config(settings)  # last, since it makes the directory a run
         _run_phase(setup, child)
@@ -306,6 +326,7 @@ def _run_phase(setup: Setup, run: runs.Run) -> None:
     """Trains a run's phase to its end, with all that a run keeps of that."""
     with recorded_outcome(run), interrupted_by_sigterm():
         answered = _train_phase(setup, run)
+        Tracking(run, setup.reporter).add_results()
     if setup.config.report:  # after the times in the receipt, which it shows
         from cnnxfer.evaluation.report.of_run import report_trained
 

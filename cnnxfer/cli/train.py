@@ -29,6 +29,20 @@ NewPlace = Annotated[
         show_default="where they were",
     ),
 ]
+TensorBoard = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard",
+        help="Write every epoch and the results for TensorBoard, into the run.",
+    ),
+]
+Mlflow = Annotated[
+    bool,
+    typer.Option(
+        "--mlflow",
+        help="Send settings, every epoch and the results to MLflow.",
+    ),
+]
 
 
 @with_options("train")
@@ -42,6 +56,8 @@ def train(
             help="Go on with fine-tuning, with the settings of the recipe or --config.",
         ),
     ] = False,
+    tensorboard: TensorBoard = False,
+    mlflow: Mlflow = False,
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -53,6 +69,8 @@ def train(
         the_data(spec, options),
         config=config,
         fine_tune=fine_tune,
+        tensorboard=tensorboard,
+        mlflow=mlflow,
         runs_dir=runs_dir,
         reporter=TerminalReporter(),
         **options,
@@ -73,6 +91,8 @@ def unfreeze(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would learn.")
     ] = False,
+    tensorboard: TensorBoard = False,
+    mlflow: Mlflow = False,
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -97,6 +117,8 @@ def unfreeze(
         run,
         data=data,
         config=config,
+        tensorboard=tensorboard,
+        mlflow=mlflow,
         runs_dir=runs_dir,
         reporter=TerminalReporter(),
         **options,

@@ -21,6 +21,8 @@ class Receipt(TypedDict, total=False):
     more_epochs: Annotated[int, Within(0, 10**9)]
     seconds: Annotated[float, Within(0)]
     precision: Literal["float32", "bfloat16", "float16"]
+    logs: list[Literal["tensorboard", "mlflow"]]
+    mlflow_run: str
 
 
 # What a phase is monitored by, or an evaluation is known by.

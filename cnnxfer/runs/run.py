@@ -92,6 +92,11 @@ class Run:
         return self.path / "checkpoints"
 
     @property
+    def tensorboard_dir(self) -> Path:
+        """The directory of the files that TensorBoard reads, if they are asked for."""
+        return self.path / "tensorboard"
+
+    @property
     def decisive_paths(self) -> list[Path]:
         """The directory, and what in it decides on answers and on further training."""
         names = ("config.toml", "classes.json", *FITTED, "receipt.json")

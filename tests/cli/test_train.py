@@ -33,9 +33,10 @@ def test_train_unfreeze_evaluate_and_predict(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """All steps, each on the latest run."""
-    assert run(["train", "--data", "photos", *SMALL]) == 0
+    assert run(["train", "--data", "photos", "--tensorboard", *SMALL]) == 0
     shown = capsys.readouterr()
     head = find_run("latest", Path("runs"))
+    assert [*head.tensorboard_dir.glob("events.*")]
     assert shown.out == f"{head.path}\n"
     assert "36 images of 3 classes" in shown.err
     assert f"next: cnnxfer unfreeze {head.path}\n" in shown.err
@@ -43,9 +44,10 @@ def test_train_unfreeze_evaluate_and_predict(
     assert head.receipt["status"] == "done"
 
     command = ["unfreeze", "--epochs", "1", "--all", "--lr", "0.5", "--json"]
-    assert run(command) == 0
+    assert run([*command, "--tensorboard"]) == 0
     shown = capsys.readouterr()
     tuned = find_run("latest", Path("runs"))
+    assert [*tuned.tensorboard_dir.glob("events.*")]
     document = json.loads(shown.out)
     assert document == {"run": str(tuned.path), "metrics": tuned.metrics}
     assert tuned.parent == head

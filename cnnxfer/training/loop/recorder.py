@@ -25,6 +25,7 @@ from cnnxfer.training.loop.checkpoint import (
 from cnnxfer.training.loop.messages import interruption
 from cnnxfer.training.loop.progress import Progress
 from cnnxfer.training.loop.state import PhaseState
+from cnnxfer.training.tracking.tracking import Tracking
 from cnnxfer.training.variables import changing_weights, restoring, set_values
 
 Values = Mapping[str, np.ndarray]
@@ -135,11 +136,16 @@ class RunRecorder(Recorder):
     """
 
     def __init__(
-        self, run: Run, classifier: keras.Model, validation_images: int
+        self,
+        run: Run,
+        classifier: keras.Model,
+        validation_images: int,
+        tracking: Tracking | None = None,
     ) -> None:
         """Goes on with a run; raises RunError if its state is damaged."""
         super().__init__(classifier)
         self.run = run
+        self.tracking = tracking
         self.validation_images = validation_images
         self.place = str(run.path)
         self._rows: list[dict[str, Any]] = []
@@ -189,6 +195,8 @@ class RunRecorder(Recorder):
             self.run.add_history(*self._rows)
             metrics = progress.kept.as_metrics(self.validation_images)
             self.run.update_metrics(**{progress.phase: metrics})
+            if self.tracking:
+                self.tracking.add_epochs(self._rows)
         self._forget_unwritten()
         self._best_at_checkpoint = self.best
         with self.run.saving():

@@ -49,6 +49,7 @@ from cnnxfer.training.phases.unchanged_files import (
 )
 from cnnxfer.training.phases.whole_network import WholeNetwork
 from cnnxfer.training.setup import Setup
+from cnnxfer.training.tracking.tracking import Tracking
 from cnnxfer.training.trained_network import TrainedNetwork
 
 
@@ -80,7 +81,8 @@ def train(setup: Setup, run: Run) -> Outcome:
     restore_model(parent, classifier)
     statistics = statistics_hash(classifier)
     stages = stages_of(classifier, settings)
-    recorder = RunRecorder(run, classifier, len(setup.splits.validation))
+    tracking = Tracking(run, reporter)
+    recorder = RunRecorder(run, classifier, len(setup.splits.validation), tracking)
     checkpoint = recorder.last_checkpoint(reporter)
     first = checkpoint.progress.stage if checkpoint else 0
     if first >= len(stages):

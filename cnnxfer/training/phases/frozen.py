@@ -30,6 +30,7 @@ from cnnxfer.training.phases.unchanged_files import (
 from cnnxfer.training.phases.whole_network import WholeNetwork
 from cnnxfer.training.setup import Setup
 from cnnxfer.training.start import find_weights_file
+from cnnxfer.training.tracking.tracking import Tracking
 
 
 def train(setup: Setup, run: Run) -> Outcome:
@@ -86,7 +87,8 @@ def _begin(setup: Setup, run: Run, weights_path: Path | None) -> RunRecorder:
     """Returns the recorder of a new classifier, whose backbone is frozen."""
     classifier = setup.build_classifier(precision="float32", weights_path=weights_path)
     backbone_of(classifier).trainable = False
-    return RunRecorder(run, classifier, len(setup.splits.validation))
+    tracking = Tracking(run, setup.reporter)
+    return RunRecorder(run, classifier, len(setup.splits.validation), tracking)
 
 
 def _train_on_features(

@@ -33,6 +33,7 @@ from cnnxfer.training.phases.unchanged_files import (
 )
 from cnnxfer.training.phases.whole_network import WholeNetwork
 from cnnxfer.training.setup import Setup
+from cnnxfer.training.tracking.tracking import Tracking
 
 
 def train(setup: Setup, run: Run) -> Outcome:
@@ -56,7 +57,8 @@ def train(setup: Setup, run: Run) -> Outcome:
     require_same_class_weights(run)
     with setup.devices.scope():
         classifier = setup.build_classifier(precision="float32")
-    recorder = RunRecorder(run, classifier, len(setup.splits.validation))
+    tracking = Tracking(run, reporter)
+    recorder = RunRecorder(run, classifier, len(setup.splits.validation), tracking)
     checkpoint = recorder.last_checkpoint(reporter)
     reporter.info(
         f"from scratch: all {count_trainable_parameters(classifier):,} parameters of "

@@ -1,0 +1,1 @@
+"""Sends what a run records to the tools in which experiments are followed."""
