@@ -194,6 +194,13 @@ BENCHMARKS = (
         "half a minute",
     ),
     Benchmark(
+        "data_labels",
+        "bench.data.labels",
+        "which planted wrong labels are found, and accuracy without the suspects",
+        "cleanlab's ranking; and training on the right labels",
+        "12 minutes",
+    ),
+    Benchmark(
         "tasks_accuracy",
         "bench.tasks.accuracy",
         "boxes and masks: time and figures of both phases",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -12,12 +13,15 @@ from cnnxfer.config import load_config, load_task_config
 from cnnxfer.config.options import settings_of
 from cnnxfer.console import CONSOLE
 from cnnxfer.data.sources import find_source
-from cnnxfer.errors import ConfigError
+from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.spelling import option
 
 if TYPE_CHECKING:
-    from cnnxfer.data.check.report import Report
+    from cnnxfer.data.check.inspected import InspectedData
+    from cnnxfer.data.check.report import Finding, Report
+    from cnnxfer.data.dataset import Dataset
     from cnnxfer.data.views.preview import Preview
 
 
@@ -26,19 +30,24 @@ def check(
     *,
     write: Pathlike | None = None,
     html: Pathlike | None = None,
+    labels: bool = False,
     reporter: Reporter | None = CONSOLE,
     **options: Unpack[CheckKeywords],
 ) -> Report:
     """Reports what is wrong with images and labels.
 
-    The data is not changed. Neither Keras nor TensorFlow is imported, except for a data
-    set of TensorFlow Datasets that has not been copied to the cache yet.
+    The data is not changed. Neither Keras nor TensorFlow is imported, except for
+    `labels`, and for a data set of TensorFlow Datasets that has not been copied to the
+    cache yet.
 
     Args:
         data: the data, as `train` takes it.
         write: the file to write for `exclude`, with the images that should be
             excluded from training.
         html: the HTML page to write, with the images that have problems.
+        labels: whether to find labels that may be wrong, too, of images that have
+            classes, and neither boxes nor masks. It takes the features of all images,
+            which the built-in backbone computes once, and `train` uses them as well.
         reporter: shows messages and progress; None for silence.
         **options: settings, by the names of their options.
 
@@ -46,13 +55,14 @@ def check(
         ConfigError: if there is no such data, an option is wrong, or a file to write
             exists already and was not written by `check`.
         DataError: if the data cannot be downloaded or copied, or doesn't suit the task
-            that is asked for.
+            that is asked for, or has no labels to judge.
     """
     settings = load_config(None, {"data": data, **settings_of("check", options)})
     find_source(settings.data)
     check_data_options(settings)
     from cnnxfer.data.check.quarantine import LIST_MARK, write_list
     from cnnxfer.data.check.run_checks import check_data
+    from cnnxfer.data.dataset import CLASSIFICATION, MULTI_LABEL
     from cnnxfer.data.outputs import check_output
     from cnnxfer.pages.check_page import GENERATOR, PAGE_MARK, write_page
     from cnnxfer.tasks.catalog import TASKS
@@ -69,6 +79,22 @@ def check(
             "Name two different files."
         )
     asked = None if settings.task == "auto" else TASKS.get(settings.task)
+
+    def taken(dataset: Dataset, spec: str) -> Dataset:
+        dataset = asked.taken(dataset, spec) if asked else dataset
+        if labels and dataset.task not in (CLASSIFICATION, MULTI_LABEL):
+            raise DataError(
+                f"{option('--labels')} judges the classes of images, and {spec} is "
+                f"data for {dataset.task}. Leave it out."
+            )
+        return dataset
+
+    def judge_labels(inspected: InspectedData) -> Iterable[Finding]:
+        import_tensorflow_quietly()
+        from cnnxfer.evaluation.label_check import suspected_label_findings
+
+        return suspected_label_findings(inspected, reporter)
+
     report, examples = check_data(
         settings.data,
         reporter,
@@ -77,7 +103,8 @@ def check(
         exclude=settings.exclude,
         task=settings.task,
         ignore=settings.ignore,
-        taken=asked.taken if asked else None,
+        taken=taken,
+        more=[judge_labels] if labels else [],
     )
     if list_path:
         write_list(report, list_path)

@@ -40,6 +40,14 @@ def check(
         Path | None,
         typer.Option("--html", help="Write a page with the images that have problems."),
     ] = None,
+    labels: Annotated[
+        bool,
+        typer.Option(
+            "--labels",
+            help="Find labels that may be wrong, too; it takes the features of all "
+            "images, which `train` uses as well.",
+        ),
+    ] = False,
     strict: Annotated[
         bool,
         typer.Option(
@@ -58,7 +66,9 @@ def check(
     that cnnxfer handles. No image is changed.
     """
     reporter = TerminalReporter()
-    report = api.check(spec, write=write, html=html, reporter=reporter, **options)
+    report = api.check(
+        spec, write=write, html=html, labels=labels, reporter=reporter, **options
+    )
     if json:
         print_json(report)
     else:

@@ -103,6 +103,7 @@ def test_json(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
                 "ids": ["blue/[red].jpg", "red/00.jpg"],
                 "classes": ["blue", "red"],
                 "note": "",
+                "suggested": None,
             }
         ],
         "quarantine": ["blue/[red].jpg", "red/00.jpg"],

@@ -10,8 +10,9 @@ from cnnxfer.reporting import printable
 LIST_MARK = "# Written by cnnxfer check."
 HEADER = """{mark} One image a line, by its id in {data}.
 # What training is better without: broken images, pictures under several labels, copies
-# in train of what tests or validates, and spare copies. Delete the lines of what you
-# want to keep, then give this file to `train` as what to exclude.
+# in train of what tests or validates, spare copies, and images in train whose labels
+# may be wrong, if these were asked for. Delete the lines of what you want to keep, then
+# give this file to `train` as what to exclude.
 """
 
 

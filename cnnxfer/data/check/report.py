@@ -23,16 +23,27 @@ class Item:
         ids: the ids of its images; several where they belong together, as copies do.
         classes: the images' labels where these matter, or the classes it is about.
         note: what distinguishes this case, such as a reason or a size.
+        suggested: the classes that an image rather shows; None where none are asked
+            for.
     """
 
     ids: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     note: str = ""
+    suggested: tuple[str, ...] | None = None
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is said of the images: classes, better ones, and the note."""
+        if self.suggested is None:
+            return [*self.classes, self.note]
+        better = ", ".join(self.suggested) or "none"
+        return [*self.classes, f"rather {better}", self.note]
 
     def line(self, most_ids: int = 3) -> str:
         """Returns the item as one line, such as `a.jpg = b.jpg = ... (rose, tulip)`."""
         ids = [*self.ids[:most_ids], *["..."] * (len(self.ids) > most_ids)]
-        subject, remarks = " = ".join(ids), [*self.classes, self.note]
+        subject, remarks = " = ".join(ids), self.remarks
         if not ids:
             subject, remarks = ", ".join(self.classes), [self.note]
         remark = ", ".join(filter(None, remarks))

@@ -36,8 +36,9 @@ from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import command
 
+Check = Callable[[InspectedData], Iterable[Finding]]
 # In the order in which the findings of one severity are reported.
-CHECKS: tuple[Callable[[InspectedData], Iterable[Finding]], ...] = (
+CHECKS: tuple[Check, ...] = (
     classes.too_few_classes,
     duplicates.leaks,
     duplicates.group_leaks,
@@ -107,6 +108,7 @@ def check_data(
     task: str = "auto",
     ignore: str = "none",
     taken: Callable[[Dataset, str], Dataset] | None = None,
+    more: Sequence[Check] = (),
 ) -> tuple[Report, list[Example]]:
     """Finds what is wrong with a data set before anything is trained on it.
 
@@ -122,6 +124,7 @@ def check_data(
         ignore: classes of masks to ignore; see `suited_to`.
         taken: raises a DataError if data doesn't suit the task; see `Task.taken`. None
             to report all problems of what is listed.
+        more: checks to run after the usual ones.
 
     Returns:
         The report, and the images that could be read.
@@ -151,7 +154,7 @@ def check_data(
         read = build_index(dataset.examples, reporter)
         rows, repairs = fit_annotations(read)
         groups = group_names(dataset, group_by) if group_by != "none" and rows else []
-        report = _report(spec, dataset, rows, repairs, groups, split)
+        report = _report(spec, dataset, rows, repairs, groups, split, more)
     return report, [row.example for row in rows if not row.problem]
 
 
@@ -191,6 +194,7 @@ def _report(
     repairs: Sequence[Repair],
     groups: Sequence[str],
     split: str,
+    more: Sequence[Check],
 ) -> Report:
     findings: list[Finding] = []
     near = near_duplicates(rows)
@@ -210,7 +214,7 @@ def _report(
         outside=dataset.outside,
         circular=dataset.circular,
     )
-    findings += [finding for check in CHECKS for finding in check(data)]
+    findings += [finding for check in (*CHECKS, *more) for finding in check(data)]
     return Report(
         data=spec,
         images=sum(

@@ -113,6 +113,26 @@ def assign_splits(
     return splits
 
 
+def kept_together(
+    names: Sequence[str], duplicates: Iterable[Sequence[int]]
+) -> list[list[int]]:
+    """Returns all indices, those of one group or of near-duplicates in one list.
+
+    Args:
+        names: the name of each index's group; "" for none.
+        duplicates: groups of indices that stay together, too.
+    """
+    firsts: dict[str, int] = {}
+
+    def links() -> Iterator[tuple[int, int]]:
+        for index, name in enumerate(names):
+            yield index, firsts.setdefault(name, index) if name else index
+        for group in duplicates:
+            yield from ((group[0], other) for other in group[1:])
+
+    return connected_groups(links())
+
+
 def _slices(
     rows: Sequence[IndexRow], shuffled: bool, groups: Sequence[str] | None
 ) -> list[str]:
@@ -166,7 +186,7 @@ def _by_content(
     free = {index for index, split in enumerate(splits) if split == TRAIN}
     names = groups or [""] * len(rows)
     units = []
-    for together in _together(names, duplicates):
+    for together in kept_together(names, duplicates):
         if indices := [index for index in together if index in free]:
             labels = {
                 label for i in indices for label in rows[i].example.labels or [-1]
@@ -225,21 +245,6 @@ def _ranges(existing: set[str | None], ratios: Ratios) -> Ranges:
         ranges[split] = begin, begin + share / total
         begin += share / total
     return {**ranges, TRAIN: (begin, 1.0)}
-
-
-def _together(
-    names: Sequence[str], duplicates: Iterable[Sequence[int]]
-) -> list[list[int]]:
-    """Returns all indices, those of one group or of near-duplicates in one list."""
-    firsts: dict[str, int] = {}
-
-    def links() -> Iterator[tuple[int, int]]:
-        for index, name in enumerate(names):
-            yield index, firsts.setdefault(name, index) if name else index
-        for group in duplicates:
-            yield from ((group[0], other) for other in group[1:])
-
-    return connected_groups(links())
 
 
 def _position(names: Iterable[str]) -> float:
