@@ -11,8 +11,9 @@ from cnnxfer.data.views.preview import Preview
 from cnnxfer.evaluation.comparison import Comparison, RankedBackbone
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.tasks.answer import RankedClass
-from cnnxfer.tasks.class_figures import ClassFigures, ClassScores
-from cnnxfer.tasks.significance import Accuracy
+from cnnxfer.tasks.class_figures import ClassFigures
+from cnnxfer.tasks.class_scores import ClassScores
+from cnnxfer.tasks.significance import Accuracy, MeanLoss
 
 
 def test_all_text_is_escaped() -> None:
@@ -36,7 +37,10 @@ def test_long_tables_say_what_they_leave_out() -> None:
 def test_results_show_themselves(tmp_path: Path) -> None:
     half = Accuracy(0.5, 0.4, 0.6)
     scores = ClassScores("<rose>", 2, 1, 1, half, half, None)
-    figures = ClassFigures(half, None, 0.5, (scores,))
+    loss = MeanLoss(0.5, 0.4, 0.6)
+    figures = ClassFigures(
+        half, None, *[half] * 3, loss, half, None, None, (scores,), ()
+    )
     place = RankedBackbone("tiny", "accuracy", 0.5, half, 9.0, "keras", 32, 5, 20, 1.0)
     photo = tmp_path / "a&b.png"
     Image.new("RGB", (4, 3)).save(photo)

@@ -9,7 +9,7 @@ from cnnxfer.config import Config, check_views
 from cnnxfer.data.preparing.exclude import read_list
 from cnnxfer.data.preparing.splits import parse_split
 from cnnxfer.data.sources import find_source
-from cnnxfer.errors import with_advice
+from cnnxfer.errors import ConfigError, with_advice
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run, resolve_runs_dir
 
@@ -75,3 +75,22 @@ def as_texts(inputs: Pathlike | Iterable[Pathlike]) -> list[str]:
     """Returns one input or several as texts, as they are typed on the command line."""
     inputs = [inputs] if isinstance(inputs, str | Path) else inputs
     return [str(item) for item in inputs]
+
+
+def as_fraction(option: str, value: float | str) -> float:
+    """Returns a share that was typed as 0.92 or 92%.
+
+    Raises:
+        ConfigError: if it is no number above 0 and up to 1.
+    """
+    text = str(value).strip()
+    try:
+        number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 1:  # neither is NaN
+        raise ConfigError(
+            f"{option} is {value}; expected a number above 0 and up to 1, such as 0.92 "
+            "or 92%."
+        )
+    return number

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 from cnnxfer.api.arguments import (
     Pathlike,
+    as_fraction,
     as_path,
     check_data_options,
     place_of_images,
@@ -39,6 +41,8 @@ def evaluate(
     run: Run | Pathlike = LATEST,
     *,
     data: Pathlike | None = None,
+    out: Pathlike | None = None,
+    fail_under: float | str | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
     **options: Unpack[EvaluateKeywords],
@@ -55,13 +59,18 @@ def evaluate(
             and the results are not added to the run's metrics. If no image is new to
             the run, these are its own images, which have moved, and it is measured as
             it would be where they were.
+        out: the file to write with the answer to each image, as `predict_into` does;
+            its suffix says in which format.
+        fail_under: what the figure that stands for all should at least be, such as 0.92
+            or "92%". If it is less, `shortfall` of the evaluation says so.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
         **options: settings, by the names of their options.
 
     Raises:
-        ConfigError: if there is no such run or data, or the engine or the precision
-            is unknown or not available on this machine.
+        ConfigError: if `out` or `fail_under` cannot be used, there is no such run or
+            data, or the engine or the precision is unknown or not available on this
+            machine.
         DataError: if there are no test images or no images that are new to the run,
             more than half of its test images are missing, or the data has classes or
             kinds of labels that the run does not have.
@@ -75,12 +84,30 @@ def evaluate(
     found.require_model()
     retry = command("evaluate", found.path, data="NEW_PLACE")
     place = place_of_images(found, data, found.config.data, retry)
+    required = None
+    if fail_under is not None:
+        required = as_fraction(option("--fail-under"), fail_under)
+    out_path = as_path(out)
+    if out_path:
+        from cnnxfer.prediction.outputs.file import (
+            check_target,
+            choose_writer,
+            write_file,
+        )
+
+        writer = choose_writer("auto", out_path)
+        check_target(option("--out"), out_path, [place])
     # Neither imports TensorFlow, which is not needed where all answers are kept.
     from cnnxfer.evaluation.evaluator import evaluate_data, evaluate_run
 
     if data is not None:
-        return evaluate_data(found, str(data), reporter, chosen)
-    return evaluate_run(found, place, reporter, chosen)
+        evaluation = evaluate_data(found, str(data), reporter, chosen)
+    else:
+        evaluation = evaluate_run(found, place, reporter, chosen)
+    if out_path:
+        assert evaluation.answers
+        write_file(evaluation.answers, writer, out_path)
+    return replace(evaluation, required=required)
 
 
 def compare(

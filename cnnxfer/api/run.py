@@ -67,11 +67,20 @@ class Run(runs.Run):
         self,
         *,
         data: Pathlike | None = None,
+        out: Pathlike | None = None,
+        fail_under: float | str | None = None,
         reporter: Reporter | None = CONSOLE,
         **options: Unpack[EvaluateKeywords],
     ) -> Evaluation:
         """Measures this run on its test images: `cnnxfer.evaluate` with this run."""
-        return evaluate(self, data=data, reporter=reporter, **options)
+        return evaluate(
+            self,
+            data=data,
+            out=out,
+            fail_under=fail_under,
+            reporter=reporter,
+            **options,
+        )
 
     def report(
         self,

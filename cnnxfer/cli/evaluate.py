@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from cnnxfer.cli.options import with_options
 from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
+from cnnxfer.errors import RunError
 from cnnxfer.reporting import printable
 
 if TYPE_CHECKING:
@@ -29,6 +31,23 @@ def evaluate(
             help="Labelled images to measure on, or where the run's own are now.",
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Write the answer to each image into this file: .csv, .jsonl or "
+            ".parquet.",
+        ),
+    ] = None,
+    fail_under: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-under",
+            metavar="SHARE",
+            help="End with exit code 1 if the accuracy, AP or IoU is less, such as "
+            "0.92 or 92%.",
+        ),
+    ] = None,
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -40,6 +59,8 @@ def evaluate(
     evaluation = api.evaluate(
         run,
         data=data,
+        out=out,
+        fail_under=fail_under,
         runs_dir=runs_dir,
         reporter=reporter,
         **options,
@@ -49,6 +70,10 @@ def evaluate(
     else:
         stdout().print(_table(evaluation.figures))
         print("\n".join(["", *map(printable, evaluation.lines)]))
+    if out:
+        reporter.info(f"written: {out}")
+    if evaluation.shortfall:
+        raise RunError(evaluation.shortfall)
 
 
 def _table(figures: Figures) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.prepared import Splits
-from cnnxfer.evaluation.evaluator import measure_beside_parent
+from cnnxfer.evaluation.measuring import measure_beside_parent
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run

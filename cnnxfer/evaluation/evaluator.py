@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.annotation import Annotation
@@ -22,14 +20,13 @@ from cnnxfer.data.run_images import find_images
 from cnnxfer.data.sources import list_dataset
 from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.errors import DataError, RunError
-from cnnxfer.evaluation.answered import Answered, answers_to_parts
+from cnnxfer.evaluation.measuring import measure, measure_beside_parent
 from cnnxfer.evaluation.metrics import Evaluation
-from cnnxfer.evaluation.surest import surest_answers
 from cnnxfer.prediction.known_images import describe_known_images, known_splits
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import Run
 from cnnxfer.spelling import command, option
-from cnnxfer.tasks.catalog import decision_of, task_of
+from cnnxfer.tasks.catalog import task_of
 from cnnxfer.texts import normal
 
 # The share of the test images that may be missing. The others are a sample as well, and
@@ -74,35 +71,6 @@ def evaluate_run(
     except RunError as error:
         reporter.warn(f"these figures are not saved: {error}")
     return evaluation
-
-
-def measure_beside_parent(
-    run: Run,
-    splits: Sequence[Sequence[Example]],
-    reporter: Reporter,
-    options: ClassifierOptions,
-) -> list[Evaluation]:
-    """Measures a run and its parent on each of several splits.
-
-    Args:
-        run: a run with a model. If it has no parent, or the parent has no model, only
-            the run itself is measured.
-        splits: lists of images, none of them empty; all are computed in one pass.
-        reporter: shows the progress, and warns of images that cannot be read.
-        options: say which engine runs the networks.
-
-    Returns:
-        An evaluation for each split.
-
-    Raises:
-        DataError: if no image of a split can be read.
-    """
-    measured = _measure(run, splits, reporter, options)
-    parent = run.parent
-    if not parent or not parent.model_path.exists():
-        return [each.evaluation for each in measured]
-    before = _measure(parent, splits, reporter, options)
-    return [each.beside(old) for each, old in zip(measured, before, strict=True)]
 
 
 def evaluate_data(
@@ -163,8 +131,7 @@ def evaluate_data(
             f"{run.path} was trained and validated on all {len(rows)} images of "
             f"{spec}. Give it images that are new to it."
         )
-    (measured,) = _measure(run, [new], reporter, options)
-    evaluation = measured.evaluation
+    (evaluation,) = measure(run, [new], reporter, options)
     return dataclasses.replace(
         evaluation,
         unreadable=evaluation.unreadable + len(images) - len(rows),
@@ -210,58 +177,3 @@ def _relabelled(
         dataclasses.replace(example, annotation=relabelled(example))
         for example in examples
     ]
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """An evaluation, and whether each image is classified correctly, by its id."""
-
-    evaluation: Evaluation
-    right: dict[str, bool]
-
-    def beside(self, before: _Measured) -> Evaluation:
-        """Returns the evaluation with that of the parent, and what changed."""
-        both = self.right.keys() & before.right.keys()
-        return dataclasses.replace(
-            self.evaluation,
-            before=before.evaluation,
-            gained=sum(self.right[id] > before.right[id] for id in both),
-            lost=sum(self.right[id] < before.right[id] for id in both),
-        )
-
-
-def _measure(
-    run: Run,
-    splits: Sequence[Sequence[Example]],
-    reporter: Reporter,
-    options: ClassifierOptions,
-) -> list[_Measured]:
-    parts = answers_to_parts(run, splits, reporter, options)
-    return [_measure_answers(run, answered) for answered in parts]
-
-
-def _measure_answers(run: Run, answered: Answered) -> _Measured:
-    if not answered.examples:
-        raise DataError(f"none of {answered.unreadable} images can be read any more.")
-    names = run.class_names
-    decision = decision_of(run)
-    figures, right = decision.measure(names, answered.found, answered.examples)
-    surest = partial(
-        surest_answers,
-        answered.examples,
-        answered.sizes,
-        answered.found,
-        decision=decision,
-        class_names=names,
-    )
-    evaluation = Evaluation(
-        run.name,
-        images=len(answered.examples),
-        unreadable=answered.unreadable,
-        seen=0,
-        figures=figures,
-        surest_mistakes=surest(chosen=~right),
-        surest_right=surest(chosen=right),
-    )
-    ids = (example.id for example in answered.examples)
-    return _Measured(evaluation, dict(zip(ids, right.tolist(), strict=True)))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from cnnxfer.evaluation.checked_answers import CheckedAnswers
 from cnnxfer.evaluation.surest import SureAnswer
 from cnnxfer.notebook import table
 from cnnxfer.reporting import counted
 from cnnxfer.tasks.score import ACCURACY, NAMES
 from cnnxfer.tasks.significance import SIGNIFICANCE_LEVEL, mcnemar_p_value
 from cnnxfer.tasks.task import Figures
+
+WIDE = 0.1  # an interval that says little: 5 points to both sides
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class Evaluation:
             without a parent.
         lost: how many images only the parent answered correctly; None without one.
         missing: how many of the run's test images are no longer in its data.
+        answers: the answers to the images, in their order: iterate over them for a
+            `Prediction` each.
+        required: what the figure that stands for all should at least be, a fraction;
+            None if nothing was asked for.
         surest_mistakes: the wrong answers that the model is surest of, at most 24, the
             surest first. With several labels an image, sure means that all labels are.
         surest_right: the same of the correct answers.
@@ -43,6 +50,8 @@ class Evaluation:
     gained: int | None = None
     lost: int | None = None
     missing: int = 0
+    answers: CheckedAnswers | None = field(default=None, compare=False, repr=False)
+    required: float | None = None
     surest_mistakes: tuple[SureAnswer, ...] = ()
     surest_right: tuple[SureAnswer, ...] = ()
 
@@ -59,6 +68,13 @@ class Evaluation:
 
     def as_json(self) -> dict[str, Any]:
         """Returns the object that `evaluate --json` prints."""
+        return self._measured | {
+            "required": self.required,
+            "passed": None if self.required is None else not self.shortfall,
+        }
+
+    @property
+    def _measured(self) -> dict[str, Any]:
         return {
             "run": self.run,
             "images": self.images,
@@ -66,7 +82,7 @@ class Evaluation:
             "seen": self.seen,
             "missing": self.missing,
             **dataclasses.asdict(self.figures),  # type: ignore[call-overload]
-            "before": self.before.as_json() if self.before else None,
+            "before": self.before._measured if self.before else None,
             "gained": self.gained,
             "lost": self.lost,
         }
@@ -78,7 +94,7 @@ class Evaluation:
         """
         before = self.before.as_metrics() if self.before else None
         right = dataclasses.asdict(self.figures.right)
-        metrics = {**self.as_json(), "before": before, "right": right}
+        metrics = {**self._measured, "before": before, "right": right}
         figure, value = self.figures.headline
         if figure != ACCURACY:
             metrics["headline"] = {"figure": figure, **dataclasses.asdict(value)}
@@ -109,7 +125,31 @@ class Evaluation:
             f"{self.run}: {', '.join(counts)}",
             *self.figures.lines(self.before.figures if self.before else None),
             *([self.changes] if self.before else []),
+            *filter(None, (self.figures.table.weakest, self.caution)),
         ]
+
+    @property
+    def shortfall(self) -> str:
+        """Why the figure that stands for all is not enough; "" if it is."""
+        figure, value = self.figures.headline
+        if self.required is None or value.value >= self.required:
+            return ""
+        text = f"{NAMES[figure]} {value.sentence} is below {self.required:.1%}"
+        if value.high >= self.required:
+            text += ", which is in the interval: on other images it may be enough"
+        return f"{text}."
+
+    @property
+    def caution(self) -> str:
+        """A word on how little the images tell, where they are few; else ""."""
+        _, value = self.figures.headline
+        width = value.high - value.low
+        if width <= WIDE:
+            return ""
+        return (
+            f"few images: the interval is {100 * width:.0f} points wide; four times as "
+            "many images would halve it"
+        )
 
     @property
     def shares(self) -> str:

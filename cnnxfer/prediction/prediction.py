@@ -43,6 +43,9 @@ class Prediction:
             and at web addresses.
         heat: float32 `(rows, columns)`, the probability of the best class at each cell
             of the image; None if it was not asked for.
+        shown: the names of the classes that the image shows; None, unless it is one
+            that a model was measured on.
+        right: whether the answer is correct; None where `shown` is.
     """
 
     path: str
@@ -54,6 +57,8 @@ class Prediction:
     split: str | None = None
     source: ImageSource | None = field(default=None, compare=False, repr=False)
     heat: np.ndarray | None = field(default=None, compare=False, repr=False)
+    shown: tuple[str, ...] | None = None
+    right: bool | None = None
 
     @property
     def top(self) -> RankedClass:
@@ -212,6 +217,8 @@ class Prediction:
         document |= {"width": self.width, "height": self.height}
         if self.split is not None:
             document["split"] = self.split
+        if self.shown is not None:
+            document |= {"shown": list(self.shown), "right": self.right}
         return document | self.answer.record()
 
     @classmethod

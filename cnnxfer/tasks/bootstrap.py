@@ -35,6 +35,31 @@ def resamples(images: int) -> Iterator[np.ndarray]:
         yield times.reshape(count, images).astype(np.int32)
 
 
+def group_sums(values: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
+    """Returns the sums over the images of each group.
+
+    Args:
+        values: `(resamples, images)`.
+        groups: int `(images,)`: the group of each image, in [0, count).
+        count: the number of groups.
+
+    Returns:
+        float64 `(resamples, count)`.
+    """
+    rows = len(values)
+    places = groups + count * np.arange(rows)[:, None]
+    sums = np.bincount(places.ravel(), values.ravel(), rows * count)
+    return sums.reshape(rows, count)
+
+
+def resampled(images: int, statistic: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Returns the figures of all resamples, float `(resamples, figures)`.
+
+    The arguments are those of `bootstrap_intervals`.
+    """
+    return np.concatenate([statistic(times) for times in resamples(images)])
+
+
 def bootstrap_intervals(
     values: Sequence[float], images: int, statistic: Callable[[np.ndarray], np.ndarray]
 ) -> list[Accuracy]:
@@ -48,20 +73,10 @@ def bootstrap_intervals(
             figure that a resample does not have.
 
     Returns:
-        Each figure, which lies as far from the ends of its interval as the ends of the
-        middle 95% of the resamples lie from it, on the other sides. So a figure that
-        grows where images are drawn repeatedly has an interval that reaches down. The
-        figure itself is always part of it; if no resample has the figure, the interval
-        is all of [0, 1].
-
-    Source: the basic bootstrap limits of Davison and Hinkley, Bootstrap Methods and
-    their Application, 1997, section 5.2, https://doi.org/10.1017/CBO9780511802843.
+        The `basic_interval` of each figure.
     """
-    drawn = np.concatenate([statistic(times) for times in resamples(images)])
-    return [
-        Accuracy(value, *_interval(value, figures))
-        for value, figures in zip(values, drawn.T, strict=True)
-    ]
+    columns = resampled(images, statistic).T
+    return list(map(basic_interval, values, columns))
 
 
 def mean_with_interval(values: np.ndarray) -> Accuracy:
@@ -76,9 +91,37 @@ def mean_with_interval(values: np.ndarray) -> Accuracy:
     return interval
 
 
-def _interval(value: float, figures: np.ndarray) -> tuple[float, float]:
+def basic_interval(value: float, figures: np.ndarray) -> Accuracy:
+    """Returns a figure that turns its resamples around, with its interval.
+
+    The figure lies as far from the ends of its interval as the ends of the middle 95%
+    of the resamples lie from it, on the other sides. So a figure that grows where
+    images are drawn repeatedly has an interval that reaches down. The figure itself is
+    always part of it; if no resample has the figure, the interval is all of [0, 1].
+
+    Args:
+        value: the figure of all images, a fraction.
+        figures: float `(resamples,)`: those of the resamples, NaN where it is not
+            known.
+
+    Source: the basic bootstrap limits of Davison and Hinkley, Bootstrap Methods and
+    their Application, 1997, section 5.2, https://doi.org/10.1017/CBO9780511802843.
+    """
     known = figures[~np.isnan(figures)]
     if not len(known):
-        return 0.0, 1.0
-    low, high = np.percentile(known, [2.5, 97.5]).tolist()
-    return min(value, max(0.0, 2 * value - high)), max(value, min(1.0, 2 * value - low))
+        return Accuracy(value, 0.0, 1.0)
+    low, high = (2 * value - np.percentile(known, [97.5, 2.5])).tolist()
+    return Accuracy(value, min(value, max(0.0, low)), max(value, min(1.0, high)))
+
+
+def percentile_interval(value: float, figures: np.ndarray) -> Accuracy:
+    """Returns a figure with the middle 95% of its resamples as its interval.
+
+    The figure itself is always part of it.
+
+    Args:
+        value: the figure of all images.
+        figures: float `(resamples,)`: those of the resamples.
+    """
+    low, high = np.percentile(figures, [2.5, 97.5]).tolist()
+    return Accuracy(value, min(value, low), max(value, high))

@@ -59,7 +59,7 @@ def reliability_bins(
         bins: the number of bins, all of the same width, at least 1.
     """
     edges = np.arange(bins + 1) / bins
-    places = np.digitize(confidence, edges[1:-1], right=True)
+    places = bin_places(confidence, bins)
     counts = np.bincount(places, minlength=bins)
     sure = np.bincount(places, confidence, minlength=bins)
     correct = np.bincount(places, right, minlength=bins)
@@ -73,6 +73,16 @@ def reliability_bins(
         )
         for at in np.flatnonzero(counts).tolist()
     )
+
+
+def bin_places(confidence: np.ndarray, bins: int) -> np.ndarray:
+    """Returns the number of the bin of each answer, int `(answers,)`, from 0.
+
+    The arguments are those of `reliability_bins`.
+    """
+    edges = np.arange(1, bins) / bins
+    places: np.ndarray = np.digitize(confidence, edges, right=True)
+    return places
 
 
 def expected_calibration_error(

@@ -1,73 +1,83 @@
-"""The figures of answers that are classes, with confidence intervals where known."""
+"""The figures of answers that are one class each, with confidence intervals."""
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from cnnxfer.runs.summary import percent
+from cnnxfer.tasks.class_intervals import one_label_intervals
+from cnnxfer.tasks.class_scores import (
+    ClassScores,
+    class_table,
+    mean_of_known,
+    score_classes,
+    top_k_accuracy,
+    with_images,
+)
 from cnnxfer.tasks.class_table import ClassTable
-from cnnxfer.tasks.per_class import f1_scores
 from cnnxfer.tasks.score import ACCURACY
-from cnnxfer.tasks.significance import Accuracy, wilson_interval
+from cnnxfer.tasks.significance import Accuracy, MeanLoss
+
+SHOWN = 3  # confusions that are told
 
 
 @dataclass(frozen=True)
-class ClassScores:
-    """The metrics of one class; shares are fractions.
+class Confusion:
+    """A class that is taken for another one.
 
     Attributes:
-        label: the name of the class.
-        images: the number of images of the class.
-        correct: how many of them the model predicts as the class.
-        named: how many images the model predicts as the class, correctly or not.
-        recall: `correct` as a share of `images`; None without images.
-        precision: `correct` as a share of `named`; None if that is 0.
-        f1: the harmonic mean of recall and precision; None without images.
-        threshold: the probability from which on the class is predicted; None if the
-            most probable class is predicted.
-        average_precision: the average precision over all thresholds; None without
-            images, or if images have one label each.
+        label: the name of the class that images show.
+        answer: the name of the class that is predicted for them.
+        images: the number of these images, at least 1.
     """
 
     label: str
+    answer: str
     images: int
-    correct: int
-    named: int
-    recall: Accuracy | None
-    precision: Accuracy | None
-    f1: float | None
-    threshold: float | None = None
-    average_precision: float | None = None
 
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """The figures of a run's answers on labelled images.
+    """The figures of a run's answers on images with one label each.
+
+    Means over classes are those over the classes that have images, each with the same
+    weight. The intervals of top-1 and top-5 are Wilson's, the others those of resampled
+    images.
 
     Attributes:
         top1: the share of images whose most probable class is correct.
         top5: the share of images with a correct class among the five most probable;
             None with five classes or fewer.
-        macro_f1: the unweighted mean of the F1 scores of classes that have images.
+        balanced_accuracy: the mean recall of the classes.
+        macro_f1: the mean of the F1 scores of the classes.
+        weighted_f1: the mean of them, each with the number of its images as its weight.
+        log_loss: the mean of the negative logarithms of the probabilities of the right
+            classes, in nats.
+        calibration_error: how far the probability of the answer is from the share that
+            is right; see `expected_calibration_error`.
+        roc_auc: the mean of the classes' areas under the ROC curve, each against the
+            rest; None if no class has images of both kinds.
+        mean_average_precision: the mean of their average precisions, likewise.
         classes: the metrics of each class, in label order.
-        exact: the share of images whose labels are all predicted, with no others; None
-            if images have one label each.
-        micro_f1: the F1 score of all labels together, in which frequent classes have
-            more weight; None if images have one label each.
-        mean_average_precision: the mean over the classes that have images; None if
-            images have one label each.
+        confusions: the confusion matrix but for its diagonal, which is `correct` of
+            the classes, and its zeros; the most frequent first.
     """
 
     top1: Accuracy
     top5: Accuracy | None
-    macro_f1: float
+    balanced_accuracy: Accuracy
+    macro_f1: Accuracy
+    weighted_f1: Accuracy
+    log_loss: MeanLoss
+    calibration_error: Accuracy
+    roc_auc: float | None
+    mean_average_precision: float | None
     classes: tuple[ClassScores, ...]
-    exact: Accuracy | None = None
-    micro_f1: float | None = None
-    mean_average_precision: float | None = None
+    confusions: tuple[Confusion, ...]
 
     @property
     def right(self) -> Accuracy:
@@ -82,11 +92,16 @@ class ClassFigures:
     @property
     def table(self) -> ClassTable:
         """The figures of each class."""
-        rows = tuple(
-            (row.label, row.images, row.recall, row.precision, row.f1)
-            for row in self.classes
-        )
-        return ClassTable(("class", "images", "recall", "precision", "F1"), rows, "F1")
+        return class_table(self.classes)
+
+    @property
+    def confusion(self) -> tuple[tuple[int, ...], ...]:
+        """How many images of a class, a row each, are answered as each, a column."""
+        at = {row.label: number for number, row in enumerate(self.classes)}
+        counts = np.diag([row.correct for row in self.classes])
+        for each in self.confusions:
+            counts[at[each.label], at[each.answer]] = each.images
+        return tuple(tuple(row) for row in counts.tolist())
 
     def lines(self, before: ClassFigures | None) -> list[str]:
         """Returns the other figures as lines of text.
@@ -97,7 +112,23 @@ class ClassFigures:
         lines = [f"top-1 accuracy {self.top1.sentence}"]
         if self.top5:
             lines.append(f"top-5 accuracy {self.top5.sentence}")
-        lines.append(self.macro_text)
+        lines += [
+            f"macro-F1{with_images(self.classes)} {self.macro_f1.text}, weighted F1 "
+            f"{self.weighted_f1.text}, balanced accuracy {self.balanced_accuracy.text}",
+            f"log loss {self.log_loss.text}, expected calibration error "
+            f"{self.calibration_error.text}",
+        ]
+        if self.roc_auc is not None:
+            lines.append(
+                f"each class against the rest: mean ROC-AUC {percent(self.roc_auc)}, "
+                f"mean average precision {percent(self.mean_average_precision)}"
+            )
+        if self.confusions:
+            most = [
+                f"{each.label} for {each.answer} ({each.images:,})"
+                for each in self.confusions[:SHOWN]
+            ]
+            lines.append(f"most often confused: {', '.join(most)}")
         if before:
             lines.append(
                 f"before fine-tuning {before.top1.sentence} "
@@ -105,84 +136,50 @@ class ClassFigures:
             )
         return lines
 
-    @property
-    def macro_text(self) -> str:
-        """The macro-F1, and over how many classes, if not all have images."""
-        measured = sum(row.images > 0 for row in self.classes)
-        classes = "1 class" if measured == 1 else f"{measured} classes"
-        of = f" of the {classes} with images" * (measured < len(self.classes))
-        return f"macro-F1{of} {self.macro_f1:.1%}"
-
 
 def measure_classes(
-    class_names: Sequence[str],
-    probabilities: np.ndarray,
-    answers: np.ndarray,
-    targets: np.ndarray,
+    class_names: Sequence[str], probabilities: np.ndarray, labels: np.ndarray
 ) -> tuple[ClassFigures, np.ndarray]:
     """Returns the figures, and which images are right, bool `(images,)`.
 
     Args:
         class_names: the names of the classes, in label order.
-        probabilities: float `(images, classes)`.
-        answers: bool `(images, classes)`: the classes that the model predicts.
-        targets: bool `(images, classes)`: the classes that an image shows.
+        probabilities: float `(images, classes)`, at least one row; rows sum to 1.
+        labels: int `(images,)`: the class of each image.
     """
-    classes = score_classes(class_names, answers, targets)
-    top5 = top_k_accuracy(probabilities, targets, 5) if len(class_names) > 5 else None
+    answered = probabilities.argmax(axis=1)
+    every = np.arange(len(class_names))
+    targets = labels[:, None] == every
+    classes = score_classes(
+        class_names, probabilities, answered[:, None] == every, targets
+    )
+    macro, weighted, balanced, loss, error = one_label_intervals(probabilities, labels)
     figures = ClassFigures(
-        top_k_accuracy(probabilities, targets, 1),
-        top5,
-        mean_of_known([row.f1 for row in classes]),
-        classes,
+        top1=top_k_accuracy(probabilities, targets, 1),
+        top5=top_k_accuracy(probabilities, targets, 5) if len(every) > 5 else None,
+        balanced_accuracy=balanced,
+        macro_f1=macro,
+        weighted_f1=weighted,
+        log_loss=MeanLoss(loss.value, loss.low, loss.high),
+        calibration_error=error,
+        roc_auc=mean_of_known([row.roc_auc for row in classes]),
+        mean_average_precision=mean_of_known(
+            [row.average_precision for row in classes]
+        ),
+        classes=classes,
+        confusions=_confusions(class_names, labels, answered),
     )
-    return figures, (answers == targets).all(axis=1)
+    return figures, answered == labels
 
 
-def top_k_accuracy(probabilities: np.ndarray, targets: np.ndarray, k: int) -> Accuracy:
-    """Returns the share of images with a correct class among the `k` most probable.
-
-    Args:
-        probabilities: float `(images, classes)`.
-        targets: bool `(images, classes)`: the classes that an image shows.
-        k: the number of classes, at least 1.
-    """
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-    correct = int(np.take_along_axis(targets, best, axis=1).any(axis=1).sum())
-    return wilson_interval(correct, len(targets))
-
-
-def score_classes(
-    class_names: Sequence[str], answers: np.ndarray, targets: np.ndarray
-) -> tuple[ClassScores, ...]:
-    """Returns the metrics of each class; the arguments are those above."""
-    images, named = targets.sum(axis=0).tolist(), answers.sum(axis=0).tolist()
-    correct = (answers & targets).sum(axis=0).tolist()
-    f1 = f1_scores(answers, targets).tolist()
+def _confusions(
+    class_names: Sequence[str], labels: np.ndarray, answered: np.ndarray
+) -> tuple[Confusion, ...]:
+    wrong = answered != labels
+    pairs = Counter(zip(labels[wrong].tolist(), answered[wrong].tolist(), strict=True))
+    # Equally frequent ones in label order.
+    ordered = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
     return tuple(
-        ClassScores(
-            label=name,
-            images=images[label],
-            correct=correct[label],
-            named=named[label],
-            recall=_share(correct[label], images[label]),
-            precision=_share(correct[label], named[label]),
-            f1=number(f1[label]),
-        )
-        for label, name in enumerate(class_names)
+        Confusion(class_names[label], class_names[answer], images)
+        for (label, answer), images in ordered
     )
-
-
-def _share(part: int, whole: int) -> Accuracy | None:
-    return wilson_interval(part, whole) if whole else None
-
-
-def number(value: float) -> float | None:
-    """Returns the value, and None if it is NaN."""
-    return None if math.isnan(value) else float(value)
-
-
-def mean_of_known(figures: Sequence[float | None]) -> float:
-    """Returns the mean of the figures that are not None; 0 if there are none."""
-    known = [figure for figure in figures if figure is not None]
-    return sum(known) / len(known) if known else 0.0

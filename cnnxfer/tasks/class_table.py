@@ -11,6 +11,8 @@ from cnnxfer.tasks.significance import Accuracy
 # A name or a figure as text, a number of things, or a share; None if it is not known.
 Cell = str | int | float | Accuracy | None
 
+WEAKEST = 3  # classes that are told
+
 
 @dataclass(frozen=True)
 class ClassTable:
@@ -50,6 +52,19 @@ class ClassTable:
             return 2.0 if value is None else value
 
         return replace(self, rows=tuple(sorted(self.rows, key=key)))
+
+    @property
+    def weakest(self) -> str:
+        """The classes that are answered worst, in words; "" where they are few."""
+        column = self.columns.index(self.quality)
+        shown = [
+            f"{row[0]} {text_of(row[column])}"
+            for row in self.weakest_first.rows[:WEAKEST]
+            if (number_of(row[column]) or 0) < 1 and row[column] is not None
+        ]
+        if len(self.rows) <= WEAKEST or not shown:
+            return ""
+        return f"weakest by {self.quality}: {', '.join(shown)}"
 
 
 def text_of(cell: Cell) -> str:

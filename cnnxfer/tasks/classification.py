@@ -26,7 +26,6 @@ from cnnxfer.tasks.class_figures import ClassFigures, measure_classes
 from cnnxfer.tasks.class_task import (
     ClassObjective,
     ClassTask,
-    class_targets,
     figures_of,
     require_labels,
     softmax,
@@ -201,9 +200,8 @@ class BestClass:
         examples: Sequence[Example],
     ) -> tuple[ClassFigures, np.ndarray]:
         """Returns the figures, and which images are right; see `Decision.measure`."""
-        probabilities = self.calibrated(np.stack(found))
-        shown = class_targets(examples, len(class_names)).astype(bool)
-        return measure_classes(class_names, probabilities, _best(probabilities), shown)
+        labels = np.array([example.label for example in examples])
+        return measure_classes(class_names, self.calibrated(np.stack(found)), labels)
 
 
 @dataclass(frozen=True)

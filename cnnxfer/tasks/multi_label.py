@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,6 @@ from cnnxfer.data.annotation import LABEL_SEPARATOR
 from cnnxfer.data.dataset import MULTI_LABEL, Dataset, Example
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.runs import Run
-from cnnxfer.runs.summary import percent
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
 from cnnxfer.tasks.answer import DIGITS, NONE, Line, RankedClass
@@ -24,13 +23,6 @@ from cnnxfer.tasks.class_answer import (
     read_ranking,
     word_for_nothing,
 )
-from cnnxfer.tasks.class_figures import (
-    ClassFigures,
-    mean_of_known,
-    measure_classes,
-    number,
-)
-from cnnxfer.tasks.class_table import ClassTable
 from cnnxfer.tasks.class_task import (
     ClassObjective,
     ClassTask,
@@ -38,9 +30,9 @@ from cnnxfer.tasks.class_task import (
     figures_of,
     require_labels,
 )
-from cnnxfer.tasks.per_class import average_precisions, macro, micro_f1
+from cnnxfer.tasks.multi_label_figures import MultiLabelFigures, measure_labels
+from cnnxfer.tasks.per_class import average_precisions, macro
 from cnnxfer.tasks.score import MEAN_AVERAGE_PRECISION, Score
-from cnnxfer.tasks.significance import Accuracy, wilson_interval
 from cnnxfer.tasks.thresholds import DEFAULT_THRESHOLD, choose_thresholds
 
 
@@ -251,54 +243,10 @@ class Thresholds:
     ) -> tuple[MultiLabelFigures, np.ndarray]:
         """Returns the figures, and which images are right; see `Decision.measure`."""
         probabilities = self.calibrated(np.stack(found))
-        answers = self.answers(probabilities)
         shown = class_targets(examples, len(class_names)).astype(bool)
-        plain, right = measure_classes(class_names, probabilities, answers, shown)
-        precisions = list(map(number, average_precisions(probabilities, shown)))
-        rows = zip(plain.classes, self.values.tolist(), precisions, strict=True)
-        figures = MultiLabelFigures(
-            plain.top1,
-            plain.top5,
-            plain.macro_f1,
-            tuple(
-                replace(row, threshold=threshold, average_precision=precision)
-                for row, threshold, precision in rows
-            ),
-            wilson_interval(int(right.sum()), len(right)),
-            micro_f1(answers, shown),
-            mean_of_known(precisions),
+        return measure_labels(
+            class_names, probabilities, self.answers(probabilities), shown, self.values
         )
-        return figures, right
-
-
-@dataclass(frozen=True)
-class MultiLabelFigures(ClassFigures):
-    """The figures where images may have any number of labels."""
-
-    @property
-    def right(self) -> Accuracy:
-        """The share of images with all labels right, and no others."""
-        assert self.exact
-        return self.exact
-
-    @property
-    def table(self) -> ClassTable:
-        """The figures of each class."""
-        plain = super().table
-        rows = tuple(
-            (*cells, f"{row.threshold:.3f}", row.average_precision)
-            for cells, row in zip(plain.rows, self.classes, strict=True)
-        )
-        return ClassTable((*plain.columns, "threshold", "AP"), rows, "F1")
-
-    def lines(self, before: ClassFigures | None) -> list[str]:
-        """Returns the other figures as lines of text; see `ClassFigures.lines`."""
-        lines = [
-            f"{self.macro_text}, micro-F1 {percent(self.micro_f1)}, "
-            f"mean average precision {percent(self.mean_average_precision)}",
-            f"all labels right in {self.right.sentence}",
-        ]
-        return lines + ([f"before fine-tuning {before.macro_text}"] if before else [])
 
 
 @dataclass(frozen=True)

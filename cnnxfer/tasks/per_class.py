@@ -1,4 +1,4 @@
-"""F1 scores and average precisions of classes, and their mean."""
+"""Figures of each class, and their mean."""
 
 import numpy as np
 
@@ -19,18 +19,6 @@ def f1_scores(answers: np.ndarray, targets: np.ndarray) -> np.ndarray:
     shown, answered = np.pad([targets.astype(bool), answers], [(0, 0), (0, 0), (0, 1)])
     scores = f1_score(shown, answered, average=None, zero_division=0)
     return np.where(shown.any(axis=0), scores, np.nan)[:-1]
-
-
-def micro_f1(answers: np.ndarray, targets: np.ndarray) -> float:
-    """Returns the F1 score of all labels together; 0 if there are none.
-
-    Args:
-        answers: bool `(images, classes)`: the classes that the model predicts.
-        targets: bool `(images, classes)`: the classes that an image shows.
-    """
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(targets.ravel(), answers.ravel(), zero_division=0))
 
 
 def average_precisions(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -55,6 +43,56 @@ def average_precisions(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
             for shown, column in columns
         ]
     )
+
+
+def roc_aucs(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Returns the area under the ROC curve of each class against the rest.
+
+    It is the share of all pairs, of an image that shows the class and one that does
+    not, in which the first scores higher; equal scores count half.
+
+    Args:
+        scores: `(images, classes)`: probabilities or logits.
+        targets: `(images, classes)` of 1 and 0: the classes that an image shows.
+
+    Returns:
+        float64 `(classes,)`; NaN for classes that no image shows, or all images do.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    columns = zip(targets.T.astype(bool), np.nan_to_num(scores).T, strict=True)
+    return np.array(
+        [
+            np.nan if shown.all() or not shown.any() else roc_auc_score(shown, column)
+            for shown, column in columns
+        ]
+    )
+
+
+def resampled_average_precision(
+    times: np.ndarray, scores: np.ndarray, shown: np.ndarray
+) -> np.ndarray:
+    """Returns the average precision of one class in each of several resamples.
+
+    Args:
+        times: int `(resamples, images)`: how often each image is drawn.
+        scores: `(images,)`: its probability of the class.
+        shown: bool `(images,)`: whether it shows the class.
+
+    Returns:
+        float64 `(resamples,)`; NaN where no image that is drawn shows the class.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order], shown[order]
+    # The precision is that among all images that score at least as high.
+    last = len(ranked) - 1 - np.searchsorted(ranked[::-1], ranked[hits], side="left")
+    drawn = times[:, order]
+    found = drawn[:, hits].cumsum(axis=1)
+    total = found[:, -1] if hits.any() else np.zeros(len(times))
+    hits_until = np.cumsum(hits)[last] - 1
+    precision = found[:, hits_until] / np.maximum(drawn.cumsum(axis=1)[:, last], 1)
+    sums = (drawn[:, hits] * precision).sum(axis=1)
+    return np.where(total > 0, sums / np.maximum(total, 1), np.nan)
 
 
 def macro(values: np.ndarray) -> float:

@@ -33,6 +33,26 @@ class Accuracy:
         return f"{self.value:.1%} (95% interval {self.low:.1%} to {self.high:.1%})"
 
 
+@dataclass(frozen=True)
+class MeanLoss:
+    """A mean loss with its 95% confidence interval.
+
+    Attributes:
+        value: the loss, at least 0.
+        low: the lower end of the interval.
+        high: the upper end of the interval.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def text(self) -> str:
+        """The loss and its interval, such as `0.213 [0.150, 0.281]`."""
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
 def wilson_interval(correct: int, images: int) -> Accuracy:
     """Returns the share of correct answers with its 95% confidence interval.
 

@@ -1,12 +1,14 @@
 import json
+import re
 import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from colours import make_multi_label
+from colours import COLOURS, make_multi_label
 from PIL import Image
+from pyarrow import parquet
 
 from cnnxfer.cli.main import run
 from cnnxfer.runs import Run
@@ -24,17 +26,27 @@ def test_table(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [line.split() for line in shown.out.splitlines()]
     tested = labels_of_test(colour_run)
     assert rows[:4] == [
-        ["class", "images", "recall", "precision", "F1"],
-        ["blue", str(tested["blue"]), "100.0%", "100.0%", "100.0%"],
-        ["green", str(tested["green"]), "100.0%", "100.0%", "100.0%"],
-        ["red", str(tested["red"]), "100.0%", "100.0%", "100.0%"],
+        ["class", "images", "recall", "precision", "F1", "ROC-AUC", "AP"],
+        *[[name, str(tested[name]), *["100.0%"] * 5] for name in COLOURS],
     ]
     low = wilson_interval(tested.total(), tested.total()).low
-    assert shown.out.splitlines()[5:] == [
-        f"{colour_run.name}: {tested.total()} images",
-        f"top-1 accuracy 100.0% (95% interval {low:.1%} to 100.0%)",
-        "macro-F1 100.0%",
-    ]
+    title, top1, f1, loss, ranked, caution = shown.out.splitlines()[5:]
+    assert title == f"{colour_run.name}: {tested.total()} images"
+    assert top1 == f"top-1 accuracy 100.0% (95% interval {low:.1%} to 100.0%)"
+    numbers = r"100\.0% \[\d\d\.\d, 100\.0\]"
+    assert re.fullmatch(
+        f"macro-F1 {numbers}, weighted F1 {numbers}, balanced accuracy {numbers}", f1
+    )
+    assert loss.startswith("log loss 0.")
+    assert ", expected calibration error " in loss
+    assert ranked == (
+        "each class against the rest: mean ROC-AUC 100.0%, mean average precision "
+        "100.0%"
+    )
+    assert caution == (
+        f"few images: the interval is {100 - 100 * low:.0f} points wide; four times as "
+        "many images would halve it"
+    )
     assert shown.err == "engine: keras, float32\nevaluating\n"  # they are few
 
 
@@ -42,6 +54,7 @@ def test_json(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["evaluate", "--runs-dir", str(colour_run.path.parent), "--json"]
     assert run(command) == 0
     document = json.loads(capsys.readouterr().out)
+    assert document.pop("required") is document.pop("passed") is None
     right = document["top1"]
     assert {**document, "right": right} == colour_run.metrics["test"]
     assert document["run"] == colour_run.name
@@ -64,7 +77,7 @@ def test_before_and_after(colour_run: Run, capsys: pytest.CaptureFixture[str]) -
     assert run(["evaluate", str(child.path), "-q"]) == 0
     shown = capsys.readouterr()
     assert "\nbefore fine-tuning 100.0% (95% interval " in shown.out
-    *_, line, changes = shown.out.splitlines()
+    *_, line, changes, _ = shown.out.splitlines()
     assert line.endswith("-> after 100.0%")
     tested = labels_of_test(colour_run).total()
     assert changes == f"of {tested} images, none became right or wrong"
@@ -101,7 +114,7 @@ def test_a_class_without_images_has_no_figures(
     assert run(["evaluate", str(colour_run.path), "-q"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].split() == ["green", "0"]
-    assert lines[-1] == "macro-F1 of the 2 classes with images 100.0%"
+    assert "\nmacro-F1 of the 2 classes with images 100.0% [" in "\n".join(lines)
 
 
 def test_one_class_with_images(
@@ -111,8 +124,8 @@ def test_one_class_with_images(
         [row for row in colour_run.split if row.split != "test" or row.label == "blue"]
     )
     assert run(["evaluate", str(colour_run.path), "-q"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "macro-F1 of the 1 class with images 100.0%"
+    shown = capsys.readouterr().out
+    assert "\nmacro-F1 of the 1 class with images 100.0% [" in shown
 
 
 def test_several_classes(
@@ -126,19 +139,78 @@ def test_several_classes(
     command = ["evaluate", str(colour_run.path), "--data", str(table)]
     assert run([*command, "-q"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    header = ["class", "images", "recall", "precision", "F1", "threshold", "AP"]
-    assert lines[0].split() == header
-    figures = ["1", "100.0%", "100.0%", "100.0%", "0.990", "100.0%"]
-    assert lines[1].split() == ["blue", *figures]
+    header = ["class", "images", "recall", "precision", "F1", "ROC-AUC", "AP"]
+    assert lines[0].split() == [*header, "threshold"]
+    assert lines[1].split() == ["blue", "1", *["100.0%"] * 5, "0.990"]
     # Black is as red as not, and at the threshold is enough.
-    assert lines[3].split()[1:] == ["1", "100.0%", "50.0%", "66.7%", "0.500", "100.0%"]
-    assert lines[-2] == "macro-F1 88.9%, micro-F1 85.7%, mean average precision 100.0%"
-    assert lines[-1] == "all labels right in 50.0% (95% interval 9.5% to 90.5%)"
+    assert lines[3].split()[1:] == [
+        *("1", "100.0%", "50.0%", "66.7%", "100.0%", "100.0%", "0.500")
+    ]
+    exact, f1, precision, _ = lines[-4:]
+    assert exact == "all labels right in 50.0% (95% interval 9.5% to 90.5%)"
+    assert f1.startswith("macro-F1 88.9% [")
+    assert ", micro-F1 85.7% [" in f1
+    assert precision.startswith("mean average precision 100.0% [")
+    assert precision.endswith("], mean ROC-AUC 100.0%")
     assert run([*command, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["exact"]["value"] == 0.5
-    assert document["micro_f1"] == pytest.approx(6 / 7)
+    assert document["micro_f1"]["value"] == pytest.approx(6 / 7)
     assert [row["threshold"] for row in document["classes"]] == [0.99, 0.99, 0.5]
+
+
+def test_the_answers_are_written_image_by_image(
+    colour_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = next(row for row in colour_run.split if row.split == "test")
+    wrong = replace(first, label="red" if first.label == "blue" else "blue")
+    colour_run.write_split([wrong if row == first else row for row in colour_run.split])
+    tested = {row.id: row.label for row in colour_run.split if row.split == "test"}
+    command = ["evaluate", str(colour_run.path), "--out"]
+    lines, table = tmp_path / "answers.jsonl", tmp_path / "answers.parquet"
+    assert run([*command, str(lines)]) == 0
+    shown = capsys.readouterr()
+    assert f"most often confused: {wrong.label} for {first.label} (1)\n" in shown.out
+    assert shown.err.endswith(f"written: {lines}\n")
+    documents = [json.loads(line) for line in lines.read_text("utf-8").splitlines()]
+    assert {item["path"]: item["shown"] for item in documents} == {
+        id: [label] for id, label in tested.items()
+    }
+    assert {item["split"] for item in documents} == {"test"}
+    assert [item["path"] for item in documents if not item["right"]] == [first.id]
+    best = documents[0]["predictions"][0]
+    assert run([*command, str(table)]) == 0
+    rows = parquet.read_table(table).to_pylist()
+    assert len(rows) == len(tested) * len(COLOURS)
+    row = {**rows[0], "frame": None}
+    path, label = documents[0]["path"], tested[documents[0]["path"]]
+    assert (row["path"], row["shown"], row["split"]) == (path, label, "test")
+    assert row["right"] is documents[0]["right"]
+    assert (row["label"], row["probability"]) == (best["label"], best["probability"])
+    assert run([*command, str(tmp_path / "answers.xyz")]) == 2
+    assert "its suffix should be one of" in capsys.readouterr().err
+
+
+def test_a_figure_below_what_is_asked_for_fails(
+    colour_run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", str(colour_run.path), "--fail-under"]
+    assert run([*command, "100%", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["required"], document["passed"]) == (1, True)
+    blue = [row for row in colour_run.split if row.label == "blue"]
+    colour_run.write_split(
+        [replace(row, label="red") if row in blue else row for row in colour_run.split]
+    )
+    assert run([*command, "0.92"]) == 1
+    shown = capsys.readouterr()
+    assert "top-1 accuracy " in shown.out
+    last = shown.err.splitlines()[-1]
+    assert re.fullmatch(
+        r"error: accuracy \d\d\.\d% \(95% interval .* to .*%\) is below 92\.0%\.", last
+    )
+    assert run([*command, "92"]) == 2
+    assert "--fail-under is 92; expected a number above 0" in capsys.readouterr().err
 
 
 def test_no_test_images(colour_run: Run, capsys: pytest.CaptureFixture[str]) -> None:

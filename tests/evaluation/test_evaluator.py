@@ -54,9 +54,8 @@ def test_the_test_split_is_measured_and_the_figures_are_saved(colour_run: Run) -
     )
     assert evaluation.figures.top5 is None
     assert evaluation.before is None
-    assert evaluation.figures.macro_f1 == 1
-    assert evaluation.figures.exact is evaluation.figures.micro_f1 is None
-    assert evaluation.figures.mean_average_precision is None
+    assert evaluation.figures.macro_f1.value == 1
+    assert evaluation.figures.confusions == ()
     tested = Counter(row.label for row in colour_run.split if row.split == "test")
     assert counts(evaluation) == {name: (tested[name],) * 3 for name in COLOURS}
     metrics = colour_run.metrics
@@ -95,7 +94,7 @@ def test_other_data_is_measured_by_class_name(
         "red": (2, 2, 3),
     }
     assert evaluation.figures.top1.value == 6 / 7
-    assert evaluation.figures.macro_f1 == pytest.approx((8 / 9 + 4 / 5) / 2)
+    assert evaluation.figures.macro_f1.value == pytest.approx((8 / 9 + 4 / 5) / 2)
     assert "test" not in colour_run.metrics
 
 
@@ -280,17 +279,16 @@ def test_images_of_several_classes_are_measured(
         "green": (3, 2, 2),
         "red": (3, 3, 4),
     }
-    assert evaluation.figures.exact is not None
     assert evaluation.figures.exact.value == pytest.approx(4 / 6)
     f1 = [row.f1 for row in evaluation.figures.classes]
     assert f1 == pytest.approx([1, 4 / 5, 6 / 7])
-    assert evaluation.figures.macro_f1 == pytest.approx(np.mean(f1))
-    assert evaluation.figures.micro_f1 == pytest.approx(2 * 8 / (9 + 9))
+    assert evaluation.figures.macro_f1.value == pytest.approx(np.mean(f1))
+    assert evaluation.figures.micro_f1.value == pytest.approx(2 * 8 / (9 + 9))
     assert {row.threshold for row in evaluation.figures.classes} == {0.99}
     precisions = [row.average_precision for row in evaluation.figures.classes]
     # A tie of three for the last of green; the red one is as red as the others.
     assert precisions == pytest.approx([1, (1 + 1 + 3 / 6) / 3, 3 / 4])
-    assert evaluation.figures.mean_average_precision == pytest.approx(
+    assert evaluation.figures.mean_average_precision.value == pytest.approx(
         np.mean(precisions)
     )
     assert evaluation.figures.top1.value == pytest.approx(4 / 6)

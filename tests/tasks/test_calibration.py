@@ -158,7 +158,7 @@ def test_a_score_has_the_temperature_of_its_thresholds(
     found = TASKS.get(task).probabilities(logits.astype(np.float32))
     figures, right = decision.measure(NAMES, list(found), examples)
     assert right.mean() == pytest.approx(score.figures["accuracy"], abs=1e-6)
-    assert figures.macro_f1 == pytest.approx(score.value, abs=1e-6)
+    assert figures.macro_f1.value == pytest.approx(score.value, abs=1e-6)
     few = objective.score(targets[:9], targets[:9], epoch=1)  # all right
     assert (few.temperature, few.calibrated_loss) == (None, few.loss)
     assert "left as they are" in few.calibration_text

@@ -5,9 +5,9 @@ import pytest
 
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example
-from cnnxfer.tasks.class_figures import score_classes, top_k_accuracy
+from cnnxfer.tasks.class_figures import Confusion, measure_classes
+from cnnxfer.tasks.class_scores import score_classes, top_k_accuracy
 from cnnxfer.tasks.multi_label import Thresholds
-from cnnxfer.tasks.per_class import micro_f1
 from cnnxfer.tasks.significance import wilson_interval
 
 NAMES = ("a", "b", "c", "d")
@@ -34,7 +34,7 @@ def test_scores_per_class() -> None:
     """2 of 3 images of class a are found, with one false positive; d has no image."""
     targets = np.eye(4, dtype=bool)[[0, 0, 0, 1, 2]]
     answers = np.eye(4, dtype=bool)[[0, 0, 3, 0, 2]]
-    a, b, c, d = score_classes(NAMES, answers, targets)
+    a, b, c, d = score_classes(NAMES, answers.astype(float), answers, targets)
     assert (a.label, a.images, a.correct, a.named) == ("a", 3, 2, 3)
     assert a.recall == a.precision == wilson_interval(2, 3)
     assert a.f1 == pytest.approx(2 / 3)
@@ -42,7 +42,9 @@ def test_scores_per_class() -> None:
     assert (c.recall, c.precision, c.f1) == (*[wilson_interval(1, 1)] * 2, 1)
     assert (d.recall, d.precision, d.f1) == (None, wilson_interval(0, 1), None)
     assert {row.threshold for row in (a, b, c, d)} == {None}
-    assert {row.average_precision for row in (a, b, c, d)} == {None}
+    assert a.average_precision == pytest.approx(2 / 3 * 2 / 3 + 1 / 3 * 3 / 5)
+    assert c.roc_auc == c.average_precision == 1
+    assert d.roc_auc is d.average_precision is None
 
 
 def test_multi_label_scores() -> None:
@@ -63,5 +65,27 @@ def test_multi_label_scores() -> None:
     assert b.average_precision == 1
     assert (a.images, a.correct, a.named) == (3, 1, 2)
     assert (b.images, b.correct, b.named) == (1, 1, 2)
-    assert micro_f1(answers, targets) == pytest.approx(2 * 2 / (4 + 4))
-    assert micro_f1(answers & False, targets & False) == 0
+    assert figures.micro_f1.value == pytest.approx(2 * 2 / (4 + 4))
+    assert figures.mean_average_precision.value == pytest.approx(
+        (a.average_precision + b.average_precision) / 2
+    )
+
+
+def test_confusions_are_told_and_are_the_matrix_but_for_its_diagonal() -> None:
+    labels = np.array([0, 0, 0, 1, 1, 2, 2, 2])
+    answered = np.array([0, 1, 1, 1, 0, 2, 0, 1])
+    figures, right = measure_classes(NAMES, np.eye(4)[answered] * 0.7 + 0.075, labels)
+    assert right.tolist() == (labels == answered).tolist()
+    assert figures.confusions == (
+        Confusion("a", "b", 2),
+        Confusion("b", "a", 1),
+        Confusion("c", "a", 1),
+        Confusion("c", "b", 1),
+    )
+    assert figures.confusion == ((1, 2, 0, 0), (1, 1, 0, 0), (1, 1, 1, 0), (0,) * 4)
+    lines = figures.lines(None)
+    assert lines[-1] == "most often confused: a for b (2), b for a (1), c for a (1)"
+    assert lines[1].startswith("macro-F1 of the 3 classes with images 38.9% [")
+    assert figures.log_loss.value == pytest.approx(
+        -(3 * np.log(0.775) + 5 * np.log(0.075)) / 8, abs=1e-6
+    )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cnnxfer.tasks.per_class import average_precisions, f1_scores, macro, micro_f1
+from cnnxfer.tasks.per_class import average_precisions, f1_scores, macro, roc_aucs
 
 
 def test_f1_is_the_harmonic_mean_of_precision_and_recall() -> None:
@@ -57,9 +57,10 @@ def test_figures_of_a_single_class() -> None:
     targets = np.array([[1], [1], [0], [0]], np.float32)
     answers = np.array([[1], [0], [1], [0]], bool)
     assert f1_scores(answers, targets).tolist() == [0.5]
-    assert micro_f1(answers, targets.astype(bool)) == 0.5
     scores = np.array([[4], [2], [3], [1.0]])
     assert average_precisions(scores, targets).tolist() == [pytest.approx(5 / 6)]
+    assert roc_aucs(scores, targets).tolist() == [0.75]
+    assert np.isnan(roc_aucs(scores, targets + 1)).all()
 
 
 def test_scores_that_are_not_finite_have_an_average_precision() -> None:

@@ -15,6 +15,7 @@ TYPES = {
     "width": pa.int32(),
     "height": pa.int32(),
     "rank": pa.int32(),
+    "right": pa.bool_(),
     **dict.fromkeys(
         ("probability", "score", "share", "xmin", "ymin", "xmax", "ymax"), pa.float64()
     ),
