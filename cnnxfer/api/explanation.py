@@ -12,12 +12,16 @@ from cnnxfer.config import override
 from cnnxfer.config.options import settings_of
 from cnnxfer.config.prediction import ExplainOptions, PredictOptions
 from cnnxfer.console import CONSOLE
+from cnnxfer.data.sources import find_source
+from cnnxfer.data.views.views import CentralViews
 from cnnxfer.errors import ConfigError
+from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter, SilentReporter, counted
 from cnnxfer.runs import Run
 from cnnxfer.spelling import command, option
 
 if TYPE_CHECKING:
+    from cnnxfer.evaluation.explanations.explained_layer import ExplainedLayer
     from cnnxfer.evaluation.explanations.explanation import Explanation
     from cnnxfer.prediction.model_source import ModelSource
 
@@ -114,6 +118,79 @@ def explain(
         reporter.info(f"{counted(explained, 'picture')} explained in {path}")
     if line := request.passed_over.line():
         reporter.info(line)
+    return found
+
+
+def explain_layer(
+    layer: str | None = None,
+    *,
+    model: Run | Pathlike | None = None,
+    data: Pathlike | None = None,
+    out: Pathlike | None = None,
+    runs_dir: Pathlike | None = None,
+    reporter: Reporter | None = CONSOLE,
+) -> ExplainedLayer:
+    """Shows what the channels of a layer see: the images in which they are strongest.
+
+    Args:
+        layer: a layer of the backbone that has maps; by default the first convolution,
+            whose filters are pictures, too.
+        model: a run, or the name of a backbone; by default the latest run or, if there
+            is none, the built-in backbone.
+        data: the images to look at, as `train` takes them; by default those that the
+            run was trained on.
+        out: the folder to write a PNG for each channel to, or the HTML file for all.
+        runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
+        reporter: shows messages and progress; None for silence.
+
+    Returns:
+        The channels that are strongest, and for each of them the nine images in which
+        it is.
+
+    Raises:
+        ConfigError: if the model or the layer is unknown, there is no data to look at,
+            or `out` cannot be written.
+        DataError: if the data cannot be read, or the run's images are missing.
+        RunError: if the run has no model, or weights cannot be downloaded.
+    """
+    from cnnxfer.evaluation.explanations import outputs
+    from cnnxfer.evaluation.explanations.explained_layer import explained_layer
+    from cnnxfer.prediction.model_source import find_model
+
+    reporter = reporter or SilentReporter()
+    path = as_path(out)
+    source = find_model(model, runs_dir, reporter)
+    if source.run is None and data is None:
+        raise ConfigError(
+            f"{source.place} is a backbone without images of its own to look at. Name "
+            f"some: {option('--data', 'SPEC')}"
+        )
+    place = str(data) if data is not None else _place_of_training_images(source, None)
+    if path:
+        outputs.check_place(path, [place])
+    find_source(place)
+    network = source.network(reporter)
+    import_tensorflow_quietly()
+    from cnnxfer.evaluation.explanations.images import images_to_look_at
+    from cnnxfer.networks.explained.channels import Channels
+
+    channels = Channels(network.build(), source.backbone, layer)
+    examples = images_to_look_at(source, data is None, place, reporter)
+    found = explained_layer(
+        source.name,
+        channels,
+        examples,
+        CentralViews(source.fraction, source.fit),
+        network.image_size,
+        reporter,
+    )
+    if path:
+        from cnnxfer.evaluation.explanations.layer_outputs import write_layer
+
+        write_layer(found, path)
+        reporter.info(
+            f"{counted(len(found.channels), 'channel')} of {found.layer} in {path}"
+        )
     return found
 
 

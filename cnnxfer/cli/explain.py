@@ -15,6 +15,8 @@ from cnnxfer.cli.predict import SOME_UNREADABLE
 from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
+from cnnxfer.errors import ConfigError
+from cnnxfer.spelling import option
 
 if TYPE_CHECKING:
     from cnnxfer.evaluation.explanations.explanation import Explanation
@@ -23,13 +25,13 @@ if TYPE_CHECKING:
 @with_options("explain")
 def explain(
     inputs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="INPUT",
+            metavar="[INPUT]...",
             help="Files, folders, globs, archives, web addresses, tables, @LIST, or - "
-            "for a list on stdin.",
+            "for a list on stdin. Without any, the channels of --layer are shown.",
         ),
-    ],
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -52,7 +54,9 @@ def explain(
         typer.Option(
             "--data",
             "-d",
-            help="Where the run's training images are now, for --nearest.",
+            help="Images in which channels are looked at, or where the run's training "
+            "images are now.",
+            show_default="the run's training images",
         ),
     ] = None,
     out: Annotated[
@@ -69,10 +73,21 @@ def explain(
     verbose: Verbose = False,
     **options: Any,
 ) -> None:
-    """Show where in pictures a model sees a class, by heat maps.
+    """Show where in pictures a model sees a class, or what its channels see.
 
     Ends with exit code 3 if some pictures cannot be read.
     """
+    if not inputs:
+        _explain_layer(
+            options,
+            classes,
+            json,
+            model=model,
+            data=data,
+            out=out,
+            runs_dir=runs_dir,
+        )
+        return
     found = api.explain(
         inputs,
         model=model,
@@ -89,6 +104,27 @@ def explain(
         stdout().print(_table(found))
     if any(each.prediction.error for each in found):
         raise typer.Exit(SOME_UNREADABLE)
+
+
+def _explain_layer(
+    options: dict[str, Any], classes: list[str] | None, json: bool, **given: Any
+) -> None:
+    layer = options.pop("layer")
+    of_pictures = {"class": classes, **options}
+    for name in (name for name, value in of_pictures.items() if value):
+        raise ConfigError(
+            f"{option('--' + name.replace('_', '-'))} is for pictures, and none is "
+            "named. Name some, or leave it out."
+        )
+    found = api.explain_layer(layer, reporter=TerminalReporter(), **given)
+    if json:
+        print_json(found.as_json())
+        return
+    table = cell_table("channel", "strongest in", wide=("strongest in",))
+    for channel in found.channels:
+        ids = ", ".join(patch.id for patch in channel.patches[:3])
+        table.add_row(str(channel.number), ids)
+    stdout().print(table)
 
 
 def _table(found: Sequence[Explanation]) -> Table:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import keras
 
 from cnnxfer.backbones.backbone import Backbone
+from cnnxfer.backbones.build import NORMALIZATIONS
 from cnnxfer.errors import ConfigError
 from cnnxfer.networks.classifier import backbone_of
-from cnnxfer.networks.cut import CutAfter, model_before, model_behind
+from cnnxfer.networks.cut import model_behind
 from cnnxfer.networks.graph import boundaries
 from cnnxfer.registry import did_you_mean
 from cnnxfer.reporting import listed
@@ -69,13 +70,17 @@ def part_before(classifier: keras.Model, entry: Backbone, layer: str) -> keras.M
     Args:
         classifier: a model from `load_run_model` or `build_imagenet_classifier`.
         entry: the catalog entry of its backbone.
-        layer: what `layer_to_explain` returns, or `check_layer` accepts.
+        layer: the name of any layer of the backbone that has maps.
 
     Returns:
         A model of pixels, float32 or uint8 `(batch, size, size, 3)` in [0, 255], to
         float32 maps `(batch, height, width, channels)`.
     """
-    return model_before(classifier, entry, _cut(classifier, layer))
+    network = backbone_of(classifier)
+    (maps,) = (each.output for each in network.operations if each.name == layer)
+    pixels = keras.Input(classifier.input_shape[1:], dtype="float32", name="pixels")
+    normalized = NORMALIZATIONS[entry.normalization](pixels)
+    return keras.Model(pixels, keras.Model(network.input, maps)(normalized))
 
 
 def part_behind(classifier: keras.Model, layer: str) -> keras.Model:
@@ -86,16 +91,16 @@ def part_behind(classifier: keras.Model, layer: str) -> keras.Model:
 
     Args:
         classifier: as for `part_before`.
-        layer: as for `part_before`.
+        layer: what `layer_to_explain` returns, or `check_layer` accepts.
 
     Returns:
         A model of maps `(batch, height, width, channels)` to logits
         `(batch, classes)`.
     """
     network = backbone_of(classifier)
-    if classifier.layers[-1] is not network:
-        return model_behind(classifier, _cut(classifier, layer))
     last = network.operations[-1]
+    if classifier.layers[-1] is not network:
+        return model_behind(classifier, MAPS if layer == last.name else layer)
     if isinstance(last, SOFTMAX):
         logits = last.input
     else:
@@ -105,11 +110,6 @@ def part_behind(classifier: keras.Model, layer: str) -> keras.Model:
         linear.set_weights(last.get_weights())
     (maps,) = (each.output for each in network.operations if each.name == layer)
     return keras.Model(maps, logits, name="behind")
-
-
-def _cut(classifier: keras.Model, layer: str) -> CutAfter:
-    last = backbone_of(classifier).operations[-1]
-    return MAPS if layer == last.name else layer
 
 
 def _operations_with_places(network: keras.Model) -> list[keras.Operation]:

@@ -9,21 +9,12 @@ import pytest
 from html_page import Page
 from PIL import Image
 from recording_reporter import RecordingReporter
-from spot_classifier import CLASSES, spot_classifier, spots
+from spot_classifier import spots
 
 import cnnxfer
 from cnnxfer.cli.main import run
 from cnnxfer.errors import ConfigError
-from cnnxfer.networks.saving import save_model
 from cnnxfer.runs import Run
-
-
-@pytest.fixture
-def spot_run(colour_run: Run) -> Run:
-    """A run whose model sees where in a picture a colour is."""
-    assert list(colour_run.class_names) == CLASSES
-    save_model(spot_classifier(), colour_run.model_path)
-    return colour_run
 
 
 @pytest.fixture
