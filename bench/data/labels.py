@@ -40,12 +40,15 @@ SHARE = 0.05  # of the training labels
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this benchmark."""
     add_seeds(parser)
+    parser.add_argument(
+        "--sets", nargs="+", choices=SETS, default=SETS, help="by default both"
+    )
 
 
 def measure(options: argparse.Namespace) -> Table:
     """Plants, looks for and leaves out wrong labels, with each set and seed."""
     rows = []
-    for name in SETS:
+    for name in options.sets:
         with TemporaryDirectory() as folder:
             os.environ["CNNXFER_CACHE"] = str(Path(folder) / "cache")
             for seed in options.seeds:
