@@ -78,13 +78,13 @@ class ResultDifference:
         one: the figure of the first run; None if it was not measured.
         other: the figure of the second run; None if it was not measured.
         same_images: whether both were measured on the same images.
-        low: the lower end of the 95% confidence interval of the difference, for
-            independent samples, so it is too wide for the same images; None if one of
-            the figures is missing.
+        low: the lower end of the 95% confidence interval of the difference. Where the
+            answers are not at hand, it is for independent samples, so it is too wide
+            for the same images. None if one of the figures is missing.
         high: the upper end of that interval.
-        gained: how many images only the second run classifies correctly; None unless
-            one of the runs is the other's parent and was measured with it.
-        lost: how many images only the first run classifies correctly.
+        gained: how many images only the second run answers correctly; None where the
+            answers to the same images are not at hand, or say nothing of the figure.
+        lost: how many images only the first run answers correctly.
     """
 
     name: str

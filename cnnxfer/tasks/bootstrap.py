@@ -60,6 +60,15 @@ def resampled(images: int, statistic: Callable[[np.ndarray], np.ndarray]) -> np.
     return np.concatenate([statistic(times) for times in resamples(images)])
 
 
+def resampled_mean(values: np.ndarray) -> np.ndarray:
+    """Returns the mean of each resample, float64 `(resamples,)`.
+
+    Args:
+        values: bool or float `(images,)`, at least one.
+    """
+    return resampled(len(values), lambda times: times @ values / len(values))
+
+
 def bootstrap_intervals(
     values: Sequence[float], images: int, statistic: Callable[[np.ndarray], np.ndarray]
 ) -> list[Accuracy]:
@@ -107,11 +116,38 @@ def basic_interval(value: float, figures: np.ndarray) -> Accuracy:
     Source: the basic bootstrap limits of Davison and Hinkley, Bootstrap Methods and
     their Application, 1997, section 5.2, https://doi.org/10.1017/CBO9780511802843.
     """
+    low, high = _basic_limits(value, figures) or (0.0, 1.0)
+    return Accuracy(value, max(0.0, low), min(1.0, high))
+
+
+def paired_interval(
+    difference: float, one: np.ndarray, other: np.ndarray
+) -> tuple[float, float] | None:
+    """Returns the 95% confidence interval of a difference on the same images.
+
+    Images that are hard for both models are in the same resamples of both, so the
+    interval is narrower than one of figures of different images.
+
+    Args:
+        difference: how much larger the figure of the other model is.
+        one: float `(resamples,)`: the figure of one model in each resample; NaN where a
+            resample doesn't have it.
+        other: the same of the other model.
+
+    Returns:
+        The ends, with the difference between them; None if no resample has the figure.
+
+    Source: see `basic_interval`.
+    """
+    return _basic_limits(difference, other - one)
+
+
+def _basic_limits(value: float, figures: np.ndarray) -> tuple[float, float] | None:
     known = figures[~np.isnan(figures)]
     if not len(known):
-        return Accuracy(value, 0.0, 1.0)
+        return None
     low, high = (2 * value - np.percentile(known, [97.5, 2.5])).tolist()
-    return Accuracy(value, min(value, max(0.0, low)), max(value, min(1.0, high)))
+    return min(value, low), max(value, high)
 
 
 def percentile_interval(value: float, figures: np.ndarray) -> Accuracy:

@@ -15,6 +15,7 @@ from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
 from cnnxfer.tasks.answer import DIGITS, RankedClass
+from cnnxfer.tasks.bootstrap import resampled_mean
 from cnnxfer.tasks.calibration import fit_temperature
 from cnnxfer.tasks.class_answer import (
     ClassAnswer,
@@ -192,6 +193,13 @@ class BestClass:
         return np.array(
             [self.calibrated(each)[example.label] for each, example in pairs]
         )
+
+    def resampled_headline(
+        self, found: Sequence[np.ndarray], examples: Sequence[Example]
+    ) -> np.ndarray:
+        """Returns the figure of resamples; see `Decision.resampled_headline`."""
+        best = np.stack(found).argmax(axis=1)
+        return resampled_mean(best == [example.label for example in examples])
 
     def measure(
         self,

@@ -16,6 +16,7 @@ from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
 from cnnxfer.tasks.answer import DIGITS, NONE, Line, RankedClass
+from cnnxfer.tasks.bootstrap import resampled_mean
 from cnnxfer.tasks.calibration import fit_temperature
 from cnnxfer.tasks.class_answer import (
     ClassAnswer,
@@ -234,6 +235,14 @@ class Thresholds:
         shown = class_targets(examples, len(self.values)).astype(bool)
         product: np.ndarray = np.where(shown, there, 1 - there).prod(axis=1)
         return product
+
+    def resampled_headline(
+        self, found: Sequence[np.ndarray], examples: Sequence[Example]
+    ) -> np.ndarray:
+        """Returns the figure of resamples; see `Decision.resampled_headline`."""
+        answers = self.answers(self.calibrated(np.stack(found)))
+        shown = class_targets(examples, len(self.values)).astype(bool)
+        return resampled_mean((answers == shown).all(axis=1))
 
     def measure(
         self,

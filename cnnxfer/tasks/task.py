@@ -119,6 +119,15 @@ class Decision(Protocol):
             DataError: if what is known of an image cannot be read any more.
         """
 
+    def resampled_headline(
+        self, found: Sequence[np.ndarray], examples: Sequence[Example]
+    ) -> np.ndarray:
+        """Returns `Figures.headline` of resamples of the images, `(resamples,)`.
+
+        The arguments and what is raised are those of `quality`. It is NaN where a
+        resample has no such figure; see `bootstrap.resamples`.
+        """
+
     def measure(
         self,
         class_names: Sequence[str],

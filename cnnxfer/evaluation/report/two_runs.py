@@ -30,9 +30,9 @@ from cnnxfer.pages.page import write
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import Run
 from cnnxfer.spelling import command
+from cnnxfer.tasks.bootstrap import paired_interval
 from cnnxfer.tasks.catalog import task_of
-from cnnxfer.tasks.score import NAMES
-from cnnxfer.tasks.significance import difference_interval
+from cnnxfer.tasks.score import ACCURACY, NAMES
 
 
 @dataclass(frozen=True)
@@ -149,10 +149,20 @@ def report_two_runs(
 
 
 def compare_parts(one: MeasuredPart, other: MeasuredPart) -> ResultDifference:
-    """Returns how two models differ on the same images, in the same order."""
+    """Returns how two models differ on the same images, in the same order.
+
+    Accuracies are tested by the images that one of them answers correctly. Boxes and
+    masks are seldom right as a whole, so their headline is resampled in pairs.
+    """
     figure, value = one.figures.headline
     _, better = other.figures.headline
-    low, high = difference_interval(value, better)
+    drawn = (
+        part.decision.resampled_headline(part.answered.found, part.examples)
+        for part in (one, other)
+    )
+    interval = paired_interval(better.value - value.value, *drawn)
+    low, high = interval or (None, None)
+    whole = figure == ACCURACY
     return ResultDifference(
         f"{one.split} {NAMES[figure]}",
         value,
@@ -160,8 +170,8 @@ def compare_parts(one: MeasuredPart, other: MeasuredPart) -> ResultDifference:
         same_images=True,
         low=low,
         high=high,
-        gained=int((other.right & ~one.right).sum()),
-        lost=int((one.right & ~other.right).sum()),
+        gained=int((other.right & ~one.right).sum()) if whole else None,
+        lost=int((one.right & ~other.right).sum()) if whole else None,
     )
 
 

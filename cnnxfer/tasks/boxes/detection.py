@@ -24,6 +24,7 @@ from cnnxfer.tasks.boxes.detection_figures import (
     DetectionFigures,
     detection_scores,
     measure_detection,
+    resampled_ap,
 )
 from cnnxfer.tasks.boxes.detection_loss import DetectionLoss
 from cnnxfer.tasks.boxes.iou import iou
@@ -125,6 +126,13 @@ class AllObjects(SureObjects):
         """
         truths = [Truth.of_objects(each) for each in objects_of(examples)]
         return image_f1(match(found, truths, len(self.class_names)), self.threshold)
+
+    def resampled_headline(
+        self, found: Sequence[np.ndarray], examples: Sequence[Example]
+    ) -> np.ndarray:
+        """Returns the figure of resamples; see `Decision.resampled_headline`."""
+        truths = [Truth.of_objects(each) for each in objects_of(examples)]
+        return resampled_ap(match(found, truths, len(self.class_names)))
 
     def measure(
         self,

@@ -10,7 +10,7 @@ import numpy as np
 from cnnxfer.data.objects import Objects
 from cnnxfer.reporting import counted
 from cnnxfer.runs.summary import percent
-from cnnxfer.tasks.bootstrap import bootstrap_intervals
+from cnnxfer.tasks.bootstrap import bootstrap_intervals, resampled
 from cnnxfer.tasks.boxes.average_precision import average_precisions
 from cnnxfer.tasks.boxes.coco import coco_figures
 from cnnxfer.tasks.boxes.confusion import confusion
@@ -234,6 +234,17 @@ def detection_scores(
 
 def _rounded(figures: np.ndarray) -> float:
     return round(float(np.nan_to_num(figures[0])), 6)
+
+
+def resampled_ap(matches: Matches) -> np.ndarray:
+    """Returns the AP of resamples of the images, `(resamples,)`; NaN without objects.
+
+    See `bootstrap.resamples`.
+    """
+    return resampled(
+        len(matches.objects),
+        lambda times: row_means(average_precisions(matches, times)),
+    )
 
 
 def _intervals(matches: Matches, ap: float, ap50: float) -> list[Accuracy]:

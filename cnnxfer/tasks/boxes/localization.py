@@ -18,6 +18,7 @@ from cnnxfer.reporting import Reporter, counted
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Bounds, Verdict
 from cnnxfer.tasks.answer import NONE
+from cnnxfer.tasks.bootstrap import resampled_mean
 from cnnxfer.tasks.boxes.iou import iou
 from cnnxfer.tasks.boxes.localization_figures import (
     LocalizationFigures,
@@ -94,6 +95,13 @@ class OneBox(SureObjects):
         overlap = iou(rows[:, :4], np.array([item.box for item in items]))
         named = rows[:, 5].astype(np.int64) == [item.label for item in items]
         return np.where(named, overlap, 0.0)
+
+    def resampled_headline(
+        self, found: Sequence[np.ndarray], examples: Sequence[Example]
+    ) -> np.ndarray:
+        """Returns the figure of resamples; see `Decision.resampled_headline`."""
+        boxes = [each.objects[0].box for each in objects_of(examples)]
+        return resampled_mean(iou(np.concatenate(found)[:, :4], np.array(boxes)))
 
     def measure(
         self,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnxfer.data.class_mask import IGNORED
-from cnnxfer.tasks.bootstrap import bootstrap_intervals
+from cnnxfer.tasks.bootstrap import bootstrap_intervals, resampled
 from cnnxfer.tasks.class_table import ClassTable
 from cnnxfer.tasks.per_class import macro, row_means
 from cnnxfer.tasks.score import MIOU, PIXEL_ACCURACY
@@ -169,10 +169,9 @@ def measure_masks(
     images = np.stack(rows)  # (images, 3, classes)
     counts = images.sum(axis=0)
     right = _mean_ious(images) >= RIGHT_IOU
-    flat = images.reshape(len(images), -1).astype(np.float64)
 
     def statistic(times: np.ndarray) -> np.ndarray:
-        drawn = (times @ flat).reshape(-1, 3, classes)
+        drawn = _drawn(images, times)
         return np.stack([row_means(_ious(drawn)), _accuracy(drawn)], axis=1)
 
     values = macro(_ious(counts)), float(np.nan_to_num(_accuracy(counts)))
@@ -204,6 +203,18 @@ def measure_masks(
     return figures, right
 
 
+def resampled_miou(confusions: Iterable[np.ndarray]) -> np.ndarray:
+    """Returns the mIoU of resamples of the images, `(resamples,)`; NaN without pixels.
+
+    See `bootstrap.resamples`.
+
+    Args:
+        confusions: what `pixel_confusion` returns of each image, at least one.
+    """
+    images = np.stack(list(map(_counts, confusions)))
+    return resampled(len(images), lambda times: row_means(_ious(_drawn(images, times))))
+
+
 def image_ious(confusions: Iterable[np.ndarray]) -> np.ndarray:
     """Returns the mean overlap of the classes of each image, float64 `(images,)`.
 
@@ -224,6 +235,12 @@ def _counts(confusion: np.ndarray) -> np.ndarray:
     return np.stack(
         [confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)]
     )
+
+
+def _drawn(images: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Returns the counts of each resample, float64 `(resamples, 3, classes)`."""
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    return (times @ flat).reshape(-1, *images.shape[1:])
 
 
 def _ious(counts: np.ndarray) -> np.ndarray:

@@ -30,6 +30,7 @@ from cnnxfer.tasks.masks.mask_figures import (
     mask_scores,
     measure_masks,
     pixel_confusion,
+    resampled_miou,
 )
 from cnnxfer.tasks.masks.segmentation_loss import SegmentationLoss, enlarged
 from cnnxfer.tasks.score import MIOU, Score
@@ -117,6 +118,14 @@ class EachPixel:
         classes = len(self.class_names)
         pairs = zip(found, map(_pixels, examples), strict=True)
         return image_ious(pixel_confusion(*pair, classes) for pair in pairs)
+
+    def resampled_headline(
+        self, found: Sequence[np.ndarray], examples: Sequence[Example]
+    ) -> np.ndarray:
+        """Returns the figure of resamples; see `Decision.resampled_headline`."""
+        classes = len(self.class_names)
+        pairs = zip(found, map(_pixels, examples), strict=True)
+        return resampled_miou(pixel_confusion(*pair, classes) for pair in pairs)
 
     def measure(
         self,
