@@ -189,7 +189,7 @@ def test_options_have_the_names_of_function_parameters() -> None:
         "report": report.report,
         "compare": compare.compare,
     }
-    others = {"unfreeze_plan", "open_classifier", "predict_into"}
+    others = {"unfreeze_plan", "open_classifier", "predict_into", "explain_layer"}
     assert commands.keys() == set(FUNCTIONS) - others
     for name, command in commands.items():
         offered = inspect.signature(command).parameters.keys()
