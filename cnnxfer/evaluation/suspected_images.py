@@ -9,17 +9,12 @@ import numpy as np
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config
-from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.dataset import SPLITS, Example
 from cnnxfer.data.prepared import Splits
-from cnnxfer.data.preparing.index import build_index
-from cnnxfer.data.preparing.near_duplicates import near_duplicates
-from cnnxfer.evaluation.answered import answers_to
 from cnnxfer.evaluation.cross_validation import out_of_sample_probabilities
 from cnnxfer.evaluation.suspects import suspected_labels
 from cnnxfer.networks.cut import network_before
 from cnnxfer.reporting import Reporter
-from cnnxfer.runs import Run
 from cnnxfer.tasks.catalog import TASKS
 from cnnxfer.tasks.class_task import POOLED, class_targets
 from cnnxfer.training.activations.compute import load_activations
@@ -82,62 +77,21 @@ def suspected_images(
     """
     features = pooled_features(config, class_names, splits, reporter)
     examples = [*splits.train, *splits.validation, *splits.test]
-    labels = _labels(examples, class_names)
-    probabilities = out_of_sample_probabilities(features, labels, groups, reporter)
-    return _named(probabilities, labels, examples, splits, class_names)
-
-
-def suspected_images_of_run(
-    run: Run, splits: Splits, reporter: Reporter
-) -> tuple[SuspectedImage, ...]:
-    """Returns the images of a run whose labels are suspected, the worst first.
-
-    A network that was trained from random weights has no features from elsewhere. Its
-    own answers tell, to the images that it has not learned from.
-
-    Args:
-        run: a run with a model, whose images have classes.
-        splits: its images.
-        reporter: shows the progress.
-
-    Raises:
-        ConfigError, DataError, RunError: see `suspected_images` and `answers_to`.
-    """
-    names = run.class_names
-    if run.config.weights == "none":
-        held_out = [*splits.validation, *splits.test]
-        answered = answers_to(run, held_out, reporter, ClassifierOptions())
-        examples = answered.examples
-        probabilities = np.reshape(answered.found, (len(examples), len(names)))
-        return _named(probabilities, _labels(examples, names), examples, splits, names)
-    rows = build_index([*splits.train, *splits.validation, *splits.test], reporter)
-    groups = near_duplicates(rows)
-    return suspected_images(run.config, names, splits, groups, reporter)
-
-
-def _labels(examples: Sequence[Example], class_names: Sequence[str]) -> np.ndarray:
-    """Returns labels as `suspected_labels` takes them."""
     if all(len(example.labels) == 1 for example in examples):
-        return np.array([example.label for example in examples], int)
-    return class_targets(examples, len(class_names)) > 0
-
-
-def _named(
-    probabilities: np.ndarray,
-    labels: np.ndarray,
-    examples: Sequence[Example],
-    splits: Splits,
-    class_names: Sequence[str],
-) -> tuple[SuspectedImage, ...]:
-    part_of = {example.id: part for part in SPLITS for example in getattr(splits, part)}
+        labels = np.array([example.label for example in examples])
+    else:
+        labels = class_targets(examples, len(class_names)) > 0
+    probabilities = out_of_sample_probabilities(features, labels, groups, reporter)
+    sizes = map(len, (splits.train, splits.validation, splits.test))
+    parts = np.repeat(SPLITS, list(sizes)).tolist()
 
     def names(numbers: Sequence[int]) -> tuple[str, ...]:
         return tuple(class_names[number] for number in numbers)
 
     return tuple(
         SuspectedImage(
-            example := examples[suspect.image],
-            part_of[example.id],
+            examples[suspect.image],
+            parts[suspect.image],
             names(suspect.labels),
             names(suspect.suggested),
             suspect.score,

@@ -1,7 +1,6 @@
 """Tests of the check of labels, of made-up features or a shallow network's."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +15,10 @@ from cnnxfer.data.check.inspected import InspectedData
 from cnnxfer.data.check.report import Finding
 from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.prepared import Splits
-from cnnxfer.data.run_images import find_images
 from cnnxfer.errors import DataError
 from cnnxfer.evaluation import label_check, suspected_images
 from cnnxfer.evaluation.label_check import suspected_label_findings
-from cnnxfer.evaluation.suspected_images import suspected_images_of_run
 from cnnxfer.reporting import Reporter
-from cnnxfer.runs import Run
 from cnnxfer.training.activations import compute
 
 NAMES = ("moss", "rose", "tulip")
@@ -138,33 +134,6 @@ def test_training_uses_the_features_that_the_check_has_computed(
     computed.clear()
     cnnxfer.compare(photos_dir, ["mobilenet-0.25"], weights="none", engine="keras")
     assert not computed
-
-
-@pytest.mark.parametrize("weights", ["none", "imagenet"])
-def test_a_run_is_asked_itself_only_where_it_has_no_features_from_elsewhere(
-    colour_run: Run, shown: dict[str, tuple[int, ...]], weights: str
-) -> None:
-    colour_run.write_config(replace(colour_run.config, weights=weights))
-    rows = colour_run.split
-    names = list(colour_run.class_names)
-    shown |= {row.id: (names.index(row.label),) for row in rows}
-    wrong = {
-        part: next(row for row in rows if (row.split, row.label) == (part, "red"))
-        for part in ("train", "test")
-    }
-    rows = [
-        replace(row, label="blue") if row in wrong.values() else row for row in rows
-    ]
-    colour_run.write_split(rows)
-    splits = find_images(
-        colour_run, colour_run.config.data, Reporter(), retry=""
-    ).splits
-    found = suspected_images_of_run(colour_run, splits, Reporter())
-    asked = wrong if weights == "imagenet" else {"test"}
-    assert {(each.split, each.example.id) for each in found} == {
-        (part, wrong[part].id) for part in asked
-    }
-    assert {each.suggested for each in found} == {("red",)}
 
 
 def test_boxes_have_no_labels_to_judge(tmp_path: Path, photos_dir: Path) -> None:
