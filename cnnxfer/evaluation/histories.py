@@ -12,6 +12,7 @@ from cnnxfer.pages.plots.axis import axis_of
 from cnnxfer.pages.plots.curves import Curve, plot_curves
 from cnnxfer.runs import Run
 from cnnxfer.runs.summary import with_ancestors
+from cnnxfer.tasks.score import NAMES
 
 Rows = Sequence[Mapping[str, Any]]  # epochs, as a run's history has them
 
@@ -81,6 +82,11 @@ def _points(rows: Rows, column: str) -> tuple[tuple[float, float], ...]:
     return tuple((float(epoch), value) for epoch, value in values if value is not None)
 
 
+def _named(word: str) -> str:
+    """Returns the name of a figure as people know it; other words as they are."""
+    return NAMES.get(word.replace("_", "-"), word)
+
+
 def _plot(
     title: str, curves: Sequence[Curve], marks: Sequence[tuple[float, str]] = ()
 ) -> Markup:
@@ -88,7 +94,7 @@ def _plot(
     values = [y for curve in curves for _, y in curve.points]
     starts = [at for at, _ in marks]
     return plot_curves(
-        title.replace("_", " "),
+        " ".join(map(_named, title.split())),
         curves,
         axis_of(epochs + starts, whole=True),
         axis_of(values, percent=not title.endswith("loss")),

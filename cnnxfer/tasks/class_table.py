@@ -37,6 +37,11 @@ class ClassTable:
         ]
 
     @property
+    def has_intervals(self) -> bool:
+        """Whether a cell has a confidence interval."""
+        return any(isinstance(cell, Accuracy) for row in self.rows for cell in row)
+
+    @property
     def qualities(self) -> dict[str, float | None]:
         """How well each class is answered, by its name; None if that is not known."""
         column = self.columns.index(self.quality)

@@ -183,6 +183,10 @@ class BestClass:
         """Returns the probability of the best class, `(images,)`."""
         return np.array([self.calibrated(each).max() for each in found])
 
+    def class_probabilities(self, found: Sequence[np.ndarray]) -> np.ndarray:
+        """Returns the calibrated probabilities, `(images, classes)`."""
+        return self.calibrated(np.stack(found))
+
     quality_name: ClassVar = "probability of its label"
 
     def quality(

@@ -222,6 +222,10 @@ class Thresholds:
         product: np.ndarray = answers.prod(axis=1)
         return product
 
+    def class_probabilities(self, found: Sequence[np.ndarray]) -> np.ndarray:
+        """Returns the calibrated probabilities, `(images, classes)`."""
+        return self.calibrated(np.stack(found))
+
     quality_name: ClassVar = "probability of its labels"
 
     def quality(

@@ -102,6 +102,15 @@ class Decision(Protocol):
             found: what `Task.combined` returns for each image.
         """
 
+    def class_probabilities(self, found: Sequence[np.ndarray]) -> np.ndarray | None:
+        """Returns how probable each class is in each image, float `(images, classes)`.
+
+        None if answers are not of whole images, but of places in them.
+
+        Args:
+            found: what `Task.combined` returns for each image.
+        """
+
     @property
     def quality_name(self) -> str:
         """What `quality` returns of an image, in a few words."""

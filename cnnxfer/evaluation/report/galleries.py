@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from markupsafe import Markup
@@ -11,11 +11,23 @@ from PIL import Image
 
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.images.annotated import draw_annotation
+from cnnxfer.data.preparing.exclude import format_line
+from cnnxfer.evaluation.explanations.heat_maps import heat_maps
 from cnnxfer.evaluation.report.measured import MeasuredPart
+from cnnxfer.evaluation.suspects import suspected_labels
 from cnnxfer.pages.thumbnails import thumbnail_urls
+from cnnxfer.prediction.model_source import run_model
+from cnnxfer.prediction.outputs.heatmap import draw_heatmap
 from cnnxfer.reporting import Reporter
+from cnnxfer.runs import Run
 from cnnxfer.tasks.answer import TaskAnswer
+from cnnxfer.tasks.class_task import class_targets
 
+SUSPECTS = (
+    "The model finds another class more probable, in as many images as labels are "
+    "estimated to be wrong. Correct those that are. Leave none out that is only hard: "
+    "figures without hard images are too good."
+)
 MOST = 12  # images of a gallery
 WIDTH, HEIGHT = 240, 180  # of a picture, at most; the height is 11.25rem in style.css
 
@@ -51,6 +63,9 @@ class Gallery:
         order: which of them come first.
         count: how many there are, of which some are shown.
         answers: those that are shown.
+        remark: what to do about them; "" for nothing.
+        listed: all of them, as lines of a list for `--exclude`; empty where that is of
+            no use.
     """
 
     kind: str
@@ -58,6 +73,8 @@ class Gallery:
     order: str
     count: int
     answers: tuple[ShownAnswer, ...]
+    remark: str = ""
+    listed: tuple[str, ...] = ()
 
 
 def galleries_of(part: MeasuredPart) -> list[Gallery]:
@@ -68,6 +85,7 @@ def galleries_of(part: MeasuredPart) -> list[Gallery]:
     wrong, right = worst[~part.right[worst]], best[part.right[best]]
     quality = part.decision.quality_name
     galleries = [
+        _suspects(part),
         _gallery(part, "wrong", "wrong answers", f"lowest {quality} first", wrong),
         _gallery(part, "right", "right answers", f"highest {quality} first", right),
         _gallery(part, "note", "unsure answers", "least sure first", unsure),
@@ -139,6 +157,68 @@ def draw_answers(
                 image, example.annotation, class_names, shown[example.id].size
             ),
         ),
+    )
+
+
+def draw_heat(
+    run: Run, answers: Iterable[ShownAnswer], reporter: Reporter
+) -> dict[str, Markup]:
+    """Returns pictures of what speaks for the first class of each answer.
+
+    They are data URLs by the ids of the images; none of tasks of places.
+    """
+    model = run_model(run)
+    shown = {answer.example.id: answer for answer in answers}
+    if model.task.follows_views or not shown:
+        return {}
+    examples = [answer.example for answer in shown.values()]
+    names = run.class_names
+    tops = [answer.answer.top for answer in shown.values()]
+    labels = [names.index(top.label) for top in tops if top]
+    maps = heat_maps(model, examples, labels, side=WIDTH, reporter=reporter)
+    heat = {
+        example.id: found
+        for example, found in zip(examples, maps, strict=True)
+        if found is not None
+    }
+    explained = [example for example in examples if example.id in heat]
+    return thumbnail_urls(
+        explained,
+        WIDTH,
+        HEIGHT,
+        reporter,
+        lambda example, image: draw_heatmap(image, heat[example.id]),
+    )
+
+
+def _suspects(part: MeasuredPart) -> Gallery:
+    """Returns images whose labels are probably wrong, none of tasks of places.
+
+    The model has not learned from them, as `suspected_labels` asks for.
+    """
+    probabilities = part.decision.class_probabilities(part.answered.found)
+    suspects: list[int] = []
+    if probabilities is not None:
+        classes = len(part.class_names)
+        single = all(len(example.labels) == 1 for example in part.examples)
+        labels = (
+            np.array([example.label for example in part.examples])
+            if single
+            else class_targets(part.examples, classes).astype(bool)
+        )
+        found = suspected_labels(probabilities, labels)
+        suspects = [suspect.image for suspect in found if suspect.likely]
+    gallery = _gallery(
+        part,
+        "warning",
+        "labels that are probably wrong",
+        "most doubtful first",
+        np.array(suspects, int),
+    )
+    return replace(
+        gallery,
+        remark=SUSPECTS,
+        listed=tuple(format_line(part.examples[at].id) for at in suspects),
     )
 
 

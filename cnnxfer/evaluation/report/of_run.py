@@ -17,7 +17,7 @@ from cnnxfer.evaluation.report.data_summary import (
     recorded_data,
     summarize_data,
 )
-from cnnxfer.evaluation.report.galleries import draw_answers, galleries_of
+from cnnxfer.evaluation.report.galleries import draw_answers, draw_heat, galleries_of
 from cnnxfer.evaluation.report.measured import measure_part
 from cnnxfer.evaluation.report.page import Content, write_report
 from cnnxfer.reporting import Reporter, SilentReporter, counted
@@ -84,6 +84,7 @@ def report_run(
         notes.append(f"{gone} of the run are no longer in its data, and left out.")
     content = data_of(run, images.splits, reporter)
     content = with_answers(content, run, images.splits, split, reporter, options)
+    content = _with_heat(content, run, reporter)
     write_report(run, replace(content, notes=[*notes, *content.notes]), path)
 
 
@@ -125,6 +126,22 @@ def report_trained(
         reporter.warn(f"there is no report: {error}")
     else:
         reporter.info(f"report: {run.report_path()}")
+
+
+def _with_heat(content: Content, run: Run, reporter: Reporter) -> Content:
+    """Returns the content with heat maps of the answers that are worth explaining."""
+    explained = [
+        answer
+        for gallery in content.galleries
+        if gallery.kind in ("warning", "wrong")
+        for answer in gallery.answers
+    ]
+    try:
+        heat = draw_heat(run, explained, reporter)
+    except CnnxferError as error:
+        reporter.warn(f"the page has no heat maps: {error}")
+        return content
+    return replace(content, pictures=replace(content.pictures, heat=heat))
 
 
 def data_of(

@@ -65,6 +65,7 @@ def write_report(run: Run, content: Content, path: Path) -> None:
         RunError: if a file of the run is missing or damaged.
     """
     part = content.part
+    table = part.figures.table.weakest_first if part else None
     matrix, matrix_note = plot_matrix(part) if part else ("", "")
     sizes = [row.train + row.validation + row.test for row in content.data]
     write(
@@ -80,7 +81,8 @@ def write_report(run: Run, content: Content, path: Path) -> None:
         histories=plot_history(run),
         phases=phase_rows(run),
         part=part.split if part else "",
-        classes=part.figures.table.weakest_first if part else None,
+        classes=table,
+        intervals=table.has_intervals if table else False,
         number_of=number_of,
         text_of=text_of,
         matrix=matrix,

@@ -14,6 +14,7 @@ from cnnxfer.pages.plots.svg import drawing, hint, short, shortened, text
 CELL = 34  # the side of a cell, in pixels
 NAME_LENGTH = 18  # characters of a class's name
 LETTER = 6.6  # the width of a letter, in pixels, at the size of style.css
+HEADING_LETTER = 7.8  # the same of the title
 TITLE = 22  # the height of the title, in pixels
 DARK = 0.55  # from which share on a cell's number is written in the colour of the paper
 
@@ -68,6 +69,7 @@ def plot_confusion(title: str, confusion: Confusion) -> Markup:
     # The names of columns are turned by 45 degrees.
     above = TITLE + 20 + 0.71 * LETTER * max(map(len, columns))
     wide = left + CELL * len(columns) + 0.71 * LETTER * len(columns[-1]) + 8
+    wide = max(wide, HEADING_LETTER * len(title))
     return drawing(
         title,
         _description(confusion),

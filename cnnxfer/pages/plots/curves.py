@@ -11,7 +11,7 @@ from cnnxfer.pages.plots.axis import Axis
 from cnnxfer.pages.plots.svg import drawing, hint, short, shortened, text
 
 WIDTH, HEIGHT = 460, 270  # of a plot with its axes, in pixels
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 24, 40  # what lies around the frame
+LEFT, RIGHT, TOP, BOTTOM = 52, 20, 24, 40  # what lies around the frame
 LEGEND_LINE = 18  # pixels
 STYLES = 6  # how many kinds of curves style.css tells apart, by colour and by dashes
 MARKED = 60  # the most points of a curve that are marked

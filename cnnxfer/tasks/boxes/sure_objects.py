@@ -49,6 +49,9 @@ class SureObjects:
         """Returns the score of the best object, 0 without any: `(images,)`."""
         return np.array([rows[:, 4].max(initial=0) for rows in found])
 
+    def class_probabilities(self, found: Sequence[np.ndarray]) -> None:
+        """Returns None: classes are those of objects."""
+
     def _answer(self, objects: tuple[FoundObject, ...]) -> ObjectsAnswer:
         return ObjectsAnswer(objects, self.class_names, self.nothing)
 

@@ -109,6 +109,9 @@ class EachPixel:
         """Returns the share of the most frequent class, `(images,)`."""
         return np.array([np.bincount(each.ravel()).max() / each.size for each in found])
 
+    def class_probabilities(self, found: Sequence[np.ndarray]) -> None:
+        """Returns None: classes are those of pixels."""
+
     quality_name: ClassVar = "mean IoU of its classes"
 
     def quality(
