@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -78,6 +79,8 @@ class ClassFigures:
     mean_average_precision: float | None
     classes: tuple[ClassScores, ...]
     confusions: tuple[Confusion, ...]
+
+    precision_by_recall: ClassVar = ()
 
     @property
     def right(self) -> Accuracy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -53,6 +54,9 @@ class MultiLabelFigures:
     mean_average_precision: Accuracy
     roc_auc: float | None
     classes: tuple[ClassScores, ...]
+
+    confusion: ClassVar = ()
+    precision_by_recall: ClassVar = ()
 
     @property
     def right(self) -> Accuracy:

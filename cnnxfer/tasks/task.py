@@ -173,6 +173,18 @@ class Figures(Protocol):
     def table(self) -> ClassTable:
         """The figures of each class."""
 
+    @property
+    def confusion(self) -> tuple[tuple[int, ...], ...]:
+        """How often a class, a row each, is answered as which, a column each.
+
+        A row and a column more than there are classes are for nothing. It is empty
+        where classes don't exclude each other.
+        """
+
+    @property
+    def precision_by_recall(self) -> tuple[tuple[float, float], ...]:
+        """Recall and precision of thresholds, the highest first; empty without such."""
+
     def lines(self, before: Any) -> list[str]:
         """Returns the other figures as lines of text.
 

@@ -21,10 +21,20 @@ from cnnxfer.data.objects import LabelledBox, Objects
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.evaluation.answered import Answered
 from cnnxfer.evaluation.report.data_summary import summarize_data
-from cnnxfer.evaluation.report.galleries import draw_answers, galleries_of
+from cnnxfer.evaluation.report.galleries import (
+    ShownAnswer,
+    draw_answers,
+    galleries_of,
+)
 from cnnxfer.evaluation.report.measured import MeasuredPart
 from cnnxfer.evaluation.report.page import Content, write_report
 from cnnxfer.evaluation.report.pdf import find_browser, print_pdf
+from cnnxfer.evaluation.report.two_runs import (
+    changed_answers,
+    class_pairs,
+    compare_parts,
+)
+from cnnxfer.pages.thumbnails import data_url
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.boxes.detection import AllObjects
@@ -63,7 +73,16 @@ def images(page: Page) -> list[np.ndarray]:
     return shown
 
 
-def test_the_page_shows_the_run_and_its_answers(colour_run: Run) -> None:
+def test_the_page_shows_the_run_and_its_answers(
+    colour_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def heat(run: Run, answers: list[ShownAnswer], reporter: Reporter) -> dict:
+        """Stands for heat maps, which need a network that has a backbone."""
+        assert run == colour_run
+        red = data_url(Image.new("RGB", (9, 9), "red"))
+        return {answer.example.id: red for answer in answers}
+
+    monkeypatch.setattr("cnnxfer.evaluation.report.of_run.draw_heat", heat)
     rows = colour_run.split
     wrong = next(row for row in rows if row.split == "validation")
     other = {"blue": "green", "green": "red", "red": "blue"}[wrong.label]
@@ -92,11 +111,13 @@ def test_the_page_shows_the_run_and_its_answers(colour_run: Run) -> None:
     assert f"unsure answers , least sure first: {sizes['validation']} " in texts
     assert f"cnnxfer.train(config='{colour_run.path}/config.toml')" in texts
     assert "sortable" in [each.get("class") for each in page.all("table")]
-    weakest_first = texts.partition("precision F1 ")[2].split()
+    weakest_first = texts.partition("ROC-AUC AP ")[2].split()
     assert weakest_first[0] in (wrong.label, other)
     assert len(page.all("polyline")) >= 3
-    # Right and wrong, the unsure again, and samples.
-    assert len(images(page)) == 2 * sizes["validation"] + 4 * 3
+    # Right and wrong and the unsure, samples, and heat where the wrong one is shown.
+    assert "what speaks for the first class" in texts
+    pictures = [each for each in images(page) if each.shape != (9, 9, 3)]
+    assert len(pictures) == 2 * sizes["validation"] + 4 * 3
     # Only its own script runs, and nothing is loaded.
     script = text.partition("<script>")[2].partition("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -203,3 +224,72 @@ def test_a_page_is_printed_by_the_browser_that_is_there(
     with pytest.raises(RunError, match=r"has not printed .*page\.html: no display"):
         print_pdf(str(browser), page, tmp_path / "other.pdf")
     assert not (tmp_path / "other.pdf").exists()
+
+
+def test_labels_that_are_probably_wrong_come_first(tmp_path: Path) -> None:
+    """Twelve images of each of two classes, of which one has the other's label."""
+    labels = [0] * 12 + [1] * 12
+    found = [np.array([0.9, 0.1] if label == 0 else [0.2, 0.8]) for label in labels]
+    found[3] = np.array([0.05, 0.95])
+    examples = [
+        Example(f"#{at}.jpg", Labels((label,)), None, tmp_path / "none")
+        for at, label in enumerate(labels)
+    ]
+    suspects = galleries_of(measured(BestClass(), ("cat", "dog"), found, examples))[0]
+    assert (suspects.kind, suspects.count) == ("warning", 1)
+    assert suspects.listed == ('"#3.jpg"',)  # as a list for `exclude` has it
+    assert suspects.answers[0].answer.labels == ("dog",)
+
+
+def test_two_runs_are_compared_on_the_same_images(
+    colour_run: Run, tmp_path: Path
+) -> None:
+    """The other run has its classes in another order, and trains on one more image."""
+    other = Run(tmp_path / "runs" / "other")
+    shutil.copytree(colour_run.path, other.path)
+    other.write_classes(colour_run.class_names[::-1])
+    moved = next(row for row in other.split if row.split == "validation")
+    other.write_split(
+        dataclasses.replace(row, split="train") if row == moved else row
+        for row in colour_run.split
+    )
+    path = cnnxfer.report(colour_run, other)
+    assert path == colour_run.path / "report-other.html"
+    page = Page(path.read_text("utf-8"))
+    assert not page.open
+    texts = " ".join(page.texts)
+    count = sum(row.split == "validation" for row in colour_run.split) - 1
+    assert f"{count} validation images of both runs, with the same labels" in texts
+    assert "1 others left out" in texts
+    assert "validation accuracy: B is " in texts
+    assert "only A is right" in texts
+    other.write_config(dataclasses.replace(other.config, task="detection"))
+    with pytest.raises(ConfigError, match="only runs of one task"):
+        cnnxfer.report(colour_run, other)
+
+
+def test_a_gain_that_could_be_chance_is_called_so(tmp_path: Path) -> None:
+    names, labels = ("cat", "dog"), [0] * 10 + [1] * 10
+    examples = [
+        Example(str(at), Labels((label,)), None, tmp_path / "none")
+        for at, label in enumerate(labels)
+    ]
+    sure = [np.eye(2)[label] for label in labels]
+    worse = [
+        np.eye(2)[1 - label] if at in (0, 1, 2, 19) else np.eye(2)[label]
+        for at, label in enumerate(labels)
+    ]
+    parts = [measured(BestClass(), names, found, examples) for found in (sure, worse)]
+    result = compare_parts(*parts)
+    assert (result.gained, result.lost) == (0, 4)
+    assert result.verdict == (
+        "validation accuracy: B is 20.0 points worse than A; 0 images became right, "
+        "4 wrong: could be chance"
+    )
+    assert [pair.name for pair in class_pairs(*parts)] == ["cat", "dog"]
+    (changed,) = changed_answers(*parts)
+    assert (changed.kind, changed.title, changed.count) == (
+        "wrong",
+        "only A is right",
+        4,
+    )

@@ -26,7 +26,8 @@ from cnnxfer.tasks.class_task import class_targets
 SUSPECTS = (
     "The model finds another class more probable, in as many images as labels are "
     "estimated to be wrong. Correct those that are. Leave none out that is only hard: "
-    "figures without hard images are too good."
+    "figures without hard images are too good. To judge training images, too: "
+    "cnnxfer check --labels"
 )
 MOST = 12  # images of a gallery
 WIDTH, HEIGHT = 240, 180  # of a picture, at most; the height is 11.25rem in style.css

@@ -20,7 +20,7 @@ def plot_matrix(part: MeasuredPart) -> tuple[Markup, str]:
 
     Both are empty if the task has none.
     """
-    counts = getattr(part.figures, "confusion", ())
+    counts = part.figures.confusion
     if not counts:
         return Markup(), ""
     names = part.class_names
@@ -37,8 +37,9 @@ def plot_matrix(part: MeasuredPart) -> tuple[Markup, str]:
 
 def plots_of(part: MeasuredPart) -> list[Markup]:
     """Returns how confidence and answers go together, as far as the task tells it."""
-    curve = getattr(part.figures, "curve", ())
-    return [plot_precision_recall(part) if curve else plot_reliability(part)]
+    has_thresholds = bool(part.figures.precision_by_recall)
+    plot = plot_precision_recall if has_thresholds else plot_reliability
+    return [plot(part)]
 
 
 def plot_reliability(part: MeasuredPart) -> Markup:
@@ -66,20 +67,10 @@ def plot_reliability(part: MeasuredPart) -> Markup:
 
 def plot_precision_recall(part: MeasuredPart) -> Markup:
     """Returns the curve of precision by recall, over all thresholds."""
-    points = getattr(part.figures, "curve", ())
     fractions = axis_of([0, 1], percent=True)
     return plot_curves(
         f"precision by recall, at an overlap of 0.5 ({part.split})",
-        [
-            Curve(
-                "all thresholds",
-                tuple(
-                    (point.recall, point.precision)
-                    for point in points
-                    if point.recall is not None and point.precision is not None
-                ),
-            )
-        ],
+        [Curve("all thresholds", part.figures.precision_by_recall)],
         fractions,
         fractions,
         x_name="recall",

@@ -114,6 +114,15 @@ class DetectionFigures:
         )
         return ClassTable(columns, rows, "AP")
 
+    @property
+    def precision_by_recall(self) -> tuple[tuple[float, float], ...]:
+        """Recall and precision of the curve's thresholds, where both are known."""
+        return tuple(
+            (point.recall, point.precision)
+            for point in self.curve
+            if point.recall is not None and point.precision is not None
+        )
+
     def lines(self, before: DetectionFigures | None) -> list[str]:
         """Returns the other figures as lines of text; see `Figures.lines`."""
         if not self.objects:

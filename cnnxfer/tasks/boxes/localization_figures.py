@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -70,6 +71,9 @@ class LocalizationFigures:
     baseline_iou: float | None
     baseline_iou50: float | None
     classes: tuple[LocatedClass, ...]
+
+    confusion: ClassVar = ()
+    precision_by_recall: ClassVar = ()
 
     @property
     def headline(self) -> tuple[str, Accuracy]:

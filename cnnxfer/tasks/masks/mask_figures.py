@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -71,6 +72,8 @@ class MaskFigures:
     baseline_accuracy: float
     classes: tuple[MaskClass, ...]
     confusion: tuple[tuple[int, ...], ...]
+
+    precision_by_recall: ClassVar = ()
 
     @property
     def headline(self) -> tuple[str, Accuracy]:
