@@ -201,6 +201,13 @@ BENCHMARKS = (
         "12 minutes",
     ),
     Benchmark(
+        "evaluation_calibration",
+        "bench.evaluation.calibration",
+        "log loss and calibration error on test images, with a temperature",
+        "the network's own confidences",
+        "5 minutes",
+    ),
+    Benchmark(
         "tasks_accuracy",
         "bench.tasks.accuracy",
         "boxes and masks: time and figures of both phases",
