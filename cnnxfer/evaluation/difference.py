@@ -286,6 +286,7 @@ def _result(name: str, one: Run, other: Run, same_images: bool) -> ResultDiffere
     if figure:
         pair = _value(first.get("headline")), _value(second.get("headline"))
         name = f"{name} {NAMES[figure]}"
+        gained = lost = None  # boxes and masks are seldom right as a whole
     else:
         pair = _accuracy(name, one, first), _accuracy(name, other, second)
     low = high = None
