@@ -78,7 +78,7 @@ def describe_precision(asked: str, precision: str) -> str:
     if precision == "float32":
         scope = "throughout"
     else:
-        scope = "with weights, normalization of pixels and head in float32"
+        scope = "with weights, normalization of pixels and answers in float32"
     if asked != "auto":
         return f"computes in {precision}, as asked, {scope}"
     if precision == "float32":

@@ -29,9 +29,11 @@ class TrainedNetwork(ABC):
     """A network in training, with the batches it is trained and validated on."""
 
     default_batch_size: int = 32
-    # Whether an epoch takes but a moment, so that its end is worth neither a message
-    # nor a checkpoint.
+    # Whether an epoch takes but a moment, so that its end is not worth a message.
     brief: bool = False
+    # How old the last checkpoint has to be for another one at the end of an epoch. With
+    # the model, one takes half a second.
+    save_after_seconds: float = 0.0
     find_rate: RateSearch = staticmethod(growing_rates)
 
     def __init__(

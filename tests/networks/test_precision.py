@@ -139,7 +139,7 @@ def test_auto_precision_depends_on_the_processor(
 def test_the_precision_is_described_in_one_line() -> None:
     assert describe_precision("auto", "bfloat16") == (
         "computes in bfloat16, which is fastest here, with weights, normalization of "
-        "pixels and head in float32 (precision='float32' is for exact figures)"
+        "pixels and answers in float32 (precision='float32' is for exact figures)"
     )
     assert describe_precision("bfloat16", "bfloat16").startswith(
         "computes in bfloat16, as asked, with weights"

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 from keras import layers
+from keras.activations import linear
 
 from cnnxfer.networks.fused.layers import FusedConvolution, SharedLayer, SharedNorm
 from cnnxfer.networks.precision import POLICIES
@@ -21,7 +22,9 @@ def fused_network(model: keras.Model, precision: str) -> keras.Model:
     is frozen in one is frozen in the other; set that before you compile the copy.
 
     - The network inside `model`, which is the backbone or its part behind a cut,
-      computes in `precision`; normalization of pixels and head stay in float32.
+      computes in `precision`; normalization of pixels and head stay in float32. Of a
+      head, convolutions with an activation behind them do the same: they take most of
+      its time, and no answer is rounded.
     - Frozen BatchNormalization is folded into the convolution before it.
     - BatchNormalization that learns is one operation on a CPU in TensorFlow.
     - Convolutions have gradients that are faster there: depthwise ones, and those of
@@ -39,7 +42,7 @@ def fused_network(model: keras.Model, precision: str) -> keras.Model:
 
 
 def _copy(model: keras.Model, precision: str, inner_precision: str) -> keras.Model:
-    """Copies a network; networks inside it compute in `inner_precision`."""
+    """Copies a network; what it hides computes in `inner_precision`."""
     if isinstance(model, keras.Sequential):
         copies = [_copy_layer(layer, None, precision) for layer in model.layers]
         return keras.Sequential(copies, name=model.name)
@@ -48,11 +51,14 @@ def _copy(model: keras.Model, precision: str, inner_precision: str) -> keras.Mod
 
     def copy(layer: Any) -> Any:
         if isinstance(layer, keras.Model):
-            inner = "float32" if layer.name == HEAD else inner_precision
-            return _copy(layer, inner, inner)
+            outer = "float32" if layer.name == HEAD else inner_precision
+            return _copy(layer, outer, inner_precision)
         if id(layer) in folded:
             return layers.Identity(name=layer.name, dtype=POLICIES[precision])
-        return _copy_layer(layer, norms.get(id(layer)), precision)
+        hidden = FusedConvolution.supports(layer) and layer.activation is not linear
+        return _copy_layer(
+            layer, norms.get(id(layer)), inner_precision if hidden else precision
+        )
 
     return keras.models.clone_model(
         model, clone_function=copy, call_function=_call_without_mask

@@ -117,8 +117,7 @@ def _end_epoch(session: Session) -> None:
             raise Diverged(problem)
         session.tick()
         session.record_epoch(score, history_row(progress, score, rate))
-    brief = session.trained.brief
-    if not brief:
+    if not session.trained.brief:
         for line in epoch_lines(progress, score, first=not session.epochs_seen):
             reporter.info(line)
     session.epochs_seen += 1
@@ -131,5 +130,5 @@ def _end_epoch(session: Session) -> None:
         progress.finished = True
         if progress.epoch < progress.epochs:
             reporter.info(f"the phase ends here: {reason}")
-    if progress.finished or not brief or session.checkpoint_is_due:
+    if progress.finished or session.checkpoint_is_due:
         session.checkpoint()

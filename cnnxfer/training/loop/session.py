@@ -42,8 +42,8 @@ class Session:
     The settings, the number of an update and the variables determine what an update
     computes. So a phase that was stopped in any way continues from its last checkpoint
     as if it had not been stopped. Checkpoints are written between two updates: at the
-    beginning, at the end of each epoch that is not `brief`, at a regular interval of
-    time, and at the end.
+    beginning, at the ends of epochs (see `TrainedNetwork.save_after_seconds`), at a
+    regular interval of time, and at the end.
     """
 
     def __init__(
@@ -244,6 +244,8 @@ class Session:
     def checkpoint_is_due(self) -> bool:
         """Whether the time between two checkpoints has passed."""
         interval_seconds = self.setup.config.checkpoint_every
+        if not self.progress.step:
+            interval_seconds = min(interval_seconds, self.trained.save_after_seconds)
         return self._last_tick - self._last_checkpoint >= interval_seconds
 
     @property

@@ -13,6 +13,7 @@ from cnnxfer.networks.precision import describe_precision
 from cnnxfer.reporting import counted
 from cnnxfer.runs import Run
 from cnnxfer.spelling import command
+from cnnxfer.tasks.task import MAPS
 from cnnxfer.training.activations.engines import engine_text
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.loop.loop import fit
@@ -99,6 +100,9 @@ def _train_on_features(
     started: float,
 ) -> Outcome:
     _describe(setup, recorder.classifier)
+    if cut.name == MAPS:
+        precision = describe_precision(setup.config.precision, setup.precision)
+        setup.reporter.info(precision)
     run = recorder.run
     try:
         learned = learn_head(

@@ -26,6 +26,7 @@ from cnnxfer.networks.cut import (
 from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.reporting import counted
 from cnnxfer.tasks.agreement import Verdict
+from cnnxfer.tasks.task import MAPS
 from cnnxfer.training.activations.engines import (
     disagreement_error,
     engine_text,
@@ -135,6 +136,8 @@ class NetworkBehindCut(TrainedNetwork):
             model = fused_network(model_behind(classifier, cut.name), setup.precision)
         super().__init__(setup, classifier, model)
         self.cut = cut
+        if cut.name == MAPS:  # the head alone learns, in epochs of a few seconds
+            self.save_after_seconds = 10.0
         self.engine = engine
         self._views = views
         self._validation = validation

@@ -40,6 +40,7 @@ class PooledFeatures(TrainedNetwork):
     """
 
     brief = True
+    save_after_seconds = math.inf
     find_rate = staticmethod(short_trials)
 
     def __init__(

@@ -15,6 +15,7 @@ from cnnxfer.networks.cut import model_behind
 from cnnxfer.networks.fused.layers import SharedNorm
 from cnnxfer.networks.fused.network import fused_network
 from cnnxfer.networks.graph import boundaries
+from cnnxfer.tasks.task import HEAD
 
 LABELS = np.array([0, 1, 2, 0])
 # Two devices that share the processor, and a half of the batch each.
@@ -263,6 +264,17 @@ def test_pixels_and_head_stay_in_float32() -> None:
     assert rescaling.compute_dtype == "float32"
     assert rescaling(np.full((1, 2, 2, 1), 255.0)).numpy().max() == 127.5
     assert others[-1].compute_dtype == "bfloat16"
+
+
+def test_only_hidden_convolutions_of_a_head_on_maps_leave_float32() -> None:
+    maps = keras.Input((4, 4, 3))
+    hidden = layers.SeparableConv2D(6, 3, activation="relu", name="hidden")(maps)
+    answers = layers.Conv2D(2, 1, name="answers")(layers.Dropout(0.1)(hidden))
+    head = keras.Model(maps, answers, name=HEAD)
+    fused = fused_network(keras.Model(maps, head(maps)), "bfloat16").get_layer(HEAD)
+    assert fused.get_layer("hidden")(np.ones((1, 4, 4, 3))).dtype == "bfloat16"
+    assert fused(np.ones((1, 4, 4, 3))).dtype == "float32"
+    assert fused.get_layer("answers").precision == "float32"
 
 
 def test_the_part_behind_a_cut_can_be_fused() -> None:
