@@ -70,7 +70,7 @@ def flowers(folder: Path) -> Path:
 
 BOXES = {"AP50": "ap50", "AP": "ap"}
 SETS = (
-    TaskSet("raccoon", raccoon, (), BOXES),
+    TaskSet("raccoon", raccoon, ("--split", "80/10/10"), BOXES),
     TaskSet("bccd", blood_cells, (), BOXES),
     TaskSet(
         "caltech3",
