@@ -8,13 +8,15 @@ import numpy as np
 
 from cnnxfer.tasks.significance import Accuracy
 
-RESAMPLES = 1000
+RESAMPLES = 1000  # fewer of more than 10,000 images, whose intervals are narrow
+LEAST_RESAMPLES = 200
+DRAWS = 10**7
 SEED = 0  # the same images give the same interval
 BLOCK = 2**16  # draws that are held at a time, so that memory does not grow with images
 
 
 def resamples(images: int) -> Iterator[np.ndarray]:
-    """Yields how often each image is drawn in each of 1,000 resamples.
+    """Yields how often each image is drawn in each of 200 to 1,000 resamples.
 
     In a resample, as many images as there are have been drawn with replacement.
 
@@ -26,9 +28,10 @@ def resamples(images: int) -> Iterator[np.ndarray]:
         `images`. They are the same in every call.
     """
     generator = np.random.default_rng(SEED)
+    total = min(RESAMPLES, max(LEAST_RESAMPLES, DRAWS // images))
     most = max(1, BLOCK // images)
-    for start in range(0, RESAMPLES, most):
-        count = min(most, RESAMPLES - start)
+    for start in range(0, total, most):
+        count = min(most, total - start)
         drawn = generator.integers(images, size=(count, images))
         drawn += images * np.arange(count)[:, None]
         times = np.bincount(drawn.ravel(), minlength=count * images)

@@ -95,23 +95,22 @@ def several_label_intervals(
         Macro-F1, weighted F1, micro-F1 and mean average precision; see
         `MultiLabelFigures`. They are 0 without any label.
     """
-    images, classes = targets.shape
+    images = len(targets)
     some, others, wrong = np.random.default_rng(SEED).integers(images, size=(3, POOL))
     rows = np.concatenate([np.arange(images), some, others])
     shown = np.concatenate([targets, answers[some], targets[wrong]])
     probabilities, answers = probabilities[rows], answers[rows]
     counted = [each.astype(np.float32) for each in (answers & shown, answers, shown)]
 
+    precisions = list(map(resampled_average_precision, probabilities.T, shown.T))
+
     def statistic(times: np.ndarray) -> np.ndarray:
         drawn = times.astype(np.float32)
         correct, named, there = (drawn @ each for each in counted)
         macro, weighted, _ = mean_shares(correct, named, there).T
         both = np.maximum(named.sum(axis=1) + there.sum(axis=1), 1)
-        precisions = [
-            resampled_average_precision(times, probabilities[:, label], shown[:, label])
-            for label in range(classes)
-        ]
-        mean = np.nan_to_num(row_means(np.column_stack(precisions)))
+        by_class = np.column_stack([precision(times) for precision in precisions])
+        mean = np.nan_to_num(row_means(by_class))
         return np.column_stack([macro, weighted, 2 * correct.sum(axis=1) / both, mean])
 
     values = statistic(_each_once(images))[0].tolist()

@@ -1,5 +1,7 @@
 """Figures of each class, and their mean."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 
@@ -70,29 +72,36 @@ def roc_aucs(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def resampled_average_precision(
-    times: np.ndarray, scores: np.ndarray, shown: np.ndarray
-) -> np.ndarray:
-    """Returns the average precision of one class in each of several resamples.
+    scores: np.ndarray, shown: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns a function for the average precision of one class in resamples.
+
+    It takes how often each image is drawn, int `(resamples, images)`, and returns
+    float64 `(resamples,)`: NaN where no image that is drawn shows the class.
 
     Args:
-        times: int `(resamples, images)`: how often each image is drawn.
-        scores: `(images,)`: its probability of the class.
-        shown: bool `(images,)`: whether it shows the class.
-
-    Returns:
-        float64 `(resamples,)`; NaN where no image that is drawn shows the class.
+        scores: `(images,)`: the probability of the class.
+        shown: bool `(images,)`: whether each image shows it.
     """
     order = np.argsort(-scores, kind="stable")
-    ranked, hits = scores[order], shown[order]
+    ranked = scores[order]
+    hits = np.flatnonzero(shown[order])
+    if not len(hits):
+        return lambda times: np.full(len(times), np.nan)
     # The precision is that among all images that score at least as high.
-    last = len(ranked) - 1 - np.searchsorted(ranked[::-1], ranked[hits], side="left")
-    drawn = times[:, order]
-    found = drawn[:, hits].cumsum(axis=1)
-    total = found[:, -1] if hits.any() else np.zeros(len(times))
-    hits_until = np.cumsum(hits)[last] - 1
-    precision = found[:, hits_until] / np.maximum(drawn.cumsum(axis=1)[:, last], 1)
-    sums = (drawn[:, hits] * precision).sum(axis=1)
-    return np.where(total > 0, sums / np.maximum(total, 1), np.nan)
+    last = len(ranked) - 1 - np.searchsorted(ranked[::-1], ranked[hits])
+    last_hit = np.searchsorted(hits, last, side="right") - 1
+
+    def statistic(times: np.ndarray) -> np.ndarray:
+        drawn = times[:, order]
+        drawn_hits = drawn[:, hits]
+        found = drawn_hits.cumsum(axis=1)
+        all_found = np.maximum(drawn.cumsum(axis=1)[:, last], 1)
+        sums = (drawn_hits * found[:, last_hit] / all_found).sum(axis=1)
+        total = found[:, -1]
+        return np.where(total > 0, sums / np.maximum(total, 1), np.nan)
+
+    return statistic
 
 
 def macro(values: np.ndarray) -> float:

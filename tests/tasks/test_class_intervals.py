@@ -109,7 +109,7 @@ def test_average_precision_of_a_resample_is_that_of_the_drawn_images() -> None:
     shown = random.random(30) < 0.3
     times = random.integers(0, 3, (20, 30))
     times[0, shown] = 0
-    found = resampled_average_precision(times, scores, shown)
+    found = resampled_average_precision(scores, shown)(times)
     assert np.isnan(found[0])
     for drawn, precision in zip(times[1:], found[1:], strict=True):
         images = np.repeat(np.arange(30), drawn)
