@@ -222,6 +222,20 @@ BENCHMARKS = (
         "10 minutes",
     ),
     Benchmark(
+        "tasks_rivals",
+        "bench.tasks.rivals",
+        "boxes and masks beside other networks on the same backbone, in the same time",
+        "KerasHub's RetinaNet and DeepLabV3+, and all layers learning in every step",
+        "half an hour",
+    ),
+    Benchmark(
+        "tasks_step",
+        "bench.tasks.step",
+        "milliseconds of the parts of a detector's training step",
+        "a step of Keras in which all layers learn",
+        "2 minutes",
+    ),
+    Benchmark(
         "tasks_engines",
         "bench.tasks.engines",
         "images a second of a detector, and how far its boxes are apart by engine",
