@@ -1,6 +1,7 @@
 """Imports TensorFlow without its start-up messages on the terminal."""
 
 import contextlib
+import io
 import logging
 import os
 import resource
@@ -41,7 +42,7 @@ def import_tensorflow_quietly() -> None:
         return
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    with _stderr_shown_on_error(), warnings.catch_warnings():
+    with stderr_shown_on_error(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _import_tensorflow()
 
@@ -71,7 +72,15 @@ def _import_tensorflow() -> None:
 
 
 @contextlib.contextmanager
-def _stderr_shown_on_error() -> Iterator[None]:
+def quiet_libraries() -> Iterator[None]:
+    """Keeps what libraries write to themselves, unless the block raises."""
+    with stderr_shown_on_error(), contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+@contextlib.contextmanager
+def stderr_shown_on_error() -> Iterator[None]:
+    """Keeps what libraries write to stderr to itself, unless the block raises."""
     sys.stderr.flush()
     with _temporary_file() as messages:
         stderr = os.dup(2)

@@ -171,6 +171,7 @@ def test_options_have_the_names_of_function_parameters() -> None:
         compare,
         evaluate,
         explain,
+        export,
         predict,
         preview,
         report,
@@ -186,6 +187,7 @@ def test_options_have_the_names_of_function_parameters() -> None:
         "predict": predict.predict,
         "evaluate": evaluate.evaluate,
         "explain": explain.explain,
+        "export": export.export,
         "report": report.report,
         "compare": compare.compare,
     }

@@ -7,6 +7,7 @@ misspelt name is reported at once.
 from cnnxfer.api.data import check, preview
 from cnnxfer.api.evaluation import compare, evaluate
 from cnnxfer.api.explanation import explain, explain_layer
+from cnnxfer.api.exporting import export
 from cnnxfer.api.prediction import open_classifier, predict, predict_into
 from cnnxfer.api.reports import report
 from cnnxfer.api.run import Run
@@ -19,6 +20,7 @@ __all__ = [
     "evaluate",
     "explain",
     "explain_layer",
+    "export",
     "open_classifier",
     "predict",
     "predict_into",

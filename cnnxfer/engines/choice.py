@@ -45,7 +45,7 @@ def choose_engine(
     per network and processor: the verdict is cached beside the converted network.
     Without a cached verdict, "auto" needs `SAMPLES` images to reach one; with fewer,
     Keras answers, and `prepare_next_time` may be called afterwards. On a GPU, "auto"
-    means Keras, in float32.
+    means Keras, in float32. An exported network has the engine of its format.
 
     Args:
         network: the network to run.
@@ -64,6 +64,8 @@ def choose_engine(
         RunError: if OpenVINO or bfloat16 is asked for by name and does not pass.
     """
     check_choice(engine, precision)
+    if network.own_engine:
+        return ElasticEngine(_own(network, engine, precision, batch), reporter)
     trial = Trial(network, samples, reporter, batch, reference)
     chosen: Engine | None = None
     if engine == "openvino" or (engine == "auto" and _on_cpu()):
@@ -102,6 +104,16 @@ def prepare_next_time(
             trial.prepare(_precisions(precision))
     except Exception as error:  # never fatal: all images have been answered
         reporter.info(f"OpenVINO is not ready for the next time: {error}")
+
+
+def _own(network: Network, engine: str, precision: str, batch: int | None) -> Engine:
+    assert network.own_engine
+    if (engine, precision) != ("auto", "auto"):
+        raise ConfigError(
+            "an exported network runs in its own runtime, at its own precision. Leave "
+            f"out {option('--engine')} and {option('--precision')}."
+        )
+    return network.own_engine(batch)
 
 
 def _on_cpu() -> bool:

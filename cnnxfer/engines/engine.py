@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -76,14 +76,20 @@ class Network:
     # `(batch, size, size, 3)` in [0, 255] to float32 `(batch, ...)`.
     build: Callable[[], keras.Model]
     outputs: Outputs
+    # Opens the only engine that runs the network, which is in the file of a runtime;
+    # given the largest number of images in a batch, or None. None if any engine may.
+    own_engine: Callable[[int | None], Engine] | None = field(
+        default=None, kw_only=True
+    )
 
 
 class Engine(Protocol):
     """Runs one network on batches of pixels.
 
     Attributes:
-        name: the name of the engine, "openvino" or "keras".
-        precision: what the engine computes in: "float32" or "bfloat16".
+        name: the name of the engine, such as "openvino" or "keras".
+        precision: what the engine computes in: "float32" or "bfloat16"; of an exported
+            network, what its weights are stored in.
         batch_size: the largest number of images in a batch.
     """
 

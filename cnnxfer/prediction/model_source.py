@@ -16,6 +16,8 @@ from cnnxfer.backbones.weight_files import weight_file
 from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.config import Fit
 from cnnxfer.engines.engine import Network, Outputs
+from cnnxfer.engines.exported.manifest import MANIFEST, find_manifest, read_manifest
+from cnnxfer.engines.exported.opening import open_exported
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import file_hash
 from cnnxfer.networks.description import check_description
@@ -25,11 +27,13 @@ from cnnxfer.registry import BUILT_IN, did_you_mean
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import LATEST, Run, find_run, resolve_runs_dir
 from cnnxfer.spelling import command
-from cnnxfer.tasks.catalog import IMAGENET_TASK, decision_of, task_of
+from cnnxfer.tasks.catalog import IMAGENET_TASK, TASKS, decision_of, task_of
 from cnnxfer.tasks.task import Decision, Task
 
 if TYPE_CHECKING:
     import keras
+
+EXPORTED_SUFFIXES = (".keras", ".onnx", ".tflite", ".xml")
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class ModelSource:
         decision: how an answer follows from the probabilities of the classes.
         known_splits: returns the splits of the images that the model was trained and
             tested on, by the SHA-256 of their content.
-        run: the run; None for a backbone with its ImageNet head.
+        run: the run; None for a backbone, or an exported network.
         hides: the name of the backbone that was not meant, since a run is called so,
             too; empty if there is none.
     """
@@ -78,16 +82,19 @@ def find_model(
     runs_dir: str | Path | None = None,
     reporter: Reporter | None = None,
 ) -> ModelSource:
-    """Returns what `--model` names: a run, or a backbone with its ImageNet head.
+    """Returns what `--model` names: a run, a backbone, or an exported network.
 
     Args:
         model: None for the latest run, or for the built-in backbone without any run. A
-            run comes before a backbone of its name, which is `cnnxfer:NAME`.
+            run comes before a backbone of its name, which is `cnnxfer:NAME` and has its
+            ImageNet head. An exported network is the path of its folder, or of its file
+            in there.
         runs_dir: directory of the runs; None for the default.
         reporter: told if a run without a model is not the latest for that reason.
 
     Raises:
         ConfigError: if there is neither a run nor a backbone of that name.
+        DataError: if an exported network is damaged.
         RunError: if the run has no trained model yet.
     """
     if isinstance(model, Run):
@@ -101,6 +108,8 @@ def find_model(
     name = str(model)
     if name.startswith(BUILT_IN):
         return imagenet_model(BACKBONES.get(name.removeprefix(BUILT_IN)))
+    if is_exported(Path(name)):
+        return exported_model(Path(name))
     try:
         found = run_model(find_run(name, directory, reporter=reporter))
         return replace(found, hides=name if name in BACKBONES else "")
@@ -165,6 +174,52 @@ def imagenet_model(backbone: Backbone) -> ModelSource:
     )
 
 
+def exported_model(path: Path) -> ModelSource:
+    """Returns a network in the file of another runtime.
+
+    Args:
+        path: the folder that `export` has written, or the file of the network in it.
+
+    Raises:
+        DataError: if a file is missing or differs from what was exported.
+    """
+    manifest = read_manifest(path)
+    folder = find_manifest(path).parent
+    task = TASKS.get(manifest.answers["task"])
+    names = [name for _, name in manifest.classes]
+    network = Network(
+        key=_key("exported", *manifest.sha256.values()),
+        image_size=manifest.image_size,
+        build=partial(_load_file, folder / manifest.file),
+        outputs=Outputs(task, activated=manifest.answers["activated"]),
+        own_engine=(
+            None
+            if manifest.format == "keras"
+            else partial(open_exported, folder, manifest)
+        ),
+    )
+    return ModelSource(
+        name=manifest.name,
+        place=str(folder),
+        backbone=BACKBONES.get(manifest.backbone),
+        classes=[(class_id, name) for class_id, name in manifest.classes],
+        fraction=manifest.fraction,
+        fit=manifest.fit,
+        network=lambda reporter: network,
+        task=task,
+        decision=task.decision(
+            names, manifest.answers["thresholds"], manifest.answers["temperature"]
+        ),
+    )
+
+
+def is_exported(path: Path) -> bool:
+    """Tells whether a path is that of an exported network, or is called like one."""
+    if path.is_dir():
+        return (path / MANIFEST).is_file()
+    return path.suffix in EXPORTED_SUFFIXES and path.is_file()
+
+
 def _run_network(run: Run, task: Task, reporter: Reporter) -> Network:
     size, classes = run.image_size, len(run.class_names)
     return Network(
@@ -192,6 +247,12 @@ def _load(run: Run) -> keras.Model:
     from cnnxfer.networks.run_model import load_run_model
 
     return load_run_model(run)
+
+
+def _load_file(path: Path) -> keras.Model:
+    from cnnxfer.networks.saving import load_model
+
+    return load_model(path)
 
 
 def _build(backbone: Backbone, path: Path) -> keras.Model:

@@ -1,0 +1,64 @@
+"""Opens an exported network in the runtime of its format."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from cnnxfer.engines.engine import Engine
+from cnnxfer.engines.exported.manifest import FormatName, Manifest
+from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.registry import load_object
+
+HERE = __package__
+# Of each format that no other engine than its own can run, that engine.
+ENGINES: dict[FormatName, str] = {
+    "savedmodel": f"{HERE}.saved_model:SavedModelEngine",
+    "onnx": f"{HERE}.onnx_file:OnnxEngine",
+    "openvino": f"{HERE}.openvino_file:OpenVinoFileEngine",
+    "litert": f"{HERE}.litert_file:LiteRtEngine",
+}
+# The packages that a user may lack, and the extra that brings them.
+PACKAGES: dict[FormatName, tuple[str, str]] = {
+    "onnx": ("onnxruntime", "export"),
+    "litert": ("ai_edge_litert", "export"),
+}
+
+
+def open_exported(folder: Path, manifest: Manifest, batch_size: int | None) -> Engine:
+    """Returns an engine that runs an exported network in its own runtime.
+
+    Args:
+        folder: where its files are, which have been checked.
+        manifest: what belongs to it.
+        batch_size: the largest number of pictures in a batch; None for a usual one.
+
+    Raises:
+        ConfigError: if the runtime is not installed.
+        DataError: if the runtime does not take the file.
+    """
+    require_runtime(manifest.format)
+    engine = load_object(ENGINES[manifest.format])
+    path = folder / manifest.file
+    try:
+        opened: Engine = engine(path, manifest, batch_size)
+    except DataError:
+        raise
+    except Exception as error:  # runtimes raise many kinds for files they don't take
+        reason = (str(error).strip() or type(error).__name__).split("\n")[0]
+        raise DataError(f"{path} cannot be run: {reason}") from error
+    return opened
+
+
+def require_runtime(format_name: FormatName) -> None:
+    """Checks that the runtime of a format is installed.
+
+    Raises:
+        ConfigError: if it is not; the message says what installs it.
+    """
+    package, extra = PACKAGES.get(format_name, ("", ""))
+    if package and find_spec(package) is None:
+        raise ConfigError(
+            f"{format_name} needs the package {package}, which is not installed. "
+            f"Install it: pip install 'cnnxfer[{extra}]'"
+        )

@@ -1,0 +1,258 @@
+"""Exports a model: writes it, runs it in its own runtime, compares it with Keras."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+
+from cnnxfer.data.dataset import Example
+from cnnxfer.engines.exported.manifest import MANIFEST, Manifest, Precision, files_of
+from cnnxfer.engines.exported.opening import open_exported
+from cnnxfer.engines.keras_engine import KerasEngine
+from cnnxfer.errors import ConfigError, RunError
+from cnnxfer.exporters.formats import INPUT, OUTPUT, Format, Target
+from cnnxfer.exporters.network_files import NetworkFiles
+from cnnxfer.exporters.parity import PICTURES, Parity, compare, run_all
+from cnnxfer.exporters.pictures import Pictures, read_pictures, spread
+from cnnxfer.exporters.readme import readme
+from cnnxfer.files import TEMPORARY, flush, json_text
+from cnnxfer.prediction.model_source import ModelSource
+from cnnxfer.registry import load_object
+from cnnxfer.reporting import Reporter, counted
+from cnnxfer.spelling import option
+from cnnxfer.version import __version__
+
+CALIBRATION = 300  # pictures; more did not change what int8 keeps
+
+
+@dataclass(frozen=True)
+class Export:
+    """An exported network.
+
+    Attributes:
+        folder: where it is.
+        format: its format.
+        precision: what its weights are stored in.
+        size_bytes: of all files of the network.
+        seconds: how long writing took.
+        parity: how its answers compare with those of Keras.
+    """
+
+    folder: Path
+    format: str
+    precision: str
+    size_bytes: int
+    seconds: float
+    parity: Parity
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the object that `export --json` prints."""
+        return {
+            "folder": str(self.folder),
+            "format": self.format,
+            "precision": self.precision,
+            "bytes": self.size_bytes,
+            "seconds": round(self.seconds, 3),
+            "parity": self.parity.as_json(),
+        }
+
+
+@dataclass(eq=False)
+class Exporter:
+    """A model on its way to other runtimes.
+
+    Attributes:
+        model: the model.
+        description: what it says of itself, for its Keras file.
+        checking: pictures to compare answers on.
+        training: pictures to calibrate int8 on, which the comparison must not see.
+        labelled: whether the labels of the pictures are those of the classes.
+        reporter: shows what is done.
+    """
+
+    model: ModelSource
+    description: dict[str, object]
+    checking: Sequence[Example]
+    training: Sequence[Example]
+    labelled: bool
+    reporter: Reporter
+
+    def __post_init__(self) -> None:
+        self.network = self.model.network(self.reporter)
+        self.files = NetworkFiles(self.network, self.reporter)
+        self._compared: tuple[Pictures, np.ndarray] | None = None
+
+    def export(self, form: Format, precision: Precision, folder: Path) -> Export:
+        """Writes one format into a new folder; it appears there only if it agrees.
+
+        Raises:
+            ConfigError: if the format has no such precision, or lacks a package.
+            RunError: if the network cannot be written in this format, or the file does
+                not answer as Keras does.
+        """
+        check_possible(form, precision, self.training)
+        with _new_folder(folder) as place:
+            started = time.perf_counter()
+            self._write(form, precision, place)
+            seconds = time.perf_counter() - started
+            manifest = self._manifest(form, precision, place)
+            parity = self._check(form, precision, place, manifest)
+            manifest = replace(manifest, checked=parity.as_json())
+            document = json_text(vars(manifest))
+            (place / MANIFEST).write_text(document, encoding="utf-8")
+            text = readme(form, manifest, parity)
+            (place / "README.md").write_text(text, encoding="utf-8")
+            sizes = [(place / name).stat().st_size for name in manifest.sha256]
+        return Export(folder, form.name, precision, sum(sizes), seconds, parity)
+
+    def _write(self, form: Format, precision: Precision, place: Path) -> None:
+        target = Target(
+            place / form.file, precision, self._calibration, self.description
+        )
+        write: Callable[[NetworkFiles, Target], None] = load_object(form.writer)
+        try:
+            write(self.files, target)
+        except (ConfigError, RunError):
+            raise
+        except Exception as error:  # each library has kinds of its own
+            reason = (str(error).strip() or type(error).__name__).split("\n")[0]
+            raise RunError(
+                f"{self.model.name} cannot be written as {form.name}: {reason}. Try "
+                f"another {option('--format')}; keras takes every network."
+            ) from error
+
+    def _calibration(self) -> np.ndarray:
+        size = self.network.image_size
+        chosen = spread(self.training, CALIBRATION)
+        self.reporter.info(f"calibrating on {counted(len(chosen), 'training picture')}")
+        return read_pictures(chosen, self.model, size, self.reporter).pixels
+
+    def _check(
+        self, form: Format, precision: Precision, place: Path, manifest: Manifest
+    ) -> Parity:
+        if self._compared is None:
+            pictures = read_pictures(
+                spread(self.checking, PICTURES),
+                self.model,
+                self.network.image_size,
+                self.reporter,
+            )
+            if not len(pictures.pixels):
+                raise RunError("no picture to compare answers on can be read.")
+            engine = KerasEngine(self.files.keras_model)
+            self._compared = pictures, run_all(engine, pictures.pixels)
+        pictures, reference = self._compared
+        if form.name == "keras":
+            from cnnxfer.networks.saving import load_model
+
+            exported: Any = KerasEngine(load_model(place / form.file))
+        else:
+            exported = open_exported(place, manifest, None)
+        parity = compare(
+            run_all(exported, pictures.pixels),
+            reference,
+            pictures,
+            outputs=self.network.outputs,
+            decision=self.model.decision,
+            class_names=tuple(name for _, name in self.model.classes),
+            precision=precision,
+            labelled=self.labelled,
+        )
+        if not parity.passed:
+            raise RunError(
+                f"{self.model.name} as {form.name} in {precision} does not answer as "
+                f"Keras does on {parity.sentence}. Nothing was kept. Try another "
+                f"{option('--format')} or {option('--precision')}."
+            )
+        return parity
+
+    def _manifest(self, form: Format, precision: Precision, place: Path) -> Manifest:
+        run, outputs, task = self.model.run, self.network.outputs, self.model.task
+        files = [
+            str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()
+        ]
+        return Manifest(
+            version=__version__,
+            name=self.model.name,
+            backbone=self.model.backbone.name,
+            format=form.name,
+            precision=precision,
+            file=form.file,
+            sha256=files_of(place, files),
+            input=INPUT,
+            output=OUTPUT,
+            image_size=self.network.image_size,
+            fit=self.model.fit,
+            fraction=self.model.fraction,
+            resampling="bicubic with antialiasing",
+            classes=[list(pair) for pair in self.model.classes],
+            answers={
+                "task": task.name,
+                "activation": outputs.activation,
+                "activated": outputs.activated,
+                "thresholds": run.thresholds if run else {},
+                "temperature": run.temperature if run else None,
+            },
+            outputs=task.outputs,
+            checked={},
+        )
+
+
+def check_possible(
+    form: Format, precision: Precision, training: Sequence[Example]
+) -> None:
+    """Checks that a format has a precision, and that nothing is missing for it.
+
+    Raises:
+        ConfigError: if not.
+    """
+    if precision not in form.precisions:
+        raise ConfigError(
+            f"{form.name} has no {precision}. Use {option('--precision')} with one of: "
+            f"{', '.join(form.precisions)}."
+        )
+    missing = [name for name in form.packages_of(precision) if not find_spec(name)]
+    if missing:
+        raise ConfigError(
+            f"{form.name} in {precision} needs {', '.join(missing)}, which is not "
+            "installed. Install it: pip install 'cnnxfer[export]'"
+        )
+    if precision == "int8" and not training:
+        raise ConfigError(
+            "int8 is calibrated on training pictures, and there are none. Name some "
+            f"with {option('--data')}."
+        )
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """Yields a temporary folder, which becomes `folder` if the block succeeds.
+
+    Raises:
+        ConfigError: if it exists.
+    """
+    if folder.exists():
+        raise ConfigError(
+            f"{folder} exists, and an export is never overwritten. Move it away, or "
+            f"name another folder with {option('--out')}."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    place = Path(mkdtemp(prefix=TEMPORARY, dir=folder.parent))
+    try:
+        yield place
+        for path in place.rglob("*"):
+            if path.is_file():
+                flush(path)
+        place.chmod(0o755)
+        place.rename(folder)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)

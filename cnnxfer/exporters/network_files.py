@@ -1,0 +1,53 @@
+"""The forms of a network that are written from: of Keras, and of OpenVINO."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnxfer.engines.converted import FILES, convert, find_converted
+from cnnxfer.engines.engine import Network
+from cnnxfer.engines.silent_openvino import openvino
+from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.reporting import Reporter
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(eq=False)
+class NetworkFiles:
+    """A network, in the form that a format is written from; each is made once.
+
+    Attributes:
+        network: the network.
+        reporter: told what takes long.
+    """
+
+    network: Network
+    reporter: Reporter
+
+    @cached_property
+    def keras_model(self) -> keras.Model:
+        """The Keras model; importing TensorFlow takes seconds."""
+        import_tensorflow_quietly()
+        return self.network.build()
+
+    @cached_property
+    def converted(self) -> Path:
+        """The folder with the network in OpenVINO's form, in float32.
+
+        The cache has it if the network has answered before. Then no TensorFlow is
+        needed.
+        """
+        found = find_converted(self.network.key, self.reporter)
+        if found is None:
+            self.reporter.info("converting the network for OpenVINO, once")
+            found = convert(self.network.key, self.keras_model, self.reporter)
+        return found
+
+    def openvino_model(self) -> Any:
+        """Returns a new `openvino.Model`, which may be changed."""
+        return openvino.Core().read_model(self.converted / FILES[0])

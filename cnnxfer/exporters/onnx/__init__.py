@@ -1,0 +1,1 @@
+"""ONNX files, written from OpenVINO's form of a network, operation by operation."""
