@@ -13,7 +13,6 @@ from cnnxfer.config.options import settings_of
 from cnnxfer.config.prediction import ExplainOptions, PredictOptions
 from cnnxfer.console import CONSOLE
 from cnnxfer.data.sources import find_source
-from cnnxfer.data.views.views import CentralViews
 from cnnxfer.errors import ConfigError
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter, SilentReporter, counted
@@ -171,6 +170,7 @@ def explain_layer(
     find_source(place)
     network = source.network(reporter)
     import_tensorflow_quietly()
+    from cnnxfer.data.views.views import CentralViews
     from cnnxfer.evaluation.explanations.images import images_to_look_at
     from cnnxfer.networks.explained.channels import Channels
 
