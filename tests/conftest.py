@@ -50,9 +50,10 @@ def _usual_umask() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _decoders_stay() -> Iterator[None]:
-    """Keeps the processes that read images for the index; starting one takes 0.1 s."""
+    """Keeps the processes that read images; starting one takes 0.1 s."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cnnxfer.data.preparing.index.Decoders", KeptDecoders)
+        for module in ("data.preparing.index", "prediction.classifier"):
+            patch.setattr(f"cnnxfer.{module}.Decoders", KeptDecoders)
         yield
     close_kept()
 

@@ -1,5 +1,6 @@
-"""Decoder processes that tests keep from one index to the next."""
+"""Decoder processes that tests keep from one index or classifier to the next."""
 
+import pickle
 from collections.abc import Generator, Iterable
 from typing import Any
 
@@ -7,6 +8,7 @@ from cnnxfer.data.decoding import pool
 from cnnxfer.data.decoding.pool import DecodedImage, Decoders
 from cnnxfer.data.images.source import ImageSource
 
+MOST_KEPT = 4  # of different readers
 _kept: dict[tuple[object, ...], Decoders] = {}
 
 
@@ -14,20 +16,33 @@ class KeptDecoders:
     """In place of `Decoders`: takes free processes, and leaves them running."""
 
     def __init__(self, reader: Any, *, processes: int | None = None) -> None:
-        self._key = (reader, pool.TIME_LIMIT_SECONDS, pool.WORKERS)
+        limits = pool.TIME_LIMIT_SECONDS, pool.WORKERS
+        self._key = (pickle.dumps(reader), processes, *limits)
         kept = _kept.pop(self._key, None)
         self._decoders = kept or Decoders(reader, processes=processes)
+        self._decoding = False
+        self.closed = False
 
     def decode(
         self, sources: Iterable[ImageSource]
     ) -> Generator[DecodedImage, None, None]:
-        yield from self._decoders.decode(sources)
+        self._decoding = True
+        try:
+            yield from self._decoders.decode(sources)
+        finally:
+            self._decoding = False
+            self.closed = self.closed or self._decoders.closed
 
     def close(self) -> None:
-        if self._decoders.closed or self._key in _kept:
+        if self.closed:
+            return
+        self.closed = True
+        if self._decoding or self._decoders.closed or self._key in _kept:
             self._decoders.close()
-        else:
-            _kept[self._key] = self._decoders
+            return
+        _kept[self._key] = self._decoders
+        if len(_kept) > MOST_KEPT:
+            _kept.pop(next(iter(_kept))).close()
 
 
 def close_kept() -> None:

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from keras import layers
 
-FILTERS = (16, 32, 64, 256)  # of the blocks; as many features as mobilenet-0.25 has
+FILTERS = (64, 128, 256, 1024)  # of the blocks; as many features as MobileNet has
 
 
-def shallow_mobilenet(*, input_shape: tuple[int, int, int], **_: object) -> keras.Model:
+def shallow_mobilenet(
+    *, input_shape: tuple[int, int, int], alpha: float = 1.0, **_: object
+) -> keras.Model:
     """Builds the network without its head; layers have the names that MobileNet's have.
 
     Takes the arguments of `keras.applications.MobileNet`.
@@ -35,7 +37,7 @@ def shallow_mobilenet(*, input_shape: tuple[int, int, int], **_: object) -> kera
         x = layers.DepthwiseConv2D(3, 2, "same", use_bias=False, name=name)(x)
         x = norm_relu(x, name)
         name = f"conv_pw_{number}"
-        x = layers.Conv2D(filters, 1, use_bias=False, name=name)(x)
+        x = layers.Conv2D(int(alpha * filters), 1, use_bias=False, name=name)(x)
         x = norm_relu(x, name)
     return keras.Model(pixels, x)
 

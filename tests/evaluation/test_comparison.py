@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from recording_reporter import pressing_ctrl_c
-from shallow_mobilenet import in_place_of_mobilenet
+from shallow_mobilenet import in_place_of_mobilenet, shallow_mobilenet
 
 import cnnxfer
 from cnnxfer.config import Config
@@ -15,7 +15,7 @@ from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.significance import Accuracy
 from cnnxfer.training.activations import compute
 
-NAMES = ["mobilenet-0.25", "mobilenetv2-0.35"]
+NAMES = ["mobilenet-0.25", "mobilenet-0.5"]
 
 
 @pytest.fixture(autouse=True)
@@ -59,9 +59,10 @@ def test_the_best_comes_first_and_features_are_computed_once(
         assert place.images_per_second > 0
         assert place.image_size == 224
         assert place.size_bytes == 4 * place.parameters
-    # Without its 1,000-class head: 1,280 channels to 3 classes.
+    # Without its 1,000-class head: 512 channels to 3 classes.
     parameters = {place.backbone: place.parameters for place in first.places}
-    assert parameters["mobilenetv2-0.35"] == 410_208 + 1281 * 3
+    network = shallow_mobilenet(input_shape=(224, 224, 3), alpha=0.5)
+    assert parameters["mobilenet-0.5"] == network.count_params() + 513 * 3
 
     rows.clear()
     again = compare(photos_dir)

@@ -22,7 +22,8 @@ def train_options(noisy_photos_dir: Path, shallow_weights_path: Path) -> list[st
         *("--backbone", "mobilenet-0.25", "--weights", str(shallow_weights_path)),
         *("--data", str(noisy_photos_dir), "--split", "60/20/20"),
         *("--image-size", "64", "--batch", "8", "--epochs", "2", "--lr", "0.01"),
-        *("--no-cache", "--precision", "float32", "--devices", "cpu", "-q"),
+        *("--no-cache", "--precision", "float32", "--devices", "cpu"),
+        *("--no-report", "-q"),
     ]
 
 

@@ -290,9 +290,12 @@ def test_the_precision_is_reported_and_kept_by_a_run(
     assert any(line.startswith("computes in float32") for line in reporter.infos)
 
 
-@pytest.mark.parametrize("better", [True, False])
+@pytest.mark.parametrize(
+    ("precision", "better"),
+    [("bfloat16", True), ("bfloat16", False), ("float32", True)],
+)
 def test_a_whole_network_that_deviates_is_measured_again(
-    parent: Run, monkeypatch: pytest.MonkeyPatch, better: bool
+    parent: Run, monkeypatch: pytest.MonkeyPatch, precision: str, better: bool
 ) -> None:
     """A network in float32 cannot deviate."""
     line = "the saved model deviates from what was trained: far off"
@@ -304,12 +307,16 @@ def test_a_whole_network_that_deviates_is_measured_again(
 
     monkeypatch.setattr(WholeNetwork, "agreement", lambda _: Verdict(False, "far off"))
     monkeypatch.setattr(Score, "beats", beats)
-    options = {"epochs": 1, "last": "10%", "cache": False, "reporter": reporter}
-    exact = cnnxfer.unfreeze(parent, precision="float32", **options)
-    assert not any(line in said for said in reporter.warnings)
-    assert exact.metrics["fine_tune"]["epoch"] == 1
-    child = cnnxfer.unfreeze(parent, precision="bfloat16", **options)
-    assert any(line in said for said in reporter.warnings)
+    child = cnnxfer.unfreeze(
+        parent,
+        precision=precision,
+        epochs=1,
+        last="10%",
+        cache=False,
+        reporter=reporter,
+    )
+    told = any(line in said for said in reporter.warnings)
+    assert told == (precision == "bfloat16")
     assert child.metrics["fine_tune"]["epoch"] == int(better)
 
 
