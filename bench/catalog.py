@@ -229,6 +229,13 @@ BENCHMARKS = (
         "half an hour",
     ),
     Benchmark(
+        "tasks_sliding",
+        "bench.tasks.sliding",
+        "boxes of a classifier that slides, which has never seen one",
+        None,
+        "3 minutes",
+    ),
+    Benchmark(
         "tasks_step",
         "bench.tasks.step",
         "milliseconds of the parts of a detector's training step",
