@@ -305,6 +305,7 @@ def test_looking_around_as_the_pages_do(
     colour_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    colour_run.add_history({"phase": "frozen", "epoch": 1, "loss": "0.5"})
     named = colour_run.path.with_name("flowers")
     colour_run.path.rename(named)
     (named.parent / "flowers-tuned").symlink_to(named)
