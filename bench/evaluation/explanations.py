@@ -30,17 +30,17 @@ from cnnxfer.reporting import SilentReporter
 from cnnxfer.runs import Run, list_runs
 
 # The options of `cnnxfer train`, by the backbone. Those without published weights on
-# every machine learn from scratch, in pictures as large as minutes allow.
-SCRATCH = ("--from-scratch", "--image-size")
+# every machine learn from scratch in small pictures, for a minute or two.
+SCRATCH = ("--from-scratch", "--epochs")
 NETWORKS = {
     "mobilenet-0.25": (),
     "efficientnet-lite0": (),
-    "resnet20": (*SCRATCH, "64", "--epochs", "15"),
-    "alexnet-owt": (*SCRATCH, "128", "--epochs", "15"),
-    "googlenet-bn": (*SCRATCH, "128", "--epochs", "10"),
+    "resnet20": (*SCRATCH, "20"),
+    "depth-pooling": (*SCRATCH, "20"),
+    "alexnet-owt": (*SCRATCH, "15", "--image-size", "96"),
 }
 FLOWER, NO_CLASS = 1, (0, 5)  # values of the masks
-EVERY = {"grad-cam": 8, "score-cam": 32}  # of the pictures, in order of their names
+EVERY = {"grad-cam": 8, "score-cam": 48}  # of the pictures, in order of their names
 BLOB = 0.25  # its standard deviation, as a share of the side of the view
 Z = 1.96  # standard errors of a 95% interval
 
