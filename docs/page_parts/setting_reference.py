@@ -26,6 +26,10 @@ _KINDS = {
 }
 
 
+# Functions whose options are those of a command with another name.
+OF_PREDICT = ("predict_into", "open_classifier")
+
+
 def settings(section: str = "") -> str:
     """Returns the reference of a table's settings; those of no table for ""."""
     defaults = SECTIONS[section]
@@ -51,7 +55,7 @@ def python_options() -> str:
                 sentence(option.setting.help),
                 kind_of(option.setting),
                 _default(option),
-                _reference(option),
+                _reference(function, option),
             )
             for name, option in options_of(function).items()
         ]
@@ -69,10 +73,11 @@ def _default(option: Option) -> str:
     return f"{default}; from scratch `{toml(option.setting, option.from_scratch)}`"
 
 
-def _reference(option: Option) -> str:
-    """Returns where more is said of an option."""
+def _reference(function: str, option: Option) -> str:
+    """Returns where more is said of an option of a function."""
     if option.table is None:
-        return f"{{option}}`cnnxfer predict {option.setting.option}`"
+        command = "predict" if function in OF_PREDICT else function
+        return f"{{option}}`cnnxfer {command} {option.setting.option}`"
     return f"{{confval}}`{full_name(option.table, option.setting)}`"
 
 

@@ -26,6 +26,9 @@ from cnnxfer.spelling import command
 
 # At the end of training, for samples, and for answers: large photographs take longer.
 PICTURE_SECONDS = 0.8
+# How many answers are measured then, times the classes, of which few cost as much as
+# these: the intervals of more take seconds.
+MOST_MEASURED, FEW_CLASSES = 200_000, 100
 # What is read of a run says which images it is about, since that decides on its worth.
 ABOUT = {
     VALIDATION: (
@@ -105,7 +108,8 @@ def report_trained(
     try:
         quiet = SilentReporter()
         content = data_of(run, splits, quiet, PICTURE_SECONDS)
-        if answered:
+        classes = max(len(run.class_names), FEW_CLASSES)
+        if answered and len(splits.validation) * classes <= MOST_MEASURED:
             about = replace(content, notes=[ABOUT[VALIDATION]])
             content = with_answers(
                 about,
