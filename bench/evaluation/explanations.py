@@ -114,7 +114,7 @@ def _trained(name: str, place: Workplace) -> Run:
     directory = place.folder / "runs"
     known = list_runs(directory) if directory.is_dir() else []
     for run in known:
-        if run.config.backbone == name and run.model_path.exists():
+        if run.config.backbone == name and run.receipt.get("status") == "done":
             return run
     data = str(shared_data("flowers12"))
     trained = place.run("train", data, "--backbone", name, *NETWORKS[name])
