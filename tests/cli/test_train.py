@@ -16,6 +16,7 @@ SMALL = [
     *("--image-size", "32", "--epochs", "1"),
     *("--devices", "cpu", "--precision", "float32"),
 ]
+QUICK = [*SMALL, "--no-report"]
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +42,7 @@ def test_train_unfreeze_evaluate_and_predict(
     assert "36 images of 3 classes" in shown.err
     assert f"next: cnnxfer unfreeze {head.path}\n" in shown.err
     assert head.model_path.is_file()
+    assert (head.path / "report.html").is_file()
     assert head.receipt["status"] == "done"
 
     command = ["unfreeze", "--epochs", "1", "--all", "--lr", "0.5", "--json"]
@@ -68,7 +70,7 @@ def test_train_unfreeze_evaluate_and_predict(
 def test_train_repeats_a_run_from_its_config(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    command = ["train", "--data", "photos", *SMALL, "--seed", "7", "-q"]
+    command = ["train", "--data", "photos", *QUICK, "--seed", "7", "-q"]
     assert run([*command, "--runs-dir", "first"]) == 0
     first = Run(Path(capsys.readouterr().out.strip()))
     config = str(first.path / "config.toml")
@@ -88,14 +90,14 @@ def test_a_wrong_limit_of_the_cache_makes_no_run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CNNXFER_CACHE_LIMIT", "lots")
-    assert run(["train", "--data", "photos", *SMALL]) == 2
+    assert run(["train", "--data", "photos", *QUICK]) == 2
     assert "CNNXFER_CACHE_LIMIT is 'lots'" in capsys.readouterr().err
     assert not Path("runs").exists()
 
 
 def test_fine_tune_trains_both_phases(capsys: pytest.CaptureFixture[str]) -> None:
     Path("short.toml").write_text("[fine_tune]\nepochs = 1\n")
-    command = ["train", "--data", "photos", *SMALL, "--fine-tune", "-q"]
+    command = ["train", "--data", "photos", *QUICK, "--fine-tune", "-q"]
     assert run([*command, "--config", "short.toml"]) == 0
     tuned = Run(Path(capsys.readouterr().out.strip()))
     assert tuned.parent
@@ -116,7 +118,7 @@ def test_a_finished_run_is_not_resumed(
 
 
 def test_a_finished_run_is_extended(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["train", "--data", "photos", *SMALL, "-q"]) == 0
+    assert run(["train", "--data", "photos", *QUICK, "-q"]) == 0
     assert run(["unfreeze", "--epochs", "1", "--all", "-q"]) == 0
     tuned = Path(capsys.readouterr().out.splitlines()[-1])
     assert run(["resume", str(tuned), "--epochs", "+2"]) == 0
@@ -138,7 +140,7 @@ def test_a_wrong_extension_changes_nothing(
 def test_a_dry_run_shows_stages_and_makes_no_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(["train", "--data", "photos", *SMALL, "-q"]) == 0
+    assert run(["train", "--data", "photos", *QUICK, "-q"]) == 0
     command = ["unfreeze", "--gradual", "2", "--layer-decay", "0.5", "--lr", "0.1"]
     capsys.readouterr()
     assert run([*command, "--dry-run"]) == 0
@@ -190,7 +192,7 @@ def test_wrong_options_of_unfreeze_make_no_run(
 def test_last_replaces_the_first_layer_of_the_parents_settings(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(["train", "--data", "photos", *SMALL, "-q"]) == 0
+    assert run(["train", "--data", "photos", *QUICK, "-q"]) == 0
     assert run(["unfreeze", "--epochs", "1", "--from", "conv_pw_4", "-q"]) == 0
     first = find_run("latest", Path("runs"))
     assert first.config.fine_tune.start == "conv_pw_4"

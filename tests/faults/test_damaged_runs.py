@@ -25,6 +25,7 @@ from cnnxfer.errors import RunError
 from cnnxfer.evaluation import evaluator
 from cnnxfer.networks.run_model import restore_model
 from cnnxfer.prediction.classifier import Classifier
+from cnnxfer.prediction.model_source import run_model
 from cnnxfer.runs import Run
 from cnnxfer.training.loop.recorder import RunRecorder
 from cnnxfer.training.setup import Setup
@@ -66,7 +67,7 @@ def stopping_before_work() -> Iterator[None]:
     def measure(run: Run, *_: Any) -> None:
         for each in (run, run.parent):
             if each:
-                Classifier(evaluator.run_model(each))
+                Classifier(run_model(each))
         raise RunError(STOPPED)
 
     def answers(classifier: Classifier, *_: Any) -> None:
