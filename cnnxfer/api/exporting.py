@@ -11,7 +11,7 @@ from cnnxfer.console import CONSOLE
 from cnnxfer.data.dataset import TRAIN, VALIDATION
 from cnnxfer.engines.exported.manifest import Precision
 from cnnxfer.errors import ConfigError
-from cnnxfer.exporters.formats import FORMATS, Format
+from cnnxfer.exporters.formats import FORMATS, Format, require_new
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.registry import suggestion
 from cnnxfer.reporting import Reporter, SilentReporter
@@ -49,8 +49,8 @@ def export(
         precision: what the weights are stored in: "float32", "float16" or "int8".
         out: the folder in which each export gets a folder of its own. By default
             `exports` in the run, or here for a backbone.
-        data: pictures to compare answers on, as `train` takes data; by default the
-            run's validation images. A backbone needs them.
+        data: where the run's images are now, whose validation images are compared. A
+            backbone needs pictures to compare answers on, as `train` takes data.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
 
@@ -58,43 +58,50 @@ def export(
         What was exported, in the order of the formats.
 
     Raises:
-        ConfigError: if the model, the format or the precision is unknown, a package is
-            missing, or a folder exists already.
+        ConfigError: if the model, the format or the precision is unknown, the model is
+            an export itself, a package is missing, or a folder exists already.
         DataError: if the pictures cannot be read.
         RunError: if a format does not take the network, or its answers differ.
     """
     reporter = reporter or SilentReporter()
     stored = _precision(precision)
     forms = _formats(format, stored)
-    from cnnxfer.prediction.model_source import find_model
+    for form in forms:
+        form.require(stored)
+    from cnnxfer.prediction.model_source import find_model, is_exported
 
     found = find_model(model, runs_dir, reporter)
+    if not isinstance(model, Run) and model is not None and is_exported(Path(model)):
+        raise ConfigError(f"{model} is an export. Export the run that it came from.")
     if found.run is None and data is None:
         raise ConfigError(
             f"{found.name} has no pictures of its own to compare answers on. Name some "
-            f"with {option('--data')}: a folder of 64 photographs is enough."
+            f"with {option('--data')}: a folder of 64 photographs is enough, for int8 "
+            "of 364."
         )
     place = Path(out) if out else (found.run.path if found.run else Path()) / "exports"
     folders = {form.name: place / _folder_name(form, stored) for form in forms}
     for folder in folders.values():
-        if folder.exists():
-            raise ConfigError(
-                f"{folder} exists, and an export is never overwritten. Move it away, "
-                f"or name another folder with {option('--out')}."
-            )
+        require_new(folder)
     import_tensorflow_quietly()
-    from cnnxfer.exporters.exporting import Exporter, check_possible
+    from cnnxfer.exporters.exporting import Exporter
     from cnnxfer.networks.description import describe
 
-    checking, training = _pictures(found.run, data, reporter)
-    for form in forms:
-        check_possible(form, stored, training)
+    if found.run:
+        checking, training = _of_run(found.run, data, reporter)
+    else:
+        checking, training = _of_others(str(data), stored, reporter)
+    if stored == "int8" and not training:
+        raise ConfigError(
+            "int8 is calibrated on other pictures than it is checked on, and there are "
+            f"none. Name more with {option('--data')}."
+        )
     exporter = Exporter(
         found,
         describe(found.run) if found.run else {},
         checking,
         training,
-        labelled=found.run is not None and data is None,
+        labelled=found.run is not None,
         reporter=reporter,
     )
     return [exporter.export(form, stored, folders[form.name]) for form in forms]
@@ -114,32 +121,38 @@ def _formats(names: str | Iterable[str], precision: Precision) -> list[Format]:
     chosen = names.split(",") if isinstance(names, str) else list(names)
     if chosen == [ALL]:
         return [form for form in FORMATS if precision in form.precisions]
-    return [FORMATS.get(name.strip()) for name in chosen]
+    forms = [FORMATS.get(name.strip()) for name in chosen]
+    return list({form.name: form for form in forms}.values())
 
 
 def _folder_name(form: Format, precision: Precision) -> str:
     return form.name if precision == "float32" else f"{form.name}-{precision}"
 
 
-def _pictures(
-    run: Run | None, data: Pathlike | None, reporter: Reporter
+def _of_run(
+    run: Run, data: Pathlike | None, reporter: Reporter
 ) -> tuple[Sequence[Example], Sequence[Example]]:
-    """Returns pictures to compare answers on, and others to calibrate on."""
-    if data is not None:
-        from cnnxfer.data.sources import list_dataset
-
-        examples = list_dataset(str(data), reporter).examples
-        half = len(examples) // 2  # no picture may do both
-        return examples[half:], examples[:half]
+    """Returns the validation and the training images of a run."""
     from cnnxfer.data.run_images import find_images
 
-    assert run is not None
     retry = command("export", run.path, data="NEW_PLACE")
     splits = find_images(
         run,
-        place_of_images(run, None, run.config.data, retry),
+        place_of_images(run, data, run.config.data, retry),
         reporter,
         retry=retry,
         parts=[TRAIN, VALIDATION],
     ).splits
     return splits.validation, splits.train
+
+
+def _of_others(
+    spec: str, precision: Precision, reporter: Reporter
+) -> tuple[Sequence[Example], Sequence[Example]]:
+    """Returns pictures to compare answers on, and others for int8 to calibrate on."""
+    from cnnxfer.data.sources import list_dataset
+
+    examples = list_dataset(spec, reporter).examples
+    if precision != "int8":
+        return examples, ()
+    return examples[::2], examples[1::2]

@@ -46,8 +46,9 @@ def export(
         typer.Option(
             "--data",
             "-d",
-            help="Pictures to compare answers on.",
-            show_default="the run's validation images",
+            help="Where the run's images are now; for a backbone, pictures to compare "
+            "answers on.",
+            show_default="the run's data",
         ),
     ] = None,
     runs_dir: RunsDir = None,

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -19,7 +18,7 @@ from cnnxfer.engines.exported.manifest import MANIFEST, Manifest, Precision, fil
 from cnnxfer.engines.exported.opening import open_exported
 from cnnxfer.engines.keras_engine import KerasEngine
 from cnnxfer.errors import ConfigError, RunError
-from cnnxfer.exporters.formats import INPUT, OUTPUT, Format, Target
+from cnnxfer.exporters.formats import INPUT, OUTPUT, Format, Target, require_new
 from cnnxfer.exporters.network_files import NetworkFiles
 from cnnxfer.exporters.parity import PICTURES, Parity, compare, run_all
 from cnnxfer.exporters.pictures import Pictures, read_pictures, spread
@@ -95,11 +94,10 @@ class Exporter:
         """Writes one format into a new folder; it appears there only if it agrees.
 
         Raises:
-            ConfigError: if the format has no such precision, or lacks a package.
+            ConfigError: if the folder exists.
             RunError: if the network cannot be written in this format, or the file does
                 not answer as Keras does.
         """
-        check_possible(form, precision, self.training)
         with _new_folder(folder) as place:
             started = time.perf_counter()
             self._write(form, precision, place)
@@ -177,9 +175,8 @@ class Exporter:
 
     def _manifest(self, form: Format, precision: Precision, place: Path) -> Manifest:
         run, outputs, task = self.model.run, self.network.outputs, self.model.task
-        files = [
-            str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()
-        ]
+        files = [path for path in place.rglob("*") if path.is_file()]
+        names = [path.relative_to(place).as_posix() for path in files]
         return Manifest(
             version=__version__,
             name=self.model.name,
@@ -187,7 +184,7 @@ class Exporter:
             format=form.name,
             precision=precision,
             file=form.file,
-            sha256=files_of(place, files),
+            sha256=files_of(place, names),
             input=INPUT,
             output=OUTPUT,
             image_size=self.network.image_size,
@@ -207,32 +204,6 @@ class Exporter:
         )
 
 
-def check_possible(
-    form: Format, precision: Precision, training: Sequence[Example]
-) -> None:
-    """Checks that a format has a precision, and that nothing is missing for it.
-
-    Raises:
-        ConfigError: if not.
-    """
-    if precision not in form.precisions:
-        raise ConfigError(
-            f"{form.name} has no {precision}. Use {option('--precision')} with one of: "
-            f"{', '.join(form.precisions)}."
-        )
-    missing = [name for name in form.packages_of(precision) if not find_spec(name)]
-    if missing:
-        raise ConfigError(
-            f"{form.name} in {precision} needs {', '.join(missing)}, which is not "
-            "installed. Install it: pip install 'cnnxfer[export]'"
-        )
-    if precision == "int8" and not training:
-        raise ConfigError(
-            "int8 is calibrated on training pictures, and there are none. Name some "
-            f"with {option('--data')}."
-        )
-
-
 @contextmanager
 def _new_folder(folder: Path) -> Iterator[Path]:
     """Yields a temporary folder, which becomes `folder` if the block succeeds.
@@ -240,11 +211,7 @@ def _new_folder(folder: Path) -> Iterator[Path]:
     Raises:
         ConfigError: if it exists.
     """
-    if folder.exists():
-        raise ConfigError(
-            f"{folder} exists, and an export is never overwritten. Move it away, or "
-            f"name another folder with {option('--out')}."
-        )
+    require_new(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     place = Path(mkdtemp(prefix=TEMPORARY, dir=folder.parent))
     try:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnxfer.engines.exported.manifest import FormatName, Precision
+from cnnxfer.errors import ConfigError
 from cnnxfer.registry import Registry
+from cnnxfer.spelling import option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,9 +59,37 @@ class Format:
     packages: dict[Precision, tuple[str, ...]]
     example: str
 
-    def packages_of(self, precision: Precision) -> tuple[str, ...]:
-        """Returns the packages that this precision needs."""
-        return self.packages.get(precision, ())
+    def require(self, precision: Precision) -> None:
+        """Checks that the format has a precision, and that no package is missing.
+
+        Raises:
+            ConfigError: if not.
+        """
+        if precision not in self.precisions:
+            raise ConfigError(
+                f"{self.name} has no {precision}. Use {option('--precision')} with one "
+                f"of: {', '.join(self.precisions)}."
+            )
+        packages = self.packages.get(precision, ())
+        missing = [name for name in packages if not find_spec(name)]
+        if missing:
+            raise ConfigError(
+                f"{self.name} in {precision} needs {', '.join(missing)}, which is not "
+                "installed. Install it: pip install 'cnnxfer[export]'"
+            )
+
+
+def require_new(folder: Path) -> None:
+    """Checks that there is no export yet where one is to be.
+
+    Raises:
+        ConfigError: if there is.
+    """
+    if folder.exists():
+        raise ConfigError(
+            f"{folder} exists, and an export is never overwritten. Move it away, or "
+            f"name another folder with {option('--out')}."
+        )
 
 
 FORMATS: Registry[Format] = Registry(

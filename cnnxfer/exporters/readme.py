@@ -11,6 +11,7 @@ from cnnxfer.data.images.frame import GREY
 from cnnxfer.engines.exported.manifest import MANIFEST, Manifest
 from cnnxfer.exporters.formats import Format
 from cnnxfer.exporters.parity import Parity
+from cnnxfer.tasks.boxes.answer import LEAST_SCORE
 
 SQUARES = {  # the part of the picture that is seen, by how it is fitted
     "crop": """\
@@ -45,7 +46,7 @@ print(classes[logits.argmax()], *box)
 """,
     DETECTION: """\
 for *box, score, place in outputs[0]:  # boxes in pixels of the square
-    if score >= 0.3:
+    if score >= {threshold}:
         print(f"{{score:.3f}} {{classes[int(place)]}}", *box)
 """,
     SEGMENTATION: """\
@@ -67,7 +68,9 @@ import json
 import numpy as np
 from PIL import Image, ImageOps
 
-picture = ImageOps.exif_transpose(Image.open("picture.jpg")).convert("RGB")
+picture = ImageOps.exif_transpose(Image.open("picture.jpg")).convert("RGBA")
+white = Image.new("RGBA", picture.size, "white")  # behind what is transparent
+picture = Image.alpha_composite(white, picture).convert("RGB")
 {square}pixels = np.asarray(picture, np.float32)[None]
 
 {example}
@@ -96,7 +99,14 @@ def readme(form: Format, manifest: Manifest, parity: Parity) -> str:
         imports=f"\n{lines[0]}",
         square=square,
         example=f"{lines[1]}\n",
-        answer=_probabilities(manifest) + ANSWERS[manifest.answers["task"]].format(),
+        answer=_probabilities(manifest) + _answer(manifest),
+    )
+
+
+def _answer(manifest: Manifest) -> str:
+    thresholds = manifest.answers["thresholds"].values()
+    return ANSWERS[manifest.answers["task"]].format(
+        threshold=next(iter(thresholds), LEAST_SCORE)
     )
 
 

@@ -57,6 +57,7 @@ class ModelSource:
         known_splits: returns the splits of the images that the model was trained and
             tested on, by the SHA-256 of their content.
         run: the run; None for a backbone, or an exported network.
+        exported: whether it is in the file of another runtime.
         hides: the name of the backbone that was not meant, since a run is called so,
             too; empty if there is none.
     """
@@ -74,6 +75,7 @@ class ModelSource:
         default=lambda reporter: {}, repr=False
     )
     run: Run | None = field(default=None, repr=False)
+    exported: bool = field(default=False, repr=False)
     hides: str = field(default="", repr=False)
 
 
@@ -210,6 +212,7 @@ def exported_model(path: Path) -> ModelSource:
         decision=task.decision(
             names, manifest.answers["thresholds"], manifest.answers["temperature"]
         ),
+        exported=manifest.format != "keras",
     )
 
 

@@ -104,20 +104,31 @@ def test_a_backbone_needs_pictures(tmp_path: Path) -> None:
         cnnxfer.export("efficientnet-lite0", runs_dir=tmp_path, reporter=None)
 
 
-def test_files_that_do_not_belong_together_are_refused(colour_run: Run) -> None:
+def test_files_that_do_not_belong_together_are_refused(
+    colour_run: Run, photos_dir: Path
+) -> None:
     (export,) = cnnxfer.export(colour_run, format="onnx", reporter=None)
     path, model = export.folder / MANIFEST, export.folder / "model.onnx"
+    picture = photos_dir / "blue" / "00.jpg"
 
     def refused(message: str, model: Path = export.folder) -> None:
         with pytest.raises(DataError, match=message):
-            list(cnnxfer.predict("x.jpg", model=model, reporter=None))
+            list(cnnxfer.predict(picture, model=model, reporter=None))
 
+    with pytest.raises(ConfigError, match="is an export"):
+        cnnxfer.export(export.folder, format="openvino", reporter=None)
+    with pytest.raises(ConfigError, match="has no layers to look into"):
+        cnnxfer.explain(path, model=export.folder, reporter=None)
     manifest = json.loads(path.read_text())
     for name in ("../model.onnx", "/etc/passwd"):
         path.write_text(json.dumps({**manifest, "file": name}))
         refused("outside of its folder")
     path.write_text(json.dumps({**manifest, "classes": [["a"]]}))
     refused("not pairs of an id and a name")
+    path.write_text(json.dumps({**manifest, "classes": [["a", "a"]]}))
+    refused("its classes need")
+    path.write_text(json.dumps({**manifest, "image_size": 40}))
+    refused("cannot be run")
     path.write_text(json.dumps(manifest))
     model.write_bytes(model.read_bytes()[:-1])
     refused("is not the file that was exported")

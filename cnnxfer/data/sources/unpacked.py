@@ -60,6 +60,10 @@ class Unpacker:
             OSError: if there is no room, or the disk fails.
         """
         path = self._folder / name
+        if not path.resolve().is_relative_to(self._folder.resolve()):
+            # Such as one with a drive, on Windows.
+            self.add_unreadable(name, "its name leads out of the archive")
+            return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)

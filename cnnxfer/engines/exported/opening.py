@@ -5,12 +5,16 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 from cnnxfer.engines.engine import Engine
 from cnnxfer.engines.exported.manifest import FormatName, Manifest
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.registry import load_object
+from cnnxfer.tasks.catalog import TASKS
 
 HERE = __package__
+GREY = 128  # what the network is shown to see that it runs
 # Of each format that no other engine than its own can run, that engine.
 ENGINES: dict[FormatName, str] = {
     "savedmodel": f"{HERE}.saved_model:SavedModelEngine",
@@ -42,11 +46,22 @@ def open_exported(folder: Path, manifest: Manifest, batch_size: int | None) -> E
     path = folder / manifest.file
     try:
         opened: Engine = engine(path, manifest, batch_size)
+        side = manifest.image_size
+        (answers,) = opened.run([np.full((1, side, side, 3), GREY, np.uint8)])
     except DataError:
         raise
     except Exception as error:  # runtimes raise many kinds for files they don't take
         reason = (str(error).strip() or type(error).__name__).split("\n")[0]
-        raise DataError(f"{path} cannot be run: {reason}") from error
+        raise DataError(
+            f"{path} cannot be run: {reason}. Export the network again."
+        ) from error
+    task = TASKS.get(manifest.answers["task"])
+    expected = task.output_shape(len(manifest.classes), side)
+    if answers.shape[1:] != expected:
+        raise DataError(
+            f"{path} has outputs of the shape {answers.shape[1:]}, and its classes "
+            f"need {expected}. Export the network again."
+        )
     return opened
 
 

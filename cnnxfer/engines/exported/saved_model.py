@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,6 @@ ALLOWED_OPERATIONS = frozenset(
         "MaxPool",
         "Maximum",
         "Mean",
-        "MergeV2Checkpoints",
         "Min",
         "Minimum",
         "MirrorPad",
@@ -89,17 +89,14 @@ ALLOWED_OPERATIONS = frozenset(
         "Reshape",
         "ResizeBilinear",
         "ResizeNearestNeighbor",
-        "RestoreV2",
         "ReverseV2",
         "Round",
         "Rsqrt",
-        "SaveV2",
         "ScaleAndTranslate",
         "Select",
         "SelectV2",
         "Selu",
         "Shape",
-        "ShardedFilename",
         "Sigmoid",
         "Slice",
         "Softmax",
@@ -128,6 +125,12 @@ ALLOWED_OPERATIONS = frozenset(
         "Where",
         "ZerosLike",
     ]
+)
+
+# Those that a SavedModel restores its variables by. The loader does that by itself, so
+# nothing that it runs needs them.
+FILE_OPERATIONS = frozenset(
+    ["MergeV2Checkpoints", "RestoreV2", "SaveV2", "ShardedFilename"]
 )
 
 
@@ -167,6 +170,9 @@ class SavedModelEngine:
 def check_operations(folder: Path) -> None:
     """Checks that the graph of a SavedModel consists of known operations.
 
+    Those that read and write variables may be in functions which nothing calls but the
+    saver at the top of the graph, which is not run.
+
     Raises:
         DataError: if it has another one, or cannot be read.
     """
@@ -178,12 +184,33 @@ def check_operations(folder: Path) -> None:
     except Exception as error:  # protobuf raises kinds of its own
         raise DataError(f"{path} is no complete SavedModel: {error}") from error
     for graph in graphs:
+        if not graph.object_graph_def.nodes:
+            raise DataError(f"{path} is of TensorFlow 1, which cnnxfer never writes.")
+        functions = graph.graph_def.library.function
+        called = set(graph.object_graph_def.concrete_functions)
+        for function in functions:
+            for node in function.node_def:
+                called.update(_functions_called(node))
         nodes = [*graph.graph_def.node]
-        for function in graph.graph_def.library.function:
+        for function in functions:
             nodes.extend(function.node_def)
+            used = {node.op for node in function.node_def} & FILE_OPERATIONS
+            if used and function.signature.name in called:
+                raise _refusal(path, min(used))
         for node in nodes:
-            if node.op not in ALLOWED_OPERATIONS:
-                raise DataError(
-                    f"{path} uses the operation {node.op}, which no network of cnnxfer "
-                    "needs, and which may do more than compute. It is not loaded."
-                )
+            if node.op not in ALLOWED_OPERATIONS | FILE_OPERATIONS:
+                raise _refusal(path, node.op)
+
+
+def _functions_called(node: Any) -> Iterator[str]:
+    for value in node.attr.values():
+        for function in (value.func, *value.list.func):
+            if function.name:
+                yield function.name
+
+
+def _refusal(path: Path, operation: str) -> DataError:
+    return DataError(
+        f"{path} uses the operation {operation}, which no network of cnnxfer needs, "
+        "and which may do more than compute. It is not loaded."
+    )

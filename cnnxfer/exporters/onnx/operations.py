@@ -28,6 +28,7 @@ TYPES = {
 SAME = {
     "Abs": "Abs",
     "Add": "Add",
+    "Divide": "Div",  # of whole numbers towards 0; ours are never negative
     "Equal": "Equal",
     "Erf": "Erf",
     "Exp": "Exp",
@@ -229,13 +230,6 @@ def _matmul(op: Operation, graph: OnnxGraph) -> list[str]:
                 else graph.add("Transpose", [names[at]], perm=axes)[0]
             )
     return graph.add("MatMul", names)
-
-
-def _divide(op: Operation, graph: OnnxGraph) -> list[str]:
-    if op.types[0].startswith("f"):
-        return graph.add("Div", op.inputs)
-    # ONNX rounds towards 0. Places are never negative, where both are the same.
-    return graph.add("Div", op.inputs)
 
 
 def _not_equal(op: Operation, graph: OnnxGraph) -> list[str]:
@@ -474,7 +468,6 @@ TRANSLATIONS: Mapping[str, Callable[[Operation, OnnxGraph], list[str]]] = {
     "Concat": _concat,
     "Convert": _convert,
     "Convolution": _convolution,
-    "Divide": _divide,
     "Gather": _gather,
     "Gelu": _gelu,
     "GroupConvolution": _group_convolution,

@@ -16,7 +16,7 @@ from cnnxfer.data.views.views import Views
 from cnnxfer.errors import DataError
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.spelling import option
-from cnnxfer.tasks.agreement import Bounds, Verdict
+from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
 from cnnxfer.tasks.answer import NONE
 from cnnxfer.tasks.bootstrap import resampled_mean
 from cnnxfer.tasks.boxes.iou import iou
@@ -214,7 +214,7 @@ class Localization(DenseTask):
     def agreement(
         self, answers: np.ndarray, reference: np.ndarray, bounds: Bounds
     ) -> Verdict:
-        """Compares probabilities, and where the edges of the boxes are.
+        """Compares probabilities, classes, and where the edges of the boxes are.
 
         Not how far the boxes overlap: a head that has hardly learned may give boxes
         without an area.
@@ -222,12 +222,16 @@ class Localization(DenseTask):
         differences = np.abs(answers - reference)
         difference = float(differences[:, :-4].max())
         most = EDGE_SHARE * bounds.difference
-        same = int((differences[:, -4:].max(axis=1) <= most).sum())
+        best = answers[:, :-4].argmax(axis=1)
+        of_best = reference[np.arange(len(reference)), best]
+        right = of_best >= reference[:, :-4].max(axis=1) - TIE_TOLERANCE
+        same = int((right & (differences[:, -4:].max(axis=1) <= most)).sum())
         return Verdict(
             difference <= bounds.difference and same >= bounds.agreement * len(answers),
             f"a probability differs by {difference:.3f} (at most "
-            f"{bounds.difference:g}), {same} of {len(answers)} boxes have their edges "
-            f"within {most:.2%} of the side (at least {bounds.agreement:.0%})",
+            f"{bounds.difference:g}), {same} of {len(answers)} boxes have the same "
+            f"class, and edges within {most:.2%} of the side (at least "
+            f"{bounds.agreement:.0%})",
         )
 
     def decision(

@@ -22,6 +22,30 @@ def test_a_graph_that_reads_files_is_refused(tmp_path: Path) -> None:
         check_operations(tmp_path / "saved_model")
 
 
+def test_a_function_that_writes_files_is_refused(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    class Vandal(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+        def overwrite(self, x: tf.Tensor) -> tf.Tensor:
+            name = str(tmp_path / "precious")
+            with tf.control_dependencies(
+                [
+                    tf.raw_ops.SaveV2(
+                        prefix=name,
+                        tensor_names=["x"],
+                        shape_and_slices=[""],
+                        tensors=[x],
+                    )
+                ]
+            ):
+                return x + 1
+
+    tf.saved_model.save(Vandal(), tmp_path / "saved_model")
+    with pytest.raises(DataError, match="uses the operation SaveV2"):
+        check_operations(tmp_path / "saved_model")
+
+
 def test_a_damaged_graph_is_refused(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"\xff" * 100)
     with pytest.raises(DataError, match="no complete SavedModel"):
