@@ -17,7 +17,7 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter, SilentReporter, counted
 from cnnxfer.runs import Run
-from cnnxfer.spelling import command, option
+from cnnxfer.spelling import option
 
 if TYPE_CHECKING:
     from cnnxfer.evaluation.explanations.explained_layer import ExplainedLayer
@@ -70,6 +70,11 @@ def explain(
     reporter = reporter or SilentReporter()
     chosen = override(ExplainOptions(), settings_of("explain", options))
     texts, path = as_texts(inputs), as_path(out)
+    if data is not None and not chosen.nearest:
+        raise ConfigError(
+            f"{option('--data')} says where the images are that {option('--nearest')} "
+            "looks among. Add it, or leave both out."
+        )
     if path:
         outputs.check_place(path, texts)
     request = open_request(
@@ -154,11 +159,13 @@ def explain_layer(
     """
     from cnnxfer.evaluation.explanations import outputs
     from cnnxfer.evaluation.explanations.explained_layer import explained_layer
+    from cnnxfer.evaluation.explanations.heat_maps import check_layers
     from cnnxfer.prediction.model_source import find_model
 
     reporter = reporter or SilentReporter()
     path = as_path(out)
     source = find_model(model, runs_dir, reporter)
+    check_layers(source)
     if source.run is None and data is None:
         raise ConfigError(
             f"{source.place} is a backbone without images of its own to look at. Name "
@@ -206,5 +213,5 @@ def _place_of_training_images(model: ModelSource, data: Pathlike | None) -> str:
             f"is a backbone with its ImageNet head. Name a run: "
             f"{option('--model', 'RUN')}"
         )
-    retry = command("explain", "INPUT", model=model.run.path, data="NEW_PLACE")
+    retry = f"add {option('--data', 'NEW_PLACE')}"
     return place_of_images(model.run, data, model.run.config.data, retry)

@@ -78,8 +78,16 @@ def report(
     from cnnxfer.files import check_parent_folder
 
     path = as_path(out) or found.report_path(second)
+    if path.suffix.lower() != ".html":
+        raise ConfigError(f"{option('--out')} is {path}; expected a name in .html.")
     check_parent_folder(option("--out"), path)
     check_own(option("--out"), path, PAGE_MARK, GENERATOR)
+    printed = path.with_suffix(".pdf")
+    if settings.pdf and printed.exists() and not path.exists():
+        raise ConfigError(
+            f"{option('--pdf', True)} would overwrite {printed}, which no report of "
+            f"this name has left. Choose another {option('--out')}, or remove it first."
+        )
     browser = find_browser() if settings.pdf else ""
     place = found.config.data
     if data is not None:
@@ -98,5 +106,5 @@ def report(
             found, place, settings.part, path, reporter, engine, must_exist=must_exist
         )
     if settings.pdf:
-        print_pdf(browser, path, path.with_suffix(".pdf"))
+        print_pdf(browser, path, printed)
     return path

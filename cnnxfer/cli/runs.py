@@ -34,6 +34,7 @@ from cnnxfer.runs.summary import (
     phase_rows,
     summary_of,
     test_figures,
+    with_ancestors,
 )
 from cnnxfer.tasks.score import ACCURACY, NAMES
 
@@ -170,6 +171,9 @@ def plot(
     plots = plot_histories(found)
     if not plots:
         raise RunError(f"{found[0].path} has no epoch to draw yet. Train it first.")
+    for run in found:
+        if not any(each.history for each in with_ancestors(run)):
+            TerminalReporter().warn(f"{run.path} has no epoch yet, and no curve.")
     write_curves(out, ", ".join(run.name for run in found), plots, len(found))
     if json:
         print_json({"path": out})

@@ -50,14 +50,14 @@ def plot_histories(runs: Sequence[Run]) -> list[Markup]:
     The phases of a run's ancestors come before its own. Figures that not all runs have
     are drawn of those that do.
     """
-    rows = {run.name: _rows(with_ancestors(run)) for run in runs}
-    figures = dict.fromkeys(chain.from_iterable(map(_figures, rows.values())))
+    rows = [(run.name, _rows(with_ancestors(run))) for run in runs]
+    figures = dict.fromkeys(chain.from_iterable(_figures(each) for _, each in rows))
     return [
         _plot(
             f"validation {figure}",
             [
                 Curve(name, _points(each, f"val_{figure}"), style)
-                for style, (name, each) in enumerate(rows.items())
+                for style, (name, each) in enumerate(rows)
             ],
         )
         for figure in figures

@@ -108,7 +108,10 @@ def test_the_page_shows_the_run_and_its_answers(
     assert "wrong answers , lowest probability of its label first: 1 " in texts
     assert f"labelled {other}; probability of its label 0." in texts
     assert "right answers , highest probability of its label first: " in texts
-    assert f"unsure answers , least sure first: {sizes['validation']} " in texts
+    assert f"least sure answers , in order: {sizes['validation']} " in texts
+    assert 'backbone = "mobilenet-0.25"' in [
+        line for text in page.texts for line in text.splitlines()
+    ]
     assert f"cnnxfer.train(config='{colour_run.path}/config.toml')" in texts
     assert "sortable" in [each.get("class") for each in page.all("table")]
     weakest_first = texts.partition("ROC-AUC AP ")[2].split()
@@ -153,6 +156,8 @@ def test_what_cannot_be_reported_is_an_error(colour_run: Run, tmp_path: Path) ->
     (tmp_path / "notes.html").write_text("mine")
     with pytest.raises(ConfigError, match=r"not written by cnnxfer report\. Name"):
         cnnxfer.report(colour_run, out=tmp_path / "notes.html")
+    with pytest.raises(ConfigError, match=r"expected a name in \.html"):
+        cnnxfer.report(colour_run, out=tmp_path / "report.pdf")
     with pytest.raises(ConfigError, match="no run called 'none'"):
         cnnxfer.report("none", runs_dir=tmp_path)
     colour_run.model_path.unlink()

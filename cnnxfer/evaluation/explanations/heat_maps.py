@@ -16,7 +16,7 @@ from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.prediction.model_source import ModelSource
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
-from cnnxfer.spelling import command
+from cnnxfer.spelling import command, option
 
 if TYPE_CHECKING:
     from cnnxfer.networks.explained.heat import HeatMapper
@@ -32,11 +32,25 @@ def check_explainable(model: ModelSource) -> None:
         ConfigError: if it answers with boxes or masks, which say themselves where what
             they name is.
     """
+    check_layers(model)
     if model.task.follows_views:
         instead = command("predict", "INPUT", model=model.place, drawn="FOLDER")
         raise ConfigError(
             f"{model.place} does {model.task.name}, and heat maps explain classes: its "
             f"answers say themselves where something is. To see them: {instead}"
+        )
+
+
+def check_layers(model: ModelSource) -> None:
+    """Checks that a model has layers to look into.
+
+    Raises:
+        ConfigError: if it is exported for another runtime.
+    """
+    if model.exported:
+        raise ConfigError(
+            f"{model.place} is exported for another runtime, which has no layers to "
+            f"look into. Name the run that it came from: {option('--model', 'RUN')}"
         )
 
 

@@ -11,7 +11,7 @@ from cnnxfer.data.sources import list_dataset
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.model_source import ModelSource
 from cnnxfer.reporting import Reporter
-from cnnxfer.spelling import command
+from cnnxfer.spelling import option
 
 
 def images_to_look_at(
@@ -30,7 +30,7 @@ def images_to_look_at(
     """
     if own:
         assert model.run
-        retry = command("explain_layer", model=model.run.path, data="NEW_PLACE")
+        retry = f"add {option('--data', 'NEW_PLACE')}"
         found = find_images(model.run, spec, reporter, retry=retry, parts=[TRAIN])
         return found.splits.train
     rows = build_index(list_dataset(spec, reporter).examples, reporter)

@@ -16,7 +16,7 @@ from cnnxfer.evaluation.explanations.explanation import Neighbour
 from cnnxfer.networks.cut import network_before
 from cnnxfer.prediction.model_source import ModelSource
 from cnnxfer.reporting import Reporter
-from cnnxfer.spelling import command
+from cnnxfer.spelling import option
 from cnnxfer.tasks.class_task import POOLED
 from cnnxfer.training.activations.compute import load_activations
 from cnnxfer.training.activations.store import ActivationStore
@@ -56,7 +56,7 @@ class TrainingImages:
         """
         run = model.run
         assert run
-        retry = command("explain", "INPUT", model=run.path, data="NEW_PLACE")
+        retry = f"add {option('--data', 'NEW_PLACE')}"
         images = find_images(run, spec, reporter, retry=retry, parts=[TRAIN])
         self._examples: Sequence[Example] = images.splits.train
         self._names = run.class_names

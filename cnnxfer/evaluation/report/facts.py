@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cnnxfer.data.dataset import SPLITS, TEST, TRAIN, VALIDATION
@@ -40,18 +41,21 @@ def sentence_of(run: Run) -> str:
     """Returns the run in a sentence: what learned what from how many images."""
     config, sizes = run.config, Counter(row.split for row in run.split)
     first = with_ancestors(run)[0]
-    how = (
-        "all its layers from random weights"
-        if first.phase == "scratch"
-        else f"a new head ({config.head}) on its frozen layers"
-    )
+    if parent := first.receipt.get("parent"):
+        how = f"fine-tuned from {parent}, which is gone"
+    elif first.phase == "scratch":
+        how = "all its layers from random weights"
+    else:
+        how = f"a new head ({config.head}) on its frozen layers"
     if first != run:
-        how += ", then its last layers, too"
+        how += ", then fine-tuned"
+    place = Path(config.data)
+    data = place.name if place.is_absolute() else config.data
     classes = len(run.class_names)
     return (
         f"{config.backbone} learned {task_of(run).name} of {classes:,} "
         f"class{'es' * (classes != 1)} from "
-        f"{counted(sizes[TRAIN], 'image')} of {config.data}: {how}."
+        f"{counted(sizes[TRAIN], 'image')} of {data}: {how}."
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from cnnxfer.data.dataset import Example
+from cnnxfer.data.dataset import TEST, Example
 from cnnxfer.data.images.annotated import draw_annotation
 from cnnxfer.data.preparing.exclude import format_line
 from cnnxfer.evaluation.explanations.heat_maps import heat_maps
@@ -89,7 +89,7 @@ def galleries_of(part: MeasuredPart) -> list[Gallery]:
         _suspects(part),
         _gallery(part, "wrong", "wrong answers", f"lowest {quality} first", wrong),
         _gallery(part, "right", "right answers", f"highest {quality} first", right),
-        _gallery(part, "note", "unsure answers", "least sure first", unsure),
+        _gallery(part, "note", "least sure answers", "in order", unsure[:MOST]),
     ]
     return [gallery for gallery in galleries if gallery.count]
 
@@ -193,7 +193,7 @@ def draw_heat(
 
 
 def _suspects(part: MeasuredPart) -> Gallery:
-    """Returns images whose labels are probably wrong, none of tasks of places.
+    """Returns images whose labels may be wrong, none of tasks of places.
 
     The model has not learned from them, as `suspected_labels` asks for.
     """
@@ -212,14 +212,17 @@ def _suspects(part: MeasuredPart) -> Gallery:
     gallery = _gallery(
         part,
         "warning",
-        "labels that are probably wrong",
+        "labels that may be wrong",
         "most doubtful first",
         np.array(suspects, int),
     )
     return replace(
         gallery,
         remark=SUSPECTS,
-        listed=tuple(format_line(part.examples[at].id) for at in suspects),
+        # Not of a test, which would be easier without what the model gets wrong.
+        listed=tuple(
+            format_line(part.examples[at].id) for at in suspects if part.split != TEST
+        ),
     )
 
 
