@@ -72,7 +72,15 @@ def test_no_message_names_an_option_that_is_not_spelled() -> None:
         for text in unspelled(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert sorted(found) == [
+        " --layers",  # of cnnxfer backbones show, which is no function
+        "--disable-gpu",  # of a browser, as what follows here and below
+        "--headless",
         "--images",  # with its value, behind `option`
+        "--no-first-run",
+        "--no-pdf-header-footer",
+        "--no-sandbox",
+        "--print-to-pdf=",
+        "--user-data-dir=",
         "--views",
         "All layers are listed by: cnnxfer backbones show NAME --layers",
         "pip install --force-reinstall --no-deps ",

@@ -11,6 +11,7 @@ from cnnxfer.data.images.frame import GREY
 from cnnxfer.engines.exported.manifest import MANIFEST, Manifest
 from cnnxfer.exporters.formats import Format
 from cnnxfer.exporters.parity import Parity
+from cnnxfer.spelling import command, command_line
 from cnnxfer.tasks.boxes.answer import LEAST_SCORE
 
 SQUARES = {  # the part of the picture that is seen, by how it is fitted
@@ -78,7 +79,7 @@ with open("{manifest}", encoding="utf-8") as file:
     classes = [name for _, name in json.load(file)["classes"]]
 {answer}```
 
-With cnnxfer: `cnnxfer predict picture.jpg --model FOLDER`.
+With cnnxfer: `{command}`, where FOLDER is this one.
 """
 
 
@@ -88,7 +89,10 @@ def readme(form: Format, manifest: Manifest, parity: Parity) -> str:
     square = SQUARES[manifest.fit].format(
         fraction=manifest.fraction, size=manifest.image_size, grey=GREY
     )
+    with command_line():
+        shell = command("predict", "picture.jpg", model="FOLDER")
     return PAGE.format(
+        command=shell,
         name=manifest.name,
         format=manifest.format,
         precision=manifest.precision,

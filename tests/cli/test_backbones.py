@@ -101,6 +101,7 @@ def test_shows_one_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "layers": [],
         "auxiliary": None,
         "torch_names": None,
+        "explained_layer": None,
         "weights_path": None,
     }
 

@@ -33,7 +33,8 @@ IN_FILES = [each for each in EACH if each.values[2].table is not None]
 OWN = {"spec", "run", "config", "fine_tune", "runs_dir", "json", "quiet", "verbose"}
 OWN |= {"help", "all_layers", "dry_run", "backbones", "budget", "write", "html"}
 OWN |= {"strict", "data", "out", "images", "views"}
-OWN |= {"inputs", "model"}
+OWN |= {"inputs", "model", "other", "classes", "labels", "fail_under"}
+OWN |= {"tensorboard", "mlflow"}
 
 
 @pytest.mark.parametrize(("function", "name", "option"), EACH)

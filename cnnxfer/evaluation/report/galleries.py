@@ -20,6 +20,7 @@ from cnnxfer.prediction.model_source import run_model
 from cnnxfer.prediction.outputs.heatmap import draw_heatmap
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
+from cnnxfer.spelling import command
 from cnnxfer.tasks.answer import TaskAnswer
 from cnnxfer.tasks.class_task import class_targets
 
@@ -27,7 +28,6 @@ SUSPECTS = (
     "The model finds another class more probable, in as many images as labels are "
     "estimated to be wrong. Correct those that are. Leave none out that is only hard: "
     "figures without hard images are too good. To judge training images, too: "
-    "cnnxfer check --labels"
 )
 MOST = 12  # images of a gallery
 WIDTH, HEIGHT = 240, 180  # of a picture, at most; the height is 11.25rem in style.css
@@ -218,7 +218,7 @@ def _suspects(part: MeasuredPart) -> Gallery:
     )
     return replace(
         gallery,
-        remark=SUSPECTS,
+        remark=SUSPECTS + command("check", "SPEC", labels=True),
         # Not of a test, which would be easier without what the model gets wrong.
         listed=tuple(
             format_line(part.examples[at].id) for at in suspects if part.split != TEST

@@ -38,7 +38,9 @@ def test_every_planted_problem_is_found(kind: Kind, planting) -> None:
 
 def test_planted_problems_are_of_every_kind(planting) -> None:
     assert len(planting.planted) > 150
-    assert {item.kind for item in planting.planted} == set(KINDS.names())
+    # Suspected labels are found by a network, which this check does not ask.
+    planted = {item.kind for item in planting.planted}
+    assert planted == set(KINDS.names()) - {"suspected-label"}
 
 
 def test_findings_are_sorted_by_severity(planting) -> None:

@@ -67,7 +67,7 @@ def figures(run: Run) -> list[dict[str, float]]:
         {
             key: float(value)
             for key, value in row.items()
-            if key not in ("phase", "monitor", "seconds")
+            if key not in ("phase", "monitor", "seconds") and value is not None
         }
         for row in rows
     ]
