@@ -46,14 +46,14 @@ def plot_reliability(part: MeasuredPart) -> Markup:
     """Returns the reliability diagram: the share that is right by confidence."""
     confidences = {"answers": part.confidence}
     if part.uncalibrated is not None:
-        before = {"answers without the temperature": part.uncalibrated}
-        confidences = before | {"answers with the temperature": part.confidence}
+        before = {"without temperature": part.uncalibrated}
+        confidences = before | {"with temperature": part.confidence}
     curves = [Curve("if confidence were exact", ((0, 0), (1, 1)), faint=True)]
     for style, (name, confidence) in enumerate(confidences.items()):
         error = expected_calibration_error(confidence, part.right)
         bins = reliability_bins(confidence, part.right)
         points = tuple((each.confidence, each.right) for each in bins)
-        name = f"{name}: off by {error:.1%} on average (ECE)"
+        name = f"{name}: {error:.1%} off on average"
         curves.append(Curve(name, points, len(confidences) - 1 - style))
     fractions = axis_of([0, 1], percent=True)
     return plot_curves(
