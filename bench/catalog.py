@@ -249,4 +249,11 @@ BENCHMARKS = (
         "Keras in float32",
         "5 minutes",
     ),
+    Benchmark(
+        "evaluation_explanations",
+        "bench.evaluation.explanations",
+        "the share of the heat of Grad-CAM and Score-CAM that lies in the flower",
+        "a blob in the middle, and the same heat everywhere",
+        "8 minutes",
+    ),
 )
