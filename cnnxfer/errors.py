@@ -58,6 +58,11 @@ def reason_of(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+def first_line(error: Exception) -> str:
+    """Returns the first line of a library's message, or the name of a silent error."""
+    return (str(error).strip() or type(error).__name__).split("\n")[0]
+
+
 def passing_reason(error: BaseException | None) -> str:
     """Returns why something failed that may work the next time, without a change of it.
 

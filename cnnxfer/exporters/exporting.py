@@ -17,13 +17,15 @@ from cnnxfer.data.dataset import Example
 from cnnxfer.engines.exported.manifest import MANIFEST, Manifest, Precision, files_of
 from cnnxfer.engines.exported.opening import open_exported
 from cnnxfer.engines.keras_engine import KerasEngine
-from cnnxfer.errors import ConfigError, RunError
+from cnnxfer.engines.trial import answer_all
+from cnnxfer.errors import ConfigError, RunError, first_line
 from cnnxfer.exporters.formats import INPUT, OUTPUT, Format, Target, require_new
 from cnnxfer.exporters.network_files import NetworkFiles
-from cnnxfer.exporters.parity import PICTURES, Parity, compare, run_all
+from cnnxfer.exporters.parity import PICTURES, Parity, compare
 from cnnxfer.exporters.pictures import Pictures, read_pictures, spread
 from cnnxfer.exporters.readme import readme
 from cnnxfer.files import TEMPORARY, flush, json_text
+from cnnxfer.networks.description import RESAMPLING
 from cnnxfer.prediction.model_source import ModelSource
 from cnnxfer.registry import load_object
 from cnnxfer.reporting import Reporter, counted
@@ -122,9 +124,9 @@ class Exporter:
         except (ConfigError, RunError):
             raise
         except Exception as error:  # each library has kinds of its own
-            reason = (str(error).strip() or type(error).__name__).split("\n")[0]
             raise RunError(
-                f"{self.model.name} cannot be written as {form.name}: {reason}. Try "
+                f"{self.model.name} cannot be written as {form.name}: "
+                f"{first_line(error)}. Try "
                 f"another {option('--format')}; keras takes every network."
             ) from error
 
@@ -147,7 +149,7 @@ class Exporter:
             if not len(pictures.pixels):
                 raise RunError("no picture to compare answers on can be read.")
             engine = KerasEngine(self.files.keras_model)
-            self._compared = pictures, run_all(engine, pictures.pixels)
+            self._compared = pictures, answer_all(engine, pictures.pixels)
         pictures, reference = self._compared
         if form.name == "keras":
             from cnnxfer.networks.saving import load_model
@@ -156,7 +158,7 @@ class Exporter:
         else:
             exported = open_exported(place, manifest, None)
         parity = compare(
-            run_all(exported, pictures.pixels),
+            answer_all(exported, pictures.pixels),
             reference,
             pictures,
             outputs=self.network.outputs,
@@ -190,7 +192,7 @@ class Exporter:
             image_size=self.network.image_size,
             fit=self.model.fit,
             fraction=self.model.fraction,
-            resampling="bicubic with antialiasing",
+            resampling=RESAMPLING,
             classes=[list(pair) for pair in self.model.classes],
             answers={
                 "task": task.name,

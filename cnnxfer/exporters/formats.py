@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnxfer.engines.exported.manifest import FormatName, Precision
+from cnnxfer.engines.exported.manifest import EXTRA, FormatName, Precision
 from cnnxfer.errors import ConfigError
+from cnnxfer.hardware.packages import require_packages
 from cnnxfer.registry import Registry
 from cnnxfer.spelling import option
 
@@ -71,12 +71,7 @@ class Format:
                 f"of: {', '.join(self.precisions)}."
             )
         packages = self.packages.get(precision, ())
-        missing = [name for name in packages if not find_spec(name)]
-        if missing:
-            raise ConfigError(
-                f"{self.name} in {precision} needs {', '.join(missing)}, which is not "
-                "installed. Install it: pip install 'cnnxfer[export]'"
-            )
+        require_packages(packages, f"{self.name} in {precision}", EXTRA)
 
 
 def require_new(folder: Path) -> None:

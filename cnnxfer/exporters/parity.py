@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnxfer.engines.engine import Engine, Outputs
+from cnnxfer.engines.engine import Outputs
 from cnnxfer.engines.exported.manifest import Precision
 from cnnxfer.exporters.pictures import Pictures
 from cnnxfer.tasks.agreement import Bounds
@@ -64,15 +64,6 @@ class Parity:
     def as_json(self) -> dict[str, Any]:
         """Returns the entry of the manifest."""
         return asdict(self)
-
-
-def run_all(engine: Engine, pixels: np.ndarray) -> np.ndarray:
-    """Returns an engine's outputs for pictures, float32 `(pictures, ...)`."""
-    size = engine.batch_size
-    starts = range(0, len(pixels), size)
-    return np.concatenate(
-        list(engine.run(pixels[start : start + size] for start in starts))
-    )
 
 
 def compare(

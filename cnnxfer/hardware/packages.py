@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+from cnnxfer.errors import ConfigError
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -27,6 +31,25 @@ class Extra:
 
     name: str
     missing: tuple[str, ...]
+
+
+def require_packages(packages: Iterable[str], what: str, extra: str) -> None:
+    """Checks that modules can be imported, without importing them.
+
+    Args:
+        packages: their names.
+        what: what needs them, for the message.
+        extra: the extra of cnnxfer that brings them.
+
+    Raises:
+        ConfigError: if one is missing; the message says what installs it.
+    """
+    missing = [name for name in packages if not find_spec(name)]
+    if missing:
+        raise ConfigError(
+            f"{what} needs {', '.join(missing)}, which is not installed. Install it: "
+            f"pip install 'cnnxfer[{extra}]'"
+        )
 
 
 def installed_version(name: str) -> str | None:

@@ -18,6 +18,7 @@ from cnnxfer.version import __version__
 # Keras writes its version and the date into this part of the file, and reads neither.
 # Given a part of its own, Keras would unpack the whole file to disk when it loads it.
 METADATA, KEY = "metadata.json", "cnnxfer"
+RESAMPLING = "bicubic with antialiasing"  # how images are made smaller
 LIMIT_BYTES = 20_000_000  # of the metadata: the names of many classes
 MAX_PARTS = 100  # of a model file, which has three
 # What a model is wrong without, and in which file a run has it.
@@ -43,7 +44,7 @@ def describe(run: Run) -> dict[str, Any]:
         "image_size": run.image_size,
         "central_crop": config.central_crop,
         "fit": config.fit,
-        "resampling": "bicubic with antialiasing",
+        "resampling": RESAMPLING,
         "channels": "RGB",
         "values": [0, 255],
         "outputs": task.outputs,

@@ -11,7 +11,7 @@ import keras
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.hdf5 import hdf5_problem
-from cnnxfer.errors import DataError, RunError
+from cnnxfer.errors import DataError, RunError, first_line
 from cnnxfer.files import atomic_path, format_bytes
 from cnnxfer.networks.description import write_description
 from cnnxfer.registry import load_object
@@ -184,5 +184,4 @@ def config_classes(config: Any) -> Iterator[str]:
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
-    reason = (str(error).strip() or type(error).__name__).split("\n")[0]
-    return DataError(f"{path} is not a complete Keras model file: {reason}")
+    return DataError(f"{path} is not a complete Keras model file: {first_line(error)}")

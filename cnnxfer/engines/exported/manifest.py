@@ -12,6 +12,7 @@ from cnnxfer.files import file_hash, format_bytes, open_file
 from cnnxfer.records import Within, from_json, parse_json
 
 MANIFEST = "cnnxfer.json"
+EXTRA = "export"  # of cnnxfer, which brings the packages of runtimes
 LIMIT_BYTES = 20_000_000  # of it: the names of many classes
 # Of all files of a network. The largest of Keras, VGG19, has 0.6 GB in float32.
 FILES_LIMIT_BYTES = 4 << 30

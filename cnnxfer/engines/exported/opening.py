@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from cnnxfer.engines.engine import Engine
-from cnnxfer.engines.exported.manifest import FormatName, Manifest
-from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.engines.exported.manifest import EXTRA, FormatName, Manifest
+from cnnxfer.errors import DataError, first_line
+from cnnxfer.hardware.packages import require_packages
 from cnnxfer.registry import load_object
 from cnnxfer.tasks.catalog import TASKS
 
@@ -22,10 +22,10 @@ ENGINES: dict[FormatName, str] = {
     "openvino": f"{HERE}.openvino_file:OpenVinoFileEngine",
     "litert": f"{HERE}.litert_file:LiteRtEngine",
 }
-# The packages that a user may lack, and the extra that brings them.
-PACKAGES: dict[FormatName, tuple[str, str]] = {
-    "onnx": ("onnxruntime", "export"),
-    "litert": ("ai_edge_litert", "export"),
+# The packages that a user may lack.
+PACKAGES: dict[FormatName, tuple[str, ...]] = {
+    "onnx": ("onnxruntime",),
+    "litert": ("ai_edge_litert",),
 }
 
 
@@ -41,7 +41,7 @@ def open_exported(folder: Path, manifest: Manifest, batch_size: int | None) -> E
         ConfigError: if the runtime is not installed.
         DataError: if the runtime does not take the file.
     """
-    require_runtime(manifest.format)
+    require_packages(PACKAGES.get(manifest.format, ()), manifest.format, EXTRA)
     engine = load_object(ENGINES[manifest.format])
     path = folder / manifest.file
     try:
@@ -51,9 +51,8 @@ def open_exported(folder: Path, manifest: Manifest, batch_size: int | None) -> E
     except DataError:
         raise
     except Exception as error:  # runtimes raise many kinds for files they don't take
-        reason = (str(error).strip() or type(error).__name__).split("\n")[0]
         raise DataError(
-            f"{path} cannot be run: {reason}. Export the network again."
+            f"{path} cannot be run: {first_line(error)}. Export the network again."
         ) from error
     task = TASKS.get(manifest.answers["task"])
     expected = task.output_shape(len(manifest.classes), side)
@@ -63,17 +62,3 @@ def open_exported(folder: Path, manifest: Manifest, batch_size: int | None) -> E
             f"need {expected}. Export the network again."
         )
     return opened
-
-
-def require_runtime(format_name: FormatName) -> None:
-    """Checks that the runtime of a format is installed.
-
-    Raises:
-        ConfigError: if it is not; the message says what installs it.
-    """
-    package, extra = PACKAGES.get(format_name, ("", ""))
-    if package and find_spec(package) is None:
-        raise ConfigError(
-            f"{format_name} needs the package {package}, which is not installed. "
-            f"Install it: pip install 'cnnxfer[{extra}]'"
-        )

@@ -12,6 +12,7 @@ from cnnxfer.data.dataset import TRAIN, Example
 from cnnxfer.data.run_images import find_images
 from cnnxfer.data.views.views import central_views, pixel_batches
 from cnnxfer.engines.choice import SAMPLES, choose_engine
+from cnnxfer.engines.trial import answer_all
 from cnnxfer.evaluation.explanations.explanation import Neighbour
 from cnnxfer.networks.cut import network_before
 from cnnxfer.prediction.model_source import ModelSource
@@ -95,9 +96,7 @@ class TrainingImages:
         Args:
             views: uint8 `(views, size, size, 3)`.
         """
-        batch = self._engine.batch_size
-        parts = [views[at : at + batch] for at in range(0, len(views), batch)]
-        asked = _of_length_1(np.concatenate(list(self._engine.run(parts))))
+        asked = _of_length_1(answer_all(self._engine, views))
         alike = np.concatenate(
             [
                 asked @ _of_length_1(self._features[at : at + CHUNK]).T
