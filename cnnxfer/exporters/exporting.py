@@ -22,11 +22,11 @@ from cnnxfer.errors import ConfigError, RunError, first_line
 from cnnxfer.exporters.formats import INPUT, OUTPUT, Format, Target, require_new
 from cnnxfer.exporters.network_files import NetworkFiles
 from cnnxfer.exporters.parity import PICTURES, Parity, compare
-from cnnxfer.exporters.pictures import Pictures, read_pictures, spread
 from cnnxfer.exporters.readme import readme
 from cnnxfer.files import TEMPORARY, flush, json_text
 from cnnxfer.networks.description import RESAMPLING
 from cnnxfer.prediction.model_source import ModelSource
+from cnnxfer.prediction.pictures import Pictures, read_pictures, spread
 from cnnxfer.registry import load_object
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.spelling import option

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnxfer.engines.engine import Outputs
 from cnnxfer.engines.exported.manifest import Precision
-from cnnxfer.exporters.pictures import Pictures
+from cnnxfer.prediction.pictures import Pictures
 from cnnxfer.tasks.agreement import Bounds
 from cnnxfer.tasks.score import NAMES
 from cnnxfer.tasks.significance import Accuracy

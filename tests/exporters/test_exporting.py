@@ -13,7 +13,7 @@ import cnnxfer
 from cnnxfer.engines.exported.manifest import MANIFEST
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.exporters.formats import FORMATS
-from cnnxfer.exporters.pictures import spread
+from cnnxfer.prediction.pictures import spread
 from cnnxfer.runs import Run
 
 pytest.importorskip("onnxruntime")

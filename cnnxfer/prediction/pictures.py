@@ -1,4 +1,4 @@
-"""The pictures that an exported network is checked with, and calibrated on."""
+"""Pictures as a network sees them, decoded as `predict` does."""
 
 from __future__ import annotations
 

@@ -1,0 +1,32 @@
+"""What a client is told in place of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class Refusal(Exception):
+    """A request that is not answered, and why.
+
+    Attributes:
+        status: the status of HTTP.
+        message: what was found, what was expected, and what to do.
+        headers: what the response has besides.
+    """
+
+    def __init__(
+        self, status: int, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Takes what the client is told; see the attributes."""
+        super().__init__(message)
+        self.status, self.message = status, message
+        self.headers = dict(headers or {})
+
+
+def busy(seconds: int) -> Refusal:
+    """Returns what a client is told while too many others wait."""
+    return Refusal(
+        429,
+        f"too many images wait for their answers; try again in {seconds} s.",
+        {"Retry-After": str(seconds)},
+    )

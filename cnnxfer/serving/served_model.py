@@ -1,0 +1,159 @@
+"""A model under a name, which is replaced when there is a newer version of it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cnnxfer.config.prediction import ClassifierOptions
+from cnnxfer.data.images.source import ImageSource
+from cnnxfer.errors import CnnxferError
+from cnnxfer.prediction.classifier import Classifier
+from cnnxfer.prediction.model_source import ModelSource, find_model
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.reporting import Reporter
+from cnnxfer.serving.live_model import LiveModel, ModelClosed
+from cnnxfer.serving.samples import sample_images
+
+Stamp = tuple[tuple[str, int, int], ...]  # the name, time and size of each file
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a model, which answers.
+
+    Attributes:
+        number: counts the versions from 1, as they were found.
+        source: what the model is.
+        live: answers for it.
+        stamp: tells its files from those of other versions.
+    """
+
+    number: int
+    source: ModelSource
+    live: LiveModel
+    stamp: Stamp
+
+
+class ServedModel:
+    """Answers with the newest version of a model that could be opened.
+
+    Attributes:
+        name: what clients call it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: str | None,
+        options: ClassifierOptions,
+        runs_dir: str | Path | None,
+        reporter: Reporter,
+        on_batch: Callable[[int], None],
+    ) -> None:
+        """Opens the model.
+
+        Args:
+            name: what clients call it.
+            model: what `find_model` finds: a run, a backbone or an export.
+            options: how it answers.
+            runs_dir: the directory of all runs.
+            reporter: is told of new versions, and why one could not be opened.
+            on_batch: called with the number of images of each batch.
+
+        Raises:
+            CnnxferError: if it cannot be opened.
+        """
+        self.name = name
+        self._model, self._options, self._runs_dir = model, options, runs_dir
+        self._reporter, self._on_batch = reporter, on_batch
+        self._refused: Stamp = ()
+        source = find_model(model, runs_dir, reporter)
+        self._current = self._open(1, source, _stamp(source))
+
+    @property
+    def current(self) -> Version:
+        """The version that answers now."""
+        return self._current
+
+    async def predict(self, sources: Sequence[ImageSource]) -> list[Prediction]:
+        """Returns a prediction for each image, in order, all of the same version."""
+        while True:
+            live = self._current.live
+            try:
+                asked = [live.ask(source) for source in sources]
+            except ModelClosed:  # in favour of a newer version, an instant ago
+                await asyncio.sleep(0.01)
+                continue
+            return list(await asyncio.gather(*map(asyncio.wrap_future, asked)))
+
+    def refresh(self) -> None:
+        """Puts a newer version in the place of this one, if there is one.
+
+        Requests go to the new version once it is ready; those that the old version has
+        taken are answered by it.
+        """
+        try:
+            source = find_model(self._model, self._runs_dir)
+            stamp = _stamp(source)
+            if stamp in (self._current.stamp, self._refused):
+                return
+            self._refused = stamp  # unless all goes well
+            newer = self._open(self._current.number + 1, source, stamp)
+        except (CnnxferError, OSError) as error:
+            self._reporter.warn(
+                f"{self.name}: there is another version, which cannot be served; "
+                f"version {self._current.number} goes on: {error}"
+            )
+            return
+        older, self._current = self._current, newer
+        self._reporter.info(
+            f"{self.name}: version {newer.number} is {source.name}, ready"
+        )
+        older.live.close()
+
+    def close(self) -> None:
+        """Answers what was asked, and ends the model's threads and processes."""
+        self._current.live.close()
+
+    def _open(self, number: int, source: ModelSource, stamp: Stamp) -> Version:
+        classifier = Classifier(source, self._options, self._reporter)
+
+        def samples() -> np.ndarray:
+            return sample_images(source, classifier.network.image_size, self._reporter)
+
+        live = LiveModel(classifier, samples, self._on_batch)
+        return Version(number, source, live, stamp)
+
+
+class Watch:
+    """A thread that looks for newer versions of models, until it is stopped."""
+
+    SECONDS = 2.0
+
+    def __init__(self, models: Sequence[ServedModel]) -> None:
+        """Starts the thread."""
+        self._models = models
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread, after what it does now."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self.SECONDS):
+            for model in self._models:
+                model.refresh()
+
+
+def _stamp(source: ModelSource) -> Stamp:
+    stats = [(str(path), path.stat()) for path in source.files]
+    return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats)
