@@ -11,6 +11,7 @@ from cnnxfer.api.exporting import export
 from cnnxfer.api.prediction import open_classifier, predict, predict_into
 from cnnxfer.api.reports import report
 from cnnxfer.api.run import Run
+from cnnxfer.api.serving import serve
 from cnnxfer.api.training import resume, train, unfreeze, unfreeze_plan
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "preview",
     "report",
     "resume",
+    "serve",
     "train",
     "unfreeze",
     "unfreeze_plan",

@@ -99,13 +99,13 @@ class OpenClassifierKeywords(EvaluateKeywords, total=False):
 
     top: int | Literal["auto"] | None
     min_confidence: float | Literal["auto"] | None
-    frames: Literal["first", "all"] | None
     max_pixels: int | None
     tta: Literal["none", "flip", "five", "ten", "scales"] | None
     dense: bool | None
     boxes: bool | None
     tiles: int | Literal["none"] | None
     batch: int | Literal["auto"] | None
+    frames: Literal["first", "all"] | None
 
 
 class PredictKeywords(OpenClassifierKeywords, total=False):
@@ -114,6 +114,26 @@ class PredictKeywords(OpenClassifierKeywords, total=False):
     recursive: bool | None
     column: str | None
     allow_private: bool | None
+
+
+class ServeKeywords(EvaluateKeywords, total=False):
+    """The options of `serve`."""
+
+    top: int | Literal["auto"] | None
+    min_confidence: float | Literal["auto"] | None
+    max_pixels: int | None
+    tta: Literal["none", "flip", "five", "ten", "scales"] | None
+    dense: bool | None
+    boxes: bool | None
+    tiles: int | Literal["none"] | None
+    batch: int | Literal["auto"] | None
+    port: int | None
+    host: str | None
+    token: str | None
+    allow_private: bool | None
+    queue: int | None
+    most_images: int | None
+    most_megabytes: int | None
 
 
 class PredictIntoKeywords(PredictKeywords, total=False):

@@ -16,6 +16,7 @@ from cnnxfer.config.prediction import (
     PredictOptions,
     ReportOptions,
 )
+from cnnxfer.config.serving import ServeOptions
 from cnnxfer.config.setting import Setting, settings_in
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import suggestion
@@ -54,6 +55,7 @@ _OF_NO_FILE: dict[str, type[Any]] = {
     "evaluate": EvaluateOptions,
     "explain": ExplainOptions,
     "report": ReportOptions,
+    "serve": ServeOptions,
 }
 FUNCTIONS = ("train", "unfreeze", *_SOME, *_OF_NO_FILE)
 _INHERITED = "cache report augment engine batch checkpoint_every seed precision devices"

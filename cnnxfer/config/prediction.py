@@ -45,8 +45,8 @@ class ReportOptions(EvaluateOptions):
 
 
 @dataclass(frozen=True)
-class ClassifierOptions(EvaluateOptions):
-    """How a model looks at images and answers."""
+class AnswerOptions(EvaluateOptions):
+    """How a model looks at an image and answers."""
 
     top: int | Literal["auto"] = setting(
         "auto",
@@ -65,11 +65,6 @@ class ClassifierOptions(EvaluateOptions):
         short="--threshold",
         above=0,
         at_most=1,
-    )
-    frames: Literal["first", "all"] = _input(
-        "first",
-        "The first, or all frames of files that have several.",
-        "--frames",
     )
     max_pixels: int = _input(
         MAX_PIXELS,
@@ -104,6 +99,17 @@ class ClassifierOptions(EvaluateOptions):
         "--batch",
         at_least=1,
         at_most=1024,
+    )
+
+
+@dataclass(frozen=True)
+class ClassifierOptions(AnswerOptions):
+    """How a model looks at images, and at which of a file's."""
+
+    frames: Literal["first", "all"] = _input(
+        "first",
+        "The first, or all frames of files that have several.",
+        "--frames",
     )
 
 

@@ -36,6 +36,7 @@ def choose_engine(
     batch: int | None = None,
     samples: Callable[[], np.ndarray],
     reference: Callable[[], np.ndarray] | None = None,
+    few: bool = False,
     reporter: Reporter,
 ) -> ElasticEngine:
     """Returns the fastest engine that answers as Keras does, and reports the choice.
@@ -57,6 +58,8 @@ def choose_engine(
             them, or fewer where there are no more. It is called only when needed.
         reference: returns the answers of Keras in float32 to `samples`; None if the
             caller has not computed them.
+        few: whether "auto" reaches a verdict on fewer images, too, together with
+            variants of them, for those who cannot wait for more.
         reporter: receives a line that names the chosen engine and precision.
 
     Raises:
@@ -71,8 +74,10 @@ def choose_engine(
     if engine == "openvino" or (engine == "auto" and _on_cpu()):
         precisions = _precisions(precision)
         required = engine == "openvino" or precision == "bfloat16"
-        find = trial.require if required else trial.find_fastest
-        chosen = find(precisions)
+        if required:
+            chosen = trial.require(precisions)
+        else:
+            chosen = trial.find_fastest(precisions, 1 if few else SAMPLES)
     chosen = chosen or trial.keras_engine
     reporter.info(f"engine: {chosen.name}, {chosen.precision}")
     return ElasticEngine(chosen, reporter)

@@ -13,6 +13,7 @@ class KerasEngine:
 
     name = "keras"
     precision = "float32"
+    streams = 1
 
     def __init__(self, model: keras.Model, batch_size: int | None = None) -> None:
         """Wraps a model of pixels `(batch, size, size, 3)` in [0, 255]."""

@@ -47,6 +47,10 @@ class OpenVinoEngine:
                 },
             )
 
+        self.streams = int(
+            self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        )
+
     @property
     def image_size(self) -> int:
         """The side in pixels of the images that the network takes."""
@@ -54,16 +58,16 @@ class OpenVinoEngine:
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yields the network's answers; see `Engine.run`."""
-        streams = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        # Twice as many requests as streams, so that no stream waits for a batch.
-        idle = [self._compiled.create_infer_request() for _ in range(2 * streams)]
+        idle: list[Any] = []
         busy: deque[Any] = deque()
         try:
             for batch in batches:
-                if not idle:
+                # Twice as many requests as streams: no stream waits for a batch.
+                if len(busy) == 2 * self.streams:
                     yield _answer(busy[0])
                     idle.append(busy.popleft())
-                busy.append(idle.pop())
+                create = self._compiled.create_infer_request
+                busy.append(idle.pop() if idle else create())
                 busy[-1].start_async(batch)
             while busy:
                 yield _answer(busy[0])

@@ -86,13 +86,15 @@ class Trial:
             ElasticEngine(self.keras_engine, self.reporter), self.compared_images
         )
 
-    def find_fastest(self, precisions: Sequence[str]) -> OpenVinoEngine | None:
+    def find_fastest(
+        self, precisions: Sequence[str], min_images: int
+    ) -> OpenVinoEngine | None:
         """Returns OpenVINO in the first precision that passes; None if none does.
 
-        Without a cached verdict, the comparison needs `SAMPLES` real images.
+        Without a cached verdict, the comparison needs `min_images` real images.
         """
         try:
-            return self._engine(precisions, SAMPLES)
+            return self._engine(precisions, min_images)
         except Refused:
             return None
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from functools import partial
 from itertools import count
@@ -206,27 +206,70 @@ class Classifier:
         """
         with self._answering:
             if self._decoders is None or self._decoders.closed:
-                options = self.options
-                self._decoders = Decoders(
-                    FrameReader(self.views, options.frames, options.max_pixels)
-                )
+                self._decoders = Decoders(self.reader)
             if self._closed:  # perhaps while they started
                 self._decoders.close()
                 raise ValueError("this classifier is closed")
             with closing(self._decoders.decode(sources)) as decoded:
                 images = _SampledImages(decoded, self._samples, self._size)
                 try:
-                    engine, *cell_engines = self._chosen_engines(images)
+                    engine, *cell_engines = self.engines(images.samples)
                 except NothingReadable:
                     yield from map(Answer, images)
                     return
-                answers = answer_in_order(engine, images, self._combined)
+                answers = answer_in_order(engine, images, self.combined)
                 for cell_engine in cell_engines:
                     answers = add_heat(cell_engine, answers)
                 with progress or nullcontext(lambda: None) as advance:
                     for answer in answers:
                         yield answer
                         advance()
+
+    @property
+    def reader(self) -> FrameReader:
+        """What decodes an image, in a process of its own, to what the network sees."""
+        return FrameReader(self.views, self.options.frames, self.options.max_pixels)
+
+    def engines(
+        self, samples: Callable[[], np.ndarray], *, few: bool = False
+    ) -> list[ElasticEngine]:
+        """Returns the engine of each of its networks, chosen at the first call.
+
+        Args:
+            samples: returns images to compare engines on; see `choose_engine`.
+            few: whether fewer of them than usual decide, too.
+
+        Raises:
+            ConfigError: if this machine lacks the engine or the precision.
+            RunError: if one that is asked for by name does not answer as Keras does.
+        """
+        if not self._engines:
+            choose = partial(
+                choose_engine,
+                engine=self.options.engine,
+                precision=self.options.precision,
+                batch=None if self.options.batch == "auto" else self.options.batch,
+                samples=samples,
+                few=few,
+                reporter=self._reporter,
+            )
+            self._engines = [choose(network) for network in self._networks]
+        return self._engines
+
+    def combined(self, outputs: np.ndarray, picture: DecodedImage) -> np.ndarray:
+        """Returns what is found in an image, from the outputs for its views.
+
+        Args:
+            outputs: those of the network, float32 `(views, ...)`.
+            picture: the image.
+        """
+        width, height = picture.width, picture.height
+        places = self.views.geometries(width, height)
+        found = self.network.outputs.combined(outputs, places, width, height)
+        if self.options.boxes:
+            least = self._min_confidence or LEAST_SCORE
+            return dense_boxes(found, (width, height), least)
+        return found
 
     def prediction_of(self, answer: Answer) -> Prediction:
         """Returns what an answer of this classifier says of its image."""
@@ -314,28 +357,6 @@ class Classifier:
         return self._decision.answer(
             found, self.model.classes, self._top, self._min_confidence
         )
-
-    def _chosen_engines(self, images: _SampledImages) -> list[ElasticEngine]:
-        if not self._engines:
-            choose = partial(
-                choose_engine,
-                engine=self.options.engine,
-                precision=self.options.precision,
-                batch=None if self.options.batch == "auto" else self.options.batch,
-                samples=images.samples,
-                reporter=self._reporter,
-            )
-            self._engines = [choose(network) for network in self._networks]
-        return self._engines
-
-    def _combined(self, outputs: np.ndarray, picture: DecodedImage) -> np.ndarray:
-        width, height = picture.width, picture.height
-        places = self.views.geometries(width, height)
-        found = self.network.outputs.combined(outputs, places, width, height)
-        if self.options.boxes:
-            least = self._min_confidence or LEAST_SCORE
-            return dense_boxes(found, (width, height), least)
-        return found
 
 
 def _source(image: Image, number: int) -> ImageSource:

@@ -58,6 +58,7 @@ class ModelSource:
             tested on, by the SHA-256 of their content.
         run: the run; None for a backbone, or an exported network.
         exported: whether it is in the file of another runtime.
+        files: those whose content its answers follow from; none of a backbone.
         hides: the name of the backbone that was not meant, since a run is called so,
             too; empty if there is none.
     """
@@ -76,6 +77,7 @@ class ModelSource:
     )
     run: Run | None = field(default=None, repr=False)
     exported: bool = field(default=False, repr=False)
+    files: tuple[Path, ...] = field(default=(), repr=False)
     hides: str = field(default="", repr=False)
 
 
@@ -148,6 +150,7 @@ def run_model(run: Run) -> ModelSource:
         decision=decision_of(run),
         known_splits=partial(known_splits, run),
         run=run,
+        files=run.answering_files,
     )
 
 
@@ -213,6 +216,7 @@ def exported_model(path: Path) -> ModelSource:
             names, manifest.answers["thresholds"], manifest.answers["temperature"]
         ),
         exported=manifest.format != "keras",
+        files=tuple(folder / name for name in (MANIFEST, *manifest.sha256)),
     )
 
 

@@ -175,6 +175,12 @@ class Run:
         return self._read_json(name, Calibration)["temperature"]
 
     @property
+    def answering_files(self) -> tuple[Path, ...]:
+        """The files whose content its answers follow from, as far as they exist."""
+        paths = [self.path / name for name in ("classes.json", *FITTED)]
+        return (self.model_path, *(path for path in paths if path.exists()))
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """The content of `metrics.json`; empty before the first epoch ends."""
         path = self.path / "metrics.json"

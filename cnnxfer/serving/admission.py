@@ -21,12 +21,13 @@ class Admission:
     Attributes:
         waiting: how many images wait for their answers.
         bytes_held: of requests that are read or answered.
+        most_bytes: that may be held.
     """
 
     def __init__(self, most_images: int, most_bytes: int) -> None:
         """Starts with nothing waiting."""
         self.waiting = self.bytes_held = 0
-        self._most_images, self._most_bytes = most_images, most_bytes
+        self.most_bytes, self._most_images = most_bytes, most_images
         self._rate = 0.0  # images a second, a moving average
         self._since = time.monotonic()
 
@@ -46,19 +47,14 @@ class Admission:
             self.waiting -= number
             self._count_answered(number)
 
-    def take_bytes(self, number: int) -> None:
-        """Counts bytes of a request that have arrived.
-
-        Raises:
-            Refusal: if they were too many; they are not counted then.
-        """
-        if self.bytes_held + number > self._most_bytes:
-            raise busy(self.seconds_to_wait(1))
-        self.bytes_held += number
-
-    def release_bytes(self, number: int) -> None:
-        """Ends the counting of a request's bytes."""
-        self.bytes_held -= number
+    @contextmanager
+    def request(self) -> Iterator[Held]:
+        """Counts the bytes of a request, until it is answered."""
+        held = Held(self)
+        try:
+            yield held
+        finally:
+            self.bytes_held -= held.bytes
 
     def seconds_to_wait(self, number: int) -> int:
         """Returns in how many seconds there may be room, as answers come now."""
@@ -71,6 +67,31 @@ class Admission:
         passed, self._since = now - self._since, now
         kept = math.exp(-passed / MEMORY_SECONDS)
         self._rate = self._rate * kept + number / MEMORY_SECONDS
+
+
+class Held:
+    """The bytes that one request holds.
+
+    Attributes:
+        bytes: how many.
+    """
+
+    def __init__(self, admission: Admission) -> None:
+        """Starts with none."""
+        self.bytes = 0
+        self._admission = admission
+
+    def take(self, number: int) -> None:
+        """Counts bytes that have arrived.
+
+        Raises:
+            Refusal: if all requests together held too many.
+        """
+        admission = self._admission
+        if admission.bytes_held + number > admission.most_bytes:
+            raise busy(admission.seconds_to_wait(1))
+        self.bytes += number
+        admission.bytes_held += number
 
 
 def require_count(number: int, most: int) -> None:

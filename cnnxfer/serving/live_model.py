@@ -186,9 +186,7 @@ class LiveModel:
             shape = batch[0].pixels.shape
             most = max(1, min(share, self._engine.batch_size // shape[0]))
             while (
-                len(batch) < most
-                and self._seen
-                and self._seen[0].pixels.shape == shape
+                len(batch) < most and self._seen and self._seen[0].pixels.shape == shape
             ):
                 batch.append(self._seen.popleft())
             return batch

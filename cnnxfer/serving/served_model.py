@@ -19,6 +19,7 @@ from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter
 from cnnxfer.serving.live_model import LiveModel, ModelClosed
 from cnnxfer.serving.samples import sample_images
+from cnnxfer.tasks.answer import Kind
 
 Stamp = tuple[tuple[str, int, int], ...]  # the name, time and size of each file
 
@@ -38,6 +39,11 @@ class Version:
     source: ModelSource
     live: LiveModel
     stamp: Stamp
+
+    @property
+    def kind(self) -> Kind:
+        """What its answers tell of an image."""
+        return self.live.classifier.read_answer({}).kind
 
 
 class ServedModel:

@@ -90,14 +90,30 @@ class DecoderProcess:
     def receive(self) -> Record:
         """Waits for the next record of the process and returns it.
 
+        The memory that a large image takes meanwhile is counted here.
+
         Raises:
             EOFError: if the process has ended instead.
             RuntimeError: if the process failed by a bug.
         """
-        record = read_record(self._records)
-        if "bug" in record[0]:
-            raise RuntimeError(f"a decoder process failed.\n{record[0]['bug']}")
-        return record
+        counted_bytes = 0
+        try:
+            record, pixels = read_record(self._records)
+            # Without waiting for the consumer in between: it may wait for an image that
+            # waits for this one's memory.
+            while "needed_bytes" in record:
+                budget.release(counted_bytes)
+                counted_bytes = 0
+                budget.wait(record["needed_bytes"])
+                counted_bytes = record["needed_bytes"]
+                self.send(GO_ON)
+                record, pixels = read_record(self._records)
+        finally:
+            if counted_bytes:
+                budget.release(counted_bytes)
+        if "bug" in record:
+            raise RuntimeError(f"a decoder process failed.\n{record['bug']}")
+        return record, pixels
 
     def wait_for_start(self) -> None:
         """Waits until the process has imported all that it needs.
@@ -166,7 +182,6 @@ class Worker:
         self._setup = setup
         self._process = process
         self._held = jobs.add_worker()
-        self._counted_bytes = 0  # of the image that the process decodes
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -204,7 +219,6 @@ class Worker:
         except BaseException as error:
             self._jobs.fail(error)
         finally:
-            self._count(0)
             if self._process:
                 self._process.close()
 
@@ -235,31 +249,14 @@ class Worker:
         job = self._held[0]
         try:
             record, pixels = process.receive()
-            # Without waiting for the consumer in between: it may wait for an image that
-            # waits for this one's memory.
-            while "needed_bytes" in record:
-                self._count(record["needed_bytes"])
-                process.send(GO_ON)
-                record, pixels = process.receive()
         except EOFError:
-            self._count(0)
             failure = {"error": process.exit_reason(), "passing": True}
             frame = {"frame": job.frames} if job.frames else {}
             self._jobs.put(job, (frame | failure, None))
             self._jobs.finish(job)
             return False
-        self._count(0)
         if record:
             self._jobs.put(job, (record, pixels))
         if "frame" not in record:
             self._jobs.finish(job)
         return True
-
-    def _count(self, size_bytes: int) -> None:
-        """Counts the memory of what the process decodes now, in place of the last."""
-        if self._counted_bytes:
-            budget.release(self._counted_bytes)
-            self._counted_bytes = 0
-        if size_bytes:
-            budget.wait(size_bytes)
-            self._counted_bytes = size_bytes

@@ -16,6 +16,7 @@ class LiteRtEngine:
     """Runs a network in LiteRT on all cores of the CPU."""
 
     name = "litert"
+    streams = 1
 
     def __init__(
         self, path: Path, manifest: Manifest, batch_size: int | None = None

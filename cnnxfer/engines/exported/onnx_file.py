@@ -14,6 +14,7 @@ class OnnxEngine:
     """Runs a network in ONNX Runtime on all cores of the CPU."""
 
     name = "onnx"
+    streams = 1
 
     def __init__(
         self, path: Path, manifest: Manifest, batch_size: int | None = None

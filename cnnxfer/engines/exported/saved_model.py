@@ -138,6 +138,7 @@ class SavedModelEngine:
     """Runs a network in TensorFlow, without Keras."""
 
     name = "savedmodel"
+    streams = 1
 
     def __init__(
         self, path: Path, manifest: Manifest, batch_size: int | None = None

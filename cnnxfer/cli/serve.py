@@ -1,0 +1,41 @@
+"""`cnnxfer serve`: models that answer over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cnnxfer import api
+from cnnxfer.cli.options import with_options
+from cnnxfer.cli.shared_options import Quiet, RunsDir, Verbose
+from cnnxfer.cli.terminal import TerminalReporter
+
+
+@with_options("serve")
+def serve(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...",
+            help="Runs, backbones or exports; NAME=MODEL has clients call it NAME.",
+            show_default="the latest run, also when there is a newer one",
+        ),
+    ] = None,
+    runs_dir: RunsDir = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    **options: Any,
+) -> None:
+    """Answer over HTTP: TensorFlow Serving's REST, Open Inference v2, and a page.
+
+    Ends with Ctrl-C, after it has answered what it took.
+    """
+    reporter = TerminalReporter()
+    api.serve(
+        models or (),
+        runs_dir=runs_dir,
+        reporter=reporter,
+        on_ready=lambda address: reporter.info(f"ready: {address}"),
+        **options,
+    )

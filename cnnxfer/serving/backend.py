@@ -1,0 +1,77 @@
+"""What answers requests: models by name, within limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cnnxfer.data.images.source import ImageSource
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.serving.admission import Admission, require_count
+from cnnxfer.serving.refusals import Refusal
+from cnnxfer.serving.served_model import ServedModel
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Models by name, and what all of them may take.
+
+    Attributes:
+        models: at least one; the first answers where none is named.
+        admission: counts what waits.
+        most_images: of one request.
+        allow_private: whether addresses of images may lie in private networks.
+    """
+
+    models: Mapping[str, ServedModel]
+    admission: Admission
+    most_images: int
+    allow_private: bool
+
+    @property
+    def first(self) -> ServedModel:
+        """The model that answers where none is named."""
+        return next(iter(self.models.values()))
+
+    def find(self, name: str, version: str | None = None) -> ServedModel:
+        """Returns a model.
+
+        Raises:
+            Refusal: if there is none of that name, or in that version.
+        """
+        model = self.models.get(name)
+        if model is None:
+            known = ", ".join(self.models)
+            raise Refusal(404, f"there is no model {name!r}. There is: {known}.")
+        number = str(model.current.number)
+        if version not in (None, "", number):
+            raise Refusal(
+                404, f"there is no version {version!r} of {name}, but version {number}."
+            )
+        return model
+
+    async def answer(
+        self, model: ServedModel, sources: Sequence[ImageSource]
+    ) -> list[Prediction]:
+        """Returns a prediction for each image; unreadable ones have an `error`.
+
+        Raises:
+            Refusal: if the images are none or too many, or too many others wait.
+        """
+        require_count(len(sources), self.most_images)
+        with self.admission.images(len(sources)):
+            return await model.predict(sources)
+
+    async def answer_all(
+        self, model: ServedModel, sources: Sequence[ImageSource]
+    ) -> list[Prediction]:
+        """Returns a prediction for each image, all of which can be read.
+
+        Raises:
+            Refusal: as `answer` does, or if an image cannot be read.
+        """
+        predictions = await self.answer(model, sources)
+        for prediction in predictions:
+            if prediction.error:
+                raise Refusal(400, f"{prediction.path}: {prediction.error}.")
+        return predictions

@@ -1,0 +1,148 @@
+"""What every request passes before a route sees it: who asks, and how much."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cnnxfer.files import format_bytes
+from cnnxfer.serving.admission import Admission, Held
+from cnnxfer.serving.refusals import Refusal
+
+HELD = "cnnxfer.held"  # the key of a request's `Held` in its scope
+# What a browser may ask without a token: the page asks its user for it.
+OPEN = ("/", "/v2/health/live", "/v2/health/ready")
+LOCAL = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Refuses what may not ask, asks too much or too slowly, and counts the rest.
+
+    Attributes:
+        app: answers what passes.
+        admission: counts bytes.
+        token: what clients must send as `Authorization: Bearer TOKEN`; empty for none.
+        local: whether only names of this machine are answered, so that a page whose
+            name was made to lead here (DNS rebinding) learns nothing.
+        most_bytes: of a body.
+        body_seconds: how long a body may take to arrive.
+        on_response: told the route, the status and the seconds of each response.
+    """
+
+    app: ASGIApp
+    admission: Admission
+    token: str
+    local: bool
+    most_bytes: int
+    body_seconds: float
+    on_response: Callable[[Scope, int, float], None]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, or answers it with the reason why not."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status = time.monotonic(), 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            with self.admission.request() as held:
+                scope[HELD] = held
+                self._require_access(scope)
+                limited = _limited(receive, held, self.most_bytes, self.body_seconds)
+                await self.app(scope, limited, watched)
+        except Refusal as refusal:
+            await refused(refusal)(scope, receive, watched)
+        finally:
+            self.on_response(scope, status, time.monotonic() - started)
+
+    def _require_access(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        if self.local and _host(headers.get("host", "")) not in LOCAL:
+            raise Refusal(
+                421, "this server answers on its own machine alone: http://localhost"
+            )
+        # CORS is off: a page of another site may not make a browser ask.
+        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            raise Refusal(403, "pages of other sites may not ask this server.")
+        if self.token and scope["path"] not in OPEN:
+            sent = headers.get("authorization", "").removeprefix("Bearer ")
+            if not hmac.compare_digest(sent.encode(), self.token.encode()):
+                raise Refusal(
+                    401,
+                    "a token is needed: Authorization: Bearer TOKEN.",
+                    {"WWW-Authenticate": "Bearer"},
+                )
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self.most_bytes:
+            raise _too_large(self.most_bytes)
+
+
+def held_bytes(scope: Scope) -> Held:
+    """Returns what counts the bytes of a request that has passed."""
+    return cast(Held, scope[HELD])
+
+
+def refused(refusal: Refusal) -> JSONResponse:
+    """Returns the response to a request that is not answered."""
+    return JSONResponse(
+        {"error": refusal.message}, refusal.status, headers=refusal.headers
+    )
+
+
+def _limited(receive: Receive, held: Held, most_bytes: int, seconds: float) -> Receive:
+    """Returns `receive` for a body that may neither be too large nor too slow."""
+    deadline = time.monotonic() + seconds
+    arrived, complete = 0, False
+
+    async def limited() -> Message:
+        nonlocal arrived, complete
+        if complete:  # what may come now is the end of the connection
+            return await receive()
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                message = await receive()
+        except TimeoutError as error:
+            raise Refusal(
+                408, f"the body took over {seconds:g} s to arrive.", CLOSE
+            ) from error
+        piece = len(message.get("body", b""))
+        arrived += piece
+        if arrived > most_bytes:
+            raise _too_large(most_bytes)
+        held.take(piece)
+        complete = not message.get("more_body", False)
+        return message
+
+    return limited
+
+
+CLOSE = {"Connection": "close"}  # the rest of the body is not wanted
+
+
+def _too_large(most_bytes: int) -> Refusal:
+    return Refusal(
+        413, f"the body is over {format_bytes(most_bytes)}, the limit.", CLOSE
+    )
+
+
+def _host(header: str) -> str | None:
+    try:
+        return urlsplit(f"//{header}").hostname
+    except ValueError:
+        return None

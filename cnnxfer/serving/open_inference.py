@@ -1,0 +1,280 @@
+"""The Open Inference Protocol, version 2, with its binary tensors.
+
+https://github.com/kserve/open-inference-protocol
+https://github.com/triton-inference-server/server (docs, extension_binary_data)
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from cnnxfer.data.images.source import ImageSource
+from cnnxfer.serving.backend import Backend
+from cnnxfer.serving.bodies import parse_object
+from cnnxfer.serving.documents import json_body
+from cnnxfer.serving.images import base64_source, encoded_source, pixel_source
+from cnnxfer.serving.refusals import Refusal
+from cnnxfer.serving.served_model import ServedModel
+from cnnxfer.serving.tensors import INPUT, OUTPUTS, Output, columns
+from cnnxfer.version import __version__
+
+LENGTH = "inference-header-content-length"  # of the JSON before binary tensors
+PIXELS = {"UINT8": np.uint8, "FP32": np.float32}
+EXAMPLE = {
+    "inputs": [
+        {
+            "name": INPUT,
+            "shape": [1],
+            "datatype": "BYTES",
+            "data": ["<an image file in base64>"],
+        }
+    ]
+}
+
+
+def routes(backend: Backend) -> APIRouter:
+    """Returns the routes of the server and of all models."""
+    router = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
+
+    @router.get("")
+    async def server() -> dict[str, Any]:
+        """Tell what this server is."""
+        extensions = ["binary_tensor_data"]
+        return {"name": "cnnxfer", "version": __version__, "extensions": extensions}
+
+    @router.get("/health/live")
+    async def live() -> dict[str, bool]:
+        """Tell that the process answers."""
+        return {"live": True}
+
+    @router.get("/health/ready")
+    async def ready() -> dict[str, bool]:
+        """Tell that all models answer."""
+        return {"ready": True}
+
+    @router.get("/models/{name}/ready")
+    @router.get("/models/{name}/versions/{version}/ready")
+    async def model_ready(name: str, version: str | None = None) -> dict[str, Any]:
+        """Tell that a model answers."""
+        return {"name": backend.find(name, version).name, "ready": True}
+
+    @router.get("/models/{name}")
+    @router.get("/models/{name}/versions/{version}")
+    async def metadata(name: str, version: str | None = None) -> dict[str, Any]:
+        """Tell what a model takes and returns."""
+        return _metadata(backend.find(name, version))
+
+    @router.post("/models/{name}/infer", openapi_extra=json_body(EXAMPLE))
+    @router.post(
+        "/models/{name}/versions/{version}/infer", openapi_extra=json_body(EXAMPLE)
+    )
+    async def infer(
+        request: Request, name: str, version: str | None = None
+    ) -> Response:
+        """Answer images: files as BYTES, or pixels as UINT8 or FP32."""
+        model = backend.find(name, version)
+        document, binary = _parts(await request.body(), request.headers.get(LENGTH))
+        sources = _images(document, binary)
+        wanted = _wanted(document, OUTPUTS[model.current.kind])
+        found = await backend.answer_all(model, sources)
+        head = {
+            "model_name": model.name,
+            "model_version": str(model.current.number),
+            **({"id": document["id"]} if "id" in document else {}),
+        }
+        return _response(head, wanted, columns(found[0].answer.kind, found))
+
+    return router
+
+
+def _parts(body: bytes, length: str | None) -> tuple[dict[str, Any], bytes]:
+    """Returns the JSON of a request, and the binary tensors behind it."""
+    if length is None:
+        return parse_object(body), b""
+    if not length.isdecimal() or int(length) > len(body):
+        raise Refusal(
+            400, f"Inference-Header-Content-Length is {length!r}; expected the length "
+            f"of the JSON, at most the {len(body)} bytes of the body.",
+        )  # fmt: skip
+    return parse_object(body[: int(length)]), body[int(length) :]
+
+
+def _images(document: dict[str, Any], binary: bytes) -> list[ImageSource]:
+    inputs = document.get("inputs")
+    if not isinstance(inputs, list) or len(inputs) != 1:
+        raise Refusal(400, f'expected "inputs" with one tensor, {INPUT}.')
+    tensor = inputs[0]
+    if not isinstance(tensor, dict) or tensor.get("name") != INPUT:
+        raise Refusal(400, f"expected an input that is called {INPUT}.")
+    datatype, shape = tensor.get("datatype"), _shape(tensor.get("shape"))
+    size = _parameter(tensor, "binary_data_size")
+    if size is not None and size != len(binary):
+        raise Refusal(
+            400, f"{INPUT} has {len(binary)} bytes, and binary_data_size is {size}."
+        )
+    if datatype == "BYTES":
+        found = _files(tensor, binary if size is not None else None)
+    elif datatype in PIXELS:
+        found = _pixels(tensor, binary if size is not None else None)
+    else:
+        raise Refusal(
+            400, f"the datatype of {INPUT} is {datatype!r}; expected BYTES (files), "
+            f"or {' or '.join(PIXELS)} (pixels).",
+        )  # fmt: skip
+    if len(found) != shape[0] or (datatype == "BYTES" and shape[1:] not in ([], [1])):
+        raise Refusal(
+            400, f"{INPUT} has {len(found)} images, and its shape is {shape}."
+        )
+    return found
+
+
+def _files(tensor: dict[str, Any], binary: bytes | None) -> list[ImageSource]:
+    if binary is not None:
+        return [
+            encoded_source(f"{INPUT}[{place}]", content)
+            for place, content in enumerate(_elements(binary))
+        ]
+    data = tensor.get("data")
+    if not isinstance(data, list):
+        raise Refusal(400, f"{INPUT} has no data: expected a list of base64 texts.")
+    return [base64_source(f"{INPUT}[{place}]", text) for place, text in enumerate(data)]
+
+
+def _elements(binary: bytes) -> Iterator[bytes]:
+    """Yields the elements of a BYTES tensor, each behind its length in 4 bytes."""
+    at = 0
+    while at < len(binary):
+        if at + 4 > len(binary):
+            raise Refusal(400, f"the binary data of {INPUT} ends within a length.")
+        (length,) = struct.unpack_from("<I", binary, at)
+        at += 4
+        if at + length > len(binary):
+            raise Refusal(400, f"the binary data of {INPUT} ends within an image.")
+        yield binary[at : at + length]
+        at += length
+
+
+def _pixels(tensor: dict[str, Any], binary: bytes | None) -> list[ImageSource]:
+    kind, shape = PIXELS[tensor["datatype"]], tensor["shape"]
+    try:
+        if binary is not None:
+            values = np.frombuffer(binary, kind)
+        else:
+            values = np.asarray(tensor.get("data"), np.float64).ravel()
+        pixels = values.reshape(shape)
+    except (TypeError, ValueError) as error:
+        raise Refusal(
+            400, f"the data of {INPUT} does not have the shape {shape}: {error}."
+        ) from error
+    return [
+        pixel_source(f"{INPUT}[{place}]", image) for place, image in enumerate(pixels)
+    ]
+
+
+def _shape(shape: Any) -> list[int]:
+    if (
+        isinstance(shape, list)
+        and shape
+        and all(type(size) is int and 0 <= size < 1 << 31 for size in shape)
+    ):
+        return shape
+    raise Refusal(400, f"the shape of {INPUT} is {shape}; expected [images, ...].")
+
+
+def _parameter(holder: dict[str, Any], name: str) -> Any:
+    parameters = holder.get("parameters")
+    return parameters.get(name) if isinstance(parameters, dict) else None
+
+
+def _wanted(
+    document: dict[str, Any], outputs: tuple[Output, ...]
+) -> list[tuple[Output, bool]]:
+    """Returns the outputs that a client wants, and which of them as binary data."""
+    binary = bool(_parameter(document, "binary_data_output"))
+    asked = document.get("outputs")
+    if not asked:
+        return [(output, binary) for output in outputs]
+    known = {output.name: output for output in outputs}
+    found = []
+    for each in asked if isinstance(asked, list) else [asked]:
+        name = each.get("name") if isinstance(each, dict) else each
+        if name not in known:
+            raise Refusal(
+                400, f"there is no output {name!r}. There is: {', '.join(known)}."
+            )
+        own = _parameter(each, "binary_data")
+        found.append((known[name], binary if own is None else bool(own)))
+    return found
+
+
+def _response(
+    head: dict[str, Any],
+    wanted: list[tuple[Output, bool]],
+    found: dict[str, np.ndarray],
+) -> Response:
+    tensors, pieces = [], []
+    for output, as_binary in wanted:
+        values = found[output.name]
+        tensor: dict[str, Any] = {
+            "name": output.name,
+            "datatype": output.datatype,
+            "shape": list(values.shape),
+        }
+        if as_binary:
+            pieces.append(_binary(values))
+            tensor["parameters"] = {"binary_data_size": len(pieces[-1])}
+        else:
+            tensor["data"] = [_text(value) for value in values.ravel().tolist()]
+        tensors.append(tensor)
+    document = {**head, "outputs": tensors}
+    if not pieces:
+        return JSONResponse(document)
+    text = json.dumps(document).encode()
+    return Response(
+        b"".join([text, *pieces]),
+        media_type="application/octet-stream",
+        headers={LENGTH: str(len(text))},
+    )
+
+
+def _binary(values: np.ndarray) -> bytes:
+    if values.dtype != np.object_:
+        return values.astype("<f4").tobytes()
+    elements = [
+        value.encode() if isinstance(value, str) else value for value in values.ravel()
+    ]
+    return b"".join(struct.pack("<I", len(each)) + each for each in elements)
+
+
+def _text(value: Any) -> Any:
+    """Returns a value as JSON has it: bytes are base64 there."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def _metadata(model: ServedModel) -> dict[str, Any]:
+    version = model.current
+    names = [name for _, name in version.source.classes]
+    return {
+        "name": model.name,
+        "versions": [str(version.number)],
+        "platform": "cnnxfer",
+        "inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [-1]}],
+        "outputs": [
+            {
+                "name": output.name,
+                "datatype": output.datatype,
+                "shape": [-1, *output.shape],
+            }
+            for output in OUTPUTS[version.kind]
+        ],
+        "parameters": {"task": version.source.task.name, "classes": names},
+    }

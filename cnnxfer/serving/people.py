@@ -1,0 +1,119 @@
+"""What people and curl use: `POST /predict` with files or addresses."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from functools import partial
+from typing import Any
+
+import anyio
+from fastapi import APIRouter
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from cnnxfer.data.images.source import ImageSource, unreadable_source
+from cnnxfer.errors import DataError
+from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.serving.admission import require_count
+from cnnxfer.serving.backend import Backend
+from cnnxfer.serving.bodies import read_json
+from cnnxfer.serving.documents import upload_body
+from cnnxfer.serving.guard import held_bytes
+from cnnxfer.serving.images import encoded_source
+from cnnxfer.serving.refusals import Refusal
+from cnnxfer.serving.tensors import mask_png
+from cnnxfer.web import Limits, open_url
+
+IDLE_SECONDS, TOTAL_SECONDS = 5.0, 15.0  # of a download
+DOWNLOADS = 4  # of one request at a time
+UNREADABLE = 422
+EXAMPLE = {"urls": ["https://example.org/flower.jpg"]}
+
+
+def routes(backend: Backend, most_bytes: int) -> APIRouter:
+    """Returns the routes.
+
+    Args:
+        backend: answers.
+        most_bytes: of one image that an address leads to.
+    """
+    router = APIRouter(tags=["For people"])
+    limits = Limits(most_bytes, IDLE_SECONDS, TOTAL_SECONDS, backend.allow_private)
+
+    @router.post("/predict", openapi_extra=upload_body(EXAMPLE))
+    async def predict(request: Request, model: str | None = None) -> JSONResponse:
+        """Answer images: files, one file as the body, or addresses in JSON.
+
+        If some cannot be read, the status is 422, and the others have their answers.
+        """
+        asked = backend.find(model) if model else backend.first
+        sources = await _images(request, backend.most_images, limits)
+        found = await backend.answer(asked, sources)
+        version = asked.current
+        document = {
+            "model": asked.name,
+            "version": str(version.number),
+            "predictions": [_record(prediction) for prediction in found],
+        }
+        broken = [each for each in found if each.error]
+        if broken:
+            document["error"] = "; ".join(f"{b.path}: {b.error}" for b in broken)
+        return JSONResponse(document, UNREADABLE if broken else 200)
+
+    return router
+
+
+async def _images(request: Request, most: int, limits: Limits) -> list[ImageSource]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return await _downloads(request, most, limits)
+    if kind != "multipart/form-data":
+        body = await request.body()
+        return [encoded_source("image", body)] if body else []
+    async with request.form(max_files=most, max_fields=most) as form:
+        return [
+            encoded_source(item.filename or "image", await item.read())
+            for _, item in form.multi_items()
+            if isinstance(item, UploadFile)
+        ]
+
+
+async def _downloads(request: Request, most: int, limits: Limits) -> list[ImageSource]:
+    """Returns the images at the addresses that a request names.
+
+    One that cannot be fetched becomes an image that cannot be read.
+    """
+    body = await read_json(request)
+    urls = body.get("urls", [body["url"]] if "url" in body else None)
+    if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
+        raise Refusal(400, 'expected {"urls": ["https://...", ...]}.')
+    require_count(len(urls), most)
+    held, several = held_bytes(request.scope), anyio.CapacityLimiter(DOWNLOADS)
+
+    async def download(url: str) -> ImageSource:
+        fetch = partial(_fetch, url, limits)
+        source = await anyio.to_thread.run_sync(fetch, limiter=several)
+        held.take(source.size_bytes)
+        return source
+
+    return list(await asyncio.gather(*map(download, urls)))
+
+
+def _fetch(url: str, limits: Limits) -> ImageSource:
+    if not url.startswith(("http://", "https://")):
+        return unreadable_source(url, "no address; expected https://...")
+    try:
+        with open_url(url, limits) as (_, pieces):
+            return encoded_source(url, b"".join(pieces))
+    except DataError as error:
+        return unreadable_source(url, str(error))
+
+
+def _record(prediction: Prediction) -> dict[str, Any]:
+    """Returns what `predict --json` prints of an image, and its mask."""
+    record = prediction.as_json()
+    if prediction.answer.mask is not None:
+        record["mask"] = base64.b64encode(mask_png(prediction.answer.mask)).decode()
+    return record
