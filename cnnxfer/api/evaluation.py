@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -167,10 +168,10 @@ def compare(
 
 
 def _parse_budget(budget: float | str) -> float:
-    seconds = parse_duration(str(budget))
-    if not seconds:
+    label = option("--budget")
+    seconds = parse_duration(budget, label) if isinstance(budget, str) else budget
+    if not seconds or not 0 < seconds < math.inf:
         raise ConfigError(
-            f"{option('--budget')} is {budget!r}; "
-            "expected a time such as 90s, 10m or 2h."
+            f"{label} is {budget!r}; expected a time such as 90s, 10m or 2h."
         )
     return seconds

@@ -80,7 +80,7 @@ def _typer_option(option: Option) -> Any:
         known["metavar"] = metavar(setting)
     if option.from_scratch is not None:
         default = f"{default}; {setting.typed(option.from_scratch)} from scratch"
-    if setting.kind in (int, float):
+    if setting.kind in (int, float) and not setting.is_time:
         known["parser"] = _number
     if setting.words:
         known["autocompletion"] = lambda incomplete: [

@@ -32,8 +32,11 @@ class Setting:
         above: a limit of its numbers, which is excluded.
         at_least: a limit of its numbers, which is included.
         at_most: likewise.
-        is_time: whether its number is in seconds, and may be a text such as `30m`.
+        is_time: whether its number is in seconds, and may be a text such as `30m`; on
+            the command line it always is one.
         is_path: whether its text may be a path.
+        before: what runs do that were made before there was this setting, and whose
+            files lack it; None for a setting that all runs have.
         name: what it is called in files and in code.
         default: its value if none is given.
         kind: int, float, str or bool; None if it is always one of `words`.
@@ -50,6 +53,7 @@ class Setting:
     at_most: float | None = None
     is_time: bool = False
     is_path: bool = False
+    before: Any = None
     name: str = ""
     default: Any = None
     kind: type[Any] | None = None
@@ -148,7 +152,7 @@ def validated(value: Any, setting: Setting, label: str) -> Any:
     if kind is str and isinstance(value, os.PathLike):
         value = os.fspath(value)
     if setting.is_time and isinstance(value, str):
-        seconds = parse_duration(value)
+        seconds = parse_duration(value, label)
         value = value if seconds is None else seconds
     if kind is float and type(value) is int:
         with suppress(OverflowError):
@@ -176,24 +180,34 @@ def validated(value: Any, setting: Setting, label: str) -> Any:
     return value
 
 
-def parse_duration(text: str) -> float | None:
-    """Returns the seconds of a time such as `90s`, `1h30m` or `600`.
+def parse_duration(text: str, label: str) -> float | None:
+    """Returns the seconds of a time such as `90s` or `1h30m`.
+
+    Args:
+        text: what was typed.
+        label: what messages call its meaning.
 
     Returns:
         The number of seconds; None if the text is not a time.
+
+    Raises:
+        ConfigError: if its last number has no unit.
     """
-    if found := _DURATION.fullmatch(text.strip().lower()):
-        hours, minutes, seconds, unitless = (
-            float(number or 0) for number in found.groups()
+    text = text.strip().lower()
+    if found := _DURATION.fullmatch(text):
+        hours, minutes, seconds = (float(number or 0) for number in found.groups())
+        return hours * 3600 + minutes * 60 + seconds
+    units = {"s": "seconds", "m": "minutes"}
+    if readings := [unit for unit in units if _DURATION.fullmatch(text + unit)]:
+        choices = " or ".join(f"{text}{unit} for {units[unit]}" for unit in readings)
+        raise ConfigError(
+            f"{label} is {text!r}, which does not say in what. Type {choices}."
         )
-        return hours * 3600 + minutes * 60 + seconds + unitless
     return None
 
 
-# A number without a unit stands alone: the 30 of 1h30 may be minutes or seconds.
 _DURATION = re.compile(
     r"(?=\d)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?"
-    r"|(\d+(?:\.\d+)?)"
 )
 LIMITS: dict[str, Callable[[Any, Any], bool]] = {
     "above": operator.gt,

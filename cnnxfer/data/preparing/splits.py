@@ -25,7 +25,7 @@ class EmptySplitError(DataError):
 
 @dataclass(frozen=True)
 class Ratios:
-    """The shares of the three splits, in any unit: train and validation are above 0."""
+    """The shares of the three splits, of 100 or of 1; only that of test may be 0."""
 
     train: float
     validation: float
@@ -50,6 +50,13 @@ def parse_split(text: str) -> Ratios | None:
         raise ConfigError(
             f"{option('--split')} is {text!r}; expected TRAIN/VALIDATION/TEST such as "
             "75/15/10, with train and validation above 0, or slices."
+        )
+    total = math.fsum(shares)
+    if not any(math.isclose(total, whole, rel_tol=1e-6) for whole in (100, 1)):
+        parts = [f"{100 * share / total:.3g}" for share in shares]
+        raise ConfigError(
+            f"{option('--split')} is {text!r}, whose shares add up to {total:g}, not "
+            f"to 100. In these proportions, it would be {'/'.join(parts)}."
         )
     return ratios
 

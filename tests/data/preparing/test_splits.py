@@ -62,6 +62,7 @@ def counts(rows: list[IndexRow], parts: list[str], label: int) -> tuple[int, int
     [
         ("75/15/10", Ratios(75, 15, 10)),
         ("0.8/0.2/0", Ratios(0.8, 0.2, 0)),
+        ("33.3/33.3/33.4", Ratios(33.3, 33.3, 33.4)),
         ("slices", None),
     ],
 )
@@ -79,6 +80,27 @@ def test_splits_are_read(text, ratios):
 def test_an_invalid_split_is_refused(text):
     with pytest.raises(ConfigError, match=r"split is '.*'; expected .*75/15/10"):
         parse_split(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "80/15/10",
+            "add up to 105, not to 100. In these proportions, it would be "
+            "76.2/14.3/9.52.",
+        ),
+        (
+            "8/1/1",
+            "add up to 10, not to 100. In these proportions, it would be 80/10/1",
+        ),
+        ("33.3/33.3/33.3", "add up to 99.9, not to 100."),
+    ],
+)
+def test_shares_that_do_not_add_up_are_refused(text, message):
+    with pytest.raises(ConfigError) as caught:
+        parse_split(text)
+    assert f"split is '{text}', whose shares {message}" in str(caught.value)
 
 
 @pytest.mark.parametrize("label", range(4))
