@@ -83,6 +83,7 @@ class Augment:
         "shows.",
         above=0,
         at_most=1,
+        before="none",
     )
     flip: bool = setting(False, "Whether a random half is mirrored left to right.")
     vertical_flip: bool = setting(
@@ -116,12 +117,14 @@ class Augment:
         "Fraction of the views whose histogram is equalized, so that dark and light "
         "levels are about equally frequent in each of red, green and blue.",
         at_most=1,
+        before=0.0,
     )
     gamma: float = _amount(
         0.0,
         "The largest change of gamma: 0.5 raises all values, as fractions of 255, to "
         "a power between 1 / 1.5 and 1.5.",
         at_most=4,
+        before=0.0,
     )
     brightness: float = _amount(
         0.0,
@@ -157,6 +160,7 @@ class Augment:
         "of a view, along the directions in which the colours of ImageNet vary and in "
         "proportion to how much. In the paper it is 0.1.",
         at_most=2,
+        before=0.0,
     )
     greyscale: float = _amount(
         0.0, "Fraction of the views that are made grey.", at_most=1
@@ -167,6 +171,7 @@ class Augment:
         "makes each value the median of the 3 by 3 or 5 by 5 values around it. A "
         "random half is not filtered; large radii take long.",
         at_most=5,
+        before=0,
     )
     blur: float = _amount(
         0.0,
@@ -179,6 +184,7 @@ class Augment:
         "The largest gain of sharpness: 1 multiplies the distance of each value from "
         "the smoothed image by 1 to 2; a random half is not sharpened.",
         at_most=10,
+        before=0.0,
     )
     noise: float = _amount(
         0.0,

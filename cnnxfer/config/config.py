@@ -70,6 +70,7 @@ class Config:
         "freezes a backbone that has weights; for one that has none, it is an error.",
         "--from-scratch",
         opposite="--freeze",
+        before=False,
     )
     split: str | Literal["slices"] = _data(
         "75/15/10",
@@ -113,6 +114,7 @@ class Config:
         "masks, keeps the image's shape and draws it on a grey square, and `stretch` "
         "makes a square of it.",
         "--fit",
+        before="crop",
     )
     exclude: str | Literal["none"] = _data(
         "none",
@@ -137,6 +139,7 @@ class Config:
         "Classes of masks that neither teach nor count, by name or value: void,255. "
         "The value 255 is one of them where no class is named for it.",
         "--ignore",
+        before="none",
     )
     class_weights: str | Literal["none", "auto"] = _training(
         "none",
@@ -241,6 +244,7 @@ class Config:
         True,
         "Leave a page about the run in it, report.html, where that takes a moment.",
         "--report",
+        before=False,
     )
     augment: Augment = field(default_factory=lambda: PRESETS["light"])
     frozen: Frozen = field(default_factory=Frozen)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cnnxfer.config.augment import PRESETS, REGIONS, Augment
 from cnnxfer.config.config import Config
-from cnnxfer.config.phases import USUAL_LEARNING_RATES, FineTune
+from cnnxfer.config.phases import USUAL_LEARNING_RATES, FineTune, Scratch
 from cnnxfer.config.recipes import NO_RECIPE, recipe_path, task_path
 from cnnxfer.config.setting import settings_in, validated
 from cnnxfer.errors import ConfigError, reason_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Section = TypeVar("Section", bound="DataclassInstance")
+LATER_PHASE = "scratch"  # the first runs have no settings of it
 
 
 def load_config(
@@ -56,13 +57,16 @@ def load_config(
 
 
 def load_all_settings(path: Path) -> Config:
-    """Returns the settings of a file that has all of them, as that of a run.
+    """Returns the settings of a file that had all of them when a run was made.
+
+    A setting that is newer than the run has the value that stands for what all runs
+    did before there was such a setting.
 
     Raises:
-        ConfigError: if the file cannot be read, a setting is missing, or a name or a
-            value is wrong.
+        ConfigError: if the file cannot be read, lacks a setting that all runs have, or
+            a name or a value is wrong.
     """
-    values = _read_toml(path)
+    values = _with_later_settings(_read_toml(path))
     config = _with_file(Config(), path, values)
     if missing := _missing(dataclasses.asdict(config), values):
         raise ConfigError(
@@ -80,6 +84,25 @@ def _with_file(
     values = _with_usual_learning_rate(values)
     from_recipe = with_recipe(config, values.get("recipe", NO_RECIPE), origin)
     return override(config if recipe == NO_RECIPE else from_recipe, values, origin)
+
+
+def _with_later_settings(values: dict[str, Any]) -> dict[str, Any]:
+    """Adds the settings that are newer than a run, with what it did without them."""
+    completed = _before(Config) | {LATER_PHASE: dataclasses.asdict(Scratch())} | values
+    for name, section in vars(Config()).items():
+        table = completed.get(name)
+        # A level of augmentation may stand for its table.
+        if dataclasses.is_dataclass(section) and isinstance(table, Mapping):
+            completed[name] = _before(type(section)) | dict(table)
+    return completed
+
+
+def _before(section: type[Any]) -> dict[str, Any]:
+    return {
+        name: setting.before
+        for name, setting in settings_in(section).items()
+        if setting.before is not None
+    }
 
 
 def _missing(all_values: Mapping[str, Any], values: Mapping[str, Any]) -> str:
