@@ -206,7 +206,7 @@ def colour_run(photos_dir: Path, tmp_path: Path) -> Run:
         split="50/25/25",
         image_size=32,
     )
-    run, setup = prepare_run(lambda task: config, tmp_path / "runs", Reporter())
+    run, setup = prepare_run(lambda task: config, tmp_path / "runs", None, Reporter())
     run.write_config(setup.config)
     pixels = keras.Input((32, 32, 3))
     means = keras.layers.GlobalAveragePooling2D()(pixels)

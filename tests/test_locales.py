@@ -35,7 +35,7 @@ assert dataset.examples[0].id == f"{rose}/1.jpg"
 assert dataset.examples[0].read() == b"a rose"
 (source,) = find_images(["@list.txt"])
 assert source.read() == b"a rose"
-assert create_run(Path("runs"), "mobilenet", rose).path.name.endswith("mobilenet")
+assert create_run(Path("runs"), rose).name == "run-1"
 assert safe_name(f"1-{rose}") == "1-____"
 try:
     check_names(["iris", rose])

@@ -9,7 +9,7 @@ from cnnxfer.runs import create_run
 
 def test_phases_are_drawn_one_after_the_other(tmp_path) -> None:
     pytest.importorskip("matplotlib")
-    runs = [create_run(tmp_path, "tiny", name) for name in ("a", "b")]
+    runs = [create_run(tmp_path, name) for name in ("a", "b")]
     with pytest.raises(RunError, match="no epoch to plot yet"):
         plot_history(runs)
     for run, phase in zip(runs, ("frozen", "fine_tune"), strict=True):
@@ -29,7 +29,7 @@ def test_phases_are_drawn_one_after_the_other(tmp_path) -> None:
 
 def test_the_figure_of_the_task_is_drawn(tmp_path) -> None:
     pytest.importorskip("matplotlib")
-    run = create_run(tmp_path, "tiny", "a")
+    run = create_run(tmp_path, "a")
     figures = {"loss": 0.5, "val_loss": 0.6, "val_mean_iou": 0.7}
     run.add_history({"phase": "frozen", "epoch": 1, **figures})
     _, quality = plot_history([run]).axes

@@ -30,7 +30,7 @@ def make_run(backbone: Backbone, runs_dir: Path) -> Run:
     model = build_classifier(
         backbone, image_size=size, num_classes=len(class_names), dropout=0.0
     )
-    run = create_run(runs_dir, backbone.name, "random")
+    run = create_run(runs_dir, f"{backbone.name}-random")
     run.write_config(
         Config(
             backbone=backbone.name,

@@ -32,6 +32,7 @@ from cnnxfer.registry import BUILT_IN
 from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.runs import (
     LATEST,
+    check_new_name,
     check_runs_dir,
     create_run,
     lock_run,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 def train(
     data: Pathlike | None = None,
     *,
+    name: str | None = None,
     config: Pathlike | None = None,
     fine_tune: bool = False,
     tensorboard: bool = False,
@@ -67,6 +69,8 @@ def train(
     Args:
         data: a folder of class folders, the name of a TFDS data set, a table of paths
             and labels, an archive, a folder in a cloud bucket, or "sample".
+        name: what to call the run; by default after its data, with the next number. A
+            run that is fine-tuned at once has this name with `-tuned` behind it.
         config: a TOML file of settings.
         fine_tune: whether to go on with `unfreeze`, with the settings of the recipe or
             `config`.
@@ -91,6 +95,9 @@ def train(
     logs = chosen_logs(tensorboard=tensorboard, mlflow=mlflow)
     runs_path = resolve_runs_dir(runs_dir)
     check_runs_dir(runs_path)
+    tuned_name = f"{name}-tuned" if name and fine_tune else None
+    for each in (name, tuned_name):
+        check_new_name(each, runs_path)
     given = {**options, "data": data}
 
     @cache
@@ -104,7 +111,7 @@ def train(
     from cnnxfer.data.prepared import data_hash
     from cnnxfer.training.start import prepare_run
 
-    run, setup = prepare_run(settings_for, runs_path, reporter)
+    run, setup = prepare_run(settings_for, runs_path, name, reporter)
     settings = setup.config
     with lock_run(run):
         with removed_on_failure(run):
@@ -113,6 +120,7 @@ def train(
                 settings.seed,
                 phase=settings.first_phase,
                 parent=None,
+                backbone=settings.backbone,
                 data_sha256=data_hash(run.split),
                 precision=setup.precision,
                 logs=logs,
@@ -126,6 +134,7 @@ def train(
         remaining = max(settings.time_budget - (time.monotonic() - started), 1.0)
     return unfreeze(
         run,
+        name=tuned_name,
         tensorboard=tensorboard,
         mlflow=mlflow,
         time_budget=remaining,
@@ -137,6 +146,7 @@ def train(
 def unfreeze(
     run: runs.Run | Pathlike = LATEST,
     *,
+    name: str | None = None,
     data: Pathlike | None = None,
     config: Pathlike | None = None,
     tensorboard: bool = False,
@@ -153,6 +163,8 @@ def unfreeze(
 
     Args:
         run: the run to fine-tune: its path or its name, or "latest".
+        name: what to call the new run; by default after the data of `run`, with the
+            next number.
         data: where the images of `run` are now, if they have moved. They are known by
             their content, so they may have other names there.
         config: a TOML file of settings, such as the `config.toml` of a fine-tuned run
@@ -178,6 +190,7 @@ def unfreeze(
     parent = resolve_run(run, runs_dir, reporter)
     parent.require_model()
     require_idle(parent)
+    check_new_name(name, parent.path.parent)
     settings = fine_tuning_settings(parent, data, as_path(config), options)
     _check_stages(parent, settings)
     import_tensorflow_quietly()
@@ -188,7 +201,8 @@ def unfreeze(
     check_description(parent)
     retry = with_new_place("unfreeze", parent)
     setup, images = set_up(parent, settings, settings.precision, reporter, retry=retry)
-    child = create_run(parent.path.parent, settings.backbone, _data_name(settings.data))
+    data_name = parent.receipt.get("data_name") or _data_name(parent.config.data)
+    child = create_run(parent.path.parent, data_name, name)
     with lock_run(child):
         with removed_on_failure(child):
             child.write_classes(parent.class_names)
@@ -198,6 +212,8 @@ def unfreeze(
                 settings.seed,
                 phase=FINE_TUNE.name,
                 parent=parent.name,
+                backbone=settings.backbone,
+                data_name=data_name,
                 data_sha256=data_hash(images.rows),
                 weights_sha256=parent.receipt.get("weights_sha256"),
                 precision=setup.precision,
@@ -313,7 +329,7 @@ def _parse_more_epochs(epochs: int | str) -> int:
 
 
 def _data_name(spec: str) -> str:
-    """Returns a short name for data, for the name of a run."""
+    """Returns a short name for the data of a run whose receipt has none."""
     path = Path(spec)
     if path.is_file():
         return path.name.partition(".")[0]

@@ -29,6 +29,14 @@ NewPlace = Annotated[
         show_default="where they were",
     ),
 ]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        help="What to call the new run.",
+        show_default="the data's name and a number",
+    ),
+]
 TensorBoard = Annotated[
     bool,
     typer.Option(
@@ -48,6 +56,7 @@ Mlflow = Annotated[
 @with_options("train")
 def train(
     spec: Spec = None,
+    name: Name = None,
     config: ConfigFile = None,
     fine_tune: Annotated[
         bool,
@@ -67,6 +76,7 @@ def train(
     """Train a new head on a frozen backbone, or a whole network from scratch."""
     run = api.train(
         the_data(spec, options),
+        name=name,
         config=config,
         fine_tune=fine_tune,
         tensorboard=tensorboard,
@@ -83,6 +93,7 @@ def unfreeze(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="The run to fine-tune.")
     ] = "latest",
+    name: Name = None,
     data: NewPlace = None,
     config: ConfigFile = None,
     all_layers: Annotated[
@@ -115,6 +126,7 @@ def unfreeze(
         return
     fine_tuned = api.unfreeze(
         run,
+        name=name,
         data=data,
         config=config,
         tensorboard=tensorboard,

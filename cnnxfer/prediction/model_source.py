@@ -25,7 +25,7 @@ from cnnxfer.prediction.known_images import known_splits
 from cnnxfer.prediction.tta import IMAGENET_CROP
 from cnnxfer.registry import BUILT_IN, did_you_mean
 from cnnxfer.reporting import Reporter
-from cnnxfer.runs import LATEST, Run, find_run, resolve_runs_dir
+from cnnxfer.runs import LATEST, AmbiguousName, Run, find_run, resolve_runs_dir
 from cnnxfer.spelling import command
 from cnnxfer.tasks.catalog import IMAGENET_TASK, TASKS, decision_of, task_of
 from cnnxfer.tasks.task import Decision, Task
@@ -115,8 +115,13 @@ def find_model(
     if is_exported(Path(name)):
         return exported_model(Path(name))
     try:
-        found = run_model(find_run(name, directory, reporter=reporter))
+        prefixes = name not in BACKBONES
+        found = run_model(
+            find_run(name, directory, prefixes=prefixes, reporter=reporter)
+        )
         return replace(found, hides=name if name in BACKBONES else "")
+    except AmbiguousName:
+        raise
     except ConfigError as error:
         if name in BACKBONES:
             return imagenet_model(BACKBONES.get(name))

@@ -2,9 +2,11 @@
 
 from cnnxfer.runs.lineage import TreeEntry, in_tree_order
 from cnnxfer.runs.lock import lock_run, require_idle, status_of
+from cnnxfer.runs.names import LATEST
 from cnnxfer.runs.run import PUT_BACK, Run, SplitRow
 from cnnxfer.runs.runs_dir import (
-    LATEST,
+    AmbiguousName,
+    check_new_name,
     check_runs_dir,
     create_run,
     find_run,
@@ -16,9 +18,11 @@ from cnnxfer.runs.runs_dir import (
 __all__ = [
     "LATEST",
     "PUT_BACK",
+    "AmbiguousName",
     "Run",
     "SplitRow",
     "TreeEntry",
+    "check_new_name",
     "check_runs_dir",
     "create_run",
     "find_run",

@@ -18,6 +18,9 @@ class Receipt(TypedDict, total=False):
     phase: str
     status: str
     parent: str | None
+    data_name: str
+    backbone: str
+    started: str
     more_epochs: Annotated[int, Within(0, 10**9)]
     seconds: Annotated[float, Within(0)]
     precision: Literal["float32", "bfloat16", "float16"]

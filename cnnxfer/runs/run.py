@@ -70,7 +70,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name of the directory, which begins with the time of the run's start."""
+        """The name of the directory: by default that of the data, and a number."""
         return self.path.name
 
     @property

@@ -3,21 +3,20 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from cnnxfer.errors import ConfigError, RunError, reason_of
-from cnnxfer.files import check_writable, local_name
-from cnnxfer.registry import did_you_mean
-from cnnxfer.reporting import Reporter
+from cnnxfer.files import check_writable
+from cnnxfer.registry import MAX_SHOWN, did_you_mean
+from cnnxfer.reporting import Reporter, counted
+from cnnxfer.runs.names import BEFORE_LATEST, LATEST, check_name, names_after
 from cnnxfer.runs.run import Run
 from cnnxfer.spelling import command, option
 from cnnxfer.texts import normal
 from cnnxfer.trust import KEPT_DIRECTORY, distrust
-
-LATEST = "latest"
 
 
 def resolve_runs_dir(option: Path | str | None) -> Path:
@@ -25,17 +24,19 @@ def resolve_runs_dir(option: Path | str | None) -> Path:
     return Path(option or os.environ.get("CNNXFER_RUNS") or "runs")
 
 
-def create_run(runs_dir: Path, backbone: str, data: str) -> Run:
-    """Creates a new, empty run directory, named after its time, backbone and data.
+def create_run(runs_dir: Path, data: str, name: str | None = None) -> Run:
+    """Creates a new, empty run directory, which no other process can have made, too.
+
+    Args:
+        runs_dir: the directory of all runs; it is made if it does not exist.
+        data: a short name of the data, after which the run is called, with a number.
+        name: what to call it instead.
 
     Raises:
-        ConfigError: if the directory cannot be created.
+        ConfigError: if the directory cannot be created, or there is one of that name.
     """
-    started = datetime.now().strftime("%Y%m%d-%H%M%S")
-    words = re.sub(r"[^\w.-]+", "-", local_name(f"{backbone}-{data}", "-")).strip("-")
-    for number in range(1, 1000):
-        suffix = "" if number == 1 else f"-{number}"
-        path = runs_dir / f"{started}-{words}{suffix}"
+    for proposed in names_after(data, runs_dir) if name is None else [name]:
+        path = runs_dir / proposed
         try:
             path.mkdir(mode=KEPT_DIRECTORY, parents=True)
         except FileExistsError:
@@ -43,8 +44,26 @@ def create_run(runs_dir: Path, backbone: str, data: str) -> Run:
         except OSError as error:
             raise _not_writable(runs_dir, error) from error
         return Run(path)
-    raise ConfigError(
-        f"{runs_dir} has 999 runs that were started in this second. Wait a moment."
+    raise _taken(runs_dir / str(name))
+
+
+def check_new_name(name: str | None, runs_dir: Path) -> None:
+    """Checks that a new run can have the name that `--name` gives; None is for none.
+
+    Raises:
+        ConfigError: if it cannot, or there is a directory of that name.
+    """
+    if name is None:
+        return
+    check_name(name, option("--name"))
+    if os.path.lexists(runs_dir / name):
+        raise _taken(runs_dir / name)
+
+
+def _taken(path: Path) -> ConfigError:
+    return ConfigError(
+        f"{option('--name')} is {path.name!r}, but there is {path} already. Choose "
+        f"another name, or give that one another: cnnxfer runs rename {path.name} NEW"
     )
 
 
@@ -79,7 +98,10 @@ def _not_writable(runs_dir: Path, error: OSError) -> ConfigError:
 
 
 def list_runs(runs_dir: Path) -> list[Run]:
-    """Returns the runs in a directory, oldest first; an empty list if it is missing."""
+    """Returns the runs in a directory, oldest first; an empty list if it is missing.
+
+    When they were made is what their receipts say, whatever their names are.
+    """
     if not runs_dir.is_dir():
         return []
     runs = [
@@ -91,7 +113,7 @@ def list_runs(runs_dir: Path) -> list[Run]:
 
 
 def _start_time(run: Run) -> tuple[float, str]:
-    """Returns the time in the receipt, since runs may be renamed; 0 if damaged."""
+    """Returns the time in the receipt, with the name for equal ones; 0 if damaged."""
     try:
         return datetime.fromisoformat(run.receipt["started"]).timestamp(), run.name
     except (RunError, KeyError, TypeError, ValueError, OverflowError):
@@ -103,34 +125,56 @@ def find_run(
     runs_dir: Path,
     *,
     with_model: bool = True,
+    prefixes: bool = True,
     reporter: Reporter | None = None,
 ) -> Run:
-    """Returns a run by its path, by its name in `runs_dir`, or as `latest`.
+    """Returns a run by its path, its name in `runs_dir` or when it was made.
 
-    A name with a slash, such as `./a`, is a path.
+    A name with a slash, such as `./a`, is a path. `latest` and `@0` are the run that
+    was made last, and `@1` the one before. The beginning of a name is enough where no
+    other run's name begins so.
 
     Args:
         name: what names the run.
         runs_dir: the directory of all runs.
-        with_model: whether `latest` passes over runs without a model, whose training
-            has not begun, as long as any run has one.
+        with_model: whether `latest` and `@1` pass over runs without a model, whose
+            training has not begun, as long as any run has one.
+        prefixes: whether the beginning of a name is enough.
         reporter: told which runs were passed over.
 
     Raises:
-        ConfigError: if there is no such run, or two of the name: here and in
-            `runs_dir`.
-        RunError: if others can have written the latest run.
+        ConfigError: if there is no such run, or there are two: one here and one in
+            `runs_dir`, or two whose names begin so.
+        RunError: if others can have written a run that was not asked for by name.
     """
-    if name == LATEST:
-        runs = list_runs(runs_dir)
-        if not runs:
-            raise ConfigError(
-                f"there is no run in {runs_dir} yet. "
-                f"Start one with: {command('train', 'FOLDER')}"
-            )
-        latest = _latest(runs, reporter) if with_model else runs[-1]
-        _require_own(latest)
-        return latest
+    if name == LATEST or re.fullmatch(rf"{BEFORE_LATEST}\d{{1,9}}", name):
+        back = 0 if name == LATEST else int(name.removeprefix(BEFORE_LATEST))
+        return _made_last(back, runs_dir, with_model, reporter)
+    if found := _named_exactly(name, runs_dir):
+        return found
+    runs = list_runs(runs_dir)
+    begun = [run for run in runs if normal(run.name).startswith(normal(name))]
+    if exact := [run for run in begun if normal(run.name) == normal(name)]:
+        return exact[0]
+    if prefixes and name and begun:
+        if len(begun) == 1:
+            return begun[0]
+        raise AmbiguousName(
+            f"the names of {len(begun)} runs in {runs_dir} begin with {name!r}: "
+            f"{_shortened([run.name for run in begun])}. Type more of one."
+        )
+    question = did_you_mean(name, (run.name for run in runs))
+    raise ConfigError(
+        f"no run called {name!r} in {runs_dir}.{question} List them with: cnnxfer runs"
+    )
+
+
+class AmbiguousName(ConfigError):
+    """Raised for the beginning of several names of runs."""
+
+
+def _named_exactly(name: str, runs_dir: Path) -> Run | None:
+    """Returns the run at a path, or of a name in `runs_dir` or here."""
     is_path = os.path.basename(name) != name
     places = (Path(name),) if is_path else (runs_dir / name, Path(name))
     found = [path for path in places if (path / "config.toml").is_file()]
@@ -139,29 +183,45 @@ def find_run(
             f"{name!r} is a run in {runs_dir} and a run here. "
             f"Type {os.path.join(runs_dir, name)} or {os.path.join('.', name)}"
         )
-    if found:
-        path = found[0]
-        # The name of a run is that of its directory, and "." has no name.
-        return Run(path.resolve() if path.name in ("", "..") else path)
+    if not found:
+        return None
+    path = found[0]
+    # The name of a run is that of its directory, and "." has no name.
+    return Run(path.resolve() if path.name in ("", "..") else path)
+
+
+def _made_last(
+    back: int, runs_dir: Path, with_model: bool, reporter: Reporter | None
+) -> Run:
+    """Returns the run that was made last, or `back` runs before that."""
     runs = list_runs(runs_dir)
-    for run in runs:
-        if normal(run.name) == normal(name):
-            return run
-    question = did_you_mean(name, (run.name for run in runs))
-    raise ConfigError(
-        f"no run called {name!r} in {runs_dir}.{question} List them with: cnnxfer runs"
-    )
-
-
-def _latest(runs: list[Run], reporter: Reporter | None) -> Run:
-    """Returns the last run that has a model; the last of all if none has."""
-    latest = next((run for run in reversed(runs) if run.model_path.exists()), runs[-1])
-    if latest != runs[-1] and reporter:
+    if not runs:
+        raise ConfigError(
+            f"there is no run in {runs_dir} yet. "
+            f"Start one with: {command('train', 'FOLDER')}"
+        )
+    trained = [run for run in runs if run.model_path.exists()]
+    known = trained if with_model and trained else runs
+    if back >= len(known):
+        raise ConfigError(
+            f"{BEFORE_LATEST}{back} is {counted(back, 'run')} before the latest, but "
+            f"{runs_dir} has {counted(len(known), 'run')} to choose from; "
+            f"{BEFORE_LATEST}{len(known) - 1} is the first. List them with: "
+            "cnnxfer runs"
+        )
+    chosen = known[-1 - back]
+    if not back and chosen != runs[-1] and reporter:
         reporter.info(
-            f"the latest run with a model is {latest.path}; {runs[-1].path} has none "
+            f"the latest run with a model is {chosen.path}; {runs[-1].path} has none "
             f"yet. Go on with that one: {command('resume', runs[-1].path)}"
         )
-    return latest
+    _require_own(chosen)
+    return chosen
+
+
+def _shortened(names: Sequence[str]) -> str:
+    more = len(names) - MAX_SHOWN
+    return ", ".join(names[:MAX_SHOWN]) + f" and {more} more" * (more > 0)
 
 
 def _require_own(run: Run) -> None:
@@ -169,7 +229,7 @@ def _require_own(run: Run) -> None:
     for path in run.decisive_paths:
         if why := distrust(path):
             raise RunError(
-                f"{path} {why}, so the latest run is not used unasked. Name it to use "
-                f"it as it is: {run.path}. If it is your own, make it so: "
+                f"{path} {why}, so this run is used only where it is named: "
+                f"{run.path}. If it is your own, make it so: "
                 f"chown -R $(id -u) {run.path}; chmod -R go-w {run.path}"
             )

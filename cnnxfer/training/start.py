@@ -37,16 +37,21 @@ def claim_processors(devices: str, precision: str) -> tuple[Devices, str]:
 
 
 def prepare_run(
-    settings_for: Callable[[str], Config], runs_dir: Path, reporter: Reporter
+    settings_for: Callable[[str], Config],
+    runs_dir: Path,
+    name: str | None,
+    reporter: Reporter,
 ) -> tuple[Run, Setup]:
     """Reads and splits the data, and creates a run directory.
 
-    The caller completes the run by writing its receipt and then its settings.
+    The caller completes the run by writing the rest of its receipt and then its
+    settings.
 
     Args:
         settings_for: returns all settings for the name of a task, or for `auto` until
             the data has told the task.
         runs_dir: the directory of all runs.
+        name: what to call the run; None for a name after its data.
         reporter: shows messages and progress.
 
     Raises:
@@ -60,8 +65,9 @@ def prepare_run(
     task.check_settings(config)
     data = prepare_data(dataset, config, reporter)
     require_known_classes(config.class_weights, data.class_names)
-    run = create_run(runs_dir, config.backbone, data.name)
+    run = create_run(runs_dir, data.name, name)
     with removed_on_failure(run):
+        run.update_receipt(data_name=data.name)
         run.write_classes(data.class_names)
         run.write_split(
             SplitRow(
