@@ -119,14 +119,16 @@ def is_local(host: str) -> bool:
 def _listener(options: ServeOptions) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     try:
-        listener = socket.create_server((options.host, options.port), family=family)
+        made = socket.create_server((options.host, options.port), family=family)
     except OSError as error:
         raise ConfigError(
             f"{options.host} port {options.port} cannot be listened on: "
             f"{reason_of(error)}. Name another: {option('--port')} "
             f"{options.port + 1 if 0 < options.port < 65535 else 0}"
         ) from error
-    with listener:
+    # Python asks the system for the protocol of a socket that it gets as a number, and
+    # asyncio, which sends answers without delay over TCP alone, has to know it.
+    with socket.socket(fileno=made.detach()) as listener:
         yield listener
 
 
