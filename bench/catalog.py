@@ -152,6 +152,13 @@ BENCHMARKS = (
         "3 minutes",
     ),
     Benchmark(
+        "serving_load",
+        "bench.serving.load",
+        "requests a second of `cnnxfer serve` with 1, 8 and 64 clients",
+        "FastAPI around model.predict, and around the same engine one at a time",
+        "6 minutes",
+    ),
+    Benchmark(
         "data_feeding",
         "bench.data.feeding",
         "images a second that a training is fed with, augmented",
