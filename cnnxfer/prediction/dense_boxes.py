@@ -13,7 +13,7 @@ a few cells is not found.
 """
 
 import numpy as np
-from scipy import ndimage
+
 
 from cnnxfer.tasks.boxes.answer import LEAST_SCORE
 
@@ -47,6 +47,8 @@ def dense_boxes(
     """
     rows, columns = cells.shape[:2]
     across, down = size[0] / columns, size[1] / rows
+    from scipy import ndimage  # slow to import
+
     cells = ndimage.uniform_filter(cells, (WINDOW, WINDOW, 1), mode="nearest")
     best = cells.max(axis=(0, 1))
     found = []
