@@ -175,6 +175,7 @@ def test_options_have_the_names_of_function_parameters() -> None:
         predict,
         preview,
         report,
+        serve,
         train,
     )
 
@@ -189,6 +190,7 @@ def test_options_have_the_names_of_function_parameters() -> None:
         "explain": explain.explain,
         "export": export.export,
         "report": report.report,
+        "serve": serve.serve,
         "compare": compare.compare,
     }
     others = {"unfreeze_plan", "open_classifier", "predict_into", "explain_layer"}
@@ -196,7 +198,7 @@ def test_options_have_the_names_of_function_parameters() -> None:
     for name, command in commands.items():
         offered = inspect.signature(command).parameters.keys()
         taken = inspect.signature(getattr(api, name)).parameters.keys()
-        assert taken - {"data", "reporter", "options"} <= offered
+        assert taken - {"data", "reporter", "options", "on_ready"} <= offered
         if "options" in taken:
             assert options_of(name).keys() <= offered
 

@@ -27,7 +27,6 @@ class ElasticEngine:
         """Starts with the batch size of `engine`; reports when it becomes smaller."""
         self.engine = engine
         self.name, self.precision = engine.name, engine.precision
-        self.streams = engine.streams
         self.batch_size = engine.batch_size  # even where only parts of a batch fit
         self._reporter = reporter
         self._fitting_size = self._reported_size = engine.batch_size
@@ -36,6 +35,11 @@ class ElasticEngine:
     def image_size(self) -> int:
         """The side in pixels of the images that `engine` takes."""
         return self.engine.image_size
+
+    @property
+    def streams(self) -> int:
+        """How many batches `engine` computes at once."""
+        return self.engine.streams
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yields the network's answers; see `Engine.run`.
