@@ -91,14 +91,15 @@ class Engine(Protocol):
         precision: what the engine computes in: "float32" or "bfloat16"; of an exported
             network, what its weights are stored in.
         batch_size: the largest number of images in a batch.
-        streams: how many batches it computes at once; so many threads may call `run`
-            at the same time.
     """
 
     name: str
     precision: str
     batch_size: int
-    streams: int
+
+    @property
+    def streams(self) -> int:
+        """How many batches it computes at once: so many threads may call `run`."""
 
     @property
     def image_size(self) -> int:
