@@ -17,6 +17,10 @@ from cnnxfer.exporters.onnx.conversion import onnx_model
 from cnnxfer.exporters.onnx.half import with_half_weights
 from cnnxfer.quiet import quiet_libraries
 
+# Activations that only cut values off are among them, so that no room is spent on
+# values before the cut.
+QUANTIZED = ["Clip", "Conv", "MatMul", "Relu"]
+
 
 def write_onnx(files: NetworkFiles, target: Target) -> None:
     """Writes an `.onnx` file."""
@@ -57,5 +61,5 @@ def _write_quantized(model: onnx.ModelProto, target: Target) -> None:
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 per_channel=True,
-                op_types_to_quantize=["Conv", "MatMul", "Gemm"],
+                op_types_to_quantize=QUANTIZED,
             )

@@ -18,6 +18,7 @@ class OnnxGraph:
     def __init__(self) -> None:
         """Begins without a node."""
         self._nodes: list[onnx.NodeProto] = []
+        self._makers: dict[str, onnx.NodeProto] = {}  # by what they make
         self._constants: dict[str, np.ndarray] = {}
 
     def add(
@@ -37,6 +38,7 @@ class OnnxGraph:
             operation, list(inputs), names, f"{operation}_{number}", **attributes
         )
         self._nodes.append(node)
+        self._makers.update(dict.fromkeys(names, node))
         return names
 
     def constant(self, values: np.ndarray) -> str:
@@ -48,6 +50,30 @@ class OnnxGraph:
     def integers(self, values: Sequence[int]) -> str:
         """Adds a list of integers, as shapes and axes are, and returns its name."""
         return self.constant(np.array(values, np.int64))
+
+    def add_bias(self, tensor: str, bias: np.ndarray) -> bool:
+        """Puts what is added to a convolution's channels into the convolution.
+
+        Runtimes do that as they load a file. Quantization does not: it rounds what
+        comes out of every node, which would be the sum without the bias, too.
+
+        Args:
+            tensor: the name of what the bias is added to; nothing else may read it.
+            bias: what is added.
+
+        Returns:
+            Whether the tensor comes from a convolution without a bias, and this is one.
+        """
+        node = self._makers.get(tensor)
+        if node is None or node.op_type != "Conv" or len(node.input) > 2:
+            return False
+        kernels = self._constants.get(node.input[1])
+        if kernels is None or bias.shape != (1, len(kernels)) + (1,) * (
+            kernels.ndim - 2
+        ):
+            return False
+        node.input.append(self.constant(bias.reshape(-1)))
+        return True
 
     def model(
         self,

@@ -27,7 +27,6 @@ TYPES = {
 # Those that ONNX has with the same inputs and no attributes.
 SAME = {
     "Abs": "Abs",
-    "Add": "Add",
     "Divide": "Div",  # of whole numbers towards 0; ours are never negative
     "Equal": "Equal",
     "Erf": "Erf",
@@ -77,6 +76,7 @@ class Operation:
         attributes: those that OpenVINO lists.
         inputs: the names of the tensors in ONNX.
         constants: the values of the inputs that are constants, by position.
+        alone: of each input, whether nothing else reads that tensor.
         shapes: the shapes of the inputs; None where a size is not known.
         types: OpenVINO's names of the inputs' element types.
         output_types: those of the outputs.
@@ -92,6 +92,7 @@ class Operation:
             for at, source in enumerate(sources)
             if source.get_node().get_type_name() == "Constant"
         }
+        self.alone = [len(source.get_target_inputs()) == 1 for source in sources]
         self.shapes = [_sizes(source.get_partial_shape()) for source in sources]
         self.types = [source.get_element_type().get_type_name() for source in sources]
         self.output_types = [
@@ -232,6 +233,14 @@ def _matmul(op: Operation, graph: OnnxGraph) -> list[str]:
     return graph.add("MatMul", names)
 
 
+def _add(op: Operation, graph: OnnxGraph) -> list[str]:
+    for at, bias in op.constants.items():
+        other = 1 - at
+        if op.alone[other] and graph.add_bias(op.inputs[other], bias):
+            return [op.inputs[other]]
+    return graph.add("Add", op.inputs)
+
+
 def _not_equal(op: Operation, graph: OnnxGraph) -> list[str]:
     return graph.add("Not", graph.add("Equal", op.inputs))
 
@@ -325,6 +334,21 @@ def _top_k(op: Operation, graph: OnnxGraph) -> list[str]:
     if op.output_types[1] != "i64":
         places = _cast(places, op.output_types[1], graph)
     return [values, places]
+
+
+def _reverse_sequence(op: Operation, graph: OnnxGraph) -> list[str]:
+    shape = op.shapes[0]
+    if shape is None:
+        raise op.refuse("of tensors of an unknown rank")
+    # ONNX has it along the first two axes alone.
+    first = [
+        int(op.attributes[name]) % len(shape) for name in ("batch_axis", "seq_axis")
+    ]
+    axes = [*first, *(axis for axis in range(len(shape)) if axis not in first)]
+    turned = graph.add("Transpose", [op.inputs[0]], perm=axes)
+    lengths = _wide(op, 1, graph)
+    found = graph.add("ReverseSequence", [*turned, lengths], batch_axis=0, time_axis=1)
+    return graph.add("Transpose", found, perm=np.argsort(axes).tolist())
 
 
 def _pad(op: Operation, graph: OnnxGraph) -> list[str]:
@@ -461,6 +485,7 @@ def _mean_variance(op: Operation, graph: OnnxGraph) -> list[str]:
 
 
 TRANSLATIONS: Mapping[str, Callable[[Operation, OnnxGraph], list[str]]] = {
+    "Add": _add,
     "AvgPool": _average_pool,
     "BatchNormInference": _batch_normalization,
     "Broadcast": _broadcast,
@@ -480,6 +505,7 @@ TRANSLATIONS: Mapping[str, Callable[[Operation, OnnxGraph], list[str]]] = {
     "NotEqual": _not_equal,
     "Pad": _pad,
     "Reshape": _reshape,
+    "ReverseSequence": _reverse_sequence,
     "ShapeOf": _shape_of,
     "Slice": _slice,
     "SoftMax": _softmax,

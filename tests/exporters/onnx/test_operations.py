@@ -52,6 +52,12 @@ CASES: dict[str, tuple[Build, tuple[int, ...]]] = {
         ),
         (4, 9, 8),
     ),
+    "convolution with a bias": (
+        lambda x: ops.add(
+            ops.convolution(x, numbers(5, 4, 3, 2), **CONVOLUTION), numbers(1, 5, 1, 1)
+        ),
+        (4, 9, 8),
+    ),
     "groups": (
         lambda x: ops.group_convolution(x, numbers(2, 3, 2, 3, 3), **CONVOLUTION),
         (4, 9, 8),
@@ -120,6 +126,10 @@ CASES: dict[str, tuple[Build, tuple[int, ...]]] = {
     ),
     "reflected": (
         lambda x: ops.pad(x, integers(0, 1, 1), integers(0, 2, 0), "reflect"),
+        (3, 4),
+    ),
+    "backwards": (
+        lambda x: ops.reverse_sequence(x, integers(3, 2), 0, 2),
         (3, 4),
     ),
     "padded": (
@@ -237,6 +247,23 @@ def test_an_operation_without_translation_is_named() -> None:
     model = network(lambda x: ops.cum_sum(x, np.int32(1)), 3)
     with pytest.raises(Unsupported, match="CumSum"):
         onnx_model(model, "x", "y")
+
+
+def test_a_bias_is_in_its_convolution_unless_something_else_reads_that() -> None:
+    def biased(x: Any) -> Any:
+        return ops.add(ops.convolution(x, numbers(5, 4, 3, 2), **CONVOLUTION), bias)
+
+    def twice(x: Any) -> Any:
+        found = ops.convolution(x, numbers(5, 4, 3, 2), **CONVOLUTION)
+        return ops.multiply(found, ops.add(found, bias))
+
+    def operations(build: Build) -> list[str]:
+        model = onnx_model(network(build, 4, 9, 8), "x", "y")
+        return [node.op_type for node in model.graph.node]
+
+    bias = numbers(1, 5, 1, 1)
+    assert operations(biased) == ["Conv", "Identity"]
+    assert operations(twice) == ["Conv", "Add", "Mul", "Identity"]
 
 
 def test_half_weights_take_half_the_room_and_hardly_change_an_answer() -> None:
