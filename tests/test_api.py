@@ -226,6 +226,19 @@ def test_members_of_archives_are_not_kept_in_memory(
     assert file.source.read() == photo.read_bytes()
 
 
+def test_a_run_is_renamed_noted_and_removed(colour_run: Run) -> None:
+    run = cnnxfer.Run.find(colour_run.name[:3], colour_run.path.parent)
+    best = run.rename("best")
+    assert type(best) is cnnxfer.Run
+    assert best == cnnxfer.Run.find("@0", colour_run.path.parent)
+    best.write_note("the first")
+    assert best.note == "the first"
+    best.remove()
+    assert not best.path.exists()
+    with pytest.raises(ConfigError, match="there is no run"):
+        cnnxfer.Run.find(runs_dir=colour_run.path.parent)
+
+
 def test_a_run_says_what_it_is_and_does_what_functions_do(
     colour_run: Run, photos_dir: Path
 ) -> None:

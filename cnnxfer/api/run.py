@@ -42,10 +42,11 @@ class Run(runs.Run):
     def find(
         cls, name: Pathlike = runs.LATEST, runs_dir: Pathlike | None = None
     ) -> Run:
-        """Returns a run by its path or its name, or the latest.
+        """Returns a run by its path, its name or when it was made.
 
         Args:
-            name: the path or the name of a run, or "latest".
+            name: the path of a run; its name, or the beginning of it where no other
+                run's name begins so; "latest", or "@1" for the one before the latest.
             runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
 
         Raises:
@@ -93,6 +94,27 @@ class Run(runs.Run):
     ) -> Path:
         """Writes a page about this run, or two: `cnnxfer.report` with this run."""
         return report(self, other, data=data, out=out, reporter=reporter, **options)
+
+    def rename(self, name: str) -> Run:
+        """Gives this run another name, and tells it to the runs that stand on it.
+
+        Returns:
+            The run as it is called now.
+
+        Raises:
+            ConfigError: if no run can have this name, or something has it already.
+            RunError: if this run or one that was fine-tuned from it is being trained.
+        """
+        return Run(runs.rename_run(self, name).path)
+
+    def remove(self) -> None:
+        """Removes this run with all its files, without asking.
+
+        Raises:
+            ConfigError: if its directory is a link.
+            RunError: if it is being trained, or another run was fine-tuned from it.
+        """
+        runs.remove_runs([self])
 
     def plot(self) -> Figure:
         """Draws loss and accuracy by epoch, those of the run's ancestors first.

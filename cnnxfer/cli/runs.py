@@ -1,4 +1,4 @@
-"""`cnnxfer runs`: lists, ranks, shows, draws and compares runs."""
+"""`cnnxfer runs`: lists, ranks, shows, draws, compares and changes runs."""
 
 import dataclasses
 from pathlib import Path
@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
+from cnnxfer.cli import run_changes
 from cnnxfer.cli.run_difference import print_difference
+from cnnxfer.cli.run_page import print_run
 from cnnxfer.cli.shared_options import (
     Json,
     Quiet,
@@ -15,12 +17,12 @@ from cnnxfer.cli.shared_options import (
     Verbose,
     own_or_group_value,
 )
-from cnnxfer.cli.tables import cell_table, detail_table
+from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.evaluation.difference import difference_of
 from cnnxfer.files import check_parent_folder
-from cnnxfer.reporting import duration
+from cnnxfer.reporting import duration, printable
 from cnnxfer.runs import (
     LATEST,
     Run,
@@ -31,7 +33,6 @@ from cnnxfer.runs import (
 )
 from cnnxfer.runs.summary import (
     before_and_after,
-    phase_rows,
     summary_of,
     test_figures,
     with_ancestors,
@@ -90,12 +91,21 @@ def list_(
 @group.command()
 def show(
     run: RunName = LATEST,
+    config: Annotated[
+        bool, typer.Option("--config", help="Print the file of its settings.")
+    ] = False,
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show a run: its phases, epochs, settings and recipe."""
+    """Show what matters about a run.
+
+    Examples:
+        cnnxfer runs show
+        cnnxfer runs show flowers-3
+        cnnxfer runs show @1 --config  # all settings of the run before the latest
+    """
     found = find_run(run, resolve_runs_dir(runs_dir))
     if json:
         print_json(
@@ -109,23 +119,10 @@ def show(
                 "config": dataclasses.asdict(found.config),
             }
         )
-        return
-    summary = summary_of(found)
-    details = {name: summary[name] for name in ("run", "status", "parent")}
-    details |= {
-        "recipe": found.config.recipe,
-        "classes": ", ".join(found.class_names),
-        "temperature": found.temperature and f"{found.temperature:.3g}",
-        "path": str(found.path),
-    }
-    rows = [(name, value) for name, value in details.items() if value]
-    stdout().print(detail_table(rows), "", _phase_table(found))
-    if found.history:
-        table = cell_table(*found.history[0])
-        for row in found.history:
-            table.add_row(*map(_cell, row.values()))
-        stdout().print("", table)
-    print(f"\n{found.config.to_toml()}", end="")
+    elif config:
+        print("\n".join(map(printable, found.config.to_toml().splitlines())))
+    else:
+        print_run(found)
 
 
 @group.command()
@@ -196,6 +193,11 @@ def latest(
         print(path)
 
 
+group.command("rename")(run_changes.rename)
+group.command("rm")(run_changes.remove)
+group.command("note")(run_changes.note)
+
+
 def _summary(run: Run) -> dict[str, Any]:
     """Returns the summary of a run, or the problem of a damaged one."""
     try:
@@ -228,32 +230,39 @@ def _ranked(summaries: list[dict[str, Any]], order: str) -> list[dict[str, Any]]
 
 
 def _leaderboard(summaries: list[dict[str, Any]]) -> Table:
-    columns = ("run", "phase", "status", "validation", "test", "time")
-    table = cell_table(*columns, wide=("run",))
+    table = _table("time", summaries)
     for summary in summaries:
         seconds = summary.get("seconds")
-        table.add_row(
-            summary["run"],
-            summary.get("phase"),
-            summary["status"],
-            *_figures(summary),
-            "" if seconds is None else duration(seconds),
-        )
+        time = "" if seconds is None else duration(seconds)
+        table.add_row(summary["run"], *_cells(summary), time, _note(summary))
     return table
 
 
 def _tree(runs: list[Run]) -> Table:
-    columns = ("run", "phase", "status", "validation", "test")
-    table = cell_table(*columns, wide=("run",))
-    for node in in_tree_order(runs):
-        summary = _summary(node.run) if node.run else {"status": "gone"}
-        table.add_row(
-            "  " * node.depth + node.name,
-            summary.get("phase"),
-            summary["status"],
-            *_figures(summary),
-        )
+    nodes = [
+        (node, _summary(node.run) if node.run else {"status": "gone"})
+        for node in in_tree_order(runs)
+    ]
+    table = _table("started", [summary for _, summary in nodes])
+    for node, summary in nodes:
+        started = (summary.get("started") or "")[:16].replace("T", " ")
+        name = "  " * node.depth + node.name
+        table.add_row(name, *_cells(summary), started, _note(summary))
     return table
+
+
+def _table(last: str, summaries: list[dict[str, Any]]) -> Table:
+    columns = ("run", "backbone", "status", "validation", "test", last)
+    noted = ("note",) if any(map(_note, summaries)) else ()
+    return cell_table(*columns, *noted, wide=("run", "note"))
+
+
+def _cells(summary: dict[str, Any]) -> tuple[str, ...]:
+    return summary.get("backbone", ""), summary["status"], *_figures(summary)
+
+
+def _note(summary: dict[str, Any]) -> str:
+    return "; ".join(summary.get("note", "").splitlines())
 
 
 def _figures(summary: dict[str, Any]) -> tuple[str, str]:
@@ -269,18 +278,3 @@ def _figures(summary: dict[str, Any]) -> tuple[str, str]:
 def _named(figure: str, before: float | None, after: float | None) -> str:
     text = before_and_after(before, after)
     return f"{text} {NAMES[figure]}" if text and figure != ACCURACY else text
-
-
-def _phase_table(run: Run) -> Table:
-    """Returns a table of the phases of a run and its ancestors, with their results."""
-    columns, *rows = phase_rows(run)
-    table = cell_table(*columns, wide=("run",))
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def _cell(value: str | float | None) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return "" if value is None else str(value)

@@ -1,10 +1,12 @@
-"""The tree of runs: which run was fine-tuned from which."""
+"""The tree of runs: which run was fine-tuned from which, and which stand on one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from cnnxfer.errors import RunError
+from cnnxfer.errors import CnnxferError, RunError
 from cnnxfer.runs.run import Run
+from cnnxfer.runs.runs_dir import list_runs
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,33 @@ class TreeEntry:
     run: Run | None
 
 
+def standing_on(run: Run) -> list[Run]:
+    """Returns the runs beside a run that were fine-tuned from it or began with it."""
+    return [
+        other
+        for other in list_runs(run.path.parent)
+        if other.name != run.name
+        and (parent_name(other) == run.name or starts_from(other, run))
+    ]
+
+
+def starts_from(other: Run, run: Run) -> bool:
+    """Tells whether a run from scratch began with the layers of another one."""
+    try:
+        config = other.config
+    except CnnxferError:  # the caller reports damaged runs
+        return False
+    init = config.scratch.init
+    return config.from_scratch is True and Path(init) == run.path.resolve()
+
+
 def in_tree_order(runs: Sequence[Run]) -> list[TreeEntry]:
     """Returns runs of one directory as a tree, each followed by its children.
 
     Siblings keep their order. A parent that is not among `runs` is added in front of
     its first child.
     """
-    parents = {run.name: _parent_of(run) for run in runs}
+    parents = {run.name: parent_name(run) for run in runs}
     runs_by_name = {run.name: run for run in runs}
     children: dict[str | None, list[str]] = {}
     for name, parent in parents.items():
@@ -57,7 +79,8 @@ def _acyclic_parent(name: str, parents: dict[str, str | None]) -> str | None:
     return parents[name]
 
 
-def _parent_of(run: Run) -> str | None:
+def parent_name(run: Run) -> str | None:
+    """Returns the name of the run that a run was fine-tuned from; None for none."""
     try:
         parent = run.receipt.get("parent")
     except RunError:  # the caller reports damaged runs

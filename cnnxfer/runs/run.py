@@ -31,6 +31,8 @@ from cnnxfer.trust import KEPT, KEPT_DIRECTORY
 SPLITS = ("train", "validation", "test")
 # How labels begin that are JSON and tell where in an image something is.
 PLACES = "[["
+NOTE = "note.txt"
+ORIGIN = ("receipt.json", "classes.json")  # either tells a run from other directories
 # What is fitted on the validation images, and decides on answers.
 FITTED = ("thresholds.json", "temperature.json")
 PUT_BACK = "Put back the file as it was, or train a new run."
@@ -102,6 +104,11 @@ class Run:
         names = ("config.toml", "classes.json", *FITTED, "receipt.json")
         files = [self.path / name for name in names]
         return [self.path, *files, self.model_path, self.checkpoints_dir]
+
+    @property
+    def is_recognizable(self) -> bool:
+        """Whether the directory has a file that runs begin with, damaged or not."""
+        return any((self.path / name).is_file() for name in ORIGIN)
 
     @property
     def config(self) -> Config:
@@ -179,6 +186,11 @@ class Run:
         """The files whose content its answers follow from, as far as they exist."""
         paths = [self.path / name for name in ("classes.json", *FITTED)]
         return (self.model_path, *(path for path in paths if path.exists()))
+
+    @property
+    def note(self) -> str:
+        """What somebody has noted about the run; "" for nothing."""
+        return self._read(NOTE).rstrip("\n") if (self.path / NOTE).exists() else ""
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -285,6 +297,20 @@ class Run:
         else:
             with self.saving():  # that of the model before
                 (self.path / "temperature.json").unlink(missing_ok=True)
+
+    def write_note(self, text: str) -> None:
+        """Notes something about the run in place of what was noted; "" for nothing.
+
+        Raises:
+            ConfigError: if the text has bytes that are no characters.
+        """
+        if text.encode(errors="ignore").decode() != text:
+            raise ConfigError(f"the note {text!r} is not a text in UTF-8.")
+        if text:
+            self._write_text(NOTE, text + "\n")
+        else:
+            with self.saving():
+                (self.path / NOTE).unlink(missing_ok=True)
 
     def update_metrics(self, **values: Any) -> None:
         """Sets some entries of the metrics and keeps the others; None removes an entry.

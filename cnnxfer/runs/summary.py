@@ -1,7 +1,12 @@
 """The figures that summarize a run."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.config import Config, Phase, defaults_of, with_recipe
+from cnnxfer.config.setting import settings_in
 from cnnxfer.errors import CnnxferError
 from cnnxfer.reporting import duration
 from cnnxfer.runs.lock import status_of
@@ -28,6 +33,9 @@ def summary_of(run: Run) -> dict[str, Any]:
         "phase": phase,
         "status": status_of(run),
         "parent": run.receipt.get("parent"),
+        "backbone": run.receipt.get("backbone"),  # earlier runs have it in their name
+        "started": run.receipt.get("started"),
+        "note": run.note,
         "monitor": monitor,
         "val_monitored": best.get(monitored),
         "val_before": before.get(monitored),
@@ -108,6 +116,43 @@ def phase_rows(run: Run) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def changed_settings(run: Run) -> dict[str, tuple[str, str]]:
+    """Returns the settings of a run that are not the defaults, as they are typed.
+
+    The defaults are those of its task, with its recipe. Left out are those of phases
+    that it does not have, and what it was trained on and with.
+
+    Returns:
+        The value and the default by the name of the setting, with its table.
+    """
+    config = run.config
+    usual = with_recipe(defaults_of(config.task), config.recipe)
+    size = BACKBONES.get(config.backbone).input_size(usual.image_size)
+    alike = {
+        name: getattr(config, name)
+        for name in ("data", "backbone", "task", "from_scratch")
+    }
+    if config.from_scratch is True:
+        alike["weights"] = "none"
+    usual = replace(usual, image_size=size, **alike)
+    typed = dict(_typed(config, run.phase))
+    return {
+        name: (typed[name], default)
+        for name, default in _typed(usual, run.phase)
+        if typed[name] != default
+    }
+
+
+def _typed(config: Config, phase: str) -> Iterator[tuple[str, str]]:
+    """Yields the settings of a run by their full names, as they are typed."""
+    for table, section in {"": config, **vars(config)}.items():
+        is_other = isinstance(section, Phase) and table != phase
+        if hasattr(section, "__dataclass_fields__") and not is_other:
+            for name, setting in settings_in(type(section)).items():
+                full = f"{table}.{name}".lstrip(".")
+                yield full, setting.typed(getattr(section, name))
 
 
 def before_and_after(before: float | None, after: float | None) -> str:

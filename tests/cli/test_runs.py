@@ -1,3 +1,5 @@
+import dataclasses
+import io
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -6,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cnnxfer.cli.main import run
-from cnnxfer.config import Config
+from cnnxfer.config import Config, FineTune, load_config
+from cnnxfer.console import stderr
 from cnnxfer.runs import Run, SplitRow
 from cnnxfer.runs.summary import epochs_of
 
@@ -25,7 +28,9 @@ def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         found.write_classes(["daisy", "[bold]iris"])
         found.write_split([SplitRow("a.jpg", "daisy", "train", "00")])
         started = f"2026-11-22T0{hour}:00:00+00:00"
-        found.update_receipt(started=started, phase="frozen", status="done")
+        found.update_receipt(
+            started=started, phase="frozen", status="done", backbone="lenet5"
+        )
     head.update_metrics(frozen={"val_accuracy": 0.875})
     head.add_history({"phase": "frozen", "epoch": 1, "loss": "0.5"})
     tuned.update_receipt(phase="fine_tune", parent="head [1]", status="interrupted")
@@ -53,6 +58,9 @@ SUMMARIES = [
         "phase": "frozen",
         "status": "done",
         "parent": None,
+        "backbone": "lenet5",
+        "started": "2026-11-22T00:00:00+00:00",
+        "note": "",
         "monitor": "accuracy",
         "val_monitored": 0.875,
         "val_before": None,
@@ -67,6 +75,9 @@ SUMMARIES = [
         "phase": "fine_tune",
         "status": "killed",
         "parent": "lost",
+        "backbone": "lenet5",
+        "started": "2026-11-22T01:00:00+00:00",
+        "note": "",
         "monitor": "accuracy",
         "val_monitored": None,
         "val_before": None,
@@ -81,6 +92,9 @@ SUMMARIES = [
         "phase": "fine_tune",
         "status": "interrupted",
         "parent": "head [1]",
+        "backbone": "lenet5",
+        "started": "2026-11-22T02:00:00+00:00",
+        "note": "",
         "monitor": "macro-f1",
         "val_monitored": 0.85,
         "val_before": 0.75,
@@ -112,12 +126,12 @@ def test_list(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr()
     rows = [re.split("  +", line.rstrip()) for line in shown.out.splitlines()]
     assert rows == [
-        ["run", "phase", "status", "validation", "test"],
+        ["run", "backbone", "status", "validation", "test", "started"],
         ["broken", "damaged"],
-        ["head [1]", "frozen", "done", "87.5%"],
-        ["", "tuned", "fine_tune", "interrupted", *BEFORE_AND_AFTER],
+        ["head [1]", "lenet5", "done", "87.5%", "2026-11-22 00:00"],
+        ["", "tuned", "lenet5", "interrupted", *BEFORE_AND_AFTER, "2026-11-22 02:00"],
         ["lost", "gone"],
-        ["", "orphan", "fine_tune", "killed"],
+        ["", "orphan", "lenet5", "killed", "2026-11-22 01:00"],
     ]
     assert shown.err == ""
 
@@ -147,12 +161,12 @@ def test_a_leaderboard_has_the_best_first(
     def ranked_by(order: str) -> list[list[str]]:
         assert run(["runs", "--sort", order, "--runs-dir", "mine"]) == 0
         rows = [re.split("  +", line.rstrip()) for line in lines_of(capsys)]
-        assert rows[0] == ["run", "phase", "status", "validation", "test", "time"]
+        assert rows[0] == ["run", "backbone", "status", "validation", "test", "time"]
         return rows[1:]
 
     assert ranked_by("time")[:2] == [
-        ["orphan", "fine_tune", "killed", "8.4 s"],
-        ["head [1]", "frozen", "done", "87.5%", "2 min 5 s"],
+        ["orphan", "lenet5", "killed", "8.4 s"],
+        ["head [1]", "lenet5", "done", "87.5%", "2 min 5 s"],
     ]
     for order, names in {
         "validation": ["head [1]", "tuned", "broken", "orphan"],
@@ -213,12 +227,46 @@ def test_list_of_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     ],
 )
 def test_show(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    head = Run(Path("mine/head [1]"))
+    settings = load_config(None, {"recipe": "fast", "frozen": {"epochs": 3}})
+    changed = {
+        "data": "a [red]b",
+        "seed": 7,
+        "image_size": 224,
+        "fine_tune": FineTune(),
+    }
+    head.write_config(dataclasses.replace(settings, **changed))
+    parts = ["train", *["validation"] * 16, "test"]
+    head.write_split(
+        SplitRow(f"{number}.jpg", "daisy", part, f"{number:02}")
+        for number, part in enumerate(parts)
+    )
+    head.update_metrics(frozen={"val_accuracy": 0.875, "val_images": 16})
+    head.update_receipt(seconds=28.0)
+    head.write_note("the [first]\n\x1b[2Jtry")
+    (head.path / "exports").mkdir()
+    (head.path / "exports" / "a.onnx").write_bytes(bytes(200_000))
     assert run(command) == 0
     shown = capsys.readouterr().out
-    for part in ("head [1]", "87.5%", "daisy, [bold]iris", "loss", "0.5"):
-        assert part in shown
-    assert re.search(r"^recipe +none *$", shown, re.MULTILINE)
-    assert shown.endswith(Config(data="a [red]b").to_toml())
+    lines = [re.split("  +", line.strip()) for line in shown.splitlines()]
+    assert lines[: lines.index([""])] == [
+        ["run", "head [1] (done)"],
+        ["note", r"the [first]; \x1b[2Jtry"],
+        ["validation", "accuracy 87.5% [64.0, 96.5]"],
+        ["test", "not measured"],
+        ["classes", "2: daisy, [bold]iris"],
+        ["data", "a [red]b: 18 images (1 train, 16 validation, 1 test)"],
+        ["task", "auto"],
+        ["backbone", "efficientnet-lite0 at 224, head linear"],
+        ["took", "28.0 s, begun 2026-11-22 00:00"],
+        ["settings", "recipe fast, seed 7 (default 42), frozen.epochs 3 (default 10)"],
+        ["lineage", "head [1] -> tuned"],
+        ["files", "mine/head [1]: exports/ 200.0 kB, 7 small ones"],
+    ]
+    assert run([*command, "--config"]) == 0
+    assert capsys.readouterr().out == head.config.to_toml()
+    assert run([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["note"] == head.note
 
 
 @pytest.mark.usefixtures("runs_dir")
@@ -238,7 +286,7 @@ def test_show_has_a_row_for_each_phase(
             *(config.schedule, "3", "85.0%"),
         ],
     ]
-    assert lines[start + 3] == ""
+    assert lines[start + 3 :] == []
 
 
 @pytest.mark.usefixtures("runs_dir")
@@ -440,3 +488,64 @@ def test_diff_of_something_that_is_not_a_run(
 
 def lines_of(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line for line in capsys.readouterr().out.splitlines() if line]
+
+
+def test_notes(runs_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    at = ["--runs-dir", str(runs_dir)]
+    assert run(["runs", "note", "tuned", "*without*\nthe blurred", *at]) == 0
+    assert run(["runs", "note", "tun", *at]) == 0
+    assert lines_of(capsys) == ["*without*", "the blurred"]
+    for command in (["runs"], ["runs", "--sort", "test"], ["runs", "show", "tuned"]):
+        assert run([*command, *at]) == 0
+        assert "*without*; the blurred" in capsys.readouterr().out
+    assert run(["runs", "note", "tuned", "", *at]) == 0
+    assert run(["runs", "note", "tuned", *at]) == 0
+    assert run(["runs", *at]) == 0
+    assert "note" not in capsys.readouterr().out
+    assert run(["runs", "note", "tuned", "\udcff", *at]) == 2
+    assert "is not a text in UTF-8" in capsys.readouterr().err
+
+
+def test_rename(runs_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["runs", "--runs-dir", "mine", "rename"]
+    assert run([*command, "head [1]", "best"]) == 0
+    assert capsys.readouterr().out == "mine/best\n"
+    assert Run(runs_dir / "tuned").parent == Run(runs_dir / "best")
+    assert run([*command, "best", "tuned"]) == 2
+    assert "there is mine/tuned already. Choose another" in capsys.readouterr().err
+    assert run([*command, "bes", "other"]) == 2  # a whole name, since runs change
+    assert (
+        "no run called 'bes' in mine. Did you mean 'best'?" in capsys.readouterr().err
+    )
+
+
+def test_rm_asks(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["runs", "rm", "head [1]", "mine/tuned", "tuned", "--runs-dir", "mine"]
+    assert run(command) == 2
+    asked = r"emove mine/head [1] and mine/tuned ("
+    assert f"error: nobody can be asked here. To r{asked}" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", Terminal("\nno\n"))
+    monkeypatch.setattr(stderr(), "_force_terminal", True)
+    for _ in range(3):  # the third time, the input is at its end
+        assert run(command) == 0
+        shown = capsys.readouterr().err
+        assert f"R{asked}" in shown
+        assert "? [y/N] nothing was removed" in shown
+    assert len(list(runs_dir.iterdir())) == 4
+    monkeypatch.setattr("sys.stdin", Terminal("Y\n"))
+    assert run([*command, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["removed"] == ["mine/head [1]", "mine/tuned"]
+    assert document["files"] >= 10
+    assert sorted(path.name for path in runs_dir.iterdir()) == ["broken", "orphan"]
+    assert run(["runs", "rm", "broken", "--yes", "--runs-dir", "mine"]) == 0
+    assert re.match(r"removed \d files, \d+\.\d kB$", capsys.readouterr().out)
+
+
+class Terminal(io.StringIO):
+    """What somebody types on a terminal."""
+
+    def isatty(self) -> bool:
+        return True

@@ -15,7 +15,7 @@ from cnnxfer.runs.summary import percent, with_ancestors
 from cnnxfer.spelling import command
 from cnnxfer.tasks.catalog import task_of
 from cnnxfer.tasks.score import ACCURACY, NAMES
-from cnnxfer.tasks.significance import Accuracy
+from cnnxfer.tasks.significance import Accuracy, wilson_interval
 
 UNKNOWN = "not measured"
 
@@ -114,7 +114,12 @@ def _trained(figures: Mapping[str, Any] | None) -> str:
         return ""
     monitor = figures.get("monitor", ACCURACY)
     value = figures.get(f"val_{monitor.replace('-', '_')}")
-    return f"{NAMES[monitor]} {percent(value)}" if value is not None else ""
+    if value is None:
+        return ""
+    images, text = figures.get("val_images"), percent(value)
+    if monitor == ACCURACY and images:
+        text = wilson_interval(round(value * images), images).text
+    return f"{NAMES[monitor]} {text}"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
