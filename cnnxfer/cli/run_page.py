@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from rich.table import Table
-
-from cnnxfer.cli.tables import cell_table, detail_table
+from cnnxfer.cli.tables import detail_table
 from cnnxfer.cli.terminal import stdout
 from cnnxfer.evaluation.report.facts import results_of, split_sizes
 from cnnxfer.files import format_bytes
-from cnnxfer.reporting import counted, duration
+from cnnxfer.reporting import counted
 from cnnxfer.runs import Run, standing_on
 from cnnxfer.runs.summary import (
     changed_settings,
@@ -26,9 +24,10 @@ SMALL_BYTES = 100_000
 
 
 def print_run(run: Run) -> None:
-    """Prints what matters about a run, and what its phases were trained with."""
-    rows = [(name, value) for name, value in _details(run) if value]
-    stdout().print(detail_table(rows), "", _phase_table(run))
+    """Prints what matters about a run."""
+    stdout().print(
+        detail_table((name, value) for name, value in _details(run) if value)
+    )
 
 
 def _details(run: Run) -> Iterator[tuple[str, str]]:
@@ -44,7 +43,11 @@ def _details(run: Run) -> Iterator[tuple[str, str]]:
     yield "data", f"{config.data}: {counted(sum(sizes.values()), 'image')} ({parts})"
     yield "task", config.task
     yield "backbone", f"{config.backbone} at {config.image_size}, head {config.head}"
-    yield "took", _took(run, summary["seconds"])
+    yield "begun", _begun(run)
+    columns, *phases = phase_rows(run)
+    for phase in phases:
+        facts = dict(zip(columns, phase, strict=True))
+        yield facts["phase"].replace("_", "-"), _trained(facts)
     yield "settings", ", ".join(_settings(run))
     yield "lineage", _lineage(run)
     yield "files", _files(run)
@@ -56,19 +59,23 @@ def _classes(names: tuple[str, ...]) -> str:
     return f"{len(names):,}: {shown}" + f" and {more:,} more" * (more > 0)
 
 
-def _took(run: Run, seconds: float | None) -> str:
-    started = _day(run)
-    if seconds is None:
-        return started and f"begun {started}"
-    return duration(seconds) + (started and f", begun {started}")
-
-
-def _day(run: Run) -> str:
+def _begun(run: Run) -> str:
     try:
         started = datetime.fromisoformat(run.receipt["started"])
     except (KeyError, TypeError, ValueError):
         return ""
     return started.isoformat(" ", "minutes")[:16]
+
+
+def _trained(phase: dict[str, str]) -> str:
+    """Returns in words how a phase was trained, and what came of it."""
+    epochs = f"{phase['epochs']} epochs"
+    if phase["best"]:
+        epochs += f", the best {phase['best']}"
+    how = f"{phase['optimizer']} at {phase['rate']}, {phase['schedule']}"
+    validation = phase["validation"] and f"validation {phase['validation']}"
+    parts = filter(None, (epochs, how, validation, phase["time"]))
+    return f"{phase['run']}: {'; '.join(parts)}"
 
 
 def _settings(run: Run) -> Iterator[str]:
@@ -107,12 +114,3 @@ def _files(run: Run) -> str:
 def _size_bytes(path: Path) -> int:
     paths = [path, *path.rglob("*")] if path.is_dir() else [path]
     return sum(each.lstat().st_size for each in paths if not each.is_dir())
-
-
-def _phase_table(run: Run) -> Table:
-    """Returns a table of the phases of a run and its ancestors, with their results."""
-    columns, *rows = phase_rows(run)
-    table = cell_table(*columns, wide=("run",))
-    for row in rows:
-        table.add_row(*row)
-    return table

@@ -1,6 +1,7 @@
 """`cnnxfer runs`: lists, ranks, shows, draws, compares and changes runs."""
 
 import dataclasses
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -49,6 +50,8 @@ Order = Annotated[
         callback=own_or_group_value,
     ),
 ]
+
+MOST_NAME = 24  # characters of a run's name that are not folded
 
 group = typer.Typer()
 
@@ -230,39 +233,60 @@ def _ranked(summaries: list[dict[str, Any]], order: str) -> list[dict[str, Any]]
 
 
 def _leaderboard(summaries: list[dict[str, Any]]) -> Table:
-    table = _table("time", summaries)
-    for summary in summaries:
-        seconds = summary.get("seconds")
-        time = "" if seconds is None else duration(seconds)
-        table.add_row(summary["run"], *_cells(summary), time, _note(summary))
-    return table
+    rows = [(summary["run"], summary) for summary in summaries]
+    times = [summary.get("seconds") for summary in summaries]
+    texts = ["" if seconds is None else duration(seconds) for seconds in times]
+    return _table(rows, "time", texts)
 
 
 def _tree(runs: list[Run]) -> Table:
-    nodes = [
-        (node, _summary(node.run) if node.run else {"status": "gone"})
+    rows = [
+        (
+            "  " * node.depth + node.name,
+            _summary(node.run) if node.run else {"status": "gone"},
+        )
         for node in in_tree_order(runs)
     ]
-    table = _table("started", [summary for _, summary in nodes])
-    for node, summary in nodes:
-        started = (summary.get("started") or "")[:16].replace("T", " ")
-        name = "  " * node.depth + node.name
-        table.add_row(name, *_cells(summary), started, _note(summary))
+    return _table(rows, "started", [_started(summary) for _, summary in rows])
+
+
+def _table(
+    rows: list[tuple[str, dict[str, Any]]], last: str, texts: list[str]
+) -> Table:
+    """Returns a table of runs; the status and notes only if they say something.
+
+    Args:
+        rows: the name of each run, as it is shown, and its summary.
+        last: the title of the last column, and what it has.
+        texts: what it has for each run.
+    """
+    columns: dict[str, list[str]] = {
+        "run": [name for name, _ in rows],
+        "validation": [_figures(summary)[0] for _, summary in rows],
+        "test": [_figures(summary)[1] for _, summary in rows],
+        "backbone": [summary.get("backbone") or "" for _, summary in rows],
+        "status": [summary["status"] for _, summary in rows],
+        last: texts,
+        "note": ["; ".join(it.get("note", "").splitlines()) for _, it in rows],
+    }
+    if set(columns["status"]) == {"done"}:
+        del columns["status"]
+    shown = {title: cells for title, cells in columns.items() if any(cells)}
+    table = cell_table(*shown, wide=("run", "note"))
+    table.columns[0].min_width = min(MOST_NAME, max(map(len, shown["run"])))
+    for cells in zip(*shown.values(), strict=True):
+        table.add_row(*cells)
     return table
 
 
-def _table(last: str, summaries: list[dict[str, Any]]) -> Table:
-    columns = ("run", "backbone", "status", "validation", "test", last)
-    noted = ("note",) if any(map(_note, summaries)) else ()
-    return cell_table(*columns, *noted, wide=("run", "note"))
-
-
-def _cells(summary: dict[str, Any]) -> tuple[str, ...]:
-    return summary.get("backbone", ""), summary["status"], *_figures(summary)
-
-
-def _note(summary: dict[str, Any]) -> str:
-    return "; ".join(summary.get("note", "").splitlines())
+def _started(summary: dict[str, Any]) -> str:
+    """Returns the time of a run that began today, or else its day; "" if unknown."""
+    try:
+        started = datetime.fromisoformat(str(summary.get("started"))).astimezone()
+    except (ValueError, OverflowError):
+        return ""
+    today = started.date() == datetime.now().date()
+    return started.strftime("%H:%M" if today else "%Y-%m-%d")
 
 
 def _figures(summary: dict[str, Any]) -> tuple[str, str]:
