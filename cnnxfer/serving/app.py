@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 from swagger_ui_bundle import swagger_ui_path
 
@@ -15,6 +15,7 @@ from cnnxfer.serving.backend import Backend
 from cnnxfer.serving.guard import refused
 from cnnxfer.serving.metrics import Metrics
 from cnnxfer.serving.refusals import Refusal
+from cnnxfer.serving.responses import Answer
 from cnnxfer.version import __version__
 
 
@@ -44,17 +45,15 @@ def make_app(backend: Backend, metrics: Metrics, most_bytes: int) -> FastAPI:
         )
 
     @app.exception_handler(Refusal)
-    async def tell_refusal(request: Request, error: Refusal) -> JSONResponse:
+    async def tell_refusal(request: Request, error: Refusal) -> Answer:
         return refused(error)
 
     @app.exception_handler(HTTPException)
-    async def tell_other(request: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse(
-            {"error": error.detail}, error.status_code, headers=error.headers
-        )
+    async def tell_other(request: Request, error: HTTPException) -> Answer:
+        return Answer({"error": error.detail}, error.status_code, headers=error.headers)
 
     @app.exception_handler(Exception)
-    async def tell_failure(request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"error": "the server failed; its log says why."}, 500)
+    async def tell_failure(request: Request, error: Exception) -> Answer:
+        return Answer({"error": "the server failed; its log says why."}, 500)
 
     return app

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.serving.admission import Admission, require_count
-from cnnxfer.serving.refusals import Refusal
+from cnnxfer.serving.admission import Admission
+from cnnxfer.serving.refusals import Refusal, shown
 from cnnxfer.serving.served_model import ServedModel
 
 
@@ -42,11 +42,12 @@ class Backend:
         model = self.models.get(name)
         if model is None:
             known = ", ".join(self.models)
-            raise Refusal(404, f"there is no model {name!r}. There is: {known}.")
+            raise Refusal(404, f"there is no model {shown(name)}. There is: {known}.")
         number = str(model.current.number)
         if version not in (None, "", number):
             raise Refusal(
-                404, f"there is no version {version!r} of {name}, but version {number}."
+                404,
+                f"there is no version {shown(version)} of {name}; there is: {number}.",
             )
         return model
 
@@ -56,9 +57,8 @@ class Backend:
         """Returns a prediction for each image; unreadable ones have an `error`.
 
         Raises:
-            Refusal: if the images are none or too many, or too many others wait.
+            Refusal: if too many others wait.
         """
-        require_count(len(sources), self.most_images)
         with self.admission.images(len(sources)):
             return await model.predict(sources)
 

@@ -26,10 +26,14 @@ def parse_object(text: bytes) -> dict[str, Any]:
         Refusal: if the text is none.
     """
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, f"the body is no JSON: {error}.") from error
     if not isinstance(found, dict):
         kind = type(found).__name__
         raise Refusal(400, f"the body is a JSON {kind}; expected an object.")
     return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")

@@ -11,12 +11,12 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cnnxfer.files import format_bytes
 from cnnxfer.serving.admission import Admission, Held
 from cnnxfer.serving.refusals import Refusal
+from cnnxfer.serving.responses import Answer
 
 HELD = "cnnxfer.held"  # the key of a request's `Held` in its scope
 # What a browser may ask without a token: the page asks its user for it.
@@ -98,11 +98,9 @@ def held_bytes(scope: Scope) -> Held:
     return cast(Held, scope[HELD])
 
 
-def refused(refusal: Refusal) -> JSONResponse:
+def refused(refusal: Refusal) -> Answer:
     """Returns the response to a request that is not answered."""
-    return JSONResponse(
-        {"error": refusal.message}, refusal.status, headers=refusal.headers
-    )
+    return Answer({"error": refusal.message}, refusal.status, headers=refusal.headers)
 
 
 def _limited(receive: Receive, held: Held, most_bytes: int, seconds: float) -> Receive:

@@ -15,14 +15,16 @@ from typing import Any
 import numpy as np
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from cnnxfer.data.images.source import ImageSource
+from cnnxfer.serving.admission import require_count
 from cnnxfer.serving.backend import Backend
 from cnnxfer.serving.bodies import parse_object
 from cnnxfer.serving.documents import json_body
 from cnnxfer.serving.images import base64_source, encoded_source, pixel_source
-from cnnxfer.serving.refusals import Refusal
+from cnnxfer.serving.refusals import Refusal, shown
+from cnnxfer.serving.responses import Answer
 from cnnxfer.serving.served_model import ServedModel
 from cnnxfer.serving.tensors import INPUT, OUTPUTS, Output, columns
 from cnnxfer.version import __version__
@@ -83,13 +85,14 @@ def routes(backend: Backend) -> APIRouter:
         """Answer images: files as BYTES, or pixels as UINT8 or FP32."""
         model = backend.find(name, version)
         document, binary = _parts(await request.body(), request.headers.get(LENGTH))
-        sources = _images(document, binary)
+        sources = _images(document, binary, backend.most_images)
+        request_id = _id(document)
         wanted = _wanted(document, OUTPUTS[model.current.kind])
         found = await backend.answer_all(model, sources)
         head = {
             "model_name": model.name,
             "model_version": str(model.current.number),
-            **({"id": document["id"]} if "id" in document else {}),
+            **request_id,
         }
         return _response(head, wanted, columns(found[0].answer.kind, found))
 
@@ -100,15 +103,16 @@ def _parts(body: bytes, length: str | None) -> tuple[dict[str, Any], bytes]:
     """Returns the JSON of a request, and the binary tensors behind it."""
     if length is None:
         return parse_object(body), b""
-    if not length.isdecimal() or int(length) > len(body):
+    digits = len(str(len(body)))  # Python does not read numbers of any length
+    if not length.isdecimal() or len(length) > digits or int(length) > len(body):
         raise Refusal(
-            400, f"Inference-Header-Content-Length is {length!r}; expected the length "
-            f"of the JSON, at most the {len(body)} bytes of the body.",
+            400, f"Inference-Header-Content-Length is {shown(length)}; expected the "
+            f"length of the JSON, at most the {len(body)} bytes of the body.",
         )  # fmt: skip
     return parse_object(body[: int(length)]), body[int(length) :]
 
 
-def _images(document: dict[str, Any], binary: bytes) -> list[ImageSource]:
+def _images(document: dict[str, Any], binary: bytes, most: int) -> list[ImageSource]:
     inputs = document.get("inputs")
     if not isinstance(inputs, list) or len(inputs) != 1:
         raise Refusal(400, f'expected "inputs" with one tensor, {INPUT}.')
@@ -117,42 +121,48 @@ def _images(document: dict[str, Any], binary: bytes) -> list[ImageSource]:
         raise Refusal(400, f"expected an input that is called {INPUT}.")
     datatype, shape = tensor.get("datatype"), _shape(tensor.get("shape"))
     size = _parameter(tensor, "binary_data_size")
-    if size is not None and size != len(binary):
+    if size != len(binary) and (binary or size is not None):
         raise Refusal(
-            400, f"{INPUT} has {len(binary)} bytes, and binary_data_size is {size}."
+            400,
+            f"{INPUT} has {len(binary)} bytes of binary data, and binary_data_size is "
+            f"{shown(size)}.",
         )
+    require_count(shape[0], most)  # before any image is made
     if datatype == "BYTES":
-        found = _files(tensor, binary if size is not None else None)
-    elif datatype in PIXELS:
-        found = _pixels(tensor, binary if size is not None else None)
-    else:
-        raise Refusal(
-            400, f"the datatype of {INPUT} is {datatype!r}; expected BYTES (files), "
-            f"or {' or '.join(PIXELS)} (pixels).",
-        )  # fmt: skip
-    if len(found) != shape[0] or (datatype == "BYTES" and shape[1:] not in ([], [1])):
-        raise Refusal(
-            400, f"{INPUT} has {len(found)} images, and its shape is {shape}."
-        )
-    return found
+        if shape[1:] not in ([], [1]):
+            raise Refusal(400, f"{INPUT} has files, and its shape is {shown(shape)}.")
+        return _files(tensor, shape[0], binary if size is not None else None)
+    if datatype in list(PIXELS):  # it may be of any type
+        return _pixels(tensor, shape, binary if size is not None else None)
+    raise Refusal(
+        400,
+        f"the datatype of {INPUT} is {shown(datatype)}; expected BYTES (files), or "
+        f"{' or '.join(PIXELS)} (pixels).",
+    )
 
 
-def _files(tensor: dict[str, Any], binary: bytes | None) -> list[ImageSource]:
+def _files(
+    tensor: dict[str, Any], number: int, binary: bytes | None
+) -> list[ImageSource]:
     if binary is not None:
         return [
             encoded_source(f"{INPUT}[{place}]", content)
-            for place, content in enumerate(_elements(binary))
+            for place, content in enumerate(_elements(binary, number))
         ]
     data = tensor.get("data")
     if not isinstance(data, list):
         raise Refusal(400, f"{INPUT} has no data: expected a list of base64 texts.")
+    if len(data) != number:
+        raise Refusal(
+            400, f"{INPUT} has {len(data)} images, and its shape is [{number}]."
+        )
     return [base64_source(f"{INPUT}[{place}]", text) for place, text in enumerate(data)]
 
 
-def _elements(binary: bytes) -> Iterator[bytes]:
+def _elements(binary: bytes, number: int) -> Iterator[bytes]:
     """Yields the elements of a BYTES tensor, each behind its length in 4 bytes."""
     at = 0
-    while at < len(binary):
+    for _ in range(number):
         if at + 4 > len(binary):
             raise Refusal(400, f"the binary data of {INPUT} ends within a length.")
         (length,) = struct.unpack_from("<I", binary, at)
@@ -161,19 +171,26 @@ def _elements(binary: bytes) -> Iterator[bytes]:
             raise Refusal(400, f"the binary data of {INPUT} ends within an image.")
         yield binary[at : at + length]
         at += length
+    if at < len(binary):
+        raise Refusal(
+            400, f"{INPUT} has more than {number} images, and its shape is [{number}]."
+        )
 
 
-def _pixels(tensor: dict[str, Any], binary: bytes | None) -> list[ImageSource]:
-    kind, shape = PIXELS[tensor["datatype"]], tensor["shape"]
+def _pixels(
+    tensor: dict[str, Any], shape: list[int], binary: bytes | None
+) -> list[ImageSource]:
     try:
         if binary is not None:
-            values = np.frombuffer(binary, kind)
+            values = np.frombuffer(binary, PIXELS[tensor["datatype"]])
         else:
             values = np.asarray(tensor.get("data"), np.float64).ravel()
         pixels = values.reshape(shape)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise Refusal(
-            400, f"the data of {INPUT} does not have the shape {shape}: {error}."
+            400,
+            f"the data of {INPUT} does not have the shape {shown(shape)}: expected so "
+            "many numbers.",
         ) from error
     return [
         pixel_source(f"{INPUT}[{place}]", image) for place, image in enumerate(pixels)
@@ -187,12 +204,23 @@ def _shape(shape: Any) -> list[int]:
         and all(type(size) is int and 0 <= size < 1 << 31 for size in shape)
     ):
         return shape
-    raise Refusal(400, f"the shape of {INPUT} is {shape}; expected [images, ...].")
+    raise Refusal(
+        400, f"the shape of {INPUT} is {shown(shape)}; expected [images, ...]."
+    )
 
 
 def _parameter(holder: dict[str, Any], name: str) -> Any:
     parameters = holder.get("parameters")
     return parameters.get(name) if isinstance(parameters, dict) else None
+
+
+def _id(document: dict[str, Any]) -> dict[str, str]:
+    """Returns the id of a request, which its response has, too."""
+    if "id" not in document:
+        return {}
+    if not isinstance(document["id"], str):
+        raise Refusal(400, f"the id is {shown(document['id'])}; expected a text.")
+    return {"id": document["id"]}
 
 
 def _wanted(
@@ -207,9 +235,9 @@ def _wanted(
     found = []
     for each in asked if isinstance(asked, list) else [asked]:
         name = each.get("name") if isinstance(each, dict) else each
-        if name not in known:
+        if name not in list(known):  # it may be of any type
             raise Refusal(
-                400, f"there is no output {name!r}. There is: {', '.join(known)}."
+                400, f"there is no output {shown(name)}. There is: {', '.join(known)}."
             )
         own = _parameter(each, "binary_data")
         found.append((known[name], binary if own is None else bool(own)))
@@ -237,7 +265,7 @@ def _response(
         tensors.append(tensor)
     document = {**head, "outputs": tensors}
     if not pieces:
-        return JSONResponse(document)
+        return Answer(document)
     text = json.dumps(document).encode()
     return Response(
         b"".join([text, *pieces]),

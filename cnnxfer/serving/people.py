@@ -11,7 +11,6 @@ import anyio
 from fastapi import APIRouter
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.errors import DataError
@@ -23,6 +22,7 @@ from cnnxfer.serving.documents import upload_body
 from cnnxfer.serving.guard import held_bytes
 from cnnxfer.serving.images import encoded_source
 from cnnxfer.serving.refusals import Refusal
+from cnnxfer.serving.responses import Answer
 from cnnxfer.serving.tensors import mask_png
 from cnnxfer.web import Limits, open_url
 
@@ -43,13 +43,14 @@ def routes(backend: Backend, most_bytes: int) -> APIRouter:
     limits = Limits(most_bytes, IDLE_SECONDS, TOTAL_SECONDS, backend.allow_private)
 
     @router.post("/predict", openapi_extra=upload_body(EXAMPLE))
-    async def predict(request: Request, model: str | None = None) -> JSONResponse:
+    async def predict(request: Request, model: str | None = None) -> Answer:
         """Answer images: files, one file as the body, or addresses in JSON.
 
         If some cannot be read, the status is 422, and the others have their answers.
         """
         asked = backend.find(model) if model else backend.first
         sources = await _images(request, backend.most_images, limits)
+        require_count(len(sources), backend.most_images)
         found = await backend.answer(asked, sources)
         version = asked.current
         document = {
@@ -60,7 +61,7 @@ def routes(backend: Backend, most_bytes: int) -> APIRouter:
         broken = [each for each in found if each.error]
         if broken:
             document["error"] = "; ".join(f"{b.path}: {b.error}" for b in broken)
-        return JSONResponse(document, UNREADABLE if broken else 200)
+        return Answer(document, UNREADABLE if broken else 200)
 
     return router
 

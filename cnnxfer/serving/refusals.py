@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
+from typing import Any
 
 
 class Refusal(Exception):
@@ -30,3 +32,11 @@ def busy(seconds: int) -> Refusal:
         f"too many images wait for their answers; try again in {seconds} s.",
         {"Retry-After": str(seconds)},
     )
+
+
+def shown(value: Any) -> str:
+    """Returns a value of a request as messages show it: its beginning and its end.
+
+    It may be longer than any message, and nested deeper than `repr` can go.
+    """
+    return reprlib.repr(value)

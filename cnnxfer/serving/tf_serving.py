@@ -10,14 +10,15 @@ from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from cnnxfer.data.images.source import ImageSource
+from cnnxfer.serving.admission import require_count
 from cnnxfer.serving.backend import Backend
 from cnnxfer.serving.bodies import read_json
 from cnnxfer.serving.documents import json_body
 from cnnxfer.serving.images import base64_source, pixel_source
-from cnnxfer.serving.refusals import Refusal
+from cnnxfer.serving.refusals import Refusal, shown
+from cnnxfer.serving.responses import Answer
 from cnnxfer.serving.served_model import ServedModel
 from cnnxfer.serving.tensors import INPUT, OUTPUTS, columns, values
 
@@ -34,17 +35,16 @@ def routes(backend: Backend) -> APIRouter:
     @router.post("/{name}/versions/{version}:predict", openapi_extra=json_body(EXAMPLE))
     async def predict(
         request: Request, name: str, version: str | None = None
-    ) -> JSONResponse:
+    ) -> Answer:
         """Answer images, in rows (`instances`) or in columns (`inputs`)."""
         model = backend.find(name, version)
-        body = await read_json(request)
-        rows, by_rows = _images(body)
+        rows, by_rows = _images(await read_json(request), backend.most_images)
         found = await backend.answer_all(model, rows)
         if by_rows:
-            return JSONResponse({"predictions": [_encoded(values(p)) for p in found]})
+            return Answer({"predictions": [_encoded(values(p)) for p in found]})
         outputs = columns(found[0].answer.kind, found)
         cells = {name: _encoded(each.tolist()) for name, each in outputs.items()}
-        return JSONResponse({"outputs": cells})
+        return Answer({"outputs": cells})
 
     @router.get("/{name}/metadata")
     @router.get("/{name}/versions/{version}/metadata")
@@ -64,12 +64,12 @@ def routes(backend: Backend) -> APIRouter:
     return router
 
 
-def _images(body: dict[str, Any]) -> tuple[list[ImageSource], bool]:
+def _images(body: dict[str, Any], most: int) -> tuple[list[ImageSource], bool]:
     """Returns the images of a request, and whether they came in rows."""
     signature = body.get("signature_name", SIGNATURE)
     if signature not in (SIGNATURE, ""):
         raise Refusal(
-            400, f"there is no signature {signature!r}; there is: {SIGNATURE}."
+            400, f"there is no signature {shown(signature)}; there is: {SIGNATURE}."
         )
     forms = [form for form in ("instances", "inputs") if form in body]
     if len(forms) != 1:
@@ -80,6 +80,7 @@ def _images(body: dict[str, Any]) -> tuple[list[ImageSource], bool]:
     if not isinstance(rows, list):
         kind = type(rows).__name__
         raise Refusal(400, f"{forms[0]} is a JSON {kind}; expected a list of images.")
+    require_count(len(rows), most)  # before any image is made
     images = [_image(f"{forms[0]}[{place}]", row) for place, row in enumerate(rows)]
     return images, forms == ["instances"]
 
@@ -90,7 +91,9 @@ def _image(name: str, row: Any) -> ImageSource:
     if isinstance(row, dict):
         if set(row) != {"b64"}:
             raise Refusal(
-                400, f'{name} has {sorted(row)}; expected {{"b64": "..."}} or pixels.'
+                400,
+                f'{name} has {shown(sorted(row))}; expected {{"b64": "..."}}, or '
+                "pixels.",
             )
         return base64_source(name, row["b64"])
     return pixel_source(name, row)
