@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import time
 from collections.abc import Callable
@@ -11,13 +10,15 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cnnxfer.files import format_bytes
 from cnnxfer.serving.admission import Admission, Held
+from cnnxfer.serving.bodies import Body, too_large
 from cnnxfer.serving.refusals import Refusal
 from cnnxfer.serving.responses import Answer
 
+VANISHED = 499  # the status in figures, where a client has gone before its response
 HELD = "cnnxfer.held"  # the key of a request's `Held` in its scope
 # What a browser may ask without a token: the page asks its user for it.
 OPEN = ("/", "/v2/health/live", "/v2/health/ready")
@@ -57,19 +58,22 @@ class Guard:
         async def watched(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
+                message = await body.before_response(message)
                 status = message["status"]
             await send(message)
 
-        try:
-            with self.admission.request() as held:
-                scope[HELD] = held
+        with self.admission.request() as held:
+            scope[HELD] = held
+            body = Body(scope, receive, held, self.most_bytes, self.body_seconds)
+            try:
                 self._require_access(scope)
-                limited = _limited(receive, held, self.most_bytes, self.body_seconds)
-                await self.app(scope, limited, watched)
-        except Refusal as refusal:
-            await refused(refusal)(scope, receive, watched)
-        finally:
-            self.on_response(scope, status, time.monotonic() - started)
+                await self.app(scope, body.receive, watched)
+            except Refusal as refusal:
+                await refused(refusal)(scope, receive, watched)
+            except ClientDisconnect:
+                status = VANISHED
+            finally:
+                self.on_response(scope, status, time.monotonic() - started)
 
     def _require_access(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -90,7 +94,7 @@ class Guard:
                 )
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > self.most_bytes:
-            raise _too_large(self.most_bytes)
+            raise too_large(self.most_bytes)
 
 
 def held_bytes(scope: Scope) -> Held:
@@ -101,42 +105,6 @@ def held_bytes(scope: Scope) -> Held:
 def refused(refusal: Refusal) -> Answer:
     """Returns the response to a request that is not answered."""
     return Answer({"error": refusal.message}, refusal.status, headers=refusal.headers)
-
-
-def _limited(receive: Receive, held: Held, most_bytes: int, seconds: float) -> Receive:
-    """Returns `receive` for a body that may neither be too large nor too slow."""
-    deadline = time.monotonic() + seconds
-    arrived, complete = 0, False
-
-    async def limited() -> Message:
-        nonlocal arrived, complete
-        if complete:  # what may come now is the end of the connection
-            return await receive()
-        try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                message = await receive()
-        except TimeoutError as error:
-            raise Refusal(
-                408, f"the body took over {seconds:g} s to arrive.", CLOSE
-            ) from error
-        piece = len(message.get("body", b""))
-        arrived += piece
-        if arrived > most_bytes:
-            raise _too_large(most_bytes)
-        held.take(piece)
-        complete = not message.get("more_body", False)
-        return message
-
-    return limited
-
-
-CLOSE = {"Connection": "close"}  # the rest of the body is not wanted
-
-
-def _too_large(most_bytes: int) -> Refusal:
-    return Refusal(
-        413, f"the body is over {format_bytes(most_bytes)}, the limit.", CLOSE
-    )
 
 
 def _host(header: str) -> str | None:
