@@ -19,6 +19,7 @@ def hurried(exports: list[str]) -> Iterator[Served]:
         patch.setattr(server, "BODY_SECONDS", 1.0)
         patch.setattr(bodies, "LEFT_SECONDS", 0.5)
         patch.setattr(connections, "HEADER_SECONDS", 1.0)
+        patch.setattr(connections, "READER_SECONDS", 1.0)
         with serving(exports[0], most_megabytes=1) as served:
             yield served
 
@@ -139,10 +140,43 @@ def test_a_large_head_is_refused(hurried: Served) -> None:
     assert time.monotonic() - started < 0.9
 
 
+@pytest.mark.parametrize("line", ["X-More: of it\r\n", "x"])
+def test_what_follows_the_chunks_may_not_be_endless(hurried: Served, line: str) -> None:
+    body = post("/predict", b"3\r\nabc\r\n0\r\n", "Transfer-Encoding: chunked")
+    answer = ask(hurried, body, line * (200_000 // len(line)))
+    assert statuses(answer) == [400]
+
+
+def test_a_body_may_come_in_chunks_of_a_byte(served: Served) -> None:
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in RED * 300)
+    body = post("/predict", chunks + b"0\r\n\r\n", "Transfer-Encoding: chunked", LAST)
+    assert statuses(ask(served, body)) == [200]
+
+
+def test_a_client_that_takes_nothing_is_left(hurried: Served) -> None:
+    asked = b"GET /docs/files/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with hurried.connect() as connection:
+        connection.sendall(asked * 20)
+        time.sleep(2)
+        assert len(statuses(read(connection))) < 20
+
+
+def test_a_client_that_sends_no_more_gets_its_answer(served: Served) -> None:
+    with served.connect() as connection:
+        connection.sendall(post("/predict", RED))
+        connection.shutdown(socket.SHUT_WR)
+        assert statuses(read(connection)) == [200]
+    with served.connect() as connection:
+        connection.sendall(post("/predict", RED)[:-9])
+        connection.shutdown(socket.SHUT_WR)
+        assert read(connection) == b""
+
+
 def test_a_client_that_vanishes_is_no_failure(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = served.metric("cnnxfer_requests_total")
+    vanished = 'cnnxfer_requests_total{route="/predict",status="499"'
+    before, known = served.metric("cnnxfer_requests_total"), served.metric(vanished)
     body = json.dumps({"instances": [{"b64": b64(RED)}]}).encode()
     for path, content in (
         ("/v1/models/colours:predict", body),
@@ -156,7 +190,7 @@ def test_a_client_that_vanishes_is_no_failure(
     deadline = time.monotonic() + 5
     while served.metric("cnnxfer_requests_total") < before + 6:
         assert time.monotonic() < deadline
-    assert served.metric('cnnxfer_requests_total{route="/predict",status="499"') == 2
+    assert served.metric(vanished) == known + 2
     assert not caplog.records
     assert served.metric("cnnxfer_held_bytes") == 0
     assert served.metric("cnnxfer_waiting_images") == 0
