@@ -40,6 +40,17 @@ def write(path: Path, template: str, **values: Any) -> None:
         stream.writelines(page)
 
 
+def hashed(name: str) -> tuple[Markup, str]:
+    """Returns a script or style among the templates, and what permits a page to use it.
+
+    A page's policy names its script by its hash, so that nothing else runs, whatever
+    texts the page has.
+    """
+    text = _environment().get_template(name).render()
+    digest = b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Markup(text), f"'sha256-{digest}'"
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -51,19 +62,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["counted"] = counted
-    environment.globals["script"] = _script
+    environment.globals["script"] = hashed
     return environment
-
-
-def _script(name: str) -> tuple[Markup, str]:
-    """Returns a script among the templates, and what permits a page to run it.
-
-    A page's policy names its script by its hash, so that nothing else runs, whatever
-    texts the page has.
-    """
-    text = _environment().get_template(name).render()
-    digest = b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return Markup(text), f"'sha256-{digest}'"
 
 
 def _printable(value: Any) -> Any:

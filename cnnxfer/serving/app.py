@@ -10,8 +10,9 @@ from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 from swagger_ui_bundle import swagger_ui_path
 
-from cnnxfer.serving import open_inference, people, tf_serving
+from cnnxfer.serving import open_inference, page, people, tf_serving
 from cnnxfer.serving.backend import Backend
+from cnnxfer.serving.explainer import Explainer
 from cnnxfer.serving.guard import refused
 from cnnxfer.serving.metrics import Metrics
 from cnnxfer.serving.refusals import Refusal
@@ -19,16 +20,20 @@ from cnnxfer.serving.responses import Answer
 from cnnxfer.version import __version__
 
 
-def make_app(backend: Backend, metrics: Metrics, most_bytes: int) -> FastAPI:
+def make_app(
+    backend: Backend, explainer: Explainer, metrics: Metrics, most_bytes: int
+) -> FastAPI:
     """Returns the application.
 
     Args:
         backend: answers.
+        explainer: draws heat maps.
         metrics: counts.
-        most_bytes: of one image that an address leads to.
+        most_bytes: of a body, or of one image that an address leads to.
     """
     app = FastAPI(title="cnnxfer", version=__version__, docs_url=None, redoc_url=None)
-    app.include_router(people.routes(backend, most_bytes))
+    app.include_router(page.routes(backend, most_bytes))
+    app.include_router(people.routes(backend, explainer, most_bytes))
     app.include_router(tf_serving.routes(backend))
     app.include_router(open_inference.routes(backend))
     app.add_route("/metrics", metrics.respond)

@@ -1,29 +1,33 @@
-"""What people and curl use: `POST /predict` with files or addresses."""
+"""What people and curl use: `/predict` and `/explain`, with files or addresses."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import anyio
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
+from starlette.responses import Response
 
+from cnnxfer.data.annotation import LABEL_SEPARATOR
 from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.errors import DataError
+from cnnxfer.prediction.outputs.masks import encode_mask
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.serving.admission import require_count
 from cnnxfer.serving.backend import Backend
 from cnnxfer.serving.bodies import read_json
 from cnnxfer.serving.documents import upload_body
+from cnnxfer.serving.explainer import Explainer, explains
 from cnnxfer.serving.guard import held_bytes
 from cnnxfer.serving.images import encoded_source
-from cnnxfer.serving.refusals import Refusal
+from cnnxfer.serving.refusals import Refusal, shown
 from cnnxfer.serving.responses import Answer
-from cnnxfer.serving.tensors import mask_png
+from cnnxfer.serving.served_model import ServedModel
 from cnnxfer.web import Limits, open_url
 
 IDLE_SECONDS, TOTAL_SECONDS = 5.0, 15.0  # of a download
@@ -32,11 +36,12 @@ UNREADABLE = 422
 EXAMPLE = {"urls": ["https://example.org/flower.jpg"]}
 
 
-def routes(backend: Backend, most_bytes: int) -> APIRouter:
+def routes(backend: Backend, explainer: Explainer, most_bytes: int) -> APIRouter:
     """Returns the routes.
 
     Args:
         backend: answers.
+        explainer: draws heat maps.
         most_bytes: of one image that an address leads to.
     """
     router = APIRouter(tags=["For people"])
@@ -63,7 +68,52 @@ def routes(backend: Backend, most_bytes: int) -> APIRouter:
             document["error"] = "; ".join(f"{b.path}: {b.error}" for b in broken)
         return Answer(document, UNREADABLE if broken else 200)
 
+    @router.post("/explain", openapi_extra=upload_body(EXAMPLE))
+    async def explain(
+        request: Request,
+        model: str | None = None,
+        label: Annotated[str | None, Query(alias="class")] = None,
+    ) -> Response:
+        """Draw into one image where the model sees a class: a PNG.
+
+        Without a class, by its name or id, it is the most probable one.
+        """
+        asked = backend.find(model) if model else backend.first
+        number = _number_of_class(asked, label)
+        sources = await _images(request, 1, limits)
+        require_count(len(sources), 1)
+        try:
+            image = sources[0].read()
+        except DataError as error:
+            raise Refusal(UNREADABLE, f"{sources[0].name}: {error}.") from error
+        png = await explainer.explain(asked.current, number, image)
+        return Response(png, media_type="image/png")
+
     return router
+
+
+def _number_of_class(model: ServedModel, label: str | None) -> int | None:
+    """Returns the position of a class that is to be explained; None for None.
+
+    Raises:
+        Refusal: if there is no such class, or nothing of the model is explained.
+    """
+    if not explains(model.current):
+        raise Refusal(
+            400,
+            f"{model.name} cannot be explained: heat maps are of runs and backbones "
+            "that answer with classes.",
+        )
+    if label is None:
+        return None
+    classes = model.current.source.classes
+    found = [at for at, names in enumerate(classes) if label in names]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise Refusal(400, f"{model.name} has no class {shown(label)}.")
+    ids = " or ".join(classes[at][0] for at in found)
+    raise Refusal(400, f"{len(found)} classes are called {label!r}; send {ids}.")
 
 
 async def _images(request: Request, most: int, limits: Limits) -> list[ImageSource]:
@@ -113,8 +163,12 @@ def _fetch(url: str, limits: Limits) -> ImageSource:
 
 
 def _record(prediction: Prediction) -> dict[str, Any]:
-    """Returns what `predict --json` prints of an image, and its mask."""
+    """Returns what `predict --json` prints of an image, its labels, and its mask."""
     record = prediction.as_json()
+    if prediction.error is None:
+        labels = list(prediction.labels)
+        record["label"] = LABEL_SEPARATOR.join(labels) or prediction.label
+        record["labels"] = labels
     if prediction.answer.mask is not None:
-        record["mask"] = base64.b64encode(mask_png(prediction.answer.mask)).decode()
+        record["mask"] = base64.b64encode(encode_mask(prediction.answer.mask)).decode()
     return record

@@ -20,6 +20,7 @@ from cnnxfer.serving.admission import Admission
 from cnnxfer.serving.app import make_app
 from cnnxfer.serving.backend import Backend
 from cnnxfer.serving.connections import Connection
+from cnnxfer.serving.explainer import Explainer
 from cnnxfer.serving.guard import Guard
 from cnnxfer.serving.metrics import Metrics
 from cnnxfer.serving.served_model import ServedModel, Watch
@@ -71,9 +72,11 @@ def serve(
         watch = Watch(list(served.values()))
         open_things.callback(watch.stop)  # before models are closed
         backend = Backend(served, admission, options.most_images, options.allow_private)
+        explainer = Explainer(options.max_pixels, reporter)
+        open_things.callback(explainer.close)
         most_bytes = options.most_megabytes * MEGABYTE
         app = Guard(
-            make_app(backend, metrics, most_bytes),
+            make_app(backend, explainer, metrics, most_bytes),
             admission,
             token=options.token,
             local=is_local(options.host) and not options.token,

@@ -54,9 +54,9 @@ class DecoderSetup:
 def main() -> None:
     """Decodes images until the parent closes this process's standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
-    _be_the_first_to_be_killed()
-    with _claimed(sys.stdin, "rb") as stream, _claimed(sys.stdout, "wb") as records:
-        _exit_when_closed(stream)
+    be_the_first_to_be_killed()
+    with claimed(sys.stdin, "rb") as stream, claimed(sys.stdout, "wb") as records:
+        exit_when_closed(stream)
         try:
             setup: DecoderSetup = pickle.load(stream)
             reader: Reader = pickle.loads(setup.reader)
@@ -159,23 +159,23 @@ class _ParentsBudget:
         """Does nothing: what was decoded is kept until the record has been sent."""
 
 
-def _be_the_first_to_be_killed() -> None:
+def be_the_first_to_be_killed() -> None:
     """Has Linux end this process, rather than its parent, when memory runs out."""
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as stream:
         stream.write("1000")
 
 
-def _claimed(stream: Any, mode: str) -> IO[bytes]:
+def claimed(stream: Any, mode: str) -> IO[bytes]:
     """Returns a standard stream, and puts the null device in its place.
 
     So nothing that a library prints gets between the records.
     """
-    claimed = os.fdopen(os.dup(stream.fileno()), mode)
+    own = os.fdopen(os.dup(stream.fileno()), mode)
     os.dup2(os.open(os.devnull, os.O_RDWR), stream.fileno())
-    return claimed
+    return own
 
 
-def _exit_when_closed(jobs: IO[bytes]) -> None:
+def exit_when_closed(jobs: IO[bytes]) -> None:
     """Ends this process, whatever it does, when the parent closes its end of `jobs`."""
     hang_up = select.poll()
     hang_up.register(jobs, 0)  # no events except the closing, which needs no flag

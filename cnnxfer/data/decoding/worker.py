@@ -23,11 +23,6 @@ from cnnxfer.data.decoding.jobs import MAX_JOBS_PER_WORKER, Job, Jobs
 from cnnxfer.data.images.memory import budget
 from cnnxfer.errors import RunError, reason_of
 
-# The decoder process gets this process's search path, to find the same modules.
-START_CODE = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from cnnxfer.data.decoding.child import main; main()"
-)
 # Each core has a worker, so libraries of linear algebra need no threads of their own.
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("MKL", "OMP", "OPENBLAS")}
 # Room for a few records of the usual size, so that no thread wakes for part of one.
@@ -59,7 +54,7 @@ class DecoderProcess:
         try:
             self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", START_CODE, json.dumps(_search_path())],
+                child_command("cnnxfer.data.decoding.child"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
@@ -160,9 +155,18 @@ class DecoderProcess:
                 stream.close()
 
 
-def _search_path() -> list[str]:
+def child_command(module: str) -> list[str]:
+    """Returns the command of a process that runs `main` of a module of cnnxfer.
+
+    It gets this process's search path, to find the same modules.
+    """
+    code = (
+        "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+        f"from {module} import main; main()"
+    )
     # Python ignores entries of other types, such as a Path.
-    return [entry for entry in sys.path if isinstance(entry, str)]
+    path = [entry for entry in sys.path if isinstance(entry, str)]
+    return [sys.executable, "-P", "-c", code, json.dumps(path)]
 
 
 class Worker:
