@@ -51,7 +51,7 @@ Order = Annotated[
     ),
 ]
 
-MOST_NAME = 24  # characters of a run's name that are not folded
+MOST_NAME = 32  # characters of a name that are shown however narrow the terminal is
 
 group = typer.Typer()
 
@@ -272,7 +272,7 @@ def _table(
     if set(columns["status"]) == {"done"}:
         del columns["status"]
     shown = {title: cells for title, cells in columns.items() if any(cells)}
-    table = cell_table(*shown, wide=("run", "note"))
+    table = cell_table(*shown, wide=("note",))
     table.columns[0].min_width = min(MOST_NAME, max(map(len, shown["run"])))
     for cells in zip(*shown.values(), strict=True):
         table.add_row(*cells)
