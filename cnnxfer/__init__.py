@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         resume,
         serve,
         train,
+        train_settings,
         unfreeze,
         unfreeze_plan,
     )
@@ -63,6 +64,7 @@ __all__ = [
     "resume",
     "serve",
     "train",
+    "train_settings",
     "unfreeze",
     "unfreeze_plan",
 ]

@@ -12,6 +12,7 @@ from cnnxfer.api.prediction import open_classifier, predict, predict_into
 from cnnxfer.api.reports import report
 from cnnxfer.api.run import Run
 from cnnxfer.api.serving import serve
+from cnnxfer.api.shown_settings import train_settings
 from cnnxfer.api.training import resume, train, unfreeze, unfreeze_plan
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "resume",
     "serve",
     "train",
+    "train_settings",
     "unfreeze",
     "unfreeze_plan",
 ]

@@ -76,14 +76,30 @@ def first_phase_settings(
         ConfigError: if one is wrong, or they don't go together.
         RunError: if weights could not be downloaded.
     """
+    settings = checked_settings(path, options, task)
+    _check_cache(settings)
+    return _with_weights(settings, runs_path, reporter)
+
+
+def checked_settings(
+    path: Path | None, options: Mapping[str, Any], task: str
+) -> Config:
+    """Returns the settings of a run that would begin, whose weights may be missing.
+
+    Args:
+        path: as `first_phase_settings` takes it, and so are the others.
+        options: likewise.
+        task: likewise.
+
+    Raises:
+        ConfigError: if one is wrong, or they don't go together.
+    """
     _refuse_fine_tuned_config(path)
     settings = _as_given(path, options, defaults_of(task))
     check_data_options(settings)
     if task != "auto" or not _suit_some_task(path, options):
         check_phases(settings, [settings.first_phase, "fine_tune"])
-    settings = _resolved(settings)
-    _check_cache(settings)
-    return _with_weights(settings, runs_path, reporter)
+    return _resolved(settings)
 
 
 def _suit_some_task(path: Path | None, options: Mapping[str, Any]) -> bool:

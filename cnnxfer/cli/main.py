@@ -15,6 +15,7 @@ from cnnxfer.cli import (
     cache,
     check,
     compare,
+    config,
     doctor,
     evaluate,
     explain,
@@ -77,6 +78,7 @@ for name, group in {
     "backbones": backbones.group,
     "weights": weights.group,
     "cache": cache.group,
+    "config": config.group,
 }.items():
     app.add_typer(group, name=name)
 

@@ -10,7 +10,6 @@ from rich.table import Table
 
 from cnnxfer.cli import run_changes
 from cnnxfer.cli.run_difference import print_difference
-from cnnxfer.cli.run_page import print_run
 from cnnxfer.cli.shared_options import (
     Json,
     Quiet,
@@ -125,6 +124,8 @@ def show(
     elif config:
         print("\n".join(map(printable, found.config.to_toml().splitlines())))
     else:
+        from cnnxfer.cli.run_page import print_run  # which needs NumPy
+
         print_run(found)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from cnnxfer.config.augment import PRESETS, REGIONS, Augment
 from cnnxfer.config.config import Config
@@ -46,14 +47,60 @@ def load_config(
     Raises:
         ConfigError: if the file cannot be read, or a name or a value is wrong.
     """
-    options = overrides or {}
+    return _with_layers(base or Config(), layers(path, overrides or {}))
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Settings that come before those of the layers below.
+
+    Attributes:
+        source: what kind of layer it is.
+        values: the settings by name; those of a table are in a mapping.
+        origin: where the values come from, as `override` takes it.
+        name: which recipe or file it is.
+    """
+
+    source: Literal["task", "recipe", "file", "option"]
+    values: Mapping[str, Any]
+    origin: str = ""
+    name: str = ""
+
+
+def layers(path: Path | None, options: Mapping[str, Any]) -> Iterator[Layer]:
+    """Yields the layers of settings above the defaults, the lowest first.
+
+    This is the order that all settings are put together in; see `load_config`.
+    """
     recipe = options.get("recipe")
-    config = base or Config()
     if path:
-        config = _with_file(config, path, _read_toml(path), recipe)
+        yield from _layers_of_file(path, _read_toml(path), recipe)
     if recipe is not None:
-        config = with_recipe(config, recipe)
-    return override(config, options)
+        yield from _layers_of_recipe(recipe)
+    yield Layer("option", options)
+
+
+def _layers_of_file(
+    path: Path, values: dict[str, Any], recipe: str | None = None
+) -> Iterator[Layer]:
+    origin = f" in {path}"
+    if recipe != NO_RECIPE:
+        yield from _layers_of_recipe(values.get("recipe", NO_RECIPE), origin)
+    yield Layer("file", _with_usual_learning_rate(values), origin, str(path))
+
+
+def _layers_of_recipe(name: str, origin: str = "") -> Iterator[Layer]:
+    override(Config(), {"recipe": name}, origin)  # fails if there is no such recipe
+    yield Layer("recipe", {"recipe": name}, origin, name)
+    if name != NO_RECIPE:
+        path = recipe_path(name)
+        yield Layer("recipe", _read_toml(path), f" in {path}", name)
+
+
+def _with_layers(config: Config, layers: Iterable[Layer]) -> Config:
+    for layer in layers:
+        config = override(config, layer.values, layer.origin)
+    return config
 
 
 def load_all_settings(path: Path) -> Config:
@@ -67,23 +114,13 @@ def load_all_settings(path: Path) -> Config:
             a name or a value is wrong.
     """
     values = _with_later_settings(_read_toml(path))
-    config = _with_file(Config(), path, values)
+    config = _with_layers(Config(), _layers_of_file(path, values))
     if missing := _missing(dataclasses.asdict(config), values):
         raise ConfigError(
             f"{path} lacks {missing}; the settings of a run are all in its file. Put "
             "back the file as it was, or train a new run."
         )
     return config
-
-
-def _with_file(
-    config: Config, path: Path, values: dict[str, Any], recipe: str | None = None
-) -> Config:
-    """Returns the settings, overridden by a file's; see `load_config`."""
-    origin = f" in {path}"
-    values = _with_usual_learning_rate(values)
-    from_recipe = with_recipe(config, values.get("recipe", NO_RECIPE), origin)
-    return override(config if recipe == NO_RECIPE else from_recipe, values, origin)
 
 
 def _with_later_settings(values: dict[str, Any]) -> dict[str, Any]:
@@ -220,10 +257,14 @@ def defaults_of(task: str) -> Config:
     Raises:
         ConfigError: if a setting is wrong.
     """
+    return _with_layers(Config(), layers_of_task(task))
+
+
+def layers_of_task(task: str) -> Iterator[Layer]:
+    """Yields the layer of a task's own defaults, if it has some."""
     path = task_path(task)
-    if not path.is_file():
-        return Config()
-    return override(Config(), _read_toml(path), f" in {path}")
+    if path.is_file():
+        yield Layer("task", _read_toml(path), f" in {path}", task)
 
 
 def load_task_config(
@@ -244,11 +285,7 @@ def with_recipe(config: Config, name: str, origin: str = "") -> Config:
     Raises:
         ConfigError: if there is no such recipe.
     """
-    config = override(config, {"recipe": name}, origin)
-    if name == NO_RECIPE:
-        return config
-    path = recipe_path(name)
-    return override(config, _read_toml(path), f" in {path}")
+    return _with_layers(config, _layers_of_recipe(name, origin))
 
 
 def override(section: Section, values: Mapping[str, Any], origin: str = "") -> Section:

@@ -32,12 +32,13 @@ def test_all_of_a_run_of_an_earlier_commit_is_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from cnnxfer.cli.main import run
-    from cnnxfer.runs import Run
+    from cnnxfer.runs import Run, SplitRow
 
     old = Run(tmp_path / "20261129-101552-efficientnet-lite0-sample")
     old.path.mkdir()
     (old.path / "config.toml").write_bytes(FILES[0].read_bytes())
     old.write_classes(["daisy", "rose"])
+    old.write_split([SplitRow("a.jpg", "rose", "train", "00")])
     started = "2026-11-29T10:15:52+01:00"
     old.update_receipt(phase="frozen", status="done", started=started)
     for name in ("latest", "20261129"):
