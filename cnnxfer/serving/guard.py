@@ -20,7 +20,8 @@ from cnnxfer.serving.responses import Answer
 
 VANISHED = 499  # the status in figures, where a client has gone before its response
 HELD = "cnnxfer.held"  # the key of a request's `Held` in its scope
-# What a browser may ask without a token: the page asks its user for it.
+# What may be asked without a token, and from pages of other sites: the page asks its
+# user for the token.
 OPEN = ("/", "/v2/health/live", "/v2/health/ready")
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
@@ -81,10 +82,12 @@ class Guard:
             raise Refusal(
                 421, "this server answers on its own machine alone: http://localhost"
             )
-        # CORS is off: a page of another site may not make a browser ask.
-        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        # CORS is off: a page of another site may link to ours, and not make a browser
+        # ask anything else.
+        site, path = headers.get("sec-fetch-site", "none"), scope["path"]
+        if site not in ("none", "same-origin") and path not in OPEN:
             raise Refusal(403, "pages of other sites may not ask this server.")
-        if self.token and scope["path"] not in OPEN:
+        if self.token and path not in OPEN:
             sent = headers.get("authorization", "").removeprefix("Bearer ")
             if not hmac.compare_digest(sent.encode(), self.token.encode()):
                 raise Refusal(

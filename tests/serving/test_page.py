@@ -70,6 +70,12 @@ def test_the_page_needs_no_token_and_names_no_model(explained: Served) -> None:
     assert models.status_code == 401
 
 
+def test_other_sites_may_link_to_the_page_and_ask_nothing(served: Served) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    assert served.client.get("/", headers=headers).status_code == 200
+    assert served.client.get("/models", headers=headers).status_code == 403
+
+
 def test_models_tell_what_they_answer_with(served: Served) -> None:
     document = served.client.get("/models").json()
     assert document["most_bytes"] == 32_000_000
