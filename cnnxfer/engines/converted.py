@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnxfer.cache import cache_dir, cached_directory, is_trusted
+from cnnxfer.engines.conversion.write import FILES, write_network
+from cnnxfer.engines.engine import Network
 
 # Keras imports OpenVINO to convert. This imports it first, without telemetry.
 from cnnxfer.engines.silent_openvino import openvino
@@ -22,8 +25,7 @@ from cnnxfer.reporting import Reporter
 if TYPE_CHECKING:
     import keras
 
-FORMAT = 1  # version of the directory's format
-FILES = ("model.xml", "model.bin")
+FORMAT = 2  # version of the directory's format
 MANIFEST = "manifest.json"
 # Limit for all cached networks together: about fifty of the size of ResNet50.
 CACHE_LIMIT_BYTES = 5 * 10**9
@@ -46,17 +48,22 @@ def find_converted(key: str, reporter: Reporter) -> Path | None:
     return directory
 
 
-def convert(key: str, model: keras.Model, reporter: Reporter) -> Path:
+def convert(
+    network: Network, model: Callable[[], keras.Model], reporter: Reporter
+) -> Path:
     """Converts a network and returns its directory in the cache.
 
-    The model computes in float32 on pixels `(batch, size, size, 3)`.
+    Args:
+        network: the network.
+        model: returns its model in this process; see `write_network`.
+        reporter: told what takes long.
 
     Raises:
         Exception: of many kinds, if OpenVINO does not support all of the model's
             operations, or the cache cannot be written.
     """
-    fill = partial(_export, model)
-    directory = cached_directory(cached_dir(key), fill, reporter, _is_whole)
+    fill = partial(_fill, partial(write_network, network, model, reporter))
+    directory = cached_directory(cached_dir(network.key), fill, reporter, _is_whole)
     _delete_least_recently_used(directory)
     return directory
 
@@ -82,8 +89,8 @@ def cached_dir(*parts: str) -> Path:
     return cache_dir() / "engines" / name
 
 
-def _export(model: keras.Model, directory: Path) -> None:
-    model.export(str(directory / FILES[0]), format="openvino", verbose=False)
+def _fill(write: Callable[[Path], None], directory: Path) -> None:
+    write(directory)
     hashes = {name: file_hash(directory / name) for name in FILES}
     (directory / MANIFEST).write_text(json_text(hashes), encoding="utf-8")
 

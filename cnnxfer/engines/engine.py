@@ -81,6 +81,8 @@ class Network:
     own_engine: Callable[[int | None], Engine] | None = field(
         default=None, kw_only=True
     )
+    # Whether `build` can be pickled, and builds the model in another process, too.
+    portable: bool = field(default=False, kw_only=True)
 
 
 class Engine(Protocol):

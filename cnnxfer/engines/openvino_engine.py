@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnxfer.engines.converted import FILES
+from cnnxfer.engines.conversion.write import FILES
 from cnnxfer.engines.signal_stack import preserve_signal_stack
 from cnnxfer.engines.silent_openvino import openvino
 

@@ -32,6 +32,8 @@ from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Verdict
 
 if TYPE_CHECKING:
+    import keras
+
     from cnnxfer.engines.keras_engine import KerasEngine
 
 # The number of images that are compared. For fewer, converting a network takes longer
@@ -146,12 +148,13 @@ class Trial:
     def _convert(self, min_images: int) -> Path:
         if len(self.images) < min_images:
             raise Refused(TOO_FEW)
-        model = self.keras_engine.model  # before `try`: its errors are not OpenVINO's
         unsupported = read_refusal(self.network.key, self.reporter)
         if unsupported is None:
             self.reporter.info(f"converting the network for OpenVINO, {self.occasion}")
             try:
-                return convert(self.network.key, model, self.reporter)
+                return convert(self.network, self._model, self.reporter)
+            except _KerasFailed as failed:
+                raise failed.error from None
             except Exception as error:  # OpenVINO raises many kinds
                 reason = _short_reason(error)
                 if isinstance(error, ConfigError):  # the cache is another user's
@@ -164,6 +167,18 @@ class Trial:
                 save_refusal(self.network.key, reason)
                 unsupported = reason
         raise self._refused(f"it does not support this network ({unsupported})")
+
+    def _model(self) -> keras.Model:
+        """Returns Keras's model, whose answers are computed while it is converted.
+
+        Raises:
+            _KerasFailed: if it cannot be loaded, or cannot answer.
+        """
+        try:
+            assert self.reference is not None
+            return self.keras_engine.model
+        except Exception as error:
+            raise _KerasFailed(error) from error
 
     def _refused(self, reason: str) -> Refused:
         """Reports that OpenVINO may not answer, and returns the error to raise."""
@@ -218,6 +233,13 @@ class Trial:
 
 class Refused(Exception):
     """Raised when OpenVINO may not answer; the message is the reason."""
+
+
+class _KerasFailed(Exception):
+    """Raised where Keras fails while a network is converted, with its error."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 def answer_all(engine: Engine, images: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnxfer.engines.converted import FILES, convert, find_converted
+from cnnxfer.engines.conversion.write import FILES
+from cnnxfer.engines.converted import convert, find_converted
 from cnnxfer.engines.engine import Network
 from cnnxfer.engines.silent_openvino import openvino
 from cnnxfer.quiet import import_tensorflow_quietly
@@ -45,7 +46,7 @@ class NetworkFiles:
         found = find_converted(self.network.key, self.reporter)
         if found is None:
             self.reporter.info("converting the network for OpenVINO, once")
-            found = convert(self.network.key, self.keras_model, self.reporter)
+            found = convert(self.network, lambda: self.keras_model, self.reporter)
         return found
 
     def openvino_model(self) -> Any:

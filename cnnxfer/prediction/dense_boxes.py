@@ -14,7 +14,6 @@ a few cells is not found.
 
 import numpy as np
 
-
 from cnnxfer.tasks.boxes.answer import LEAST_SCORE
 
 # The least probability of a cell of an object, as a share of the surest cell of its

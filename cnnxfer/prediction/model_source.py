@@ -201,6 +201,7 @@ def exported_model(path: Path) -> ModelSource:
         key=_key("exported", *manifest.sha256.values()),
         image_size=manifest.image_size,
         build=partial(_load_file, folder / manifest.file),
+        portable=True,
         outputs=Outputs(task, activated=manifest.answers["activated"]),
         own_engine=(
             None
@@ -240,6 +241,7 @@ def _run_network(run: Run, task: Task, reporter: Reporter) -> Network:
         key=_key("run", task.name, f"{size} {classes}", file_hash(run.require_model())),
         image_size=size,
         build=partial(_load, run),
+        portable=True,
         outputs=Outputs(task),
     )
 
@@ -250,6 +252,7 @@ def _imagenet_network(backbone: Backbone, reporter: Reporter) -> Network:
         key=_key("imagenet", backbone.name, file_hash(path)),
         image_size=backbone.image_size,
         build=partial(_build, backbone, path),
+        portable=True,
         outputs=Outputs(IMAGENET_TASK, activated=True),
     )
 

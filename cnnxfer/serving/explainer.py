@@ -15,8 +15,8 @@ from typing import Any
 import anyio
 import numpy as np
 
+from cnnxfer.child_process import python_command
 from cnnxfer.data.decoding.child import Record, read_record, write_record
-from cnnxfer.data.decoding.worker import child_command
 from cnnxfer.registry import BUILT_IN
 from cnnxfer.reporting import Reporter
 from cnnxfer.serving.refusals import Refusal, busy
@@ -133,7 +133,7 @@ class Explainer:
         if self._closed:
             raise Refusal(503, "the server ends.")
         self._process = subprocess.Popen(
-            child_command("cnnxfer.serving.explainer_child"),
+            python_command("cnnxfer.serving.explainer_child"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from unittest.mock import Mock
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ from recording_reporter import RecordingReporter
 
 from cnnxfer.engines.converted import convert
 from cnnxfer.engines.elastic_engine import ElasticEngine
+from cnnxfer.engines.engine import FEATURES, Network
 from cnnxfer.engines.keras_engine import KerasEngine
 from cnnxfer.errors import DataError, RunError
 from cnnxfer.hardware.memory import is_out_of_memory
@@ -235,7 +237,8 @@ def test_openvino_continues_after_running_out_of_memory() -> None:
     x = keras.layers.Conv2D(64, 3, padding="same", activation="relu")(pixels)
     x = keras.layers.Conv2D(64, 3, padding="same", activation="relu")(x)
     model = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(x))
-    directory = convert("a network that takes much memory", model, Reporter())
+    network = Network("a network that takes much memory", 64, Mock(), FEATURES)
+    directory = convert(network, lambda: model, Reporter())
     command = [sys.executable, "-c", LIMITED, str(directory)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

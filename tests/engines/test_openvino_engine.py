@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from cnnxfer.engines.converted import convert
+from cnnxfer.engines.engine import FEATURES, Network
 from cnnxfer.engines.openvino_engine import OpenVinoEngine, has_bfloat16
 from cnnxfer.reporting import Reporter
 
 
 @pytest.fixture(scope="module")
 def directory(model: keras.Model) -> Path:
-    return convert("the network of these tests", model, Reporter())
+    network = Network("the network of these tests", 32, lambda: model, FEATURES)
+    return convert(network, lambda: model, Reporter())
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +105,7 @@ assert not asked, asked
 STACK = """
 import ctypes, sys
 from pathlib import Path
+from cnnxfer.engines.engine import FEATURES, Network
 from cnnxfer.engines.openvino_engine import OpenVinoEngine, has_bfloat16
 
 def stack():

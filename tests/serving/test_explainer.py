@@ -54,7 +54,7 @@ def opened(
 ) -> Iterator[Callable[..., Explainer]]:
     """Opens explainers, and closes them."""
     command = [sys.executable, "-c", CHILD]
-    monkeypatch.setattr(explainer, "child_command", lambda module: command)
+    monkeypatch.setattr(explainer, "python_command", lambda module: command)
     found: list[Explainer] = []
 
     def opened(**limits: Any) -> Explainer:

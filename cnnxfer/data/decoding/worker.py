@@ -1,7 +1,6 @@
 """A decoder process as its parent sees it, and the thread that sends it jobs."""
 
 import fcntl
-import json
 import os
 import pickle
 import signal
@@ -13,6 +12,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
+from cnnxfer.child_process import python_command
 from cnnxfer.data.decoding.child import (
     GO_ON,
     DecoderSetup,
@@ -35,8 +35,6 @@ PAUSE_SECONDS = 0.002
 class DecoderProcess:
     """A process that runs `child.main`.
 
-    It is started by `subprocess`, because `multiprocessing` would import the user's
-    script again, or fork a process in which TensorFlow or OpenVINO have threads.
     It has pipes of its own: on a channel that processes share, one that is killed while
     it writes stops all others.
     """
@@ -54,7 +52,7 @@ class DecoderProcess:
         try:
             self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
             self._process = subprocess.Popen(
-                child_command("cnnxfer.data.decoding.child"),
+                python_command("cnnxfer.data.decoding.child"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
@@ -153,20 +151,6 @@ class DecoderProcess:
         for stream in (self._jobs, self._records, self._stderr):
             with suppress(OSError):  # what is still buffered cannot be written
                 stream.close()
-
-
-def child_command(module: str) -> list[str]:
-    """Returns the command of a process that runs `main` of a module of cnnxfer.
-
-    It gets this process's search path, to find the same modules.
-    """
-    code = (
-        "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-        f"from {module} import main; main()"
-    )
-    # Python ignores entries of other types, such as a Path.
-    path = [entry for entry in sys.path if isinstance(entry, str)]
-    return [sys.executable, "-P", "-c", code, json.dumps(path)]
 
 
 class Worker:

@@ -1,0 +1,22 @@
+"""Processes of Python that find the same modules as this one."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+_START = (
+    "import json, sys; from importlib import import_module; "
+    "sys.path[:] = json.loads(sys.argv[1]); import_module(sys.argv[2]).main()"
+)
+
+
+def python_command(module: str) -> list[str]:
+    """Returns the command that runs `main()` of a module in a new process.
+
+    `multiprocessing` would import the user's script again, or fork a process in which
+    TensorFlow or OpenVINO have threads.
+    """
+    # Python ignores entries of other types, such as a Path.
+    path = [entry for entry in sys.path if isinstance(entry, str)]
+    return [sys.executable, "-P", "-c", _START, json.dumps(path), module]

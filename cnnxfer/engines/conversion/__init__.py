@@ -1,0 +1,1 @@
+"""Networks of Keras in OpenVINO's format."""

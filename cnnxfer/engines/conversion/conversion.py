@@ -1,0 +1,79 @@
+"""A network that is being converted in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from cnnxfer.child_process import python_command
+
+if TYPE_CHECKING:
+    import keras
+
+
+class ConversionFailed(Exception):
+    """Raised if the process has ended without the network; the message says why."""
+
+
+class Conversion:
+    """Converts a network while this process does something else.
+
+    Attributes:
+        path: the `.xml` file that is written, with its weights beside it.
+    """
+
+    def __init__(self, build: Callable[[], keras.Model], path: Path) -> None:
+        """Starts the process.
+
+        Args:
+            build: returns the model on any backend of Keras. It is pickled.
+            path: the `.xml` file to write.
+
+        Raises:
+            OSError: if no process can be started.
+        """
+        self.path = path
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(
+            python_command("cnnxfer.engines.conversion.child"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            process_group=0,  # so that Ctrl-C reaches only this process
+        )
+        assert self._process.stdin
+        with suppress(OSError), self._process.stdin as stream:  # `wait` says why
+            stream.write(pickle.dumps((build, str(path))))
+
+    def wait(self) -> None:
+        """Waits until the network is written.
+
+        Raises:
+            ConversionFailed: if it cannot be.
+        """
+        if self._process.wait() == 0:
+            return
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().split("\n")
+        raise ConversionFailed(lines[-1] or f"exit code {self._process.returncode}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._errors.close()

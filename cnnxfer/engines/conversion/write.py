@@ -1,0 +1,85 @@
+"""Writes a network in OpenVINO's format, by the fastest way that works."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnxfer.engines.conversion.conversion import Conversion, ConversionFailed
+from cnnxfer.engines.engine import Network
+from cnnxfer.reporting import Reporter
+
+if TYPE_CHECKING:
+    import keras
+
+FILES = ("model.xml", "model.bin")
+SAVED = "model.keras"  # of a model that was built here
+# A process takes 1.5 seconds, TensorFlow's way 10 to 25 ms a layer.
+MANY_LAYERS = 64
+
+
+def write_network(
+    network: Network,
+    model: Callable[[], keras.Model],
+    reporter: Reporter,
+    directory: Path,
+) -> None:
+    """Writes a network into a directory.
+
+    A process of its own does it, in which Keras computes with OpenVINO. If that fails,
+    or the network is so small that starting a process takes longer, it goes through
+    TensorFlow, or whatever computes for Keras here.
+
+    Args:
+        network: the network.
+        model: returns its model in this process. It is called meanwhile.
+        reporter: told if the first way fails.
+        directory: where `FILES` are written to.
+
+    Raises:
+        Exception: of many kinds, if OpenVINO does not support all of the model's
+            operations, or the directory cannot be written.
+    """
+    path = directory / FILES[0]
+    try:
+        if "keras" not in sys.modules and network.portable:
+            _write_elsewhere(network.build, path, meanwhile=model)
+            return
+        if _count_layers(model()) >= MANY_LAYERS:
+            _write_saved_elsewhere(model(), path)
+            return
+    except ConversionFailed as error:
+        reporter.info(f"converting it with Keras here, since elsewhere: {error}")
+    model().export(str(path), format="openvino", verbose=False)
+
+
+def _write_elsewhere(
+    build: Callable[[], keras.Model], path: Path, meanwhile: Callable[[], object]
+) -> None:
+    with Conversion(build, path) as conversion:
+        meanwhile()
+        conversion.wait()
+
+
+def _write_saved_elsewhere(model: keras.Model, path: Path) -> None:
+    saved = path.with_name(SAVED)
+    model.save(saved)
+    try:
+        _write_elsewhere(partial(_load, saved), path, meanwhile=lambda: None)
+    finally:
+        saved.unlink()
+
+
+def _count_layers(model: keras.Model) -> int:
+    return sum(len(getattr(layer, "layers", [layer])) for layer in model.layers)
+
+
+def _load(path: Path) -> keras.Model:
+    import keras
+
+    import cnnxfer.tasks.own_layers  # noqa: F401  has Keras know them
+
+    return keras.saving.load_model(path, compile=False)
