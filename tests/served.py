@@ -89,7 +89,7 @@ def serving(*models: str, **options: object) -> Iterator[Served]:
     if errors:
         raise errors[0]
     token = str(options.get("token", ""))
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = {"Authorization": f"Bearer {token}".encode()} if token else {}
     with httpx.Client(base_url=addresses[0], headers=headers, trust_env=False) as asks:
         served = Served(addresses[0], asks, reporter)
         try:

@@ -62,7 +62,8 @@ def serve(
     chosen = override(ServeOptions(), settings_of("serve", options))
     chosen = replace(chosen, token=chosen.token or os.environ.get(TOKEN, ""))
     named = _by_name(as_texts(models))
-    from cnnxfer.serving.server import is_local, serve
+    from cnnxfer.serving.guard import is_local
+    from cnnxfer.serving.server import serve
 
     if not chosen.token and not is_local(chosen.host):
         raise ConfigError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ HELD = "cnnxfer.held"  # the key of a request's `Held` in its scope
 # What may be asked without a token, and from pages of other sites: the page asks its
 # user for the token.
 OPEN = ("/", "/v2/health/live", "/v2/health/ready")
-LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Guard:
 
     def _require_access(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        if self.local and _host(headers.get("host", "")) not in LOCAL:
+        if self.local and not is_local(_host(headers.get("host", ""))):
             raise Refusal(
                 421, "this server answers on its own machine alone: http://localhost"
             )
@@ -89,7 +89,8 @@ class Guard:
             raise Refusal(403, "pages of other sites may not ask this server.")
         if self.token and path not in OPEN:
             sent = headers.get("authorization", "").removeprefix("Bearer ")
-            if not hmac.compare_digest(sent.encode(), self.token.encode()):
+            # Starlette reads headers as Latin-1, whatever their bytes meant.
+            if not hmac.compare_digest(sent.encode("latin-1"), self.token.encode()):
                 raise Refusal(
                     401,
                     "a token is needed: Authorization: Bearer TOKEN.",
@@ -110,8 +111,16 @@ def refused(refusal: Refusal) -> Answer:
     return Answer({"error": refusal.message}, refusal.status, headers=refusal.headers)
 
 
-def _host(header: str) -> str | None:
+def is_local(host: str) -> bool:
+    """Tells whether a name or an address leads to this machine alone."""
     try:
-        return urlsplit(f"//{header}").hostname
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return None
+        return host == "localhost"
+
+
+def _host(header: str) -> str:
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +20,7 @@ from cnnxfer.serving.app import make_app
 from cnnxfer.serving.backend import Backend
 from cnnxfer.serving.connections import Connection
 from cnnxfer.serving.explainer import Explainer
-from cnnxfer.serving.guard import Guard
+from cnnxfer.serving.guard import Guard, is_local
 from cnnxfer.serving.metrics import Metrics
 from cnnxfer.serving.served_model import ServedModel, Watch
 from cnnxfer.spelling import option
@@ -108,14 +107,6 @@ def serve(
 def partial_number(model: ServedModel) -> Callable[[], int]:
     """Returns what tells the number of the version that answers."""
     return lambda: model.current.number
-
-
-def is_local(host: str) -> bool:
-    """Tells whether an address to listen on is reached from this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @contextmanager
