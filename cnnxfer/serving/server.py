@@ -70,7 +70,8 @@ def serve(
             metrics.watch_version(name, partial_number(served[name]))
         watch = Watch(list(served.values()))
         open_things.callback(watch.stop)  # before models are closed
-        backend = Backend(served, admission, options.most_images, options.allow_private)
+        most_images = min(options.most_images, options.queue)  # more could never wait
+        backend = Backend(served, admission, most_images, options.allow_private)
         explainer = Explainer(options.max_pixels, reporter)
         open_things.callback(explainer.close)
         most_bytes = options.most_megabytes * MEGABYTE

@@ -127,6 +127,9 @@ def test_clients_are_told_when_to_come_again(
         asking.join()
         assert [answer.status_code for answer in taken] == [200]
         assert served.client.post("/predict", content=RED).status_code == 200
+        # More than ever may wait are too many, whenever they come again.
+        files = [("files", RED)] * 3
+        assert served.client.post("/predict", files=files).status_code == 413
 
 
 def test_a_port_that_is_taken_is_told(exports: list[str]) -> None:
