@@ -123,12 +123,17 @@ async def _images(request: Request, most: int, limits: Limits) -> list[ImageSour
     if kind != "multipart/form-data":
         body = await request.body()
         return [encoded_source("image", body)] if body else []
-    async with request.form(max_files=most, max_fields=most) as form:
-        return [
-            encoded_source(item.filename or "image", await item.read())
-            for _, item in form.multi_items()
-            if isinstance(item, UploadFile)
-        ]
+    try:
+        async with request.form(max_files=most, max_fields=most) as form:
+            return [
+                encoded_source(item.filename or "image", await item.read())
+                for _, item in form.multi_items()
+                if isinstance(item, UploadFile)
+            ]
+    except UnicodeError as error:
+        raise Refusal(
+            400, "the names of the files are not in the charset of the Content-Type."
+        ) from error
 
 
 async def _downloads(request: Request, most: int, limits: Limits) -> list[ImageSource]:
@@ -149,7 +154,13 @@ async def _downloads(request: Request, most: int, limits: Limits) -> list[ImageS
         held.take(source.size_bytes)
         return source
 
-    return list(await asyncio.gather(*map(download, urls)))
+    try:
+        # None is left behind where one is refused: it would count for ever.
+        async with asyncio.TaskGroup() as downloads:
+            tasks = [downloads.create_task(download(url)) for url in urls]
+    except* Refusal as refusals:
+        raise refusals.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 def _fetch(url: str, limits: Limits) -> ImageSource:

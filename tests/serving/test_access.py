@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from served import BLUE, RED, Served, serving
+from served import BLUE, RED, Served, b64, serving
 
 import cnnxfer
 from cnnxfer.errors import ConfigError
@@ -128,8 +128,9 @@ def test_clients_are_told_when_to_come_again(
         assert [answer.status_code for answer in taken] == [200]
         assert served.client.post("/predict", content=RED).status_code == 200
         # More than ever may wait are too many, whenever they come again.
-        files = [("files", RED)] * 3
-        assert served.client.post("/predict", files=files).status_code == 413
+        body = {"instances": [{"b64": b64(RED)}] * 3}
+        refused = served.client.post("/v1/models/colours:predict", json=body)
+        assert refused.status_code == 413
 
 
 def test_a_port_that_is_taken_is_told(exports: list[str]) -> None:
