@@ -58,7 +58,12 @@ def test_files_are_answered_as_predict_answers(
     document = answer.json()
     assert (document["model"], document["version"]) == ("colours", "1")
     noise_answer, blue = document["predictions"]
-    assert noise_answer == {**expected[0], "path": "noise.png"}
+    assert noise_answer == {
+        **expected[0],
+        "path": "noise.png",
+        "label": expected[0]["predictions"][0]["label"],
+        "labels": ["red"],
+    }
     assert blue["path"] == "b.png"
 
 
