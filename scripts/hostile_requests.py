@@ -34,7 +34,7 @@ from PIL import Image
 
 from cnnxfer.data.sample.flowers import CLASS_NAMES, draw
 
-QUICK, SLOW = 12, 12  # threads of clients
+QUICK, SLOW = 24, 12  # threads of clients
 FLOOD = 700  # connections at once
 PATIENCE = 60.0  # seconds
 GOOD = "good: "
@@ -112,7 +112,7 @@ def _good_rows(target: Target, draw: random.Random) -> bytes:
 
 
 def _good_chunks(target: Target, draw: random.Random) -> bytes:
-    body = _chunked(draw.choice(target.pictures), 1 + draw.randrange(5000))
+    body = _chunked(draw.choice(target.pictures), draw.randint(100, 5000))
     field = "Transfer-Encoding: chunked"
     return target.ask(target.post("/predict", body, field, length=""))
 
@@ -332,8 +332,7 @@ def _wrong_path(target: Target, draw: random.Random) -> bytes:
         ]
     )
     method = draw.choice(
-        ["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "TRACE", "PATCH", "CONNECT"]
-        + ["BREW", "PRI"]
+        "GET POST PUT DELETE OPTIONS HEAD TRACE PATCH CONNECT BREW PRI".split()
     )
     request = target.post(path, b"x").replace(b"POST", method.encode(), 1)
     return target.ask(request, half_close=True)
@@ -434,7 +433,7 @@ def _flood(target: Target, draw: random.Random) -> bytes:
         pass
     for connection in connections:
         connection.close()
-    time.sleep(20)
+    time.sleep(60)
     return b"<vanished>"
 
 
@@ -446,7 +445,7 @@ QUICK_CLIENTS: dict[str, tuple[Client, int]] = {
     GOOD + "form": (_good_form, 6),
     GOOD + "half-closed": (_good_half_closed, 3),
     GOOD + "pipeline": (_good_pipeline, 3),
-    "broken picture": (_broken_picture, 14),
+    "broken picture": (_broken_picture, 18),
     "bomb": (_bomb, 2),
     "deep JSON": (_deep_json, 4),
     "wide JSON": (_wide_json, 2),
@@ -456,18 +455,18 @@ QUICK_CLIENTS: dict[str, tuple[Client, int]] = {
     "large body": (_large_body, 1),
     "huge head": (_huge_head, 3),
     "bad chunks": (_bad_chunks, 4),
-    "random bytes": (_random_bytes, 5),
-    "vanishes": (_vanish, 6),
-    "wrong path": (_wrong_path, 7),
+    "random bytes": (_random_bytes, 10),
+    "vanishes": (_vanish, 10),
+    "wrong path": (_wrong_path, 14),
     "injection": (_injection, 5),
     "odd fields": (_odd_fields, 5),
     "addresses": (_addresses, 3),
 }
 SLOW_CLIENTS: dict[str, tuple[Client, int]] = {
-    "slow head": (_slow_head, 3),
-    "slow body": (_slow_body, 3),
-    "silent": (_silent, 3),
-    "takes nothing": (_takes_nothing, 2),
+    "slow head": (_slow_head, 6),
+    "slow body": (_slow_body, 6),
+    "silent": (_silent, 6),
+    "takes nothing": (_takes_nothing, 3),
     "flood": (_flood, 1),
 }
 

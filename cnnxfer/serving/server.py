@@ -30,6 +30,8 @@ MEGABYTE = 1_000_000
 BODIES = 8  # bodies of the largest size that may be held at once
 BODY_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 30
+# Loggers that warn of what clients did wrong, or that they went away.
+NOISY = ("uvicorn.error", "asyncio", "python_multipart")
 ENDING_SECONDS = 30  # for what was taken before the end
 
 
@@ -98,7 +100,8 @@ def serve(
                 timeout_graceful_shutdown=ENDING_SECONDS,
             )
         )
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        for name in NOISY:
+            logging.getLogger(name).setLevel(logging.ERROR)
         on_ready(_address(listener, options.host))
         # uvicorn raises the signals again that it ended for; here, they are the end.
         with stop_on_signals(), suppress(KeyboardInterrupt):

@@ -187,6 +187,12 @@ def test_a_client_that_vanishes_is_no_failure(
             with served.connect() as connection:
                 connection.sendall(post(path, content)[:-sent])
                 time.sleep(0.05)
+    served.client.post(
+        "/predict",
+        content=b"none",
+        headers={"Content-Type": "multipart/form-data; boundary=b"},
+    )
+    before += 1
     deadline = time.monotonic() + 5
     while served.metric("cnnxfer_requests_total") < before + 6:
         assert time.monotonic() < deadline
