@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import NoReturn
 
@@ -16,6 +17,11 @@ def main() -> NoReturn:
         # File names may contain characters that the terminal's encoding lacks.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        if "_CNNXFER_COMPLETE" in os.environ:  # a shell asks, see cli.completion
+            from cnnxfer.cli.completion import main as complete
+
+            complete(sys.argv[1:])
+            sys.exit(0)
         # Imported here, so that Ctrl-C during the import is handled, too.
         from cnnxfer.cli.main import run
 

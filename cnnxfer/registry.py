@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from cnnxfer.errors import ConfigError
 
 MAX_SHOWN = 12
+SHORT = 3  # letters of a word of which the first is hardly mistyped
 # Before a name, it means what is built in, even if a file or folder is called so, too.
 BUILT_IN = "cnnxfer:"
 
@@ -26,9 +27,16 @@ Entry = TypeVar("Entry", bound=Named)
 class Registry(Generic[Entry]):
     """Entries that are found by name; case, hyphens and underscores do not matter."""
 
-    def __init__(self, noun: str, *entries: Entry) -> None:
-        """Makes a registry; messages call an entry `noun`, such as "backbone"."""
+    def __init__(self, noun: str, *entries: Entry, listed_by: str = "") -> None:
+        """Makes a registry.
+
+        Args:
+            noun: what messages call an entry, such as "backbone".
+            *entries: the first entries.
+            listed_by: the command that lists all, if they are too many for a message.
+        """
         self.noun = noun
+        self.listed_by = listed_by
         self._entries: dict[str, Entry] = {}
         for entry in entries:
             self.add(entry)
@@ -54,9 +62,11 @@ class Registry(Generic[Entry]):
         try:
             return self._entries[_key(name)]
         except KeyError:
-            raise ConfigError(
-                f"unknown {self.noun} {name!r}.{suggestion(name, self.names())}"
-            ) from None
+            hint = suggestion(name, self.names())
+            if self.listed_by:
+                question = did_you_mean(name, self.names())
+                hint = question or f" List them with: {self.listed_by}"
+            raise ConfigError(f"unknown {self.noun} {name!r}.{hint}") from None
 
     def names(self) -> list[str]:
         """Returns the names in the order of registration."""
@@ -71,8 +81,11 @@ class Registry(Generic[Entry]):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Returns " Did you mean 'x'?" for the most similar of the known words, or ""."""
+    key = _key(word)
     by_key = {_key(name): name for name in known}
-    matches = difflib.get_close_matches(_key(word), by_key, n=1, cutoff=0.6)
+    if len(key) <= SHORT:  # "gpu" is not meant to be "cpu"
+        by_key = {each: by_key[each] for each in by_key if each[:1] == key[:1]}
+    matches = difflib.get_close_matches(key, by_key, n=1, cutoff=0.6)
     return f" Did you mean {by_key[matches[0]]!r}?" if matches else ""
 
 

@@ -11,7 +11,7 @@ from cnnxfer.console import CONSOLE
 from cnnxfer.data.dataset import TRAIN, VALIDATION
 from cnnxfer.engines.exported.manifest import Precision
 from cnnxfer.errors import ConfigError
-from cnnxfer.exporters.formats import FORMATS, Format, require_new
+from cnnxfer.exporters.formats import ALL, FORMATS, Format, require_new
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.registry import suggestion
 from cnnxfer.reporting import Reporter, SilentReporter
@@ -21,8 +21,6 @@ from cnnxfer.spelling import command, option
 if TYPE_CHECKING:
     from cnnxfer.data.dataset import Example
     from cnnxfer.exporters.exporting import Export
-
-ALL = "all"
 
 
 def export(

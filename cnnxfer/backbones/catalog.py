@@ -161,4 +161,5 @@ BACKBONES = Registry(
     _lite(2, 260, 6_150_168, 0.776, width=1.1, depth=1.2),
     *(_entry(family, row) for family, rows in _FAMILIES.items() for row in rows),
     *classics(),
+    listed_by="cnnxfer backbones",
 )

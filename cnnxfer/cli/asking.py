@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from rich.markup import escape
-
 from cnnxfer.console import stderr
 from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import printable
@@ -25,6 +23,8 @@ def allowed(deletion: str, *, yes: bool) -> bool:
         return True
     if not (sys.stdin.isatty() and stderr().is_terminal):
         raise ConfigError(f"nobody can be asked here. To {deletion}, add --yes.")
+    from rich.markup import escape
+
     question = deletion[0].upper() + deletion[1:]
     stderr().print(escape(f"{printable(question)}? [y/N] "), end="")
     try:

@@ -7,28 +7,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weight_files import WeightFile, weight_file
 from cnnxfer.backbones.weights import find_weights, how_to_get_weights
+from cnnxfer.cli import values
+from cnnxfer.cli.command import Commands
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose
 from cnnxfer.cli.tables import cell_table, detail_table
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.quiet import import_tensorflow_quietly
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from cnnxfer.networks.layer_list import LayerRow
 
 Name = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="A backbone; case, hyphens and underscores do not matter."
+        metavar="NAME",
+        help="A backbone; case, hyphens and underscores do not matter.",
+        autocompletion=values.backbones,
     ),
 ]
 
-group = typer.Typer()
+group = Commands()
 
 
 @group.callback(invoke_without_command=True)
@@ -38,7 +43,13 @@ def backbones(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the networks, or show one. Without a command, list them."""
+    """List the networks, or show one. Without a command, list them.
+
+    Examples:
+        cnnxfer backbones
+        cnnxfer backbones show resnet50
+        cnnxfer backbones --json
+    """
     if context.invoked_subcommand is None:
         list_(json)
 
@@ -46,6 +57,11 @@ def backbones(
 @group.command("list")
 def list_(json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """List the networks, and which have their weights on this machine.
+
+    Examples:
+        cnnxfer backbones list
+        cnnxfer backbones list --json
+        cnnxfer backbones list | grep mobilenet
 
     The accuracies are those published for the validation images of ImageNet.
     """
@@ -71,7 +87,13 @@ def show(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show the details of one network."""
+    """Show the details of one network.
+
+    Examples:
+        cnnxfer backbones show xception
+        cnnxfer backbones show xception --layers  # and where it can be cut
+        cnnxfer backbones show xception --json
+    """
     backbone = BACKBONES.get(name)
     if layers:
         _show_layers(backbone, json)

@@ -12,18 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from cnnxfer.cache import cache_dir
+from cnnxfer.cli.command import Commands
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose
-from cnnxfer.cli.tables import PlainTable, cell_table
+from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.files import format_bytes
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from cnnxfer.training.activations.store import ActivationStore, Entry
 
-group = typer.Typer()
+group = Commands()
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ def cache(
 ) -> None:
     """Show or clear the cache. Without a command, show it.
 
+    Examples:
+        cnnxfer cache  # what is in it, and where it is
+        cnnxfer cache clear
+        cnnxfer cache show --json
+
     The cache is in $CNNXFER_CACHE, or in the user's cache directory. Activations,
     which are most of it, take at most $CNNXFER_CACHE_LIMIT (such as 50GB): by
     default 20 GB, or half of the free disk space if that is less.
@@ -63,7 +70,13 @@ def cache(
 
 @group.command()
 def show(json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """Show the cached activations, and the size of everything else in the cache."""
+    """Show the cached activations, and the size of everything else in the cache.
+
+    Examples:
+        cnnxfer cache show
+        cnnxfer cache show --json
+        CNNXFER_CACHE=/mnt/cache cnnxfer cache show  # another place
+    """
     store = _store()
     cached = [_cached_activations(entry) for entry in store.entries()]
     sizes = {"activations": sum(item.size_bytes for item in cached)}
@@ -97,6 +110,11 @@ def clear(
     verbose: Verbose = False,
 ) -> None:
     """Delete the cache: activations, converted networks, answers, and facts of files.
+
+    Examples:
+        cnnxfer cache clear
+        cnnxfer cache clear --copies  # copies of data sets, too
+        cnnxfer cache clear --json
 
     Activations that a running command is computing stay. Copies of data sets (of
     archives, buckets and prepared data sets) stay, too, unless --copies is given.
@@ -234,7 +252,9 @@ def _describe(views: dict[str, Any]) -> str:
 
 
 def _totals(sizes: dict[str, int], limit_bytes: int) -> Table:
-    table = PlainTable.grid(padding=(0, 2))
+    from cnnxfer.cli.plain_table import PlainTable
+
+    table: Table = PlainTable.grid(padding=(0, 2))
     shown = {name: format_bytes(size) for name, size in sizes.items()}
     most = format_bytes(limit_bytes)
     table.add_row("activations", f"{shown['activations']} of at most {most}")

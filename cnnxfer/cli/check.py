@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from cnnxfer import api
+import cnnxfer
+from cnnxfer.cli.data_options import DataOption, OnlyData, the_data
 from cnnxfer.cli.options import with_options
-from cnnxfer.cli.shared_options import DATA, Json, Quiet, Verbose
+from cnnxfer.cli.shared_options import Json, Quiet, Verbose
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
+from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import counted, printable
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from cnnxfer.data.check.report import Finding, Report
 
 ERRORS_FOUND, WARNINGS_FOUND = 1, 3  # exit codes
@@ -26,19 +28,23 @@ STYLES = {"error": "bold red", "warning": "yellow", "note": "blue"}
 
 @with_options("check")
 def check(
-    spec: Annotated[
-        str,
-        typer.Argument(metavar="SPEC", help=DATA.help),
-    ],
+    spec: OnlyData = None,
+    data: DataOption = None,
     write: Annotated[
         Path | None,
         typer.Option(
-            "--write", help="Write a list of images to leave out, for: train --exclude."
+            "--write",
+            help="Write a list of images to leave out, for: train --exclude.",
+            show_default="none is written",
         ),
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option("--html", help="Write a page with the images that have problems."),
+        typer.Option(
+            "--html",
+            help="Write a page with the images that have problems.",
+            show_default="none is written",
+        ),
     ] = None,
     labels: Annotated[
         bool,
@@ -61,13 +67,24 @@ def check(
 ) -> None:
     """Find problems of images and labels before you train on them.
 
+    Examples:
+        cnnxfer check photos/  # broken files, rare classes
+        cnnxfer check photos/ --labels --html bad.html  # and labels
+        cnnxfer check photos/ --write bad.txt  # for: train --exclude bad.txt
+
     An error keeps training from working, or makes its results wrong; with one, the
     exit code is 1. A warning probably makes them worse. A note is about something
     that cnnxfer handles. No image is changed.
     """
+    named = the_data(spec, data)
+    if named is None:
+        raise ConfigError(
+            "cnnxfer check needs DATA, the images to look at. "
+            "Type, for example: cnnxfer check photos/"
+        )
     reporter = TerminalReporter()
-    report = api.check(
-        spec, write=write, html=html, labels=labels, reporter=reporter, **options
+    report = cnnxfer.check(
+        named, write=write, html=html, labels=labels, reporter=reporter, **options
     )
     if json:
         print_json(report)
@@ -89,6 +106,9 @@ def _show(report: Report, write: Path | None) -> None:
 
 
 def _table(report: Report) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column("found", min_width=16)

@@ -5,24 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from cnnxfer import api
-from cnnxfer.cli.options import the_data, with_options
-from cnnxfer.cli.shared_options import ConfigFile, Json, Quiet, Spec, Verbose
+import cnnxfer
+from cnnxfer.cli import values
+from cnnxfer.cli.data_options import Data, the_data
+from cnnxfer.cli.options import with_options
+from cnnxfer.cli.shared_options import ConfigFile, Json, Quiet, Verbose
 from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.files import format_bytes
 from cnnxfer.reporting import printable
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from cnnxfer.evaluation.comparison import Comparison
     from cnnxfer.tasks.significance import Accuracy
 
 
-@with_options("compare")
+@with_options("compare", essential="backbones budget")
 def compare(
-    spec: Spec = None,
+    spec: Data = None,
     backbones: Annotated[
         str | None,
         typer.Option(
@@ -30,6 +33,7 @@ def compare(
             "-b",
             help="Names from `cnnxfer backbones`, separated by commas.",
             show_default="all whose weights are on this machine",
+            autocompletion=values.several_backbones,
         ),
     ] = None,
     budget: Annotated[
@@ -43,11 +47,16 @@ def compare(
 ) -> None:
     """Rank backbones on your images, by training a head on the features of each.
 
+    Examples:
+        cnnxfer compare photos/  # all that are here
+        cnnxfer compare photos/ --budget 2m  # as many as that allows
+        cnnxfer compare photos/ --backbones resnet50,xception  # two
+
     The features are cached: training on one of the backbones, or comparing again
     with a larger budget, does not compute them again.
     """
-    comparison = api.compare(
-        the_data(spec, options),
+    comparison = cnnxfer.compare(
+        the_data(spec, options.pop("data")),
         backbones,
         budget=budget,
         config=config,

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnxfer import api
-from cnnxfer.api.shown_settings import TrainSetting
-from cnnxfer.cli.options import the_data, with_options
-from cnnxfer.cli.shared_options import ConfigFile, Json, Quiet, Spec, Verbose
+from cnnxfer.cli.command import Commands
+from cnnxfer.cli.data_options import Data, the_data
+from cnnxfer.cli.options import with_options
+from cnnxfer.cli.shared_options import ConfigFile, Json, Quiet, Verbose
 from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.config.commented import commented_toml
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import check_parent_folder
 
-group = typer.Typer()
+if TYPE_CHECKING:
+    from cnnxfer.api.shown_settings import TrainSetting
+
+group = Commands()
 
 
 @group.callback(invoke_without_command=True)
@@ -35,7 +38,7 @@ def config(
         cnnxfer config show photos/ --recipe fast --lr 0.01
     """
     if context.invoked_subcommand is None:
-        _show(api.train_settings(), json)
+        show(json=json)
 
 
 @group.command()
@@ -74,9 +77,9 @@ def init(
 
 
 @group.command()
-@with_options("train")
+@with_options("train", essential="config")
 def show(
-    spec: Spec = None,
+    spec: Data = None,
     config: ConfigFile = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -94,7 +97,9 @@ def show(
     that before a recipe that the file names, and that before the defaults: those of the
     task, and then those of all.
     """
-    data = the_data(spec, options)
+    from cnnxfer import api  # slow to import
+
+    data = the_data(spec, options.pop("data", None))
     _show(api.train_settings(data, config=config, **options), json)
 
 

@@ -7,9 +7,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.tables import cell_table, detail_table
@@ -19,6 +16,9 @@ from cnnxfer.reporting import counted, printable
 from cnnxfer.runs import resolve_runs_dir
 
 if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
     from cnnxfer.doctor.folders import Folder
     from cnnxfer.doctor.machine import Machine
     from cnnxfer.hardware.gpus import Gpu
@@ -37,9 +37,16 @@ def doctor(
 ) -> None:
     """Show what this machine has and lacks, and what to do about it.
 
+    Examples:
+        cnnxfer doctor  # and what to do about it
+        cnnxfer doctor --offline  # make no network connection
+        cnnxfer doctor --json > machine.json  # for a report of a problem
+
     Ends with exit code 1 if something required is missing.
     """
     # Slow to import, and not needed for `cnnxfer --help`.
+    from rich.console import Group
+
     from cnnxfer.doctor import advice
     from cnnxfer.doctor.machine import examine
 
@@ -147,6 +154,8 @@ def _network(found: Machine) -> str:
 
 
 def _folder_table(folders: tuple[Folder, ...]) -> Table:
+    from rich.text import Text
+
     columns = ("directory", "size", "free on disk", "state", "path")
     table = cell_table(*columns, wide=("path",), right=("size", "free on disk"))
     for folder in folders:
@@ -173,6 +182,8 @@ def _state(folder: Folder) -> str:
 
 
 def _advice(problems: list[str], hints: list[str]) -> Text:
+    from rich.text import Text
+
     if not problems and not hints:
         return Text("Everything needed is here.", style="green")
     lines = [("bold red", "required: ", text) for text in problems]

@@ -6,29 +6,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from cnnxfer import api
+import cnnxfer
+from cnnxfer.cli import values
 from cnnxfer.cli.options import with_options
-from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
+from cnnxfer.cli.shared_options import Json, Quiet, RunName, RunsDir, Verbose
 from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import printable
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from cnnxfer.tasks.task import Figures
 
 
 @with_options("evaluate")
 def evaluate(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run.")] = "latest",
+    run: RunName = "latest",
     data: Annotated[
         str | None,
         typer.Option(
             "--data",
             "-d",
             help="Labelled images to measure on, or where the run's own are now.",
+            show_default="the run's test images",
+            autocompletion=values.data,
         ),
     ] = None,
     out: Annotated[
@@ -37,6 +41,7 @@ def evaluate(
             "--out",
             help="Write the answer to each image into this file: .csv, .jsonl or "
             ".parquet.",
+            show_default="none is written",
         ),
     ] = None,
     fail_under: Annotated[
@@ -46,6 +51,7 @@ def evaluate(
             metavar="SHARE",
             help="End with exit code 1 if the accuracy, AP or IoU is less, such as "
             "0.92 or 92%.",
+            show_default="no limit",
         ),
     ] = None,
     runs_dir: RunsDir = None,
@@ -54,9 +60,15 @@ def evaluate(
     verbose: Verbose = False,
     **options: Any,
 ) -> None:
-    """Measure a run on its test images."""
+    """Measure a run on its test images.
+
+    Examples:
+        cnnxfer evaluate  # the latest run, on images it never saw
+        cnnxfer evaluate --data more-photos/  # on other labelled images
+        cnnxfer evaluate --fail-under 92%  # for scripts: exit code 1 below it
+    """
     reporter = TerminalReporter()
-    evaluation = api.evaluate(
+    evaluation = cnnxfer.evaluate(
         run,
         data=data,
         out=out,
@@ -79,6 +91,6 @@ def evaluate(
 def _table(figures: Figures) -> Table:
     (first, *columns), *rows = figures.table.texts
     table = cell_table(first, *columns, wide=(first,), right=columns)
-    for label, *values in rows:
-        table.add_row(label, *values)
+    for row in rows:
+        table.add_row(*row)
     return table

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from cnnxfer import api
+import cnnxfer
+from cnnxfer.cli import values
 from cnnxfer.cli.options import with_options
 from cnnxfer.cli.predict import SOME_UNREADABLE
 from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
@@ -19,6 +19,8 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.spelling import option
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from cnnxfer.evaluation.explanations.explanation import Explanation
 
 
@@ -27,9 +29,10 @@ def explain(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[INPUT]...",
+            metavar="INPUT",
             help="Files, folders, globs, archives, web addresses, tables, @LIST, or - "
             "for a list on stdin. Without any, the channels of --layer are shown.",
+            show_default="no picture",
         ),
     ] = None,
     model: Annotated[
@@ -39,6 +42,7 @@ def explain(
             "-m",
             help="A run, or a backbone for its ImageNet classes.",
             show_default="the latest run, or efficientnet-lite0",
+            autocompletion=values.models,
         ),
     ] = None,
     classes: Annotated[
@@ -57,6 +61,7 @@ def explain(
             help="Images in which channels are looked at, or where the run's training "
             "images are now.",
             show_default="the run's training images",
+            autocompletion=values.data,
         ),
     ] = None,
     out: Annotated[
@@ -75,6 +80,11 @@ def explain(
 ) -> None:
     """Show where in pictures a model sees a class, or what its channels see.
 
+    Examples:
+        cnnxfer explain new.jpg  # where its answer comes from
+        cnnxfer explain photos/ --top 3 --out heat.html  # three classes
+        cnnxfer explain --layer conv2d_4  # what its channels see
+
     Ends with exit code 3 if some pictures cannot be read.
     """
     if not inputs:
@@ -88,7 +98,7 @@ def explain(
             runs_dir=runs_dir,
         )
         return
-    found = api.explain(
+    found = cnnxfer.explain(
         inputs,
         model=model,
         classes=classes or (),
@@ -116,7 +126,7 @@ def _explain_layer(
             f"{option('--' + name.replace('_', '-'))} is for pictures, and none is "
             "named. Name some, or leave it out."
         )
-    found = api.explain_layer(layer, reporter=TerminalReporter(), **given)
+    found = cnnxfer.explain_layer(layer, reporter=TerminalReporter(), **given)
     if json:
         print_json(found.as_json())
         return

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from cnnxfer import api
-from cnnxfer.api.exporting import ALL
+import cnnxfer
+from cnnxfer.cli import values
 from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.terminal import TerminalReporter, print_json
-from cnnxfer.exporters.formats import FORMATS
+from cnnxfer.exporters.formats import ALL, FORMATS
 from cnnxfer.files import format_bytes
 
 NAMES = ", ".join([*FORMATS.names(), ALL])
@@ -24,6 +24,7 @@ def export(
             metavar="MODEL",
             help="A run, or a backbone for its ImageNet classes.",
             show_default="the latest run",
+            autocompletion=values.models,
         ),
     ] = None,
     format: Annotated[
@@ -49,6 +50,7 @@ def export(
             help="Where the run's images are now; for a backbone, pictures to compare "
             "answers on.",
             show_default="the run's data",
+            autocompletion=values.data,
         ),
     ] = None,
     runs_dir: RunsDir = None,
@@ -56,8 +58,14 @@ def export(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write a model for another runtime, and check that it answers as Keras does."""
-    exports = api.export(
+    """Write a model for another runtime, and check that it answers as Keras does.
+
+    Examples:
+        cnnxfer export  # the latest run, as ONNX
+        cnnxfer export --format litert --precision int8  # small, for phones
+        cnnxfer export resnet50 --format onnx,openvino  # an ImageNet model
+    """
+    exports = cnnxfer.export(
         model,
         format=format,
         precision=precision,

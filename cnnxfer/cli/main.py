@@ -4,83 +4,24 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from cnnxfer import spelling
-from cnnxfer.cli import (
-    backbones,
-    cache,
-    check,
-    compare,
-    config,
-    doctor,
-    evaluate,
-    explain,
-    export,
-    predict,
-    preview,
-    report,
-    runs,
-    serve,
-    terminal,
-    train,
-    weights,
-)
+from cnnxfer.cli import terminal
+from cnnxfer.cli.command import Commands, Root
 from cnnxfer.cli.shared_options import Quiet, Verbose
 from cnnxfer.cli.terminal import print_error
-from cnnxfer.errors import CnnxferError, ConfigError, Interrupted, RunError
+from cnnxfer.errors import CnnxferError, ConfigError, Interrupted
 from cnnxfer.files import REFUSALS, is_encodable
 from cnnxfer.version import __version__
 
-
-class _Commands(TyperGroup):
-    """Runs a command; only cnnxfer itself ends one with an exit code."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except SystemExit as error:
-            if isinstance(error.__context__, BrokenPipeError):
-                return 1  # Rich ends the process where the reader of stdout has ended
-            raise RunError(
-                f"a library ended {ctx.command_path} {ctx.invoked_subcommand} with the "
-                f"exit code {error.code}, before it was done. Add -v to see which."
-            ) from error
-
-
-app = typer.Typer(
+app = Commands(
+    cls=Root,
     name="cnnxfer",
-    cls=_Commands,
-    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    train.train,
-    train.unfreeze,
-    train.resume,
-    predict.predict,
-    evaluate.evaluate,
-    explain.explain,
-    report.report,
-    export.export,
-    serve.serve,
-    compare.compare,
-    check.check,
-    preview.preview,
-    doctor.doctor,
-):
-    app.command()(command)
-for name, group in {
-    "runs": runs.group,
-    "backbones": backbones.group,
-    "weights": weights.group,
-    "cache": cache.group,
-    "config": config.group,
-}.items():
-    app.add_typer(group, name=name)
 
 
 def _print_version(wanted: bool) -> None:
@@ -95,6 +36,7 @@ def common(
         bool,
         typer.Option(
             "--version",
+            "-V",
             help="Print the version and exit.",
             callback=_print_version,
             is_eager=True,
@@ -103,7 +45,13 @@ def common(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Turn a pretrained backbone into a model for your own photographs."""
+    """Turn a pretrained backbone into a model for your own photographs.
+
+    Examples:
+        cnnxfer train photos/  # learn the classes of its subfolders
+        cnnxfer evaluate  # measure the latest run on images it never saw
+        cnnxfer predict new.jpg  # ask it what a picture shows
+    """
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -112,7 +60,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the words after `cnnxfer`; by default those of this process.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments[:1] in ([], ["help"]):
+        arguments = [*arguments[1:], "--help"]
     terminal.volume = terminal.Volume()
     try:
         _check_working_directory()
@@ -121,9 +71,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         print(end="", flush=True)
     except CnnxferError as error:
         print_error(str(error))
-        return error.exit_code
-    except typer.TyperException as error:
-        print_error(_usage_message(error))
         return error.exit_code
     except BrokenPipeError:
         # The reader of the output has ended (`| head`). Python would fail again
@@ -164,14 +111,3 @@ def _check_working_directory() -> None:
         raise ConfigError(
             "the working directory no longer exists. Go to another one: cd"
         ) from error
-
-
-def _usage_message(error: typer.TyperException) -> str:
-    suggestions = getattr(error, "possibilities", None)
-    message = error.message if suggestions else error.format_message()
-    if suggestions:
-        return f"{message}. Did you mean {suggestions[0]}?"
-    context = getattr(error, "ctx", None)
-    if context and "Did you mean" not in message:
-        return f"{message.rstrip('.')}. See: {context.command_path} --help"
-    return message

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cnnxfer import api
+import cnnxfer
+from cnnxfer.cli import values
 from cnnxfer.cli.options import with_options
 from cnnxfer.cli.shared_options import (
     Json,
@@ -15,13 +16,11 @@ from cnnxfer.cli.shared_options import (
 )
 from cnnxfer.cli.terminal import TerminalReporter, stdout
 from cnnxfer.errors import ConfigError
-from cnnxfer.prediction.outputs.formats import WRITERS
 
 SOME_UNREADABLE = 3  # exit code
-OUTPUT = "Output"
 
 
-@with_options("predict_into")
+@with_options("predict_into", essential="model out format sheet min_confidence top")
 def predict(
     inputs: Annotated[
         list[str],
@@ -38,6 +37,7 @@ def predict(
             "-m",
             help="A run, or a backbone for its ImageNet classes.",
             show_default="the latest run, or efficientnet-lite0",
+            autocompletion=values.models,
         ),
     ] = None,
     out: Annotated[
@@ -45,7 +45,7 @@ def predict(
         typer.Option(
             "--out",
             help="Write the results to this file, which .gz compresses, or folder.",
-            rich_help_panel=OUTPUT,
+            show_default="they are printed",
         ),
     ] = None,
     runs_dir: RunsDir = None,
@@ -56,6 +56,11 @@ def predict(
 ) -> None:
     """Answer what images show: ranked classes, objects with boxes, or masks.
 
+    Examples:
+        cnnxfer predict new.jpg  # ask the latest run
+        cnnxfer predict photos/ --sheet answers.html  # a page with pictures
+        cnnxfer predict *.jpg --model resnet50  # the classes of ImageNet
+
     Ends with exit code 3 if some images cannot be read.
     """
     if json and (options["format"] or out):
@@ -64,11 +69,13 @@ def predict(
         )
     if json:
         options["format"] = "json"
+    from cnnxfer.prediction.outputs.formats import WRITERS
+
     # Lines that appear one by one show the progress, and a bar would break them up.
     name = "table" if options["format"] in (None, "auto") else options["format"]
     streams = out is None and any(it.streaming for it in WRITERS if it.name == name)
     reporter = TerminalReporter(bars=not (streams and stdout().is_terminal))
-    totals = api.predict_into(
+    totals = cnnxfer.predict_into(
         inputs,
         out=out or reporter.results,
         model=model,

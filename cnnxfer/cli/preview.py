@@ -7,15 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-from cnnxfer import api
+import cnnxfer
+from cnnxfer.cli.data_options import Data, DataOption, the_data
 from cnnxfer.cli.options import with_options
-from cnnxfer.cli.shared_options import ConfigFile, Json, Quiet, Spec, Verbose
+from cnnxfer.cli.shared_options import (
+    ConfigFile,
+    Json,
+    Quiet,
+    Verbose,
+)
 from cnnxfer.cli.terminal import TerminalReporter, print_json
 
 
-@with_options("preview")
+@with_options("preview", essential="data out images views augment fit")
 def preview(
-    spec: Spec = None,
+    spec: Data = None,
+    data: DataOption = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The PNG to write.")] = Path(
         "preview.png"
     ),
@@ -31,9 +38,15 @@ def preview(
     verbose: Verbose = False,
     **options: Any,
 ) -> None:
-    """Draw what the network will see in training, before you train."""
-    drawn = api.preview(
-        spec,
+    """Draw what the network will see in training, before you train.
+
+    Examples:
+        cnnxfer preview photos/  # views of six images, in preview.png
+        cnnxfer preview photos/ --augment strong  # other augmentation
+        cnnxfer preview photos/ --fit letterbox  # all of each image
+    """
+    drawn = cnnxfer.preview(
+        the_data(spec, data),
         out=out,
         config=config,
         images=images,

@@ -7,18 +7,24 @@ from typing import Annotated, Any
 
 import typer
 
-from cnnxfer import api
+import cnnxfer
+from cnnxfer.cli import values
 from cnnxfer.cli.options import with_options
-from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
+from cnnxfer.cli.shared_options import Json, Quiet, RunName, RunsDir, Verbose
 from cnnxfer.cli.terminal import TerminalReporter, print_json
 
 
 @with_options("report")
 def report(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run.")] = "latest",
+    run: RunName = "latest",
     other: Annotated[
         str | None,
-        typer.Argument(metavar="OTHER", help="A run to put beside it."),
+        typer.Argument(
+            metavar="OTHER",
+            help="A run to put beside it.",
+            show_default="no other",
+            autocompletion=values.runs,
+        ),
     ] = None,
     data: Annotated[
         str | None,
@@ -27,6 +33,7 @@ def report(
             "-d",
             help="Where the run's images are now, if they have moved.",
             show_default="where they were",
+            autocompletion=values.data,
         ),
     ] = None,
     out: Annotated[
@@ -41,8 +48,14 @@ def report(
     verbose: Verbose = False,
     **options: Any,
 ) -> None:
-    """Write a page about a run, or two side by side: one HTML file with pictures."""
-    path = api.report(
+    """Write a page about a run, or two side by side: one HTML file with pictures.
+
+    Examples:
+        cnnxfer report  # report.html, in the latest run
+        cnnxfer report flowers-1 flowers-2  # two runs side by side
+        cnnxfer report --part test --pdf  # of the test images, as PDF, too
+    """
+    path = cnnxfer.report(
         run,
         other,
         data=data,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cnnxfer.cli import values
 from cnnxfer.cli.asking import allowed
 from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
@@ -19,7 +20,9 @@ from cnnxfer.runs import (
     resolve_runs_dir,
 )
 
-Changed = Annotated[str, typer.Argument(metavar="RUN", help="A run.")]
+Changed = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run.", autocompletion=values.runs)
+]
 
 
 def rename(
@@ -45,7 +48,10 @@ def rename(
 
 
 def remove(
-    names: Annotated[list[str], typer.Argument(metavar="RUN", help="Runs.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN", help="Runs.", autocompletion=values.runs),
+    ],
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Remove them without asking.")
     ] = False,

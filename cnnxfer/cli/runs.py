@@ -1,18 +1,21 @@
 """`cnnxfer runs`: lists, ranks, shows, draws, compares and changes runs."""
 
+from __future__ import annotations
+
 import dataclasses
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.table import Table
 
-from cnnxfer.cli import run_changes
+from cnnxfer.cli import run_changes, values
+from cnnxfer.cli.command import Commands
 from cnnxfer.cli.run_difference import print_difference
 from cnnxfer.cli.shared_options import (
     Json,
     Quiet,
+    RunName,
     RunsDir,
     Verbose,
     own_or_group_value,
@@ -39,7 +42,9 @@ from cnnxfer.runs.summary import (
 )
 from cnnxfer.tasks.score import ACCURACY, NAMES
 
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run.")]
+if TYPE_CHECKING:
+    from rich.table import Table
+
 Order = Annotated[
     Literal["validation", "test", "time", "started"] | None,
     typer.Option(
@@ -52,7 +57,7 @@ Order = Annotated[
 
 MOST_NAME = 32  # characters of a name that are shown however narrow the terminal is
 
-group = typer.Typer()
+group = Commands()
 
 
 @group.callback(invoke_without_command=True)
@@ -64,7 +69,13 @@ def runs(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List, rank, show and compare runs. Without a command, list them."""
+    """List, rank, show and compare runs. Without a command, list them.
+
+    Examples:
+        cnnxfer runs  # all runs, as a tree
+        cnnxfer runs --sort validation  # the best first
+        cnnxfer runs show latest
+    """
     if context.invoked_subcommand is None:
         list_(sort, runs_dir, json)
 
@@ -77,7 +88,13 @@ def list_(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the runs, oldest first, each followed by those fine-tuned from it."""
+    """List the runs, oldest first, each followed by those fine-tuned from it.
+
+    Examples:
+        cnnxfer runs list
+        cnnxfer runs list --sort test
+        cnnxfer runs list --json
+    """
     found = list_runs(resolve_runs_dir(runs_dir))
     summaries = [_summary(run) for run in found]
     if sort:
@@ -131,14 +148,25 @@ def show(
 
 @group.command()
 def diff(
-    one: Annotated[str, typer.Argument(metavar="A", help="A run.")],
-    other: Annotated[str, typer.Argument(metavar="B", help="Another run.")],
+    one: Annotated[
+        str, typer.Argument(metavar="A", help="A run.", autocompletion=values.runs)
+    ],
+    other: Annotated[
+        str,
+        typer.Argument(metavar="B", help="Another run.", autocompletion=values.runs),
+    ],
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show what differs between two runs: settings, data, results and versions."""
+    """Show what differs between two runs: settings, data, results and versions.
+
+    Examples:
+        cnnxfer runs diff flowers-1 flowers-2
+        cnnxfer runs diff flowers-1 latest
+        cnnxfer runs diff flowers-1 latest --json
+    """
     runs_path = resolve_runs_dir(runs_dir)
     difference = difference_of(find_run(one, runs_path), find_run(other, runs_path))
     if json:
@@ -149,7 +177,10 @@ def diff(
 
 @group.command()
 def plot(
-    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN", help="Runs.", autocompletion=values.runs),
+    ],
     out: Annotated[
         Path, typer.Option("--out", help="The page (.html) or picture (.svg) to write.")
     ] = Path("curves.html"),
@@ -158,7 +189,13 @@ def plot(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Draw loss and validation figure of runs by epoch, a curve for each."""
+    """Draw loss and validation figure of runs by epoch, a curve for each.
+
+    Examples:
+        cnnxfer runs plot latest
+        cnnxfer runs plot flowers-1 flowers-2 flowers-3
+        cnnxfer runs plot latest --out curves.svg
+    """
     from cnnxfer.data.outputs import check_own
     from cnnxfer.evaluation.histories import plot_histories
     from cnnxfer.pages.plots.files import GENERATOR, MARK, SUFFIXES, write_curves
@@ -189,7 +226,13 @@ def latest(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Print the path of the latest run."""
+    """Print the path of the latest run.
+
+    Examples:
+        cnnxfer runs latest
+        cnnxfer runs latest --runs-dir /data/runs
+        cp "$(cnnxfer runs latest)/model.keras" .
+    """
     path = find_run(LATEST, resolve_runs_dir(runs_dir)).path
     if json:
         print_json({"path": path})

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cnnxfer import api
+import cnnxfer
+from cnnxfer.cli import values
 from cnnxfer.cli.options import with_options
 from cnnxfer.cli.shared_options import Quiet, RunsDir, Verbose
 from cnnxfer.cli.terminal import TerminalReporter
@@ -17,9 +18,10 @@ def serve(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL]...",
+            metavar="MODEL",
             help="Runs, backbones or exports; NAME=MODEL has clients call it NAME.",
             show_default="the latest run, also when there is a newer one",
+            autocompletion=values.models,
         ),
     ] = None,
     runs_dir: RunsDir = None,
@@ -29,10 +31,15 @@ def serve(
 ) -> None:
     """Answer over HTTP: TensorFlow Serving's REST, Open Inference v2, and a page.
 
+    Examples:
+        cnnxfer serve  # the latest run, here
+        cnnxfer serve flowers=flowers-3 resnet50  # two models
+        cnnxfer serve --host 0.0.0.0 --token SECRET  # to others
+
     Ends with Ctrl-C, after it has answered what it took.
     """
     reporter = TerminalReporter()
-    api.serve(
+    cnnxfer.serve(
         models or (),
         runs_dir=runs_dir,
         reporter=reporter,

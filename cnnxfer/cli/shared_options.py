@@ -8,11 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cnnxfer.cli import terminal
-from cnnxfer.config import Config
-from cnnxfer.config.setting import settings_in
-
-DATA = settings_in(Config)["data"]
+from cnnxfer.cli import terminal, values
 
 
 def own_or_group_value(
@@ -71,10 +67,17 @@ RunsDir = Annotated[
         callback=own_or_group_value,
     ),
 ]
-Spec = Annotated[
-    str | None,
-    typer.Argument(metavar="SPEC", help=DATA.help, show_default=DATA.default),
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run: its name, the beginning of it, its path, or @1 for the one before "
+        "the latest.",
+        show_default="latest",
+        autocompletion=values.runs,
+    ),
 ]
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="A TOML file of settings.")
+    Path | None,
+    typer.Option("--config", help="A TOML file of settings.", show_default="no file"),
 ]

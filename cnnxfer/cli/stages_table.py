@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from cnnxfer.cli.tables import cell_table
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from cnnxfer.training.phases.plan import GroupRow, StageRow
 
 

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TextIO, cast
-
-from rich.console import Console
-from rich.markup import escape
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from cnnxfer.console import ConsoleReporter, stderr
 from cnnxfer.files import json_text
 from cnnxfer.reporting import printable
+
+if TYPE_CHECKING:  # slow to import
+    from rich.console import Console
 
 _started = time.monotonic()
 
@@ -42,6 +42,8 @@ volume = Volume()
 @cache
 def stdout() -> Console:
     """Returns the console for results, which folds no lines in a pipe."""
+    from rich.console import Console
+
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 1000
@@ -50,6 +52,8 @@ def stdout() -> Console:
 
 def print_error(message: str) -> None:
     """Prints an error on one line on stderr; if verbose, then its traceback, too."""
+    from rich.markup import escape
+
     stderr().print(f"[bold red]error:[/] {escape(printable(message))}")
     if volume.verbose:
         traceback.print_exc()

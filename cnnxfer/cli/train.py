@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnxfer import api
-from cnnxfer.cli.options import the_data, with_options
-from cnnxfer.cli.shared_options import ConfigFile, Json, Quiet, RunsDir, Spec, Verbose
-from cnnxfer.cli.stages_table import stages_table
+import cnnxfer
+from cnnxfer.cli import values
+from cnnxfer.cli.data_options import Data, the_data
+from cnnxfer.cli.options import with_options
+from cnnxfer.cli.shared_options import (
+    ConfigFile,
+    Json,
+    Quiet,
+    RunName,
+    RunsDir,
+    Verbose,
+)
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.errors import ConfigError
-from cnnxfer.runs import Run
 from cnnxfer.spelling import command
-from cnnxfer.training.phase import PHASES
 
 if TYPE_CHECKING:
+    from cnnxfer.runs import Run
     from cnnxfer.training.phases.plan import StageRow
 
 NewPlace = Annotated[
@@ -27,6 +34,7 @@ NewPlace = Annotated[
         "-d",
         help="Where the run's images are now, if they have moved.",
         show_default="where they were",
+        autocompletion=values.data,
     ),
 ]
 Name = Annotated[
@@ -53,9 +61,12 @@ Mlflow = Annotated[
 ]
 
 
-@with_options("train")
+@with_options(
+    "train",
+    essential="backbone recipe fine_tune epochs lr augment time_budget config",
+)
 def train(
-    spec: Spec = None,
+    spec: Data = None,
     name: Name = None,
     config: ConfigFile = None,
     fine_tune: Annotated[
@@ -73,9 +84,15 @@ def train(
     verbose: Verbose = False,
     **options: Any,
 ) -> None:
-    """Train a new head on a frozen backbone, or a whole network from scratch."""
-    run = api.train(
-        the_data(spec, options),
+    """Train a new head on a frozen backbone, or a whole network from scratch.
+
+    Examples:
+        cnnxfer train photos/  # each subfolder is a class
+        cnnxfer train photos/ --backbone xception  # another network
+        cnnxfer train photos/ --recipe best --fine-tune  # in two phases
+    """
+    run = cnnxfer.train(
+        the_data(spec, options.pop("data")),
         name=name,
         config=config,
         fine_tune=fine_tune,
@@ -88,11 +105,9 @@ def train(
     _print_run(run, json)
 
 
-@with_options("unfreeze")
+@with_options("unfreeze", essential="last all_layers start epochs lr recipe dry_run")
 def unfreeze(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="The run to fine-tune.")
-    ] = "latest",
+    run: RunName = "latest",
     name: Name = None,
     data: NewPlace = None,
     config: ConfigFile = None,
@@ -110,7 +125,13 @@ def unfreeze(
     verbose: Verbose = False,
     **options: Any,
 ) -> None:
-    """Fine-tune a run: its last layers, or all, go on learning."""
+    """Fine-tune a run: its last layers, or all, go on learning.
+
+    Examples:
+        cnnxfer unfreeze  # the last third of the latest run
+        cnnxfer unfreeze --last 50% --epochs 12  # more of it, for longer
+        cnnxfer unfreeze --all --dry-run  # only show what would learn
+    """
     last, start = options["last"], options["start"]
     choices = {"--all": all_layers, f"--last {last}": last, f"--from {start}": start}
     chosen = [option for option, value in choices.items() if value]
@@ -119,12 +140,12 @@ def unfreeze(
     if all_layers:
         options["last"] = "100%"
     if dry_run:
-        rows = api.unfreeze_plan(
+        rows = cnnxfer.unfreeze_plan(
             run, data=data, config=config, runs_dir=runs_dir, **options
         )
         _print_stages(rows, json)
         return
-    fine_tuned = api.unfreeze(
+    fine_tuned = cnnxfer.unfreeze(
         run,
         name=name,
         data=data,
@@ -139,9 +160,7 @@ def unfreeze(
 
 
 def resume(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="The run to go on with.")
-    ] = "latest",
+    run: RunName = "latest",
     data: NewPlace = None,
     epochs: Annotated[
         str | None,
@@ -149,6 +168,7 @@ def resume(
             "--epochs",
             metavar="+N",
             help="Train N more epochs; a finished run goes on, too.",
+            show_default="as many as are missing",
         ),
     ] = None,
     runs_dir: RunsDir = None,
@@ -156,14 +176,22 @@ def resume(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Go on with a run where it stopped."""
-    resumed = api.resume(
+    """Go on with a run where it stopped.
+
+    Examples:
+        cnnxfer resume  # the latest run, if it was interrupted
+        cnnxfer resume --epochs +10  # ten epochs more, also of a finished run
+        cnnxfer resume --data /mnt/photos  # its images are elsewhere now
+    """
+    resumed = cnnxfer.resume(
         run, data=data, epochs=epochs, runs_dir=runs_dir, reporter=TerminalReporter()
     )
     _print_run(resumed, json)
 
 
 def _print_stages(rows: list[StageRow], json: bool) -> None:
+    from cnnxfer.cli.stages_table import stages_table
+
     if json:
         print_json({"stages": [dataclasses.asdict(row) for row in rows]})
         return
@@ -173,6 +201,8 @@ def _print_stages(rows: list[StageRow], json: bool) -> None:
 
 
 def _print_run(run: Run, json: bool) -> None:
+    from cnnxfer.training.phase import PHASES
+
     if json:
         print_json({"run": run.path, "metrics": run.metrics})
         return

@@ -1,13 +1,13 @@
 """`cnnxfer weights`: lists, downloads, verifies and finds files of weights."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
@@ -20,11 +20,16 @@ from cnnxfer.backbones.weights import (
     missing_weights,
     verify_weights,
 )
+from cnnxfer.cli import values
+from cnnxfer.cli.command import Commands
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose, own_or_group_value
 from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.files import format_bytes
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 All = Annotated[
     bool,
@@ -35,13 +40,24 @@ All = Annotated[
     ),
 ]
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="A backbone; see `cnnxfer backbones`.")
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A backbone; see `cnnxfer backbones`.",
+        autocompletion=values.backbones,
+    ),
 ]
 OptionalName = Annotated[
-    str | None, typer.Argument(metavar="NAME", help="A backbone; by default, all.")
+    str | None,
+    typer.Argument(
+        metavar="NAME",
+        help="A backbone.",
+        show_default="all",
+        autocompletion=values.backbones,
+    ),
 ]
 
-group = typer.Typer()
+group = Commands()
 
 
 @dataclass(frozen=True)
@@ -75,6 +91,11 @@ def weights(
 ) -> None:
     """List, download, verify and find the files of ImageNet weights.
 
+    Examples:
+        cnnxfer weights  # the files on this machine
+        cnnxfer weights pull resnet50  # before it is trained on, or for another machine
+        cnnxfer weights verify
+
     They are in $KERAS_HOME/models, or ~/.keras/models, where Keras looks for them,
     too. CNNXFER_WEIGHTS_MIRROR=URL downloads them from a mirror, a served copy of
     that directory. Without a command, list the files on this machine.
@@ -90,7 +111,13 @@ def list_(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the backbones whose weight files are on this machine."""
+    """List the backbones whose weight files are on this machine.
+
+    Examples:
+        cnnxfer weights list
+        cnnxfer weights list --all  # those that are not here, too
+        cnnxfer weights list --json
+    """
     files = [file for backbone in BACKBONES for file in _files(backbone)]
     if not all_:
         files = [file for file in files if file.path is not None]
@@ -105,6 +132,11 @@ def pull(
     name: Name, json: Json = False, quiet: Quiet = False, verbose: Verbose = False
 ) -> None:
     """Download a backbone's files, with and without the ImageNet head, and verify them.
+
+    Examples:
+        cnnxfer weights pull resnet50
+        cnnxfer weights pull efficientnet-lite0
+        cnnxfer weights pull mobilenet --json
 
     Prints their paths. To use them on a machine without a network, copy them to
     the same directory there.
@@ -134,6 +166,11 @@ def verify(
 ) -> None:
     """Verify the weight files on this machine: their hashes, or every tensor in them.
 
+    Examples:
+        cnnxfer weights verify
+        cnnxfer weights verify resnet50
+        cnnxfer weights verify --json
+
     Ends with exit code 1 if a file is wrong.
     """
     backbones = list(BACKBONES) if name is None else [BACKBONES.get(name)]
@@ -158,6 +195,11 @@ def path(
     name: Name, json: Json = False, quiet: Quiet = False, verbose: Verbose = False
 ) -> None:
     """Print the path of a backbone's file without the ImageNet head.
+
+    Examples:
+        cnnxfer weights path resnet50
+        cnnxfer weights path resnet50 --json
+        scp "$(cnnxfer weights path resnet50)" other:.keras/models/
 
     Ends with exit code 2 if the file is not on this machine.
     """
@@ -216,6 +258,8 @@ def _print_paths(paths: Iterable[Path | None]) -> None:
 
 
 def _list_table(files: list[_File]) -> Table:
+    from rich.text import Text
+
     table = cell_table(
         "backbone", "head", "size", "path", wide=("path",), right=("size",)
     )
@@ -228,6 +272,8 @@ def _list_table(files: list[_File]) -> Table:
 
 
 def _verify_table(checks: list[_Check]) -> Table:
+    from rich.text import Text
+
     table = cell_table("backbone", "head", "checked", "result", "path", wide=("path",))
     for check in checks:
         result = Text("wrong", "red") if check.problem else Text("good", "green")

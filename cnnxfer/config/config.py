@@ -28,9 +28,11 @@ class Config:
 
     data: str = _data(
         "cnnxfer:sample",
-        "A folder, table or archive, a TFDS name, or sample (synthetic).",
+        "A folder with a subfolder for each class, a table, an archive, or the name of "
+        "a TFDS set.",
         "--data",
         short="-d",
+        meanings={"cnnxfer:sample": "synthetic flowers, to try it"},
         is_path=True,
     )
     backbone: str = _network(
@@ -48,15 +50,16 @@ class Config:
         "segmentation",
     ] = _data(
         "auto",
-        "What is learned of an image; auto follows from the data. It is one label or "
-        "any number of labels, one box or any number of boxes, or the class of every "
-        "pixel.",
+        "What is learned of an image: one label or several, one box or several, or the "
+        "class of every pixel.",
         "--task",
+        meanings={"auto": "as the data is labelled"},
     )
     recipe: Literal["none", "textbook", "fast", "best"] = _training(
         "none",
         "Settings that belong together; fast takes minutes on two cores.",
         "--recipe",
+        meanings={"none": "the defaults told here"},
     )
     weights: str | Literal["imagenet", "none"] = _network(
         "imagenet",
@@ -66,9 +69,10 @@ class Config:
     )
     from_scratch: bool | Literal["auto"] = _network(
         "auto",
-        "All layers learn from random weights, or the backbone is frozen. `auto` "
-        "freezes a backbone that has weights; for one that has none, it is an error.",
+        "All layers learn from random weights, or the backbone is frozen. For a "
+        "backbone that has no weights, `auto` is an error.",
         "--from-scratch",
+        meanings={"auto": "frozen"},
         opposite="--freeze",
         before=False,
     )
@@ -81,8 +85,9 @@ class Config:
     )
     image_size: int | Literal["auto"] = _network(
         "auto",
-        "Side of the network's input in pixels; auto is the backbone's own.",
+        "Side of the network's input in pixels.",
         "--image-size",
+        meanings={"auto": "the backbone's own"},
         at_least=1,
     )
     head: Literal[
@@ -120,6 +125,7 @@ class Config:
         "none",
         "A file of images to leave out: a path or an id in each line.",
         "--exclude",
+        meanings={"none": "no image is left out"},
         is_path=True,
     )
     group_by: str | Literal["none"] = _data(
@@ -127,11 +133,13 @@ class Config:
         "Keep images together in one split: a column of the table, or a pattern in "
         "their ids. The pattern is a regular expression that is searched in the ids.",
         "--group-by",
+        meanings={"none": "each image by itself"},
     )
     limit: int | Literal["all"] = _data(
         "all",
         "Use at most this many images, in proportion from all classes.",
         "--limit",
+        meanings={"all": "every image"},
         at_least=1,
     )
     ignore: str | Literal["none"] = _data(
@@ -140,18 +148,21 @@ class Config:
         "The value 255 is one of them where no class is named for it.",
         "--ignore",
         before="none",
+        meanings={"none": "all count"},
     )
     class_weights: str | Literal["none", "auto"] = _training(
         "none",
         "Weights of the classes in the loss: auto (more for rare classes) or a file of "
         "CLASS,WEIGHT lines.",
         "--class-weights",
+        meanings={"none": "all weigh the same"},
         is_path=True,
     )
     sampling: Literal["natural", "balanced"] = _training(
         "natural",
         "balanced draws equally many images of every class in each epoch.",
         "--sampling",
+        meanings={"natural": "every image once an epoch"},
     )
     loss: Literal["cross-entropy", "focal"] = _training(
         "cross-entropy",
@@ -172,10 +183,11 @@ class Config:
         "one box an image, AP for any number of boxes, mIoU for masks, and accuracy "
         "otherwise.",
         "--monitor",
+        meanings={"auto": "what suits the task and the classes"},
     )
     views: int = _training(
         1,
-        "Random views of each training image, cached for all epochs.",
+        "Random views of each training image that are computed once, for all epochs.",
         "--views",
         at_least=1,
         at_most=64,
@@ -188,8 +200,9 @@ class Config:
     )
     engine: Literal["auto", "openvino", "keras"] = _machine(
         "auto",
-        "What runs the frozen layers; auto is the fastest that agrees with Keras.",
+        "What runs the frozen layers.",
         "--engine",
+        meanings={"auto": "the fastest that agrees with Keras"},
     )
     central_crop: float = setting(
         0.875,
@@ -205,22 +218,24 @@ class Config:
     batch_size: int | Literal["default", "auto"] = _training(
         "default",
         "Images per update; auto measures the fastest number. "
-        "`default` is 32 or, on cached features, a number that grows with the number "
-        "of images.",
+        "On cached features, `default` grows with the number of images.",
         "--batch",
+        meanings={"default": "32, and more on cached features"},
         at_least=1,
     )
     seed: int = _training(
         42,
-        "The seed of random weights and of all views.",
+        "The number from which random weights and all views follow; the same number "
+        "gives the same run again.",
         "--seed",
         at_least=0,
         at_most=2**31 - 1,
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = _machine(
         "auto",
-        "Number format of the backbone's arithmetic; auto depends on the processor.",
+        "Number format of the backbone's arithmetic.",
         "--precision",
+        meanings={"auto": "what the processor is fast at"},
     )
     devices: Literal["one", "all", "cpu"] = _machine(
         "one", "One accelerator, all of them, or the processor.", "--devices"
@@ -237,6 +252,7 @@ class Config:
         "The longest time to train, such as 30m; computing cached features may take "
         "longer. It is for both phases together: each is given as many epochs as fit.",
         "--time-budget",
+        meanings={"none": "no limit"},
         above=0,
         is_time=True,
     )

@@ -31,10 +31,11 @@ class Phase:
     )
     learning_rate: float | Literal["auto"] = _training(
         "auto",
-        "The highest learning rate; auto searches for it. The schedule lowers it step "
-        "by step. On cached features, it applies to features that are scaled to a "
+        "The highest learning rate, which the schedule lowers step by step. On cached "
+        "features, it applies to features that are scaled to a "
         "standard deviation of 1.",
         "--lr",
+        meanings={"auto": "searched for"},
         above=0,
     )
     optimizer: Literal["sgd", "adamw", "adam", "lion", "rmsprop"] = _training(
@@ -47,6 +48,7 @@ class Phase:
         "Decoupled weight decay; not of norms, biases and depthwise kernels. It is "
         "multiplied by the learning rate in each update.",
         "--weight-decay",
+        meanings={"auto": "the usual one of a head"},
         at_least=0,
     )
     schedule: Literal[
@@ -77,6 +79,7 @@ class Phase:
         "none",
         "The largest norm of the gradient of all weights together.",
         "--clip-norm",
+        meanings={"none": "no limit"},
         above=0,
     )
     label_smoothing: float = _training(
@@ -89,8 +92,12 @@ class Phase:
     )
     patience: int | Literal["none"] = _training(
         "none",
-        "Stop after this many epochs without improvement. `none` never stops early.",
+        "Stop after this many epochs without improvement.",
         "--patience",
+        meanings={
+            "none": "never stops early",
+            "auto": "10 on cached features, or never",
+        },
         at_least=1,
     )
     ema: float | Literal["none"] = _training(
@@ -98,6 +105,7 @@ class Phase:
         "Save an average of the weights with this decay, such as 0.99. The decay is "
         "lower at first.",
         "--ema",
+        meanings={"none": "the weights themselves"},
         above=0,
         at_most=0.9999,
     )
@@ -166,6 +174,7 @@ class Scratch(Phase):
         "one (Simonyan and Zisserman, 2015, section 3.1, "
         "https://arxiv.org/abs/1409.1556).",
         "--init",
+        meanings={"none": "all begin at random"},
         group="Network",
         is_path=True,
     )
@@ -194,6 +203,7 @@ class FineTune(Phase):
         "in `cnnxfer backbones show NAME --layers`. All layers after it learn, too. "
         "`none` leaves the choice to `last`.",
         "--from",
+        meanings={"none": "the share of --last"},
     )
     gradual: int = _layers(
         1,

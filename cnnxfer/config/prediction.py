@@ -11,6 +11,7 @@ _input = partial(setting, group="Input")
 _views = partial(setting, group="Views of each image")
 _engine = partial(setting, group="Engine")
 _output = partial(setting, group="Output")
+_NOT_WRITTEN = {"none": "nothing is written"}
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,15 @@ class EvaluateOptions:
 
     engine: Literal["auto", "openvino", "keras"] = _engine(
         "auto",
-        "What runs the network; auto for the fastest that agrees with Keras.",
+        "What runs the network.",
         "--engine",
+        meanings={"auto": "the fastest that agrees with Keras"},
     )
     precision: Literal["auto", "float32", "bfloat16"] = _engine(
         "auto",
-        "The number format; auto for the fastest that agrees with float32.",
+        "The number format of the arithmetic.",
         "--precision",
+        meanings={"auto": "the fastest that agrees with float32"},
     )
 
 
@@ -50,19 +53,20 @@ class AnswerOptions(EvaluateOptions):
 
     top: int | Literal["auto"] = setting(
         "auto",
-        "How many classes to list for each image; auto for 5, or all if there are "
-        "fewer.",
+        "How many classes to list for each image.",
         "--top",
+        meanings={"auto": "5, or all if there are fewer"},
         at_least=1,
     )
     min_confidence: float | Literal["auto"] = setting(
         "auto",
-        "The probability that an answer needs; auto for the model's own. Without one "
+        "The probability that an answer needs. Without one "
         "that reaches it, the answer is `unsure`. If images may have several labels, "
         "each must also reach its own threshold. For objects it is the least score; "
         "auto is what the run has fitted, or 0.3.",
         "--min-confidence",
         short="--threshold",
+        meanings={"auto": "the model's own"},
         above=0,
         at_most=1,
     )
@@ -74,8 +78,10 @@ class AnswerOptions(EvaluateOptions):
     )
     tta: Literal["none", "flip", "five", "ten", "scales"] = _views(
         "none",
-        "Look at several views. Probabilities are averaged, objects are put together.",
+        "Look at several views of each image. Probabilities are averaged, objects are "
+        "put together.",
         "--tta",
+        meanings={"none": "one view"},
     )
     dense: bool = _views(
         False, "Look at the whole image, not at its central square.", "--dense"
@@ -90,13 +96,14 @@ class AnswerOptions(EvaluateOptions):
         "Look for objects in tiles of this side in pixels, too, for small objects in "
         "large images.",
         "--tiles",
+        meanings={"none": "the whole image only"},
         at_least=32,
     )
     batch: int | Literal["auto"] = _engine(
         "auto",
-        "Images computed at once; auto for the fastest number. It becomes smaller if "
-        "memory runs out.",
+        "Images computed at once. It becomes smaller if memory runs out.",
         "--batch",
+        meanings={"auto": "the fastest number"},
         at_least=1,
         at_most=1024,
     )
@@ -122,9 +129,9 @@ class InputOptions:
     )
     column: str | Literal["auto"] = _input(
         "auto",
-        "The column of tables that has the paths; auto for path, file "
-        "or image, or the only column.",
+        "The column of tables that has the paths.",
         "--column",
+        meanings={"auto": "path, file or image, or the only one"},
     )
     allow_private: bool = _input(
         False, "Allow web addresses in private networks.", "--allow-private"
@@ -148,8 +155,9 @@ class ExplainOptions(EvaluateOptions, InputOptions):
     )
     layer: str | Literal["auto"] = setting(
         "auto",
-        "The layer whose maps are explained; auto for the last one before pooling.",
+        "The layer whose maps are explained.",
         "--layer",
+        meanings={"auto": "the last one before pooling"},
     )
     top: int = setting(
         1,
@@ -183,40 +191,49 @@ class OutputOptions:
         "labelme",
     ] = _output(
         "auto",
-        "The form of the results; auto goes by the suffix of --out, or is a table. "
+        "The form of the results. "
         "Objects can have the form of a data set's labels: coco is a file, and yolo, "
         "voc and labelme are folders.",
         "--format",
+        meanings={"auto": "by the suffix of --out, or a table"},
     )
     resume: bool = _output(
         False, "Go on with an unfinished --out FILE.jsonl.", "--resume"
     )
     sheet: str | Literal["none"] = _output(
-        "none", "Write a contact sheet, an HTML page.", "--sheet", is_path=True
+        "none",
+        "Write a contact sheet, an HTML page.",
+        "--sheet",
+        is_path=True,
+        meanings=_NOT_WRITTEN,
     )
     copy_to: str | Literal["none"] = _output(
         "none",
         "Copy the files to this folder, into a folder for each class.",
         "--copy-to",
         is_path=True,
+        meanings=_NOT_WRITTEN,
     )
     drawn: str | Literal["none"] = _output(
         "none",
         "Draw boxes or masks into copies of the images, in this folder.",
         "--drawn",
         is_path=True,
+        meanings=_NOT_WRITTEN,
     )
     masks: str | Literal["none"] = _output(
         "none",
         "Write the masks into this folder, as PNGs whose values are the classes.",
         "--masks",
         is_path=True,
+        meanings=_NOT_WRITTEN,
     )
     heatmap: str | Literal["none"] = _output(
         "none",
         "Draw where the class is, into this folder (with --dense).",
         "--heatmap",
         is_path=True,
+        meanings=_NOT_WRITTEN,
     )
 
 

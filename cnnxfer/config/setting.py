@@ -37,6 +37,8 @@ class Setting:
         is_path: whether its text may be a path.
         before: what runs do that were made before there was this setting, and whose
             files lack it; None for a setting that all runs have.
+        meanings: what some of its values mean, such as "no limit" for "none"; where
+            one is the default, `--help` says so.
         name: what it is called in files and in code.
         default: its value if none is given.
         kind: int, float, str or bool; None if it is always one of `words`.
@@ -54,6 +56,7 @@ class Setting:
     is_time: bool = False
     is_path: bool = False
     before: Any = None
+    meanings: Mapping[Any, str] = field(default_factory=dict)
     name: str = ""
     default: Any = None
     kind: type[Any] | None = None
@@ -75,6 +78,17 @@ class Setting:
         if self.is_time and isinstance(value, float):
             return f"{value / 60:g}m"
         return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+    def in_words(self, value: Any) -> str:
+        """Returns a value as `--help` tells it, such as `none (no limit)` or `on`."""
+        if isinstance(value, bool):
+            return "on" if value else "off"
+        meaning = self.meanings.get(value)
+        return (
+            f"{self.typed(value)} ({meaning})"
+            if meaning
+            else self.typed(value) or "none"
+        )
 
     @property
     def or_words(self) -> str:

@@ -16,6 +16,7 @@ from cnnxfer.spelling import option
 if TYPE_CHECKING:
     import numpy as np
 
+ALL = "all"  # of them
 HERE = __package__
 INPUT, OUTPUT = "pixels", "outputs"  # what the ends of a network are called
 

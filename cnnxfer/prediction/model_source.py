@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -125,11 +126,12 @@ def find_model(
     except ConfigError as error:
         if name in BACKBONES:
             return imagenet_model(BACKBONES.get(name))
-        hint = did_you_mean(name, BACKBONES.names())
-        if name == LATEST or not hint:
+        if name == LATEST or os.path.exists(name):
             raise
+        hint = did_you_mean(name, BACKBONES.names())
         raise ConfigError(
-            f"there is no run or backbone called {name!r}.{hint}"
+            f"there is no run or backbone called {name!r}."
+            f"{hint or ' List them with: cnnxfer runs, or cnnxfer backbones'}"
         ) from error
 
 

@@ -163,6 +163,12 @@ def find_run(
             f"the names of {len(begun)} runs in {runs_dir} begin with {name!r}: "
             f"{_shortened([run.name for run in begun])}. Type more of one."
         )
+    if os.path.exists(name):
+        raise ConfigError(
+            f"no run called {name!r} in {runs_dir}, but there are files of that name. "
+            f"To measure a run on them: {command('evaluate', data=name)}; to train on "
+            f"them: {command('train', name)}"
+        )
     question = did_you_mean(name, (run.name for run in runs))
     raise ConfigError(
         f"no run called {name!r} in {runs_dir}.{question} List them with: cnnxfer runs"

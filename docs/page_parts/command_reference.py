@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from typer.main import get_command
-
-from cnnxfer.cli.main import app
+from cnnxfer.cli.command import loaded
+from cnnxfer.cli.commands import COMMANDS
+from cnnxfer.cli.help import about, default_of, panels
 from cnnxfer.config.options import FUNCTIONS, options_of
-from page_parts.markdown import code, directive, sentence
+from page_parts.markdown import code, directive, sentence, with_options
 from page_parts.setting_reference import full_name
 
 _METAVARS = {int: "<int>", float: "<float>", Path: "<path>", str: "<str>"}
@@ -20,8 +18,8 @@ _METAVARS = {int: "<int>", float: "<float>", Path: "<path>", str: "<str>"}
 def all_commands() -> dict[str, Any]:
     """Returns every command by its name, such as `runs show`; groups come first."""
     found: dict[str, Any] = {}
-    for name, command in vars(get_command(app))["commands"].items():
-        found[name] = command
+    for name, entry in COMMANDS.items():
+        found[name] = command = loaded(entry)
         below = getattr(command, "commands", {})
         found |= {f"{name} {lower}": item for lower, item in below.items()}
     return found
@@ -40,20 +38,21 @@ def _section(name: str, command: Any) -> str:
     if getattr(command, "commands", None):
         pieces.append("[COMMAND]")
     kinds = _kinds(command.callback)
+    known = about(command.help)
     parts = [
         f"{level} `cnnxfer {name}`\n",
-        inspect.cleandoc(command.help) + "\n",
+        *(f"{with_options(text)}\n" for text in (known.summary, *known.text)),
+        code("\n".join(typed for typed, _ in known.examples), "sh"),
         code(f"cnnxfer {name} {' '.join(pieces)}"),
         directive("program", f"cnnxfer {name}"),
     ]
     for item in arguments:
         text = sentence(item.help or "")
-        if item.default is not None:
-            text += f" Default: `{item.default}`."
+        if default := _default(item):
+            text += f" Default: {default}."
         parts.append(directive("option", _usage(item), text))
-    for panel, members in _panels(options):
-        if panel:
-            parts.append(f"**{panel}**\n")
+    for panel, members in panels(options):
+        parts.append(f"**{panel}**\n")
         parts += [_option(item, name, kinds) for item in members]
     return "\n".join(parts)
 
@@ -73,20 +72,11 @@ def _option(option: Any, command: str, kinds: dict[str, type[Any]]) -> str:
     return directive("option", ", ".join(names), text)
 
 
-def _default(option: Any) -> str:
-    """Returns what holds without the option, in Markdown; "" where nothing does."""
-    if isinstance(option.show_default, str):
-        shown = option.show_default
-        return shown if " " in shown else f"`{shown}`" if shown else ""
-    return "" if option.default in (None, False) else f"`{option.default}`"
-
-
-def _panels(options: Iterable[Any]) -> Iterator[tuple[str, list[Any]]]:
-    """Yields options under the titles that `--help` has; those without come first."""
-    panels: dict[str, list[Any]] = {"": []}
-    for option in options:
-        panels.setdefault(option.rich_help_panel or "", []).append(option)
-    yield from panels.items()
+def _default(parameter: Any) -> str:
+    """Returns what holds if a parameter is not typed, in Markdown; "" for nothing."""
+    value, mark, meaning = default_of(parameter).partition(" (")
+    is_typed = value and " " not in value and value not in ("on", "off")
+    return f"`{value}`{mark}{meaning}" if is_typed else f"{value}{mark}{meaning}"
 
 
 def _kinds(callback: Any) -> dict[str, type[Any]]:

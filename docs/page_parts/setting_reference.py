@@ -37,7 +37,9 @@ def settings(section: str = "") -> str:
     for name, setting in settings_in(type(defaults)).items():
         full = full_name(section, setting)
         value = toml(setting, getattr(defaults, name))
+        meaning = setting.meanings.get(getattr(defaults, name))
         facts = f"{kind_of(setting)}; default `{value}`"
+        facts += f" ({meaning})" if meaning else ""
         if option := _OPTIONS.get(full):
             facts += f"; option {{option}}`cnnxfer {option}`"
         text = f"{sentence(setting.text)}\n\n*Value:* {facts}"

@@ -161,7 +161,7 @@ def test_the_list_and_the_page(
 
 def test_mistakes(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, message in {
-        "check": "Missing argument 'SPEC'",
+        "check": "cnnxfer check needs DATA",
         f"check {photos}x": "no data called",
         f"check {photos} --split half": "--split is 'half'",
         f"check {photos} --exclude none.txt": "--exclude none.txt cannot be read",

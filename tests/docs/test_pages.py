@@ -40,14 +40,14 @@ def test_options_have_the_defaults_that_hold_without_them() -> None:
     section = commands().split("## `cnnxfer unfreeze`")[0]
     train = section.split("## `cnnxfer train`")[1]
     for option, default in {
-        "--backbone <str>, -b <str>": Config().backbone,
-        "--lr <float> | auto": "auto",
-        "--epochs <int>": (
-            f"{Config().frozen.epochs}; {Config().scratch.epochs} from scratch"
+        "--backbone BACKBONE, -b BACKBONE": Config().backbone,
+        "--lr NUMBER | auto": "auto (searched for)",
+        "--epochs N": (
+            f"{Config().frozen.epochs}, or from scratch {Config().scratch.epochs}"
         ),
-        "--cache, --no-cache": "--cache",
-        "--checkpoint-every <time>": "5m",
-        "--seed <int>": str(Config().seed),
+        "--cache, --no-cache": "on",
+        "--checkpoint-every TIME": "5m",
+        "--seed N": str(Config().seed),
     }.items():
         entry = train.split(f":::{{option}} {option}\n")[1].split(":::")[0]
         assert f"Default: {default}." in entry.replace("`", "")

@@ -1,0 +1,237 @@
+"""What to say when a command line is wrong: what was found, and what to type."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from cnnxfer.cli import help, other_tools
+from cnnxfer.cli.commands import COMMANDS
+from cnnxfer.registry import did_you_mean
+
+_ASSIGNMENT = re.compile(r"([A-Za-z][\w-]*)=(.+)")
+
+
+def unknown_command(context: Any, typed: Sequence[str]) -> str:
+    """Returns what to say of a command that does not exist, the first word typed."""
+    path, word = context.command_path, typed[0]
+    names = context.command.list_commands(context)
+    at_top = context.parent is None
+    here = (
+        other_tools.COMMANDS if at_top else other_tools.BELOW.get(context.info_name, {})
+    )
+    if right := here.get(word.lower()):
+        words = right.split()
+        line = _pasted(path, [*words, *typed[1:]])
+        start = f"there is no command {word!r}; it is called {words[0]!r} here."
+        return f"{start} Type: {line}"
+    if _names_backbone(context, word):
+        below = "show" if context.info_name == "backbones" else "pull"
+        line = _pasted(path, [below, *typed])
+        return f"{word} is a backbone, and no command. Type: {line}"
+    if question := did_you_mean(word, names):
+        meant = question.split("'")[1]
+        line = _pasted(path, [meant, *typed[1:]])
+        return f"there is no command {word!r}.{question} Type: {line}"
+    if os.path.exists(word) and at_top:
+        return (
+            f"there is no command {word!r}, but it is here: train on it, or ask a run "
+            f"about it. Type: {_pasted(path, ['train', *typed])}, or "
+            f"{_pasted(path, ['predict', *typed])}"
+        )
+    return f"there is no command {word!r}. List those there are: {path} --help"
+
+
+def _names_backbone(context: Any, word: str) -> bool:
+    if context.info_name not in ("backbones", "weights"):
+        return False
+    from cnnxfer.backbones.catalog import BACKBONES
+
+    return word in BACKBONES
+
+
+def message_of(error: Any, context: Any, typed: Sequence[str]) -> str:
+    """Returns what to say of an error of Typer's, which speaks as a parser does."""
+    name = getattr(error, "option_name", "")
+    kind = type(error).__name__
+    if kind == "NoSuchOption":
+        return _unknown_option(name, context, typed)
+    if kind == "BadOptionUsage":
+        option = _options(context).get(name)
+        if option is not None and option.is_flag:
+            line = _pasted(context.command_path, _replaced(typed, name, [name]))
+            return f"{name} is on or off and takes no value. Type: {line}"
+        value = help.metavar(option, context) if option is not None else "a value"
+        return f"{name} needs a value: {value}.{_see(context)}"
+    return f"{str(error).rstrip('.')}.{_see(context)}"
+
+
+def missing(context: Any, parameter: Any) -> str:
+    """Returns what to say of an argument that was not typed."""
+    text = (parameter.help or "").rstrip(".")
+    text = text[:1].lower() + text[1:] if text[1:2].islower() else text
+    examples = help.about(context.command.help or "").examples
+    example = f" Type, for example: {examples[0][0]}" if examples else _see(context)
+    return f"{context.command_path} needs {name_of(parameter)}: {text}.{example}"
+
+
+def left_over(context: Any, typed: Sequence[str], left: Sequence[str]) -> str:
+    """Returns what to say of words that no argument takes."""
+    path, first = context.command_path, left[0]
+    taken = [name_of(each) for each in context.command.params if _is_argument(each)]
+    if taken:
+        takes = f"takes {' and '.join(f'one {name}' for name in taken)}"
+    else:
+        takes = "takes options only"
+    before = typed[typed.index(first) - 1] if first in typed[1:] else ""
+    option = _options(context).get(before)
+    if option is not None and option.is_flag:
+        return f"{before} is on or off and takes no value, and {first!r} follows it."
+    if "--data" in _options(context) and os.path.exists(first):
+        line = _pasted(path, _replaced(typed, first, ["--data", first]))
+        return (
+            f"{path} {takes}, and {first!r} is left over. Are these its images? {line}"
+        )
+    return f"{path} {takes}, and {first!r} is left over.{_see(context)}"
+
+
+def assignment(context: Any, typed: Sequence[str]) -> str | None:
+    """Returns what to say if options were typed as `epochs=10`; None if none was."""
+    words: list[str] = []
+    wrong = ""
+    for before, word in zip(["", *typed], typed, strict=False):
+        found = _ASSIGNMENT.fullmatch(word)
+        is_word = not found or before.startswith("-") or os.path.exists(word)
+        name = None if is_word or not found else _called_here(found[1], context)
+        if name and found:
+            wrong = wrong or word
+            words += [name, found[2]]
+        else:
+            words.append(word)
+    if not wrong:
+        return None
+    line = _pasted(context.command_path, words)
+    return f"{wrong} is not how an option is typed. Type: {line}"
+
+
+def name_of(parameter: Any) -> str:
+    """Returns what messages call a parameter: `--sort`, or `DATA`."""
+    if _is_argument(parameter):
+        return str(parameter.metavar)
+    long = [name for name in parameter.opts if name.startswith("--")]
+    return str((long or parameter.opts)[0])
+
+
+def _unknown_option(name: str, context: Any, typed: Sequence[str]) -> str:
+    path = context.command_path
+    # Typer names the first letter of `-lr`.
+    names = [word.partition("=")[0] for word in typed]
+    whole = next((it for it in names if it == name), None) or next(
+        (it for it in names if it.startswith(name)), name
+    )
+    word = whole.lstrip("-").lower().replace("_", "-")
+    start = f"{path} has no {whole}"
+    if context.parent is None and (found := [it for it in typed if it in COMMANDS]):
+        meant = context.command.get_command(context, found[0])
+        below = typer.Context(meant, parent=context, info_name=found[0])
+        rest = [it for it in typed if it != found[0]]
+        if right := _called_here(word, below):
+            rest = _replaced(rest, whole, [right])
+        line = _pasted(path, [found[0], *rest])
+        return f"{start}; options stand behind the command. Type: {line}"
+    if right := _called_here(word, context):
+        line = _pasted(path, _replaced(typed, whole, [right]))
+        return f"{start}; it is called {right} here. Type: {line}"
+    for argument in (each for each in context.command.params if _is_argument(each)):
+        if word in other_tools.ARGUMENTS.get(name_of(argument), ()):
+            line = _pasted(path, _replaced(typed, whole, []))
+            return f"{start}; {name_of(argument)} is typed without one. Type: {line}"
+    if why := other_tools.NOT_NEEDED.get(word):
+        return f"{start}. {why}"
+    if place := _place_in_files(word, context):
+        return f"{start}, but files have it. {place}"
+    if question := did_you_mean(whole, _options(context)):
+        line = _pasted(path, _replaced(typed, whole, [question.split("'")[1]]))
+        return f"{start}.{question} Type: {line}"
+    for meant in (word, *other_tools.OPTIONS.get(word, ())):
+        if others := _commands_with(f"--{meant}"):
+            called = f"it is called --{meant} and" if meant != word else "it"
+            return f"{start}; {called} is an option of {others}.{_see(context)}"
+    return f"{start}.{_see(context)}"
+
+
+def _place_in_files(word: str, context: Any) -> str:
+    """Returns how a setting is written that is no option; "" if there is none."""
+    if "--config" not in _options(context):
+        return ""
+    from cnnxfer.config.config import Config
+    from cnnxfer.config.setting import settings_in
+
+    name, config = word.replace("-", "_"), Config()
+    phase = "fine_tune" if context.info_name == "unfreeze" else "frozen"
+    for table in ("", "augment", phase):
+        section: Any = getattr(config, table) if table else config
+        if name in settings_in(type(section)):
+            below = f" below [{table}]" if table else ""
+            return f"Write {name} = VALUE{below} into a file, and add --config FILE"
+    return ""
+
+
+def _commands_with(option: str) -> str:
+    """Returns the commands that have an option, as "train and unfreeze"; or ""."""
+    from cnnxfer.config.options import FUNCTIONS, options_of
+
+    found = (
+        function.removesuffix("_into")
+        for function in FUNCTIONS
+        if any(it.setting.option == option for it in options_of(function).values())
+    )
+    return " and ".join(name for name in dict.fromkeys(found) if name in COMMANDS)
+
+
+def _is_argument(parameter: Any) -> bool:
+    return bool(parameter.param_type_name == "argument")
+
+
+def _called_here(word: str, context: Any) -> str | None:
+    """Returns the option of a command that a word of another tool means, or its own."""
+    word = word.lower().replace("_", "-")
+    options = _options(context)
+    meant = (word, *other_tools.OPTIONS.get(word, ()))
+    return next((f"--{name}" for name in meant if f"--{name}" in options), None)
+
+
+def _options(context: Any) -> dict[str, Any]:
+    return {
+        name: each
+        for each in context.command.get_params(context)
+        if not _is_argument(each)
+        for name in (*each.opts, *each.secondary_opts)
+    }
+
+
+def _replaced(typed: Sequence[str], wrong: str, right: Sequence[str]) -> list[str]:
+    """Returns words with the wrong one replaced; `--wrong=value` keeps its value."""
+    words: list[str] = []
+    for word in typed:
+        name, _, value = word.partition("=")
+        if word == wrong:
+            words += right
+        elif name == wrong:
+            words += [*right, value] if right != [wrong] else right
+        else:
+            words.append(word)
+    return words
+
+
+def _pasted(path: str, words: Sequence[str]) -> str:
+    return f"{path} {shlex.join(words)}"
+
+
+def _see(context: Any) -> str:
+    return f" See: {context.command_path} --help"
