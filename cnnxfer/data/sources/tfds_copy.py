@@ -32,6 +32,7 @@ from cnnxfer.data.sources.tfds_specs import (
     tfds_dir,
     tfds_names,
 )
+from cnnxfer.data.sources.tfds_traces import nothing_left_on_failure
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.registry import did_you_mean
 from cnnxfer.reporting import Reporter, counted
@@ -244,7 +245,12 @@ def _prepare(builder: Any, name: str, reporter: Reporter) -> None:
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs each retry
     config = tfds.download.DownloadConfig(manual_dir=manual_dir())
     try:
-        with reporter.progress(f"downloading {name} to {builder.data_dir}"):
+        with (
+            reporter.progress(f"downloading {name} to {builder.data_dir}"),
+            nothing_left_on_failure(
+                Path(builder.data_dir), Path(builder.data_dir_root)
+            ),
+        ):
             builder.download_and_prepare(download_config=config)
     except Exception as error:  # network, disk, checksums: each of another type
         if instructions := builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
@@ -268,12 +274,16 @@ def _manual_download_error(name: str, instructions: str, error: Exception) -> Da
 
 
 def _reason(error: Exception) -> str:
-    """Returns the first line of an error; the address if a connection failed."""
+    """Returns the first line of an error; the address if a connection failed.
+
+    An error that says nothing, as of an assertion, is called by its kind.
+    """
     request = getattr(error, "request", None)
     if request is not None:
         return f"{request.url} cannot be reached"
     line = str(error).strip().partition("\n")[0]
-    return line.rpartition('}": ')[2].rstrip(".:")  # after the builder's arguments
+    text = line.rpartition('}": ')[2].rstrip(".:")  # after the builder's arguments
+    return text or type(error).__name__
 
 
 def _class_names(builder: Any, label: Any) -> list[str]:

@@ -13,7 +13,7 @@ from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import Mock
 
 import numpy as np
@@ -796,6 +796,7 @@ def test_a_failed_download_is_one_line_and_leaves_no_set(
 ):
     monkeypatch.setattr(tfds_copy, "RETRIES", 1)
     (archive / "broken.zip").write_bytes(b"PK" + bytes(50))
+    before = set(data_dir.rglob("*"))
     with serve(archive) as address:
         url = f"{address}/{path}" if path else "http://127.0.0.1:1/flowers.zip"
         monkeypatch.setattr(TinyDownload, "url", url)
@@ -808,9 +809,42 @@ def test_a_failed_download_is_one_line_and_leaves_no_set(
     assert "\n" not in str(caught.value)
     assert capfd.readouterr().out == ""
     assert not list(data_dir.rglob("dataset_info.json"))
+    # What came whole is kept, for the next attempt, and nothing else that is new.
+    new = set(data_dir.rglob("*")) - before
+    kept = {item for item in new if item.suffix in (".zip", ".INFO")}
+    assert new - kept == {parent for item in kept for parent in item.parents} & new
+    assert bool(kept) == (path == "broken.zip")
     with serve(archive) as address:
         monkeypatch.setattr(TinyDownload, "url", f"{address}/flowers.zip")
         assert len(load("tfds:tiny_download").examples) == 6
+
+
+class TinyConfigs(TinyDownload):
+    """A set that has variants, whose default one TFDS writes down."""
+
+    BUILDER_CONFIGS: ClassVar = [tfds.core.BuilderConfig(name="small")]
+
+
+def test_a_failed_download_leaves_no_folder_that_was_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tfds_copy, "RETRIES", 1)
+    monkeypatch.setattr(TinyDownload, "url", "http://127.0.0.1:1/flowers.zip")
+    places = tmp_path / "places"
+    places.mkdir()
+    for place, kept in (
+        (places / "not" / "there", ()),
+        (places, ("downloads/tiny_configs/whole.zip", "tiny_configs/old/1.0.0/x")),
+    ):
+        for name in kept:
+            (place / name).parent.mkdir(parents=True)
+            (place / name).touch()
+        monkeypatch.setenv("TFDS_DATA_DIR", str(place))
+        before = set(places.rglob("*"))
+        for name in ("tiny_configs", "tiny_download"):
+            with pytest.raises(DataError, match="could not be downloaded"):
+                load(f"tfds:{name}")
+        assert set(places.rglob("*")) == before
 
 
 class TinyByHand(TinyDownload):
