@@ -67,10 +67,11 @@ class Guard:
             scope[HELD] = held
             body = Body(scope, receive, held, self.most_bytes, self.body_seconds)
             try:
-                self._require_access(scope)
-                await self.app(scope, body.receive, watched)
-            except Refusal as refusal:
-                await refused(refusal)(scope, receive, watched)
+                try:
+                    self._require_access(scope)
+                    await self.app(scope, body.receive, watched)
+                except Refusal as refusal:
+                    await refused(refusal)(scope, receive, watched)
             except ClientDisconnect:
                 status = VANISHED
             finally:

@@ -178,14 +178,15 @@ def test_a_client_that_vanishes_is_no_failure(
     vanished = 'cnnxfer_requests_total{route="/predict",status="499"'
     before, known = served.metric("cnnxfer_requests_total"), served.metric(vanished)
     body = json.dumps({"instances": [{"b64": b64(RED)}]}).encode()
-    for path, content in (
+    for path, content, *fields in (
         ("/v1/models/colours:predict", body),
         ("/predict", RED),
         ("/nowhere", RED),
+        ("/v2", RED, "Sec-Fetch-Site: cross-site"),
     ):
-        for sent in (10, 1):  # while it sends, and before it is answered
+        for sent in (10, 1):
             with served.connect() as connection:
-                connection.sendall(post(path, content)[:-sent])
+                connection.sendall(post(path, content, *fields)[:-sent])
                 time.sleep(0.05)
     served.client.post(
         "/predict",
@@ -194,7 +195,7 @@ def test_a_client_that_vanishes_is_no_failure(
     )
     before += 1
     deadline = time.monotonic() + 5
-    while served.metric("cnnxfer_requests_total") < before + 6:
+    while served.metric("cnnxfer_requests_total") < before + 8:
         assert time.monotonic() < deadline
     assert served.metric(vanished) == known + 2
     assert not caplog.records
