@@ -5,6 +5,7 @@ memory prevented is not remembered, so that it is tried again.
 """
 
 import hashlib
+import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,8 +61,7 @@ def save_refusal(key: str, reason: str) -> None:
 
 
 def _refusal_path(key: str) -> Path:
-    # The conversion depends on the backend, so the reason is kept per backend. Keras is
-    # imported here because this module is also imported where Keras is not needed.
-    import keras
-
-    return cached_dir("unsupported", keras.backend.backend(), key) / "refusal.json"
+    # What fails elsewhere is converted by the backend that Keras has here. Importing
+    # Keras to ask for its name would take seconds.
+    backend = os.environ.get("KERAS_BACKEND", "")
+    return cached_dir("unsupported", backend, key) / "refusal.json"
