@@ -58,7 +58,7 @@ def reason_of(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Returns the first line of a library's message, or the name of a silent error."""
     return (str(error).strip() or type(error).__name__).split("\n")[0]
 

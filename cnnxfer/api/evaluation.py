@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from cnnxfer.api.arguments import (
@@ -36,11 +37,13 @@ from cnnxfer.spelling import command, option
 if TYPE_CHECKING:
     from cnnxfer.evaluation.comparison import Comparison
     from cnnxfer.evaluation.metrics import Evaluation
+    from cnnxfer.prediction.model_source import ModelSource
 
 
 def evaluate(
     run: Run | Pathlike = LATEST,
     *,
+    model: Run | Pathlike | None = None,
     data: Pathlike | None = None,
     out: Pathlike | None = None,
     fail_under: float | str | None = None,
@@ -55,6 +58,9 @@ def evaluate(
 
     Args:
         run: the path or the name of a run, or "latest".
+        model: in place of a run, what `predict` takes: an exported network, which is
+            measured in its own runtime, or a backbone for its ImageNet classes. Both
+            need `data`, all of which counts.
         data: other labelled images to measure on, whose classes have the same names as
             the run's. Images that the run was trained or validated on are left out,
             and the results are not added to the run's metrics. If no image is new to
@@ -69,9 +75,9 @@ def evaluate(
         **options: settings, by the names of their options.
 
     Raises:
-        ConfigError: if `out` or `fail_under` cannot be used, there is no such run or
-            data, or the engine or the precision is unknown or not available on this
-            machine.
+        ConfigError: if `out` or `fail_under` cannot be used, there is no such run,
+            model or data, a run and another model are named, or the engine or the
+            precision is unknown or not available on this machine.
         DataError: if there are no test images or no images that are new to the run,
             more than half of its test images are missing, or the data has classes or
             kinds of labels that the run does not have.
@@ -81,10 +87,18 @@ def evaluate(
     reporter = reporter or SilentReporter()
     chosen = override(ClassifierOptions(), settings_of("evaluate", options))
     check_choice(chosen.engine, chosen.precision)
-    found = resolve_run(run, runs_dir, reporter)
-    found.require_model()
-    retry = command("evaluate", found.path, data="NEW_PLACE")
-    place = place_of_images(found, data, found.config.data, retry)
+    source = _model(run, model, runs_dir, reporter)
+    found = source.run
+    if found:
+        retry = command("evaluate", found.path, data="NEW_PLACE")
+        place = place_of_images(found, data, found.config.data, retry)
+    elif data is None:
+        raise ConfigError(
+            f"{source.place} has no images of its own to be measured on. Name labelled "
+            f"ones with {option('--data')}."
+        )
+    else:
+        place = find_source(str(data)).absolute(str(data))
     required = None
     if fail_under is not None:
         required = as_fraction(option("--fail-under"), fail_under)
@@ -99,9 +113,15 @@ def evaluate(
         writer = choose_writer("auto", out_path)
         check_target(option("--out"), out_path, [place])
     # Neither imports TensorFlow, which is not needed where all answers are kept.
-    from cnnxfer.evaluation.evaluator import evaluate_data, evaluate_run
+    from cnnxfer.evaluation.evaluator import (
+        evaluate_data,
+        evaluate_model,
+        evaluate_run,
+    )
 
-    if data is not None:
+    if not found:
+        evaluation = evaluate_model(source, str(data), reporter, chosen)
+    elif data is not None:
         evaluation = evaluate_data(found, str(data), reporter, chosen)
     else:
         evaluation = evaluate_run(found, place, reporter, chosen)
@@ -109,6 +129,34 @@ def evaluate(
         assert evaluation.answers
         write_file(evaluation.answers, writer, out_path)
     return replace(evaluation, required=required)
+
+
+def _model(
+    run: Run | Pathlike,
+    model: Run | Pathlike | None,
+    runs_dir: Pathlike | None,
+    reporter: Reporter,
+) -> ModelSource:
+    """Returns the model to measure: that of a run, or another one.
+
+    Raises:
+        ConfigError: if both are named, or there is none.
+        RunError: if the run has no model yet.
+    """
+    from cnnxfer.prediction.model_source import find_model, is_exported, run_model
+
+    if model is None:
+        if not isinstance(run, Run) and is_exported(Path(run)):
+            raise ConfigError(
+                f"{run} is an export. Measure it with "
+                f"{command('evaluate', model=run, data='DATA')}."
+            )
+        return run_model(resolve_run(run, runs_dir, reporter))
+    if run != LATEST:
+        raise ConfigError(
+            f"a run ({run}) and another model ({model}) are named. Name one of them."
+        )
+    return find_model(model, runs_dir, reporter)
 
 
 def compare(

@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 @with_options("evaluate")
 def evaluate(
     run: RunName = "latest",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="In place of a run: an exported network, or a backbone for its "
+            "ImageNet classes; with --data.",
+            autocompletion=values.models,
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -60,16 +70,18 @@ def evaluate(
     verbose: Verbose = False,
     **options: Any,
 ) -> None:
-    """Measure a run on its test images.
+    """Measure a run on its test images, or any model on labelled ones.
 
     Examples:
         cnnxfer evaluate  # the latest run, on images it never saw
         cnnxfer evaluate --data more-photos/  # on other labelled images
+        cnnxfer evaluate --model exports/onnx --data photos/  # an exported network
         cnnxfer evaluate --fail-under 92%  # for scripts: exit code 1 below it
     """
     reporter = TerminalReporter()
     evaluation = cnnxfer.evaluate(
         run,
+        model=model,
         data=data,
         out=out,
         fail_under=fail_under,

@@ -10,7 +10,7 @@ import numpy as np
 from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.engines.engine import Engine, Network
 from cnnxfer.engines.openvino_engine import has_bfloat16
-from cnnxfer.engines.options import check_choice
+from cnnxfer.engines.options import check_choice, check_own_choice
 from cnnxfer.engines.trial import SAMPLES, Trial
 from cnnxfer.errors import ConfigError
 from cnnxfer.hardware.gpus import find_gpus
@@ -68,7 +68,8 @@ def choose_engine(
     """
     check_choice(engine, precision)
     if network.own_engine:
-        return ElasticEngine(_own(network, engine, precision, batch), reporter)
+        check_own_choice(engine, precision)
+        return ElasticEngine(network.own_engine.open(batch), reporter)
     trial = Trial(network, samples, reporter, batch, reference)
     chosen: Engine | None = None
     if engine == "openvino" or (engine == "auto" and _on_cpu()):
@@ -109,16 +110,6 @@ def prepare_next_time(
             trial.prepare(_precisions(precision))
     except Exception as error:  # never fatal: all images have been answered
         reporter.info(f"OpenVINO is not ready for the next time: {error}")
-
-
-def _own(network: Network, engine: str, precision: str, batch: int | None) -> Engine:
-    assert network.own_engine
-    if (engine, precision) != ("auto", "auto"):
-        raise ConfigError(
-            "an exported network runs in its own runtime, at its own precision. Leave "
-            f"out {option('--engine')} and {option('--precision')}."
-        )
-    return network.own_engine(batch)
 
 
 def _on_cpu() -> bool:

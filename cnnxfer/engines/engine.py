@@ -65,6 +65,24 @@ FEATURES = Outputs()
 
 
 @dataclass(frozen=True)
+class OwnEngine:
+    """The only engine that runs a network, which is in the file of a runtime.
+
+    Attributes:
+        name: that of the engine, and of the format.
+        precision: what the weights are stored in.
+        runtime: the runtime and its version.
+        open: returns the engine, given the largest number of images in a batch; None
+            for a usual one.
+    """
+
+    name: str
+    precision: str
+    runtime: str
+    open: Callable[[int | None], Engine]
+
+
+@dataclass(frozen=True)
 class Network:
     """A network that an engine can run: pixels in, numbers out."""
 
@@ -76,11 +94,8 @@ class Network:
     # `(batch, size, size, 3)` in [0, 255] to float32 `(batch, ...)`.
     build: Callable[[], keras.Model]
     outputs: Outputs
-    # Opens the only engine that runs the network, which is in the file of a runtime;
-    # given the largest number of images in a batch, or None. None if any engine may.
-    own_engine: Callable[[int | None], Engine] | None = field(
-        default=None, kw_only=True
-    )
+    # None if any engine may run it.
+    own_engine: OwnEngine | None = field(default=None, kw_only=True)
     # Whether `build` can be pickled, and builds the model in another process, too.
     portable: bool = field(default=False, kw_only=True)
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 import keras
 import numpy as np
 
+from cnnxfer.engines.engine import Engine, Network
+
 BATCH_SIZE = 32
 
 
@@ -36,6 +38,16 @@ class KerasEngine:
             pixels = np.pad(pixels, [(0, missing), (0, 0), (0, 0), (0, 0)])
             outputs: np.ndarray = self.model.predict_on_batch(pixels)
             yield outputs[:count]
+
+
+def plain_engine(network: Network) -> Engine:
+    """Returns the engine by whose answers a network is known.
+
+    That is its own one, or Keras, as which all others have to answer.
+    """
+    if network.own_engine:
+        return network.own_engine.open(None)
+    return KerasEngine(network.build())
 
 
 def computes_on_cpu() -> bool:

@@ -16,3 +16,16 @@ def check_choice(engine: str, precision: str) -> None:
             f"For {option('--precision', 'bfloat16')}, "
             f"use {option('--engine', 'openvino')}."
         )
+
+
+def check_own_choice(engine: str, precision: str) -> None:
+    """Checks that nothing else is asked for than the own engine of a network.
+
+    Raises:
+        ConfigError: if an engine or a precision is.
+    """
+    if (engine, precision) != ("auto", "auto"):
+        raise ConfigError(
+            "an exported network runs in its own runtime, at its own precision. Leave "
+            f"out {option('--engine')} and {option('--precision')}."
+        )

@@ -1,4 +1,4 @@
-"""What a run's model answers to images: computed once, then taken from the cache."""
+"""What a model answers to images: computed once, then taken from the cache."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cnnxfer.data.dataset import Example
 from cnnxfer.data.images.decode import DECODER
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.engines.agreement import VERSION as COMPARISON
+from cnnxfer.engines.options import check_own_choice
 from cnnxfer.evaluation.answer_cache import AnswerCache
 from cnnxfer.evaluation.kept_answers import FoundArrays, KeptAnswer
 from cnnxfer.prediction.model_source import ModelSource, run_model
@@ -60,24 +61,24 @@ def answers_to(
     options: ClassifierOptions,
 ) -> Answered:
     """Returns what a run's model answers to images; see `answers_to_parts`."""
-    (answered,) = answers_to_parts(run, [examples], reporter, options)
+    (answered,) = answers_to_parts(run_model(run), [examples], reporter, options)
     return answered
 
 
 def answers_to_parts(
-    run: Run,
+    model: ModelSource,
     parts: Sequence[Sequence[Example]],
     reporter: Reporter,
     options: ClassifierOptions,
 ) -> list[Answered]:
-    """Returns what a run's model answers to images, asking it about new ones alone.
+    """Returns what a model answers to images, asking it about new ones alone.
 
     Answers are kept in the cache by the content of the model and of the images, so
     later commands ask no network for them, and don't load one. All answers of a call
     are of one engine in one precision.
 
     Args:
-        run: a run with a model.
+        model: the model.
         parts: lists of images, whose content is known by its SHA-256.
         reporter: shows the progress, and warns of images that cannot be read.
         options: say which engine may run the network, and which views it sees; not
@@ -88,12 +89,11 @@ def answers_to_parts(
 
     Raises:
         ConfigError: if this machine lacks the engine or the precision.
-        RunError: if the run has no model, or an engine or a precision that is asked for
-            by name does not answer as Keras does.
+        RunError: if an engine or a precision that is asked for by name does not answer
+            as Keras does.
     """
     assert not options.dense
     assert options.tiles == "none"
-    model = run_model(run)
     unique = {example.sha256: example for part in parts for example in part}
     assert "" not in unique, "an image has not been read"
     caches = _caches(model, options, reporter)
@@ -153,14 +153,20 @@ def _caches(
         "decoder": DECODER,
         "keras": version("keras"),
     }
-    return {
-        (engine, precision): AnswerCache(
-            {**key, "engine": f"{engine} {version(engine)}", "precision": precision},
-            reporter,
-        )
+    runtimes: dict[Variant, str] = {
+        (engine, precision): f"{engine} {version(engine)}"
         for engine, precision in VARIANTS
         if options.engine in ("auto", engine)
         and options.precision in ("auto", precision)
+    }
+    if own := network.own_engine:
+        check_own_choice(options.engine, options.precision)
+        runtimes = {(own.name, own.precision): own.runtime}
+    return {
+        (engine, precision): AnswerCache(
+            {**key, "engine": runtime, "precision": precision}, reporter
+        )
+        for (engine, precision), runtime in runtimes.items()
     }
 
 

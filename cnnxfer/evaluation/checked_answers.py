@@ -22,14 +22,14 @@ class CheckedAnswers:
         answered: what was found in the images.
         right: bool `(images,)`: whether each is answered correctly.
         decision: how answers follow from what was found.
-        class_names: the names of the classes, in label order.
+        classes: the id and the readable name of each class, in label order.
         splits: the run's split of images that it knows, by their SHA-256.
     """
 
     answered: Answered
     right: np.ndarray
     decision: Decision
-    class_names: Sequence[str]
+    classes: Sequence[tuple[str, str]]
     splits: Mapping[str, str]
 
     def __len__(self) -> int:
@@ -44,16 +44,15 @@ class CheckedAnswers:
 
     def __iter__(self) -> Iterator[Prediction]:
         """Yields the prediction for each image, with `shown` and `right`."""
-        classes = [(name, name) for name in self.class_names]
         answered = self.answered
         for example, size, found, right in zip(
             answered.examples, answered.sizes, answered.found, self.right, strict=True
         ):
             yield Prediction(
                 example.id,
-                self.decision.answer(found, classes, TOP, None),
+                self.decision.answer(found, self.classes, TOP, None),
                 *size,
                 split=self.splits.get(example.sha256),
-                shown=tuple(self.class_names[label] for label in example.labels),
+                shown=tuple(self.classes[label][1] for label in example.labels),
                 right=bool(right),
             )

@@ -1,4 +1,4 @@
-"""Measures runs on lists of images."""
+"""Measures models on lists of images."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from cnnxfer.evaluation.answered import answers_to_parts
 from cnnxfer.evaluation.checked_answers import CheckedAnswers
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.evaluation.surest import surest_answers
-from cnnxfer.prediction.known_images import known_splits
+from cnnxfer.prediction.model_source import ModelSource, run_model
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
-from cnnxfer.tasks.catalog import decision_of
 
 
 def measure_beside_parent(
@@ -40,25 +39,26 @@ def measure_beside_parent(
     Raises:
         DataError: if no image of a split can be read.
     """
-    measured = measure(run, splits, reporter, options)
+    measured = measure(run_model(run), splits, reporter, options)
     parent = run.parent
     if not parent or not parent.model_path.exists():
         return measured
-    before = measure(parent, splits, reporter, options)
+    before = measure(run_model(parent), splits, reporter, options)
     return list(map(_beside, measured, before))
 
 
 def measure(
-    run: Run,
+    model: ModelSource,
     splits: Sequence[Sequence[Example]],
     reporter: Reporter,
     options: ClassifierOptions,
 ) -> list[Evaluation]:
-    """Measures a run on each of several splits; see `measure_beside_parent`."""
-    names, decision = run.class_names, decision_of(run)
-    known = known_splits(run, reporter)
+    """Measures a model on each of several splits; see `measure_beside_parent`."""
+    names = tuple(name for _, name in model.classes)
+    decision = model.decision
+    known = model.known_splits(reporter)
     evaluations = []
-    for answered in answers_to_parts(run, splits, reporter, options):
+    for answered in answers_to_parts(model, splits, reporter, options):
         examples, found = answered.examples, answered.found
         if not examples:
             raise DataError(
@@ -75,12 +75,12 @@ def measure(
         )
         evaluations.append(
             Evaluation(
-                run.name,
+                model.name,
                 images=len(examples),
                 unreadable=answered.unreadable,
                 seen=0,
                 figures=figures,
-                answers=CheckedAnswers(answered, right, decision, names, known),
+                answers=CheckedAnswers(answered, right, decision, model.classes, known),
                 surest_mistakes=surest(chosen=~right),
                 surest_right=surest(chosen=right),
             )

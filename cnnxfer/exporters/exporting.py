@@ -15,8 +15,7 @@ import numpy as np
 
 from cnnxfer.data.dataset import Example
 from cnnxfer.engines.exported.manifest import MANIFEST, Manifest, Precision, files_of
-from cnnxfer.engines.exported.opening import open_exported
-from cnnxfer.engines.keras_engine import KerasEngine
+from cnnxfer.engines.keras_engine import KerasEngine, plain_engine
 from cnnxfer.engines.trial import answer_all
 from cnnxfer.errors import ConfigError, RunError, first_line
 from cnnxfer.exporters.formats import INPUT, OUTPUT, Format, Target, require_new
@@ -24,14 +23,17 @@ from cnnxfer.exporters.network_files import NetworkFiles
 from cnnxfer.exporters.parity import PICTURES, Parity, compare
 from cnnxfer.exporters.readme import readme
 from cnnxfer.files import TEMPORARY, flush, json_text
+from cnnxfer.networks.classifier import all_layers
 from cnnxfer.networks.description import RESAMPLING
-from cnnxfer.prediction.model_source import ModelSource
+from cnnxfer.prediction.model_source import ModelSource, exported_network
 from cnnxfer.prediction.pictures import Pictures, read_pictures, spread
 from cnnxfer.registry import load_object
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.spelling import option
 from cnnxfer.version import __version__
 
+# How lines begin that name operations, in errors of OpenVINO and of LiteRT's converter.
+NAMING = ("-- ", "Custom ops: ", "Flex ops: ")
 CALIBRATION = 300  # pictures; more did not change what int8 keeps
 
 
@@ -126,7 +128,7 @@ class Exporter:
         except Exception as error:  # each library has kinds of its own
             raise RunError(
                 f"{self.model.name} cannot be written as {form.name}: "
-                f"{first_line(error)}. Try "
+                f"{_reason(error)}. Try "
                 f"another {option('--format')}; keras takes every network."
             ) from error
 
@@ -151,14 +153,17 @@ class Exporter:
             engine = KerasEngine(self.files.keras_model)
             self._compared = pictures, answer_all(engine, pictures.pixels)
         pictures, reference = self._compared
-        if form.name == "keras":
-            from cnnxfer.networks.saving import load_model
-
-            exported: Any = KerasEngine(load_model(place / form.file))
-        else:
-            exported = open_exported(place, manifest, None)
+        exported = exported_network(place, manifest)
+        try:
+            answers = answer_all(plain_engine(exported), pictures.pixels)
+        except Exception as error:  # each runtime has kinds of its own
+            raise RunError(
+                f"{self.model.name} is written as {form.name} in {precision}, but its "
+                f"runtime does not run it: {_reason(error.__cause__ or error)}. "
+                f"Nothing was kept. Try another {option('--format')}."
+            ) from error
         parity = compare(
-            answer_all(exported, pictures.pixels),
+            answers,
             reference,
             pictures,
             outputs=self.network.outputs,
@@ -168,9 +173,12 @@ class Exporter:
             labelled=self.labelled,
         )
         if not parity.passed:
+            layers = all_layers(self.files.keras_model)
+            kinds = sorted({type(layer).__name__ for layer in layers})
             raise RunError(
                 f"{self.model.name} as {form.name} in {precision} does not answer as "
-                f"Keras does on {parity.sentence}. Nothing was kept. Try another "
+                f"Keras does on {parity.sentence}. Its layers are of the kinds "
+                f"{', '.join(kinds)}. Nothing was kept. Try another "
                 f"{option('--format')} or {option('--precision')}."
             )
         return parity
@@ -204,6 +212,14 @@ class Exporter:
             outputs=task.outputs,
             checked={},
         )
+
+
+def _reason(error: BaseException) -> str:
+    """Returns the line of a library's error that names an operation, or the first."""
+    for line in map(str.strip, str(error).splitlines()):
+        if line.startswith(NAMING):
+            return line.removeprefix("-- ")
+    return first_line(error)
 
 
 @contextmanager

@@ -17,8 +17,14 @@ from cnnxfer.backbones.weight_files import weight_file
 from cnnxfer.backbones.weights import ensure_weights
 from cnnxfer.config import Fit
 from cnnxfer.engines.engine import Network, Outputs
-from cnnxfer.engines.exported.manifest import MANIFEST, find_manifest, read_manifest
-from cnnxfer.engines.exported.opening import open_exported
+from cnnxfer.engines.exported.manifest import (
+    MANIFEST,
+    Manifest,
+    find_manifest,
+    read_manifest,
+)
+from cnnxfer.engines.exported.opening import own_engine
+from cnnxfer.engines.exported.saved_model import GRAPH
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import file_hash
 from cnnxfer.networks.description import check_description
@@ -114,7 +120,7 @@ def find_model(
     if name.startswith(BUILT_IN):
         return imagenet_model(BACKBONES.get(name.removeprefix(BUILT_IN)))
     if is_exported(Path(name)):
-        return exported_model(Path(name))
+        return exported_model(Path(name), reporter)
     try:
         prefixes = name not in BACKBONES
         found = run_model(
@@ -186,31 +192,25 @@ def imagenet_model(backbone: Backbone) -> ModelSource:
     )
 
 
-def exported_model(path: Path) -> ModelSource:
+def exported_model(path: Path, reporter: Reporter | None = None) -> ModelSource:
     """Returns a network in the file of another runtime.
 
     Args:
         path: the folder that `export` has written, or the file of the network in it.
+        reporter: told the hash by which the user may know that it is the right one.
 
     Raises:
+        ConfigError: if its runtime is not installed.
         DataError: if a file is missing or differs from what was exported.
     """
     manifest = read_manifest(path)
     folder = find_manifest(path).parent
+    network = exported_network(folder, manifest)
+    if reporter:
+        digest = file_hash(folder / MANIFEST)
+        reporter.info(f"{folder}: SHA-256 of {MANIFEST} and so of all files: {digest}")
     task = TASKS.get(manifest.answers["task"])
     names = [name for _, name in manifest.classes]
-    network = Network(
-        key=_key("exported", *manifest.sha256.values()),
-        image_size=manifest.image_size,
-        build=partial(_load_file, folder / manifest.file),
-        portable=True,
-        outputs=Outputs(task, activated=manifest.answers["activated"]),
-        own_engine=(
-            None
-            if manifest.format == "keras"
-            else partial(open_exported, folder, manifest)
-        ),
-    )
     return ModelSource(
         name=manifest.name,
         place=str(folder),
@@ -223,15 +223,32 @@ def exported_model(path: Path) -> ModelSource:
         decision=task.decision(
             names, manifest.answers["thresholds"], manifest.answers["temperature"]
         ),
-        exported=manifest.format != "keras",
+        exported=network.own_engine is not None,
         files=tuple(folder / name for name in (MANIFEST, *manifest.sha256)),
+    )
+
+
+def exported_network(folder: Path, manifest: Manifest) -> Network:
+    """Returns the network of an export, whose files have been checked.
+
+    Raises:
+        ConfigError: if its runtime is not installed.
+    """
+    answers = manifest.answers
+    return Network(
+        key=_key("exported", *manifest.sha256.values()),
+        image_size=manifest.image_size,
+        build=partial(_load_file, folder / manifest.file),
+        portable=True,
+        outputs=Outputs(TASKS.get(answers["task"]), activated=answers["activated"]),
+        own_engine=own_engine(folder, manifest),
     )
 
 
 def is_exported(path: Path) -> bool:
     """Tells whether a path is that of an exported network, or is called like one."""
     if path.is_dir():
-        return (path / MANIFEST).is_file()
+        return (path / MANIFEST).is_file() or (path / GRAPH).is_file()
     return path.suffix in EXPORTED_SUFFIXES and path.is_file()
 
 

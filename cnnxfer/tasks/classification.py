@@ -11,7 +11,6 @@ import numpy as np
 from cnnxfer.data.dataset import CLASSIFICATION, Dataset, Example
 from cnnxfer.data.preparing.balance import MIN_SKEWED_RATIO, class_size_ratio
 from cnnxfer.errors import DataError
-from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
 from cnnxfer.tasks.answer import DIGITS, RankedClass
@@ -240,11 +239,13 @@ class Classification(ClassTask):
             )
         return dataset
 
-    def check_other(self, dataset: Dataset, spec: str, run: Run) -> None:
+    def check_other(
+        self, dataset: Dataset, spec: str, model: str, several: bool
+    ) -> None:
         """Checks that other images have one label each, too."""
         if dataset.task != self.name:
             raise DataError(
-                f"images of {spec} may have several labels, and {run.path} gives them "
+                f"images of {spec} may have several labels, and {model} gives them "
                 "one. Measure it on images with one label each, or train a run on such "
                 "a table."
             )

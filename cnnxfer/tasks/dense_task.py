@@ -16,7 +16,6 @@ from cnnxfer.data.views.views import Views
 from cnnxfer.errors import ConfigError, DataError
 from cnnxfer.registry import load_object
 from cnnxfer.reporting import listed
-from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 
 # Returns a Keras model called `HEAD` from shapes of maps, the number of classes, the
@@ -59,11 +58,13 @@ class DenseTask:
             f"{option('--task', dataset.task)}, or leave it out."
         )
 
-    def check_other(self, dataset: Dataset, spec: str, run: Run) -> None:
+    def check_other(
+        self, dataset: Dataset, spec: str, model: str, several: bool
+    ) -> None:
         """Checks that other images are annotated as this task needs it."""
         if dataset.task not in self.suited:
             raise DataError(
-                f"{spec} is data for {dataset.task}, and {run.path} was trained for "
+                f"{spec} is data for {dataset.task}, and {model} was trained for "
                 f"{self.name}. Measure it on data for {listed(self.suited)}."
             )
 

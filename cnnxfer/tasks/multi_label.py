@@ -12,7 +12,6 @@ from cnnxfer.config import Config
 from cnnxfer.data.annotation import LABEL_SEPARATOR
 from cnnxfer.data.dataset import MULTI_LABEL, Dataset, Example
 from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import TIE_TOLERANCE, Bounds, Verdict
 from cnnxfer.tasks.answer import DIGITS, NONE, Line, RankedClass
@@ -285,12 +284,13 @@ class MultiLabel(ClassTask):
             )
         return dataset
 
-    def check_other(self, dataset: Dataset, spec: str, run: Run) -> None:
-        """Checks that other images have all their labels, if those of the run do."""
-        several = {row.label for row in run.split} - set(run.class_names)
+    def check_other(
+        self, dataset: Dataset, spec: str, model: str, several: bool
+    ) -> None:
+        """Checks that other images have all their labels, if those of the model do."""
         if dataset.task != self.name and several:
             raise DataError(
-                f"the images of {spec} have one label each, and {run.path} gives them "
+                f"the images of {spec} have one label each, and {model} gives them "
                 "any number. Measure it on a table with all labels of an image: "
                 "rose|tulip."
             )

@@ -12,7 +12,6 @@ from cnnxfer.data.dataset import Dataset, Example
 from cnnxfer.data.geometry import Geometry
 from cnnxfer.data.views.views import Views
 from cnnxfer.reporting import Reporter
-from cnnxfer.runs import Run
 from cnnxfer.tasks.agreement import Bounds, Verdict
 from cnnxfer.tasks.answer import TaskAnswer
 from cnnxfer.tasks.class_table import ClassTable
@@ -231,16 +230,20 @@ class Task(Protocol):
             DataError: if it doesn't suit the task.
         """
 
-    def check_other(self, dataset: Dataset, spec: str, run: Run) -> None:
-        """Checks that a run of this task can be measured on other data.
+    def check_other(
+        self, dataset: Dataset, spec: str, model: str, several: bool
+    ) -> None:
+        """Checks that a model of this task can be measured on other data.
 
         Args:
             dataset: the data set, as its source lists it.
             spec: the data specification, as it was typed.
-            run: the run.
+            model: what messages call the model.
+            several: whether an image that it was trained for is known to have another
+                number of labels than one.
 
         Raises:
-            DataError: if its images are annotated otherwise than those of the run.
+            DataError: if its images are annotated otherwise than those of the model.
         """
 
     def targets(

@@ -11,9 +11,12 @@ import pytest
 
 import cnnxfer
 from cnnxfer.engines.exported.manifest import MANIFEST
+from cnnxfer.engines.keras_engine import plain_engine
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.exporters.formats import FORMATS
+from cnnxfer.prediction.model_source import ModelSource, exported_model, run_model
 from cnnxfer.prediction.pictures import spread
+from cnnxfer.reporting import SilentReporter
 from cnnxfer.runs import Run
 
 pytest.importorskip("onnxruntime")
@@ -32,7 +35,13 @@ def test_every_format_answers_as_the_run_does(
     colour_run.write_fitted({}, 0.5)
     picture = photos_dir / "blue" / "00.jpg"
     expected = answers_of(picture, colour_run)
+    pixels = np.random.default_rng(0).integers(0, 255, (8, 32, 32, 3), np.uint8)
+    rows = network_answers(run_model(colour_run), pixels, 8)
     for export in cnnxfer.export(colour_run, format="all", reporter=None):
+        model = exported_model(export.folder)
+        for batch in (1, 3, 8):  # in any order, as a file may keep the first one
+            found = network_answers(model, pixels, batch)
+            np.testing.assert_allclose(found, rows, atol=1e-4)
         assert export.parity.passed
         assert export.parity.before == export.parity.after == 1.0
         assert answers_of(picture, export.folder) == pytest.approx(expected, abs=1e-5)
@@ -40,6 +49,67 @@ def test_every_format_answers_as_the_run_does(
     assert {path.name for path in (colour_run.path / "exports").iterdir()} == set(
         FORMATS.names()
     )
+
+
+def network_answers(model: ModelSource, pixels: np.ndarray, batch: int) -> np.ndarray:
+    """Returns the outputs of a network that gets so many pictures at once."""
+    engine = plain_engine(model.network(SilentReporter()))
+    parts = [pixels[at : at + batch] for at in range(0, len(pixels), batch)]
+    return np.concatenate(list(engine.run(parts)))
+
+
+def test_the_ends_have_names_and_the_batch_is_free(colour_run: Run) -> None:
+    import onnx
+    import openvino
+    from ai_edge_litert.interpreter import Interpreter
+
+    forms = ["onnx", "openvino", "litert"]
+    place = {
+        export.format: export.folder
+        for export in cnnxfer.export(colour_run, format=forms, reporter=None)
+    }
+    graph = onnx.load(place["onnx"] / "model.onnx").graph
+    ends = [*graph.input, *graph.output]
+    assert [end.name for end in ends] == ["pixels", "outputs"]
+    assert {end.type.tensor_type.shape.dim[0].dim_param for end in ends} == {"batch"}
+    network = openvino.Core().read_model(place["openvino"] / "model.xml")
+    both = [network.input(), network.output()]
+    assert [end.get_any_name() for end in both] == ["pixels", "outputs"]
+    assert all(end.partial_shape[0].is_dynamic for end in both)
+    lite = Interpreter(str(place["litert"] / "model.tflite"))
+    (pixels,), (outputs,) = lite.get_input_details(), lite.get_output_details()
+    assert pixels["shape_signature"][0] == outputs["shape_signature"][0] == -1
+    (signature,) = lite.get_signature_list().values()
+    assert signature == {"inputs": ["pixels"], "outputs": ["outputs"]}
+
+
+def test_evaluate_measures_an_export_and_keeps_its_answers(
+    colour_run: Run, photos_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (export,) = cnnxfer.export(colour_run, format="onnx", reporter=None)
+    first = cnnxfer.evaluate(model=export.folder, data=photos_dir, reporter=None)
+    assert (first.run, first.images) == (colour_run.name, 36)
+    assert first.headline == "100.0% [90.4, 100.0]"
+    with monkeypatch.context() as patch:  # the second loads no network
+        patch.setattr("cnnxfer.prediction.classifier.Classifier", None)
+        file = export.folder / "model.onnx"
+        again = cnnxfer.evaluate(model=file, data=photos_dir, reporter=None)
+    assert again == first
+    for options, message in (
+        ({"data": None}, "has no images of its own to be measured on"),
+        ({"run": colour_run}, "and another model .* are named. Name one"),
+        ({"engine": "openvino"}, "an exported network runs in its own runtime"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            cnnxfer.evaluate(
+                **{"model": export.folder, "data": photos_dir, **options},  # type: ignore[arg-type]
+                reporter=None,
+            )
+    with pytest.raises(ConfigError, match=r"is an export. Measure it with.*model="):
+        cnnxfer.evaluate(export.folder, reporter=None)
+    (photos_dir / "red").rename(photos_dir / "pink")
+    with pytest.raises(DataError, match=r"classes that .*onnx doesn't know: pink"):
+        cnnxfer.evaluate(model=export.folder, data=photos_dir, reporter=None)
 
 
 def run_readme(folder: Path, picture: Path) -> dict[str, float]:
@@ -71,9 +141,27 @@ def test_what_answers_otherwise_is_not_kept(
         return model
 
     monkeypatch.setattr(onnx_format, "onnx_model", wrong)
-    with pytest.raises(RunError, match="does not answer as Keras does on"):
+    with pytest.raises(RunError, match=r"not answer as Keras does on.* kinds Dense, "):
         cnnxfer.export(colour_run, format="onnx", reporter=None)
     assert list((colour_run.path / "exports").iterdir()) == []
+
+
+def test_what_a_format_lacks_is_named(
+    colour_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnnxfer.exporters.onnx import operations
+
+    def refused(message: str) -> None:
+        with pytest.raises(RunError, match=message):
+            cnnxfer.export(colour_run, format="onnx", reporter=None)
+        assert list((colour_run.path / "exports").iterdir()) == []
+
+    with monkeypatch.context() as patch:
+        patch.delitem(operations.TRANSLATIONS, "MatMul")
+        refused("cannot be written as onnx: its operation MatMul has no translation")
+    monkeypatch.delitem(operations.TRANSLATIONS, "MatMul")
+    monkeypatch.setitem(operations.SAME, "MatMul", "Nosuch")
+    refused("its runtime does not run it: .*Nosuch.*Nothing was kept")
 
 
 def test_an_export_is_never_overwritten(colour_run: Run, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ class Manifest:
     output: str
     image_size: Annotated[int, Within(1, 10_000)]
     fit: Literal["crop", "letterbox", "stretch"]
-    fraction: Annotated[float, Within(0, 1)]
+    fraction: Annotated[float, Within(0.01, 1)]
     resampling: str
     classes: list[list[str]]
     answers: Answers
@@ -87,14 +87,13 @@ def find_manifest(path: Path) -> Path:
     Raises:
         DataError: if it has none.
     """
-    folder = path if path.is_dir() else path.parent
-    manifest = folder / MANIFEST
-    if not manifest.is_file():
-        raise DataError(
-            f"{path} has no {MANIFEST} beside it, which says what its classes are and "
-            "which pixels it expects. Give a folder that `cnnxfer export` has written."
-        )
-    return manifest
+    for folder in (path, path.parent):  # a SavedModel is a folder in there, too
+        if (folder / MANIFEST).is_file():
+            return folder / MANIFEST
+    raise DataError(
+        f"{path} has no {MANIFEST} beside it, which says what its classes are and "
+        "which pixels it expects. Give a folder that `cnnxfer export` has written."
+    )
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -104,8 +103,8 @@ def read_manifest(path: Path) -> Manifest:
         path: its folder, or a file in it.
 
     Raises:
-        DataError: if it is missing or damaged, or a file is missing, too large, or not
-            what was exported.
+        DataError: if it is missing or damaged, or a file is missing, a link, too large,
+            or not what was exported.
     """
     place = find_manifest(path)
     try:
@@ -119,7 +118,17 @@ def read_manifest(path: Path) -> Manifest:
         raise DataError(
             f"{place} is no manifest of an exported network: {error}. Export it again."
         ) from error
-    check_files(place.parent, manifest.sha256)
+    folder = place.parent
+    if path not in (folder, place, folder / manifest.file):
+        raise DataError(
+            f"{path} is not the network that {place} is about, which is "
+            f"{folder / manifest.file}."
+        )
+    check_files(folder, manifest.sha256)
+    for each in (folder / manifest.file).rglob("*"):
+        name = each.relative_to(folder).as_posix()
+        if not each.is_dir() and name not in manifest.sha256:
+            raise DataError(f"{each} is no file that was exported. Move it away.")
     return manifest
 
 
@@ -132,13 +141,17 @@ def check_files(folder: Path, sha256: dict[str, str]) -> None:
     """Checks that files are those that were exported.
 
     Raises:
-        DataError: if one is missing, too large or different.
+        DataError: if one is missing, a link, too large or different.
     """
     left = FILES_LIMIT_BYTES
     for name, expected in sha256.items():
         path = folder / name
         if not path.is_file():
             raise DataError(f"{path} is missing. Export the network again.")
+        if path.resolve() != folder.resolve() / name:
+            raise DataError(
+                f"{path} is a link, which no export has. Copy the file there."
+            )
         left -= path.stat().st_size
         if left < 0:
             raise DataError(
@@ -159,9 +172,12 @@ def _check_names(manifest: Manifest) -> None:
         parts = Path(name).parts
         if not parts or Path(name).is_absolute() or ".." in parts or "\\" in name:
             raise ValueError(f"it names the file {name!r}, outside of its folder")
-    inside = [name for name in manifest.sha256 if _is_of(name, manifest.file)]
-    if not inside:
-        raise ValueError(f"it has no SHA-256 of {manifest.file}")
+    needed = [manifest.file]
+    if manifest.format == "openvino":  # the weights are beside the network
+        needed.append(Path(manifest.file).with_suffix(".bin").as_posix())
+    for file in needed:
+        if not any(_is_of(name, file) for name in manifest.sha256):
+            raise ValueError(f"it has no SHA-256 of {file}")
     if any(len(pair) != 2 for pair in manifest.classes) or not manifest.classes:
         raise ValueError("its classes are not pairs of an id and a name")
 

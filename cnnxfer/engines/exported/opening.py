@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from cnnxfer.engines.engine import Engine
+from cnnxfer.engines.engine import Engine, OwnEngine
 from cnnxfer.engines.exported.manifest import EXTRA, FormatName, Manifest
 from cnnxfer.errors import DataError, first_line
 from cnnxfer.hardware.packages import require_packages
@@ -22,26 +24,43 @@ ENGINES: dict[FormatName, str] = {
     "openvino": f"{HERE}.openvino_file:OpenVinoFileEngine",
     "litert": f"{HERE}.litert_file:LiteRtEngine",
 }
-# The packages that a user may lack.
-PACKAGES: dict[FormatName, tuple[str, ...]] = {
-    "onnx": ("onnxruntime",),
-    "litert": ("ai_edge_litert",),
+# The packages of these runtimes, some of which a user may lack.
+RUNTIMES: dict[FormatName, str] = {
+    "savedmodel": "tensorflow",
+    "onnx": "onnxruntime",
+    "openvino": "openvino",
+    "litert": "ai_edge_litert",
 }
 
 
-def open_exported(folder: Path, manifest: Manifest, batch_size: int | None) -> Engine:
-    """Returns an engine that runs an exported network in its own runtime.
+def own_engine(folder: Path, manifest: Manifest) -> OwnEngine | None:
+    """Returns the engine that runs an exported network; None if any engine may.
 
     Args:
         folder: where its files are, which have been checked.
         manifest: what belongs to it.
-        batch_size: the largest number of pictures in a batch; None for a usual one.
 
     Raises:
         ConfigError: if the runtime is not installed.
+    """
+    runtime = RUNTIMES.get(manifest.format)
+    if runtime is None:
+        return None
+    require_packages([runtime], manifest.format, EXTRA)
+    return OwnEngine(
+        manifest.format,
+        manifest.precision,
+        f"{runtime} {version(runtime)}",
+        partial(_open, folder, manifest),
+    )
+
+
+def _open(folder: Path, manifest: Manifest, batch_size: int | None) -> Engine:
+    """Returns an engine that has answered once.
+
+    Raises:
         DataError: if the runtime does not take the file.
     """
-    require_packages(PACKAGES.get(manifest.format, ()), manifest.format, EXTRA)
     engine = load_object(ENGINES[manifest.format])
     path = folder / manifest.file
     try:

@@ -117,6 +117,10 @@ class Operation:
 class Unsupported(Exception):
     """An operation that has no translation here; the message names it."""
 
+    def __init__(self, operation: str) -> None:
+        """Takes the name of the operation, and what is special about it."""
+        super().__init__(f"its operation {operation} has no translation")
+
 
 def translate(operation: Operation, graph: OnnxGraph) -> list[str]:
     """Adds an operation to the graph and returns the names of its outputs.
