@@ -9,7 +9,7 @@ from cnnxfer.data.images.source import ImageSource
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.serving.admission import Admission
 from cnnxfer.serving.refusals import Refusal, shown
-from cnnxfer.serving.served_model import ServedModel
+from cnnxfer.serving.served_model import ServedModel, Version
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ class Backend:
 
     async def answer(
         self, model: ServedModel, sources: Sequence[ImageSource]
-    ) -> list[Prediction]:
-        """Returns a prediction for each image; unreadable ones have an `error`.
+    ) -> tuple[Version, list[Prediction]]:
+        """Returns a prediction for each image, and the version that they are of.
+
+        Those of images that cannot be read have an `error`.
 
         Raises:
             Refusal: if too many others wait.
@@ -64,14 +66,14 @@ class Backend:
 
     async def answer_all(
         self, model: ServedModel, sources: Sequence[ImageSource]
-    ) -> list[Prediction]:
-        """Returns a prediction for each image, all of which can be read.
+    ) -> tuple[Version, list[Prediction]]:
+        """Returns the same for images that can all be read.
 
         Raises:
             Refusal: as `answer` does, or if an image cannot be read.
         """
-        predictions = await self.answer(model, sources)
+        version, predictions = await self.answer(model, sources)
         for prediction in predictions:
             if prediction.error:
                 raise Refusal(400, f"{prediction.path}: {prediction.error}.")
-        return predictions
+        return version, predictions

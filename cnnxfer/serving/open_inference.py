@@ -87,14 +87,14 @@ def routes(backend: Backend) -> APIRouter:
         document, binary = _parts(await request.body(), request.headers.get(LENGTH))
         sources = _images(document, binary, backend.most_images)
         request_id = _id(document)
-        wanted = _wanted(document, OUTPUTS[model.current.kind])
-        found = await backend.answer_all(model, sources)
+        answered, found = await backend.answer_all(model, sources)
+        wanted = _wanted(document, OUTPUTS[answered.kind])
         head = {
             "model_name": model.name,
-            "model_version": str(model.current.number),
+            "model_version": str(answered.number),
             **request_id,
         }
-        return _response(head, wanted, columns(found[0].answer.kind, found))
+        return _response(head, wanted, columns(answered.kind, found))
 
     return router
 

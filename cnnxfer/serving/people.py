@@ -56,8 +56,7 @@ def routes(backend: Backend, explainer: Explainer, most_bytes: int) -> APIRouter
         asked = backend.find(model) if model else backend.first
         sources = await _images(request, backend.most_images, limits)
         require_count(len(sources), backend.most_images)
-        found = await backend.answer(asked, sources)
-        version = asked.current
+        version, found = await backend.answer(asked, sources)
         document = {
             "model": asked.name,
             "version": str(version.number),

@@ -12,7 +12,6 @@ import numpy as np
 
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.images.source import ImageSource
-from cnnxfer.errors import CnnxferError
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.model_source import ModelSource, find_model
 from cnnxfer.prediction.prediction import Prediction
@@ -79,6 +78,7 @@ class ServedModel:
         self._model, self._options, self._runs_dir = model, options, runs_dir
         self._reporter, self._on_batch = reporter, on_batch
         self._refused: Stamp = ()
+        self._told = ""  # the last reason why a version could not be opened
         source = find_model(model, runs_dir, reporter)
         self._current = self._open(1, source, _stamp(source))
 
@@ -87,16 +87,18 @@ class ServedModel:
         """The version that answers now."""
         return self._current
 
-    async def predict(self, sources: Sequence[ImageSource]) -> list[Prediction]:
-        """Returns a prediction for each image, in order, all of the same version."""
+    async def predict(
+        self, sources: Sequence[ImageSource]
+    ) -> tuple[Version, list[Prediction]]:
+        """Returns the version that answers, and its prediction for each image."""
         while True:
-            live = self._current.live
+            version = self._current
             try:
-                asked = [live.ask(source) for source in sources]
+                asked = [version.live.ask(source) for source in sources]
             except ModelClosed:  # in favour of a newer version, an instant ago
                 await asyncio.sleep(0.01)
                 continue
-            return list(await asyncio.gather(*map(asyncio.wrap_future, asked)))
+            return version, await asyncio.gather(*map(asyncio.wrap_future, asked))
 
     def refresh(self) -> None:
         """Puts a newer version in the place of this one, if there is one.
@@ -111,13 +113,15 @@ class ServedModel:
                 return
             self._refused = stamp  # unless all goes well
             newer = self._open(self._current.number + 1, source, stamp)
-        except (CnnxferError, OSError) as error:
-            self._reporter.warn(
-                f"{self.name}: there is another version, which cannot be served; "
-                f"version {self._current.number} goes on: {error}"
-            )
+        except Exception as error:  # whatever it is, others are looked for later
+            if str(error) != self._told:
+                self._told = str(error)
+                self._reporter.warn(
+                    f"{self.name}: there is another version, which cannot be served; "
+                    f"version {self._current.number} goes on: {error}"
+                )
             return
-        older, self._current = self._current, newer
+        older, self._current, self._told = self._current, newer, ""
         self._reporter.info(
             f"{self.name}: version {newer.number} is {source.name}, ready"
         )
