@@ -11,7 +11,6 @@ import typer
 
 from cnnxfer.cli import run_changes, values
 from cnnxfer.cli.command import Commands
-from cnnxfer.cli.run_difference import print_difference
 from cnnxfer.cli.shared_options import (
     Json,
     Quiet,
@@ -23,7 +22,6 @@ from cnnxfer.cli.shared_options import (
 from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.errors import ConfigError, RunError
-from cnnxfer.evaluation.difference import difference_of
 from cnnxfer.files import check_parent_folder
 from cnnxfer.reporting import duration, printable
 from cnnxfer.runs import (
@@ -167,6 +165,9 @@ def diff(
         cnnxfer runs diff flowers-1 latest
         cnnxfer runs diff flowers-1 latest --json
     """
+    from cnnxfer.cli.run_difference import print_difference
+    from cnnxfer.evaluation.difference import difference_of
+
     runs_path = resolve_runs_dir(runs_dir)
     difference = difference_of(find_run(one, runs_path), find_run(other, runs_path))
     if json:

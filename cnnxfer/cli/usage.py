@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import typer
@@ -27,8 +28,10 @@ def unknown_command(context: Any, typed: Sequence[str]) -> str:
     )
     if right := here.get(word.lower()):
         words = right.split()
-        line = _pasted(path, [*words, *typed[1:]])
-        start = f"there is no command {word!r}; it is called {words[0]!r} here."
+        line = _pasted(
+            path, [*words, *_corrected(typed[1:], _below(context, words[0]))]
+        )
+        start = f"there is no command {word!r}; it is called {right!r} here."
         return f"{start} Type: {line}"
     if _names_backbone(context, word):
         below = "show" if context.info_name == "backbones" else "pull"
@@ -91,7 +94,8 @@ def left_over(context: Any, typed: Sequence[str], left: Sequence[str]) -> str:
     before = typed[typed.index(first) - 1] if first in typed[1:] else ""
     option = _options(context).get(before)
     if option is not None and option.is_flag:
-        return f"{before} is on or off and takes no value, and {first!r} follows it."
+        line = _pasted(path, _replaced(typed, first, []))
+        return f"{before} is on or off and takes no value. Type: {line}"
     if "--data" in _options(context) and os.path.exists(first):
         line = _pasted(path, _replaced(typed, first, ["--data", first]))
         return (
@@ -137,23 +141,21 @@ def _unknown_option(name: str, context: Any, typed: Sequence[str]) -> str:
     word = whole.lstrip("-").lower().replace("_", "-")
     start = f"{path} has no {whole}"
     if context.parent is None and (found := [it for it in typed if it in COMMANDS]):
-        meant = context.command.get_command(context, found[0])
-        below = typer.Context(meant, parent=context, info_name=found[0])
         rest = [it for it in typed if it != found[0]]
-        if right := _called_here(word, below):
-            rest = _replaced(rest, whole, [right])
+        rest = _corrected(rest, _below(context, found[0]))
         line = _pasted(path, [found[0], *rest])
         return f"{start}; options stand behind the command. Type: {line}"
     if right := _called_here(word, context):
-        line = _pasted(path, _replaced(typed, whole, [right]))
+        line = _pasted(path, _corrected(typed, context))
         return f"{start}; it is called {right} here. Type: {line}"
     for argument in (each for each in context.command.params if _is_argument(each)):
         if word in other_tools.ARGUMENTS.get(name_of(argument), ()):
-            line = _pasted(path, _replaced(typed, whole, []))
+            line = _pasted(path, _corrected(_replaced(typed, whole, []), context))
             return f"{start}; {name_of(argument)} is typed without one. Type: {line}"
     if why := other_tools.NOT_NEEDED.get(word):
         return f"{start}. {why}"
-    if place := _place_in_files(word, context):
+    value = next((after for it, after in pairwise(typed) if it == whole), "VALUE")
+    if place := _place_in_files(word, value, context):
         return f"{start}, but files have it. {place}"
     if question := did_you_mean(whole, _options(context)):
         line = _pasted(path, _replaced(typed, whole, [question.split("'")[1]]))
@@ -165,7 +167,7 @@ def _unknown_option(name: str, context: Any, typed: Sequence[str]) -> str:
     return f"{start}.{_see(context)}"
 
 
-def _place_in_files(word: str, context: Any) -> str:
+def _place_in_files(word: str, value: str, context: Any) -> str:
     """Returns how a setting is written that is no option; "" if there is none."""
     if "--config" not in _options(context):
         return ""
@@ -178,7 +180,7 @@ def _place_in_files(word: str, context: Any) -> str:
         section: Any = getattr(config, table) if table else config
         if name in settings_in(type(section)):
             below = f" below [{table}]" if table else ""
-            return f"Write {name} = VALUE{below} into a file, and add --config FILE"
+            return f"Write {name} = {value}{below} into a file, and add --config FILE"
     return ""
 
 
@@ -227,6 +229,28 @@ def _replaced(typed: Sequence[str], wrong: str, right: Sequence[str]) -> list[st
         else:
             words.append(word)
     return words
+
+
+def _corrected(typed: Sequence[str], context: Any) -> list[str]:
+    """Returns the words with all options as the command calls them."""
+    options = _options(context)
+    words: list[str] = []
+    for word in typed:
+        name, mark, value = word.partition("=")
+        is_foreign = name.startswith("-") and name not in options
+        if is_foreign and (right := _called_here(name.lstrip("-"), context)):
+            words += [right, value] if mark else [right]
+        else:
+            words.append(word)
+    return words
+
+
+def _below(context: Any, name: str) -> Any:
+    """Returns what a command of a group is typed in; that of the group for another."""
+    command = context.command.get_command(context, name)
+    if command is None:
+        return context
+    return typer.Context(command, parent=context, info_name=name)
 
 
 def _pasted(path: str, words: Sequence[str]) -> str:
