@@ -9,6 +9,11 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import printable
 
 
+def can_ask() -> bool:
+    """Returns whether somebody sits at a terminal, to read and to type."""
+    return sys.stdin.isatty() and stderr().is_terminal
+
+
 def allowed(deletion: str, *, yes: bool) -> bool:
     """Returns whether something may be deleted: by `--yes`, or as the user answers.
 
@@ -21,7 +26,7 @@ def allowed(deletion: str, *, yes: bool) -> bool:
     """
     if yes:
         return True
-    if not (sys.stdin.isatty() and stderr().is_terminal):
+    if not can_ask():
         raise ConfigError(f"nobody can be asked here. To {deletion}, add --yes.")
     from rich.markup import escape
 

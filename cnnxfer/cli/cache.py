@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnxfer.cache import cache_dir
+from cnnxfer.cli.asking import allowed, can_ask
 from cnnxfer.cli.command import Commands
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose
 from cnnxfer.cli.tables import cell_table
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from cnnxfer.training.activations.store import ActivationStore, Entry
+
+TITLES = {
+    "activations": "activations",
+    "engines": "converted networks",
+    "answers": "answers to images",
+    "index": "index of images",
+    "outputs": "finished outputs",
+    "copies": "copies of data sets",
+}
 
 group = Commands()
 
@@ -105,6 +115,12 @@ def clear(
             help="Delete copies of data sets, too; runs that train on them fail.",
         ),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be freed.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Delete without asking.")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -112,27 +128,53 @@ def clear(
     """Delete the cache: activations, converted networks, answers, and facts of files.
 
     Examples:
+        cnnxfer cache clear --dry-run  # what would be freed
         cnnxfer cache clear
-        cnnxfer cache clear --copies  # copies of data sets, too
-        cnnxfer cache clear --json
+        cnnxfer cache clear --copies --yes
 
-    Activations that a running command is computing stay. Copies of data sets (of
-    archives, buckets and prepared data sets) stay, too, unless --copies is given.
+    On a terminal it tells what it would free, and asks. Activations that a running
+    command is computing stay. Copies of data sets (of archives, buckets and prepared
+    data sets) stay, too, unless --copies is given.
     """
     store = _store()
+    others = {
+        name: paths if copies or name != "copies" else []
+        for name, paths in _others().items()
+    }
+    sizes = {"activations": sum(entry.size_bytes for entry in store.entries())}
+    sizes |= {name: _size(paths) for name, paths in others.items()}
+    if dry_run:
+        _print_freed("would free", "would_free_bytes", sizes, json)
+        return
+    asks = can_ask() and any(sizes.values())  # what is in the cache can be made again
+    if not allowed(f"free {_freed(sizes)}", yes=yes or not asks):
+        TerminalReporter().info("nothing was deleted")
+        return
     freed = {"activations": store.clear()}
-    for name, paths in _others().items():
-        freed[name] = _delete(paths) if copies or name != "copies" else 0
-    if json:
-        sizes = {f"{name}_bytes": size for name, size in freed.items()}
-        print_json({"path": cache_dir(), **sizes, "freed_bytes": sum(freed.values())})
-    else:
-        stdout().print(f"freed {format_bytes(sum(freed.values()))} in {cache_dir()}")
+    freed |= {name: _delete(paths) for name, paths in others.items()}
+    _print_freed("freed", "freed_bytes", freed, json)
     if left := len(store.entries()):
         TerminalReporter().info(
             f"{left} of the activations stay: a running command is computing them, or "
             "other files are among them."
         )
+
+
+def _print_freed(verb: str, key: str, sizes: dict[str, int], json: bool) -> None:
+    if json:
+        parts = {f"{name}_bytes": size for name, size in sizes.items()}
+        print_json({"path": cache_dir(), **parts, key: sum(sizes.values())})
+    else:
+        stdout().print(f"{verb} {_freed(sizes)}", markup=False, soft_wrap=True)
+
+
+def _freed(sizes: dict[str, int]) -> str:
+    """Returns how much is freed, and of what."""
+    parts = [
+        f"{TITLES[name]} {format_bytes(size)}" for name, size in sizes.items() if size
+    ]
+    of_what = f": {', '.join(parts)}" if parts else ""
+    return f"{format_bytes(sum(sizes.values()))} in {cache_dir()}{of_what}"
 
 
 def _store() -> ActivationStore:
@@ -257,11 +299,8 @@ def _totals(sizes: dict[str, int], limit_bytes: int) -> Table:
     table: Table = PlainTable.grid(padding=(0, 2))
     shown = {name: format_bytes(size) for name, size in sizes.items()}
     most = format_bytes(limit_bytes)
-    table.add_row("activations", f"{shown['activations']} of at most {most}")
-    table.add_row("converted networks", shown["engines"])
-    table.add_row("answers to images", shown["answers"])
-    table.add_row("index of images", shown["index"])
-    table.add_row("finished outputs", shown["outputs"])
-    table.add_row("copies of data sets", shown["copies"])
+    shown["activations"] += f" of at most {most}"
+    for name, title in TITLES.items():
+        table.add_row(title, shown[name])
     table.add_row("in", str(cache_dir()))
     return table

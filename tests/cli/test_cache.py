@@ -196,6 +196,43 @@ def test_clear(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert paths["sample"].exists()
 
 
+def test_clear_shows_what_it_would_free(
+    cache_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = fill(cache_dir)
+    assert run(["cache", "clear", "--dry-run"]) == 0
+    assert capsys.readouterr().out == (
+        f"would free 5.0 kB in {cache_dir}: converted networks 2.0 kB, answers to "
+        "images 1.0 kB, index of images 1.0 kB, finished outputs 1.0 kB\n"
+    )
+    assert run(["cache", "clear", "--dry-run", "--copies", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["copies_bytes"], document["would_free_bytes"]) == (1000, 6000)
+    assert all(path.exists() for path in paths.values())
+
+
+def test_clear_asks_on_a_terminal(
+    cache_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = fill(cache_dir)
+    monkeypatch.setattr("cnnxfer.cli.asking.can_ask", lambda: True)
+    monkeypatch.setattr("cnnxfer.cli.cache.can_ask", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda: "")
+    assert run(["cache", "clear"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert f"Free 5.0 kB in {cache_dir}: converted networks 2.0 kB" in shown.err
+    assert shown.err.endswith("1.0 kB? [y/N] nothing was deleted\n")
+    assert paths["network"].exists()
+    monkeypatch.setattr("builtins.input", lambda: "yes")
+    assert run(["cache", "clear"]) == 0
+    assert not paths["network"].exists()
+    monkeypatch.delattr("builtins.input")
+    assert run(["cache", "clear"]) == 0  # nothing to ask about
+    assert run(["cache", "clear", "--copies", "--yes"]) == 0
+    assert not paths["copy"].exists()
+
+
 def test_clear_leaves_what_is_being_computed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

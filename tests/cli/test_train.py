@@ -67,6 +67,27 @@ def test_train_unfreeze_evaluate_and_predict(
     assert all(row["status"] == "done" for row in rows)
 
 
+def test_train_without_data_says_that_it_is_a_demonstration(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In its first line, also where it then goes no further."""
+    told = (
+        "no data is named, so this shows how it works on the synthetic flowers of the "
+        "demo set, 'sample'. Name your own: cnnxfer train FOLDER"
+    )
+    Path("named.toml").write_text("data = 'sample'")
+    Path("other.toml").write_text("seed = 3")
+    for words, tells in {
+        (): True,
+        ("--config", "other.toml"): True,
+        ("--config", "named.toml"): False,
+        ("sample",): False,
+        ("--data", "sample"): False,
+    }.items():
+        assert run(["train", *words, "--precision", "bfloat16", "--lr", "-1"]) == 2
+        assert (capsys.readouterr().err.splitlines()[0] == told) is tells
+
+
 def test_train_repeats_a_run_from_its_config(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
