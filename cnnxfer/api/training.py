@@ -109,9 +109,9 @@ def train(
             return settings_for("auto")
         return first_phase_settings(path, given, task, runs_path, reporter)
 
+    settings_for("auto")  # finds what is wrong before TensorFlow and data are read
     if data is None:
         _tell_of_demonstration(path, given, reporter)
-    settings_for("auto")  # finds what is wrong before TensorFlow and data are read
     import_tensorflow_quietly()
     from cnnxfer.data.prepared import data_hash
     from cnnxfer.training.start import prepare_run

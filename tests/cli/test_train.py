@@ -9,6 +9,7 @@ import pytest
 from shallow_mobilenet import in_place_of_mobilenet
 
 from cnnxfer.cli.main import run
+from cnnxfer.errors import ConfigError
 from cnnxfer.runs import Run, find_run
 
 SMALL = [
@@ -68,9 +69,14 @@ def test_train_unfreeze_evaluate_and_predict(
 
 
 def test_train_without_data_says_that_it_is_a_demonstration(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In its first line, also where it then goes no further."""
+    """In its first line, unless an option is wrong."""
+
+    def stop() -> None:
+        raise ConfigError("it goes no further.")
+
+    monkeypatch.setattr("cnnxfer.api.training.import_tensorflow_quietly", stop)
     told = (
         "no data is named, so this shows how it works on the synthetic flowers of the "
         "demo set, 'sample'. Name your own: cnnxfer train FOLDER"
@@ -84,8 +90,12 @@ def test_train_without_data_says_that_it_is_a_demonstration(
         ("sample",): False,
         ("--data", "sample"): False,
     }.items():
-        assert run(["train", *words, "--precision", "bfloat16", "--lr", "-1"]) == 2
-        assert (capsys.readouterr().err.splitlines()[0] == told) is tells
+        assert run(["train", *words]) == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert (lines[0] == told) is tells
+        assert len(lines) == 1 + tells
+    assert run(["train", "--lr", "-1"]) == 2
+    assert capsys.readouterr().err.startswith("error: --lr is -1")
 
 
 def test_train_repeats_a_run_from_its_config(
