@@ -32,6 +32,7 @@ def evaluate(
             "-m",
             help="In place of a run: an exported network, or a backbone for its "
             "ImageNet classes; with --data.",
+            show_default="the run",
             autocompletion=values.models,
         ),
     ] = None,
@@ -73,10 +74,9 @@ def evaluate(
     """Measure a run on its test images, or any model on labelled ones.
 
     Examples:
-        cnnxfer evaluate  # the latest run, on images it never saw
-        cnnxfer evaluate --data more-photos/  # on other labelled images
-        cnnxfer evaluate --model exports/onnx --data photos/  # an exported network
-        cnnxfer evaluate --fail-under 92%  # for scripts: exit code 1 below it
+        cnnxfer evaluate --fail-under 92%  # exit code 1 below it
+        cnnxfer evaluate --data photos/  # other labelled images
+        cnnxfer evaluate --model exports/onnx --data photos/  # an export
     """
     reporter = TerminalReporter()
     evaluation = cnnxfer.evaluate(
