@@ -25,8 +25,8 @@ from cnnxfer.engines.engine import Engine
 from cnnxfer.hardware.memory import is_out_of_memory
 
 SIZES = (4, 8, 16, 2, 1)  # in the order in which they are tried
-TOTAL_SECONDS = 3.0  # for all sizes, at most
-SECONDS_PER_SIZE = 0.15  # at least; a small network then takes about a second in all
+TOTAL_SECONDS = 2.0  # for all sizes, at most
+SECONDS_PER_SIZE = 0.1  # at least; a small network then takes about a second in all
 
 
 def fastest_batch_size(engine: Engine, images: np.ndarray) -> tuple[int, bool]:

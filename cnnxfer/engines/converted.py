@@ -49,20 +49,24 @@ def find_converted(key: str, reporter: Reporter) -> Path | None:
 
 
 def convert(
-    network: Network, model: Callable[[], keras.Model], reporter: Reporter
+    network: Network,
+    model: Callable[[], keras.Model],
+    meanwhile: Callable[[], None],
+    reporter: Reporter,
 ) -> Path:
     """Converts a network and returns its directory in the cache.
 
     Args:
         network: the network.
         model: returns its model in this process; see `write_network`.
+        meanwhile: what may be done while another process converts.
         reporter: told what takes long.
 
     Raises:
         Exception: of many kinds, if OpenVINO does not support all of the model's
             operations, or the cache cannot be written.
     """
-    fill = partial(_fill, partial(write_network, network, model, reporter))
+    fill = partial(_fill, partial(write_network, network, model, meanwhile, reporter))
     directory = cached_directory(cached_dir(network.key), fill, reporter, _is_whole)
     _delete_least_recently_used(directory)
     return directory

@@ -16,6 +16,7 @@ from cnnxfer.engines.batch_size import fastest_batch_size
 from cnnxfer.engines.converted import convert, find_converted, is_refusal
 from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.engines.engine import Engine, Network
+from cnnxfer.engines.known_answers import are_known, formula_images, known_answers
 from cnnxfer.engines.openvino_engine import OpenVinoEngine
 from cnnxfer.engines.variants import variants
 from cnnxfer.engines.verdicts import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 # The number of images that are compared. For fewer, converting a network takes longer
 # than Keras takes to answer all of them.
 SAMPLES = 32
+IS_KNOWN = "it gives the answers that Keras is known to give"
 TOO_FEW = "there are too few images to compare it with Keras"
 
 
@@ -58,7 +60,9 @@ class Trial:
     occasion: str = "once"  # why the network is converted now, as reported
 
     def __post_init__(self) -> None:
-        self._openvino = cache(OpenVinoEngine)  # compiling a network takes a while
+        # Compiling a network takes a while.
+        self._openvino = cache(OpenVinoEngine)
+        self._exact = cache(self._find_exact)
 
     @cached_property
     def keras_engine(self) -> KerasEngine:
@@ -146,13 +150,15 @@ class Trial:
             raise self._refused(str(error).removesuffix(".")) from error
 
     def _convert(self, min_images: int) -> Path:
-        if len(self.images) < min_images:
+        if len(self.images) < min_images and self._known is None:
             raise Refused(TOO_FEW)
         unsupported = read_refusal(self.network.key, self.reporter)
         if unsupported is None:
             self.reporter.info(f"converting the network for OpenVINO, {self.occasion}")
             try:
-                return convert(self.network, self._model, self.reporter)
+                return convert(
+                    self.network, self._model, self._meanwhile, self.reporter
+                )
             except _KerasFailed as failed:
                 raise failed.error from None
             except Exception as error:  # OpenVINO raises many kinds
@@ -169,16 +175,41 @@ class Trial:
         raise self._refused(f"it does not support this network ({unsupported})")
 
     def _model(self) -> keras.Model:
-        """Returns Keras's model, whose answers are computed while it is converted.
+        """Returns Keras's model.
 
         Raises:
-            _KerasFailed: if it cannot be loaded, or cannot answer.
+            _KerasFailed: if it cannot be loaded.
         """
         try:
-            assert self.reference is not None
             return self.keras_engine.model
         except Exception as error:
             raise _KerasFailed(error) from error
+
+    def _meanwhile(self) -> None:
+        """Has Keras answer, if it has to, while the network is converted.
+
+        Raises:
+            _KerasFailed: if it cannot.
+        """
+        if self._known is not None:
+            return
+        try:
+            assert self.reference is not None
+        except Exception as error:
+            raise _KerasFailed(error) from error
+
+    @cached_property
+    def _known(self) -> np.ndarray | None:
+        return known_answers(self.network.key)
+
+    def _find_exact(self, directory: Path) -> OpenVinoEngine | None:
+        """Returns OpenVINO in float32, if it gives the known answers of Keras."""
+        if self._known is None:
+            return None
+        engine = self._openvino(directory, "float32", self.batch)
+        images = formula_images(engine.image_size)
+        answers = np.concatenate(list(engine.run([images[:1], images[1:]])))
+        return engine if are_known(answers, self._known) else None
 
     def _refused(self, reason: str) -> Refused:
         """Reports that OpenVINO may not answer, and returns the error to raise."""
@@ -194,9 +225,13 @@ class Trial:
         # A verdict on few images is valid until there are more of them.
         if stored and (stored.pictures >= SAMPLES or len(self.images) < SAMPLES):
             return stored
+        exact = self._exact(directory)
+        if precision == "float32" and exact:
+            return self._passed(directory, exact, Verdict(True, IS_KNOWN))
         if len(self.images) < min_images:
             return TrialRecord(Verdict(False, TOO_FEW), pictures=0)
-        reference = self.reference  # before `try`: its errors are not OpenVINO's
+        # Before `try`: the errors of Keras are not those of OpenVINO.
+        reference = answer_all(exact, self.compared_images) if exact else self.reference
         try:
             record = self._compare(directory, precision, reference)
         except Exception as error:  # OpenVINO raises many kinds
@@ -221,13 +256,22 @@ class Trial:
             outputs=self.network.outputs,
             precision="bfloat16 on variants" if on_variants else precision,
         )
-        if not verdict.passed:
-            record, lasting = TrialRecord(verdict, len(self.images)), True
-        else:
-            batch_size, lasting = fastest_batch_size(engine, self.compared_images)
-            record = TrialRecord(verdict, len(self.images), batch_size)
+        if verdict.passed:
+            return self._passed(directory, engine, verdict)
+        record = TrialRecord(verdict, len(self.images))
+        save_record(directory, precision, record)
+        return record
+
+    def _passed(
+        self, directory: Path, engine: OpenVinoEngine, verdict: Verdict
+    ) -> TrialRecord:
+        """Returns the record of an engine that has passed, with its best batch."""
+        batch_size, lasting = None, True
+        if len(self.images) >= SAMPLES:
+            batch_size, lasting = fastest_batch_size(engine, self.images)
+        record = TrialRecord(verdict, len(self.images), batch_size)
         if lasting:
-            save_record(directory, precision, record)
+            save_record(directory, engine.precision, record)
         return record
 
 

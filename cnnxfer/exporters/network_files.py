@@ -46,7 +46,9 @@ class NetworkFiles:
         found = find_converted(self.network.key, self.reporter)
         if found is None:
             self.reporter.info("converting the network for OpenVINO, once")
-            found = convert(self.network, lambda: self.keras_model, self.reporter)
+            found = convert(
+                self.network, lambda: self.keras_model, lambda: None, self.reporter
+            )
         return found
 
     def openvino_model(self) -> Any:

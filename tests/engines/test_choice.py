@@ -351,7 +351,7 @@ def test_keras_is_chosen_if_openvino_cannot_convert_the_network(
     fail.assert_called_once()  # and it is known from then on
     monkeypatch.undo()
     with monkeypatch.context() as patch:
-        patch.setattr(keras.backend, "backend", lambda: "another")
+        patch.setenv("KERAS_BACKEND", "another")
         assert choose(precision="float32").name == "openvino"
 
 

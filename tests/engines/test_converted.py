@@ -15,14 +15,18 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.reporting import Reporter
 
 
+def nothing() -> None:
+    """Does nothing while a network is converted."""
+
+
 def test_a_network_is_converted_once(
     network: Network, model: keras.Model, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert find_converted(network.key, Reporter()) is None
-    directory = convert(network, lambda: model, Reporter())
+    directory = convert(network, lambda: model, nothing, Reporter())
     assert find_converted(network.key, Reporter()) == directory
     before = (directory / "model.bin").stat().st_mtime_ns
-    assert convert(network, lambda: model, Reporter()) == directory
+    assert convert(network, lambda: model, nothing, Reporter()) == directory
     assert (directory / "model.bin").stat().st_mtime_ns == before
     assert capfd.readouterr() == ("", "")
 
@@ -72,18 +76,18 @@ def let_others_write_the_directory(directory: Path) -> None:
 def test_a_damaged_conversion_is_not_used(
     network: Network, model: keras.Model, damage: Callable[[Path], None]
 ) -> None:
-    directory = convert(network, lambda: model, Reporter())
+    directory = convert(network, lambda: model, nothing, Reporter())
     whole = (directory / "model.bin").read_bytes()
     damage(directory)
     assert find_converted(network.key, Reporter()) is None
-    assert convert(network, lambda: model, Reporter()) == directory
+    assert convert(network, lambda: model, nothing, Reporter()) == directory
     assert (directory / "model.bin").read_bytes() == whole
 
 
 def test_a_damaged_conversion_that_cannot_be_removed_is_not_used(
     network: Network, model: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    truncate_model(convert(network, lambda: model, Reporter()))
+    truncate_model(convert(network, lambda: model, nothing, Reporter()))
 
     def refuse(path: Path, ignore_errors: bool = False) -> None:
         if not ignore_errors:
@@ -92,7 +96,7 @@ def test_a_damaged_conversion_that_cannot_be_removed_is_not_used(
     monkeypatch.setattr(converted.shutil, "rmtree", refuse)
     assert find_converted(network.key, Reporter()) is None
     with pytest.raises(ConfigError, match=r"cannot be removed \(permission denied\)"):
-        convert(network, lambda: model, Reporter())
+        convert(network, lambda: model, nothing, Reporter())
 
 
 def test_an_interrupted_conversion_leaves_nothing(
@@ -107,10 +111,10 @@ def test_an_interrupted_conversion_leaves_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(keras.Model, "export", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            convert(network, lambda: model, Reporter())
+            convert(network, lambda: model, nothing, Reporter())
     assert find_converted(network.key, Reporter()) is None
     assert find_converted(network.key, Reporter()) is None
-    assert convert(network, lambda: model, Reporter()) == find_converted(
+    assert convert(network, lambda: model, nothing, Reporter()) == find_converted(
         network.key, Reporter()
     )
 
@@ -118,7 +122,7 @@ def test_an_interrupted_conversion_leaves_nothing(
 def test_another_version_converts_again(
     network: Network, model: keras.Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    convert(network, lambda: model, Reporter())
+    convert(network, lambda: model, nothing, Reporter())
     monkeypatch.setattr(converted, "version", lambda name: "3.99")
     assert find_converted(network.key, Reporter()) is None
     monkeypatch.undo()
@@ -130,7 +134,7 @@ def test_conversion_does_not_change_the_model(
     network: Network, model: keras.Model, photos: np.ndarray, expected: np.ndarray
 ) -> None:
     """The conversion does not change the model."""
-    convert(network, lambda: model, Reporter())
+    convert(network, lambda: model, nothing, Reporter())
     np.testing.assert_array_equal(model.predict_on_batch(photos), expected)
 
 
@@ -140,18 +144,18 @@ def test_the_least_recently_used_conversions_are_deleted(
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path))
     names = ["oldest", "older", "old"]
     first, _, third = directories = [
-        convert(named(name), lambda: model, Reporter()) for name in names
+        convert(named(name), lambda: model, nothing, Reporter()) for name in names
     ]
     for number, directory in enumerate(directories):
         os.utime(directory, (number, number))
     assert find_converted("oldest", Reporter()) == first  # which has been used just now
     size_bytes = sum(file.stat().st_size for file in first.iterdir())
     monkeypatch.setattr(converted, "CACHE_LIMIT_BYTES", int(3.5 * size_bytes))
-    fourth = convert(named("new"), lambda: model, Reporter())
+    fourth = convert(named("new"), lambda: model, nothing, Reporter())
     left = {path for path in first.parent.iterdir() if not path.name.startswith(".")}
     assert left == {first, third, fourth}
     monkeypatch.setattr(converted, "CACHE_LIMIT_BYTES", 0)
     # What was asked for stays.
-    fifth = convert(named("newest"), lambda: model, Reporter())
+    fifth = convert(named("newest"), lambda: model, nothing, Reporter())
     left = {path for path in first.parent.iterdir() if not path.name.startswith(".")}
     assert left == {fifth}

@@ -17,6 +17,10 @@ from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.reporting import Reporter
 
 
+def nothing() -> None:
+    """Does nothing while a network is converted."""
+
+
 class Limited:
     """Answers with the first value of each image; larger batches do not fit.
 
@@ -238,7 +242,7 @@ def test_openvino_continues_after_running_out_of_memory() -> None:
     x = keras.layers.Conv2D(64, 3, padding="same", activation="relu")(x)
     model = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(x))
     network = Network("a network that takes much memory", 64, Mock(), FEATURES)
-    directory = convert(network, lambda: model, Reporter())
+    directory = convert(network, lambda: model, nothing, Reporter())
     command = [sys.executable, "-c", LIMITED, str(directory)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

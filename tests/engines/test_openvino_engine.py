@@ -13,10 +13,14 @@ from cnnxfer.engines.openvino_engine import OpenVinoEngine, has_bfloat16
 from cnnxfer.reporting import Reporter
 
 
+def nothing() -> None:
+    """Does nothing while a network is converted."""
+
+
 @pytest.fixture(scope="module")
 def directory(model: keras.Model) -> Path:
     network = Network("the network of these tests", 32, lambda: model, FEATURES)
-    return convert(network, lambda: model, Reporter())
+    return convert(network, lambda: model, nothing, Reporter())
 
 
 @pytest.fixture(scope="module")

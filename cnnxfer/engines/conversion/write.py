@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cnnxfer.engines.conversion.conversion import Conversion, ConversionFailed
 from cnnxfer.engines.engine import Network
+from cnnxfer.engines.known_answers import known_answers
 from cnnxfer.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ MANY_LAYERS = 64
 def write_network(
     network: Network,
     model: Callable[[], keras.Model],
+    meanwhile: Callable[[], None],
     reporter: Reporter,
     directory: Path,
 ) -> None:
@@ -35,7 +37,8 @@ def write_network(
 
     Args:
         network: the network.
-        model: returns its model in this process. It is called meanwhile.
+        model: returns its model in this process, if need be.
+        meanwhile: what may be done while another process works.
         reporter: told if the first way fails.
         directory: where `FILES` are written to.
 
@@ -45,11 +48,12 @@ def write_network(
     """
     path = directory / FILES[0]
     try:
-        if "keras" not in sys.modules and network.portable:
-            _write_elsewhere(network.build, path, meanwhile=model)
+        needs_no_keras = known_answers(network.key) is not None
+        if network.portable and (needs_no_keras or "keras" not in sys.modules):
+            _write_elsewhere(network.build, path, meanwhile)
             return
         if _count_layers(model()) >= MANY_LAYERS:
-            _write_saved_elsewhere(model(), path)
+            _write_saved_elsewhere(model(), path, meanwhile)
             return
     except ConversionFailed as error:
         reporter.info(f"converting it with Keras here, since elsewhere: {error}")
@@ -57,18 +61,20 @@ def write_network(
 
 
 def _write_elsewhere(
-    build: Callable[[], keras.Model], path: Path, meanwhile: Callable[[], object]
+    build: Callable[[], keras.Model], path: Path, meanwhile: Callable[[], None]
 ) -> None:
     with Conversion(build, path) as conversion:
         meanwhile()
         conversion.wait()
 
 
-def _write_saved_elsewhere(model: keras.Model, path: Path) -> None:
+def _write_saved_elsewhere(
+    model: keras.Model, path: Path, meanwhile: Callable[[], None]
+) -> None:
     saved = path.with_name(SAVED)
     model.save(saved)
     try:
-        _write_elsewhere(partial(_load, saved), path, meanwhile=lambda: None)
+        _write_elsewhere(partial(_load, saved), path, meanwhile)
     finally:
         saved.unlink()
 

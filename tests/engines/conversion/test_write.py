@@ -36,7 +36,9 @@ def test_a_large_network_is_written_by_another_process(
     images = np.random.default_rng(1).integers(0, 256, (8, 64, 64, 3), np.uint8)
     expected = model.predict_on_batch(images)
     monkeypatch.setattr(keras.Model, "export", Mock(side_effect=AssertionError))
-    write_network(network_of(model), lambda: model, RecordingReporter(), tmp_path)
+    write_network(
+        network_of(model), lambda: model, Mock(), RecordingReporter(), tmp_path
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "model.bin",
         "model.xml",
@@ -60,7 +62,7 @@ def test_what_another_process_cannot_write_is_written_here(
     export = Mock()
     monkeypatch.setattr(keras.Model, "export", export)
     reporter = RecordingReporter()
-    write_network(network_of(model), lambda: model, reporter, tmp_path)
+    write_network(network_of(model), lambda: model, Mock(), reporter, tmp_path)
     assert export.call_count == 1
     assert any("it fell over" in message for message in reporter.infos)
 
@@ -71,7 +73,9 @@ def test_small_networks_start_no_process(
     monkeypatch.setattr(write, "Conversion", Mock(side_effect=AssertionError))
     pixels = keras.Input((8, 8, 3))
     small = keras.Model(pixels, keras.layers.Conv2D(2, 3)(pixels))
-    write_network(network_of(small), lambda: small, RecordingReporter(), tmp_path)
+    write_network(
+        network_of(small), lambda: small, Mock(), RecordingReporter(), tmp_path
+    )
     assert (tmp_path / "model.xml").exists()
 
 

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.engines import trial
+from cnnxfer.engines.choice import choose_engine
+from cnnxfer.engines.known_answers import (
+    MOST_APART,
+    are_known,
+    formula_images,
+    known_answers,
+)
+from cnnxfer.prediction.model_source import imagenet_model
+from cnnxfer.reporting import SilentReporter
+
+BUILT_IN = next(iter(BACKBONES))
+SUMS = [19156178, 18981179, 20278864, 17012597]
+
+
+def test_images_of_the_formula_are_the_same_everywhere() -> None:
+    images = formula_images(224)
+    assert images.shape == (4, 224, 224, 3)
+    assert images.dtype == np.uint8
+    assert [int(image.astype(np.int64).sum()) for image in images] == SUMS
+    assert all(np.ptp(image) > 150 for image in images)
+
+
+def test_the_built_in_backbone_answers_at_once_and_without_keras(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    """One image is too few to compare with Keras, which is not asked."""
+    monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path))
+
+    def refuse() -> None:
+        raise AssertionError("TensorFlow is imported")
+
+    monkeypatch.setattr(trial, "import_tensorflow_quietly", refuse)
+    network = imagenet_model(BUILT_IN).network(SilentReporter())
+    image = formula_images(network.image_size)[:1]
+    engine = choose_engine(
+        network,
+        engine="auto",
+        precision="auto",
+        samples=lambda: image,
+        reporter=SilentReporter(),
+    )
+    assert (engine.name, engine.precision) == ("openvino", "float32")
+    (answers,) = engine.run([image])
+    expected = known_answers(network.key)
+    assert expected is not None
+    assert are_known(answers, expected[:1])
+
+
+def test_other_answers_are_not_known() -> None:
+    network = imagenet_model(BUILT_IN).network(SilentReporter())
+    expected = known_answers(network.key)
+    assert expected is not None
+    wrong = expected.copy()
+    wrong[3, 7] += 2 * MOST_APART * expected.max()
+    assert not are_known(wrong, expected)
+    assert not are_known(expected * np.nan, expected)
+    assert known_answers("another") is None
