@@ -97,6 +97,8 @@ class Guard:
                     "a token is needed: Authorization: Bearer TOKEN.",
                     {"WWW-Authenticate": "Bearer"},
                 )
+        if headers.get("content-encoding", "identity") != "identity":
+            raise Refusal(415, "the body is compressed; send it as it is.")
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > self.most_bytes:
             raise too_large(self.most_bytes)

@@ -1,5 +1,6 @@
 """Whom a server answers, and how much it takes from one."""
 
+import gzip
 import socket
 import threading
 from collections.abc import Iterator
@@ -92,6 +93,13 @@ def test_pages_of_other_sites_are_refused(
     answer = served.client.post("/predict", content=RED, headers=headers)
     assert answer.status_code == status
     assert not any("access-control" in name for name in answer.headers)
+
+
+def test_compressed_bodies_are_refused(served: Served) -> None:
+    headers = {"Content-Encoding": "gzip"}
+    answer = served.client.post("/predict", content=gzip.compress(RED), headers=headers)
+    assert answer.status_code == 415
+    assert "send it as it is" in answer.json()["error"]
 
 
 def test_clients_are_told_when_to_come_again(
