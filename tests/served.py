@@ -90,7 +90,9 @@ def serving(*models: str, **options: object) -> Iterator[Served]:
         raise errors[0]
     token = str(options.get("token", ""))
     headers = {"Authorization": f"Bearer {token}".encode()} if token else {}
-    with httpx.Client(base_url=addresses[0], headers=headers, trust_env=False) as asks:
+    with httpx.Client(
+        base_url=addresses[0], headers=headers, trust_env=False, timeout=START_SECONDS
+    ) as asks:
         served = Served(addresses[0], asks, reporter)
         try:
             yield served

@@ -112,6 +112,8 @@ class ServedModel:
             if stamp in (self._current.stamp, self._refused):
                 return
             self._refused = stamp  # unless all goes well
+            # Again: of files that were written meanwhile, the stamp is too new.
+            source = find_model(self._model, self._runs_dir)
             newer = self._open(self._current.number + 1, source, stamp)
         except Exception as error:  # whatever it is, others are looked for later
             if str(error) != self._told:
