@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -29,6 +30,8 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         print("error: interrupted.", file=sys.stderr)
         code = 130
+    # At the end, Python would go through all objects of TensorFlow, for a second.
+    gc.freeze()
     sys.exit(code)
 
 
