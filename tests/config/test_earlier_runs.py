@@ -11,8 +11,8 @@ from cnnxfer.config import Config, load_all_settings, load_config
 from cnnxfer.config.loading import defaults_of
 from cnnxfer.errors import ConfigError
 
-# Each as `train` wrote it, from its defaults: `first.toml` by 31324df,
-# `with_scratch.toml` by 6a3808e, and `with_masks.toml` by 6346885.
+# The default settings as the code of earlier commits wrote them: `first.toml` by
+# 31324df, `with_scratch.toml` by 6a3808e, and `with_masks.toml` by 6346885.
 FILES = sorted((Path(__file__).parent / "earlier_runs").glob("*.toml"))
 # What runs did before there was a setting, where that is not its default today.
 OTHER = {"report": False, "from_scratch": False}
