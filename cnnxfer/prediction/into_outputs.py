@@ -78,6 +78,8 @@ def predict_into(
                 else:
                     for _ in predictions:
                         pass
+        if totals.images > 1 and totals.answers:
+            reporter.info(totals.answers)
         reporter.info(totals.summary)
         if line := request.passed_over.line():
             reporter.info(line)

@@ -67,11 +67,12 @@ def test_table(
         f"model: runs/{colour_run.name}",
         "engine: keras, float32",
         "predicting",
-        shown.err.splitlines()[3],
+        "1 red, 1 blue, 1 green",
+        shown.err.splitlines()[4],
         "converting the network for OpenVINO, for the next time",
         f"warning: {FAILED}",
     ]
-    assert re.fullmatch(r"5 images in \d.*", shown.err.splitlines()[3])
+    assert re.fullmatch(r"5 images in \d.*", shown.err.splitlines()[4])
 
 
 def test_jsonl(inputs: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from cnnxfer.files import is_encodable
+from cnnxfer.prediction.outputs.terminal_table import Entry, Row, TerminalTable
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import printable
 from cnnxfer.tasks.answer import Line
@@ -27,10 +27,15 @@ def write_table(predictions: Iterable[Prediction], stream: TextIO) -> None:
 
     Classes that are not an answer, because they are not probable enough, are in
     parentheses. Rows are written in blocks of `BLOCK` images; from one block to the
-    next, columns only become wider.
+    next, columns only become wider. A terminal gets what fits into its width, and all
+    else, such as a pipe, rows with whole paths.
     """
     console = Console(file=stream, highlight=False)
     block = "█" if is_encodable("█", stream.encoding) else "#"
+    if stream.isatty():
+        dots = "…" if is_encodable("…", stream.encoding) else "..."
+        _write_on_terminal(predictions, console, block, dots)
+        return
     widths: list[int] = []
     for rows in _blocks(predictions, block):
         widths = widths or [0] * len(rows[0])
@@ -38,11 +43,36 @@ def write_table(predictions: Iterable[Prediction], stream: TextIO) -> None:
             max(width, *(cell.cell_len for cell in column))
             for width, column in zip(widths, zip(*rows, strict=True), strict=True)
         ]
-        needed = sum(widths) + len(GAP) * (len(widths) - 1)
-        if stream.isatty() and needed > console.width:
-            console.print(_folded(rows))
-        else:  # this takes a fifth of the time, and a pipe should not get folded lines
-            console.print(_aligned(rows, widths), soft_wrap=True, end="")
+        console.print(_aligned(rows, widths), soft_wrap=True, end="")
+
+
+def _write_on_terminal(
+    predictions: Iterable[Prediction], console: Console, block: str, dots: str
+) -> None:
+    table: TerminalTable | None = None
+    entries: list[Entry] = []
+    for prediction in predictions:
+        titles = prediction.answer.titles
+        table = table or TerminalTable(console, titles, block, dots)
+        entries.append(_entry(prediction))
+        if len(entries) == BLOCK:
+            table.print(entries)
+            entries = []
+    if table and entries:
+        table.print(entries)
+
+
+def _entry(prediction: Prediction) -> Entry:
+    lines = prediction.answer.lines()
+    return Entry(
+        prediction.path,
+        prediction.frame_mark,
+        [
+            Row(str(line.rank), _label(line, prediction), line.fraction, line.place)
+            for line in lines
+        ],
+        _nothing(prediction),
+    )
 
 
 def _blocks(predictions: Iterable[Prediction], block: str) -> Iterator[list[Cells]]:
@@ -81,27 +111,12 @@ def _aligned(rows: list[Cells], widths: list[int]) -> Text:
     return text
 
 
-def _folded(rows: list[Cells]) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(overflow="fold")
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold")
-    for _ in rows[0][len(table.columns) :]:
-        table.add_column(no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
 def _rows(prediction: Prediction, block: str) -> list[Cells]:
     name = Text(printable(prediction.path) + prediction.frame_mark)
     lines = prediction.answer.lines()
     if not lines:
-        why = Text(prediction.answer.nothing)
-        if prediction.error is not None:
-            why = Text(printable(prediction.error), "red")
         empty = [Text() for _ in prediction.answer.titles[1:]]
-        return [(name, Text(), why, *empty)]
+        return [(name, Text(), _nothing(prediction), *empty)]
     cells = [_cells(line, prediction, block) for line in lines]
     return [
         (Text() if number else name, *line[: 1 + len(prediction.answer.titles)])
@@ -109,12 +124,23 @@ def _rows(prediction: Prediction, block: str) -> list[Cells]:
     ]
 
 
+def _nothing(prediction: Prediction) -> Text:
+    if prediction.error is not None:
+        return Text(printable(prediction.error), "red")
+    return Text(prediction.answer.nothing)
+
+
 def _cells(line: Line, prediction: Prediction, block: str) -> Cells:
+    label = _label(line, prediction)
+    bar = block * round(BAR_WIDTH * line.fraction)
+    fraction = Text.assemble(f"{line.fraction:6.1%} ", (bar, "cyan"))
+    return Text(str(line.rank)), label, fraction, Text(line.place)
+
+
+def _label(line: Line, prediction: Prediction) -> Text:
     label = Text(printable(line.label))
     if line.rejected:
         label = Text(f"({label.plain})", "dim")
     if line.rank == 1 and prediction.unsure:
         label = Text.assemble(f"{prediction.label} ", label)
-    bar = block * round(BAR_WIDTH * line.fraction)
-    fraction = Text.assemble(f"{line.fraction:6.1%} ", (bar, "cyan"))
-    return Text(str(line.rank)), label, fraction, Text(line.place)
+    return label

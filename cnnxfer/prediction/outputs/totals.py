@@ -11,6 +11,7 @@ from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import counted
 
 SHOWN_KINDS = 8
+SHOWN_LABELS = 8
 
 
 class Totals:
@@ -21,6 +22,9 @@ class Totals:
         earlier: how many of them were made before; see `ResumableFile`.
         failures: the number of unreadable images by kind of error. The kind is the text
             of the error before its first colon or semicolon.
+        labels: the number of images by what they show; those of a model that answers
+            with several labels count for each.
+        unsure: the number of images by the word for no answer, such as "unsure".
         splits: the number of images that the model's run has, by split.
         seconds: time from the start of `watch` to the latest prediction.
     """
@@ -29,6 +33,8 @@ class Totals:
         self.images = 0
         self.earlier = 0
         self.failures: Counter[str] = Counter()
+        self.labels: Counter[str] = Counter()
+        self.unsure: Counter[str] = Counter()
         self.splits: Counter[str] = Counter()
         self.seconds = 0.0
 
@@ -39,6 +45,10 @@ class Totals:
             self.images += 1
             if prediction.error is not None:
                 self.failures[re.split("[:;]", prediction.error)[0]] += 1
+            elif prediction.unsure:
+                self.unsure[prediction.label] += 1
+            else:
+                self.labels.update(dict.fromkeys(prediction.labels, 1))
             if prediction.split is not None:
                 self.splits[prediction.split] += 1
             self.seconds = time.monotonic() - started
@@ -53,6 +63,16 @@ class Totals:
         if self.earlier:
             done += f": {self.earlier:,} from before, {new:,}"
         return f"{done} in {_seconds(self.seconds)}{rate}"
+
+    @property
+    def answers(self) -> str:
+        """How many images show what, such as "17 iris, 3 rose, 4 unsure"."""
+        most = self.labels.most_common(SHOWN_LABELS)
+        if more := len(self.labels) - len(most):
+            rest = self.labels.total() - sum(count for _, count in most)
+            most.append((f"of {more:,} other class{'es' * (more > 1)}", rest))
+        most += self.unsure.most_common()
+        return ", ".join(f"{count:,} {label}" for label, count in most)
 
     @property
     def problems(self) -> str:

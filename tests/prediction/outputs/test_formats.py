@@ -288,30 +288,6 @@ def test_a_table_does_not_keep_predictions_in_memory() -> None:
     assert max(alive) <= 2  # `prediction` is the last one until it is the next
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_table_wraps_lines_in_a_narrow_terminal(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("TERM", "dumb")  # which is 80 columns wide
-    stream = Terminal()
-    table.write_table(
-        [
-            predicted("folder/" * 15, 8, 8, (RankedClass(1, "a", "daisy", 1.0),)),
-            predicted("b.jpg", 8, 8, (RankedClass(1, "a", "rose", 0.5),)),
-        ],
-        stream,
-    )
-    lines = stream.getvalue().splitlines()
-    assert max(cell_len(line.rstrip()) for line in lines) <= 80
-    assert len(lines) == 5
-    assert lines[0].split() == ["image", "rank", "class", "probability"]
-    assert lines[-1].index("rose") == lines[0].index("class")
-
-
 def test_a_long_table_is_written_block_by_block(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

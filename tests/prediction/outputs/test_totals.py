@@ -1,5 +1,6 @@
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from predicted import predicted
@@ -92,3 +93,19 @@ def test_one_failure_is_described_in_the_singular() -> None:
     totals = Totals()
     list(totals.watch(failed("empty file")))
     assert totals.problems == "1 image could not be read: 1 empty file"
+
+
+def test_answers_are_counted_by_class_and_the_unsure_come_last() -> None:
+    def answer(label: str, **options: Any) -> Prediction:
+        return predicted("a", 8, 8, (RankedClass(1, label, label, 0.6),), **options)
+
+    totals = Totals()
+    doubts = [answer("iris", min_confidence=0.9)] * 4
+    found = [*doubts, *[answer("rose")] * 3, *[answer("iris")] * 17]
+    list(totals.watch([*found, predicted("b", error="empty file")]))
+    assert totals.answers == "17 iris, 3 rose, 4 unsure"
+    several = predicted("a", 8, 8, answer("rose").answer.ranking, chosen=("rose",))
+    list(totals.watch([several, predicted("b", 8, 8, chosen=())]))
+    assert totals.answers == "17 iris, 4 rose, 4 unsure, 1 none"
+    list(totals.watch([answer(f"class {number}") for number in range(9)] * 2))
+    assert totals.answers.endswith("2 class 5, 6 of 3 other classes, 4 unsure, 1 none")
