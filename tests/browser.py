@@ -29,7 +29,7 @@ reading, writing = [fcntl(int(number), F_DUPFD, 10) for number in sys.argv[1:3]]
 os.dup2(reading, 3), os.dup2(writing, 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
-KEYS = {"Tab": 9, "Enter": 13, " ": 32}
+KEYS = {"Tab": 9, "Enter": 13, " ": 32, "ArrowDown": 40, "End": 35}
 
 
 class Browser:

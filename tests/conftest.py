@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -219,6 +220,19 @@ def colour_run(photos_dir: Path, tmp_path: Path) -> Run:
         phase="frozen", started="2026-11-22T10:15:00+00:00", status="done"
     )
     return run
+
+
+@pytest.fixture
+def spot_run(colour_run: Run) -> Run:
+    """That run with a model which sees where in a picture a colour is."""
+    from spot_classifier import CLASSES, spot_classifier
+
+    from cnnxfer.networks.saving import save_model
+
+    assert list(colour_run.class_names) == CLASSES
+    save_model(spot_classifier(), colour_run.model_path)
+    colour_run.write_config(replace(colour_run.config, central_crop=1.0))
+    return colour_run
 
 
 def _picture(rng: np.random.Generator, colour: np.ndarray) -> Image.Image:

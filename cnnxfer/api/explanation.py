@@ -61,10 +61,7 @@ def explain(
     """
     from cnnxfer.evaluation.explanations import outputs
     from cnnxfer.evaluation.explanations.explain import explanations, find_classes
-    from cnnxfer.evaluation.explanations.heat_maps import (
-        check_explainable,
-        open_mapper,
-    )
+    from cnnxfer.prediction.explainable import check_explainable, open_mapper
     from cnnxfer.prediction.request import open_request
 
     reporter = reporter or SilentReporter()
@@ -159,7 +156,7 @@ def explain_layer(
     """
     from cnnxfer.evaluation.explanations import outputs
     from cnnxfer.evaluation.explanations.explained_layer import explained_layer
-    from cnnxfer.evaluation.explanations.heat_maps import check_layers
+    from cnnxfer.prediction.explainable import check_layers
     from cnnxfer.prediction.model_source import find_model
 
     reporter = reporter or SilentReporter()

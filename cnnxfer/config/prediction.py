@@ -230,7 +230,7 @@ class OutputOptions:
     )
     heatmap: str | Literal["none"] = _output(
         "none",
-        "Draw where the class is, into this folder (with --dense).",
+        "Draw each image beside where its class is seen, into this folder.",
         "--heatmap",
         is_path=True,
         meanings=_NOT_WRITTEN,

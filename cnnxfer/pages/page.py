@@ -1,6 +1,7 @@
 """Rendering of pages: files that load nothing, and run no script but their own."""
 
 import hashlib
+import json
 from base64 import b64encode
 from collections.abc import Iterator
 from functools import cache
@@ -61,7 +62,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["counted"] = counted
+    environment.filters |= {"counted": counted, "json": json.dumps}
     environment.globals["script"] = hashed
     return environment
 

@@ -3,13 +3,14 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, tee
+from itertools import chain
 
 import numpy as np
 
 from cnnxfer.data.decoding.pool import DecodedImage
 from cnnxfer.data.images.source import unreadable_source
 from cnnxfer.engines.engine import Engine
+from cnnxfer.prediction.heat import Heat
 
 # Of encoded images that wait for their answers.
 MAX_WAITING_BYTES = 256 * 1024 * 1024
@@ -27,13 +28,13 @@ class Answer:
             of all views, uint8 `(views, height, width, 3)`.
         found: what `Task.combined` returns: of classes, their probabilities; None if
             the image could not be read.
-        heat: float32 `(rows, columns)`, the probability of the best class at each cell
-            of the image; None if it was not asked for.
+        heat: where in the image the class is that is answered; None if it was not asked
+            for.
     """
 
     picture: DecodedImage
     found: np.ndarray | None = None
-    heat: np.ndarray | None = None
+    heat: Heat | None = None
 
 
 def answer_in_order(
@@ -92,19 +93,6 @@ def _without_content(image: DecodedImage) -> DecodedImage:
     if image.error is None or not image.source.here:
         return image
     return replace(image, source=unreadable_source(image.source.name, image.error))
-
-
-def add_heat(engine: Engine, answers: Iterable[Answer]) -> Iterator[Answer]:
-    """Yields answers with their heat, by an engine that runs a `cell_network`."""
-    answers, answers_to_run = tee(answers)
-    pixels = (answer.picture.pixels for answer in answers_to_run)
-    cells = engine.run(views for views in pixels if views is not None)
-    for answer in answers:
-        if answer.found is None:
-            yield answer
-        else:
-            best = answer.found.argmax()
-            yield replace(answer, heat=next(cells)[0, ..., best])
 
 
 def _batches(

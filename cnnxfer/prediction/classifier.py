@@ -2,12 +2,12 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -18,19 +18,25 @@ from cnnxfer.data.decoding.pool import DecodedImage, Decoders
 from cnnxfer.data.images.source import ImageSource, file_source
 from cnnxfer.engines.choice import SAMPLES, choose_engine, prepare_next_time
 from cnnxfer.engines.elastic_engine import ElasticEngine
-from cnnxfer.prediction.answers import Answer, add_heat, answer_in_order
+from cnnxfer.prediction.answers import Answer, answer_in_order
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
 from cnnxfer.prediction.dense_boxes import dense_boxes
+from cnnxfer.prediction.explainable import open_mapper
+from cnnxfer.prediction.heat_of_answers import add_cell_heat, add_view_heat
 from cnnxfer.prediction.model_source import ModelSource
 from cnnxfer.prediction.options import check_options
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.tiles import TileViews
 from cnnxfer.prediction.tta import SquareViews, tta_views
 from cnnxfer.registry import BUILT_IN
-from cnnxfer.reporting import Advance, Reporter
-from cnnxfer.tasks.answer import TaskAnswer
+from cnnxfer.reporting import Advance, Reporter, told_if_slow
+from cnnxfer.tasks.answer import RankedClass, TaskAnswer
 from cnnxfer.tasks.boxes.answer import LEAST_SCORE
 from cnnxfer.tasks.catalog import TASKS
+from cnnxfer.tasks.class_answer import ClassAnswer
+
+if TYPE_CHECKING:
+    from cnnxfer.networks.explained.heat import HeatMapper
 
 DEFAULT_OPTIONS = ClassifierOptions()
 DEFAULT_TOP = 5
@@ -107,8 +113,8 @@ class Classifier:
     ) -> None:
         """Opens a classifier; the network itself is loaded with the first images.
 
-        With `heat`, which needs `options.dense` and no `options.boxes`, predictions
-        have heat.
+        With `heat`, which is for models that pass `check_explainable`, and not for
+        `options.boxes`, predictions have heat.
 
         Raises:
             ConfigError: if an option is wrong.
@@ -144,6 +150,8 @@ class Classifier:
                 self.network = dense_network(self.network)
         self._networks = [self.network, *cells]
         self._size = size
+        self._heat = heat
+        self._mapper: HeatMapper | None = None
         self._known_splits = model.known_splits(self._reporter)
         self._samples: list[np.ndarray] = []
         self._engines: list[ElasticEngine] = []
@@ -218,8 +226,8 @@ class Classifier:
                     yield from map(Answer, images)
                     return
                 answers = answer_in_order(engine, images, self.combined)
-                for cell_engine in cell_engines:
-                    answers = add_heat(cell_engine, answers)
+                if self._heat:
+                    answers = self._with_heat(answers, cell_engines)
                 with progress or nullcontext(lambda: None) as advance:
                     for answer in answers:
                         yield answer
@@ -352,6 +360,25 @@ class Classifier:
         if error is None:
             with suppress(KeyboardInterrupt):  # all images have been answered
                 self.prepare_next_time()
+
+    def _with_heat(
+        self, answers: Iterator[Answer], cell_engines: Sequence[ElasticEngine]
+    ) -> Iterator[Answer]:
+        if cell_engines:
+            return add_cell_heat(cell_engines[0], answers, self._shown_class)
+        if self._mapper is None:
+            with told_if_slow(self._reporter, "loading the network for heat maps"):
+                self._mapper = open_mapper(self.model, "grad-cam", None, self._reporter)
+        places = self.views.geometries
+        return add_view_heat(self._mapper, answers, self._shown_class, places)
+
+    def _shown_class(self, found: np.ndarray) -> tuple[int, RankedClass]:
+        """Returns the class whose heat is shown, and its position among the classes."""
+        answer = self._answer(found)
+        assert isinstance(answer, ClassAnswer)
+        first = next(iter((*answer.chosen, *answer.ranking)))
+        ids = [class_id for class_id, _ in self.model.classes]
+        return ids.index(first.class_id), first
 
     def _answer(self, found: np.ndarray) -> TaskAnswer:
         return self._decision.answer(

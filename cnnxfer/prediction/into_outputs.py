@@ -24,7 +24,7 @@ from cnnxfer.prediction.outputs.resumable_file import (
     check_resumable_file,
     open_resumable_file,
 )
-from cnnxfer.prediction.outputs.sheet import draw_sheet
+from cnnxfer.prediction.outputs.sheet import check_sheet, draw_sheet
 from cnnxfer.prediction.outputs.stages import Flow, Stage, run_through_stages
 from cnnxfer.prediction.outputs.totals import Totals
 from cnnxfer.prediction.prediction import Prediction
@@ -52,6 +52,8 @@ def predict_into(
     """
     writer = _checked_writer(options, out, inputs)
     totals = Totals()
+    if options.sheet != "none":
+        check_sheet(Path(options.sheet), inputs)
     stages = [totals.watch, *_stages(options, inputs, reporter)]
     heat = options.heatmap != "none"
     request = open_request(
@@ -59,8 +61,11 @@ def predict_into(
     )
     if options.copy_to != "none":
         check_names(label for _, label in request.classifier.model.classes)
+    source = request.classifier.model
     empty = request.classifier.read_answer({})
-    check_kind(empty.kind, options, writer, request.classifier.model.name, reporter)
+    check_kind(empty.kind, options, writer, source.name, reporter)
+    if options.sheet != "none":
+        stages.append(draw_sheet(Path(options.sheet), inputs, source, heat=heat))
     request = replace(request, sources=_not_empty(request.sources))
     _tell_of_nothing(empty, reporter)
     with request.classifier as classifier:
@@ -133,8 +138,6 @@ def _stages(
 ) -> Iterator[Stage]:
     if outputs.masks != "none":  # the first, since it tells the others of its files
         yield save_masks(Path(outputs.masks), inputs, reporter)
-    if outputs.sheet != "none":
-        yield draw_sheet(Path(outputs.sheet), inputs)
     if outputs.copy_to != "none":
         yield copy_files(Path(outputs.copy_to), inputs, reporter)
     if outputs.heatmap != "none":

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from cnnxfer.data.images.source import ImageSource
+    from cnnxfer.prediction.heat import Heat
     from cnnxfer.tasks.answer import FoundObject, Line, RankedClass, TaskAnswer
 
 SHOWN = 8  # classes or objects in the text of a prediction
@@ -41,8 +42,8 @@ class Prediction:
             have.
         source: reads the encoded image again; None, in Python, for images in archives
             and at web addresses.
-        heat: float32 `(rows, columns)`, the probability of the best class at each cell
-            of the image; None if it was not asked for.
+        heat: where in the image the first of its classes is seen, or the most probable
+            one if the prediction is unsure; None if it was not asked for.
         shown: the names of the classes that the image shows; None, unless it is one
             that a model was measured on.
         right: whether the answer is correct; None where `shown` is.
@@ -56,7 +57,7 @@ class Prediction:
     frame: int | None = None
     split: str | None = None
     source: ImageSource | None = field(default=None, compare=False, repr=False)
-    heat: np.ndarray | None = field(default=None, compare=False, repr=False)
+    heat: Heat | None = field(default=None, compare=False, repr=False)
     shown: tuple[str, ...] | None = None
     right: bool | None = None
 

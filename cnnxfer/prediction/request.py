@@ -11,6 +11,7 @@ from cnnxfer.config.prediction import PredictOptions
 from cnnxfer.data.images.passed_over import PassedOver
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError
+from cnnxfer.prediction.explainable import check_explainable
 from cnnxfer.prediction.inputs import count_images, find_images
 from cnnxfer.prediction.model_source import find_model
 from cnnxfer.prediction.options import check_options
@@ -60,10 +61,8 @@ def open_request(
             f"{option('--heatmap')} shows where one class is, and "
             f"{option('--boxes', True)} finds objects of all. Leave one out."
         )
-    if heat and not options.dense:
-        raise ConfigError(
-            f"{option('--heatmap')} needs {option('--dense', True)}. Add it."
-        )
+    if heat:
+        check_explainable(found)
     passed_over = PassedOver()
     with told_if_slow(reporter, f"looking for images in {_name(inputs)}"):
         sources = find_images(inputs, options, passed_over)

@@ -28,8 +28,9 @@ from cnnxfer.data.images.passed_over import PassedOver
 from cnnxfer.errors import CnnxferError
 from cnnxfer.evaluation.explanations.drawing import panels
 from cnnxfer.evaluation.explanations.explain import explanations
-from cnnxfer.evaluation.explanations.heat_maps import MAX_SIDE, open_mapper
 from cnnxfer.prediction.classifier import Classifier
+from cnnxfer.prediction.explainable import open_mapper
+from cnnxfer.prediction.heat import MAX_SIDE
 from cnnxfer.prediction.model_source import find_model
 from cnnxfer.prediction.request import PredictionRequest
 from cnnxfer.reporting import SilentReporter

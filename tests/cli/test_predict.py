@@ -320,16 +320,17 @@ def test_an_interrupt_after_the_work_is_not_a_failure(
     assert run(["predict", inputs[0], "-q"]) == 0
 
 
+@pytest.mark.usefixtures("spot_run")
 def test_sheet_copies_and_heat_maps_are_made_on_the_way(
     inputs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["predict", *inputs, "--sheet", "s.html", "--copy-to", "sorted"]
-    options = ["--dense", "--heatmap", "heat", "--min-confidence", "0.99999"]
+    options = ["--heatmap", "heat", "--min-confidence", "1"]
     assert run([*command, *options, "--json"]) == 3
     shown = capsys.readouterr()
     labels = [item.get("label") for item in json.loads(shown.out)]
     assert set(labels) == {"unsure", None}
-    assert Path("s.html").read_text(encoding="utf-8").count("<img") == 3
+    assert Path("s.html").read_text(encoding="utf-8").count("<img") == 6
     assert len(list(Path("sorted/unsure").iterdir())) == 3
     assert len(list(Path("heat").iterdir())) == 3
     assert "3 copied to sorted" in shown.err
@@ -377,7 +378,6 @@ def test_each_frame_has_its_own_prediction(
     [
         (["--tta", "fliip"], "--tta is 'fliip'. Did you mean 'flip'?"),
         (["--tta", "flip", "--dense"], "--dense exclude each other"),
-        (["--heatmap", "heat"], "--heatmap needs --dense"),
         (["--boxes"], "--boxes needs --dense. Add it."),
         (["--dense", "--boxes", "--heatmap", "heat"], "Leave one out."),
         (["--tiles", "640"], "--tiles 640 is for models that find any number "),

@@ -7,7 +7,9 @@ import numpy as np
 
 from cnnxfer.data.decoding.pool import DecodedImage
 from cnnxfer.data.images.source import ImageSource, file_source
-from cnnxfer.prediction.answers import add_heat, answer_in_order
+from cnnxfer.prediction.answers import answer_in_order
+from cnnxfer.prediction.heat_of_answers import add_cell_heat
+from cnnxfer.tasks.answer import RankedClass
 
 
 class Means:
@@ -116,7 +118,7 @@ def test_the_number_of_images_read_ahead_is_limited() -> None:
     assert taken == 6  # three batches
 
 
-def test_the_heat_of_the_best_class_is_returned() -> None:
+def test_the_heat_of_cells_is_that_of_the_class_and_covers_the_image() -> None:
     class Cells(Means):
         def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
             for batch in batches:
@@ -128,7 +130,11 @@ def test_the_heat_of_the_best_class_is_returned() -> None:
 
     pictures = [picture(1), broken(2)]
     answers = answer_in_order(Means(batch_size=2), pictures, second_class)
-    sure, unreadable = add_heat(Cells(batch_size=1), answers)
+    ranked = RankedClass(1, "b", "b", 0.7)
+    shown = (1, ranked)
+    sure, unreadable = add_cell_heat(Cells(batch_size=1), answers, lambda _: shown)
     assert sure.heat is not None
-    assert sure.heat.tolist() == [[1, 4], [7, 10]]
+    assert sure.heat.ranked == ranked
+    assert np.array(sure.heat.seen).tolist() == [[[1, 4], [7, 10]]]
+    assert sure.heat.region == (0, 0, 2, 2)
     assert unreadable.heat is None

@@ -13,6 +13,7 @@ from colours import COLOURS, make_multi_label
 from decoding import decode_all
 from PIL import Image
 from recording_reporter import RecordingReporter
+from spot_classifier import spots
 
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
@@ -158,11 +159,64 @@ def test_dense_prediction_sees_pixels_outside_the_crop(
             (answers[dense],) = classifier.answers([file_source(str(path))])
     assert best_label(answers[False]) == "blue"
     assert best_label(answers[True]) == "red"
-    heat = answers[True].heat
-    assert heat is not None
+    assert answers[True].heat is not None
+    (heat,) = answers[True].heat.seen
     assert heat.shape[1] > heat.shape[0]
     middle = heat.shape[1] // 2
     assert heat[:, middle].max() < heat[:, 0].min()
+
+
+@pytest.mark.parametrize(("tta", "views"), [("none", 1), ("flip", 2), ("ten", 10)])
+def test_heat_explains_the_plain_answer(
+    spot_run: Run, photos_dir: Path, tta: str, views: int
+) -> None:
+    """It is that of the class, the probability and the views of the answer."""
+    sources = [unreadable_source("x", "no picture"), *photos(photos_dir)[::12]]
+    options: dict[str, Any] = {"engine": "keras", "tta": tta}
+    with opened(spot_run, **options) as plain:
+        expected = list(plain.predictions(sources))
+    with opened(spot_run, heat=True, **options) as classifier:
+        found = list(classifier.predictions(sources))
+    assert found == expected
+    assert [each.heat is None for each in found] == [True, False, False, False]
+    for prediction in found[1:]:
+        heat = prediction.heat
+        assert heat is not None
+        assert heat.ranked == prediction.top
+        size = prediction.width, prediction.height
+        assert heat.places == classifier.views.geometries(*size)
+        assert [each.shape for each in heat.seen] == [(8, 8)] * views
+        assert 0 < max(each.max() for each in heat.seen) <= 1
+
+
+def test_heat_lies_on_what_the_class_is_seen_by(spot_run: Run, tmp_path: Path) -> None:
+    wide = Image.new("RGB", (96, 32), (60, 60, 60))
+    wide.paste(Image.fromarray(spots(green=(1, 2), red=(6, 1))), (32, 0))
+    wide.save(tmp_path / "wide.png")
+    source = file_source(str(tmp_path / "wide.png"))
+    with opened(spot_run, heat=True, engine="keras", tta="flip") as classifier:
+        (prediction,) = classifier.predictions([source])
+    assert prediction.heat is not None
+    column, row = {"green": (1, 2), "red": (6, 1)}[prediction.label]
+    heat = prediction.heat.in_picture((96, 32), 96)
+    where = np.unravel_index(heat.argmax(), heat.shape)
+    assert (int(where[0]) // 4, int(where[1] - 32) // 4) == (row, column)
+    assert not heat[:, :32].any()  # which is not seen
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_heat_is_that_of_the_first_label(
+    spot_run: Run, photos_dir: Path, dense: bool
+) -> None:
+    """Which is not the most probable class, if that does not reach its threshold."""
+    make_multi_label(spot_run, {"red": 1.0, "blue": 1.0, "green": 0.0})
+    source = file_source(str(photos_dir / "red/00.jpg"))
+    with opened(spot_run, heat=True, engine="keras", dense=dense) as classifier:
+        (prediction,) = classifier.predictions([source])
+    assert prediction.top.label == "red"
+    assert prediction.label == "green"
+    assert prediction.heat is not None
+    assert prediction.heat.ranked.label == "green"
 
 
 def best_label(answer: Answer) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnxfer.errors import ConfigError
-from cnnxfer.evaluation.explanations.explanation import ExplainedClass, Explanation
+from cnnxfer.evaluation.explanations.explanation import Explanation
+from cnnxfer.prediction.heat import Heat
 from cnnxfer.prediction.model_source import ModelSource
 from cnnxfer.prediction.request import PredictionRequest
 from cnnxfer.registry import suggestion
@@ -110,14 +111,13 @@ def _explained(
             continue
         ranking, numbers = next(explained)
         picture = answer.picture
-        (place,) = classifier.views.geometries(picture.width, picture.height)
+        places = classifier.views.geometries(picture.width, picture.height)
         yield Explanation(
             prediction,
             tuple(
-                ExplainedClass(ranking[number], seen)
+                Heat(ranking[number], [seen], places)
                 for number, seen in zip(numbers, next(heats), strict=True)
             ),
-            place,
             next(neighbours, ()),
         )
 

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from cnnxfer.data.dataset import Example
-from cnnxfer.data.geometry import Geometry
-from cnnxfer.evaluation.explanations.heat_maps import (
-    MAX_SIDE,
-    heat_in_picture,
-    size_within,
-)
+from cnnxfer.prediction.heat import MAX_SIDE, Heat
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.tasks.answer import DIGITS, RankedClass
-
-
-@dataclass(frozen=True, eq=False)
-class ExplainedClass:
-    """Where a model sees a class.
-
-    Attributes:
-        ranked: the class, with the rank and the probability that the model gives it.
-        seen: float32 `(rows, columns)` in [0, 1]: the heat in the view that the model
-            is shown, at the places of the layer's maps.
-    """
-
-    ranked: RankedClass
-    seen: np.ndarray
-
-    @property
-    def caption(self) -> str:
-        """The class and its probability."""
-        return f"{self.ranked.label} {self.ranked.probability:.1%}"
+from cnnxfer.tasks.answer import DIGITS
 
 
 @dataclass(frozen=True)
@@ -63,14 +39,13 @@ class Explanation:
 
     Attributes:
         prediction: the answer that `predict` gives, or the reason why there is none.
-        classes: the classes that are explained; none if the picture cannot be read.
-        place: where in the picture the view lies that the model is shown.
+        classes: the classes that are explained, each with where it is seen; none if
+            the picture cannot be read.
         neighbours: the training images that are nearest to it, the nearest first.
     """
 
     prediction: Prediction
-    classes: tuple[ExplainedClass, ...] = ()
-    place: Geometry | None = field(default=None, repr=False)
+    classes: tuple[Heat, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
 
     @property
@@ -92,11 +67,9 @@ class Explanation:
         Raises:
             ValueError: if the picture could not be read.
         """
-        if self.place is None:
+        if self.prediction.error is not None:
             raise ValueError(f"{self.prediction.path} has no heat: it was not read")
-        seen = self.classes[number].seen
-        shape = size_within(self.size, side)
-        return heat_in_picture(seen, self.place, self.size, shape)
+        return self.classes[number].in_picture(self.size, side)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the object that `--json` prints."""

@@ -11,11 +11,11 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from cnnxfer.data.images.drawing import WHITE
-from cnnxfer.evaluation.explanations.drawing import in_rows
 from cnnxfer.evaluation.explanations.explained_layer import Channel, ExplainedLayer
 from cnnxfer.evaluation.explanations.outputs import GENERATOR, PAGE
 from cnnxfer.prediction.outputs.folder import FileAdder, created_folder
 from cnnxfer.prediction.outputs.heatmap import draw_heatmap
+from cnnxfer.prediction.outputs.panels import in_rows
 from cnnxfer.spelling import option
 
 SIDE = 96  # of a patch, in pixels

@@ -11,12 +11,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from cnnxfer.errors import ConfigError
-from cnnxfer.evaluation.explanations.drawing import (
-    Panel,
-    in_rows,
-    neighbour_panels,
-    panels,
-)
+from cnnxfer.evaluation.explanations.drawing import neighbour_panels, panels
 from cnnxfer.evaluation.explanations.explanation import Explanation
 from cnnxfer.files import atomic_path, is_empty_or_has_marker
 from cnnxfer.pages.mark import page_mark
@@ -28,6 +23,7 @@ from cnnxfer.prediction.outputs.folder import (
     created_folder,
     safe_name,
 )
+from cnnxfer.prediction.outputs.panels import Panel, in_rows
 from cnnxfer.spelling import option
 
 PAGE = ".html"

@@ -147,9 +147,18 @@ def numbered(stem: str, suffix: str = "") -> Iterator[str]:
 
 def bare_name(path: str) -> str:
     """Returns the last part of a path or a web address; it may be empty."""
+    return _parts(path)[-1]
+
+
+def bare_folder(path: str) -> str:
+    """Returns the name of the folder in a path or a web address; empty without one."""
+    return "".join(_parts(path)[-2:-1])
+
+
+def _parts(path: str) -> list[str]:
     if is_web_address(path):
         path = unquote(urlsplit(path).path)
-    return re.split(r"[/\\]" if os.sep == "\\" else "/", path)[-1]
+    return re.split(r"[/\\]" if os.sep == "\\" else "/", path)
 
 
 def safe_name(name: str) -> str:

@@ -1,13 +1,15 @@
-"""The output of `--heatmap`: colours over each image that show where its class is."""
+"""The output of `--heatmap`: each image beside colours that show where its class is."""
 
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from cnnxfer.data.images.drawing import BLACK, WHITE
 from cnnxfer.pages.thumbnails import ThumbnailReader
+from cnnxfer.prediction.heat import Heat
 from cnnxfer.prediction.outputs.folder import (
     FileAdder,
     bare_name,
@@ -15,13 +17,14 @@ from cnnxfer.prediction.outputs.folder import (
     created_folder,
     safe_name,
 )
+from cnnxfer.prediction.outputs.panels import in_rows
 from cnnxfer.prediction.outputs.stages import Flow, Stage
 from cnnxfer.prediction.outputs.thumbnail import read_thumbnail
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.spelling import option
 
-MAX_SIDE = 1024  # longest side of a heat map, in pixels
+SIDE = 640  # longest side of an image, and of the one beside it, in pixels
 OPACITY = 0.5  # of the colours over the image
 # sRGB colours, from no heat to the greatest: purple to yellow in equal steps of
 # lightness (0.22 to 0.92 in OKLab, https://bottosson.github.io/posts/oklab), so that no
@@ -39,8 +42,10 @@ COLOURS = (
 def save_heatmaps(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
     """Returns a stage that draws a heat map for each prediction with heat.
 
-    Files are named after the image and its best class: `lake-grey_whale.png`. No file
-    is overwritten, and a file that is already there is not written again.
+    It is the image beside the same with colours, below which the class and its
+    probability are written. Files are named after the image and its best class:
+    `lake-grey_whale.png`. No file is overwritten, and a file that is already there is
+    not written again.
 
     Raises:
         ConfigError: if the folder lies in a file, or where images are looked for; with
@@ -49,13 +54,13 @@ def save_heatmaps(folder: Path, inputs: Sequence[str], reporter: Reporter) -> St
     check_folder(option("--heatmap"), folder, inputs)
 
     def stage(predictions: Iterable[Prediction]) -> Flow:
-        reader, files = ThumbnailReader(MAX_SIDE, MAX_SIDE), FileAdder()
+        reader, files = ThumbnailReader(SIDE, SIDE), FileAdder()
         drawn = 0
         with created_folder(option("--heatmap"), folder):
             for prediction in predictions:
                 image = read_thumbnail(reader, prediction)
                 if image is not None and prediction.heat is not None:
-                    content = encode_heatmap(image, prediction.heat)
+                    content = _picture(image, prediction, prediction.heat)
                     files.add(folder / file_name(prediction), content)
                     drawn += 1
                 yield prediction
@@ -71,10 +76,38 @@ def file_name(prediction: Prediction) -> str:
     return safe_name(f"{Path(bare_name(prediction.path)).stem}{frame}-{label}") + ".png"
 
 
-def encode_heatmap(image: Image.Image, heat: np.ndarray) -> bytes:
-    """Returns a heat map as PNG; see `draw_heatmap`."""
+def heat_over(image: Image.Image, heat: Heat, size: tuple[int, int]) -> Image.Image:
+    """Returns an image with its heat over it.
+
+    A frame shows what the model sees, where that is not all of the image.
+
+    Args:
+        image: the whole upright image, of mode RGB and of any size.
+        heat: where in it a class is seen.
+        size: the width and height of the image in pixels, as the heat counts.
+    """
+    drawn = draw_heatmap(image, heat.in_picture(size, max(image.size)))
+    left, top, right, bottom = np.rint(np.array(heat.region) * image.width / size[0])
+    if left > 0 or top > 0 or right < image.width or bottom < image.height:
+        draw = ImageDraw.Draw(drawn)
+        # A dark line beside the light one shows it on any ground.
+        draw.rectangle((left, top, right - 1, bottom - 1), outline=WHITE)
+        draw.rectangle((left - 1, top - 1, right, bottom), outline=BLACK)
+    return drawn
+
+
+def caption_of(prediction: Prediction) -> str:
+    """Returns whose heat is shown, such as "rose 97.3%" or "unsure: rose 41.0%"."""
+    assert prediction.heat is not None
+    unsure = f"{prediction.label}: " if prediction.unsure else ""
+    return unsure + prediction.heat.caption
+
+
+def _picture(image: Image.Image, prediction: Prediction, heat: Heat) -> bytes:
+    name = (bare_name(prediction.path) or prediction.path) + prediction.frame_mark
+    seen = heat_over(image, heat, (prediction.width, prediction.height))
     stream = io.BytesIO()
-    draw_heatmap(image, heat).save(stream, "PNG")
+    in_rows([[(image, name), (seen, caption_of(prediction))]]).save(stream, "PNG")
     return stream.getvalue()
 
 

@@ -12,11 +12,9 @@ from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.views.views import Square
 from cnnxfer.errors import ConfigError
-from cnnxfer.evaluation.explanations.heat_maps import (
-    check_explainable,
-    heat_in_picture,
-    heat_maps,
-)
+from cnnxfer.evaluation.explanations.heat_maps import heat_maps
+from cnnxfer.prediction.explainable import check_explainable
+from cnnxfer.prediction.heat import heat_in_picture
 from cnnxfer.reporting import SilentReporter
 from cnnxfer.tasks.catalog import TASKS
 

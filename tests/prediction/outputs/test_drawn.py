@@ -9,8 +9,10 @@ from PIL import Image
 from predicted import predicted, with_mask, with_objects
 from recording_reporter import RecordingReporter
 
+from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.data.images.drawing import colour_of
 from cnnxfer.data.images.source import ImageSource
+from cnnxfer.prediction.model_source import imagenet_model
 from cnnxfer.prediction.outputs.drawn import file_name, save_drawn
 from cnnxfer.prediction.outputs.sheet import draw_sheet
 
@@ -76,9 +78,10 @@ def test_masks_are_drawn_and_pages_show_them(tmp_path: Path) -> None:
     for column, label in ((0, 0), (29, 1)):
         mean = np.add(colour_of(label), 128) / 2
         np.testing.assert_allclose(pixels[10, column], mean, atol=2)
-    list(draw_sheet(tmp_path / "drawn.html", [])([found]))
+    model = imagenet_model(BACKBONES.get("efficientnet-lite0"))
+    list(draw_sheet(tmp_path / "drawn.html", [], model)([found]))
     plain = predicted("a.png", 30, 20, source=found.source)
-    list(draw_sheet(tmp_path / "plain.html", [])([plain]))
+    list(draw_sheet(tmp_path / "plain.html", [], model)([plain]))
     images = [
         (tmp_path / name).read_text().partition("base64,")[2].partition('"')[0]
         for name in ("drawn.html", "plain.html")

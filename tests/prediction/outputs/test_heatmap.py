@@ -9,12 +9,16 @@ from PIL import Image
 from predicted import predicted
 from recording_reporter import RecordingReporter
 
+from cnnxfer.data.geometry import Geometry
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError
+from cnnxfer.prediction.heat import Heat
 from cnnxfer.prediction.outputs.heatmap import (
     COLOURS,
+    caption_of,
     draw_heatmap,
     file_name,
+    heat_over,
     save_heatmaps,
 )
 from cnnxfer.prediction.prediction import Prediction
@@ -23,6 +27,13 @@ from cnnxfer.tasks.answer import RankedClass
 
 GREY = Image.new("RGB", (80, 60), (128, 128, 128))
 CORNER = np.float32([[0.1, 0.4], [0.0, 0.1]])
+
+
+def heat(*boxes: tuple[int, int, int, int]) -> Heat:
+    """The heat of one view in each of some boxes, or of the whole picture."""
+    ranked = RankedClass(1, "n02066245", "grey whale", 0.4)
+    places = [Geometry.of_box(box, 32) for box in boxes or [(0, 0, 80, 60)]]
+    return Heat(ranked, [CORNER] * len(places), places)
 
 
 def encoded(width: int, height: int) -> bytes:
@@ -34,7 +45,7 @@ def encoded(width: int, height: int) -> bytes:
 def prediction(path: str, label: str = "grey whale", **fields) -> Prediction:
     fields = {
         "source": ImageSource(path, lambda: encoded(80, 60)),
-        "heat": CORNER,
+        "heat": heat(),
     } | fields
     ranking = (RankedClass(1, "n02066245", label, 0.4),)
     return predicted(path, 80, 60, ranking, **fields)
@@ -107,7 +118,7 @@ def test_each_image_with_heat_gets_a_heatmap(tmp_path: Path):
         predicted("bad.jpg", error="not an image"),
         prediction("cold.jpg", heat=None),
         prediction("gone.jpg", source=ImageSource("gone.jpg", gone)),
-        prediction("y/lake.jpg", heat=CORNER[::-1]),
+        prediction("y/lake.jpg", min_confidence=0.5),
         prediction("big.jpg", source=ImageSource("big.jpg", lambda: encoded(3000, 9))),
     ]
     stage = save_heatmaps(tmp_path / "new" / "heat", [], reporter)
@@ -115,12 +126,51 @@ def test_each_image_with_heat_gets_a_heatmap(tmp_path: Path):
     files = sorted((tmp_path / "new" / "heat").iterdir())
     assert [file.name for file in files] == [
         "big-grey_whale.png",
-        "lake-grey_whale-2.png",
         "lake-grey_whale.png",
+        "lake-unsure.png",
     ]
-    sizes = [Image.open(file).size for file in files]
-    assert sizes == [(1024, 3), (80, 60), (80, 60)]
+    wide, *pairs = [Image.open(file).convert("RGB") for file in files]
+    assert wide.width > 2 * 640
+    for pair in pairs:
+        seen = np.asarray(pair)
+        # The picture, and the same with colours, far enough apart for their captions.
+        np.testing.assert_array_equal(seen[12:72, 12:92], GREY)
+        beside = seen[12:72, 12 + 160 + 12 :][:, :80]
+        np.testing.assert_array_equal(beside, heat_over(GREY, heat(), (80, 60)))
+        below = seen[72:, 12 + 160 + 12 :]
+        assert (below < 100).any()  # the class and its probability
     assert reporter.infos == [f"3 heat maps in {tmp_path / 'new' / 'heat'}"]
+
+
+def test_the_caption_says_which_class_and_how_probable():
+    assert caption_of(prediction("a.jpg")) == "grey whale 40.0%"
+    doubt = prediction("a.jpg", min_confidence=0.5)
+    assert caption_of(doubt) == "unsure: grey whale 40.0%"
+
+
+def test_heat_lies_where_its_views_lie_and_a_frame_shows_it():
+    middle = heat((20, 10, 60, 50))
+    found = middle.in_picture((80, 60), 80)
+    assert found.shape == (60, 80)
+    assert found[10:30, 40:60].max() == found.max()  # the corner of the view
+    assert not found[:10].any()
+    assert not found[:, :20].any()
+    assert not found[:, 60:].any()
+    drawn = np.asarray(heat_over(GREY, middle, (80, 60)))
+    assert (drawn[10, 20:60] == 255).all()
+    assert (drawn[9, 20:60] == 0).all()
+    plain = heat_over(GREY, heat(), (80, 60))  # all of it is seen
+    everywhere = heat().in_picture((80, 60), 80)
+    np.testing.assert_array_equal(plain, draw_heatmap(GREY, everywhere))
+
+
+def test_heat_of_several_views_is_their_mean():
+    left, right = (0, 0, 40, 60), (40, 0, 80, 60)
+    both = heat(left, right).in_picture((80, 60), 40)
+    assert both.shape == (30, 40)
+    alone = [heat(box).in_picture((80, 60), 40) for box in (left, right)]
+    np.testing.assert_allclose(both, (alone[0] + alone[1]) / 2)
+    assert heat(left, right).region == (0, 0, 80, 60)
 
 
 def test_each_frame_is_drawn_below_its_own_heat(tmp_path: Path):
@@ -132,7 +182,9 @@ def test_each_frame_is_drawn_below_its_own_heat(tmp_path: Path):
     list(save_heatmaps(tmp_path, [], Reporter())(frames))
     for frame, picture in enumerate((black, white)):
         with Image.open(tmp_path / f"a-{frame}-grey_whale.png") as written:
-            np.testing.assert_array_equal(written, draw_heatmap(picture, CORNER))
+            beside = np.asarray(written)[12:72, 12 + 160 + 12 :][:, :80]
+        expected = heat_over(picture, heat(), (80, 60))
+        np.testing.assert_array_equal(beside, expected)
 
 
 def test_a_file_is_refused_before_anything_is_answered(tmp_path: Path):
