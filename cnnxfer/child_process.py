@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 
 _START = (
     "import json, sys; from importlib import import_module; "
@@ -20,3 +21,9 @@ def python_command(module: str) -> list[str]:
     # Python ignores entries of other types, such as a Path.
     path = [entry for entry in sys.path if isinstance(entry, str)]
     return [sys.executable, "-P", "-c", _START, json.dumps(path), module]
+
+
+def be_the_first_to_be_killed() -> None:
+    """Has Linux end this process, rather than its parent, when memory runs out."""
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as stream:
+        stream.write("1000")

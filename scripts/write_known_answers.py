@@ -2,8 +2,7 @@
 
 python scripts/write_known_answers.py
 
-It takes the backbones whose ImageNet weights this machine has. Answers of the others
-are kept, if their file had them.
+It takes the backbones whose ImageNet weights this machine has.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import find_weights
 from cnnxfer.engines import known_answers
-from cnnxfer.engines.keras_engine import KerasEngine
+from cnnxfer.engines.keras_engine import KerasEngine, computes_on_cpu
 from cnnxfer.engines.trial import answer_all
 from cnnxfer.prediction.model_source import imagenet_model
 from cnnxfer.quiet import import_tensorflow_quietly
@@ -27,7 +26,11 @@ PATH = Path(__file__).parents[1] / "cnnxfer" / "engines" / known_answers.FILE
 def main() -> None:
     """Writes the file."""
     import_tensorflow_quietly()
-    answers = dict(np.load(PATH)) if PATH.exists() else {}
+    import keras
+
+    if keras.backend.backend() != "tensorflow" or not computes_on_cpu():
+        raise SystemExit("expected Keras on TensorFlow, on a CPU.")
+    answers = {}
     for backbone in BACKBONES:
         if find_weights(backbone, include_top=True):
             network = imagenet_model(backbone).network(SilentReporter())

@@ -42,11 +42,13 @@ def choose_engine(
     """Returns the fastest engine that answers as Keras does, and reports the choice.
 
     OpenVINO in bfloat16 comes first, if the processor supports it, then OpenVINO in
-    float32, then Keras. OpenVINO must pass a comparison with Keras on real images, once
-    per network and processor: the verdict is cached beside the converted network.
-    Without a cached verdict, "auto" needs `SAMPLES` images to reach one; with fewer,
-    Keras answers, and `prepare_next_time` may be called afterwards. On a GPU, "auto"
-    means Keras, in float32. An exported network has the engine of its format.
+    float32, then Keras. OpenVINO must pass a comparison with Keras, once per network
+    and processor: the verdict is cached beside the converted network. It is reached on
+    real images: "auto" needs `SAMPLES` of them; with fewer, Keras answers, and
+    `prepare_next_time` may be called afterwards. Where Keras's answers are known in
+    advance (see `known_answers`), float32 needs no images, and bfloat16 is compared
+    with it. On a GPU, "auto" means Keras, in float32. An exported network has the
+    engine of its format.
 
     Args:
         network: the network to run.
@@ -58,8 +60,8 @@ def choose_engine(
             them, or fewer where there are no more. It is called only when needed.
         reference: returns the answers of Keras in float32 to `samples`; None if the
             caller has not computed them.
-        few: whether "auto" reaches a verdict on fewer images, too, together with
-            variants of them, for those who cannot wait for more.
+        few: whether "auto" reaches a verdict on float32 with fewer images, too, for
+            those who cannot wait for more.
         reporter: receives a line that names the chosen engine and precision.
 
     Raises:
@@ -78,7 +80,7 @@ def choose_engine(
         if required:
             chosen = trial.require(precisions)
         else:
-            chosen = trial.find_fastest(precisions, 1 if few else SAMPLES)
+            chosen = trial.find_fastest(precisions, few=few)
     chosen = chosen or trial.keras_engine
     reporter.info(f"engine: {chosen.name}, {chosen.precision}")
     return ElasticEngine(chosen, reporter)

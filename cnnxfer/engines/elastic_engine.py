@@ -49,13 +49,14 @@ class ElasticEngine:
         """
         pending = _PendingBatches(iter(batches))
         while True:
+            size = self._fitting_size  # another thread may lower it meanwhile
             try:
-                yield from self._answers(pending)
+                yield from self._answers(pending, size)
                 return
             except Exception as error:
                 if pending.source_failed or not is_out_of_memory(error):
                     raise
-                if self._fitting_size == 1:
+                if size == 1:
                     raise RunError(
                         f"memory runs out in {self.name} with one image at a time. Try "
                         "a smaller backbone (cnnxfer backbones), a smaller "
@@ -64,11 +65,11 @@ class ElasticEngine:
                     ) from error
             # Out here, the error no longer holds on to what had been allocated.
             gc.collect()
-            self._fitting_size //= 2
+            self._fitting_size = min(self._fitting_size, size // 2)
 
-    def _answers(self, pending: _PendingBatches) -> Iterator[np.ndarray]:
+    def _answers(self, pending: _PendingBatches, size: int) -> Iterator[np.ndarray]:
         parts: list[np.ndarray] = []
-        for rows in self.engine.run(pending.parts(self._fitting_size)):
+        for rows in self.engine.run(pending.parts(size)):
             self._report_smaller_batches()
             parts.append(rows)
             if sum(map(len, parts)) == len(pending.unanswered[0]):

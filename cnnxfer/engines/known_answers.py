@@ -1,11 +1,11 @@
 """Keras's answers that are known in advance, to images that follow from a formula.
 
 Whether a network was converted rightly is seen from any images: what a conversion gets
-wrong, a layer or a weight, changes every answer. So for published weights Keras has
-answered a few images once, in float32 on TensorFlow, and the answers came with cnnxfer
-(`scripts/write_known_answers.py`). They spare loading TensorFlow where OpenVINO answers
-in float32. How much bfloat16 changes depends on the images; that is still measured on
-those at hand, against float32.
+wrong, a layer or a weight, changes every answer. So for some published weights, Keras
+has answered a few images once, in float32 on TensorFlow, and the answers came with
+cnnxfer (`scripts/write_known_answers.py`). They spare loading TensorFlow where OpenVINO
+answers in float32. How much bfloat16 changes depends on the images; that is still
+measured on those at hand, against float32.
 """
 
 from __future__ import annotations

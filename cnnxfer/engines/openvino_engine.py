@@ -22,9 +22,20 @@ class OpenVinoEngine:
     name = "openvino"
 
     def __init__(
-        self, directory: Path, precision: str, batch_size: int | None = None
+        self,
+        directory: Path,
+        precision: str,
+        batch_size: int | None = None,
+        *,
+        file: str = FILES[0],
     ) -> None:
         """Compiles a converted network to compute in "float32" or "bfloat16".
+
+        Args:
+            directory: the directory of the network.
+            precision: what it computes in.
+            batch_size: the largest number of images in a batch; None for a usual one.
+            file: the `.xml` file of the network, whose weights are beside it.
 
         Raises:
             RuntimeError: if OpenVINO cannot run it.
@@ -32,9 +43,7 @@ class OpenVinoEngine:
         self.precision = precision
         self.batch_size = batch_size or BATCH_SIZE
         core = openvino.Core()
-        steps = openvino.preprocess.PrePostProcessor(
-            core.read_model(directory / FILES[0])
-        )
+        steps = openvino.preprocess.PrePostProcessor(core.read_model(directory / file))
         # uint8 pixels are a quarter of the size of float32 ones to copy.
         steps.input().tensor().set_element_type(openvino.Type.u8)
         with preserve_signal_stack():

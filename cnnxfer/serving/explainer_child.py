@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from cnnxfer.child_process import be_the_first_to_be_killed
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.decoding.child import (
     Record,
-    be_the_first_to_be_killed,
     claimed,
     exit_when_closed,
     read_record,

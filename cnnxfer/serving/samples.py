@@ -23,8 +23,8 @@ from cnnxfer.spelling import command
 def sample_images(model: ModelSource, size: int, reporter: Reporter) -> np.ndarray:
     """Returns images as a network sees them: those of the run, or drawn flowers.
 
-    Flowers are fewer than `SAMPLES`, so that a verdict reached on them lasts only until
-    there are photographs.
+    Flowers are fewer than `SAMPLES`: they show whether a network was converted rightly,
+    and no verdict on bfloat16 is reached on them.
 
     Args:
         model: the model.

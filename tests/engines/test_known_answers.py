@@ -1,10 +1,14 @@
+from importlib import resources
+
 import numpy as np
 import pytest
 
 from cnnxfer.backbones.catalog import BACKBONES
+from cnnxfer.backbones.weights import find_weights
 from cnnxfer.engines import trial
 from cnnxfer.engines.choice import choose_engine
 from cnnxfer.engines.known_answers import (
+    FILE,
     MOST_APART,
     are_known,
     formula_images,
@@ -13,6 +17,12 @@ from cnnxfer.engines.known_answers import (
 from cnnxfer.prediction.model_source import imagenet_model
 from cnnxfer.reporting import SilentReporter
 
+KNOWN = (
+    "efficientnet-lite0",
+    "efficientnet-lite1",
+    "efficientnet-lite2",
+    "mobilenet-0.25",
+)
 BUILT_IN = next(iter(BACKBONES))
 SUMS = [19156178, 18981179, 20278864, 17012597]
 
@@ -49,6 +59,21 @@ def test_the_built_in_backbone_answers_at_once_and_without_keras(
     expected = known_answers(network.key)
     assert expected is not None
     assert are_known(answers, expected[:1])
+
+
+def test_all_answers_are_of_the_catalog() -> None:
+    keys = {
+        imagenet_model(backbone).network(SilentReporter()).key
+        for backbone in BACKBONES
+        if find_weights(backbone, include_top=True)
+    }
+    names = {backbone.name for backbone in BACKBONES if backbone.name in KNOWN}
+    assert names == set(KNOWN)
+    with (resources.files("cnnxfer.engines") / FILE).open("rb") as stream:
+        known = set(np.load(stream))
+    assert len(known) == len(KNOWN)
+    # Of those whose weights are packages of this environment, or in Keras's cache here.
+    assert known & keys
 
 
 def test_other_answers_are_not_known() -> None:

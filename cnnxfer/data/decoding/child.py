@@ -16,12 +16,12 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 
+from cnnxfer.child_process import be_the_first_to_be_killed
 from cnnxfer.data.images.decode import LITTLE
 from cnnxfer.data.images.memory import use_budget
 from cnnxfer.errors import DataError, PassingError
@@ -157,12 +157,6 @@ class _ParentsBudget:
 
     def release(self, size_bytes: int) -> None:
         """Does nothing: what was decoded is kept until the record has been sent."""
-
-
-def be_the_first_to_be_killed() -> None:
-    """Has Linux end this process, rather than its parent, when memory runs out."""
-    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as stream:
-        stream.write("1000")
 
 
 def claimed(stream: Any, mode: str) -> IO[bytes]:

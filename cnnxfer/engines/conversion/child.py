@@ -6,12 +6,13 @@ second, where the way through TensorFlow takes five to thirty.
 
 from __future__ import annotations
 
-import os
 import pickle
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from cnnxfer.child_process import be_the_first_to_be_killed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,12 +22,36 @@ UNUSED = ("matplotlib", "pandas", "sklearn")
 
 
 def main() -> None:
-    """Reads a pickled function and a path; writes the network that it builds there."""
-    build: Callable[[], Any]
-    build, path = pickle.load(sys.stdin.buffer)
-    os.environ["KERAS_BACKEND"] = "openvino"
+    """Reads a pickled function and a path; writes the network that it builds there.
+
+    With a true value behind them, it also answers images, to be sure that it can.
+    """
+    be_the_first_to_be_killed()
     _leave_out_what_is_not_used()
+    build: Callable[[], Any]
+    build, path, is_tried = pickle.load(sys.stdin.buffer)
     convert(build(), Path(path))
+    if is_tried:
+        try_batches(Path(path))
+
+
+def try_batches(path: Path) -> None:
+    """Checks that a network answers several images as it answers one.
+
+    Raises:
+        ValueError: if it does not; OpenVINO raises other kinds if it cannot run.
+    """
+    import numpy as np
+
+    from cnnxfer.engines.known_answers import are_known, formula_images
+    from cnnxfer.engines.openvino_engine import OpenVinoEngine
+
+    engine = OpenVinoEngine(path.parent, "float32", file=path.name)
+    images = formula_images(engine.image_size)[:3]
+    alone = np.concatenate(list(engine.run(images[:, None])))
+    (together,) = engine.run([images])
+    if not are_known(together, alone):
+        raise ValueError("several images have other answers than each alone")
 
 
 def convert(model: Any, path: Path) -> None:

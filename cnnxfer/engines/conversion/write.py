@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cnnxfer.engines.conversion.conversion import Conversion, ConversionFailed
 from cnnxfer.engines.engine import Network
 from cnnxfer.engines.known_answers import known_answers
+from cnnxfer.errors import first_line
 from cnnxfer.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -47,23 +48,30 @@ def write_network(
             operations, or the directory cannot be written.
     """
     path = directory / FILES[0]
+    # What is known of its answers is compared here, several images among it.
+    is_known = known_answers(network.key) is not None
     try:
-        needs_no_keras = known_answers(network.key) is not None
-        if network.portable and (needs_no_keras or "keras" not in sys.modules):
-            _write_elsewhere(network.build, path, meanwhile)
+        if network.portable and (is_known or "keras" not in sys.modules):
+            _write_elsewhere(network.build, path, meanwhile, is_tried=not is_known)
             return
         if _count_layers(model()) >= MANY_LAYERS:
             _write_saved_elsewhere(model(), path, meanwhile)
             return
     except ConversionFailed as error:
         reporter.info(f"converting it with Keras here, since elsewhere: {error}")
+        for file in directory.iterdir():
+            file.unlink()
     model().export(str(path), format="openvino", verbose=False)
 
 
 def _write_elsewhere(
-    build: Callable[[], keras.Model], path: Path, meanwhile: Callable[[], None]
+    build: Callable[[], keras.Model],
+    path: Path,
+    meanwhile: Callable[[], None],
+    *,
+    is_tried: bool,
 ) -> None:
-    with Conversion(build, path) as conversion:
+    with Conversion(build, path, is_tried=is_tried) as conversion:
         meanwhile()
         conversion.wait()
 
@@ -72,9 +80,12 @@ def _write_saved_elsewhere(
     model: keras.Model, path: Path, meanwhile: Callable[[], None]
 ) -> None:
     saved = path.with_name(SAVED)
-    model.save(saved)
     try:
-        _write_elsewhere(partial(_load, saved), path, meanwhile)
+        model.save(saved)
+    except Exception as error:  # of a layer that only this process knows
+        raise ConversionFailed(first_line(error)) from error
+    try:
+        _write_elsewhere(partial(_load, saved), path, meanwhile, is_tried=True)
     finally:
         saved.unlink()
 

@@ -28,5 +28,5 @@ class OpenVinoFileEngine(OpenVinoEngine):
                 f"{path} is not XML as OpenVINO writes it: it begins otherwise, or has "
                 "declarations of its own. It is not loaded."
             )
-        super().__init__(path.parent, "float32", batch_size)
+        super().__init__(path.parent, "float32", batch_size, file=path.name)
         self.precision = manifest.precision

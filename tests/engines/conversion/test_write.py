@@ -81,7 +81,9 @@ def test_small_networks_start_no_process(
 
 def test_a_failure_says_why(tmp_path: Path) -> None:
     with (
-        Conversion(partial(divmod, 1, 0), tmp_path / "model.xml") as conversion,
+        Conversion(
+            partial(divmod, 1, 0), tmp_path / "model.xml", is_tried=False
+        ) as conversion,
         pytest.raises(ConversionFailed, match="ZeroDivisionError"),
     ):
         conversion.wait()
