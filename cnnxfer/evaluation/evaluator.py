@@ -220,6 +220,15 @@ def _relabelled(
             f"{spec} has classes that {model.place} doesn't know: "
             f"{_some(unknown)}. It knows: {_some(list(own))}."
         )
+    counts = Counter(normal(name) for _, name in model.classes)
+    for old in shown:
+        if counts[names[old]] > 1 and names[old] not in ids:
+            alike = [pair for pair in model.classes if normal(pair[1]) == names[old]]
+            raise DataError(
+                f"{spec} has the class {dataset.class_names[old]!r}, which is the name "
+                f"of {counts[names[old]]} classes of {model.place}. Call it by one of "
+                f"the ids: {', '.join(class_id for class_id, _ in alike)}."
+            )
     numbers = {old: labels[name] for old, name in names.items()}
 
     def relabelled(example: Example) -> Annotation:

@@ -356,6 +356,17 @@ def test_classes_that_the_run_does_not_know_are_refused(
         cnnxfer.evaluate(colour_run, data=new_photos_dir)
 
 
+def test_a_name_that_several_classes_have_is_refused(
+    colour_run: Run, new_photos_dir: Path
+) -> None:
+    """ImageNet has two cranes; which one a folder means is not guessed."""
+    (new_photos_dir / "red").rename(new_photos_dir / "crane")
+    shutil.rmtree(new_photos_dir / "green")
+    shutil.rmtree(new_photos_dir / "blue")
+    with pytest.raises(DataError, match=r"2 classes of .*n02012849, n03126707"):
+        cnnxfer.evaluate(model="efficientnet-lite0", data=new_photos_dir)
+
+
 def test_classes_that_no_image_shows_may_be_unknown(
     colour_run: Run, new_photos_dir: Path
 ) -> None:

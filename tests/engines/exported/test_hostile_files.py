@@ -13,6 +13,7 @@ from PIL import Image
 
 import cnnxfer
 from cnnxfer.engines.exported.manifest import FILES_LIMIT_BYTES, MANIFEST
+from cnnxfer.engines.silent_openvino import openvino
 from cnnxfer.errors import DataError
 
 onnx = pytest.importorskip("onnx")
@@ -204,6 +205,19 @@ def test_openvino_with_entities_or_operations_of_others(folder: Path) -> None:
     hashes = manifest_of(folder, "openvino")["sha256"]
     hashes.pop("model.bin")
     refused(folder, "openvino", "has no SHA-256 of model.bin", sha256=hashes)
+
+
+def test_openvino_runs_the_file_that_was_hashed(folder: Path) -> None:
+    """A network that is called as exports are is beside it, and nobody's hash."""
+    (folder / "net.xml").write_text(EVIL)
+    (folder / "net.bin").write_bytes(b"")
+    hashes = manifest_of(folder, "openvino")["sha256"]
+    make = openvino.opset16
+    pixels = make.parameter([-1, 8, 8, 3], np.float32)
+    outputs = make.reduce_mean(pixels, np.array([1, 2]))
+    outputs = make.matmul(outputs, np.ones((3, 2), np.float32), False, False)
+    openvino.serialize(openvino.Model([outputs], [pixels]), folder / "model.xml")
+    refused(folder, "openvino", "cannot be run", sha256=hashes, file="net.xml")
 
 
 def test_a_saved_model_that_calls_python(folder: Path) -> None:
