@@ -90,9 +90,15 @@ class Root(Group):
         return entry and loaded(entry)
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs a command; only cnnxfer itself ends one with an exit code."""
+        """Runs a command; only cnnxfer itself ends one with an exit code.
+
+        Raises:
+            ConfigError: if there are options, but no command.
+        """
         try:
             return super().invoke(ctx)
+        except typer.TyperException as error:
+            raise ConfigError(usage.message_of(error, ctx, [])) from error
         except SystemExit as error:
             if isinstance(error.__context__, BrokenPipeError):
                 return 1  # Rich ends the process where the reader of stdout has ended

@@ -71,7 +71,8 @@ def message_of(error: Any, context: Any, typed: Sequence[str]) -> str:
             return f"{name} is on or off and takes no value. Type: {line}"
         value = help.metavar(option, context) if option is not None else "a value"
         return f"{name} needs a value: {value}.{_see(context)}"
-    return f"{str(error).rstrip('.')}.{_see(context)}"
+    text = str(error).rstrip(".")
+    return f"{text[:1].lower()}{text[1:]}.{_see(context)}"
 
 
 def missing(context: Any, parameter: Any) -> str:

@@ -29,6 +29,7 @@ PATHS = [
 MISTAKES = {
     "trian x": "no command 'trian'. Did you mean 'train'? Type: cnnxfer train x",
     "runs shwo": "no command 'shwo'. Did you mean 'show'? Type: cnnxfer runs show",
+    "-q": "missing command. See: cnnxfer --help",
     "frobnicate": "no command 'frobnicate'. List those there are: cnnxfer --help",
     "flowers": "Type: cnnxfer train flowers, or cnnxfer predict flowers",
     "train --bakbone x": "Did you mean '--backbone'? Type: cnnxfer train --backbone x",
