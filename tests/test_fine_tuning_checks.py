@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from cnnxfer import api
-from cnnxfer.config import load_config
+from cnnxfer.config import Config, load_config
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.evaluation import before_after
 from cnnxfer.runs import Run
@@ -109,6 +109,21 @@ def test_fine_tuning_finds_images_that_moved(
     path.write_text(f'data = "{place}"\n')
     assert api.unfreeze(colour_run, config=path).config == typed.config
     assert {path: path.read_bytes() for path in colour_run.path.iterdir()} == before
+
+
+def test_a_run_that_is_removed_while_fine_tuning_begins_leaves_no_child(
+    colour_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Run.write_config
+
+    def write_config(child: Run, config: Config) -> None:
+        written(child, config)
+        colour_run.path.rename(colour_run.path.parent / "other")
+
+    monkeypatch.setattr(Run, "write_config", write_config)
+    with pytest.raises(RunError, match=f"the run {colour_run.path} is gone"):
+        api.unfreeze(colour_run)
+    assert [run.name for run in colour_run.path.parent.iterdir()] == ["other"]
 
 
 def test_fine_tuning_goes_on_without_an_image_that_is_gone(

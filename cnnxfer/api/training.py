@@ -225,6 +225,7 @@ def unfreeze(
                 logs=logs,
             )
             child.write_config(settings)  # last, since it makes the directory a run
+            parent.require_model()  # it may have been renamed or removed meanwhile
         _run_phase(setup, child)
     return Run(child.path)
 

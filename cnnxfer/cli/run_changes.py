@@ -1,5 +1,6 @@
 """`cnnxfer runs rename`, `rm` and `note`: what changes runs, but not their models."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -8,12 +9,14 @@ from cnnxfer.cli import values
 from cnnxfer.cli.asking import allowed
 from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
+from cnnxfer.errors import ConfigError
 from cnnxfer.files import format_bytes
 from cnnxfer.reporting import counted, listed, printable
 from cnnxfer.runs import (
     Run,
     check_removable,
     find_run,
+    is_counted,
     remove_runs,
     rename_run,
     require_idle,
@@ -40,7 +43,10 @@ def rename(
         cnnxfer runs rename latest best
         cnnxfer runs rename @1 before-augmentation
     """
-    renamed = rename_run(_exactly(run, runs_dir), name)
+    found = find_run(
+        run, resolve_runs_dir(runs_dir), prefixes=False, reporter=TerminalReporter()
+    )
+    renamed = rename_run(found, name)
     if json:
         print_json({"path": renamed.path})
     else:
@@ -68,7 +74,8 @@ def remove(
         cnnxfer runs rm flowers-3 --yes  # in a script
 
     A run that is being trained stays, and so does one from which another run was
-    fine-tuned, unless that is removed with it. Links are never followed.
+    fine-tuned, unless that is removed with it. A run is named by its whole name or its
+    path, never as latest. Links are never followed.
     """
     found = list(
         {
@@ -119,8 +126,15 @@ def note(
 
 
 def _exactly(name: str, runs_dir: RunsDir) -> Run:
-    """Returns a run by its whole name: a beginning could mean another run tomorrow."""
-    return find_run(name, resolve_runs_dir(runs_dir), with_model=False, prefixes=False)
+    """Returns a run by its own name: others could mean another run tomorrow."""
+    found = find_run(name, resolve_runs_dir(runs_dir), prefixes=False)
+    if is_counted(name):
+        raise ConfigError(
+            f"{name} is {found.path} now, and another run after the next. A run is "
+            "removed by its own name. Type: "
+            f"cnnxfer runs rm {shlex.quote(str(found.path))}"
+        )
+    return found
 
 
 def _contents(runs: list[Run]) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -38,20 +39,26 @@ def rename_run(run: Run, name: str) -> Run:
     """
     check_name(name, "the new name")
     _require_run(run)
-    renamed, others = Run(run.path.with_name(name)), standing_on(run)
+    renamed = Run(run.path.with_name(name))
+    if os.path.lexists(renamed.path):
+        raise _taken(renamed.path)
     with ExitStack() as stack:
-        for each in (run, *others):
-            stack.enter_context(lock_run(each))
-        _move(run.path, renamed.path)
+        stack.enter_context(lock_run(run))
+        others = standing_on(run)
         for other in others:
-            if parent_name(other) == run.name:
-                other.update_receipt(parent=name)
-            if starts_from(other, run):
-                init = str(renamed.path.resolve())
-                scratch = dataclasses.replace(other.config.scratch, init=init)
-                other.write_config(dataclasses.replace(other.config, scratch=scratch))
-        for each in (renamed, *others):
-            _rename_in_metrics(each, run.name, name)
+            stack.enter_context(lock_run(other))
+        # The move comes last: what a process that is killed here has left is completed
+        # by renaming the run again.
+        try:
+            for each in (run, *others):
+                _tell(each, run, renamed)
+            _move(run.path, renamed.path)
+        except BaseException:
+            if run.path.is_dir():
+                for each in (run, *others):
+                    with suppress(RunError):
+                        _tell(each, renamed, run)
+            raise
         # The lock will look for it where the run was.
         (renamed.path / HOLDER).unlink(missing_ok=True)
     return renamed
@@ -71,6 +78,7 @@ def remove_runs(runs: Sequence[Run]) -> None:
     with ExitStack() as stack:
         for run in runs:
             stack.enter_context(lock_run(run))
+        check_removable(runs)  # again: others may have begun with them meanwhile
         for run in runs:
             _discard(run.path)
 
@@ -91,7 +99,7 @@ def check_removable(runs: Sequence[Run]) -> None:
             raise RunError(
                 f"{run.path} is what {listed(names)} began with, and what comparisons "
                 "and repetitions go back to. To remove all of them: "
-                f"cnnxfer runs rm {' '.join([run.name, *names])}"
+                f"cnnxfer runs rm {shlex.join(str(it.path) for it in (run, *others))}"
             )
 
 
@@ -103,7 +111,8 @@ def _require_run(run: Run) -> None:
     if run.path.is_symlink():
         raise ConfigError(
             f"{run.path} is a link to {os.readlink(run.path)}, and links are not "
-            "followed here. Name the run itself, or remove the link with: rm"
+            "followed here. Name the run itself, or remove the link with: "
+            f"rm {shlex.quote(str(run.path))}"
         )
     if not run.is_recognizable:
         raise ConfigError(
@@ -112,12 +121,26 @@ def _require_run(run: Run) -> None:
         )
 
 
+def _taken(path: Path) -> ConfigError:
+    return ConfigError(f"there is {path} already. Choose another name.")
+
+
+def _tell(run: Run, old: Run, new: Run) -> None:
+    """Has a run know another one, or itself, by its new name."""
+    _rename_in_metrics(run, old.name, new.name)
+    if starts_from(run, old):
+        scratch = dataclasses.replace(run.config.scratch, init=str(new.path.resolve()))
+        run.write_config(dataclasses.replace(run.config, scratch=scratch))
+    if parent_name(run) == old.name:
+        run.update_receipt(parent=new.name)
+
+
 def _move(path: Path, target: Path) -> None:
     """Renames a directory to a name that nothing has yet."""
     try:
         target.mkdir()  # claims the name; an empty directory can be replaced
     except FileExistsError:
-        raise ConfigError(f"there is {target} already. Choose another name.") from None
+        raise _taken(target) from None
     except OSError as error:
         raise _refused(path, "renamed", error) from error
     try:

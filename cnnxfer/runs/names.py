@@ -19,6 +19,11 @@ MOST_OF_DATA = 40  # characters of the name of data
 MOST_BYTES = 150  # names of files have at most 255, and some begin with a run's name
 
 
+def is_counted(name: str) -> bool:
+    """Tells whether a name is `latest`, or such as `@1`: that of no run of its own."""
+    return name == LATEST or bool(re.fullmatch(rf"{BEFORE_LATEST}\d{{1,9}}", name))
+
+
 def names_after(data: str, runs_dir: Path) -> Iterator[str]:
     """Yields names for a new run: that of its data, with the next number and so on.
 

@@ -1,10 +1,10 @@
 """The directory of all runs: creating, listing and finding runs in it."""
 
 import os
-import re
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +12,13 @@ from cnnxfer.errors import ConfigError, RunError, reason_of
 from cnnxfer.files import check_writable
 from cnnxfer.registry import MAX_SHOWN, did_you_mean
 from cnnxfer.reporting import Reporter, counted
-from cnnxfer.runs.names import BEFORE_LATEST, LATEST, check_name, names_after
+from cnnxfer.runs.names import (
+    BEFORE_LATEST,
+    LATEST,
+    check_name,
+    is_counted,
+    names_after,
+)
 from cnnxfer.runs.run import Run
 from cnnxfer.spelling import command, option
 from cnnxfer.texts import normal
@@ -35,15 +41,15 @@ def create_run(runs_dir: Path, data: str, name: str | None = None) -> Run:
     Raises:
         ConfigError: if the directory cannot be created, or there is one of that name.
     """
-    for proposed in names_after(data, runs_dir) if name is None else [name]:
-        path = runs_dir / proposed
-        try:
-            path.mkdir(mode=KEPT_DIRECTORY, parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise _not_writable(runs_dir, error) from error
-        return Run(path)
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        for proposed in names_after(data, runs_dir) if name is None else [name]:
+            path = runs_dir / proposed
+            with suppress(FileExistsError):
+                path.mkdir(mode=KEPT_DIRECTORY)
+                return Run(path)
+    except OSError as error:
+        raise _not_writable(runs_dir, error) from error
     raise _taken(runs_dir / str(name))
 
 
@@ -63,7 +69,8 @@ def check_new_name(name: str | None, runs_dir: Path) -> None:
 def _taken(path: Path) -> ConfigError:
     return ConfigError(
         f"{option('--name')} is {path.name!r}, but there is {path} already. Choose "
-        f"another name, or give that one another: cnnxfer runs rename {path.name} NEW"
+        "another name, or give that one another: "
+        f"cnnxfer runs rename {shlex.quote(str(path))} NEW"
     )
 
 
@@ -83,7 +90,8 @@ def removed_on_failure(run: Run) -> Iterator[None]:
 
 def check_runs_dir(runs_dir: Path) -> None:
     """Raises a ConfigError if runs cannot be created in a directory, new or old."""
-    existing = next(path for path in (runs_dir, *runs_dir.parents) if path.exists())
+    places = (runs_dir, *runs_dir.parents)
+    existing = next(path for path in places if os.path.lexists(path))
     try:
         check_writable(existing)
     except OSError as error:
@@ -147,7 +155,7 @@ def find_run(
             `runs_dir`, or two whose names begin so.
         RunError: if others can have written a run that was not asked for by name.
     """
-    if name == LATEST or re.fullmatch(rf"{BEFORE_LATEST}\d{{1,9}}", name):
+    if is_counted(name):
         back = 0 if name == LATEST else int(name.removeprefix(BEFORE_LATEST))
         return _made_last(back, runs_dir, with_model, reporter)
     if found := _named_exactly(name, runs_dir):

@@ -522,6 +522,24 @@ def test_rename(runs_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_words_for_the_latest_mean_one_run_everywhere(
+    runs_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They pass over runs without a model; none of them is removed by such a word."""
+    for name in ("head [1]", "tuned"):
+        (runs_dir / name / "model.keras").touch()
+    for command in (["note", "@1"], ["show", "@1"]):
+        assert run(["runs", "--runs-dir", "mine", *command, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["run"] == "head [1]"
+    assert run(["runs", "rm", "@1", "--yes", "--runs-dir", "mine"]) == 2
+    assert capsys.readouterr().err == (
+        "error: @1 is mine/head [1] now, and another run after the next. A run is "
+        "removed by its own name. Type: cnnxfer runs rm 'mine/head [1]'\n"
+    )
+    assert run(["runs", "rename", "@1", "best", "--runs-dir", "mine"]) == 0
+    assert not (runs_dir / "head [1]").exists()
+
+
 def test_rm_asks(
     runs_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from cnnxfer.config import Config
 from cnnxfer.errors import ConfigError, RunError
-from cnnxfer.runs import Run, lock_run, remove_runs, rename_run, standing_on
+from cnnxfer.runs import Run, changes, lock_run, remove_runs, rename_run, standing_on
 
 Make = Callable[..., Run]
 
@@ -53,6 +54,52 @@ def test_runs_that_stand_on_a_run_know_its_new_name(family: list[Run]) -> None:
     assert rename_run(renamed, "first") == first
 
 
+def test_a_rename_that_fails_leaves_all_as_it_was(
+    family: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, tuned, _ = family
+    monkeypatch.setattr(changes, "_move", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        rename_run(first, "roses")
+    assert {run.name for run in standing_on(first)} == {"tuned", "begun"}
+    assert first.metrics["test"]["run"] == "first"
+    assert tuned.metrics["test"]["before"]["run"] == "first"
+
+
+def test_a_rename_that_was_killed_is_completed_by_another(
+    family: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, tuned, begun = family
+    renamed = Run(first.path.with_name("roses"))
+    for run in (first, begun):
+        changes._tell(run, first, renamed)
+    assert rename_run(first, "roses") == renamed
+    assert {run.name for run in standing_on(renamed)} == {"tuned", "begun"}
+    assert tuned.metrics["test"]["before"]["run"] == renamed.metrics["test"]["run"]
+
+
+def stopped(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_run_on_which_another_stands_by_now_stays(
+    family: list[Run], make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may create it while the locks are waited for."""
+    _, tuned, begun = family
+    locked = changes.lock_run
+
+    def lock(run: Run) -> AbstractContextManager[None]:
+        make(f"on-{run.name}", parent=run.name)
+        return locked(run)
+
+    monkeypatch.setattr(changes, "lock_run", lock)
+    with pytest.raises(RunError, match="/begun is what on-begun began with"):
+        remove_runs([begun])
+    renamed = rename_run(tuned, "other")
+    assert [run.name for run in standing_on(renamed)] == ["on-tuned"]
+
+
 def test_nothing_is_replaced_by_a_rename(family: list[Run], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "dangling").symlink_to("nowhere")
@@ -84,7 +131,7 @@ def test_a_run_on_which_another_stands_is_only_removed_with_it(
         remove_runs([first, tuned])
     assert str(caught.value) == (
         f"{first.path} is what begun began with, and what comparisons and repetitions "
-        "go back to. To remove all of them: cnnxfer runs rm first begun"
+        f"go back to. To remove all of them: cnnxfer runs rm {first.path} {begun.path}"
     )
     remove_runs([tuned])
     remove_runs([first, begun])

@@ -76,7 +76,7 @@ def test_runs_that_start_at_once_do_not_collide(tmp_path: Path) -> None:
         *((name, "expected a name such as") for name in (" a", "a\n", "cnnxfer:x")),
         ("ё" * 100, "too long for the name of a directory"),
         ("\udcff", "expected a name such as"),
-        ("taken", "there is .*taken already.*cnnxfer runs rename taken NEW"),
+        ("taken", "there is .*taken already.*cnnxfer runs rename .*/taken NEW$"),
     ],
 )
 def test_a_name_that_no_run_can_have(tmp_path: Path, name: str, message: str) -> None:
@@ -99,6 +99,13 @@ def test_a_runs_dir_that_cannot_be_created(tmp_path: Path) -> None:
         create_run(tmp_path / "file" / "runs", "sample")
     with pytest.raises(ConfigError, match=r"runs cannot be written to .*runs_dir"):
         check_runs_dir(tmp_path / "file")
+
+
+def test_a_runs_dir_that_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "runs").symlink_to(tmp_path / "gone" / "x")
+    for begin in (check_runs_dir, lambda runs_dir: create_run(runs_dir, "sample")):
+        with pytest.raises(ConfigError, match=r"runs cannot be written to .*/runs \("):
+            begin(tmp_path / "runs")
 
 
 def test_a_runs_dir_need_not_exist_if_it_can_be_created(
