@@ -8,6 +8,7 @@ a tab and what it is about.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
@@ -22,13 +23,18 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.registry import suggestion
 
 SWITCH = "_CNNXFER_COMPLETE"
-# Each falls back on the names of files. Bash counts `=` and `:` as words of their own.
+# Each falls back on the names of files. Bash counts `=` and `:` as words of their own,
+# leaves quotes to its functions, and has no `compopt` on macOS.
 SCRIPTS = {
     "bash": """_cnnxfer() {
-    local IFS=$'\\n'
-    local typed=("${COMP_WORDS[@]:1:COMP_CWORD}")
-    COMPREPLY=($(_CNNXFER_COMPLETE=bash "$1" "${typed[@]}" 2>/dev/null))
-    [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace
+    local line typed=("${COMP_WORDS[@]:1:COMP_CWORD}")
+    COMPREPLY=()
+    while IFS= read -r line; do
+        COMPREPLY+=("$(printf %q "$line")")
+    done < <(_CNNXFER_COMPLETE=bash "$1" "${typed[@]}" 2>/dev/null)
+    if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == */ ]]; then
+        compopt -o nospace 2>/dev/null
+    fi
 }
 complete -o default -F _cnnxfer cnnxfer
 """,
@@ -101,6 +107,8 @@ def completion(
 
 def answer(shell: str, words: Sequence[str]) -> str:
     """Returns the lines that complete the last of the words, which may be empty."""
+    if shell == "bash":
+        words = [_unquoted(word) for word in words]
     found = list(candidates(words))
     if shell == "bash":
         return "".join(f"{value}\n" for value, _ in found)
@@ -108,6 +116,13 @@ def answer(shell: str, words: Sequence[str]) -> str:
         found = [(value.replace(":", "\\:"), text) for value, text in found]
     mark = ":" if shell == "zsh" else "\t"
     return "".join(f"{value}{mark}{text}\n" for value, text in found)
+
+
+def _unquoted(word: str) -> str:
+    try:
+        return "".join(shlex.split(word))
+    except ValueError:  # a quote is open, and bash completes names of files there
+        return word
 
 
 def candidates(words: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -124,7 +124,15 @@ eval "$(cnnxfer completion bash)"
 COMP_WORDS=(cnnxfer train photos --augment st) COMP_CWORD=4
 _cnnxfer cnnxfer
 echo "${COMPREPLY[@]}"
+COMP_WORDS=(cnnxfer train 'my\\ ') COMP_CWORD=2
+_cnnxfer cnnxfer
+echo "${COMPREPLY[@]}"
+COMP_WORDS=(cnnxfer check 'tab') COMP_CWORD=2
+_cnnxfer cnnxfer
+printf '<%s>' "${COMPREPLY[@]}"
 """
+    for name in ("my photos", "my *"):
+        Path(name).mkdir()
     path = f"{tmp_path}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", typed],
@@ -132,7 +140,8 @@ echo "${COMPREPLY[@]}"
         capture_output=True,
         text=True,
     )
-    assert (done.stdout, done.stderr) == ("strong\n", "")
+    expected = "strong\nmy\\ \\*/ my\\ photos/\n<table.csv>"
+    assert (done.stdout, done.stderr) == (expected, "")
 
 
 def test_completion_imports_nothing_heavy() -> None:
