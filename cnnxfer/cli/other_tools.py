@@ -35,7 +35,7 @@ COMMANDS = {
     **dict.fromkeys(("clear", "clean", "prune", "purge"), "cache clear"),
     **dict.fromkeys(("env", "info", "checks", "diagnose", "device"), "doctor"),
     **dict.fromkeys(("plot", "curves"), "runs plot"),
-    **dict.fromkeys(("diff", "show"), "runs"),
+    **{name: f"runs {name}" for name in ("diff", "show", "rename", "rm")},
     "version": "--version",
     "summary": "report",
 }

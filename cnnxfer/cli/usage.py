@@ -15,6 +15,8 @@ from cnnxfer.cli import help, other_tools
 from cnnxfer.cli.commands import COMMANDS
 from cnnxfer.registry import did_you_mean
 
+# Commands whose arguments may be such as `top=flowers-1`.
+TAKE_ASSIGNMENTS = ("serve", "rename", "note")
 _ASSIGNMENT = re.compile(r"([A-Za-z][\w-]*)=(.+)")
 
 
@@ -107,9 +109,12 @@ def left_over(context: Any, typed: Sequence[str], left: Sequence[str]) -> str:
 
 def assignment(context: Any, typed: Sequence[str]) -> str | None:
     """Returns what to say if options were typed as `epochs=10`; None if none was."""
+    if context.info_name in TAKE_ASSIGNMENTS:
+        return None
     words: list[str] = []
     wrong = ""
-    for before, word in zip(["", *typed], typed, strict=False):
+    end = typed.index("--") if "--" in typed else len(typed)
+    for before, word in zip(["", *typed], typed[:end], strict=False):
         found = _ASSIGNMENT.fullmatch(word)
         is_word = not found or before.startswith("-") or os.path.exists(word)
         name = None if is_word or not found else _called_here(found[1], context)
@@ -120,7 +125,7 @@ def assignment(context: Any, typed: Sequence[str]) -> str | None:
             words.append(word)
     if not wrong:
         return None
-    line = _pasted(context.command_path, words)
+    line = _pasted(context.command_path, [*words, *typed[end:]])
     return f"{wrong} is not how an option is typed. Type: {line}"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cnnxfer import __main__, __version__, api
-from cnnxfer.cli import terminal
+from cnnxfer.cli import other_tools, terminal
 from cnnxfer.cli.command import loaded
 from cnnxfer.cli.commands import COMMANDS as ENTRIES
 from cnnxfer.cli.main import run
@@ -54,6 +54,12 @@ MISTAKES = {
     "--model a train x": "behind the command. Type: cnnxfer train --backbone a x",
     "train x --dropout 0.5": "but files have it. Write dropout = 0.5 into a file",
     "train x --momentum 1": "Write momentum = 1 below [frozen] into a file, and add",
+    "train epochs=9 -- lr=1": "Type: cnnxfer train --epochs 9 -- lr=1",
+    "train -- epochs=9": "error: no data called 'epochs=9'.",
+    "runs note f debug=true": "error: no run called 'f' in runs.",
+    "serve top=runs/f": "error: there is no run or backbone called 'runs/f'.",
+    "export format=onnx": "typed. Type: cnnxfer export --format onnx",
+    "show f-3": "it is called 'runs show' here. Type: cnnxfer runs show f-3",
     "runs delete x": "it is called 'rm' here. Type: cnnxfer runs rm x",
     "cache empty": "it is called 'clear' here. Type: cnnxfer cache clear",
     "backbones xception": "is a backbone, and no command. Type: cnnxfer backbones show",
@@ -165,6 +171,12 @@ def test_a_mistake_gets_one_line_with_the_next_step(
     assert shown.err.startswith("error: ")
     assert MISTAKES[mistake] in shown.err
     assert shown.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("word", other_tools.COMMANDS)
+def test_the_command_for_a_word_of_other_tools_exists(word: str) -> None:
+    names = other_tools.COMMANDS[word].partition("--")[0].split()
+    assert names in [*PATHS, []]
 
 
 def test_help_and_mistakes_import_nothing_heavy() -> None:
