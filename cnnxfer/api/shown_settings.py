@@ -8,8 +8,12 @@ from typing import Any, Unpack
 from cnnxfer.api.arguments import Pathlike, as_path
 from cnnxfer.api.options import TrainKeywords
 from cnnxfer.api.training_settings import checked_settings
+from cnnxfer.config.loading import load_task_config
 from cnnxfer.config.options import settings_of
 from cnnxfer.config.origins import Origin, named_values, origins_of
+
+# What `train` sets where something else is given, and the setting that decides it.
+FOLLOWING = {"weights": "from_scratch", "image_size": "backbone"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,12 @@ def train_settings(
     settings = checked_settings(path, given, task)
     phase = settings.first_phase
     other = "frozen" if phase == "scratch" else "scratch"
-    origins = origins_of(path, settings_of("train", given, phase), task, phase)
+    typed = settings_of("train", given, phase)
+    origins = origins_of(path, typed, task, phase)
+    as_given = load_task_config(path, typed, task)
+    for name, decisive in FOLLOWING.items():
+        if getattr(settings, name) != getattr(as_given, name):
+            origins[name] = Origin("setting", decisive)
     return [
         TrainSetting(name, value, origins[name])
         for name, value in named_values(settings)

@@ -84,8 +84,8 @@ def _layers_of_file(
     path: Path, values: dict[str, Any], recipe: str | None = None
 ) -> Iterator[Layer]:
     origin = f" in {path}"
-    if recipe != NO_RECIPE:
-        yield from _layers_of_recipe(values.get("recipe", NO_RECIPE), origin)
+    if recipe != NO_RECIPE and "recipe" in values:
+        yield from _layers_of_recipe(values["recipe"], origin)
     yield Layer("file", _with_usual_learning_rate(values), origin, str(path))
 
 

@@ -19,12 +19,15 @@ class Origin:
     """Where the value of a setting comes from.
 
     Attributes:
-        source: the kind of the place; `task` is for the defaults of a task.
-        name: the option, the path of the file, or the name of the recipe or the task;
-            "" for a default.
+        source: the kind of the place; `task` is for the defaults of a task, and
+            `setting` for what follows from another setting.
+        name: the option, the path of the file, or the name of the recipe, the task or
+            the setting; "" for a default.
     """
 
-    source: Literal["default", "task", "recipe", "file", "option"] = "default"
+    source: Literal["default", "task", "recipe", "file", "option", "setting"] = (
+        "default"
+    )
     name: str = ""
 
     @property
@@ -32,6 +35,8 @@ class Origin:
         """The origin in words, such as `recipe fast` or `--lr`."""
         if self.source == "option":
             return self.name
+        if self.source == "setting":
+            return f"follows from {self.name}"
         return f"{self.source} {self.name}".strip()
 
 

@@ -92,6 +92,20 @@ def test_options_of_the_first_phase_belong_to_the_one_that_is_run() -> None:
     assert not any(name.startswith("frozen.") for name in found)
 
 
+def test_what_follows_from_another_setting_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text("seed = 3")
+    settings = api.train_settings(config=path, backbone="lenet5", from_scratch=True)
+    found = {it.name: (it.value, it.origin.text) for it in settings}
+    assert found["image_size"] == (32, "follows from backbone")
+    assert found["weights"] == ("none", "follows from from_scratch")
+    assert found["recipe"] == ("none", "default")
+    given = api.train_settings(image_size=96, weights="none", from_scratch=True)
+    found = {it.name: (it.value, it.origin.text) for it in given}
+    assert found["image_size"] == (96, "--image-size")
+    assert found["weights"] == ("none", "--weights")
+
+
 OPTIONS: list[dict[str, Any]] = [
     {},
     {"recipe": "fast"},
