@@ -8,6 +8,7 @@ import os
 import sys
 from typing import NoReturn
 
+from cnnxfer.first_line import erase_first_line, show_first_line
 from cnnxfer.streams import open_closed_streams
 
 
@@ -23,10 +24,12 @@ def main() -> NoReturn:
 
             complete(sys.argv[1:])
             sys.exit(0)
+        show_first_line(sys.argv[1:])
         # Imported here, so that Ctrl-C during the import is handled, too.
         from cnnxfer.cli.main import run
 
         code = run()
+        erase_first_line()  # of a command that writes nothing
     except KeyboardInterrupt:
         print("error: interrupted.", file=sys.stderr)
         code = 130

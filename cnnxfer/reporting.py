@@ -1,4 +1,4 @@
-"""How long-running work reports its progress.
+"""How long-running work reports its progress, and a command its result.
 
 Functions take a `Reporter`. Those of this module log or are silent; that of `console`
 draws progress bars.
@@ -7,33 +7,83 @@ draws progress bars.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 
-SLOW_SECONDS = 2.0
-
-Advance = Callable[..., None]  # advance(steps=1, note="")
+Advance = Callable[..., None]  # advance(steps=1, *notes)
 
 _logger = logging.getLogger("cnnxfer")
+
+
+@dataclass(frozen=True)
+class Note:
+    """A figure beside a progress bar, such as "validation accuracy 95.2%".
+
+    Attributes:
+        text: the figure with its name.
+        short: the same for a narrow terminal; "" if `text` is short enough.
+        spare: whether it is left out where room is short.
+    """
+
+    text: str
+    short: str = ""
+    spare: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a command, which is told at its end, louder than all else.
+
+    Attributes:
+        headline: the answer in one line.
+        details: a word and what belongs to it, such as "saved" and a path; what is ""
+            is left out.
+        good: whether it is what was hoped for.
+    """
+
+    headline: str
+    details: tuple[tuple[str, str], ...] = ()
+    good: bool = True
+
+    @property
+    def lines(self) -> list[str]:
+        """The result as lines of text."""
+        told = [(word, text) for word, text in self.details if text]
+        width = max((len(word) for word, _ in told), default=0)
+        return [
+            f"{'✓' if self.good else '✗'} {self.headline}",
+            *(f"  {word:{width}}  {text}" for word, text in told),
+        ]
 
 
 class Reporter:
     """Sends messages to the standard logger and draws nothing."""
 
     def info(self, message: str) -> None:
-        """Reports what is being done, or its result."""
+        """Reports what is being done, or what came of it."""
         _logger.info(printable(message))
+
+    def detail(self, message: str) -> None:
+        """Reports what only those want to know who look for it."""
+        _logger.debug(printable(message))
 
     def warn(self, message: str) -> None:
         """Reports something that a user should know and may want to change."""
         _logger.warning(printable(message))
 
+    def result(self, result: Result) -> None:
+        """Reports what came of all the work."""
+        for line in result.lines:
+            self.info(line)
+
     @contextmanager
     def progress(
         self, title: str, total: int | None = None, unit: str = ""
     ) -> Iterator[Advance]:
-        """Yields a function `advance(steps=1, note="")` for work that has steps.
+        """Yields a function `advance(steps=1, *notes)` for work that has steps.
 
         Args:
             title: a few words that say what is being done.
@@ -41,10 +91,30 @@ class Reporter:
             unit: what a step is, such as "images" or "bytes", for the displayed rate.
         """
 
-        def advance(steps: int = 1, note: str = "") -> None:
+        def advance(steps: int = 1, *notes: Note) -> None:
             pass
 
         yield advance
+
+    def wait(self, title: str, unit: str = "") -> AbstractContextManager[object]:
+        """Says, where somebody looks on, what the block is busy with.
+
+        It is for work without steps that may take a second, and nothing to read later.
+
+        Args:
+            title: a few words that say what is being done.
+            unit: what the block is one of, for `expecting`; "" if no more follow.
+        """
+        return nullcontext()
+
+    def expecting(self, steps: float, unit: str) -> AbstractContextManager[object]:
+        """Says that more work follows after the block, for the time that is left.
+
+        Args:
+            steps: how much work.
+            unit: what a step is, as in `progress`, which tells how long one takes.
+        """
+        return nullcontext()
 
 
 class SilentReporter(Reporter):
@@ -53,23 +123,87 @@ class SilentReporter(Reporter):
     def info(self, message: str) -> None:
         """Drops a message."""
 
+    def detail(self, message: str) -> None:
+        """Drops a detail."""
+
     def warn(self, message: str) -> None:
         """Drops a warning."""
 
 
-@contextmanager
-def told_if_slow(reporter: Reporter, message: str) -> Iterator[None]:
-    """Reports what is being done if the block takes over `SLOW_SECONDS`.
+class ForwardingReporter(Reporter):
+    """Hands on everything to another reporter; subclasses change some of it."""
 
-    It is for work that usually takes no time.
-    """
-    timer = threading.Timer(SLOW_SECONDS, reporter.info, [message])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    def __init__(self, reporter: Reporter) -> None:
+        """Takes the reporter that gets everything."""
+        self._reporter = reporter
+
+    def info(self, message: str) -> None:
+        """Hands on a message."""
+        self._reporter.info(message)
+
+    def detail(self, message: str) -> None:
+        """Hands on a detail."""
+        self._reporter.detail(message)
+
+    def warn(self, message: str) -> None:
+        """Hands on a warning."""
+        self._reporter.warn(message)
+
+    def result(self, result: Result) -> None:
+        """Hands on a result."""
+        self._reporter.result(result)
+
+    @contextmanager
+    def progress(
+        self, title: str, total: int | None = None, unit: str = ""
+    ) -> Iterator[Advance]:
+        """Hands on progress."""
+        with self._reporter.progress(title, total, unit) as advance:
+            yield advance
+
+    def wait(self, title: str, unit: str = "") -> AbstractContextManager[object]:
+        """Hands on what the block is busy with."""
+        return self._reporter.wait(title, unit)
+
+    def expecting(self, steps: float, unit: str) -> AbstractContextManager[object]:
+        """Hands on what follows."""
+        return self._reporter.expecting(steps, unit)
+
+
+class LoggingReporter(ForwardingReporter):
+    """Hands on everything, and keeps all messages in a file, details included."""
+
+    def __init__(self, reporter: Reporter, path: Path) -> None:
+        """Takes the reporter that gets everything, and the file to add lines to."""
+        super().__init__(reporter)
+        self._path = path
+
+    def info(self, message: str) -> None:
+        """Keeps and hands on a message."""
+        self._keep(message)
+        super().info(message)
+
+    def detail(self, message: str) -> None:
+        """Keeps and hands on a detail."""
+        self._keep(message)
+        super().detail(message)
+
+    def warn(self, message: str) -> None:
+        """Keeps and hands on a warning."""
+        self._keep(f"warning: {message}")
+        super().warn(message)
+
+    def result(self, result: Result) -> None:
+        """Keeps and hands on a result."""
+        for line in result.lines:
+            self._keep(line)
+        super().result(result)
+
+    def _keep(self, message: str) -> None:
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        # What is told elsewhere, too, is not worth the work.
+        with suppress(OSError), self._path.open("a", encoding="utf-8") as file:
+            file.write(f"{now}  {printable(message)}\n")
 
 
 def counted(number: int, noun: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
-from cnnxfer.reporting import Advance, Reporter
+from cnnxfer.reporting import Advance, Note, Reporter
 
 
 @dataclass
@@ -36,7 +36,8 @@ class RecordingReporter(Reporter):
     """Keeps every message and all progress.
 
     Attributes:
-        infos: the messages of `info`.
+        infos: the messages of `info` and `detail`.
+        waits: what `wait` was told.
         warnings: the messages of `warn`.
         lines: both, in order; those of `warn` as "warning: ...".
         progresses: each use of `progress`, in order.
@@ -46,12 +47,13 @@ class RecordingReporter(Reporter):
         """Creates a reporter without messages.
 
         Args:
-            on_advance: called with the note at every `advance` of a progress, after
+            on_advance: called with the notes at every `advance` of a progress, after
                 its steps are kept. What it raises reaches the work, which is how
                 tests stop it: training advances after each update, with a note such
                 as "epoch 2/3  loss 0.612  accuracy 70.0%".
         """
         self.infos: list[str] = []
+        self.waits: list[str] = []
         self.warnings: list[str] = []
         self.lines: list[str] = []
         self.progresses: list[RecordedProgress] = []
@@ -61,9 +63,16 @@ class RecordingReporter(Reporter):
         self.infos.append(message)
         self.lines.append(message)
 
+    def detail(self, message: str) -> None:
+        self.info(message)
+
     def warn(self, message: str) -> None:
         self.warnings.append(message)
         self.lines.append(f"warning: {message}")
+
+    def wait(self, title: str, unit: str = "") -> AbstractContextManager[object]:
+        self.waits.append(title)
+        return nullcontext()
 
     @contextmanager
     def progress(
@@ -72,10 +81,10 @@ class RecordingReporter(Reporter):
         record = RecordedProgress(title, total, unit)
         self.progresses.append(record)
 
-        def advance(steps: int = 1, note: str = "") -> None:
+        def advance(steps: int = 1, *notes: Note) -> None:
             record.steps.append(steps)
             if self._on_advance:
-                self._on_advance(note)
+                self._on_advance("  ".join(note.text for note in notes))
 
         yield advance
 

@@ -80,6 +80,7 @@ def test_no_message_names_an_option_that_is_not_spelled() -> None:
         "--no-pdf-header-footer",
         "--no-sandbox",
         "--print-to-pdf=",
+        "--quiet",  # of the command line, before it is read
         "--user-data-dir=",
         "--views",
         "All layers are listed by: cnnxfer backbones show NAME --layers",

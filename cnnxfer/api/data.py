@@ -90,8 +90,9 @@ def check(
         return dataset
 
     def judge_labels(inspected: InspectedData) -> Iterable[Finding]:
-        import_tensorflow_quietly()
-        from cnnxfer.evaluation.label_check import suspected_label_findings
+        with reporter.wait("starting TensorFlow"):
+            import_tensorflow_quietly()
+            from cnnxfer.evaluation.label_check import suspected_label_findings
 
         return suspected_label_findings(inspected, reporter)
 

@@ -112,19 +112,20 @@ def evaluate(
 
         writer = choose_writer("auto", out_path)
         check_target(option("--out"), out_path, [place])
-    # Neither imports TensorFlow, which is not needed where all answers are kept.
-    from cnnxfer.evaluation.evaluator import (
-        evaluate_data,
-        evaluate_model,
-        evaluate_run,
-    )
+    with reporter.wait("measuring"):
+        # Neither imports TensorFlow, which is not needed where all answers are kept.
+        from cnnxfer.evaluation.evaluator import (
+            evaluate_data,
+            evaluate_model,
+            evaluate_run,
+        )
 
-    if not found:
-        evaluation = evaluate_model(source, str(data), reporter, chosen)
-    elif data is not None:
-        evaluation = evaluate_data(found, str(data), reporter, chosen)
-    else:
-        evaluation = evaluate_run(found, place, reporter, chosen)
+        if not found:
+            evaluation = evaluate_model(source, str(data), reporter, chosen)
+        elif data is not None:
+            evaluation = evaluate_data(found, str(data), reporter, chosen)
+        else:
+            evaluation = evaluate_run(found, place, reporter, chosen)
     if out_path:
         assert evaluation.answers
         write_file(evaluation.answers, writer, out_path)
@@ -208,8 +209,9 @@ def compare(
     find_source(settings.data)
     check_data_options(settings)
     check_class_weights(settings.class_weights)
-    import_tensorflow_quietly()
-    from cnnxfer.evaluation.comparison import compare_backbones
+    with reporter.wait("starting TensorFlow"):
+        import_tensorflow_quietly()
+        from cnnxfer.evaluation.comparison import compare_backbones
 
     unique = list(dict.fromkeys(backbone.name for backbone in chosen))
     return compare_backbones(settings_for, unique, budget_seconds, reporter)

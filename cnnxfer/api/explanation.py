@@ -173,10 +173,11 @@ def explain_layer(
         outputs.check_place(path, [place])
     find_source(place)
     network = source.network(reporter)
-    import_tensorflow_quietly()
-    from cnnxfer.data.views.views import CentralViews
-    from cnnxfer.evaluation.explanations.images import images_to_look_at
-    from cnnxfer.networks.explained.channels import Channels
+    with reporter.wait("starting TensorFlow"):
+        import_tensorflow_quietly()
+        from cnnxfer.data.views.views import CentralViews
+        from cnnxfer.evaluation.explanations.images import images_to_look_at
+        from cnnxfer.networks.explained.channels import Channels
 
     channels = Channels(network.build(), source.backbone, layer)
     examples = images_to_look_at(source, data is None, place, reporter)

@@ -81,9 +81,10 @@ def export(
     folders = {form.name: place / _folder_name(form, stored) for form in forms}
     for folder in folders.values():
         require_new(folder)
-    import_tensorflow_quietly()
-    from cnnxfer.exporters.exporting import Exporter
-    from cnnxfer.networks.description import describe
+    with reporter.wait("starting TensorFlow"):
+        import_tensorflow_quietly()
+        from cnnxfer.exporters.exporting import Exporter
+        from cnnxfer.networks.description import describe
 
     if found.run:
         checking, training = _of_run(found.run, data, reporter)

@@ -92,7 +92,8 @@ def report(
     place = found.config.data
     if data is not None:
         place = place_of_images(found, data, place, "")
-    import_tensorflow_quietly()
+    with reporter.wait("starting TensorFlow"):
+        import_tensorflow_quietly()
     engine = ClassifierOptions(engine=settings.engine, precision=settings.precision)
     if second is not None:
         from cnnxfer.evaluation.report.two_runs import report_two_runs

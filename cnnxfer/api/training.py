@@ -19,6 +19,7 @@ from cnnxfer.api.arguments import (
 )
 from cnnxfer.api.options import TrainKeywords, UnfreezeKeywords
 from cnnxfer.api.receipt import recorded_outcome, start_receipt
+from cnnxfer.api.result import result_of
 from cnnxfer.api.run import Run
 from cnnxfer.api.training_settings import (
     fine_tuning_settings,
@@ -32,7 +33,7 @@ from cnnxfer.console import CONSOLE
 from cnnxfer.errors import CnnxferError, ConfigError, Interrupted
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.registry import BUILT_IN
-from cnnxfer.reporting import Reporter, SilentReporter
+from cnnxfer.reporting import LoggingReporter, Reporter, SilentReporter
 from cnnxfer.runs import (
     LATEST,
     check_new_name,
@@ -112,9 +113,10 @@ def train(
     settings_for("auto")  # finds what is wrong before TensorFlow and data are read
     if data is None:
         _tell_of_demonstration(path, given, reporter)
-    import_tensorflow_quietly()
-    from cnnxfer.data.prepared import data_hash
-    from cnnxfer.training.start import prepare_run
+    with reporter.wait("starting TensorFlow"):
+        import_tensorflow_quietly()
+        from cnnxfer.data.prepared import data_hash
+        from cnnxfer.training.start import prepare_run
 
     run, setup = prepare_run(settings_for, runs_path, name, reporter)
     settings = setup.config
@@ -131,7 +133,7 @@ def train(
                 logs=logs,
             )
             run.write_config(setup.config)  # last, since it makes the directory a run
-        _run_phase(setup, run)
+        _run_phase(setup, run, tells=not fine_tune)
     if not fine_tune:
         return Run(run.path)
     remaining = None
@@ -198,10 +200,11 @@ def unfreeze(
     check_new_name(name, parent.path.parent)
     settings = fine_tuning_settings(parent, data, as_path(config), options)
     _check_stages(parent, settings)
-    import_tensorflow_quietly()
-    from cnnxfer.data.prepared import data_hash
-    from cnnxfer.networks.description import check_description
-    from cnnxfer.training.start import set_up
+    with reporter.wait("starting TensorFlow"):
+        import_tensorflow_quietly()
+        from cnnxfer.data.prepared import data_hash
+        from cnnxfer.networks.description import check_description
+        from cnnxfer.training.start import set_up
 
     check_description(parent)
     retry = with_new_place("unfreeze", parent)
@@ -289,8 +292,9 @@ def resume(
     config, retry = found.config, with_new_place("resume", found)
     place = place_of_images(found, data, config.data, retry)
     config = dataclasses.replace(config, data=place)
-    import_tensorflow_quietly()
-    from cnnxfer.training.start import set_up
+    with reporter.wait("starting TensorFlow"):
+        import_tensorflow_quietly()
+        from cnnxfer.training.start import set_up
 
     with lock_run(found):
         precision = found.receipt.get("precision", config.precision)
@@ -360,15 +364,27 @@ def _data_name(spec: str) -> str:
     return spec.removeprefix("tfds:").removeprefix(BUILT_IN)
 
 
-def _run_phase(setup: Setup, run: runs.Run) -> None:
-    """Trains a run's phase to its end, with all that a run keeps of that."""
-    with recorded_outcome(run), interrupted_by_sigterm():
+def _run_phase(setup: Setup, run: runs.Run, *, tells: bool = True) -> None:
+    """Trains a run's phase to its end, with all that a run keeps of that.
+
+    What came of it is told, if nothing follows.
+    """
+    reporter = LoggingReporter(setup.reporter, run.log_path)
+    setup = dataclasses.replace(setup, reporter=reporter)
+    with (
+        recorded_outcome(run),
+        interrupted_by_sigterm(),
+        reporter.wait(PHASES.get(run.phase).title),
+    ):
         answered = _train_phase(setup, run)
         Tracking(run, setup.reporter).add_results()
     if setup.config.report:  # after the times in the receipt, which it shows
         from cnnxfer.evaluation.report.of_run import report_trained
 
-        report_trained(run, setup.splits, setup.reporter, answered=answered)
+        with reporter.wait("writing the report"):
+            report_trained(run, setup.splits, reporter, answered=answered)
+    if tells:
+        reporter.result(result_of(run))
 
 
 def _train_phase(setup: Setup, run: runs.Run) -> bool:
@@ -378,25 +394,31 @@ def _train_phase(setup: Setup, run: runs.Run) -> bool:
         Whether the answers of its model to the validation images are kept.
     """
     reporter, phase = setup.reporter, PHASES.get(run.phase)
-    outcome = phase.train(setup, run)
+    parts = setup.splits
+    networks = 2 * phase.from_parent  # to be measured on the other images
+    others = len(parts.validation) + len(parts.test)
+    with (
+        reporter.expecting(networks, "networks"),
+        reporter.expecting(networks * others, "images"),
+    ):
+        outcome = phase.train(setup, run)
     before, after = outcome.before, outcome.after
-    if before is None:
-        kept = f"validation {after.text} (epoch {after.epoch})"
-        reporter.info(f"{kept}; the model is {run.model_path}")
-    elif outcome.improved:
-        reporter.info(f"epoch {after.epoch} is kept; the model is {run.model_path}")
-    else:
-        reporter.info(
+    if outcome.improved:
+        reporter.info(f"saved: the model of epoch {after.epoch}")
+    elif before:
+        reporter.warn(
             f"no epoch beat the validation {before.name} of {before.value:.1%}, "
             f"so {run.model_path} is the model from before. Try a lower "
             f"{option('--lr')}."
         )
     if outcome.improved and after.calibration_text:
-        reporter.info(after.calibration_text)
-    if not phase.from_parent:
-        return False
-    from cnnxfer.evaluation.before_after import compare_with_parent
+        reporter.detail(after.calibration_text)
+    from cnnxfer.evaluation.before_after import compare_with_parent, measure_trained
 
+    if not phase.from_parent:
+        if outcome.logits is not None:
+            measure_trained(run, parts.validation, outcome.logits, setup.task)
+        return False
     try:
         compare_with_parent(run, setup.splits, reporter)
     except Interrupted:

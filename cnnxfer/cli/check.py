@@ -13,8 +13,10 @@ from cnnxfer.cli.data_options import DataOption, OnlyData, the_data
 from cnnxfer.cli.options import with_options
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
+from cnnxfer.console import show_result
 from cnnxfer.errors import ConfigError
-from cnnxfer.reporting import counted, printable
+from cnnxfer.reporting import Result, counted, printable
+from cnnxfer.spelling import command
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -102,7 +104,9 @@ def _show(report: Report, write: Path | None) -> None:
     if report.findings:
         stdout().print(_table(report))
         print()
-    print("\n".join(_lines(report, write)))
+    if lines := list(_lines(report)):
+        print("\n".join([*lines, ""]))
+    show_result(_result(report, write), stdout())
 
 
 def _table(report: Report) -> Table:
@@ -132,21 +136,31 @@ def _examples(finding: Finding) -> str:
     return shown + " ..." * (len(finding.items) > SHOWN_ITEMS)
 
 
-def _lines(report: Report, write: Path | None) -> Iterator[str]:
+def _lines(report: Report) -> Iterator[str]:
     alarms = [item for item in report.findings if item.severity != "note"]
     width = max((len(item.title) for item in alarms), default=0)
     for finding in alarms:
         yield f"{finding.title:{width}}  {finding.advice}"
-    if alarms:
-        yield ""
-    yield f"{printable(report.data)}: {report.size}"
-    counts = [counted(len(report.of(name)), name) for name in STYLES]
-    yield ", ".join(counts) if report.findings else "nothing is wrong with them"
     for figure in report.figures:
         yield printable(figure.text)
+
+
+def _result(report: Report, write: Path | None) -> Result:
+    counts = [counted(len(report.of(name)), name) for name in STYLES]
+    found = ", ".join(counts) if report.findings else "nothing is wrong"
     listed = {name for item in report.findings for name in item.quarantine}
+    exclude = ""
     if listed and write is None:
-        yield (
-            f"{counted(len(listed), 'image')} should be excluded. "
-            "List them with --write FILE, for: cnnxfer train --exclude FILE"
+        exclude = (
+            f"{counted(len(listed), 'image')}: list them with --write FILE, for: "
+            "cnnxfer train --exclude FILE"
         )
+    errors = report.of("error")
+    return Result(
+        f"{report.data}: {report.size}; {found}",
+        (
+            ("exclude", exclude),
+            ("next", "" if errors else command("train", report.data)),
+        ),
+        good=not errors,
+    )

@@ -13,8 +13,11 @@ from cnnxfer.cli.options import with_options
 from cnnxfer.cli.shared_options import ConfigFile, Json, Quiet, Verbose
 from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
+from cnnxfer.console import show_result
 from cnnxfer.files import format_bytes
-from cnnxfer.reporting import printable
+from cnnxfer.reporting import Result, printable
+from cnnxfer.spelling import command
+from cnnxfer.tasks.score import NAMES
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,8 +58,9 @@ def compare(
     The features are cached: training on one of the backbones, or comparing again
     with a larger budget, does not compute them again.
     """
+    data = the_data(spec, options.pop("data"))
     comparison = cnnxfer.compare(
-        the_data(spec, options.pop("data")),
+        data,
         backbones,
         budget=budget,
         config=config,
@@ -75,8 +79,18 @@ def compare(
     for name, reason in comparison.left_out.items():
         print(f"left out {name}: {printable(reason)}")
     if comparison.places:
-        best = comparison.places[0].backbone
-        TerminalReporter().info(f"next: cnnxfer train DATA --backbone {best}")
+        print()
+        show_result(_result(comparison, data), stdout())
+
+
+def _result(comparison: Comparison, data: str | None) -> Result:
+    best = comparison.places[0]
+    share = best.val_accuracy
+    figure = NAMES[best.monitor]
+    found = share.named("accuracy") if share else f"{best.val_monitored:.1%} {figure}"
+    words = {} if data is None else {"data": data}
+    train = command("train", backbone=best.backbone, **words)
+    return Result(f"{best.backbone}: {found}", (("next", train),))
 
 
 def _table(comparison: Comparison) -> Table:

@@ -13,6 +13,7 @@ from cnnxfer.cli.options import with_options
 from cnnxfer.cli.shared_options import Json, Quiet, RunName, RunsDir, Verbose
 from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
+from cnnxfer.console import show_result
 from cnnxfer.errors import RunError
 from cnnxfer.reporting import printable
 
@@ -93,7 +94,8 @@ def evaluate(
         print_json(evaluation.as_json())
     else:
         stdout().print(_table(evaluation.figures))
-        print("\n".join(["", *map(printable, evaluation.lines)]))
+        print("\n".join(["", *map(printable, evaluation.lines), ""]))
+        show_result(evaluation.result, stdout())
     if out:
         reporter.info(f"written: {out}")
     if evaluation.shortfall:

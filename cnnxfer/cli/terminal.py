@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from cnnxfer.console import ConsoleReporter, stderr
 from cnnxfer.files import json_text
-from cnnxfer.reporting import printable
+from cnnxfer.reporting import Result, printable
 
 if TYPE_CHECKING:  # slow to import
     from rich.console import Console
@@ -100,18 +100,35 @@ class TerminalReporter(ConsoleReporter):
     @contextmanager
     def bar_hidden(self) -> Iterator[None]:
         """Hides the progress bar, if one is drawn, while the block runs."""
-        bar = self._bar
-        if bar:
-            bar.stop()
+        drawn = self._live
+        if drawn:
+            drawn.stop()
         yield
-        if bar:
-            bar.start()
+        if drawn:
+            drawn.start()
 
     def info(self, message: str) -> None:
         """Prints a message on one line, unless quiet; if verbose, with its time."""
         if not volume.quiet:
             elapsed = time.monotonic() - _started
             super().info(f"{elapsed:7.1f} s  " * volume.verbose + message)
+
+    def detail(self, message: str) -> None:
+        """Prints a message if verbose."""
+        if volume.verbose:
+            self.info(message)
+
+    def result(self, result: Result) -> None:
+        """Prints a result, unless quiet."""
+        if not volume.quiet:
+            super().result(result)
+
+    @contextmanager
+    def wait(self, title: str, unit: str = "") -> Iterator[None]:
+        """Shows what the block is busy with; if verbose, as a message."""
+        self.detail(title)
+        with super().wait(title, unit):
+            yield
 
 
 class _BarHidingStream:

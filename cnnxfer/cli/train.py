@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import cnnxfer
-from cnnxfer.cli import values
+from cnnxfer.cli import terminal, values
 from cnnxfer.cli.data_options import Data, the_data
 from cnnxfer.cli.options import with_options
 from cnnxfer.cli.shared_options import (
@@ -20,8 +20,8 @@ from cnnxfer.cli.shared_options import (
     Verbose,
 )
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
+from cnnxfer.console import stderr
 from cnnxfer.errors import ConfigError
-from cnnxfer.spelling import command
 
 if TYPE_CHECKING:
     from cnnxfer.runs import Run
@@ -201,13 +201,10 @@ def _print_stages(rows: list[StageRow], json: bool) -> None:
 
 
 def _print_run(run: Run, json: bool) -> None:
-    from cnnxfer.training.phase import PHASES
 
     if json:
         print_json({"run": run.path, "metrics": run.metrics})
         return
-    print(run.path)
-    reporter = TerminalReporter()
-    next_one = command(PHASES.get(run.phase).next_command, run.path)
-    reporter.info(f"next: {next_one}")
-    reporter.info(f"or: {command('predict', 'IMAGES', model=run.path)}")
+    # The result, which has been told, names it, too.
+    if terminal.volume.quiet or not (stdout().is_terminal and stderr().is_terminal):
+        print(run.path)

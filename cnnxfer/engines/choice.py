@@ -77,12 +77,13 @@ def choose_engine(
     if engine == "openvino" or (engine == "auto" and _on_cpu()):
         precisions = _precisions(precision)
         required = engine == "openvino" or precision == "bfloat16"
-        if required:
-            chosen = trial.require(precisions)
-        else:
-            chosen = trial.find_fastest(precisions, few=few)
+        with reporter.wait(f"preparing {network.title}", "networks"):
+            if required:
+                chosen = trial.require(precisions)
+            else:
+                chosen = trial.find_fastest(precisions, few=few)
     chosen = chosen or trial.keras_engine
-    reporter.info(f"engine: {chosen.name}, {chosen.precision}")
+    reporter.detail(f"engine: {chosen.name}, {chosen.precision}")
     return ElasticEngine(chosen, reporter)
 
 
@@ -105,7 +106,7 @@ def prepare_next_time(
     """
     if engine != "auto" or chosen.name != "keras" or not _on_cpu():
         return
-    trial = Trial(network, samples, reporter, occasion="for the next time")
+    trial = Trial(network, samples, reporter, occasion=", for the next time")
     trial.keras_engine = cast("KerasEngine", chosen.engine)  # it is loaded already
     try:
         if len(trial.images) < SAMPLES:

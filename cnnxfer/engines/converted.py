@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnxfer.cache import cache_dir, cached_directory, is_trusted
-from cnnxfer.engines.conversion.write import FILES, write_network
+from cnnxfer.engines.conversion.write import write_network
 from cnnxfer.engines.engine import Network
+from cnnxfer.engines.openvino_engine import FILES
 
 # Keras imports OpenVINO to convert. This imports it first, without telemetry.
 from cnnxfer.engines.silent_openvino import openvino

@@ -98,6 +98,8 @@ class Network:
     own_engine: OwnEngine | None = field(default=None, kw_only=True)
     # Whether `build` can be pickled, and builds the model in another process, too.
     portable: bool = field(default=False, kw_only=True)
+    # What it is called in messages.
+    title: str = field(default="the network", kw_only=True)
 
 
 class Engine(Protocol):

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from cnnxfer.engines.conversion.write import FILES
 from cnnxfer.engines.signal_stack import preserve_signal_stack
 from cnnxfer.engines.silent_openvino import openvino
 
+FILES = ("model.xml", "model.bin")  # of a converted network
 BATCH_SIZE = 8
 TYPES = {"bfloat16": "bf16", "float32": "f32"}
 

@@ -57,7 +57,7 @@ class Trial:
     reporter: Reporter
     batch: int | None = None
     known_reference: Callable[[], np.ndarray] | None = None
-    occasion: str = "once"  # why the network is converted now, as reported
+    occasion: str = ""  # why the network is converted now, as reported
 
     def __post_init__(self) -> None:
         # Compiling a network takes a while.
@@ -68,8 +68,9 @@ class Trial:
     def keras_engine(self) -> KerasEngine:
         """The Keras engine with the network."""
         # Keras takes seconds to import. It is not needed if OpenVINO has passed before.
-        import_tensorflow_quietly()
-        from cnnxfer.engines.keras_engine import KerasEngine
+        with self.reporter.wait("starting TensorFlow"):
+            import_tensorflow_quietly()
+            from cnnxfer.engines.keras_engine import KerasEngine
 
         return KerasEngine(self.network.build(), self.batch)
 
@@ -163,11 +164,13 @@ class Trial:
             raise Refused(TOO_FEW)
         unsupported = read_refusal(self.network.key, self.reporter)
         if unsupported is None:
-            self.reporter.info(f"converting the network for OpenVINO, {self.occasion}")
             try:
-                return convert(
-                    self.network, self._model, self._meanwhile, self.reporter
-                )
+                with self.reporter.wait(
+                    f"converting {self.network.title} for OpenVINO{self.occasion}"
+                ):
+                    return convert(
+                        self.network, self._model, self._meanwhile, self.reporter
+                    )
             except _KerasFailed as failed:
                 raise failed.error from None
             except Exception as error:  # OpenVINO raises many kinds
@@ -241,19 +244,20 @@ class Trial:
         is_known = precision == "float32" and exact is not None
         if len(self.images) < min_images and not is_known:
             return TrialRecord(Verdict(False, TOO_FEW), pictures=0)
-        # Before `try`: the errors of Keras are not those of OpenVINO.
-        reference = None if exact else self.reference
-        try:
-            if exact and is_known:
-                return self._passed(directory, exact, Verdict(True, IS_KNOWN))
-            if exact:
-                elastic = ElasticEngine(exact, self.reporter)
-                reference = answer_all(elastic, self.compared_images)
-            assert reference is not None
-            record = self._compare(directory, precision, reference)
-        except Exception as error:  # OpenVINO raises many kinds
-            verdict = Verdict(False, f"it fails ({_short_reason(error)})")
-            record = TrialRecord(verdict, pictures=0)
+        with self.reporter.wait("comparing OpenVINO with Keras"):
+            # Before `try`: the errors of Keras are not those of OpenVINO.
+            reference = None if exact else self.reference
+            try:
+                if exact and is_known:
+                    return self._passed(directory, exact, Verdict(True, IS_KNOWN))
+                if exact:
+                    elastic = ElasticEngine(exact, self.reporter)
+                    reference = answer_all(elastic, self.compared_images)
+                assert reference is not None
+                record = self._compare(directory, precision, reference)
+            except Exception as error:  # OpenVINO raises many kinds
+                verdict = Verdict(False, f"it fails ({_short_reason(error)})")
+                record = TrialRecord(verdict, pictures=0)
         if not record.verdict.passed:
             self.reporter.info(
                 f"OpenVINO in {precision} is not used because it does not answer as "

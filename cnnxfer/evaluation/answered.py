@@ -101,7 +101,7 @@ def answers_to_parts(
     variant = max(found, key=lambda variant: len(found[variant]))
     kept, errors = found[variant], dict[str, str]()
     if kept:
-        reporter.info(
+        reporter.detail(
             f"{len(kept):,} of {counted(len(unique), 'image')} answered before, by "
             f"{' in '.join(variant)}"
         )

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cnnxfer.config.prediction import ClassifierOptions
+from cnnxfer.data.dataset import Example
 from cnnxfer.data.prepared import Splits
 from cnnxfer.evaluation.measuring import measure_beside_parent
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
+from cnnxfer.tasks.catalog import decision_of
+from cnnxfer.tasks.task import Task
+
+# How many answers are measured at the end of training, times the classes, of which few
+# cost as much as these: the intervals of more take seconds.
+MOST_MEASURED, FEW_CLASSES = 200_000, 100
 
 
 @dataclass(frozen=True)
@@ -54,12 +64,39 @@ def compare_with_parent(run: Run, parts: Splits, reporter: Reporter) -> BeforeAf
     """
     run.require_parent().require_model()
     splits = [split for split in (parts.validation, parts.test) if split]
-    evaluations = measure_beside_parent(run, splits, reporter, ClassifierOptions())
+    with reporter.wait("measuring before and after"):
+        evaluations = measure_beside_parent(run, splits, reporter, ClassifierOptions())
     outcome = BeforeAfter(evaluations[0], evaluations[1] if parts.test else None)
     run.update_metrics(**_as_metrics(outcome))
     for line in outcome.lines:
-        reporter.info(line)
+        reporter.detail(line)
     return outcome
+
+
+def measure_trained(
+    run: Run, examples: Sequence[Example], logits: np.ndarray, task: Task
+) -> None:
+    """Measures a run by the answers that training has seen; adds it to its metrics.
+
+    Where that would take seconds, because images and classes are many, or where answers
+    are maps, it is left out; `evaluate` measures them all.
+
+    Args:
+        run: a run with a model.
+        examples: its validation images.
+        logits: the model's answers to them, float32 `(images, ...)`.
+        task: the run's task.
+    """
+    classes = max(len(run.class_names), FEW_CLASSES)
+    few = len(examples) * classes <= MOST_MEASURED
+    if logits.ndim > 2 or not few or len(logits) != len(examples):
+        return
+    found = list(task.probabilities(logits))
+    figures, _ = decision_of(run).measure(run.class_names, found, examples)
+    evaluation = Evaluation(
+        run.name, images=len(examples), unreadable=0, seen=0, figures=figures
+    )
+    run.update_metrics(validation=evaluation.as_metrics())
 
 
 def _as_metrics(outcome: BeforeAfter) -> dict[str, Any]:

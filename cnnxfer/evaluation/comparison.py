@@ -17,7 +17,7 @@ from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import CnnxferError, Interrupted
 from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.notebook import table
-from cnnxfer.reporting import Advance, Reporter
+from cnnxfer.reporting import Advance, ForwardingReporter, Note, Reporter
 from cnnxfer.tasks.class_weights import require_known_classes
 from cnnxfer.tasks.data import load_data
 from cnnxfer.tasks.score import ACCURACY
@@ -248,31 +248,25 @@ class _BudgetSpent(Exception):
     """The time budget has been spent."""
 
 
-class _Budget(Reporter):
+class _Budget(ForwardingReporter):
     """A reporter that passes everything on, and ends the work when time is up."""
 
     def __init__(self, seconds: float, reporter: Reporter) -> None:
+        super().__init__(reporter)
         self._end = time.monotonic() + seconds
-        self._reporter = reporter
 
     def check(self) -> None:
         if time.monotonic() > self._end:
             raise _BudgetSpent
 
-    def info(self, message: str) -> None:
-        self._reporter.info(message)
-
-    def warn(self, message: str) -> None:
-        self._reporter.warn(message)
-
     @contextmanager
     def progress(
         self, title: str, total: int | None = None, unit: str = ""
     ) -> Iterator[Advance]:
-        with self._reporter.progress(title, total, unit) as advance:
+        with super().progress(title, total, unit) as advance:
 
-            def advance_in_time(steps: int = 1, note: str = "") -> None:
-                advance(steps, note)
+            def advance_in_time(steps: int = 1, *notes: Note) -> None:
+                advance(steps, *notes)
                 self.check()
 
             yield advance_in_time

@@ -39,10 +39,12 @@ def measure_beside_parent(
     Raises:
         DataError: if no image of a split can be read.
     """
-    measured = measure(run_model(run), splits, reporter, options)
     parent = run.parent
     if not parent or not parent.model_path.exists():
-        return measured
+        return measure(run_model(run), splits, reporter, options)
+    images = sum(map(len, splits))
+    with reporter.expecting(1, "networks"), reporter.expecting(images, "images"):
+        measured = measure(run_model(run), splits, reporter, options)
     before = measure(run_model(parent), splits, reporter, options)
     return list(map(_beside, measured, before))
 

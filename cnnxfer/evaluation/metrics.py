@@ -9,7 +9,7 @@ from typing import Any
 from cnnxfer.evaluation.checked_answers import CheckedAnswers
 from cnnxfer.evaluation.surest import SureAnswer
 from cnnxfer.notebook import table
-from cnnxfer.reporting import counted
+from cnnxfer.reporting import Result, counted
 from cnnxfer.tasks.score import ACCURACY, NAMES
 from cnnxfer.tasks.significance import SIGNIFICANCE_LEVEL, mcnemar_p_value
 from cnnxfer.tasks.task import Figures
@@ -82,6 +82,7 @@ class Evaluation:
             "seen": self.seen,
             "missing": self.missing,
             **dataclasses.asdict(self.figures),  # type: ignore[call-overload]
+            "weakest": dict(self.figures.table.weakest_classes),
             "before": self.before._measured if self.before else None,
             "gained": self.gained,
             "lost": self.lost,
@@ -113,20 +114,34 @@ class Evaluation:
 
     @property
     def lines(self) -> list[str]:
-        """The figures of all images as lines of text, and what was left out."""
-        counts = [counted(self.images, "image")]
+        """The other figures of all images as lines of text."""
+        return self.figures.lines(self.before.figures if self.before else None)
+
+    @property
+    def result(self) -> Result:
+        """The figure that stands for all, and what to know of it."""
+        figure, value = self.figures.headline
+        facts = [value.named(NAMES[figure])]
+        if self.before:
+            _, before = self.before.figures.headline
+            facts.append(f"before {before.value:.1%}")
+        facts.append(counted(self.images, "image"))
         if self.unreadable:
-            counts.append(f"{self.unreadable:,} unreadable")
+            facts.append(f"{self.unreadable:,} unreadable")
         if self.missing:
-            counts.append(f"{self.missing:,} missing")
+            facts.append(f"{self.missing:,} missing")
         if self.seen:
-            counts.append(f"{self.seen:,} left out, which the run knows")
-        return [
-            f"{self.run}: {', '.join(counts)}",
-            *self.figures.lines(self.before.figures if self.before else None),
-            *([self.changes] if self.before else []),
-            *filter(None, (self.figures.table.weakest, self.caution)),
-        ]
+            facts.append(f"{self.seen:,} left out, which the run knows")
+        return Result(
+            ", ".join(facts),
+            (
+                ("run", self.run),
+                ("changes", self.changes if self.before else ""),
+                ("weakest", self.figures.table.weakest),
+                ("note", self.caution),
+            ),
+            good=not self.shortfall,
+        )
 
     @property
     def shortfall(self) -> str:
@@ -164,12 +179,22 @@ class Evaluation:
 
         For example "of 367 images, 14 became right and 5 wrong: could be chance".
         """
-        gained, lost = self.gained, self.lost
-        assert gained is not None
-        assert lost is not None
-        text = f"of {counted(self.images, 'image')}, "
-        if not gained and not lost:
-            return text + "none became right or wrong"
-        significant = mcnemar_p_value(gained, lost) < SIGNIFICANCE_LEVEL
-        verdict = "more than chance" if significant else "could be chance"
-        return f"{text}{gained:,} became right and {lost:,} wrong: {verdict}"
+        assert self.gained is not None
+        assert self.lost is not None
+        return changes_text(self.images, self.gained, self.lost)
+
+
+def changes_text(images: int, gained: int, lost: int) -> str:
+    """Returns how many answers changed, and whether that is significant.
+
+    Args:
+        images: the number of images.
+        gained: how many became right.
+        lost: how many became wrong.
+    """
+    text = f"of {counted(images, 'image')}, "
+    if not gained and not lost:
+        return text + "none became right or wrong"
+    significant = mcnemar_p_value(gained, lost) < SIGNIFICANCE_LEVEL
+    verdict = "more than chance" if significant else "could be chance"
+    return f"{text}{gained:,} became right and {lost:,} wrong: {verdict}"

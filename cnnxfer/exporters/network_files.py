@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnxfer.engines.conversion.write import FILES
 from cnnxfer.engines.converted import convert, find_converted
 from cnnxfer.engines.engine import Network
+from cnnxfer.engines.openvino_engine import FILES
 from cnnxfer.engines.silent_openvino import openvino
 from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
@@ -33,7 +33,8 @@ class NetworkFiles:
     @cached_property
     def keras_model(self) -> keras.Model:
         """The Keras model; importing TensorFlow takes seconds."""
-        import_tensorflow_quietly()
+        with self.reporter.wait("starting TensorFlow"):
+            import_tensorflow_quietly()
         return self.network.build()
 
     @cached_property
@@ -45,10 +46,10 @@ class NetworkFiles:
         """
         found = find_converted(self.network.key, self.reporter)
         if found is None:
-            self.reporter.info("converting the network for OpenVINO, once")
-            found = convert(
-                self.network, lambda: self.keras_model, lambda: None, self.reporter
-            )
+            with self.reporter.wait(f"converting {self.network.title} for OpenVINO"):
+                found = convert(
+                    self.network, lambda: self.keras_model, lambda: None, self.reporter
+                )
         return found
 
     def openvino_model(self) -> Any:

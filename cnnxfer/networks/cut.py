@@ -197,6 +197,9 @@ def network_before(
         image_size=image_size,
         build=functools.partial(model_before, classifier, entry, cut),
         outputs=FEATURES,
+        title=f"{entry.name} without its head"
+        if cut in (POOLED, MAPS)
+        else f"the layers of {entry.name} that are frozen",
         backbone=entry.name,
         cut=cut if isinstance(cut, str) else ", ".join(cut),
     )

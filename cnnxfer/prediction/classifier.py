@@ -29,7 +29,7 @@ from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.tiles import TileViews
 from cnnxfer.prediction.tta import SquareViews, tta_views
 from cnnxfer.registry import BUILT_IN
-from cnnxfer.reporting import Advance, Reporter, told_if_slow
+from cnnxfer.reporting import Advance, Reporter
 from cnnxfer.tasks.answer import RankedClass, TaskAnswer
 from cnnxfer.tasks.boxes.answer import LEAST_SCORE
 from cnnxfer.tasks.catalog import TASKS
@@ -367,7 +367,7 @@ class Classifier:
         if cell_engines:
             return add_cell_heat(cell_engines[0], answers, self._shown_class)
         if self._mapper is None:
-            with told_if_slow(self._reporter, "loading the network for heat maps"):
+            with self._reporter.wait("loading the network for heat maps"):
                 self._mapper = open_mapper(self.model, "grad-cam", None, self._reporter)
         places = self.views.geometries
         return add_view_heat(self._mapper, answers, self._shown_class, places)

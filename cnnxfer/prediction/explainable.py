@@ -54,8 +54,9 @@ def open_mapper(
     """
     check_explainable(model)
     network = model.network(reporter)
-    import_tensorflow_quietly()
-    from cnnxfer.networks.explained.heat import HeatMapper
+    with reporter.wait("starting TensorFlow"):
+        import_tensorflow_quietly()
+        from cnnxfer.networks.explained.heat import HeatMapper
 
     return HeatMapper(
         network.build(), network.outputs, model.backbone, method=method, layer=layer

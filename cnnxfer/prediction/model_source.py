@@ -262,6 +262,7 @@ def _run_network(run: Run, task: Task, reporter: Reporter) -> Network:
         build=partial(_load, run),
         portable=True,
         outputs=Outputs(task),
+        title=run.name,
     )
 
 
@@ -273,6 +274,7 @@ def _imagenet_network(backbone: Backbone, reporter: Reporter) -> Network:
         build=partial(_build, backbone, path),
         portable=True,
         outputs=Outputs(IMAGENET_TASK, activated=True),
+        title=backbone.name,
     )
 
 

@@ -16,7 +16,7 @@ from cnnxfer.prediction.inputs import count_images, find_images
 from cnnxfer.prediction.model_source import find_model
 from cnnxfer.prediction.options import check_options
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.reporting import Reporter, counted, told_if_slow
+from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
 
@@ -64,18 +64,20 @@ def open_request(
     if heat:
         check_explainable(found)
     passed_over = PassedOver()
-    with told_if_slow(reporter, f"looking for images in {_name(inputs)}"):
+    with reporter.wait(f"looking for images in {_name(inputs)}"):
         sources = find_images(inputs, options, passed_over)
         total = count_images(inputs, options) if options.frames == "first" else None
     if model is None:
         reporter.info(f"model: {found.place}")
-    # This imports OpenVINO, which takes a tenth of a second; options are checked first.
-    from cnnxfer.prediction.classifier import Classifier
+    with reporter.wait("loading the network"):
+        # This imports OpenVINO, which takes a while; options are checked first.
+        from cnnxfer.prediction.classifier import Classifier
 
+        classifier = Classifier(found, options, reporter, heat=heat)
     return PredictionRequest(
         sources=sources,
         total=total,
-        classifier=Classifier(found, options, reporter, heat=heat),
+        classifier=classifier,
         reporter=reporter,
         passed_over=passed_over,
     )

@@ -92,7 +92,9 @@ class Measured(Right, total=False):
     """What `evaluate` measures of a run, and of its parent on the same images."""
 
     run: str
+    images: Count
     headline: Headline  # where it is not the share of right answers
+    weakest: dict[str, Fraction]  # how well the classes are answered that are worst
     before: Measured | None
     gained: Count | None
     lost: Count | None

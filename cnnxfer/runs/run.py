@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, Phase, load_all_settings
@@ -28,6 +28,9 @@ from cnnxfer.runs.contents import Calibration, Fraction, Metrics, Receipt
 from cnnxfer.spelling import command
 from cnnxfer.trust import KEPT, KEPT_DIRECTORY
 
+if TYPE_CHECKING:
+    import numpy as np
+
 SPLITS = ("train", "validation", "test")
 # How labels begin that are JSON and tell where in an image something is.
 PLACES = "[["
@@ -35,6 +38,8 @@ NOTE = "note.txt"
 ORIGIN = ("receipt.json", "classes.json")  # either tells a run from other directories
 # What is fitted on the validation images, and decides on answers.
 FITTED = ("thresholds.json", "temperature.json")
+# What the model answers to the validation images, in so many numbers at most.
+KEPT_LOGITS, MOST_KEPT = "checkpoints/answers.npy", 10**6
 PUT_BACK = "Put back the file as it was, or train a new run."
 
 
@@ -92,6 +97,11 @@ class Run:
     def checkpoints_dir(self) -> Path:
         """The directory of the checkpoints from which `resume` goes on."""
         return self.path / "checkpoints"
+
+    @property
+    def log_path(self) -> Path:
+        """The path of the file with all messages of training, also those not shown."""
+        return self.path / "log.txt"
 
     @property
     def tensorboard_dir(self) -> Path:
@@ -329,6 +339,32 @@ class Run:
         with self.saving():
             self.checkpoints_dir.mkdir(mode=KEPT_DIRECTORY, exist_ok=True)
         self._write_json("checkpoints/state.json", dict(state))
+
+    def keep_logits(self, logits: np.ndarray) -> None:
+        """Keeps what the model answers to the validation images, if that is little.
+
+        Args:
+            logits: float32 `(images, ...)`.
+        """
+        import numpy as np
+
+        if logits.size > MOST_KEPT:
+            return
+        path = self.path / KEPT_LOGITS
+        with self.saving():
+            path.parent.mkdir(mode=KEPT_DIRECTORY, exist_ok=True)
+            with atomic_path(path, KEPT) as temporary, temporary.open("wb") as stream:
+                np.save(stream, logits, allow_pickle=False)
+
+    def kept_logits(self) -> np.ndarray | None:
+        """Returns what `keep_logits` has kept; None if there is nothing."""
+        import numpy as np
+
+        try:
+            logits: np.ndarray = np.load(self.path / KEPT_LOGITS, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        return logits
 
     def update_receipt(self, **values: Any) -> None:
         """Sets some entries of the receipt and keeps the others."""

@@ -61,15 +61,19 @@ class ClassTable:
     @property
     def weakest(self) -> str:
         """The classes that are answered worst, in words; "" where they are few."""
-        column = self.columns.index(self.quality)
-        shown = [
-            f"{row[0]} {text_of(row[column])}"
-            for row in self.weakest_first.rows[:WEAKEST]
-            if (number_of(row[column]) or 0) < 1 and row[column] is not None
+        shown = [f"{name} {percent(value)}" for name, value in self.weakest_classes]
+        return f"{', '.join(shown)} ({self.quality})" if shown else ""
+
+    @property
+    def weakest_classes(self) -> list[tuple[str, float]]:
+        """Some classes that are answered worst, by name; none where they are few."""
+        if len(self.rows) <= WEAKEST:
+            return []
+        qualities = self.weakest_first.qualities
+        worst = list(qualities.items())[:WEAKEST]
+        return [
+            (name, value) for name, value in worst if value is not None and value < 1
         ]
-        if len(self.rows) <= WEAKEST or not shown:
-            return ""
-        return f"weakest by {self.quality}: {', '.join(shown)}"
 
 
 def text_of(cell: Cell) -> str:

@@ -27,6 +27,11 @@ class Accuracy:
         """The share and its interval in percent, such as `91.2% [88.5, 93.4]`."""
         return f"{self.value:.1%} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
 
+    def named(self, name: str) -> str:
+        """Returns the share with its name, such as `91.2% accuracy (88.5 to 93.4)`."""
+        interval = f"({100 * self.low:.1f} to {100 * self.high:.1f})"
+        return " ".join(filter(None, (f"{self.value:.1%}", name, interval)))
+
     @property
     def sentence(self) -> str:
         """The share and its interval in words."""

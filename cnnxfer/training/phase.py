@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from cnnxfer.registry import Registry, load_object
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cnnxfer.runs import Run
     from cnnxfer.tasks.score import Score
     from cnnxfer.training.setup import Setup
@@ -19,6 +21,9 @@ class Outcome:
 
     before: Score | None  # of the model that the phase began with; None for a new one
     after: Score  # of the saved model, which is `before` if no epoch beat it
+    # What training has seen the saved model answer to the validation images, float32
+    # `(images, ...)`; None where another process has, or nobody will ask.
+    logits: np.ndarray | None = None
 
     @property
     def improved(self) -> bool:
@@ -75,7 +80,7 @@ FINE_TUNE = PHASES.add(
         "fine_tune",
         title="fine-tuning",
         from_parent=True,
-        next_command="evaluate",
+        next_command="predict",
         trainer="cnnxfer.training.phases.fine_tune:train",
     )
 )

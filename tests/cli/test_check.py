@@ -52,11 +52,11 @@ def test_table(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert all(word in line for word in words)
     assert "blue/[red].jpg = red/00.jpg" in lines[1]
     assert lines[5].startswith("pictures under several labels  Keep the copy whose")
-    assert lines[8:10] == [
-        f"{photos}: 36 of 37 images can be used, 3 classes",
-        "1 error, 1 warning, 1 note",
-    ]
-    assert "3 images should be excluded. List them with --write FILE" in lines[10]
+    assert lines[8] == (
+        f"✗ {photos}: 36 of 37 images can be used, 3 classes; "
+        "1 error, 1 warning, 1 note"
+    )
+    assert lines[9].startswith("  exclude  3 images: list them with --write FILE")
     assert shown.err == "reading images\n"
 
 
@@ -64,8 +64,8 @@ def test_nothing_is_wrong(sound_dir: Path, capsys: pytest.CaptureFixture[str]) -
     assert run(["check", str(sound_dir), "--strict", "-q"]) == 0
     shown = capsys.readouterr()
     assert shown.out.splitlines() == [
-        f"{sound_dir}: 36 images, 3 classes",
-        "nothing is wrong with them",
+        f"✓ {sound_dir}: 36 images, 3 classes; nothing is wrong",
+        f"  next  cnnxfer train {sound_dir}",
     ]
     assert shown.err == ""
 
@@ -80,8 +80,8 @@ def test_what_a_model_must_beat_stands_below(
     planter.put("boxes/boxes.csv", "\n".join([header, *rows]).encode())
     assert run(["check", str(tmp_path / "boxes" / "boxes.csv"), "-q"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "mean box has a mean IoU of 1.000" in lines[-2]
-    assert "0% of the objects are small, 100% medium and 0% large" in lines[-1]
+    assert "mean box has a mean IoU of 1.000" in lines[0]
+    assert "0% of the objects are small, 100% medium and 0% large" in lines[1]
 
 
 def test_json(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

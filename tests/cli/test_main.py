@@ -14,6 +14,7 @@ from cnnxfer.cli import other_tools, terminal
 from cnnxfer.cli.command import loaded
 from cnnxfer.cli.commands import COMMANDS as ENTRIES
 from cnnxfer.cli.main import run
+from cnnxfer.reporting import Note
 
 REPOSITORY = Path(__file__).parents[2]
 COMMANDS: dict[str, list[str]] = {
@@ -430,7 +431,7 @@ def test_bars_are_drawn_on_a_terminal_only(
 ) -> None:
     def work(reporter: terminal.TerminalReporter) -> str:
         with reporter.progress("[work]", total=2, unit="bytes") as advance:
-            advance(note="[half]")
+            advance(1, Note("[half]"))
             print("a result")
             advance()
         stdout, stderr = capsys.readouterr()

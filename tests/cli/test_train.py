@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,15 @@ def test_train_unfreeze_evaluate_and_predict(
     assert [*head.tensorboard_dir.glob("events.*")]
     assert shown.out == f"{head.path}\n"
     assert "36 images of 3 classes" in shown.err
-    assert f"next: cnnxfer unfreeze {head.path}\n" in shown.err
+    assert re.search(
+        r"\n✓ \d+\.\d% validation accuracy \(\d.* to \d.*\), 3 classes, .* s\n"
+        rf"  saved  {head.path}\n  next   cnnxfer unfreeze\n\Z",
+        shown.err,
+    )
+    log = (head.path / "log.txt").read_text("utf-8")
+    for detail in ("  learning rate 0", "  the saved model agrees", "  ✓ "):
+        assert detail in log
+        assert detail not in shown.err or detail == "  ✓ "
     assert head.model_path.is_file()
     assert (head.path / "report.html").is_file()
     assert head.receipt["status"] == "done"
@@ -153,7 +162,8 @@ def test_a_finished_run_is_extended(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["unfreeze", "--epochs", "1", "--all", "-q"]) == 0
     tuned = Path(capsys.readouterr().out.splitlines()[-1])
     assert run(["resume", str(tuned), "--epochs", "+2"]) == 0
-    assert f"next: cnnxfer evaluate {tuned}\n" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert shown.splitlines()[-1].startswith("  next   cnnxfer predict photos/")
     assert [row["epoch"] for row in Run(tuned).history] == [1, 2, 3]
     assert Run(tuned).receipt["status"] == "done"
 

@@ -85,6 +85,9 @@ def test_the_figure_is_named(
     lines = BeforeAfter(evaluation, None).lines
     assert lines == [f"validation {before} -> {after} (95% intervals)"]
     assert any(line.endswith("-> after 100.0%") for line in evaluation.lines)
+    assert evaluation.result.headline == (
+        f"100.0% {name} (100.0 to 100.0), before {half:.1%}, 2 images"
+    )
     metrics = evaluation.as_metrics()
     expected = {"figure": figure, "value": 1.0, "low": 1.0, "high": 1.0}
     assert metrics["headline"] == expected

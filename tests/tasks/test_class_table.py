@@ -20,4 +20,4 @@ def test_rows_are_texts_and_the_weakest_come_first() -> None:
     assert [row[0] for row in table.weakest_first.rows] == ["daisy", "rose", "iris"]
     assert table.weakest == ""  # all of them are easily seen in the table
     more = ClassTable(table.columns, (*rows, ("tulip", 4, 1.0, "0.5")), "recall")
-    assert more.weakest == "weakest by recall: daisy 25.0%, rose 90.0%"
+    assert more.weakest == "daisy 25.0%, rose 90.0% (recall)"

@@ -5,8 +5,7 @@ Their files refer to one another by paths. So they are unpacked once, into the c
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from cnnxfer.data.sources.mask_pairs import find_pairs
 from cnnxfer.data.sources.packed import unwritable
 from cnnxfer.errors import DataError
 from cnnxfer.files import read_json_with_hash, write_json_with_hash
-from cnnxfer.reporting import Advance, Reporter, counted
+from cnnxfer.reporting import ForwardingReporter, Reporter, counted
 
 FILES, INDEX = "files", "index.json"
 VERSION = 1  # folders with an index of another version are unpacked anew
@@ -186,23 +185,19 @@ def _called(
     return replace(dataset, name=name, others=others, problem=problem)
 
 
-class _Renaming(Reporter):
+class _Renaming(ForwardingReporter):
     """Shows messages about a folder as if it was called otherwise."""
 
     def __init__(self, reporter: Reporter, folder: str, name: str) -> None:
-        self._reporter = reporter
+        super().__init__(reporter)
         self._folder = folder
         self._name = name
 
     def info(self, message: str) -> None:
-        self._reporter.info(message.replace(self._folder, self._name))
+        super().info(message.replace(self._folder, self._name))
+
+    def detail(self, message: str) -> None:
+        super().detail(message.replace(self._folder, self._name))
 
     def warn(self, message: str) -> None:
-        self._reporter.warn(message.replace(self._folder, self._name))
-
-    @contextmanager
-    def progress(
-        self, title: str, total: int | None = None, unit: str = ""
-    ) -> Iterator[Advance]:
-        with self._reporter.progress(title, total, unit) as advance:
-            yield advance
+        super().warn(message.replace(self._folder, self._name))

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from cnnxfer.engines.conversion.conversion import Conversion, ConversionFailed
 from cnnxfer.engines.engine import Network
 from cnnxfer.engines.known_answers import known_answers
+from cnnxfer.engines.openvino_engine import FILES
 from cnnxfer.errors import first_line
 from cnnxfer.reporting import Reporter
 
 if TYPE_CHECKING:
     import keras
 
-FILES = ("model.xml", "model.bin")
 SAVED = "model.keras"  # of a model that was built here
 # A process takes 1.5 seconds, TensorFlow's way 10 to 25 ms a layer.
 MANY_LAYERS = 64

@@ -12,6 +12,7 @@ from cnnxfer.data.prepared import Splits
 from cnnxfer.data.run_images import find_images
 from cnnxfer.errors import CnnxferError, ConfigError, DataError, Interrupted
 from cnnxfer.evaluation.answered import answers_to
+from cnnxfer.evaluation.before_after import FEW_CLASSES, MOST_MEASURED
 from cnnxfer.evaluation.report.data_summary import (
     draw_samples,
     recorded_data,
@@ -26,9 +27,6 @@ from cnnxfer.spelling import command
 
 # At the end of training, for samples, and for answers: large photographs take longer.
 PICTURE_SECONDS = 0.8
-# How many answers are measured then, times the classes, of which few cost as much as
-# these: the intervals of more take seconds.
-MOST_MEASURED, FEW_CLASSES = 200_000, 100
 # What is read of a run says which images it is about, since that decides on its worth.
 ABOUT = {
     VALIDATION: (
@@ -129,7 +127,7 @@ def report_trained(
     except (CnnxferError, OSError) as error:
         reporter.warn(f"there is no report: {error}")
     else:
-        reporter.info(f"report: {run.report_path()}")
+        reporter.detail(f"report: {run.report_path()}")
 
 
 def _with_heat(content: Content, run: Run, reporter: Reporter) -> Content:

@@ -121,7 +121,8 @@ def load_split_activations(
         )
 
     training = [training_views(config, view) for view in range(views)]
-    train = load("training", splits.train, training)
+    with setup.reporter.expecting(len(splits.validation), "images"):
+        train = load("training", splits.train, training)
     (validation,) = load("validation", splits.validation, [setup.central_views])
     return train, validation
 

@@ -7,9 +7,9 @@ from cnnxfer.reporting import Advance
 from cnnxfer.stopping import stop_on_signals
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.messages import (
-    epoch_lines,
+    epoch_line,
     history_row,
-    live_text,
+    live_notes,
     title,
 )
 from cnnxfer.training.loop.recovery import (
@@ -100,7 +100,7 @@ def _train_epoch(session: Session, advance: Advance) -> None:
         progress.loss_sum += loss
         progress.accuracy_sum += accuracy
         session.tick()
-        advance(note=live_text(progress))
+        advance(1, *live_notes(progress))
         if session.checkpoint_is_due:
             session.checkpoint()
     _end_epoch(session)
@@ -118,9 +118,7 @@ def _end_epoch(session: Session) -> None:
         session.tick()
         session.record_epoch(score, history_row(progress, score, rate))
     if not session.trained.brief:
-        for line in epoch_lines(progress, score, first=not session.epochs_seen):
-            reporter.info(line)
-    session.epochs_seen += 1
+        reporter.info(epoch_line(progress, score))
     if score.beats(progress.leader):
         progress.leader = score
     progress.last = score
@@ -130,5 +128,8 @@ def _end_epoch(session: Session) -> None:
         progress.finished = True
         if progress.epoch < progress.epochs:
             reporter.info(f"the phase ends here: {reason}")
-    if progress.finished or session.checkpoint_is_due:
+    if progress.finished:
+        with reporter.wait("writing the model"):
+            session.checkpoint()
+    elif session.checkpoint_is_due:
         session.checkpoint()

@@ -1,9 +1,7 @@
 """The messages and history rows of a phase, while it trains and when it stops."""
 
-from collections.abc import Iterator
-
 from cnnxfer.errors import Interrupted
-from cnnxfer.reporting import counted
+from cnnxfer.reporting import Note, counted
 from cnnxfer.runs import Run
 from cnnxfer.spelling import command
 from cnnxfer.tasks.score import Score
@@ -16,14 +14,18 @@ def title(progress: Progress) -> str:
     return PHASES.get(progress.phase).title
 
 
-def live_text(progress: Progress) -> str:
-    """Returns the text beside the progress bar after an update."""
-    text = (
-        f"epoch {progress.number}/{progress.last_number}  "
-        f"loss {progress.loss_sum / progress.step:.3f}  "
-        f"accuracy {progress.accuracy_sum / progress.step:.1%}"
-    )
-    return f"{text}  validation {progress.last.text}" if progress.last else text
+def live_notes(progress: Progress) -> list[Note]:
+    """Returns the figures beside the progress bar after an update."""
+    loss = progress.loss_sum / progress.step
+    accuracy = progress.accuracy_sum / progress.step
+    notes = [
+        Note(f"epoch {progress.number}/{progress.last_number}"),
+        Note(f"loss {loss:.3f}", spare=True),
+        Note(f"accuracy {accuracy:.1%}", spare=True),
+    ]
+    if last := progress.last:
+        notes.append(Note(f"validation {last.text}", short=f"val {last.value:.1%}"))
+    return notes
 
 
 def history_row(progress: Progress, score: Score, rate: float) -> dict[str, str]:
@@ -40,24 +42,15 @@ def history_row(progress: Progress, score: Score, rate: float) -> dict[str, str]
     }
 
 
-def epoch_lines(progress: Progress, score: Score, *, first: bool) -> Iterator[str]:
-    """Yields the lines to print at the end of the current epoch.
-
-    After the first epoch of a process, they estimate the time that is left.
-    """
-    seconds = progress.epoch_seconds
-    yield (
+def epoch_line(progress: Progress, score: Score) -> str:
+    """Returns the line to print at the end of the current epoch."""
+    return (
         f"epoch {score.epoch:2d}/{progress.last_number}  "
         f"loss {progress.loss_sum / progress.step:.3f}  "
         f"accuracy {progress.accuracy_sum / progress.step:.1%}  "
-        f"validation {score.text}  {seconds:.0f} s"
+        f"validation {score.text}  {progress.epoch_seconds:.0f} s"
         + ("  best" if progress.kept is score else "")
     )
-    left = progress.last_number - score.epoch
-    if left and first:
-        rest = left * seconds
-        time = f"{rest:.0f} s" if rest < 90 else f"{rest / 60:.0f} min"
-        yield f"{counted(left, 'epoch')} to go, about {time}"
 
 
 def extension_text(progress: Progress, epochs: int) -> str:

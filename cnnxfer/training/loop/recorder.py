@@ -45,6 +45,9 @@ class Recorder:
         # The values of `changing_weights(classifier)` in the model to keep; None before
         # an epoch of this process had it.
         self.best: Weights | None = None
+        # The answers of that model to the validation images, float32 `(images, ...)`;
+        # None if there is none yet, or they are too many to keep.
+        self.best_logits: np.ndarray | None = None
         self._best_at_checkpoint: Weights | None = None
         self._checkpoints: dict[int, Checkpoint] = {}
 
@@ -107,12 +110,12 @@ class Recorder:
     def undo_epochs(self, start: Progress, current: Progress) -> None:
         """Undoes what the epochs of a stage, which restarts, have recorded."""
         if not start.stage:
-            self.best = None
+            self.best = self.best_logits = None
 
     def begin_again(self) -> None:
         """Forgets all that the phase has recorded, as it begins again."""
         self.state = PhaseState()
-        self.best = self._best_at_checkpoint = None
+        self.best = self._best_at_checkpoint = self.best_logits = None
         self._checkpoints.clear()
 
     def restore_best(self) -> None:
@@ -150,6 +153,7 @@ class RunRecorder(Recorder):
         self.place = str(run.path)
         self._rows: list[dict[str, Any]] = []
         self._unsaved: Score | None = None
+        self.best_logits = run.kept_logits()
         state = run.state
         try:
             self.state = from_json(PhaseState, state) if state else PhaseState()
@@ -189,6 +193,8 @@ class RunRecorder(Recorder):
         """See `Recorder`; what earlier epochs have recorded is written before it."""
         if self._unsaved and self.best:
             self._save_model(self.best)
+            if self.best_logits is not None:
+                self.run.keep_logits(self.best_logits)
             kept = self._unsaved
             self.run.write_fitted(kept.thresholds, kept.temperature)
         if self._rows and progress.kept:

@@ -52,7 +52,7 @@ def _find_batch(session: Session) -> None:
         rate = scaled_rate(settings.learning_rate, size, settings.optimizer)
         session.progress.peak = rate
         session.set_progress(session.progress)
-        setup.reporter.info(f"learning rate {rate:.3g} for batches of {size}")
+        setup.reporter.detail(f"learning rate {rate:.3g} for batches of {size}")
 
 
 def _find_rate(session: Session) -> None:

@@ -112,7 +112,9 @@ class Session:
         self._explaining = False
         self.stop = Stop()
         self._last_tick = self._last_checkpoint = time.monotonic()
-        self.epochs_seen = 0  # that have ended in this process
+        # The answers to the validation images that were scored last, float32
+        # `(images, ...)`.
+        self._logits: np.ndarray | None = None
         self.build()
         if checkpoint:
             restore(checkpoint.arrays(), self.stepper.variables)
@@ -156,7 +158,8 @@ class Session:
         if self.stop.requested:
             raise Stopped
         targets = self.validation_targets
-        return self.objective.score(logits[: len(targets)], targets, epoch)
+        self._logits = logits[: len(targets)]
+        return self.objective.score(self._logits, targets, epoch)
 
     def validation_loss(self) -> float:
         """Returns the loss on the validation images, with the averages if any."""
@@ -167,7 +170,7 @@ class Session:
         """Records an epoch: its figures, and its model if that is the one to keep."""
         progress, weights = self.progress, None
         if self.settings.keep == "last" or score.beats(progress.kept):
-            progress.kept = score
+            progress.kept, self.recorder.best_logits = score, self._logits
             weights = self.trained.learned_weights()
         self.recorder.add_epoch(progress, score, row, weights)
 

@@ -8,7 +8,7 @@ import keras
 
 from cnnxfer.errors import RunError
 from cnnxfer.hardware.memory import is_out_of_memory
-from cnnxfer.reporting import Reporter
+from cnnxfer.reporting import Note, Reporter
 from cnnxfer.spelling import option
 from cnnxfer.training.optimization.rolled_back import rolled_back
 
@@ -71,7 +71,7 @@ def find_batch_size(
                     raise
                 why = "there is no memory for larger ones"
                 break
-            advance(note=f"{size}: {speeds[size]:.0f} images/s")
+            advance(1, Note(f"{size}: {speeds[size]:.0f} images/s"))
             if size > best and speeds[size] < GAIN * speeds[best]:
                 why = "larger ones are not faster"
                 break
@@ -79,7 +79,7 @@ def find_batch_size(
     if not speeds:
         raise too_little_memory(f"with {sizes[0]} images at once")
     tried = ", ".join(f"{size}: {speed:.0f}" for size, speed in speeds.items())
-    reporter.info(f"batches of {best}: {why} (images a second: {tried})")
+    reporter.detail(f"batches of {best}: {why} (images a second: {tried})")
     return best
 
 

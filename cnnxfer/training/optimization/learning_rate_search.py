@@ -80,7 +80,7 @@ def short_trials(trainee: Trainee) -> float:
             advance()
     best = min(losses, key=losses.__getitem__)
     figures = ", ".join(f"{rate:g}: {loss:.3f}" for rate, loss in losses.items())
-    trainee.reporter.info(
+    trainee.reporter.detail(
         f"learning rate {best:g}: the lowest validation loss in short trials "
         f"({figures})"
     )
@@ -146,7 +146,7 @@ def growing_rates(trainee: Trainee) -> float:
         scaled_rate(1.0, min(trainee.batch_size, REFERENCE_SIZE), optimizer),
     )
     risen = "had risen" if _diverged(differences, before) else "had not risen"
-    reporter.info(
+    reporter.detail(
         f"learning rate {rate:g}: tried from {rates[0]:g} to "
         f"{rates[len(differences) - 1]:.2g}, where the loss {risen}, in "
         f"{len(differences)} updates"

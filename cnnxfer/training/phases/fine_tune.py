@@ -16,7 +16,7 @@ from cnnxfer.networks.classifier import (
 )
 from cnnxfer.networks.precision import describe_precision
 from cnnxfer.networks.run_model import restore_model
-from cnnxfer.reporting import counted
+from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import PUT_BACK, Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.score import Score
@@ -76,9 +76,10 @@ def train(setup: Setup, run: Run) -> Outcome:
     require_same_class_weights(run)
     parent = run.require_parent()
     require_unchanged(run, parent.require_model(), "parent_model_sha256")
-    with setup.devices.scope():
-        classifier = setup.build_classifier(precision="float32")
-    restore_model(parent, classifier)
+    with reporter.wait("loading the network"):
+        with setup.devices.scope():
+            classifier = setup.build_classifier(precision="float32")
+        restore_model(parent, classifier)
     statistics = statistics_hash(classifier)
     stages = stages_of(classifier, settings)
     tracking = Tracking(run, reporter)
@@ -93,9 +94,9 @@ def train(setup: Setup, run: Run) -> Outcome:
     session: Session | None = None
     for stage in stages[first:]:
         unfreeze(classifier, stage, settings)
-        reporter.info(describe(classifier, settings, stage, len(stages)))
+        tell(reporter, classifier, settings, stage, len(stages))
         if not session:
-            reporter.info(describe_precision(setup.config.precision, setup.precision))
+            reporter.detail(describe_precision(setup.config.precision, setup.precision))
         trained = _trained_network(setup, recorder, stage)
         session = _begin(
             setup,
@@ -110,8 +111,11 @@ def train(setup: Setup, run: Run) -> Outcome:
             # Only now, as `latest` must not mean a run that could not begin.
             run.copy_model(parent)
         checkpoint = None
-        fit(session)
-        compare_saved_model(session)
+        later = sum(other.epochs for other in stages[stage.number + 1 :])
+        with reporter.expecting(later * session.progress.steps_per_epoch, "batches"):
+            fit(session)
+        with reporter.wait("checking the saved model"):
+            compare_saved_model(session)
         started = time.monotonic()
     assert session
     assert session.best
@@ -165,7 +169,7 @@ def _score_before(session: Session) -> Score:
     setup, recorder = session.setup, session.recorder
     if known := recorder.state.before:
         return known
-    with setup.reporter.progress("measuring the model as it is"):
+    with setup.reporter.wait("measuring the model as it is"):
         score = session.score(0)
     recorder.update_metrics(before=score.as_metrics(len(session.validation_targets)))
     recorder.update_state(before=score)  # last, as it is not measured again
@@ -189,7 +193,7 @@ def _trained_network(
     )
     if cut and known:  # a stage that has begun keeps its number of views
         cut = dataclasses.replace(cut, views=known.views)
-    report = reporter.warn if cut and not cut.views else reporter.info
+    report = reporter.warn if cut and not cut.views else reporter.detail
     report(step_text(cut, relative_cost_of_all(classifier, stage, cut)))
     trained: TrainedNetwork
     if cut and cut.views:
@@ -227,24 +231,31 @@ def _confirm(setup: Setup, recorder: RunRecorder, outcome: Outcome) -> Outcome:
     return Outcome(before, after)
 
 
-def describe(
-    classifier: keras.Model, settings: FineTune, stage: Stage, stages: int
-) -> str:
-    """Returns one line that says which layers a stage trains, and how."""
+def tell(
+    reporter: Reporter,
+    classifier: keras.Model,
+    settings: FineTune,
+    stage: Stage,
+    stages: int,
+) -> None:
+    """Says which layers a stage trains, and to those who look for it also how."""
     layers = [
         layer for layer in backbone_of(classifier).operations if has_weights(layer)
     ]
     learning = [layer for layer in layers if layer.trainable]
-    number = f", stage {stage.number + 1} of {stages}" if stages > 1 else ""
+    number = f"stage {stage.number + 1} of {stages}: " if stages > 1 else ""
+    reporter.info(
+        f"{number}fine-tuning {len(learning)} of the backbone's {len(layers)} layers "
+        f"and the head, {counted(stage.epochs, 'epoch')}"
+    )
     rate = settings.learning_rate
     rate_text = "a rate to be found" if rate == "auto" else f"{rate:g}"
     decay = f" times {settings.layer_decay:g} a group" * (settings.layer_decay < 1)
-    return (
-        f"fine-tuning{number}: {len(learning)} of the backbone's {len(layers)} layers "
-        f"learn, from {learning[0].name} on, with the head "
-        f"({count_trainable_parameters(classifier):,} of {classifier.count_params():,} "
-        f"parameters); BatchNorm {settings.batch_norm}; {settings.optimizer} at "
-        f"{rate_text}{decay}, {settings.schedule}, " + counted(stage.epochs, "epoch")
+    reporter.detail(
+        f"{count_trainable_parameters(classifier):,} of {classifier.count_params():,} "
+        f"parameters learn, from {learning[0].name} on; BatchNorm "
+        f"{settings.batch_norm}; {settings.optimizer} at {rate_text}{decay}, "
+        f"{settings.schedule}"
     )
 
 

@@ -102,7 +102,7 @@ def _train_on_features(
     _describe(setup, recorder.classifier)
     if cut.name == MAPS:
         precision = describe_precision(setup.config.precision, setup.precision)
-        setup.reporter.info(precision)
+        setup.reporter.detail(precision)
     run = recorder.run
     try:
         learned = learn_head(
@@ -121,10 +121,10 @@ def _train_on_features(
         "agreement": learned.verdict.figures,
     }
     recorder.update_metrics(**{FROZEN.name: figures})
-    setup.reporter.info(
+    setup.reporter.detail(
         f"the saved model agrees with its head on features: {learned.verdict.figures}"
     )
-    return Outcome(None, learned.score)
+    return Outcome(None, learned.score, learned.logits)
 
 
 def _train_on_new_views(setup: Setup, recorder: RunRecorder, started: float) -> Outcome:
@@ -135,7 +135,7 @@ def _train_on_new_views(setup: Setup, recorder: RunRecorder, started: float) -> 
         f"no features are cached: {counted(settings.epochs, 'epoch')}, each of which "
         "computes the whole backbone on new views"
     )
-    setup.reporter.info(describe_precision(setup.config.precision, setup.precision))
+    setup.reporter.detail(describe_precision(setup.config.precision, setup.precision))
     recorder.update_state(stages=(StageState(),))
     checkpoint = recorder.last_checkpoint(setup.reporter)
     session = Session(
@@ -150,12 +150,13 @@ def _train_on_new_views(setup: Setup, recorder: RunRecorder, started: float) -> 
     )
     if not checkpoint:
         search(session)
-    return Outcome(None, fit(session))
+    score = fit(session)
+    return Outcome(None, score, recorder.best_logits)
 
 
 def _describe(setup: Setup, classifier: keras.Model) -> None:
-    setup.reporter.info(
-        f"frozen phase: the head learns ({count_trainable_parameters(classifier):,} of "
-        f"{classifier.count_params():,} parameters) on {setup.backbone.name} at "
-        f"{setup.image_size} pixels"
+    setup.reporter.info(f"training a head on {setup.backbone.name}, which is frozen")
+    setup.reporter.detail(
+        f"{count_trainable_parameters(classifier):,} of {classifier.count_params():,} "
+        f"parameters learn, at {setup.image_size} pixels"
     )

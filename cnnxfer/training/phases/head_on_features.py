@@ -64,12 +64,14 @@ class LearnedHead:
         learning_rate: the highest learning rate.
         engine: the engine that computed the features.
         verdict: the comparison of the classifier's answers with the head's.
+        logits: those of the validation images; see `Outcome.logits`.
     """
 
     score: Score
     learning_rate: float
     engine: Engine
     verdict: Verdict
+    logits: np.ndarray | None
 
 
 def choose_features(
@@ -160,12 +162,13 @@ def learn_head(
             search(session)
         score = fit(session)
         recorder.restore_best()
-        verdict = trained.agreement()
+        with reporter.wait("checking the saved model"):
+            verdict = trained.agreement()
         if verdict.passed:
             trained.close()
             rate = session.progress.peak * session.progress.scale
-            return LearnedHead(score, rate, engine, verdict)
-        reporter.info(
+            return LearnedHead(score, rate, engine, verdict, recorder.best_logits)
+        reporter.detail(
             f"{engine.name} in {engine.precision} deviates from Keras with this head: "
             f"{verdict.figures}."
         )

@@ -219,11 +219,12 @@ def open_behind_cut(
         if engine.precision == "float32" or engine_text(engine) == used_engine:
             return trained
         # The effect of small errors in activations shows only in the answers.
-        verdict = trained.agreement()
+        with setup.reporter.wait("comparing what is kept with the network"):
+            verdict = trained.agreement()
         if verdict.passed:
             return trained
         trained.close()
-        setup.reporter.info(
+        setup.reporter.detail(
             f"{engine.name} in {engine.precision} deviates from Keras with this "
             f"network behind it: {verdict.figures}."
         )

@@ -34,7 +34,7 @@ def saved_model_agrees(setup: Setup, recorder: Recorder) -> bool:
     if verdict is None:
         return True
     if verdict.passed:
-        setup.reporter.info(
+        setup.reporter.detail(
             f"the saved model agrees with what was trained: {verdict.figures}"
         )
         return True
@@ -55,7 +55,7 @@ def score_in_float32(setup: Setup, run: Run, epoch: int) -> Score:
     trained = WholeNetwork(setup, load_run_model(run))
     batches, steps = trained.validation_batches(setup.devices.batch_size(32, 32))
     targets = setup.targets(setup.splits.validation)
-    with setup.reporter.progress("measuring the whole network"):
+    with setup.reporter.wait("measuring the whole network"):
         logits = trained.model.predict(batches, steps=steps, verbose=0)
     trained.close()
     # How training smooths labels doesn't matter to a score.

@@ -61,9 +61,12 @@ def train(setup: Setup, run: Run) -> Outcome:
     recorder = RunRecorder(run, classifier, len(setup.splits.validation), tracking)
     checkpoint = recorder.last_checkpoint(reporter)
     reporter.info(
-        f"from scratch: all {count_trainable_parameters(classifier):,} parameters of "
-        f"{setup.backbone.name} and its head learn at {setup.image_size} pixels; "
-        f"{counted(settings.epochs, 'epoch')}, each on new views"
+        f"training {setup.backbone.name} from scratch, "
+        f"{counted(settings.epochs, 'epoch')}"
+    )
+    reporter.detail(
+        f"all {count_trainable_parameters(classifier):,} parameters learn at "
+        f"{setup.image_size} pixels, each epoch on new views"
     )
     auxiliary = None if setup.task.follows_views else setup.backbone.auxiliary
     if auxiliary:
@@ -72,7 +75,7 @@ def train(setup: Setup, run: Run) -> Outcome:
             f"{listed(auxiliary.layers)} learn, too, and have {auxiliary.weight:g} of "
             "their loss in the loss that is shown; they are not saved"
         )
-    reporter.info(describe_precision(setup.config.precision, setup.precision))
+    reporter.detail(describe_precision(setup.config.precision, setup.precision))
     if settings.init != "none" and not checkpoint:
         shallow = Run(Path(settings.init))
         require_unchanged(run, shallow.require_model(), "init_model_sha256")
@@ -91,13 +94,16 @@ def train(setup: Setup, run: Run) -> Outcome:
     if not checkpoint:
         search(session)
     score = fit(session)
-    compare_saved_model(session)
+    logits = recorder.best_logits
+    with reporter.wait("checking the saved model"):
+        compare_saved_model(session)
     if not saved_model_agrees(setup, recorder):
+        logits = None  # of a network that answers otherwise
         score = score_in_float32(setup, run, score.epoch)
         run.write_fitted(score.thresholds, score.temperature)
         figures = score.as_metrics(recorder.validation_images)
         recorder.update_metrics(**{SCRATCH.name: figures})
-    return Outcome(None, score)
+    return Outcome(None, score, logits)
 
 
 def take_layers(source: Run, classifier: keras.Model, reporter: Reporter) -> None:

@@ -29,7 +29,6 @@ from cnnxfer.runs import Run
 from cnnxfer.training.loop import checkpoint, time_budget
 from cnnxfer.training.loop.checkpoint import read_checkpoint
 from cnnxfer.training.loop.loop import fit
-from cnnxfer.training.loop.messages import epoch_lines
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.loop.time_budget import epochs_that_fit
 
@@ -451,14 +450,3 @@ def test_running_out_of_memory_outside_of_updates_is_explained(
 def script_scores(phase: Session, accuracies: dict[int, float]) -> None:
     """Sets the accuracies of epochs."""
     phase.score = lambda epoch: scored(accuracies[epoch], epoch=epoch)
-
-
-@pytest.mark.parametrize(("seconds", "rest"), [(4, "8 s"), (60, "2 min")])
-def test_the_first_epoch_tells_what_is_left(
-    tmp_path: Path, seconds: float, rest: str
-) -> None:
-    progress = tiny_phase(tmp_path).progress
-    progress.step, progress.epoch_seconds = 1, seconds
-    score = scored(0.75, epoch=progress.last_number - 2)
-    lines = list(epoch_lines(progress, score, first=True))
-    assert lines[1:] == [f"2 epochs to go, about {rest}"]

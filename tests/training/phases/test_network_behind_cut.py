@@ -166,8 +166,9 @@ def test_only_the_chosen_layers_learn(
 
 def test_it_reports_what_is_cached(behind: tuple[Run, RecordingReporter]) -> None:
     run, reporter = behind
-    assert "3 of the backbone's 9 layers learn, from conv_pw_3" in reporter.infos[0]
-    assert reporter.infos[2].startswith(
+    assert reporter.infos[0].startswith("fine-tuning 3 of the backbone's 9 layers")
+    assert "learn, from conv_pw_3 on" in reporter.infos[1]
+    assert reporter.infos[3].startswith(
         "up to conv_dw_3_relu the network runs once for each image and view; 1 view of "
         "each training image kept, 36.9 kB; with last='100%', a step would take about "
     )
@@ -185,7 +186,7 @@ def test_layers_behind_the_cut_learn_what_the_whole_network_learns(
 ) -> None:
     run, _ = behind
     whole, reporter = tune(still_parent, cache=False)
-    assert reporter.infos[2].startswith("the whole network runs in every step; with")
+    assert reporter.infos[3].startswith("the whole network runs in every step; with")
     assert whole.state["stages"] == [{"cut": "", "views": 0, "engine": ""}]
     start, cut, uncut = map(weights_of, (still_parent, run, whole))
     way = sum(np.abs(uncut[name] - start[name]).sum() for name in start)
@@ -219,7 +220,7 @@ def test_views_take_turns(
 ) -> None:
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path))
     run, reporter = tune(parent, views=3, epochs=1)
-    assert "3 views of each training image kept" in reporter.infos[2]
+    assert "3 views of each training image kept" in reporter.infos[3]
     kept = [
         entry.manifest
         for entry in ActivationStore().entries()
