@@ -260,6 +260,8 @@ def _reshape(op: Operation, graph: OnnxGraph) -> list[str]:
 
 
 def _with_integers(op: Operation, graph: OnnxGraph) -> list[str]:
+    if len(op.inputs) == 1:  # Squeeze: all axes of one
+        return graph.add(op.name, op.inputs)
     return graph.add(op.name, [op.inputs[0], _wide(op, 1, graph)])
 
 
@@ -317,13 +319,25 @@ def _broadcast(op: Operation, graph: OnnxGraph) -> list[str]:
 
 
 def _gather(op: Operation, graph: OnnxGraph) -> list[str]:
-    axis, together = int(op.known(2).item()), int(op.attributes["batch_dims"])
+    axis = int(op.known(2).item())
+    together = int(op.attributes.get("batch_dims", 0))  # the oldest form has none
     if not together:
         return graph.add("Gather", op.inputs[:2], axis=axis)
     if axis != together:
         raise op.refuse(f"along axis {axis}, {together} axes together")
     places = graph.add("Unsqueeze", [_wide(op, 1, graph), graph.integers([-1])])
     return graph.add("GatherND", [op.inputs[0], *places], batch_dims=together)
+
+
+def _gather_elements(op: Operation, graph: OnnxGraph) -> list[str]:
+    return graph.add("GatherElements", op.inputs, axis=int(op.attributes["axis"]))
+
+
+def _scatter_elements(op: Operation, graph: OnnxGraph) -> list[str]:
+    how = op.attributes.get("reduction", "none")
+    if how != "none":
+        raise op.refuse(f"by {how}")
+    return graph.add("ScatterElements", op.inputs[:3], axis=int(op.known(3).item()))
 
 
 def _top_k(op: Operation, graph: OnnxGraph) -> list[str]:
@@ -391,12 +405,17 @@ def _resize(op: Operation, graph: OnnxGraph) -> list[str]:
             scales[axis] = np.float32(target / size)
             if int(scales[axis] * size) < target:  # which ONNX rounds down
                 scales[axis] = np.nextafter(scales[axis], np.float32(np.inf))
+    nearest = attributes["nearest_mode"]
+    if nearest == "simple":  # down where pictures grow, and up where they shrink
+        if scales.min() < 1 < scales.max():
+            raise op.refuse("that makes larger and smaller at once")
+        nearest = "floor" if scales.min() >= 1 else "ceil"
     return graph.add(
         "Resize",
         [op.inputs[0], "", graph.constant(scales)],
         mode=modes[attributes["mode"]],
         coordinate_transformation_mode=attributes["coordinate_transformation_mode"],
-        nearest_mode=attributes["nearest_mode"],
+        nearest_mode=nearest,
         antialias=int(attributes["antialias"]),
         cubic_coeff_a=float(attributes["cube_coeff"]),
     )
@@ -498,6 +517,7 @@ TRANSLATIONS: Mapping[str, Callable[[Operation, OnnxGraph], list[str]]] = {
     "Convert": _convert,
     "Convolution": _convolution,
     "Gather": _gather,
+    "GatherElements": _gather_elements,
     "Gelu": _gelu,
     "GroupConvolution": _group_convolution,
     "HSigmoid": _hard_sigmoid,
@@ -510,6 +530,7 @@ TRANSLATIONS: Mapping[str, Callable[[Operation, OnnxGraph], list[str]]] = {
     "Pad": _pad,
     "Reshape": _reshape,
     "ReverseSequence": _reverse_sequence,
+    "ScatterElementsUpdate": _scatter_elements,
     "ShapeOf": _shape_of,
     "Slice": _slice,
     "SoftMax": _softmax,

@@ -38,6 +38,21 @@ def answers_of(model: Any, x: np.ndarray) -> np.ndarray:
     return np.asarray(found)
 
 
+def nearest_in_the_simple_way(*sizes: int) -> Build:
+    def build(x: Any) -> Any:
+        return ops.interpolate(
+            x,
+            integers(*sizes),
+            "nearest",
+            "sizes",
+            coordinate_transformation_mode="tf_half_pixel_for_nn",
+            nearest_mode="simple",
+            axes=integers(1, 2),
+        )
+
+    return build
+
+
 WINDOW = {"strides": [2, 2], "pads_begin": [0, 1], "pads_end": [1, 0]}
 CONVOLUTION = {**WINDOW, "dilations": [1, 1]}
 SLICED = {"begin_mask": [1, 0, 0], "end_mask": [1, 0, 0]}
@@ -118,6 +133,34 @@ CASES: dict[str, tuple[Build, tuple[int, ...]]] = {
         (3, 4),
     ),
     "gathered": (lambda x: ops.gather(x, integers(2, 0), np.int32(1)), (3, 4)),
+    "squeezed everywhere": (
+        lambda x: ops.multiply(
+            x,
+            openvino.opset15.squeeze(
+                ops.reduce_max(x, integers(0, 1, 2), keep_dims=True)
+            ),
+        ),
+        (3, 4),
+    ),
+    "gathered, in the oldest form": (
+        lambda x: openvino.opset1.gather(x, integers(2, 0), np.int32(1)),
+        (3, 4),
+    ),
+    "gathered one by one": (
+        lambda x: ops.gather_elements(
+            x, ops.topk(x, np.int32(2), -1, "min", "value").output(1), 2
+        ),
+        (3, 4),
+    ),
+    "scattered": (
+        lambda x: ops.scatter_elements_update(
+            x,
+            ops.topk(x, np.int32(2), 2, "min", "value").output(1),
+            numbers(2, 3, 2),
+            2,
+        ),
+        (3, 4),
+    ),
     "gathered of each": (
         lambda x: ops.gather(
             x, ops.convert(ops.reduce_max(x, integers(2)), "i32"), np.int32(1), 1
@@ -162,6 +205,8 @@ CASES: dict[str, tuple[Build, tuple[int, ...]]] = {
         ),
         (4, 3, 2),
     ),
+    "larger, nearest in the simple way": (nearest_in_the_simple_way(8, 12), (4, 6, 2)),
+    "smaller, nearest in the simple way": (nearest_in_the_simple_way(2, 3), (4, 6, 2)),
     "larger, nearest": (
         lambda x: ops.interpolate(
             x,
