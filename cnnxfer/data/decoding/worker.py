@@ -130,6 +130,10 @@ class DecoderProcess:
         """Tells whether the process has ended."""
         return self._process.poll() is not None
 
+    def was_killed(self) -> bool:
+        """Tells whether the system has killed it, as it does where memory runs out."""
+        return self._process.wait() == -signal.SIGKILL
+
     def exit_reason(self) -> str:
         """Waits until the process ends; returns why it did, as an image's error."""
         code = self._process.wait()
