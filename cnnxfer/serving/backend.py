@@ -43,12 +43,7 @@ class Backend:
         if model is None:
             known = ", ".join(self.models)
             raise Refusal(404, f"there is no model {shown(name)}. There is: {known}.")
-        number = str(model.current.number)
-        if version not in (None, "", number):
-            raise Refusal(
-                404,
-                f"there is no version {shown(version)} of {name}; there is: {number}.",
-            )
+        _require_version(model, version, model.current)
         return model
 
     async def answer(
@@ -59,21 +54,40 @@ class Backend:
         Those of images that cannot be read have an `error`.
 
         Raises:
-            Refusal: if too many others wait.
+            Refusal: if too many others wait, or this machine lacks memory or processes.
         """
         with self.admission.images(len(sources)):
             return await model.predict(sources)
 
     async def answer_all(
-        self, model: ServedModel, sources: Sequence[ImageSource]
+        self,
+        model: ServedModel,
+        sources: Sequence[ImageSource],
+        version: str | None = None,
     ) -> tuple[Version, list[Prediction]]:
         """Returns the same for images that can all be read.
 
+        Args:
+            model: answers.
+            sources: the images.
+            version: the one that has to answer; None for any.
+
         Raises:
-            Refusal: as `answer` does, or if an image cannot be read.
+            Refusal: as `answer` does, if an image cannot be read, or if a newer version
+                has answered meanwhile.
         """
-        version, predictions = await self.answer(model, sources)
+        answered, predictions = await self.answer(model, sources)
+        _require_version(model, version, answered)
         for prediction in predictions:
             if prediction.error:
                 raise Refusal(400, f"{prediction.path}: {prediction.error}.")
-        return version, predictions
+        return answered, predictions
+
+
+def _require_version(model: ServedModel, asked: str | None, found: Version) -> None:
+    if asked not in (None, "", str(found.number)):
+        raise Refusal(
+            404,
+            f"there is no version {shown(asked)} of {model.name}; there is: "
+            f"{found.number}.",
+        )

@@ -17,9 +17,10 @@ import numpy as np
 
 from cnnxfer.child_process import python_command
 from cnnxfer.data.decoding.child import Record, read_record, write_record
+from cnnxfer.data.images.decode import LITTLE
 from cnnxfer.registry import BUILT_IN
 from cnnxfer.reporting import Reporter
-from cnnxfer.serving.refusals import Refusal, busy
+from cnnxfer.serving.refusals import Refusal, busy, unavailable
 from cnnxfer.serving.served_model import Version
 
 MOST_WAITING = 8  # with the one that is explained
@@ -86,6 +87,9 @@ class Explainer:
             record, png = await anyio.to_thread.run_sync(
                 self._ask, job, image, limiter=self._one
             )
+        except (OSError, MemoryError) as error:
+            self._reporter.warn(f"an image is not explained: {str(error) or LITTLE}")
+            raise unavailable() from error
         finally:
             self._waiting -= 1
         if "bug" in record:
@@ -119,6 +123,9 @@ class Explainer:
                 late = time.monotonic() - started >= self.seconds_each
                 reason = f"over {self.seconds_each:g} s" if late else _end_of(process)
                 raise Refusal(503, f"the image is not explained: {reason}.") from error
+            except BaseException:
+                self._close_process()  # the next would get the rest of this answer
+                raise
             finally:
                 limit.cancel()
                 self._end_when_idle()

@@ -87,7 +87,7 @@ def routes(backend: Backend) -> APIRouter:
         document, binary = _parts(await request.body(), request.headers.get(LENGTH))
         sources = _images(document, binary, backend.most_images)
         request_id = _id(document)
-        answered, found = await backend.answer_all(model, sources)
+        answered, found = await backend.answer_all(model, sources, version)
         wanted = _wanted(document, OUTPUTS[answered.kind])
         head = {
             "model_name": model.name,

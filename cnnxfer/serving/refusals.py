@@ -6,6 +6,8 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
+UNAVAILABLE_SECONDS = 5  # that a client waits for what this machine lacks
+
 
 class Refusal(Exception):
     """A request that is not answered, and why.
@@ -31,6 +33,19 @@ def busy(seconds: int) -> Refusal:
         429,
         f"too many images wait for their answers; try again in {seconds} s.",
         {"Retry-After": str(seconds)},
+    )
+
+
+def unavailable() -> Refusal:
+    """Returns what a client is told where this machine lacks memory or processes.
+
+    The reason is for the server's messages: it may name files.
+    """
+    return Refusal(
+        503,
+        "the server lacks memory or processes, and its messages say which; try again "
+        f"in {UNAVAILABLE_SECONDS} s.",
+        {"Retry-After": str(UNAVAILABLE_SECONDS)},
     )
 
 

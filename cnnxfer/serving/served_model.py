@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from cnnxfer.config.prediction import ClassifierOptions
+from cnnxfer.data.images.decode import LITTLE
 from cnnxfer.data.images.source import ImageSource
+from cnnxfer.errors import RunError
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.model_source import ModelSource, find_model
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter
 from cnnxfer.serving.live_model import LiveModel, ModelClosed
+from cnnxfer.serving.refusals import unavailable
 from cnnxfer.serving.samples import sample_images
 from cnnxfer.tasks.answer import Kind
 
@@ -90,7 +93,11 @@ class ServedModel:
     async def predict(
         self, sources: Sequence[ImageSource]
     ) -> tuple[Version, list[Prediction]]:
-        """Returns the version that answers, and its prediction for each image."""
+        """Returns the version that answers, and its prediction for each image.
+
+        Raises:
+            Refusal: if this machine lacks memory or processes.
+        """
         while True:
             version = self._current
             try:
@@ -98,7 +105,13 @@ class ServedModel:
             except ModelClosed:  # in favour of a newer version, an instant ago
                 await asyncio.sleep(0.01)
                 continue
-            return version, await asyncio.gather(*map(asyncio.wrap_future, asked))
+            try:
+                found = await asyncio.gather(*map(asyncio.wrap_future, asked))
+            except (RunError, MemoryError) as error:
+                reason = str(error) or LITTLE
+                self._reporter.warn(f"{self.name}: a request failed: {reason}")
+                raise unavailable() from error
+            return version, found
 
     def refresh(self) -> None:
         """Puts a newer version in the place of this one, if there is one.

@@ -39,7 +39,7 @@ def routes(backend: Backend) -> APIRouter:
         """Answer images, in rows (`instances`) or in columns (`inputs`)."""
         model = backend.find(name, version)
         rows, by_rows = _images(await read_json(request), backend.most_images)
-        _, found = await backend.answer_all(model, rows)
+        _, found = await backend.answer_all(model, rows, version)
         if by_rows:
             return Answer({"predictions": [_encoded(values(p)) for p in found]})
         outputs = columns(found[0].answer.kind, found)

@@ -129,6 +129,22 @@ def test_the_server_alone_is_told_of_its_files(
     assert reporter.warnings == ["/secret/run has no such layer"]
 
 
+def test_no_image_gets_the_rest_of_the_answer_to_another(
+    opened: Callable[..., Explainer],
+    reporter: RecordingReporter,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise MemoryError
+
+    asked = opened()
+    with monkeypatch.context() as patch:
+        patch.setattr(explainer, "read_record", fail)
+        assert refusal(asked, b"good")[0] == 503
+    assert reporter.warnings == ["an image is not explained: too little memory"]
+    assert explained(asked, b"better") == b"better"
+
+
 def test_few_may_wait(opened: Callable[..., Explainer]) -> None:
     asked, answers = opened(), []
 
