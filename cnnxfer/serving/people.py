@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from functools import partial
 from typing import Annotated, Any
 
-import anyio
+import anyio.from_thread
+import anyio.to_thread
 from fastapi import APIRouter, Query
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -18,7 +18,7 @@ from cnnxfer.data.images.source import ImageSource, unreadable_source
 from cnnxfer.errors import DataError
 from cnnxfer.prediction.outputs.masks import encode_mask
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.serving.admission import require_count
+from cnnxfer.serving.admission import Held, require_count
 from cnnxfer.serving.backend import Backend
 from cnnxfer.serving.bodies import read_json
 from cnnxfer.serving.documents import upload_body
@@ -27,11 +27,12 @@ from cnnxfer.serving.guard import held_bytes
 from cnnxfer.serving.images import encoded_source
 from cnnxfer.serving.refusals import Refusal, shown
 from cnnxfer.serving.responses import Answer
-from cnnxfer.serving.served_model import ServedModel
+from cnnxfer.serving.served_model import Version
 from cnnxfer.web import Limits, open_url
 
 IDLE_SECONDS, TOTAL_SECONDS = 5.0, 15.0  # of a download
-DOWNLOADS = 4  # of one request at a time
+REQUEST_SECONDS = 30.0  # of all downloads of a request
+DOWNLOADS = 16  # at a time, of all requests
 UNREADABLE = 422
 EXAMPLE = {"urls": ["https://example.org/flower.jpg"]}
 
@@ -46,6 +47,12 @@ def routes(backend: Backend, explainer: Explainer, most_bytes: int) -> APIRouter
     """
     router = APIRouter(tags=["For people"])
     limits = Limits(most_bytes, IDLE_SECONDS, TOTAL_SECONDS, backend.allow_private)
+    several = anyio.CapacityLimiter(DOWNLOADS)
+
+    async def images(request: Request, most: int) -> list[ImageSource]:
+        if _kind(request) == "application/json":
+            return await _downloads(request, most, limits, several)
+        return await _files(request, most)
 
     @router.post("/predict", openapi_extra=upload_body(EXAMPLE))
     async def predict(request: Request, model: str | None = None) -> Answer:
@@ -54,7 +61,7 @@ def routes(backend: Backend, explainer: Explainer, most_bytes: int) -> APIRouter
         If some cannot be read, the status is 422, and the others have their answers.
         """
         asked = backend.find(model) if model else backend.first
-        sources = await _images(request, backend.most_images, limits)
+        sources = await images(request, backend.most_images)
         require_count(len(sources), backend.most_images)
         version, found = await backend.answer(asked, sources)
         document = {
@@ -78,48 +85,51 @@ def routes(backend: Backend, explainer: Explainer, most_bytes: int) -> APIRouter
         Without a class, by its name or id, it is the most probable one.
         """
         asked = backend.find(model) if model else backend.first
-        number = _number_of_class(asked, label)
-        sources = await _images(request, 1, limits)
+        version = asked.current
+        number = _number_of_class(asked.name, version, label)
+        sources = await images(request, 1)
         require_count(len(sources), 1)
         try:
             image = sources[0].read()
         except DataError as error:
             raise Refusal(UNREADABLE, f"{sources[0].name}: {error}.") from error
-        png = await explainer.explain(asked.current, number, image)
+        png = await explainer.explain(version, number, image)
         return Response(png, media_type="image/png")
 
     return router
 
 
-def _number_of_class(model: ServedModel, label: str | None) -> int | None:
+def _number_of_class(model: str, version: Version, label: str | None) -> int | None:
     """Returns the position of a class that is to be explained; None for None.
 
     Raises:
         Refusal: if there is no such class, or nothing of the model is explained.
     """
-    if not explains(model.current):
+    if not explains(version):
         raise Refusal(
             400,
-            f"{model.name} cannot be explained: heat maps are of runs and backbones "
+            f"{model} cannot be explained: heat maps are of runs and backbones "
             "that answer with classes.",
         )
     if label is None:
         return None
-    classes = model.current.source.classes
+    classes = version.source.classes
     found = [at for at, names in enumerate(classes) if label in names]
     if len(found) == 1:
         return found[0]
     if not found:
-        raise Refusal(400, f"{model.name} has no class {shown(label)}.")
+        raise Refusal(400, f"{model} has no class {shown(label)}.")
     ids = " or ".join(classes[at][0] for at in found)
     raise Refusal(400, f"{len(found)} classes are called {label!r}; send {ids}.")
 
 
-async def _images(request: Request, most: int, limits: Limits) -> list[ImageSource]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        return await _downloads(request, most, limits)
-    if kind != "multipart/form-data":
+def _kind(request: Request) -> str:
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    return kind.strip().lower()
+
+
+async def _files(request: Request, most: int) -> list[ImageSource]:
+    if _kind(request) != "multipart/form-data":
         body = await request.body()
         return [encoded_source("image", body)] if body else []
     try:
@@ -135,7 +145,9 @@ async def _images(request: Request, most: int, limits: Limits) -> list[ImageSour
         ) from error
 
 
-async def _downloads(request: Request, most: int, limits: Limits) -> list[ImageSource]:
+async def _downloads(
+    request: Request, most: int, limits: Limits, several: anyio.CapacityLimiter
+) -> list[ImageSource]:
     """Returns the images at the addresses that a request names.
 
     One that cannot be fetched becomes an image that cannot be read.
@@ -145,31 +157,39 @@ async def _downloads(request: Request, most: int, limits: Limits) -> list[ImageS
     if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
         raise Refusal(400, 'expected {"urls": ["https://...", ...]}.')
     require_count(len(urls), most)
-    held, several = held_bytes(request.scope), anyio.CapacityLimiter(DOWNLOADS)
+    held = held_bytes(request.scope)
+    late = f"it was not fetched within {REQUEST_SECONDS:g} s, with the others"
+    found = [unreadable_source(url, late) for url in urls]
 
-    async def download(url: str) -> ImageSource:
-        fetch = partial(_fetch, url, limits)
-        source = await anyio.to_thread.run_sync(fetch, limiter=several)
-        held.take(source.size_bytes)
-        return source
+    async def download(place: int) -> None:
+        fetch = partial(_fetch, urls[place], limits, held)
+        found[place] = await anyio.to_thread.run_sync(fetch, limiter=several)
 
     try:
-        # None is left behind where one is refused: it would count for ever.
-        async with asyncio.TaskGroup() as downloads:
-            tasks = [downloads.create_task(download(url)) for url in urls]
+        # Where it is cancelled, its threads end with the piece that they wait for, so
+        # that nothing is held once the request is answered.
+        with anyio.move_on_after(REQUEST_SECONDS):
+            async with anyio.create_task_group() as downloads:
+                for place in range(len(urls)):
+                    downloads.start_soon(download, place)
     except* Refusal as refusals:
         raise refusals.exceptions[0] from None
-    return [task.result() for task in tasks]
+    return found
 
 
-def _fetch(url: str, limits: Limits) -> ImageSource:
+def _fetch(url: str, limits: Limits, held: Held) -> ImageSource:
     if not url.startswith(("http://", "https://")):
         return unreadable_source(url, "no address; expected https://...")
+    content = bytearray()
     try:
         with open_url(url, limits) as (_, pieces):
-            return encoded_source(url, b"".join(pieces))
+            for piece in pieces:
+                anyio.from_thread.check_cancelled()
+                anyio.from_thread.run_sync(held.take, len(piece))
+                content += piece
     except DataError as error:
         return unreadable_source(url, str(error))
+    return encoded_source(url, bytes(content))
 
 
 def _record(prediction: Prediction) -> dict[str, Any]:

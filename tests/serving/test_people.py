@@ -17,6 +17,7 @@ from served import BLUE, GREEN, RED, Served, png, serving
 from web_server import Server
 
 import cnnxfer
+from cnnxfer.serving import people
 
 
 @pytest.fixture
@@ -174,6 +175,17 @@ def test_downloads_that_are_refused_hold_nothing(
         while served.metric("cnnxfer_held_bytes"):
             assert time.monotonic() < deadline
         assert served.client.post("/predict", content=RED).status_code == 200
+
+
+def test_all_downloads_of_a_request_have_a_deadline(
+    private: Served, pictures: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "REQUEST_SECONDS", 0.0)
+    urls = [pictures.url("whole")] * 2
+    answer = private.client.post("/predict", json={"urls": urls})
+    assert answer.status_code == 422
+    for each in answer.json()["predictions"]:
+        assert "not fetched within 0 s" in each["error"]
 
 
 @pytest.mark.parametrize(
