@@ -85,13 +85,14 @@ class Guard:
             )
         # CORS is off: a page of another site may link to ours, and not make a browser
         # ask anything else.
-        site, path = headers.get("sec-fetch-site", "none"), scope["path"]
-        if site not in ("none", "same-origin") and path not in OPEN:
+        path = scope["path"]
+        if _is_of_other_site(headers) and path not in OPEN:
             raise Refusal(403, "pages of other sites may not ask this server.")
         if self.token and path not in OPEN:
-            sent = headers.get("authorization", "").removeprefix("Bearer ")
+            scheme, _, sent = headers.get("authorization", "").partition(" ")
             # Starlette reads headers as Latin-1, whatever their bytes meant.
-            if not hmac.compare_digest(sent.encode("latin-1"), self.token.encode()):
+            same = hmac.compare_digest(sent.encode("latin-1"), self.token.encode())
+            if scheme.lower() != "bearer" or not same:
                 raise Refusal(
                     401,
                     "a token is needed: Authorization: Bearer TOKEN.",
@@ -120,6 +121,19 @@ def is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _is_of_other_site(headers: Headers) -> bool:
+    """Tells whether a page of another site asks, by what its browser says of it.
+
+    Browsers say Sec-Fetch-Site only where the connection is encrypted or stays on the
+    machine. Everywhere they say the Origin, with all that is not a mere reading.
+    """
+    if site := headers.get("sec-fetch-site"):
+        return site not in ("none", "same-origin")
+    if origin := headers.get("origin"):
+        return origin.partition("://")[2].lower() != headers.get("host", "").lower()
+    return False
 
 
 def _host(header: str) -> str:

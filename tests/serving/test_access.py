@@ -23,7 +23,7 @@ def guarded(exports: list[str]) -> Iterator[Served]:
         yield served
 
 
-@pytest.mark.parametrize("sent", ["", "Bearer", "Bearer sesame", f"Basic {TOKEN}"])
+@pytest.mark.parametrize("sent", ["", "Bearer", "Bearer sesame", f"Basic {TOKEN}", TOKEN])
 def test_without_the_token_nothing_is_answered(guarded: Served, sent: str) -> None:
     headers = {"Authorization": sent.encode()}
     for path in ("/predict", "/v2/models/colours/infer", "/v1/models/colours:predict"):
@@ -34,6 +34,12 @@ def test_without_the_token_nothing_is_answered(guarded: Served, sent: str) -> No
     for path in ("/metrics", "/v2/models/colours", "/openapi.json", "/nowhere"):
         assert guarded.client.get(path, headers=headers).status_code == 401
     assert guarded.client.get("/v2/health/ready", headers=headers).status_code == 200
+
+
+def test_the_scheme_of_a_token_is_read_in_any_case(guarded: Served) -> None:
+    for scheme in ("bearer", "BEARER"):
+        headers = {"Authorization": f"{scheme} {TOKEN}".encode()}
+        assert guarded.client.get("/v2", headers=headers).status_code == 200
 
 
 def test_with_the_token_any_host_is_answered(
@@ -93,6 +99,23 @@ def test_pages_of_other_sites_are_refused(
     answer = served.client.post("/predict", content=RED, headers=headers)
     assert answer.status_code == status
     assert not any("access-control" in name for name in answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://Localhost:8501", 200),
+        ("http://localhost:9000", 403),
+        ("https://flowers.example", 403),
+        ("null", 403),
+    ],
+)
+def test_pages_that_browsers_tell_only_the_origin_of_are_refused(
+    served: Served, origin: str, status: int
+) -> None:
+    headers = {"Origin": origin, "Host": "localhost:8501"}
+    answer = served.client.post("/predict", content=RED, headers=headers)
+    assert answer.status_code == status
 
 
 def test_compressed_bodies_are_refused(served: Served) -> None:
