@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.images.decode import LITTLE
 from cnnxfer.data.images.source import ImageSource
-from cnnxfer.errors import RunError
+from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.model_source import ModelSource, find_model
 from cnnxfer.prediction.prediction import Prediction
@@ -23,6 +24,7 @@ from cnnxfer.serving.refusals import unavailable
 from cnnxfer.serving.samples import sample_images
 from cnnxfer.tasks.answer import Kind
 
+MOST_PAUSE_SECONDS = 300.0  # until a version is tried again
 Stamp = tuple[tuple[str, int, int], ...]  # the name, time and size of each file
 
 
@@ -80,8 +82,10 @@ class ServedModel:
         self.name = name
         self._model, self._options, self._runs_dir = model, options, runs_dir
         self._reporter, self._on_batch = reporter, on_batch
+        self._closed = False
         self._refused: Stamp = ()
         self._told = ""  # the last reason why a version could not be opened
+        self._pause_seconds = self._next_look = 0.0  # after a failure that may pass
         source = find_model(model, runs_dir, reporter)
         self._current = self._open(1, source, _stamp(source))
 
@@ -119,32 +123,65 @@ class ServedModel:
         Requests go to the new version once it is ready; those that the old version has
         taken are answered by it.
         """
+        if time.monotonic() < self._next_look:
+            return
+        stamp = self._stamp_of_export()
+        if stamp and stamp in (self._current.stamp, self._refused):
+            return
         try:
             source = find_model(self._model, self._runs_dir)
             stamp = _stamp(source)
             if stamp in (self._current.stamp, self._refused):
                 return
-            self._refused = stamp  # unless all goes well
             # Again: of files that were written meanwhile, the stamp is too new.
             source = find_model(self._model, self._runs_dir)
             newer = self._open(self._current.number + 1, source, stamp)
         except Exception as error:  # whatever it is, others are looked for later
-            if str(error) != self._told:
-                self._told = str(error)
-                self._reporter.warn(
-                    f"{self.name}: there is another version, which cannot be served; "
-                    f"version {self._current.number} goes on: {error}"
-                )
+            if isinstance(error, ConfigError | DataError):
+                self._refused = stamp  # until its files change
+            else:
+                self._wait_longer()
+            self._tell_once(error)
             return
         older, self._current, self._told = self._current, newer, ""
+        self._pause_seconds = 0.0
         self._reporter.info(
             f"{self.name}: version {newer.number} is {source.name}, ready"
         )
         older.live.close()
+        if self._closed:  # while the newer one was opened
+            newer.live.close()
 
     def close(self) -> None:
         """Answers what was asked, and ends the model's threads and processes."""
+        self._closed = True
         self._current.live.close()
+
+    def _stamp_of_export(self) -> Stamp:
+        """Returns the stamp of an export; () of others, and where a file is missing.
+
+        `find_model` hashes all its files, so they are looked at first.
+        """
+        source = self._current.source
+        try:
+            return () if source.run else _stamp(source)
+        except OSError:
+            return ()
+
+    def _wait_longer(self) -> None:
+        self._pause_seconds = min(
+            MOST_PAUSE_SECONDS, 2 * (self._pause_seconds or Watch.SECONDS)
+        )
+        self._next_look = time.monotonic() + self._pause_seconds
+
+    def _tell_once(self, error: Exception) -> None:
+        reason = str(error) or type(error).__name__
+        if reason != self._told:
+            self._told = reason
+            self._reporter.warn(
+                f"{self.name}: what is there now cannot be served; version "
+                f"{self._current.number} goes on: {reason}"
+            )
 
     def _open(self, number: int, source: ModelSource, stamp: Stamp) -> Version:
         classifier = Classifier(source, self._options, self._reporter)
@@ -154,6 +191,9 @@ class ServedModel:
 
         live = LiveModel(classifier, samples, self._on_batch)
         return Version(number, source, live, stamp)
+
+
+STOP_SECONDS = 1.0
 
 
 class Watch:
@@ -169,9 +209,9 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread, after what it does now."""
+        """Ends the thread, unless it opens a model, which may take minutes."""
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         while not self._stopped.wait(self.SECONDS):

@@ -40,12 +40,16 @@ def version(served: Served) -> int:
 def test_a_newer_version_takes_over_while_clients_ask(tmp_path: Path) -> None:
     folder = write_export(tmp_path / "colours")
     answers: list[httpx.Response] = []
+    lost: list[Exception] = []
     with serving(str(folder)) as served:
         asking = True
 
         def ask() -> None:
-            while asking:
-                answers.append(served.client.post("/predict", content=RED))
+            try:
+                while asking:
+                    answers.append(served.client.post("/predict", content=RED))
+            except Exception as error:
+                lost.append(error)
 
         threads = [threading.Thread(target=ask) for _ in range(3)]
         for thread in threads:
@@ -60,6 +64,7 @@ def test_a_newer_version_takes_over_while_clients_ask(tmp_path: Path) -> None:
             asking = False
             for thread in threads:
                 thread.join()
+    assert lost == []
     assert {answer.status_code for answer in answers} == {200}
     found = {
         (answer.json()["version"], answer.json()["predictions"][0]["label"])
@@ -93,20 +98,42 @@ def test_a_version_that_cannot_be_opened_is_told_once(tmp_path: Path) -> None:
         wait_for(lambda: version(served) == 2)
 
 
-def test_what_nobody_expects_does_not_end_the_watch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [KeyError("a bug"), MemoryError()])
+def test_a_version_that_failed_for_a_passing_reason_is_tried_again(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_export(tmp_path / "colours")
     with serving(str(folder)) as served:
         with monkeypatch.context() as patch:
 
             def fail(*arguments: object) -> None:
-                raise KeyError("a bug")
+                raise error
 
-            patch.setattr(served_model, "find_model", fail)
+            patch.setattr(served_model, "LiveModel", fail)
+            write_export(folder, names=OTHERS)
             wait_for(lambda: bool(served.reporter.warnings))
-        write_export(folder, names=OTHERS)
         wait_for(lambda: version(served) == 2)
+
+
+def test_files_are_read_once_for_each_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_export(tmp_path / "colours")
+    looks: list[object] = []
+    find_model = served_model.find_model
+
+    def counted(*arguments: object) -> object:
+        looks.append(arguments)
+        return find_model(*arguments)
+
+    with serving(str(folder)) as served:
+        monkeypatch.setattr(served_model, "find_model", counted)
+        time.sleep(0.3)
+        assert not looks
+        write_text(folder / "cnnxfer.json", "{")
+        wait_for(lambda: bool(served.reporter.warnings))
+        time.sleep(0.3)
+        assert len(looks) == 1
 
 
 def test_what_is_written_while_it_is_read_is_read_again(
@@ -123,6 +150,7 @@ def test_what_is_written_while_it_is_read_is_read_again(
             return found
 
         monkeypatch.setattr(served_model, "find_model", find_late)
+        os.utime(folder / "cnnxfer.json")
         wait_for(lambda: version(served) > 1)
         answer = served.client.post("/predict", content=RED)
         assert answer.json()["predictions"][0]["label"] == "crimson"
