@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -72,18 +73,16 @@ class LiveModel:
             RunError: if the network cannot be loaded, or a process cannot be started.
         """
         self.classifier = classifier
-        # The processes start while the engine is opened.
-        self._decoders = [
-            SingleDecoder(classifier.reader, DECODING_SECONDS) for _ in range(WORKERS)
-        ]
-        try:
+        with ExitStack() as unless_ready:
+            # The processes start while the engine is opened.
+            decoders = []
+            for _ in range(WORKERS):
+                decoders.append(SingleDecoder(classifier.reader, DECODING_SECONDS))
+                unless_ready.callback(decoders[-1].close)
             self._engine: ElasticEngine = classifier.engines(samples, few=True)[0]
             size = self._engine.image_size
             answer_all(self._engine, np.zeros((1, size, size, 3), np.uint8))
-        except BaseException:
-            for decoder in self._decoders:
-                decoder.close()
-            raise
+            unless_ready.pop_all()
         self._on_batch = on_batch
         self._undecoded: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._seen: deque[_Seen] = deque()
@@ -91,7 +90,7 @@ class LiveModel:
         self._closing = self._decoded_all = False
         self._decoding = [
             threading.Thread(target=self._decode, args=[decoder], daemon=True)
-            for decoder in self._decoders
+            for decoder in decoders
         ]
         self._answering = [
             threading.Thread(target=self._answer, daemon=True)
