@@ -6,11 +6,12 @@ It is started by the first demand, and ends when nobody has asked for a while.
 from __future__ import annotations
 
 import subprocess
+import tempfile
 import threading
 import time
 from contextlib import suppress
 from signal import Signals
-from typing import Any
+from typing import IO, Any
 
 import anyio
 import numpy as np
@@ -58,6 +59,7 @@ class Explainer:
         self._one = anyio.CapacityLimiter(1)
         self._held = threading.Lock()  # while the process is asked or ended
         self._process: subprocess.Popen[bytes] | None = None
+        self._errors: IO[bytes] | None = None  # its standard error
         self._idle: threading.Timer | None = None
         self._closed = False
 
@@ -122,6 +124,9 @@ class Explainer:
             except (OSError, EOFError) as error:
                 late = time.monotonic() - started >= self.seconds_each
                 reason = f"over {self.seconds_each:g} s" if late else _end_of(process)
+                self._reporter.warn(
+                    f"an image is not explained: {reason}. {self._last_line()}".strip()
+                )
                 raise Refusal(503, f"the image is not explained: {reason}.") from error
             except BaseException:
                 self._close_process()  # the next would get the rest of this answer
@@ -139,14 +144,21 @@ class Explainer:
         self._close_process()
         if self._closed:
             raise Refusal(503, "the server ends.")
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             python_command("cnnxfer.serving.explainer_child"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._errors,
             process_group=0,  # so that Ctrl-C reaches only the parent
         )
         return self._process
+
+    def _last_line(self) -> str:
+        """Returns the last that the process has written about its end."""
+        assert self._errors
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace").strip().split("\n")[-1]
 
     def _end_when_idle(self) -> None:
         self._idle = threading.Timer(self.idle_seconds, self._end)
@@ -164,7 +176,7 @@ class Explainer:
             self._process = None
             process.kill()
             process.wait()
-            for stream in (process.stdin, process.stdout):
+            for stream in (process.stdin, process.stdout, self._errors):
                 with suppress(OSError):  # what is still buffered cannot be written
                     assert stream
                     stream.close()

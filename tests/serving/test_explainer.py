@@ -29,6 +29,7 @@ while True:
     if word == b"slow":
         time.sleep(60)
     if word == b"crash":
+        print("no layer of luck", file=sys.stderr, flush=True)
         os.abort()
     if word == b"broken":
         answer, image = {"error": "truncated JPEG"}, None
@@ -106,7 +107,7 @@ def test_it_ends_with_the_server(opened: Callable[..., Explainer]) -> None:
 
 
 def test_another_process_follows_one_that_failed(
-    opened: Callable[..., Explainer],
+    opened: Callable[..., Explainer], reporter: RecordingReporter
 ) -> None:
     asked = opened(seconds_each=2)
     assert refusal(asked, b"broken") == (
@@ -116,6 +117,8 @@ def test_another_process_follows_one_that_failed(
     status, message = refusal(asked, b"crash")
     assert status == 503
     assert "the process that explains was ended (SIGABRT)" in message
+    assert "luck" not in message
+    assert reporter.warnings[-1].endswith("(SIGABRT). no layer of luck")
     assert explained(asked, b"good") == b"good"
     assert refusal(asked, b"slow") == (503, "the image is not explained: over 2 s.")
     assert explained(asked, b"good") == b"good"
