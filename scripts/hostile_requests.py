@@ -4,8 +4,9 @@
 
 It starts `cnnxfer serve MODEL` itself, and samples the memory of the server and of its
 decoders each second (Linux alone). It fails if a response has a status of 5xx, a good
-request is not answered with 200 (or 429, while the queue is full), the server writes a
-traceback, ends, or is not ended by SIGTERM within a minute.
+request is not answered with 200 (or 429, while the queue is full; or not at all, while
+there is a flood of connections), the server writes a traceback, ends, or is not ended
+by SIGTERM within a minute, or its memory grows by over a quarter after two minutes.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import argparse
 import base64
 import io
 import json
+import math
 import random
 import re
 import signal
 import socket
+import statistics
 import struct
 import subprocess
 import sys
@@ -36,6 +39,9 @@ from cnnxfer.data.sample.flowers import CLASS_NAMES, draw
 
 QUICK, SLOW = 24, 12  # threads of clients
 FLOOD = 700  # connections at once
+AFTER_FLOOD = 5.0  # seconds until the server has seen their end
+SETTLED, MINUTE = 120, 60  # seconds after which memory may grow little, and of a sample
+GROWTH = 1.25
 PATIENCE = 60.0  # seconds
 GOOD = "good: "
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
@@ -47,6 +53,7 @@ class Target:
     Attributes:
         model: the name of a model.
         pictures: encoded images.
+        floods: the beginning and the end of each flood of connections.
     """
 
     def __init__(self, address: str, model: str, pictures: list[bytes]) -> None:
@@ -54,6 +61,7 @@ class Target:
         parts = urlsplit(address)
         self.place = (str(parts.hostname), int(parts.port or 80))
         self.model, self.pictures = model, pictures
+        self.floods: list[list[float]] = []
 
     def connect(self) -> socket.socket:
         """Returns a connection."""
@@ -425,6 +433,8 @@ def _takes_nothing(target: Target, draw: random.Random) -> bytes:
 
 def _flood(target: Target, draw: random.Random) -> bytes:
     connections = []
+    flood = [time.monotonic(), math.inf]
+    target.floods.append(flood)
     try:
         for _ in range(FLOOD):
             connections.append(target.connect())
@@ -433,6 +443,7 @@ def _flood(target: Target, draw: random.Random) -> bytes:
         pass
     for connection in connections:
         connection.close()
+    flood[1] = time.monotonic() + AFTER_FLOOD
     time.sleep(60)
     return b"<vanished>"
 
@@ -480,14 +491,17 @@ class Counts:
         self.wrong: list[str] = []
         self._lock = threading.Lock()
 
-    def add(self, name: str, answer: bytes) -> None:
-        """Counts what one client got."""
+    def add(self, name: str, answer: bytes, flooded: bool = False) -> None:
+        """Counts what one client got, maybe while there were too many connections."""
         statuses = [found.decode() for found in STATUS.findall(answer)]
         statuses = [status for status in statuses if status != "100"]
         if not statuses:
             word = re.search(rb"<(\w+)>$", answer)
             statuses = [word[1].decode() if word else "closed"]
-        expected = ("200", "429", "reset", "closed") if name.startswith(GOOD) else None
+        expected: tuple[str, ...] = ()
+        if name.startswith(GOOD):
+            lost = ("reset", "closed") if flooded else ()
+            expected = ("200", "429", *lost)
         with self._lock:
             for status in statuses:
                 self.outcomes[name, status] += 1
@@ -522,7 +536,8 @@ def main() -> None:
         document["tracebacks"] = sum("Traceback" in line for line in lines)
     options.out.write_text(json.dumps(document, indent=1))
     print(json.dumps(document, indent=1))
-    if document["wrong"] or document["exit_code"] or document["tracebacks"]:
+    failures = [document[name] for name in ("wrong", "exit_code", "tracebacks")]
+    if any(failures) or (document["memory_growth"] or 0) > GROWTH:
         sys.exit(1)
 
 
@@ -557,11 +572,13 @@ def _run(
         weights = [weight for _, weight in kinds.values()]
         while time.monotonic() < deadline and server.poll() is None:
             (name,) = draw.choices(list(kinds), weights)
+            begun = time.monotonic()
             try:
                 answer = kinds[name][0](target, draw)
             except ConnectionError:
                 answer = b"<reset>"
-            counts.add(name, answer)
+            flooded = any(begun <= end for _, end in target.floods)
+            counts.add(name, answer, flooded)
 
     threads = [
         threading.Thread(target=clients, args=[kinds, options.seed * 1000 + number])
@@ -593,7 +610,22 @@ def _run(
             for second, server_mb, decoders_mb in memory
         ],
         "memory_mb_at_the_end": _memory(server.pid),
+        "memory_growth": _growth([(at, sum(mb)) for at, *mb in memory]),
     }
+
+
+def _growth(samples: list[tuple[int, int]]) -> float | None:
+    """Returns by what factor memory has grown since it settled; None of a short run.
+
+    Args:
+        samples: seconds, and megabytes.
+    """
+    end = samples[-1][0]
+    first = [mb for at, mb in samples if SETTLED <= at < SETTLED + MINUTE]
+    last = [mb for at, mb in samples if at > end - MINUTE]
+    if end < SETTLED + 2 * MINUTE:
+        return None
+    return round(statistics.median(last) / statistics.median(first), 2)
 
 
 def _by_client(outcomes: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
