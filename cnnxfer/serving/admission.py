@@ -89,7 +89,7 @@ class Held:
         """
         admission = self._admission
         if admission.bytes_held + number > admission.most_bytes:
-            raise busy(admission.seconds_to_wait(1))
+            raise busy(admission.seconds_to_wait(1), "bytes are held")
         self.bytes += number
         admission.bytes_held += number
 

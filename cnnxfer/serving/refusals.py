@@ -27,11 +27,11 @@ class Refusal(Exception):
         self.headers = dict(headers or {})
 
 
-def busy(seconds: int) -> Refusal:
+def busy(seconds: int, what: str = "images wait for their answers") -> Refusal:
     """Returns what a client is told while too many others wait."""
     return Refusal(
         429,
-        f"too many images wait for their answers; try again in {seconds} s.",
+        f"too many {what}; try again in {seconds} s.",
         {"Retry-After": str(seconds)},
     )
 
