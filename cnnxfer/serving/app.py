@@ -16,7 +16,7 @@ from cnnxfer.serving.explainer import Explainer
 from cnnxfer.serving.guard import refused
 from cnnxfer.serving.metrics import Metrics
 from cnnxfer.serving.refusals import Refusal
-from cnnxfer.serving.responses import Answer
+from cnnxfer.serving.responses import JsonAnswer
 from cnnxfer.version import __version__
 
 
@@ -50,15 +50,17 @@ def make_app(
         )
 
     @app.exception_handler(Refusal)
-    async def tell_refusal(request: Request, error: Refusal) -> Answer:
+    async def tell_refusal(request: Request, error: Refusal) -> JsonAnswer:
         return refused(error)
 
     @app.exception_handler(HTTPException)
-    async def tell_other(request: Request, error: HTTPException) -> Answer:
-        return Answer({"error": error.detail}, error.status_code, headers=error.headers)
+    async def tell_other(request: Request, error: HTTPException) -> JsonAnswer:
+        return JsonAnswer(
+            {"error": error.detail}, error.status_code, headers=error.headers
+        )
 
     @app.exception_handler(Exception)
-    async def tell_failure(request: Request, error: Exception) -> Answer:
-        return Answer({"error": "the server failed; its log says why."}, 500)
+    async def tell_failure(request: Request, error: Exception) -> JsonAnswer:
+        return JsonAnswer({"error": "the server failed; its log says why."}, 500)
 
     return app

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cnnxfer.serving.admission import Admission, Held
 from cnnxfer.serving.bodies import Body, too_large
 from cnnxfer.serving.refusals import Refusal
-from cnnxfer.serving.responses import Answer
+from cnnxfer.serving.responses import JsonAnswer
 
 VANISHED = 499  # the status in figures, where a client has gone before its response
 HELD = "cnnxfer.held"  # the key of a request's `Held` in its scope
@@ -110,9 +110,11 @@ def held_bytes(scope: Scope) -> Held:
     return cast(Held, scope[HELD])
 
 
-def refused(refusal: Refusal) -> Answer:
+def refused(refusal: Refusal) -> JsonAnswer:
     """Returns the response to a request that is not answered."""
-    return Answer({"error": refusal.message}, refusal.status, headers=refusal.headers)
+    return JsonAnswer(
+        {"error": refusal.message}, refusal.status, headers=refusal.headers
+    )
 
 
 def is_local(host: str) -> bool:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from cnnxfer.serving.admission import Admission
+from cnnxfer.serving.served_model import ServedModel
 
 BATCHES = (1, 2, 4, 8, 16, 32)
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -76,9 +77,10 @@ class Metrics:
         batches: Callable[[float], None] = self._batches.labels(model).observe
         return batches
 
-    def watch_version(self, model: str, version: Callable[[], int]) -> None:
+    def watch_version(self, model: ServedModel) -> None:
         """Has the version of a model told."""
-        self._versions.labels(model).set_function(version)
+        version = self._versions.labels(model.name)
+        version.set_function(lambda: model.current.number)
 
     async def respond(self, request: Request) -> Response:
         """Answers a request for the figures."""

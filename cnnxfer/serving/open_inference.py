@@ -24,7 +24,7 @@ from cnnxfer.serving.bodies import parse_object
 from cnnxfer.serving.documents import json_body
 from cnnxfer.serving.images import base64_source, encoded_source, pixel_source
 from cnnxfer.serving.refusals import Refusal, shown
-from cnnxfer.serving.responses import Answer
+from cnnxfer.serving.responses import JsonAnswer
 from cnnxfer.serving.served_model import ServedModel
 from cnnxfer.serving.tensors import INPUT, OUTPUTS, Output, columns
 from cnnxfer.version import __version__
@@ -265,7 +265,7 @@ def _response(
         tensors.append(tensor)
     document = {**head, "outputs": tensors}
     if not pieces:
-        return Answer(document)
+        return JsonAnswer(document)
     text = json.dumps(document).encode()
     return Response(
         b"".join([text, *pieces]),

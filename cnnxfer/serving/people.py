@@ -26,7 +26,7 @@ from cnnxfer.serving.explainer import Explainer, explains
 from cnnxfer.serving.guard import held_bytes
 from cnnxfer.serving.images import encoded_source
 from cnnxfer.serving.refusals import Refusal, shown
-from cnnxfer.serving.responses import Answer
+from cnnxfer.serving.responses import JsonAnswer
 from cnnxfer.serving.served_model import Version
 from cnnxfer.web import Limits, open_url
 
@@ -55,7 +55,7 @@ def routes(backend: Backend, explainer: Explainer, most_bytes: int) -> APIRouter
         return await _files(request, most)
 
     @router.post("/predict", openapi_extra=upload_body(EXAMPLE))
-    async def predict(request: Request, model: str | None = None) -> Answer:
+    async def predict(request: Request, model: str | None = None) -> JsonAnswer:
         """Answer images: files, one file as the body, or addresses in JSON.
 
         If some cannot be read, the status is 422, and the others have their answers.
@@ -72,7 +72,7 @@ def routes(backend: Backend, explainer: Explainer, most_bytes: int) -> APIRouter
         broken = [each for each in found if each.error]
         if broken:
             document["error"] = "; ".join(f"{b.path}: {b.error}" for b in broken)
-        return Answer(document, UNREADABLE if broken else 200)
+        return JsonAnswer(document, UNREADABLE if broken else 200)
 
     @router.post("/explain", openapi_extra=upload_body(EXAMPLE))
     async def explain(

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 
-class Answer(JSONResponse):
+class JsonAnswer(JSONResponse):
     """A response in ASCII, which a client's half of a surrogate pair has a form in."""
 
     def render(self, content: Any) -> bytes:

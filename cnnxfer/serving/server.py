@@ -69,7 +69,7 @@ def serve(
                 metrics.batch_counter(name),
             )
             open_things.callback(served[name].close)
-            metrics.watch_version(name, partial_number(served[name]))
+            metrics.watch_version(served[name])
         watch = Watch(list(served.values()))
         open_things.callback(watch.stop)  # before models are closed
         most_images = min(options.most_images, options.queue)  # more could never wait
@@ -106,11 +106,6 @@ def serve(
         # uvicorn raises the signals again that it ended for; here, they are the end.
         with stop_on_signals(), suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
-
-
-def partial_number(model: ServedModel) -> Callable[[], int]:
-    """Returns what tells the number of the version that answers."""
-    return lambda: model.current.number
 
 
 @contextmanager

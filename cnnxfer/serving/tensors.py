@@ -94,6 +94,9 @@ def columns(kind: Kind, predictions: Sequence[Prediction]) -> dict[str, np.ndarr
 def mask_png(mask: np.ndarray) -> bytes:
     """Returns a mask as a PNG of one channel, whose values are the classes.
 
+    It has no palette, as those of `predict` have: in its place, the decoders of
+    TensorFlow and OpenCV would return the colours.
+
     Args:
         mask: uint8 `(height, width)`.
     """

@@ -18,7 +18,7 @@ from cnnxfer.serving.bodies import read_json
 from cnnxfer.serving.documents import json_body
 from cnnxfer.serving.images import base64_source, pixel_source
 from cnnxfer.serving.refusals import Refusal, shown
-from cnnxfer.serving.responses import Answer
+from cnnxfer.serving.responses import JsonAnswer
 from cnnxfer.serving.served_model import ServedModel
 from cnnxfer.serving.tensors import INPUT, OUTPUTS, columns, values
 
@@ -35,16 +35,16 @@ def routes(backend: Backend) -> APIRouter:
     @router.post("/{name}/versions/{version}:predict", openapi_extra=json_body(EXAMPLE))
     async def predict(
         request: Request, name: str, version: str | None = None
-    ) -> Answer:
+    ) -> JsonAnswer:
         """Answer images, in rows (`instances`) or in columns (`inputs`)."""
         model = backend.find(name, version)
         rows, by_rows = _images(await read_json(request), backend.most_images)
         _, found = await backend.answer_all(model, rows, version)
         if by_rows:
-            return Answer({"predictions": [_encoded(values(p)) for p in found]})
+            return JsonAnswer({"predictions": [_encoded(values(p)) for p in found]})
         outputs = columns(found[0].answer.kind, found)
         cells = {name: _encoded(each.tolist()) for name, each in outputs.items()}
-        return Answer({"outputs": cells})
+        return JsonAnswer({"outputs": cells})
 
     @router.get("/{name}/metadata")
     @router.get("/{name}/versions/{version}/metadata")

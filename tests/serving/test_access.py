@@ -23,7 +23,9 @@ def guarded(exports: list[str]) -> Iterator[Served]:
         yield served
 
 
-@pytest.mark.parametrize("sent", ["", "Bearer", "Bearer sesame", f"Basic {TOKEN}", TOKEN])
+@pytest.mark.parametrize(
+    "sent", ["", "Bearer", "Bearer sesame", f"Basic {TOKEN}", TOKEN]
+)
 def test_without_the_token_nothing_is_answered(guarded: Served, sent: str) -> None:
     headers = {"Authorization": sent.encode()}
     for path in ("/predict", "/v2/models/colours/infer", "/v1/models/colours:predict"):
