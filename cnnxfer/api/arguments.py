@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cnnxfer.config import Config, check_views
+from cnnxfer.config.origins import origins_of
 from cnnxfer.data.preparing.exclude import read_list
 from cnnxfer.data.preparing.splits import parse_split
 from cnnxfer.data.sources import find_source
 from cnnxfer.errors import ConfigError, with_advice
 from cnnxfer.reporting import Reporter
-from cnnxfer.runs import Run, find_run, resolve_runs_dir
+from cnnxfer.runs import NamesFiles, Run, find_run, resolve_runs_dir
+from cnnxfer.spelling import command
 
 Pathlike = str | Path
 
@@ -30,9 +32,14 @@ def resolve_run(
     """
     if isinstance(run, Run):
         return run
-    return find_run(
-        str(run), resolve_runs_dir(runs_dir), with_model=with_model, reporter=reporter
-    )
+    place = resolve_runs_dir(runs_dir)
+    try:
+        return find_run(str(run), place, with_model=with_model, reporter=reporter)
+    except NamesFiles as error:
+        raise ConfigError(
+            f"{error}; to measure one on these files: {command('evaluate', data=run)}; "
+            f"to train on them: {command('train', run)}"
+        ) from error
 
 
 def place_of_images(run: Run, data: Pathlike | None, spec: str, retry: str) -> str:
@@ -52,6 +59,29 @@ def place_of_images(run: Run, data: Pathlike | None, spec: str, retry: str) -> s
         return find_source(str(data)).absolute(str(data))
     with with_advice(f"If the images of {run.path} have moved: {retry}"):
         return find_source(spec).absolute(spec)
+
+
+def tell_of_demonstration(
+    name: str, data: Pathlike | None, path: Path | None, reporter: Reporter
+) -> None:
+    """Says that it is no data of the user's that is worked on, if nothing names some.
+
+    Args:
+        name: the command.
+        data: the data that the user names; None for none.
+        path: a file of settings, which may name data; None for no file.
+        reporter: is told.
+
+    Raises:
+        ConfigError: if the file of settings cannot be read.
+    """
+    if data is not None:
+        return
+    if origins_of(path, {}, "auto", "frozen")["data"].source == "default":
+        reporter.info(
+            "no data is named, so this shows how it works on the synthetic flowers of "
+            f"the demo set, 'sample'. Name your own: {command(name, 'FOLDER')}"
+        )
 
 
 def check_data_options(config: Config) -> None:

@@ -6,7 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from cnnxfer.api.arguments import Pathlike, as_path, check_data_options
+from cnnxfer.api.arguments import (
+    Pathlike,
+    as_path,
+    check_data_options,
+    tell_of_demonstration,
+)
 from cnnxfer.api.options import CheckKeywords, PreviewKeywords
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import load_config, load_task_config
@@ -157,6 +162,7 @@ def preview(
     check_preview_path(Path(out))
 
     reporter = reporter or SilentReporter()
+    tell_of_demonstration("preview", data, as_path(config), reporter)
     task, dataset = load_data(settings.data, reporter, settings.task, settings.ignore)
     settings = load_task_config(as_path(config), given, task.name)
     task.check_settings(settings)

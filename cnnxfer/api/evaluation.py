@@ -16,6 +16,7 @@ from cnnxfer.api.arguments import (
     check_data_options,
     place_of_images,
     resolve_run,
+    tell_of_demonstration,
 )
 from cnnxfer.api.options import CompareKeywords, EvaluateKeywords
 from cnnxfer.backbones.catalog import BACKBONES
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    run: Run | Pathlike = LATEST,
+    run: Run | Pathlike | None = None,
     *,
     model: Run | Pathlike | None = None,
     data: Pathlike | None = None,
@@ -57,7 +58,7 @@ def evaluate(
     results are added to the run's metrics.
 
     Args:
-        run: the path or the name of a run, or "latest".
+        run: the path or the name of a run, or "latest", the default.
         model: in place of a run, what `predict` takes: an exported network, which is
             measured in its own runtime, or a backbone for its ImageNet classes. Both
             need `data`, all of which counts.
@@ -133,7 +134,7 @@ def evaluate(
 
 
 def _model(
-    run: Run | Pathlike,
+    run: Run | Pathlike | None,
     model: Run | Pathlike | None,
     runs_dir: Pathlike | None,
     reporter: Reporter,
@@ -147,13 +148,14 @@ def _model(
     from cnnxfer.prediction.model_source import find_model, is_exported, run_model
 
     if model is None:
+        run = LATEST if run is None else run
         if not isinstance(run, Run) and is_exported(Path(run)):
             raise ConfigError(
                 f"{run} is an export. Measure it with "
                 f"{command('evaluate', model=run, data='DATA')}."
             )
         return run_model(resolve_run(run, runs_dir, reporter))
-    if run != LATEST:
+    if run is not None:
         raise ConfigError(
             f"a run ({run}) and another model ({model}) are named. Name one of them."
         )
@@ -209,6 +211,7 @@ def compare(
     find_source(settings.data)
     check_data_options(settings)
     check_class_weights(settings.class_weights)
+    tell_of_demonstration("compare", data, as_path(config), reporter)
     with reporter.wait("starting TensorFlow"):
         import_tensorflow_quietly()
         from cnnxfer.evaluation.comparison import compare_backbones
@@ -220,7 +223,7 @@ def compare(
 def _parse_budget(budget: float | str) -> float:
     label = option("--budget")
     seconds = parse_duration(budget, label) if isinstance(budget, str) else budget
-    if not seconds or not 0 < seconds < math.inf:
+    if isinstance(budget, bool) or not seconds or not 0 < seconds < math.inf:
         raise ConfigError(
             f"{label} is {budget!r}; expected a time such as 90s, 10m or 2h."
         )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import re
 import time
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from cnnxfer import runs
 from cnnxfer.api.arguments import (
@@ -16,19 +15,19 @@ from cnnxfer.api.arguments import (
     as_path,
     place_of_images,
     resolve_run,
+    tell_of_demonstration,
 )
 from cnnxfer.api.options import TrainKeywords, UnfreezeKeywords
 from cnnxfer.api.receipt import recorded_outcome, start_receipt
 from cnnxfer.api.result import result_of
 from cnnxfer.api.run import Run
 from cnnxfer.api.training_settings import (
+    checked_settings,
     fine_tuning_settings,
     first_phase_settings,
     with_new_place,
 )
 from cnnxfer.config import Config, defaults_of
-from cnnxfer.config.options import settings_of
-from cnnxfer.config.origins import origins_of
 from cnnxfer.console import CONSOLE
 from cnnxfer.errors import CnnxferError, ConfigError, Interrupted
 from cnnxfer.quiet import import_tensorflow_quietly
@@ -110,9 +109,10 @@ def train(
             return settings_for("auto")
         return first_phase_settings(path, given, task, runs_path, reporter)
 
-    settings_for("auto")  # finds what is wrong before TensorFlow and data are read
-    if data is None:
-        _tell_of_demonstration(path, given, reporter)
+    # What is wrong is found before TensorFlow and data are read.
+    checked_settings(path, given, "auto")
+    tell_of_demonstration("train", data, path, reporter)
+    settings_for("auto")  # may download weights
     with reporter.wait("starting TensorFlow"):
         import_tensorflow_quietly()
         from cnnxfer.data.prepared import data_hash
@@ -336,22 +336,6 @@ def _parse_more_epochs(epochs: int | str) -> int:
             "epochs, such as +5."
         )
     return int(found[1])
-
-
-def _tell_of_demonstration(
-    path: Path | None, options: Mapping[str, Any], reporter: Reporter
-) -> None:
-    """Says that it is no data of the user's that is trained on, if nothing names some.
-
-    Raises:
-        ConfigError: if the file of settings cannot be read.
-    """
-    settings = settings_of("train", options)
-    if origins_of(path, settings, "auto", "frozen")["data"].source == "default":
-        reporter.info(
-            "no data is named, so this shows how it works on the synthetic flowers of "
-            f"the demo set, 'sample'. Name your own: {command('train', 'FOLDER')}"
-        )
 
 
 def _data_name(spec: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -140,7 +141,7 @@ def candidates(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     if entry is None:
         return
     command = loaded(entry)
-    before = before[before.index(name) + 1 :]
+    before = typed = before[before.index(name) + 1 :]
     while below := getattr(command, "commands", None):
         name = next((word for word in before if word in below), None)
         if name is None:
@@ -152,17 +153,26 @@ def candidates(words: Sequence[str]) -> Iterator[tuple[str, str]]:
                 yield from _beginning(last, texts)
             break
         command, before = below[name], before[before.index(name) + 1 :]
-    yield from _of_command(command, before, last)
+    yield from _of_command(command, before, last, _runs_dir(typed))
+
+
+def _runs_dir(typed: Sequence[str]) -> str | None:
+    """Returns the directory of all runs, which groups take before their commands."""
+    for word, after in pairwise([*typed, ""]):
+        name, _, value = word.partition("=")
+        if name == "--runs-dir":
+            return value or after
+    return None
 
 
 def _of_command(
-    command: Any, before: Sequence[str], last: str
+    command: Any, before: Sequence[str], last: str, runs_dir: str | None
 ) -> Iterator[tuple[str, str]]:
     context = typer.Context(command, info_name=command.name)
     options = [each for each in command.get_params(context) if hasattr(each, "is_flag")]
     by_name = {name: each for each in options for name in each.opts}
     typed, awaiting = _read(by_name, before)
-    context.params["runs_dir"] = typed.get("--runs-dir")
+    context.params["runs_dir"] = runs_dir
     assigned, _, value = last.partition("=")
     if awaiting is None and last.startswith("-") and assigned in by_name and value:
         yield from (

@@ -10,7 +10,7 @@ import typer
 import cnnxfer
 from cnnxfer.cli import values
 from cnnxfer.cli.options import with_options
-from cnnxfer.cli.shared_options import Json, Quiet, RunName, RunsDir, Verbose
+from cnnxfer.cli.shared_options import Json, OptionalRunName, Quiet, RunsDir, Verbose
 from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.console import show_result
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @with_options("evaluate")
 def evaluate(
-    run: RunName = "latest",
+    run: OptionalRunName = None,
     model: Annotated[
         str | None,
         typer.Option(

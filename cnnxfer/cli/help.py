@@ -168,7 +168,7 @@ def default_of(parameter: Any) -> str:
         return ""
     if getattr(parameter, "is_flag", False):
         return "on" if parameter.default else "off"
-    return "none" if parameter.default is None else str(parameter.default)
+    return "" if parameter.default is None else str(parameter.default)
 
 
 def _examples(examples: Iterable[tuple[str, str]], width: int) -> Iterator[str]:

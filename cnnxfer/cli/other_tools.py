@@ -137,6 +137,7 @@ OPTIONS = {
     **dict.fromkeys(("debug", "log-level"), ("verbose",)),
     **dict.fromkeys(("visualize", "draw", "show"), ("drawn", "sheet")),
     **dict.fromkeys(("html",), ("sheet", "out")),
+    **dict.fromkeys(("classes", "class-names", "names"), ("class",)),
     **dict.fromkeys(("gradcam", "cam", "saliency"), ("heatmap",)),
     **dict.fromkeys(("tb", "logger"), ("tensorboard",)),
 }

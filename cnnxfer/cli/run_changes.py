@@ -56,7 +56,9 @@ def rename(
 def remove(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="RUN", help="Runs.", autocompletion=values.runs),
+        typer.Argument(
+            metavar="RUN", help="The runs to remove.", autocompletion=values.runs
+        ),
     ],
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Remove them without asking.")
@@ -102,7 +104,11 @@ def note(
     run: Changed,
     text: Annotated[
         str | None,
-        typer.Argument(metavar="TEXT", help="What to note; '' removes what was noted."),
+        typer.Argument(
+            metavar="TEXT",
+            help="What to note; '' removes what was noted.",
+            show_default="print what was noted",
+        ),
     ] = None,
     runs_dir: RunsDir = None,
     json: Json = False,

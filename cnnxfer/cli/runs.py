@@ -180,7 +180,9 @@ def diff(
 def plot(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="RUN", help="Runs.", autocompletion=values.runs),
+        typer.Argument(
+            metavar="RUN", help="The runs to draw.", autocompletion=values.runs
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", help="The page (.html) or picture (.svg) to write.")

@@ -67,16 +67,15 @@ RunsDir = Annotated[
         callback=own_or_group_value,
     ),
 ]
-RunName = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN",
-        help="A run: its name, the beginning of it, its path, or @1 for the one before "
-        "the latest.",
-        show_default="latest",
-        autocompletion=values.runs,
-    ),
-]
+_RUN = typer.Argument(
+    metavar="RUN",
+    help="A run: its name, the beginning of it, its path, or @1 for the one before the "
+    "latest.",
+    show_default="latest",
+    autocompletion=values.runs,
+)
+RunName = Annotated[str, _RUN]
+OptionalRunName = Annotated[str | None, _RUN]
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", help="A TOML file of settings.", show_default="no file"),

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import tomllib
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cnnxfer.cli import help, other_tools
 from cnnxfer.cli.commands import COMMANDS
+from cnnxfer.errors import CnnxferError
 from cnnxfer.registry import did_you_mean
+
+if TYPE_CHECKING:
+    from cnnxfer.runs import Run
 
 # Commands whose arguments may be such as `top=flowers-1`.
 TAKE_ASSIGNMENTS = ("serve", "rename", "note")
@@ -39,6 +45,9 @@ def unknown_command(context: Any, typed: Sequence[str]) -> str:
         below = "show" if context.info_name == "backbones" else "pull"
         line = _pasted(path, [below, *typed])
         return f"{word} is a backbone, and no command. Type: {line}"
+    if context.info_name == "runs" and (run := _run_called(word, context)):
+        line = _pasted(path, ["show", str(run.path), *typed[1:]])
+        return f"{word} is a run, and no command. Type: {line}"
     if question := did_you_mean(word, names):
         meant = question.split("'")[1]
         line = _pasted(path, [meant, *typed[1:]])
@@ -50,6 +59,15 @@ def unknown_command(context: Any, typed: Sequence[str]) -> str:
             f"{_pasted(path, ['predict', *typed])}"
         )
     return f"there is no command {word!r}. List those there are: {path} --help"
+
+
+def _run_called(name: str, context: Any) -> Run | None:
+    from cnnxfer.runs import find_run, resolve_runs_dir
+
+    try:
+        return find_run(name, resolve_runs_dir(context.params["runs_dir"]))
+    except CnnxferError:
+        return None
 
 
 def _names_backbone(context: Any, word: str) -> bool:
@@ -80,7 +98,7 @@ def message_of(error: Any, context: Any, typed: Sequence[str]) -> str:
 def missing(context: Any, parameter: Any) -> str:
     """Returns what to say of an argument that was not typed."""
     text = (parameter.help or "").rstrip(".")
-    text = text[:1].lower() + text[1:] if text[1:2].islower() else text
+    text = text[:1].lower() + text[1:] if not text[1:2].isupper() else text
     examples = help.about(context.command.help or "").examples
     example = f" Type, for example: {examples[0][0]}" if examples else _see(context)
     return f"{context.command_path} needs {name_of(parameter)}: {text}.{example}"
@@ -99,6 +117,8 @@ def left_over(context: Any, typed: Sequence[str], left: Sequence[str]) -> str:
     if option is not None and option.is_flag:
         line = _pasted(path, _replaced(typed, first, []))
         return f"{before} is on or off and takes no value. Type: {line}"
+    if (words := _corrected(typed, context)) != list(typed):  # such as `-bs 32`
+        return f"options begin with two hyphens. Type: {_pasted(path, words)}"
     if "--data" in _options(context) and os.path.exists(first):
         line = _pasted(path, _replaced(typed, first, ["--data", first]))
         return (
@@ -160,8 +180,7 @@ def _unknown_option(name: str, context: Any, typed: Sequence[str]) -> str:
             return f"{start}; {name_of(argument)} is typed without one. Type: {line}"
     if why := other_tools.NOT_NEEDED.get(word):
         return f"{start}. {why}"
-    value = next((after for it, after in pairwise(typed) if it == whole), "VALUE")
-    if place := _place_in_files(word, value, context):
+    if place := _place_in_files(word, whole, typed, context):
         return f"{start}, but files have it. {place}"
     if question := did_you_mean(whole, _options(context)):
         line = _pasted(path, _replaced(typed, whole, [question.split("'")[1]]))
@@ -173,21 +192,45 @@ def _unknown_option(name: str, context: Any, typed: Sequence[str]) -> str:
     return f"{start}.{_see(context)}"
 
 
-def _place_in_files(word: str, value: str, context: Any) -> str:
+def _place_in_files(word: str, whole: str, typed: Sequence[str], context: Any) -> str:
     """Returns how a setting is written that is no option; "" if there is none."""
-    if "--config" not in _options(context):
+    trains = context.info_name in ("train", "unfreeze")
+    if "--config" not in _options(context) or (
+        not trains and _commands_with(f"--{word}")
+    ):
         return ""
     from cnnxfer.config.config import Config
     from cnnxfer.config.setting import settings_in
 
     name, config = word.replace("-", "_"), Config()
+    value = _in_toml(_value_of(whole, typed))
     phase = "fine_tune" if context.info_name == "unfreeze" else "frozen"
+    if "--from-scratch" in typed:
+        phase = "scratch"
     for table in ("", "augment", phase):
         section: Any = getattr(config, table) if table else config
         if name in settings_in(type(section)):
             below = f" below [{table}]" if table else ""
             return f"Write {name} = {value}{below} into a file, and add --config FILE"
     return ""
+
+
+def _value_of(option: str, typed: Sequence[str]) -> str:
+    """Returns what was typed as the value of an option; "VALUE" for nothing."""
+    for word, after in pairwise([*typed, "--"]):
+        name, mark, value = word.partition("=")
+        if name == option:
+            return value if mark else "VALUE" if after.startswith("--") else after
+    return "VALUE"
+
+
+def _in_toml(value: str) -> str:
+    """Returns a value as a file has it: texts in quotes."""
+    try:
+        tomllib.loads(f"value = {value}")
+    except tomllib.TOMLDecodeError:
+        return value if value == "VALUE" else json.dumps(value, ensure_ascii=False)
+    return value
 
 
 def _commands_with(option: str) -> str:

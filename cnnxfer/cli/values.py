@@ -102,7 +102,10 @@ def _runs_in(place: Path) -> Iterable[Path]:
 
 
 def _modified(path: Path) -> float:
-    return path.stat().st_mtime
+    try:
+        return path.stat().st_mtime
+    except OSError:  # it has just been removed
+        return 0.0
 
 
 def _beginning(incomplete: str, known: Iterable[str]) -> list[str]:

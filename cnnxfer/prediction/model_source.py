@@ -32,7 +32,14 @@ from cnnxfer.prediction.known_images import known_splits
 from cnnxfer.prediction.tta import IMAGENET_CROP
 from cnnxfer.registry import BUILT_IN, did_you_mean
 from cnnxfer.reporting import Reporter
-from cnnxfer.runs import LATEST, AmbiguousName, Run, find_run, resolve_runs_dir
+from cnnxfer.runs import (
+    LATEST,
+    AmbiguousName,
+    Run,
+    find_run,
+    is_counted,
+    resolve_runs_dir,
+)
 from cnnxfer.spelling import command
 from cnnxfer.tasks.catalog import IMAGENET_TASK, TASKS, decision_of, task_of
 from cnnxfer.tasks.task import Decision, Task
@@ -132,7 +139,7 @@ def find_model(
     except ConfigError as error:
         if name in BACKBONES:
             return imagenet_model(BACKBONES.get(name))
-        if name == LATEST or os.path.exists(name):
+        if is_counted(name) or os.path.exists(name):
             raise
         hint = did_you_mean(name, BACKBONES.names())
         raise ConfigError(

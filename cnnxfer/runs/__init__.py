@@ -7,6 +7,7 @@ from cnnxfer.runs.names import LATEST, is_counted
 from cnnxfer.runs.run import PUT_BACK, Run, SplitRow
 from cnnxfer.runs.runs_dir import (
     AmbiguousName,
+    NamesFiles,
     check_new_name,
     check_runs_dir,
     create_run,
@@ -20,6 +21,7 @@ __all__ = [
     "LATEST",
     "PUT_BACK",
     "AmbiguousName",
+    "NamesFiles",
     "Run",
     "SplitRow",
     "TreeEntry",

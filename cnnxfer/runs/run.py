@@ -200,7 +200,10 @@ class Run:
     @property
     def note(self) -> str:
         """What somebody has noted about the run; "" for nothing."""
-        return self._read(NOTE).rstrip("\n") if (self.path / NOTE).exists() else ""
+        path = self.path / NOTE
+        # Somebody's editor may have another encoding.
+        text = read_file(path).decode("utf-8", "replace") if path.is_file() else ""
+        return text.rstrip("\n")
 
     @property
     def metrics(self) -> dict[str, Any]:

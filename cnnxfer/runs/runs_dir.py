@@ -172,10 +172,9 @@ def find_run(
             f"{_shortened([run.name for run in begun])}. Type more of one."
         )
     if os.path.exists(name):
-        raise ConfigError(
+        raise NamesFiles(
             f"no run called {name!r} in {runs_dir}, but there are files of that name. "
-            f"To measure a run on them: {command('evaluate', data=name)}; to train on "
-            f"them: {command('train', name)}"
+            "List the runs with: cnnxfer runs"
         )
     question = did_you_mean(name, (run.name for run in runs))
     raise ConfigError(
@@ -185,6 +184,10 @@ def find_run(
 
 class AmbiguousName(ConfigError):
     """Raised for the beginning of several names of runs."""
+
+
+class NamesFiles(ConfigError):
+    """Raised for a name that no run has, but something else."""
 
 
 def _named_exactly(name: str, runs_dir: Path) -> Run | None:

@@ -70,6 +70,7 @@ def test_backbones() -> None:
 def test_runs() -> None:
     assert completed("evaluate", "") == ["latest", "flowers-1"]
     assert completed("evaluate", "--runs-dir", "mine", "") == ["latest", "other-1"]
+    assert completed("runs", "--runs-dir", "mine", "show", "o") == ["other-1"]
     assert completed("predict", "--model", "fl") == ["flowers-1"]
     assert completed("predict", "--model", "xcep") == ["xception"]
     assert completed("report", "flowers-1", "l") == ["latest"]

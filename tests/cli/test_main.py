@@ -60,11 +60,25 @@ MISTAKES = {
     "runs note f debug=true": "error: no run called 'f' in runs.",
     "serve top=runs/f": "error: there is no run or backbone called 'runs/f'.",
     "export format=onnx": "typed. Type: cnnxfer export --format onnx",
+    "runs --runs-dir mine old": "and no command. Type: cnnxfer runs show mine/old",
+    "runs rm": "needs RUN: the runs to remove. Type, for",
+    "runs rename": "needs RUN: a run. Type, for",
+    "runs show flowers": "files of that name. List the runs with: cnnxfer runs",
+    "predict file.txt --model flowers": "that name. List the runs with: cnnxfer runs",
+    "predict file.txt --model @7": "there is no run in runs yet.",
+    "evaluate latest --model resnet50": "a run (latest) and another model (resnet50)",
+    "train -bs 32 flowers": "hyphens. Type: cnnxfer train --batch 32 flowers",
+    "explain x --classes rose": "called --class here. Type: cnnxfer explain x --class",
+    "train --classes 3": "train has no --classes. The classes are those of the data.",
+    "train x --fill reflect": 'Write fill = "reflect" below [augment] into a file',
+    "train --central-crop=0.9": "Write central_crop = 0.9 into a file, and add",
+    "train --from-scratch --momentum 1": "momentum = 1 below [scratch] into a file",
+    "preview x --epochs 3": "no --epochs; it is an option of train and unfreeze.",
     "show f-3": "it is called 'runs show' here. Type: cnnxfer runs show f-3",
     "runs delete x": "it is called 'rm' here. Type: cnnxfer runs rm x",
     "cache empty": "it is called 'clear' here. Type: cnnxfer cache clear",
     "backbones xception": "is a backbone, and no command. Type: cnnxfer backbones show",
-    "evaluate flowers": "To measure a run on them: cnnxfer evaluate --data flowers; to",
+    "evaluate flowers": "on these files: cnnxfer evaluate --data flowers; to train",
     "unfreeze flowers": "to train on them: cnnxfer train flowers",
     "predict file.txt --model vit": "no run or backbone called 'vit'. List them with:",
     "train x --model a": "called --backbone here. Type: cnnxfer train x --backbone a",
@@ -109,10 +123,10 @@ MISTAKES = {
     "train --precision fp16": "--precision is 'fp16'. Expected one of: auto,",
     "train --optimizer adamv": "--optimizer is 'adamv'. Did you mean 'adam'?",
     "train --devices al": "--devices is 'al'. Did you mean 'all'?",
-    "train --weights nofile.h5": "--weights nofile.h5 is not a file.",
-    "train --weights imagenett": "Did you mean 'imagenet'?",
+    "train sample --weights nofile.h5": "--weights nofile.h5 is not a file.",
+    "train sample --weights imagenett": "Did you mean 'imagenet'?",
     "train --weights none": "--weights none alone would train a head on a random",
-    "train --backbone lenet5 --weights file.pth": "lenet5 takes those that Keras",
+    "train sample --backbone lenet5 --weights file.pth": "takes those that Keras",
     "train --config missing.toml": "missing.toml cannot be read: no such file",
     "train --config bad.toml": "unknown setting 'bakbone' in bad.toml. Did you mean",
     "unfreeze": "there is no run in runs yet. Start one with: cnnxfer train FOLDER",
@@ -144,6 +158,8 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("CNNXFER_RUNS", raising=False)
     monkeypatch.setattr(terminal, "volume", terminal.Volume())
     (tmp_path / "flowers").mkdir()
+    (tmp_path / "mine" / "old").mkdir(parents=True)
+    (tmp_path / "mine" / "old" / "config.toml").touch()
     (tmp_path / "file.txt").touch()
     (tmp_path / "file.pth").touch()
     (tmp_path / "bad.toml").write_text("bakbone = 'xception'")
@@ -212,8 +228,7 @@ def test_every_command_has_help_and_the_common_options(
     shown = capsys.readouterr()
     assert shown.err == ""
     assert f"Usage: cnnxfer {' '.join(command)}" in shown.out
-    json = () if command == ["serve"] else ("--json",)  # it prints no result
-    for option in (*json, "--quiet", "-q", "--verbose", "-v"):
+    for option in ("--json", "--quiet", "-q", "--verbose", "-v"):
         assert re.search(rf"(?<![\w-]){option}(?![\w-])", shown.out)
 
 

@@ -230,3 +230,9 @@ def contents(run: Run) -> dict[str, bytes]:
         for path in run.path.iterdir()
         if path.name != ".updating.lock"
     }
+
+
+def test_a_note_in_another_encoding_is_read_as_far_as_it_can_be(make: Make) -> None:
+    run = make("a")
+    (run.path / "note.txt").write_bytes("größer\n".encode("latin-1"))
+    assert run.note == "gr\ufffd\ufffder"
