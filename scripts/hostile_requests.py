@@ -519,7 +519,9 @@ def main() -> None:
     options = parser.parse_args()
     command = [sys.executable, "-m", "cnnxfer", "serve", f"model={options.model}"]
     with TemporaryFile("w+") as log:
-        server = subprocess.Popen([*command, "--port", "0"], stderr=log, text=True)
+        server = subprocess.Popen(
+            [*command, "--port", "0"], stdout=log, stderr=log, text=True
+        )
         try:
             address = _address(server, log)
             document = _run(server, Target(address, "model", _pictures()), options)

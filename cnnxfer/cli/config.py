@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,8 @@ from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.config.commented import commented_toml
 from cnnxfer.errors import ConfigError
-from cnnxfer.files import check_parent_folder
+from cnnxfer.files import check_parent_folder, write_text
+from cnnxfer.reporting import printable
 
 if TYPE_CHECKING:
     from cnnxfer.api.shown_settings import TrainSetting
@@ -61,18 +63,14 @@ def init(
     that the file changes nothing, and a recipe or a task can still bring its own.
     """
     check_parent_folder("FILE", file)
-    try:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(commented_toml())
-    except FileExistsError:
-        raise ConfigError(
-            f"{file} exists, and is not written over. Name another file: "
-            "cnnxfer config init FILE"
-        ) from None
+    if os.path.lexists(file):  # also the empty name, which is this folder's
+        what = "is a folder" if file.is_dir() else "exists, and is not written over"
+        raise ConfigError(f"{file} {what}. Name another file: cnnxfer config init FILE")
+    write_text(file, commented_toml())
     if json:
         print_json({"path": file})
     else:
-        TerminalReporter().info(f"written: {file}")
+        print(printable(str(file)))
         TerminalReporter().info(f"next: cnnxfer train FOLDER --config {file}")
 
 

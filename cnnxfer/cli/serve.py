@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -9,8 +10,8 @@ import typer
 import cnnxfer
 from cnnxfer.cli import values
 from cnnxfer.cli.options import with_options
-from cnnxfer.cli.shared_options import Quiet, RunsDir, Verbose
-from cnnxfer.cli.terminal import TerminalReporter
+from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
+from cnnxfer.cli.terminal import TerminalReporter, print_json
 
 
 @with_options("serve")
@@ -25,6 +26,7 @@ def serve(
         ),
     ] = None,
     runs_dir: RunsDir = None,
+    json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     **options: Any,
@@ -38,11 +40,18 @@ def serve(
 
     Ends with Ctrl-C, after it has answered what it took.
     """
-    reporter = TerminalReporter()
+
+    def tell(address: str) -> None:
+        if json:
+            print_json({"address": address})
+        else:
+            print(f"ready: {address}")
+        sys.stdout.flush()  # programs wait for it
+
     cnnxfer.serve(
         models or (),
         runs_dir=runs_dir,
-        reporter=reporter,
-        on_ready=lambda address: reporter.info(f"ready: {address}"),
+        reporter=TerminalReporter(),
+        on_ready=tell,
         **options,
     )

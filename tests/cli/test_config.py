@@ -17,9 +17,9 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_init_writes_over_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["config", "init"]) == 0
-    assert capsys.readouterr().err == (
-        "written: cnnxfer.toml\nnext: cnnxfer train FOLDER --config cnnxfer.toml\n"
-    )
+    shown = capsys.readouterr()
+    assert shown.out == "cnnxfer.toml\n"
+    assert shown.err == "next: cnnxfer train FOLDER --config cnnxfer.toml\n"
     assert load_config(Path("cnnxfer.toml")) == Config()
     Path("cnnxfer.toml").write_text("seed = 5")
     Path("dangling.toml").symlink_to("nowhere.toml")
@@ -27,6 +27,9 @@ def test_init_writes_over_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["config", "init", *words]) == 2
         assert "exists, and is not written over" in capsys.readouterr().err
     assert Path("cnnxfer.toml").read_text() == "seed = 5"
+    for name in ("", "."):
+        assert run(["config", "init", name]) == 2
+        assert "error: . is a folder. Name another" in capsys.readouterr().err
     assert run(["config", "init", "no/x.toml"]) == 2
     assert "there is no folder no" in capsys.readouterr().err
     assert run(["config", "init", "x.toml", "--json"]) == 0

@@ -159,11 +159,15 @@ def test_what_is_written_while_it_is_read_is_read_again(
 def test_sigterm_ends_a_server_after_what_it_took(colours: Path) -> None:
     command = [sys.executable, "-m", "cnnxfer", "serve", str(colours), "--port", "0"]
     server = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=os.environ
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
     )
-    assert server.stderr
+    assert server.stdout
     try:
-        for line in server.stderr:
+        for line in server.stdout:
             if "ready: " in line:
                 address = line.split("ready: ")[1].strip()
                 break
