@@ -81,3 +81,13 @@ def test_wrong_options_are_reported_before_any_work(
     assert message in capsys.readouterr().err
     assert Path("mine.png").read_bytes() == mine
     assert not Path("preview.png").exists()
+
+
+def test_a_preview_of_no_data_says_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["preview", "--images", "1", "--views", "1"]) == 0
+    shown = capsys.readouterr().err
+    assert shown.startswith("no data is named, so this shows how it works")
+    assert "Name your own: cnnxfer preview FOLDER\n" in shown

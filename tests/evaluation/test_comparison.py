@@ -143,9 +143,9 @@ def test_a_backbone_without_weights_is_left_out_with_the_reason(
     assert [place.backbone for place in found.places] == NAMES[1:]
 
 
-@pytest.mark.parametrize("budget", ["0s", "ten minutes", "-5m", ""])
+@pytest.mark.parametrize("budget", ["0s", "ten minutes", "-5m", "", True])
 def test_a_budget_that_is_not_a_duration_is_refused(
-    photos_dir: Path, budget: str
+    photos_dir: Path, budget: str | bool
 ) -> None:
     with pytest.raises(ConfigError, match="expected a time such as 90s, 10m or 2h"):
         compare(photos_dir, budget=budget)
