@@ -14,12 +14,13 @@ from PIL import ExifTags, Image
 from cnnxfer.data.images.flatten import flatten
 from cnnxfer.data.images.memory import counted, needed_bytes
 from cnnxfer.data.images.pnm import use_fast_decoder
+from cnnxfer.data.images.resize import resizer
 from cnnxfer.errors import DataError, PassingError
 from cnnxfer.limits import MAX_PIXELS
 
 # Cached results of another decoder are not used. The number is raised when images are
-# decoded, or problems found, in another way.
-DECODER = f"3, Pillow {PIL.__version__}"
+# decoded or resized, or problems found, in another way.
+DECODER = f"4, Pillow {PIL.__version__}, {resizer()}"
 # Untrusted files reach no other parsers, except that of HEIF for a HEIC file. TGA comes
 # last, since it has no signature: what is none of the others is tried.
 FORMATS = (
