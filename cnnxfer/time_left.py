@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+ENOUGH_SECONDS = 0.3  # to tell a speed; several steps may be done at once
+
 
 @dataclass(frozen=True)
 class TimeLeft:
@@ -61,7 +63,8 @@ class Work:
         """The steps that a second takes on average; None if that is not known yet."""
         seconds = self._clock() - self._began
         counted = self.done - self._counted_from
-        return counted / seconds if counted > 0 and seconds > 0 else None
+        is_known = seconds >= ENOUGH_SECONDS or self.done == self.total
+        return counted / seconds if counted and seconds and is_known else None
 
 
 class Forecast:

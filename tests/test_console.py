@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from cnnxfer import time_left
 from cnnxfer.console import ConsoleReporter, folded, show_result, stderr
 from cnnxfer.reporting import LoggingReporter, Note, Reporter, Result
 
@@ -90,7 +91,10 @@ def test_a_wait_around_other_work_is_not_drawn(
     assert "measuring" in capsys.readouterr().err
 
 
-def test_the_time_left_is_that_of_all_stages(on_terminal: None) -> None:
+def test_the_time_left_is_that_of_all_stages(
+    on_terminal: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_left, "ENOUGH_SECONDS", 0.0)
     reporter = ConsoleReporter()
     with (
         reporter.expecting(1, "networks"),

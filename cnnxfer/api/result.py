@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cnnxfer.reporting import Result, duration
+from cnnxfer.reporting import Result
 from cnnxfer.runs import Run, resolve_runs_dir
 from cnnxfer.runs.summary import percent, summary_of
 from cnnxfer.spelling import command
@@ -30,7 +30,7 @@ def result_of(run: Run) -> Result:
         facts.append(f"before {percent(before)}")
     classes = len(run.class_names)
     facts.append(f"{classes:,} classes" if classes > 1 else "1 class")
-    facts.append(duration(summary["seconds"]))
+    facts.append(_rounded(summary["seconds"]))
     return Result(
         ", ".join(facts),
         (
@@ -70,6 +70,10 @@ def _headline(measured: dict[str, Any]) -> tuple[str, Accuracy]:
     share = measured.get("headline") or measured["right"]
     value = Accuracy(share["value"], share["low"], share["high"])
     return share.get("figure", ACCURACY), value
+
+
+def _rounded(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _weakest(measured: dict[str, Any]) -> str:

@@ -97,7 +97,9 @@ def train(setup: Setup, run: Run) -> Outcome:
         tell(reporter, classifier, settings, stage, len(stages))
         if not session:
             reporter.detail(describe_precision(setup.config.precision, setup.precision))
-        trained = _trained_network(setup, recorder, stage)
+        steps = session.progress.steps_per_epoch if session else 1
+        with reporter.expecting(stage.epochs * steps, "batches"):
+            trained = _trained_network(setup, recorder, stage)
         session = _begin(
             setup,
             trained,

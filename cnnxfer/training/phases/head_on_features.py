@@ -137,14 +137,15 @@ def learn_head(
     checkpoint = recorder.last_checkpoint(reporter)
     used = known.engine if known and checkpoint else ""
     for engine in engines_for(setup, network, reference, used=used):
-        views, validation = load_split_activations(
-            setup,
-            network,
-            engine,
-            store,
-            views=cut.views,
-            title="features of the {} images",
-        )
+        with reporter.expecting(1, "batches"):  # nothing is known of them yet
+            views, validation = load_split_activations(
+                setup,
+                network,
+                engine,
+                store,
+                views=cut.views,
+                title="features of the {} images",
+            )
         trained = open_features(engine, views, validation)
         begun = StageState(cut.name, len(views), engine_text(engine))
         recorder.update_state(stages=(begun,))

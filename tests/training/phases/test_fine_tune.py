@@ -153,7 +153,7 @@ def test_stages_follow_one_another(parent: Run) -> None:
     )
     assert [line for line in reporter.infos if line.startswith("stage")] == [
         "stage 1 of 2: fine-tuning 1 of the backbone's 9 layers and the head, 1 epoch",
-        "stage 2 of 2: fine-tuning 3 of the backbone's 9 layers and the head, 1 epoch",
+        "stage 2 of 2: fine-tuning 3 of the backbone's 9 layers and the head, 2 epochs",
     ]
     assert "sgd at 0.003 times 0.5 a group, cosine" in reporter.infos[1]
     assert [row["epoch"] for row in child.history] == [1, 2, 3]
@@ -169,7 +169,7 @@ def test_a_run_killed_between_two_stages_can_be_resumed(
 
     class Killing(RecordingReporter):
         def info(self, message: str) -> None:
-            if message.startswith("fine-tuning, stage 2 of 2"):
+            if message.startswith("stage 2 of 2"):
                 raise ZeroDivisionError
 
     settings = {
