@@ -159,6 +159,27 @@ BENCHMARKS = (
         "6 minutes",
     ),
     Benchmark(
+        "exporting_networks",
+        "bench.exporting.networks",
+        "each format of export with 13 networks: parity, size, time, memory, speed",
+        "the answers of Keras in float32",
+        "50 minutes",
+    ),
+    Benchmark(
+        "exporting_tasks",
+        "bench.exporting.tasks",
+        "each format of export with each task: parity, size, time, memory, speed",
+        "the answers of Keras in float32",
+        "20 minutes",
+    ),
+    Benchmark(
+        "exporting_precisions",
+        "bench.exporting.precisions",
+        "accuracy and size of exports in float16 and int8",
+        "the same format in float32",
+        "10 minutes",
+    ),
+    Benchmark(
         "data_feeding",
         "bench.data.feeding",
         "images a second that a training is fed with, augmented",
