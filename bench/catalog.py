@@ -215,6 +215,13 @@ BENCHMARKS = (
         "6 minutes",
     ),
     Benchmark(
+        "data_growth",
+        "bench.data.growth",
+        "time and memory of the search for near-duplicates among up to 100,000 images",
+        None,
+        "2 minutes",
+    ),
+    Benchmark(
         "data_planted",
         "bench.data.planted",
         "which of the planted problems `cnnxfer check` finds",

@@ -73,9 +73,10 @@ def perceptual_hash(pixels: np.ndarray) -> str:
 def read_hashes(hashes: Sequence[str]) -> np.ndarray:
     """Returns the digits of hashes: signed square roots of frequencies' strengths.
 
-    None of the hashes is empty. The digits are float32 `(hashes, SIDE, SIDE)`, down and
-    across; whole numbers from `-LEVELS` to `LEVELS`.
+    None of the hashes is empty. The digits are int8 `(hashes, SIDE, SIDE)`, down and
+    across; from `-LEVELS` to `LEVELS`.
     """
-    pairs = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8)
-    digits = np.stack([pairs >> 4, pairs & 15], axis=-1).astype(np.float32)
-    return digits.reshape(len(hashes), SIDE, SIDE) - (LEVELS + 1)
+    pairs = np.frombuffer(b"".join(map(bytes.fromhex, hashes)), np.uint8)
+    digits = np.stack([pairs >> 4, pairs & 15], axis=-1).view(np.int8)
+    digits -= LEVELS + 1
+    return digits.reshape(len(hashes), SIDE, SIDE)

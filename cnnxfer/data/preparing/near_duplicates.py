@@ -6,18 +6,21 @@ compared again in full, with each of the two cropped a little in several ways.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from cnnxfer.data.dataset import IndexRow
 from cnnxfer.data.images.perceptual_hash import SAMPLES, SIDE, cosines, read_hashes
+from cnnxfer.data.parallel import parallel_map
+from cnnxfer.data.preparing.candidates import find_candidates
 from cnnxfer.data.preparing.groups import connected_groups, grouped
 
 # Similarity is the cosine of the angle between two images' frequencies: 1 for equal
 # images, near 0 for most others. Among 9.3 million pairs of photographs, of tf_flowers,
 # 12 kinds of Oxford's flowers and ImageNet, those that show different things came to
 # 0.68 at most; photographs that were changed as above, to 0.79 at least.
-CANDIDATE_SIMILARITY = 0.65  # of coarse frequencies, to be compared in full
 DUPLICATE_SIMILARITY = 0.75
 # A group of more than so many, as images of one scene would form, is divided by each of
 # these higher similarities in turn. A group that then is still larger than this share
@@ -25,11 +28,8 @@ DUPLICATE_SIMILARITY = 0.75
 LARGE_GROUP = 16
 STRICTER_SIMILARITIES = (0.82, 0.90, 0.97)
 MAX_GROUP_SHARE = 0.1
-MAX_CANDIDATES = 16  # of each image, the most similar ones
-COARSE_SIDE = 9  # frequencies down and across that choose the candidates
 CROP_SHARE = 0.95  # of a side, for the full comparison
-MAX_COMPARISONS = 1 << 23  # of coarse frequencies, in memory at a time
-BATCH_PAIRS = 512  # compared in full at a time
+BATCH_PAIRS = 128  # compared in full at a time: as many as a cache holds
 
 
 def near_duplicates(rows: Sequence[IndexRow]) -> list[list[int]]:
@@ -72,11 +72,13 @@ def _groups(
     max_size: int,
     stricter: Sequence[float] = STRICTER_SIMILARITIES,
 ) -> Iterator[list[int]]:
-    for group in connected_groups((one, other) for one, other, _ in pairs):
+    groups = connected_groups((one, other) for one, other, _ in pairs)
+    place = {number: i for i, group in enumerate(groups) for number in group}
+    inside = grouped((place[pair[0]], number) for number, pair in enumerate(pairs))
+    for i, group in enumerate(groups):
         if len(group) > LARGE_GROUP and stricter:
-            inside = set(group)
             closer = [
-                pair for pair in pairs if pair[0] in inside and pair[2] >= stricter[0]
+                pairs[number] for number in inside[i] if pairs[number][2] >= stricter[0]
             ]
             yield from _groups(closer, max_size, stricter[1:])
         elif len(group) <= max_size:
@@ -87,48 +89,31 @@ def _similar_pairs(hashes: Sequence[str]) -> list[Pair]:
     if not hashes:
         return []
     roots = read_hashes(hashes)
-    strengths = np.sign(roots) * roots**2
     pairs: list[Pair] = []
-    for ones, others in _candidates(roots):
-        similarity = _cropped_similarity(strengths[ones], strengths[others])
-        similar = similarity >= DUPLICATE_SIMILARITY
-        pairs += zip(
-            *(values[similar].tolist() for values in (ones, others, similarity)),
-            strict=True,
-        )
+    # Products of small matrices, which OpenBLAS divides among threads that wait for
+    # each other: ten times as slow where other processes work, too.
+    with threadpool_limits(1, user_api="blas"):
+        ones, others = find_candidates(roots)
+        starts = range(0, len(ones), BATCH_PAIRS)
+        batches = (slice(start, start + BATCH_PAIRS) for start in starts)
+        for found in parallel_map(partial(_compared, roots, ones, others), batches):
+            pairs += found
     return pairs
 
 
-def _candidates(roots: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields pairs to compare in full: the indices of the first and second images."""
-    low = roots[:, :COARSE_SIDE, :COARSE_SIDE]
-    # In a mirrored image, the odd waves have the opposite sign.
-    even = low[:, :, ::2].reshape(len(low), -1)
-    odd = low[:, :, 1::2].reshape(len(low), -1)
-    lengths = np.linalg.norm(low, axis=(1, 2))[:, None]
-    even, odd = even / lengths, odd / lengths
-    rows = max(1, MAX_COMPARISONS // len(low))
-    for start in range(0, len(low), rows):
-        similarity = odd[start : start + rows] @ odd[start:].T
-        np.abs(similarity, out=similarity)
-        similarity += even[start : start + rows] @ even[start:].T
-        ones, others = np.nonzero(similarity >= CANDIDATE_SIMILARITY)
-        ones, others = _nearest(ones, others, similarity[ones, others])
-        for first in range(0, len(ones), BATCH_PAIRS):
-            batch = slice(first, first + BATCH_PAIRS)
-            yield ones[batch] + start, others[batch] + start
+def _compared(
+    roots: np.ndarray, ones: np.ndarray, others: np.ndarray, batch: slice
+) -> list[Pair]:
+    ones, others = ones[batch], others[batch]
+    similarity = _cropped_similarity(_strengths(roots[ones]), _strengths(roots[others]))
+    similar = similarity >= DUPLICATE_SIMILARITY
+    values = (values[similar].tolist() for values in (ones, others, similarity))
+    return [*zip(*values, strict=True)]
 
 
-def _nearest(
-    ones: np.ndarray, others: np.ndarray, similarity: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns each pair of different images once, the most similar of each image."""
-    later = others > ones
-    ones, others, similarity = ones[later], others[later], similarity[later]
-    order = np.lexsort((-similarity, ones))
-    ones, others = ones[order], others[order]
-    rank = np.arange(len(ones)) - np.searchsorted(ones, ones)
-    return ones[rank < MAX_CANDIDATES], others[rank < MAX_CANDIDATES]
+def _strengths(roots: np.ndarray) -> np.ndarray:
+    signed = roots.astype(np.float32)
+    return signed * np.abs(signed)
 
 
 def _cropped_similarity(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -136,27 +121,45 @@ def _cropped_similarity(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
 
     The strengths of their frequencies are float32 `(pairs, SIDE, SIDE)`.
     """
-    similarity = _similarity(ones, others)
+    similarity = _similarity(ones, _halves(others))
     for whole, part in ((ones, others), (others, ones)):
+        halves = _halves(part)
         for down in _CROPS:
+            rows = (down @ whole).reshape(-1, SIDE)
             for across in _CROPS:
-                crop = down @ whole @ across.T
-                np.maximum(similarity, _similarity(crop, part), out=similarity)
+                crop = rows @ across.T
+                np.maximum(similarity, _similarity(crop, halves), out=similarity)
     return similarity
 
 
-def _similarity(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    product = _signature(ones) * _signature(others)
-    even = product[:, :, ::2].sum(axis=(1, 2))
-    odd = product[:, :, 1::2].sum(axis=(1, 2))  # of opposite sign if one is mirrored
-    similarity: np.ndarray = even + np.abs(odd)
+def _similarity(
+    strengths: np.ndarray, halves: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    roots, lengths = _roots(strengths)
+    even, odd = (np.einsum("pf,pf->p", roots, half) for half in halves)
+    similarity: np.ndarray = (even + np.abs(odd)) / lengths
     return similarity
 
 
-def _signature(strengths: np.ndarray) -> np.ndarray:
-    roots = np.sign(strengths) * np.sqrt(np.abs(strengths)) * _WEIGHTS
-    signature: np.ndarray = roots / np.linalg.norm(roots, axis=(1, 2), keepdims=True)
-    return signature
+def _halves(strengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what the frequencies of the other image of each pair are multiplied by.
+
+    The waves that are odd across are apart from the even ones: in a mirrored image,
+    they have the opposite sign.
+    """
+    roots, lengths = _roots(strengths)
+    roots *= _WEIGHTS / lengths[:, None]
+    return roots * _EVEN, roots * (1 - _EVEN)
+
+
+def _roots(strengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns signed roots `(pairs, SIDE**2)`, and their lengths when weighted."""
+    signed = strengths.reshape(-1, SIDE * SIDE)
+    sizes = np.abs(signed)
+    lengths = np.sqrt(sizes @ _WEIGHTS)
+    sizes += _TINY
+    np.sqrt(sizes, out=sizes)
+    return np.divide(signed, sizes, out=sizes), lengths
 
 
 def _crops() -> list[np.ndarray]:
@@ -176,6 +179,8 @@ def _crops() -> list[np.ndarray]:
 
 _CROPS = _crops()
 _DOWN, _ACROSS = np.mgrid[:SIDE, :SIDE]
-# High frequencies are weak in every photograph, but distinguish images best. The first
-# one is the brightness, which distinguishes nothing.
-_WEIGHTS = np.hypot(_DOWN, _ACROSS).astype(np.float32) ** 0.25
+# Of products of two frequencies. High ones are weak in every photograph, but tell
+# images apart best. The first one is the brightness, which tells nothing.
+_WEIGHTS = np.hypot(_DOWN, _ACROSS).astype(np.float32).ravel() ** 0.5
+_EVEN = (_ACROSS % 2 == 0).astype(np.float32).ravel()
+_TINY = np.float32(1e-20)  # so that the root of nothing can be divided by

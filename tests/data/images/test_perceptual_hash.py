@@ -42,7 +42,7 @@ def test_hashes_can_be_read_back():
     texts = [hash_of(draw("rose", number)) for number in range(3)]
     values = read_hashes(texts)
     assert values.shape == (3, SIDE, SIDE)
-    assert values.dtype == np.float32
+    assert values.dtype == np.int8
     for text, row in zip(texts, values, strict=True):
         assert "".join(f"{int(value) + 8:x}" for value in row.flat) == text
 

@@ -13,6 +13,7 @@ from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example, IndexRow
 from cnnxfer.data.images.perceptual_hash import perceptual_hash, sample_pixels
 from cnnxfer.data.images.picture import Picture
+from cnnxfer.data.preparing import candidates
 from cnnxfer.data.preparing import near_duplicates as module
 from cnnxfer.data.preparing.near_duplicates import near_duplicates
 from cnnxfer.data.sample.flowers import CLASS_NAMES, draw
@@ -146,7 +147,7 @@ def test_copies_of_copies_are_one_group():
 
 
 def test_groups_do_not_depend_on_the_order_of_rows(monkeypatch):
-    monkeypatch.setattr(module, "MAX_CANDIDATES", 1)
+    monkeypatch.setattr(candidates, "MAX_CANDIDATES", 1)
     rows = [row(content) for image in drawn()[:3] for _, content in changed(image)]
     expected = {
         frozenset(rows[index].sha256 for index in group)
@@ -233,6 +234,41 @@ def test_comparing_in_blocks_gives_the_same_groups(monkeypatch):
     rows += [row(encode(image, quality=60)) for image in drawn()]
     expected = near_duplicates(rows)
     assert len(expected) == 15
-    monkeypatch.setattr(module, "MAX_COMPARISONS", 7 * len(rows))
+    monkeypatch.setattr(candidates, "SIMILARITIES", 49)
+    monkeypatch.setattr(candidates, "MAX_PAIRS", 3)
     monkeypatch.setattr(module, "BATCH_PAIRS", 5)
     assert near_duplicates(rows) == expected
+
+
+def test_landmarks_leave_out_no_group(monkeypatch):
+    rows = [row(content) for image in drawn() for _, content in changed(image)]
+    rows += others(300)
+    expected = near_duplicates(rows)
+    assert len(expected) >= 15
+    monkeypatch.setattr(candidates, "ALL_COMPARED", 0)
+    assert near_duplicates(rows) == expected
+
+
+def test_among_many_images_few_pairs_are_compared(monkeypatch):
+    rng = np.random.default_rng(3)
+    scenes = rng.normal(0, 2, (6000, 16, 16))
+    shots = scenes + rng.normal(0, 1, scenes.shape)
+    roots = np.concatenate([scenes, shots]).round().clip(-7, 7).astype(np.int8)
+    computed = []
+    similarity = candidates._similarity
+
+    def counted(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+        computed.append(len(ones) * len(others))
+        return similarity(ones, others)
+
+    monkeypatch.setattr(candidates, "_similarity", counted)
+    all_pairs = {*zip(*candidates.find_candidates(roots), strict=True)}
+    all_computed = sum(computed)
+    assert {(number, number + 6000) for number in range(6000)} <= all_pairs
+    computed.clear()
+    monkeypatch.setattr(candidates, "ALL_COMPARED", 0)
+    monkeypatch.setattr(candidates, "SIMILARITIES", 1 << 10)
+    pairs = {*zip(*candidates.find_candidates(roots), strict=True)}
+    assert pairs <= all_pairs
+    assert len(pairs) >= 0.99 * len(all_pairs)
+    assert sum(computed) < 0.6 * all_computed
