@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from cnnxfer.files import write_json_with_hash
@@ -158,6 +159,12 @@ def _change_toml(path: Path, draw: Draw) -> None:
     path.write_text("\n".join(kept))
 
 
+def _change_array(path: Path, draw: Draw) -> None:
+    """Puts another array in the place of one."""
+    shape = draw(st.sampled_from([(), (3,), (2, 5), (40, 3)]))
+    np.save(path, np.full(shape, 7, draw(st.sampled_from(["f4", "i1", "U3"]))))
+
+
 def _change_archive(path: Path, draw: Draw) -> None:
     """Changes a part of an archive, of which the rest is as it was."""
     with zipfile.ZipFile(path) as archive:
@@ -182,6 +189,7 @@ CHANGES: dict[str, Callable[[Path, Draw], None]] = {
     ".csv": _change_csv,
     ".toml": _change_toml,
     ".keras": _change_archive,
+    ".npy": _change_array,
     ".npz": _change_archive,
 }
 KINDS = (

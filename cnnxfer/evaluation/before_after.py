@@ -79,7 +79,7 @@ def measure_trained(
     """Measures a run by the answers that training has seen; adds it to its metrics.
 
     Where that would take seconds, because images and classes are many, or where answers
-    are maps, it is left out; `evaluate` measures them all.
+    are boxes or masks, it is left out; `evaluate` measures them all.
 
     Args:
         run: a run with a model.
@@ -89,7 +89,8 @@ def measure_trained(
     """
     classes = max(len(run.class_names), FEW_CLASSES)
     few = len(examples) * classes <= MOST_MEASURED
-    if logits.ndim > 2 or not few or len(logits) != len(examples):
+    shape = (len(examples), len(run.class_names))
+    if task.follows_views or not few or logits.shape != shape:
         return
     found = list(task.probabilities(logits))
     figures, _ = decision_of(run).measure(run.class_names, found, examples)

@@ -367,7 +367,7 @@ class Run:
             logits: np.ndarray = np.load(self.path / KEPT_LOGITS, allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
-        return logits
+        return logits if logits.dtype == np.float32 else None
 
     def update_receipt(self, **values: Any) -> None:
         """Sets some entries of the receipt and keeps the others."""

@@ -92,7 +92,7 @@ def test_options_override_the_file_which_overrides_the_defaults(tmp_path: Path) 
         ({"precision": "float23"}, "--precision is 'float23'. Did you mean 'float32'?"),
         (
             {"devices": "gpu"},
-            "--devices is 'gpu'. Did you mean 'cpu'?",
+            "--devices is 'gpu'. Expected one of: one, all, cpu.",
         ),
         ({"fine_tune": {"batch_norm": "x"}}, "Expected one of: frozen, train."),
         ({"dropout": 1.0}, "dropout is 1.0; it must be at most 0.9."),

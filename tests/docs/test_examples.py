@@ -194,7 +194,8 @@ def test_plain_keras_answers_as_predict_does(
         )
         label, probability = capsys.readouterr().out.split()
         assert label == expected.top.label
-        assert float(probability) == pytest.approx(expected.top.probability, abs=1e-5)
+        # The page resizes with Pillow, whose levels may be one beside.
+        assert float(probability) == pytest.approx(expected.top.probability, abs=1e-3)
         whole = ImageOps.fit(names["photo"], (64, 64), Image.Resampling.BICUBIC)
         logits = names["model"].predict(np.asarray(whole, "float32")[None], verbose=0)
         assert np.abs(logits - names["logits"]).max() > 0.01  # the crop counts
@@ -259,7 +260,8 @@ def test_a_first_classifier_as_the_page_does(
     trained, tuned = list_runs(Path("runs"))
     assert tuned.parent == trained
     printed = capsys.readouterr().out
-    assert f"{tuned.name}: " in printed  # what evaluate measured
+    assert str(tuned.path) in printed
+    assert "accuracy" in printed  # what evaluate measured
     assert printed.count("new_photos/") == 12
 
 

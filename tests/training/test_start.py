@@ -17,5 +17,5 @@ def test_an_unknown_class_in_a_weights_file_is_an_error_before_the_run_exists(
         data=str(photos_dir), class_weights=str(weights_file), devices="cpu"
     )
     with pytest.raises(ConfigError, match="unknown class 'roos'"):
-        prepare_run(lambda task: config, tmp_path / "runs", Reporter())
+        prepare_run(lambda task: config, tmp_path / "runs", None, Reporter())
     assert not (tmp_path / "runs").exists()

@@ -30,7 +30,7 @@ def setup(photos_dir: Path, tmp_path: Path) -> Setup:
         devices="cpu",
         augment=Augment("strong", area=0.35, flip=True, mixup=0.2),
     )
-    _, setup = prepare_run(lambda task: config, tmp_path / "runs", Reporter())
+    _, setup = prepare_run(lambda task: config, tmp_path / "runs", None, Reporter())
     return setup
 
 
