@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
+from typing import IO
 
 _START = (
     "import json, sys; from importlib import import_module; "
@@ -21,6 +22,19 @@ def python_command(module: str) -> list[str]:
     # Python ignores entries of other types, such as a Path.
     path = [entry for entry in sys.path if isinstance(entry, str)]
     return [sys.executable, "-P", "-c", _START, json.dumps(path), module]
+
+
+def last_line(errors: IO[bytes]) -> str:
+    """Returns the last line that a process has written to its errors, mostly why.
+
+    Args:
+        errors: the file that its standard error is.
+
+    Returns:
+        "" if it has written none.
+    """
+    errors.seek(0)
+    return errors.read().decode(errors="replace").strip().split("\n")[-1]
 
 
 def be_the_first_to_be_killed() -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -66,6 +67,31 @@ def export(run: Path, form: str, precision: str, place: Place) -> Exported:
     process = run_process([*command, "--json", "--quiet"])
     (document,) = json.loads(process.output)
     return Exported(Path(document["folder"]), document, process.peak_mb)
+
+
+def measure_exports(
+    table: str,
+    names: Iterable[str],
+    forms: Sequence[str],
+    run_of: Callable[[str], Path],
+    place: Place,
+) -> list[list[Cell]]:
+    """Returns a row for each run in each format: both names, and a cell for `COLUMNS`.
+
+    Args:
+        table: the name of the benchmark.
+        names: what the runs are called in it.
+        forms: the names of the formats.
+        run_of: returns a run, trained if that was not done before.
+        place: where runs, exports and rows are kept.
+    """
+
+    def row(name: str, form: str) -> list[Cell]:
+        return place.row(
+            table, (name, form), lambda: measure_export(run_of(name), form, place)
+        )
+
+    return [row(name, form) for name in names for form in forms]
 
 
 def measure_export(run: Path, form: str, place: Place) -> list[Cell]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
-from bench.exporting.measuring import COLUMNS, NOTES, measure_export
+from bench.exporting.measuring import COLUMNS, NOTES, measure_exports
 from bench.exporting.place import Place
 from bench.lib.options import add_backbones
 from bench.lib.processes import run_process
@@ -43,15 +44,9 @@ def add_formats(parser: argparse.ArgumentParser) -> None:
 def measure(options: argparse.Namespace) -> Table:
     """Exports each network in each format, and measures what comes out."""
     place = Place()
-    rows = [
-        place.row(
-            "networks",
-            (backbone, form),
-            lambda: measure_export(_run(place, backbone), form, place),  # noqa: B023
-        )
-        for backbone in options.backbones
-        for form in options.formats
-    ]
+    rows = measure_exports(
+        "networks", options.backbones, options.formats, partial(_run, place), place
+    )
     return Table(
         "Networks in the formats of other runtimes, float32",
         ("network", "format", *COLUMNS),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from bench.exporting.measuring import COLUMNS, NOTES, measure_export
+from bench.exporting.measuring import COLUMNS, NOTES, measure_exports
 from bench.exporting.networks import add_formats
 from bench.exporting.place import Place
 from bench.lib.results import Table
@@ -37,15 +38,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def measure(options: argparse.Namespace) -> Table:
     """Trains on a set of each task, and exports the run in each format."""
     place = Place()
-    rows = [
-        place.row(
-            "tasks",
-            (task, form),
-            lambda: measure_export(_run(place, task), form, place),  # noqa: B023
-        )
-        for task in options.tasks
-        for form in options.formats
-    ]
+    rows = measure_exports(
+        "tasks", options.tasks, options.formats, partial(_run, place), place
+    )
     return Table(
         "Tasks in the formats of other runtimes, EfficientNet-Lite0 in float32",
         ("task", "format", *COLUMNS),

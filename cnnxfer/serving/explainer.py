@@ -16,7 +16,7 @@ from typing import IO, Any
 import anyio
 import numpy as np
 
-from cnnxfer.child_process import python_command
+from cnnxfer.child_process import last_line, python_command
 from cnnxfer.data.decoding.child import Record, read_record, write_record
 from cnnxfer.data.images.decode import LITTLE
 from cnnxfer.registry import BUILT_IN
@@ -124,8 +124,10 @@ class Explainer:
             except (OSError, EOFError) as error:
                 late = time.monotonic() - started >= self.seconds_each
                 reason = f"over {self.seconds_each:g} s" if late else _end_of(process)
+                assert self._errors
+                said = last_line(self._errors)
                 self._reporter.warn(
-                    f"an image is not explained: {reason}. {self._last_line()}".strip()
+                    f"an image is not explained: {reason}. {said}".strip()
                 )
                 raise Refusal(503, f"the image is not explained: {reason}.") from error
             except BaseException:
@@ -153,12 +155,6 @@ class Explainer:
             process_group=0,  # so that Ctrl-C reaches only the parent
         )
         return self._process
-
-    def _last_line(self) -> str:
-        """Returns the last that the process has written about its end."""
-        assert self._errors
-        self._errors.seek(0)
-        return self._errors.read().decode(errors="replace").strip().split("\n")[-1]
 
     def _end_when_idle(self) -> None:
         self._idle = threading.Timer(self.idle_seconds, self._end)

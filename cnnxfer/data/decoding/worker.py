@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from cnnxfer.child_process import python_command
+from cnnxfer.child_process import last_line, python_command
 from cnnxfer.data.decoding.child import (
     GO_ON,
     DecoderSetup,
@@ -118,9 +118,7 @@ class DecoderProcess:
             self.receive()
         except EOFError as error:
             self._process.wait()
-            self._stderr.seek(0)
-            lines = self._stderr.read().decode(errors="replace").split("\n")
-            last = next(filter(None, reversed(lines)), self.exit_reason())
+            last = last_line(self._stderr) or self.exit_reason()
             raise RunError(
                 f"a process that decodes images could not start: {last}. See what "
                 f"this says: {sys.executable} -c 'import cnnxfer.data.decoding.child'"

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from cnnxfer.child_process import python_command
+from cnnxfer.child_process import last_line, python_command
 from cnnxfer.errors import reason_of
 
 if TYPE_CHECKING:
@@ -77,9 +77,7 @@ class Conversion:
             return
         if code == -signal.SIGKILL:
             raise MemoryError("the process that converts was ended by the system")
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().split("\n")
-        raise ConversionFailed(lines[-1] or f"exit code {code}")
+        raise ConversionFailed(last_line(self._errors) or f"exit code {code}")
 
     def __enter__(self) -> Self:
         return self
