@@ -246,5 +246,9 @@ def test_openvino_continues_after_running_out_of_memory() -> None:
     command = [sys.executable, "-c", LIMITED, str(directory)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("memory runs out: openvino goes on with batches of ")
-    assert done.stdout.count("\n") <= 2  # half of the batch, or a quarter
+    told = "memory runs out: openvino goes on with batches of "
+    sizes = [int(line.removeprefix(told)) for line in done.stdout.splitlines()]
+    # How often it halves depends on what the threads' heaps take of the room; a size
+    # that fits is kept for the next batch, and none is tried twice.
+    assert sizes and sizes[0] < 256
+    assert sizes == sorted(set(sizes), reverse=True)
