@@ -16,8 +16,8 @@ from cnnxfer.backbones.weights import find_weights
 from cnnxfer.engines import known_answers
 from cnnxfer.engines.keras_engine import KerasEngine, computes_on_cpu
 from cnnxfer.engines.trial import answer_all
+from cnnxfer.keras_backend import import_keras_quietly
 from cnnxfer.prediction.model_source import imagenet_model
-from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import SilentReporter
 
 PATH = Path(__file__).parents[1] / "cnnxfer" / "engines" / known_answers.FILE
@@ -25,7 +25,7 @@ PATH = Path(__file__).parents[1] / "cnnxfer" / "engines" / known_answers.FILE
 
 def main() -> None:
     """Writes the file."""
-    import_tensorflow_quietly()
+    import_keras_quietly()
     import keras
 
     if keras.backend.backend() != "tensorflow" or not computes_on_cpu():

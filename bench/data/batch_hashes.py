@@ -10,7 +10,7 @@ import json
 import os
 import sys
 
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import import_keras_quietly
 
 BATCHES = 100
 BATCH_SIZE = 32
@@ -19,7 +19,7 @@ BATCH_SIZE = 32
 def main(folder: str, level: str, threads: int) -> None:
     """Hashes what a training would begin with."""
     os.cpu_count = lambda: threads  # what the pipeline asks for its number of threads
-    import_tensorflow_quietly()
+    import_keras_quietly()
     from cnnxfer.config import load_config
     from cnnxfer.data.feeding.loader import Loader
     from cnnxfer.data.feeding.pixels import training_batches

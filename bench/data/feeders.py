@@ -49,9 +49,9 @@ Epochs = Generator[Batches, None, None]
 
 def cnnxfer_epochs(folder: Path, level: str) -> Epochs:
     """Feeds from cnnxfer's own pipeline."""
-    from cnnxfer.quiet import import_tensorflow_quietly
+    from cnnxfer.keras_backend import import_keras_quietly
 
-    import_tensorflow_quietly()
+    import_keras_quietly()
     from cnnxfer.config import PRESETS, Config
     from cnnxfer.data.feeding.loader import Loader
     from cnnxfer.data.feeding.pixels import training_batches
@@ -82,9 +82,9 @@ def cnnxfer_epochs(folder: Path, level: str) -> Epochs:
 
 def keras_epochs(folder: Path, cached: bool = False) -> Epochs:
     """Feeds as Keras's guides do."""
-    from cnnxfer.quiet import import_tensorflow_quietly
+    from cnnxfer.keras_backend import import_keras_quietly
 
-    import_tensorflow_quietly()
+    import_keras_quietly()
     import keras
     import tensorflow as tf
 

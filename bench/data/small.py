@@ -29,7 +29,7 @@ from bench.lib.shared import shared_dir
 from cnnxfer.config import PRESETS, Augment, Config
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.preparing.index import build_index
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import import_keras_quietly
 from cnnxfer.reporting import Reporter
 
 SIZE, BATCH = 32, 128
@@ -52,7 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def measure(options: argparse.Namespace) -> Table:
     """Feeds an epoch of each in turn; medians of the rounds."""
-    import_tensorflow_quietly()
+    import_keras_quietly()
     rows: list[list[str | float]] = [
         [f"{data}, {level}", *_measure_set(data, level, options.rounds)]
         for data, level in SETS

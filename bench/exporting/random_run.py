@@ -21,7 +21,7 @@ from bench.lib.photographs import write_photographs
 from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import override
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import import_keras_quietly
 from cnnxfer.runs import Run, create_run
 
 PHOTOGRAPHS = 32
@@ -30,7 +30,7 @@ SPREAD = 2.0  # standard deviation of each output over photographs
 
 def make_run(trained: Run, backbone: Backbone, name: str) -> Run:
     """Returns a run beside the trained one, with its images and classes."""
-    import_tensorflow_quietly()
+    import_keras_quietly()
     import keras
 
     from cnnxfer.networks.classifier import build_classifier

@@ -15,8 +15,8 @@ import numpy as np
 
 from bench.lib.timing import drain, race
 from cnnxfer.engines.exported.manifest import read_manifest
+from cnnxfer.keras_backend import import_keras_quietly
 from cnnxfer.prediction.model_source import exported_network
-from cnnxfer.quiet import import_tensorflow_quietly
 
 PICTURES = 64
 SECONDS = 3
@@ -24,7 +24,7 @@ SECONDS = 3
 
 def images_per_second(folder: Path) -> float:
     """Returns the best round of `SECONDS`, as others may disturb some of them."""
-    import_tensorflow_quietly()
+    import_keras_quietly()
     from cnnxfer.engines.keras_engine import plain_engine
 
     network = exported_network(folder, read_manifest(folder))

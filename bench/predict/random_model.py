@@ -15,13 +15,13 @@ from cnnxfer.backbones.backbone import Backbone
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.imagenet import imagenet_classes
 from cnnxfer.config import Config
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import import_keras_quietly
 from cnnxfer.runs import Run, create_run
 
 
 def make_run(backbone: Backbone, runs_dir: Path) -> Run:
     """Returns a run that `cnnxfer predict` takes; its classes are WordNet ids."""
-    import_tensorflow_quietly()
+    import_keras_quietly()
     from cnnxfer.networks.classifier import build_classifier
     from cnnxfer.networks.saving import save_model
 

@@ -19,7 +19,7 @@ from cnnxfer.config.options import settings_of
 from cnnxfer.console import CONSOLE
 from cnnxfer.data.sources import find_source
 from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import starting_keras
 from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.spelling import option
 
@@ -95,8 +95,7 @@ def check(
         return dataset
 
     def judge_labels(inspected: InspectedData) -> Iterable[Finding]:
-        with reporter.wait("starting TensorFlow"):
-            import_tensorflow_quietly()
+        with starting_keras(reporter):
             from cnnxfer.evaluation.label_check import suspected_label_findings
 
         return suspected_label_findings(inspected, reporter)

@@ -30,7 +30,7 @@ from cnnxfer.console import CONSOLE
 from cnnxfer.data.sources import find_source
 from cnnxfer.engines.options import check_choice
 from cnnxfer.errors import ConfigError
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import starting_keras
 from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.runs import LATEST, Run
 from cnnxfer.spelling import command, option
@@ -212,8 +212,7 @@ def compare(
     check_data_options(settings)
     check_class_weights(settings.class_weights)
     tell_of_demonstration("compare", data, as_path(config), reporter)
-    with reporter.wait("starting TensorFlow"):
-        import_tensorflow_quietly()
+    with starting_keras(reporter):
         from cnnxfer.evaluation.comparison import compare_backbones
 
     unique = list(dict.fromkeys(backbone.name for backbone in chosen))

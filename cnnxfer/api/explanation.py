@@ -14,7 +14,7 @@ from cnnxfer.config.prediction import ExplainOptions, PredictOptions
 from cnnxfer.console import CONSOLE
 from cnnxfer.data.sources import find_source
 from cnnxfer.errors import ConfigError
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import starting_keras
 from cnnxfer.reporting import Reporter, SilentReporter, counted
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
@@ -173,8 +173,7 @@ def explain_layer(
         outputs.check_place(path, [place])
     find_source(place)
     network = source.network(reporter)
-    with reporter.wait("starting TensorFlow"):
-        import_tensorflow_quietly()
+    with starting_keras(reporter):
         from cnnxfer.data.views.views import CentralViews
         from cnnxfer.evaluation.explanations.images import images_to_look_at
         from cnnxfer.networks.explained.channels import Channels

@@ -12,7 +12,7 @@ from cnnxfer.data.dataset import TRAIN, VALIDATION
 from cnnxfer.engines.exported.manifest import Precision
 from cnnxfer.errors import ConfigError
 from cnnxfer.exporters.formats import ALL, FORMATS, Format, require_new
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import starting_keras
 from cnnxfer.registry import suggestion
 from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.runs import Run
@@ -81,8 +81,7 @@ def export(
     folders = {form.name: place / _folder_name(form, stored) for form in forms}
     for folder in folders.values():
         require_new(folder)
-    with reporter.wait("starting TensorFlow"):
-        import_tensorflow_quietly()
+    with starting_keras(reporter):
         from cnnxfer.exporters.exporting import Exporter
         from cnnxfer.networks.description import describe
 

@@ -13,7 +13,7 @@ from cnnxfer.config.prediction import ClassifierOptions, ReportOptions
 from cnnxfer.console import CONSOLE
 from cnnxfer.engines.options import check_choice
 from cnnxfer.errors import ConfigError
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import starting_keras
 from cnnxfer.reporting import Reporter, SilentReporter
 from cnnxfer.runs import LATEST, Run
 from cnnxfer.spelling import command, option
@@ -92,16 +92,14 @@ def report(
     place = found.config.data
     if data is not None:
         place = place_of_images(found, data, place, "")
-    with reporter.wait("starting TensorFlow"):
-        import_tensorflow_quietly()
     engine = ClassifierOptions(engine=settings.engine, precision=settings.precision)
-    if second is not None:
+    with starting_keras(reporter):
+        from cnnxfer.evaluation.report.of_run import report_run
         from cnnxfer.evaluation.report.two_runs import report_two_runs
 
+    if second is not None:
         report_two_runs(found, second, place, settings.part, path, reporter, engine)
     else:
-        from cnnxfer.evaluation.report.of_run import report_run
-
         must_exist = data is not None
         report_run(
             found, place, settings.part, path, reporter, engine, must_exist=must_exist

@@ -30,7 +30,7 @@ from cnnxfer.api.training_settings import (
 from cnnxfer.config import Config, defaults_of
 from cnnxfer.console import CONSOLE
 from cnnxfer.errors import CnnxferError, ConfigError, Interrupted
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import import_keras_quietly, starting_keras
 from cnnxfer.registry import BUILT_IN
 from cnnxfer.reporting import LoggingReporter, Reporter, SilentReporter
 from cnnxfer.runs import (
@@ -113,8 +113,7 @@ def train(
     checked_settings(path, given, "auto")
     tell_of_demonstration("train", data, path, reporter)
     settings_for("auto")  # may download weights
-    with reporter.wait("starting TensorFlow"):
-        import_tensorflow_quietly()
+    with starting_keras(reporter):
         from cnnxfer.data.prepared import data_hash
         from cnnxfer.training.start import prepare_run
 
@@ -200,8 +199,7 @@ def unfreeze(
     check_new_name(name, parent.path.parent)
     settings = fine_tuning_settings(parent, data, as_path(config), options)
     _check_stages(parent, settings)
-    with reporter.wait("starting TensorFlow"):
-        import_tensorflow_quietly()
+    with starting_keras(reporter):
         from cnnxfer.data.prepared import data_hash
         from cnnxfer.networks.description import check_description
         from cnnxfer.training.start import set_up
@@ -292,8 +290,7 @@ def resume(
     config, retry = found.config, with_new_place("resume", found)
     place = place_of_images(found, data, config.data, retry)
     config = dataclasses.replace(config, data=place)
-    with reporter.wait("starting TensorFlow"):
-        import_tensorflow_quietly()
+    with starting_keras(reporter):
         from cnnxfer.training.start import set_up
 
     with lock_run(found):
@@ -321,7 +318,7 @@ def _check_stages(parent: runs.Run, settings: Config) -> None:
 
 
 def _plan(parent: runs.Run, settings: Config) -> list[StageRow]:
-    import_tensorflow_quietly()
+    import_keras_quietly()
     from cnnxfer.training.phases.plan import plan_fine_tuning
 
     return plan_fine_tuning(parent, settings)

@@ -17,7 +17,7 @@ from cnnxfer.cli.command import Commands
 from cnnxfer.cli.shared_options import Json, Quiet, Verbose
 from cnnxfer.cli.tables import cell_table, detail_table
 from cnnxfer.cli.terminal import print_json, stdout
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import import_keras_quietly
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -106,7 +106,7 @@ def show(
 
 
 def _show_layers(backbone: Backbone, json: bool) -> None:
-    import_tensorflow_quietly()
+    import_keras_quietly()
     from cnnxfer.backbones.build import build_backbone
     from cnnxfer.networks.layer_list import list_layers
 

@@ -15,7 +15,7 @@ from cnnxfer.engines.trial import SAMPLES, Trial
 from cnnxfer.errors import ConfigError
 from cnnxfer.hardware.gpus import find_gpus
 from cnnxfer.hardware.probing import attempt
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import import_keras_quietly
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import option
 
@@ -121,7 +121,7 @@ def _on_cpu() -> bool:
     find = partial(find_gpus, GPU_TIMEOUT_SECONDS)
     if "keras" not in sys.modules and attempt(find) == ():
         return True
-    import_tensorflow_quietly()
+    import_keras_quietly()
     from cnnxfer.engines.keras_engine import computes_on_cpu
 
     return computes_on_cpu()

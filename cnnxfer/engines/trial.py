@@ -27,7 +27,7 @@ from cnnxfer.engines.verdicts import (
     save_refusal,
 )
 from cnnxfer.errors import ConfigError, RunError
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import starting_keras
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Verdict
@@ -68,8 +68,7 @@ class Trial:
     def keras_engine(self) -> KerasEngine:
         """The Keras engine with the network."""
         # Keras takes seconds to import. It is not needed if OpenVINO has passed before.
-        with self.reporter.wait("starting TensorFlow"):
-            import_tensorflow_quietly()
+        with starting_keras(self.reporter):
             from cnnxfer.engines.keras_engine import KerasEngine
 
         return KerasEngine(self.network.build(), self.batch)

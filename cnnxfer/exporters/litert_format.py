@@ -9,7 +9,8 @@ import numpy as np
 from cnnxfer.exporters.formats import Target
 from cnnxfer.exporters.keras_format import save_for_tensorflow
 from cnnxfer.exporters.network_files import NetworkFiles
-from cnnxfer.quiet import import_tensorflow_quietly, quiet_libraries
+from cnnxfer.keras_backend import import_tensorflow_quietly
+from cnnxfer.quiet import quiet_libraries
 
 
 def write_litert(files: NetworkFiles, target: Target) -> None:

@@ -11,7 +11,7 @@ from cnnxfer.engines.converted import convert, find_converted
 from cnnxfer.engines.engine import Network
 from cnnxfer.engines.openvino_engine import FILES
 from cnnxfer.engines.silent_openvino import openvino
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import starting_keras
 from cnnxfer.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ class NetworkFiles:
     @cached_property
     def keras_model(self) -> keras.Model:
         """The Keras model; importing TensorFlow takes seconds."""
-        with self.reporter.wait("starting TensorFlow"):
-            import_tensorflow_quietly()
-        return self.network.build()
+        with starting_keras(self.reporter):
+            return self.network.build()
 
     @cached_property
     def converted(self) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnnxfer.errors import ConfigError
+from cnnxfer.keras_backend import starting_keras
 from cnnxfer.prediction.model_source import ModelSource
-from cnnxfer.quiet import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import command, option
 
@@ -54,8 +54,7 @@ def open_mapper(
     """
     check_explainable(model)
     network = model.network(reporter)
-    with reporter.wait("starting TensorFlow"):
-        import_tensorflow_quietly()
+    with starting_keras(reporter):
         from cnnxfer.networks.explained.heat import HeatMapper
 
     return HeatMapper(

@@ -82,10 +82,10 @@ def test_train_without_data_says_that_it_is_a_demonstration(
 ) -> None:
     """In its first line, unless an option is wrong."""
 
-    def stop() -> None:
+    def stop(reporter: object) -> None:
         raise ConfigError("it goes no further.")
 
-    monkeypatch.setattr("cnnxfer.api.training.import_tensorflow_quietly", stop)
+    monkeypatch.setattr("cnnxfer.api.training.starting_keras", stop)
     told = (
         "no data is named, so this shows how it works on the synthetic flowers of the "
         "demo set, 'sample'. Name your own: cnnxfer train FOLDER"

@@ -250,5 +250,6 @@ def test_openvino_continues_after_running_out_of_memory() -> None:
     sizes = [int(line.removeprefix(told)) for line in done.stdout.splitlines()]
     # How often it halves depends on what the threads' heaps take of the room; a size
     # that fits is kept for the next batch, and none is tried twice.
-    assert sizes and sizes[0] < 256
+    assert sizes
+    assert sizes[0] < 256
     assert sizes == sorted(set(sizes), reverse=True)

@@ -15,7 +15,7 @@ from cnnxfer.engines.known_answers import (
     known_answers,
 )
 from cnnxfer.prediction.model_source import imagenet_model
-from cnnxfer.reporting import SilentReporter
+from cnnxfer.reporting import Reporter, SilentReporter
 
 KNOWN = (
     "efficientnet-lite0",
@@ -41,10 +41,10 @@ def test_the_built_in_backbone_answers_at_once_and_without_keras(
     """One image is too few to compare with Keras, which is not asked."""
     monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path))
 
-    def refuse() -> None:
+    def refuse(reporter: Reporter) -> None:
         raise AssertionError("TensorFlow is imported")
 
-    monkeypatch.setattr(trial, "import_tensorflow_quietly", refuse)
+    monkeypatch.setattr(trial, "starting_keras", refuse)
     network = imagenet_model(BUILT_IN).network(SilentReporter())
     image = formula_images(network.image_size)[:1]
     engine = choose_engine(

@@ -24,7 +24,7 @@ from cnnxfer.data.sources.packed import Copy, tell_of_labels
 from cnnxfer.data.sources.tfds_record import read_record, record_path
 from cnnxfer.data.sources.tfds_specs import parse
 from cnnxfer.files import write_json_with_hash
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 
 

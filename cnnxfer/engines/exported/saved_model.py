@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnxfer.engines.exported.manifest import Manifest
 from cnnxfer.errors import DataError
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import import_tensorflow_quietly
 
 BATCH_SIZE = 32
 GRAPH = "saved_model.pb"

@@ -9,7 +9,7 @@ import pytest
 from buckets import Buckets, serve, set_environment
 from factories import CLASS_NAMES, Factory, photos
 
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import import_tensorflow_quietly
 
 PARTS = ("train", "validation", "test")
 

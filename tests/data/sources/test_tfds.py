@@ -45,7 +45,7 @@ from cnnxfer.data.sources import tfds as source
 from cnnxfer.data.sources.suited import suited_to
 from cnnxfer.data.sources.tfds_specs import RequestedSet
 from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import import_tensorflow_quietly
 from cnnxfer.reporting import Reporter
 
 import_tensorflow_quietly()

@@ -416,7 +416,7 @@ def test_two_processes_at_once_share_the_work(photos_dir: Path, tmp_path: Path) 
     script = f"""
 import sys, time
 sys.path[:0] = {[str(Path(__file__).parents[depth]) for depth in (0, 2)]!r}
-from cnnxfer.quiet import import_tensorflow_quietly; import_tensorflow_quietly()
+from cnnxfer.keras_backend import import_keras_quietly; import_keras_quietly()
 from pathlib import Path
 from test_compute import *
 

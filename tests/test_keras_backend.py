@@ -28,9 +28,9 @@ class config:
 """
 IMPORT = """
 import os
-from cnnxfer.quiet import import_tensorflow_quietly
+from cnnxfer.keras_backend import import_keras_quietly
 try:
-    import_tensorflow_quietly()
+    import_keras_quietly()
 except BaseException as error:
     print(repr(error))
 os.write(2, b"|after")

@@ -1,0 +1,133 @@
+"""Imports Keras with the library that it computes with, without their messages."""
+
+import json
+import logging
+import os
+import resource
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from cnnxfer.errors import ConfigError
+from cnnxfer.quiet import stderr_shown_on_error
+from cnnxfer.reporting import Reporter
+from cnnxfer.streams import open_closed_streams
+
+TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+# With less, OpenBLAS tries for ever to allocate its buffers, and OpenVINO and
+# TensorFlow end the process where an allocation fails (measured on Linux, x86-64:
+# a small network is trained in 4 GB, and not in 3 GB).
+ADDRESS_SPACE_BYTES = 4 * 10**9
+
+
+@contextmanager
+def starting_keras(reporter: Reporter) -> Iterator[None]:
+    """Imports Keras, and says so until the block ends, which may import what needs it.
+
+    Raises:
+        ConfigError: as `import_keras_quietly` does.
+    """
+    name = backend_name()
+    with reporter.wait(f"starting {TITLES.get(name, name)}"):
+        import_keras_quietly()
+        yield
+
+
+def backend_name() -> str:
+    """Returns the name of the library that Keras computes with, or would.
+
+    It is asked for as Keras does (https://keras.io/api/utils/config_utils/), in the
+    environment and in its file of settings, without importing it, which takes seconds.
+    """
+    if name := os.environ.get("KERAS_BACKEND"):
+        return name
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    try:
+        return str(json.loads(Path(home, "keras.json").read_bytes())["backend"])
+    except (OSError, RuntimeError, ValueError, LookupError, TypeError):
+        return "tensorflow"
+
+
+def import_keras_quietly() -> None:
+    """Imports Keras and the library it computes with, without messages on stderr.
+
+    Some messages are written by C++ before any setting is read, so the file
+    descriptor of stderr itself is redirected during the import. If the import fails,
+    the messages are shown. With TF_CPP_MIN_LOG_LEVEL=0, nothing is hidden. GPU memory
+    of TensorFlow's is allocated as it is needed, not all at once.
+
+    Raises:
+        ConfigError: if the library is not installed, there is no room for the messages
+            in a temporary file, or none for the libraries in this process's address
+            space.
+    """
+    name = backend_name()
+    if name == "tensorflow":
+        import_tensorflow_quietly()
+    elif "keras" not in sys.modules:
+        _require(name, f"Keras computes with {TITLES.get(name, name)} here")
+        with _without_messages():
+            import keras  # noqa: F401
+
+
+def import_tensorflow_quietly() -> None:
+    """Imports Keras and TensorFlow, whatever Keras computes with, without messages.
+
+    Raises:
+        ConfigError: as `import_keras_quietly` does.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    _require("tensorflow", "this")
+    with _without_messages():
+        import keras
+        import tensorflow as tf
+
+        # Listing the devices prints messages, too: of drivers that are not found.
+        gpus = tf.config.list_physical_devices("GPU")
+        if keras.backend.backend() == "tensorflow":
+            for gpu in gpus:  # TensorFlow would allocate all their memory at once
+                tf.config.experimental.set_memory_growth(gpu, True)
+        else:
+            tf.config.set_visible_devices([], "GPU")  # leave the memory to the backend
+
+
+def _require(package: str, what: str) -> None:
+    """Raises a ConfigError where a backend is not installed."""
+    if find_spec(package):
+        return
+    others = [name for name in TITLES if name != package and find_spec(name)]
+    choice = f", or let Keras compute with another: KERAS_BACKEND={others[0]}"
+    raise ConfigError(
+        f"{what} needs {package}, which is not installed. Install it: "
+        f"pip install {package}{choice if others else ''}"
+    )
+
+
+@contextmanager
+def _without_messages() -> Iterator[None]:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    open_closed_streams()  # where no command, but another program, imports it
+    _check_address_space()
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0":
+        yield
+        return
+    for name in ("absl", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with stderr_shown_on_error(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _check_address_space() -> None:
+    """Raises a ConfigError where the libraries would end the process, or never end."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < ADDRESS_SPACE_BYTES:
+        raise ConfigError(
+            f"this process may use {limit / 1e9:.1f} GB of address space, and "
+            f"TensorFlow needs {ADDRESS_SPACE_BYTES / 1e9:.0f} GB. Raise the limit: "
+            "ulimit -v unlimited"
+        )
