@@ -1,12 +1,13 @@
 """Imports Keras with the library that it computes with, without their messages."""
 
+import gc
 import json
 import logging
 import os
 import resource
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from cnnxfer.errors import ConfigError
 from cnnxfer.quiet import stderr_shown_on_error
 from cnnxfer.reporting import Reporter
+from cnnxfer.spelling import is_command_line
 from cnnxfer.streams import open_closed_streams
 
 TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
@@ -21,6 +23,9 @@ TITLES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 # TensorFlow end the process where an allocation fails (measured on Linux, x86-64:
 # a small network is trained in 4 GB, and not in 3 GB).
 ADDRESS_SPACE_BYTES = 4 * 10**9
+# Keras imports them if they are there, which takes as long as the rest of it: to draw
+# galleries, and to be a part of scikit-learn's pipelines.
+UNUSED = ("matplotlib", "pandas", "sklearn")
 
 
 @contextmanager
@@ -57,7 +62,8 @@ def import_keras_quietly() -> None:
     Some messages are written by C++ before any setting is read, so the file
     descriptor of stderr itself is redirected during the import. If the import fails,
     the messages are shown. With TF_CPP_MIN_LOG_LEVEL=0, nothing is hidden. GPU memory
-    of TensorFlow's is allocated as it is needed, not all at once.
+    of TensorFlow's is allocated as it is needed, not all at once. A command imports
+    Keras without what it does not use of it.
 
     Raises:
         ConfigError: if the library is not installed, there is no room for the messages
@@ -69,7 +75,7 @@ def import_keras_quietly() -> None:
         import_tensorflow_quietly()
     elif "keras" not in sys.modules:
         _require(name, f"Keras computes with {TITLES.get(name, name)} here")
-        with _without_messages():
+        with _without_messages(), imported_fast(*_unused()):
             import keras  # noqa: F401
 
 
@@ -82,7 +88,7 @@ def import_tensorflow_quietly() -> None:
     if "tensorflow" in sys.modules:
         return
     _require("tensorflow", "this")
-    with _without_messages():
+    with _without_messages(), imported_fast(*_unused()):
         import keras
         import tensorflow as tf
 
@@ -93,6 +99,33 @@ def import_tensorflow_quietly() -> None:
                 tf.config.experimental.set_memory_growth(gpu, True)
         else:
             tf.config.set_visible_devices([], "GPU")  # leave the memory to the backend
+
+
+@contextmanager
+def imported_fast(*unused: str) -> Iterator[None]:
+    """Has what is imported in the block come without some packages, and sooner.
+
+    A package imports others that it can do without if they are there. Those that are
+    `unused` are taken for missing, unless they have been imported before the block.
+    """
+    left_out = [name for name in unused if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(left_out))  # type: ignore[arg-type]
+    # Modules are objects that stay: looking through them for others takes a fifth of
+    # TensorFlow's import.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        for name in left_out:
+            del sys.modules[name]
+        if collects:
+            gc.enable()
+        gc.freeze()
+
+
+def _unused() -> Sequence[str]:
+    return UNUSED if is_command_line() else ()  # a notebook may want all of Keras
 
 
 def _require(package: str, what: str) -> None:

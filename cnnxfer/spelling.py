@@ -30,6 +30,11 @@ def command_line() -> Iterator[None]:
         _is_command_line = before
 
 
+def is_command_line() -> bool:
+    """Returns whether this process runs a command, not somebody's program."""
+    return _is_command_line
+
+
 def option(name: str, value: object = None) -> str:
     """Returns what the user calls an option: `--split`, or in Python `split`.
 

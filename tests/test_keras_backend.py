@@ -1,3 +1,5 @@
+import gc
+import json
 import os
 import re
 import subprocess
@@ -5,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from cnnxfer.keras_backend import imported_fast
 
 FAKE_KERAS = """
 import os, warnings
@@ -80,6 +84,26 @@ def test_too_little_address_space_is_told(tmp_path: Path) -> None:
 def test_messages_are_shown_when_the_import_fails(tmp_path: Path) -> None:
     shown = stderr_of_import(tmp_path, "raise ImportError('no CUDA')")
     assert shown == ("ImportError('no CUDA')\n", "chatter|after")
+
+
+def test_a_command_imports_keras_without_what_it_does_not_use(tmp_path: Path) -> None:
+    """A program that uses cnnxfer gets all of Keras."""
+    command = "from cnnxfer import spelling\nspelling._is_command_line = True\n"
+    more = "import sys; print(sys.modules.get('sklearn', 'wanted'))"
+    assert stderr_of_import(tmp_path, more, before=command)[0] == "None\n"
+    (tmp_path / "keras" / "__init__.py").unlink()
+    (tmp_path / "keras").rmdir()
+    assert stderr_of_import(tmp_path, more)[0] == "wanted\n"
+
+
+def test_what_was_left_out_can_be_imported_afterwards() -> None:
+    with imported_fast("this", "json"):
+        assert sys.modules["json"] is json
+        assert not gc.isenabled()
+        with pytest.raises(ImportError):
+            import this  # noqa: F401
+    assert gc.isenabled()
+    assert "this" not in sys.modules
 
 
 def test_an_interrupted_import_shows_no_messages(tmp_path: Path) -> None:

@@ -13,12 +13,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from cnnxfer.child_process import be_the_first_to_be_killed
+from cnnxfer.keras_backend import UNUSED, imported_fast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-# Keras imports them if they are there, and building networks takes none of them.
-UNUSED = ("matplotlib", "pandas", "sklearn")
 
 
 def main() -> None:
@@ -27,12 +25,13 @@ def main() -> None:
     With a true value behind them, it also answers images, to be sure that it can.
     """
     be_the_first_to_be_killed()
-    _leave_out_what_is_not_used()
-    build: Callable[[], Any]
-    build, path, is_tried = pickle.load(sys.stdin.buffer)
-    convert(build(), Path(path))
-    if is_tried:
-        try_batches(Path(path))
+    sys.modules["scipy.signal"] = ModuleType("scipy.signal")  # of Fourier transforms
+    with imported_fast(*UNUSED):
+        build: Callable[[], Any]
+        build, path, is_tried = pickle.load(sys.stdin.buffer)
+        convert(build(), Path(path))
+        if is_tried:
+            try_batches(Path(path))
 
 
 def try_batches(path: Path) -> None:
@@ -79,12 +78,3 @@ def convert(model: Any, path: Path) -> None:
     del network  # it reads the first file
     for suffix in (".xml", ".bin"):
         changed.with_suffix(suffix).replace(path.with_suffix(suffix))
-
-
-def _leave_out_what_is_not_used() -> None:
-    """Has Keras take packages for missing that it imports for a second, for nothing."""
-    for name in UNUSED:
-        sys.modules[name] = None  # type: ignore[assignment]
-    sys.modules["scipy.signal"] = ModuleType(
-        "scipy.signal"
-    )  # of its Fourier transforms
