@@ -88,4 +88,8 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(import_module(_MODULES.get(name, "cnnxfer.api")), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from cnnxfer.other_tools import COMMANDS
+
+    right = COMMANDS.get(name, "").replace("-", "_")
+    called = f"; it is called {right!r} here" if right in __all__ else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{called}")

@@ -19,7 +19,10 @@ SPINNER, PLAIN_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
 TURNS_PER_SECOND = 10
 LONG_SECONDS = 3  # of a wait, from which on they are counted
 # What no title ends with when it is shortened.
-LITTLE_WORDS = {"a", "an", "and", "as", "for", "in", "of", "on", "the", "to", "with"}
+LITTLE_WORDS = {
+    *("a", "an", "and", "as", "for", "in", "of", "on", "the", "to", "up", "with"),
+    "without",
+}
 
 
 class _Form(NamedTuple):
@@ -90,10 +93,14 @@ class Line:
         seconds = time.monotonic() - self.started
         turns = PLAIN_SPINNER if plain else SPINNER
         turn = turns[int(seconds * TURNS_PER_SECOND) % len(turns)]
-        parts = [turn, self.title, *self._figures(FORMS[2])]
+        figures = self._figures(FORMS[2])
         if seconds >= LONG_SECONDS:
-            parts.append(f"{seconds:.0f} s")
-        return _cropped(Text(" ".join(parts)), width)
+            figures.append(f"{seconds:.0f} s")
+        room = width - cell_len(" ".join([turn, "", *figures]))
+        title = self.title
+        if cell_len(title) > room:
+            title = _shortened(title, room) or title
+        return _cropped(Text(" ".join([turn, title, *figures])), width)
 
     def fitted(self, width: int, *, plain: bool = False) -> Text:
         """Returns the fullest of `FORMS` that fits into a width, in columns."""

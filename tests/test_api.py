@@ -46,6 +46,8 @@ def test_star_import_and_completion_offer_the_functions() -> None:
 def test_unknown_names_are_attribute_errors() -> None:
     with pytest.raises(AttributeError, match="'cnnxfer' has no attribute 'trian'"):
         _ = cnnxfer.trian
+    with pytest.raises(AttributeError, match="'fit'; it is called 'train' here"):
+        _ = cnnxfer.fit
 
 
 def test_importing_cnnxfer_imports_nothing_heavy() -> None:

@@ -132,7 +132,13 @@ def train(
                 logs=logs,
             )
             run.write_config(setup.config)  # last, since it makes the directory a run
-        _run_phase(setup, run, tells=not fine_tune)
+        images = len(setup.splits.train) + len(setup.splits.validation)
+        with (
+            # Fine-tuning sees them once more; how long its epochs take is not known.
+            reporter.expecting(fine_tune * images, "images"),
+            reporter.expecting(fine_tune * 1, "fine-tunings"),
+        ):
+            _run_phase(setup, run, tells=not fine_tune)
     if not fine_tune:
         return Run(run.path)
     remaining = None

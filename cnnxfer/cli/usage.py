@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cnnxfer.cli import help, other_tools
+from cnnxfer import other_tools
+from cnnxfer.cli import help
 from cnnxfer.cli.commands import COMMANDS
 from cnnxfer.errors import CnnxferError
 from cnnxfer.registry import did_you_mean
+from cnnxfer.spelling import spelled
 
 if TYPE_CHECKING:
     from cnnxfer.runs import Run
@@ -179,7 +181,7 @@ def _unknown_option(name: str, context: Any, typed: Sequence[str]) -> str:
             line = _pasted(path, _corrected(_replaced(typed, whole, []), context))
             return f"{start}; {name_of(argument)} is typed without one. Type: {line}"
     if why := other_tools.NOT_NEEDED.get(word):
-        return f"{start}. {why}"
+        return f"{start}. {spelled(why)}"
     if place := _place_in_files(word, whole, typed, context):
         return f"{start}, but files have it. {place}"
     if question := did_you_mean(whole, _options(context)):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from cnnxfer import other_tools
 from cnnxfer.config.config import Config
 from cnnxfer.config.prediction import (
     ClassifierOptions,
@@ -20,6 +21,7 @@ from cnnxfer.config.serving import ServeOptions
 from cnnxfer.config.setting import Setting, settings_in
 from cnnxfer.errors import ConfigError
 from cnnxfer.registry import suggestion
+from cnnxfer.spelling import spelled
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ _OF_NO_FILE: dict[str, type[Any]] = {
     "report": ReportOptions,
     "serve": ServeOptions,
 }
+_OF_A_MODEL = ("predict", "predict_into", "evaluate", "explain")  # have `model`, too
 FUNCTIONS = ("train", "unfreeze", *_SOME, *_OF_NO_FILE)
 _INHERITED = "cache report augment engine batch checkpoint_every seed precision devices"
 
@@ -102,13 +105,26 @@ def settings_of(
     settings: dict[str, Any] = {}
     for name, value in values.items():
         if name not in options:
-            raise ConfigError(f"unknown option {name!r}.{suggestion(name, options)}")
+            raise ConfigError(_unknown(name, function))
         if value is not None:
             table = options[name].table
             table = first_phase if table == "frozen" else table
             place = settings.setdefault(table, {}) if table else settings
             place[options[name].setting.name] = value
     return settings
+
+
+def _unknown(name: str, function: str) -> str:
+    """Returns what to say of an option that a function does not have."""
+    start, known = f"unknown option {name!r}", options_of(function)
+    word = name.lower().replace("_", "-")
+    for meant in other_tools.OPTIONS.get(word, ()):
+        right = meant.replace("-", "_")
+        if right in known or (right == "model" and function in _OF_A_MODEL):
+            return f"{start}; it is called {right!r} here."
+    if why := other_tools.NOT_NEEDED.get(word):
+        return f"{start}. {spelled(why)}"
+    return f"{start}.{suggestion(name, known)}"
 
 
 def _options_in(table: str) -> dict[str, Option]:

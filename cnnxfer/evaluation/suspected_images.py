@@ -124,7 +124,7 @@ def pooled_features(
     network = network_before(classifier, setup.backbone, POOLED)
     engine = next(engines_for(setup, network, used=""))
     store = ActivationStore()
-    title = "features of the {} images"
+    title = "features of {} images"
     train, validation = load_split_activations(
         setup, network, engine, store, views=1, title=title
     )

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnxfer import __main__, __version__, api
-from cnnxfer.cli import other_tools, terminal
+from cnnxfer import __main__, __version__, api, other_tools
+from cnnxfer.cli import terminal
 from cnnxfer.cli.command import loaded
 from cnnxfer.cli.commands import COMMANDS as ENTRIES
 from cnnxfer.cli.main import run

@@ -142,8 +142,25 @@ def test_no_reference_has_an_option_of_its_own() -> None:
 
 
 def test_an_option_that_is_misspelt_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"unknown option 'epoch'\. Did you mean 'ep"):
-        settings_of("train", {"epoch": 3})
+    with pytest.raises(ConfigError, match=r"unknown option 'epocs'\. Did you mean 'ep"):
+        settings_of("train", {"epocs": 3})
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "answer"),
+    [
+        ("train", "learning_rate", "; it is called 'lr' here."),
+        ("train", "model", "; it is called 'backbone' here."),
+        ("predict", "run", "; it is called 'model' here."),
+        ("train", "num_workers", ". As many processes read images as help."),
+        ("train", "pretrained", ". A backbone .*, unless you say weights='none'."),
+    ],
+)
+def test_words_of_other_tools_are_answered(
+    function: str, name: str, answer: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"^unknown option '{name}'{answer}$"):
+        settings_of(function, {name: 1})
 
 
 @pytest.mark.parametrize(("function", "name", "option"), IN_FILES)

@@ -87,7 +87,7 @@ class TrainingImages:
             [views],
             store=ActivationStore(),
             reporter=reporter,
-            title="features of the training images",
+            title="features of training images",
         )
 
     def nearest(self, views: np.ndarray) -> list[tuple[Neighbour, ...]]:

@@ -20,6 +20,9 @@ from cnnxfer.training.loop.recovery import (
 from cnnxfer.training.loop.session import Diverged, Session, Stopped
 from cnnxfer.training.loop.time_budget import fit_into_time
 
+# A unit of its own: such batches tell nothing of those that a network computes.
+FEATURES = "batches of features"
+
 
 def fit(session: Session) -> Score:
     """Trains to the last epoch and returns the score of the saved model.
@@ -43,7 +46,8 @@ def fit(session: Session) -> Score:
             _fit_into_time_budget(session)
             progress = session.progress
             left = progress.epochs * progress.steps_per_epoch - progress.updates
-            with reporter.progress(title(progress), left, "batches") as advance:
+            unit = FEATURES if session.trained.brief else "batches"
+            with reporter.progress(title(progress), left, unit) as advance:
                 while not session.progress.finished:
                     _train_or_recover(session, advance)
         except Stopped:

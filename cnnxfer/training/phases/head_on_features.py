@@ -28,7 +28,7 @@ from cnnxfer.training.activations.engines import (
     load_split_activations,
 )
 from cnnxfer.training.activations.store import Activations, ActivationStore
-from cnnxfer.training.loop.loop import fit
+from cnnxfer.training.loop.loop import FEATURES, fit
 from cnnxfer.training.loop.recorder import Recorder
 from cnnxfer.training.loop.search import search
 from cnnxfer.training.loop.session import Session
@@ -137,14 +137,14 @@ def learn_head(
     checkpoint = recorder.last_checkpoint(reporter)
     used = known.engine if known and checkpoint else ""
     for engine in engines_for(setup, network, reference, used=used):
-        with reporter.expecting(1, "batches"):  # nothing is known of them yet
+        with reporter.expecting(1, FEATURES):  # nothing is known of them yet
             views, validation = load_split_activations(
                 setup,
                 network,
                 engine,
                 store,
                 views=cut.views,
-                title="features of the {} images",
+                title="features of {} images",
             )
         trained = open_features(engine, views, validation)
         begun = StageState(cut.name, len(views), engine_text(engine))

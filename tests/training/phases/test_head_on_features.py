@@ -125,7 +125,7 @@ def test_an_interrupted_run_resumes_to_the_same_head(
                 cache=True,
                 views=2,
                 engine="keras",
-                reporter=pressing_ctrl_c("features of the"),
+                reporter=pressing_ctrl_c("features of"),
             )
     run = find_run("latest", tmp_path / "b")
     assert run.receipt["status"] == "interrupted"
@@ -235,7 +235,7 @@ def test_a_changed_file_of_class_weights_is_an_error(
             cache=True,
             engine="keras",
             class_weights=file,
-            reporter=pressing_ctrl_c("features of the"),
+            reporter=pressing_ctrl_c("features of"),
         )
     run = find_run("latest", tmp_path / "runs")
     file.write_text("red,5\n")

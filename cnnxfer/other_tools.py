@@ -151,7 +151,7 @@ ARGUMENTS = {
         *("file", "files", "folder", "dir", "data", "dataset", "i", "d"),
     ),
 }
-# Options that nothing here corresponds to, and why none is needed.
+# Options that nothing here corresponds to, and why none is needed; see `spelled`.
 NOT_NEEDED = {
     **dict.fromkeys(
         ("workers", "num-workers", "n-jobs", "jobs", "j", "threads"),
@@ -162,7 +162,7 @@ NOT_NEEDED = {
         "The classes are those of the data.",
     ),
     "pretrained": "A backbone has the weights of ImageNet, unless you say "
-    "--weights none.",
+    "{--weights none}.",
     **dict.fromkeys(
         ("freeze-backbone", "freeze-base", "feature-extract"),
         "The backbone is frozen while train runs; unfreeze lets it learn.",
