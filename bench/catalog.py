@@ -152,6 +152,13 @@ BENCHMARKS = (
         "3 minutes",
     ),
     Benchmark(
+        "predict_shards",
+        "bench.predict.shards",
+        "16 shards of tens of thousands of images, one of which is killed; and merged",
+        "one process that answers all: byte for byte",
+        "10 minutes",
+    ),
+    Benchmark(
         "serving_load",
         "bench.serving.load",
         "requests a second of `cnnxfer serve` with 1, 8 and 64 clients",

@@ -8,7 +8,7 @@ from cnnxfer.api.data import check, preview
 from cnnxfer.api.evaluation import compare, evaluate
 from cnnxfer.api.explanation import explain, explain_layer
 from cnnxfer.api.exporting import export
-from cnnxfer.api.prediction import open_classifier, predict, predict_into
+from cnnxfer.api.prediction import merge, open_classifier, predict, predict_into
 from cnnxfer.api.reports import report
 from cnnxfer.api.run import Run
 from cnnxfer.api.serving import serve
@@ -23,6 +23,7 @@ __all__ = [
     "explain",
     "explain_layer",
     "export",
+    "merge",
     "open_classifier",
     "predict",
     "predict_into",

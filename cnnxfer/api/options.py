@@ -155,6 +155,7 @@ class PredictIntoKeywords(PredictKeywords, total=False):
         | None
     )
     resume: bool | None
+    shard: str | None
     sheet: str | PathLike[str] | None
     copy_to: str | PathLike[str] | None
     drawn: str | PathLike[str] | None

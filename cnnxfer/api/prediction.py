@@ -1,4 +1,4 @@
-"""`predict`, `predict_into` and `open_classifier`: what images show."""
+"""`predict`, `predict_into`, `merge` and `open_classifier`: what images show."""
 
 from __future__ import annotations
 
@@ -123,6 +123,40 @@ def predict_into(
         model=model,
         runs_dir=runs_dir,
         reporter=reporter or SilentReporter(),
+    )
+
+
+def merge(
+    parts: Pathlike | Iterable[Pathlike],
+    *,
+    out: Pathlike | TextIO | None = None,
+    format: str = "auto",
+    reporter: Reporter | None = CONSOLE,
+) -> Totals:
+    """Puts the answers of all shards together, as if one machine had given them.
+
+    Args:
+        parts: the files that `predict_into` has written, one for each shard, in any
+            order; each with what lies beside it under the suffix ".shard".
+        out: the file or the folder to write the results to, or a text stream.
+        format: the form of the results, as `predict_into` takes it.
+        reporter: shows messages and progress; None for silence.
+
+    Returns:
+        How many images were answered, how many could not be read, and why.
+
+    Raises:
+        ConfigError: if the output cannot be written.
+        DataError: if a part is missing, is there twice, has changed, or is of another
+            prediction.
+    """
+    from cnnxfer.prediction import merging
+
+    return merging.merge(
+        list(map(Path, as_texts(parts))),
+        Path(out) if isinstance(out, str) else out,
+        format,
+        reporter or SilentReporter(),
     )
 
 

@@ -70,6 +70,12 @@ COMMANDS = {
             "Answer what pictures show",
         ),
         Entry(
+            "merge",
+            USE,
+            "cnnxfer.cli.merge:merge",
+            "Put together what several machines answered",
+        ),
+        Entry(
             "evaluate",
             USE,
             "cnnxfer.cli.evaluate:evaluate",

@@ -63,10 +63,7 @@ def predict(
 
     Ends with exit code 3 if some images cannot be read.
     """
-    if json and (options["format"] or out):
-        raise ConfigError(
-            "--json prints JSON on stdout. Remove it, or --format and --out."
-        )
+    check_json(json, options["format"], out)
     if json:
         options["format"] = "json"
     from cnnxfer.prediction.outputs.formats import WRITERS
@@ -85,3 +82,15 @@ def predict(
     )
     if totals.failures:
         raise typer.Exit(SOME_UNREADABLE)
+
+
+def check_json(json: bool, format: str | None, out: Path | None) -> None:
+    """Checks that `--json` is not typed with what says otherwise.
+
+    Raises:
+        ConfigError: if it is.
+    """
+    if json and (format or out):
+        raise ConfigError(
+            "--json prints JSON on stdout. Remove it, or --format and --out."
+        )

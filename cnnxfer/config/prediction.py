@@ -200,6 +200,14 @@ class OutputOptions:
     resume: bool = _output(
         False, "Go on with an unfinished --out FILE.jsonl.", "--resume"
     )
+    shard: str | Literal["none"] = _output(
+        "none",
+        "Answer only this share of the images, such as 3/16, for `cnnxfer merge`. It "
+        "is every sixteenth image from the third on, and the same on every machine "
+        "that sees the same inputs.",
+        "--shard",
+        meanings={"none": "all images"},
+    )
     sheet: str | Literal["none"] = _output(
         "none",
         "Write a contact sheet, an HTML page.",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from cnnxfer.config.prediction import OutputOptions, PredictIntoOptions
 from cnnxfer.data.images.source import ImageSource
@@ -12,14 +12,11 @@ from cnnxfer.errors import ConfigError, DataError, Interrupted
 from cnnxfer.prediction.outputs.check_kind import check_kind
 from cnnxfer.prediction.outputs.copy_to import check_names, copy_files
 from cnnxfer.prediction.outputs.drawn import save_drawn
-from cnnxfer.prediction.outputs.file import check_target, choose_writer, write_file
+from cnnxfer.prediction.outputs.file import check_out, choose_writer, write_out
 from cnnxfer.prediction.outputs.formats import Writer
 from cnnxfer.prediction.outputs.heatmap import save_heatmaps
-from cnnxfer.prediction.outputs.label_folder import (
-    check_label_folder,
-    open_label_folder,
-)
 from cnnxfer.prediction.outputs.masks import save_masks
+from cnnxfer.prediction.outputs.part import write_part
 from cnnxfer.prediction.outputs.resumable_file import (
     check_resumable_file,
     open_resumable_file,
@@ -29,9 +26,10 @@ from cnnxfer.prediction.outputs.stages import Flow, Stage, run_through_stages
 from cnnxfer.prediction.outputs.totals import Totals
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.request import PredictionRequest, open_request
+from cnnxfer.prediction.shard import Share, parse_shard
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import Run
-from cnnxfer.spelling import option
+from cnnxfer.spelling import command, option
 from cnnxfer.tasks.answer import TaskAnswer
 
 RESUMABLE = "jsonl"  # the format of a file that can be gone on with
@@ -50,11 +48,12 @@ def predict_into(
 
     What went wrong is reported as a warning, too.
     """
+    share = None if options.shard == "none" else Share(parse_shard(options.shard))
     writer = _checked_writer(options, out, inputs)
     totals = Totals()
     if options.sheet != "none":
         check_sheet(Path(options.sheet), inputs)
-    stages = [totals.watch, *_stages(options, inputs, reporter)]
+    stages = [totals.watch, *_stages(options, inputs, share, reporter)]
     heat = options.heatmap != "none"
     request = open_request(
         inputs, options, model=model, runs_dir=runs_dir, heat=heat, reporter=reporter
@@ -67,31 +66,28 @@ def predict_into(
     if options.sheet != "none":
         stages.append(draw_sheet(Path(options.sheet), inputs, source, heat=heat))
     request = replace(request, sources=_not_empty(request.sources))
+    if share is not None:
+        total = request.total and share.shard.count(request.total)
+        request = replace(request, sources=share.of(request.sources), total=total)
     _tell_of_nothing(empty, reporter)
     with request.classifier as classifier:
         if isinstance(out, Path) and writer.name == RESUMABLE:
-            _write_resumable(request, out, stages, totals, options)
+            # Results name the files of masks.
+            settings = {**classifier.settings, "masks": options.masks}
+            own = settings | ({"shard": str(share.shard)} if share else {})
+            _write_resumable(request, out, stages, totals, own, resume=options.resume)
+            if share:
+                variant = classifier.variant or ()
+                write_part(out, share, inputs, settings, variant)
         else:
             with run_through_stages(request.predictions(), stages) as predictions:
-                if isinstance(out, Path) and writer.folder:
-                    with open_label_folder(out, inputs) as folder:
-                        writer.load_folder()(predictions, folder)
-                elif isinstance(out, Path):
-                    write_file(predictions, writer, out)
-                elif out is not None:
-                    writer.load()(predictions, out)
-                else:
-                    for _ in predictions:
-                        pass
+                write_out(predictions, writer, out, inputs)
         if totals.images > 1 and totals.answers:
             reporter.info(totals.answers)
         reporter.info(totals.summary)
         if line := request.passed_over.line():
             reporter.info(line)
-    if repeats := totals.repeats(classifier.model.name):
-        reporter.warn(f"{repeats}.")
-    if totals.problems:
-        reporter.warn(f"{totals.problems}.")
+    totals.warn(classifier.model.name, reporter)
     return totals
 
 
@@ -119,25 +115,38 @@ def _checked_writer(
             f"{option('--resume')} needs a file to go on with. "
             f"Add: {option('--out', 'FILE.jsonl')}"
         )
+    if options.shard != "none" and (path is None or writer.name != RESUMABLE):
+        merged = command("merge", "PARTS", out="FILE")
+        raise ConfigError(
+            f"{option('--shard')} needs a file of JSON lines; {merged} makes other "
+            f"formats of all. Add: {option('--out', 'FILE.jsonl')}"
+        )
+    if options.shard != "none" and options.masks != "none" and options.frames == "all":
+        raise ConfigError(
+            f"with {option('--shard')}, {option('--masks')} are those of files, not of "
+            f"frames. Leave out {option('--frames', 'all')}."
+        )
     if writer.labels and options.frames == "all":
         raise ConfigError(
             f"{option('--format', writer.name)} has labels of files, not of frames. "
             f"Leave out {option('--frames', 'all')}."
         )
-    if path is not None and writer.folder:
-        check_label_folder(path)
-    elif path is not None:
-        check_target(option("--out"), path, inputs)
+    if path is not None:
+        check_out(path, writer, inputs)
         if writer.name == RESUMABLE:
             check_resumable_file(path, resume=options.resume)
     return writer
 
 
 def _stages(
-    outputs: OutputOptions, inputs: Sequence[str], reporter: Reporter
+    outputs: OutputOptions,
+    inputs: Sequence[str],
+    share: Share | None,
+    reporter: Reporter,
 ) -> Iterator[Stage]:
     if outputs.masks != "none":  # the first, since it tells the others of its files
-        yield save_masks(Path(outputs.masks), inputs, reporter)
+        passed = share.passed if share else tuple
+        yield save_masks(Path(outputs.masks), inputs, reporter, passed)
     if outputs.copy_to != "none":
         yield copy_files(Path(outputs.copy_to), inputs, reporter)
     if outputs.heatmap != "none":
@@ -158,7 +167,9 @@ def _write_resumable(
     out: Path,
     stages: Sequence[Stage],
     totals: Totals,
-    options: OutputOptions,
+    settings: dict[str, Any],
+    *,
+    resume: bool,
 ) -> None:
     written = 0
 
@@ -173,10 +184,10 @@ def _write_resumable(
     classifier = request.classifier
     with open_resumable_file(
         out,
-        {**classifier.settings, "masks": options.masks},  # results name their files
+        settings,
         classifier.read_answer,
         request.reporter,
-        resume=options.resume,
+        resume=resume,
     ) as file:
         written = file.done
         totals.earlier = file.done - file.unread

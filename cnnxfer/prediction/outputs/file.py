@@ -6,13 +6,17 @@ from dataclasses import replace
 from gzip import GzipFile
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, TextIO, cast
+from typing import IO, Any, TextIO, cast
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import atomic_path, check_parent_folder
 from cnnxfer.prediction.outputs.folder import is_input, refuse_folder_of_inputs
 from cnnxfer.prediction.outputs.formats import WRITERS, Writer
-from cnnxfer.prediction.outputs.label_folder import seen_from
+from cnnxfer.prediction.outputs.label_folder import (
+    check_label_folder,
+    open_label_folder,
+    seen_from,
+)
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.spelling import option
 
@@ -72,6 +76,44 @@ def check_target(option: str, path: Path, inputs: Sequence[str]) -> None:
         refuse_folder_of_inputs(option, path, inputs)
 
 
+def check_out(out: Path, writer: Writer, inputs: Sequence[str]) -> None:
+    """Checks, before any work, that a format can be written there.
+
+    Raises:
+        ConfigError: if not; see `check_label_folder` and `check_target`.
+    """
+    if writer.folder:
+        check_label_folder(out)
+    else:
+        check_target(option("--out"), out, inputs)
+
+
+def write_out(
+    predictions: Iterable[Prediction],
+    writer: Writer,
+    out: Path | TextIO | None,
+    inputs: Sequence[str],
+) -> None:
+    """Writes all predictions to a file, a folder or a stream; see `write_file`.
+
+    Args:
+        predictions: all of them.
+        writer: the format.
+        out: where it is written; None to only take the predictions.
+        inputs: the inputs that the images are found in, as they were typed.
+    """
+    if isinstance(out, Path) and writer.folder:
+        with open_label_folder(out, inputs) as folder:
+            writer.load_folder()(predictions, folder)
+    elif isinstance(out, Path):
+        write_file(predictions, writer, out)
+    elif out is not None:
+        writer.load()(predictions, out)
+    else:
+        for _ in predictions:
+            pass
+
+
 def write_file(predictions: Iterable[Prediction], writer: Writer, out: Path) -> None:
     """Writes all predictions to a file; after an error, the file is not created.
 
@@ -104,8 +146,13 @@ def open_text(path: Path) -> Iterator[TextIO]:
 
 def gzipped(raw: IO[bytes]) -> IO[bytes]:
     """Returns a stream that compresses into `raw`; equal content gives equal bytes."""
-    stream = GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0)
+    stream = _Unflushed(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0)
     return cast(IO[bytes], stream)
+
+
+class _Unflushed(GzipFile):
+    def flush(self, *_: Any) -> None:
+        """Does nothing: a block of its own for each line would be far larger."""
 
 
 def _by_suffix(out: Path) -> Writer:

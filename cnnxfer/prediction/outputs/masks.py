@@ -1,7 +1,7 @@
 """The output of `--masks`: a picture for each image whose values are the classes."""
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,12 +22,24 @@ from cnnxfer.tasks.masks.answer import MaskAnswer
 CLASSES = "classes.txt"  # the names of the classes, one a line, in label order
 
 
-def save_masks(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage:
+def save_masks(
+    folder: Path,
+    inputs: Sequence[str],
+    reporter: Reporter,
+    passed: Callable[[], Iterable[str]] = tuple,
+) -> Stage:
     """Returns a stage that writes each mask as a PNG, and tells results its name.
 
     A mask is called as its image, in the folders in which that lies in the inputs. Its
     values are the classes, in the order of `classes.txt`, and its palette has a colour
     for each. No other file is overwritten.
+
+    Args:
+        folder: where they are written.
+        inputs: the inputs that the images are found in, as they were typed.
+        reporter: told how many there are.
+        passed: returns the names of images before the next one which other machines
+            answer, and whose masks have names, too.
 
     Raises:
         ConfigError: if the folder lies in a file, or where images are looked for; with
@@ -41,6 +53,8 @@ def save_masks(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage
         with created_folder(option("--masks"), folder):
             for prediction in predictions:
                 answer = prediction.answer
+                for name in () if prediction.frame else passed():
+                    names.of(replace(prediction, path=name))
                 if prediction.error is None:
                     assert isinstance(answer, MaskAnswer)  # see `check_kind`
                     path = folder / f"{names.of(prediction)}.png"
@@ -52,6 +66,20 @@ def save_masks(folder: Path, inputs: Sequence[str], reporter: Reporter) -> Stage
         reporter.info(f"{counted(written, 'mask')} in {folder}")
 
     return stage
+
+
+def read_masks(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+    """Yields predictions with the masks that `save_masks` has written; others as is.
+
+    Raises:
+        RunError: if one cannot be read.
+    """
+    for prediction in predictions:
+        answer = prediction.answer
+        if isinstance(answer, MaskAnswer) and answer.file:
+            mask = _read_mask(Path(answer.file))
+            prediction = replace(prediction, answer=replace(answer, mask=mask))
+        yield prediction
 
 
 def encode_mask(mask: np.ndarray) -> bytes:

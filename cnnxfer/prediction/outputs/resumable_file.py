@@ -23,9 +23,8 @@ from cnnxfer.files import (
     write_json_with_hash,
 )
 from cnnxfer.prediction.outputs.file import gzipped, is_gz
-from cnnxfer.prediction.outputs.jsonl import write_jsonl
+from cnnxfer.prediction.outputs.jsonl import parse_line, write_jsonl
 from cnnxfer.prediction.prediction import Prediction, ReadAnswer
-from cnnxfer.records import parse_json
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.spelling import option
 
@@ -90,7 +89,7 @@ class ResumableFile:
         source = None
         with self._part.open("rb") as stream:
             for number, line in enumerate(islice(stream, self.done), start=1):
-                prediction = _parse(line, self._read)
+                prediction = parse_line(line, self._read)
                 assert prediction is not None  # `_complete_part` has parsed it
                 if not prediction.frame:
                     if image:
@@ -290,7 +289,7 @@ def _complete_part(part: Path, read: ReadAnswer) -> tuple[int, int, int]:
     complete = (0, 0, 0)
     with part.open("rb") as stream:
         for line in stream:
-            prediction = _parse(line, read)
+            prediction = parse_line(line, read)
             if prediction is None:
                 break
             if not prediction.frame:
@@ -312,16 +311,6 @@ def _sources(predictions: Iterable[Prediction]) -> Iterator[ImageSource]:
         if not prediction.frame:
             assert prediction.source is not None  # `_earlier_images` has added it
             yield prediction.source
-
-
-def _parse(line: bytes, read: ReadAnswer) -> Prediction | None:
-    """Returns the prediction in a line; None if the line does not hold one."""
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        return Prediction.from_json(parse_json(line), read)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
 
 
 def _save_record(path: Path, settings: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from cnnxfer.files import is_encodable
 from cnnxfer.prediction.outputs.terminal_table import Entry, Row, TerminalTable
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import printable
-from cnnxfer.tasks.answer import Line
+from cnnxfer.tasks.answer import DIGITS, Line
 
 BAR_WIDTH = 20
 BLOCK = 500  # number of images whose rows are aligned together
@@ -132,9 +132,11 @@ def _nothing(prediction: Prediction) -> Text:
 
 def _cells(line: Line, prediction: Prediction, block: str) -> Cells:
     label = _label(line, prediction)
-    bar = block * round(BAR_WIDTH * line.fraction)
-    fraction = Text.assemble(f"{line.fraction:6.1%} ", (bar, "cyan"))
-    return Text(str(line.rank)), label, fraction, Text(line.place)
+    # As files of results have it, so that they lead to the same table.
+    fraction = round(line.fraction, DIGITS)
+    bar = block * round(BAR_WIDTH * fraction)
+    shown = Text.assemble(f"{fraction:6.1%} ", (bar, "cyan"))
+    return Text(str(line.rank)), label, shown, Text(line.place)
 
 
 def _label(line: Line, prediction: Prediction) -> Text:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from cnnxfer.prediction.known_images import describe_known_images
 from cnnxfer.prediction.outputs.stages import Flow
 from cnnxfer.prediction.prediction import Prediction
-from cnnxfer.reporting import counted
+from cnnxfer.reporting import Reporter, counted
 
 SHOWN_KINDS = 8
 SHOWN_LABELS = 8
@@ -88,6 +88,13 @@ class Totals:
             kinds.append(f"and {more} other kinds" if more > 1 else "and 1 other kind")
         failed = counted(self.failures.total(), "image")
         return f"{failed} could not be read: {', '.join(kinds)}"
+
+    def warn(self, model: str, reporter: Reporter) -> None:
+        """Warns of images that could not be read, and of such that the model knows."""
+        if repeats := self.repeats(model):
+            reporter.warn(f"{repeats}.")
+        if self.problems:
+            reporter.warn(f"{self.problems}.")
 
     def repeats(self, model: str) -> str:
         """Returns a warning, without its full stop, about images that a model knows.
