@@ -15,6 +15,7 @@ from cnnxfer.cli.shared_options import (
     Verbose,
 )
 from cnnxfer.cli.terminal import TerminalReporter, stdout
+from cnnxfer.data.decoding.launch import launch_ahead
 from cnnxfer.errors import ConfigError
 
 SOME_UNREADABLE = 3  # exit code
@@ -66,6 +67,7 @@ def predict(
     check_json(json, options["format"], out)
     if json:
         options["format"] = "json"
+    launch_ahead()  # before this process imports what takes as long as its start
     from cnnxfer.prediction.outputs.formats import WRITERS
 
     # Lines that appear one by one show the progress, and a bar would break them up.

@@ -86,6 +86,20 @@ def test_bfloat16_is_used_for_computation(
     assert 1e-5 < strayed < 0.1
 
 
+def test_openvino_is_imported_without_its_converter() -> None:
+    code = """
+import sys
+from cnnxfer.engines.silent_openvino import openvino
+assert "openvino.tools.ovc" not in sys.modules
+try:
+    openvino.convert_model("nowhere.onnx")
+except Exception as error:
+    assert "nowhere.onnx" in str(error), error
+from openvino.tools.ovc import convert_model
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_openvino_sends_no_usage_reports(tmp_path: Path) -> None:
     """Its telemetry package is not imported, its stub is, and no host is looked up."""
     code = """

@@ -1,18 +1,15 @@
 """A decoder process as its parent sees it, and the thread that sends it jobs."""
 
 import fcntl
-import os
 import pickle
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from cnnxfer.child_process import last_line, python_command
+from cnnxfer.child_process import last_line
 from cnnxfer.data.decoding.child import (
     GO_ON,
     DecoderSetup,
@@ -20,11 +17,10 @@ from cnnxfer.data.decoding.child import (
     read_record,
 )
 from cnnxfer.data.decoding.jobs import MAX_JOBS_PER_WORKER, Job, Jobs
+from cnnxfer.data.decoding.launch import launch
 from cnnxfer.data.images.memory import budget
 from cnnxfer.errors import RunError, reason_of
 
-# Each core has a worker, so libraries of linear algebra need no threads of their own.
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("MKL", "OMP", "OPENBLAS")}
 # Room for a few records of the usual size, so that no thread wakes for part of one.
 PIPE_BYTES = 512 * 1024
 # A thread that has sent many jobs sleeps for so long, to wake for several records at
@@ -50,21 +46,14 @@ class DecoderProcess:
         """
         self._time_limit_seconds = setup.time_limit_seconds
         try:
-            self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
-            self._process = subprocess.Popen(
-                python_command("cnnxfer.data.decoding.child"),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._stderr,
-                env=os.environ | ONE_THREAD,
-                process_group=0,  # so that Ctrl-C and Ctrl-Z reach only the parent
-            )
+            launched = launch()
         except OSError as error:
             raise RunError(
                 f"images are decoded in separate processes, and {sys.executable!r} "
                 f"cannot be started: {reason_of(error)}. End other programs, or raise "
                 "the limits that `ulimit -a` shows."
             ) from error
+        self._process, self._stderr = launched.process, launched.errors
         assert self._process.stdin
         assert self._process.stdout
         self._jobs, self._records = self._process.stdin, self._process.stdout

@@ -18,7 +18,7 @@ import pytest
 from decoding import decode_all
 from PIL import Image
 
-from cnnxfer.data.decoding import jobs, pool, worker
+from cnnxfer.data.decoding import jobs, launch, pool, worker
 from cnnxfer.data.decoding.frames import FrameReader
 from cnnxfer.data.decoding.jobs import Jobs
 from cnnxfer.data.decoding.pool import Decoders
@@ -595,6 +595,38 @@ def test_the_processes_end_when_their_script_is_killed(tmp_path, looks, sent, mo
     assert "KeyboardInterrupt" in errors or sent == signal.SIGKILL
     assert errors.count("Traceback") <= 1
     assert all(ends_within_seconds(process) for process in processes)
+
+
+def test_a_process_that_was_launched_ahead_decodes_first(tmp_path, looks, monkeypatch):
+    monkeypatch.setattr(launch, "_ahead", {})
+    launch.launch_ahead()
+    (ahead,) = launch._ahead.values()
+    (record,) = decode_all(files(tmp_path, 30), looks.process)
+    assert number(record) == ahead.process.pid
+
+
+def test_a_process_that_was_launched_ahead_for_other_modules_waits(
+    tmp_path, looks, monkeypatch
+):
+    monkeypatch.setattr(launch, "_ahead", {})
+    launch.launch_ahead()
+    (ahead,) = launch._ahead.values()
+    with monkeypatch.context() as changed:
+        changed.setattr(sys, "path", [*sys.path, str(tmp_path)])
+        (record,) = decode_all(files(tmp_path, 30), looks.process)
+    assert number(record) != ahead.process.pid
+    assert launch.launch() is ahead
+    ahead.process.kill()
+    ahead.process.wait()
+
+
+def test_a_process_that_was_launched_ahead_for_nothing_ends():
+    code = (
+        "from cnnxfer.data.decoding import launch; launch.launch_ahead();"
+        "print(*(it.process.pid for it in launch._ahead.values()))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert ends_within_seconds(int(result.stdout)), result.stderr
 
 
 def test_workers_ignore_interrupts(tmp_path, looks):
