@@ -1,8 +1,11 @@
 """Figures of each class, and their mean."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
+
+SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
 def f1_scores(answers: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -35,12 +38,11 @@ def average_precisions(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     Returns:
         float64 `(classes,)`; NaN for classes that no image shows.
     """
-    from sklearn.metrics import average_precision_score
-
     columns = zip(targets.T.astype(bool), np.nan_to_num(scores).T, strict=True)
+    once = np.ones((1, len(scores)), np.int64)
     return np.array(
         [
-            average_precision_score(shown, column) if shown.any() else np.nan
+            resampled_average_precision(column, shown)(once)[0]
             for shown, column in columns
         ]
     )
@@ -59,15 +61,16 @@ def roc_aucs(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     Returns:
         float64 `(classes,)`; NaN for classes that no image shows, or all images do.
     """
-    from sklearn.metrics import roc_auc_score
-
     columns = zip(targets.T.astype(bool), np.nan_to_num(scores).T, strict=True)
-    return np.array(
-        [
-            np.nan if shown.all() or not shown.any() else roc_auc_score(shown, column)
-            for shown, column in columns
-        ]
-    )
+    return np.array([_roc_auc(column, shown) for shown, column in columns])
+
+
+def _roc_auc(scores: np.ndarray, shown: np.ndarray) -> float:
+    if shown.all() or not shown.any():
+        return np.nan
+    others, found = np.sort(scores[~shown]), scores[shown]
+    below, not_above = (np.searchsorted(others, found, side) for side in SIDES)
+    return float((below + not_above).mean() / (2 * len(others)))
 
 
 def resampled_average_precision(

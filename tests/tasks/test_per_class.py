@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn import metrics
 
 from cnnxfer.tasks.per_class import average_precisions, f1_scores, macro, roc_aucs
 
@@ -51,6 +52,20 @@ def test_average_precision_of_a_perfect_order_is_one() -> None:
     precisions = average_precisions(np.array([[3, 1], [2, 1], [1, 1.0]]), targets)
     assert precisions[0] == 1
     assert np.isnan(precisions[1])
+
+
+def test_figures_are_those_of_scikit_learn() -> None:
+    random = np.random.default_rng(3)
+    scores = random.random((80, 3)).round(1)
+    targets = random.random((80, 3)) < [0.2, 0.5, 0.8]
+    for found, expected in (
+        (f1_scores(scores > 0.5, targets), metrics.f1_score),
+        (average_precisions(scores, targets), metrics.average_precision_score),
+        (roc_aucs(scores, targets), metrics.roc_auc_score),
+    ):
+        answers = scores > 0.5 if expected is metrics.f1_score else scores
+        columns = zip(targets.T, answers.T, strict=True)
+        assert found == pytest.approx([expected(*pair) for pair in columns])
 
 
 def test_figures_of_a_single_class() -> None:
