@@ -7,6 +7,9 @@ import numpy as np
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.data.prepared import Splits
 from cnnxfer.data.run_images import find_images
+from cnnxfer.engines.known_answers import are_known, formula_images
+from cnnxfer.files import file_hash
+from cnnxfer.networks.saving import load_model
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.model_source import find_model
 from cnnxfer.reporting import Reporter
@@ -25,6 +28,14 @@ def setup_of(run: Run) -> Setup:
     precision = run.receipt["precision"]
     setup, _ = set_up(run, run.config, precision, Reporter(), retry="")
     return setup
+
+
+def keeps_its_known_answers(run: Run) -> bool:
+    """Tells whether the run knows what its model answers to images of a formula."""
+    known = run.known_answers(file_hash(run.model_path))
+    model = load_model(run.model_path)
+    expected = model.predict_on_batch(formula_images(run.image_size))
+    return known is not None and are_known(known, expected)
 
 
 def validation_accuracy(run: Run) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from cnnxfer.data.geometry import Geometry
+from cnnxfer.engines.known_answers import published_answers
 from cnnxfer.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -100,6 +101,21 @@ class Network:
     portable: bool = field(default=False, kw_only=True)
     # What it is called in messages.
     title: str = field(default="the network", kw_only=True)
+    # Returns what Keras answered to `formula_images` when the network was trained,
+    # float32 `(images, ...)`; None if that was not kept.
+    kept_answers: Callable[[], np.ndarray | None] | None = field(
+        default=None, kw_only=True
+    )
+
+    @property
+    def known_answers(self) -> np.ndarray | None:
+        """Keras's answers to `formula_images`, float32 `(images, ...)`.
+
+        None if they are not known.
+        """
+        if self.kept_answers:
+            return self.kept_answers()
+        return published_answers(self.key)
 
 
 class Engine(Protocol):

@@ -3,9 +3,15 @@
 Whether a network was converted rightly is seen from any images: what a conversion gets
 wrong, a layer or a weight, changes every answer. So for some published weights, Keras
 has answered a few images once, in float32 on TensorFlow, and the answers came with
-cnnxfer (`scripts/write_known_answers.py`). They spare loading TensorFlow where OpenVINO
-answers in float32. How much bfloat16 changes depends on the images; that is still
-measured on those at hand, against float32.
+cnnxfer (`scripts/write_known_answers.py`). For a network that was trained, Keras
+answers them at the end of training, as it is loaded then, and the run keeps the answers
+with the hash of the model's file. They spare loading TensorFlow where OpenVINO answers
+in float32. How much bfloat16 changes depends on the images; that is still measured on
+those at hand, against float32.
+
+They are as good a second opinion as Keras's answers of the same day: they come from
+another program than OpenVINO, in another process than that which reads the file and
+converts it, and the bound is a tenth of that for answers to images at hand.
 """
 
 from __future__ import annotations
@@ -22,14 +28,14 @@ FILE = "known_answers.npz"
 MOST_APART = 1e-4
 
 
-def known_answers(key: str) -> np.ndarray | None:
-    """Returns Keras's answers to `formula_images`, float32 `(images, ...)`.
+def published_answers(key: str) -> np.ndarray | None:
+    """Returns Keras's answers to `formula_images` with published weights.
 
     Args:
         key: that of the network; see `Network`.
 
     Returns:
-        None if they are not known.
+        float32 `(images, ...)`; None if they are not known.
     """
     return _file().get(key)
 
@@ -57,6 +63,8 @@ def formula_images(size: int) -> np.ndarray:
 
 def are_known(answers: np.ndarray, expected: np.ndarray) -> bool:
     """Tells whether answers are those that are known."""
+    if answers.shape != expected.shape:
+        return False
     apart = np.abs(answers - expected).max()
     return bool(apart <= MOST_APART * np.abs(expected).max())  # not for NaN
 

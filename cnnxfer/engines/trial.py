@@ -16,7 +16,7 @@ from cnnxfer.engines.batch_size import fastest_batch_size
 from cnnxfer.engines.converted import convert, find_converted, is_refusal
 from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.engines.engine import Engine, Network
-from cnnxfer.engines.known_answers import are_known, formula_images, known_answers
+from cnnxfer.engines.known_answers import are_known, formula_images
 from cnnxfer.engines.openvino_engine import OpenVinoEngine
 from cnnxfer.engines.variants import variants
 from cnnxfer.engines.verdicts import (
@@ -211,7 +211,7 @@ class Trial:
 
     @cached_property
     def _known(self) -> np.ndarray | None:
-        return known_answers(self.network.key)
+        return self.network.known_answers
 
     def _find_exact(self, directory: Path) -> OpenVinoEngine | None:
         """Returns OpenVINO in float32, if it gives the known answers of Keras."""

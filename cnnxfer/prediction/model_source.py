@@ -261,15 +261,17 @@ def is_exported(path: Path) -> bool:
 
 def _run_network(run: Run, task: Task, reporter: Reporter) -> Network:
     size, classes = run.image_size, len(run.class_names)
+    digest = file_hash(run.require_model())
     return Network(
         # So that files which contradict the model are noticed when it is loaded, no
         # engine has an entry for them.
-        key=_key("run", task.name, f"{size} {classes}", file_hash(run.require_model())),
+        key=_key("run", task.name, f"{size} {classes}", digest),
         image_size=size,
         build=partial(_load, run),
         portable=True,
         outputs=Outputs(task),
         title=run.name,
+        kept_answers=partial(run.known_answers, digest),
     )
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from zipfile import BadZipFile
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, Phase, load_all_settings
@@ -18,6 +19,7 @@ from cnnxfer.files import (
     TEMPORARY,
     atomic_path,
     explained_os_errors,
+    file_hash,
     json_text,
     read_file,
     read_json,
@@ -40,6 +42,8 @@ ORIGIN = ("receipt.json", "classes.json")  # either tells a run from other direc
 FITTED = ("thresholds.json", "temperature.json")
 # What the model answers to the validation images, in so many numbers at most.
 KEPT_LOGITS, MOST_KEPT = "checkpoints/answers.npy", 10**6
+# What the model answers to the images of a formula; see `engines.known_answers`.
+KNOWN_ANSWERS = "checkpoints/known_answers.npz"
 PUT_BACK = "Put back the file as it was, or train a new run."
 
 
@@ -369,6 +373,40 @@ class Run:
             return None
         return logits if logits.dtype == np.float32 else None
 
+    def keep_known_answers(self, answers: np.ndarray) -> None:
+        """Keeps what Keras answers to `formula_images` with the model, if not much.
+
+        Args:
+            answers: float32 `(images, ...)`.
+        """
+        import numpy as np
+
+        if answers.size > MOST_KEPT:
+            return
+        path = self.path / KNOWN_ANSWERS
+        digest = file_hash(self.model_path)
+        with self.saving():
+            path.parent.mkdir(mode=KEPT_DIRECTORY, exist_ok=True)
+            with atomic_path(path, KEPT) as temporary, temporary.open("wb") as stream:
+                np.savez(stream, allow_pickle=False, answers=answers, model=digest)
+
+    def known_answers(self, digest: str) -> np.ndarray | None:
+        """Returns what `keep_known_answers` has kept; None if there is nothing.
+
+        Args:
+            digest: the SHA-256 of the model, in hexadecimal. What another file has
+                answered does not count.
+        """
+        import numpy as np
+
+        try:
+            with np.load(self.path / KNOWN_ANSWERS, allow_pickle=False) as kept:
+                answers: np.ndarray = kept["answers"]
+                is_of_model = kept["model"] == digest
+        except (OSError, ValueError, EOFError, LookupError, BadZipFile):
+            return None
+        return answers if is_of_model and answers.dtype == np.float32 else None
+
     def update_receipt(self, **values: Any) -> None:
         """Sets some entries of the receipt and keeps the others."""
         path = self.path / "receipt.json"
@@ -396,6 +434,9 @@ class Run:
         with self.saving(), atomic_path(self.model_path, KEPT) as temporary:
             shutil.copyfile(source, temporary)
         self.write_fitted(other.thresholds, other.temperature)
+        answers = other.known_answers(file_hash(self.model_path))
+        if answers is not None:
+            self.keep_known_answers(answers)
 
     def discard_training(self) -> None:
         """Removes all that training has written, so that the phase begins again."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from cnnxfer.engines.agreement import compare
 from cnnxfer.engines.engine import Outputs
+from cnnxfer.engines.known_answers import formula_images
 from cnnxfer.errors import DataError
 from cnnxfer.networks.classifier import answers_of
 from cnnxfer.tasks.agreement import Verdict
@@ -35,6 +36,9 @@ class TrainedNetwork(ABC):
     # the model, one takes half a second.
     save_after_seconds: float = 0.0
     find_rate: RateSearch = staticmethod(growing_rates)
+    # What `classifier` has answered to `formula_images`, float32 `(images, ...)`; None
+    # before it was asked.
+    known_answers: np.ndarray | None = None
 
     def __init__(
         self,
@@ -94,7 +98,15 @@ class TrainedNetwork(ABC):
 
     @abstractmethod
     def agreement(self) -> Verdict:
-        """Compares `model` with `classifier` on some of the validation images."""
+        """Compares `model` with `classifier` on some of the validation images.
+
+        `known_answers` are those of `classifier` from then on.
+        """
+
+    def classify(self, pixels: np.ndarray) -> np.ndarray:
+        """Returns what `classifier` answers to images, float32 `(images, ...)`."""
+        answers: np.ndarray = self.classifier.predict_on_batch(pixels)
+        return answers[: len(pixels)]  # on several devices, each has answered them
 
     def learned_weights(self) -> list[np.ndarray]:
         """Returns what the weights that training changes are to be in `classifier`."""
@@ -108,11 +120,18 @@ class TrainedNetwork(ABC):
     def close(self) -> None:  # noqa: B027
         """Stops reading ahead; the network cannot be trained afterwards."""
 
-    def compared(self, inputs: np.ndarray, answers: np.ndarray) -> Verdict:
-        """Compares the model's answers to inputs with those of `classifier`."""
+    def compared(self, inputs: np.ndarray, pixels: np.ndarray) -> Verdict:
+        """Compares the model's answers to inputs with the classifier's to the images.
+
+        The classifier answers the images of the formula with them, in one batch.
+        """
+        images = [pixels, formula_images(self.setup.image_size)]
+        answers = self.classify(np.concatenate(images))
+        self.known_answers = answers[len(pixels) :]
+        outputs = self.model.predict_on_batch(inputs)[: len(inputs)]
         return compare(
-            answers_of(self.classifier, self.model.predict_on_batch(inputs)),
-            answers,
+            answers_of(self.classifier, outputs),
+            answers[: len(pixels)],
             outputs=Outputs(self.setup.task),
             precision="head",
         )

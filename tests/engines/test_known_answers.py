@@ -1,4 +1,6 @@
 from importlib import resources
+from pathlib import Path
+from random import random
 
 import numpy as np
 import pytest
@@ -7,15 +9,17 @@ from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.backbones.weights import find_weights
 from cnnxfer.engines import trial
 from cnnxfer.engines.choice import choose_engine
+from cnnxfer.engines.engine import Engine
 from cnnxfer.engines.known_answers import (
     FILE,
     MOST_APART,
     are_known,
     formula_images,
-    known_answers,
+    published_answers,
 )
-from cnnxfer.prediction.model_source import imagenet_model
+from cnnxfer.prediction.model_source import find_model, imagenet_model
 from cnnxfer.reporting import Reporter, SilentReporter
+from cnnxfer.runs import Run
 
 KNOWN = (
     "efficientnet-lite0",
@@ -56,9 +60,32 @@ def test_the_built_in_backbone_answers_at_once_and_without_keras(
     )
     assert (engine.name, engine.precision) == ("openvino", "float32")
     (answers,) = engine.run([image])
-    expected = known_answers(network.key)
+    expected = published_answers(network.key)
     assert expected is not None
     assert are_known(answers, expected[:1])
+
+
+def test_a_run_answers_at_once_and_without_keras(
+    colour_run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It knows what Keras has answered when it was trained."""
+    image = formula_images(32)[:1]
+    expected = formula_images(32).mean(axis=(1, 2), dtype=np.float32)[:, ::-1] / 20
+    colour_run.keep_known_answers(expected)
+
+    def chosen() -> Engine:
+        monkeypatch.setenv("CNNXFER_CACHE", str(tmp_path / str(random())))
+        return choose_engine(
+            find_model(colour_run).network(SilentReporter()),
+            engine="auto",
+            precision="float32",
+            samples=lambda: image,
+            reporter=SilentReporter(),
+        )
+
+    assert chosen().name == "openvino"
+    colour_run.keep_known_answers(expected + 0.01)
+    assert chosen().name == "keras"
 
 
 def test_all_answers_are_of_the_catalog() -> None:
@@ -78,10 +105,10 @@ def test_all_answers_are_of_the_catalog() -> None:
 
 def test_other_answers_are_not_known() -> None:
     network = imagenet_model(BUILT_IN).network(SilentReporter())
-    expected = known_answers(network.key)
+    expected = published_answers(network.key)
     assert expected is not None
     wrong = expected.copy()
     wrong[3, 7] += 2 * MOST_APART * expected.max()
     assert not are_known(wrong, expected)
     assert not are_known(expected * np.nan, expected)
-    assert known_answers("another") is None
+    assert published_answers("another") is None

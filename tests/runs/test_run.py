@@ -5,11 +5,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cnnxfer.config import Config
 from cnnxfer.errors import RunError
+from cnnxfer.files import file_hash
 from cnnxfer.runs import Run, SplitRow
+from cnnxfer.runs.run import KNOWN_ANSWERS
 
 Make = Callable[..., Run]
 STRANGE = 'a, "b"\r\n[c]'
@@ -39,6 +42,21 @@ def test_any_name_of_a_file_is_read_back(make: Make) -> None:
     run.write_classes(names)
     run.write_split(rows)
     assert run.split == rows
+
+
+def test_known_answers_are_those_of_the_model(make: Make) -> None:
+    run, other = make("a"), make("b")
+    run.model_path.write_bytes(b"weights")
+    answers = np.ones((4, 2), np.float32)
+    run.keep_known_answers(answers)
+    digest = file_hash(run.model_path)
+    np.testing.assert_array_equal(run.known_answers(digest), answers)
+    assert run.known_answers("0" * 64) is None
+    other.copy_model(run)
+    np.testing.assert_array_equal(other.known_answers(digest), answers)
+    for damage in (b"", b"PK\x03\x04", b"\x93NUMPY"):
+        (run.path / KNOWN_ANSWERS).write_bytes(damage)
+        assert run.known_answers(digest) is None
 
 
 def test_what_is_fitted_goes_with_the_model(make: Make) -> None:

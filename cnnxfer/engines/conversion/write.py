@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from cnnxfer.engines.conversion.conversion import Conversion, ConversionFailed
 from cnnxfer.engines.engine import Network
-from cnnxfer.engines.known_answers import known_answers
 from cnnxfer.engines.openvino_engine import FILES
 from cnnxfer.errors import first_line
 from cnnxfer.reporting import Reporter
@@ -49,7 +48,7 @@ def write_network(
     """
     path = directory / FILES[0]
     # What is known of its answers is compared here, several images among it.
-    is_known = known_answers(network.key) is not None
+    is_known = network.known_answers is not None
     try:
         if network.portable and (is_known or "keras" not in sys.modules):
             _write_elsewhere(network.build, path, meanwhile, is_tried=not is_known)

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnnxfer.engines.keras_engine import computes_on_cpu
 from cnnxfer.errors import Interrupted, RunError
 from cnnxfer.networks.description import describe
 from cnnxfer.networks.run_model import restore_model
@@ -122,6 +123,9 @@ class Recorder:
         """Gives the classifier the weights of the model to keep."""
         assert self.best
         set_values(changing_weights(self.classifier), self.best)
+
+    def keep_known_answers(self, answers: np.ndarray | None) -> None:
+        """Records what the model to keep has answered in Keras; see `known_answers`."""
 
     def require_model(self, weights: Weights) -> None:
         """Makes sure that a stopped phase leaves a model, if only an untrained one."""
@@ -247,6 +251,11 @@ class RunRecorder(Recorder):
             super().restore_best()
         else:  # an earlier process had its epoch
             restore_model(self.run, self.classifier)
+
+    def keep_known_answers(self, answers: np.ndarray | None) -> None:
+        """See `Recorder`; a GPU's are less exact."""
+        if answers is not None and computes_on_cpu():
+            self.run.keep_known_answers(answers)
 
     def require_model(self, weights: Weights) -> None:
         """See `Recorder`."""

@@ -166,6 +166,7 @@ def learn_head(
         with reporter.wait("checking the saved model"):
             verdict = trained.agreement()
         if verdict.passed:
+            recorder.keep_known_answers(trained.known_answers)
             trained.close()
             rate = session.progress.peak * session.progress.scale
             return LearnedHead(score, rate, engine, verdict, recorder.best_logits)

@@ -124,8 +124,12 @@ class PooledFeatures(TrainedNetwork):
     def agreement(self) -> Verdict:
         """See `TrainedNetwork`; the head has to have its learned weights."""
         samples, pixels = validation_samples(self.setup)
-        logits = self._whole.predict_on_batch(pixels)[1]
-        return self.compared(self._validation[samples], logits)
+        return self.compared(self._validation[samples], pixels)
+
+    def classify(self, pixels: np.ndarray) -> np.ndarray:
+        """See `TrainedNetwork`."""
+        logits: np.ndarray = self._whole.predict_on_batch(pixels)[1]
+        return logits
 
     def _rows(self, images: np.ndarray, views: np.ndarray) -> np.ndarray:
         """Returns the features of images, each from its own view."""

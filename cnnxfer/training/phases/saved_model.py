@@ -10,19 +10,25 @@ from cnnxfer.training.loop.recorder import Recorder
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.phases.whole_network import WholeNetwork
 from cnnxfer.training.setup import Setup
+from cnnxfer.training.variables import changing_weights, restoring
 
 
 def compare_saved_model(session: Session) -> None:
     """Records how well the saved model agrees with the network that a stage trained.
 
-    This is done only if the saved model is from this stage.
+    This is done only if the saved model is from this stage. What it answers to the
+    images of a formula is kept, too.
     """
     assert session.best
     if session.best.epoch <= session.progress.first_epoch:
         return
-    trained = session.trained
+    trained, recorder = session.trained, session.recorder
     exact = trained.setup.precision == "float32" and isinstance(trained, WholeNetwork)
-    session.recorder.update_state(agreement=None if exact else trained.agreement())
+    with restoring(changing_weights(trained.classifier)):
+        recorder.restore_best()
+        verdict = trained.agreement()
+    recorder.keep_known_answers(trained.known_answers)
+    recorder.update_state(agreement=None if exact else verdict)
 
 
 def saved_model_agrees(setup: Setup, recorder: Recorder) -> bool:

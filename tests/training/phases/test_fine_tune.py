@@ -4,6 +4,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from images_of_run import keeps_its_known_answers
 from killed_runs import without_seconds
 from recording_reporter import RecordingReporter
 from tiny_phase import Killed, kill, tiny_phase
@@ -94,6 +95,7 @@ def test_the_chosen_layers_learn_and_no_other(
     before, of_parent = child.metrics["before"], parent.metrics["frozen"]
     assert {**before, "epoch": of_parent["epoch"]} == pytest.approx(of_parent)
     assert child.parent == parent
+    assert keeps_its_known_answers(child)
 
 
 def test_batch_norm_train_moves_its_statistics(

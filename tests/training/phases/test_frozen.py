@@ -5,7 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from images_of_run import setup_of, splits_of, validation_accuracy
+from images_of_run import (
+    keeps_its_known_answers,
+    setup_of,
+    splits_of,
+    validation_accuracy,
+)
 from killed_runs import without_seconds
 from recording_reporter import RecordingReporter
 from tiny_phase import Killed
@@ -142,6 +147,7 @@ def test_more_epochs_of_a_head_on_features(train: Train, tmp_path: Path) -> None
     assert [row["epoch"] for row in run.history] == list(range(1, 8))
     assert run.history[:4] == before
     assert learned.after.as_metrics(10).items() <= run.metrics["frozen"].items()
+    assert keeps_its_known_answers(run)
 
 
 def test_more_epochs_on_new_views(parent: Run, tmp_path: Path) -> None:
