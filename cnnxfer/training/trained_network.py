@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from cnnxfer.engines.engine import Outputs
 from cnnxfer.engines.known_answers import formula_images
 from cnnxfer.errors import DataError
 from cnnxfer.networks.classifier import answers_of
+from cnnxfer.stopping import Stop
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.optimization.learning_rate_search import (
     RateSearch,
@@ -79,8 +81,8 @@ class TrainedNetwork(ABC):
             first_step: the number of the first batch, counted from epoch 0.
 
         Returns:
-            A `tf.data.Dataset` or an iterator of inputs and float32 targets `(batch,
-            classes)`.
+            A `tf.data.Dataset` of inputs and float32 targets `(batch, classes)`, or a
+            function that returns an iterator of them.
         """
 
     @abstractmethod
@@ -107,6 +109,36 @@ class TrainedNetwork(ABC):
         """Returns what `classifier` answers to images, float32 `(images, ...)`."""
         answers: np.ndarray = self.classifier.predict_on_batch(pixels)
         return answers[: len(pixels)]  # on several devices, each has answered them
+
+    def logits(self, batches: Any, steps: int, stop: Stop | None = None) -> np.ndarray:
+        """Returns the model's logits for batches that `validation_batches` returned.
+
+        Args:
+            batches: what it returned.
+            steps: how many of them to compute.
+            stop: checked after every batch; if the user asked for a stop, the logits
+                of the remaining images are left out.
+
+        Returns:
+            float32 `(images, classes)`.
+        """
+        if not callable(batches):
+            # Given no steps, Keras warns where it cannot count the batches.
+            callbacks = [_StopPrediction(stop)] if stop else []
+            logits: np.ndarray = self.model.predict(
+                batches, steps=steps, callbacks=callbacks, verbose=0
+            )
+            return logits
+        answers: list[np.ndarray] = []
+        for inputs in itertools.islice(batches(), steps):
+            if self.brief:  # compiling would take longer than it saves
+                answer = self.model(inputs, training=False)
+            else:
+                answer = self.model.predict_on_batch(inputs)
+            answers.append(keras.ops.convert_to_numpy(answer))
+            if stop and stop.requested:
+                break
+        return np.concatenate(answers)
 
     def learned_weights(self) -> list[np.ndarray]:
         """Returns what the weights that training changes are to be in `classifier`."""
@@ -135,3 +167,15 @@ class TrainedNetwork(ABC):
             outputs=Outputs(self.setup.task),
             precision="head",
         )
+
+
+class _StopPrediction(keras.callbacks.Callback):
+    """Ends `predict` early when the user asks for a stop."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__()
+        self.stop = stop
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.stop.requested:
+            self.model.stop_predicting = True

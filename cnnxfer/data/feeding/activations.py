@@ -1,14 +1,14 @@
 """Makes batches of stored activations, to train and to evaluate with."""
 
-import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
+import keras
 import numpy as np
-import tensorflow as tf
 
-from cnnxfer.data.feeding.gate import Gate, prefetched
+from cnnxfer.data.feeding.ahead import Made, batches_ahead
+from cnnxfer.data.feeding.gate import Gate
 from cnnxfer.data.feeding.order import repetitions
 
 
@@ -35,8 +35,8 @@ def activation_batches(
     steps_per_epoch: int,
     first_step: int = 0,
     prefetch_to: str | None = None,
-) -> tf.data.Dataset:
-    """Returns an endless data set of batches; each epoch takes the next view.
+) -> Any:
+    """Returns endless batches, as `batches_ahead` does; each epoch takes the next view.
 
     Args:
         views: the rows of each view of the same images.
@@ -51,7 +51,7 @@ def activation_batches(
         prefetch_to: the device to which batches are copied ahead; None for the host.
 
     Returns:
-        A data set of float32 rows `(batch, ...)` and targets `(batch, ...)`.
+        Batches of float32 rows `(batch, ...)` and targets `(batch, ...)`.
     """
     assert steps_per_epoch, "an epoch without a batch would never end"
 
@@ -71,27 +71,25 @@ def activation_batches(
             )
             return (*_take(views, chosen, indices, gate), wanted)
 
-    def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        dtypes = (tf.float16, tf.float32, targets[0].dtype)
-        rows, scales, wanted = tf.numpy_function(load, [step], dtypes)
-        shape = (batch_size, *views[0].shape[1:])
-        wanted = tf.ensure_shape(wanted, (batch_size, *targets[0].shape[1:]))
-        return _unpacked(rows, scales, shape), wanted
+    def batch(rows: Any, scales: Any, wanted: Any) -> tuple[Any, Any]:
+        return _unpacked(rows, scales), wanted
 
-    steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
-    return prefetched(steps.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)
+    wanted = Made((batch_size, *targets[0].shape[1:]), targets[0].dtype)
+    made = (*_stored(batch_size, views[0]), wanted)
+    return batches_ahead(load, made, batch, first=first_step, prefetch_to=prefetch_to)
 
 
 def ordered_activation_batches(
     rows: StoredRows, gate: Gate, *, batch_size: int, prefetch_to: str | None = None
-) -> tuple[tf.data.Dataset, int]:
+) -> tuple[Any, int]:
     """Returns batches of all rows of one view in order, and how many batches there are.
 
     The last batch is filled up with the first rows. The gate is closed by the caller
     when the batches are no longer needed.
 
     Returns:
-        A data set of float32 `(batch, ...)`, and its length.
+        Batches of float32 `(batch, ...)`, as `batches_ahead` returns them, and their
+        number.
     """
     count = rows.shape[0]
     steps = -(-count // batch_size)
@@ -101,12 +99,9 @@ def ordered_activation_batches(
         with gate.at_work():
             return _take([rows], np.zeros_like(indices), indices, gate)
 
-    def batch(step: tf.Tensor) -> tf.Tensor:
-        stored, scales = tf.numpy_function(load, [step], (tf.float16, tf.float32))
-        return _unpacked(stored, scales, (batch_size, *rows.shape[1:]))
-
-    batches = tf.data.Dataset.range(steps).map(batch, num_parallel_calls=os.cpu_count())
-    return prefetched(batches, prefetch_to), steps
+    made = _stored(batch_size, rows)
+    batches = batches_ahead(load, made, _unpacked, count=steps, prefetch_to=prefetch_to)
+    return batches, steps
 
 
 def _take(
@@ -122,8 +117,13 @@ def _take(
     return rows, scales
 
 
-def _unpacked(rows: tf.Tensor, scales: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
-    """Returns rows in float32; TensorFlow does it several times faster than NumPy."""
-    rows = tf.ensure_shape(rows, shape)
-    scales = tf.reshape(scales, [-1, *[1] * (len(shape) - 1)])
-    return tf.cast(rows, tf.float32) * scales
+def _stored(batch_size: int, rows: StoredRows) -> tuple[Made, Made]:
+    """Returns what `_take` returns."""
+    shape = (batch_size, *rows.shape[1:])
+    return Made(shape, np.float16), Made((batch_size,), np.float32)
+
+
+def _unpacked(rows: Any, scales: Any) -> Any:
+    """Returns rows in float32; NumPy would take several times as long."""
+    scales = keras.ops.reshape(scales, [-1, *[1] * (len(rows.shape) - 1)])
+    return keras.ops.cast(rows, "float32") * scales

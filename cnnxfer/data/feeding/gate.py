@@ -5,8 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import tensorflow as tf
-
 CLOSING_SECONDS = 5.0  # more than the largest image takes
 
 
@@ -48,13 +46,3 @@ class Gate:
         while (self._running or calls != self._calls) and time.monotonic() < deadline:
             calls = self._calls
             time.sleep(0.05)
-
-
-def prefetched(batches: tf.data.Dataset, device: str | None) -> tf.data.Dataset:
-    """Returns batches that are made ahead, while earlier ones are computed with.
-
-    They are copied ahead to the device; with None, they stay on the host.
-    """
-    if device is None:
-        return batches.prefetch(2)
-    return batches.apply(tf.data.experimental.prefetch_to_device(device, 2))

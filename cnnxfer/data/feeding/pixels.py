@@ -5,17 +5,16 @@ same seed gives the same pixels on any number of cores, and an epoch can be repe
 without the epochs before it.
 """
 
-import os
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from cnnxfer.config import Config
 from cnnxfer.data.augmentation.keyed_random import KeyedRandom
 from cnnxfer.data.augmentation.mixing import mix
-from cnnxfer.data.feeding.gate import prefetched
+from cnnxfer.data.feeding.ahead import Made, batches_ahead
 from cnnxfer.data.feeding.loader import Loader
 from cnnxfer.data.feeding.order import repetitions
 from cnnxfer.data.views.views import Views, training_views
@@ -35,8 +34,8 @@ def training_batches(
     steps_per_epoch: int,
     first_step: int = 0,
     prefetch_to: str | None = None,
-) -> tf.data.Dataset:
-    """Returns an endless data set of batches of randomly augmented views.
+) -> Any:
+    """Returns endless batches of randomly augmented views, as `batches_ahead` does.
 
     Args:
         loader: loads the training images.
@@ -52,7 +51,7 @@ def training_batches(
         prefetch_to: the device to which batches are copied ahead; None for the host.
 
     Returns:
-        A data set of uint8 `(batch, size, size, 3)` and targets `(batch, ...)`, which
+        Batches of uint8 `(batch, size, size, 3)` and targets `(batch, ...)`, which
         are mixed as the images are.
     """
     assert steps_per_epoch, "an epoch without a batch would never end"
@@ -82,15 +81,12 @@ def training_batches(
             random = KeyedRandom(f"{config.seed} {epoch} {position}")
             return mix(pixels, wanted, config.augment, random)
 
-    def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels, mixed = tf.numpy_function(load, [step], (tf.uint8, known.dtype))
-        return (
-            tf.ensure_shape(pixels, shape),
-            tf.ensure_shape(mixed, (batch_size, *known.shape[1:])),
-        )
+    def batch(pixels: Any, mixed: Any) -> tuple[Any, Any]:
+        return pixels, mixed
 
-    steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
-    return prefetched(steps.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)
+    wanted = Made((batch_size, *known.shape[1:]), known.dtype)
+    made = (Made(shape, np.uint8), wanted)
+    return batches_ahead(load, made, batch, first=first_step, prefetch_to=prefetch_to)
 
 
 def central_batches(
@@ -99,21 +95,24 @@ def central_batches(
     *,
     batch_size: int,
     prefetch_to: str | None = None,
-) -> tf.data.Dataset:
+) -> Any:
     """Returns batches of the central view, or another, of every example in order.
 
     Returns:
-        A data set of uint8 `(batch, size, size, 3)`; the last batch may be smaller.
+        Batches of uint8 `(batch, size, size, 3)`, as `batches_ahead` returns them; the
+        last one may be smaller.
     """
     count = len(loader.examples)
 
-    def load(start: int) -> np.ndarray:
+    def load(step: int) -> tuple[np.ndarray]:
+        start = int(step) * batch_size
         with loader.at_work():
-            return loader.batch(range(start, min(start + batch_size, count)), views)
+            end = min(start + batch_size, count)
+            return (loader.batch(range(start, end), views),)
 
-    def batch(start: tf.Tensor) -> tf.Tensor:
-        pixels = tf.numpy_function(load, [start], tf.uint8)
-        return tf.ensure_shape(pixels, (None, loader.image_size, loader.image_size, 3))
+    def batch(pixels: Any) -> Any:
+        return pixels
 
-    starts = tf.data.Dataset.range(0, count, batch_size)
-    return prefetched(starts.map(batch, num_parallel_calls=os.cpu_count()), prefetch_to)
+    made = (Made((None, loader.image_size, loader.image_size, 3), np.uint8),)
+    steps = -(-count // batch_size)
+    return batches_ahead(load, made, batch, count=steps, prefetch_to=prefetch_to)

@@ -1,6 +1,5 @@
 """Computes single updates of a compiled model, and its logits on validation images."""
 
-import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -112,23 +111,7 @@ class Stepper:
             batches: how many batches to compute; 0 for all.
         """
         data, steps = self._validation
-        steps = min(batches or steps, steps)
-        if callable(data):
-            answers: list[np.ndarray] = []
-            for inputs in itertools.islice(data(), steps):
-                answer = self.model(inputs, training=False)
-                answers.append(keras.ops.convert_to_numpy(answer))
-                if stop and stop.requested:
-                    break
-            return np.concatenate(answers)
-        # Given no steps, Keras warns where it cannot count the batches.
-        logits: np.ndarray = self.model.predict(
-            data,
-            steps=steps,
-            callbacks=[_StopPrediction(stop)] if stop else [],
-            verbose=0,
-        )
-        return logits
+        return self.trained.logits(data, min(batches or steps, steps), stop)
 
     @property
     def validation_steps(self) -> int:
@@ -176,8 +159,8 @@ class Stepper:
             steps_per_epoch=self.steps_per_epoch * self.splits,
             first_step=number * self.splits,
         )
-        if isinstance(batches, Iterator):
-            return batches
+        if callable(batches):
+            return iter(batches())
         strategy = setup.devices.strategy
         if strategy:
             # Keras builds metrics with the first batch, and cannot with one that is
@@ -188,18 +171,4 @@ class Stepper:
             )
             self.model.test_on_batch(*zeros)
             return iter(strategy.experimental_distribute_dataset(batches))
-        if keras.backend.backend() == "tensorflow":
-            return iter(batches)
-        return iter(batches.as_numpy_iterator())
-
-
-class _StopPrediction(keras.callbacks.Callback):
-    """Ends `predict` early when the user asks for a stop."""
-
-    def __init__(self, stop: Stop) -> None:
-        super().__init__()
-        self.stop = stop
-
-    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self.stop.requested:
-            self.model.stop_predicting = True
+        return iter(batches)

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import keras
 import numpy as np
@@ -84,8 +85,13 @@ class PooledFeatures(TrainedNetwork):
 
     def training_batches(
         self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
-    ) -> Iterator[Batch]:
+    ) -> Callable[[], Iterator[Batch]]:
         """See `TrainedNetwork`; inputs are float32 `(batch, channels)`."""
+        return partial(self._batches, order, batch_size, steps_per_epoch, first_step)
+
+    def _batches(
+        self, order: Order, batch_size: int, steps_per_epoch: int, first_step: int
+    ) -> Iterator[Batch]:
         (targets,) = self.setup.train_targets(1)
         first_epoch, position = divmod(first_step, steps_per_epoch)
         for epoch in itertools.count(first_epoch):

@@ -62,7 +62,7 @@ def score_in_float32(setup: Setup, run: Run, epoch: int) -> Score:
     batches, steps = trained.validation_batches(setup.devices.batch_size(32, 32))
     targets = setup.targets(setup.splits.validation)
     with setup.reporter.wait("measuring the whole network"):
-        logits = trained.model.predict(batches, steps=steps, verbose=0)
+        logits = trained.logits(batches, steps)
     trained.close()
     # How training smooths labels doesn't matter to a score.
     return setup.objective(0.0, trained.classifier).score(
