@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from cnnxfer.data.dataset import Example
+from cnnxfer.data.spread import spread
 from cnnxfer.engines.exported.manifest import MANIFEST, Manifest, Precision, files_of
 from cnnxfer.engines.keras_engine import KerasEngine, plain_engine
 from cnnxfer.engines.trial import answer_all
@@ -26,7 +27,7 @@ from cnnxfer.files import TEMPORARY, flush, json_text
 from cnnxfer.networks.classifier import all_layers
 from cnnxfer.networks.description import RESAMPLING
 from cnnxfer.prediction.model_source import ModelSource, exported_network
-from cnnxfer.prediction.pictures import Pictures, read_pictures, spread
+from cnnxfer.prediction.pictures import Pictures, read_pictures
 from cnnxfer.registry import load_object
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.spelling import option

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -64,11 +63,3 @@ def read_pictures(
             places += views.geometries(picture.width, picture.height)
     empty = np.empty((0, size, size, 3), np.uint8)
     return Pictures(read, np.stack(pixels) if pixels else empty, sizes, places)
-
-
-def spread(examples: Sequence[Example], count: int) -> list[Example]:
-    """Returns at most `count` pictures from all over a list, in its order."""
-    if len(examples) <= count:
-        return list(examples)
-    at = partial(np.linspace, 0, len(examples) - 1)
-    return [examples[place] for place in at(count).round().astype(int)]

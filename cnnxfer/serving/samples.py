@@ -10,10 +10,11 @@ from cnnxfer.data.dataset import TRAIN, VALIDATION, Example
 from cnnxfer.data.decoding.frames import FrameReader
 from cnnxfer.data.run_images import find_images
 from cnnxfer.data.sample.flowers import CLASS_NAMES, draw
+from cnnxfer.data.spread import spread
 from cnnxfer.engines.trial import SAMPLES
 from cnnxfer.errors import CnnxferError
 from cnnxfer.prediction.model_source import ModelSource
-from cnnxfer.prediction.pictures import read_pictures, spread
+from cnnxfer.prediction.pictures import read_pictures
 from cnnxfer.prediction.tta import tta_views
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import cnnxfer
+from cnnxfer.data.spread import spread
 from cnnxfer.engines.exported.manifest import MANIFEST
 from cnnxfer.engines.keras_engine import plain_engine
 from cnnxfer.errors import ConfigError, DataError, RunError
 from cnnxfer.exporters.formats import FORMATS
 from cnnxfer.prediction.model_source import ModelSource, exported_model, run_model
-from cnnxfer.prediction.pictures import spread
 from cnnxfer.reporting import SilentReporter
 from cnnxfer.runs import Run
 
