@@ -1,7 +1,6 @@
 """A classifier that is open: it answers images until it is closed."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from functools import partial
@@ -16,7 +15,7 @@ from cnnxfer.data.dataset import DETECTION
 from cnnxfer.data.decoding.frames import FrameReader
 from cnnxfer.data.decoding.pool import DecodedImage, Decoders
 from cnnxfer.data.images.source import ImageSource, file_source
-from cnnxfer.engines.choice import SAMPLES, choose_engine, prepare_next_time
+from cnnxfer.engines.choice import choose_engine, prepare_next_time
 from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.prediction.answers import Answer, answer_in_order
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
@@ -26,6 +25,7 @@ from cnnxfer.prediction.heat_of_answers import add_cell_heat, add_view_heat
 from cnnxfer.prediction.model_source import ModelSource
 from cnnxfer.prediction.options import check_options
 from cnnxfer.prediction.prediction import Prediction
+from cnnxfer.prediction.sampled_images import NothingReadable, SampledImages
 from cnnxfer.prediction.tiles import TileViews
 from cnnxfer.prediction.tta import SquareViews, tta_views
 from cnnxfer.registry import BUILT_IN
@@ -41,54 +41,6 @@ if TYPE_CHECKING:
 DEFAULT_OPTIONS = ClassifierOptions()
 DEFAULT_TOP = 5
 Image = str | Path | bytes  # the path of a file, or an encoded image
-
-
-class NothingReadable(Exception):
-    """Raised if there is no readable image to choose an engine with."""
-
-
-class _SampledImages(Iterator[DecodedImage]):
-    """An iterator over decoded images that can sample the first ones in advance."""
-
-    def __init__(
-        self, images: Iterator[DecodedImage], samples: list[np.ndarray], size: int
-    ) -> None:
-        self._source = images
-        self._read_ahead: deque[DecodedImage] = deque()
-        self._size = size
-        self._samples = samples
-
-    def __next__(self) -> DecodedImage:
-        return self._read_ahead.popleft() if self._read_ahead else self._read()
-
-    def samples(self) -> np.ndarray:
-        """Returns the central squares of the first `SAMPLES` readable images.
-
-        Returns:
-            uint8 `(images, size, size, 3)`; fewer than `SAMPLES` if there are no more.
-
-        Raises:
-            NothingReadable: if no image can be read.
-        """
-        while len(self._samples) < SAMPLES:
-            try:
-                self._read_ahead.append(self._read())
-            except StopIteration:
-                break
-        if not self._samples:
-            raise NothingReadable
-        return np.stack(self._samples)
-
-    def _read(self) -> DecodedImage:
-        image = next(self._source)
-        if image.pixels is not None and len(self._samples) < SAMPLES:
-            self._samples.append(_central_square(image.pixels[0], self._size))
-        return image
-
-
-def _central_square(pixels: np.ndarray, size: int) -> np.ndarray:
-    top, left = (pixels.shape[0] - size) // 2, (pixels.shape[1] - size) // 2
-    return pixels[top : top + size, left : left + size]
 
 
 class Classifier:
@@ -219,7 +171,7 @@ class Classifier:
                 self._decoders.close()
                 raise ValueError("this classifier is closed")
             with closing(self._decoders.decode(sources)) as decoded:
-                images = _SampledImages(decoded, self._samples, self._size)
+                images = SampledImages(decoded, self._samples, self._size)
                 try:
                     engine, *cell_engines = self.engines(images.samples)
                 except NothingReadable:
