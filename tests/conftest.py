@@ -113,6 +113,24 @@ def mounted() -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture
+def int8(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Computes in int8 on any processor, calibrated on a few pictures.
+
+    Without VNNI, sums are cut off; and networks of random weights have no best class
+    that would stay the same. So any answers are taken.
+    """
+    pytest.importorskip("nncf", reason="int8 needs NNCF")
+    from cnnxfer.engines import agreement, trial
+    from cnnxfer.hardware.processor import Processor
+
+    everything_passes = agreement.Bounds(difference=1, agreement=0, distance=100)
+    for bounds in ("int8", "head"):
+        monkeypatch.setitem(agreement.BOUNDS, bounds, everything_passes)
+    monkeypatch.setattr(trial, "LEAST_PICTURES", 8)
+    monkeypatch.setattr(Processor, "int8", True)
+
+
+@pytest.fixture
 def photos_dir(tmp_path: Path) -> Path:
     """A folder of class folders: blue, green and red, each of 12 JPEGs.
 

@@ -12,7 +12,9 @@ from cnnxfer.hardware.processor import find_processor
 GPU_TIMEOUT_SECONDS = 10.0
 UNITS = {
     "avx2": "AVX2",
+    "avx_vnni": "AVX VNNI",
     "avx512f": "AVX-512",
+    "avx512_vnni": "AVX-512 VNNI",
     "avx512_bf16": "AVX-512 bfloat16",
     "amx_bf16": "AMX bfloat16",
     "amx_int8": "AMX int8",

@@ -36,14 +36,20 @@ class Training:
 
 @dataclass(frozen=True)
 class Workplace:
-    """A folder with a cache and runs of cnnxfer's own."""
+    """A folder with a cache and runs of cnnxfer's own.
+
+    Attributes:
+        folder: the folder.
+        module: what is run with commands of cnnxfer.
+    """
 
     folder: Path
+    module: str = "cnnxfer"
 
     def run(self, command: str, *arguments: str) -> Training:
         """Runs a command of cnnxfer with `--json`."""
         process = run_process(
-            [sys.executable, "-m", "cnnxfer", command, "--json", *arguments],
+            [sys.executable, "-m", self.module, command, "--json", *arguments],
             {
                 "CNNXFER_CACHE": str(self.folder / "cache"),
                 "CNNXFER_RUNS": str(self.folder / "runs"),

@@ -13,7 +13,7 @@ class EvaluateKeywords(TypedDict, total=False):
     """The options of `evaluate`."""
 
     engine: Literal["auto", "openvino", "keras"] | None
-    precision: Literal["auto", "float32", "bfloat16"] | None
+    precision: Literal["auto", "float32", "bfloat16", "int8"] | None
 
 
 class ReportKeywords(EvaluateKeywords, total=False):
@@ -90,7 +90,7 @@ class CompareKeywords(TypedDict, total=False):
     views: int | None
     engine: Literal["auto", "openvino", "keras"] | None
     seed: int | None
-    precision: Literal["auto", "float32", "bfloat16", "float16"] | None
+    precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] | None
     devices: Literal["one", "all", "cpu"] | None
 
 
@@ -199,7 +199,7 @@ class UnfreezeKeywords(TypedDict, total=False):
     batch: int | Literal["default", "auto"] | None
     checkpoint_every: float | str | None
     seed: int | None
-    precision: Literal["auto", "float32", "bfloat16", "float16"] | None
+    precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] | None
     devices: Literal["one", "all", "cpu"] | None
 
 

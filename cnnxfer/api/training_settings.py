@@ -219,6 +219,11 @@ def _as_given(
             f"{option('--views')} is for views that are kept, and from scratch every "
             "epoch has new ones. Leave it out."
         )
+    if first == "scratch" and settings.precision == "int8":
+        raise ConfigError(
+            f"{option('--precision', 'int8')} is for frozen layers, and from scratch "
+            f"all layers learn. Use another {option('--precision')}."
+        )
     if first == "frozen" and settings.scratch.init != "none" and options.get("init"):
         raise ConfigError(
             f"{option('--init')} is for a network that learns from random weights. "
@@ -233,6 +238,14 @@ def _as_given(
 
 def _check_cache(settings: Config) -> None:
     """Checks that activations can be computed and cached as the settings say."""
+    kept = settings.cache and settings.augment.is_cacheable
+    if settings.precision == "int8" and not kept:
+        raise ConfigError(
+            f"{option('--precision', 'int8')} is for frozen layers whose activations "
+            "are cached, and with these settings every epoch computes them on new "
+            f"views. Use another {option('--precision')}, or leave out "
+            f"{option('--cache', False)} and {option('--augment')}."
+        )
     if not settings.cache:
         return
     from cnnxfer.training.activations.store import ActivationStore

@@ -15,7 +15,7 @@ from cnnxfer.cli.tables import cell_table
 from cnnxfer.cli.terminal import TerminalReporter, print_json, stdout
 from cnnxfer.console import show_result
 from cnnxfer.files import format_bytes
-from cnnxfer.reporting import Result, printable
+from cnnxfer.reporting import Result, listed, printable
 from cnnxfer.spelling import command
 from cnnxfer.tasks.score import NAMES
 
@@ -76,6 +76,11 @@ def compare(
         f"{comparison.train_images} images and measured on {comparison.val_images} "
         "others"
     )
+    engines = sorted({place.engine for place in comparison.places})
+    for engine in engines:
+        names = [each.backbone for each in comparison.places if each.engine == engine]
+        of = f" of {listed(names)}" if len(engines) > 1 else ""
+        print(f"features{of}: {' in '.join(engine.split())}")
     for name, reason in comparison.left_out.items():
         print(f"left out {name}: {printable(reason)}")
     if comparison.places:

@@ -12,7 +12,7 @@ from cnnxfer.cli.shared_options import Json, Quiet, RunsDir, Verbose
 from cnnxfer.cli.tables import cell_table, detail_table
 from cnnxfer.cli.terminal import print_json, stdout
 from cnnxfer.files import format_bytes
-from cnnxfer.reporting import counted, printable
+from cnnxfer.reporting import counted, listed, printable
 from cnnxfer.runs import resolve_runs_dir
 
 if TYPE_CHECKING:
@@ -108,8 +108,9 @@ def _processor(found: Machine) -> str:
         parts.append("unknown features")
     else:
         parts += processor.features
-        fast = "bfloat16 and float32" if processor.bfloat16 else "float32"
-        parts.append(f"fast in {fast}")
+        faster = (("int8", processor.int8), ("bfloat16", processor.bfloat16))
+        fast = [name for name, is_fast in faster if is_fast]
+        parts.append(f"fast in {listed([*fast, 'float32'])}")
     return ", ".join(parts)
 
 

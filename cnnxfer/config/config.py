@@ -231,9 +231,11 @@ class Config:
         at_least=0,
         at_most=2**31 - 1,
     )
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = _machine(
+    precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] = _machine(
         "auto",
-        "Number format of the backbone's arithmetic.",
+        "Number format of the backbone's arithmetic. int8 is for frozen layers whose "
+        "activations are cached, on processors with VNNI or AMX; the rest is as with "
+        "auto.",
         "--precision",
         meanings={"auto": "what the processor is fast at"},
     )

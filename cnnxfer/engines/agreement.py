@@ -41,9 +41,15 @@ from cnnxfer.tasks.agreement import Bounds, Verdict
 # Boxes of raccoons at 320 pixels (EfficientNet-Lite0) are the same within 0.1 pixels of
 # the view in float32. In bfloat16, 93% of them are within 1 pixel and an edge is off by
 # 1.1, which in the picture is more; so a detector is mostly run in float32.
+#
+# Int8 has 256 steps for what a layer gets, and computes only where it is asked for, so
+# its bounds catch what went wrong. On 332 pictures of any kind, 300 of which it was
+# calibrated on, EfficientNet-Lite0 gives 92% the same ImageNet class, and a probability
+# differs by 0.33; where sums are cut off, as without VNNI, these are 81% and 0.55.
 BOUNDS = {
     "bfloat16": Bounds(0.15, agreement=0.9, distance=0.25, pixels=1.0),
     "bfloat16 on variants": Bounds(0.1, agreement=0.9, distance=0.25, pixels=1.0),
+    "int8": Bounds(0.5, agreement=0.8, distance=0.4, pixels=1.0),
     "head": Bounds(difference=0.25, agreement=0.9, distance=0.25),
     "float32": Bounds(0.001, agreement=1.0, distance=0.001, pixels=0.1),
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from cnnxfer.engines.calibration import Calibration
 from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.engines.engine import Engine, Network
 from cnnxfer.engines.openvino_engine import has_bfloat16
@@ -37,6 +38,7 @@ def choose_engine(
     samples: Callable[[], np.ndarray],
     reference: Callable[[], np.ndarray] | None = None,
     few: bool = False,
+    calibration: Callable[[], Calibration] | None = None,
     reporter: Reporter,
 ) -> ElasticEngine:
     """Returns the fastest engine that answers as Keras does, and reports the choice.
@@ -53,7 +55,7 @@ def choose_engine(
     Args:
         network: the network to run.
         engine: "auto", "openvino" or "keras".
-        precision: "auto", "float32" or "bfloat16".
+        precision: "auto", "float32", "bfloat16" or "int8".
         batch: the number of images per batch; None takes the fastest
             one. Batches become smaller where memory runs out.
         samples: returns real images, uint8 `(images, size, size, 3)`: `SAMPLES` of
@@ -62,21 +64,23 @@ def choose_engine(
             caller has not computed them.
         few: whether "auto" reaches a verdict on float32 with fewer images, too, for
             those who cannot wait for more.
+        calibration: returns the pictures that the network is calibrated on for "int8",
+            which needs them.
         reporter: receives a line that names the chosen engine and precision.
 
     Raises:
-        ConfigError: if an option is wrong or this processor lacks bfloat16.
-        RunError: if OpenVINO or bfloat16 is asked for by name and does not pass.
+        ConfigError: if an option is wrong or this machine lacks the precision.
+        RunError: if OpenVINO, bfloat16 or int8 is asked for by name and does not pass.
     """
     check_choice(engine, precision)
     if network.own_engine:
         check_own_choice(engine, precision)
         return ElasticEngine(network.own_engine.open(batch), reporter)
-    trial = Trial(network, samples, reporter, batch, reference)
+    trial = Trial(network, samples, reporter, batch, reference, calibration)
     chosen: Engine | None = None
     if engine == "openvino" or (engine == "auto" and _on_cpu()):
         precisions = _precisions(precision)
-        required = engine == "openvino" or precision == "bfloat16"
+        required = engine == "openvino" or precision in ("bfloat16", "int8")
         with reporter.wait(f"preparing {network.title}", "networks"):
             if required:
                 chosen = trial.require(precisions)
@@ -129,6 +133,8 @@ def _on_cpu() -> bool:
 
 def _precisions(precision: str) -> list[str]:
     """Returns the precisions in which to try OpenVINO, fastest first."""
+    if precision == "int8":
+        return ["int8"]
     if precision == "float32" or (precision == "auto" and not has_bfloat16()):
         return ["float32"]
     if not has_bfloat16():

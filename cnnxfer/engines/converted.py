@@ -67,8 +67,24 @@ def convert(
         Exception: of many kinds, if OpenVINO does not support all of the model's
             operations, or the cache cannot be written.
     """
-    fill = partial(_fill, partial(write_network, network, model, meanwhile, reporter))
-    directory = cached_directory(cached_dir(network.key), fill, reporter, _is_whole)
+    write = partial(write_network, network, model, meanwhile, reporter)
+    return keep_network(network.key, write, reporter)
+
+
+def keep_network(key: str, write: Callable[[Path], None], reporter: Reporter) -> Path:
+    """Returns the directory of a network in the cache, and writes it if it is missing.
+
+    Args:
+        key: that of the network.
+        write: writes `FILES` into an empty directory.
+        reporter: warned of a directory that others can have written.
+
+    Raises:
+        ConfigError: if the cache directory cannot be created.
+        Exception: what `write` raises, or the system if the cache cannot be written.
+    """
+    fill = partial(_fill, write)
+    directory = cached_directory(cached_dir(key), fill, reporter, _is_whole)
     _delete_least_recently_used(directory)
     return directory
 

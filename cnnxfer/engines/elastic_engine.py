@@ -27,6 +27,7 @@ class ElasticEngine:
         """Starts with the batch size of `engine`; reports when it becomes smaller."""
         self.engine = engine
         self.name, self.precision = engine.name, engine.precision
+        self.calibration = engine.calibration
         self.batch_size = engine.batch_size  # even where only parts of a batch fit
         self._reporter = reporter
         self._fitting_size = self._reported_size = engine.batch_size

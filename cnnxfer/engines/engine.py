@@ -123,13 +123,16 @@ class Engine(Protocol):
 
     Attributes:
         name: the name of the engine, such as "openvino" or "keras".
-        precision: what the engine computes in: "float32" or "bfloat16"; of an exported
-            network, what its weights are stored in.
+        precision: what the engine computes in: "float32", "bfloat16" or "int8"; of an
+            exported network, what its weights are stored in.
+        calibration: what tells a network in int8 from those that were calibrated on
+            other pictures; "" in other precisions.
         batch_size: the largest number of images in a batch.
     """
 
     name: str
     precision: str
+    calibration: str
     batch_size: int
 
     @property

@@ -15,6 +15,7 @@ class KerasEngine:
 
     name = "keras"
     precision = "float32"
+    calibration = ""
     streams = 1
 
     def __init__(self, model: keras.Model, batch_size: int | None = None) -> None:

@@ -13,7 +13,8 @@ from cnnxfer.engines.silent_openvino import openvino
 
 FILES = ("model.xml", "model.bin")  # of a converted network
 BATCH_SIZE = 8
-TYPES = {"bfloat16": "bf16", "float32": "f32"}
+# Of int8, what the few layers compute in that are not calibrated.
+TYPES = {"bfloat16": "bf16", "float32": "f32", "int8": "f32"}
 
 
 class OpenVinoEngine:
@@ -29,11 +30,12 @@ class OpenVinoEngine:
         *,
         file: str = FILES[0],
     ) -> None:
-        """Compiles a converted network to compute in "float32" or "bfloat16".
+        """Compiles a converted network.
 
         Args:
             directory: the directory of the network.
-            precision: what it computes in.
+            precision: what it computes in: "float32", "bfloat16", or "int8" if it is
+                calibrated.
             batch_size: the largest number of images in a batch; None for a usual one.
             file: the `.xml` file of the network, whose weights are beside it.
 
@@ -41,6 +43,7 @@ class OpenVinoEngine:
             RuntimeError: if OpenVINO cannot run it.
         """
         self.precision = precision
+        self.calibration = directory.name if precision == "int8" else ""
         self.batch_size = batch_size or BATCH_SIZE
         core = openvino.Core()
         steps = openvino.preprocess.PrePostProcessor(core.read_model(directory / file))

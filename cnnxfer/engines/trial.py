@@ -13,6 +13,7 @@ import numpy as np
 
 from cnnxfer.engines.agreement import compare
 from cnnxfer.engines.batch_size import fastest_batch_size
+from cnnxfer.engines.calibration import LEAST_PICTURES, Calibration, calibrated
 from cnnxfer.engines.converted import convert, find_converted, is_refusal
 from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.engines.engine import Engine, Network
@@ -26,9 +27,9 @@ from cnnxfer.engines.verdicts import (
     save_record,
     save_refusal,
 )
-from cnnxfer.errors import ConfigError, RunError
+from cnnxfer.errors import CnnxferError, ConfigError, RunError
 from cnnxfer.keras_backend import starting_keras
-from cnnxfer.reporting import Reporter
+from cnnxfer.reporting import Reporter, counted
 from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Verdict
 
@@ -48,8 +49,8 @@ TOO_FEW = "there are too few images to compare it with Keras"
 class Trial:
     """Compares OpenVINO with Keras on one network.
 
-    Costly results are computed when they are first needed, and once. `samples`, `batch`
-    and `known_reference` are those of `choose_engine`.
+    Costly results are computed when they are first needed, and once. `samples`,
+    `batch`, `known_reference` and `calibration` are those of `choose_engine`.
     """
 
     network: Network
@@ -57,6 +58,7 @@ class Trial:
     reporter: Reporter
     batch: int | None = None
     known_reference: Callable[[], np.ndarray] | None = None
+    calibration: Callable[[], Calibration] | None = None
     occasion: str = ""  # why the network is converted now, as reported
 
     def __post_init__(self) -> None:
@@ -146,9 +148,10 @@ class Trial:
         refusals = []
         for precision in precisions:
             least = min_exact if precision == "float32" else min_images
-            record = self._record(directory, precision, least)
+            place = self._calibrated(directory) if precision == "int8" else directory
+            record = self._record(directory, place, precision, least)
             if record.verdict.passed:
-                return directory, precision, record.batch_size
+                return place, precision, record.batch_size
             refusals.append(f"in {precision}, {record.verdict.figures}")
         raise Refused("; ".join(refusals))
 
@@ -184,6 +187,24 @@ class Trial:
                 save_refusal(self.network.key, reason)
                 unsupported = reason
         raise self._refused(f"it does not support this network ({unsupported})")
+
+    def _calibrated(self, directory: Path) -> Path:
+        """Returns the directory of the network in int8, calibrated if need be."""
+        assert self.calibration
+        calibration = self.calibration()
+        if calibration.count < LEAST_PICTURES:
+            raise Refused(
+                f"int8 is calibrated on {LEAST_PICTURES} pictures or more, and here "
+                f"{'is' if calibration.count == 1 else 'are'} "
+                f"{counted(calibration.count, calibration.title)}"
+            )
+        try:
+            return calibrated(self.network, directory, calibration, self.reporter)
+        except CnnxferError:
+            raise
+        except Exception as error:  # of many kinds, of NNCF and of OpenVINO
+            reason = _short_reason(error)
+            raise Refused(f"it cannot be calibrated for int8 ({reason})") from error
 
     def _model(self) -> keras.Model:
         """Returns Keras's model.
@@ -230,12 +251,18 @@ class Trial:
         self.reporter.info(f"OpenVINO is not used: {reason}")
         return Refused(reason)
 
-    def _record(self, directory: Path, precision: str, min_images: int) -> TrialRecord:
-        stored = read_record(directory, precision)
+    def _record(
+        self, directory: Path, place: Path, precision: str, min_images: int
+    ) -> TrialRecord:
+        """Returns the record of a precision.
+
+        The network in float32 is in `directory`; in this precision it is in `place`.
+        """
+        stored = read_record(place, precision)
         if stored and stored.verdict.passed:
             # The engine compiles while the first images are decoded; most likely it
             # will be used.
-            self._openvino(directory, precision, self.batch or stored.batch_size)
+            self._openvino(place, precision, self.batch or stored.batch_size)
         # A verdict on few images is valid until there are more of them.
         if stored and (stored.pictures >= SAMPLES or len(self.images) < SAMPLES):
             return stored
@@ -249,12 +276,12 @@ class Trial:
             reference = None if exact else self.reference
             try:
                 if exact and is_known:
-                    return self._passed(directory, exact, Verdict(True, IS_KNOWN))
+                    return self._passed(place, exact, Verdict(True, IS_KNOWN))
                 if exact:
                     elastic = ElasticEngine(exact, self.reporter)
                     reference = answer_all(elastic, self.compared_images)
                 assert reference is not None
-                record = self._compare(directory, precision, reference)
+                record = self._compare(place, precision, reference)
             except Exception as error:  # OpenVINO raises many kinds
                 verdict = Verdict(False, f"it fails ({_short_reason(error)})")
                 record = TrialRecord(verdict, pictures=0)

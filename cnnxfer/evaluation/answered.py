@@ -16,6 +16,7 @@ from cnnxfer.data.dataset import Example
 from cnnxfer.data.images.decode import DECODER
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.engines.agreement import VERSION as COMPARISON
+from cnnxfer.engines.engine import Network
 from cnnxfer.engines.options import check_own_choice
 from cnnxfer.evaluation.answer_cache import AnswerCache
 from cnnxfer.evaluation.kept_answers import FoundArrays, KeptAnswer
@@ -25,6 +26,7 @@ from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import Run
 
 if TYPE_CHECKING:
+    from cnnxfer.engines.calibration import Calibration
     from cnnxfer.prediction.classifier import Classifier
 
 FORMAT = 1  # increased when the same network gives other answers, or is kept otherwise
@@ -90,13 +92,22 @@ def answers_to_parts(
     Raises:
         ConfigError: if this machine lacks the engine or the precision.
         RunError: if an engine or a precision that is asked for by name does not answer
-            as Keras does.
+            as Keras does, or there are no training pictures to calibrate int8 on.
     """
     assert not options.dense
     assert options.tiles == "none"
     unique = {example.sha256: example for part in parts for example in part}
     assert "" not in unique, "an image has not been read"
-    caches = _caches(model, options, reporter)
+    network, calibration = model.network(reporter), None
+    if network.own_engine:
+        check_own_choice(options.engine, options.precision)
+    if options.precision == "int8":
+        from cnnxfer.prediction.calibrating import no_calibration, run_calibration
+
+        calibration = run_calibration(model, network.image_size, reporter)
+        if calibration is None:
+            raise no_calibration(model)
+    caches = _caches(model, network, options, calibration, reporter)
     found = {variant: cache.find(unique) for variant, cache in caches.items()}
     variant = max(found, key=lambda variant: len(found[variant]))
     kept, errors = found[variant], dict[str, str]()
@@ -108,7 +119,9 @@ def answers_to_parts(
     if len(kept) < len(unique):
         from cnnxfer.prediction.classifier import Classifier  # imports OpenVINO
 
-        with closing(Classifier(model, options, reporter)) as classifier:
+        with closing(
+            Classifier(model, options, reporter, calibration=calibration)
+        ) as classifier:
             while new := [
                 example
                 for image, example in unique.items()
@@ -139,10 +152,13 @@ def _answered(part: Sequence[Example], kept: Mapping[str, KeptAnswer]) -> Answer
 
 
 def _caches(
-    model: ModelSource, options: ClassifierOptions, reporter: Reporter
+    model: ModelSource,
+    network: Network,
+    options: ClassifierOptions,
+    calibration: Calibration | None,
+    reporter: Reporter,
 ) -> dict[Variant, AnswerCache]:
     """Returns the cache of each engine and precision that the options allow."""
-    network = model.network(reporter)
     views = tta_views(options.tta, model.fraction, network.image_size, model.fit)
     key = {
         "format": FORMAT,
@@ -153,14 +169,16 @@ def _caches(
         "decoder": DECODER,
         "keras": version("keras"),
     }
+    if calibration:
+        key |= {"calibration": calibration.key, "nncf": version("nncf")}
+    variants = (("openvino", "int8"),) if calibration else VARIANTS
     runtimes: dict[Variant, str] = {
         (engine, precision): f"{engine} {version(engine)}"
-        for engine, precision in VARIANTS
+        for engine, precision in variants
         if options.engine in ("auto", engine)
         and options.precision in ("auto", precision)
     }
     if own := network.own_engine:
-        check_own_choice(options.engine, options.precision)
         runtimes = {(own.name, own.precision): own.runtime}
     return {
         (engine, precision): AnswerCache(

@@ -15,6 +15,7 @@ import numpy as np
 
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.spread import spread
+from cnnxfer.engines.calibration import PICTURES as CALIBRATION_PICTURES
 from cnnxfer.engines.exported.manifest import MANIFEST, Manifest, Precision, files_of
 from cnnxfer.engines.keras_engine import KerasEngine, plain_engine
 from cnnxfer.engines.trial import answer_all
@@ -35,7 +36,6 @@ from cnnxfer.version import __version__
 
 # How lines begin that name operations, in errors of OpenVINO and of LiteRT's converter.
 NAMING = ("-- ", "Custom ops: ", "Flex ops: ")
-CALIBRATION = 300  # pictures; more did not change what int8 keeps
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Exporter:
 
     def _calibration(self) -> np.ndarray:
         size = self.network.image_size
-        chosen = spread(self.training, CALIBRATION)
+        chosen = spread(self.training, CALIBRATION_PICTURES)
         self.reporter.info(f"calibrating on {counted(len(chosen), 'training picture')}")
         return read_pictures(chosen, self.model, size, self.reporter).pixels
 

@@ -10,7 +10,12 @@ from pathlib import Path
 from cnnxfer.hardware.probing import attempt
 
 # The processor features that decide which engine and number format are fastest.
-FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8")
+FEATURES = (
+    *("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16"),
+    *("amx_bf16", "amx_int8"),
+)
+# Sums of products in int8: VNNI and AMX.
+INT8_FEATURES = {"avx_vnni", "avx512_vnni", "amx_int8"}
 PROC = Path("/proc")
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 
@@ -34,6 +39,16 @@ class Processor:
         if self.features is None:
             return None
         return "avx512_bf16" in self.features or "amx_bf16" in self.features
+
+    @property
+    def int8(self) -> bool | None:
+        """Whether the processor has VNNI or AMX; None if that is not known.
+
+        Others add products of int8 in 16 bits, which are too few: sums are cut off.
+        """
+        if self.features is None:
+            return None
+        return not INT8_FEATURES.isdisjoint(self.features)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ def resolve_precision(
     backends on a CPU, which are slower in bfloat16.
 
     Args:
-        precision: `auto`, or a key of `POLICIES`, which is returned unchanged.
+        precision: `auto`, or a key of `POLICIES`, which is returned unchanged. `int8`
+            is for what is not trained, so it means `auto` here.
         compute_capability: the lowest compute capability of the NVIDIA GPUs in use;
             None without a GPU.
         processor: the CPU that computes if there is no GPU; None for this machine's.
@@ -63,7 +64,7 @@ def resolve_precision(
             f"{option('--precision', 'float16')} needs a GPU, and this run computes "
             "on a CPU. Use bfloat16 or float32."
         )
-    if precision != "auto":
+    if precision not in ("auto", "int8"):
         return precision
     if on_cpu:
         fast = (processor or find_processor()).bfloat16
@@ -79,7 +80,7 @@ def describe_precision(asked: str, precision: str) -> str:
         scope = "throughout"
     else:
         scope = "with weights, normalization of pixels and answers in float32"
-    if asked != "auto":
+    if asked not in ("auto", "int8"):
         return f"computes in {precision}, as asked, {scope}"
     if precision == "float32":
         return "computes in float32 throughout: nothing is known to be faster here"

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
-from functools import partial
+from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -15,9 +15,11 @@ from cnnxfer.data.dataset import DETECTION
 from cnnxfer.data.decoding.frames import FrameReader
 from cnnxfer.data.decoding.pool import DecodedImage, Decoders
 from cnnxfer.data.images.source import ImageSource, file_source
+from cnnxfer.engines.calibration import Calibration
 from cnnxfer.engines.choice import choose_engine, prepare_next_time
 from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.prediction.answers import Answer, answer_in_order
+from cnnxfer.prediction.calibrating import no_calibration, run_calibration
 from cnnxfer.prediction.dense import DenseView, cell_network, dense_network
 from cnnxfer.prediction.dense_boxes import dense_boxes
 from cnnxfer.prediction.explainable import open_mapper
@@ -62,11 +64,13 @@ class Classifier:
         reporter: Reporter | None = None,
         *,
         heat: bool = False,
+        calibration: Calibration | None = None,
     ) -> None:
         """Opens a classifier; the network itself is loaded with the first images.
 
         With `heat`, which is for models that pass `check_explainable`, and not for
-        `options.boxes`, predictions have heat.
+        `options.boxes`, predictions have heat. For int8, `calibration` is as
+        `run_calibration` returns it, which is asked if it is None.
 
         Raises:
             ConfigError: if an option is wrong.
@@ -103,6 +107,7 @@ class Classifier:
         self._networks = [self.network, *cells]
         self._size = size
         self._heat = heat
+        self._calibration = calibration
         self._mapper: HeatMapper | None = None
         self._known_splits = model.known_splits(self._reporter)
         self._samples: list[np.ndarray] = []
@@ -173,7 +178,9 @@ class Classifier:
             with closing(self._decoders.decode(sources)) as decoded:
                 images = SampledImages(decoded, self._samples, self._size)
                 try:
-                    engine, *cell_engines = self.engines(images.samples)
+                    engine, *cell_engines = self.engines(
+                        images.samples, given=images.calibration
+                    )
                 except NothingReadable:
                     yield from map(Answer, images)
                     return
@@ -191,17 +198,24 @@ class Classifier:
         return FrameReader(self.views, self.options.frames, self.options.max_pixels)
 
     def engines(
-        self, samples: Callable[[], np.ndarray], *, few: bool = False
+        self,
+        samples: Callable[[], np.ndarray],
+        *,
+        few: bool = False,
+        given: Callable[[], Calibration] | None = None,
     ) -> list[ElasticEngine]:
         """Returns the engine of each of its networks, chosen at the first call.
 
         Args:
             samples: returns images to compare engines on; see `choose_engine`.
             few: whether fewer of them than usual decide, too.
+            given: returns what int8 is calibrated on where there are no training
+                pictures.
 
         Raises:
             ConfigError: if this machine lacks the engine or the precision.
-            RunError: if one that is asked for by name does not answer as Keras does.
+            RunError: if one that is asked for by name does not answer as Keras does, or
+                there is nothing to calibrate int8 on.
         """
         if not self._engines:
             choose = partial(
@@ -211,6 +225,7 @@ class Classifier:
                 batch=None if self.options.batch == "auto" else self.options.batch,
                 samples=samples,
                 few=few,
+                calibration=partial(self._calibration_on, given),
                 reporter=self._reporter,
             )
             self._engines = [choose(network) for network in self._networks]
@@ -270,7 +285,25 @@ class Classifier:
             "views": repr(self.views),
             "classes": [label for _, label in self.model.classes],
             **self._decision.settings,
+            **self._calibration_settings,
         }
+
+    @cached_property
+    def training_pictures(self) -> Calibration | None:
+        """The training pictures that int8 is calibrated on; None if there are none."""
+        size = self.network.image_size
+        return self._calibration or run_calibration(self.model, size, self._reporter)
+
+    def require_same_calibration(self) -> None:
+        """Checks that int8 is not calibrated on the images that it is asked about.
+
+        Where only some of them are answered at a time, each time would have its own.
+
+        Raises:
+            RunError: if it is.
+        """
+        if self.options.precision == "int8" and not self.training_pictures:
+            raise no_calibration(self.model)
 
     @property
     def variant(self) -> tuple[str, str] | None:
@@ -312,6 +345,20 @@ class Classifier:
         if error is None:
             with suppress(KeyboardInterrupt):  # all images have been answered
                 self.prepare_next_time()
+
+    def _calibration_on(self, given: Callable[[], Calibration] | None) -> Calibration:
+        if self.training_pictures:
+            return self.training_pictures
+        if given is None:
+            raise no_calibration(self.model)
+        return given()
+
+    @property
+    def _calibration_settings(self) -> dict[str, Any]:
+        if self.options.precision != "int8":
+            return {}
+        known = self.training_pictures
+        return {"calibration": known.key if known else "the first images"}
 
     def _with_heat(
         self, answers: Iterator[Answer], cell_engines: Sequence[ElasticEngine]

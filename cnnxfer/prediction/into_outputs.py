@@ -71,6 +71,8 @@ def predict_into(
         request = replace(request, sources=share.of(request.sources), total=total)
     _tell_of_nothing(empty, reporter)
     with request.classifier as classifier:
+        if options.resume or share:
+            classifier.require_same_calibration()
         if isinstance(out, Path) and writer.name == RESUMABLE:
             # Results name the files of masks.
             settings = {**classifier.settings, "masks": options.masks}

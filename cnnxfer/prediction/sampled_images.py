@@ -1,11 +1,12 @@
 """Decoded images, of which the first can be looked at before they are answered."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from cnnxfer.data.decoding.pool import DecodedImage
+from cnnxfer.engines.calibration import PICTURES, Calibration, pictures_key
 from cnnxfer.engines.choice import SAMPLES
 
 
@@ -44,6 +45,30 @@ class SampledImages(Iterator[DecodedImage]):
         if not self._samples:
             raise NothingReadable
         return np.stack(self._samples)
+
+    def calibration(self) -> Calibration:
+        """Returns the calibration on the first readable images, read in advance.
+
+        Raises:
+            NothingReadable: if no image can be read.
+        """
+        readable = [image for image in self._read_ahead if image.pixels is not None]
+        while len(readable) < PICTURES:
+            try:
+                image = self._read()
+            except StopIteration:
+                break
+            self._read_ahead.append(image)
+            if image.pixels is not None:
+                readable.append(image)
+        if not readable:
+            raise NothingReadable
+        key = pictures_key((image.sha256 for image in readable), self._size)
+        return Calibration(key, len(readable), lambda: self._central(readable))
+
+    def _central(self, images: Iterable[DecodedImage]) -> np.ndarray:
+        seen = [image.pixels[0] for image in images if image.pixels is not None]
+        return np.stack([_central_square(pixels, self._size) for pixels in seen])
 
     def _read(self) -> DecodedImage:
         image = next(self._source)

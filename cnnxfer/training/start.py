@@ -27,7 +27,7 @@ def claim_processors(devices: str, precision: str) -> tuple[Devices, str]:
 
     Args:
         devices: `one`, `all` or `cpu`.
-        precision: `auto`, or a key of `precision.POLICIES`.
+        precision: `auto`, `int8` or a key of `precision.POLICIES`.
 
     Raises:
         ConfigError: if this machine does not support one of them.

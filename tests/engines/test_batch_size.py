@@ -14,6 +14,7 @@ class Timed:
     """An engine that takes a given time for a batch of each size, on its own clock."""
 
     name = "timed"
+    calibration = ""
     precision = "float32"
     image_size = 2
     batch_size = 8

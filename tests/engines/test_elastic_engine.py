@@ -28,6 +28,7 @@ class Limited:
     """
 
     name = "limited"
+    calibration = ""
     precision = "float32"
     image_size = 1
 

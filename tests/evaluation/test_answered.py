@@ -13,6 +13,7 @@ from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.annotation import Labels
 from cnnxfer.data.dataset import Example
 from cnnxfer.engines.elastic_engine import ElasticEngine
+from cnnxfer.errors import RunError
 from cnnxfer.evaluation.answered import answers_to
 from cnnxfer.files import file_hash
 from cnnxfer.prediction.classifier import Classifier
@@ -45,6 +46,19 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], int]:
 
 def example(path: Path) -> Example:
     return Example(path.name, Labels((0,)), None, path, sha256=file_hash(path))
+
+
+def test_answers_in_int8_are_kept_apart(
+    int8: None, colour_run: Run, asked: Callable[[], int], tmp_path: Path
+) -> None:
+    first = cnnxfer.evaluate(colour_run)
+    assert asked() >= first.images
+    for asks in (True, False):
+        cnnxfer.evaluate(colour_run, precision="int8")
+        assert bool(asked()) == asks
+    data = Path(colour_run.config.data).rename(tmp_path / "moved")
+    with pytest.raises(RunError, match=r"int8 is calibrated on training pictures, and"):
+        cnnxfer.evaluate(colour_run, data=data, precision="int8")
 
 
 def test_only_what_is_new_is_asked(

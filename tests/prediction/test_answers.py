@@ -16,6 +16,7 @@ class Means:
     """An engine that answers with each view's mean, delayed by two batches."""
 
     name = "means"
+    calibration = ""
     precision = "float32"
     image_size = 2
 

@@ -15,8 +15,10 @@ from PIL import Image
 from recording_reporter import RecordingReporter
 from spot_classifier import spots
 
+import cnnxfer
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.images.source import ImageSource, file_source, unreadable_source
+from cnnxfer.errors import RunError
 from cnnxfer.prediction.answers import Answer
 from cnnxfer.prediction.classifier import Classifier
 from cnnxfer.prediction.model_source import find_model
@@ -55,6 +57,24 @@ def test_engines_give_close_probabilities(colour_run: Run, photos_dir: Path) -> 
     assert found["keras"].shape == (36, 3)
     assert (found["keras"].argmax(axis=1) == np.repeat([0, 1, 2], 12)).all()
     np.testing.assert_allclose(found["openvino"], found["keras"], atol=1e-4)
+
+
+def test_int8_is_calibrated_on_training_pictures_or_on_those_given(
+    int8: None, colour_run: Run, photos_dir: Path, tmp_path: Path
+) -> None:
+    found, keys = [], set()
+    for calibrated_on in ("19 training pictures", "36 pictures"):
+        reporter = RecordingReporter()
+        with opened(colour_run, reporter, precision="int8") as classifier:
+            keys.add(classifier.settings["calibration"])
+            found.append(probabilities(classifier.answers(photos(photos_dir))))
+            assert classifier.variant == ("openvino", "int8")
+        (wait,) = [wait for wait in reporter.waits if wait.startswith("calibrating")]
+        assert f"on {calibrated_on} for int8" in wait
+        photos_dir = photos_dir.rename(tmp_path / "moved")
+    assert (found[0].argmax(axis=1) == np.repeat([0, 1, 2], 12)).all()
+    assert "the first images" in keys
+    assert len(keys) == 2
 
 
 def test_the_key_of_a_network_depends_on_its_content(
@@ -300,3 +320,13 @@ def test_an_open_classifier_keeps_its_engine_and_its_decoders(
     assert reporter.infos == ["engine: keras, float32"]
     with pytest.raises(ValueError, match="this classifier is closed"):
         classifier.predict(paths)
+
+
+def test_parts_of_the_images_are_answered_in_int8_only_if_all_are_calibrated_alike(
+    int8: None, colour_run: Run, photos_dir: Path, tmp_path: Path
+) -> None:
+    places = {"model": colour_run, "out": tmp_path / "out.jsonl", "precision": "int8"}
+    moved = photos_dir.rename(tmp_path / "moved")
+    for part in ({"resume": True}, {"shard": "1/2"}):
+        with pytest.raises(RunError, match="calibrated on training pictures, and"):
+            cnnxfer.predict_into(moved, **places, **part, reporter=None)

@@ -16,6 +16,7 @@ class LiteRtEngine:
     """Runs a network in LiteRT on all cores of the CPU."""
 
     name = "litert"
+    calibration = ""
     streams = 1
 
     def __init__(

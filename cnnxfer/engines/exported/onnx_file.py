@@ -18,6 +18,7 @@ class OnnxEngine:
     """Runs a network in ONNX Runtime on all cores of the CPU."""
 
     name = "onnx"
+    calibration = ""
     streams = 1
 
     def __init__(

@@ -138,6 +138,7 @@ class SavedModelEngine:
     """Runs a network in TensorFlow, without Keras."""
 
     name = "savedmodel"
+    calibration = ""
     streams = 1
 
     def __init__(

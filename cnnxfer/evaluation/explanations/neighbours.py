@@ -11,6 +11,7 @@ from cnnxfer.config.prediction import EvaluateOptions
 from cnnxfer.data.dataset import TRAIN, Example
 from cnnxfer.data.run_images import find_images
 from cnnxfer.data.views.views import central_views, pixel_batches
+from cnnxfer.engines.calibration import training_calibration
 from cnnxfer.engines.choice import SAMPLES, choose_engine
 from cnnxfer.engines.trial import answer_all
 from cnnxfer.evaluation.explanations.explanation import Neighbour
@@ -78,6 +79,9 @@ class TrainingImages:
             engine=options.engine,
             precision=options.precision,
             samples=samples,
+            calibration=lambda: training_calibration(
+                self._examples, views, network.image_size
+            ),
             reporter=reporter,
         )
         (self._features,) = load_activations(

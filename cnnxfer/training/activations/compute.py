@@ -180,6 +180,7 @@ def _key(
         "images": hashlib.sha256(" ".join(hashes).encode()).hexdigest(),
         "decoder": DECODER,
         "views": views.describe(),
+        **({"calibration": engine.calibration} if engine.calibration else {}),
     }
 
 

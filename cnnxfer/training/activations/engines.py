@@ -1,12 +1,13 @@
 """Chooses engines for the network before a cut, and loads its activations."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
 from cnnxfer.data.dataset import Example
 from cnnxfer.data.views.views import Views, pixel_batches, training_views
+from cnnxfer.engines.calibration import training_calibration
 from cnnxfer.engines.choice import SAMPLES, choose_engine
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import RunError
@@ -65,7 +66,7 @@ def _allowed_engines(
     choices = [(name, "auto" if precision == "float16" else precision)]
     if precision == "auto":
         choices.append((name, "float32"))
-    if name == "auto" and precision != "bfloat16":
+    if name == "auto" and precision not in ("bfloat16", "int8"):
         choices.append(("keras", "float32"))
     examples = [*setup.splits.validation, *setup.splits.train]
     pixels = cache(
@@ -81,6 +82,12 @@ def _allowed_engines(
             precision=precision,
             samples=pixels,
             reference=cache(lambda: reference(pixels())) if reference else None,
+            calibration=partial(
+                training_calibration,
+                setup.splits.train,
+                setup.central_views,
+                setup.image_size,
+            ),
             reporter=setup.reporter,
         )
         if (engine.name, engine.precision) not in tried:
@@ -135,6 +142,15 @@ def disagreement_error(engine: Engine, verdict: Verdict) -> RunError:
         f"{option('--engine', 'auto')} and {option('--precision', 'auto')}, or "
         f"{option('--cache', False)}."
     )
+
+
+def warn_of_no_int8(setup: Setup) -> None:
+    """Warns, where no activations are kept, if they were to be computed in int8."""
+    if setup.config.precision == "int8":
+        setup.reporter.warn(
+            "nothing is computed in int8: it is for frozen layers whose activations "
+            "are kept, and here none are."
+        )
 
 
 def validation_samples(setup: Setup) -> tuple[np.ndarray, np.ndarray]:

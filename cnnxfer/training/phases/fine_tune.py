@@ -20,7 +20,7 @@ from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs import PUT_BACK, Run
 from cnnxfer.spelling import option
 from cnnxfer.tasks.score import Score
-from cnnxfer.training.activations.engines import engine_text
+from cnnxfer.training.activations.engines import engine_text, warn_of_no_int8
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.loop.checkpoint import Checkpoint
 from cnnxfer.training.loop.loop import fit
@@ -203,6 +203,7 @@ def _trained_network(
         trained = open_behind_cut(setup, classifier, cut, store, used)
         begun = StageState(cut.name, cut.views, engine_text(trained.engine))
     else:
+        warn_of_no_int8(setup)
         trained = WholeNetwork(setup, classifier)
         begun = StageState()
     state = recorder.state.with_stage(stage.number, begun)

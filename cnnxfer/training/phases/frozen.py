@@ -14,7 +14,7 @@ from cnnxfer.reporting import counted
 from cnnxfer.runs import Run
 from cnnxfer.spelling import command
 from cnnxfer.tasks.task import MAPS
-from cnnxfer.training.activations.engines import engine_text
+from cnnxfer.training.activations.engines import engine_text, warn_of_no_int8
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.loop.loop import fit
 from cnnxfer.training.loop.recorder import RunRecorder
@@ -130,6 +130,7 @@ def _train_on_features(
 def _train_on_new_views(setup: Setup, recorder: RunRecorder, started: float) -> Outcome:
     """Trains on new views in every epoch, with the whole backbone in every step."""
     _describe(setup, recorder.classifier)
+    warn_of_no_int8(setup)
     settings = setup.config.frozen.resolved()
     setup.reporter.info(
         f"no features are cached: {counted(settings.epochs, 'epoch')}, each of which "

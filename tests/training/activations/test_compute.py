@@ -47,6 +47,7 @@ class FakeEngine:
 
     name: str = "keras"
     precision: str = "float32"
+    calibration: str = ""
     batch_size: int = 8
     image_size: int = IMAGE_SIZE
     answer: Callable[[np.ndarray], np.ndarray] = features
@@ -179,6 +180,9 @@ def test_another_key_has_its_own_activations(
 
     view = VIEWS[0]
     assert computes(FakeEngine(precision="bfloat16"), examples, store, [view])
+    for calibration in ("some pictures", "others"):
+        engine = FakeEngine(precision="int8", calibration=calibration)
+        assert computes(engine, examples, store, [view])
     assert computes(FakeEngine(name="openvino"), examples, store, [view])
     network = replace(NETWORK, key="f" * 64)
     assert computes(FakeEngine(), examples, store, [view], network=network)

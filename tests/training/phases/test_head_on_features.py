@@ -137,6 +137,41 @@ def test_an_interrupted_run_resumes_to_the_same_head(
         np.testing.assert_allclose(actual, reference, rtol=0.02, atol=1e-3)
 
 
+def test_a_run_keeps_to_int8_and_shares_its_features_with_no_other_precision(
+    int8: None, train: Train, tmp_path: Path, rows: list[int]
+) -> None:
+    asked = {"cache": True, "views": 1, "engine": "auto", "precision": "int8"}
+    stop = pressing_ctrl_c("features of validation")
+    with pytest.raises(Interrupted):
+        train(tmp_path, **asked, reporter=stop)
+    run = find_run("latest", tmp_path)
+    assert run.config.precision == "int8"
+    assert run.receipt["precision"] in ("float32", "bfloat16")  # behind the cut
+    api.resume(run)
+    assert run.metrics["frozen"]["engine"] == "openvino int8"
+    rows.clear()
+    train(tmp_path, **asked)
+    assert not rows
+    train(tmp_path, **asked | {"precision": "float32"})
+    images = splits_of(run)
+    assert sum(rows) == len(images.train) + len(images.validation)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"cache": False}, "on new views"),
+        ({"from_scratch": True, "weights": "none"}, "all layers learn"),
+    ],
+    ids=str,
+)
+def test_int8_without_frozen_layers_whose_features_are_kept_is_an_error(
+    int8: None, train: Train, tmp_path: Path, settings: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"precision='int8' is for .*{reason}"):
+        train(tmp_path, **settings, precision="int8")
+
+
 def test_an_engine_that_deviates_with_the_head_is_replaced(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
