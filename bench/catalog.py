@@ -229,6 +229,20 @@ BENCHMARKS = (
         "2 minutes",
     ),
     Benchmark(
+        "data_piles",
+        "bench.data.piles",
+        "seconds and memory of check, train and predict on up to 100,000 pictures",
+        None,
+        "25 minutes",
+    ),
+    Benchmark(
+        "data_rows",
+        "bench.data.rows",
+        "how each step on the way of an index grows, up to a million rows",
+        None,
+        "40 minutes",
+    ),
+    Benchmark(
         "data_planted",
         "bench.data.planted",
         "which of the planted problems `cnnxfer check` finds",

@@ -67,9 +67,9 @@ def measure(options: argparse.Namespace) -> Table:
     table: list[list[Cell]] = []
     with TemporaryDirectory() as name:
         path = Path(name) / "hashes.npy"
-        photographs = _photographs(Path(name) / "originals")
+        photographs = photograph_frequencies(Path(name) / "originals")
         for images in options.images:
-            np.save(path, _made_up(photographs, images))
+            np.save(path, made_up_hashes(photographs, images))
             command = [sys.executable, "-c", SEARCH, os.fspath(path)]
             rows_alone = run_process([*command, "0"]).peak_mb
             process = run_process([*command, str(images)])
@@ -83,7 +83,7 @@ def measure(options: argparse.Namespace) -> Table:
     )
 
 
-def _photographs(folder: Path) -> np.ndarray:
+def photograph_frequencies(folder: Path) -> np.ndarray:
     """Returns the frequencies of photographs, float64 `(photographs, frequencies)`."""
     pictures = [Picture(path.read_bytes()) for path in find_photographs(folder)]
     hashes = [perceptual_hash(sample_pixels(picture)) for picture in pictures]
@@ -91,7 +91,7 @@ def _photographs(folder: Path) -> np.ndarray:
     return roots.reshape(len(roots), -1).astype(np.float64)
 
 
-def _made_up(photographs: np.ndarray, images: int) -> np.ndarray:
+def made_up_hashes(photographs: np.ndarray, images: int) -> np.ndarray:
     """Returns the packed digits of hashes, uint8 `(images, bytes)`."""
     rng = np.random.default_rng(0)
     packed = np.empty((images, photographs.shape[1] // 2), np.uint8)

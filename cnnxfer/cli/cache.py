@@ -196,7 +196,7 @@ def _others() -> dict[str, list[Path]]:
     return {
         "engines": _named("engines", "[0-9a-f]{64}"),
         "answers": _named("answers", "[0-9a-f]{64}"),
-        "index": _named("index", r"[0-9a-f]{16}\.json"),
+        "index": _named("index", r"[0-9a-f]{16}\.jsonl?"),
         "outputs": _named("outputs", r"[0-9a-f]{64}\.json"),
         "copies": list(copies_dir().glob("*/*")),
     }

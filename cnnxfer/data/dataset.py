@@ -23,7 +23,7 @@ LOCALIZATION, DETECTION = "localization", "detection"
 SEGMENTATION = "segmentation"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Example:
     """An annotated image, and the file that holds it.
 
@@ -105,7 +105,7 @@ class Dataset:
     problem: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class IndexRow:
     """An example with what reading it once has told.
 

@@ -77,6 +77,7 @@ def read_hashes(hashes: Sequence[str]) -> np.ndarray:
     across; from `-LEVELS` to `LEVELS`.
     """
     pairs = np.frombuffer(b"".join(map(bytes.fromhex, hashes)), np.uint8)
-    digits = np.stack([pairs >> 4, pairs & 15], axis=-1).view(np.int8)
+    digits = np.empty((len(pairs), 2), np.int8)
+    digits[:, 0], digits[:, 1] = pairs >> 4, pairs & 15
     digits -= LEVELS + 1
     return digits.reshape(len(hashes), SIDE, SIDE)

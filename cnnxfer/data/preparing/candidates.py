@@ -26,7 +26,7 @@ ALL_COMPARED = 20_000  # so many images at most need no landmarks
 LANDMARKS = 8
 NEAREST_LANDMARKS = 16
 SIMILARITIES = 1 << 18  # computed at a time: as many as a processor keeps close
-MAX_PAIRS = 1 << 22  # found before all but the most similar are dropped
+MAX_PAIRS = 1 << 20  # found before all but the most similar are dropped
 
 # The indices of the first and the second images, and their similarities. The second
 # index is the higher one.
@@ -46,13 +46,10 @@ def find_candidates(roots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     least = np.full(len(waves), MIN_SIMILARITY, np.float32)
     found: list[Pairs] = []
     kept = waiting = 0
-    for ones, others, similarity in parallel_map(
-        partial(_similar_pairs, waves), _blocks(waves)
-    ):
-        promising = similarity >= least[ones]
-        found.append((ones[promising], others[promising], similarity[promising]))
-        waiting += int(np.count_nonzero(promising))
-        if waiting > MAX_PAIRS + kept:
+    for pairs in parallel_map(partial(_similar_pairs, waves, least), _blocks(waves)):
+        found.append(pairs)
+        waiting += len(pairs[0])
+        if waiting > MAX_PAIRS + kept // 2:
             found = [_most_similar(found, least)]
             kept, waiting = len(found[0][0]), 0
     ones, others, _ = _most_similar(found, least)
@@ -64,10 +61,11 @@ def _coarse_waves(roots: np.ndarray) -> np.ndarray:
 
     They are float32 `(images, COARSE_SIDE**2)`, of length 1.
     """
-    low = roots[:, :COARSE_SIDE, :COARSE_SIDE].astype(np.float32)
-    parts = (low[:, :, ::2], low[:, :, 1::2])
-    waves = np.concatenate([part.reshape(len(low), -1) for part in parts], axis=1)
-    waves /= np.linalg.norm(waves, axis=1, keepdims=True)
+    low = roots[:, :COARSE_SIDE, :COARSE_SIDE]
+    waves = np.empty((len(low), COARSE_SIDE**2), np.float32)
+    waves[:, :EVEN] = low[:, :, ::2].reshape(len(low), -1)
+    waves[:, EVEN:] = low[:, :, 1::2].reshape(len(low), -1)
+    waves /= np.sqrt(np.einsum("iw,iw->i", waves, waves))[:, None]
     return waves
 
 
@@ -75,16 +73,17 @@ def _neighbourhoods(waves: np.ndarray) -> Iterator[np.ndarray]:
     """Yields the sorted indices of images that are compared with each other."""
     images = len(waves)
     if images <= ALL_COMPARED:
-        yield np.arange(images)
+        yield np.arange(images, dtype=np.int32)
         return
     landmarks = waves[: round(LANDMARKS * math.sqrt(images))]
     parts = _parts(images, SIMILARITIES // len(landmarks))
     rows = (waves[part] for part in parts)
     nearest = np.concatenate([*parallel_map(partial(_nearest, landmarks), rows)])
     order = np.argsort(nearest, axis=None, kind="stable")
-    sizes = np.bincount(nearest.ravel(), minlength=len(landmarks))
-    for places in np.split(order, np.cumsum(sizes)[:-1]):
-        yield places // NEAREST_LANDMARKS
+    order //= NEAREST_LANDMARKS
+    ends = np.cumsum(np.bincount(nearest.ravel(), minlength=len(landmarks)))
+    del nearest
+    yield from np.split(order.astype(np.int32), ends[:-1])
 
 
 def _nearest(landmarks: np.ndarray, waves: np.ndarray) -> np.ndarray:
@@ -102,11 +101,14 @@ def _blocks(waves: np.ndarray) -> Iterator[Block]:
         yield from combinations_with_replacement(parts, 2)
 
 
-def _similar_pairs(waves: np.ndarray, block: Block) -> Pairs:
-    """Returns the pairs of images that are similar enough."""
+def _similar_pairs(waves: np.ndarray, least: np.ndarray, block: Block) -> Pairs:
+    """Returns the pairs of images that are similar enough.
+
+    If another thread raises `least` meanwhile, some of them will not be kept.
+    """
     rows, columns = block
     similarity = _similarity(waves[rows], waves[columns])
-    ones, others = np.nonzero(similarity >= MIN_SIMILARITY)
+    ones, others = np.nonzero(similarity >= least[rows, None])
     later = columns[others] > rows[ones]
     ones, others = ones[later], others[later]
     return rows[ones], columns[others], similarity[ones, others]
@@ -131,7 +133,8 @@ def _most_similar(found: Sequence[Pairs], least: np.ndarray) -> Pairs:
     to reach.
     """
     ones, others, similarity = map(np.concatenate, zip(*found, strict=True))
-    _, once = np.unique(ones * len(least) + others, return_index=True)
+    pairs = ones.astype(np.int64) * len(least) + others
+    _, once = np.unique(pairs, return_index=True)
     ones, others, similarity = ones[once], others[once], similarity[once]
     order = np.lexsort((-similarity, ones))
     ones, others, similarity = ones[order], others[order], similarity[order]

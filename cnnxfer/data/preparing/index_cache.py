@@ -38,7 +38,7 @@ class IndexCache:
         rows: Iterable[tuple[IndexRow | None, Stamp | None]],
         reporter: Reporter,
     ) -> None:
-        """Writes the rows that have a stamp, and keeps the stored rows of other images.
+        """Writes new rows that have a stamp, and keeps the stored rows of other images.
 
         The reporter warns if they cannot be written.
         """
@@ -48,5 +48,6 @@ class IndexCache:
             # A file that could not be read has no hash, and is tried again next time,
             # as is one whose problem may have passed.
             if row and stamp and row.sha256 and not row.passing
+            if self._rows.get(stamp) is None
         }
         self._rows.save(new, reporter, "images")

@@ -7,6 +7,7 @@ compared again in full, with each of the two cropped a little in several ways.
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import groupby
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -43,25 +44,32 @@ def near_duplicates(rows: Sequence[IndexRow]) -> list[list[int]]:
         Groups of two or more indices of rows, each sorted, and sorted by their first
         index. The order of the rows does not change which images form a group.
     """
-    copies = grouped(
-        (row.sha256, index)
-        for index, row in enumerate(rows)
-        if row.sha256 and not row.problem
-    )
-    contents = sorted(copies)
-    hashes = {content: rows[copies[content][0]].phash for content in contents}
-    hashed = [content for content in contents if hashes[content]]
-    pairs = _similar_pairs([hashes[content] for content in hashed])
+    copies = _copies(rows)
+    hashed = [same for same in copies if rows[same[0]].phash]
+    pairs = _similar_pairs([rows[same[0]].phash for same in hashed])
     max_size = max(LARGE_GROUP, int(MAX_GROUP_SHARE * len(hashed)))
-    similar = [
-        [hashed[number] for number in group] for group in _groups(pairs, max_size)
-    ]
-    others = set(contents).difference(*similar)
+    similar = list(_groups(pairs, max_size))
+    inside = {number for group in similar for number in group}
     groups = [
-        sorted(index for content in group for index in copies[content])
-        for group in [*similar, *([content] for content in others)]
+        sorted(index for number in group for index in hashed[number])
+        for group in similar
     ]
+    groups += [same for number, same in enumerate(hashed) if number not in inside]
+    groups += [same for same in copies if not rows[same[0]].phash]
     return sorted(group for group in groups if len(group) > 1)
+
+
+def _copies(rows: Sequence[IndexRow]) -> list[list[int]]:
+    """Returns the indices of usable rows, those of one content together.
+
+    Contents are in the order of their hashes, whatever the order of the rows is.
+    """
+
+    def content(index: int) -> str:
+        return rows[index].sha256
+
+    usable = (i for i, row in enumerate(rows) if row.sha256 and not row.problem)
+    return [list(same) for _, same in groupby(sorted(usable, key=content), content)]
 
 
 Pair = tuple[int, int, float]  # the numbers of two images, and their similarity

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -265,7 +265,11 @@ def _position(names: Iterable[str]) -> float:
 def _fill_empty_splits(units: Sequence[_Unit], ranges: Ranges) -> None:
     """Gives every class at least one unit in each split, as long as it has enough."""
     counts = Counter((label, unit.split) for unit in units for label in unit.labels)
-    totals = Counter(label for unit in units for label in unit.labels)
+    of_class: dict[int, list[_Unit]] = defaultdict(list)
+    for unit in units:
+        for label in unit.labels:
+            of_class[label].append(unit)
+    totals = {label: len(found) for label, found in of_class.items()}
     order = [split for split in SPLITS if split in ranges]
 
     def needs(label: int, split: str) -> bool:
@@ -282,10 +286,9 @@ def _fill_empty_splits(units: Sequence[_Unit], ranges: Ranges) -> None:
             if counts[label, split] or not needs(label, split):
                 continue
             low, high = ranges[split]
-            of_class = [unit for unit in units if label in unit.labels]
-            movable = [unit for unit in of_class if can_move(unit)]
+            movable = [unit for unit in of_class[label] if can_move(unit)]
             if split == TRAIN:  # without it, the class cannot be learned at all
-                movable = movable or of_class
+                movable = movable or of_class[label]
             if not movable:
                 continue
             nearest = min(

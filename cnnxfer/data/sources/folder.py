@@ -114,11 +114,13 @@ def _class_folders(
     root: Path, names: Sequence[str], circular: Sequence[str], reporter: Reporter
 ) -> Dataset:
     layout = arrange(names, os.fspath(root), reporter)
+    # One for all images of a class: there may be millions of them.
+    labels = [Labels((label,)) for label in range(len(layout.class_names))]
     return Dataset(
         name=utf8_name(root.resolve().name),
         class_names=layout.class_names,
         examples=tuple(
-            Example(file.id, Labels((file.label,)), file.split, root / file.name)
+            Example(file.id, labels[file.label], file.split, root / file.name)
             for file in layout.files
         ),
         hidden=layout.hidden,
