@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
 
+LATEST = "latest"  # in place of a run: the one that was made last
+
 # A switch of the process, since messages come from all of its threads.
 _is_command_line = False
 

@@ -132,6 +132,9 @@ def train(
                 logs=logs,
             )
             run.write_config(setup.config)  # last, since it makes the directory a run
+            if (init := settings.scratch.init) != "none":
+                # It may have been renamed or removed meanwhile.
+                runs.Run(Path(init)).require_model()
         images = len(setup.splits.train) + len(setup.splits.validation)
         with (
             # Fine-tuning sees them once more; how long its epochs take is not known.

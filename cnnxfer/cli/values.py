@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cnnxfer.spelling import LATEST
+
 if TYPE_CHECKING:
     from cnnxfer.config.setting import Setting
 
 Completer = Callable[[typer.Context, str], list[str]]
-LATEST = "latest"
 # The suffixes of files that may be data.
 DATA_SUFFIXES = (
     *(".csv", ".tsv", ".jsonl", ".parquet", ".json", ".yaml", ".yml"),

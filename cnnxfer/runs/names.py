@@ -11,9 +11,9 @@ from pathlib import Path
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import is_encodable, local_name
 from cnnxfer.registry import BUILT_IN
+from cnnxfer.spelling import LATEST
 from cnnxfer.texts import normal
 
-LATEST = "latest"
 BEFORE_LATEST = "@"  # in front of a number: so many runs before the latest
 MOST_OF_DATA = 40  # characters of the name of data
 MOST_BYTES = 150  # names of files have at most 255, and some begin with a run's name

@@ -1,6 +1,6 @@
 """The figures that summarize a run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -28,6 +28,13 @@ def summary_of(run: Run) -> dict[str, Any]:
     test = metrics.get("test", {})
     monitor = best.get("monitor", "accuracy")
     monitored = f"val_{monitor.replace('-', '_')}"
+    # As the end of training tells it: of the model that answers, if it was measured.
+    measured = metrics.get("validation") or {}
+    value, before_value = _measured(measured, monitor), None
+    if value is None:
+        value, before_value = best.get(monitored), before.get(monitored)
+    elif measured.get("before"):
+        before_value = _measured(measured["before"], monitor)
     summary: dict[str, Any] = {
         "run": run.name,
         "phase": phase,
@@ -37,8 +44,8 @@ def summary_of(run: Run) -> dict[str, Any]:
         "started": run.receipt.get("started"),
         "note": run.note,
         "monitor": monitor,
-        "val_monitored": best.get(monitored),
-        "val_before": before.get(monitored),
+        "val_monitored": value,
+        "val_before": before_value,
         "val_accuracy": best.get("val_accuracy"),
         "test_accuracy": _test_accuracy(test),
         "test_before": _test_accuracy(test.get("before")),
@@ -53,6 +60,13 @@ def summary_of(run: Run) -> dict[str, Any]:
             "before": of_parent.get("value"),
         }
     return summary
+
+
+def _measured(evaluation: Mapping[str, Any], monitor: str) -> float | None:
+    """Returns the figure that stands for an evaluation, if it is the monitored one."""
+    share = evaluation.get("headline") or evaluation.get("right") or {}
+    same = share.get("figure", "accuracy") == monitor
+    return share.get("value") if same else None
 
 
 def test_figures(summary: dict[str, Any]) -> tuple[str, float | None, float | None]:

@@ -11,7 +11,7 @@ from cnnxfer.cli.main import run
 from cnnxfer.config import Config, FineTune, load_config
 from cnnxfer.console import stderr
 from cnnxfer.runs import Run, SplitRow
-from cnnxfer.runs.summary import epochs_of
+from cnnxfer.runs.summary import epochs_of, summary_of
 
 
 @pytest.fixture
@@ -50,6 +50,21 @@ def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     orphan.update_receipt(phase="fine_tune", parent="lost", status="running")
     (broken.path / "receipt.json").unlink()
     return tmp_path / "mine"
+
+
+def test_figures_are_those_that_the_end_of_training_tells(runs_dir: Path) -> None:
+    tuned = Run(runs_dir / "tuned")
+
+    def measured(value: float) -> dict[str, dict[str, object]]:
+        return {"headline": {"figure": "macro-f1", "value": value}}
+
+    tuned.update_metrics(validation={**measured(0.86), "before": measured(0.77)})
+    summary = summary_of(tuned)
+    assert (summary["val_before"], summary["val_monitored"]) == (0.77, 0.86)
+    # Training has chosen the model by another figure than the one measured.
+    tuned.update_metrics(validation={"right": {"value": 0.9, "low": 0.8, "high": 0.95}})
+    summary = summary_of(tuned)
+    assert (summary["val_before"], summary["val_monitored"]) == (0.75, 0.85)
 
 
 SUMMARIES = [
