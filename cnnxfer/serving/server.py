@@ -24,7 +24,7 @@ from cnnxfer.serving.guard import Guard, is_local
 from cnnxfer.serving.metrics import Metrics
 from cnnxfer.serving.served_model import ServedModel, Watch
 from cnnxfer.spelling import option
-from cnnxfer.stopping import stop_on_signals
+from cnnxfer.stopping import Stop, stop_on_signals
 
 MEGABYTE = 1_000_000
 BODIES = 8  # bodies of the largest size that may be held at once
@@ -86,26 +86,37 @@ def serve(
             body_seconds=BODY_SECONDS,
             on_response=metrics.on_response,
         )
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                http=Connection,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=ENDING_SECONDS,
-            )
+        config = uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=ENDING_SECONDS,
         )
         for name in NOISY:
             logging.getLogger(name).setLevel(logging.ERROR)
-        on_ready(_address(listener, options.host))
         # uvicorn raises the signals again that it ended for; here, they are the end.
-        with stop_on_signals(), suppress(KeyboardInterrupt):
-            server.run(sockets=[listener])
+        with stop_on_signals() as stop, suppress(KeyboardInterrupt):
+            on_ready(_address(listener, options.host))
+            _Server(config, stop).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that also ends for a signal that came before it looks out for them."""
+
+    def __init__(self, config: uvicorn.Config, stop: Stop) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listens, from when on signals set `should_exit`."""
+        await super().startup(sockets)
+        self.should_exit |= self._stop.requested
 
 
 @contextmanager

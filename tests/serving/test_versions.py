@@ -14,6 +14,7 @@ import pytest
 from served import RED, Served, serving
 from small_exports import write_export
 
+import cnnxfer
 from cnnxfer.files import write_text
 from cnnxfer.serving import served_model
 
@@ -191,3 +192,16 @@ def test_sigterm_ends_a_server_after_what_it_took(colours: Path) -> None:
         server.kill()
         rest = server.communicate()[1]
     assert "Traceback" not in rest
+
+
+def test_a_signal_is_heard_as_soon_as_models_answer(colours: Path) -> None:
+    guard = threading.Timer(30, os.kill, (os.getpid(), signal.SIGTERM))
+    guard.start()
+    cnnxfer.serve(
+        colours,
+        port=0,
+        reporter=None,
+        on_ready=lambda address: signal.raise_signal(signal.SIGTERM),
+    )
+    assert not guard.finished.is_set()
+    guard.cancel()
