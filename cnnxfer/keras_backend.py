@@ -89,9 +89,11 @@ def import_tensorflow_quietly() -> None:
         return
     _require("tensorflow", "this")
     with _without_messages(), imported_fast(*_unused()):
+        level = logging.getLogger("tensorflow").level
         import keras
         import tensorflow as tf
 
+        tf.get_logger().setLevel(level)  # in a notebook, it lets everything through
         # Listing the devices prints messages, too: of drivers that are not found.
         gpus = tf.config.list_physical_devices("GPU")
         if keras.backend.backend() == "tensorflow":

@@ -1,5 +1,6 @@
 import gc
 import json
+import logging
 import os
 import re
 import subprocess
@@ -21,6 +22,13 @@ class backend:
         return "jax"
 """
 FAKE_TENSORFLOW = """
+import logging
+
+def get_logger():
+    logger = logging.getLogger("tensorflow")
+    logger.setLevel(logging.INFO)  # as the real one does in a notebook
+    return logger
+
 class config:
     @staticmethod
     def list_physical_devices(kind):
@@ -72,6 +80,12 @@ def test_a_program_without_stderr_can_import(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others do not limit it")
+def test_a_notebook_hears_no_more_of_tensorflow(tmp_path: Path) -> None:
+    level = "print(logging.getLogger('tensorflow').level)"
+    before = f"import atexit, logging\natexit.register(lambda: {level})\n"
+    assert stderr_of_import(tmp_path, before=before)[0] == f"{logging.ERROR}\n"
+
+
 def test_too_little_address_space_is_told(tmp_path: Path) -> None:
     """The libraries crash, or never end, where they can allocate too little."""
     limit = "import resource as r\nr.setrlimit(r.RLIMIT_AS, (2 * 10**9, 2 * 10**9))\n"
