@@ -54,7 +54,7 @@ class Command(_InOurWords, TyperCommand):
             ConfigError: if it is wrong.
         """
         typed = list(args)
-        if message := usage.assignment(ctx, typed):
+        if message := usage.assignment(ctx, typed) or usage.without_value(ctx, typed):
             raise ConfigError(message)
         if left := super().parse_args(ctx, args):
             raise ConfigError(usage.left_over(ctx, typed, left))

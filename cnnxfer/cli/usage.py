@@ -151,6 +151,21 @@ def assignment(context: Any, typed: Sequence[str]) -> str | None:
     return f"{wrong} is not how an option is typed. Type: {line}"
 
 
+def without_value(context: Any, typed: Sequence[str]) -> str | None:
+    """Returns what to say if an option took the next one for its value, or None."""
+    options = _options(context)
+    before = ""  # an option that takes the next word
+    for word in typed:
+        if before and word.partition("=")[0] in options and word.startswith("--"):
+            value = help.metavar(options[before], context)
+            return f"{before} needs a value: {value}.{_see(context)}"
+        if word == "--" and not before:
+            return None
+        option = None if before else options.get(word)
+        before = word if option is not None and not option.is_flag else ""
+    return None
+
+
 def name_of(parameter: Any) -> str:
     """Returns what messages call a parameter: `--sort`, or `DATA`."""
     if _is_argument(parameter):

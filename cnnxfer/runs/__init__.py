@@ -3,7 +3,7 @@
 from cnnxfer.runs.changes import check_removable, remove_runs, rename_run
 from cnnxfer.runs.lineage import TreeEntry, in_tree_order, standing_on
 from cnnxfer.runs.lock import lock_run, require_idle, status_of
-from cnnxfer.runs.names import LATEST, is_counted
+from cnnxfer.runs.names import is_counted
 from cnnxfer.runs.run import PUT_BACK, Run, SplitRow
 from cnnxfer.runs.runs_dir import (
     AmbiguousName,
@@ -16,6 +16,7 @@ from cnnxfer.runs.runs_dir import (
     removed_on_failure,
     resolve_runs_dir,
 )
+from cnnxfer.spelling import LATEST
 
 __all__ = [
     "LATEST",

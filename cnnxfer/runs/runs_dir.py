@@ -14,13 +14,12 @@ from cnnxfer.registry import MAX_SHOWN, did_you_mean
 from cnnxfer.reporting import Reporter, counted
 from cnnxfer.runs.names import (
     BEFORE_LATEST,
-    LATEST,
     check_name,
     is_counted,
     names_after,
 )
 from cnnxfer.runs.run import Run
-from cnnxfer.spelling import command, option
+from cnnxfer.spelling import LATEST, command, option
 from cnnxfer.texts import normal
 from cnnxfer.trust import KEPT_DIRECTORY, distrust
 

@@ -115,6 +115,7 @@ MISTAKES = {
     "train --lr -1": "--lr is -1; it must be above 0, or 'auto'.",
     "train --lr abc": "--lr is 'abc'; expected a number, or 'auto'.",
     "train --lr": "--lr needs a value: NUMBER | auto. See: cnnxfer train --help",
+    "predict a.jpg --heatmap --top 3": "--heatmap needs a value: PATH | none. See",
     "train --epochs 1.5": "--epochs is 1.5; expected a whole number.",
     "train photos --data flowers": "the data is both photos and --data flowers.",
     "train --epochs 0": "--epochs is 0; it must be at least 1.",

@@ -56,7 +56,8 @@ def test_figures_are_those_that_the_end_of_training_tells(runs_dir: Path) -> Non
     tuned = Run(runs_dir / "tuned")
 
     def measured(value: float) -> dict[str, dict[str, object]]:
-        return {"headline": {"figure": "macro-f1", "value": value}}
+        share = {"value": value, "low": 0.5, "high": 1.0}
+        return {"right": share, "headline": {"figure": "macro-f1", **share}}
 
     tuned.update_metrics(validation={**measured(0.86), "before": measured(0.77)})
     summary = summary_of(tuned)
