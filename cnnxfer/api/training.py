@@ -406,8 +406,9 @@ def _train_phase(setup: Setup, run: runs.Run) -> bool:
     from cnnxfer.evaluation.before_after import compare_with_parent, measure_trained
 
     if not phase.from_parent:
-        if outcome.logits is not None:
-            measure_trained(run, parts.validation, outcome.logits, setup.task)
+        if outcome.answers is not None:
+            with reporter.wait("measuring"):
+                measure_trained(run, setup, outcome.answers)
         return False
     try:
         compare_with_parent(run, setup.splits, reporter)

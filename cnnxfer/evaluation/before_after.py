@@ -9,18 +9,22 @@ from typing import Any
 import numpy as np
 
 from cnnxfer.config.prediction import ClassifierOptions
+from cnnxfer.data.class_mask import ClassMask
 from cnnxfer.data.dataset import Example
+from cnnxfer.data.geometry import Geometry
 from cnnxfer.data.prepared import Splits
 from cnnxfer.evaluation.measuring import measure_beside_parent
 from cnnxfer.evaluation.metrics import Evaluation
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
 from cnnxfer.tasks.catalog import decision_of
-from cnnxfer.tasks.task import Task
+from cnnxfer.tasks.dense_task import place_of
+from cnnxfer.training.setup import Setup
 
 # How many answers are measured at the end of training, times the classes, of which few
 # cost as much as these: the intervals of more take seconds.
 MOST_MEASURED, FEW_CLASSES = 200_000, 100
+MOST_PIXELS = 10**8  # of masks that are compared, which takes seconds
 
 
 @dataclass(frozen=True)
@@ -73,31 +77,53 @@ def compare_with_parent(run: Run, parts: Splits, reporter: Reporter) -> BeforeAf
     return outcome
 
 
-def measure_trained(
-    run: Run, examples: Sequence[Example], logits: np.ndarray, task: Task
-) -> None:
+def measure_trained(run: Run, setup: Setup, answers: np.ndarray) -> None:
     """Measures a run by the answers that training has seen; adds it to its metrics.
 
-    Where that would take seconds, because images and classes are many, or where answers
-    are boxes or masks, it is left out; `evaluate` measures them all.
+    Where that would take seconds, because images, classes or pixels with a class are
+    many, it is left out; `evaluate` measures them all.
 
     Args:
         run: a run with a model.
-        examples: its validation images.
-        logits: the model's answers to them, float32 `(images, ...)`.
-        task: the run's task.
+        setup: what it was trained with.
+        answers: the model's answers to the validation images, float32 `(images, ...)`.
     """
+    examples, task = setup.splits.validation, setup.task
     classes = max(len(run.class_names), FEW_CLASSES)
-    few = len(examples) * classes <= MOST_MEASURED
-    shape = (len(examples), len(run.class_names))
-    if task.follows_views or not few or logits.shape != shape:
+    many = len(examples) * classes > MOST_MEASURED
+    if many or len(answers) != len(examples) or _pixels(examples) > MOST_PIXELS:
         return
-    found = list(task.probabilities(logits))
+    found = list(task.probabilities(answers))
+    if task.follows_views:
+        found = [
+            task.combined(row[None], [_place(example, setup)], *_size(example))
+            for row, example in zip(found, examples, strict=True)
+        ]
     figures, _ = decision_of(run).measure(run.class_names, found, examples)
     evaluation = Evaluation(
         run.name, images=len(examples), unreadable=0, seen=0, figures=figures
     )
     run.update_metrics(validation=evaluation.as_metrics())
+
+
+def _place(example: Example, setup: Setup) -> Geometry:
+    """Returns which part of an image the network has seen."""
+    return place_of(example, setup.central_views, setup.image_size)
+
+
+def _size(example: Example) -> tuple[int, int]:
+    """Returns the width and the height of an image that is annotated with them."""
+    annotation: Any = example.annotation
+    return annotation.width, annotation.height
+
+
+def _pixels(examples: Sequence[Example]) -> int:
+    """Returns how many pixels have a class in images with masks; 0 in others."""
+    return sum(
+        example.annotation.width * example.annotation.height
+        for example in examples
+        if isinstance(example.annotation, ClassMask)
+    )
 
 
 def _as_metrics(outcome: BeforeAfter) -> dict[str, Any]:

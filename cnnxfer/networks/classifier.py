@@ -15,6 +15,7 @@ from cnnxfer.tasks.class_task import POOLED
 from cnnxfer.tasks.task import ANSWER, Task
 
 BACKBONE = "backbone"  # name of the layer that is the backbone
+BATCH = 32
 
 
 def build_classifier(
@@ -107,8 +108,10 @@ def answers_of(classifier: keras.Model, logits: np.ndarray) -> np.ndarray:
     *_, last = classifier.layers
     if last.name != ANSWER:
         return logits
-    answers: np.ndarray = keras.ops.convert_to_numpy(last(logits))
-    return answers
+    batches = (logits[at : at + BATCH] for at in range(0, len(logits), BATCH))
+    return np.concatenate(
+        [keras.ops.convert_to_numpy(last(batch)) for batch in batches]
+    )
 
 
 def map_shapes(classifier: keras.Model) -> list[tuple[int, ...]]:

@@ -23,7 +23,7 @@ class Outcome:
     after: Score  # of the saved model, which is `before` if no epoch beat it
     # What training has seen the saved model answer to the validation images, float32
     # `(images, ...)`; None where another process has, or nobody will ask.
-    logits: np.ndarray | None = None
+    answers: np.ndarray | None = None
 
     @property
     def improved(self) -> bool:

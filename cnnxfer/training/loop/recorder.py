@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnxfer.engines.keras_engine import computes_on_cpu
 from cnnxfer.errors import Interrupted, RunError
+from cnnxfer.networks.classifier import answers_of
 from cnnxfer.networks.description import describe
 from cnnxfer.networks.run_model import restore_model
 from cnnxfer.networks.saving import save_model
@@ -51,6 +52,12 @@ class Recorder:
         self.best_logits: np.ndarray | None = None
         self._best_at_checkpoint: Weights | None = None
         self._checkpoints: dict[int, Checkpoint] = {}
+
+    @property
+    def best_answers(self) -> np.ndarray | None:
+        """What the saved model makes of `best_logits`; None if there are none."""
+        logits = self.best_logits
+        return None if logits is None else answers_of(self.classifier, logits)
 
     def update_state(self, **changes: Any) -> None:
         """Changes some attributes of the state."""

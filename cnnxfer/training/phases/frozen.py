@@ -124,7 +124,7 @@ def _train_on_features(
     setup.reporter.detail(
         f"the saved model agrees with its head on features: {learned.verdict.figures}"
     )
-    return Outcome(None, learned.score, learned.logits)
+    return Outcome(None, learned.score, learned.answers)
 
 
 def _train_on_new_views(setup: Setup, recorder: RunRecorder, started: float) -> Outcome:
@@ -152,7 +152,7 @@ def _train_on_new_views(setup: Setup, recorder: RunRecorder, started: float) -> 
     if not checkpoint:
         search(session)
     score = fit(session)
-    return Outcome(None, score, recorder.best_logits)
+    return Outcome(None, score, recorder.best_answers)
 
 
 def _describe(setup: Setup, classifier: keras.Model) -> None:

@@ -64,14 +64,14 @@ class LearnedHead:
         learning_rate: the highest learning rate.
         engine: the engine that computed the features.
         verdict: the comparison of the classifier's answers with the head's.
-        logits: those of the validation images; see `Outcome.logits`.
+        answers: those to the validation images; see `Outcome.answers`.
     """
 
     score: Score
     learning_rate: float
     engine: Engine
     verdict: Verdict
-    logits: np.ndarray | None
+    answers: np.ndarray | None
 
 
 def choose_features(
@@ -169,7 +169,7 @@ def learn_head(
             recorder.keep_known_answers(trained.known_answers)
             trained.close()
             rate = session.progress.peak * session.progress.scale
-            return LearnedHead(score, rate, engine, verdict, recorder.best_logits)
+            return LearnedHead(score, rate, engine, verdict, recorder.best_answers)
         reporter.detail(
             f"{engine.name} in {engine.precision} deviates from Keras with this head: "
             f"{verdict.figures}."

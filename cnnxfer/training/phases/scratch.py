@@ -94,16 +94,16 @@ def train(setup: Setup, run: Run) -> Outcome:
     if not checkpoint:
         search(session)
     score = fit(session)
-    logits = recorder.best_logits
+    answers = recorder.best_answers
     with reporter.wait("checking the saved model"):
         compare_saved_model(session)
     if not saved_model_agrees(setup, recorder):
-        logits = None  # of a network that answers otherwise
+        answers = None  # of a network that answers otherwise
         score = score_in_float32(setup, run, score.epoch)
         run.write_fitted(score.thresholds, score.temperature)
         figures = score.as_metrics(recorder.validation_images)
         recorder.update_metrics(**{SCRATCH.name: figures})
-    return Outcome(None, score, logits)
+    return Outcome(None, score, answers)
 
 
 def take_layers(source: Run, classifier: keras.Model, reporter: Reporter) -> None:

@@ -7,14 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from images_of_run import splits_of
 from PIL import Image
 from recording_reporter import pressing_ctrl_c
 from shallow_mobilenet import in_place_of_mobilenet
 
 import cnnxfer
+from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.errors import ConfigError, Interrupted
+from cnnxfer.evaluation.measuring import measure
 from cnnxfer.networks.classifier import backbone_of
 from cnnxfer.networks.saving import load_model
+from cnnxfer.prediction.model_source import run_model
+from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run, find_run
 from cnnxfer.tasks.task import ANSWER
 
@@ -108,6 +113,13 @@ def test_a_head_on_maps_learns_is_tuned_and_answers(
     assert tuned.phase == "fine_tune"
     assert tuned.split == run.split
     assert 0 <= evaluation.figures.headline[1].value <= 1
+    # The end of training tells what evaluating the head would.
+    told, options = run.metrics["validation"], ClassifierOptions()
+    images = [splits_of(run).validation]
+    (found,) = measure(run_model(run), images, Reporter(), options)
+    figure, share = found.figures.headline
+    assert told["headline"]["figure"] == figure
+    assert told["headline"]["value"] == pytest.approx(share.value, abs=0.01)
     (prediction,) = cnnxfer.predict(boxes_dir / "0.png", model=run)
     answer = prediction.answer.record()
     assert answer.keys() == ({"classes"} if task == "segmentation" else {"objects"})
