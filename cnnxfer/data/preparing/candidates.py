@@ -13,6 +13,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
+from cnnxfer.data.images.perceptual_hash import read_hashes
 from cnnxfer.data.parallel import parallel_map
 
 COARSE_SIDE = 9  # frequencies down and across
@@ -25,6 +26,7 @@ ALL_COMPARED = 20_000  # so many images at most need no landmarks
 # nearest ones takes about as long as comparing the images that have one in common.
 LANDMARKS = 8
 NEAREST_LANDMARKS = 16
+READ_AT_A_TIME = 1 << 12  # hashes
 SIMILARITIES = 1 << 18  # computed at a time: as many as a processor keeps close
 MAX_PAIRS = 1 << 20  # found before all but the most similar are dropped
 
@@ -34,14 +36,14 @@ Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 Block = tuple[np.ndarray, np.ndarray]  # images, and those they are compared with
 
 
-def find_candidates(roots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_candidates(hashes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Returns pairs to compare in full: the indices of the first and second images.
 
     Args:
-        roots: the frequencies of images, as `read_hashes` returns them. Their order
-            says nothing of what they show: the first ones serve as landmarks.
+        hashes: the perceptual hashes of images, none of them empty. Their order says
+            nothing of what they show: the first ones serve as landmarks.
     """
-    waves = _coarse_waves(roots)
+    waves = _coarse_waves(hashes)
     # What a pair's similarity has to reach, by its first image.
     least = np.full(len(waves), MIN_SIMILARITY, np.float32)
     found: list[Pairs] = []
@@ -56,15 +58,16 @@ def find_candidates(roots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return ones, others
 
 
-def _coarse_waves(roots: np.ndarray) -> np.ndarray:
+def _coarse_waves(hashes: Sequence[str]) -> np.ndarray:
     """Returns the coarse frequencies of each image, those that are even across first.
 
     They are float32 `(images, COARSE_SIDE**2)`, of length 1.
     """
-    low = roots[:, :COARSE_SIDE, :COARSE_SIDE]
-    waves = np.empty((len(low), COARSE_SIDE**2), np.float32)
-    waves[:, :EVEN] = low[:, :, ::2].reshape(len(low), -1)
-    waves[:, EVEN:] = low[:, :, 1::2].reshape(len(low), -1)
+    waves = np.empty((len(hashes), COARSE_SIDE**2), np.float32)
+    for part in _parts(len(hashes), READ_AT_A_TIME):
+        low = read_hashes(hashes[part])[:, :COARSE_SIDE, :COARSE_SIDE]
+        waves[part, :EVEN] = low[:, :, ::2].reshape(len(low), -1)
+        waves[part, EVEN:] = low[:, :, 1::2].reshape(len(low), -1)
     waves /= np.sqrt(np.einsum("iw,iw->i", waves, waves))[:, None]
     return waves
 

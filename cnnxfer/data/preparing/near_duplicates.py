@@ -96,30 +96,32 @@ def _groups(
 def _similar_pairs(hashes: Sequence[str]) -> list[Pair]:
     if not hashes:
         return []
-    roots = read_hashes(hashes)
     pairs: list[Pair] = []
     # Products of small matrices, which OpenBLAS divides among threads that wait for
     # each other: ten times as slow where other processes work, too.
     with threadpool_limits(1, user_api="blas"):
-        ones, others = find_candidates(roots)
+        ones, others = find_candidates(hashes)
         starts = range(0, len(ones), BATCH_PAIRS)
         batches = (slice(start, start + BATCH_PAIRS) for start in starts)
-        for found in parallel_map(partial(_compared, roots, ones, others), batches):
+        for found in parallel_map(partial(_compared, hashes, ones, others), batches):
             pairs += found
     return pairs
 
 
 def _compared(
-    roots: np.ndarray, ones: np.ndarray, others: np.ndarray, batch: slice
+    hashes: Sequence[str], ones: np.ndarray, others: np.ndarray, batch: slice
 ) -> list[Pair]:
     ones, others = ones[batch], others[batch]
-    similarity = _cropped_similarity(_strengths(roots[ones]), _strengths(roots[others]))
+    similarity = _cropped_similarity(
+        _strengths(hashes, ones), _strengths(hashes, others)
+    )
     similar = similarity >= DUPLICATE_SIMILARITY
     values = (values[similar].tolist() for values in (ones, others, similarity))
     return [*zip(*values, strict=True)]
 
 
-def _strengths(roots: np.ndarray) -> np.ndarray:
+def _strengths(hashes: Sequence[str], numbers: np.ndarray) -> np.ndarray:
+    roots = read_hashes([hashes[number] for number in numbers])
     signed = roots.astype(np.float32)
     return signed * np.abs(signed)
 
