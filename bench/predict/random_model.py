@@ -22,6 +22,7 @@ from cnnxfer.runs import Run, create_run
 def make_run(backbone: Backbone, runs_dir: Path) -> Run:
     """Returns a run that `cnnxfer predict` takes; its classes are WordNet ids."""
     import_keras_quietly()
+    from cnnxfer.engines.known_answers import formula_images
     from cnnxfer.networks.classifier import build_classifier
     from cnnxfer.networks.saving import save_model
 
@@ -42,6 +43,7 @@ def make_run(backbone: Backbone, runs_dir: Path) -> Run:
     )
     run.write_classes(class_names)
     save_model(model, run.model_path)
+    run.keep_known_answers(model.predict_on_batch(formula_images(size)))  # as training
     run.update_receipt(status="done")
     return run
 

@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.engines.conversion.conversion import Conversion, ConversionFailed
 from cnnxfer.engines.engine import Network
 from cnnxfer.engines.openvino_engine import FILES
 from cnnxfer.errors import first_line
+from cnnxfer.registry import load_object
 from cnnxfer.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def _write_saved_elsewhere(
     except Exception as error:  # of a layer that only this process knows
         raise ConversionFailed(first_line(error)) from error
     try:
-        _write_elsewhere(partial(_load, saved), path, meanwhile, is_tried=True)
+        _write_elsewhere(partial(load_saved, saved), path, meanwhile, is_tried=True)
     finally:
         saved.unlink()
 
@@ -93,9 +95,13 @@ def _count_layers(model: keras.Model) -> int:
     return sum(len(getattr(layer, "layers", [layer])) for layer in model.layers)
 
 
-def _load(path: Path) -> keras.Model:
+def load_saved(path: Path) -> keras.Model:
+    """Returns a model from a `.keras` file that this process's parent has written."""
     import keras
 
-    import cnnxfer.tasks.own_layers  # noqa: F401  has Keras know them
+    from cnnxfer.tasks.own_layers import HEAD_LAYERS
 
+    for layers in (HEAD_LAYERS, *(backbone.layers for backbone in BACKBONES)):
+        for layer in layers:
+            load_object(layer)  # which makes Keras know it
     return keras.saving.load_model(path, compile=False)

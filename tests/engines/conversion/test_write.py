@@ -11,7 +11,7 @@ from recording_reporter import RecordingReporter
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.engines.conversion import write
 from cnnxfer.engines.conversion.conversion import Conversion, ConversionFailed
-from cnnxfer.engines.conversion.write import write_network
+from cnnxfer.engines.conversion.write import load_saved, write_network
 from cnnxfer.engines.engine import FEATURES, Network
 from cnnxfer.engines.openvino_engine import OpenVinoEngine
 from cnnxfer.engines.silent_openvino import openvino
@@ -77,6 +77,19 @@ def test_small_networks_start_no_process(
         network_of(small), lambda: small, Mock(), RecordingReporter(), tmp_path
     )
     assert (tmp_path / "model.xml").exists()
+
+
+def test_the_process_knows_the_layers_that_keras_lacks(tmp_path: Path) -> None:
+    model = build_classifier(
+        BACKBONES.get("lenet5"), image_size=32, num_classes=2, dropout=0.0
+    )
+    saved, path = tmp_path / "model.keras", tmp_path / "model.xml"
+    model.save(saved)
+    with Conversion(partial(load_saved, saved), path, is_tried=True) as conversion:
+        conversion.wait()
+    images = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    (found,) = OpenVinoEngine(tmp_path, "float32").run([images])
+    assert found == pytest.approx(model.predict_on_batch(images), rel=1e-4, abs=1e-5)
 
 
 def test_a_failure_says_why(tmp_path: Path) -> None:
