@@ -187,6 +187,13 @@ BENCHMARKS = (
         "10 minutes",
     ),
     Benchmark(
+        "exporting_conversions",
+        "bench.exporting.conversions",
+        "which networks are converted for OpenVINO without TensorFlow, how exactly",
+        "Keras on TensorFlow, in float32",
+        "10 minutes",
+    ),
+    Benchmark(
         "data_feeding",
         "bench.data.feeding",
         "images a second that a training is fed with, augmented",
