@@ -51,21 +51,22 @@ def measure(options: argparse.Namespace) -> Table:
                 peaks[step].append(peak_mb)
                 show(step, rows=number, seconds=taken, peak_mb=peak_mb)
     numbers = [f"{number:,}" for number in options.rows]
+    held = [f"peak MB of {number}" for number in numbers[-2:]]
     return Table(
         "Steps on the way of an index, by its rows: seconds of a processor",
-        ("step", *(f"{number} rows, s" for number in numbers), "grows by", "peak MB"),
+        ("step", *(f"{number} rows, s" for number in numbers), "grows by", *held),
         [
             [
                 step,
                 *seconds[step],
                 _growth(options.rows, seconds[step]),
-                max(peaks[step]),
+                *peaks[step][-2:],
             ]
             for step in options.steps
         ],
         [
             "Seconds are those of all cores together, which other work on the machine "
-            f"changes little; the peak is that of {numbers[-1]} rows, which it holds."
+            "changes little; a process holds the rows, beside what the step takes."
         ],
     )
 
