@@ -61,6 +61,20 @@ BENCHMARKS = (
         "3 minutes",
     ),
     Benchmark(
+        "frozen_int8",
+        "bench.frozen.int8",
+        "accuracy of a head on features in int8, three seeds",
+        "heads on features in bfloat16, or float32 where the processor lacks it",
+        "15 minutes",
+    ),
+    Benchmark(
+        "frozen_int8_speed",
+        "bench.frozen.int8_speed",
+        "seconds of calibrating for int8, and the number of pictures it pays from",
+        "the same network in bfloat16, or float32 where the processor lacks it",
+        "6 minutes",
+    ),
+    Benchmark(
         "fine_tune_recipes",
         "bench.fine_tune.recipes",
         "accuracy and time of both phases by recipe, on ImageNet weights",
