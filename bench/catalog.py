@@ -173,6 +173,13 @@ BENCHMARKS = (
         "10 minutes",
     ),
     Benchmark(
+        "predict_ray",
+        "bench.predict.ray_workers",
+        "images a second, start-up and memory of two workers of Ray, and kills of them",
+        "one process with the same cores",
+        "15 minutes",
+    ),
+    Benchmark(
         "serving_load",
         "bench.serving.load",
         "requests a second of `cnnxfer serve` with 1, 8 and 64 clients",

@@ -114,6 +114,7 @@ class PredictKeywords(OpenClassifierKeywords, total=False):
     recursive: bool | None
     column: str | None
     allow_private: bool | None
+    on: str | None
 
 
 class ServeKeywords(EvaluateKeywords, total=False):

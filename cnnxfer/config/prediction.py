@@ -143,6 +143,14 @@ class InputOptions:
 class PredictOptions(ClassifierOptions, InputOptions):
     """All options of a prediction but its inputs, model and outputs."""
 
+    on: str | Literal["here"] = _engine(
+        "here",
+        "Where images are answered: here, on the machines of the Ray cluster that this "
+        "one belongs to (`ray`), or of one at an address (`ray://HOST:10001`).",
+        "--on",
+        meanings={"here": "on this machine"},
+    )
+
 
 @dataclass(frozen=True)
 class ExplainOptions(EvaluateOptions, InputOptions):

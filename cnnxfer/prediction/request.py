@@ -14,6 +14,7 @@ from cnnxfer.errors import ConfigError
 from cnnxfer.prediction.explainable import check_explainable
 from cnnxfer.prediction.inputs import count_images, find_images
 from cnnxfer.prediction.model_source import find_model
+from cnnxfer.prediction.on_ray.place import HERE, check_place
 from cnnxfer.prediction.options import check_options
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.reporting import Reporter, counted
@@ -54,6 +55,7 @@ def open_request(
     The arguments, and what is raised, are those of `cnnxfer.predict`; with `heat`,
     predictions also say where in the image the class is.
     """
+    check_place(options.on)
     found = find_model(model, runs_dir, reporter)
     check_options(options, len(found.classes), found.task, found.fit)
     if heat and options.boxes:
@@ -70,10 +72,14 @@ def open_request(
     if model is None:
         reporter.info(f"model: {found.place}")
     with reporter.wait("loading the network"):
-        # This imports OpenVINO, which takes a while; options are checked first.
+        # These import OpenVINO, which takes a while; options are checked first.
         from cnnxfer.prediction.classifier import Classifier
+        from cnnxfer.prediction.on_ray.classifier import RayClassifier
 
-        classifier = Classifier(found, options, reporter, heat=heat)
+        if options.on == HERE:
+            classifier = Classifier(found, options, reporter, heat=heat)
+        else:
+            classifier = RayClassifier(found, options, reporter, heat=heat)
     return PredictionRequest(
         sources=sources,
         total=total,

@@ -1,6 +1,5 @@
 """Decodes images on all cores, in processes that a broken image may crash."""
 
-import os
 import pickle
 import threading
 from collections.abc import Generator, Iterable, Iterator
@@ -14,14 +13,10 @@ from cnnxfer.data.decoding.jobs import Jobs
 from cnnxfer.data.decoding.worker import DecoderProcess, Worker
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import DataError, RunError
+from cnnxfer.hardware.cores import usable_cores
 
 TIME_LIMIT_SECONDS = 60.0  # for an image, or for a frame
-# The number of cores that this process may use, where the system tells it.
-WORKERS = (
-    len(os.sched_getaffinity(0))
-    if hasattr(os, "sched_getaffinity")
-    else os.cpu_count() or 1
-)
+WORKERS = usable_cores()
 # Of encoded images that are held in this process's memory.
 BYTES_PER_WORKER = 16 * 1024 * 1024
 READERS = 8  # threads for images that only this process can read
