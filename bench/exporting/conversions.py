@@ -44,7 +44,6 @@ def measure(options: argparse.Namespace) -> Table:
             "pixels",
             "converted",
             "processor seconds",
-            "peak MB",
             "largest difference to Keras, of the largest answer",
         ),
         rows,
@@ -65,6 +64,5 @@ def _row(name: str) -> list[Cell]:
         found["pixels"],
         f"no: {found['problem']}" if found["problem"] else "yes",
         found["seconds"],
-        round(found["peak_mb"]),
         found.get("difference", "-"),
     ]

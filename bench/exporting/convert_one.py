@@ -58,7 +58,6 @@ def main(name: str) -> None:
             found["problem"] = str(error)
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         found["seconds"] = used.ru_utime + used.ru_stime
-        found["peak_mb"] = used.ru_maxrss / 1024
         if not found["problem"]:
             engine = OpenVinoEngine(path.parent, "float32")
             (answers,) = engine.run([images])
