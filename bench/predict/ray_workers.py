@@ -49,7 +49,7 @@ def measure(options: argparse.Namespace) -> Table:
         ) -> tuple[Finished, dict[str, float]]:
             typed = [sys.executable, "-m", "bench.predict.ray_run", str(pictures)]
             process = run_process([*typed, "--on", on, "--kill", killed], cache)
-            said = json.loads(process.output)
+            said = json.loads(process.output.splitlines()[-1])  # Ray prints above it
             if pictures.name == "pictures":
                 hashes.add(said.pop("sha256"))
                 show(on, killed=killed, peak_mb=process.peak_mb, **said)
