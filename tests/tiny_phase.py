@@ -82,7 +82,13 @@ class TinyNetwork(TrainedNetwork):
         self.largest_batch = 0
 
     def training_batches(
-        self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
+        self,
+        order: Order,
+        *,
+        batch_size: int,
+        steps_per_epoch: int,
+        first_step: int,
+        stride: int = 1,
     ) -> Any:
         self.largest_batch = max(self.largest_batch, batch_size)
         labels = np.arange(TRAIN) % len(CLASSES)
@@ -99,15 +105,17 @@ class TinyNetwork(TrainedNetwork):
                 tf.ensure_shape(targets, (batch_size, len(CLASSES))),
             )
 
-        steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
+        steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max, stride)
         return steps.map(tensors).prefetch(2)
 
-    def validation_batches(self, batch_size: int) -> tuple[Any, int]:
+    def validation_batches(
+        self, batch_size: int, first_step: int = 0, stride: int = 1
+    ) -> tuple[Any, int]:
         filled = np.resize(
             self.validation, (-(-VALIDATION // batch_size) * batch_size, FEATURES)
         )
         batches = tf.data.Dataset.from_tensor_slices(filled).batch(batch_size)
-        return batches, len(filled) // batch_size
+        return batches.shard(stride, first_step), len(filled) // batch_size
 
     def agreement(self) -> Verdict:
         return Verdict(True, "it is the same network")

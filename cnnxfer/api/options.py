@@ -202,6 +202,7 @@ class UnfreezeKeywords(TypedDict, total=False):
     seed: int | None
     precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] | None
     devices: Literal["one", "all", "cpu"] | None
+    wait: float | str | None
 
 
 class TrainKeywords(CompareKeywords, total=False):
@@ -245,6 +246,7 @@ class TrainKeywords(CompareKeywords, total=False):
     monitor: Literal["auto", "accuracy", "macro-f1"] | None
     cache: bool | None
     batch: int | Literal["default", "auto"] | None
+    wait: float | str | None
     checkpoint_every: float | str | None
     time_budget: float | str | None
     report: bool | None

@@ -27,7 +27,8 @@ from cnnxfer.api.training_settings import (
     first_phase_settings,
     with_new_place,
 )
-from cnnxfer.config import Config, defaults_of
+from cnnxfer.config import Config, defaults_of, override
+from cnnxfer.config.options import settings_of
 from cnnxfer.console import CONSOLE
 from cnnxfer.errors import CnnxferError, ConfigError, Interrupted
 from cnnxfer.keras_backend import import_keras_quietly, starting_keras
@@ -47,6 +48,8 @@ from cnnxfer.spelling import command, option
 from cnnxfer.stopping import interrupted_by_sigterm
 from cnnxfer.training.phase import FINE_TUNE, PHASES
 from cnnxfer.training.tracking.tracking import Tracking, chosen_logs
+from cnnxfer.training.workers.cluster import Cluster, find_cluster
+from cnnxfer.training.workers.joining import leading
 
 if TYPE_CHECKING:
     from cnnxfer.training.phases.plan import StageRow
@@ -110,38 +113,42 @@ def train(
         return first_phase_settings(path, given, task, runs_path, reporter)
 
     # What is wrong is found before TensorFlow and data are read.
-    checked_settings(path, given, "auto")
-    tell_of_demonstration("train", data, path, reporter)
-    settings_for("auto")  # may download weights
-    with starting_keras(reporter):
-        from cnnxfer.data.prepared import data_hash
-        from cnnxfer.training.start import prepare_run
+    settings = checked_settings(path, given, "auto")
+    cluster = _cluster(settings.devices)
+    if cluster and cluster.rank:
+        return _follow(cluster, settings.wait, reporter)
+    with leading(cluster, settings.wait, reporter, ends=not fine_tune):
+        tell_of_demonstration("train", data, path, reporter)
+        settings_for("auto")  # may download weights
+        with starting_keras(reporter):
+            from cnnxfer.data.prepared import data_hash
+            from cnnxfer.training.start import prepare_run
 
-    run, setup = prepare_run(settings_for, runs_path, name, reporter)
-    settings = setup.config
-    with lock_run(run):
-        with removed_on_failure(run):
-            start_receipt(
-                run,
-                settings.seed,
-                phase=settings.first_phase,
-                parent=None,
-                backbone=settings.backbone,
-                data_sha256=data_hash(run.split),
-                precision=setup.precision,
-                logs=logs,
-            )
-            run.write_config(setup.config)  # last, since it makes the directory a run
-            if (init := settings.scratch.init) != "none":
-                # It may have been renamed or removed meanwhile.
-                runs.Run(Path(init)).require_model()
-        images = len(setup.splits.train) + len(setup.splits.validation)
-        with (
-            # Fine-tuning sees them once more; how long its epochs take is not known.
-            reporter.expecting(fine_tune * images, "images"),
-            reporter.expecting(fine_tune * 1, "fine-tunings"),
-        ):
-            _run_phase(setup, run, tells=not fine_tune)
+        run, setup = prepare_run(settings_for, runs_path, name, reporter)
+        settings = setup.config
+        with lock_run(run):
+            with removed_on_failure(run):
+                start_receipt(
+                    run,
+                    settings.seed,
+                    phase=settings.first_phase,
+                    parent=None,
+                    backbone=settings.backbone,
+                    data_sha256=data_hash(run.split),
+                    precision=setup.precision,
+                    logs=logs,
+                )
+                run.write_config(settings)  # last, since it makes the directory a run
+                if (init := settings.scratch.init) != "none":
+                    # It may have been renamed or removed meanwhile.
+                    runs.Run(Path(init)).require_model()
+            images = len(setup.splits.train) + len(setup.splits.validation)
+            with (
+                # Fine-tuning sees them once more. Nobody knows how long it takes.
+                reporter.expecting(fine_tune * images, "images"),
+                reporter.expecting(fine_tune * 1, "fine-tunings"),
+            ):
+                _run_phase(setup, run, tells=not fine_tune)
     if not fine_tune:
         return Run(run.path)
     remaining = None
@@ -202,11 +209,19 @@ def unfreeze(
     """
     reporter = reporter or SilentReporter()
     logs = chosen_logs(tensorboard=tensorboard, mlflow=mlflow)
+    cluster = _cluster(options.get("devices"))
+    if cluster and cluster.rank:
+        wait = override(
+            Config(), settings_of("unfreeze", {"wait": options.get("wait")})
+        )
+        return _follow(cluster, wait.wait, reporter)
     parent = resolve_run(run, runs_dir, reporter)
     parent.require_model()
     require_idle(parent)
     check_new_name(name, parent.path.parent)
     settings = fine_tuning_settings(parent, data, as_path(config), options)
+    if cluster:
+        settings = dataclasses.replace(settings, devices="all")
     _check_stages(parent, settings)
     with starting_keras(reporter):
         from cnnxfer.data.prepared import data_hash
@@ -215,28 +230,31 @@ def unfreeze(
 
     check_description(parent)
     retry = with_new_place("unfreeze", parent)
-    setup, images = set_up(parent, settings, settings.precision, reporter, retry=retry)
-    data_name = parent.receipt.get("data_name") or _data_name(parent.config.data)
-    child = create_run(parent.path.parent, data_name, name)
-    with lock_run(child):
-        with removed_on_failure(child):
-            child.write_classes(parent.class_names)
-            child.write_split(images.rows)
-            start_receipt(
-                child,
-                settings.seed,
-                phase=FINE_TUNE.name,
-                parent=parent.name,
-                backbone=settings.backbone,
-                data_name=data_name,
-                data_sha256=data_hash(images.rows),
-                weights_sha256=parent.receipt.get("weights_sha256"),
-                precision=setup.precision,
-                logs=logs,
-            )
-            child.write_config(settings)  # last, since it makes the directory a run
-            parent.require_model()  # it may have been renamed or removed meanwhile
-        _run_phase(setup, child)
+    with leading(cluster, settings.wait, reporter):
+        setup, images = set_up(
+            parent, settings, settings.precision, reporter, retry=retry
+        )
+        data_name = parent.receipt.get("data_name") or _data_name(parent.config.data)
+        child = create_run(parent.path.parent, data_name, name)
+        with lock_run(child):
+            with removed_on_failure(child):
+                child.write_classes(parent.class_names)
+                child.write_split(images.rows)
+                start_receipt(
+                    child,
+                    settings.seed,
+                    phase=FINE_TUNE.name,
+                    parent=parent.name,
+                    backbone=settings.backbone,
+                    data_name=data_name,
+                    data_sha256=data_hash(images.rows),
+                    weights_sha256=parent.receipt.get("weights_sha256"),
+                    precision=setup.precision,
+                    logs=logs,
+                )
+                child.write_config(settings)  # last, since it makes the directory a run
+                parent.require_model()  # it may have been renamed or removed meanwhile
+            _run_phase(setup, child)
     return Run(child.path)
 
 
@@ -289,6 +307,9 @@ def resume(
     """
     reporter = reporter or SilentReporter()
     more_epochs = 0 if epochs is None else _parse_more_epochs(epochs)
+    cluster = _cluster(None)
+    if cluster and cluster.rank:
+        return _follow(cluster, Config().wait, reporter)
     found = resolve_run(run, runs_dir, with_model=False)
     if found.receipt.get("status") == "done" and not more_epochs:
         raise ConfigError(
@@ -299,10 +320,12 @@ def resume(
     config, retry = found.config, with_new_place("resume", found)
     place = place_of_images(found, data, config.data, retry)
     config = dataclasses.replace(config, data=place)
+    if cluster:
+        config = dataclasses.replace(config, devices="all")
     with starting_keras(reporter):
         from cnnxfer.training.start import set_up
 
-    with lock_run(found):
+    with leading(cluster, config.wait, reporter), lock_run(found):
         precision = found.receipt.get("precision", config.precision)
         # First, since it fails if images are gone.
         setup, images = set_up(found, config, precision, reporter, retry=retry)
@@ -318,6 +341,23 @@ def resume(
         found.update_metrics(validation=None, test=None)  # the model will change
         _run_phase(setup, found)
     return Run(found.path)
+
+
+def _cluster(devices: str | None) -> Cluster | None:
+    """Returns the workers that the environment names, if they are to train together.
+
+    Whether they are may be known to the run alone, which only the first of them needs
+    to see; there, `devices` is None.
+    """
+    return find_cluster() if devices in (None, "all") else None
+
+
+def _follow(cluster: Cluster, wait_seconds: float, reporter: Reporter) -> Run:
+    """Takes part, as another than the first worker, in what that trains."""
+    with starting_keras(reporter):
+        from cnnxfer.training.following import follow
+
+    return Run(follow(cluster, wait_seconds, reporter))
 
 
 def _check_stages(parent: runs.Run, settings: Config) -> None:
@@ -359,6 +399,8 @@ def _run_phase(setup: Setup, run: runs.Run, *, tells: bool = True) -> None:
 
     What came of it is told, if nothing follows.
     """
+    from cnnxfer.training.following import share
+
     reporter = LoggingReporter(setup.reporter, run.log_path)
     setup = dataclasses.replace(setup, reporter=reporter)
     with (
@@ -366,6 +408,7 @@ def _run_phase(setup: Setup, run: runs.Run, *, tells: bool = True) -> None:
         interrupted_by_sigterm(),
         reporter.wait(PHASES.get(run.phase).title),
     ):
+        share(setup, run)
         answered = _train_phase(setup, run)
         Tracking(run, setup.reporter).add_results()
     if setup.config.report:  # after the times in the receipt, which it shows

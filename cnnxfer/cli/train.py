@@ -201,7 +201,11 @@ def _print_stages(rows: list[StageRow], json: bool) -> None:
 
 
 def _print_run(run: Run, json: bool) -> None:
+    from cnnxfer.training.workers.joining import joined
 
+    workers = joined()
+    if workers and not workers.is_first:
+        return
     if json:
         print_json({"run": run.path, "metrics": run.metrics})
         return

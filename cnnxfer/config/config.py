@@ -240,7 +240,17 @@ class Config:
         meanings={"auto": "what the processor is fast at"},
     )
     devices: Literal["one", "all", "cpu"] = _machine(
-        "one", "One accelerator, all of them, or the processor.", "--devices"
+        "one",
+        "One accelerator, all of them and of all workers, or the processor.",
+        "--devices",
+    )
+    wait: float = _machine(
+        300.0,
+        "How long the workers wait for each other at the start, such as 10m; with all "
+        "devices of several machines.",
+        "--wait",
+        above=0,
+        is_time=True,
     )
     checkpoint_every: float = _training(
         300.0,

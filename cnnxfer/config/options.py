@@ -61,7 +61,10 @@ _OF_NO_FILE: dict[str, type[Any]] = {
 }
 _OF_A_MODEL = ("predict", "predict_into", "evaluate", "explain")  # have `model`, too
 FUNCTIONS = ("train", "unfreeze", *_SOME, *_OF_NO_FILE)
-_INHERITED = "cache report augment engine batch checkpoint_every seed precision devices"
+_INHERITED = (
+    "cache report augment engine batch checkpoint_every seed precision devices "
+)
+_INHERITED += "wait"
 
 
 @cache

@@ -120,6 +120,14 @@ class Run:
         return [self.path, *files, self.model_path, self.checkpoints_dir]
 
     @property
+    def files_of_training(self) -> list[Path]:
+        """The files that exist of those that its training goes on from."""
+        names = ("config.toml", "classes.json", "split.csv", "receipt.json", *FITTED)
+        files = [self.path / name for name in (*names, "metrics.json", "history.csv")]
+        kept = sorted(self.checkpoints_dir.glob("[!.]*"))
+        return [path for path in (*files, self.model_path, *kept) if path.is_file()]
+
+    @property
     def is_recognizable(self) -> bool:
         """Whether the directory has a file that runs begin with, damaged or not."""
         return any((self.path / name).is_file() for name in ORIGIN)

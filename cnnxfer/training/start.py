@@ -20,19 +20,20 @@ from cnnxfer.training.optimization.devices import Devices, prepare_devices
 from cnnxfer.training.setup import Setup
 
 
-def claim_processors(devices: str, precision: str) -> tuple[Devices, str]:
+def claim_processors(config: Config, precision: str) -> tuple[Devices, str]:
     """Returns the processors to train on, and the precision to train in.
 
     Call this before TensorFlow computes anything in this process.
 
     Args:
-        devices: `one`, `all` or `cpu`.
+        config: says which processors.
         precision: `auto`, `int8` or a key of `precision.POLICIES`.
 
     Raises:
         ConfigError: if this machine does not support one of them.
+        RunError: if other workers don't come in time.
     """
-    claimed = prepare_devices(devices)
+    claimed = prepare_devices(config.devices, config.wait)
     return claimed, resolve_precision(precision, claimed.compute_capability)
 
 
@@ -59,7 +60,7 @@ def prepare_run(
         DataError: if no classifier can be trained on the data.
     """
     config = settings_for("auto")
-    devices, precision = claim_processors(config.devices, config.precision)
+    devices, precision = claim_processors(config, config.precision)
     task, dataset = load_data(config.data, reporter, config.task, config.ignore)
     config = settings_for(task.name)
     task.check_settings(config)
@@ -108,7 +109,7 @@ def set_up(
         ConfigError: if the devices cannot be used, or there is no such place.
         DataError: if too many images are missing; see `find_images`.
     """
-    devices, precision = claim_processors(config.devices, precision)
+    devices, precision = claim_processors(config, precision)
     task = task_of(run)
     task.check_settings(config)
     images = find_images(run, config.data, reporter, retry=retry)

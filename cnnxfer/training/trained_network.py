@@ -67,7 +67,13 @@ class TrainedNetwork(ABC):
 
     @abstractmethod
     def training_batches(
-        self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
+        self,
+        order: Order,
+        *,
+        batch_size: int,
+        steps_per_epoch: int,
+        first_step: int,
+        stride: int = 1,
     ) -> Any:
         """Returns endless training batches.
 
@@ -79,6 +85,7 @@ class TrainedNetwork(ABC):
             batch_size: the number of images in a batch.
             steps_per_epoch: the number of batches in an epoch.
             first_step: the number of the first batch, counted from epoch 0.
+            stride: how many steps after one the next follows; workers share the steps.
 
         Returns:
             A `tf.data.Dataset` of inputs and float32 targets `(batch, classes)`, or a
@@ -86,8 +93,13 @@ class TrainedNetwork(ABC):
         """
 
     @abstractmethod
-    def validation_batches(self, batch_size: int) -> tuple[Any, int]:
+    def validation_batches(
+        self, batch_size: int, first_step: int = 0, stride: int = 1
+    ) -> tuple[Any, int]:
         """Returns batches of the validation images in order, and their number.
+
+        With a stride, there is every so many of the batches only, from one on; the
+        number is that of all.
 
         The last batch is filled up with images from the beginning: Keras would compile
         the model again for a batch of another size, and replicas without an image

@@ -45,6 +45,16 @@ def changing_weights(network: keras.Model) -> list[keras.Variable]:
     return list(weights.values())
 
 
+def learning_norms(network: keras.Model) -> list[keras.layers.BatchNormalization]:
+    """Returns the layers of normalization whose statistics move in training."""
+    norms = {
+        id(layer): layer
+        for layer in _leaves(network)
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    }
+    return list(norms.values())
+
+
 def changing_variables(
     network: keras.Model, optimizer: keras.optimizers.Optimizer
 ) -> dict[str, keras.Variable]:
@@ -75,7 +85,7 @@ def adapt_to_parts(
     """
     values = {name: value for name, value in arrays.items() if ACCUMULATOR not in name}
     for name, variable in variables.items():
-        if name.startswith(ITERATION):
+        if name.startswith(ITERATION) and name in values:
             values[name] = values[name] // old_parts * new_parts
         elif ACCUMULATOR in name:
             values[name] = np.zeros(variable.shape, np.float32)

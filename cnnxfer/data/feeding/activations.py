@@ -34,6 +34,7 @@ def activation_batches(
     batch_size: int,
     steps_per_epoch: int,
     first_step: int = 0,
+    stride: int = 1,
     prefetch_to: str | None = None,
 ) -> Any:
     """Returns endless batches, as `batches_ahead` does; each epoch takes the next view.
@@ -48,6 +49,7 @@ def activation_batches(
         batch_size: the number of images in a batch.
         steps_per_epoch: the number of batches in an epoch.
         first_step: the step to start with, counted from the first step of epoch 0.
+        stride: how many steps after one the next follows; workers share the steps.
         prefetch_to: the device to which batches are copied ahead; None for the host.
 
     Returns:
@@ -76,20 +78,29 @@ def activation_batches(
 
     wanted = Made((batch_size, *targets[0].shape[1:]), targets[0].dtype)
     made = (*_stored(batch_size, views[0]), wanted)
-    return batches_ahead(load, made, batch, first=first_step, prefetch_to=prefetch_to)
+    return batches_ahead(
+        load, made, batch, first=first_step, stride=stride, prefetch_to=prefetch_to
+    )
 
 
 def ordered_activation_batches(
-    rows: StoredRows, gate: Gate, *, batch_size: int, prefetch_to: str | None = None
+    rows: StoredRows,
+    gate: Gate,
+    *,
+    batch_size: int,
+    first_step: int = 0,
+    stride: int = 1,
+    prefetch_to: str | None = None,
 ) -> tuple[Any, int]:
     """Returns batches of all rows of one view in order, and how many batches there are.
 
     The last batch is filled up with the first rows. The gate is closed by the caller
-    when the batches are no longer needed.
+    when the batches are no longer needed. With a stride, there is every so many of the
+    batches only, from one on.
 
     Returns:
-        Batches of float32 `(batch, ...)`, as `batches_ahead` returns them, and their
-        number.
+        Batches of float32 `(batch, ...)`, as `batches_ahead` returns them, and the
+        number of all batches.
     """
     count = rows.shape[0]
     steps = -(-count // batch_size)
@@ -99,8 +110,15 @@ def ordered_activation_batches(
         with gate.at_work():
             return _take([rows], np.zeros_like(indices), indices, gate)
 
-    made = _stored(batch_size, rows)
-    batches = batches_ahead(load, made, _unpacked, count=steps, prefetch_to=prefetch_to)
+    batches = batches_ahead(
+        load,
+        _stored(batch_size, rows),
+        _unpacked,
+        first=first_step,
+        stride=stride,
+        count=len(range(first_step, steps, stride)),
+        prefetch_to=prefetch_to,
+    )
     return batches, steps
 
 

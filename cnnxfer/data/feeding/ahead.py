@@ -29,6 +29,7 @@ def batches_ahead(
     finish: Callable[..., Any],
     *,
     first: int = 0,
+    stride: int = 1,
     count: int | None = None,
     prefetch_to: str | None = None,
 ) -> Any:
@@ -41,6 +42,7 @@ def batches_ahead(
         finish: makes the batch of them, of `keras.ops` alone: compiled by TensorFlow,
             where Keras computes with it.
         first: the number of the first batch.
+        stride: by how much the number of each further one is higher.
         count: how many batches there are; None for as many as are asked for.
         prefetch_to: TensorFlow's name of the device to which batches are copied ahead;
             None for the host.
@@ -50,13 +52,13 @@ def batches_ahead(
         that returns an iterator of the batches from the first one on.
     """
     if keras.backend.backend() == "tensorflow":
-        return _data_set(load, made, finish, first, count, prefetch_to)
+        return _data_set(load, made, finish, first, stride, count, prefetch_to)
 
     def make(number: int) -> Any:
         return finish(*load(number))
 
     def batches() -> Iterator[Any]:
-        numbers = itertools.islice(itertools.count(first), count)
+        numbers = itertools.islice(itertools.count(first, stride), count)
         return parallel_map(make, numbers, AHEAD)
 
     return batches
@@ -67,6 +69,7 @@ def _data_set(
     made: tuple[Made, ...],
     finish: Callable[..., Any],
     first: int,
+    stride: int,
     count: int | None,
     device: str | None,
 ) -> Any:
@@ -82,8 +85,8 @@ def _data_set(
             ]
         )
 
-    last = np.iinfo(np.int64).max if count is None else first + count
-    numbers = tf.data.Dataset.range(first, last)
+    last = np.iinfo(np.int64).max if count is None else first + count * stride
+    numbers = tf.data.Dataset.range(first, last, stride)
     batches = numbers.map(batch, num_parallel_calls=os.cpu_count())
     if device is None:
         return batches.prefetch(2)

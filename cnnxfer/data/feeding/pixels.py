@@ -33,6 +33,7 @@ def training_batches(
     batch_size: int,
     steps_per_epoch: int,
     first_step: int = 0,
+    stride: int = 1,
     prefetch_to: str | None = None,
 ) -> Any:
     """Returns endless batches of randomly augmented views, as `batches_ahead` does.
@@ -48,6 +49,7 @@ def training_batches(
         batch_size: the number of images in a batch.
         steps_per_epoch: the number of batches in an epoch.
         first_step: the step to start with, counted from the first step of epoch 0.
+        stride: how many steps after one the next follows; workers share the steps.
         prefetch_to: the device to which batches are copied ahead; None for the host.
 
     Returns:
@@ -86,7 +88,9 @@ def training_batches(
 
     wanted = Made((batch_size, *known.shape[1:]), known.dtype)
     made = (Made(shape, np.uint8), wanted)
-    return batches_ahead(load, made, batch, first=first_step, prefetch_to=prefetch_to)
+    return batches_ahead(
+        load, made, batch, first=first_step, stride=stride, prefetch_to=prefetch_to
+    )
 
 
 def central_batches(
@@ -94,9 +98,13 @@ def central_batches(
     views: Views,
     *,
     batch_size: int,
+    first_step: int = 0,
+    stride: int = 1,
     prefetch_to: str | None = None,
 ) -> Any:
     """Returns batches of the central view, or another, of every example in order.
+
+    With a stride, there is every so many of the batches only, from one on.
 
     Returns:
         Batches of uint8 `(batch, size, size, 3)`, as `batches_ahead` returns them; the
@@ -113,6 +121,12 @@ def central_batches(
     def batch(pixels: Any) -> Any:
         return pixels
 
-    made = (Made((None, loader.image_size, loader.image_size, 3), np.uint8),)
-    steps = -(-count // batch_size)
-    return batches_ahead(load, made, batch, count=steps, prefetch_to=prefetch_to)
+    return batches_ahead(
+        load,
+        (Made((None, loader.image_size, loader.image_size, 3), np.uint8),),
+        batch,
+        first=first_step,
+        stride=stride,
+        count=len(range(first_step, -(-count // batch_size), stride)),
+        prefetch_to=prefetch_to,
+    )

@@ -4,7 +4,8 @@ import hashlib
 import itertools
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,22 +49,57 @@ def load_activations(
         RunError: if the disk is full, the store is too small, or the network returns
             numbers that are not finite.
     """
-    about = _description(network, examples)
-    keys = [_key(network, engine, examples, view) for view in views]
+    keys = [key_of(network, engine, examples, view) for view in views]
     found = [store.find(key) for key in keys]
     if None in found:
+        missing = [
+            view
+            for view, activations in zip(views, found, strict=True)
+            if activations is None
+        ]
         with store.computing(network.key, reporter):
-            collectors = [
-                _Collector(store.writer(key, about, len(examples), reporter), view)
-                for key, view, activations in zip(keys, views, found, strict=True)
-                if activations is None
-            ]
-            _compute(engine, examples, collectors, store, reporter, title)
+            compute_activations(
+                network,
+                engine,
+                examples,
+                missing,
+                store=store,
+                reporter=reporter,
+                title=title,
+            )
         found = [
             activations or store.find(key)
             for key, activations in zip(keys, found, strict=True)
         ]
     return [_require_stored(activations, store) for activations in found]
+
+
+def compute_activations(
+    network: CutNetwork,
+    engine: Engine,
+    examples: Sequence[Example],
+    views: Sequence[Views],
+    *,
+    store: ActivationStore,
+    reporter: Reporter,
+    title: str,
+    keep: Collection[Path] = (),
+) -> None:
+    """Computes and stores what is missing of views; see `load_activations`.
+
+    Call this within `store.computing`. Entries in `keep` are not deleted for room.
+    """
+    about = description_of(network, examples)
+    collectors = [
+        _Collector(
+            store.writer(
+                key_of(network, engine, examples, view), about, len(examples), reporter
+            ),
+            view,
+        )
+        for view in views
+    ]
+    _compute(engine, examples, collectors, store, reporter, title, keep)
 
 
 class _Collector:
@@ -103,6 +139,7 @@ def _compute(
     store: ActivationStore,
     reporter: Reporter,
     title: str,
+    keep: Collection[Path],
 ) -> None:
     """Fills the collectors, decoding each image once."""
     count = len(examples)
@@ -116,7 +153,7 @@ def _compute(
                 if not has_room:
                     size_bytes = store.size_bytes(missing, math.prod(rows.shape[1:]))
                     paths = [collector.writer.path for collector in collectors]
-                    store.make_room(size_bytes, keep=paths)
+                    store.make_room(size_bytes, keep=[*paths, *keep])
                     has_room = True
                 collector.add(rows)
                 advance(len(rows))
@@ -166,7 +203,7 @@ def _pack(rows: np.ndarray) -> tuple[np.ndarray, int]:
     return np.ldexp(rows, -exponent).astype(STORED), exponent
 
 
-def _key(
+def key_of(
     network: CutNetwork, engine: Engine, examples: Sequence[Example], views: Views
 ) -> dict[str, Any]:
     """Returns everything that determines the activations of one view, for JSON."""
@@ -184,7 +221,7 @@ def _key(
     }
 
 
-def _description(network: CutNetwork, examples: Sequence[Example]) -> dict[str, Any]:
+def description_of(network: CutNetwork, examples: Sequence[Example]) -> dict[str, Any]:
     """Returns what people want to know about the activations, for JSON."""
     folders = {str(example.path.absolute().parent) for example in examples}
     return {

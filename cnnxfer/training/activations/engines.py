@@ -16,9 +16,11 @@ from cnnxfer.spelling import option
 from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.training.activations.compute import load_activations
 from cnnxfer.training.activations.store import Activations, ActivationStore
+from cnnxfer.training.activations.together import load_together
 from cnnxfer.training.setup import Setup
 
 Reference = Callable[[np.ndarray], np.ndarray]
+Choose = Callable[..., Engine]  # of `engine`, `precision` and perhaps `batch`
 
 
 def engines_for(
@@ -29,6 +31,8 @@ def engines_for(
     used: str,
 ) -> Iterator[Engine]:
     """Yields the engines that the settings allow, the fastest first.
+
+    Workers have those that the first of them has chosen.
 
     Args:
         setup: has the settings and the images.
@@ -41,8 +45,21 @@ def engines_for(
     Raises:
         RunError: if the engine that the user asked for deviates from Keras.
     """
+    choose = _choice(setup, network, reference)
+    workers = setup.devices.workers
+    if workers and not workers.is_first:
+        while True:
+            name, precision, batch = workers.agreed(None)
+            yield choose(engine=name, precision=precision, batch=batch)
+    for engine in _from_the_used_on(setup, choose, used):
+        if workers:
+            workers.agreed([engine.name, engine.precision, engine.batch_size])
+        yield engine
+
+
+def _from_the_used_on(setup: Setup, choose: Choose, used: str) -> Iterator[Engine]:
     found = not used
-    for engine in _allowed_engines(setup, network, reference):
+    for engine in _allowed_engines(setup, choose):
         found = found or engine_text(engine) == used
         if found:
             yield engine
@@ -51,7 +68,7 @@ def engines_for(
             f"{used}, with which this stage began, is no longer available. The result "
             "will differ slightly from that of an uninterrupted run."
         )
-        yield from _allowed_engines(setup, network, reference)
+        yield from _allowed_engines(setup, choose)
 
 
 def engine_text(engine: Engine) -> str:
@@ -59,37 +76,39 @@ def engine_text(engine: Engine) -> str:
     return f"{engine.name} {engine.precision}"
 
 
-def _allowed_engines(
-    setup: Setup, network: CutNetwork, reference: Reference | None
-) -> Iterator[Engine]:
-    name, precision = setup.config.engine, setup.config.precision
-    choices = [(name, "auto" if precision == "float16" else precision)]
-    if precision == "auto":
-        choices.append((name, "float32"))
-    if name == "auto" and precision not in ("bfloat16", "int8"):
-        choices.append(("keras", "float32"))
+def _choice(setup: Setup, network: CutNetwork, reference: Reference | None) -> Choose:
+    """Returns `choose_engine`, to be told engine and precision, for these images."""
     examples = [*setup.splits.validation, *setup.splits.train]
     pixels = cache(
         lambda: central_pixels(
             setup, [examples[i] for i in evenly_spaced(len(examples))]
         )
     )
+    return partial(
+        choose_engine,
+        network,
+        samples=pixels,
+        reference=cache(lambda: reference(pixels())) if reference else None,
+        calibration=partial(
+            training_calibration,
+            setup.splits.train,
+            setup.central_views,
+            setup.image_size,
+        ),
+        reporter=setup.reporter,
+    )
+
+
+def _allowed_engines(setup: Setup, choose: Choose) -> Iterator[Engine]:
+    name, precision = setup.config.engine, setup.config.precision
+    choices = [(name, "auto" if precision == "float16" else precision)]
+    if precision == "auto":
+        choices.append((name, "float32"))
+    if name == "auto" and precision not in ("bfloat16", "int8"):
+        choices.append(("keras", "float32"))
     tried = set()
     for name, precision in choices:
-        engine = choose_engine(
-            network,
-            engine=name,
-            precision=precision,
-            samples=pixels,
-            reference=cache(lambda: reference(pixels())) if reference else None,
-            calibration=partial(
-                training_calibration,
-                setup.splits.train,
-                setup.central_views,
-                setup.image_size,
-            ),
-            reporter=setup.reporter,
-        )
+        engine = choose(engine=name, precision=precision)
         if (engine.name, engine.precision) not in tried:
             tried.add((engine.name, engine.precision))
             yield engine
@@ -113,11 +132,13 @@ def load_split_activations(
         RunError: see `load_activations`.
     """
     config, splits = setup.config, setup.splits
+    workers = setup.devices.workers
+    load_shared = partial(load_together, workers) if workers else load_activations
 
     def load(
         name: str, examples: Sequence[Example], of: list[Views]
     ) -> list[Activations]:
-        return load_activations(
+        return load_shared(
             network,
             engine,
             examples,

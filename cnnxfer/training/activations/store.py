@@ -143,7 +143,7 @@ class ActivationStore:
         The key is everything that determines the values, for JSON; `key["network"]` is
         the network's own key.
         """
-        path = self._path(key)
+        path = self.path_of(key)
         try:
             entry = None if entry_problem(path) else open_entry(path, key)
         except Damaged:
@@ -188,7 +188,7 @@ class ActivationStore:
         Raises:
             ConfigError: if another user's entry is in its place.
         """
-        path = self._path(key)
+        path = self.path_of(key)
         if not is_trusted(path, reporter):
             remove_entry(path)
         try:
@@ -266,7 +266,8 @@ class ActivationStore:
             return _parse_size(text)
         return min(DEFAULT_LIMIT_BYTES, (self._used() + self._free()) // 2)
 
-    def _path(self, key: Mapping[str, Any]) -> Path:
+    def path_of(self, key: Mapping[str, Any]) -> Path:
+        """Returns the directory of the entry of a key, which need not exist."""
         return self.root / str(key["network"]) / digest(key)
 
     def _lock(self, network_key: str) -> FileLock:

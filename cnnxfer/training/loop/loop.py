@@ -56,7 +56,8 @@ def fit(session: Session) -> Score:
             recorder.require_model(session.trained.learned_weights())
             raise recorder.interruption(session.progress) from None
     session.trained.close()
-    if session.stop.requested:  # after the last update; another stage may follow
+    session.tick()
+    if session.stopping:  # after the last update; another stage may follow
         raise recorder.interruption(session.progress)
     session.stepper.apply_averages()
     assert session.best
@@ -93,7 +94,7 @@ def _train_epoch(session: Session, advance: Advance) -> None:
         session.tick()
         progress.epoch_seconds = 0.0  # preparation does not count
     while progress.step < progress.steps_per_epoch:
-        if session.stop.requested:
+        if session.stopping:
             raise Stopped
         loss, accuracy = session.stepper.update(session.update_number, session.rate)
         late = 2 * progress.step >= progress.steps_per_epoch

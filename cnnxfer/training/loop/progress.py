@@ -106,10 +106,15 @@ class Progress:
         return ""
 
 
-def parts_per_batch(batch_size: int, least: int) -> int:
-    """Returns the lowest number of equal parts of a batch that is at least `least`."""
+def parts_per_batch(batch_size: int, least: int, workers: int = 1) -> int:
+    """Returns the lowest number of equal parts of a batch that is at least `least`.
+
+    Workers, among whom the batch can be divided, have equally many parts each.
+    """
     parts = range(min(least, batch_size), batch_size + 1)
-    return next(number for number in parts if batch_size % number == 0)
+    return next(
+        number for number in parts if batch_size % number == 0 and number % workers == 0
+    )
 
 
 def initial_progress(
@@ -137,7 +142,7 @@ def initial_progress(
             f"{option('--accumulate')} is {settings.accumulate}, which several devices "
             f"can't do together. Use {option('--devices', 'one')}."
         )
-    if settings.accumulate > 1 and setup.precision == "float16":
+    if settings.accumulate > 1 and setup.precision == "float16" and not devices.workers:
         # Keras skips a part whose gradients overflow, so later updates would combine
         # parts of two batches.
         raise ConfigError(
@@ -155,7 +160,7 @@ def initial_progress(
         epochs=settings.epochs,
         steps_per_epoch=images // batch_size,
         batch_size=batch_size,
-        accumulate=parts_per_batch(batch_size, settings.accumulate),
+        accumulate=parts_per_batch(batch_size, settings.accumulate, devices.shares),
         # `auto` is found later.
         peak=0.0 if settings.learning_rate == "auto" else settings.learning_rate,
         seconds=preparation_seconds,

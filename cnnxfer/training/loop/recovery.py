@@ -7,11 +7,9 @@ from cnnxfer.errors import RunError
 from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.reporting import counted
 from cnnxfer.spelling import option
-from cnnxfer.training.loop.checkpoint import restore
 from cnnxfer.training.loop.progress import parts_per_batch
 from cnnxfer.training.loop.session import Diverged, Session
 from cnnxfer.training.optimization.batch_size_search import too_little_memory
-from cnnxfer.training.variables import adapt_to_parts
 
 Result = TypeVar("Result")
 
@@ -57,7 +55,6 @@ def restart_at_lower_rate(session: Session, divergence: Diverged) -> None:
             it may restart.
     """
     progress, recorder = session.progress, session.recorder
-    variables = session.stepper.variables
     if progress.step < progress.steps_per_epoch:
         moment = f"in epoch {progress.number}, step {progress.step + 1}"
         rate = session.rate
@@ -79,7 +76,7 @@ def restart_at_lower_rate(session: Session, divergence: Diverged) -> None:
         )
     restarted = start.progress
     # The number of parts may have changed since, for lack of memory.
-    parts = restarted.accumulate, progress.accumulate
+    session.restore(start, restarted.accumulate)
     restarted.accumulate = progress.accumulate
     restarted.scale = progress.scale / RATE_DIVISOR
     restarted.lowered = progress.lowered + 1
@@ -89,7 +86,6 @@ def restart_at_lower_rate(session: Session, divergence: Diverged) -> None:
     restarted.planned = not progress.time_limit  # less time is left
     recorder.undo_epochs(restarted, progress)
     session.set_progress(restarted)
-    restore(adapt_to_parts(start.arrays(), variables, *parts), variables)
     session.checkpoint()
     session.setup.reporter.warn(
         f"{observed}: too high. The phase begins again, at "
@@ -108,14 +104,14 @@ def halve_parts(session: Session) -> None:
             devices or float16 rule out smaller parts.
     """
     setup, now = session.setup, session.progress
-    size, parts = now.part_size, parts_per_batch(now.batch_size, 2 * now.accumulate)
+    size, workers = now.part_size, setup.devices.shares
     pixels = f"at {setup.image_size} pixels"
     if setup.devices.replicas > 1:
         raise RunError(
             f"memory ran out with {option('--batch', now.batch_size)} {pixels}, on "
             f"{setup.devices.replicas} devices. Try half of it."
         )
-    if setup.precision == "float16":  # see `initial_progress`
+    if setup.precision == "float16" and workers == 1:  # see `initial_progress`
         raise RunError(
             f"memory ran out with {option('--batch', now.batch_size)} {pixels}, and "
             "float16 can't be computed in parts. Try half of it, or "
@@ -123,6 +119,7 @@ def halve_parts(session: Session) -> None:
         )
     if size == 1:
         raise too_little_memory(f"with one image at once, {pixels}")
+    parts = parts_per_batch(now.batch_size, 2 * now.accumulate, workers)
     session.restore_initial_values()
     if session.begun:
         last = session.recorder.last_checkpoint()
@@ -134,8 +131,7 @@ def halve_parts(session: Session) -> None:
         progress.seconds, progress.accumulate = now.seconds, parts
         session.progress = progress
         session.build()
-        variables = session.stepper.variables
-        restore(adapt_to_parts(last.arrays(), variables, before, parts), variables)
+        session.restore(last, before)
         session.checkpoint()
     else:
         now.accumulate = parts

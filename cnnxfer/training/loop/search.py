@@ -33,7 +33,9 @@ def _find_batch(session: Session) -> None:
     def use_batch_size(wanted: int) -> None:
         progress = session.progress
         progress.batch_size = size = setup.devices.batch_size(wanted, images)
-        progress.accumulate = parts_per_batch(size, settings.accumulate)
+        progress.accumulate = parts_per_batch(
+            size, settings.accumulate, setup.devices.shares
+        )
         progress.steps_per_epoch = images // size
         session.build()
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from cnnxfer.config import Phase
-from cnnxfer.errors import RunError
+from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.spelling import option
 from cnnxfer.stopping import Stop
@@ -17,13 +17,19 @@ from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.checkpoint import Checkpoint, restore
 from cnnxfer.training.loop.divergence import DivergenceWatch
 from cnnxfer.training.loop.messages import extension_text
-from cnnxfer.training.loop.progress import Progress, initial_progress
+from cnnxfer.training.loop.progress import (
+    Progress,
+    initial_progress,
+    parts_per_batch,
+)
 from cnnxfer.training.loop.recorder import Recorder
 from cnnxfer.training.loop.stepper import Stepper
 from cnnxfer.training.optimization.learning_rates import Rates
+from cnnxfer.training.optimization.rolled_back import all_variables, state_hash
 from cnnxfer.training.setup import Setup
 from cnnxfer.training.trained_network import TrainedNetwork
-from cnnxfer.training.variables import set_values, values_of
+from cnnxfer.training.variables import adapt_to_parts, set_values, values_of
+from cnnxfer.training.workers.joining import clock, decided
 
 CHANCE_LOSS_IMAGES = 1000  # enough to estimate the loss of guessing
 
@@ -96,6 +102,8 @@ class Session:
         if checkpoint:
             self.progress = checkpoint.progress
             assert (self.progress.phase, self.progress.stage) == (name, stage)
+            saved_parts = self.progress.accumulate
+            self._divide_batch()
             if not self.progress.updates:
                 self.progress.start = checkpoint.number
         else:
@@ -106,18 +114,19 @@ class Session:
                 default_batch_size=trained.default_batch_size,
                 stage=stage,
                 previous=previous,
-                preparation_seconds=preparation_seconds,
+                preparation_seconds=decided(float, lambda: preparation_seconds),
             )
         self.begun = checkpoint is not None  # there is one of this stage to return to
         self._explaining = False
         self.stop = Stop()
-        self._last_tick = self._last_checkpoint = time.monotonic()
+        self.stopping = False  # as all workers have agreed
+        self._last_tick = self._last_checkpoint = clock()
         # The answers to the validation images that were scored last, float32
         # `(images, ...)`.
         self._logits: np.ndarray | None = None
         self.build()
         if checkpoint:
-            restore(checkpoint.arrays(), self.stepper.variables)
+            self.restore(checkpoint, saved_parts)
         # A JAX step donates its input arrays, so a step that fails leaves variables
         # without values.
         on_jax = keras.backend.backend() == "jax"
@@ -128,6 +137,9 @@ class Session:
             self.set_progress(self.progress)
             self.begun = False
             setup.reporter.info(extension_text(self.progress, added))
+        if setup.devices.workers:
+            weights = state_hash(all_variables(self.model))
+            setup.devices.workers.require_same(weights, "the weights")
 
     @property
     def model(self) -> keras.Model:
@@ -155,11 +167,13 @@ class Session:
         """
         with self.explaining_errors():
             logits = self.stepper.validation_logits(self.stop)
-        if self.stop.requested:
+        self.tick()
+        if self.stopping:
             raise Stopped
         targets = self.validation_targets
-        self._logits = logits[: len(targets)]
-        return self.objective.score(self._logits, targets, epoch)
+        answers = logits[: len(targets)]
+        self._logits = answers if len(answers) else None
+        return decided(Score, lambda: self.objective.score(answers, targets, epoch))
 
     def validation_loss(self) -> float:
         """Returns the loss on the validation images, with the averages if any."""
@@ -184,17 +198,46 @@ class Session:
         self.tick()
         progress = self.progress
         progress.rates, progress.watch = self.rates.state(), self.watch.state()
-        variables = self.stepper.variables
+        variables, counted = self.stepper.variables, self.stepper.counted_parts
         values = dict(zip(variables, values_of(variables.values()), strict=True))
         if not all(np.isfinite(value).all() for value in values.values()):
             raise Diverged("the weights are no longer finite numbers")
+        if counted < progress.accumulate:  # as one process would have written it
+            values = adapt_to_parts(values, variables, counted, progress.accumulate)
         number = self.recorder.write_checkpoint(
             progress, values, also_keep=progress.start if self.may_restart else 0
         )
         if not progress.updates:
             progress.start = number
         self.begun = True
-        self._last_checkpoint = time.monotonic()
+        self._last_checkpoint = clock()
+
+    def restore(self, checkpoint: Checkpoint, parts: int) -> None:
+        """Gives the variables the values of a checkpoint of so many parts a batch."""
+        variables, counted = self.stepper.variables, self.stepper.counted_parts
+        values = adapt_to_parts(checkpoint.arrays(), variables, parts, counted)
+        restore(values, variables)
+
+    def _divide_batch(self) -> None:
+        """Divides the batch of a checkpoint among the workers that there are now.
+
+        Raises:
+            ConfigError: if it cannot be divided.
+        """
+        progress, workers = self.progress, self.setup.devices.shares
+        if progress.batch_size % workers:
+            raise ConfigError(
+                f"the run's batch of {progress.batch_size} cannot be divided among "
+                f"{workers} workers. Start a number of workers that divides it."
+            )
+        parts = parts_per_batch(progress.batch_size, progress.accumulate, workers)
+        if parts != progress.accumulate:
+            self.setup.reporter.warn(
+                f"{workers} workers divide a batch into {parts} parts; it had "
+                f"{progress.accumulate}. So the result will differ slightly from that "
+                "of an uninterrupted run."
+            )
+            progress.accumulate = parts
 
     def build(self) -> None:
         """Compiles the model for the current batch size and number of parts.
@@ -258,8 +301,14 @@ class Session:
         return progress.first_epoch * progress.steps_per_epoch + progress.updates
 
     def tick(self) -> None:
-        """Adds the time since the last call to the seconds of phase and epoch."""
-        now = time.monotonic()
+        """Adds the time since the last call to the seconds of phase and epoch.
+
+        Workers agree on it, and on whether one of them was asked to stop.
+        """
+        now, self.stopping = time.monotonic(), self.stop.requested
+        if workers := self.setup.devices.workers:
+            told = workers.gathered([now, self.stopping])
+            now, self.stopping = told[0][0], any(stopping for _, stopping in told)
         self.progress.seconds += now - self._last_tick
         self.progress.epoch_seconds += now - self._last_tick
         self._last_tick = now

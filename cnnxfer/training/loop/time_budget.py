@@ -1,11 +1,10 @@
 """Measures how much training fits into a time budget, and sets the epochs once."""
 
-import time
-
 from cnnxfer.reporting import counted
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.loop.stepper import Stepper
 from cnnxfer.training.optimization.rolled_back import rolled_back
+from cnnxfer.training.workers.joining import clock
 
 USABLE_SHARE = 0.95  # of the time; the rest is for saving and for slow steps
 # How much is measured, after a first step, which compiles the model.
@@ -21,11 +20,11 @@ def fit_into_time(session: Session, seconds: float) -> None:
     """
     progress, reporter = session.progress, session.setup.reporter
     wanted, whole = progress.epochs, progress.steps_per_epoch
-    started = time.monotonic()
+    started = clock()
     step_seconds, score_seconds = measure(session.stepper, session.update_number)
     progress.time_limit = progress.seconds + seconds
     progress.epochs, progress.steps_per_epoch = epochs_that_fit(
-        seconds - (time.monotonic() - started),
+        seconds - (clock() - started),
         step_seconds=step_seconds,
         score_seconds=score_seconds,
         epochs=wanted,
@@ -48,14 +47,14 @@ def measure(stepper: Stepper, first: int) -> tuple[float, float]:
         stepper.update(first, 0.0)
         step_seconds: list[float] = []
         while len(step_seconds) < TRIAL_STEPS and sum(step_seconds) < TRIAL_SECONDS:
-            started = time.perf_counter()
+            started = clock()
             stepper.update(first + 1 + len(step_seconds), 0.0)
-            step_seconds.append(time.perf_counter() - started)
+            step_seconds.append(clock() - started)
     batches = min(TRIAL_STEPS, stepper.validation_steps)
     stepper.validation_logits(batches=1)
-    started = time.perf_counter()
+    started = clock()
     stepper.validation_logits(batches=batches)
-    score_seconds = time.perf_counter() - started
+    score_seconds = clock() - started
     return (
         sum(step_seconds) / len(step_seconds),
         score_seconds * stepper.validation_steps / batches,

@@ -1,7 +1,6 @@
 """Finds the batch size that trains fastest, by trying several."""
 
 import math
-import time
 from collections.abc import Callable
 
 import keras
@@ -11,6 +10,7 @@ from cnnxfer.hardware.memory import is_out_of_memory
 from cnnxfer.reporting import Note, Reporter
 from cnnxfer.spelling import option
 from cnnxfer.training.optimization.rolled_back import rolled_back
+from cnnxfer.training.workers.joining import clock
 
 SIZES = (8, 16, 32, 64, 128, 256)
 UPDATES_AN_EPOCH = 8  # at least
@@ -109,7 +109,7 @@ def _images_per_second(update: Update, size: int) -> float:
     update(0, 0.0)  # compiles
     seconds: list[float] = []
     while len(seconds) < UPDATES or sum(seconds) < SECONDS:
-        started = time.perf_counter()
+        started = clock()
         update(1 + len(seconds), 0.0)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(clock() - started)
     return size / min(seconds)

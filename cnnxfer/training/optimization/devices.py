@@ -2,12 +2,16 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import keras
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.spelling import option
+from cnnxfer.training.workers.cluster import find_cluster
+from cnnxfer.training.workers.joining import join
+from cnnxfer.training.workers.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -20,34 +24,51 @@ class Devices:
     prefetch_to: str | None = None
     # The lowest of the NVIDIA GPUs in use.
     compute_capability: tuple[int, int] | None = None
-    strategy: Any = None  # the `tf.distribute.Strategy` for several replicas
+    # The `tf.distribute.Strategy` for several replicas, or for workers.
+    strategy: Any = None
+    workers: Workers | None = None  # processes that train together; None for one alone
 
     def scope(self) -> AbstractContextManager[Any]:
         """Returns the context in which model and optimizer have to be built."""
-        return self.strategy.scope() if self.strategy else nullcontext()
+        # A worker has a network of its own, and adds its gradients to those of others.
+        return self.strategy.scope() if self.replicas > 1 else nullcontext()
+
+    @property
+    def shares(self) -> int:
+        """Among how many workers a batch is divided; 1 for a process that is alone."""
+        return self.workers.count if self.workers else 1
 
     def batch_size(self, wanted: int, images: int) -> int:
-        """Returns a batch size that the images can fill and the replicas can share.
+        """Returns a batch size that the images can fill, and all processors can share.
 
         A strategy fails if its first batch cannot be divided among the replicas.
 
         Raises:
-            ConfigError: if there are fewer images than replicas.
+            ConfigError: if there are fewer images than processors.
         """
-        if images < self.replicas:
-            raise ConfigError(
-                f"{images} images cannot be shared among {self.replicas} devices. "
-                f"Use {option('--devices', 'one')}."
-            )
-        shared = min(max(wanted, self.replicas), images)
-        return shared // self.replicas * self.replicas
+        return _shared(wanted, images, self.replicas * self.shares)
+
+    def part_size(self, wanted: int, images: int) -> int:
+        """Returns the same for what one worker computes at once."""
+        return _shared(wanted, images, self.replicas)
 
 
-def prepare_devices(choice: str) -> Devices:
+def _shared(wanted: int, images: int, processors: int) -> int:
+    if images < processors:
+        raise ConfigError(
+            f"{images} images cannot be shared among {processors} devices. "
+            f"Use {option('--devices', 'one')}."
+        )
+    return min(max(wanted, processors), images) // processors * processors
+
+
+def prepare_devices(choice: str, wait_seconds: float | None = None) -> Devices:
     """Claims the processors for this process; call this before any computation.
 
     Args:
         choice: `one`, `all` or `cpu`.
+        wait_seconds: how long to wait for other workers, if the environment names any
+            and `all` is asked for; None to train alone.
 
     Raises:
         ConfigError: if `all` is asked for and Keras does not run on TensorFlow, or if
@@ -62,6 +83,8 @@ def prepare_devices(choice: str) -> Devices:
                 f"{option('--devices', 'one')}."
             )
         return Devices()
+    if choice == "all" and wait_seconds is not None and (cluster := find_cluster()):
+        return _with_workers(join(cluster, wait_seconds))
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -84,6 +107,22 @@ def prepare_devices(choice: str) -> Devices:
     # TensorFlow computes on the first GPU by default.
     return Devices(
         prefetch_to="/GPU:0" if gpus else None, compute_capability=_weakest(gpus[:1])
+    )
+
+
+@cache
+def _with_workers(workers: Workers) -> Devices:
+    import tensorflow as tf
+
+    from cnnxfer.training.workers.exchange import connect
+
+    strategy = connect(workers)
+    gpus = tf.config.get_visible_devices("GPU")
+    return Devices(
+        prefetch_to="/GPU:0" if gpus else None,
+        compute_capability=_weakest(gpus[:1]),
+        strategy=strategy,
+        workers=workers,
     )
 
 

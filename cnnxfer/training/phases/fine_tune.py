@@ -25,11 +25,12 @@ from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.loop.checkpoint import Checkpoint
 from cnnxfer.training.loop.loop import fit
 from cnnxfer.training.loop.recorder import RunRecorder
+from cnnxfer.training.loop.recorders import recorder_for
 from cnnxfer.training.loop.search import search
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.loop.state import StageState
 from cnnxfer.training.phase import FINE_TUNE, Outcome
-from cnnxfer.training.phases.network_behind_cut import choose_cut, open_behind_cut
+from cnnxfer.training.phases.network_behind_cut import Cut, choose_cut, open_behind_cut
 from cnnxfer.training.phases.plan import relative_cost_of_all, step_text
 from cnnxfer.training.phases.saved_model import (
     compare_saved_model,
@@ -49,8 +50,8 @@ from cnnxfer.training.phases.unchanged_files import (
 )
 from cnnxfer.training.phases.whole_network import WholeNetwork
 from cnnxfer.training.setup import Setup
-from cnnxfer.training.tracking.tracking import Tracking
 from cnnxfer.training.trained_network import TrainedNetwork
+from cnnxfer.training.workers.joining import decided
 
 
 def train(setup: Setup, run: Run) -> Outcome:
@@ -82,8 +83,7 @@ def train(setup: Setup, run: Run) -> Outcome:
         restore_model(parent, classifier)
     statistics = statistics_hash(classifier)
     stages = stages_of(classifier, settings)
-    tracking = Tracking(run, reporter)
-    recorder = RunRecorder(run, classifier, len(setup.splits.validation), tracking)
+    recorder = recorder_for(setup, run, classifier)
     checkpoint = recorder.last_checkpoint(reporter)
     first = checkpoint.progress.stage if checkpoint else 0
     if first >= len(stages):
@@ -185,13 +185,16 @@ def _trained_network(
     classifier, reporter = recorder.classifier, setup.reporter
     known = recorder.state.stage(stage.number)
     store = ActivationStore()
-    cut = choose_cut(
-        classifier,
-        stage.start,
-        setup.config,
-        train_images=len(setup.splits.train),
-        validation_images=len(setup.splits.validation),
-        store=store,
+    cut = decided(
+        Cut,
+        lambda: choose_cut(
+            classifier,
+            stage.start,
+            setup.config,
+            train_images=len(setup.splits.train),
+            validation_images=len(setup.splits.validation),
+            store=store,
+        ),
     )
     if cut and known:  # a stage that has begun keeps its number of views
         cut = dataclasses.replace(cut, views=known.views)
@@ -220,8 +223,9 @@ def _confirm(setup: Setup, recorder: RunRecorder, outcome: Outcome) -> Outcome:
         return outcome
     run = recorder.run
     parent = run.require_parent()
-    before = score_in_float32(setup, parent, 0)
-    after = score_in_float32(setup, run, outcome.after.epoch)
+    before = decided(Score, lambda: score_in_float32(setup, parent, 0))
+    epoch = outcome.after.epoch
+    after = decided(Score, lambda: score_in_float32(setup, run, epoch))
     if setup.config.fine_tune.keep == "best" and not after.beats(before):
         run.copy_model(parent)
         after = before

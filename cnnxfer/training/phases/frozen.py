@@ -18,6 +18,7 @@ from cnnxfer.training.activations.engines import engine_text, warn_of_no_int8
 from cnnxfer.training.activations.store import ActivationStore
 from cnnxfer.training.loop.loop import fit
 from cnnxfer.training.loop.recorder import RunRecorder
+from cnnxfer.training.loop.recorders import recorder_for
 from cnnxfer.training.loop.search import search
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.loop.state import StageState
@@ -31,7 +32,7 @@ from cnnxfer.training.phases.unchanged_files import (
 from cnnxfer.training.phases.whole_network import WholeNetwork
 from cnnxfer.training.setup import Setup
 from cnnxfer.training.start import find_weights_file
-from cnnxfer.training.tracking.tracking import Tracking
+from cnnxfer.training.workers.joining import decided
 
 
 def train(setup: Setup, run: Run) -> Outcome:
@@ -55,7 +56,7 @@ def train(setup: Setup, run: Run) -> Outcome:
     if setup.config.cache and setup.config.augment.is_cacheable:
         recorder = _begin(setup, run, weights_path)
         store = ActivationStore()
-        cut = choose_features(setup, recorder.classifier, store)
+        cut = decided(Cut, lambda: choose_features(setup, recorder.classifier, store))
         known = recorder.state.stage(0)
         if known:  # it has begun; nor does it change its mind
             cut = dataclasses.replace(cut, views=known.views)
@@ -88,8 +89,7 @@ def _begin(setup: Setup, run: Run, weights_path: Path | None) -> RunRecorder:
     """Returns the recorder of a new classifier, whose backbone is frozen."""
     classifier = setup.build_classifier(precision="float32", weights_path=weights_path)
     backbone_of(classifier).trainable = False
-    tracking = Tracking(run, setup.reporter)
-    return RunRecorder(run, classifier, len(setup.splits.validation), tracking)
+    return recorder_for(setup, run, classifier)
 
 
 def _train_on_features(

@@ -43,6 +43,7 @@ from cnnxfer.training.phases.network_behind_cut import (
 from cnnxfer.training.phases.pooled_features import PooledFeatures
 from cnnxfer.training.setup import Setup
 from cnnxfer.training.trained_network import TrainedNetwork
+from cnnxfer.training.workers.joining import decided
 
 # Makes what is trained of an engine, and of the features that it has computed: those of
 # each view of the training images, and those of the validation images.
@@ -123,7 +124,8 @@ def learn_head(
     open_features: OpenFeatures = partial(NetworkBehindCut, setup, classifier, cut)
     reference: Reference | None = None
     if cut.name == POOLED:
-        setup = dataclasses.replace(setup, devices=Devices(), precision="float32")
+        devices = Devices(workers=setup.devices.workers)
+        setup = dataclasses.replace(setup, devices=devices, precision="float32")
         # One model for both comparisons with Keras: compiling it takes seconds.
         pooled = classifier.get_layer(POOLED).output
         whole = keras.Model(classifier.input, [pooled, classifier.output])
@@ -164,7 +166,7 @@ def learn_head(
         score = fit(session)
         recorder.restore_best()
         with reporter.wait("checking the saved model"):
-            verdict = trained.agreement()
+            verdict = decided(Verdict, trained.agreement)
         if verdict.passed:
             recorder.keep_known_answers(trained.known_answers)
             trained.close()

@@ -37,6 +37,7 @@ from cnnxfer.training.activations.engines import (
 from cnnxfer.training.activations.store import Activations, ActivationStore
 from cnnxfer.training.setup import Setup
 from cnnxfer.training.trained_network import Order, TrainedNetwork
+from cnnxfer.training.workers.joining import decided
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,13 @@ class NetworkBehindCut(TrainedNetwork):
         return self.setup.train_targets(len(self._views))
 
     def training_batches(
-        self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
+        self,
+        order: Order,
+        *,
+        batch_size: int,
+        steps_per_epoch: int,
+        first_step: int,
+        stride: int = 1,
     ) -> Any:
         """See `TrainedNetwork`; inputs: float32 `(batch, height, width, channels)`."""
         setup = self.setup
@@ -161,15 +168,20 @@ class NetworkBehindCut(TrainedNetwork):
             batch_size=batch_size,
             steps_per_epoch=steps_per_epoch,
             first_step=first_step,
+            stride=stride,
             prefetch_to=setup.devices.prefetch_to,
         )
 
-    def validation_batches(self, batch_size: int) -> tuple[Any, int]:
+    def validation_batches(
+        self, batch_size: int, first_step: int = 0, stride: int = 1
+    ) -> tuple[Any, int]:
         """See `TrainedNetwork`; inputs: float32 `(batch, height, width, channels)`."""
         return ordered_activation_batches(
             self._validation,
             self._gate,
             batch_size=batch_size,
+            first_step=first_step,
+            stride=stride,
             prefetch_to=self.setup.devices.prefetch_to,
         )
 
@@ -219,7 +231,7 @@ def open_behind_cut(
             return trained
         # The effect of small errors in activations shows only in the answers.
         with setup.reporter.wait("comparing what is kept with the network"):
-            verdict = trained.agreement()
+            verdict = decided(Verdict, trained.agreement)
         if verdict.passed:
             return trained
         trained.close()

@@ -84,34 +84,46 @@ class PooledFeatures(TrainedNetwork):
         set_values(weights, values)
 
     def training_batches(
-        self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
+        self,
+        order: Order,
+        *,
+        batch_size: int,
+        steps_per_epoch: int,
+        first_step: int,
+        stride: int = 1,
     ) -> Callable[[], Iterator[Batch]]:
         """See `TrainedNetwork`; inputs are float32 `(batch, channels)`."""
-        return partial(self._batches, order, batch_size, steps_per_epoch, first_step)
+        steps = batch_size, steps_per_epoch, first_step, stride
+        return partial(self._batches, order, *steps)
 
     def _batches(
-        self, order: Order, batch_size: int, steps_per_epoch: int, first_step: int
+        self,
+        order: Order,
+        batch_size: int,
+        steps_per_epoch: int,
+        first_step: int,
+        stride: int,
     ) -> Iterator[Batch]:
         (targets,) = self.setup.train_targets(1)
         first_epoch, position = divmod(first_step, steps_per_epoch)
         for epoch in itertools.count(first_epoch):
             images = order(epoch)
             views = (epoch + repetitions(images)) % len(self._views)
-            for step in range(position, steps_per_epoch):
+            for step in range(position, steps_per_epoch, stride):
                 batch = slice(step * batch_size, (step + 1) * batch_size)
                 features = self._rows(images[batch], views[batch])
                 yield self._scaled(features), targets[images[batch]]
-            position = 0
+            position = (position - steps_per_epoch) % stride
 
     def validation_batches(
-        self, batch_size: int
+        self, batch_size: int, first_step: int = 0, stride: int = 1
     ) -> tuple[Callable[[], Iterator[np.ndarray]], int]:
         """See `TrainedNetwork`; inputs are float32 `(CHUNK or fewer, channels)`."""
         count = len(self._validation)
         size = min(CHUNK, count)
 
         def batches() -> Iterator[np.ndarray]:
-            for start in range(0, count, size):
+            for start in range(first_step * size, count, stride * size):
                 indices = np.arange(start, start + size) % count
                 yield self._scaled(self._validation[indices])
 

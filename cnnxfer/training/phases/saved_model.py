@@ -5,12 +5,14 @@ import dataclasses
 from cnnxfer.networks.run_model import load_run_model
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
+from cnnxfer.tasks.agreement import Verdict
 from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.recorder import Recorder
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.phases.whole_network import WholeNetwork
 from cnnxfer.training.setup import Setup
 from cnnxfer.training.variables import changing_weights, restoring
+from cnnxfer.training.workers.joining import decided
 
 
 def compare_saved_model(session: Session) -> None:
@@ -26,7 +28,7 @@ def compare_saved_model(session: Session) -> None:
     exact = trained.setup.precision == "float32" and isinstance(trained, WholeNetwork)
     with restoring(changing_weights(trained.classifier)):
         recorder.restore_best()
-        verdict = trained.agreement()
+        verdict = decided(Verdict, trained.agreement)
     recorder.keep_known_answers(trained.known_answers)
     recorder.update_state(agreement=None if exact else verdict)
 
@@ -59,7 +61,7 @@ def score_in_float32(setup: Setup, run: Run, epoch: int) -> Score:
     """
     setup = dataclasses.replace(setup, precision="float32")
     trained = WholeNetwork(setup, load_run_model(run))
-    batches, steps = trained.validation_batches(setup.devices.batch_size(32, 32))
+    batches, steps = trained.validation_batches(setup.devices.part_size(32, 32))
     targets = setup.targets(setup.splits.validation)
     with setup.reporter.wait("measuring the whole network"):
         logits = trained.logits(batches, steps)

@@ -16,8 +16,9 @@ from cnnxfer.networks.run_model import load_run_model
 from cnnxfer.reporting import Reporter, counted, listed
 from cnnxfer.runs import Run
 from cnnxfer.spelling import option
+from cnnxfer.tasks.score import Score
 from cnnxfer.training.loop.loop import fit
-from cnnxfer.training.loop.recorder import RunRecorder
+from cnnxfer.training.loop.recorders import recorder_for
 from cnnxfer.training.loop.search import search
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.loop.state import StageState
@@ -33,7 +34,7 @@ from cnnxfer.training.phases.unchanged_files import (
 )
 from cnnxfer.training.phases.whole_network import WholeNetwork
 from cnnxfer.training.setup import Setup
-from cnnxfer.training.tracking.tracking import Tracking
+from cnnxfer.training.workers.joining import decided
 
 
 def train(setup: Setup, run: Run) -> Outcome:
@@ -57,8 +58,7 @@ def train(setup: Setup, run: Run) -> Outcome:
     require_same_class_weights(run)
     with setup.devices.scope():
         classifier = setup.build_classifier(precision="float32")
-    tracking = Tracking(run, reporter)
-    recorder = RunRecorder(run, classifier, len(setup.splits.validation), tracking)
+    recorder = recorder_for(setup, run, classifier)
     checkpoint = recorder.last_checkpoint(reporter)
     reporter.info(
         f"training {setup.backbone.name} from scratch, "
@@ -99,7 +99,8 @@ def train(setup: Setup, run: Run) -> Outcome:
         compare_saved_model(session)
     if not saved_model_agrees(setup, recorder):
         answers = None  # of a network that answers otherwise
-        score = score_in_float32(setup, run, score.epoch)
+        epoch = score.epoch
+        score = decided(Score, lambda: score_in_float32(setup, run, epoch))
         run.write_fitted(score.thresholds, score.temperature)
         figures = score.as_metrics(recorder.validation_images)
         recorder.update_metrics(**{SCRATCH.name: figures})

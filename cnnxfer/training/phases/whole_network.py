@@ -40,7 +40,13 @@ class WholeNetwork(TrainedNetwork):
         self._loaders = [self._train_loader]
 
     def training_batches(
-        self, order: Order, *, batch_size: int, steps_per_epoch: int, first_step: int
+        self,
+        order: Order,
+        *,
+        batch_size: int,
+        steps_per_epoch: int,
+        first_step: int,
+        stride: int = 1,
     ) -> Any:
         """See `TrainedNetwork`; inputs are uint8 `(batch, size, size, 3)`."""
         setup = self.setup
@@ -52,10 +58,13 @@ class WholeNetwork(TrainedNetwork):
             batch_size=batch_size,
             steps_per_epoch=steps_per_epoch,
             first_step=first_step,
+            stride=stride,
             prefetch_to=setup.devices.prefetch_to,
         )
 
-    def validation_batches(self, batch_size: int) -> tuple[Any, int]:
+    def validation_batches(
+        self, batch_size: int, first_step: int = 0, stride: int = 1
+    ) -> tuple[Any, int]:
         """See `TrainedNetwork`; inputs are uint8 `(batch, size, size, 3)`."""
         setup = self.setup
         validation = setup.splits.validation
@@ -68,6 +77,8 @@ class WholeNetwork(TrainedNetwork):
             loader,
             setup.central_views,
             batch_size=batch_size,
+            first_step=first_step,
+            stride=stride,
             prefetch_to=setup.devices.prefetch_to,
         )
         return batches, len(filled) // batch_size

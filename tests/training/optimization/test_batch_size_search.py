@@ -90,7 +90,7 @@ def test_batches_grow_as_long_as_they_are_faster(
     why: str,
 ) -> None:
     machine, reporter = Machine(speeds), RecordingReporter()
-    monkeypatch.setattr(batch_size_search.time, "perf_counter", machine.perf_counter)
+    monkeypatch.setattr(batch_size_search, "clock", machine.perf_counter)
     found = find_batch_size(
         compiled(), machine.update_for, images=images, reporter=reporter
     )

@@ -1,0 +1,98 @@
+"""The workers of this process: found once, and the same for all that it trains."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+from cnnxfer.errors import CnnxferError, Interrupted, first_line
+from cnnxfer.records import from_json
+from cnnxfer.reporting import Reporter
+from cnnxfer.training.workers.cluster import Cluster
+from cnnxfer.training.workers.workers import Workers
+
+Decision = TypeVar("Decision")
+
+END = "end"  # what the first worker orders when all is done
+
+_joined: Workers | None = None
+
+
+def joined() -> Workers | None:
+    """Returns the workers that this process is one of; None if it trains alone."""
+    return _joined
+
+
+def join(cluster: Cluster, wait_seconds: float) -> Workers:
+    """Waits for the other workers, unless this process has met them before."""
+    global _joined
+    if _joined is None:
+        _joined = Workers(cluster, wait_seconds)
+    return _joined
+
+
+@contextmanager
+def leading(
+    cluster: Cluster | None,
+    wait_seconds: float,
+    reporter: Reporter,
+    *,
+    ends: bool = True,
+) -> Iterator[None]:
+    """Waits for the other workers, if there are any, and tells them how it ends.
+
+    Args:
+        cluster: the workers, of which this process is the first; None to train alone.
+        wait_seconds: how long to wait for them.
+        reporter: says that they are waited for.
+        ends: whether nothing follows the block that they would take part in.
+
+    Raises:
+        ConfigError: if another version of cnnxfer is one of them.
+        RunError: if they don't come in time.
+    """
+    if cluster is None:
+        yield
+        return
+    with reporter.wait("waiting for the other workers"):
+        workers = join(cluster, wait_seconds)
+    try:
+        yield
+    except BaseException as error:
+        workers.leave(reason_to_leave(error))
+        raise
+    if ends:
+        workers.agreed({"order": END})
+
+
+def reason_to_leave(error: BaseException) -> str:
+    """Returns what a worker that ends with an error tells the others."""
+    if isinstance(error, KeyboardInterrupt | Interrupted):
+        return "it was interrupted"
+    return str(error) if isinstance(error, CnnxferError) else first_line(error)
+
+
+def clock() -> float:
+    """Returns seconds by `time.monotonic`; all workers get those of the first.
+
+    So what depends on time is the same for all of them.
+    """
+    seconds = time.monotonic()
+    return seconds if _joined is None else float(_joined.agreed(seconds))
+
+
+def decided(kind: type[Any], decide: Callable[[], Decision]) -> Decision:
+    """Returns what `decide` returns, which workers leave to the first of them.
+
+    Args:
+        kind: what is decided: a type that `from_json` reads, such as a dataclass; of
+            one that may be None, the type without that.
+        decide: is called by the first worker, or by a process that trains alone.
+    """
+    if _joined is None or _joined.is_first:
+        decision = decide()
+        if _joined:
+            _joined.agreed(decision)
+        return decision
+    told = _joined.agreed(None)
+    return cast(Decision, told if told is None else from_json(kind, told))
